@@ -1,0 +1,57 @@
+"""Filters that expose the planner: state document in, plan, revert, findings or tables out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.aimemory.tenancy.plugins.module_utils import findings, model, plan, quoting, revert
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+
+
+def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn the planner's errors into Ansible's, with the same sentence."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TenancyError as error:
+            raise AnsibleFilterError(str(error)) from error
+
+    return call
+
+
+def tenancy_plan(state: Mapping[str, Any], source: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the ordered statements that turn ``state`` into the model: id, table, phase, sql, reason, undo."""
+    return plan.build(state, model.parse(source))
+
+
+def tenancy_revert(state: Mapping[str, Any], source: Mapping[str, Any], mode: str) -> list[dict[str, Any]]:
+    """Return the statements that undo the change in ``mode`` (policies)."""
+    modes = {"policies": revert.policies}
+    if mode not in modes:
+        raise TenancyError(f"Unknown mode {mode!r}: use one of {', '.join(modes)}.")
+    return modes[mode](state, model.parse(source))
+
+
+def tenancy_findings(
+    state: Mapping[str, Any], source: Mapping[str, Any], rows_before: Mapping[str, int] | None = None
+) -> list[dict[str, Any]]:
+    """Return the findings for ``state``: check, table, expected, actual, ok."""
+    return findings.collect(state, model.parse(source), rows_before)
+
+
+class FilterModule:
+    """Filters of the collection aimemory.tenancy."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        exposed = {
+            "tenancy_plan": tenancy_plan,
+            "tenancy_revert": tenancy_revert,
+            "tenancy_findings": tenancy_findings,
+            "quote_identifier": quoting.identifier,
+            "quote_literal": quoting.literal,
+        }
+        return {name: _typed(function) for name, function in exposed.items()}

@@ -1,0 +1,114 @@
+"""Findings: one verified fact each, as the guide's verification prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import state as catalog
+from .model import Model, Table
+from .plan import State
+
+Finding = dict[str, Any]
+
+
+def finding(check: str, table: str, expected: Any, actual: Any) -> Finding:
+    """Return one finding as a plain dict: it holds when ``actual`` equals ``expected``."""
+    return {"check": check, "table": table, "expected": expected, "actual": actual, "ok": expected == actual}
+
+
+def collect(state: State, model: Model, rows_before: Mapping[str, int] | None = None) -> list[Finding]:
+    """Return the findings for ``state``: what the model says, beside what the catalogs say.
+
+    ``rows_before`` maps a table's name to its rows before the migration; given, the counts must be equal.
+    """
+    found = [item for table in model.tables for item in _table(state, model, table)]
+    if rows_before is not None:
+        found += [
+            finding("rows unchanged", name, count, (catalog.table(state, name) or {}).get("rows"))
+            for name, count in rows_before.items()
+        ]
+    wanted = len(model.tables)
+    created = sum(
+        any(catalog.is_wanted_policy(policy, model, table) for policy in catalog.policies(state, table.name))
+        for table in model.tables
+        if catalog.table(state, table.name) is not None
+    )
+    found.append(finding("RLS policies created", "", f"{wanted}/{wanted}", f"{created}/{wanted}"))
+    found += [
+        finding(
+            f"function {function.name} is tenant-aware", "", True,
+            (now := catalog.function(state, function.name, function.identity)) is not None
+            and now["body"].strip() == function.body.strip(),
+        )
+        for function in model.functions
+    ]  # fmt: skip
+    role = catalog.application_role(state)
+    found.append(finding("application role exists", "", True, role is not None))
+    if role is not None:
+        found.append(
+            finding("application role obeys row security", "", True, not (role["superuser"] or role["bypassrls"]))
+        )
+        found.append(finding("roles it could become to bypass it", "", [], role["bypassing_memberships"]))
+    found.append(_bridge(state, model))
+    return found
+
+
+def _bridge(state: State, model: Model) -> Finding:
+    """While rows of a second tenant exist, a login that names no tenant must not be the default tenant."""
+    value = state["bridge"]
+    if value is not None and catalog.other_tenants(state, model):
+        return finding("bridge is off once a second tenant has rows", "", None, value)
+    allowed = value is None or value == str(model.default_tenant)
+    return finding("bridge is off or names the default tenant", "", True, allowed)
+
+
+def _table(state: State, model: Model, table: Table) -> list[Finding]:
+    document = catalog.table(state, table.name)
+    if document is None:
+        return [finding("table exists", table.name, True, False)]
+    column = document["column"]
+    found = [finding(model.column, table.name, True, column is not None)]
+    if column is not None:
+        found += [
+            finding("type", table.name, model.column_type, column["type"]),
+            finding("NOT NULL", table.name, True, column["not_null"]),
+            finding("NULLs", table.name, 0, column["nulls"]),
+            finding(
+                "default is the session's tenant", table.name, True,
+                catalog.is_session_default(column["default"], model),
+            ),
+        ]  # fmt: skip
+    found += [
+        finding("RLS", table.name, True, document["rls"]["enabled"]),
+        finding("FORCE", table.name, True, document["rls"]["forced"]),
+        finding(
+            "permissive policies", table.name, [table.policy],
+            [policy["name"] for policy in document["policies"] if policy["permissive"]],
+        ),
+        finding(
+            "policy is the model's", table.name, True,
+            any(catalog.is_wanted_policy(policy, model, table) for policy in document["policies"]),
+        ),
+        finding("privileges that pass row security by", table.name, [], document["excess_privileges"]),
+    ]  # fmt: skip
+    for key in table.natural_keys:
+        present = catalog.unique_key(state, table.name, (model.column, *key))
+        found.append(finding(f"key ({', '.join((model.column, *key))})", table.name, True, present is not None))
+        remains = [
+            index["name"] for index in document["indexes"] if index["unique"] and tuple(index["names"]) == key
+        ]
+        found.append(finding(f"global key ({', '.join(key)}) left", table.name, [], remains))
+    found += [
+        finding(
+            f"index ({', '.join([model.column, *(item.name for item in index)])})", table.name, True,
+            catalog.has_index(
+                state, table.name, [(model.column, False), *((item.name, item.descending) for item in index)]
+            ),
+        )
+        for index in table.indexes
+    ]  # fmt: skip
+    found.append(
+        finding("invalid indexes", table.name, [], [i["name"] for i in document["indexes"] if not i["valid"]])
+    )
+    return found

@@ -1,0 +1,175 @@
+"""The wanted model: which tables get the tenant column, and which of their keys carry it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ModelError
+from .quoting import derived_name, identifier, literal
+
+# A custom setting needs a prefix (PostgreSQL manual, 20.16 "Customized Options").
+SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+")
+COLUMN_TYPES = ("integer", "bigint", "smallint")
+
+
+@dataclass(frozen=True)
+class IndexColumn:
+    """One column of an index: its name, and whether it sorts descending."""
+
+    name: str
+    descending: bool = False
+
+    @property
+    def sql(self) -> str:
+        return identifier(self.name) + (" DESC" if self.descending else "")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A tenant table: columns of its surrogate and natural keys and of its extra indexes."""
+
+    name: str
+    surrogate_keys: tuple[tuple[str, ...], ...]
+    natural_keys: tuple[tuple[str, ...], ...]
+    indexes: tuple[tuple[IndexColumn, ...], ...]
+
+    @property
+    def policy(self) -> str:
+        return derived_name("tenant_isolation", self.name)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function whose body must know the tenant."""
+
+    name: str
+    arguments: str
+    identity: str
+    returns: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the database shall be."""
+
+    database: str
+    schema: str
+    column: str
+    column_type: str
+    setting: str
+    default_tenant: int
+    application_role: str
+    bridge: bool
+    tables: tuple[Table, ...]
+    functions: tuple[Function, ...]
+
+    @property
+    def session_tenant(self) -> str:
+        """The session's tenant as an SQL expression: NULL where none is named (unset, reset or empty)."""
+        return f"nullif(current_setting({literal(self.setting)}, true), '')::{self.column_type}"
+
+    @property
+    def predicate(self) -> str:
+        """The policy's predicate. The sub-select is evaluated once a query instead of once a row."""
+        return f"{identifier(self.column)} = (SELECT {self.session_tenant})"
+
+
+def _text(source: Mapping[str, Any], key: str) -> str:
+    value = source.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise ModelError(f"tenancy_{key} must be a non-empty string, not {value!r}.")
+    return value
+
+
+def _names(value: Any, where: str) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence) or not value:
+        raise ModelError(f"{where} must be a list of column names, not {value!r}.")
+    for name in value:
+        identifier(name)
+    return tuple(value)
+
+
+def _index(value: Any, where: str) -> tuple[IndexColumn, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence) or not value:
+        raise ModelError(f"{where} must be a list of columns, not {value!r}.")
+    columns = []
+    for entry in value:
+        if isinstance(entry, Mapping):
+            order = str(entry.get("order", "asc")).lower()
+            if order not in ("asc", "desc"):
+                raise ModelError(f"{where}: order must be asc or desc, not {entry.get('order')!r}.")
+            columns.append(IndexColumn(entry.get("name", ""), order == "desc"))
+        else:
+            columns.append(IndexColumn(entry))
+        identifier(columns[-1].name)
+    return tuple(columns)
+
+
+def _table(value: Any, number: int) -> Table:
+    if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
+        raise ModelError(f"tenancy_tables[{number}] must be a mapping with a name, not {value!r}.")
+    name = value["name"]
+    identifier(name)
+    where = f"tenancy_tables, table {name!r}"
+    unknown = sorted(set(value) - {"name", "surrogate_keys", "natural_keys", "indexes"})
+    if unknown:
+        raise ModelError(f"{where}: unknown entries {', '.join(map(repr, unknown))}.")
+    return Table(
+        name=name,
+        surrogate_keys=tuple(_names(key, f"{where}: a surrogate key") for key in value.get("surrogate_keys", [])),
+        natural_keys=tuple(_names(key, f"{where}: a natural key") for key in value.get("natural_keys", [])),
+        indexes=tuple(_index(index, f"{where}: an index") for index in value.get("indexes", [])),
+    )
+
+
+def _function(value: Any) -> Function:
+    fields = ("name", "arguments", "identity", "returns", "body")
+    if not isinstance(value, Mapping) or any(not isinstance(value.get(field), str) for field in fields):
+        raise ModelError(f"Each of tenancy_functions needs the strings {', '.join(fields)}, not {value!r}.")
+    return Function(**{field: value[field] for field in fields})
+
+
+def parse(source: Mapping[str, Any]) -> Model:
+    """Return the Model that ``source`` describes.
+
+    ``source`` holds the ``tenancy_*`` variables without their prefix, plus ``database`` and
+    ``application_role``. Raises ModelError with one sentence for the first thing that is wrong.
+    """
+    default_tenant = source.get("default_tenant")
+    if isinstance(default_tenant, bool) or not isinstance(default_tenant, int) or default_tenant < 1:
+        raise ModelError(f"tenancy_default_tenant must be an integer of at least 1, not {default_tenant!r}.")
+    bridge = source.get("bridge")
+    if not isinstance(bridge, bool):
+        raise ModelError(f"tenancy_bridge must be true or false, not {bridge!r}.")
+    setting = _text(source, "setting")
+    if not SETTING.fullmatch(setting):
+        raise ModelError(
+            f"tenancy_setting must be a prefixed setting name such as app.current_tenant, not {setting!r}."
+        )
+    column_type = _text(source, "column_type")
+    if column_type not in COLUMN_TYPES:
+        raise ModelError(f"tenancy_column_type must be one of {', '.join(COLUMN_TYPES)}, not {column_type!r}.")
+    tables = source.get("tables")
+    if isinstance(tables, str) or not isinstance(tables, Sequence) or not tables:
+        raise ModelError("tenancy_tables must be a non-empty list: without a table there is nothing to migrate.")
+    parsed = tuple(_table(table, number) for number, table in enumerate(tables))
+    if len({table.name for table in parsed}) != len(parsed):
+        raise ModelError("tenancy_tables names a table twice.")
+    for key in ("database", "schema", "column", "application_role"):
+        identifier(_text(source, key))
+    return Model(
+        database=source["database"],
+        schema=source["schema"],
+        column=source["column"],
+        column_type=column_type,
+        setting=setting,
+        default_tenant=default_tenant,
+        application_role=source["application_role"],
+        bridge=bridge,
+        tables=parsed,
+        functions=tuple(_function(function) for function in source.get("functions", [])),
+    )

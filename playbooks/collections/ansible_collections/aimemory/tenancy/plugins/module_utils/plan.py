@@ -1,0 +1,381 @@
+"""The plan: the ordered statements that turn the state of a database into the model.
+
+An empty plan is the only meaning of "already migrated". Every statement is planned from what the
+catalogs say, so a half-migrated database simply needs fewer of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import state as catalog
+from .errors import UnsafeStateError
+from .model import Function, Model, Table
+from .quoting import derived_name, dollar_quoted, identifier, literal, qualified
+
+Statement = dict[str, Any]
+State = Mapping[str, Any]
+
+# The order is fixed by how PostgreSQL works: rows before NOT NULL, keys before the functions that rely on
+# them, policies before row security is switched on.
+PHASES = (
+    "column", "backfill", "not_null", "build", "key", "function", "privilege", "bridge", "default",
+    "policy", "enable", "force",
+)  # fmt: skip
+
+
+def statement(identity: str, table: str, phase: str, sql: str, reason: str, undo: str) -> Statement:
+    """Return one planned statement as a plain dict (the shape that leaves the filter)."""
+    return {"id": identity, "table": table, "phase": phase, "sql": sql, "reason": reason, "undo": undo}
+
+
+def build(state: State, model: Model) -> list[Statement]:
+    """Return the statements that turn ``state`` into ``model``, in the order in which they run.
+
+    Raises UnsafeStateError, with every obstacle in it, where the state cannot be reconciled safely.
+    """
+    obstacles = [text for table in model.tables for text in _obstacles(state, model, table)]
+    if catalog.application_role(state) is None:
+        obstacles.append(
+            f"The application role {model.application_role!r} does not exist on this server: "
+            "check the user in DATABASE_URL."
+        )
+    if obstacles:
+        raise UnsafeStateError(obstacles)
+    planners: tuple[Callable[[State, Model, Table], list[Statement]], ...] = (
+        _column, _indexes, _keys, _privileges, _default, _policies, _row_security,
+    )  # fmt: skip
+    statements = [item for table in model.tables for planner in planners for item in planner(state, model, table)]
+    statements += [item for function in model.functions for item in _function(state, model, function)]
+    statements += _bridge(state, model, unfinished=any(not catalog.is_forced(state, t.name) for t in model.tables))
+    return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
+
+
+def _obstacles(state: State, model: Model, table: Table) -> list[str]:
+    document = catalog.table(state, table.name)
+    name = f"{model.schema}.{table.name}"
+    if document is None:
+        return [f"Table {name} does not exist: correct tenancy_tables or the database."]
+    found = []
+    if document["kind"] != "r":
+        found.append(f"{name} is not an ordinary table (kind {document['kind']!r}): it cannot be planned for.")
+    column = document["column"]
+    if column and column["type"] != model.column_type:
+        found.append(
+            f"{name}.{model.column} exists with type {column['type']}, the model wants {model.column_type}: "
+            "rename or convert that column by hand first."
+        )
+    if column and column["generated"]:
+        found.append(f"{name}.{model.column} is an identity or generated column: drop that property first.")
+    named = [*table.surrogate_keys, *table.natural_keys, *(tuple(c.name for c in i) for i in table.indexes)]
+    missing = sorted({column for key in named for column in key} - set(document["columns"]))
+    if missing:
+        found.append(f"{name} has no column {', '.join(missing)}: correct its entry in tenancy_tables.")
+    for index in document["indexes"]:
+        if index["unique"] and not _is_known(index, model, table):
+            found.append(
+                f"The unique key {index['name']} of {name} on ({', '.join(index['columns'])}) is not named in the "
+                "model: name its columns under surrogate_keys (random values) or natural_keys of that table."
+            )
+        elif _is_global(index, table):
+            if index["dependents"]:
+                found.append(
+                    f"The key {index['name']} of {name} has to be replaced, but {', '.join(index['dependents'])} "
+                    "depends on it: change or drop that first."
+                )
+            if index["replica_identity"] or index["clustered"]:
+                found.append(
+                    f"The key {index['name']} of {name} has to be replaced, but it is the table's replica identity "
+                    "or CLUSTER index: move that mark to the surrogate key first."
+                )
+    return found
+
+
+def _is_known(index: Mapping[str, Any], model: Model, table: Table) -> bool:
+    columns = tuple(index["names"])
+    tenant_keys = tuple((model.column, *key) for key in table.natural_keys)
+    return (
+        columns in table.surrogate_keys
+        or _is_global(index, table)
+        or columns in tenant_keys
+        # A unique key that begins with the tenant column tells a tenant nothing about another.
+        or columns[:1] == (model.column,)
+    )
+
+
+def _is_global(index: Mapping[str, Any], table: Table) -> bool:
+    return bool(index["unique"]) and bool(index["plain"]) and tuple(index["names"]) in table.natural_keys
+
+
+def _column(state: State, model: Model, table: Table) -> list[Statement]:
+    target, column = qualified(model.schema, table.name), identifier(model.column)
+    now = catalog.tenant_column(state, table.name)
+    if now is None:
+        return [
+            statement(
+                f"{table.name}.column", table.name, "column",
+                f"ALTER TABLE {target} ADD COLUMN {column} {model.column_type} "
+                f"NOT NULL DEFAULT {model.default_tenant}",
+                f"Add {model.column}; existing rows belong to tenant {model.default_tenant} (no table rewrite)",
+                f"ALTER TABLE {target} DROP COLUMN {column}",
+            )
+        ]  # fmt: skip
+    planned = []
+    if now["nulls"]:
+        planned.append(
+            statement(
+                f"{table.name}.backfill", table.name, "backfill",
+                f"UPDATE {target} SET {column} = {model.default_tenant} WHERE {column} IS NULL",
+                f"Assign {now['nulls']} rows without a tenant to tenant {model.default_tenant}",
+                "",
+            )
+        )  # fmt: skip
+    if not now["not_null"]:
+        planned.append(
+            statement(
+                f"{table.name}.not_null", table.name, "not_null",
+                f"ALTER TABLE {target} ALTER COLUMN {column} SET NOT NULL",
+                f"Refuse rows without {model.column}",
+                f"ALTER TABLE {target} ALTER COLUMN {column} DROP NOT NULL",
+            )
+        )  # fmt: skip
+    return planned
+
+
+def _indexes(state: State, model: Model, table: Table) -> list[Statement]:
+    target = qualified(model.schema, table.name)
+    planned = []
+    for index in table.indexes:
+        columns = [(model.column, False), *((column.name, column.descending) for column in index)]
+        if catalog.has_index(state, table.name, columns):
+            continue
+        name = derived_name("idx", table.name, model.column, *(column.name for column in index))
+        planned += _drop_leftover(state, model, table, name)
+        planned.append(
+            statement(
+                f"{table.name}.index.{'_'.join(column.name for column in index)}", table.name, "build",
+                f"CREATE INDEX {identifier(name)} ON {target} "
+                f"({', '.join([identifier(model.column), *(column.sql for column in index)])})",
+                "Serve the service's queries within one tenant",
+                f"DROP INDEX {qualified(model.schema, name)}",
+            )
+        )  # fmt: skip
+    return planned
+
+
+def _drop_leftover(state: State, model: Model, table: Table, name: str) -> list[Statement]:
+    """Plan to drop an index that bears the wanted name but is not what it says (an interrupted build)."""
+    leftover = catalog.index_named(state, table.name, name)
+    if leftover is None:
+        return []
+    return [
+        statement(
+            f"{table.name}.leftover.{name}", table.name, "build",
+            f"DROP INDEX {qualified(model.schema, name)}",
+            "Remove an index of that name that is invalid or covers other columns",
+            f"{leftover['definition']}",
+        )
+    ]  # fmt: skip
+
+
+def _keys(state: State, model: Model, table: Table) -> list[Statement]:
+    target = qualified(model.schema, table.name)
+    planned: list[Statement] = []
+    for key in table.natural_keys:
+        old = [
+            index
+            for index in catalog.indexes(state, table.name)
+            if _is_global(index, table) and tuple(index["names"]) == key
+        ]
+        primary = any(index["constraint_type"] == "p" for index in old)
+        wanted = (model.column, *key)
+        identity = f"{table.name}.key.{'_'.join(key)}"
+        drops = [
+            f"DROP CONSTRAINT {identifier(index['constraint'])}" for index in old if index["constraint"] is not None
+        ]
+        bare = [index for index in old if index["constraint"] is None]
+        present = catalog.unique_key(state, table.name, wanted)
+        adds = []
+        undo = [
+            f"ADD CONSTRAINT {identifier(index['constraint'])} {index['constraint_definition']}"
+            for index in old
+            if index["constraint"] is not None
+        ]
+        if present is None or (present["constraint"] is None and (drops or not bare)) or (
+            primary and present["constraint_type"] != "p"
+        ):
+            kind = "PRIMARY KEY" if primary else "UNIQUE"
+            name = next(
+                (index["constraint"] for index in old if index["constraint_type"] == "p"),
+                derived_name(table.name, *wanted, "key"),
+            )
+            if present is None or present["constraint"] is not None:
+                build_name = derived_name(table.name, *wanted, "tenant_key")
+                planned += _drop_leftover(state, model, table, build_name)
+                planned.append(
+                    statement(
+                        f"{identity}.build", table.name, "build",
+                        f"CREATE UNIQUE INDEX {identifier(build_name)} ON {target} "
+                        f"({', '.join(identifier(column) for column in wanted)})",
+                        f"Build the key ({', '.join(wanted)})",
+                        f"DROP INDEX {qualified(model.schema, build_name)}",
+                    )
+                )  # fmt: skip
+            else:
+                build_name = present["name"]
+            adds = [f"ADD CONSTRAINT {identifier(name)} {kind} USING INDEX {identifier(build_name)}"]
+            undo = [f"DROP CONSTRAINT {identifier(name)}", *undo]
+        if drops or adds:
+            planned.append(
+                statement(
+                    identity, table.name, "key",
+                    f"ALTER TABLE {target} {', '.join([*drops, *adds])}",
+                    f"Make ({', '.join(key)}) unique per tenant instead of globally",
+                    f"ALTER TABLE {target} {', '.join(undo)}" if undo else "",
+                )
+            )  # fmt: skip
+        planned += [
+            statement(
+                f"{identity}.drop.{index['name']}", table.name, "key",
+                f"DROP INDEX {qualified(model.schema, index['name'])}",
+                f"A global unique index on ({', '.join(key)}) would tell one tenant what another has",
+                index["definition"],
+            )
+            for index in bare
+        ]  # fmt: skip
+    return planned
+
+
+def _function(state: State, model: Model, function: Function) -> list[Statement]:
+    now = catalog.function(state, function.name, function.identity)
+    if now is not None and now["body"].strip() == function.body.strip():
+        return []
+    name = qualified(model.schema, function.name)
+    body = dollar_quoted("\n" + function.body.strip() + "\n")
+    if now is None:
+        sql = (
+            f"CREATE FUNCTION {name}({function.arguments}) RETURNS {function.returns} LANGUAGE plpgsql AS {body}"
+        )
+        undo = f"DROP FUNCTION {name}({function.identity})"
+    else:
+        # The header as the catalogs give it keeps SECURITY, volatility and SET clauses, which
+        # CREATE OR REPLACE would otherwise put back to their defaults.
+        header = now["definition"][: now["definition"].index("\nAS $")]
+        sql, undo = f"{header}\nAS {body}", now["definition"]
+    return [
+        statement(
+            f"function.{function.name}({function.identity})", "", "function", sql,
+            f"Make {function.name} work within one tenant", undo,
+        )
+    ]  # fmt: skip
+
+
+def _privileges(state: State, model: Model, table: Table) -> list[Statement]:
+    granted = catalog.required(state, table.name)["granted_excess"]
+    if not granted:
+        return []
+    target, role = qualified(model.schema, table.name), identifier(model.application_role)
+    privileges = ", ".join(sorted(granted))
+    return [
+        statement(
+            f"{table.name}.revoke", table.name, "privilege",
+            f"REVOKE {privileges} ON {target} FROM {role}",
+            f"{privileges} pass row security by",
+            f"GRANT {privileges} ON {target} TO {role}",
+        )
+    ]  # fmt: skip
+
+
+def _bridge(state: State, model: Model, unfinished: bool) -> list[Statement]:
+    """Plan the bridge only while row security is being brought in: enforcing removes it for good."""
+    if not model.bridge or not unfinished or state["bridge"] == str(model.default_tenant):
+        return []
+    prefix = f"ALTER ROLE {identifier(model.application_role)} IN DATABASE {identifier(model.database)}"
+    setting = setting_name(model)
+    old = state["bridge"]
+    return [
+        statement(
+            "bridge", "", "bridge",
+            f"{prefix} SET {setting} = {literal(model.default_tenant)}",
+            f"Let code that names no tenant yet work as tenant {model.default_tenant}",
+            f"{prefix} RESET {setting}" if old is None else f"{prefix} SET {setting} = {literal(old)}",
+        )
+    ]  # fmt: skip
+
+
+def setting_name(model: Model) -> str:
+    """Return the setting as SQL wants it after SET: each part quoted."""
+    return ".".join(identifier(part) for part in model.setting.split("."))
+
+
+def _default(state: State, model: Model, table: Table) -> list[Statement]:
+    now = catalog.tenant_column(state, table.name)
+    if now is not None and catalog.is_session_default(now["default"], model):
+        return []
+    target, column = qualified(model.schema, table.name), identifier(model.column)
+    before = now["default"] if now else str(model.default_tenant)
+    return [
+        statement(
+            f"{table.name}.default", table.name, "default",
+            f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.session_tenant}",
+            "A row that names no tenant gets the session's, and fails where there is none",
+            f"ALTER TABLE {target} ALTER COLUMN {column} "
+            + (f"SET DEFAULT {before}" if before is not None else "DROP DEFAULT"),
+        )
+    ]  # fmt: skip
+
+
+def _policies(state: State, model: Model, table: Table) -> list[Statement]:
+    target = qualified(model.schema, table.name)
+    planned = []
+    wanted = False
+    for policy in catalog.policies(state, table.name):
+        if catalog.is_wanted_policy(policy, model, table):
+            wanted = True
+        elif policy["permissive"] or policy["name"] == table.policy:
+            planned.append(
+                statement(
+                    f"{table.name}.policy.drop.{policy['name']}", table.name, "policy",
+                    f"DROP POLICY {identifier(policy['name'])} ON {target}",
+                    "Permissive policies are combined with OR: this one shows rows that the model's does not",
+                    catalog.policy_sql(policy, target),
+                )
+            )  # fmt: skip
+    if not wanted:
+        planned.append(
+            statement(
+                f"{table.name}.policy", table.name, "policy",
+                f"CREATE POLICY {identifier(table.policy)} ON {target} FOR ALL "
+                f"TO {identifier(model.application_role)} "
+                f"USING ({model.predicate}) WITH CHECK ({model.predicate})",
+                "Show and accept only the session tenant's rows",
+                f"DROP POLICY {identifier(table.policy)} ON {target}",
+            )
+        )  # fmt: skip
+    return planned
+
+
+def _row_security(state: State, model: Model, table: Table) -> list[Statement]:
+    target = qualified(model.schema, table.name)
+    now = catalog.required(state, table.name)["rls"]
+    planned = []
+    if not now["enabled"]:
+        planned.append(
+            statement(
+                f"{table.name}.enable", table.name, "enable",
+                f"ALTER TABLE {target} ENABLE ROW LEVEL SECURITY",
+                "Switch row-level security on",
+                f"ALTER TABLE {target} DISABLE ROW LEVEL SECURITY",
+            )
+        )  # fmt: skip
+    if not now["forced"]:
+        planned.append(
+            statement(
+                f"{table.name}.force", table.name, "force",
+                f"ALTER TABLE {target} FORCE ROW LEVEL SECURITY",
+                "Without FORCE the owner of the table is exempt",
+                f"ALTER TABLE {target} NO FORCE ROW LEVEL SECURITY",
+            )
+        )  # fmt: skip
+    return planned

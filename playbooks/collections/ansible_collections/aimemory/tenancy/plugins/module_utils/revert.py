@@ -1,0 +1,94 @@
+"""The plan backwards: what switches row security off again and keeps the columns and the rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import state as catalog
+from .errors import UnsafeStateError
+from .model import Model, Table
+from .plan import State, Statement, setting_name, statement
+from .quoting import identifier, literal, qualified
+
+# The bridge and the constant default come first, so that no moment exists in which an insert that
+# names no tenant fails; row security goes before the policies, or the owner would see no row between.
+PHASES = ("default", "force", "enable", "policy", "bridge")
+
+
+def policies(state: State, model: Model) -> list[Statement]:
+    """Return the statements of the guide's "Manual Rollback": row security off, columns and data kept.
+
+    Raises UnsafeStateError while rows of another tenant exist: without row security every
+    session would see them.
+    """
+    missing = [table.name for table in model.tables if catalog.table(state, table.name) is None]
+    if missing:
+        raise UnsafeStateError([f"Table {model.schema}.{name} does not exist." for name in missing])
+    foreign = catalog.other_tenants(state, model)
+    if foreign:
+        counts = ", ".join(f"{name} {count}" for name, count in foreign.items())
+        raise UnsafeStateError(
+            [
+                f"Rows of tenants other than {model.default_tenant} exist ({counts}): without row security "
+                "every session would see them. Move or delete those rows first, or use rollback_mode=restore."
+            ]
+        )
+    statements = [item for table in model.tables for item in _table(state, model, table)]
+    if state["bridge"] is not None:
+        prefix = f"ALTER ROLE {identifier(model.application_role)} IN DATABASE {identifier(model.database)}"
+        setting = setting_name(model)
+        statements.append(
+            statement(
+                "bridge.remove", "", "bridge",
+                f"{prefix} RESET {setting}",
+                "Without policies nothing reads the session's tenant",
+                f"{prefix} SET {setting} = {literal(state['bridge'])}",
+            )
+        )  # fmt: skip
+    return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
+
+
+def _table(state: State, model: Model, table: Table) -> list[Statement]:
+    target, column = qualified(model.schema, table.name), identifier(model.column)
+    document: Any = catalog.required(state, table.name)
+    planned = []
+    now = document["column"]
+    if now is not None and now["default"] != str(model.default_tenant):
+        before = f"SET DEFAULT {now['default']}" if now["default"] is not None else "DROP DEFAULT"
+        planned.append(
+            statement(
+                f"{table.name}.default.constant", table.name, "default",
+                f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.default_tenant}",
+                f"An insert that names no tenant belongs to tenant {model.default_tenant} again",
+                f"ALTER TABLE {target} ALTER COLUMN {column} {before}",
+            )
+        )  # fmt: skip
+    if document["rls"]["forced"]:
+        planned.append(
+            statement(
+                f"{table.name}.no_force", table.name, "force",
+                f"ALTER TABLE {target} NO FORCE ROW LEVEL SECURITY",
+                "The owner is exempt again",
+                f"ALTER TABLE {target} FORCE ROW LEVEL SECURITY",
+            )
+        )  # fmt: skip
+    if document["rls"]["enabled"]:
+        planned.append(
+            statement(
+                f"{table.name}.disable", table.name, "enable",
+                f"ALTER TABLE {target} DISABLE ROW LEVEL SECURITY",
+                "Switch row-level security off",
+                f"ALTER TABLE {target} ENABLE ROW LEVEL SECURITY",
+            )
+        )  # fmt: skip
+    planned += [
+        statement(
+            f"{table.name}.policy.drop.{policy['name']}", table.name, "policy",
+            f"DROP POLICY {identifier(policy['name'])} ON {target}",
+            "Remove the tenant policy",
+            catalog.policy_sql(policy, target),
+        )
+        for policy in document["policies"]
+        if policy["name"] == table.policy
+    ]  # fmt: skip
+    return planned

@@ -1,0 +1,155 @@
+"""Questions to the state document that ``roles/tenancy/files/state.sql`` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .model import Model, Table
+from .quoting import identifier
+
+Document = Mapping[str, Any]
+
+
+def table(state: Document, name: str) -> Document | None:
+    """Return the table's part of the state, or None where the table does not exist."""
+    document: Document | None = state["tables"].get(name)
+    return document if document and document["exists"] else None
+
+
+def required(state: Document, name: str) -> Document:
+    """Return the table's part of the state; the table is known to exist."""
+    document = table(state, name)
+    if document is None:
+        raise KeyError(name)
+    return document
+
+
+def tenant_column(state: Document, name: str) -> Document | None:
+    """Return the tenant column's type, nullability, default, NULLs and tenants, or None."""
+    column: Document | None = required(state, name)["column"]
+    return column
+
+
+def application_role(state: Document) -> Document | None:
+    """Return the application role's attributes, or None where the role does not exist."""
+    role: Document | None = state["application_role"]
+    return role
+
+
+def indexes(state: Document, name: str) -> list[Document]:
+    """Return the table's indexes."""
+    return list(required(state, name)["indexes"])
+
+
+def policies(state: Document, name: str) -> list[Document]:
+    """Return the table's policies."""
+    return list(required(state, name)["policies"])
+
+
+def is_forced(state: Document, name: str) -> bool:
+    """Say whether row security is enabled and forced."""
+    rls = required(state, name)["rls"]
+    return bool(rls["enabled"] and rls["forced"])
+
+
+def index_named(state: Document, table_name: str, name: str) -> Document | None:
+    """Return the table's index of that name."""
+    return next((index for index in indexes(state, table_name) if index["name"] == name), None)
+
+
+def has_index(state: Document, name: str, columns: Sequence[tuple[str, bool]]) -> bool:
+    """Say whether a valid btree index covers exactly ``columns`` (name, descending) in that order."""
+    return any(
+        index["valid"]
+        and index["plain"]
+        and index["method"] == "btree"
+        and list(zip(index["names"], index["descending"], strict=True)) == list(columns)
+        for index in indexes(state, name)
+    )
+
+
+def unique_key(state: Document, name: str, columns: Sequence[str]) -> Document | None:
+    """Return the valid unique index on exactly ``columns``; one that backs a constraint comes first."""
+    found = [
+        index
+        for index in indexes(state, name)
+        if index["unique"] and index["valid"] and index["plain"] and index["names"] == list(columns)
+    ]
+    return min(found, key=lambda index: index["constraint"] is None, default=None)
+
+
+def function(state: Document, name: str, identity: str) -> Document | None:
+    """Return the function of that name whose argument types are ``identity`` (comma-separated types)."""
+    types = [part.strip() for part in identity.split(",") if part.strip()]
+    return next((item for item in state["functions"] if item["name"] == name and item["types"] == types), None)
+
+
+def other_tenants(state: Document, model: Model) -> dict[str, int]:
+    """Return the rows of each table that belong to a tenant other than the default one; tables without are left out."""
+    counted = {}
+    for item in model.tables:
+        document = table(state, item.name)
+        if document is None or document["column"] is None:
+            continue
+        rows = sum(
+            count for tenant, count in document["column"]["tenants"].items() if tenant != str(model.default_tenant)
+        )
+        if rows:
+            counted[item.name] = rows
+    return counted
+
+
+def _deparsed_session_tenant(model: Model) -> str:
+    """Return the session's tenant as PostgreSQL prints it back (pg_get_expr, PostgreSQL 12 to 18)."""
+    setting = model.setting.replace("'", "''")
+    return f"(NULLIF(current_setting('{setting}'::text, true), ''::text))::{model.column_type}"
+
+
+def is_session_default(expression: str | None, model: Model) -> bool:
+    """Say whether a column default is the session's tenant."""
+    return expression == _deparsed_session_tenant(model)
+
+
+def is_model_predicate(expression: str | None, model: Model) -> bool:
+    """Say whether a policy's expression is the model's predicate.
+
+    Compared as a whole with what PostgreSQL prints for it: whatever differs at all is not the model's.
+    """
+    column = _bare(model.column)
+    return expression == f'({column} = ( SELECT {_deparsed_session_tenant(model)} AS "nullif"))'
+
+
+def _bare(name: str) -> str:
+    """Return the identifier as PostgreSQL prints it: quoted only where it must be."""
+    plain = name.isascii() and name.replace("_", "a").isalnum() and name == name.lower() and not name[0].isdigit()
+    return name if plain else identifier(name)
+
+
+def is_wanted_policy(policy: Document, model: Model, wanted: Table) -> bool:
+    """Say whether a policy is exactly the model's: name, command, role and both predicates."""
+    return (
+        policy["name"] == wanted.policy
+        and policy["command"] == "ALL"
+        and policy["permissive"] is True
+        and policy["roles"] == [model.application_role]
+        and not policy["public"]
+        and is_model_predicate(policy["using"], model)
+        and is_model_predicate(policy["check"], model)
+    )
+
+
+def policy_sql(policy: Document, target: str) -> str:
+    """Return the CREATE POLICY statement that brings ``policy`` back."""
+    roles = ["PUBLIC"] if policy["public"] else [identifier(role) for role in policy["roles"]]
+    return " ".join(
+        part
+        for part in (
+            f"CREATE POLICY {identifier(policy['name'])} ON {target}",
+            "AS PERMISSIVE" if policy["permissive"] else "AS RESTRICTIVE",
+            f"FOR {policy['command']} TO {', '.join(roles)}",
+            f"USING ({policy['using']})" if policy["using"] is not None else "",
+            f"WITH CHECK ({policy['check']})" if policy["check"] is not None else "",
+        )
+        if part
+    )

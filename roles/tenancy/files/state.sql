@@ -1,0 +1,173 @@
+-- The state of the tenant tables as one JSON document. Reads only; takes no lock stronger than ACCESS SHARE.
+-- Named arguments: schema, tables (list), column, setting, application_role.
+-- (A percent sign is doubled because named arguments are in use.)
+WITH wanted AS (
+  SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
+  FROM unnest(%(tables)s::text[]) AS name
+),
+tenant_column AS (
+  SELECT w.relid, a.attnum, a.attnotnull, format_type(a.atttypid, a.atttypmod) AS type,
+         a.attidentity <> '' OR a.attgenerated <> '' AS generated,
+         pg_get_expr(d.adbin, d.adrelid) AS default_expression
+  FROM wanted w
+  JOIN pg_attribute a ON a.attrelid = w.relid AND a.attname = %(column)s AND NOT a.attisdropped
+  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+),
+counted AS (
+  -- Exact rows per tenant; a table without the column has one entry with an empty name.
+  SELECT w.relid, x.tenants
+  FROM wanted w
+  LEFT JOIN tenant_column c USING (relid)
+  CROSS JOIN LATERAL XMLTABLE(
+    '/row' PASSING query_to_xml(
+      CASE WHEN c.relid IS NULL
+        THEN format('SELECT json_build_object('''', count(*)) AS tenants FROM %%s', w.relid)
+        ELSE format(
+          'SELECT coalesce(json_object_agg(coalesce(tenant, ''NULL''), n), ''{}'') AS tenants '
+          'FROM (SELECT %%I::text AS tenant, count(*) AS n FROM %%s GROUP BY 1) AS t', %(column)s, w.relid)
+      END, false, true, '')
+    COLUMNS tenants jsonb PATH 'tenants') AS x
+  WHERE w.relid IS NOT NULL
+),
+index_list AS (
+  SELECT i.indrelid AS relid, json_agg(json_build_object(
+      'name', ic.relname,
+      'definition', pg_get_indexdef(i.indexrelid),
+      'columns', (SELECT json_agg(pg_get_indexdef(i.indexrelid, k, true) ORDER BY k)
+                  FROM generate_series(1, i.indnkeyatts) AS k),
+      'names', (SELECT json_agg(a.attname ORDER BY k)
+                FROM generate_series(1, i.indnkeyatts) AS k
+                LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]),
+      'descending', (SELECT json_agg(i.indoption[k - 1] & 1 = 1 ORDER BY k)
+                     FROM generate_series(1, i.indnkeyatts) AS k),
+      'method', am.amname,
+      'plain', i.indpred IS NULL AND i.indexprs IS NULL,
+      'unique', i.indisunique,
+      'valid', i.indisvalid AND i.indisready,
+      'replica_identity', i.indisreplident,
+      'clustered', i.indisclustered,
+      'comment', obj_description(i.indexrelid, 'pg_class'),
+      'constraint', con.conname,
+      'constraint_type', con.contype,
+      'constraint_definition', pg_get_constraintdef(con.oid),
+      'constraint_comment', obj_description(con.oid, 'pg_constraint'),
+      -- What would be lost or would stop the key from being replaced: foreign keys, and views grouped by it.
+      'dependents', (
+        SELECT coalesce(json_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid)), '[]')
+        FROM pg_depend d
+        WHERE d.deptype = 'n'
+          AND ((d.refclassid = 'pg_constraint'::regclass AND d.refobjid = con.oid)
+            OR (d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indexrelid)))
+    ) ORDER BY ic.relname) AS indexes
+  FROM pg_index i
+  JOIN pg_class ic ON ic.oid = i.indexrelid
+  JOIN pg_am am ON am.oid = ic.relam
+  LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.contype IN ('p', 'u', 'x')
+  WHERE i.indrelid IN (SELECT relid FROM wanted)
+  GROUP BY i.indrelid
+),
+policy_list AS (
+  SELECT p.polrelid AS relid, json_agg(json_build_object(
+      'name', p.polname,
+      'command', CASE p.polcmd WHEN '*' THEN 'ALL' WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT'
+                               WHEN 'w' THEN 'UPDATE' ELSE 'DELETE' END,
+      'permissive', p.polpermissive,
+      'roles', (SELECT json_agg(CASE WHEN r = 0 THEN 'public' ELSE pg_get_userbyid(r) END ORDER BY r)
+                FROM unnest(p.polroles) AS r),
+      'public', 0 = ANY (p.polroles),
+      'using', pg_get_expr(p.polqual, p.polrelid),
+      'check', pg_get_expr(p.polwithcheck, p.polrelid)) ORDER BY p.polname) AS policies
+  FROM pg_policy p
+  WHERE p.polrelid IN (SELECT relid FROM wanted)
+  GROUP BY p.polrelid
+),
+trigger_list AS (
+  SELECT t.tgrelid AS relid, json_agg(json_build_object(
+      'name', t.tgname, 'definition', pg_get_triggerdef(t.oid),
+      'function', t.tgfoid::regprocedure::text, 'enabled', t.tgenabled <> 'D') ORDER BY t.tgname) AS triggers
+  FROM pg_trigger t
+  WHERE NOT t.tgisinternal AND t.tgrelid IN (SELECT relid FROM wanted)
+  GROUP BY t.tgrelid
+),
+view_list AS (
+  SELECT d.refobjid AS relid, json_agg(DISTINCT format('%%I.%%I', n.nspname, c.relname)) AS views
+  FROM pg_depend d
+  JOIN pg_rewrite r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass
+  JOIN pg_class c ON c.oid = r.ev_class AND c.oid <> d.refobjid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT relid FROM wanted)
+  GROUP BY d.refobjid
+),
+table_document AS (
+  SELECT w.name, CASE WHEN w.relid IS NULL THEN json_build_object('exists', false) ELSE json_build_object(
+      'exists', true,
+      'kind', c.relkind,
+      'owner', pg_get_userbyid(c.relowner),
+      'bytes', pg_total_relation_size(w.relid),
+      'estimated_rows', c.reltuples::bigint,
+      'rows', (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(n.tenants)),
+      'columns', (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+                  WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped),
+      'column', CASE WHEN t.relid IS NOT NULL THEN json_build_object(
+          'type', t.type, 'not_null', t.attnotnull, 'default', t.default_expression, 'generated', t.generated,
+          'nulls', coalesce((n.tenants ->> 'NULL')::bigint, 0), 'tenants', n.tenants - 'NULL') END,
+      'rls', json_build_object('enabled', c.relrowsecurity, 'forced', c.relforcerowsecurity),
+      'policies', coalesce(p.policies, '[]'),
+      'indexes', coalesce(i.indexes, '[]'),
+      'triggers', coalesce(g.triggers, '[]'),
+      'views', coalesce(v.views, '[]'),
+      -- What the application role may do with the table beyond reading and writing rows.
+      'excess_privileges', (
+        SELECT coalesce(json_agg(privilege ORDER BY privilege), '[]')
+        FROM unnest(ARRAY['TRUNCATE', 'REFERENCES']) AS privilege
+        JOIN pg_roles ar ON ar.rolname = %(application_role)s AND NOT ar.rolsuper
+        WHERE has_table_privilege(ar.oid, w.relid, privilege)),
+      'granted_excess', (
+        SELECT coalesce(json_agg(DISTINCT x.privilege_type), '[]')
+        FROM aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS x
+        WHERE x.grantee = (SELECT oid FROM pg_roles WHERE rolname = %(application_role)s)
+          AND x.privilege_type IN ('TRUNCATE', 'REFERENCES'))
+    ) END AS document
+  FROM wanted w
+  LEFT JOIN pg_class c ON c.oid = w.relid
+  LEFT JOIN tenant_column t ON t.relid = w.relid
+  LEFT JOIN counted n ON n.relid = w.relid
+  LEFT JOIN policy_list p ON p.relid = w.relid
+  LEFT JOIN index_list i ON i.relid = w.relid
+  LEFT JOIN trigger_list g ON g.relid = w.relid
+  LEFT JOIN view_list v ON v.relid = w.relid
+)
+SELECT json_build_object(
+  'database', current_database(),
+  'server_version', current_setting('server_version'),
+  'server_version_num', current_setting('server_version_num')::int,
+  'tables', (SELECT json_object_agg(name, document) FROM table_document),
+  'functions', (
+    SELECT coalesce(json_agg(json_build_object(
+        'name', f.proname, 'identity', pg_get_function_identity_arguments(f.oid),
+        'types', (SELECT coalesce(json_agg(format_type(t.type, NULL) ORDER BY t.place), '[]')
+                  FROM unnest(f.proargtypes) WITH ORDINALITY AS t (type, place)),
+        'body', f.prosrc, 'definition', pg_get_functiondef(f.oid), 'owner', pg_get_userbyid(f.proowner))
+        ORDER BY f.proname, f.oid), '[]')
+    FROM pg_proc f
+    JOIN pg_namespace n ON n.oid = f.pronamespace AND n.nspname = %(schema)s
+    JOIN pg_language l ON l.oid = f.prolang AND l.lanname IN ('plpgsql', 'sql')
+    WHERE f.prokind = 'f'
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
+                      AND d.objid = f.oid AND d.deptype = 'e')),
+  'application_role', (
+    SELECT json_build_object(
+        'name', r.rolname, 'superuser', r.rolsuper, 'bypassrls', r.rolbypassrls, 'login', r.rolcanlogin,
+        'bypassing_memberships', (
+          SELECT coalesce(json_agg(b.rolname ORDER BY b.rolname), '[]') FROM pg_roles b
+          WHERE (b.rolsuper OR b.rolbypassrls) AND b.oid <> r.oid AND NOT r.rolsuper
+            AND pg_has_role(r.oid, b.oid, 'MEMBER')))
+    FROM pg_roles r WHERE r.rolname = %(application_role)s),
+  'bridge', (
+    SELECT substr(entry, length(%(setting)s) + 2)
+    FROM pg_db_role_setting s
+    JOIN pg_roles r ON r.oid = s.setrole AND r.rolname = %(application_role)s
+    JOIN pg_database d ON d.oid = s.setdatabase AND d.datname = current_database()
+    CROSS JOIN LATERAL unnest(s.setconfig) AS entry
+    WHERE starts_with(lower(entry), lower(%(setting)s) || '='))
+) AS state
