@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.aimemory.tenancy.plugins.module_utils import findings, model, plan, quoting, revert
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    findings,
+    model,
+    plan,
+    quoting,
+    revert,
+    session_test,
+)
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 
 
@@ -42,6 +49,11 @@ def tenancy_findings(
     return findings.collect(state, model.parse(source), rows_before)
 
 
+def session_test_input(state: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``session_test.sql`` reads: schema, role, setting, tenant, stranger, rows per table."""
+    return session_test.session_input(state, model.parse(source))
+
+
 class FilterModule:
     """Filters of the collection aimemory.tenancy."""
 
@@ -51,6 +63,7 @@ class FilterModule:
             "tenancy_plan": tenancy_plan,
             "tenancy_revert": tenancy_revert,
             "tenancy_findings": tenancy_findings,
+            "session_test_input": session_test_input,
             "quote_identifier": quoting.identifier,
             "quote_literal": quoting.literal,
         }

@@ -1,0 +1,41 @@
+-- The guide's Test 1, as the application role: with the tenant set its rows are visible; unset, after RESET
+-- and for a tenant without rows there are none. Writes its findings into the setting tenancy_runbook.findings.
+-- Reads tenancy_runbook.input: {schema, role, setting, tenant, stranger, rows: {table: count}}.
+-- (A percent sign is doubled because named arguments are in use.)
+DO $session_test$
+DECLARE
+  input CONSTANT jsonb := current_setting('tenancy_runbook.input')::jsonb;
+  setting CONSTANT text := input ->> 'setting';
+  found jsonb := '[]';
+  attempt record;
+  item record;
+  visible bigint;
+BEGIN
+  EXECUTE format('SET LOCAL ROLE %%I', input ->> 'role');
+  SET LOCAL row_security = on;
+  -- The order matters: "unset" can be tried only before the setting is first given a value in this session.
+  FOR attempt IN
+    SELECT * FROM (VALUES
+      (1, 'no tenant set: rows visible', NULL, false),
+      (2, 'default tenant: rows visible', input ->> 'tenant', true),
+      (3, 'after RESET: rows visible', NULL, false),
+      (4, 'tenant without rows: rows visible', input ->> 'stranger', false)
+    ) AS a (place, title, tenant, owns) ORDER BY place
+  LOOP
+    IF attempt.tenant IS NOT NULL THEN
+      PERFORM set_config(setting, attempt.tenant, true);
+    ELSIF attempt.place > 1 THEN
+      EXECUTE 'RESET ' || (SELECT string_agg(quote_ident(part), '.') FROM unnest(string_to_array(setting, '.')) AS part);
+    END IF;
+    FOR item IN SELECT key AS name, value::bigint AS rows FROM jsonb_each_text(input -> 'rows') ORDER BY key LOOP
+      EXECUTE format('SELECT count(*) FROM %%I.%%I', input ->> 'schema', item.name) INTO visible;
+      found := found || jsonb_build_object(
+        'check', attempt.title, 'table', item.name,
+        'expected', CASE WHEN attempt.owns THEN item.rows ELSE 0 END, 'actual', visible,
+        'ok', visible = CASE WHEN attempt.owns THEN item.rows ELSE 0 END);
+    END LOOP;
+  END LOOP;
+  RESET ROLE;
+  PERFORM set_config('tenancy_runbook.findings', found::text, true);
+END
+$session_test$
