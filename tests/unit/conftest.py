@@ -1,0 +1,58 @@
+"""The model of the repository's own group_vars, and the state before any migration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.aimemory.tenancy.plugins.module_utils import model
+from simulator import index_entry
+
+ROOT = Path(__file__).parents[2]
+
+
+def model_source() -> dict[str, Any]:
+    """Return the tenancy_* variables as the tenancy role hands them to the planner."""
+    variables = yaml.safe_load((ROOT / "inventory/group_vars/ai_memory/tenancy.yml").read_text())
+    source = {name.removeprefix("tenancy_"): value for name, value in variables.items()}
+    # The bodies are file lookups, which only Ansible resolves.
+    for function in source["functions"]:
+        function["body"] = f"BEGIN RETURN; END -- {function['name']}"
+    return source | {"database": "ai_memory", "application_role": "alice"}
+
+
+def blank_state(rows: int = 3) -> dict[str, Any]:
+    """Return the state document of an unmigrated database."""
+    columns = {
+        "memories": ["id", "user_id"],
+        "call_summaries": ["id", "call_id", "user_id", "call_date"],
+        "caller_profiles": ["id", "user_id"],
+        "personality_metrics": ["id", "user_id", "call_id"],
+        "personality_averages": ["user_id"],
+    }
+    keys = {"call_summaries": "call_id", "caller_profiles": "user_id"}
+
+    def table(name: str) -> dict[str, Any]:
+        key = ["user_id"] if name == "personality_averages" else ["id"]
+        indexes = [index_entry(f"{name}_pkey", key, unique=True, constraint="p")]
+        if name in keys:
+            indexes.append(index_entry(f"{name}_{keys[name]}_key", [keys[name]], unique=True, constraint="u"))
+        return {
+            "exists": True, "kind": "r", "owner": "alice", "rows": rows, "columns": columns[name], "column": None,
+            "rls": {"enabled": False, "forced": False}, "policies": [], "indexes": indexes, "triggers": [],
+            "views": [], "excess_privileges": ["REFERENCES", "TRUNCATE"], "granted_excess": ["REFERENCES", "TRUNCATE"],
+        }  # fmt: skip
+
+    return {
+        "database": "ai_memory", "server_version_num": 170000, "tables": {name: table(name) for name in columns},
+        "functions": [], "bridge": None,
+        "application_role": {"name": "alice", "superuser": False, "bypassrls": False, "bypassing_memberships": []},
+    }  # fmt: skip
+
+
+@pytest.fixture
+def wanted() -> model.Model:
+    """Return the parsed model."""
+    return model.parse(model_source())

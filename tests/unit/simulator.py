@@ -1,0 +1,168 @@
+"""A database that exists only as a state document: runs planned SQL by its parse tree, not by its id."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pglast
+from pglast import ast, enums
+
+State = dict[str, Any]
+SESSION = "(NULLIF(current_setting('app.current_tenant'::text, true), ''::text))::integer"
+PREDICATE = f'(customer_id = ( SELECT {SESSION} AS "nullif"))'
+
+
+def run(state: State, statements: list[dict[str, Any]]) -> State:
+    """Return the state after ``statements``; a statement that it does not understand is an error."""
+    after = copy.deepcopy(state)
+    for statement in statements:
+        for raw in pglast.parse_sql(statement["sql"]):
+            HANDLERS[type(raw.stmt)](after, raw.stmt)
+    return after
+
+
+def _table(state: State, name: str) -> State:
+    document: State = state["tables"][name]
+    assert document["exists"]
+    return document
+
+
+def _index_entry(name: str, names: list[str], unique: bool, descending: list[bool]) -> State:
+    return {
+        "name": name, "definition": f"CREATE INDEX {name}", "columns": names, "names": names,
+        "descending": descending, "method": "btree", "plain": True, "unique": unique, "valid": True,
+        "replica_identity": False, "clustered": False, "comment": None, "constraint": None,
+        "constraint_type": None, "constraint_definition": None, "constraint_comment": None, "dependents": [],
+    }  # fmt: skip
+
+
+def _deparsed_default(node: Any) -> str:
+    return str(node.val.ival) if isinstance(node, ast.A_Const) else SESSION
+
+
+def _alter_table(state: State, node: Any) -> None:
+    document = _table(state, node.relation.relname)
+    for command in node.cmds:
+        kind = command.subtype
+        if kind == enums.AlterTableType.AT_AddColumn:
+            assert document["column"] is None
+            default = next(
+                item.raw_expr for item in command.def_.constraints if item.contype == enums.ConstrType.CONSTR_DEFAULT
+            )
+            document["column"] = {
+                "type": "integer", "not_null": True, "default": _deparsed_default(default), "generated": False,
+                "nulls": 0, "tenants": {_deparsed_default(default): document["rows"]} if document["rows"] else {},
+            }  # fmt: skip
+            document["columns"].append(command.def_.colname)
+        elif kind == enums.AlterTableType.AT_SetNotNull:
+            assert document["column"]["nulls"] == 0, "SET NOT NULL on a column with NULLs"
+            document["column"]["not_null"] = True
+        elif kind == enums.AlterTableType.AT_ColumnDefault:
+            document["column"]["default"] = _deparsed_default(command.def_)
+        elif kind == enums.AlterTableType.AT_DropConstraint:
+            before = len(document["indexes"])
+            document["indexes"] = [i for i in document["indexes"] if i["constraint"] != command.name]
+            assert len(document["indexes"]) == before - 1
+        elif kind == enums.AlterTableType.AT_AddConstraint:
+            index = next(i for i in document["indexes"] if i["name"] == command.def_.indexname)
+            primary = command.def_.contype == enums.ConstrType.CONSTR_PRIMARY
+            assert not any(i["constraint"] == command.def_.conname for i in document["indexes"])
+            index.update(
+                name=command.def_.conname, constraint=command.def_.conname, constraint_type="p" if primary else "u"
+            )
+        elif kind == enums.AlterTableType.AT_EnableRowSecurity:
+            document["rls"]["enabled"] = True
+        elif kind == enums.AlterTableType.AT_DisableRowSecurity:
+            document["rls"]["enabled"] = False
+        elif kind == enums.AlterTableType.AT_ForceRowSecurity:
+            document["rls"]["forced"] = True
+        elif kind == enums.AlterTableType.AT_NoForceRowSecurity:
+            document["rls"]["forced"] = False
+        else:
+            raise AssertionError(f"ALTER TABLE subtype {kind}")
+
+
+def _update(state: State, node: Any) -> None:
+    column = _table(state, node.relation.relname)["column"]
+    tenant = str(node.targetList[0].val.val.ival)
+    column["tenants"][tenant] = column["tenants"].get(tenant, 0) + column["nulls"]
+    column["nulls"] = 0
+
+
+def _index(state: State, node: Any) -> None:
+    document = _table(state, node.relation.relname)
+    assert not any(i["name"] == node.idxname for t in state["tables"].values() for i in t["indexes"])
+    descending = [item.ordering == enums.SortByDir.SORTBY_DESC for item in node.indexParams]
+    names = [item.name for item in node.indexParams]
+    document["indexes"].append(_index_entry(node.idxname, names, node.unique, descending))
+
+
+def _drop(state: State, node: Any) -> None:
+    for item in node.objects:
+        parts = [part.sval for part in item]
+        if node.removeType == enums.ObjectType.OBJECT_POLICY:
+            document = _table(state, parts[-2])
+            document["policies"] = [p for p in document["policies"] if p["name"] != parts[-1]]
+        else:
+            assert node.removeType == enums.ObjectType.OBJECT_INDEX
+            for document in state["tables"].values():
+                document["indexes"] = [i for i in document["indexes"] if i["name"] != parts[-1]]
+
+
+def _policy(state: State, node: Any) -> None:
+    _table(state, node.table.relname)["policies"].append(
+        {
+            "name": node.policy_name, "command": node.cmd_name.upper(), "permissive": node.permissive,
+            "roles": [role.rolename for role in node.roles], "public": False,
+            "using": PREDICATE, "check": PREDICATE,
+        }
+    )  # fmt: skip
+
+
+def _grant(state: State, node: Any) -> None:
+    assert not node.is_grant
+    document = _table(state, node.objects[0].relname)
+    gone = {privilege.priv_name.upper() for privilege in node.privileges}
+    document["granted_excess"] = [p for p in document["granted_excess"] if p not in gone]
+    document["excess_privileges"] = [p for p in document["excess_privileges"] if p not in gone]
+
+
+def _role_setting(state: State, node: Any) -> None:
+    if node.setstmt.kind == enums.VariableSetKind.VAR_RESET:
+        state["bridge"] = None
+    else:
+        state["bridge"] = node.setstmt.args[0].val.sval
+
+
+def _function(state: State, node: Any) -> None:
+    name = node.funcname[-1].sval
+    types = [parameter.argType.names[-1].sval for parameter in node.parameters or ()]
+    catalog_names = {"int4": "integer", "varchar": "character varying"}
+    types = [catalog_names.get(item, item) for item in types]
+    body = next(option.arg[0].sval for option in node.options if option.defname == "as")
+    state["functions"] = [f for f in state["functions"] if (f["name"], f["types"]) != (name, types)]
+    state["functions"].append({"name": name, "types": types, "body": body, "definition": "\nAS $x$"})
+
+
+HANDLERS = {
+    ast.AlterTableStmt: _alter_table,
+    ast.UpdateStmt: _update,
+    ast.IndexStmt: _index,
+    ast.DropStmt: _drop,
+    ast.CreatePolicyStmt: _policy,
+    ast.GrantStmt: _grant,
+    ast.AlterRoleSetStmt: _role_setting,
+    ast.CreateFunctionStmt: _function,
+}
+
+
+def index_entry(name: str, names: list[str], *, unique: bool = False, constraint: str | None = None) -> State:
+    """Return an index as the state document holds it; ``constraint`` is its type (p or u)."""
+    entry = _index_entry(name, names, unique, [False] * len(names))
+    if constraint:
+        kind = "PRIMARY KEY" if constraint == "p" else "UNIQUE"
+        entry.update(
+            constraint=name, constraint_type=constraint, constraint_definition=f"{kind} ({', '.join(names)})"
+        )
+    return entry

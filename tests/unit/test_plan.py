@@ -1,0 +1,157 @@
+"""The plan leads to the model from any state, and refuses what it cannot reconcile."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from ansible_collections.aimemory.tenancy.plugins.module_utils import findings, model, plan, revert
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from conftest import blank_state, model_source
+from hypothesis import given
+from hypothesis import strategies as st
+from simulator import PREDICATE, SESSION, index_entry, run
+
+TABLES = list(blank_state()["tables"])
+
+
+def partial_column(rows: int) -> st.SearchStrategy[dict[str, Any] | None]:
+    def column(nulls: int, not_null: bool, default: str | None) -> dict[str, Any]:
+        return {
+            "type": "integer", "generated": False, "nulls": 0 if not_null else nulls,
+            "not_null": not_null, "default": default, "tenants": {"1": rows - (0 if not_null else nulls)},
+        }  # fmt: skip
+
+    return st.none() | st.builds(
+        column, st.integers(0, rows), st.booleans(), st.sampled_from([None, "1", "7", SESSION])
+    )
+
+
+def some_policies(table: str) -> st.SearchStrategy[list[dict[str, Any]]]:
+    def policy(name: str, command: str, roles: list[str], using: str | None, check: str | None) -> dict[str, Any]:
+        return {
+            "name": name, "command": command, "permissive": True, "roles": roles, "public": roles == ["public"],
+            "using": using, "check": check,
+        }  # fmt: skip
+
+    expression = st.sampled_from([None, "true", "((customer_id = 1) OR false)", PREDICATE])
+    return st.lists(
+        st.builds(
+            policy, st.sampled_from([f"tenant_isolation_{table}", "everyone", 'odd "name"']),
+            st.sampled_from(["ALL", "SELECT", "INSERT"]), st.sampled_from([["alice"], ["public"], ["alice", "bob"]]),
+            expression, expression,
+        ),
+        max_size=3, unique_by=lambda item: item["name"],
+    )  # fmt: skip
+
+
+@st.composite
+def partial_states(draw: st.DrawFn) -> dict[str, Any]:
+    state = blank_state(rows=5)
+    for name, document in state["tables"].items():
+        document["column"] = draw(partial_column(5))
+        if document["column"] is not None:
+            document["columns"] = [*document["columns"], "customer_id"]
+        document["rls"] = {"enabled": draw(st.booleans()), "forced": draw(st.booleans())}
+        document["policies"] = draw(some_policies(name))
+        if draw(st.booleans()):
+            document["granted_excess"] = document["excess_privileges"] = []
+    state["bridge"] = draw(st.sampled_from([None, "1", "2"]))
+    return state
+
+
+@given(partial_states())
+def test_a_plan_applied_leaves_an_empty_plan(state: dict[str, Any]) -> None:
+    wanted = model.parse(model_source())
+    after = run(state, plan.build(state, wanted))
+    assert plan.build(after, wanted) == []
+    if after["bridge"] in (None, "1"):
+        assert [item for item in findings.collect(after, wanted) if not item["ok"]] == []
+
+
+@given(st.integers(0, 200))
+def test_every_prefix_of_the_plan_converges(length: int) -> None:
+    wanted = model.parse(model_source())
+    start = blank_state()
+    statements = plan.build(start, wanted)
+    half = run(start, statements[:length])
+    assert plan.build(run(half, plan.build(half, wanted)), wanted) == []
+
+
+def test_a_reverted_database_plans_the_way_back(wanted: model.Model) -> None:
+    migrated = run(blank_state(), plan.build(blank_state(), wanted))
+    reverted = run(migrated, revert.policies(migrated, wanted))
+    assert revert.policies(reverted, wanted) == []
+    for name in TABLES:
+        document = reverted["tables"][name]
+        assert document["rls"] == {"enabled": False, "forced": False}
+        assert document["policies"] == []
+        assert document["column"]["default"] == "1"
+    assert reverted["bridge"] is None
+    again = run(reverted, plan.build(reverted, wanted))
+    assert plan.build(again, wanted) == []
+
+
+def test_the_bridge_stays_removed_once_everything_is_enforced(wanted: model.Model) -> None:
+    migrated = run(blank_state(), plan.build(blank_state(), wanted))
+    migrated["bridge"] = None
+    assert plan.build(migrated, wanted) == []
+
+
+def test_revert_refuses_while_another_tenant_has_rows(wanted: model.Model) -> None:
+    migrated = run(blank_state(), plan.build(blank_state(), wanted))
+    migrated["tables"]["memories"]["column"]["tenants"] = {"1": 3, "2": 4}
+    with pytest.raises(UnsafeStateError, match=r"memories 4"):
+        revert.policies(migrated, wanted)
+
+
+def _break(state: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    broken = copy.deepcopy(state)
+    broken["tables"]["caller_profiles"].update(changes)
+    return broken
+
+
+COLUMN = {"type": "text", "not_null": True, "default": None, "generated": False, "nulls": 0, "tenants": {}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"exists": False}, r"Table public\.caller_profiles does not exist"),
+        ({"kind": "p"}, r"not an ordinary table"),
+        ({"column": COLUMN}, r"exists with type text, the model wants integer"),
+        ({"column": COLUMN | {"type": "integer", "generated": True}}, r"identity or generated"),
+        ({"columns": ["id"]}, r"has no column user_id"),
+        ({"indexes": [index_entry("odd_key", ["email"], unique=True)]}, r"odd_key .* is not named in the model"),
+        (
+            {"indexes": [index_entry("u", ["user_id"], unique=True, constraint="u") | {"dependents": ["view v"]}]},
+            r"view v depends on it",
+        ),
+        (
+            {"indexes": [index_entry("u", ["user_id"], unique=True, constraint="u") | {"replica_identity": True}]},
+            r"replica identity",
+        ),
+    ],
+)
+def test_a_state_that_cannot_be_reconciled_is_refused(
+    wanted: model.Model, changes: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(UnsafeStateError, match=sentence):
+        plan.build(_break(blank_state(), **changes), wanted)
+
+
+def test_all_obstacles_are_told_at_once(wanted: model.Model) -> None:
+    state = _break(blank_state(), exists=False)
+    state["application_role"] = None
+    with pytest.raises(UnsafeStateError) as caught:
+        plan.build(state, wanted)
+    assert len(caught.value.obstacles) == 2
+
+
+def test_the_order_is_the_one_that_postgresql_needs(wanted: model.Model) -> None:
+    phases = [item["phase"] for item in plan.build(blank_state(), wanted)]
+    assert phases == sorted(phases, key=plan.PHASES.index)
+    assert [phase for phase in plan.PHASES if phase in phases] == [
+        "column", "build", "key", "function", "privilege", "bridge", "default", "policy", "enable", "force",
+    ]  # fmt: skip

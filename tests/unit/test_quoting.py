@@ -1,0 +1,57 @@
+"""Any identifier, however odd, stays one identifier; any value stays one literal."""
+
+from __future__ import annotations
+
+import pglast
+import pytest
+from ansible_collections.aimemory.tenancy.plugins.module_utils import quoting
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import ModelError
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+# Surrogates are no text that can reach a server.
+characters = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
+names = st.text(characters, min_size=1).filter(lambda name: len(name.encode()) <= quoting.MAX_IDENTIFIER_BYTES)
+
+
+@given(names)
+@example("select")
+@example('"; DROP TABLE memories; --')
+@example("Capital Letters")
+@example("{{ jinja }}")
+def test_an_identifier_stays_one_identifier(name: str) -> None:
+    statements = pglast.parse_sql(f"SELECT 1 FROM {quoting.identifier(name)}")
+    assert len(statements) == 1
+    assert statements[0].stmt.fromClause[0].relname == name
+
+
+@given(st.text(characters))
+@example("it's")
+@example("\\")
+@example("\\'; DROP TABLE memories; --")
+def test_a_value_stays_one_literal(value: str) -> None:
+    statements = pglast.parse_sql(f"SELECT {quoting.literal(value)}")
+    assert len(statements) == 1
+    assert statements[0].stmt.targetList[0].val.val.sval == value
+
+
+@given(st.text(characters))
+@example("$tenancy$ $tenancy_$")
+def test_a_body_stays_one_body(body: str) -> None:
+    statements = pglast.parse_sql(f"SELECT {quoting.dollar_quoted(body)}")
+    assert statements[0].stmt.targetList[0].val.val.sval == body
+
+
+@pytest.mark.parametrize("name", ["", "a\x00b", "x" * 64, "ü" * 32, "\ud800"])
+def test_what_cannot_be_an_identifier_is_refused(name: str) -> None:
+    with pytest.raises(ModelError):
+        quoting.identifier(name)
+
+
+@given(st.lists(st.text(characters, min_size=1), min_size=1, max_size=4))
+def test_a_derived_name_fits(parts: list[str]) -> None:
+    assert len(quoting.derived_name(*parts).encode()) <= quoting.MAX_IDENTIFIER_BYTES
+
+
+def test_long_names_that_differ_stay_different() -> None:
+    assert quoting.derived_name("x" * 70, "a") != quoting.derived_name("x" * 70, "b")
