@@ -38,7 +38,8 @@ def _index_entry(name: str, names: list[str], unique: bool, descending: list[boo
 
 
 def _deparsed_default(node: Any) -> str:
-    return str(node.val.ival) if isinstance(node, ast.A_Const) else SESSION
+    constant: Any = node.val if isinstance(node, ast.A_Const) else None
+    return str(constant.ival) if isinstance(node, ast.A_Const) else SESSION
 
 
 def _alter_table(state: State, node: Any) -> None:
@@ -162,7 +163,5 @@ def index_entry(name: str, names: list[str], *, unique: bool = False, constraint
     entry = _index_entry(name, names, unique, [False] * len(names))
     if constraint:
         kind = "PRIMARY KEY" if constraint == "p" else "UNIQUE"
-        entry.update(
-            constraint=name, constraint_type=constraint, constraint_definition=f"{kind} ({', '.join(names)})"
-        )
+        entry.update(constraint=name, constraint_type=constraint, constraint_definition=f"{kind} ({', '.join(names)})")
     return entry

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pglast
 import pytest
 from ansible_collections.aimemory.tenancy.plugins.module_utils import quoting
@@ -14,15 +16,21 @@ characters = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
 names = st.text(characters, min_size=1).filter(lambda name: len(name.encode()) <= quoting.MAX_IDENTIFIER_BYTES)
 
 
+def parse(sql: str) -> Any:
+    """Return the parse tree of the one statement in ``sql``."""
+    statements = pglast.parse_sql(sql)
+    assert len(statements) == 1
+    return statements[0].stmt
+
+
 @given(names)
 @example("select")
 @example('"; DROP TABLE memories; --')
 @example("Capital Letters")
 @example("{{ jinja }}")
 def test_an_identifier_stays_one_identifier(name: str) -> None:
-    statements = pglast.parse_sql(f"SELECT 1 FROM {quoting.identifier(name)}")
-    assert len(statements) == 1
-    assert statements[0].stmt.fromClause[0].relname == name
+    statement = parse(f"SELECT 1 FROM {quoting.identifier(name)}")
+    assert statement.fromClause[0].relname == name
 
 
 @given(st.text(characters))
@@ -30,16 +38,15 @@ def test_an_identifier_stays_one_identifier(name: str) -> None:
 @example("\\")
 @example("\\'; DROP TABLE memories; --")
 def test_a_value_stays_one_literal(value: str) -> None:
-    statements = pglast.parse_sql(f"SELECT {quoting.literal(value)}")
-    assert len(statements) == 1
-    assert statements[0].stmt.targetList[0].val.val.sval == value
+    statement = parse(f"SELECT {quoting.literal(value)}")
+    assert statement.targetList[0].val.val.sval == value
 
 
 @given(st.text(characters))
 @example("$tenancy$ $tenancy_$")
 def test_a_body_stays_one_body(body: str) -> None:
-    statements = pglast.parse_sql(f"SELECT {quoting.dollar_quoted(body)}")
-    assert statements[0].stmt.targetList[0].val.val.sval == body
+    statement = parse(f"SELECT {quoting.dollar_quoted(body)}")
+    assert statement.targetList[0].val.val.sval == body
 
 
 @pytest.mark.parametrize("name", ["", "a\x00b", "x" * 64, "ü" * 32, "\ud800"])

@@ -59,7 +59,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        exposed = {
+        exposed: dict[str, Callable[..., Any]] = {
             "tenancy_plan": tenancy_plan,
             "tenancy_revert": tenancy_revert,
             "tenancy_findings": tenancy_findings,

@@ -95,9 +95,7 @@ def _table(state: State, model: Model, table: Table) -> list[Finding]:
     for key in table.natural_keys:
         present = catalog.unique_key(state, table.name, (model.column, *key))
         found.append(finding(f"key ({', '.join((model.column, *key))})", table.name, True, present is not None))
-        remains = [
-            index["name"] for index in document["indexes"] if index["unique"] and tuple(index["names"]) == key
-        ]
+        remains = [index["name"] for index in document["indexes"] if index["unique"] and tuple(index["names"]) == key]
         found.append(finding(f"global key ({', '.join(key)}) left", table.name, [], remains))
     found += [
         finding(
@@ -108,7 +106,5 @@ def _table(state: State, model: Model, table: Table) -> list[Finding]:
         )
         for index in table.indexes
     ]  # fmt: skip
-    found.append(
-        finding("invalid indexes", table.name, [], [i["name"] for i in document["indexes"] if not i["valid"]])
-    )
+    found.append(finding("invalid indexes", table.name, [], [i["name"] for i in document["indexes"] if not i["valid"]]))
     return found

@@ -202,8 +202,10 @@ def _keys(state: State, model: Model, table: Table) -> list[Statement]:
             for index in old
             if index["constraint"] is not None
         ]
-        if present is None or (present["constraint"] is None and (drops or not bare)) or (
-            primary and present["constraint_type"] != "p"
+        if (
+            present is None
+            or (present["constraint"] is None and (drops or not bare))
+            or (primary and present["constraint_type"] != "p")
         ):
             kind = "PRIMARY KEY" if primary else "UNIQUE"
             name = next(
@@ -254,9 +256,7 @@ def _function(state: State, model: Model, function: Function) -> list[Statement]
     name = qualified(model.schema, function.name)
     body = dollar_quoted("\n" + function.body.strip() + "\n")
     if now is None:
-        sql = (
-            f"CREATE FUNCTION {name}({function.arguments}) RETURNS {function.returns} LANGUAGE plpgsql AS {body}"
-        )
+        sql = f"CREATE FUNCTION {name}({function.arguments}) RETURNS {function.returns} LANGUAGE plpgsql AS {body}"
         undo = f"DROP FUNCTION {name}({function.identity})"
     else:
         # The header as the catalogs give it keeps SECURITY, volatility and SET clauses, which

@@ -27,12 +27,11 @@ def policies(state: State, model: Model) -> list[Statement]:
     foreign = catalog.other_tenants(state, model)
     if foreign:
         counts = ", ".join(f"{name} {count}" for name, count in foreign.items())
-        raise UnsafeStateError(
-            [
-                f"Rows of tenants other than {model.default_tenant} exist ({counts}): without row security "
-                "every session would see them. Move or delete those rows first, or use rollback_mode=restore."
-            ]
+        obstacle = (
+            f"Rows of tenants other than {model.default_tenant} exist ({counts}): without row security "
+            "every session would see them. Move or delete those rows first, or use rollback_mode=restore."
         )
+        raise UnsafeStateError([obstacle])
     statements = [item for table in model.tables for item in _table(state, model, table)]
     if state["bridge"] is not None:
         prefix = f"ALTER ROLE {identifier(model.application_role)} IN DATABASE {identifier(model.database)}"

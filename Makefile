@@ -1,0 +1,80 @@
+# make demo   migrate a freshly seeded lab host, ending with the report
+# make test   lint, unit tests, every scenario
+# make clean  remove everything that the other targets made
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+# Every target names the lab: the default inventory is production.
+export ANSIBLE_INVENTORY := inventory/lab.yml
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# crun refuses hybrid cgroups; an ordinary machine keeps its own settings.
+ifneq ($(shell stat -fc %T /sys/fs/cgroup),cgroup2fs)
+export CONTAINERS_CONF := $(CURDIR)/lab/containers.conf
+endif
+
+PYTHON ?= $(shell lab/find-python)
+PACKAGES := podman runc conmon netavark aardvark-dns iptables mmdebstrap debian-archive-keyring openssh-client
+PLAYBOOKS := migrate.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
+BASES := trixie bookworm
+PGVECTOR_trixie := postgresql-17-pgvector
+PGVECTOR_bookworm :=
+
+.PHONY: help setup demo test lint unit scenarios lab clean lock
+help:
+	@sed -n 's/^# //p' $(MAKEFILE_LIST) | head -3
+
+setup: .venv/complete
+
+.lab/packages: lab/install-packages
+	mkdir -p .lab && chmod 0700 .lab
+	lab/install-packages $(PACKAGES)
+	touch $@
+
+.venv/complete: requirements/py311-dev.txt requirements/py312-dev.txt requirements.yml
+	lab/make-venv .venv "$(PYTHON)"
+	ansible-galaxy collection install --requirements-file requirements.yml
+	touch $@
+
+.lab/base-%: .lab/packages
+	podman image exists localhost/debian:$* || { \
+	  mmdebstrap --quiet --variant=minbase $* .lab/$*.tar && podman import --quiet .lab/$*.tar localhost/debian:$*; }
+	rm -f .lab/$*.tar
+	touch $@
+
+.lab/image-%: .lab/base-% lab/image/Containerfile
+	podman build --quiet --tag localhost/ai-memory-lab:$* --build-arg BASE=localhost/debian:$* \
+	  --build-arg PGVECTOR=$(PGVECTOR_$*) lab/image
+	touch $@
+
+lab: setup $(BASES:%=.lab/image-%)
+	ansible-playbook lab/up.yml
+
+demo: setup .lab/image-trixie
+	ansible-playbook lab/up.yml --limit lab17,localhost
+	ansible-playbook lab/reset.yml --limit lab17
+	ansible-playbook migrate.yml --limit lab17 -e migrate_confirm=YES
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	mypy playbooks/collections/ansible_collections/aimemory/tenancy/plugins tests/unit
+	yamllint --strict .
+	ansible-lint --strict
+	for playbook in $(PLAYBOOKS); do ansible-playbook --syntax-check "$$playbook" > /dev/null; done
+
+unit: setup
+	python -m pytest tests/unit
+
+test: lint unit
+
+lock:
+	lab/lock-requirements
+
+clean:
+	-podman rm --force --time 1 $$(podman ps --all --quiet --filter name=^ai-memory-lab)
+	-podman rmi --force $(BASES:%=localhost/ai-memory-lab:%) $(BASES:%=localhost/debian:%)
+	rm -rf .lab .venv .cache .hypothesis .ansible logs
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
