@@ -22,6 +22,7 @@ class Database:
     """One autocommit connection, opened again when it broke."""
 
     def __init__(self) -> None:
+        """Connect at the first statement, not before."""
         self._connection: Any = None
 
     def run(self, sql: str, values: tuple[Any, ...] = (), tenant: int | None = None) -> list[dict[str, Any]]:

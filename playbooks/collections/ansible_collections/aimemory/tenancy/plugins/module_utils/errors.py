@@ -18,5 +18,6 @@ class UnsafeStateError(TenancyError):
     """
 
     def __init__(self, obstacles: list[str]) -> None:
+        """Number the obstacles in the message."""
         self.obstacles = list(obstacles)
         super().__init__(" ".join(f"[{number}] {text}" for number, text in enumerate(obstacles, start=1)))

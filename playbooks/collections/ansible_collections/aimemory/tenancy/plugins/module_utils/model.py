@@ -24,6 +24,7 @@ class IndexColumn:
 
     @property
     def sql(self) -> str:
+        """Return the column as CREATE INDEX wants it."""
         return identifier(self.name) + (" DESC" if self.descending else "")
 
 
@@ -38,6 +39,7 @@ class Table:
 
     @property
     def policy(self) -> str:
+        """Return the name of the table's policy."""
         return derived_name("tenant_isolation", self.name)
 
 
