@@ -1,9 +1,9 @@
 -- The state of the tenant tables as one JSON document. Reads only; takes no lock stronger than ACCESS SHARE.
--- Named arguments: schema, tables (list), column, setting, application_role.
+-- Named arguments: schema, tables (JSON list), column, setting, application_role.
 -- (A percent sign is doubled because named arguments are in use.)
 WITH wanted AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
-  FROM unnest(%(tables)s::text[]) AS name
+  FROM json_array_elements_text(%(tables)s::json) AS name
 ),
 tenant_column AS (
   SELECT w.relid, a.attnum, a.attnotnull, format_type(a.atttypid, a.atttypmod) AS type,
