@@ -37,7 +37,7 @@ def collect(state: State, model: Model, rows_before: Mapping[str, int] | None = 
     found.append(finding("RLS policies created", "", f"{wanted}/{wanted}", f"{created}/{wanted}"))
     found += [
         finding(
-            f"function {function.name} is tenant-aware", "", True,
+            f"function {function.name}({function.identity}) is tenant-aware", "", True,
             (now := catalog.function(state, function.name, function.identity)) is not None
             and now["body"].strip() == function.body.strip(),
         )

@@ -117,7 +117,7 @@ def _table(value: Any, number: int) -> Table:
     name = value["name"]
     identifier(name)
     where = f"tenancy_tables, table {name!r}"
-    unknown = sorted(set(value) - {"name", "surrogate_keys", "natural_keys", "indexes"})
+    unknown = sorted(set(value) - {"name", "surrogate_keys", "natural_keys", "indexes", "written_at"})
     if unknown:
         raise ModelError(f"{where}: unknown entries {', '.join(map(repr, unknown))}.")
     return Table(
