@@ -49,6 +49,13 @@ def tenancy_findings(
     return findings.collect(state, model.parse(source), rows_before)
 
 
+def tenancy_revert_findings(
+    state: Mapping[str, Any], source: Mapping[str, Any], rows_before: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """Return the findings after the revert of the policies: check, table, expected, actual, ok."""
+    return revert.policies_findings(state, model.parse(source), rows_before)
+
+
 def session_test_input(state: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``session_test.sql`` reads: schema, role, setting, tenant, stranger, rows per table."""
     return session_test.session_input(state, model.parse(source))
@@ -63,6 +70,7 @@ class FilterModule:
             "tenancy_plan": tenancy_plan,
             "tenancy_revert": tenancy_revert,
             "tenancy_findings": tenancy_findings,
+            "tenancy_revert_findings": tenancy_revert_findings,
             "session_test_input": session_test_input,
             "quote_identifier": quoting.identifier,
             "quote_literal": quoting.literal,

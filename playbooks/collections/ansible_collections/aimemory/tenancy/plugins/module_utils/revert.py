@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from . import state as catalog
 from .errors import UnsafeStateError
+from .findings import Finding, finding
 from .model import Model, Table
 from .plan import State, Statement, setting_name, statement
 from .quoting import identifier, literal, qualified
@@ -45,6 +47,24 @@ def policies(state: State, model: Model) -> list[Statement]:
             )
         )  # fmt: skip
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
+
+
+def policies_findings(state: State, model: Model, rows_before: Mapping[str, int]) -> list[Finding]:
+    """Return the findings after ``policies``: row security off, columns and rows kept."""
+    found = [finding("bridge", "", None, state["bridge"])]
+    for item in model.tables:
+        document = catalog.required(state, item.name)
+        column = document["column"]
+        own = [policy["name"] for policy in document["policies"] if policy["name"] == item.policy]
+        found += [
+            finding("RLS", item.name, False, document["rls"]["enabled"]),
+            finding("FORCE", item.name, False, document["rls"]["forced"]),
+            finding("tenant policies", item.name, [], own),
+            finding("rows unchanged", item.name, rows_before[item.name], document["rows"]),
+        ]
+        if column is not None:
+            found.append(finding("default", item.name, str(model.default_tenant), column["default"]))
+    return found
 
 
 def _table(state: State, model: Model, table: Table) -> list[Statement]:

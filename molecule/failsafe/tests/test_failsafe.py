@@ -1,0 +1,65 @@
+"""The laptop is lost between stop and start: the server starts the service by itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from lab import ROWS, Host, Run
+
+SECONDS = 20
+ARGUMENTS = ("migrate.yml", "-emigrate_confirm=YES", f'-e{{"service_failsafe_seconds": {SECONDS}}}')
+UNTIL_STOPPED = "until [ \"$(systemctl is-active ai-memory)\" = inactive ]; do sleep 0.1; done"
+
+
+def wait_until_healthy(machine: Host) -> None:
+    deadline = time.monotonic() + 2 * SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if machine.healthy():
+                return
+        except AssertionError:
+            pass
+        time.sleep(0.5)
+    raise AssertionError("the service did not come back")
+
+
+def assert_complete(machine: Host) -> None:
+    """The transaction left the old or the new schema, and a second run finishes the work."""
+    assert machine.rows() == ROWS
+    migrated = machine.sql(
+        "SELECT count(*) FROM information_schema.columns WHERE column_name = 'customer_id' AND table_schema = 'public'"
+    )[0][0]
+    assert migrated in (0, 5)
+    machine.playbook("migrate.yml", "-emigrate_confirm=YES")
+    machine.playbook("playbooks/verify.yml")
+
+
+def test_the_run_is_killed(machine: Host) -> None:
+    run = Run(machine.name, *ARGUMENTS)
+    machine.run(UNTIL_STOPPED)
+    os.killpg(run.process.pid, signal.SIGKILL)
+    run.wait()
+    assert not machine.healthy()
+    assert machine.failsafe_armed()
+    wait_until_healthy(machine)
+    assert "Did not finish" in run.log
+    assert "- Status: FAILED" in run.log
+    assert_complete(machine)
+
+
+def test_the_connection_is_cut(machine: Host) -> None:
+    machine.reset()
+    run = Run(machine.name, *ARGUMENTS)
+    machine.run(
+        f"sudo systemd-run --quiet --on-active={SECONDS - 5} systemctl start ssh; {UNTIL_STOPPED};"
+        " sudo systemd-run --quiet sh -c 'systemctl stop ssh; pkill -KILL sshd'",
+        check=False,
+    )
+    run.wait()
+    assert run.returncode != 0
+    time.sleep(SECONDS - 5)
+    wait_until_healthy(machine)
+    assert "SUCCESS" not in run.log
+    assert_complete(machine)

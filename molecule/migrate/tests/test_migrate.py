@@ -1,0 +1,86 @@
+"""After the migration: tenants in the database, the legacy release in full, and records of what was done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from lab import OWNER, ROOT, ROWS, TABLES, Host
+from service import assert_works_in_full
+
+
+def test_every_row_is_kept_and_belongs_to_the_default_tenant(machine: Host) -> None:
+    assert machine.rows() == ROWS
+    assert machine.rows("customer_id = 1") == ROWS
+
+
+def test_the_legacy_release_works_in_full(machine: Host) -> None:
+    assert_works_in_full(machine)
+    assert machine.rows() == ROWS
+
+
+def test_a_role_that_names_another_tenant_sees_nothing(machine: Host) -> None:
+    connection = machine.connect()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET SESSION AUTHORIZATION {OWNER}")
+        for tenant, rows in (("2", 0), ("1", 1), ("", 0)):
+            cursor.execute("SELECT set_config('app.current_tenant', %s, false)", (tenant,))
+            for table in TABLES:
+                cursor.execute(f"SELECT count(*) FROM {table}")
+                assert cursor.fetchone() == (ROWS[table] * rows,)
+    connection.close()
+
+
+def test_the_service_runs_and_the_failsafe_is_disarmed(machine: Host) -> None:
+    assert machine.healthy()
+    assert not machine.failsafe_armed()
+
+
+def test_the_backup_is_what_its_manifest_says(machine: Host) -> None:
+    listed = machine.run("sudo find /var/backups/ai-memory -printf '%f %u %m\\n'").split("\n")
+    assert "ai-memory postgres 700" in listed
+    dumps = [line.split()[0] for line in listed if ".dump " in line]
+    assert len(dumps) == 1
+    assert all(line.endswith("postgres 600") for line in listed if ".dump" in line)
+    manifest = json.loads(machine.run(f"sudo cat /var/backups/ai-memory/{dumps[0]}.manifest.json"))
+    checksum = machine.run(f"sudo sha256sum {manifest['path']}").split()[0]
+    assert manifest["sha256"] == checksum
+    assert manifest["row_counts"] == ROWS
+    assert manifest["database"] == "ai_memory"
+    assert "TABLE DATA public memories" in machine.run(f"sudo pg_restore --list {manifest['path']}")
+
+
+def test_the_log_is_filled_in_from_facts(machine: Host) -> None:
+    finished = [
+        record
+        for path in (ROOT / "logs").glob(f"*-{machine.name}/run.json")
+        if (record := json.loads(path.read_text()))["backup"] is not None
+    ]
+    record = max(finished, key=lambda item: item["run"])
+    assert record["outcome"] == "SUCCESS"
+    assert [phase["name"] for phase in record["phases"]] == [
+        "preflight", "plan", "confirm", "backup", "stop", "apply", "verify", "start", "journal",
+    ]  # fmt: skip
+    assert all(finding["ok"] for finding in record["findings"])
+    log = (ROOT / "logs" / record["run"] / "execution-log.md").read_text()
+    assert "- Status: SUCCESS" in log
+    assert "- [ ]" not in log
+    assert record["backup"]["sha256"] in log
+
+
+def test_no_record_holds_the_password(machine: Host) -> None:
+    password = machine.run("sudo grep -o '^DATABASE_URL=.*' /opt/ai-memory/.env").split(":")[2].rsplit("@", 1)[0]
+    assert len(password) > 8
+    texts = [path.read_text() for path in (ROOT / "logs").rglob("*") if path.is_file()]
+    assert texts
+    for secret in (password, "p@ss/w:rd%1"):
+        digest = hashlib.sha256(secret.encode()).hexdigest()[:8]
+        assert not any(secret in text for text in texts), f"a record holds the secret with digest {digest}"
+
+
+def test_a_second_run_changes_nothing_and_keeps_the_service_running(machine: Host) -> None:
+    before = machine.untouched()
+    again = machine.playbook("migrate.yml")
+    assert again.changed == 0
+    assert "Nothing: the database is migrated already." in again.words
+    assert machine.untouched() == before

@@ -1,0 +1,116 @@
+"""The guide's Option 1, made safe: the backup beside the database, checked, then exchanged."""
+
+from __future__ import annotations
+
+from lab import OWNER, ROWS, Host
+from service import assert_works_in_full
+
+RESTORE = ("rollback.yml", "-erollback_mode=restore")
+PROPERTIES = (
+    "ALTER DATABASE ai_memory CONNECTION LIMIT 37",
+    "COMMENT ON DATABASE ai_memory IS 'callers'' memories'",
+    "REVOKE ALL ON DATABASE ai_memory FROM PUBLIC",
+    "GRANT CONNECT ON DATABASE ai_memory TO pg_monitor WITH GRANT OPTION",
+    "ALTER DATABASE ai_memory SET search_path TO \"$user\", public, 'odd, schema'",
+    "ALTER DATABASE ai_memory SET work_mem = '9MB'",
+    f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET statement_timeout = '77s'",
+)
+READ = """
+SELECT d.datconnlimit, shobj_description(d.oid, 'pg_database'), pg_get_userbyid(d.datdba), d.datcollate, d.datctype,
+  pg_encoding_to_char(d.encoding), (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(d.datacl) AS a),
+  (SELECT array_agg(concat(coalesce(r.rolname, '-'), ' ', x.entry) ORDER BY s.setrole, x.entry) FROM pg_db_role_setting s
+   LEFT JOIN pg_roles r ON r.oid = s.setrole CROSS JOIN LATERAL unnest(s.setconfig) AS x (entry)
+   WHERE s.setdatabase = d.oid AND x.entry NOT LIKE 'app.current_tenant=%%')
+FROM pg_database d WHERE d.datname = %s
+"""
+
+
+def leftovers(machine: Host) -> list[str]:
+    found = machine.sql("SELECT datname FROM pg_database WHERE datname LIKE 'ai_memory_re%' ORDER BY 1")
+    return [name for (name,) in found]
+
+
+def newest_dump(machine: Host) -> str:
+    return machine.run("sudo find /var/backups/ai-memory -name '*.dump' | sort | tail -1").strip()
+
+
+def test_check_says_what_would_be_left_behind(machine: Host) -> None:
+    machine.sql("INSERT INTO memories (customer_id, type, k, user_id) VALUES (1, 'fact', 'late', '+1'), (1, 'fact', 'late', '+1')")
+    before = machine.untouched()
+    run = machine.playbook(*RESTORE, "--check")
+    assert "memories 5,755 5,757 2" in run.words
+    assert machine.untouched() == before
+
+
+def test_it_asks(machine: Host) -> None:
+    before = machine.untouched()
+    run = machine.playbook(*RESTORE, "-erollback_confirm=no", check=False)
+    assert "Not confirmed: nothing was touched." in run.words
+    assert machine.untouched() == before
+
+
+def test_a_damaged_dump_is_refused(machine: Host) -> None:
+    dump = newest_dump(machine)
+    machine.run(f"sudo cp -p {dump} {dump}.good && sudo sh -c 'echo x >> {dump}'")
+    try:
+        before = machine.untouched()
+        run = machine.playbook(*RESTORE, "-erollback_confirm=YES", check=False)
+        assert "is not the file that its manifest describes" in run.words
+        assert machine.untouched() == before
+    finally:
+        machine.run(f"sudo mv {dump}.good {dump}")
+
+
+def test_a_restore_that_fails_leaves_nothing(machine: Host) -> None:
+    # The manifest counts one row more than the dump holds.
+    manifest = f"{newest_dump(machine)}.manifest.json"
+    machine.run(f"sudo cp -p {manifest} /root/manifest && sudo sed -i 's/\"memories\": 5755/\"memories\": 5756/' {manifest}")
+    try:
+        pid = machine.service_pid()
+        run = machine.playbook(*RESTORE, "-erollback_confirm=YES", check=False)
+        assert "The restore failed and was removed again" in run.words
+        assert run.record["outcome"] == "FAILED"
+        assert leftovers(machine) == []
+        assert machine.service_pid() == pid
+    finally:
+        machine.run(f"sudo mv /root/manifest {manifest}")
+
+
+def test_the_restored_database_is_the_old_one(machine: Host) -> None:
+    for statement in PROPERTIES:
+        machine.sql(statement)
+    before = machine.sql(READ, ("ai_memory",))
+    run = machine.playbook(*RESTORE, "-erollback_confirm=YES")
+    assert run.record["outcome"] == "SUCCESS"
+    assert machine.sql(READ, ("ai_memory",)) == before
+    assert machine.rows() == ROWS
+    assert machine.sql("SELECT count(*) FROM information_schema.columns WHERE column_name = 'customer_id'") == [(0,)]
+    assert machine.sql(
+        "SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
+        " WHERE datname = 'ai_memory' AND setconfig::text LIKE '%current_tenant%'"
+    ) == [(0,)]
+
+
+def test_the_replaced_database_is_kept_and_closed(machine: Host) -> None:
+    names = leftovers(machine)
+    assert len(names) == 1
+    assert names[0].startswith("ai_memory_replaced_")
+    assert machine.sql("SELECT datallowconn FROM pg_database WHERE datname = %s", (names[0],)) == [(False,)]
+
+
+def test_the_legacy_release_works_in_full(machine: Host) -> None:
+    assert_works_in_full(machine)
+    assert machine.rows() == ROWS
+    assert not machine.failsafe_armed()
+
+
+def test_the_migration_can_be_made_again(machine: Host) -> None:
+    machine.playbook("migrate.yml", "-emigrate_confirm=YES")
+    machine.playbook("playbooks/verify.yml")
+
+
+def test_without_a_backup_nothing_happens(machine: Host) -> None:
+    before = machine.untouched()
+    run = machine.playbook(*RESTORE, "-erollback_confirm=YES", "-erestore_backup=/var/backups/none.dump", check=False)
+    assert "No backup with a manifest was found as /var/backups/none.dump" in run.words
+    assert machine.untouched() == before

@@ -1,0 +1,213 @@
+"""A lab host as the tests see it: over SSH, and its PostgreSQL through the forwarded socket."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLES = ("memories", "call_summaries", "caller_profiles", "personality_metrics", "personality_averages")
+ROWS = {
+    "memories": 5755, "call_summaries": 123, "caller_profiles": 45, "personality_metrics": 67,
+    "personality_averages": 45,
+}  # fmt: skip
+OWNER = "alice"
+
+
+def _options(port: int) -> list[str]:
+    lab = ROOT / ".lab"
+    return [
+        "-i", str(lab / "id_ed25519"), "-p", str(port), "-o", f"UserKnownHostsFile={lab / 'known_hosts'}",
+        "-o", "StrictHostKeyChecking=accept-new", "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+        "-o", "ConnectTimeout=5",
+    ]  # fmt: skip
+
+
+class Host:
+    """One lab host. ``close`` ends the tunnel to its PostgreSQL."""
+
+    def __init__(self, name: str) -> None:
+        """Look the host's port up in the inventory."""
+        inventory = yaml.safe_load((ROOT / "inventory/lab.yml").read_text())
+        self.name = name
+        self._ssh = ["ssh", *_options(inventory["ai_memory"]["hosts"][name]["ansible_port"]), "operator@127.0.0.1"]
+        self._directory = tempfile.TemporaryDirectory()
+        self._tunnel: subprocess.Popen[bytes] | None = None
+
+    def close(self) -> None:
+        """End the tunnel."""
+        if self._tunnel is not None:
+            self._tunnel.kill()
+            self._tunnel.wait()
+            self._tunnel = None
+        self._directory.cleanup()
+
+    def run(self, command: str, *, given: str = "", check: bool = True) -> str:
+        """Run a command line on the host with ``given`` as its input, and return what it prints."""
+        done = subprocess.run(
+            [*self._ssh, command], input=given, capture_output=True, text=True, timeout=120, check=False
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{command!r} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def connect(self, database: str = "ai_memory", user: str = "operator") -> psycopg2.extensions.connection:
+        """Connect to a database as the superuser of the tests (or another), in autocommit mode."""
+        socket = Path(self._directory.name) / ".s.PGSQL.5432"
+        if self._tunnel is None or self._tunnel.poll() is not None:
+            socket.unlink(missing_ok=True)
+            forward = f"{socket}:/var/run/postgresql/.s.PGSQL.5432"
+            self._tunnel = subprocess.Popen([*self._ssh[:-1], "-N", "-L", forward, self._ssh[-1]])
+            deadline = time.monotonic() + 10
+            while not socket.exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+        connection = psycopg2.connect(host=self._directory.name, dbname=database, user=user)
+        connection.autocommit = True
+        return connection
+
+    def sql(self, statement: str, values: tuple[Any, ...] | None = None, database: str = "ai_memory") -> list[Any]:
+        """Run one statement as the superuser of the tests and return its rows."""
+        with contextlib.closing(self.connect(database)) as connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def rows(self, where: str = "true") -> dict[str, int]:
+        """Return the rows of every tenant table."""
+        return {table: self.sql(f"SELECT count(*) FROM {table} WHERE {where}")[0][0] for table in TABLES}
+
+    def _request(self, path: str, body: str) -> str:
+        program = (
+            "import sys, urllib.request as u; print(u.urlopen(u.Request(sys.argv[1], sys.stdin.buffer.read() or None,"
+            ' {"content-type": "application/json"}), timeout=10).read().decode())'
+        )
+        return self.run(f"python3 -c '{program}' http://127.0.0.1:8100{path}", given=body)
+
+    def call(self, path: str, **body: Any) -> dict[str, Any]:
+        """POST to the service on the host and return its answer."""
+        answer: dict[str, Any] = json.loads(self._request(path, json.dumps(body)))
+        return answer
+
+    def healthy(self) -> bool:
+        """Say whether the service answers."""
+        try:
+            return "healthy" in self._request("/health", "")
+        except AssertionError:
+            return False
+
+    def service_pid(self) -> int:
+        """Return the service's main process; 0 while it is stopped."""
+        return int(self.run("systemctl show --property=MainPID --value ai-memory"))
+
+    def failsafe_armed(self) -> bool:
+        """Say whether the timer that starts the service is waiting."""
+        return self.run("systemctl is-active ai-memory-failsafe.timer", check=False).strip() == "active"
+
+    def catalogs(self, database: str = "ai_memory") -> str:
+        """Return a digest of the catalogs: every change of a definition makes a row with another xmin."""
+        catalogs = (
+            "pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_policy", "pg_proc",
+            "pg_trigger", "pg_authid", "pg_db_role_setting", "pg_database", "pg_depend",
+        )  # fmt: skip
+        parts = " UNION ALL ".join(
+            f"SELECT '{catalog}' AS catalog, xmin::text AS x, ctid::text AS c FROM {catalog}" for catalog in catalogs
+        )
+        rows = self.sql(f"SELECT md5(string_agg(concat_ws(' ', catalog, x), ',' ORDER BY catalog, x, c)) FROM ({parts}) AS t",
+                        database=database)  # fmt: skip
+        return str(rows[0][0])
+
+    def files(self) -> str:
+        """Return name, size and time of every file that a run could have touched."""
+        return self.run(
+            "sudo find /etc /opt /var/backups /usr/local /home /root -xdev"
+            " -not -path '*/.ansible*' -type f -printf '%p %s %T@ %m\\n' | sort"
+        )
+
+    def untouched(self) -> tuple[str, str, int, dict[str, int]]:
+        """Return all that a run which touches nothing leaves equal."""
+        return self.catalogs(), self.files(), self.service_pid(), self.rows()
+
+    def playbook(self, playbook: str, *arguments: str, check: bool | None = True) -> Run:
+        """Run a playbook on this host alone; ``check`` says whether it must succeed (None: either)."""
+        run = Run(self.name, playbook, *arguments)
+        run.wait()
+        if check is not None and (run.returncode == 0) != check:
+            raise AssertionError(f"{playbook} ended with {run.returncode}:\n{run.output}")
+        return run
+
+    def reset(self, **variables: str) -> None:
+        """Start from a freshly seeded database."""
+        self.playbook("lab/reset.yml", *(f"-e{name}={value}" for name, value in variables.items()))
+
+
+class Run:
+    """One run of ansible-playbook with a directory of its own for the logs."""
+
+    def __init__(self, host: str, playbook: str, *arguments: str) -> None:
+        """Start the run."""
+        self._logs = tempfile.TemporaryDirectory()
+        environment = os.environ | {
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_INVENTORY": str(ROOT / "inventory/lab.yml"),
+            "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "500",
+        }  # fmt: skip
+        self.process = subprocess.Popen(
+            ["ansible-playbook", playbook, "--limit", host, f"-ereport_directory={self._logs.name}", *arguments],
+            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+        self.output = ""
+        self.returncode: int | None = None
+
+    def wait(self, timeout: float = 240) -> None:
+        """Wait for the end."""
+        self.output, _ = self.process.communicate(timeout=timeout)
+        self.returncode = self.process.returncode
+
+    @property
+    def words(self) -> str:
+        """Return the output with every run of blanks, quotes and line breaks as one space."""
+        return re.sub(r"[\s'\"\\]+", " ", self.output)
+
+    @property
+    def changed(self) -> int:
+        """Return the recap's number of changed tasks."""
+        found = re.search(r"changed=(\d+)", self.output)
+        assert found, self.output
+        return int(found.group(1))
+
+    def _file(self, name: str) -> str:
+        found = list(Path(self._logs.name).glob(f"*/{name}"))
+        assert len(found) == 1, f"{len(found)} files {name}\n{self.output}"
+        return found[0].read_text()
+
+    @property
+    def log(self) -> str:
+        """Return the execution log."""
+        return self._file("execution-log.md")
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Return run.json."""
+        document: dict[str, Any] = json.loads(self._file("run.json"))
+        return document
+
+
+@contextlib.contextmanager
+def only_readers(host: Host) -> Iterator[None]:
+    """Hold the lock that lets nothing stronger than ACCESS SHARE through on the tenant tables."""
+    with contextlib.closing(host.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(f"LOCK TABLE {', '.join(TABLES)} IN EXCLUSIVE MODE")
+        yield
+        cursor.execute("ROLLBACK")

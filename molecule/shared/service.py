@@ -1,0 +1,30 @@
+"""What callers rely on: every endpoint of the sample service, judged by the body."""
+
+from __future__ import annotations
+
+import itertools
+
+from lab import Host
+
+_numbers = itertools.count(1)
+
+
+def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
+    """Store, retrieve, summarise and record for a caller nobody knows; the rows go again."""
+    user = f"+1555777{next(_numbers):04d}-{tenant}"
+    named = {"user_id": user, "customer_id": tenant}
+    try:
+        stored = machine.call("/memory/store", content="she prefers mornings", **named)
+        assert stored["success"], stored
+        found = machine.call("/memory/retrieve", **named)
+        assert [memory["content"] for memory in found["memories"]] == ["she prefers mornings"]
+        summary = machine.call("/call/summary", call_id=f"call-{user}", summary="asked for a quote", **named)
+        assert summary["success"], summary
+        for number in (1, 2):
+            recorded = machine.call("/personality/record", call_id=f"call-{user}", openness=40, **named)
+            assert recorded == {"success": True, "call_count": number}
+        profiles = machine.sql("SELECT total_calls FROM caller_profiles WHERE user_id = %s", (user,))
+        assert profiles == [(2,)]
+    finally:
+        for table in ("memories", "call_summaries", "caller_profiles", "personality_metrics", "personality_averages"):
+            machine.sql(f"DELETE FROM {table} WHERE user_id = %s", (user,))

@@ -1,0 +1,52 @@
+"""verify.yml passes on what is right, names what is wrong, and only reads."""
+
+from __future__ import annotations
+
+import pytest
+from lab import OWNER, Host, only_readers
+
+
+def test_a_migrated_database_passes(machine: Host) -> None:
+    before = machine.untouched()
+    with only_readers(machine):
+        run = machine.playbook("playbooks/verify.yml")
+    assert run.changed == 0
+    assert machine.untouched() == before
+    assert "RLS policies created: 5/5" in run.words
+    assert f"The bridge is on: a login of {OWNER} that names no tenant" in run.words
+
+
+@pytest.mark.parametrize(
+    ("broken", "mended", "sentence"),
+    [
+        ("ALTER TABLE memories NO FORCE ROW LEVEL SECURITY", "ALTER TABLE memories FORCE ROW LEVEL SECURITY",
+         "FAIL memories: FORCE is False, expected True"),
+        ("CREATE POLICY open ON memories USING (true)", "DROP POLICY open ON memories",
+         "FAIL memories: permissive policies is"),
+        ("ALTER TABLE memories ALTER COLUMN customer_id SET DEFAULT 1",
+         "ALTER TABLE memories ALTER COLUMN customer_id SET DEFAULT"
+         " nullif(current_setting('app.current_tenant', true), '')::integer",
+         "FAIL memories: default is the session s tenant is False"),
+        ("CREATE UNIQUE INDEX leak ON caller_profiles (user_id)", "DROP INDEX leak",
+         "FAIL caller_profiles: global key (user_id) left is"),
+        (f"ALTER ROLE {OWNER} BYPASSRLS", f"ALTER ROLE {OWNER} NOBYPASSRLS",
+         "bypasses row security: no policy would isolate anyone"),
+        (f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET app.current_tenant = '2'",
+         f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET app.current_tenant = '1'",
+         "FAIL bridge is off or names the default tenant"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(machine: Host, broken: str, mended: str, sentence: str) -> None:
+    machine.sql(broken)
+    try:
+        run = machine.playbook("playbooks/verify.yml", check=False)
+        assert sentence in run.words
+    finally:
+        machine.sql(mended)
+    machine.playbook("playbooks/verify.yml")
+
+
+def test_an_unmigrated_database_fails(machine: Host) -> None:
+    machine.reset()
+    run = machine.playbook("playbooks/verify.yml", check=False)
+    assert "FAIL memories: customer_id is False, expected True" in run.words

@@ -1,0 +1,58 @@
+-- What a dump does not carry of a database, as the statements that bring it back on another one: owner, encoding and
+-- locale at its creation; privileges, connection limit, comment and settings afterwards.
+-- Named arguments: source, target (databases), setting (the bridge).
+-- (A percent sign is doubled because named arguments are in use.)
+WITH source AS (
+  SELECT d.*, to_jsonb(d) AS document, pg_get_userbyid(d.datdba) AS owner, t.spcname AS tablespace
+  FROM pg_database d
+  JOIN pg_tablespace t ON t.oid = d.dattablespace
+  WHERE d.datname = %(source)s
+),
+settings AS (
+  SELECT s.setrole, r.rolname, x.place,
+         split_part(x.entry, '=', 1) AS name, substr(x.entry, strpos(x.entry, '=') + 1) AS value
+  FROM pg_db_role_setting s
+  JOIN source ON source.oid = s.setdatabase
+  LEFT JOIN pg_roles r ON r.oid = s.setrole
+  CROSS JOIN LATERAL unnest(s.setconfig) WITH ORDINALITY AS x (entry, place)
+),
+replayed AS (
+  SELECT 1 AS step, 0 AS place, format('ALTER DATABASE %%I CONNECTION LIMIT %%s', %(target)s, datconnlimit) AS statement
+  FROM source WHERE datconnlimit <> -1
+  UNION ALL
+  SELECT 2, 0, format('COMMENT ON DATABASE %%I IS %%L', %(target)s, shobj_description(oid, 'pg_database'))
+  FROM source WHERE shobj_description(oid, 'pg_database') IS NOT NULL
+  UNION ALL
+  SELECT 3, 0, format('REVOKE ALL ON DATABASE %%I FROM PUBLIC, %%I', %(target)s, owner)
+  FROM source WHERE datacl IS NOT NULL
+  UNION ALL
+  SELECT 4, row_number() OVER (), format('GRANT %%s ON DATABASE %%I TO %%s%%s', a.privilege_type, %(target)s,
+    CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+    CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+  FROM source CROSS JOIN LATERAL aclexplode(datacl) AS a
+  UNION ALL
+  SELECT 5, place, format('%%s SET %%s TO %%s',
+    CASE WHEN setrole = 0 THEN format('ALTER DATABASE %%I', %(target)s)
+         ELSE format('ALTER ROLE %%I IN DATABASE %%I', rolname, %(target)s) END,
+    (SELECT string_agg(quote_ident(part), '.') FROM unnest(string_to_array(name, '.')) AS part),
+    -- These hold a list of identifiers that is quoted already (GUC_LIST_QUOTE).
+    CASE WHEN lower(name) IN ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries',
+                              'shared_preload_libraries', 'unix_socket_directories') AND value <> ''
+         THEN value ELSE quote_literal(value) END)
+  FROM settings
+)
+SELECT json_build_object(
+  'create', (
+    SELECT concat_ws(' ',
+      format('CREATE DATABASE %%I TEMPLATE template0 OWNER %%I ENCODING %%L LC_COLLATE %%L LC_CTYPE %%L TABLESPACE %%I',
+        %(target)s, owner, pg_encoding_to_char(encoding), datcollate, datctype, tablespace),
+      CASE document ->> 'datlocprovider'
+        WHEN 'i' THEN format('LOCALE_PROVIDER icu ICU_LOCALE %%L', coalesce(document ->> 'datlocale', document ->> 'daticulocale'))
+        WHEN 'b' THEN format('LOCALE_PROVIDER builtin BUILTIN_LOCALE %%L', document ->> 'datlocale')
+      END,
+      'ICU_RULES ' || quote_literal(document ->> 'daticurules'))
+    FROM source),
+  'replay', (SELECT coalesce(json_agg(statement ORDER BY step, place), '[]') FROM replayed),
+  'bridge', (SELECT coalesce(json_agg(statement), '[]') FROM replayed
+             WHERE step = 5 AND lower(statement) LIKE lower('%% SET ' || %(setting)s || ' TO %%'))
+) AS database
