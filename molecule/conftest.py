@@ -1,12 +1,14 @@
-"""Fixtures of all scenarios."""
+"""Fixtures of all scenarios, and one worker per lab host."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from lab import Host
+from xdist.scheduler import LoadScopeScheduling
 
 
 @pytest.fixture(scope="module")
@@ -17,10 +19,14 @@ def machine(host: Any) -> Iterator[Host]:
     machine.close()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one host on one worker: they share its database."""
-    for item in items:
-        callspec: Any = getattr(item, "callspec", None)
-        if callspec is not None and "_testinfra_host" in callspec.params:
-            item.add_marker(pytest.mark.xdist_group(str(callspec.params["_testinfra_host"])))
+class OneWorkerPerHost(LoadScopeScheduling):  # type: ignore[misc]
+    """The tests of one host share its database, so they run one after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        found = re.search(r"\[ansible://(\w+)", nodeid)
+        return found.group(1) if found else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerPerHost:
+    """Give each host a worker (pytest-xdist's hook)."""
+    return OneWorkerPerHost(config, log)
