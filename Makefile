@@ -9,7 +9,8 @@ SHELL := /bin/bash
 export ANSIBLE_INVENTORY := inventory/lab.yml
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+VENV ?= .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # crun refuses hybrid cgroups; an ordinary machine keeps its own settings.
 ifneq ($(shell stat -fc %T /sys/fs/cgroup),cgroup2fs)
 export CONTAINERS_CONF := $(CURDIR)/lab/containers.conf
@@ -17,24 +18,25 @@ endif
 
 PYTHON ?= $(shell lab/find-python)
 PACKAGES := podman runc conmon netavark aardvark-dns iptables mmdebstrap debian-archive-keyring openssh-client
-PLAYBOOKS := migrate.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
+PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
+PYTHON_FILES := docs playbooks/collections/ansible_collections/aimemory/tenancy/plugins tests/unit molecule/shared
 BASES := trixie bookworm
 PGVECTOR_trixie := postgresql-17-pgvector
 PGVECTOR_bookworm :=
 
-.PHONY: help setup demo test lint unit scenarios lab clean lock
+.PHONY: help setup demo test lint unit oldest scenarios lab docs clean lock
 help:
 	@sed -n 's/^# //p' $(MAKEFILE_LIST) | head -3
 
-setup: .venv/complete
+setup: $(VENV)/complete
 
 .lab/packages: lab/install-packages
 	mkdir -p .lab && chmod 0700 .lab
 	lab/install-packages $(PACKAGES)
 	touch $@
 
-.venv/complete: requirements/py311-dev.txt requirements/py312-dev.txt requirements.yml
-	lab/make-venv .venv "$(PYTHON)"
+$(VENV)/complete: requirements/py311-dev.txt requirements/py312-dev.txt requirements.yml
+	lab/make-venv $(VENV) "$(PYTHON)"
 	ansible-galaxy collection install --requirements-file requirements.yml
 	touch $@
 
@@ -60,15 +62,27 @@ demo: setup .lab/image-trixie
 lint: setup
 	ruff check .
 	ruff format --check .
-	mypy playbooks/collections/ansible_collections/aimemory/tenancy/plugins tests/unit
+	mypy $(PYTHON_FILES)
 	yamllint --strict .
 	ansible-lint --strict
 	for playbook in $(PLAYBOOKS); do ansible-playbook --syntax-check "$$playbook" > /dev/null; done
 
 unit: setup
-	python -m pytest tests/unit
+	python -m pytest --numprocesses 2 tests/unit
 
-test: lint unit
+# The oldest ansible-core that is supported, where its Python is installed; the scenarios run on the newest.
+OLDEST = $(shell lab/find-python 3.11 2> /dev/null)
+oldest:
+	$(if $(filter-out $(PYTHON),$(OLDEST)),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) lint unit,\
+	  @echo "No second environment: Python 3.11 is missing, or is the one used above.")
+
+scenarios: lab
+	molecule test --all
+
+test: lint unit oldest scenarios
+
+docs: setup
+	python docs/variables.py
 
 lock:
 	lab/lock-requirements
@@ -76,5 +90,5 @@ lock:
 clean:
 	-podman rm --force --time 1 $$(podman ps --all --quiet --filter name=^ai-memory-lab)
 	-podman rmi --force $(BASES:%=localhost/ai-memory-lab:%) $(BASES:%=localhost/debian:%)
-	rm -rf .lab .venv .cache .hypothesis .ansible logs
+	rm -rf .lab .venv .venv-3.11 .cache .hypothesis .ansible .mypy_cache .pytest_cache .ruff_cache logs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from lab import Host
 from xdist.scheduler import LoadScopeScheduling
+
+from lab import Host
 
 
 @pytest.fixture(scope="module")

@@ -54,5 +54,10 @@ SELECT md5('metric' || n)::uuid, pg_temp.caller(n % 45), format('CA%s', md5('cal
   (n * 41) % 101, (n * 43) % 101, (n * 47) % 101, (n * 53) % 101, (n * 59) % 101, (n * 61) % 101,
   timestamp '2025-03-03 10:05:00' + n * interval '17 hours'
 FROM generate_series(0, 66) AS n;
+-- An ivfflat index is built from rows: on an empty table it would have no lists.
+SELECT starts_with(:'embedding', 'vector') AS has_pgvector \gset
+\if :has_pgvector
+CREATE INDEX idx_memories_embedding ON memories USING ivfflat (embedding vector_cosine_ops) WITH (lists = 76);
+\endif
 UPDATE personality_averages SET last_updated = timestamp '2025-06-01 00:00:00';
 ANALYZE;

@@ -123,9 +123,8 @@ class Host:
         parts = " UNION ALL ".join(
             f"SELECT '{catalog}' AS catalog, xmin::text AS x, ctid::text AS c FROM {catalog}" for catalog in catalogs
         )
-        rows = self.sql(f"SELECT md5(string_agg(concat_ws(' ', catalog, x), ',' ORDER BY catalog, x, c)) FROM ({parts}) AS t",
-                        database=database)  # fmt: skip
-        return str(rows[0][0])
+        digest = "md5(string_agg(concat_ws(' ', catalog, x), ',' ORDER BY catalog, x, c))"
+        return str(self.sql(f"SELECT {digest} FROM ({parts}) AS t", database=database)[0][0])
 
     def files(self) -> str:
         """Return name, size and time of every file that a run could have touched."""

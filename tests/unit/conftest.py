@@ -1,26 +1,14 @@
-"""The model of the repository's own group_vars, and the state before any migration."""
+"""The state before any migration."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
 from ansible_collections.aimemory.tenancy.plugins.module_utils import model
+from production import model_source
 from simulator import index_entry
-
-ROOT = Path(__file__).parents[2]
-
-
-def model_source() -> dict[str, Any]:
-    """Return the tenancy_* variables as the tenancy role hands them to the planner."""
-    variables = yaml.safe_load((ROOT / "inventory/group_vars/ai_memory/tenancy.yml").read_text())
-    source = {name.removeprefix("tenancy_"): value for name, value in variables.items()}
-    # The bodies are file lookups, which only Ansible resolves.
-    for function in source["functions"]:
-        function["body"] = f"BEGIN RETURN; END -- {function['name']}"
-    return source | {"database": "ai_memory", "application_role": "alice"}
 
 
 def blank_state(rows: int = 3) -> dict[str, Any]:

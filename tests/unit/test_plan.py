@@ -6,11 +6,13 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.aimemory.tenancy.plugins.module_utils import findings, model, plan, revert
-from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
-from conftest import blank_state, model_source
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import findings, model, plan, revert
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from conftest import blank_state
+from production import model_source
 from simulator import PREDICATE, SESSION, index_entry, run
 
 TABLES = list(blank_state()["tables"])

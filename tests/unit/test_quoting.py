@@ -6,10 +6,11 @@ from typing import Any
 
 import pglast
 import pytest
-from ansible_collections.aimemory.tenancy.plugins.module_utils import quoting
-from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import ModelError
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import quoting
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import ModelError
 
 # Surrogates are no text that can reach a server.
 characters = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")

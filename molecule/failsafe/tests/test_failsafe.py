@@ -10,7 +10,7 @@ from lab import ROWS, Host, Run
 
 SECONDS = 20
 ARGUMENTS = ("migrate.yml", "-emigrate_confirm=YES", f'-e{{"service_failsafe_seconds": {SECONDS}}}')
-UNTIL_STOPPED = "until [ \"$(systemctl is-active ai-memory)\" = inactive ]; do sleep 0.1; done"
+UNTIL_STOPPED = 'until [ "$(systemctl is-active ai-memory)" = inactive ]; do sleep 0.1; done'
 
 
 def wait_until_healthy(machine: Host) -> None:

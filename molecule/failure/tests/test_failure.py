@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
+
 from lab import ROWS, Host
 from service import assert_works_in_full
 
@@ -19,6 +21,14 @@ def one_row_refuses(machine: Host) -> Iterator[None]:
     machine.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row CHECK (id <> '{row}' OR customer_id IS NULL)")
     yield
     machine.sql("ALTER TABLE personality_metrics DROP COLUMN customer_id")
+
+
+@pytest.fixture
+def visitor(machine: Host) -> Iterator[None]:
+    """Keep another client connected."""
+    with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("SET application_name = 'nightly report'")
+        yield
 
 
 @pytest.mark.usefixtures("one_row_refuses")
@@ -38,7 +48,42 @@ def test_a_failing_row_rolls_everything_back(machine: Host) -> None:
     assert "Service: ai-memory answers again." in run.words
 
 
+def test_another_client_is_named_and_the_service_comes_back(machine: Host, visitor: None) -> None:
+    catalogs = machine.catalogs()
+    run = machine.playbook(*MIGRATE, check=False)
+    assert run.record["failure"]["phase"] == "stop"
+    assert "operator nightly report local idle" in run.words
+    assert "-e service_terminate_clients=true" in run.words
+    assert machine.catalogs() == catalogs
+    assert machine.healthy()
+
+
+def test_a_process_that_is_left_is_named_and_the_service_comes_back(machine: Host) -> None:
+    machine.run("cp /bin/sleep /tmp/gunicorn; setsid /tmp/gunicorn 300 > /dev/null 2>&1 < /dev/null & true")
+    try:
+        catalogs = machine.catalogs()
+        run = machine.playbook(*MIGRATE, check=False)
+        assert "but gunicorn still runs" in run.words
+        assert "/tmp/gunicorn 300" in run.words
+        assert machine.catalogs() == catalogs
+        assert machine.healthy()
+    finally:
+        machine.run("pkill -f '^/tmp/gunicorn'; rm /tmp/gunicorn")
+
+
+def test_an_error_in_the_journal_fails_the_run(machine: Host, visitor: None) -> None:
+    end_clients = '-e{"service_terminate_clients": true}'
+    run = machine.playbook(
+        *MIGRATE, end_clients, '-e{"service_journal_failure_patterns": ["language model"]}', check=False
+    )
+    assert "Ended: operator" in run.words
+    assert run.record["failure"]["phase"] == "journal"
+    assert "The journal shows failures of the database" in run.words
+    assert run.record["outcome"] == "PARTIAL"
+
+
 def test_a_failure_after_the_commit_is_partial(machine: Host) -> None:
+    machine.reset()
     run = machine.playbook(*MIGRATE, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
     assert run.record["outcome"] == "PARTIAL"
     assert run.record["failure"]["phase"] == "start"
@@ -50,48 +95,11 @@ def test_a_failure_after_the_commit_is_partial(machine: Host) -> None:
     machine.playbook("playbooks/verify.yml")
 
 
-def test_an_error_in_the_journal_fails_the_run(machine: Host) -> None:
-    machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
-    run = machine.playbook(*MIGRATE, '-e{"service_journal_failure_patterns": ["language model"]}', check=False)
-    assert run.record["failure"]["phase"] == "journal"
-    assert "The journal shows failures of the database" in run.words
-
-
 def test_a_service_that_stays_ill_is_said_so(machine: Host) -> None:
-    machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
+    machine.reset()
     run = machine.playbook(*MIGRATE, "-eservice_health_path=/ill", '-e{"service_health_timeout": 2}', check=False)
     assert run.record["outcome"] == "PARTIAL"
     assert "DOES NOT ANSWER" in run.words
     # Nobody knows whether the service works, so the timer that starts it stays armed.
     assert machine.failsafe_armed()
     machine.run("sudo systemctl stop ai-memory-failsafe.timer")
-
-
-def test_another_client_is_named_and_the_service_comes_back(machine: Host) -> None:
-    machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
-    visitor = machine.connect()
-    with visitor.cursor() as cursor:
-        cursor.execute("SET application_name = 'nightly report'")
-    catalogs = machine.catalogs()
-    run = machine.playbook(*MIGRATE, check=False)
-    assert "operator nightly report local idle" in run.words
-    assert "-e service_terminate_clients=true" in run.words
-    assert machine.catalogs() == catalogs
-    assert machine.healthy()
-    run = machine.playbook(*MIGRATE, '-e{"service_terminate_clients": true}')
-    assert "Ended: operator" in run.words
-    assert run.record["outcome"] == "SUCCESS"
-
-
-def test_a_process_that_is_left_is_named_and_the_service_comes_back(machine: Host) -> None:
-    machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
-    machine.run("cp /bin/sleep /tmp/gunicorn; setsid /tmp/gunicorn 300 > /dev/null 2>&1 < /dev/null & true")
-    try:
-        catalogs = machine.catalogs()
-        run = machine.playbook(*MIGRATE, check=False)
-        assert "but gunicorn still runs" in run.words
-        assert "/tmp/gunicorn 300" in run.words
-        assert machine.catalogs() == catalogs
-        assert machine.healthy()
-    finally:
-        machine.run("pkill -f '^/tmp/gunicorn'; rm /tmp/gunicorn")

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from lab import Host
 
 MIGRATE = ("migrate.yml", "-emigrate_confirm=YES")

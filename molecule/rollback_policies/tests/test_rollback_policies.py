@@ -35,7 +35,9 @@ def test_the_rollback_keeps_columns_and_rows(machine: Host) -> None:
         "SELECT count(*) FROM pg_class WHERE relname = ANY (%s) AND (relrowsecurity OR relforcerowsecurity)",
         (list(TABLES),),
     ) == [(0,)]
-    assert machine.sql("SELECT count(*) FROM pg_db_role_setting WHERE setconfig::text LIKE '%current_tenant%'") == [(0,)]
+    assert machine.sql("SELECT count(*) FROM pg_db_role_setting WHERE setconfig::text LIKE '%current_tenant%'") == [
+        (0,)
+    ]
 
 
 def test_the_legacy_release_works_in_full(machine: Host) -> None:

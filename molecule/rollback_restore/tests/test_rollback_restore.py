@@ -18,7 +18,8 @@ PROPERTIES = (
 READ = """
 SELECT d.datconnlimit, shobj_description(d.oid, 'pg_database'), pg_get_userbyid(d.datdba), d.datcollate, d.datctype,
   pg_encoding_to_char(d.encoding), (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(d.datacl) AS a),
-  (SELECT array_agg(concat(coalesce(r.rolname, '-'), ' ', x.entry) ORDER BY s.setrole, x.entry) FROM pg_db_role_setting s
+  (SELECT array_agg(concat(coalesce(r.rolname, '-'), ' ', x.entry) ORDER BY s.setrole, x.entry)
+   FROM pg_db_role_setting s
    LEFT JOIN pg_roles r ON r.oid = s.setrole CROSS JOIN LATERAL unnest(s.setconfig) AS x (entry)
    WHERE s.setdatabase = d.oid AND x.entry NOT LIKE 'app.current_tenant=%%')
 FROM pg_database d WHERE d.datname = %s
@@ -35,7 +36,9 @@ def newest_dump(machine: Host) -> str:
 
 
 def test_check_says_what_would_be_left_behind(machine: Host) -> None:
-    machine.sql("INSERT INTO memories (customer_id, type, k, user_id) VALUES (1, 'fact', 'late', '+1'), (1, 'fact', 'late', '+1')")
+    machine.sql(
+        "INSERT INTO memories (customer_id, type, k, user_id) SELECT 1, 'fact', 'late', '+1' FROM generate_series(1, 2)"
+    )
     before = machine.untouched()
     run = machine.playbook(*RESTORE, "--check")
     assert "memories 5,755 5,757 2" in run.words
@@ -64,7 +67,9 @@ def test_a_damaged_dump_is_refused(machine: Host) -> None:
 def test_a_restore_that_fails_leaves_nothing(machine: Host) -> None:
     # The manifest counts one row more than the dump holds.
     manifest = f"{newest_dump(machine)}.manifest.json"
-    machine.run(f"sudo cp -p {manifest} /root/manifest && sudo sed -i 's/\"memories\": 5755/\"memories\": 5756/' {manifest}")
+    machine.run(
+        f'sudo cp -p {manifest} /root/manifest && sudo sed -i \'s/"memories": 5755/"memories": 5756/\' {manifest}'
+    )
     try:
         pid = machine.service_pid()
         run = machine.playbook(*RESTORE, "-erollback_confirm=YES", check=False)

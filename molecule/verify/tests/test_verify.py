@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from lab import OWNER, Host, only_readers
+
+SESSION = "nullif(current_setting('app.current_tenant', true), '')::integer"
 
 
 def test_a_migrated_database_passes(machine: Host) -> None:
@@ -24,8 +27,7 @@ def test_a_migrated_database_passes(machine: Host) -> None:
         ("CREATE POLICY open ON memories USING (true)", "DROP POLICY open ON memories",
          "FAIL memories: permissive policies is"),
         ("ALTER TABLE memories ALTER COLUMN customer_id SET DEFAULT 1",
-         "ALTER TABLE memories ALTER COLUMN customer_id SET DEFAULT"
-         " nullif(current_setting('app.current_tenant', true), '')::integer",
+         f"ALTER TABLE memories ALTER COLUMN customer_id SET DEFAULT {SESSION}",
          "FAIL memories: default is the session s tenant is False"),
         ("CREATE UNIQUE INDEX leak ON caller_profiles (user_id)", "DROP INDEX leak",
          "FAIL caller_profiles: global key (user_id) left is"),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.aimemory.tenancy.plugins.module_utils import database_url as url_module
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     findings,
     model,
@@ -69,6 +70,7 @@ class FilterModule:
         exposed: dict[str, Callable[..., Any]] = {
             "tenancy_plan": tenancy_plan,
             "tenancy_revert": tenancy_revert,
+            "transaction": plan.transaction,
             "tenancy_findings": tenancy_findings,
             "tenancy_revert_findings": tenancy_revert_findings,
             "session_test_input": session_test_input,

@@ -6,7 +6,7 @@ catalogs say, so a half-migrated database simply needs fewer of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import state as catalog
@@ -50,6 +50,23 @@ def build(state: State, model: Model) -> list[Statement]:
     statements += [item for function in model.functions for item in _function(state, model, function)]
     statements += _bridge(state, model, unfinished=any(not catalog.is_forced(state, t.name) for t in model.tables))
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
+
+
+def transaction(statements: Sequence[Statement], lock_timeout: str) -> list[str]:
+    """Return the SQL of one transaction that runs ``statements``: whatever raises, PostgreSQL has changed nothing.
+
+    ``lock_timeout`` is how long each may wait for a lock, in PostgreSQL's units.
+    """
+    return [
+        f"SET LOCAL lock_timeout = {literal(lock_timeout)}",
+        # A read or a backfill that row security would filter must fail instead of seeing no rows.
+        "SET LOCAL row_security = off",
+        # ALTER TABLE fails while a deferred constraint has pending events.
+        "SET CONSTRAINTS ALL IMMEDIATE",
+        # Two runs at once: the second waits here, and fails with the lock timeout.
+        "SELECT pg_advisory_xact_lock(hashtextextended('aimemory.tenancy', 0))",
+        *(item["sql"] for item in statements),
+    ]
 
 
 def _obstacles(state: State, model: Model, table: Table) -> list[str]:

@@ -3,6 +3,18 @@
 
 from __future__ import annotations
 
+import os
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    import psycopg2
+    from psycopg2 import sql
+except ImportError:
+    psycopg2 = None
+
 DOCUMENTATION = r"""
 module: postgresql_dump
 short_description: Dump a database and count its tables in one snapshot
@@ -60,18 +72,6 @@ duration_seconds:
   returned: success
   type: float
 """
-
-import os
-import time
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
-try:
-    import psycopg2
-    from psycopg2 import sql
-except ImportError:
-    psycopg2 = None
 
 
 def dump(module: AnsibleModule, connection: Any) -> dict[str, Any]:

@@ -1,0 +1,76 @@
+"""Write the table of variables in README.md from the roles' argument specs and this inventory's values."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+ROLES = ("preflight", "service", "tenancy", "backup", "restore", "report")
+BEGIN, END = "<!-- variables: written by `make docs` -->\n", "<!-- end of variables -->\n"
+
+
+def read(path: str) -> Any:
+    """Return the YAML document at ``path``, which is relative to the repository; nothing for a missing file."""
+    file = ROOT / path
+    return yaml.safe_load(file.read_text()) if file.exists() else {}
+
+
+def specs(role: str) -> dict[str, dict[str, Any]]:
+    """Return the options that the role's argument spec names."""
+    options: dict[str, dict[str, Any]] = read(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]["main"][
+        "options"
+    ]
+    return options
+
+
+def inventory() -> dict[str, Any]:
+    """Return the variables of the group ai_memory."""
+    directory = ROOT / "inventory/group_vars/ai_memory"
+    return {name: value for file in sorted(directory.glob("*.yml")) for name, value in read(str(file)).items()}
+
+
+def _value(name: str, option: dict[str, Any], values: dict[str, Any]) -> str:
+    if name in values:
+        value, origin = values[name], ""
+    elif "default" in option:
+        value, origin = option["default"], " (default)"
+    else:
+        return "not set"
+    if isinstance(value, (dict, list)):
+        return f"{len(value)} entries" + origin
+    shown = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value or '""'
+    return f"`{shown}`{origin}"
+
+
+def _rows(options: dict[str, dict[str, Any]], values: dict[str, Any], prefix: str = "") -> list[str]:
+    rows = []
+    for name, option in options.items():
+        kind = option["type"] + (f" of {option['elements']}" if "elements" in option else "")
+        choices = f" One of {', '.join(option['choices'])}." if "choices" in option else ""
+        value = _value(name, option, values) if not prefix else ""
+        cells = (f"`{prefix}{name}`", kind, value, option["description"] + choices)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        rows += _rows(option.get("options", {}), values, f"{prefix}{name}[].")
+    return rows
+
+
+def table() -> str:
+    """Return the table as Markdown, one row a variable."""
+    values = inventory()
+    rows = [row for role in ROLES for row in _rows(specs(role), values)]
+    return "\n".join(["| variable | type | value here | meaning |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def with_table(readme: str) -> str:
+    """Return the README's text with the table between the two marks replaced."""
+    return re.sub(f"(?s)(?<={re.escape(BEGIN)}).*(?={re.escape(END)})", lambda _: table(), readme)
+
+
+if __name__ == "__main__":
+    file = ROOT / "README.md"
+    file.write_text(with_table(file.read_text()))

@@ -1,0 +1,82 @@
+"""The production planner and SQL on a database of the lab, without Ansible around them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2.extensions
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import findings, model, plan, session_test
+from lab import OWNER, Host
+from production import ROOT, model_source
+
+FILES = ROOT / "roles/tenancy/files"
+NAME = "ai_memory_states"
+State = dict[str, Any]
+
+
+class Database:
+    """A copy of the unmigrated database, in one transaction that is never committed."""
+
+    def __init__(self, connection: psycopg2.extensions.connection) -> None:
+        """Use ``connection``."""
+        self.model = model.parse(model_source(NAME))
+        self._cursor = connection.cursor()
+
+    def run(self, *statements: str) -> None:
+        """Run statements that take no arguments."""
+        for statement in statements:
+            self._cursor.execute(statement)
+
+    def value(self, statement: str) -> Any:
+        """Return the only value that ``statement`` selects."""
+        self._cursor.execute(statement)
+        row = self._cursor.fetchone()
+        assert row is not None
+        return row[0]
+
+    def state(self) -> State:
+        """Return the state document."""
+        names = json.dumps([table.name for table in self.model.tables])
+        arguments = {
+            "schema": self.model.schema, "tables": names, "column": self.model.column,
+            "setting": self.model.setting, "application_role": OWNER,
+        }  # fmt: skip
+        self._cursor.execute((FILES / "state.sql").read_text(), arguments)
+        state: State = self._cursor.fetchone()[0]
+        # Sizes and estimates differ between two ways to the same schema.
+        for table in state["tables"].values():
+            table.pop("bytes", None)
+            table.pop("estimated_rows", None)
+        return state
+
+    def plan(self) -> list[plan.Statement]:
+        """Return what is left to do."""
+        return plan.build(self.state(), self.model)
+
+    def migrate(self) -> None:
+        """Apply the plan as the tenancy role does."""
+        self.run(*plan.transaction(self.plan(), "5s"))
+
+    def failures(self, before: State) -> list[findings.Finding]:
+        """Return the findings that do not hold; ``before`` is the state that the migration found."""
+        after = self.state()
+        rows = {name: table["rows"] for name, table in before["tables"].items()}
+        found = findings.collect(after, self.model, rows)
+        given = json.dumps(session_test.session_input(after, self.model))
+        self._cursor.execute("SELECT set_config('tenancy_runbook.input', %s, true)", (given,))
+        self._cursor.execute((FILES / "session_test.sql").read_text(), {})
+        found += json.loads(self.value("SELECT current_setting('tenancy_runbook.findings')"))
+        return [item for item in found if not item["ok"]]
+
+
+@contextlib.contextmanager
+def unmigrated(machine: Host) -> Iterator[Database]:
+    """Yield the copy; whatever is done to it is rolled back."""
+    with contextlib.closing(machine.connect(NAME)) as connection:
+        connection.autocommit = False
+        yield Database(connection)
+        connection.rollback()

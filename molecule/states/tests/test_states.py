@@ -1,0 +1,145 @@
+"""Whatever state a database is in, the plan leads to the same migrated one; the production SQL judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab import OWNER, ROWS, TABLES, Host
+from planner import NAME, Database, State, unmigrated
+
+GUIDE = [
+    *(f"ALTER TABLE {table} ADD COLUMN customer_id integer" for table in TABLES),
+    *(f"UPDATE {table} SET customer_id = 1" for table in TABLES),
+    *(f"ALTER TABLE {table} ALTER COLUMN customer_id SET NOT NULL" for table in TABLES),
+    "ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key, ADD UNIQUE (customer_id, user_id)",
+    "ALTER TABLE personality_averages DROP CONSTRAINT personality_averages_pkey",
+    "ALTER TABLE personality_averages ADD PRIMARY KEY (customer_id, user_id)",
+    *(f"CREATE INDEX ON {table} (customer_id, user_id)" for table in TABLES),
+    *(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY" for table in TABLES),
+    *(
+        f"CREATE POLICY tenant_isolation_{table} ON {table} USING (customer_id ="
+        " current_setting('app.current_tenant')::int)"
+        for table in TABLES
+    ),
+]
+STATES = {
+    "nullable column with rows of nobody": [
+        "ALTER TABLE memories ADD COLUMN customer_id integer",
+        "UPDATE memories SET customer_id = 1 WHERE type = 'fact'",
+    ],
+    "column with another default": ["ALTER TABLE memories ADD COLUMN customer_id integer DEFAULT 1"],
+    "not null without a default": [
+        "ALTER TABLE call_summaries ADD COLUMN customer_id integer NOT NULL DEFAULT 1",
+        "ALTER TABLE call_summaries ALTER COLUMN customer_id DROP DEFAULT",
+    ],
+    "policies under other names": [
+        "CREATE POLICY everything ON memories USING (true)",
+        'CREATE POLICY "odd ""name""" ON memories FOR SELECT TO PUBLIC USING (user_id IS NOT NULL)',
+    ],
+    "row security enabled, not forced": [f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY" for table in TABLES],
+    "row security forced, not enabled": [f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY" for table in TABLES],
+    "a unique index instead of the constraint": [
+        "ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key",
+        "CREATE UNIQUE INDEX only_one ON caller_profiles (user_id)",
+    ],
+    "both keys side by side": [
+        "ALTER TABLE caller_profiles ADD COLUMN customer_id integer NOT NULL DEFAULT 1",
+        "ALTER TABLE caller_profiles ADD UNIQUE (customer_id, user_id)",
+    ],
+    "an index of the wanted name on other columns": [
+        "CREATE INDEX idx_memories_customer_id_user_id ON memories (source)",
+    ],
+    "the bridge of another tenant": [f"ALTER ROLE {OWNER} IN DATABASE {NAME} SET app.current_tenant = '7'"],
+    "the guide's SQL in full": GUIDE,
+    "the two-phase variant, which shows tenant 1 to everyone": [
+        *GUIDE[: -len(TABLES)],
+        *(
+            f"CREATE POLICY tenant_isolation_{table} ON {table} USING (customer_id = 1 OR customer_id ="
+            " nullif(current_setting('app.current_tenant', true), '')::integer)"
+            for table in TABLES
+        ),
+    ],
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def copy(machine: Host) -> Iterator[None]:
+    """Copy the template once; every test works in a transaction that is rolled back."""
+    machine.sql(f"CREATE DATABASE {NAME} TEMPLATE ai_memory_template OWNER {OWNER}", database="postgres")
+    yield
+    machine.sql(f"DROP DATABASE {NAME} WITH (FORCE)", database="postgres")
+
+
+@pytest.fixture
+def database(machine: Host) -> Iterator[Database]:
+    """Return the unmigrated database."""
+    with unmigrated(machine) as found:
+        yield found
+
+
+def assert_migrated(database: Database, before: State) -> None:
+    """Nothing is left to do, every finding holds, and code that knows no tenant writes as the default one."""
+    assert database.plan() == []
+    assert database.failures(before) == []
+    database.run(
+        f"SET LOCAL ROLE {OWNER}",
+        "SET LOCAL app.current_tenant = '1'",
+        "INSERT INTO caller_profiles (user_id) VALUES ('+1')",
+        "INSERT INTO personality_metrics (user_id, call_id, openness) VALUES ('+1', 'c', 40), ('+1', 'd', 60)",
+        "SELECT update_personality_averages('+1')",
+        "RESET ROLE",
+    )
+    averages = "SELECT array_agg(ARRAY[customer_id, call_count, avg_openness]) FROM personality_averages"
+    assert database.value(f"{averages} WHERE user_id = '+1'") == [[1, 2, 50]]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_plan_leads_from_any_state_to_the_migrated_one(database: Database, state: str) -> None:
+    database.run(*STATES[state])
+    before = database.state()
+    assert database.plan()
+    database.migrate()
+    assert {name: table["rows"] for name, table in before["tables"].items()} == ROWS
+    assert_migrated(database, before)
+
+
+def test_every_prefix_of_the_plan_leads_to_the_same_schema(machine: Host, database: Database) -> None:
+    before = database.state()
+    statements = database.plan()
+    database.migrate()
+    migrated = database.state()
+    assert_migrated(database, before)
+    for length in range(1, len(statements) + 1):
+        with unmigrated(machine) as half:
+            half.run(*(item["sql"] for item in statements[:length]))
+            half.migrate()
+            assert half.plan() == []
+            assert half.state() == migrated, f"after the first {length} of {len(statements)} statements"
+
+
+def test_the_undo_of_every_statement_leads_back(database: Database) -> None:
+    before = database.state()
+    statements = database.plan()
+    database.migrate()
+    database.run(*(item["undo"] for item in reversed(statements) if item["undo"]))
+    assert database.state() == before
+
+
+def test_a_tenant_reads_and_writes_only_its_own_rows(database: Database) -> None:
+    database.migrate()
+    insert = "INSERT INTO caller_profiles (user_id) SELECT '+2' RETURNING customer_id"
+    database.run(f"SET LOCAL ROLE {OWNER}", "SET LOCAL app.current_tenant = '1'")
+    assert database.value(insert) == 1
+    database.run("SET LOCAL app.current_tenant = '2'")
+    # The same natural key is free in each tenant.
+    assert database.value(insert) == 2
+    assert database.value("SELECT array_agg(customer_id) FROM caller_profiles") == [2]
+    assert database.value("WITH gone AS (DELETE FROM memories RETURNING 1) SELECT count(*) FROM gone") == 0
+    database.run("SAVEPOINT attempt")
+    with pytest.raises(Exception, match="violates row-level security policy"):
+        database.run("INSERT INTO memories (customer_id, type, k) VALUES (1, 'fact', 'planted')")
+    database.run("ROLLBACK TO SAVEPOINT attempt", "SET LOCAL app.current_tenant = ''")
+    with pytest.raises(Exception, match="null value in column"):
+        database.run("INSERT INTO memories (type, k) VALUES ('fact', 'of nobody')")

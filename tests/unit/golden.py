@@ -1,0 +1,38 @@
+"""Golden cases: the state documents of real databases, and the SQL that is planned for them.
+
+``python tests/unit/golden.py`` accepts what is planned now; the difference is to be read before it is committed.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import model, plan, revert
+from production import model_source
+
+DIRECTORY = Path(__file__).parent / "golden"
+GOALS = {"migrate": plan.build, "policies": revert.policies}
+
+
+def cases() -> list[str]:
+    """Return the names of the cases: each a directory with catalog.json and one file a goal."""
+    return sorted(path.name for path in DIRECTORY.iterdir())
+
+
+def planned(case: str, goal: str) -> str:
+    """Return the SQL that leads from the case's state to ``goal``, each statement after its reason."""
+    state = json.loads((DIRECTORY / case / "catalog.json").read_text())
+    statements = GOALS[goal](state, model.parse(model_source(state["database"])))
+    return "\n".join(f"-- {item['id']}: {item['reason']}\n{item['sql']};\n" for item in statements)
+
+
+def expected(case: str, goal: str) -> Path:
+    """Return the file that holds the SQL expected for ``goal``."""
+    return DIRECTORY / case / f"expected-{goal}.sql"
+
+
+if __name__ == "__main__":
+    for name in cases():
+        for wanted in GOALS:
+            expected(name, wanted).write_text(planned(name, wanted))

@@ -1,0 +1,80 @@
+"""Where DATABASE_URL leads, whatever its password; and never the password itself."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import database_url
+from ansible_collections.aimemory.tenancy.plugins.module_utils.database_url import DatabaseUrlError
+
+# libpq takes no NUL; surrogates are no text.
+passwords = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)
+
+
+@given(passwords)
+@example("p@ss/w:rd%1 é")
+@example("'; DROP ROLE alice; --")
+def test_a_password_changes_nothing_and_is_not_returned(password: str) -> None:
+    found = database_url.parse(
+        f"postgresql://alice:{quote(password, safe='')}@localhost:5433/ai_memory?sslmode=require"
+    )
+    assert found == {
+        "user": "alice", "host": "localhost", "port": 5433, "dbname": "ai_memory", "sslmode": "require",
+        "options": "", "has_password": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgres://alice@/ai_memory", {"host": "", "port": 5432, "has_password": False}),
+        ("postgresql+psycopg2://alice@localhost/ai_memory", {"host": "localhost"}),
+        ("postgresql://alice@[::1]/ai_memory", {"host": "::1"}),
+        ("postgresql:///ai_memory?host=/run/postgresql&user=alice", {"host": "/run/postgresql", "user": "alice"}),
+        ("postgresql://alice@h/ai_memory?options=-c%20app.x%3D1", {"options": "-c app.x=1"}),
+        ("postgresql://%C3%A4@h/a%20b", {"user": "ä", "dbname": "a b"}),
+    ],
+)
+def test_the_forms_of_a_url(url: str, expected: dict[str, object]) -> None:
+    found = database_url.parse(url)
+    assert {name: found[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mysql://alice:secret@localhost/ai_memory", "does not begin with postgresql://"),
+        ("postgresql://alice:secret%zz@localhost/ai_memory", "percent-encoded"),
+        ("postgresql://alice:sec/ret@localhost/ai_memory", "names no user"),
+        ("postgresql://localhost/ai_memory", "names no user"),
+        ("postgresql://alice:secret@localhost", "names no dbname"),
+        ("postgresql://alice:secret@one,two/ai_memory", "several hosts"),
+    ],
+)
+def test_a_bad_url_is_refused_without_its_password(url: str, sentence: str) -> None:
+    with pytest.raises(DatabaseUrlError, match=sentence) as caught:
+        database_url.parse(url)
+    assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# comment\nOTHER=1\nDATABASE_URL=postgresql://a@h/d\n",
+        "export DATABASE_URL='postgresql://a@h/d'\n",
+        'DATABASE_URL="postgresql://a@h/d" # trailing\r\n',
+        "DATABASE_URL=postgresql://b@h/d\nDATABASE_URL=postgresql://a@h/d\n",
+    ],
+)
+def test_the_value_is_read_as_the_service_reads_it(text: str) -> None:
+    assert database_url.from_environment_file(text) == "postgresql://a@h/d"
+
+
+@pytest.mark.parametrize("text", ["", "DATABASE_URL=\n", "# DATABASE_URL=postgresql://a@h/d\n", "DATABASE_URL\n"])
+def test_a_missing_value_is_refused(text: str) -> None:
+    with pytest.raises(DatabaseUrlError, match="is not set in the service's environment file"):
+        database_url.from_environment_file(text)

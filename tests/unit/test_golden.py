@@ -1,0 +1,26 @@
+"""The SQL that is planned for real states is what a DBA has read and accepted."""
+
+from __future__ import annotations
+
+import pglast
+import pytest
+
+import golden
+
+
+@pytest.mark.parametrize("goal", golden.GOALS)
+@pytest.mark.parametrize("case", golden.cases())
+def test_the_plan_is_the_accepted_one(case: str, goal: str) -> None:
+    assert golden.planned(case, goal) == golden.expected(case, goal).read_text()
+
+
+@pytest.mark.parametrize("goal", golden.GOALS)
+@pytest.mark.parametrize("case", golden.cases())
+def test_postgresql_can_parse_it(case: str, goal: str) -> None:
+    text = golden.expected(case, goal).read_text()
+    assert len(pglast.parse_sql(text)) == text.count("\n-- ") + text.startswith("-- ")
+
+
+def test_a_migrated_database_needs_nothing() -> None:
+    assert golden.expected("migrated", "migrate").read_text() == ""
+    assert golden.expected("unmigrated", "migrate").read_text() != ""

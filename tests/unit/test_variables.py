@@ -1,0 +1,42 @@
+"""Every variable is specified once, with the default that it has; the README's table says the same."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import variables
+
+
+@pytest.mark.parametrize("role", variables.ROLES)
+def test_specs_and_defaults_agree(role: str) -> None:
+    specified = {name: option["default"] for name, option in variables.specs(role).items() if "default" in option}
+    assert specified == variables.read(f"roles/{role}/defaults/main.yml")
+
+
+def test_every_role_is_specified() -> None:
+    assert sorted(variables.ROLES) == sorted(path.name for path in (variables.ROOT / "roles").iterdir())
+
+
+def test_the_inventory_gives_what_is_required_and_nothing_unknown() -> None:
+    options = {name: option for role in variables.ROLES for name, option in variables.specs(role).items()}
+    given = variables.inventory()
+    assert sorted(set(given) - set(options)) == []
+    assert sorted(name for name, option in options.items() if option.get("required") and name not in given) == []
+    assert sorted(name for name, option in options.items() if option.get("required") and "default" in option) == []
+
+
+@pytest.mark.parametrize("role", variables.ROLES)
+def test_every_variable_of_a_role_is_used(role: str) -> None:
+    places = [variables.ROOT / "roles", variables.ROOT / "playbooks"]
+    files = [path for place in places for path in place.rglob("*") if path.suffix in (".yml", ".j2", ".sql")]
+    text = "\n".join(path.read_text() for path in files if path.parent.name not in ("meta", "defaults"))
+    assert [name for name in variables.specs(role) if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_the_readme_has_the_table() -> None:
+    readme = (variables.ROOT / "README.md").read_text()
+    assert variables.BEGIN in readme
+    assert variables.END in readme
+    assert variables.with_table(readme) == readme, "run `make docs`"
