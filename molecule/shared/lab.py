@@ -106,6 +106,13 @@ class Host:
         except AssertionError:
             return False
 
+    def wait_until_healthy(self, seconds: float = 40) -> None:
+        """Wait for an answer of the service; the host itself may be out of reach meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not self.healthy():
+            assert time.monotonic() < deadline, "the service did not come back"
+            time.sleep(0.5)
+
     def service_pid(self) -> int:
         """Return the service's main process; 0 while it is stopped."""
         return int(self.run("systemctl show --property=MainPID --value ai-memory"))

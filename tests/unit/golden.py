@@ -20,11 +20,15 @@ def cases() -> list[str]:
     return sorted(path.name for path in DIRECTORY.iterdir())
 
 
-def planned(case: str, goal: str) -> str:
-    """Return the SQL that leads from the case's state to ``goal``, each statement after its reason."""
+def statements(case: str, goal: str) -> list[plan.Statement]:
+    """Return what leads from the case's state to ``goal``."""
     state = json.loads((DIRECTORY / case / "catalog.json").read_text())
-    statements = GOALS[goal](state, model.parse(model_source(state["database"])))
-    return "\n".join(f"-- {item['id']}: {item['reason']}\n{item['sql']};\n" for item in statements)
+    return GOALS[goal](state, model.parse(model_source(state["database"])))
+
+
+def planned(case: str, goal: str) -> str:
+    """Return it as SQL, each statement after its reason."""
+    return "\n".join(f"-- {item['id']}: {item['reason']}\n{item['sql']};\n" for item in statements(case, goal))
 
 
 def expected(case: str, goal: str) -> Path:

@@ -13,18 +13,6 @@ ARGUMENTS = ("migrate.yml", "-emigrate_confirm=YES", f'-e{{"service_failsafe_sec
 UNTIL_STOPPED = 'until [ "$(systemctl is-active ai-memory)" = inactive ]; do sleep 0.1; done'
 
 
-def wait_until_healthy(machine: Host) -> None:
-    deadline = time.monotonic() + 2 * SECONDS
-    while time.monotonic() < deadline:
-        try:
-            if machine.healthy():
-                return
-        except AssertionError:
-            pass
-        time.sleep(0.5)
-    raise AssertionError("the service did not come back")
-
-
 def assert_complete(machine: Host) -> None:
     """The transaction left the old or the new schema, and a second run finishes the work."""
     assert machine.rows() == ROWS
@@ -43,7 +31,7 @@ def test_the_run_is_killed(machine: Host) -> None:
     run.wait()
     assert not machine.healthy()
     assert machine.failsafe_armed()
-    wait_until_healthy(machine)
+    machine.wait_until_healthy()
     assert "Did not finish" in run.log
     assert "- Status: FAILED" in run.log
     assert_complete(machine)
@@ -53,13 +41,13 @@ def test_the_connection_is_cut(machine: Host) -> None:
     machine.reset()
     run = Run(machine.name, *ARGUMENTS)
     machine.run(
-        f"sudo systemd-run --quiet --on-active={SECONDS - 5} systemctl start ssh; {UNTIL_STOPPED};"
-        " sudo systemd-run --quiet sh -c 'systemctl stop ssh; pkill -KILL sshd'",
+        f"{UNTIL_STOPPED}; sudo systemd-run --quiet sh -c"
+        f" 'systemctl stop ssh; pkill -KILL sshd; sleep {SECONDS - 5}; systemctl start ssh'",
         check=False,
     )
     run.wait()
     assert run.returncode != 0
     time.sleep(SECONDS - 5)
-    wait_until_healthy(machine)
+    machine.wait_until_healthy()
     assert "SUCCESS" not in run.log
     assert_complete(machine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 
 from lab import OWNER, ROOT, ROWS, TABLES, Host
 from service import assert_works_in_full
@@ -62,7 +63,9 @@ def test_the_log_is_filled_in_from_facts(machine: Host) -> None:
         "preflight", "plan", "confirm", "backup", "stop", "apply", "verify", "start", "journal",
     ]  # fmt: skip
     assert all(finding["ok"] for finding in record["findings"])
-    log = (ROOT / "logs" / record["run"] / "execution-log.md").read_text()
+    directory = ROOT / "logs" / record["run"]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (directory, *directory.iterdir())] == [0o700, 0o600, 0o600]
+    log = (directory / "execution-log.md").read_text()
     assert "- Status: SUCCESS" in log
     assert "- [ ]" not in log
     assert record["backup"]["sha256"] in log

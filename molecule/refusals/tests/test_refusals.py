@@ -23,13 +23,15 @@ ENVIRONMENT = "/opt/ai-memory/.env"
         (['-e{"tenancy_tables": [{"name": "nothing"}]}'], "Table public.nothing does not exist"),
         (["-edatabase_name=postgres"], "leads to ai_memory on localhost:5432, not to postgres on this server"),
         (["-edatabase_port=5433"], "leads to ai_memory on localhost:5432, not to ai_memory on this server (port 5433)"),
-        (["-edatabase_admin_user=operator"], "correct database_admin_user"),
+        (["-edatabase_admin_user=ai-memory"], "role ai-memory does not exist"),
         (["-eservice_name=nothing"], "There is no systemd unit nothing"),
         (["-eservice_environment_file=/nowhere"], "/nowhere cannot be read"),
         (["-eservice_base_url=http://example.org"], "it must be a URL of the server itself"),
         (['-e{"preflight_disk_margin_bytes": 1000000000000000}'], "make room there"),
+        (["-eansible_port=1"], "Failed to connect to the host via ssh"),
         (["-eansible_become_exe=/bin/false"], "Cannot become root"),
-        (["-ereport_directory=/proc/nowhere"], "The log cannot be written"),
+        (['-e{"preflight_minimum_version": 990000}'], "is too old"),
+        (["-ereport_directory=/proc/nowhere"], "cannot be written: No such file or directory. Name another directory"),
     ],
 )
 def test_bad_input_is_refused(machine: Host, arguments: list[str], sentence: str) -> None:
@@ -100,6 +102,28 @@ def test_a_stopped_postgresql_is_refused(machine: Host) -> None:
         run = machine.playbook(*MIGRATE, check=False)
     assert "did not answer for the database ai_memory" in run.words
     assert "systemctl status postgresql" in run.words
+
+
+def test_a_standby_is_refused(machine: Host) -> None:
+    signal = machine.sql("SHOW data_directory")[0][0] + "/standby.signal"
+    machine.run(f"sudo -u postgres touch {signal} && sudo systemctl restart postgresql")
+    try:
+        run = machine.playbook(*MIGRATE, check=False)
+        assert "is a standby, which cannot be changed" in run.words
+    finally:
+        machine.run(f"sudo rm {signal} && sudo systemctl restart postgresql")
+    machine.wait_until_healthy()
+
+
+def test_an_administrator_without_rights_is_refused(machine: Host) -> None:
+    before = machine.rows()
+    machine.sql('CREATE ROLE "ai-memory" LOGIN')
+    try:
+        run = machine.playbook(*MIGRATE, "-edatabase_admin_user=ai-memory", check=False)
+        assert "ai-memory is no superuser of this server: correct database_admin_user." in run.words
+        assert machine.rows() == before
+    finally:
+        machine.sql('DROP ROLE "ai-memory"')
 
 
 def test_a_rollback_needs_a_mode(machine: Host) -> None:

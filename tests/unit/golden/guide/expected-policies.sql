@@ -1,0 +1,44 @@
+-- memories.default.constant: An insert that names no tenant belongs to tenant 1 again
+ALTER TABLE "public"."memories" ALTER COLUMN "customer_id" SET DEFAULT 1;
+
+-- call_summaries.default.constant: An insert that names no tenant belongs to tenant 1 again
+ALTER TABLE "public"."call_summaries" ALTER COLUMN "customer_id" SET DEFAULT 1;
+
+-- caller_profiles.default.constant: An insert that names no tenant belongs to tenant 1 again
+ALTER TABLE "public"."caller_profiles" ALTER COLUMN "customer_id" SET DEFAULT 1;
+
+-- personality_metrics.default.constant: An insert that names no tenant belongs to tenant 1 again
+ALTER TABLE "public"."personality_metrics" ALTER COLUMN "customer_id" SET DEFAULT 1;
+
+-- personality_averages.default.constant: An insert that names no tenant belongs to tenant 1 again
+ALTER TABLE "public"."personality_averages" ALTER COLUMN "customer_id" SET DEFAULT 1;
+
+-- memories.disable: Switch row-level security off
+ALTER TABLE "public"."memories" DISABLE ROW LEVEL SECURITY;
+
+-- call_summaries.disable: Switch row-level security off
+ALTER TABLE "public"."call_summaries" DISABLE ROW LEVEL SECURITY;
+
+-- caller_profiles.disable: Switch row-level security off
+ALTER TABLE "public"."caller_profiles" DISABLE ROW LEVEL SECURITY;
+
+-- personality_metrics.disable: Switch row-level security off
+ALTER TABLE "public"."personality_metrics" DISABLE ROW LEVEL SECURITY;
+
+-- personality_averages.disable: Switch row-level security off
+ALTER TABLE "public"."personality_averages" DISABLE ROW LEVEL SECURITY;
+
+-- memories.policy.drop.tenant_isolation_memories: Remove the tenant policy
+DROP POLICY "tenant_isolation_memories" ON "public"."memories";
+
+-- call_summaries.policy.drop.tenant_isolation_call_summaries: Remove the tenant policy
+DROP POLICY "tenant_isolation_call_summaries" ON "public"."call_summaries";
+
+-- caller_profiles.policy.drop.tenant_isolation_caller_profiles: Remove the tenant policy
+DROP POLICY "tenant_isolation_caller_profiles" ON "public"."caller_profiles";
+
+-- personality_metrics.policy.drop.tenant_isolation_personality_metrics: Remove the tenant policy
+DROP POLICY "tenant_isolation_personality_metrics" ON "public"."personality_metrics";
+
+-- personality_averages.policy.drop.tenant_isolation_personality_averages: Remove the tenant policy
+DROP POLICY "tenant_isolation_personality_averages" ON "public"."personality_averages";

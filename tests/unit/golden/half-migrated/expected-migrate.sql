@@ -1,0 +1,177 @@
+-- call_summaries.column: Add customer_id; existing rows belong to tenant 1 (no table rewrite)
+ALTER TABLE "public"."call_summaries" ADD COLUMN "customer_id" integer NOT NULL DEFAULT 1;
+
+-- caller_profiles.column: Add customer_id; existing rows belong to tenant 1 (no table rewrite)
+ALTER TABLE "public"."caller_profiles" ADD COLUMN "customer_id" integer NOT NULL DEFAULT 1;
+
+-- personality_metrics.column: Add customer_id; existing rows belong to tenant 1 (no table rewrite)
+ALTER TABLE "public"."personality_metrics" ADD COLUMN "customer_id" integer NOT NULL DEFAULT 1;
+
+-- personality_averages.column: Add customer_id; existing rows belong to tenant 1 (no table rewrite)
+ALTER TABLE "public"."personality_averages" ADD COLUMN "customer_id" integer NOT NULL DEFAULT 1;
+
+-- memories.backfill: Assign 4797 rows without a tenant to tenant 1
+UPDATE "public"."memories" SET "customer_id" = 1 WHERE "customer_id" IS NULL;
+
+-- memories.not_null: Refuse rows without customer_id
+ALTER TABLE "public"."memories" ALTER COLUMN "customer_id" SET NOT NULL;
+
+-- memories.index.user_id: Serve the service's queries within one tenant
+CREATE INDEX "idx_memories_customer_id_user_id" ON "public"."memories" ("customer_id", "user_id");
+
+-- call_summaries.index.user_id: Serve the service's queries within one tenant
+CREATE INDEX "idx_call_summaries_customer_id_user_id" ON "public"."call_summaries" ("customer_id", "user_id");
+
+-- call_summaries.index.call_date: Serve the service's queries within one tenant
+CREATE INDEX "idx_call_summaries_customer_id_call_date" ON "public"."call_summaries" ("customer_id", "call_date" DESC);
+
+-- call_summaries.key.call_id.build: Build the key (customer_id, call_id)
+CREATE UNIQUE INDEX "call_summaries_customer_id_call_id_tenant_key" ON "public"."call_summaries" ("customer_id", "call_id");
+
+-- caller_profiles.key.user_id.build: Build the key (customer_id, user_id)
+CREATE UNIQUE INDEX "caller_profiles_customer_id_user_id_tenant_key" ON "public"."caller_profiles" ("customer_id", "user_id");
+
+-- personality_metrics.index.user_id: Serve the service's queries within one tenant
+CREATE INDEX "idx_personality_metrics_customer_id_user_id" ON "public"."personality_metrics" ("customer_id", "user_id");
+
+-- personality_averages.key.user_id.build: Build the key (customer_id, user_id)
+CREATE UNIQUE INDEX "personality_averages_customer_id_user_id_tenant_key" ON "public"."personality_averages" ("customer_id", "user_id");
+
+-- call_summaries.key.call_id: Make (call_id) unique per tenant instead of globally
+ALTER TABLE "public"."call_summaries" DROP CONSTRAINT "call_summaries_call_id_key", ADD CONSTRAINT "call_summaries_customer_id_call_id_key" UNIQUE USING INDEX "call_summaries_customer_id_call_id_tenant_key";
+
+-- caller_profiles.key.user_id: Make (user_id) unique per tenant instead of globally
+ALTER TABLE "public"."caller_profiles" DROP CONSTRAINT "caller_profiles_user_id_key", ADD CONSTRAINT "caller_profiles_customer_id_user_id_key" UNIQUE USING INDEX "caller_profiles_customer_id_user_id_tenant_key";
+
+-- personality_averages.key.user_id: Make (user_id) unique per tenant instead of globally
+ALTER TABLE "public"."personality_averages" DROP CONSTRAINT "personality_averages_pkey", ADD CONSTRAINT "personality_averages_pkey" PRIMARY KEY USING INDEX "personality_averages_customer_id_user_id_tenant_key";
+
+-- function.update_personality_averages(integer, character varying): Make update_personality_averages work within one tenant
+CREATE FUNCTION "public"."update_personality_averages"(p_customer_id integer, p_user_id character varying) RETURNS void LANGUAGE plpgsql AS $tenancy$
+-- The tenant is an argument: neither a superuser's session nor another tenant's decides whose averages change.
+BEGIN
+  INSERT INTO personality_averages AS averages (
+    customer_id, user_id, call_count, last_updated,
+    avg_openness, avg_conscientiousness, avg_extraversion, avg_agreeableness, avg_neuroticism,
+    avg_formality, avg_directness, avg_detail_orientation, avg_patience, avg_technical_comfort,
+    recent_frustration, recent_satisfaction, recent_urgency, frustration_trend, satisfaction_trend)
+  SELECT p_customer_id, p_user_id, count(*), now(),
+    avg(openness), avg(conscientiousness), avg(extraversion), avg(agreeableness), avg(neuroticism),
+    avg(formality), avg(directness), avg(detail_orientation), avg(patience), avg(technical_comfort),
+    recent.frustration, recent.satisfaction, recent.urgency,
+    CASE WHEN recent.frustration > avg(frustration_level) + 5 THEN 'increasing'
+         WHEN recent.frustration < avg(frustration_level) - 5 THEN 'decreasing' ELSE 'stable' END,
+    CASE WHEN recent.satisfaction > avg(satisfaction_level) + 5 THEN 'increasing'
+         WHEN recent.satisfaction < avg(satisfaction_level) - 5 THEN 'decreasing' ELSE 'stable' END
+  FROM personality_metrics,
+    (SELECT avg(frustration_level) AS frustration, avg(satisfaction_level) AS satisfaction, avg(urgency_level) AS urgency
+     FROM (SELECT frustration_level, satisfaction_level, urgency_level FROM personality_metrics
+           WHERE customer_id = p_customer_id AND user_id = p_user_id
+           ORDER BY measured_at DESC LIMIT 3) AS last_calls) AS recent
+  WHERE customer_id = p_customer_id AND user_id = p_user_id
+  GROUP BY recent.frustration, recent.satisfaction, recent.urgency
+  ON CONFLICT (customer_id, user_id) DO UPDATE SET
+    call_count = excluded.call_count, last_updated = excluded.last_updated,
+    avg_openness = excluded.avg_openness, avg_conscientiousness = excluded.avg_conscientiousness,
+    avg_extraversion = excluded.avg_extraversion, avg_agreeableness = excluded.avg_agreeableness,
+    avg_neuroticism = excluded.avg_neuroticism, avg_formality = excluded.avg_formality,
+    avg_directness = excluded.avg_directness, avg_detail_orientation = excluded.avg_detail_orientation,
+    avg_patience = excluded.avg_patience, avg_technical_comfort = excluded.avg_technical_comfort,
+    recent_frustration = excluded.recent_frustration, recent_satisfaction = excluded.recent_satisfaction,
+    recent_urgency = excluded.recent_urgency, frustration_trend = excluded.frustration_trend,
+    satisfaction_trend = excluded.satisfaction_trend;
+END
+$tenancy$;
+
+-- function.update_personality_averages(character varying): Make update_personality_averages work within one tenant
+CREATE OR REPLACE FUNCTION public.update_personality_averages(p_user_id character varying)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $tenancy$
+BEGIN
+  -- Row security decides whose rows are seen: the session's tenant's. Without it every tenant's averages come from its own rows.
+  PERFORM update_personality_averages(seen.customer_id, p_user_id)
+  FROM (SELECT DISTINCT customer_id FROM personality_metrics WHERE user_id = p_user_id) AS seen;
+END
+$tenancy$;
+
+-- function.trigger_update_personality_averages(): Make trigger_update_personality_averages work within one tenant
+CREATE OR REPLACE FUNCTION public.trigger_update_personality_averages()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $tenancy$
+BEGIN
+  -- The row says whose it is, not the session that inserted it.
+  PERFORM update_personality_averages(NEW.customer_id, NEW.user_id);
+  RETURN NEW;
+END
+$tenancy$;
+
+-- memories.revoke: REFERENCES, TRUNCATE pass row security by
+REVOKE REFERENCES, TRUNCATE ON "public"."memories" FROM "alice";
+
+-- call_summaries.revoke: REFERENCES, TRUNCATE pass row security by
+REVOKE REFERENCES, TRUNCATE ON "public"."call_summaries" FROM "alice";
+
+-- caller_profiles.revoke: REFERENCES, TRUNCATE pass row security by
+REVOKE REFERENCES, TRUNCATE ON "public"."caller_profiles" FROM "alice";
+
+-- personality_metrics.revoke: REFERENCES, TRUNCATE pass row security by
+REVOKE REFERENCES, TRUNCATE ON "public"."personality_metrics" FROM "alice";
+
+-- personality_averages.revoke: REFERENCES, TRUNCATE pass row security by
+REVOKE REFERENCES, TRUNCATE ON "public"."personality_averages" FROM "alice";
+
+-- bridge: Let code that names no tenant yet work as tenant 1
+ALTER ROLE "alice" IN DATABASE "ai_memory_states" SET "app"."current_tenant" = '1';
+
+-- memories.default: A row that names no tenant gets the session's, and fails where there is none
+ALTER TABLE "public"."memories" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
+
+-- call_summaries.default: A row that names no tenant gets the session's, and fails where there is none
+ALTER TABLE "public"."call_summaries" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
+
+-- caller_profiles.default: A row that names no tenant gets the session's, and fails where there is none
+ALTER TABLE "public"."caller_profiles" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
+
+-- personality_metrics.default: A row that names no tenant gets the session's, and fails where there is none
+ALTER TABLE "public"."personality_metrics" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
+
+-- personality_averages.default: A row that names no tenant gets the session's, and fails where there is none
+ALTER TABLE "public"."personality_averages" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
+
+-- memories.policy.drop.everything: Permissive policies are combined with OR: this one shows rows that the model's does not
+DROP POLICY "everything" ON "public"."memories";
+
+-- memories.policy.drop.odd "name": Permissive policies are combined with OR: this one shows rows that the model's does not
+DROP POLICY "odd ""name""" ON "public"."memories";
+
+-- memories.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_memories" ON "public"."memories" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
+
+-- call_summaries.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_call_summaries" ON "public"."call_summaries" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
+
+-- caller_profiles.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_caller_profiles" ON "public"."caller_profiles" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
+
+-- personality_metrics.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_personality_metrics" ON "public"."personality_metrics" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
+
+-- personality_averages.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_personality_averages" ON "public"."personality_averages" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
+
+-- memories.force: Without FORCE the owner of the table is exempt
+ALTER TABLE "public"."memories" FORCE ROW LEVEL SECURITY;
+
+-- call_summaries.force: Without FORCE the owner of the table is exempt
+ALTER TABLE "public"."call_summaries" FORCE ROW LEVEL SECURITY;
+
+-- caller_profiles.force: Without FORCE the owner of the table is exempt
+ALTER TABLE "public"."caller_profiles" FORCE ROW LEVEL SECURITY;
+
+-- personality_metrics.force: Without FORCE the owner of the table is exempt
+ALTER TABLE "public"."personality_metrics" FORCE ROW LEVEL SECURITY;
+
+-- personality_averages.force: Without FORCE the owner of the table is exempt
+ALTER TABLE "public"."personality_averages" FORCE ROW LEVEL SECURITY;

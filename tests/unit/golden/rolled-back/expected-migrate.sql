@@ -1,0 +1,62 @@
+-- bridge: Let code that names no tenant yet work as tenant 1
+ALTER ROLE "alice" IN DATABASE "ai_memory_states" SET "app"."current_tenant" = '1';
+
+-- memories.default: A row that names no tenant gets the session's, and fails where there is none
+ALTER TABLE "public"."memories" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
+
+-- call_summaries.default: A row that names no tenant gets the session's, and fails where there is none
+ALTER TABLE "public"."call_summaries" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
+
+-- caller_profiles.default: A row that names no tenant gets the session's, and fails where there is none
+ALTER TABLE "public"."caller_profiles" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
+
+-- personality_metrics.default: A row that names no tenant gets the session's, and fails where there is none
+ALTER TABLE "public"."personality_metrics" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
+
+-- personality_averages.default: A row that names no tenant gets the session's, and fails where there is none
+ALTER TABLE "public"."personality_averages" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
+
+-- memories.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_memories" ON "public"."memories" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
+
+-- call_summaries.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_call_summaries" ON "public"."call_summaries" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
+
+-- caller_profiles.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_caller_profiles" ON "public"."caller_profiles" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
+
+-- personality_metrics.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_personality_metrics" ON "public"."personality_metrics" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
+
+-- personality_averages.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_personality_averages" ON "public"."personality_averages" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
+
+-- memories.enable: Switch row-level security on
+ALTER TABLE "public"."memories" ENABLE ROW LEVEL SECURITY;
+
+-- call_summaries.enable: Switch row-level security on
+ALTER TABLE "public"."call_summaries" ENABLE ROW LEVEL SECURITY;
+
+-- caller_profiles.enable: Switch row-level security on
+ALTER TABLE "public"."caller_profiles" ENABLE ROW LEVEL SECURITY;
+
+-- personality_metrics.enable: Switch row-level security on
+ALTER TABLE "public"."personality_metrics" ENABLE ROW LEVEL SECURITY;
+
+-- personality_averages.enable: Switch row-level security on
+ALTER TABLE "public"."personality_averages" ENABLE ROW LEVEL SECURITY;
+
+-- memories.force: Without FORCE the owner of the table is exempt
+ALTER TABLE "public"."memories" FORCE ROW LEVEL SECURITY;
+
+-- call_summaries.force: Without FORCE the owner of the table is exempt
+ALTER TABLE "public"."call_summaries" FORCE ROW LEVEL SECURITY;
+
+-- caller_profiles.force: Without FORCE the owner of the table is exempt
+ALTER TABLE "public"."caller_profiles" FORCE ROW LEVEL SECURITY;
+
+-- personality_metrics.force: Without FORCE the owner of the table is exempt
+ALTER TABLE "public"."personality_metrics" FORCE ROW LEVEL SECURITY;
+
+-- personality_averages.force: Without FORCE the owner of the table is exempt
+ALTER TABLE "public"."personality_averages" FORCE ROW LEVEL SECURITY;
