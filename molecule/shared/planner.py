@@ -78,5 +78,8 @@ def unmigrated(machine: Host) -> Iterator[Database]:
     """Yield the copy; whatever is done to it is rolled back."""
     with contextlib.closing(machine.connect(NAME)) as connection:
         connection.autocommit = False
-        yield Database(connection)
+        database = Database(connection)
+        # Two copies at once would wait for each other for ever.
+        database.run("SET lock_timeout = '10s'")
+        yield database
         connection.rollback()

@@ -63,6 +63,10 @@ def test_the_log_is_filled_in_from_facts(machine: Host) -> None:
         "preflight", "plan", "confirm", "backup", "stop", "apply", "verify", "start", "journal",
     ]  # fmt: skip
     assert all(finding["ok"] for finding in record["findings"])
+    journal = record["journal"]
+    assert len(journal["lines"]) > 5
+    assert not any("\n" in line for line in journal["lines"])
+    assert journal["errors"] == sum("ERROR" in line for line in journal["lines"])
     directory = ROOT / "logs" / record["run"]
     assert [stat.S_IMODE(path.stat().st_mode) for path in (directory, *directory.iterdir())] == [0o700, 0o600, 0o600]
     log = (directory / "execution-log.md").read_text()

@@ -1,16 +1,16 @@
--- memories.default.constant: An insert that names no tenant belongs to tenant 1 again
+-- memories.default.constant: Give a row that names no tenant to tenant 1 again
 ALTER TABLE "public"."memories" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- call_summaries.default.constant: An insert that names no tenant belongs to tenant 1 again
+-- call_summaries.default.constant: Give a row that names no tenant to tenant 1 again
 ALTER TABLE "public"."call_summaries" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- caller_profiles.default.constant: An insert that names no tenant belongs to tenant 1 again
+-- caller_profiles.default.constant: Give a row that names no tenant to tenant 1 again
 ALTER TABLE "public"."caller_profiles" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- personality_metrics.default.constant: An insert that names no tenant belongs to tenant 1 again
+-- personality_metrics.default.constant: Give a row that names no tenant to tenant 1 again
 ALTER TABLE "public"."personality_metrics" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- personality_averages.default.constant: An insert that names no tenant belongs to tenant 1 again
+-- personality_averages.default.constant: Give a row that names no tenant to tenant 1 again
 ALTER TABLE "public"."personality_averages" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
 -- memories.disable: Switch row-level security off

@@ -1,4 +1,4 @@
--- memories.default.constant: An insert that names no tenant belongs to tenant 1 again
+-- memories.default.constant: Give a row that names no tenant to tenant 1 again
 ALTER TABLE "public"."memories" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
 -- memories.disable: Switch row-level security off

@@ -1,31 +1,31 @@
--- memories.default.constant: An insert that names no tenant belongs to tenant 1 again
+-- memories.default.constant: Give a row that names no tenant to tenant 1 again
 ALTER TABLE "public"."memories" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- call_summaries.default.constant: An insert that names no tenant belongs to tenant 1 again
+-- call_summaries.default.constant: Give a row that names no tenant to tenant 1 again
 ALTER TABLE "public"."call_summaries" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- caller_profiles.default.constant: An insert that names no tenant belongs to tenant 1 again
+-- caller_profiles.default.constant: Give a row that names no tenant to tenant 1 again
 ALTER TABLE "public"."caller_profiles" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- personality_metrics.default.constant: An insert that names no tenant belongs to tenant 1 again
+-- personality_metrics.default.constant: Give a row that names no tenant to tenant 1 again
 ALTER TABLE "public"."personality_metrics" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- personality_averages.default.constant: An insert that names no tenant belongs to tenant 1 again
+-- personality_averages.default.constant: Give a row that names no tenant to tenant 1 again
 ALTER TABLE "public"."personality_averages" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- memories.no_force: The owner is exempt again
+-- memories.no_force: Exempt the owner of the table again
 ALTER TABLE "public"."memories" NO FORCE ROW LEVEL SECURITY;
 
--- call_summaries.no_force: The owner is exempt again
+-- call_summaries.no_force: Exempt the owner of the table again
 ALTER TABLE "public"."call_summaries" NO FORCE ROW LEVEL SECURITY;
 
--- caller_profiles.no_force: The owner is exempt again
+-- caller_profiles.no_force: Exempt the owner of the table again
 ALTER TABLE "public"."caller_profiles" NO FORCE ROW LEVEL SECURITY;
 
--- personality_metrics.no_force: The owner is exempt again
+-- personality_metrics.no_force: Exempt the owner of the table again
 ALTER TABLE "public"."personality_metrics" NO FORCE ROW LEVEL SECURITY;
 
--- personality_averages.no_force: The owner is exempt again
+-- personality_averages.no_force: Exempt the owner of the table again
 ALTER TABLE "public"."personality_averages" NO FORCE ROW LEVEL SECURITY;
 
 -- memories.disable: Switch row-level security off
@@ -58,5 +58,5 @@ DROP POLICY "tenant_isolation_personality_metrics" ON "public"."personality_metr
 -- personality_averages.policy.drop.tenant_isolation_personality_averages: Remove the tenant policy
 DROP POLICY "tenant_isolation_personality_averages" ON "public"."personality_averages";
 
--- bridge.remove: Without policies nothing reads the session's tenant
+-- bridge.remove: Remove the bridge: without policies nothing reads the session's tenant
 ALTER ROLE "alice" IN DATABASE "ai_memory_states" RESET "app"."current_tenant";

@@ -1,19 +1,19 @@
 -- bridge: Let code that names no tenant yet work as tenant 1
 ALTER ROLE "alice" IN DATABASE "ai_memory_states" SET "app"."current_tenant" = '1';
 
--- memories.default: A row that names no tenant gets the session's, and fails where there is none
+-- memories.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "public"."memories" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- call_summaries.default: A row that names no tenant gets the session's, and fails where there is none
+-- call_summaries.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "public"."call_summaries" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- caller_profiles.default: A row that names no tenant gets the session's, and fails where there is none
+-- caller_profiles.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "public"."caller_profiles" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- personality_metrics.default: A row that names no tenant gets the session's, and fails where there is none
+-- personality_metrics.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "public"."personality_metrics" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- personality_averages.default: A row that names no tenant gets the session's, and fails where there is none
+-- personality_averages.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "public"."personality_averages" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
 -- memories.policy: Show and accept only the session tenant's rows
@@ -46,17 +46,17 @@ ALTER TABLE "public"."personality_metrics" ENABLE ROW LEVEL SECURITY;
 -- personality_averages.enable: Switch row-level security on
 ALTER TABLE "public"."personality_averages" ENABLE ROW LEVEL SECURITY;
 
--- memories.force: Without FORCE the owner of the table is exempt
+-- memories.force: Hold the owner of the table to it as well (FORCE)
 ALTER TABLE "public"."memories" FORCE ROW LEVEL SECURITY;
 
--- call_summaries.force: Without FORCE the owner of the table is exempt
+-- call_summaries.force: Hold the owner of the table to it as well (FORCE)
 ALTER TABLE "public"."call_summaries" FORCE ROW LEVEL SECURITY;
 
--- caller_profiles.force: Without FORCE the owner of the table is exempt
+-- caller_profiles.force: Hold the owner of the table to it as well (FORCE)
 ALTER TABLE "public"."caller_profiles" FORCE ROW LEVEL SECURITY;
 
--- personality_metrics.force: Without FORCE the owner of the table is exempt
+-- personality_metrics.force: Hold the owner of the table to it as well (FORCE)
 ALTER TABLE "public"."personality_metrics" FORCE ROW LEVEL SECURITY;
 
--- personality_averages.force: Without FORCE the owner of the table is exempt
+-- personality_averages.force: Hold the owner of the table to it as well (FORCE)
 ALTER TABLE "public"."personality_averages" FORCE ROW LEVEL SECURITY;

@@ -68,80 +68,80 @@ BEGIN
 END
 $tenancy$;
 
--- memories.revoke: REFERENCES, TRUNCATE pass row security by
+-- memories.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
 REVOKE REFERENCES, TRUNCATE ON "public"."memories" FROM "alice";
 
--- call_summaries.revoke: REFERENCES, TRUNCATE pass row security by
+-- call_summaries.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
 REVOKE REFERENCES, TRUNCATE ON "public"."call_summaries" FROM "alice";
 
--- caller_profiles.revoke: REFERENCES, TRUNCATE pass row security by
+-- caller_profiles.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
 REVOKE REFERENCES, TRUNCATE ON "public"."caller_profiles" FROM "alice";
 
--- personality_metrics.revoke: REFERENCES, TRUNCATE pass row security by
+-- personality_metrics.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
 REVOKE REFERENCES, TRUNCATE ON "public"."personality_metrics" FROM "alice";
 
--- personality_averages.revoke: REFERENCES, TRUNCATE pass row security by
+-- personality_averages.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
 REVOKE REFERENCES, TRUNCATE ON "public"."personality_averages" FROM "alice";
 
 -- bridge: Let code that names no tenant yet work as tenant 1
 ALTER ROLE "alice" IN DATABASE "ai_memory_states" SET "app"."current_tenant" = '1';
 
--- memories.default: A row that names no tenant gets the session's, and fails where there is none
+-- memories.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "public"."memories" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- call_summaries.default: A row that names no tenant gets the session's, and fails where there is none
+-- call_summaries.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "public"."call_summaries" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- caller_profiles.default: A row that names no tenant gets the session's, and fails where there is none
+-- caller_profiles.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "public"."caller_profiles" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- personality_metrics.default: A row that names no tenant gets the session's, and fails where there is none
+-- personality_metrics.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "public"."personality_metrics" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- personality_averages.default: A row that names no tenant gets the session's, and fails where there is none
+-- personality_averages.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "public"."personality_averages" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- memories.policy.drop.tenant_isolation_memories: Permissive policies are combined with OR: this one shows rows that the model's does not
+-- memories.policy.drop.tenant_isolation_memories: Drop a policy that would show more: permissive ones are combined with OR
 DROP POLICY "tenant_isolation_memories" ON "public"."memories";
 
 -- memories.policy: Show and accept only the session tenant's rows
 CREATE POLICY "tenant_isolation_memories" ON "public"."memories" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- call_summaries.policy.drop.tenant_isolation_call_summaries: Permissive policies are combined with OR: this one shows rows that the model's does not
+-- call_summaries.policy.drop.tenant_isolation_call_summaries: Drop a policy that would show more: permissive ones are combined with OR
 DROP POLICY "tenant_isolation_call_summaries" ON "public"."call_summaries";
 
 -- call_summaries.policy: Show and accept only the session tenant's rows
 CREATE POLICY "tenant_isolation_call_summaries" ON "public"."call_summaries" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- caller_profiles.policy.drop.tenant_isolation_caller_profiles: Permissive policies are combined with OR: this one shows rows that the model's does not
+-- caller_profiles.policy.drop.tenant_isolation_caller_profiles: Drop a policy that would show more: permissive ones are combined with OR
 DROP POLICY "tenant_isolation_caller_profiles" ON "public"."caller_profiles";
 
 -- caller_profiles.policy: Show and accept only the session tenant's rows
 CREATE POLICY "tenant_isolation_caller_profiles" ON "public"."caller_profiles" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- personality_metrics.policy.drop.tenant_isolation_personality_metrics: Permissive policies are combined with OR: this one shows rows that the model's does not
+-- personality_metrics.policy.drop.tenant_isolation_personality_metrics: Drop a policy that would show more: permissive ones are combined with OR
 DROP POLICY "tenant_isolation_personality_metrics" ON "public"."personality_metrics";
 
 -- personality_metrics.policy: Show and accept only the session tenant's rows
 CREATE POLICY "tenant_isolation_personality_metrics" ON "public"."personality_metrics" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- personality_averages.policy.drop.tenant_isolation_personality_averages: Permissive policies are combined with OR: this one shows rows that the model's does not
+-- personality_averages.policy.drop.tenant_isolation_personality_averages: Drop a policy that would show more: permissive ones are combined with OR
 DROP POLICY "tenant_isolation_personality_averages" ON "public"."personality_averages";
 
 -- personality_averages.policy: Show and accept only the session tenant's rows
 CREATE POLICY "tenant_isolation_personality_averages" ON "public"."personality_averages" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- memories.force: Without FORCE the owner of the table is exempt
+-- memories.force: Hold the owner of the table to it as well (FORCE)
 ALTER TABLE "public"."memories" FORCE ROW LEVEL SECURITY;
 
--- call_summaries.force: Without FORCE the owner of the table is exempt
+-- call_summaries.force: Hold the owner of the table to it as well (FORCE)
 ALTER TABLE "public"."call_summaries" FORCE ROW LEVEL SECURITY;
 
--- caller_profiles.force: Without FORCE the owner of the table is exempt
+-- caller_profiles.force: Hold the owner of the table to it as well (FORCE)
 ALTER TABLE "public"."caller_profiles" FORCE ROW LEVEL SECURITY;
 
--- personality_metrics.force: Without FORCE the owner of the table is exempt
+-- personality_metrics.force: Hold the owner of the table to it as well (FORCE)
 ALTER TABLE "public"."personality_metrics" FORCE ROW LEVEL SECURITY;
 
--- personality_averages.force: Without FORCE the owner of the table is exempt
+-- personality_averages.force: Hold the owner of the table to it as well (FORCE)
 ALTER TABLE "public"."personality_averages" FORCE ROW LEVEL SECURITY;

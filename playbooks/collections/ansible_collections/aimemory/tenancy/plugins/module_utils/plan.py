@@ -238,7 +238,8 @@ def _keys(state: State, model: Model, table: Table) -> list[Statement]:
                         f"CREATE UNIQUE INDEX {identifier(build_name)} ON {target} "
                         f"({', '.join(identifier(column) for column in wanted)})",
                         f"Build the key ({', '.join(wanted)})",
-                        f"DROP INDEX {qualified(model.schema, build_name)}",
+                        # The key takes the index over, and takes it along when it goes.
+                        f"DROP INDEX IF EXISTS {qualified(model.schema, build_name)}",
                     )
                 )  # fmt: skip
             else:
@@ -258,7 +259,7 @@ def _keys(state: State, model: Model, table: Table) -> list[Statement]:
             statement(
                 f"{identity}.drop.{index['name']}", table.name, "key",
                 f"DROP INDEX {qualified(model.schema, index['name'])}",
-                f"A global unique index on ({', '.join(key)}) would tell one tenant what another has",
+                f"Drop the global key ({', '.join(key)}), which tells one tenant what another has",
                 index["definition"],
             )
             for index in bare
@@ -298,7 +299,7 @@ def _privileges(state: State, model: Model, table: Table) -> list[Statement]:
         statement(
             f"{table.name}.revoke", table.name, "privilege",
             f"REVOKE {privileges} ON {target} FROM {role}",
-            f"{privileges} pass row security by",
+            f"Revoke {privileges}, which row security does not hold back",
             f"GRANT {privileges} ON {target} TO {role}",
         )
     ]  # fmt: skip
@@ -336,7 +337,7 @@ def _default(state: State, model: Model, table: Table) -> list[Statement]:
         statement(
             f"{table.name}.default", table.name, "default",
             f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.session_tenant}",
-            "A row that names no tenant gets the session's, and fails where there is none",
+            "Give a row that names no tenant the session's; refuse it where there is none",
             f"ALTER TABLE {target} ALTER COLUMN {column} "
             + (f"SET DEFAULT {before}" if before is not None else "DROP DEFAULT"),
         )
@@ -355,7 +356,7 @@ def _policies(state: State, model: Model, table: Table) -> list[Statement]:
                 statement(
                     f"{table.name}.policy.drop.{policy['name']}", table.name, "policy",
                     f"DROP POLICY {identifier(policy['name'])} ON {target}",
-                    "Permissive policies are combined with OR: this one shows rows that the model's does not",
+                    "Drop a policy that would show more: permissive ones are combined with OR",
                     catalog.policy_sql(policy, target),
                 )
             )  # fmt: skip
@@ -391,7 +392,7 @@ def _row_security(state: State, model: Model, table: Table) -> list[Statement]:
             statement(
                 f"{table.name}.force", table.name, "force",
                 f"ALTER TABLE {target} FORCE ROW LEVEL SECURITY",
-                "Without FORCE the owner of the table is exempt",
+                "Hold the owner of the table to it as well (FORCE)",
                 f"ALTER TABLE {target} NO FORCE ROW LEVEL SECURITY",
             )
         )  # fmt: skip

@@ -42,7 +42,7 @@ def policies(state: State, model: Model) -> list[Statement]:
             statement(
                 "bridge.remove", "", "bridge",
                 f"{prefix} RESET {setting}",
-                "Without policies nothing reads the session's tenant",
+                "Remove the bridge: without policies nothing reads the session's tenant",
                 f"{prefix} SET {setting} = {literal(state['bridge'])}",
             )
         )  # fmt: skip
@@ -78,7 +78,7 @@ def _table(state: State, model: Model, table: Table) -> list[Statement]:
             statement(
                 f"{table.name}.default.constant", table.name, "default",
                 f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.default_tenant}",
-                f"An insert that names no tenant belongs to tenant {model.default_tenant} again",
+                f"Give a row that names no tenant to tenant {model.default_tenant} again",
                 f"ALTER TABLE {target} ALTER COLUMN {column} {before}",
             )
         )  # fmt: skip
@@ -87,7 +87,7 @@ def _table(state: State, model: Model, table: Table) -> list[Statement]:
             statement(
                 f"{table.name}.no_force", table.name, "force",
                 f"ALTER TABLE {target} NO FORCE ROW LEVEL SECURITY",
-                "The owner is exempt again",
+                "Exempt the owner of the table again",
                 f"ALTER TABLE {target} FORCE ROW LEVEL SECURITY",
             )
         )  # fmt: skip
