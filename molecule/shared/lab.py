@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
 import subprocess
 import tempfile
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,8 +163,8 @@ class Host:
 class Run:
     """One run of ansible-playbook with a directory of its own for the logs."""
 
-    def __init__(self, host: str, playbook: str, *arguments: str) -> None:
-        """Start the run."""
+    def __init__(self, host: str, playbook: str, *arguments: str, terminal: int | None = None) -> None:
+        """Start the run; ``terminal`` is the file descriptor of a terminal to read answers from."""
         self._logs = tempfile.TemporaryDirectory()
         environment = os.environ | {
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_INVENTORY": str(ROOT / "inventory/lab.yml"),
@@ -169,8 +172,9 @@ class Run:
         }  # fmt: skip
         self.process = subprocess.Popen(
             ["ansible-playbook", playbook, "--limit", host, f"-ereport_directory={self._logs.name}", *arguments],
-            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, start_new_session=True,
+            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL if terminal is None else terminal,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            preexec_fn=None if terminal is None else lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
         self.output = ""
         self.returncode: int | None = None
@@ -207,6 +211,16 @@ class Run:
         """Return run.json."""
         document: dict[str, Any] = json.loads(self._file("run.json"))
         return document
+
+
+@contextlib.contextmanager
+def typed(answer: str) -> Iterator[int]:
+    """Yield a terminal on which ``answer`` is typed."""
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, f"{answer}\r".encode())
+    yield terminal
+    os.close(keyboard)
+    os.close(terminal)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import ROWS, Host
+from lab import ROWS, Host, Run, typed
 from service import assert_works_in_full
 
 MIGRATE = ("migrate.yml", "-emigrate_confirm=YES")
@@ -34,7 +34,10 @@ def visitor(machine: Host) -> Iterator[None]:
 @pytest.mark.usefixtures("one_row_refuses")
 def test_a_failing_row_rolls_everything_back(machine: Host) -> None:
     catalogs, pid = machine.catalogs(), machine.service_pid()
-    run = machine.playbook(*MIGRATE, check=False)
+    with typed("YES") as terminal:
+        run = Run(machine.name, "migrate.yml", terminal=terminal)
+        run.wait()
+    assert run.returncode != 0
     assert machine.catalogs() == catalogs
     assert machine.rows() == ROWS
     assert machine.service_pid() not in (0, pid)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab import Host
+from lab import Host, Run, typed
 
 MIGRATE = ("migrate.yml", "-emigrate_confirm=YES")
 ENVIRONMENT = "/opt/ai-memory/.env"
@@ -124,6 +124,26 @@ def test_an_administrator_without_rights_is_refused(machine: Host) -> None:
         assert machine.rows() == before
     finally:
         machine.sql('DROP ROLE "ai-memory"')
+
+
+@pytest.mark.parametrize("answer", ["yes", "no", ""])
+def test_an_answer_that_is_not_yes_in_capitals_ends_the_run(machine: Host, answer: str) -> None:
+    before = machine.untouched()
+    with typed(answer) as terminal:
+        run = Run(machine.name, "migrate.yml", terminal=terminal)
+        run.wait()
+    assert run.returncode != 0
+    assert f"this will modify the database ai_memory of {machine.name}" in run.words
+    assert "6,035 rows in 5 tables." in run.words
+    assert "Type YES to confirm" in run.words
+    assert "Not confirmed: nothing was touched." in run.words
+    assert machine.untouched() == before
+
+
+def test_nobody_to_ask_ends_the_run(machine: Host) -> None:
+    before = machine.untouched()
+    assert "Not confirmed: nothing was touched." in machine.playbook("migrate.yml", check=False).words
+    assert machine.untouched() == before
 
 
 def test_a_rollback_needs_a_mode(machine: Host) -> None:
