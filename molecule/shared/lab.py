@@ -11,6 +11,7 @@ import re
 import subprocess
 import tempfile
 import termios
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -215,12 +216,23 @@ class Run:
 
 @contextlib.contextmanager
 def typed(answer: str) -> Iterator[int]:
-    """Yield a terminal on which ``answer`` is typed."""
+    """Yield a terminal on which ``answer`` is typed twice a second: what comes before the prompt is discarded."""
     keyboard, terminal = pty.openpty()
-    os.write(keyboard, f"{answer}\r".encode())
-    yield terminal
-    os.close(keyboard)
-    os.close(terminal)
+    done = threading.Event()
+
+    def type_it() -> None:
+        while not done.wait(0.5):
+            os.write(keyboard, f"{answer}\r".encode())
+
+    thread = threading.Thread(target=type_it)
+    thread.start()
+    try:
+        yield terminal
+    finally:
+        done.set()
+        thread.join()
+        os.close(keyboard)
+        os.close(terminal)
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ ENVIRONMENT = "/opt/ai-memory/.env"
         (["-eservice_environment_file=/nowhere"], "/nowhere cannot be read"),
         (["-eservice_base_url=http://example.org"], "it must be a URL of the server itself"),
         (['-e{"preflight_disk_margin_bytes": 1000000000000000}'], "make room there"),
-        (["-eansible_port=1"], "Failed to connect to the host via ssh"),
+        (["-eansible_port=1"], "Make sure this host can be reached over ssh"),
         (["-eansible_become_exe=/bin/false"], "Cannot become root"),
         (['-e{"preflight_minimum_version": 990000}'], "is too old"),
         (["-ereport_directory=/proc/nowhere"], "cannot be written: No such file or directory. Name another directory"),

@@ -141,6 +141,12 @@ def test_a_tenant_reads_and_writes_only_its_own_rows(database: Database) -> None
     database.run("SAVEPOINT attempt")
     with pytest.raises(Exception, match="violates row-level security policy"):
         database.run("INSERT INTO memories (customer_id, type, k) VALUES (1, 'fact', 'planted')")
-    database.run("ROLLBACK TO SAVEPOINT attempt", "SET LOCAL app.current_tenant = ''")
+    nobodys = "INSERT INTO memories (type, k) VALUES ('fact', 'of nobody')"
+    no_tenant = "SET LOCAL app.current_tenant = ''"
+    database.run("ROLLBACK TO SAVEPOINT attempt", no_tenant)
+    with pytest.raises(Exception, match="violates row-level security policy"):
+        database.run(nobodys)
+    # Whoever passes policies by meets NOT NULL.
+    database.run("ROLLBACK TO SAVEPOINT attempt", "RESET ROLE", no_tenant)
     with pytest.raises(Exception, match="null value in column"):
-        database.run("INSERT INTO memories (type, k) VALUES ('fact', 'of nobody')")
+        database.run(nobodys)

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 
@@ -34,7 +33,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result: never changed, since a record is no change. Raises AnsibleActionFail."""
+        """Return Ansible's result: never changed, since a record is no change; failed where it cannot be written."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
             {"path": {"type": "path", "required": True}, "content": {"type": "str", "required": True}}
@@ -44,5 +43,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write(path, arguments["content"])
         except OSError as error:
-            raise AnsibleActionFail(f"{path} cannot be written: {error.strerror}.") from None
+            return result | {"failed": True, "msg": f"{path} cannot be written: {error.strerror}."}
         return result | {"changed": False, "path": str(path)}
