@@ -1,0 +1,91 @@
+"""Each thing that can be wrong with a migrated database is exactly one finding that does not hold."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import golden
+from ansible_collections.aimemory.tenancy.plugins.module_utils import findings, model
+from production import model_source
+
+State = dict[str, Any]
+MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
+WANTED = model.parse(model_source(MIGRATED["database"]))
+ROWS = {name: table["rows"] for name, table in MIGRATED["tables"].items()}
+
+
+def failures(change: Callable[[State], Any]) -> list[tuple[str, str]]:
+    """Return check and table of the findings that fail after ``change``."""
+    state = copy.deepcopy(MIGRATED)
+    change(state)
+    return [(item["check"], item["table"]) for item in findings.collect(state, WANTED, ROWS) if not item["ok"]]
+
+
+def in_memories(*path: str, value: Any) -> Callable[[State], None]:
+    """Return the change that sets one thing of the table memories."""
+
+    def change(state: State) -> None:
+        place = state["tables"]["memories"]
+        for part in path[:-1]:
+            place = place[part]
+        place[path[-1]] = value
+
+    return change
+
+
+def another_policy(state: State) -> None:
+    policies = state["tables"]["memories"]["policies"]
+    policies.append(policies[0] | {"name": "open", "using": "true"})
+
+
+def without_index(name: str) -> Callable[[State], None]:
+    def change(state: State) -> None:
+        for table in state["tables"].values():
+            table["indexes"] = [index for index in table["indexes"] if index["name"] != name]
+
+    return change
+
+
+def other_function(state: State) -> None:
+    next(item for item in state["functions"] if item["types"] == []).update(body="BEGIN RETURN NEW; END")
+
+
+def second_tenant(state: State) -> None:
+    state["tables"]["memories"]["column"]["tenants"]["2"] = 1
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda state: None, []),
+        (in_memories("exists", value=False),
+         [("table exists", "memories"), ("rows unchanged", "memories"), ("RLS policies created", "")]),
+        (in_memories("column", "type", value="bigint"), [("type", "memories")]),
+        (in_memories("column", "not_null", value=False), [("NOT NULL", "memories")]),
+        (in_memories("column", "nulls", value=3), [("NULLs", "memories")]),
+        (in_memories("column", "default", value="1"), [("default is the session's tenant", "memories")]),
+        (in_memories("rls", "enabled", value=False), [("RLS", "memories")]),
+        (in_memories("rls", "forced", value=False), [("FORCE", "memories")]),
+        (in_memories("rows", value=5754), [("rows unchanged", "memories")]),
+        (in_memories("excess_privileges", value=["TRUNCATE"]),
+         [("privileges that pass row security by", "memories")]),
+        (another_policy, [("permissive policies", "memories")]),
+        (without_index("idx_memories_customer_id_user_id"), [("index (customer_id, user_id)", "memories")]),
+        (without_index("caller_profiles_customer_id_user_id_key"), [("key (customer_id, user_id)", "caller_profiles")]),
+        (other_function, [("function trigger_update_personality_averages() is tenant-aware", "")]),
+        (lambda state: state.update(application_role=None), [("application role exists", "")]),
+        (lambda state: state["application_role"].update(superuser=True), [("application role obeys row security", "")]),
+        (lambda state: state["application_role"].update(bypassrls=True), [("application role obeys row security", "")]),
+        (lambda state: state["application_role"].update(bypassing_memberships=["postgres"]),
+         [("roles it could become to bypass it", "")]),
+        (lambda state: state.update(bridge="2"), [("bridge is off or names the default tenant", "")]),
+        (second_tenant, [("bridge is off once a second tenant has rows", "")]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_what_fails(change: Callable[[State], Any], expected: list[tuple[str, str]]) -> None:
+    assert failures(change) == expected
