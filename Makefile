@@ -24,6 +24,9 @@ BASES := trixie bookworm
 PGVECTOR_trixie := postgresql-17-pgvector
 PGVECTOR_bookworm :=
 
+# The bases of the images are intermediate files, which make would remove.
+.SECONDARY:
+
 .PHONY: help setup demo test lint unit oldest scenarios lab docs clean lock
 help:
 	@sed -n 's/^# //p' $(MAKEFILE_LIST) | head -3

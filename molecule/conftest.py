@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from lab import Host
+from lab import OWNER, Host
+from planner import NAME, Database, unmigrated
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +19,21 @@ def machine(host: Any) -> Iterator[Host]:
     machine = Host(host.backend.get_hostname())
     yield machine
     machine.close()
+
+
+@pytest.fixture(scope="module")
+def copy(machine: Host) -> Iterator[None]:
+    """Copy the template database once; every test works in a transaction that is rolled back."""
+    machine.sql(f"CREATE DATABASE {NAME} TEMPLATE ai_memory_template OWNER {OWNER}", database="postgres")
+    yield
+    machine.sql(f"DROP DATABASE {NAME} WITH (FORCE)", database="postgres")
+
+
+@pytest.fixture
+def database(machine: Host, copy: None) -> Iterator[Database]:
+    """Return the unmigrated database."""
+    with unmigrated(machine) as found:
+        yield found
 
 
 class OneWorkerPerHost(LoadScopeScheduling):  # type: ignore[misc]

@@ -164,16 +164,18 @@ class Host:
 class Run:
     """One run of ansible-playbook with a directory of its own for the logs."""
 
-    def __init__(self, host: str, playbook: str, *arguments: str, terminal: int | None = None) -> None:
+    def __init__(
+        self, host: str, playbook: str, *arguments: str, terminal: int | None = None, checkout: Path = ROOT
+    ) -> None:
         """Start the run; ``terminal`` is the file descriptor of a terminal to read answers from."""
         self._logs = tempfile.TemporaryDirectory()
         environment = os.environ | {
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_INVENTORY": str(ROOT / "inventory/lab.yml"),
+            "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"), "ANSIBLE_INVENTORY": str(checkout / "inventory/lab.yml"),
             "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "500",
         }  # fmt: skip
         self.process = subprocess.Popen(
             ["ansible-playbook", playbook, "--limit", host, f"-ereport_directory={self._logs.name}", *arguments],
-            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL if terminal is None else terminal,
+            cwd=checkout, env=environment, stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
             preexec_fn=None if terminal is None else lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip

@@ -9,12 +9,14 @@ from typing import Any
 
 import psycopg2.extensions
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import findings, model, plan, session_test
+from ansible_collections.aimemory.tenancy.plugins.module_utils import findings, model, plan, proof, session_test
+from ansible_collections.aimemory.tenancy.plugins.module_utils.plan import Statement
 from lab import OWNER, Host
 from production import ROOT, model_source
 
 FILES = ROOT / "roles/tenancy/files"
 NAME = "ai_memory_states"
+MAX_ROWS = 1_000_000
 State = dict[str, Any]
 
 
@@ -53,13 +55,25 @@ class Database:
             table.pop("estimated_rows", None)
         return state
 
-    def plan(self) -> list[plan.Statement]:
+    def plan(self) -> list[Statement]:
         """Return what is left to do."""
         return plan.build(self.state(), self.model)
 
-    def migrate(self) -> None:
-        """Apply the plan as the tenancy role does."""
-        self.run(*plan.transaction(self.plan(), "5s"))
+    def migrate(self) -> list[findings.Finding]:
+        """Apply the plan as the tenancy role does, and return the findings of the isolation proof."""
+        return self._transaction(self.plan())
+
+    def prove(self) -> list[findings.Finding]:
+        """Make the isolation proof alone and return its findings."""
+        return self._transaction([])
+
+    def _transaction(self, statements: list[Statement]) -> list[findings.Finding]:
+        state = self.state()
+        before = proof.before(state, self.model, MAX_ROWS)
+        after = proof.after(state, self.model, MAX_ROWS, (FILES / "proof.sql").read_text())
+        self.run(*plan.transaction(statements, "5s", before, after))
+        found: list[findings.Finding] = self._cursor.fetchone()[0]
+        return found
 
     def failures(self, before: State) -> list[findings.Finding]:
         """Return the findings that do not hold; ``before`` is the state that the migration found."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from lab import ROWS, Host, Run, typed
+from lab import ROOT, ROWS, Host, Run, typed
 from service import assert_works_in_full
 
 MIGRATE = ("migrate.yml", "-emigrate_confirm=YES")
@@ -21,6 +23,28 @@ def one_row_refuses(machine: Host) -> Iterator[None]:
     machine.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row CHECK (id <> '{row}' OR customer_id IS NULL)")
     yield
     machine.sql("ALTER TABLE personality_metrics DROP COLUMN customer_id")
+
+
+def test_a_planner_that_leaks_commits_nothing(machine: Host, tmp_path: Path) -> None:
+    """The predicate is broken by hand in a copy of the checkout: the proof stops the transaction."""
+    for name in ("ansible.cfg", "migrate.yml", "playbooks", "roles", "files", "inventory"):
+        source, target = ROOT / name, tmp_path / name
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    (tmp_path / ".lab").symlink_to(ROOT / ".lab")
+    model = tmp_path / "playbooks/collections/ansible_collections/aimemory/tenancy/plugins/module_utils/model.py"
+    strict = 'f"{identifier(self.column)} = (SELECT'
+    assert strict in model.read_text()
+    model.write_text(model.read_text().replace(strict, 'f"customer_id = 1 OR {identifier(self.column)} = (SELECT'))
+    catalogs, pid = machine.catalogs(), machine.service_pid()
+    run = Run(machine.name, *MIGRATE, checkout=tmp_path)
+    run.wait()
+    assert run.returncode != 0
+    assert run.record["failure"]["phase"] == "apply"
+    assert "memories.read.default: A tenant reads rows of the default tenant" in run.record["failure"]["message"]
+    assert "Database: unchanged, nothing was committed." in run.words
+    assert machine.catalogs() == catalogs
+    assert machine.service_pid() not in (0, pid)
+    assert_works_in_full(machine)
 
 
 @pytest.fixture

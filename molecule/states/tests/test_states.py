@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from lab import OWNER, ROWS, TABLES, Host
@@ -64,21 +62,6 @@ STATES = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def copy(machine: Host) -> Iterator[None]:
-    """Copy the template once; every test works in a transaction that is rolled back."""
-    machine.sql(f"CREATE DATABASE {NAME} TEMPLATE ai_memory_template OWNER {OWNER}", database="postgres")
-    yield
-    machine.sql(f"DROP DATABASE {NAME} WITH (FORCE)", database="postgres")
-
-
-@pytest.fixture
-def database(machine: Host) -> Iterator[Database]:
-    """Return the unmigrated database."""
-    with unmigrated(machine) as found:
-        yield found
-
-
 def assert_migrated(database: Database, before: State) -> None:
     """Nothing is left to do, every finding holds, and code that knows no tenant writes as the default one."""
     assert database.plan() == []
@@ -105,6 +88,7 @@ def test_the_plan_leads_from_any_state_to_the_migrated_one(database: Database, s
     assert_migrated(database, before)
 
 
+@pytest.mark.usefixtures("copy")
 def test_every_prefix_of_the_plan_leads_to_the_same_schema(machine: Host) -> None:
     with unmigrated(machine) as whole:
         before = whole.state()

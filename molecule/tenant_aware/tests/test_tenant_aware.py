@@ -6,6 +6,14 @@ from lab import ROWS, Host
 from service import assert_works_in_full
 
 
+def test_every_finding_holds_and_the_proof_can_be_repeated(machine: Host) -> None:
+    before = machine.untouched()
+    run = machine.playbook("playbooks/verify.yml", "-everify_proof=true")
+    assert "attempts, none leaked" in run.words
+    assert run.changed == 0
+    assert machine.untouched() == before
+
+
 def test_both_tenants_work_in_full_and_apart(machine: Host) -> None:
     assert_works_in_full(machine, tenant=1)
     assert_works_in_full(machine, tenant=2)
@@ -22,10 +30,31 @@ def test_both_tenants_work_in_full_and_apart(machine: Host) -> None:
     assert machine.rows() == ROWS
 
 
+def test_requests_of_two_tenants_on_one_connection_stay_apart(machine: Host) -> None:
+    # One worker, one connection: each request finds the setting that the one before it left.
+    user = "+15550002222"
+    try:
+        for turn in range(4):
+            for tenant in (1, 2, 2, 1):
+                stored = machine.call("/memory/store", user_id=user, customer_id=tenant, content=f"{tenant} {turn}")
+                assert stored["success"], stored
+                reader = 3 - tenant
+                for asked in (reader, tenant):
+                    found = machine.call("/memory/retrieve", user_id=user, customer_id=asked, limit=99)["memories"]
+                    assert {memory["content"].split()[0] for memory in found} <= {str(asked)}
+        for tenant in (1, 2):
+            assert len(machine.call("/memory/retrieve", user_id=user, customer_id=tenant, limit=99)["memories"]) == 8
+    finally:
+        for table in ("memories", "caller_profiles"):
+            machine.sql(f"DELETE FROM {table} WHERE user_id = %s", (user,))
+    assert machine.rows() == ROWS
+
+
 def test_it_works_after_the_rollback_of_the_policies(machine: Host) -> None:
     machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
     assert_works_in_full(machine)
     assert machine.rows() == ROWS
+    assert "Switch row-level security on" in machine.playbook("migrate.yml", "--check").words
 
 
 def test_the_old_schema_comes_back_with_the_legacy_release(machine: Host) -> None:

@@ -81,6 +81,25 @@ policy_list AS (
   WHERE p.polrelid IN (SELECT relid FROM wanted)
   GROUP BY p.polrelid
 ),
+hashable AS MATERIALIZED (
+  SELECT o.opcintype AS type FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod AND m.amname = 'hash' WHERE o.opcdefault
+),
+cast_list AS (
+  -- Columns whose type has no hash are compared by another: vectors as real[], the rest as text.
+  SELECT a.attrelid AS relid, json_object_agg(a.attname,
+      CASE WHEN y.typname IN ('vector', 'halfvec') THEN 'real[]' ELSE 'text' END) AS casts
+  FROM wanted w
+  JOIN pg_attribute a ON a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_type y ON y.oid = a.atttypid
+  JOIN pg_type b ON b.oid = coalesce(nullif(y.typbasetype, 0), y.oid)
+  -- An array or a domain has a hash where its elements or its base have one.
+  CROSS JOIN LATERAL (SELECT CASE WHEN b.typcategory = 'A' AND b.typelem <> 0 THEN b.typelem ELSE b.oid END AS type) AS e
+  WHERE e.type NOT IN (SELECT type FROM hashable)
+    AND NOT EXISTS (SELECT FROM pg_cast k WHERE k.castsource = e.type AND k.castmethod = 'b'
+                    AND k.casttarget IN (SELECT type FROM hashable))
+    AND b.typtype NOT IN ('e', 'r')
+  GROUP BY a.attrelid
+),
 trigger_list AS (
   SELECT t.tgrelid AS relid, json_agg(json_build_object(
       'name', t.tgname, 'definition', pg_get_triggerdef(t.oid),
@@ -108,6 +127,7 @@ table_document AS (
       'rows', (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(n.tenants)),
       'columns', (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
                   WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped),
+      'casts', coalesce(h.casts, '{}'),
       'column', CASE WHEN t.relid IS NOT NULL THEN json_build_object(
           'type', t.type, 'not_null', t.attnotnull, 'default', t.default_expression, 'generated', t.generated,
           'nulls', coalesce((n.tenants ->> 'NULL')::bigint, 0), 'tenants', n.tenants - 'NULL') END,
@@ -136,6 +156,7 @@ table_document AS (
   LEFT JOIN index_list i ON i.relid = w.relid
   LEFT JOIN trigger_list g ON g.relid = w.relid
   LEFT JOIN view_list v ON v.relid = w.relid
+  LEFT JOIN cast_list h ON h.relid = w.relid
 )
 SELECT json_build_object(
   'database', current_database(),

@@ -9,8 +9,10 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     findings,
+    messages,
     model,
     plan,
+    proof,
     quoting,
     revert,
     session_test,
@@ -57,6 +59,16 @@ def tenancy_revert_findings(
     return revert.policies_findings(state, model.parse(source), rows_before)
 
 
+def proof_before(state: Mapping[str, Any], source: Mapping[str, Any], max_rows: int) -> list[str]:
+    """Return the SQL that keeps what the tables hold before any change, for the proof to compare with."""
+    return proof.before(state, model.parse(source), max_rows)
+
+
+def proof_after(state: Mapping[str, Any], source: Mapping[str, Any], max_rows: int, runner: str) -> list[str]:
+    """Return the SQL that makes the proof with ``runner`` (proof.sql); the last query selects its findings."""
+    return proof.after(state, model.parse(source), max_rows, runner)
+
+
 def session_test_input(state: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``session_test.sql`` reads: schema, role, setting, tenant, stranger, rows per table."""
     return session_test.session_input(state, model.parse(source))
@@ -73,7 +85,10 @@ class FilterModule:
             "transaction": plan.transaction,
             "tenancy_findings": tenancy_findings,
             "tenancy_revert_findings": tenancy_revert_findings,
+            "proof_before": proof_before,
+            "proof_after": proof_after,
             "session_test_input": session_test_input,
+            "error_sentence": messages.sentence,
             "quote_identifier": quoting.identifier,
             "quote_literal": quoting.literal,
         }

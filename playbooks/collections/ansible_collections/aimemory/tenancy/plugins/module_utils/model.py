@@ -12,6 +12,9 @@ from .quoting import derived_name, identifier, literal
 
 # A custom setting needs a prefix (PostgreSQL manual, 20.16 "Customized Options").
 SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+")
+TABLE_ENTRIES = {
+    "name", "surrogate_keys", "natural_keys", "indexes", "sample", "sample_writes", "written_at",
+}  # fmt: skip
 COLUMN_TYPES = ("integer", "bigint", "smallint")
 
 
@@ -36,6 +39,8 @@ class Table:
     surrogate_keys: tuple[tuple[str, ...], ...]
     natural_keys: tuple[tuple[str, ...], ...]
     indexes: tuple[tuple[IndexColumn, ...], ...]
+    sample: Mapping[str, str | int]
+    sample_writes: tuple[str, ...]
 
     @property
     def policy(self) -> str:
@@ -111,13 +116,23 @@ def _index(value: Any, where: str) -> tuple[IndexColumn, ...]:
     return tuple(columns)
 
 
+def _sample(value: Any, where: str) -> dict[str, str | int]:
+    if not isinstance(value, Mapping) or not value:
+        raise ModelError(f"{where}: sample must name at least one column with its value, not {value!r}.")
+    for name, content in value.items():
+        identifier(name)
+        if isinstance(content, bool) or not isinstance(content, (str, int)):
+            raise ModelError(f"{where}: the sample's {name} must be a string or an integer, not {content!r}.")
+    return dict(value)
+
+
 def _table(value: Any, number: int) -> Table:
     if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
         raise ModelError(f"tenancy_tables[{number}] must be a mapping with a name, not {value!r}.")
     name = value["name"]
     identifier(name)
     where = f"tenancy_tables, table {name!r}"
-    unknown = sorted(set(value) - {"name", "surrogate_keys", "natural_keys", "indexes", "written_at"})
+    unknown = sorted(set(value) - TABLE_ENTRIES)
     if unknown:
         raise ModelError(f"{where}: unknown entries {', '.join(map(repr, unknown))}.")
     return Table(
@@ -125,6 +140,8 @@ def _table(value: Any, number: int) -> Table:
         surrogate_keys=tuple(_names(key, f"{where}: a surrogate key") for key in value.get("surrogate_keys", [])),
         natural_keys=tuple(_names(key, f"{where}: a natural key") for key in value.get("natural_keys", [])),
         indexes=tuple(_index(index, f"{where}: an index") for index in value.get("indexes", [])),
+        sample=_sample(value.get("sample"), where),
+        sample_writes=tuple(value.get("sample_writes", [])),
     )
 
 
@@ -161,6 +178,11 @@ def parse(source: Mapping[str, Any]) -> Model:
     parsed = tuple(_table(table, number) for number, table in enumerate(tables))
     if len({table.name for table in parsed}) != len(parsed):
         raise ModelError("tenancy_tables names a table twice.")
+    for table in parsed:
+        if unknown := set(table.sample_writes) - {other.name for other in parsed}:
+            raise ModelError(
+                f"tenancy_tables, table {table.name!r}: sample_writes names {min(unknown)!r}, no tenant table."
+            )
     for key in ("database", "schema", "column", "application_role"):
         identifier(_text(source, key))
     return Model(

@@ -52,20 +52,27 @@ def build(state: State, model: Model) -> list[Statement]:
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
 
 
-def transaction(statements: Sequence[Statement], lock_timeout: str) -> list[str]:
+def transaction(
+    statements: Sequence[Statement], lock_timeout: str, before: Sequence[str] = (), after: Sequence[str] = ()
+) -> list[str]:
     """Return the SQL of one transaction that runs ``statements``: whatever raises, PostgreSQL has changed nothing.
 
-    ``lock_timeout`` is how long each may wait for a lock, in PostgreSQL's units.
+    ``lock_timeout`` is how long each may wait for a lock, in PostgreSQL's units; ``before`` and ``after`` are the
+    proof's SQL around the statements.
     """
     return [
         f"SET LOCAL lock_timeout = {literal(lock_timeout)}",
         # A read or a backfill that row security would filter must fail instead of seeing no rows.
         "SET LOCAL row_security = off",
+        # Compiling the reads of the catalogs takes thirty times as long as making them.
+        "SET LOCAL jit = off",
         # ALTER TABLE fails while a deferred constraint has pending events.
         "SET CONSTRAINTS ALL IMMEDIATE",
         # Two runs at once: the second waits here, and fails with the lock timeout.
         "SELECT pg_advisory_xact_lock(hashtextextended('aimemory.tenancy', 0))",
+        *before,
         *(item["sql"] for item in statements),
+        *after,
     ]
 
 

@@ -1,0 +1,232 @@
+"""The isolation proof: attempts of the application role to reach another tenant's rows, made on the real database.
+
+An attempt is one statement, made as the application role with row security on, and what may come of it: a number of
+rows or an SQLSTATE. ``roles/tenancy/files/proof.sql`` makes the attempts and takes back whatever they write. Each kind
+has a positive control, which must succeed: a proof in which everything fails has proved nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from . import state as catalog
+from .model import Model, Table
+from .plan import State
+from .quoting import identifier, literal, qualified
+
+Attempt = dict[str, Any]
+# Identity, sentence, statement, allowed outcomes.
+Row = tuple[str, str, str, tuple[str, ...]]
+
+# Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
+NOTHING, ONE = ("0 rows",), ("1 rows",)
+REFUSED = ("error 42501",)
+REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
+NO_NUMBER, OUT_OF_RANGE = ("error 22P02",), ("error 22003",)
+
+
+def synthetic_tenants(state: State, model: Model) -> tuple[int, int]:
+    """Return two tenants that have no rows: the largest that fit every type the tenant column may have."""
+    documents = [catalog.table(state, table.name) for table in model.tables]
+    columns = [document["column"] for document in documents if document and document["column"]]
+    used = {tenant for column in columns for tenant in column["tenants"]}
+    one, other, *_ = (number for number in range(32767, 0, -1) if str(number) not in used)
+    return one, other
+
+
+def before(state: State, model: Model, max_rows: int) -> list[str]:
+    """Return the statement that keeps what the tables of the default tenant hold, to run before any change.
+
+    Tables of more than ``max_rows`` rows are probed instead of read in full.
+    """
+    parts = []
+    for table in model.tables:
+        column = catalog.tenant_column(state, table.name)
+        tenant = identifier(model.column)
+        where = f" WHERE coalesce({tenant}, {literal(model.default_tenant)}) = {literal(model.default_tenant)}"
+        parts.append(f"{literal(table.name)}, ({_content(state, model, table, max_rows, where if column else '')})")
+    return [f"SELECT set_config('tenancy_runbook.before', jsonb_build_object({', '.join(parts)})::text, true)"]
+
+
+def after(state: State, model: Model, max_rows: int, runner: str) -> list[str]:
+    """Return the statements that make the proof and select its findings; ``runner`` is proof.sql."""
+    given = {
+        "role": model.application_role,
+        "setting": model.setting,
+        "default_tenant": str(model.default_tenant),
+        "attempts": attempts(model, *synthetic_tenants(state, model)),
+        "contents": {table.name: _content(state, model, table, max_rows) for table in model.tables},
+    }
+    return [
+        f"SELECT set_config('tenancy_runbook.input', {literal(json.dumps(given))}, true)",
+        runner,
+        "SELECT current_setting('tenancy_runbook.findings')::json AS findings",
+    ]
+
+
+def _content(state: State, model: Model, table: Table, max_rows: int, where: str = "") -> str:
+    """Return the query for rows and hash of the old columns: independent of order, TimeZone and DateStyle."""
+    document = catalog.required(state, table.name)
+    target = qualified(model.schema, table.name)
+    if document["rows"] > max_rows:
+        return f"SELECT jsonb_build_object('probed', count(*)) FROM (SELECT FROM {target}{where} LIMIT 1000) AS probe"
+    columns = ", ".join(
+        identifier(name) + (f"::{document['casts'][name]}" if name in document["casts"] else "")
+        for name in document["columns"]
+        if name != model.column
+    )
+    # hash_record_extended came with PostgreSQL 14.
+    row = f"ROW({columns})"
+    digest = (
+        f"hash_record_extended({row}, 0)"
+        if state["server_version_num"] >= 140000
+        else f"hashtextextended({row}::text, 0)"
+    )
+    return (
+        f"SELECT jsonb_build_object('rows', count(*), 'hash', coalesce(sum({digest}::numeric), 0)) FROM {target}{where}"
+    )
+
+
+def attempts(model: Model, one: int, other: int) -> list[Attempt]:
+    """Return the attempts of two tenants without rows, in the order in which they are made: id, table, sentence,
+    tenant (None: reset), sql, expected (the allowed outcomes), keep (whether what was written stays for the others).
+    """
+    made: list[Attempt] = []
+
+    def add(table: Table, tenant: int | str | None, found: Iterable[Row], *, keep: bool = False) -> None:
+        made.extend(
+            {
+                "id": f"{table.name}.{identity}", "table": table.name, "sentence": sentence,
+                "tenant": None if tenant is None else str(tenant), "sql": sql, "expected": list(expected), "keep": keep,
+            }
+            for identity, sentence, sql, expected in found
+        )  # fmt: skip
+
+    # "Never set" can be tried only before the session first sets it.
+    for table in model.tables:
+        add(table, None, [("read.unset", "A session that names no tenant reads", _read(model, table), NOTHING)])
+    for table in model.tables:
+        add(table, one, [("own.insert", "A tenant stores a row", _insert(model, table), ONE)], keep=True)
+        sentence = "Another tenant stores a row with the same keys"
+        add(table, other, [("own.insert.same", sentence, _insert(model, table), ONE)], keep=True)
+    for table in model.tables:
+        add(table, one, _own(model, table))
+        add(table, one, _towards(model, table, one, other))
+        add(table, one, _around(model, table))
+        add(table, one, _written(model, table))
+        add(table, other, _written(model, table, ".same"))
+        add(table, None, _without("reset", "A session that reset its tenant", model, table, ()))
+        add(table, "", _without("empty", "A session whose tenant is empty", model, table, ()))
+        add(table, "1 OR true", _without("garbage", "A session whose tenant is no number", model, table, NO_NUMBER))
+        add(table, "9" * 20, _without("range", "A session whose tenant is out of range", model, table, OUT_OF_RANGE))
+    return made
+
+
+def _read(model: Model, table: Table, where: str = "") -> str:
+    return f"SELECT FROM {qualified(model.schema, table.name)}{where}"
+
+
+def _insert(model: Model, table: Table, extra: Mapping[str, Any] | None = None, clause: str = "") -> str:
+    values = {**table.sample, **(extra or {})}
+    return (
+        f"INSERT INTO {qualified(model.schema, table.name)} ({', '.join(map(identifier, values))}) "
+        f"VALUES ({', '.join(map(literal, values.values()))}){clause}"
+    )
+
+
+def _upsert(model: Model, key: tuple[str, ...]) -> str:
+    wanted = ", ".join(map(identifier, (model.column, *key)))
+    return f" ON CONFLICT ({wanted}) DO UPDATE SET {identifier(key[0])} = excluded.{identifier(key[0])}"
+
+
+def _own(model: Model, table: Table) -> list[Row]:
+    """Return the positive controls: what a tenant does with its own rows, and with no others."""
+    target, column = qualified(model.schema, table.name), identifier(next(iter(table.sample)))
+    every = (f"{1 + sum(table.name in writer.sample_writes for writer in model.tables)} rows",)
+    return [
+        ("own.read", "A tenant reads its own rows and no others", _read(model, table), every),
+        ("own.update", "A tenant updates its own rows and no others",
+         f"UPDATE {target} SET {column} = {column}", every),
+        ("own.delete", "A tenant deletes its own rows and no others", f"DELETE FROM {target}", every),
+        *(
+            row
+            for key in table.natural_keys
+            for row in (
+                (f"own.upsert.{'_'.join(key)}", "A tenant updates its own row by ON CONFLICT DO UPDATE",
+                 _insert(model, table, None, _upsert(model, key)), ONE),
+                (f"own.skip.{'_'.join(key)}", "A tenant's own key is found by ON CONFLICT DO NOTHING",
+                 _insert(model, table, None, " ON CONFLICT DO NOTHING"), NOTHING),
+            )
+        ),
+    ]  # fmt: skip
+
+
+def _towards(model: Model, table: Table, one: int, other: int) -> list[Row]:
+    """Return what a tenant tries with the rows of another, and of the default tenant."""
+    target, tenant = qualified(model.schema, table.name), identifier(model.column)
+    column, columns = identifier(next(iter(table.sample))), ", ".join(map(identifier, table.sample))
+    theirs, foreign = {model.column: other}, f"{literal(other)}::{model.column_type}"
+    found: list[Row] = []
+    for whose, number in (("another", other), ("the default", model.default_tenant)):
+        where, name = f" WHERE {tenant} = {literal(number)}", whose.split()[-1]
+        found += [
+            (f"read.{name}", f"A tenant reads rows of {whose} tenant", _read(model, table, where), NOTHING),
+            (f"lock.{name}", f"A tenant locks rows of {whose} tenant",
+             _read(model, table, f"{where} FOR UPDATE"), NOTHING),
+            (f"update.{name}", f"A tenant updates rows of {whose} tenant",
+             f"UPDATE {target} SET {column} = {column}{where}", NOTHING),
+            (f"take.{name}", f"A tenant makes rows of {whose} tenant its own",
+             f"UPDATE {target} SET {tenant} = {literal(one)}{where}", NOTHING),
+            (f"delete.{name}", f"A tenant deletes rows of {whose} tenant", f"DELETE FROM {target}{where}", NOTHING),
+        ]  # fmt: skip
+    found += [
+        ("insert", "A tenant stores a row for another", _insert(model, table, theirs), REFUSED),
+        ("insert.select", "A tenant copies its rows to another",
+         f"INSERT INTO {target} ({columns}, {tenant}) SELECT {columns}, {foreign} FROM {target}", REFUSED),
+        ("update.tenant", "A tenant gives its rows to another",
+         f"UPDATE {target} SET {tenant} = {literal(other)}", REFUSED),
+        ("skip", "A tenant asks by ON CONFLICT DO NOTHING what another has",
+         _insert(model, table, theirs, " ON CONFLICT DO NOTHING"), REFUSED),
+    ]  # fmt: skip
+    found += [
+        (f"upsert.{'_'.join(key)}", "A tenant overwrites another's row by ON CONFLICT DO UPDATE",
+         _insert(model, table, theirs, _upsert(model, key)), REFUSED)
+        for key in table.natural_keys
+    ]  # fmt: skip
+    return found
+
+
+def _around(model: Model, table: Table) -> list[Row]:
+    """Return what row security does not hold back, and what would switch it off."""
+    target = qualified(model.schema, table.name)
+    return [
+        ("truncate", "A tenant empties the table", f"TRUNCATE {target}", REFUSED),
+        ("copy.out", "A tenant copies the table into a file of the server", f"COPY {target} TO '/dev/null'", REFUSED),
+        ("copy.in", "A tenant copies a file of the server into the table", f"COPY {target} FROM '/dev/null'", REFUSED),
+        ("copy.program", "A tenant hands the table to a program", f"COPY {target} TO PROGRAM 'true'", REFUSED),
+        ("off", "A tenant switches row security off", f"SET LOCAL row_security = off; {_read(model, table)}", REFUSED),
+    ]
+
+
+def _written(model: Model, table: Table, suffix: str = "") -> list[Row]:
+    """Return the controls of the triggers: what they wrote belongs to the tenant of the row."""
+    targets = [other for other in model.tables if other.name in table.sample_writes]
+    return [
+        (f"own.trigger.{target.name}{suffix}", f"The trigger writes {target.name} for the tenant of the row",
+         _read(model, target, "".join(
+             f" {word} {identifier(name)} = {literal(table.sample[name])}"
+             for word, name in zip(("WHERE", *["AND"] * len(table.sample)),
+                                   [name for name in table.sample if name in target.sample], strict=False))),
+         ONE)
+        for target in targets
+    ]  # fmt: skip
+
+
+def _without(identity: str, who: str, model: Model, table: Table, errors: tuple[str, ...]) -> list[Row]:
+    """Return what a session without a usable tenant tries."""
+    return [
+        (f"read.{identity}", f"{who} reads", _read(model, table), (*NOTHING, *errors)),
+        (f"insert.{identity}", f"{who} stores a row", _insert(model, table), (*REFUSED_WITHOUT_TENANT, *errors)),
+    ]

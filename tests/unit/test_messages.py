@@ -1,0 +1,27 @@
+"""The operator reads the sentence, not the SQL around it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils.messages import sentence
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            "Cannot execute SQL 'SET a = ''x''' None: no column \"a\"\nLINE 1: SET a, query list: ['SET a']",
+            'no column "a"\nLINE 1: SET a',
+        ),
+        (
+            "Cannot execute SQL 'DO $a$' None: The proof failed: x.read\nCONTEXT:  PL/pgSQL at RAISE\n, query list: []",
+            "The proof failed: x.read",
+        ),
+        ("Cannot execute SQL 'SELECT %(a)s' {'a': 1}: division by zero, query list: ['SELECT']", "division by zero"),
+        ("The filter plugin 'aimemory.tenancy.tenancy_plan' failed: [1] No table x.", "[1] No table x."),
+        ("Status code was 500 and not [200]: failed: no", "Status code was 500 and not [200]: failed: no"),
+    ],
+)
+def test_the_sentence_is_what_is_left(message: str, expected: str) -> None:
+    assert sentence(message) == expected
