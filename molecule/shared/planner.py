@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg2.extensions
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import findings, model, plan, proof, session_test
+from ansible_collections.aimemory.tenancy.plugins.module_utils import audit, findings, model, plan, proof, session_test
 from ansible_collections.aimemory.tenancy.plugins.module_utils.plan import Statement
 from lab import OWNER, Host
 from production import ROOT, model_source
@@ -42,18 +42,20 @@ class Database:
 
     def state(self) -> State:
         """Return the state document."""
-        names = json.dumps([table.name for table in self.model.tables])
-        arguments = {
-            "schema": self.model.schema, "tables": names, "column": self.model.column,
-            "setting": self.model.setting, "application_role": OWNER,
-        }  # fmt: skip
-        self._cursor.execute((FILES / "state.sql").read_text(), arguments)
+        self._cursor.execute((FILES / "state.sql").read_text(), self._arguments())
         state: State = self._cursor.fetchone()[0]
         # Sizes and estimates differ between two ways to the same schema.
         for table in state["tables"].values():
             table.pop("bytes", None)
             table.pop("estimated_rows", None)
         return state
+
+    def _arguments(self) -> dict[str, str]:
+        names = json.dumps([table.name for table in self.model.tables])
+        return {
+            "schema": self.model.schema, "tables": names, "column": self.model.column,
+            "setting": self.model.setting, "application_role": OWNER,
+        }  # fmt: skip
 
     def plan(self) -> list[Statement]:
         """Return what is left to do."""
@@ -66,6 +68,11 @@ class Database:
     def prove(self) -> list[findings.Finding]:
         """Make the isolation proof alone and return its findings."""
         return self._transaction([])
+
+    def audit(self, url_options: str = "") -> list[audit.Entry]:
+        """Return what the audit finds."""
+        self._cursor.execute((FILES / "audit.sql").read_text(), self._arguments() | {"readable": "[]"})
+        return audit.collect(self._cursor.fetchone()[0], self.state(), self.model, url_options)
 
     def _transaction(self, statements: list[Statement]) -> list[findings.Finding]:
         state = self.state()

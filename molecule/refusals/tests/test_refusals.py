@@ -20,7 +20,7 @@ ENVIRONMENT = "/opt/ai-memory/.env"
         (["-eservice_health_timeout=soon"], "service_health_timeout"),
         (["-etenancy_column_type=money"], "value of tenancy_column_type must be one of: integer, bigint, smallint"),
         (['-e{"tenancy_tables": []}'], "tenancy_tables must be a non-empty list"),
-        (['-e{"tenancy_tables": [{"name": "nothing"}]}'], "Table public.nothing does not exist"),
+        (['-e{"tenancy_tables": [{"name": "nothing", "sample": {"a": 1}}]}'], "Table public.nothing does not exist"),
         (["-edatabase_name=postgres"], "leads to ai_memory on localhost:5432, not to postgres on this server"),
         (["-edatabase_port=5433"], "leads to ai_memory on localhost:5432, not to ai_memory on this server (port 5433)"),
         (["-edatabase_admin_user=ai-memory"], "role ai-memory does not exist"),
@@ -113,6 +113,18 @@ def test_a_standby_is_refused(machine: Host) -> None:
     finally:
         machine.run(f"sudo rm {signal} && sudo systemctl restart postgresql")
     machine.wait_until_healthy()
+
+
+def test_a_way_past_row_security_is_refused(machine: Host) -> None:
+    machine.sql("CREATE VIEW every_memory AS SELECT * FROM memories")
+    try:
+        before = machine.untouched()
+        run = machine.playbook(*MIGRATE, check=False)
+        assert "ERROR view-definer: public.every_memory" in run.words
+        assert "The migration would isolate nobody: view-definer: public.every_memory" in run.words
+        assert machine.untouched() == before
+    finally:
+        machine.sql("DROP VIEW every_memory")
 
 
 def test_an_administrator_without_rights_is_refused(machine: Host) -> None:

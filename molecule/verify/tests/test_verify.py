@@ -33,6 +33,8 @@ def test_a_migrated_database_passes(machine: Host) -> None:
          "FAIL caller_profiles: global key (user_id) left is"),
         (f"ALTER ROLE {OWNER} BYPASSRLS", f"ALTER ROLE {OWNER} NOBYPASSRLS",
          "bypasses row security: no policy would isolate anyone"),
+        ("CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM memories'",
+         "DROP FUNCTION peek()", "FAIL ways past row security: [ definer-function: peek() ]"),
         (f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET app.current_tenant = '2'",
          f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET app.current_tenant = '1'",
          "FAIL bridge is off or names the default tenant"),

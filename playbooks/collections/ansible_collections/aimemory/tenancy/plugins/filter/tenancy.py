@@ -8,6 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    audit,
     findings,
     messages,
     model,
@@ -59,6 +60,13 @@ def tenancy_revert_findings(
     return revert.policies_findings(state, model.parse(source), rows_before)
 
 
+def tenancy_audit(
+    facts: Mapping[str, list[str]], state: Mapping[str, Any], source: Mapping[str, Any], url_options: str
+) -> list[dict[str, Any]]:
+    """Return the ways past row security: rule, severity, subject, why, remedy, cured."""
+    return audit.collect(facts, state, model.parse(source), url_options)
+
+
 def proof_before(state: Mapping[str, Any], source: Mapping[str, Any], max_rows: int) -> list[str]:
     """Return the SQL that keeps what the tables hold before any change, for the proof to compare with."""
     return proof.before(state, model.parse(source), max_rows)
@@ -85,6 +93,8 @@ class FilterModule:
             "transaction": plan.transaction,
             "tenancy_findings": tenancy_findings,
             "tenancy_revert_findings": tenancy_revert_findings,
+            "tenancy_audit": tenancy_audit,
+            "audit_finding": audit.as_finding,
             "proof_before": proof_before,
             "proof_after": proof_after,
             "session_test_input": session_test_input,

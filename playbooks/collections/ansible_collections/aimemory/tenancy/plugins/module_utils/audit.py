@@ -1,0 +1,133 @@
+"""The audit: ways past row security that the catalogs show, each a rule with its severity, reason and remedy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import state as catalog
+from .findings import Finding, finding
+from .model import Model
+from .plan import State
+
+ERROR, WARNING = "error", "warning"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One way past row security. ``cured`` says that the plan of the migration removes it."""
+
+    severity: str
+    why: str
+    remedy: str
+    cured: bool = False
+
+
+RULES = {
+    "role-superuser": Rule(
+        ERROR, "a superuser passes every policy by", "give the service an ordinary login of its own in DATABASE_URL"
+    ),
+    "role-bypassrls": Rule(ERROR, "BYPASSRLS passes every policy by", "ALTER ROLE ... NOBYPASSRLS"),
+    "role-createrole": Rule(
+        ERROR, "it can give itself roles that read around policies", "ALTER ROLE ... NOCREATEROLE"
+    ),
+    "role-replication": Rule(ERROR, "replication copies every tenant's rows", "ALTER ROLE ... NOREPLICATION"),
+    "role-owner": Rule(
+        WARNING, "an owner can switch row security off and grant itself everything back",
+        "give the service a login that owns nothing",
+    ),
+    "role-becomes": Rule(ERROR, "by SET ROLE it becomes a role that passes policies by", "REVOKE that role from it"),
+    "role-server-files": Rule(
+        ERROR, "files and programs of the server read the tables around policies", "REVOKE that role from it"
+    ),
+    "privilege-excess": Rule(ERROR, "row security does not hold it back", "REVOKE it", cured=True),
+    "grant-public": Rule(
+        WARNING, "roles for which no policy was made can use the table", "REVOKE it from PUBLIC and GRANT it by name"
+    ),
+    "setting-preset": Rule(
+        ERROR, "a session has a tenant that nobody set in it", "RESET it there; only the bridge may set it"
+    ),
+    "row-security-off": Rule(ERROR, "queries that policies filter fail", "RESET row_security there"),
+    "view-definer": Rule(
+        ERROR, "it reads with its owner's rights", "ALTER VIEW ... SET (security_invoker = true) (PostgreSQL 15)"
+    ),
+    "materialized-view": Rule(ERROR, "it keeps a copy that no policy filters", "drop it, or keep it from the service"),
+    "rule": Rule(ERROR, "a rewrite rule runs with its table owner's rights", "drop it; use a trigger"),
+    "definer-function": Rule(
+        ERROR, "it works with its owner's rights, and dynamic SQL shows no dependency",
+        "ALTER FUNCTION ... SECURITY INVOKER, or REVOKE EXECUTE",
+    ),
+    "relation-unlisted": Rule(
+        ERROR, "the service reads it and no policy of the model covers it",
+        "add it to tenancy_tables, or name it in tenancy_readable when it holds nobody's rows",
+    ),
+    "column-unlisted": Rule(ERROR, "it has the tenant column and no policy", "add it to tenancy_tables"),
+    "child-table": Rule(
+        ERROR, "policies of the parent do not hold for whoever reads the child", "add it to tenancy_tables"
+    ),
+    "foreign-key": Rule(
+        ERROR, "a row can point to another tenant's", "add the tenant column to both sides of the key"
+    ),
+    "unique-key": Rule(
+        ERROR, "a key without the tenant column tells one tenant what another has",
+        "name its columns under natural_keys and migrate", cured=True,
+    ),
+    "function-without-tenant": Rule(
+        ERROR, "it writes a tenant table without naming the tenant", "name it in tenancy_functions", cured=True
+    ),
+    "large-object": Rule(WARNING, "large objects have no row security", "move them into a tenant table"),
+    "publication": Rule(WARNING, "subscribers receive every tenant's rows", "drop the tables from the publication"),
+    "setting-url": Rule(
+        ERROR, "options= in DATABASE_URL gives every session the tenant", "remove it from the environment file"
+    ),
+    "server-minor": Rule(
+        WARNING, "newer minor releases close holes in row security (CVE-2026-120154 and earlier)",
+        "update PostgreSQL",
+    ),
+}  # fmt: skip
+
+# The first minor release of each major that has the fixes.
+FIXED_MINORS = {18: 7, 17: 12, 16: 16, 15: 20, 14: 25}
+
+Entry = dict[str, Any]
+
+
+def collect(facts: Mapping[str, Sequence[str]], state: State, model: Model, url_options: str = "") -> list[Entry]:
+    """Return what the audit found: rule, severity, subject, why, remedy, cured; errors first.
+
+    ``facts`` is what audit.sql returns; ``url_options`` the options of DATABASE_URL.
+    """
+    found = {rule: list(subjects) for rule, subjects in facts.items()}
+    found["unique-key"] = _unique_keys(state, model)
+    if re.search(rf"(?<![\w.]){re.escape(model.setting)}\s*=", url_options, re.IGNORECASE):
+        found["setting-url"] = ["DATABASE_URL"]
+    major, minor = divmod(state["server_version_num"], 10000)
+    if minor < FIXED_MINORS.get(major, 0 if major > max(FIXED_MINORS) else minor + 1):
+        found["server-minor"] = [state["server_version"]]
+    entries = [
+        {
+            "rule": name, "severity": rule.severity, "subject": subject, "why": rule.why, "remedy": rule.remedy,
+            "cured": rule.cured,
+        }
+        for name, rule in RULES.items()
+        for subject in found.get(name, [])
+    ]  # fmt: skip
+    return sorted(entries, key=lambda entry: entry["severity"] != ERROR)
+
+
+def as_finding(entries: Sequence[Entry]) -> Finding:
+    """Return the finding that no error is left."""
+    left = [f"{entry['rule']}: {entry['subject']}" for entry in entries if entry["severity"] == ERROR]
+    return finding("ways past row security", "", [], left)
+
+
+def _unique_keys(state: State, model: Model) -> list[str]:
+    return [
+        f"{index['name']} of {table.name}"
+        for table in model.tables
+        if catalog.table(state, table.name) is not None
+        for index in catalog.indexes(state, table.name)
+        if index["unique"] and model.column not in index["names"] and tuple(index["names"]) not in table.surrogate_keys
+    ]
