@@ -16,7 +16,7 @@ from production import ROOT, model_source
 
 FILES = ROOT / "roles/tenancy/files"
 NAME = "ai_memory_states"
-MAX_ROWS = 1_000_000
+MAX_ROWS = 100_000
 State = dict[str, Any]
 
 

@@ -58,3 +58,16 @@ def test_synthetic_tenants_are_nobodys() -> None:
     state["tables"]["memories"]["column"]["tenants"]["32767"] = 1
     state["tables"]["caller_profiles"]["column"]["tenants"]["32765"] = 1
     assert proof.synthetic_tenants(state, model.parse(model_source())) == (32766, 32764)
+
+
+def test_a_large_table_is_probed_instead_of_read_in_full() -> None:
+    state = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
+    wanted = model.parse(model_source())
+    for rows, probed in ((5755, False), (5756, True)):
+        state["tables"]["memories"]["rows"] = rows
+        kept = proof.before(state, wanted, 5755)[0]
+        assert ("'probed'" in kept) is probed
+        assert len(pglast.parse_sql(kept)) == 1
+        given = proof.after(state, wanted, 5755, "runner")
+        assert given[1] == "runner"
+        assert ("probed" in given[0]) is probed
