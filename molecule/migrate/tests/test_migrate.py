@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import stat
+import subprocess
 import time
 
 from lab import OWNER, ROOT, ROWS, TABLES, Host
@@ -31,6 +33,14 @@ def test_a_role_that_names_another_tenant_sees_nothing(machine: Host) -> None:
                 cursor.execute(f"SELECT count(*) FROM {table}")
                 assert cursor.fetchone() == (ROWS[table] * rows,)
     connection.close()
+
+
+def test_an_independent_linter_has_nothing_to_say(machine: Host) -> None:
+    with contextlib.closing(machine.connect()) as connection:
+        url = f"postgresql://operator@/ai_memory?host={connection.get_dsn_parameters()['host']}"
+        command = ["pgrls", "lint", "--config", "molecule/migrate/pgrls.toml", "--database-url", url]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "pgrls: no issues found."), done.stdout + done.stderr
 
 
 def test_the_service_runs_and_the_failsafe_is_disarmed(machine: Host) -> None:
