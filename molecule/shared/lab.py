@@ -173,6 +173,9 @@ class Run:
             "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"), "ANSIBLE_INVENTORY": str(checkout / "inventory/lab.yml"),
             "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "500",
         }  # fmt: skip
+        # Molecule names this checkout's roles and collections, which would take the place of another one's.
+        for name in ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_ROLES_PATH"):
+            environment.pop(name, None)
         self.process = subprocess.Popen(
             ["ansible-playbook", playbook, "--limit", host, f"-ereport_directory={self._logs.name}", *arguments],
             cwd=checkout, env=environment, stdin=subprocess.DEVNULL if terminal is None else terminal,
