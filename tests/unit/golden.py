@@ -1,6 +1,7 @@
 """Golden cases: the state documents of real databases, and the SQL that is planned for them.
 
-``python tests/unit/golden.py`` accepts what is planned now; the difference is to be read before it is committed.
+``PYTHONPATH=playbooks/collections python tests/unit/golden.py`` accepts what is planned now; the difference is to be
+read before it is committed.
 """
 
 from __future__ import annotations

@@ -57,6 +57,20 @@ def test_an_unmigrated_database_has_only_what_the_plan_cures(database: Database)
     assert all(entry["cured"] for entry in found)
 
 
+@pytest.mark.parametrize(
+    ("opened", "subject"),
+    [
+        (MUTANTS["function-without-tenant"][0], "forget()"),
+        ("GRANT TRUNCATE ON memories TO PUBLIC; REVOKE TRUNCATE ON memories FROM alice", "TRUNCATE on public.memories"),
+    ],
+)
+def test_what_the_plan_does_not_cure_is_not_called_cured(database: Database, opened: str, subject: str) -> None:
+    database.run(opened)
+    assert [entry["subject"] for entry in database.audit() if entry["severity"] == "error" and not entry["cured"]] == [
+        subject
+    ]
+
+
 @pytest.mark.parametrize("rule", MUTANTS)
 def test_the_rule_names_what_was_opened(database: Database, rule: str) -> None:
     database.migrate()

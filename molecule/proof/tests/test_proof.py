@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from lab import OWNER
-from planner import Database
+from planner import FILES, Database
 
 MEMORIES = "tenant_isolation_memories"
 SESSION = "(SELECT nullif(current_setting('app.current_tenant', true), '')::integer)"
@@ -124,4 +124,24 @@ def test_the_proof_names_what_a_mutant_lets_through(database: Database, mutant: 
     database.run("SET LOCAL row_security = off", *statements)
     with pytest.raises(psycopg2.Error, match="The isolation proof failed: ") as caught:
         database.prove()
+    assert caught.value.pgcode == "TR003"
     assert re.search(rf"(: |; ){re.escape(leak)}: ", str(caught.value)), str(caught.value)[:2000]
+
+
+def test_a_proof_of_nothing_is_no_proof(database: Database) -> None:
+    database.migrate()
+    given = '{"role": "alice", "setting": "app.current_tenant", "default_tenant": "1", "attempts": [], "contents": {}}'
+    database.run(f"SELECT set_config('tenancy_runbook.input', '{given}', true)")
+    with pytest.raises(psycopg2.Error, match="The isolation proof failed: no attempt was made"):
+        database.run((FILES / "proof.sql").read_text())
+
+
+def test_an_attempt_without_an_expectation_is_no_proof(database: Database) -> None:
+    database.migrate()
+    given = (
+        '{"role": "alice", "setting": "app.current_tenant", "default_tenant": "1", "contents": {},'
+        ' "attempts": [{"id": "x", "table": "t", "sentence": "s", "sql": "SELECT 1", "keep": false}]}'
+    )
+    database.run(f"SELECT set_config('tenancy_runbook.input', '{given}', true)")
+    with pytest.raises(psycopg2.Error, match="The isolation proof failed: x: s: 1 rows"):
+        database.run((FILES / "proof.sql").read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from psycopg2.errors import InsufficientPrivilege, NotNullViolation
 
 from lab import OWNER, ROWS, TABLES, Host
 from planner import NAME, Database, State, unmigrated
@@ -123,14 +124,14 @@ def test_a_tenant_reads_and_writes_only_its_own_rows(database: Database) -> None
     assert database.value("SELECT array_agg(customer_id) FROM caller_profiles") == [2]
     assert database.value("WITH gone AS (DELETE FROM memories RETURNING 1) SELECT count(*) FROM gone") == 0
     database.run("SAVEPOINT attempt")
-    with pytest.raises(Exception, match="violates row-level security policy"):
+    with pytest.raises(InsufficientPrivilege, match="violates row-level security policy"):
         database.run("INSERT INTO memories (customer_id, type, k) VALUES (1, 'fact', 'planted')")
     nobodys = "INSERT INTO memories (type, k) VALUES ('fact', 'of nobody')"
     no_tenant = "SET LOCAL app.current_tenant = ''"
     database.run("ROLLBACK TO SAVEPOINT attempt", no_tenant)
-    with pytest.raises(Exception, match="violates row-level security policy"):
+    with pytest.raises(InsufficientPrivilege, match="violates row-level security policy"):
         database.run(nobodys)
     # Whoever passes policies by meets NOT NULL.
     database.run("ROLLBACK TO SAVEPOINT attempt", "RESET ROLE", no_tenant)
-    with pytest.raises(Exception, match="null value in column"):
+    with pytest.raises(NotNullViolation, match="null value in column"):
         database.run(nobodys)

@@ -30,7 +30,7 @@ relation AS (
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ),
 routine AS (
-  SELECT f.*, format('%%s(%%s)', f.oid::regproc, pg_get_function_identity_arguments(f.oid)) AS title
+  SELECT f.*, f.oid::regprocedure::text AS title
   FROM pg_proc f
   JOIN pg_namespace n ON n.oid = f.pronamespace
   WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
@@ -48,22 +48,13 @@ over_tenants (relid) AS (
   SELECT relid FROM found
 ),
 found (rule, subject) AS (
-  SELECT 'role-superuser', rolname::text FROM app WHERE rolsuper
-  UNION ALL SELECT 'role-bypassrls', rolname FROM app WHERE rolbypassrls
-  UNION ALL SELECT 'role-createrole', rolname FROM app WHERE rolcreaterole
+  SELECT 'role-createrole', rolname::text FROM app WHERE rolcreaterole
   UNION ALL SELECT 'role-replication', rolname FROM app WHERE rolreplication
   UNION ALL SELECT 'role-owner', c.title FROM relation c JOIN wanted w ON w.relid = c.oid WHERE c.relowner = (SELECT oid FROM app)
-  UNION ALL
-  SELECT 'role-becomes', b.rolname FROM pg_roles b, app
-  WHERE (b.rolsuper OR b.rolbypassrls) AND b.oid <> app.oid AND NOT app.rolsuper AND pg_has_role(app.oid, b.oid, 'MEMBER')
   UNION ALL
   SELECT 'role-server-files', b.rolname FROM pg_roles b, app
   WHERE b.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
     AND NOT app.rolsuper AND pg_has_role(app.oid, b.oid, 'MEMBER')
-  UNION ALL
-  SELECT 'privilege-excess', format('%%s on %%s', privilege, c.title)
-  FROM relation c JOIN wanted w ON w.relid = c.oid, app, unnest(ARRAY['TRUNCATE', 'REFERENCES']) AS privilege
-  WHERE NOT app.rolsuper AND has_table_privilege(app.oid, c.oid, privilege)
   UNION ALL
   SELECT 'grant-public', format('%%s on %%s', a.privilege_type, c.title)
   FROM relation c JOIN wanted w ON w.relid = c.oid CROSS JOIN LATERAL aclexplode(c.relacl) AS a WHERE a.grantee = 0

@@ -17,12 +17,11 @@ ERROR, WARNING = "error", "warning"
 
 @dataclass(frozen=True)
 class Rule:
-    """One way past row security. ``cured`` says that the plan of the migration removes it."""
+    """One way past row security."""
 
     severity: str
     why: str
     remedy: str
-    cured: bool = False
 
 
 RULES = {
@@ -42,7 +41,7 @@ RULES = {
     "role-server-files": Rule(
         ERROR, "files and programs of the server read the tables around policies", "REVOKE that role from it"
     ),
-    "privilege-excess": Rule(ERROR, "row security does not hold it back", "REVOKE it", cured=True),
+    "privilege-excess": Rule(ERROR, "row security does not hold it back", "REVOKE it"),
     "grant-public": Rule(
         WARNING, "roles for which no policy was made can use the table", "REVOKE it from PUBLIC and GRANT it by name"
     ),
@@ -72,10 +71,10 @@ RULES = {
     ),
     "unique-key": Rule(
         ERROR, "a key without the tenant column tells one tenant what another has",
-        "name its columns under natural_keys and migrate", cured=True,
+        "name its columns under natural_keys and migrate",
     ),
     "function-without-tenant": Rule(
-        ERROR, "it writes a tenant table without naming the tenant", "name it in tenancy_functions", cured=True
+        ERROR, "it writes a tenant table without naming the tenant", "name it in tenancy_functions"
     ),
     "large-object": Rule(WARNING, "large objects have no row security", "move them into a tenant table"),
     "publication": Rule(WARNING, "subscribers receive every tenant's rows", "drop the tables from the publication"),
@@ -100,16 +99,24 @@ def collect(facts: Mapping[str, Sequence[str]], state: State, model: Model, url_
     ``facts`` is what audit.sql returns; ``url_options`` the options of DATABASE_URL.
     """
     found = {rule: list(subjects) for rule, subjects in facts.items()}
+    found |= _of_role(state)
+    found["privilege-excess"] = _privileges(state, model, "excess_privileges")
     found["unique-key"] = _unique_keys(state, model)
     if re.search(rf"(?<![\w.]){re.escape(model.setting)}\s*=", url_options, re.IGNORECASE):
         found["setting-url"] = ["DATABASE_URL"]
     major, minor = divmod(state["server_version_num"], 10000)
     if minor < FIXED_MINORS.get(major, 0 if major > max(FIXED_MINORS) else minor + 1):
         found["server-minor"] = [state["server_version"]]
+    # What the plan removes: an unknown unique key is refused by the planner before.
+    cured = {
+        "privilege-excess": _privileges(state, model, "granted_excess"),
+        "unique-key": found["unique-key"],
+        "function-without-tenant": [f"{item.name}({item.identity.replace(', ', ',')})" for item in model.functions],
+    }
     entries = [
         {
             "rule": name, "severity": rule.severity, "subject": subject, "why": rule.why, "remedy": rule.remedy,
-            "cured": rule.cured,
+            "cured": subject.removeprefix(f"{model.schema}.") in cured.get(name, []),
         }
         for name, rule in RULES.items()
         for subject in found.get(name, [])
@@ -121,6 +128,26 @@ def as_finding(entries: Sequence[Entry]) -> Finding:
     """Return the finding that no error is left."""
     left = [f"{entry['rule']}: {entry['subject']}" for entry in entries if entry["severity"] == ERROR]
     return finding("ways past row security", "", [], left)
+
+
+def _of_role(state: State) -> dict[str, list[str]]:
+    role = catalog.application_role(state)
+    if role is None:
+        return {}
+    return {
+        "role-superuser": [role["name"]] * role["superuser"],
+        "role-bypassrls": [role["name"]] * role["bypassrls"],
+        "role-becomes": list(role["bypassing_memberships"]),
+    }
+
+
+def _privileges(state: State, model: Model, which: str) -> list[str]:
+    return [
+        f"{privilege} on {model.schema}.{table.name}"
+        for table in model.tables
+        if (document := catalog.table(state, table.name)) is not None
+        for privilege in document[which]
+    ]
 
 
 def _unique_keys(state: State, model: Model) -> list[str]:
