@@ -10,7 +10,8 @@ from typing import Any
 import psycopg2.extensions
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import audit, findings, model, plan, proof, session_test
-from ansible_collections.aimemory.tenancy.plugins.module_utils.plan import Statement
+from ansible_collections.aimemory.tenancy.plugins.module_utils.finding import Finding
+from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import Statement
 from lab import OWNER, Host
 from production import ROOT, model_source
 
@@ -61,11 +62,11 @@ class Database:
         """Return what is left to do."""
         return plan.build(self.state(), self.model)
 
-    def migrate(self) -> list[findings.Finding]:
+    def migrate(self) -> list[Finding]:
         """Apply the plan as the tenancy role does, and return the findings of the isolation proof."""
         return self._transaction(self.plan())
 
-    def prove(self) -> list[findings.Finding]:
+    def prove(self) -> list[Finding]:
         """Make the isolation proof alone and return its findings."""
         return self._transaction([])
 
@@ -74,15 +75,15 @@ class Database:
         self._cursor.execute((FILES / "audit.sql").read_text(), self._arguments() | {"readable": "[]"})
         return audit.collect(self._cursor.fetchone()[0], self.state(), self.model, url_options)
 
-    def _transaction(self, statements: list[Statement]) -> list[findings.Finding]:
+    def _transaction(self, statements: list[Statement]) -> list[Finding]:
         state = self.state()
         before = proof.before(state, self.model, MAX_ROWS)
         after = proof.after(state, self.model, MAX_ROWS, (FILES / "proof.sql").read_text())
         self.run(*plan.transaction(statements, "5s", before, after))
-        found: list[findings.Finding] = self._cursor.fetchone()[0]
+        found: list[Finding] = self._cursor.fetchone()[0]
         return found
 
-    def failures(self, before: State) -> list[findings.Finding]:
+    def failures(self, before: State) -> list[Finding]:
         """Return the findings that do not hold; ``before`` is the state that the migration found."""
         after = self.state()
         rows = {name: table["rows"] for name, table in before["tables"].items()}

@@ -35,7 +35,7 @@ def blank_state(rows: int = 3) -> dict[str, Any]:
 
     return {
         "database": "ai_memory", "server_version_num": 170000, "tables": {name: table(name) for name in columns},
-        "functions": [], "bridge": None,
+        "functions": [], "bridges": {}, "bridge_watch": {"exists": False, "granted": False, "used_at": None},
         "application_role": {"name": "alice", "superuser": False, "bypassrls": False, "bypassing_memberships": []},
     }  # fmt: skip
 

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import model, plan, revert
+from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import Statement
 from production import model_source
 
 DIRECTORY = Path(__file__).parent / "golden"
@@ -21,7 +22,7 @@ def cases() -> list[str]:
     return sorted(path.name for path in DIRECTORY.iterdir())
 
 
-def statements(case: str, goal: str) -> list[plan.Statement]:
+def statements(case: str, goal: str) -> list[Statement]:
     """Return what leads from the case's state to ``goal``."""
     state = json.loads((DIRECTORY / case / "catalog.json").read_text())
     return GOALS[goal](state, model.parse(model_source(state["database"])))

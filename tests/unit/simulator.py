@@ -10,6 +10,7 @@ from pglast import ast, enums
 
 State = dict[str, Any]
 SESSION = "(NULLIF(current_setting('app.current_tenant'::text, true), ''::text))::integer"
+WATCH = "( SELECT tenancy_bridge_note() AS tenancy_bridge_note)"
 PREDICATE = f'(customer_id = ( SELECT {SESSION} AS "nullif"))'
 
 
@@ -101,10 +102,16 @@ def _index(state: State, node: Any) -> None:
 
 def _drop(state: State, node: Any) -> None:
     for item in node.objects:
+        if node.removeType == enums.ObjectType.OBJECT_FUNCTION:
+            name, types = item.objname[-1].sval, [_catalog_type(argument) for argument in item.objargs or ()]
+            state["functions"] = [f for f in state["functions"] if (f["name"], f["types"]) != (name, types)]
+            continue
         parts = [part.sval for part in item]
         if node.removeType == enums.ObjectType.OBJECT_POLICY:
             document = _table(state, parts[-2])
             document["policies"] = [p for p in document["policies"] if p["name"] != parts[-1]]
+        elif node.removeType == enums.ObjectType.OBJECT_SEQUENCE:
+            state["bridge_watch"] = {"exists": False, "granted": False, "used_at": None}
         else:
             assert node.removeType == enums.ObjectType.OBJECT_INDEX
             for document in state["tables"].values():
@@ -116,31 +123,44 @@ def _policy(state: State, node: Any) -> None:
         {
             "name": node.policy_name, "command": node.cmd_name.upper(), "permissive": node.permissive,
             "roles": [role.rolename for role in node.roles], "public": False,
-            "using": PREDICATE, "check": PREDICATE,
+            # One that restricts is the record of the bridge.
+            "using": PREDICATE if node.permissive else WATCH, "check": PREDICATE if node.permissive else None,
         }
     )  # fmt: skip
 
 
 def _grant(state: State, node: Any) -> None:
-    assert not node.is_grant
+    if node.is_grant:
+        assert node.objtype == enums.ObjectType.OBJECT_SEQUENCE or node.privileges[0].priv_name == "execute"
+        if node.objtype == enums.ObjectType.OBJECT_SEQUENCE:
+            assert state["bridge_watch"]["exists"]
+            state["bridge_watch"]["granted"] = True
+        return
     document = _table(state, node.objects[0].relname)
     gone = {privilege.priv_name.upper() for privilege in node.privileges}
     document["granted_excess"] = [p for p in document["granted_excess"] if p not in gone]
     document["excess_privileges"] = [p for p in document["excess_privileges"] if p not in gone]
 
 
+def _sequence(state: State, node: Any) -> None:
+    state["bridge_watch"] = {"exists": True, "granted": False, "used_at": None}
+
+
 def _role_setting(state: State, node: Any) -> None:
     if node.setstmt.kind == enums.VariableSetKind.VAR_RESET:
-        state["bridge"] = None
+        del state["bridges"][node.role.rolename]
     else:
-        state["bridge"] = node.setstmt.args[0].val.sval
+        state["bridges"][node.role.rolename] = node.setstmt.args[0].val.sval
+
+
+def _catalog_type(node: Any) -> str:
+    name: str = node.names[-1].sval
+    return {"int4": "integer", "varchar": "character varying"}.get(name, name)
 
 
 def _function(state: State, node: Any) -> None:
     name = node.funcname[-1].sval
-    types = [parameter.argType.names[-1].sval for parameter in node.parameters or ()]
-    catalog_names = {"int4": "integer", "varchar": "character varying"}
-    types = [catalog_names.get(item, item) for item in types]
+    types = [_catalog_type(parameter.argType) for parameter in node.parameters or ()]
     body = next(option.arg[0].sval for option in node.options if option.defname == "as")
     state["functions"] = [f for f in state["functions"] if (f["name"], f["types"]) != (name, types)]
     state["functions"].append({"name": name, "types": types, "body": body, "definition": "\nAS $x$"})
@@ -155,6 +175,7 @@ HANDLERS = {
     ast.GrantStmt: _grant,
     ast.AlterRoleSetStmt: _role_setting,
     ast.CreateFunctionStmt: _function,
+    ast.CreateSeqStmt: _sequence,
 }
 
 

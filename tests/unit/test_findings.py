@@ -40,7 +40,7 @@ def in_memories(*path: str, value: Any) -> Callable[[State], None]:
 
 def another_policy(state: State) -> None:
     policies = state["tables"]["memories"]["policies"]
-    policies.append(policies[0] | {"name": "open", "using": "true"})
+    policies.append(next(item for item in policies if item["permissive"]) | {"name": "open", "using": "true"})
 
 
 def without_index(name: str) -> Callable[[State], None]:
@@ -52,7 +52,8 @@ def without_index(name: str) -> Callable[[State], None]:
 
 
 def other_function(state: State) -> None:
-    next(item for item in state["functions"] if item["types"] == []).update(body="BEGIN RETURN NEW; END")
+    name = "trigger_update_personality_averages"
+    next(item for item in state["functions"] if item["name"] == name).update(body="BEGIN RETURN NEW; END")
 
 
 def second_tenant(state: State) -> None:
@@ -83,7 +84,11 @@ def second_tenant(state: State) -> None:
         (lambda state: state["application_role"].update(bypassrls=True), [("application role obeys row security", "")]),
         (lambda state: state["application_role"].update(bypassing_memberships=["postgres"]),
          [("roles it could become to bypass it", "")]),
-        (lambda state: state.update(bridge="2"), [("bridge is off or names the default tenant", "")]),
+        (lambda state: state.update(bridges={"alice": "2"}), [("bridge is off or names the default tenant", "")]),
+        # A bridge that spells the tenant as a session would leaves no evidence.
+        (lambda state: state.update(bridges={"alice": "1"}), [("bridge is off or names the default tenant", "")]),
+        (lambda state: state["bridge_watch"].update(granted=False),
+         [("parts of the bridge's record that are missing", "")]),
         (second_tenant, [("bridge is off once a second tenant has rows", "")]),
     ],
 )  # fmt: skip

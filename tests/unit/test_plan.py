@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import findings, model, plan, revert
+from ansible_collections.aimemory.tenancy.plugins.module_utils import enforce, findings, model, plan, revert
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from conftest import blank_state
 from production import model_source
@@ -59,7 +59,7 @@ def partial_states(draw: st.DrawFn) -> dict[str, Any]:
         document["policies"] = draw(some_policies(name))
         if draw(st.booleans()):
             document["granted_excess"] = document["excess_privileges"] = []
-    state["bridge"] = draw(st.sampled_from([None, "1", "2"]))
+    state["bridges"] = draw(st.sampled_from([{}, {"alice": "1"}, {"alice": "2"}, {"bob": "1"}]))
     return state
 
 
@@ -68,8 +68,7 @@ def test_a_plan_applied_leaves_an_empty_plan(state: dict[str, Any]) -> None:
     wanted = model.parse(model_source())
     after = run(state, plan.build(state, wanted))
     assert plan.build(after, wanted) == []
-    if after["bridge"] in (None, "1"):
-        assert [item for item in findings.collect(after, wanted) if not item["ok"]] == []
+    assert [item for item in findings.collect(after, wanted) if not item["ok"]] == []
 
 
 @given(st.integers(0, 200))
@@ -90,15 +89,44 @@ def test_a_reverted_database_plans_the_way_back(wanted: model.Model) -> None:
         assert document["rls"] == {"enabled": False, "forced": False}
         assert document["policies"] == []
         assert document["column"]["default"] == "1"
-    assert reverted["bridge"] is None
+    assert reverted["bridges"] == {}
+    assert not reverted["bridge_watch"]["exists"]
     again = run(reverted, plan.build(reverted, wanted))
     assert plan.build(again, wanted) == []
 
 
 def test_the_bridge_stays_removed_once_everything_is_enforced(wanted: model.Model) -> None:
     migrated = run(blank_state(), plan.build(blank_state(), wanted))
-    migrated["bridge"] = None
-    assert plan.build(migrated, wanted) == []
+    enforced = run(migrated, enforce.build(migrated, wanted))
+    assert enforced["bridges"] == {}
+    assert not enforced["bridge_watch"]["exists"]
+    assert [policy["name"] for policy in enforced["tables"]["memories"]["policies"]] == ["tenant_isolation_memories"]
+    assert plan.build(enforced, wanted) == []
+    assert enforce.build(enforced, wanted) == []
+
+
+def test_only_a_migrated_database_is_enforced(wanted: model.Model) -> None:
+    with pytest.raises(UnsafeStateError, match=r"not migrated in full \(\d+ statements are left\): run migrate.yml"):
+        enforce.build(blank_state(), wanted)
+
+
+def test_a_login_of_its_own_takes_the_bridge_over() -> None:
+    wanted = model.parse(model_source())
+    migrated = run(blank_state(), plan.build(blank_state(), wanted))
+    own = model.parse(model_source() | {"application_role": "app", "replaced_role": "alice"})
+    migrated["application_role"] = None
+    after = run(migrated, plan.build(migrated, own))
+    assert after["bridges"] == {"app": "01"}
+    assert all(p["roles"] == ["app"] for table in after["tables"].values() for p in table["policies"])
+    assert plan.build(after, own) == []
+
+
+def test_a_bridge_that_was_removed_does_not_come_back_with_a_login_of_its_own() -> None:
+    wanted = model.parse(model_source())
+    migrated = run(blank_state(), plan.build(blank_state(), wanted))
+    enforced = run(migrated, enforce.build(migrated, wanted))
+    own = model.parse(model_source() | {"application_role": "app", "replaced_role": "alice"})
+    assert run(enforced, plan.build(enforced, own))["bridges"] == {}
 
 
 def test_revert_refuses_while_another_tenant_has_rows(wanted: model.Model) -> None:

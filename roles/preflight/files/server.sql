@@ -1,4 +1,5 @@
--- What preflight must know of the server, in one round trip. Named argument: application_role.
+-- What preflight must know of the server, in one round trip. Named arguments: application_role (of DATABASE_URL),
+-- app_role (the one that a run can provide).
 SELECT json_build_object(
   'version', current_setting('server_version'),
   'version_num', current_setting('server_version_num')::int,
@@ -8,5 +9,11 @@ SELECT json_build_object(
   'database_size_bytes', pg_database_size(current_database()),
   'application_role', (
     SELECT json_build_object('superuser', rolsuper, 'bypassrls', rolbypassrls, 'login', rolcanlogin)
-    FROM pg_roles WHERE rolname = %(application_role)s)
+    FROM pg_roles WHERE rolname = %(application_role)s),
+  'app_role', (SELECT json_build_object('comment', shobj_description(oid, 'pg_authid')) FROM pg_roles WHERE rolname = %(app_role)s),
+  -- Roles that read or write around policies.
+  'bypassing_roles', (
+    SELECT json_agg(rolname ORDER BY rolname) FROM pg_roles
+    WHERE rolsuper OR rolbypassrls
+      OR rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))
 ) AS server

@@ -51,6 +51,11 @@ found (rule, subject) AS (
   SELECT 'role-createrole', rolname::text FROM app WHERE rolcreaterole
   UNION ALL SELECT 'role-replication', rolname FROM app WHERE rolreplication
   UNION ALL SELECT 'role-owner', c.title FROM relation c JOIN wanted w ON w.relid = c.oid WHERE c.relowner = (SELECT oid FROM app)
+  UNION ALL SELECT 'role-owner', f.title FROM routine f WHERE f.proowner = (SELECT oid FROM app)
+  UNION ALL SELECT 'role-owner', format('schema %%I', nspname) FROM pg_namespace WHERE nspowner = (SELECT oid FROM app)
+  UNION ALL
+  SELECT 'role-owner', format('database %%I', datname) FROM pg_database
+  WHERE datname = current_database() AND datdba = (SELECT oid FROM app)
   UNION ALL
   SELECT 'role-server-files', b.rolname FROM pg_roles b, app
   WHERE b.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
@@ -78,7 +83,7 @@ found (rule, subject) AS (
   WHERE f.prosecdef AND f.proowner <> app.oid AND has_function_privilege(app.oid, f.oid, 'EXECUTE')
   UNION ALL
   SELECT 'relation-unlisted', c.title FROM relation c, app
-  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_table_privilege(app.oid, c.oid, 'SELECT')
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_any_column_privilege(app.oid, c.oid, 'SELECT')
     AND c.oid NOT IN (SELECT relid FROM wanted WHERE relid IS NOT NULL)
     AND c.plain NOT IN (SELECT json_array_elements_text(%(readable)s::json))
   UNION ALL

@@ -184,11 +184,20 @@ SELECT json_build_object(
           WHERE (b.rolsuper OR b.rolbypassrls) AND b.oid <> r.oid AND NOT r.rolsuper
             AND pg_has_role(r.oid, b.oid, 'MEMBER')))
     FROM pg_roles r WHERE r.rolname = %(application_role)s),
-  'bridge', (
-    SELECT substr(entry, length(%(setting)s) + 2)
+  -- Roles whose logins have a tenant without naming one.
+  'bridges', (
+    SELECT coalesce(json_object_agg(r.rolname, substr(entry, length(%(setting)s) + 2)), '{}')
     FROM pg_db_role_setting s
-    JOIN pg_roles r ON r.oid = s.setrole AND r.rolname = %(application_role)s
+    JOIN pg_roles r ON r.oid = s.setrole
     JOIN pg_database d ON d.oid = s.setdatabase AND d.datname = current_database()
     CROSS JOIN LATERAL unnest(s.setconfig) AS entry
-    WHERE starts_with(lower(entry), lower(%(setting)s) || '='))
+    WHERE starts_with(lower(entry), lower(%(setting)s) || '=')),
+  -- When a session last worked by that, in seconds since 1970.
+  'bridge_watch', (
+    SELECT json_build_object(
+        'exists', relid IS NOT NULL,
+        'granted', coalesce(relid IS NOT NULL AND has_sequence_privilege(r.oid, relid, 'UPDATE'), false),
+        'used_at', pg_sequence_last_value(relid))
+    FROM (SELECT to_regclass(format('%%I.tenancy_bridge_used', %(schema)s)) AS relid) AS used
+    LEFT JOIN pg_roles r ON r.rolname = %(application_role)s)
 ) AS state

@@ -119,8 +119,56 @@ REVOKE REFERENCES, TRUNCATE ON "public"."personality_metrics" FROM "alice";
 -- personality_averages.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
 REVOKE REFERENCES, TRUNCATE ON "public"."personality_averages" FROM "alice";
 
+-- function.update_personality_averages(integer, character varying).grant: Let the service execute the new functions
+GRANT EXECUTE ON FUNCTION "public"."update_personality_averages"(integer, character varying) TO "alice";
+
+-- bridge.used: Record when a session still needs the bridge
+CREATE SEQUENCE "public"."tenancy_bridge_used";
+
+-- bridge.used.grant: Record when a session still needs the bridge
+GRANT UPDATE ON SEQUENCE "public"."tenancy_bridge_used" TO "alice";
+
+-- bridge.note: Record when a session still needs the bridge
+CREATE OR REPLACE FUNCTION "public"."tenancy_bridge_note"() RETURNS boolean LANGUAGE plpgsql AS $tenancy$
+DECLARE
+  now_is CONSTANT bigint := extract(epoch FROM clock_timestamp());
+BEGIN
+  IF current_setting('app.current_tenant', true) = '01'
+    AND NOT current_setting('transaction_read_only')::boolean
+    AND now_is - coalesce(nullif(current_setting('tenancy_runbook.noted', true), ''), '0')::bigint >= 10
+  THEN
+    BEGIN
+      PERFORM setval('"public"."tenancy_bridge_used"', now_is),
+              set_config('tenancy_runbook.noted', now_is::text, false);
+    EXCEPTION WHEN insufficient_privilege OR undefined_table THEN
+      -- A record that is broken must not break the service; enforcing tries it before it is believed.
+      NULL;
+    END;
+  END IF;
+  RETURN true;
+END
+$tenancy$;
+
+-- bridge.note.grant: Record when a session still needs the bridge
+GRANT EXECUTE ON FUNCTION "public"."tenancy_bridge_note"() TO "alice";
+
+-- memories.bridge: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_memories" ON "public"."memories" AS RESTRICTIVE FOR ALL TO "alice" USING ((SELECT "public"."tenancy_bridge_note"()));
+
+-- call_summaries.bridge: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_call_summaries" ON "public"."call_summaries" AS RESTRICTIVE FOR ALL TO "alice" USING ((SELECT "public"."tenancy_bridge_note"()));
+
+-- caller_profiles.bridge: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_caller_profiles" ON "public"."caller_profiles" AS RESTRICTIVE FOR ALL TO "alice" USING ((SELECT "public"."tenancy_bridge_note"()));
+
+-- personality_metrics.bridge: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_personality_metrics" ON "public"."personality_metrics" AS RESTRICTIVE FOR ALL TO "alice" USING ((SELECT "public"."tenancy_bridge_note"()));
+
+-- personality_averages.bridge: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_personality_averages" ON "public"."personality_averages" AS RESTRICTIVE FOR ALL TO "alice" USING ((SELECT "public"."tenancy_bridge_note"()));
+
 -- bridge: Let code that names no tenant yet work as tenant 1
-ALTER ROLE "alice" IN DATABASE "ai_memory_states" SET "app"."current_tenant" = '1';
+ALTER ROLE "alice" IN DATABASE "ai_memory_states" SET "app"."current_tenant" = '01';
 
 -- memories.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "public"."memories" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;

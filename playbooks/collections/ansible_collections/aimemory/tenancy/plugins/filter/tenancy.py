@@ -9,7 +9,10 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     audit,
+    bridge,
+    enforce,
     findings,
+    login,
     messages,
     model,
     plan,
@@ -33,17 +36,14 @@ def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def tenancy_plan(state: Mapping[str, Any], source: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the ordered statements that turn ``state`` into the model: id, table, phase, sql, reason, undo."""
-    return plan.build(state, model.parse(source))
+GOALS = {"migrate": plan.build, "policies": revert.policies, "enforce": enforce.build}
 
 
-def tenancy_revert(state: Mapping[str, Any], source: Mapping[str, Any], mode: str) -> list[dict[str, Any]]:
-    """Return the statements that undo the change in ``mode`` (policies)."""
-    modes = {"policies": revert.policies}
-    if mode not in modes:
-        raise TenancyError(f"Unknown mode {mode!r}: use one of {', '.join(modes)}.")
-    return modes[mode](state, model.parse(source))
+def tenancy_plan(state: Mapping[str, Any], source: Mapping[str, Any], goal: str) -> list[dict[str, Any]]:
+    """Return the ordered statements that lead from ``state`` to ``goal``: id, table, phase, sql, reason, undo."""
+    if goal not in GOALS:
+        raise TenancyError(f"Unknown goal {goal!r}: use one of {', '.join(GOALS)}.")
+    return GOALS[goal](state, model.parse(source))
 
 
 def tenancy_findings(
@@ -77,6 +77,21 @@ def proof_after(state: Mapping[str, Any], source: Mapping[str, Any], max_rows: i
     return proof.after(state, model.parse(source), max_rows, runner)
 
 
+def login_becoming(role: str, bypassing: list[str]) -> list[dict[str, Any]]:
+    """Return the attempts of a login to become another role: input of the module postgresql_attempts."""
+    return login.becoming(role, bypassing)
+
+
+def login_reaching(state: Mapping[str, Any], source: Mapping[str, Any], writes: bool) -> list[dict[str, Any]]:
+    """Return the attempts of a login to reach rows by COPY and without a tenant, for postgresql_attempts."""
+    return login.reaching(state, model.parse(source), writes)
+
+
+def login_unnamed(source: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the attempt that uses the bridge, for postgresql_attempts."""
+    return login.unnamed(model.parse(source))
+
+
 def session_test_input(state: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``session_test.sql`` reads: schema, role, setting, tenant, stranger, rows per table."""
     return session_test.session_input(state, model.parse(source))
@@ -89,14 +104,18 @@ class FilterModule:
         """Return the filters by name."""
         exposed: dict[str, Callable[..., Any]] = {
             "tenancy_plan": tenancy_plan,
-            "tenancy_revert": tenancy_revert,
             "transaction": plan.transaction,
+            "undo": plan.undo,
             "tenancy_findings": tenancy_findings,
             "tenancy_revert_findings": tenancy_revert_findings,
             "tenancy_audit": tenancy_audit,
             "audit_finding": audit.as_finding,
             "proof_before": proof_before,
             "proof_after": proof_after,
+            "login_becoming": login_becoming,
+            "login_reaching": login_reaching,
+            "login_unnamed": login_unnamed,
+            "bridge_evidence": bridge.evidence,
             "session_test_input": session_test_input,
             "error_sentence": messages.sentence,
             "quote_identifier": quoting.identifier,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import state as catalog
-from .findings import Finding, finding
+from .finding import Finding, finding
 from .model import Model
-from .plan import State
+from .statement import State
 
 ERROR, WARNING = "error", "warning"
 
@@ -35,7 +35,7 @@ RULES = {
     "role-replication": Rule(ERROR, "replication copies every tenant's rows", "ALTER ROLE ... NOREPLICATION"),
     "role-owner": Rule(
         WARNING, "an owner can switch row security off and grant itself everything back",
-        "give the service a login that owns nothing",
+        "give the service a login that owns nothing: migrate.yml -e tenancy_provision_app_role=true",
     ),
     "role-becomes": Rule(ERROR, "by SET ROLE it becomes a role that passes policies by", "REVOKE that role from it"),
     "role-server-files": Rule(

@@ -1,20 +1,14 @@
-"""Findings: one verified fact each, as the guide's verification prints them."""
+"""The findings of a migrated database, as the guide's verification prints them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from . import bridge
 from . import state as catalog
+from .finding import Finding, finding
 from .model import Model, Table
-from .plan import State
-
-Finding = dict[str, Any]
-
-
-def finding(check: str, table: str, expected: Any, actual: Any) -> Finding:
-    """Return one finding as a plain dict: it holds when ``actual`` equals ``expected``."""
-    return {"check": check, "table": table, "expected": expected, "actual": actual, "ok": expected == actual}
+from .statement import State
 
 
 def collect(state: State, model: Model, rows_before: Mapping[str, int] | None = None) -> list[Finding]:
@@ -50,17 +44,7 @@ def collect(state: State, model: Model, rows_before: Mapping[str, int] | None = 
             finding("application role obeys row security", "", True, not (role["superuser"] or role["bypassrls"]))
         )
         found.append(finding("roles it could become to bypass it", "", [], role["bypassing_memberships"]))
-    found.append(_bridge(state, model))
-    return found
-
-
-def _bridge(state: State, model: Model) -> Finding:
-    """While rows of a second tenant exist, a login that names no tenant must not be the default tenant."""
-    value = state["bridge"]
-    if value is not None and catalog.other_tenants(state, model):
-        return finding("bridge is off once a second tenant has rows", "", None, value)
-    allowed = value is None or value == str(model.default_tenant)
-    return finding("bridge is off or names the default tenant", "", True, allowed)
+    return found + bridge.findings(state, model)
 
 
 def _table(state: State, model: Model, table: Table) -> list[Finding]:

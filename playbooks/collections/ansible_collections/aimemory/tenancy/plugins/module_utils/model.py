@@ -70,6 +70,8 @@ class Model:
     setting: str
     default_tenant: int
     application_role: str
+    # The role whose place the application role takes in this run, which provides it.
+    replaced_role: str | None
     bridge: bool
     tables: tuple[Table, ...]
     functions: tuple[Function, ...]
@@ -78,6 +80,11 @@ class Model:
     def session_tenant(self) -> str:
         """The session's tenant as an SQL expression: NULL where none is named (unset, reset or empty)."""
         return f"nullif(current_setting({literal(self.setting)}, true), '')::{self.column_type}"
+
+    @property
+    def bridge_value(self) -> str:
+        """The default tenant as the bridge spells it: no session that names it writes it like this."""
+        return f"0{self.default_tenant}"
 
     @property
     def predicate(self) -> str:
@@ -183,6 +190,9 @@ def parse(source: Mapping[str, Any]) -> Model:
             raise ModelError(
                 f"tenancy_tables, table {table.name!r}: sample_writes names {min(unknown)!r}, no tenant table."
             )
+    replaced_role = source.get("replaced_role")
+    if replaced_role is not None:
+        identifier(_text(source, "replaced_role"))
     for key in ("database", "schema", "column", "application_role"):
         identifier(_text(source, key))
     return Model(
@@ -193,6 +203,7 @@ def parse(source: Mapping[str, Any]) -> Model:
         setting=setting,
         default_tenant=default_tenant,
         application_role=source["application_role"],
+        replaced_role=replaced_role,
         bridge=bridge,
         tables=parsed,
         functions=tuple(_function(function) for function in source.get("functions", [])),

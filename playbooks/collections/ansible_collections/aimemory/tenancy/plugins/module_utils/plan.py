@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from . import bridge
 from . import state as catalog
 from .errors import UnsafeStateError
 from .model import Function, Model, Table
 from .quoting import derived_name, dollar_quoted, identifier, literal, qualified
-
-Statement = dict[str, Any]
-State = Mapping[str, Any]
+from .statement import State, Statement, statement
 
 # The order is fixed by how PostgreSQL works: rows before NOT NULL, keys before the functions that rely on
 # them, policies before row security is switched on.
@@ -25,18 +24,14 @@ PHASES = (
 )  # fmt: skip
 
 
-def statement(identity: str, table: str, phase: str, sql: str, reason: str, undo: str) -> Statement:
-    """Return one planned statement as a plain dict (the shape that leaves the filter)."""
-    return {"id": identity, "table": table, "phase": phase, "sql": sql, "reason": reason, "undo": undo}
-
-
 def build(state: State, model: Model) -> list[Statement]:
     """Return the statements that turn ``state`` into ``model``, in the order in which they run.
 
     Raises UnsafeStateError, with every obstacle in it, where the state cannot be reconciled safely.
     """
     obstacles = [text for table in model.tables for text in _obstacles(state, model, table)]
-    if catalog.application_role(state) is None:
+    # A login that the run provides does not exist before the run.
+    if catalog.application_role(state) is None and model.replaced_role is None:
         obstacles.append(
             f"The application role {model.application_role!r} does not exist on this server: "
             "check the user in DATABASE_URL."
@@ -48,7 +43,9 @@ def build(state: State, model: Model) -> list[Statement]:
     )  # fmt: skip
     statements = [item for table in model.tables for planner in planners for item in planner(state, model, table)]
     statements += [item for function in model.functions for item in _function(state, model, function)]
-    statements += _bridge(state, model, unfinished=any(not catalog.is_forced(state, t.name) for t in model.tables))
+    if _wants_bridge(state, model):
+        statements += bridge.bring(state, model)
+        statements += bridge.forget(state, model, model.replaced_role)
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
 
 
@@ -74,6 +71,11 @@ def transaction(
         *(item["sql"] for item in statements),
         *after,
     ]
+
+
+def undo(statements: Sequence[Statement]) -> list[Statement]:
+    """Return the statements that take ``statements`` back, in the order in which they run."""
+    return [{**item, "sql": item["undo"]} for item in reversed(statements) if item["undo"]]
 
 
 def _obstacles(state: State, model: Model, table: Table) -> list[str]:
@@ -288,12 +290,19 @@ def _function(state: State, model: Model, function: Function) -> list[Statement]
         # CREATE OR REPLACE would otherwise put back to their defaults.
         header = now["definition"][: now["definition"].index("\nAS $")]
         sql, undo = f"{header}\nAS {body}", now["definition"]
-    return [
-        statement(
-            f"function.{function.name}({function.identity})", "", "function", sql,
-            f"Make {function.name} work within one tenant", undo,
-        )
-    ]  # fmt: skip
+    identity = f"function.{function.name}({function.identity})"
+    planned = [
+        statement(identity, "", "function", sql, f"Make {function.name} work within one tenant", undo),
+    ]
+    if now is None:
+        signature, role = f"{name}({function.identity})", identifier(model.application_role)
+        planned.append(
+            statement(
+                f"{identity}.grant", "", "privilege", f"GRANT EXECUTE ON FUNCTION {signature} TO {role}",
+                "Let the service execute the new functions", f"REVOKE EXECUTE ON FUNCTION {signature} FROM {role}",
+            )
+        )  # fmt: skip
+    return planned
 
 
 def _privileges(state: State, model: Model, table: Table) -> list[Statement]:
@@ -312,26 +321,15 @@ def _privileges(state: State, model: Model, table: Table) -> list[Statement]:
     ]  # fmt: skip
 
 
-def _bridge(state: State, model: Model, unfinished: bool) -> list[Statement]:
-    """Plan the bridge only while row security is being brought in: enforcing removes it for good."""
-    if not model.bridge or not unfinished or state["bridge"] == str(model.default_tenant):
-        return []
-    prefix = f"ALTER ROLE {identifier(model.application_role)} IN DATABASE {identifier(model.database)}"
-    setting = setting_name(model)
-    old = state["bridge"]
-    return [
-        statement(
-            "bridge", "", "bridge",
-            f"{prefix} SET {setting} = {literal(model.default_tenant)}",
-            f"Let code that names no tenant yet work as tenant {model.default_tenant}",
-            f"{prefix} RESET {setting}" if old is None else f"{prefix} SET {setting} = {literal(old)}",
-        )
-    ]  # fmt: skip
+def _wants_bridge(state: State, model: Model) -> bool:
+    """Say whether the bridge belongs to the plan: while row security is being brought in, and until it is removed.
 
-
-def setting_name(model: Model) -> str:
-    """Return the setting as SQL wants it after SET: each part quoted."""
-    return ".".join(identifier(part) for part in model.setting.split("."))
+    Enforcing removes it for good.
+    """
+    unfinished = any(not catalog.is_forced(state, table.name) for table in model.tables)
+    return model.bridge and (
+        unfinished or any(role in state["bridges"] for role in (model.application_role, model.replaced_role))
+    )
 
 
 def _default(state: State, model: Model, table: Table) -> list[Statement]:

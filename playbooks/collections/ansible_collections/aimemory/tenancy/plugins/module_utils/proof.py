@@ -13,8 +13,8 @@ from typing import Any
 
 from . import state as catalog
 from .model import Model, Table
-from .plan import State
 from .quoting import identifier, literal, qualified
+from .statement import State
 
 Attempt = dict[str, Any]
 # Identity, sentence, statement, allowed outcomes.

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from . import bridge
 from . import state as catalog
 from .errors import UnsafeStateError
-from .findings import Finding, finding
+from .finding import Finding, finding
 from .model import Model, Table
-from .plan import State, Statement, setting_name, statement
-from .quoting import identifier, literal, qualified
+from .quoting import identifier, qualified
+from .statement import State, Statement, statement
 
-# The bridge and the constant default come first, so that no moment exists in which an insert that
-# names no tenant fails; row security goes before the policies, or the owner would see no row between.
+# The constant default comes first, so that no moment exists in which an insert that names no tenant fails; row security
+# goes before the policies, or the owner would see no row between.
 PHASES = ("default", "force", "enable", "policy", "bridge")
 
 
@@ -35,23 +36,13 @@ def policies(state: State, model: Model) -> list[Statement]:
         )
         raise UnsafeStateError([obstacle])
     statements = [item for table in model.tables for item in _table(state, model, table)]
-    if state["bridge"] is not None:
-        prefix = f"ALTER ROLE {identifier(model.application_role)} IN DATABASE {identifier(model.database)}"
-        setting = setting_name(model)
-        statements.append(
-            statement(
-                "bridge.remove", "", "bridge",
-                f"{prefix} RESET {setting}",
-                "Remove the bridge: without policies nothing reads the session's tenant",
-                f"{prefix} SET {setting} = {literal(state['bridge'])}",
-            )
-        )  # fmt: skip
+    statements += bridge.remove(state, model)
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
 
 
 def policies_findings(state: State, model: Model, rows_before: Mapping[str, int]) -> list[Finding]:
     """Return the findings after ``policies``: row security off, columns and rows kept."""
-    found = [finding("bridge", "", None, state["bridge"])]
+    found = [finding("bridge", "", None, bridge.value(state, model))]
     for item in model.tables:
         document = catalog.required(state, item.name)
         column = document["column"]

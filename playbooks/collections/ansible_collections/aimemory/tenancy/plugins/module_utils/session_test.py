@@ -6,7 +6,7 @@ from typing import Any
 
 from . import state as catalog
 from .model import Model
-from .plan import State
+from .statement import State
 
 # A tenant that nobody has: the largest number that fits every type the tenant column may have.
 STRANGER = 32767

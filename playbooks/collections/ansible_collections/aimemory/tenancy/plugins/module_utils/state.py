@@ -116,11 +116,11 @@ def is_model_predicate(expression: str | None, model: Model) -> bool:
 
     Compared as a whole with what PostgreSQL prints for it: whatever differs at all is not the model's.
     """
-    column = _bare(model.column)
+    column = bare(model.column)
     return expression == f'({column} = ( SELECT {_deparsed_session_tenant(model)} AS "nullif"))'
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
     """Return the identifier as PostgreSQL prints it: quoted only where it must be."""
     plain = name.isascii() and name.replace("_", "a").isalnum() and name == name.lower() and not name[0].isdigit()
     return name if plain else identifier(name)

@@ -1,0 +1,224 @@
+"""The bridge: a login that names no tenant works as the default one; and the record of who still needs that.
+
+The bridge is a setting of the application role in the database. It spells the default tenant as no session would (01),
+so that what a session was given at login can be told from what it named itself. PostgreSQL shows the origin of a
+setting only to the session that has it, so the record is made there: a restrictive policy on every tenant table, which
+can only narrow what others show, calls a function that shows every row and notes the time when it meets the bridge's
+spelling. Reads and writes are seen alike, whoever makes them, and no caller's data is written anywhere, as it would be
+in a log of statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import state as catalog
+from .finding import Finding, finding
+from .model import Model, Table
+from .quoting import derived_name, dollar_quoted, identifier, literal, qualified
+from .statement import State, Statement, statement
+
+NOTE, USED = "tenancy_bridge_note", "tenancy_bridge_used"
+# A session writes the time of use once in so many seconds: nobody waits for a sequence, but it is not for free.
+RESOLUTION = 10
+# The start of a process is known to the second, and so is the time of use.
+TOLERANCE = 2
+
+
+def value(state: State, model: Model) -> str | None:
+    """Return the tenant that a login of the application role has without naming one, or None."""
+    found: str | None = state["bridges"].get(model.application_role)
+    return found
+
+
+def bring(state: State, model: Model) -> list[Statement]:
+    """Return the statements that are missing of the bridge and its record; the setting comes last."""
+    role, used, note = identifier(model.application_role), qualified(model.schema, USED), qualified(model.schema, NOTE)
+    watch = state["bridge_watch"]
+    planned = []
+    reason = "Record when a session still needs the bridge"
+    if not watch["exists"]:
+        planned.append(
+            statement("bridge.used", "", "bridge", f"CREATE SEQUENCE {used}", reason, f"DROP SEQUENCE {used}")
+        )
+    if not watch["granted"]:
+        planned.append(
+            statement(
+                "bridge.used.grant", "", "bridge", f"GRANT UPDATE ON SEQUENCE {used} TO {role}", reason,
+                f"REVOKE UPDATE ON SEQUENCE {used} FROM {role}",
+            )
+        )  # fmt: skip
+    now = catalog.function(state, NOTE, "")
+    if now is None or now["body"].strip() != _body(model).strip():
+        planned.append(
+            statement(
+                "bridge.note", "", "bridge",
+                f"CREATE OR REPLACE FUNCTION {note}() RETURNS boolean LANGUAGE plpgsql "
+                f"AS {dollar_quoted(_body(model))}",
+                reason, f"DROP FUNCTION {note}()" if now is None else now["definition"],
+            )
+        )  # fmt: skip
+    if now is None:
+        planned.append(
+            statement(
+                "bridge.note.grant", "", "bridge", f"GRANT EXECUTE ON FUNCTION {note}() TO {role}", reason,
+                f"REVOKE EXECUTE ON FUNCTION {note}() FROM {role}",
+            )
+        )  # fmt: skip
+    for table in _present(state, model):
+        target = qualified(model.schema, table.name)
+        present = [policy for policy in catalog.policies(state, table.name) if policy["name"] == _policy(table)]
+        if any(_is_watch(policy, model) for policy in present):
+            continue
+        planned += [_drop_policy(policy, table, target, reason) for policy in present]
+        planned.append(
+            statement(
+                f"{table.name}.bridge", table.name, "bridge",
+                f"CREATE POLICY {identifier(_policy(table))} ON {target} AS RESTRICTIVE FOR ALL TO {role} "
+                f"USING ((SELECT {note}()))",
+                reason, f"DROP POLICY {identifier(_policy(table))} ON {target}",
+            )
+        )  # fmt: skip
+    if value(state, model) != model.bridge_value:
+        planned.append(
+            statement(
+                "bridge", "", "bridge", _set(model, model.application_role, model.bridge_value),
+                f"Let code that names no tenant yet work as tenant {model.default_tenant}",
+                _set(model, model.application_role, value(state, model)),
+            )
+        )  # fmt: skip
+    return planned
+
+
+def forget(state: State, model: Model, role: str | None) -> list[Statement]:
+    """Return the statement that removes the bridge of ``role``, if it has one."""
+    tenant = state["bridges"].get(role)
+    if role is None or tenant is None:
+        return []
+    reason = "Remove the bridge: a login that names no tenant has none"
+    return [
+        statement(f"bridge.remove.{role}", "", "bridge", _set(model, role, None), reason, _set(model, role, tenant))
+    ]
+
+
+def remove(state: State, model: Model) -> list[Statement]:
+    """Return the statements that remove the bridge and its record."""
+    used, note = qualified(model.schema, USED), qualified(model.schema, NOTE)
+    planned = forget(state, model, model.application_role)
+    reason = "Stop recording who needs the bridge"
+    planned += [
+        _drop_policy(policy, table, qualified(model.schema, table.name), reason)
+        for table in _present(state, model)
+        for policy in catalog.policies(state, table.name)
+        if policy["name"] == _policy(table)
+    ]
+    now = catalog.function(state, NOTE, "")
+    if now is not None:
+        planned.append(
+            statement("bridge.note.drop", "", "bridge", f"DROP FUNCTION {note}()", reason, now["definition"])
+        )
+    if state["bridge_watch"]["exists"]:
+        planned.append(
+            statement(
+                "bridge.used.drop", "", "bridge", f"DROP SEQUENCE {used}", reason,
+                f"CREATE SEQUENCE {used}; GRANT UPDATE ON SEQUENCE {used} TO {identifier(model.application_role)}",
+            )
+        )  # fmt: skip
+    return planned
+
+
+def findings(state: State, model: Model) -> list[Finding]:
+    """Return whether the bridge is off, or the default tenant's, recorded, and the only tenant's."""
+    tenant = value(state, model)
+    if tenant is not None and catalog.other_tenants(state, model):
+        return [finding("bridge is off once a second tenant has rows", "", None, tenant)]
+    if tenant is None:
+        return [finding("bridge is off or names the default tenant", "", None, tenant)]
+    missing = [item["id"] for item in bring(state, model) if item["id"] != "bridge"]
+    return [
+        finding("bridge is off or names the default tenant", "", model.bridge_value, tenant),
+        finding("parts of the bridge's record that are missing", "", [], missing),
+    ]
+
+
+def evidence(used_at: int | None, started: int, now: int, quiet_seconds: int) -> dict[str, Any]:
+    """Return whether nothing lives on the bridge any more: ``{holds, used, used_at, sentence}``.
+
+    ``used_at`` is when a session last worked by the bridge (None: never), ``started`` when the service was started,
+    ``now`` when it is asked, each in seconds since 1970 by the server's clock. It holds when the service was started
+    ``quiet_seconds`` ago or longer and nothing has used the bridge since.
+    """
+    used = used_at is not None and used_at > started - TOLERANCE
+    if used:
+        sentence = f"a session worked by the bridge {_age(now - (used_at or 0))} ago"
+    else:
+        sentence = f"nothing worked by the bridge since the service was started {_age(now - started)} ago"
+    holds = not used and now - started >= quiet_seconds
+    return {"holds": holds, "used": used, "used_at": used_at, "sentence": sentence}
+
+
+def _age(seconds: int) -> str:
+    """Return a duration in its largest unit, cut off: 90 is "1 minutes"."""
+    for name, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {name}"
+    return f"{seconds} seconds"
+
+
+def _body(model: Model) -> str:
+    """Return the function's body: what meets the bridge's spelling of the tenant leaves the time in the sequence."""
+    return f"""
+DECLARE
+  now_is CONSTANT bigint := extract(epoch FROM clock_timestamp());
+BEGIN
+  IF current_setting({literal(model.setting)}, true) = {literal(model.bridge_value)}
+    AND NOT current_setting('transaction_read_only')::boolean
+    AND now_is - coalesce(nullif(current_setting('tenancy_runbook.noted', true), ''), '0')::bigint >= {RESOLUTION}
+  THEN
+    BEGIN
+      PERFORM setval({literal(qualified(model.schema, USED))}, now_is),
+              set_config('tenancy_runbook.noted', now_is::text, false);
+    EXCEPTION WHEN insufficient_privilege OR undefined_table THEN
+      -- A record that is broken must not break the service; enforcing tries it before it is believed.
+      NULL;
+    END;
+  END IF;
+  RETURN true;
+END
+"""
+
+
+def _present(state: State, model: Model) -> list[Table]:
+    return [table for table in model.tables if catalog.table(state, table.name) is not None]
+
+
+def _policy(table: Table) -> str:
+    return derived_name("tenancy_bridge", table.name)
+
+
+def _is_watch(policy: Mapping[str, Any], model: Model) -> bool:
+    # PostgreSQL leaves the schema out where the search path finds the function without it.
+    calls = [f"( SELECT {schema}{NOTE}() AS {NOTE})" for schema in ("", f"{catalog.bare(model.schema)}.")]
+    return (
+        policy["command"] == "ALL"
+        and not policy["permissive"]
+        and policy["roles"] == [model.application_role]
+        and not policy["public"]
+        and policy["using"] in calls
+        and policy["check"] is None
+    )
+
+
+def _drop_policy(policy: Mapping[str, Any], table: Table, target: str, reason: str) -> Statement:
+    return statement(
+        f"{table.name}.bridge.drop", table.name, "bridge", f"DROP POLICY {identifier(policy['name'])} ON {target}",
+        reason, catalog.policy_sql(policy, target),
+    )  # fmt: skip
+
+
+def _set(model: Model, role: str, value: str | None) -> str:
+    """Return the statement that gives the role's sessions in this database the tenant ``value`` (None: no tenant)."""
+    prefix = f"ALTER ROLE {identifier(role)} IN DATABASE {identifier(model.database)}"
+    name = ".".join(identifier(part) for part in model.setting.split("."))
+    return f"{prefix} RESET {name}" if value is None else f"{prefix} SET {name} = {literal(value)}"

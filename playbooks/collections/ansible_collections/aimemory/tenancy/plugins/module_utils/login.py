@@ -1,0 +1,88 @@
+"""Attempts that are made over the service's own login: what it may become, and what it reaches as it logs in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from . import bridge
+from . import state as catalog
+from .model import Model, Table
+from .proof import NOTHING, ONE, REFUSED, Attempt, synthetic_tenants
+from .quoting import identifier, literal, qualified
+from .statement import State
+
+# COPY FROM is not supported with row security (PostgreSQL manual, "COPY").
+NOT_SUPPORTED = ("error 0A000",)
+
+
+def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
+    """Return the attempts of ``role`` to become each of the roles that pass policies by."""
+    name = literal(role)
+    made = [
+        _attempt("login", "", "The service is its own role", ONE,
+                 f"SELECT FROM (VALUES (1)) AS one WHERE current_user = {name} AND session_user = {name}")
+    ]  # fmt: skip
+    for other in bypassing:
+        if other == role:
+            continue
+        made += [
+            _attempt(f"login.role.{other}", "", f"The service becomes {other} by SET ROLE", REFUSED,
+                     f"SET LOCAL ROLE {identifier(other)}"),
+            _attempt(f"login.session.{other}", "", f"The service becomes {other} by SET SESSION AUTHORIZATION", REFUSED,
+                     f"SET LOCAL SESSION AUTHORIZATION {identifier(other)}"),
+        ]  # fmt: skip
+    return made
+
+
+def reaching(state: State, model: Model, writes: bool) -> list[Attempt]:
+    """Return the attempts to reach rows by COPY, and without naming a tenant.
+
+    Tables without the tenant column are left out: their findings say already that it is missing. ``writes`` says
+    whether the attempts that would write, and lock the table for it, are made as well.
+    """
+    stranger = str(synthetic_tenants(state, model)[0])
+    return [
+        attempt
+        for table in model.tables
+        if catalog.table(state, table.name) is not None and catalog.tenant_column(state, table.name) is not None
+        for attempt in _of_table(state, model, table, stranger, writes)
+    ]
+
+
+def unnamed(model: Model) -> list[Attempt]:
+    """Return the attempt that uses the bridge as a session of the service would, to try the record of its use."""
+    table = model.tables[0]
+    sql = f"SELECT FROM {qualified(model.schema, table.name)} LIMIT 1"
+    return [_attempt("login.unnamed", table.name, "A login names no tenant", (*NOTHING, *ONE), sql, writes=True)]
+
+
+def _of_table(state: State, model: Model, table: Table, stranger: str, writes: bool) -> list[Attempt]:
+    target, tenant = qualified(model.schema, table.name), identifier(model.column)
+    column = catalog.tenant_column(state, table.name) or {}
+    own = ONE if column["tenants"].get(str(model.default_tenant)) else NOTHING
+    default = str(model.default_tenant)
+    made = [
+        _attempt(f"{table.name}.login.copy", table.name, "A login copies another tenant's rows to itself", NOTHING,
+                 f"COPY {target} TO STDOUT", tenant=stranger),
+        _attempt(f"{table.name}.login.copy.own", table.name, "A login copies a row of its tenant to itself", own,
+                 f"COPY (SELECT 1 FROM {target} LIMIT 1) TO STDOUT", tenant=default),
+        _attempt(f"{table.name}.login.unnamed.other", table.name,
+                 "A login that names no tenant reads another's than the default one's rows", NOTHING,
+                 f"SELECT FROM {target} WHERE {tenant} <> {literal(default)} LIMIT 1"),
+        _attempt(f"{table.name}.login.unnamed", table.name,
+                 "A login that names no tenant reads what the bridge gives it",
+                 own if bridge.value(state, model) is not None else NOTHING, f"SELECT FROM {target} LIMIT 1"),
+    ]  # fmt: skip
+    if writes:
+        columns = {**table.sample, model.column: default}
+        made.append(
+            _attempt(f"{table.name}.login.copy.in", table.name, "A login copies rows into another tenant",
+                     NOT_SUPPORTED, f"COPY {target} ({', '.join(map(identifier, columns))}) FROM STDIN",
+                     tenant=stranger, data="\t".join(map(str, columns.values())) + "\n", writes=True)
+        )  # fmt: skip
+    return made
+
+
+def _attempt(identity: str, table: str, sentence: str, expected: Iterable[str], sql: str, **more: Any) -> Attempt:
+    return {"id": identity, "table": table, "sentence": sentence, "sql": sql, "expected": list(expected), **more}
