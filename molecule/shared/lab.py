@@ -202,10 +202,13 @@ class Run:
         assert found, self.output
         return int(found.group(1))
 
+    def files(self) -> dict[str, str]:
+        """Return what stands in each file that the run left on this machine."""
+        return {path.name: path.read_text() for path in Path(self._logs.name).glob("*/*")}
+
     def _file(self, name: str) -> str:
-        found = list(Path(self._logs.name).glob(f"*/{name}"))
-        assert len(found) == 1, f"{len(found)} files {name}\n{self.output}"
-        return found[0].read_text()
+        assert name in self.files(), f"no file {name}\n{self.output}"
+        return self.files()[name]
 
     @property
     def log(self) -> str:

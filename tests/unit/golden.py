@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import model, plan, revert
+from ansible_collections.aimemory.tenancy.plugins.module_utils import enforce, model, plan, revert
 from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import Statement
 from production import model_source
 
 DIRECTORY = Path(__file__).parent / "golden"
-GOALS = {"migrate": plan.build, "policies": revert.policies}
+GOALS = {"migrate": plan.build, "policies": revert.policies, "enforce": enforce.build}
 
 
-def cases() -> list[str]:
-    """Return the names of the cases: each a directory with catalog.json and one file a goal."""
-    return sorted(path.name for path in DIRECTORY.iterdir())
+def cases() -> list[tuple[str, str]]:
+    """Return case and goal of every golden file: a case is a directory with catalog.json and one file a goal."""
+    names = sorted(path.name for path in DIRECTORY.iterdir())
+    # Only a migrated database can be enforced.
+    return [(name, goal) for name in names for goal in GOALS if goal != "enforce" or name == "migrated"]
 
 
 def statements(case: str, goal: str) -> list[Statement]:
@@ -39,6 +41,5 @@ def expected(case: str, goal: str) -> Path:
 
 
 if __name__ == "__main__":
-    for name in cases():
-        for wanted in GOALS:
-            expected(name, wanted).write_text(planned(name, wanted))
+    for name, wanted in cases():
+        expected(name, wanted).write_text(planned(name, wanted))

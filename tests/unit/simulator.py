@@ -10,7 +10,7 @@ from pglast import ast, enums
 
 State = dict[str, Any]
 SESSION = "(NULLIF(current_setting('app.current_tenant'::text, true), ''::text))::integer"
-WATCH = "( SELECT tenancy_bridge_note() AS tenancy_bridge_note)"
+WATCH = "((customer_id IS NOT NULL) AND ( SELECT tenancy_bridge_note() AS tenancy_bridge_note))"
 PREDICATE = f'(customer_id = ( SELECT {SESSION} AS "nullif"))'
 
 

@@ -78,3 +78,48 @@ def test_the_value_is_read_as_the_service_reads_it(text: str) -> None:
 def test_a_missing_value_is_refused(text: str) -> None:
     with pytest.raises(DatabaseUrlError, match="is not set in the service's environment file"):
         database_url.from_environment_file(text)
+
+
+REST = "OTHER=1\n# DATABASE_URL=old\n{}\nLAST='x y'"
+
+
+@pytest.mark.parametrize(
+    ("line", "rewritten"),
+    [
+        ("DATABASE_URL=postgresql://a:b@h/d", "DATABASE_URL=new"),
+        ("export DATABASE_URL = 'postgresql://a:b@h/d' ", "export DATABASE_URL = 'new' "),
+        ('DATABASE_URL="postgresql://a:b@h/d"\r', 'DATABASE_URL="new"\r'),
+        ("DATABASE_URL=one\nDATABASE_URL=two", "DATABASE_URL=new\nDATABASE_URL=new"),
+    ],
+)
+def test_only_the_value_is_rewritten(line: str, rewritten: str) -> None:
+    assert database_url.with_value(REST.format(line), "new") == REST.format(rewritten)
+
+
+@pytest.mark.parametrize("line", ['DATABASE_URL="a\nb"', "DATABASE_URL"])
+def test_what_cannot_be_rewritten_is_refused(line: str) -> None:
+    with pytest.raises(DatabaseUrlError, match="cannot be rewritten"):
+        database_url.with_value(line, "new")
+
+
+@given(
+    passwords, st.sampled_from(["", ":old", ":o%40ld"]), st.sampled_from(["", "?sslmode=require&options=-c%20a.b%3D1"])
+)
+def test_another_login_leads_to_the_same_place(password: str, old: str, query: str) -> None:
+    url = f"postgresql+psycopg2://alice{old}@localhost:5433/ai_memory{query}"
+    written = database_url.with_login(url, "app role", password)
+    assert database_url.parameters(written) == database_url.parameters(url) | {"user": "app role"}
+    assert database_url.password(written) == password
+    assert written.startswith("postgresql+psycopg2://app%20role:")
+
+
+def test_a_login_among_the_parameters_is_replaced() -> None:
+    written = database_url.with_login("postgresql:///d?user=alice&host=/run/postgresql&password=old", "app", "new")
+    assert written == "postgresql://app:new@/d?host=/run/postgresql"
+
+
+def test_the_mode_that_the_service_adds_fills_in() -> None:
+    assert database_url.parameters("postgresql://a:b@h/d", "require")["sslmode"] == "require"
+    assert database_url.parameters("postgresql://a:b@h/d?sslmode=disable", "require")["sslmode"] == "disable"
+    assert "sslmode" not in database_url.parameters("postgresql://a:b@h/d")
+    assert "password" not in database_url.parameters("postgresql://a:b@h/d")

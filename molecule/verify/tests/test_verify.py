@@ -24,6 +24,14 @@ def test_a_migrated_database_passes(machine: Host) -> None:
     [
         ("ALTER TABLE memories NO FORCE ROW LEVEL SECURITY", "ALTER TABLE memories FORCE ROW LEVEL SECURITY",
          "FAIL memories: FORCE is False, expected True"),
+        ("ALTER TABLE memories DISABLE ROW LEVEL SECURITY", "ALTER TABLE memories ENABLE ROW LEVEL SECURITY",
+         "FAIL memories.login.copy: A login copies another tenant s rows to itself:"),
+        ("DROP POLICY tenancy_bridge_memories ON memories",
+         f"CREATE POLICY tenancy_bridge_memories ON memories AS RESTRICTIVE TO {OWNER}"
+         " USING (customer_id IS NOT NULL AND (SELECT tenancy_bridge_note()))",
+         "FAIL parts of the bridge s record that are missing: [ memories.bridge ]"),
+        (f"GRANT postgres TO {OWNER}", f"REVOKE postgres FROM {OWNER}",
+         "The service s login passes row security by: The service becomes postgres by SET ROLE"),
         ("CREATE POLICY open ON memories USING (true)", "DROP POLICY open ON memories",
          "FAIL memories: permissive policies is"),
         ("ALTER TABLE memories ALTER COLUMN customer_id SET DEFAULT 1",
@@ -36,7 +44,7 @@ def test_a_migrated_database_passes(machine: Host) -> None:
         ("CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM memories'",
          "DROP FUNCTION peek()", "FAIL ways past row security: [ definer-function: peek() ]"),
         (f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET app.current_tenant = '2'",
-         f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET app.current_tenant = '1'",
+         f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET app.current_tenant = '01'",
          "FAIL bridge is off or names the default tenant"),
     ],
 )  # fmt: skip

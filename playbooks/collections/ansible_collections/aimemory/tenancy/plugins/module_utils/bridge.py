@@ -76,7 +76,7 @@ def bring(state: State, model: Model) -> list[Statement]:
             statement(
                 f"{table.name}.bridge", table.name, "bridge",
                 f"CREATE POLICY {identifier(_policy(table))} ON {target} AS RESTRICTIVE FOR ALL TO {role} "
-                f"USING ((SELECT {note}()))",
+                f"USING ({identifier(model.column)} IS NOT NULL AND (SELECT {note}()))",
                 reason, f"DROP POLICY {identifier(_policy(table))} ON {target}",
             )
         )  # fmt: skip
@@ -179,7 +179,7 @@ BEGIN
     BEGIN
       PERFORM setval({literal(qualified(model.schema, USED))}, now_is),
               set_config('tenancy_runbook.noted', now_is::text, false);
-    EXCEPTION WHEN insufficient_privilege OR undefined_table THEN
+    EXCEPTION WHEN OTHERS THEN
       -- A record that is broken must not break the service; enforcing tries it before it is believed.
       NULL;
     END;
@@ -199,13 +199,14 @@ def _policy(table: Table) -> str:
 
 def _is_watch(policy: Mapping[str, Any], model: Model) -> bool:
     # PostgreSQL leaves the schema out where the search path finds the function without it.
-    calls = [f"( SELECT {schema}{NOTE}() AS {NOTE})" for schema in ("", f"{catalog.bare(model.schema)}.")]
+    column, schemas = catalog.bare(model.column), ("", f"{catalog.bare(model.schema)}.")
+    wanted = [f"(({column} IS NOT NULL) AND ( SELECT {schema}{NOTE}() AS {NOTE}))" for schema in schemas]
     return (
         policy["command"] == "ALL"
         and not policy["permissive"]
         and policy["roles"] == [model.application_role]
         and not policy["public"]
-        and policy["using"] in calls
+        and policy["using"] in wanted
         and policy["check"] is None
     )
 

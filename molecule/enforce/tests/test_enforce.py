@@ -1,0 +1,198 @@
+"""The bridge goes when the record says that nothing needs it, and comes back when the service does not work without."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+import psycopg2
+import pytest
+
+from lab import OWNER, ROWS, Host, only_readers
+from service import assert_works_in_full
+
+ENFORCE = ("playbooks/enforce.yml", "-eenforce_confirm=YES")
+AT_ONCE = "-etenancy_bridge_quiet_seconds=0"
+
+
+def used_at(machine: Host) -> int | None:
+    value: int | None = machine.sql("SELECT pg_sequence_last_value('tenancy_bridge_used')")[0][0]
+    return value
+
+
+def bridges(machine: Host) -> list[tuple[str, str]]:
+    return machine.sql(
+        "SELECT setrole::regrole::text, setconfig[1] FROM pg_db_role_setting"
+        " WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'ai_memory')"
+    )
+
+
+@contextlib.contextmanager
+def a_login(machine: Host, read_only: bool = False) -> Iterator[psycopg2.extensions.cursor]:
+    """Yield a session of the service's role as it comes out of its login."""
+    hba = machine.sql("SHOW hba_file")[0][0]
+    machine.run(f"sudo cp -p {hba} /root/hba && sudo sed -i '1i local all {OWNER} trust' {hba}")
+    machine.sql("SELECT pg_reload_conf()")
+    try:
+        with contextlib.closing(machine.connect(user=OWNER)) as connection, connection.cursor() as cursor:
+            if read_only:
+                cursor.execute("SET default_transaction_read_only = on")
+            yield cursor
+    finally:
+        machine.run(f"sudo cp -p /root/hba {hba}")
+        machine.sql("SELECT pg_reload_conf()")
+
+
+def start(machine: Host, release: str) -> None:
+    """Deploy a release, and let the seconds pass in which the old one may have used the bridge."""
+    machine.run(f"sudo sed -i s/^AI_MEMORY_RELEASE=.*/AI_MEMORY_RELEASE={release}/ /opt/ai-memory/.env")
+    machine.run("sudo systemctl stop ai-memory")
+    time.sleep(4)
+    machine.run("sudo systemctl start ai-memory")
+    machine.wait_until_healthy()
+
+
+def test_the_legacy_release_still_needs_it(machine: Host) -> None:
+    before = machine.untouched()
+    run = machine.playbook(*ENFORCE, AT_ONCE, check=False)
+    assert "The bridge is still needed: a session worked by the bridge" in run.words
+    assert run.record["failure"]["phase"] == "evidence"
+    assert machine.untouched() == before
+    assert bridges(machine) == [(OWNER, "app.current_tenant=01")]
+
+
+def test_a_second_tenant_may_not_have_rows_meanwhile(machine: Host) -> None:
+    machine.sql("INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1')")
+    try:
+        run = machine.playbook("playbooks/verify.yml", check=False)
+        assert "FAIL bridge is off once a second tenant has rows: 01" in run.words
+    finally:
+        machine.sql("DELETE FROM caller_profiles WHERE customer_id = 2")
+
+
+def test_only_what_names_no_tenant_is_noted(machine: Host) -> None:
+    start(machine, "tenant_aware")
+    machine.sql("SELECT setval('tenancy_bridge_used', 1, false)")
+    assert_works_in_full(machine)
+    # verify.yml logs in without a tenant as well, but reads only.
+    machine.playbook("playbooks/verify.yml")
+    assert used_at(machine) is None
+    with a_login(machine) as cursor:
+        cursor.execute("SET app.current_tenant = '1'; SELECT FROM memories")
+        assert cursor.rowcount == ROWS["memories"]
+        assert used_at(machine) is None
+        cursor.execute("RESET app.current_tenant; SELECT FROM memories LIMIT 1")
+        assert cursor.rowcount == 1
+    noted = used_at(machine)
+    assert noted is not None
+    assert abs(noted - machine.sql("SELECT extract(epoch FROM now())::bigint")[0][0]) < 60
+    refused = machine.playbook(*ENFORCE, AT_ONCE, check=False)
+    assert "The bridge is still needed" in refused.words
+
+
+def test_a_write_is_noted_as_well(machine: Host) -> None:
+    machine.sql("SELECT setval('tenancy_bridge_used', 1, false)")
+    with a_login(machine) as cursor:
+        cursor.execute("INSERT INTO caller_profiles (user_id) VALUES ('+9')")
+        cursor.execute("DELETE FROM caller_profiles WHERE user_id = '+9'")
+    assert used_at(machine) is not None
+    machine.sql("SELECT setval('tenancy_bridge_used', 1, false)")
+
+
+def test_a_record_that_was_not_kept_for_long_is_no_evidence(machine: Host) -> None:
+    before = machine.untouched()
+    run = machine.playbook(*ENFORCE, check=False)
+    assert "The bridge was not watched for long enough: nothing worked by the bridge since" in run.words
+    assert machine.untouched() == before
+
+
+def test_check_tells_what_it_would_find(machine: Host) -> None:
+    before = machine.untouched()
+    with only_readers(machine):
+        run = machine.playbook(*ENFORCE, AT_ONCE, "--check")
+    assert "EVIDENCE: nothing worked by the bridge since the service was started" in run.words
+    assert "1. Remove the bridge: a login that names no tenant has none" in run.words
+    assert machine.untouched() == before
+
+
+def test_it_asks(machine: Host) -> None:
+    before = machine.untouched()
+    run = machine.playbook("playbooks/enforce.yml", "-eenforce_confirm=no", AT_ONCE, check=False)
+    assert "Not confirmed: nothing was touched." in run.words
+    assert machine.untouched() == before
+
+
+def test_a_record_that_does_not_work_is_not_believed(machine: Host) -> None:
+    machine.sql("ALTER SEQUENCE tenancy_bridge_used MAXVALUE 5")
+    try:
+        pid = machine.service_pid()
+        with a_login(machine) as cursor:
+            # A broken record does not break the service.
+            cursor.execute("SELECT FROM memories LIMIT 1")
+        run = machine.playbook(*ENFORCE, AT_ONCE, check=False)
+        assert "The record of the bridge s use does not work" in run.words
+        assert machine.service_pid() == pid
+    finally:
+        machine.sql("ALTER SEQUENCE tenancy_bridge_used NO MAXVALUE")
+
+
+def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> None:
+    run = machine.playbook(*ENFORCE, AT_ONCE, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
+    assert run.record["outcome"] == "FAILED"
+    assert run.record["failure"]["phase"] == "start"
+    assert "Database: what was committed was taken back again." in run.words
+    assert bridges(machine) == [(OWNER, "app.current_tenant=01")]
+    assert_works_in_full(machine)
+    assert not machine.failsafe_armed()
+    assert machine.playbook("migrate.yml").changed == 0
+    machine.playbook("playbooks/verify.yml")
+    # The service's new sessions have the bridge again: the legacy release works.
+    start(machine, "legacy")
+    assert_works_in_full(machine)
+    start(machine, "tenant_aware")
+
+
+def test_an_api_that_shows_another_tenants_rows_is_found(machine: Host) -> None:
+    # The stranger's request names the default tenant, as an API would that ignores the name.
+    stranger = '-e{"service_smoke_stranger_body": {"customer_id": 1, "user_id": "+15550000000-runbook", "limit": 5}}'
+    run = machine.playbook(*ENFORCE, AT_ONCE, stranger, check=False)
+    assert "The API showed another tenant what was stored" in run.words
+    assert bridges(machine) == [(OWNER, "app.current_tenant=01")]
+
+
+def test_the_bridge_is_removed(machine: Host) -> None:
+    pid = machine.service_pid()
+    run = machine.playbook(*ENFORCE, AT_ONCE)
+    assert run.record["outcome"] == "SUCCESS"
+    assert "- [x] Bridge removed" in run.log
+    assert bridges(machine) == []
+    assert machine.service_pid() not in (0, pid)
+    assert machine.sql("SELECT count(*) FROM pg_policy WHERE polname LIKE 'tenancy_bridge%'") == [(0,)]
+    with a_login(machine) as cursor:
+        cursor.execute("SELECT FROM memories")
+        assert cursor.rowcount == 0
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute("INSERT INTO caller_profiles (user_id) VALUES ('+9')")
+    assert_works_in_full(machine)
+    assert_works_in_full(machine, tenant=2)
+    assert machine.rows() == ROWS
+
+
+def test_nothing_is_left_to_enforce_and_nothing_brings_it_back(machine: Host) -> None:
+    before = machine.untouched()
+    run = machine.playbook(*ENFORCE, AT_ONCE)
+    assert "Nothing: the bridge is off already." in run.words
+    assert run.changed == 0
+    assert machine.playbook("migrate.yml").changed == 0
+    machine.playbook("playbooks/verify.yml")
+    assert machine.untouched() == before
+
+
+def test_a_database_without_tenants_is_refused(machine: Host) -> None:
+    machine.reset()
+    before = machine.untouched()
+    run = machine.playbook(*ENFORCE, AT_ONCE, check=False)
+    assert "The database is not migrated in full" in run.words
+    assert "run migrate.yml first" in run.words
+    assert machine.untouched() == before

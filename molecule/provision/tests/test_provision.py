@@ -1,0 +1,236 @@
+"""A service that logs in as a superuser gets a login of its own, and its old one back."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+import pytest
+
+from lab import OWNER, ROWS, TABLES, Host, only_readers
+from service import assert_works_in_full
+
+APP = "ai_memory_app"
+ENVIRONMENT = "/opt/ai-memory/.env"
+KEPT = f"{ENVIRONMENT}.before-{APP}"
+MIGRATE = ("migrate.yml", "-emigrate_confirm=YES", "-etenancy_provision_app_role=true")
+RIGHTS = """
+SELECT n.nspname || '.' || c.relname, array_agg(a.privilege_type ORDER BY a.privilege_type)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+WHERE a.grantee = 'ai_memory_app'::regrole GROUP BY 1 ORDER BY 1
+"""
+
+
+def environment(machine: Host) -> str:
+    return machine.run(f"sudo cat {ENVIRONMENT}")
+
+
+def password(machine: Host) -> str:
+    """Return the password in the service's DATABASE_URL."""
+    found = re.search(r"^DATABASE_URL=postgresql://[^:]+:([^@]+)@", environment(machine), re.MULTILINE)
+    assert found
+    return unquote(found.group(1))
+
+
+def file_rights(machine: Host, path: str) -> str:
+    return machine.run(f"sudo stat --format='%U %G %a' {path}").strip()
+
+
+def role(machine: Host) -> list[tuple[bool, ...]]:
+    return machine.sql(
+        "SELECT rolcanlogin, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication FROM pg_roles"
+        " WHERE rolname = %s",
+        (APP,),
+    )
+
+
+@contextlib.contextmanager
+def no_way_in(machine: Host) -> Iterator[None]:
+    """Let pg_hba.conf refuse the new login for a while."""
+    file = machine.sql("SHOW hba_file")[0][0]
+    machine.run(f"sudo cp -p {file} /root/hba && sudo sed -i '1i host all {APP} all reject' {file}")
+    machine.sql("SELECT pg_reload_conf()")
+    yield
+    machine.run(f"sudo cp -p /root/hba {file}")
+    machine.sql("SELECT pg_reload_conf()")
+
+
+@pytest.fixture
+def one_row_refuses(machine: Host) -> Iterator[None]:
+    """Make one row refuse its tenant: the backfill fails inside the transaction."""
+    machine.sql("ALTER TABLE personality_metrics ADD COLUMN customer_id integer")
+    row = machine.sql("SELECT id FROM personality_metrics ORDER BY id LIMIT 1")[0][0]
+    machine.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row CHECK (id <> '{row}' OR customer_id IS NULL)")
+    yield
+    machine.sql("ALTER TABLE personality_metrics DROP COLUMN customer_id")
+
+
+def test_a_superuser_is_refused_with_the_way_out(machine: Host) -> None:
+    before = machine.untouched()
+    run = machine.playbook("migrate.yml", "-emigrate_confirm=YES", check=False)
+    assert "The service logs in as postgres, a role that bypasses row security" in run.words
+    assert "-e tenancy_provision_app_role=true" in run.words
+    assert machine.untouched() == before
+
+
+def test_check_touches_nothing(machine: Host) -> None:
+    before = machine.untouched()
+    with only_readers(machine):
+        run = machine.playbook(*MIGRATE, "--check")
+    assert f"1. Give the service a login of its own in DATABASE_URL: {APP} in" in run.words
+    assert run.changed == 0
+    assert machine.untouched() == before
+
+
+def test_somebody_elses_role_is_not_taken(machine: Host) -> None:
+    machine.sql(f"CREATE ROLE {APP} LOGIN")
+    try:
+        before = machine.untouched()
+        run = machine.playbook(*MIGRATE, check=False)
+        assert f"The role {APP} exists already and was not made by this runbook" in run.words
+        assert machine.untouched() == before
+    finally:
+        machine.sql(f"DROP ROLE {APP}")
+
+
+def test_a_login_that_gets_no_way_in_goes_again(machine: Host) -> None:
+    before, pid = environment(machine), machine.service_pid()
+    with no_way_in(machine):
+        run = machine.playbook(*MIGRATE, check=False)
+    assert f"{APP} cannot log in over the service s own route (localhost, port 5432)" in run.words
+    assert "pg_hba.conf rejects connection" in run.words
+    assert role(machine) == []
+    assert (environment(machine), machine.service_pid()) == (before, pid)
+    assert "Nothing was changed: the service and the database are as they were." in run.words
+
+
+@pytest.mark.usefixtures("one_row_refuses")
+def test_a_failure_gives_the_old_login_back(machine: Host) -> None:
+    before = environment(machine)
+    run = machine.playbook(*MIGRATE, check=False)
+    assert run.record["failure"]["phase"] == "apply"
+    assert "Database: unchanged, nothing was committed." in run.words
+    assert environment(machine) == before
+    assert file_rights(machine, ENVIRONMENT) == "ai-memory ai-memory 600"
+    assert machine.run(f"sudo ls {KEPT}", check=False) == ""
+    assert role(machine) == []
+    assert_works_in_full(machine)
+
+
+def test_the_migration_brings_the_login_and_tells_nobody_its_password(machine: Host) -> None:
+    old = password(machine)
+    machine.sql("ALTER SYSTEM SET log_statement = 'all'")
+    machine.sql("SELECT pg_reload_conf()")
+    try:
+        run = machine.playbook(*MIGRATE, "-vvv")
+    finally:
+        machine.sql("ALTER SYSTEM RESET log_statement")
+        machine.sql("SELECT pg_reload_conf()")
+    new = password(machine)
+    assert re.fullmatch("[A-Za-z0-9]{40}", new)
+    assert run.record["outcome"] == "SUCCESS"
+    logged = machine.run("sudo cat /var/log/postgresql/*.log; sudo journalctl --no-pager")
+    assert 'ALTER TABLE "public"."memories" FORCE ROW LEVEL SECURITY' in logged
+    places = {"output": run.output, "files": "\n".join(run.files().values()), "logs": logged}
+    assert len(run.files()) == 2
+    for place, text in places.items():
+        for secret in (old, new):
+            assert secret not in text, f"a password stands in the {place}"
+
+
+def test_it_may_do_what_the_service_does_and_nothing_else(machine: Host) -> None:
+    assert role(machine) == [(True, False, False, False, False, False)]
+    wanted = {f"public.{table}": ["DELETE", "INSERT", "SELECT", "UPDATE"] for table in TABLES}
+    assert dict(machine.sql(RIGHTS)) == {**wanted, "public.tenancy_bridge_used": ["UPDATE"]}
+    memberships = "SELECT count(*) FROM pg_auth_members WHERE member = 'ai_memory_app'::regrole"
+    assert machine.sql(memberships) == [(0,)]
+    owned = "SELECT count(*) FROM pg_shdepend WHERE refobjid = 'ai_memory_app'::regrole AND deptype = 'o'"
+    assert machine.sql(owned) == [(0,)]
+
+
+def test_the_environment_file_is_rewritten_and_the_old_one_kept(machine: Host) -> None:
+    now, before = environment(machine), machine.run(f"sudo cat {KEPT}")
+    assert [line for line in now.split("\n") if not line.startswith("DATABASE_URL=")] == [
+        line for line in before.split("\n") if not line.startswith("DATABASE_URL=")
+    ]
+    assert f"DATABASE_URL=postgresql://{APP}:" in now
+    assert "DATABASE_URL=postgresql://postgres:" in before
+    assert file_rights(machine, ENVIRONMENT) == "ai-memory ai-memory 600"
+    assert file_rights(machine, KEPT) == "root root 600"
+
+
+def test_the_service_is_isolated(machine: Host) -> None:
+    assert_works_in_full(machine)
+    sessions = machine.sql(
+        "SELECT DISTINCT usename FROM pg_stat_activity WHERE client_port > 0 AND usename <> 'operator'"
+    )
+    assert sessions == [(APP,)]
+    run = machine.playbook("playbooks/verify.yml", "-everify_proof=true")
+    assert "the service s own login: 36 attempts, none leaked" in run.words
+    assert "role-owner" not in run.words
+    assert machine.rows("customer_id = 1") == ROWS
+
+
+def test_a_second_run_changes_nothing(machine: Host) -> None:
+    before = machine.untouched()
+    assert machine.playbook(*MIGRATE).changed == 0
+    assert machine.untouched() == before
+
+
+def test_the_rollback_of_the_policies_gives_the_old_login_back(machine: Host) -> None:
+    machine.run(f"echo EXTRA=1 | sudo tee -a {ENVIRONMENT}")
+    run = machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
+    assert "Login: postgres again" in run.words
+    assert "DATABASE_URL=postgresql://postgres:" in environment(machine)
+    assert "EXTRA=1" in environment(machine)
+    assert file_rights(machine, ENVIRONMENT) == "ai-memory ai-memory 600"
+    assert machine.run(f"sudo ls {KEPT}", check=False) == ""
+    assert role(machine) == [(False,) * 6]
+    assert_works_in_full(machine)
+
+
+def test_a_second_rollback_does_nothing(machine: Host) -> None:
+    before = machine.untouched()
+    run = machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
+    assert run.changed == 0
+    assert machine.untouched() == before
+
+
+def test_a_login_of_before_is_used_again_and_the_restore_gives_the_old_one_back(machine: Host) -> None:
+    machine.playbook(*MIGRATE)
+    assert role(machine) == [(True, False, False, False, False, False)]
+    assert_works_in_full(machine)
+    # The newest backup is the one that this migration took.
+    run = machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
+    assert "Login: postgres again" in run.words
+    assert "DATABASE_URL=postgresql://postgres:" in environment(machine)
+    assert_works_in_full(machine)
+    assert machine.rows() == ROWS
+
+
+def test_a_backup_of_the_migrated_database_keeps_the_new_login(machine: Host) -> None:
+    machine.playbook(*MIGRATE)
+    machine.playbook("playbooks/backup.yml")
+    machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
+    assert f"DATABASE_URL=postgresql://{APP}:" in environment(machine)
+    assert_works_in_full(machine)
+    machine.playbook("playbooks/verify.yml")
+
+
+def test_an_owner_gets_a_login_that_owns_nothing(machine: Host) -> None:
+    machine.reset(lab_login="owner")
+    machine.playbook("migrate.yml", "-emigrate_confirm=YES")
+    assert "role-owner" in machine.playbook("playbooks/verify.yml").words
+    # The database is migrated already: policies and bridge move to the new login.
+    machine.playbook(*MIGRATE)
+    assert "role-owner" not in machine.playbook("playbooks/verify.yml").words
+    assert_works_in_full(machine)
+    settings = machine.sql(
+        "SELECT setrole::regrole::text FROM pg_db_role_setting WHERE setconfig::text LIKE '%current_tenant%'"
+    )
+    assert settings == [(APP,)]
+    with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SET SESSION AUTHORIZATION {OWNER}; SET app.current_tenant = '1'; SELECT FROM memories")
+        assert cursor.rowcount == 0
