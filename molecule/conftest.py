@@ -36,6 +36,16 @@ def database(machine: Host, copy: None) -> Iterator[Database]:
         yield found
 
 
+@pytest.fixture
+def one_row_refuses(machine: Host) -> Iterator[None]:
+    """Make one row refuse its tenant: the backfill fails inside the transaction."""
+    machine.sql("ALTER TABLE personality_metrics ADD COLUMN customer_id integer")
+    row = machine.sql("SELECT id FROM personality_metrics ORDER BY id LIMIT 1")[0][0]
+    machine.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row CHECK (id <> '{row}' OR customer_id IS NULL)")
+    yield
+    machine.sql("ALTER TABLE personality_metrics DROP COLUMN customer_id")
+
+
 class OneWorkerPerHost(LoadScopeScheduling):  # type: ignore[misc]
     """The tests of one host share its database, so they run one after the other."""
 

@@ -15,16 +15,6 @@ from service import assert_works_in_full
 MIGRATE = ("migrate.yml", "-emigrate_confirm=YES")
 
 
-@pytest.fixture
-def one_row_refuses(machine: Host) -> Iterator[None]:
-    """Make one row refuse its tenant: the backfill fails inside the transaction."""
-    machine.sql("ALTER TABLE personality_metrics ADD COLUMN customer_id integer")
-    row = machine.sql("SELECT id FROM personality_metrics ORDER BY id LIMIT 1")[0][0]
-    machine.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row CHECK (id <> '{row}' OR customer_id IS NULL)")
-    yield
-    machine.sql("ALTER TABLE personality_metrics DROP COLUMN customer_id")
-
-
 def test_a_planner_that_leaks_commits_nothing(machine: Host, tmp_path: Path) -> None:
     """The predicate is broken by hand in a copy of the checkout: the proof stops the transaction."""
     for name in ("ansible.cfg", "migrate.yml", "playbooks", "roles", "files", "inventory"):

@@ -57,16 +57,6 @@ def no_way_in(machine: Host) -> Iterator[None]:
     machine.sql("SELECT pg_reload_conf()")
 
 
-@pytest.fixture
-def one_row_refuses(machine: Host) -> Iterator[None]:
-    """Make one row refuse its tenant: the backfill fails inside the transaction."""
-    machine.sql("ALTER TABLE personality_metrics ADD COLUMN customer_id integer")
-    row = machine.sql("SELECT id FROM personality_metrics ORDER BY id LIMIT 1")[0][0]
-    machine.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row CHECK (id <> '{row}' OR customer_id IS NULL)")
-    yield
-    machine.sql("ALTER TABLE personality_metrics DROP COLUMN customer_id")
-
-
 def test_a_superuser_is_refused_with_the_way_out(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("migrate.yml", "-emigrate_confirm=YES", check=False)
