@@ -6,6 +6,7 @@ import pytest
 
 from lab import OWNER, Host, only_readers
 
+RECORD = "customer_id IS NOT NULL AND (SELECT tenancy_bridge_note())"
 SESSION = "nullif(current_setting('app.current_tenant', true), '')::integer"
 
 
@@ -27,8 +28,7 @@ def test_a_migrated_database_passes(machine: Host) -> None:
         ("ALTER TABLE memories DISABLE ROW LEVEL SECURITY", "ALTER TABLE memories ENABLE ROW LEVEL SECURITY",
          "FAIL memories.login.copy: A login copies another tenant s rows to itself:"),
         ("DROP POLICY tenancy_bridge_memories ON memories",
-         f"CREATE POLICY tenancy_bridge_memories ON memories AS RESTRICTIVE TO {OWNER}"
-         " USING (customer_id IS NOT NULL AND (SELECT tenancy_bridge_note()))",
+         f"CREATE POLICY tenancy_bridge_memories ON memories AS RESTRICTIVE TO {OWNER} USING ({RECORD})",
          "FAIL parts of the bridge s record that are missing: [ memories.bridge ]"),
         (f"GRANT postgres TO {OWNER}", f"REVOKE postgres FROM {OWNER}",
          "The service s login passes row security by: The service becomes postgres by SET ROLE"),
