@@ -9,7 +9,15 @@ from typing import Any
 
 import psycopg2.extensions
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import audit, findings, model, plan, proof, session_test
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    audit,
+    findings,
+    model,
+    plan,
+    proof,
+    schema,
+    session_test,
+)
 from ansible_collections.aimemory.tenancy.plugins.module_utils.finding import Finding
 from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import Statement
 from lab import OWNER, Host
@@ -65,6 +73,12 @@ class Database:
     def migrate(self) -> list[Finding]:
         """Apply the plan as the tenancy role does, and return the findings of the isolation proof."""
         return self._transaction(self.plan())
+
+    def back_to(self, snapshot: State) -> list[Finding]:
+        """Go back to the schema of ``snapshot``, and return the findings that do not hold then."""
+        rows = {name: table["rows"] for name, table in self.state()["tables"].items()}
+        self.run(*plan.transaction(schema.build(self.state(), self.model, snapshot), "5s"))
+        return [item for item in schema.findings(self.state(), self.model, snapshot, rows) if not item["ok"]]
 
     def prove(self) -> list[Finding]:
         """Make the isolation proof alone and return its findings."""

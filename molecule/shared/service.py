@@ -1,4 +1,4 @@
-"""What callers rely on: every endpoint of the sample service, judged by the body."""
+"""What callers and administrators rely on: every endpoint of the sample service, and the schema to the letter."""
 
 from __future__ import annotations
 
@@ -28,3 +28,8 @@ def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
     finally:
         for table in ("memories", "call_summaries", "caller_profiles", "personality_metrics", "personality_averages"):
             machine.sql(f"DELETE FROM {table} WHERE user_id = %s", (user,))
+
+
+def schema(machine: Host) -> str:
+    """Return the whole definition of the database as pg_dump writes it, with a fixed word where it would draw one."""
+    return machine.run("sudo -u postgres pg_dump --schema-only --create --restrict-key=fixed ai_memory")

@@ -9,19 +9,31 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import enforce, model, plan, revert
-from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import Statement
+from ansible_collections.aimemory.tenancy.plugins.module_utils import enforce, model, plan, revert, schema
+from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import State, Statement
 from production import model_source
 
 DIRECTORY = Path(__file__).parent / "golden"
-GOALS = {"migrate": plan.build, "policies": revert.policies, "enforce": enforce.build}
+
+
+def back(state: State, wanted: model.Model) -> list[Statement]:
+    """Return what leads back to the unmigrated database."""
+    return schema.build(state, wanted, json.loads((DIRECTORY / "unmigrated/catalog.json").read_text()))
+
+
+GOALS = {"migrate": plan.build, "policies": revert.policies, "enforce": enforce.build, "schema": back}
 
 
 def cases() -> list[tuple[str, str]]:
     """Return case and goal of every golden file: a case is a directory with catalog.json and one file a goal."""
     names = sorted(path.name for path in DIRECTORY.iterdir())
-    # Only a migrated database can be enforced.
-    return [(name, goal) for name in names for goal in GOALS if goal != "enforce" or name == "migrated"]
+    # Only a migrated database can be enforced, and one of which something is migrated goes back.
+    return [
+        (name, goal)
+        for name in names
+        for goal in GOALS
+        if name == "migrated" or goal in ("migrate", "policies") or (goal, name) == ("schema", "rolled-back")
+    ]
 
 
 def statements(case: str, goal: str) -> list[Statement]:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from lab import ROOT, ROWS, Host, Run, typed
-from service import assert_works_in_full
+from service import assert_works_in_full, schema
 
 MIGRATE = ("migrate.yml", "-emigrate_confirm=YES")
+HOLD = "-emigrate_on_failure=hold"
 
 
 def test_a_planner_that_leaks_commits_nothing(machine: Host, tmp_path: Path) -> None:
@@ -99,9 +100,23 @@ def test_an_error_in_the_journal_fails_the_run(machine: Host, visitor: None) -> 
     assert run.record["outcome"] == "PARTIAL"
 
 
+def test_a_service_that_does_not_work_with_it_brings_the_schema_of_before_back(machine: Host) -> None:
+    machine.reset()
+    before = schema(machine)
+    run = machine.playbook(*MIGRATE, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
+    assert run.record["outcome"] == "FAILED"
+    assert run.record["failure"]["phase"] == "start"
+    assert "Database: what was committed was taken back again." in run.words
+    assert "Service: ai-memory answers again." in run.words
+    assert schema(machine) == before
+    assert machine.rows() == ROWS
+    assert not machine.failsafe_armed()
+    assert_works_in_full(machine)
+
+
 def test_a_failure_after_the_commit_is_partial(machine: Host) -> None:
     machine.reset()
-    run = machine.playbook(*MIGRATE, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
+    run = machine.playbook(*MIGRATE, HOLD, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
     assert run.record["outcome"] == "PARTIAL"
     assert run.record["failure"]["phase"] == "start"
     assert "Database: the change is committed" in run.words
@@ -114,7 +129,8 @@ def test_a_failure_after_the_commit_is_partial(machine: Host) -> None:
 
 def test_a_service_that_stays_ill_is_said_so(machine: Host) -> None:
     machine.reset()
-    run = machine.playbook(*MIGRATE, "-eservice_health_path=/ill", '-e{"service_health_timeout": 2}', check=False)
+    ill = ("-eservice_health_path=/ill", '-e{"service_health_timeout": 2}')
+    run = machine.playbook(*MIGRATE, HOLD, *ill, check=False)
     assert run.record["outcome"] == "PARTIAL"
     assert "DOES NOT ANSWER" in run.words
     # Nobody knows whether the service works, so the timer that starts it stays armed.

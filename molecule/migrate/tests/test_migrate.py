@@ -71,7 +71,7 @@ def test_the_log_is_filled_in_from_facts(machine: Host) -> None:
     record = max(finished, key=lambda item: item["run"])
     assert record["outcome"] == "SUCCESS"
     assert [phase["name"] for phase in record["phases"]] == [
-        "preflight", "plan", "confirm", "backup", "stop", "apply", "verify", "start", "journal",
+        "preflight", "plan", "confirm", "backup", "snapshot", "stop", "apply", "verify", "start", "journal",
     ]  # fmt: skip
     assert all(finding["ok"] for finding in record["findings"])
     journal = record["journal"]
@@ -79,7 +79,12 @@ def test_the_log_is_filled_in_from_facts(machine: Host) -> None:
     assert not any("\n" in line for line in journal["lines"])
     assert journal["errors"] == sum("ERROR" in line for line in journal["lines"])
     directory = ROOT / "logs" / record["run"]
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (directory, *directory.iterdir())] == [0o700, 0o600, 0o600]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (directory, *directory.iterdir())] == [
+        0o700,
+        0o600,
+        0o600,
+        0o600,
+    ]
     log = (directory / "execution-log.md").read_text()
     assert "- Status: SUCCESS" in log
     assert "- [ ]" not in log

@@ -163,7 +163,7 @@ def test_a_rollback_needs_a_mode(machine: Host) -> None:
     run = machine.playbook("rollback.yml", "-erollback_confirm=YES", check=False)
     assert "Say what to roll back: -e rollback_mode=policies" in run.words
     run = machine.playbook("rollback.yml", "-erollback_mode=everything", "-erollback_confirm=YES", check=False)
-    assert "value of rollback_mode must be one of: policies, restore" in run.words
+    assert "value of rollback_mode must be one of: policies, schema, restore" in run.words
     assert machine.untouched() == before
 
 

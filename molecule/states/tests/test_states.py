@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from psycopg2.errors import InsufficientPrivilege, NotNullViolation
 
@@ -111,6 +113,35 @@ def test_the_undo_of_every_statement_leads_back(database: Database) -> None:
     database.migrate()
     database.run(*(item["undo"] for item in reversed(statements) if item["undo"]))
     assert database.state() == before
+
+
+def schema_of(state: State) -> State:
+    """Return the state without what the rows say."""
+    found = copy.deepcopy(state)
+    for table in found["tables"].values():
+        for name in ("nulls", "tenants"):
+            (table["column"] or {}).pop(name, None)
+    return found
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_comes_back(database: Database, state: str) -> None:
+    database.run(*STATES[state])
+    before = database.state()
+    database.migrate()
+    assert database.back_to(before) == []
+    assert schema_of(database.state()) == schema_of(before)
+
+
+@pytest.mark.usefixtures("copy")
+def test_every_half_done_migration_leads_back(machine: Host) -> None:
+    with unmigrated(machine) as whole:
+        before, statements = whole.state(), whole.plan()
+    for length in range(len(statements) + 1):
+        with unmigrated(machine) as half:
+            half.run(*(item["sql"] for item in statements[:length]))
+            assert half.back_to(before) == []
+            assert half.state() == before, f"after the first {length} of {len(statements)} statements"
 
 
 def test_a_tenant_reads_and_writes_only_its_own_rows(database: Database) -> None:

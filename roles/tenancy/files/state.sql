@@ -47,6 +47,7 @@ index_list AS (
       'replica_identity', i.indisreplident,
       'clustered', i.indisclustered,
       'comment', obj_description(i.indexrelid, 'pg_class'),
+      'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = ic.reltablespace),
       'constraint', con.conname,
       'constraint_type', con.contype,
       'constraint_definition', pg_get_constraintdef(con.oid),
@@ -75,6 +76,7 @@ policy_list AS (
       'roles', (SELECT json_agg(CASE WHEN r = 0 THEN 'public' ELSE pg_get_userbyid(r) END ORDER BY r)
                 FROM unnest(p.polroles) AS r),
       'public', 0 = ANY (p.polroles),
+      'comment', obj_description(p.oid, 'pg_policy'),
       'using', pg_get_expr(p.polqual, p.polrelid),
       'check', pg_get_expr(p.polwithcheck, p.polrelid)) ORDER BY p.polname) AS policies
   FROM pg_policy p
@@ -99,6 +101,20 @@ cast_list AS (
                     AND k.casttarget IN (SELECT type FROM hashable))
     AND b.typtype NOT IN ('e', 'r')
   GROUP BY a.attrelid
+),
+dependent_list AS (
+  -- What uses the tenant column: indexes, keys, policies, and whatever else PostgreSQL knows of.
+  SELECT t.relid, json_agg(DISTINCT jsonb_build_object(
+      'name', coalesce(i.relname, k.conname, p.polname),
+      'description', pg_describe_object(d.classid, d.objid, 0))) AS dependents
+  FROM tenant_column t
+  JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.relid AND d.refobjsubid = t.attnum
+  LEFT JOIN pg_class i ON d.classid = 'pg_class'::regclass AND i.oid = d.objid AND i.relkind = 'i'
+  LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+  LEFT JOIN pg_policy p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
+  -- The column's default and PostgreSQL 18's NOT NULL go with it.
+  WHERE d.classid <> 'pg_attrdef'::regclass AND k.contype IS DISTINCT FROM 'n'
+  GROUP BY t.relid
 ),
 trigger_list AS (
   SELECT t.tgrelid AS relid, json_agg(json_build_object(
@@ -130,6 +146,7 @@ table_document AS (
       'casts', coalesce(h.casts, '{}'),
       'column', CASE WHEN t.relid IS NOT NULL THEN json_build_object(
           'type', t.type, 'not_null', t.attnotnull, 'default', t.default_expression, 'generated', t.generated,
+          'dependents', coalesce(d.dependents, '[]'),
           'nulls', coalesce((n.tenants ->> 'NULL')::bigint, 0), 'tenants', n.tenants - 'NULL') END,
       'rls', json_build_object('enabled', c.relrowsecurity, 'forced', c.relforcerowsecurity),
       'policies', coalesce(p.policies, '[]'),
@@ -157,6 +174,7 @@ table_document AS (
   LEFT JOIN trigger_list g ON g.relid = w.relid
   LEFT JOIN view_list v ON v.relid = w.relid
   LEFT JOIN cast_list h ON h.relid = w.relid
+  LEFT JOIN dependent_list d ON d.relid = w.relid
 )
 SELECT json_build_object(
   'database', current_database(),

@@ -19,6 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     proof,
     quoting,
     revert,
+    schema,
     session_test,
 )
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
@@ -39,10 +40,17 @@ def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
 GOALS = {"migrate": plan.build, "policies": revert.policies, "enforce": enforce.build}
 
 
-def tenancy_plan(state: Mapping[str, Any], source: Mapping[str, Any], goal: str) -> list[dict[str, Any]]:
-    """Return the ordered statements that lead from ``state`` to ``goal``: id, table, phase, sql, reason, undo."""
+def tenancy_plan(
+    state: Mapping[str, Any], source: Mapping[str, Any], goal: str, snapshot: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Return the ordered statements that lead from ``state`` to ``goal``: id, table, phase, sql, reason, undo.
+
+    ``snapshot`` is the state document to which the goal ``schema`` leads back.
+    """
+    if goal == "schema" and snapshot is not None:
+        return schema.build(state, model.parse(source), snapshot)
     if goal not in GOALS:
-        raise TenancyError(f"Unknown goal {goal!r}: use one of {', '.join(GOALS)}.")
+        raise TenancyError(f"Unknown goal {goal!r}: use one of {', '.join(GOALS)}, or schema with a snapshot.")
     return GOALS[goal](state, model.parse(source))
 
 
@@ -58,6 +66,13 @@ def tenancy_revert_findings(
 ) -> list[dict[str, Any]]:
     """Return the findings after the revert of the policies: check, table, expected, actual, ok."""
     return revert.policies_findings(state, model.parse(source), rows_before)
+
+
+def tenancy_schema_findings(
+    state: Mapping[str, Any], source: Mapping[str, Any], snapshot: Mapping[str, Any], rows_before: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """Return the findings after the way back to the schema of ``snapshot``: check, table, expected, actual, ok."""
+    return schema.findings(state, model.parse(source), snapshot, rows_before)
 
 
 def tenancy_audit(
@@ -108,6 +123,7 @@ class FilterModule:
             "undo": plan.undo,
             "tenancy_findings": tenancy_findings,
             "tenancy_revert_findings": tenancy_revert_findings,
+            "tenancy_schema_findings": tenancy_schema_findings,
             "tenancy_audit": tenancy_audit,
             "audit_finding": audit.as_finding,
             "proof_before": proof_before,

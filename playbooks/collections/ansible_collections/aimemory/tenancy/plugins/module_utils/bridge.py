@@ -68,24 +68,24 @@ def bring(state: State, model: Model) -> list[Statement]:
         )  # fmt: skip
     for table in _present(state, model):
         target = qualified(model.schema, table.name)
-        present = [policy for policy in catalog.policies(state, table.name) if policy["name"] == _policy(table)]
+        present = [policy for policy in catalog.policies(state, table.name) if policy["name"] == policy_name(table)]
         if any(_is_watch(policy, model) for policy in present):
             continue
         planned += [_drop_policy(policy, table, target, reason) for policy in present]
         planned.append(
             statement(
                 f"{table.name}.bridge", table.name, "bridge",
-                f"CREATE POLICY {identifier(_policy(table))} ON {target} AS RESTRICTIVE FOR ALL TO {role} "
+                f"CREATE POLICY {identifier(policy_name(table))} ON {target} AS RESTRICTIVE FOR ALL TO {role} "
                 f"USING ({identifier(model.column)} IS NOT NULL AND (SELECT {note}()))",
-                reason, f"DROP POLICY {identifier(_policy(table))} ON {target}",
+                reason, f"DROP POLICY {identifier(policy_name(table))} ON {target}",
             )
         )  # fmt: skip
     if value(state, model) != model.bridge_value:
         planned.append(
             statement(
-                "bridge", "", "bridge", _set(model, model.application_role, model.bridge_value),
+                "bridge", "", "bridge", assign(model, model.application_role, model.bridge_value),
                 f"Let code that names no tenant yet work as tenant {model.default_tenant}",
-                _set(model, model.application_role, value(state, model)),
+                assign(model, model.application_role, value(state, model)),
             )
         )  # fmt: skip
     return planned
@@ -98,20 +98,24 @@ def forget(state: State, model: Model, role: str | None) -> list[Statement]:
         return []
     reason = "Remove the bridge: a login that names no tenant has none"
     return [
-        statement(f"bridge.remove.{role}", "", "bridge", _set(model, role, None), reason, _set(model, role, tenant))
+        statement(f"bridge.remove.{role}", "", "bridge", assign(model, role, None), reason, assign(model, role, tenant))
     ]
 
 
 def remove(state: State, model: Model) -> list[Statement]:
     """Return the statements that remove the bridge and its record."""
+    return forget(state, model, model.application_role) + remove_record(state, model)
+
+
+def remove_record(state: State, model: Model) -> list[Statement]:
+    """Return the statements that remove the record of who needs the bridge."""
     used, note = qualified(model.schema, USED), qualified(model.schema, NOTE)
-    planned = forget(state, model, model.application_role)
     reason = "Stop recording who needs the bridge"
-    planned += [
+    planned = [
         _drop_policy(policy, table, qualified(model.schema, table.name), reason)
         for table in _present(state, model)
         for policy in catalog.policies(state, table.name)
-        if policy["name"] == _policy(table)
+        if policy["name"] == policy_name(table)
     ]
     now = catalog.function(state, NOTE, "")
     if now is not None:
@@ -193,7 +197,8 @@ def _present(state: State, model: Model) -> list[Table]:
     return [table for table in model.tables if catalog.table(state, table.name) is not None]
 
 
-def _policy(table: Table) -> str:
+def policy_name(table: Table) -> str:
+    """Return the name of the policy that keeps the record of one table."""
     return derived_name("tenancy_bridge", table.name)
 
 
@@ -218,8 +223,8 @@ def _drop_policy(policy: Mapping[str, Any], table: Table, target: str, reason: s
     )  # fmt: skip
 
 
-def _set(model: Model, role: str, value: str | None) -> str:
-    """Return the statement that gives the role's sessions in this database the tenant ``value`` (None: no tenant)."""
+def assign(model: Model, role: str, tenant: str | None) -> str:
+    """Return the statement that gives the role's sessions in this database ``tenant`` (None: none)."""
     prefix = f"ALTER ROLE {identifier(role)} IN DATABASE {identifier(model.database)}"
     name = ".".join(identifier(part) for part in model.setting.split("."))
-    return f"{prefix} RESET {name}" if value is None else f"{prefix} SET {name} = {literal(value)}"
+    return f"{prefix} RESET {name}" if tenant is None else f"{prefix} SET {name} = {literal(tenant)}"

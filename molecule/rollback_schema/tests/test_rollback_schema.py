@@ -1,0 +1,140 @@
+"""Undo without a restore: the schema of before to the letter, and every row, those written since included."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lab import ROWS, Host
+from service import assert_works_in_full, schema
+
+MIGRATE = ("migrate.yml", "-emigrate_confirm=YES")
+ROLLBACK = ("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
+# What a dump shows of keys and tables and a plain ADD CONSTRAINT would lose.
+ODD = (
+    "ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key",
+    "CREATE UNIQUE INDEX caller_profiles_user_id_key ON caller_profiles (user_id) WITH (fillfactor = 71)",
+    "ALTER TABLE caller_profiles ADD UNIQUE USING INDEX caller_profiles_user_id_key",
+    "COMMENT ON CONSTRAINT caller_profiles_user_id_key ON caller_profiles IS 'one profile a caller; it''s a key'",
+    "COMMENT ON INDEX caller_profiles_user_id_key IS 'seventy-one'",
+    "ALTER TABLE personality_averages DROP CONSTRAINT personality_averages_pkey",
+    'ALTER TABLE personality_averages ADD CONSTRAINT "the Key" PRIMARY KEY (user_id) WITH (fillfactor = 72)',
+    "ALTER TABLE call_summaries DROP CONSTRAINT call_summaries_call_id_key",
+    "ALTER TABLE call_summaries ADD UNIQUE (call_id) USING INDEX TABLESPACE elsewhere DEFERRABLE INITIALLY DEFERRED",
+    "ALTER FUNCTION update_personality_averages(character varying) COST 77 SET work_mem = '7MB'",
+    "COMMENT ON FUNCTION trigger_update_personality_averages() IS 'after each call'",
+    "REVOKE EXECUTE ON FUNCTION update_personality_averages(character varying) FROM PUBLIC",
+    "ALTER TABLE memories ENABLE ROW LEVEL SECURITY",
+    "CREATE POLICY everything ON memories FOR SELECT TO pg_monitor USING (user_id IS NOT NULL)",
+    "COMMENT ON POLICY everything ON memories IS 'for the reports'",
+)
+
+
+@pytest.fixture(scope="module")
+def before(machine: Host) -> str:
+    """Return the schema before the migration; the database is migrated and in use afterwards."""
+    machine.run("sudo install -d -o postgres /var/lib/postgresql/elsewhere")
+    if machine.sql("SELECT FROM pg_tablespace WHERE spcname = 'elsewhere'") == []:
+        machine.sql("CREATE TABLESPACE elsewhere LOCATION '/var/lib/postgresql/elsewhere'")
+    for statement in ODD:
+        machine.sql(statement)
+    found = schema(machine)
+    run = machine.playbook(*MIGRATE)
+    assert json.loads(run.files()["schema.json"])["state"]["database"] == "ai_memory"
+    assert schema(machine) != found
+    machine.call("/memory/store", user_id="+15550003333", content="said after the migration")
+    return found
+
+
+def test_the_snapshot_is_kept_where_only_the_administrator_reads_it(machine: Host, before: str) -> None:
+    listed = machine.run("sudo find /var/backups/ai-memory -name '*.schema.json' -printf '%u %m %f\\n'").split("\n")[
+        :-1
+    ]
+    assert len(listed) == 1
+    assert listed[0].startswith("postgres 600 ai_memory-")
+
+
+def test_check_shows_the_way_back_and_touches_nothing(machine: Host, before: str) -> None:
+    untouched = machine.untouched()
+    run = machine.playbook("rollback.yml", "-erollback_mode=schema", "--check")
+    assert "BACK TO: the schema of " in run.words
+    assert "Drop customer_id; every row stays" in run.words
+    assert machine.untouched() == untouched
+
+
+@pytest.mark.parametrize(
+    ("made", "unmade", "sentence"),
+    [
+        ("CREATE VIEW v WITH (security_invoker = true) AS SELECT customer_id FROM memories", "DROP VIEW v",
+         "rule _RETURN on view v uses public.memories.customer_id, which goes: drop it first."),
+        ("CREATE INDEX later ON memories (customer_id, source)", "DROP INDEX later",
+         "index later uses public.memories.customer_id, which goes: drop it first."),
+        ("CREATE POLICY later ON memories AS RESTRICTIVE USING (customer_id < 9)", "DROP POLICY later ON memories",
+         "policy later on table memories uses public.memories.customer_id"),
+        ("INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1')",
+         "DELETE FROM caller_profiles WHERE customer_id = 2",
+         "Rows of tenants other than 1 exist (caller_profiles 1), which the old schema could not tell apart."),
+    ],
+)  # fmt: skip
+def test_what_stands_in_the_way_is_named(machine: Host, before: str, made: str, unmade: str, sentence: str) -> None:
+    machine.sql(made)
+    try:
+        untouched = machine.untouched()
+        run = machine.playbook(*ROLLBACK, check=False)
+        assert sentence in run.words
+        assert machine.untouched() == untouched
+    finally:
+        machine.sql(unmade)
+
+
+def test_a_snapshot_that_is_not_there_is_missed(machine: Host, before: str) -> None:
+    untouched = machine.untouched()
+    run = machine.playbook(*ROLLBACK, "-etenancy_snapshot_file=/var/backups/none.schema.json", check=False)
+    assert "No schema of before was found as /var/backups/none.schema.json" in run.words
+    assert machine.untouched() == untouched
+
+
+def test_the_schema_is_the_one_of_before_and_every_row_is_there(machine: Host, before: str) -> None:
+    run = machine.playbook(*ROLLBACK)
+    assert run.record["outcome"] == "SUCCESS"
+    assert schema(machine) == before
+    assert machine.rows() == {**ROWS, "memories": ROWS["memories"] + 1, "caller_profiles": ROWS["caller_profiles"] + 1}
+    machine.sql("DELETE FROM memories WHERE user_id = '+15550003333'")
+    machine.sql("DELETE FROM caller_profiles WHERE user_id = '+15550003333'")
+    assert_works_in_full(machine)
+
+
+def test_a_second_rollback_does_nothing(machine: Host, before: str) -> None:
+    untouched = machine.untouched()
+    run = machine.playbook(*ROLLBACK)
+    assert "Nothing: the schema of before is back already." in run.words
+    assert run.changed == 0
+    assert machine.untouched() == untouched
+
+
+def test_it_leads_past_a_rollback_of_the_policies_and_a_second_migration(machine: Host, before: str) -> None:
+    machine.playbook(*MIGRATE)
+    machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
+    machine.playbook(*MIGRATE)
+    assert ".partly.schema.json" in machine.run("sudo ls /var/backups/ai-memory")
+    machine.playbook(*ROLLBACK)
+    assert schema(machine) == before
+    assert machine.rows() == ROWS
+
+
+def test_it_leads_back_from_a_login_of_the_services_own(machine: Host, before: str) -> None:
+    environment = machine.run("sudo cat /opt/ai-memory/.env")
+    machine.playbook(*MIGRATE, "-etenancy_provision_app_role=true")
+    machine.playbook(*ROLLBACK)
+    assert schema(machine) == before
+    assert machine.run("sudo cat /opt/ai-memory/.env") == environment
+    assert_works_in_full(machine)
+
+
+def test_the_copy_on_the_laptop_serves_as_well(machine: Host, before: str) -> None:
+    copies = machine.playbook(*MIGRATE).files()
+    machine.run("sudo find /var/backups/ai-memory -name '*.schema.json' -delete")
+    machine.run("cat > /tmp/copy.schema.json", given=copies["schema.json"])
+    machine.playbook(*ROLLBACK, "-etenancy_snapshot_file=/tmp/copy.schema.json")
+    assert schema(machine) == before

@@ -1,0 +1,297 @@
+"""The plan backwards, to the schema of before: the state that the migration found, kept as a snapshot, is brought back.
+
+What is planned is the difference between the state now and the snapshot, so that a half-done migration, one whose
+policies were rolled back, and one without the bridge all lead to the same schema. No row is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from . import bridge
+from . import state as catalog
+from .errors import UnsafeStateError
+from .finding import Finding, finding
+from .model import Model, Table
+from .quoting import identifier, literal, qualified
+from .statement import State, Statement, statement
+
+Document = Mapping[str, Any]
+
+# What depends on the tenant column goes before it, and the old keys come back after the new ones have gone.
+PHASES = (
+    "policy", "force", "enable", "bridge", "function", "default", "not_null", "key", "build", "attach", "column",
+    "restore", "privilege", "comment",
+)  # fmt: skip
+
+
+def build(state: State, model: Model, snapshot: State) -> list[Statement]:
+    """Return the statements that lead from ``state`` to the schema of ``snapshot``, a state document of before.
+
+    Raises UnsafeStateError where rows of another tenant exist, or objects of somebody else use the tenant column.
+    """
+    obstacles = _obstacles(state, model, snapshot)
+    if obstacles:
+        raise UnsafeStateError(obstacles)
+    statements = [item for table in model.tables for item in _Table(state, model, table, snapshot).statements()]
+    statements += _bridge(state, model, snapshot)
+    statements += _functions(state, model, snapshot)
+    return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
+
+
+def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[str, int]) -> list[Finding]:
+    """Return whether everything of the schema of ``snapshot`` is there again, and every row still.
+
+    What somebody else has made since, and does not use the tenant column, is left alone.
+    """
+    found = []
+    for table in model.tables:
+        now, before = catalog.required(state, table.name), catalog.required(snapshot, table.name)
+        found += [
+            finding(f"{part} of before that are missing", table.name, [], _missing(before[part], now[part]))
+            for part in ("columns", "policies", "indexes", "triggers", "views")
+        ]
+        found += [finding(f"{part} as before", table.name, before[part], now[part]) for part in ("rls", "owner")]
+        found.append(finding("tenant column as before", table.name, _column(before["column"]), _column(now["column"])))
+        found.append(finding("rows unchanged", table.name, rows_before[table.name], now["rows"]))
+        if _role(snapshot) == _role(state):
+            found.append(finding("rights as before", table.name, before["granted_excess"], now["granted_excess"]))
+    found.append(
+        finding("functions of before that are missing", "", [], _missing(snapshot["functions"], state["functions"]))
+    )
+    left = [
+        function.name
+        for function in model.functions
+        if catalog.function(state, function.name, function.identity) is not None
+        and catalog.function(snapshot, function.name, function.identity) is None
+    ]
+    found.append(finding("functions of the migration that are left", "", [], left))
+    found.append(finding("bridges as before", "", snapshot["bridges"], state["bridges"]))
+    return found
+
+
+def _obstacles(state: State, model: Model, snapshot: State) -> list[str]:
+    if snapshot["database"] != state["database"]:
+        return [f"The snapshot is of database {snapshot['database']}, not of {state['database']}: name another one."]
+    found = []
+    foreign = catalog.other_tenants(state, model)
+    if foreign:
+        counts = ", ".join(f"{name} {count}" for name, count in foreign.items())
+        found.append(
+            f"Rows of tenants other than {model.default_tenant} exist ({counts}), which the old schema could not tell "
+            "apart. Move or delete those rows first, or use rollback_mode=restore."
+        )
+    for table in model.tables:
+        now, before = catalog.table(state, table.name), catalog.table(snapshot, table.name)
+        if now is None or before is None:
+            found.append(f"Table {model.schema}.{table.name} does not exist, now or in the snapshot.")
+        elif now["column"] is not None and before["column"] is None:
+            found += _dependents(model, table, now)
+    return found
+
+
+def _dependents(model: Model, table: Table, now: Document) -> list[str]:
+    """Return one obstacle for each object that uses the tenant column and that this project did not make."""
+    name = f"{model.schema}.{table.name}"
+    ours = _of_the_migration(model, table, now)
+    own = {table.policy, bridge.policy_name(table)}
+    own |= {name for index in ours for name in (index["name"], index["constraint"])}
+    # What is neither an index, a key nor a policy has no name here, and is never this project's.
+    used = [
+        item["description"] for item in now["column"]["dependents"] if item["name"] is None or item["name"] not in own
+    ]
+    used += [text for index in ours for text in index["dependents"]]
+    return [f"{text} uses {name}.{model.column}, which goes: drop it first." for text in sorted(set(used))]
+
+
+def _of_the_migration(model: Model, table: Table, document: Document) -> list[Document]:
+    """Return the keys and indexes that begin with the tenant column as the model says."""
+    keys = [(model.column, *key) for key in table.natural_keys]
+    indexes = [(model.column, *(column.name for column in index)) for index in table.indexes]
+    return [index for index in document["indexes"] if tuple(index["names"]) in [*keys, *indexes]]
+
+
+class _Table:
+    """The way back of one table."""
+
+    def __init__(self, state: State, model: Model, table: Table, snapshot: State) -> None:
+        """Look at the table as it is and as it was."""
+        self.model, self.table = model, table
+        self.now, self.before = catalog.required(state, table.name), catalog.required(snapshot, table.name)
+        self.target = qualified(model.schema, table.name)
+        # The service may have had another login then.
+        self.role = _role(snapshot)
+
+    def statements(self) -> list[Statement]:
+        """Return what leads back, in no order yet."""
+        return [*self._policies(), *self._row_security(), *self._indexes(), *self._column(), *self._privileges()]
+
+    def _statement(self, identity: str, phase: str, sql: str, reason: str) -> Statement:
+        # The way back of a way back is the migration.
+        return statement(f"{self.table.name}.{identity}", self.table.name, phase, sql, reason, "")
+
+    def _alter(self, identity: str, phase: str, action: str, reason: str) -> Statement:
+        return self._statement(identity, phase, f"ALTER TABLE {self.target} {action}", reason)
+
+    def _policies(self) -> list[Statement]:
+        now, before = _by_name(self.now["policies"]), _by_name(self.before["policies"])
+        watch = bridge.policy_name(self.table)
+        planned = [
+            self._statement(
+                f"policy.drop.{name}", "policy", f"DROP POLICY {identifier(name)} ON {self.target}",
+                "Drop the policies of the migration",
+            )
+            for name, policy in now.items()
+            # The bridge takes its own policy along; somebody else's stays.
+            if name != watch and (name in before or name == self.table.policy) and policy != before.get(name)
+        ]  # fmt: skip
+        for name, policy in before.items():
+            if policy == now.get(name):
+                continue
+            planned.append(
+                self._statement(f"policy.{name}", "restore", catalog.policy_sql(policy, self.target),
+                                "Bring the policies of before back")
+            )  # fmt: skip
+            planned += self._comment(f"POLICY {identifier(name)} ON {self.target}", policy["comment"])
+        return planned
+
+    def _row_security(self) -> list[Statement]:
+        words = {("enabled", False): "DISABLE", ("enabled", True): "ENABLE", ("forced", False): "NO FORCE",
+                 ("forced", True): "FORCE"}  # fmt: skip
+        return [
+            self._alter(part, "force" if part == "forced" else "enable",
+                        f"{words[part, self.before['rls'][part]]} ROW LEVEL SECURITY",
+                        "Bring row-level security back to what it was")
+            for part in ("forced", "enabled")
+            if self.now["rls"][part] != self.before["rls"][part]
+        ]  # fmt: skip
+
+    def _indexes(self) -> list[Statement]:
+        now, before = _by_name(self.now["indexes"]), _by_name(self.before["indexes"])
+        ours = {index["name"] for index in _of_the_migration(self.model, self.table, self.now)}
+        planned = []
+        for name in sorted(ours):
+            if name in before and _made(now[name]) == _made(before[name]):
+                continue
+            constraint, reason = now[name]["constraint"], "Drop the keys and indexes per tenant"
+            planned.append(
+                self._alter(f"key.drop.{name}", "key", f"DROP CONSTRAINT {identifier(constraint)}", reason)
+                if constraint is not None
+                else self._statement(
+                    f"index.drop.{name}", "key", f"DROP INDEX {qualified(self.model.schema, name)}", reason
+                )
+            )
+        for name, index in before.items():
+            if name not in now or (name in ours and _made(now[name]) != _made(index)):
+                planned += self._bring(index)
+        return planned
+
+    def _bring(self, index: Document) -> list[Statement]:
+        """Return what makes an index of before anew: by its full definition, which a key takes over."""
+        tablespace = f" TABLESPACE {identifier(index['tablespace'])}" if index["tablespace"] is not None else ""
+        name, reason = index["name"], "Bring the keys and indexes of before back"
+        definition = index["definition"]
+        if tablespace and " WHERE " in definition:
+            definition, predicate = definition.split(" WHERE ", 1)
+            tablespace += f" WHERE {predicate}"
+        planned = [self._statement(f"index.{name}", "build", definition + tablespace, reason)]
+        if index["constraint"] is not None:
+            kind = {"p": "PRIMARY KEY", "u": "UNIQUE"}[index["constraint_type"]]
+            deferrable = "".join(index["constraint_definition"].partition(" DEFERRABLE")[1:])
+            planned.append(
+                self._alter(
+                    f"key.{name}", "attach",
+                    f"ADD CONSTRAINT {identifier(index['constraint'])} {kind} USING INDEX {identifier(name)}"
+                    + deferrable,
+                    reason,
+                )
+            )  # fmt: skip
+            planned += self._comment(
+                f"CONSTRAINT {identifier(index['constraint'])} ON {self.target}", index["constraint_comment"]
+            )
+        return planned + self._comment(f"INDEX {qualified(self.model.schema, name)}", index["comment"])
+
+    def _column(self) -> list[Statement]:
+        now, before = self.now["column"], self.before["column"]
+        column = identifier(self.model.column)
+        if now is None or now == before:
+            return []
+        if before is None:
+            reason = f"Drop {self.model.column}; every row stays"
+            return [self._alter("column.drop", "column", f"DROP COLUMN {column}", reason)]
+        planned = []
+        reason = f"Bring {self.model.column} back to what it was"
+        if now["default"] != before["default"]:
+            action = "DROP DEFAULT" if before["default"] is None else f"SET DEFAULT {before['default']}"
+            planned.append(self._alter("default", "default", f"ALTER COLUMN {column} {action}", reason))
+        if now["not_null"] and not before["not_null"]:
+            planned.append(self._alter("not_null", "not_null", f"ALTER COLUMN {column} DROP NOT NULL", reason))
+        return planned
+
+    def _privileges(self) -> list[Statement]:
+        now = self.now["granted_excess"] if self.role == self.model.application_role else []
+        back = sorted(set(self.before["granted_excess"]) - set(now))
+        if self.role is None or not back:
+            return []
+        sql = f"GRANT {', '.join(back)} ON {self.target} TO {identifier(self.role)}"
+        return [self._statement("grant", "privilege", sql, "Grant back what was revoked")]
+
+    def _comment(self, what: str, text: str | None) -> list[Statement]:
+        if text is None:
+            return []
+        sql = f"COMMENT ON {what} IS {literal(text)}"
+        return [self._statement(f"comment.{what}", "comment", sql, "Bring the comments of before back")]
+
+
+def _bridge(state: State, model: Model, snapshot: State) -> list[Statement]:
+    now, before = state["bridges"], snapshot["bridges"]
+    planned = [
+        statement(f"bridge.{role}", "", "bridge", bridge.assign(model, role, before.get(role)),
+                  "Bring the bridge back to what it was", "")
+        for role in sorted({*now, *before})
+        if now.get(role) != before.get(role)
+    ]  # fmt: skip
+    return planned if snapshot["bridge_watch"]["exists"] else planned + bridge.remove_record(state, model)
+
+
+def _functions(state: State, model: Model, snapshot: State) -> list[Statement]:
+    planned = []
+    for function in model.functions:
+        now = catalog.function(state, function.name, function.identity)
+        before = catalog.function(snapshot, function.name, function.identity)
+        identity, name = f"function.{function.name}({function.identity})", qualified(model.schema, function.name)
+        reason = f"Bring {function.name} back to what it was"
+        if now is not None and before is None:
+            sql = f"DROP FUNCTION {name}({function.identity})"
+            planned.append(statement(f"{identity}.drop", "", "function", sql, reason, ""))
+        elif before is not None and (now is None or now["definition"] != before["definition"]):
+            planned.append(statement(identity, "", "function", before["definition"].strip(), reason, ""))
+    return planned
+
+
+def _role(state: State) -> str | None:
+    role = catalog.application_role(state)
+    return None if role is None else str(role["name"])
+
+
+def _by_name(documents: Iterable[Document]) -> dict[str, Document]:
+    return {document["name"]: document for document in documents}
+
+
+def _made(document: Any) -> Any:
+    """Return what says how an index or another object is made, without what uses it."""
+    if isinstance(document, Mapping):
+        return {name: value for name, value in document.items() if name not in ("dependents", "valid", "clustered")}
+    return document
+
+
+def _missing(before: list[Any], now: list[Any]) -> list[str]:
+    """Return the names of what is not as it was."""
+    made = [_made(item) for item in now]
+    return [item["name"] if isinstance(item, Mapping) else item for item in before if _made(item) not in made]
+
+
+def _column(column: Document | None) -> dict[str, Any] | None:
+    """Return what of the tenant column is schema."""
+    return None if column is None else {name: column[name] for name in ("type", "not_null", "default", "generated")}

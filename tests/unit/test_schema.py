@@ -1,0 +1,72 @@
+"""The way back to the schema of before refuses what would lose something."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import golden
+from ansible_collections.aimemory.tenancy.plugins.module_utils import model, schema
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from production import model_source
+
+State = dict[str, Any]
+MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
+UNMIGRATED = json.loads((golden.DIRECTORY / "unmigrated/catalog.json").read_text())
+WANTED = model.parse(model_source(MIGRATED["database"]))
+
+
+def depends(name: str | None, description: str) -> Callable[[State], None]:
+    def change(state: State) -> None:
+        state["tables"]["memories"]["column"]["dependents"].append({"name": name, "description": description})
+
+    return change
+
+
+def key_is_used(state: State) -> None:
+    indexes = state["tables"]["caller_profiles"]["indexes"]
+    next(index for index in indexes if index["names"] == ["customer_id", "user_id"])["dependents"] = ["constraint f"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (depends(None, "view v"), r"\[1\] view v uses public\.memories\.customer_id, which goes: drop it first\."),
+        (depends("later", "index later"), r"index later uses public\.memories\.customer_id"),
+        (key_is_used, r"constraint f uses public\.caller_profiles\.customer_id"),
+        (lambda state: state["tables"]["memories"]["column"]["tenants"].update({"2": 4}), r"\(memories 4\)"),
+        (lambda state: state["tables"]["memories"].update(exists=False), r"Table public\.memories does not exist"),
+        (lambda state: state.update(database="other"), r"of database ai_memory_states, not of other"),
+    ],
+)
+def test_what_would_be_lost_is_refused(change: Callable[[State], Any], sentence: str) -> None:
+    state = copy.deepcopy(MIGRATED)
+    change(state)
+    with pytest.raises(UnsafeStateError, match=sentence):
+        schema.build(state, WANTED, UNMIGRATED)
+
+
+def test_nothing_of_the_migration_stands_in_its_own_way() -> None:
+    used = [item["name"] for table in MIGRATED["tables"].values() for item in table["column"]["dependents"]]
+    assert len(used) > 10
+    assert schema.build(MIGRATED, WANTED, UNMIGRATED)
+
+
+def test_the_schema_of_before_needs_nothing() -> None:
+    assert schema.build(UNMIGRATED, WANTED, UNMIGRATED) == []
+    rows = {name: table["rows"] for name, table in UNMIGRATED["tables"].items()}
+    assert all(item["ok"] for item in schema.findings(UNMIGRATED, WANTED, UNMIGRATED, rows))
+    assert [item["check"] for item in schema.findings(MIGRATED, WANTED, UNMIGRATED, rows) if not item["ok"]]
+
+
+def test_another_login_since_then_is_not_granted_what_was_the_old_ones() -> None:
+    own = model.parse(model_source(MIGRATED["database"]) | {"application_role": "app"})
+    state = copy.deepcopy(MIGRATED)
+    state["application_role"]["name"] = "app"
+    granted = [item["sql"] for item in schema.build(state, own, UNMIGRATED) if item["phase"] == "privilege"]
+    assert len(granted) == 5
+    assert all(sql.endswith(' TO "alice"') for sql in granted)
