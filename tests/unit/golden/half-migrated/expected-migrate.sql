@@ -188,11 +188,14 @@ ALTER TABLE "public"."personality_metrics" ALTER COLUMN "customer_id" SET DEFAUL
 -- personality_averages.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "public"."personality_averages" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
+-- memories.policy.drop.everything: Drop a policy that would show more: permissive ones are combined with OR
+DROP POLICY "everything" ON "public"."memories";
+
+-- memories.policy.drop.odd "name": Drop a policy that would show more: permissive ones are combined with OR
+DROP POLICY "odd ""name""" ON "public"."memories";
+
 -- memories.policy: Show and accept only the session tenant's rows
 CREATE POLICY "tenant_isolation_memories" ON "public"."memories" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
-
--- call_summaries.policy.drop.tenant_isolation_call_summaries: Drop a policy that would show more: permissive ones are combined with OR
-DROP POLICY "tenant_isolation_call_summaries" ON "public"."call_summaries";
 
 -- call_summaries.policy: Show and accept only the session tenant's rows
 CREATE POLICY "tenant_isolation_call_summaries" ON "public"."call_summaries" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
@@ -205,18 +208,6 @@ CREATE POLICY "tenant_isolation_personality_metrics" ON "public"."personality_me
 
 -- personality_averages.policy: Show and accept only the session tenant's rows
 CREATE POLICY "tenant_isolation_personality_averages" ON "public"."personality_averages" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
-
--- memories.enable: Switch row-level security on
-ALTER TABLE "public"."memories" ENABLE ROW LEVEL SECURITY;
-
--- caller_profiles.enable: Switch row-level security on
-ALTER TABLE "public"."caller_profiles" ENABLE ROW LEVEL SECURITY;
-
--- personality_metrics.enable: Switch row-level security on
-ALTER TABLE "public"."personality_metrics" ENABLE ROW LEVEL SECURITY;
-
--- personality_averages.enable: Switch row-level security on
-ALTER TABLE "public"."personality_averages" ENABLE ROW LEVEL SECURITY;
 
 -- memories.force: Hold the owner of the table to it as well (FORCE)
 ALTER TABLE "public"."memories" FORCE ROW LEVEL SECURITY;
