@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from lab import OWNER, ROWS, TABLES, Host, only_readers
-from service import assert_works_in_full
+from service import assert_works_in_full, schema
 
 APP = "ai_memory_app"
 ENVIRONMENT = "/opt/ai-memory/.env"
@@ -109,6 +109,17 @@ def test_a_failure_gives_the_old_login_back(machine: Host) -> None:
     assert_works_in_full(machine)
 
 
+def test_a_service_that_does_not_work_gets_schema_and_login_of_before(machine: Host) -> None:
+    before = environment(machine), schema(machine)
+    run = machine.playbook(*MIGRATE, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
+    assert run.record["outcome"] == "FAILED"
+    assert "Database: what was committed was taken back again." in run.words
+    assert (environment(machine), schema(machine)) == before
+    assert machine.run(f"sudo ls {KEPT}", check=False) == ""
+    assert role(machine) == []
+    assert_works_in_full(machine)
+
+
 def test_the_migration_brings_the_login_and_tells_nobody_its_password(machine: Host) -> None:
     old = password(machine)
     machine.sql("ALTER SYSTEM SET log_statement = 'all'")
@@ -124,7 +135,7 @@ def test_the_migration_brings_the_login_and_tells_nobody_its_password(machine: H
     logged = machine.run("sudo cat /var/log/postgresql/*.log; sudo journalctl --no-pager")
     assert 'ALTER TABLE "public"."memories" FORCE ROW LEVEL SECURITY' in logged
     places = {"output": run.output, "files": "\n".join(run.files().values()), "logs": logged}
-    assert len(run.files()) == 2
+    assert sorted(run.files()) == ["execution-log.md", "run.json", "schema.json"]
     for place, text in places.items():
         for secret in (old, new):
             assert secret not in text, f"a password stands in the {place}"

@@ -35,7 +35,7 @@ ODD = (
 def before(machine: Host) -> str:
     """Return the schema before the migration; the database is migrated and in use afterwards."""
     machine.run("sudo install -d -o postgres /var/lib/postgresql/elsewhere")
-    if machine.sql("SELECT FROM pg_tablespace WHERE spcname = 'elsewhere'") == []:
+    if machine.sql("SELECT 1 FROM pg_tablespace WHERE spcname = 'elsewhere'") == []:
         machine.sql("CREATE TABLESPACE elsewhere LOCATION '/var/lib/postgresql/elsewhere'")
     for statement in ODD:
         machine.sql(statement)
