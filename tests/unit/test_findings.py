@@ -56,6 +56,16 @@ def other_function(state: State) -> None:
     next(item for item in state["functions"] if item["name"] == name).update(body="BEGIN RETURN NEW; END")
 
 
+def record(**changes: Any) -> Callable[[State], None]:
+    """Return the change of the policy that keeps the record of the bridge's use."""
+
+    def change(state: State) -> None:
+        policies = state["tables"]["memories"]["policies"]
+        next(item for item in policies if item["name"] == "tenancy_bridge_memories").update(changes)
+
+    return change
+
+
 def second_tenant(state: State) -> None:
     state["tables"]["memories"]["column"]["tenants"]["2"] = 1
 
@@ -89,6 +99,10 @@ def second_tenant(state: State) -> None:
         (lambda state: state.update(bridges={"alice": "1"}), [("bridge is off or names the default tenant", "")]),
         (lambda state: state["bridge_watch"].update(granted=False),
          [("parts of the bridge's record that are missing", "")]),
+        (record(using="true"), [("parts of the bridge's record that are missing", "")]),
+        (record(roles=["bob"]), [("parts of the bridge's record that are missing", "")]),
+        (record(permissive=True),
+         [("permissive policies", "memories"), ("parts of the bridge's record that are missing", "")]),
         (second_tenant, [("bridge is off once a second tenant has rows", "")]),
     ],
 )  # fmt: skip
