@@ -158,6 +158,7 @@ def test_an_api_that_shows_another_tenants_rows_is_found(machine: Host) -> None:
     stranger = '-e{"service_smoke_stranger_body": {"customer_id": 1, "user_id": "+15550000000-runbook", "limit": 5}}'
     run = machine.playbook(*ENFORCE, AT_ONCE, stranger, check=False)
     assert "The API showed another tenant what was stored" in run.words
+    assert "Test memory of the run" in run.record["failure"]["message"]
     assert bridges(machine) == [(OWNER, "app.current_tenant=01")]
 
 

@@ -163,7 +163,7 @@ def evidence(used_at: int | None, started: int, now: int, quiet_seconds: int) ->
 
 
 def _age(seconds: int) -> str:
-    """Return a duration in its largest unit, cut off: 90 is "1 minutes"."""
+    """Return a duration, cut off, in the largest unit of which it has two: 119 is "119 seconds", 120 "2 minutes"."""
     for name, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds // size} {name}"
