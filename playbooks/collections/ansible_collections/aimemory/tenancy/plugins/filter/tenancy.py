@@ -10,6 +10,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     audit,
     bridge,
+    contents,
     enforce,
     findings,
     login,
@@ -133,8 +134,11 @@ class FilterModule:
             "login_unnamed": login_unnamed,
             "bridge_evidence": bridge.evidence,
             "session_test_input": session_test_input,
+            "contents_differences": contents.differences,
+            "contents_written": contents.written,
             "error_sentence": messages.sentence,
             "quote_identifier": quoting.identifier,
             "quote_literal": quoting.literal,
+            "name_beside": quoting.name_beside,
         }
         return {name: _typed(function) for name, function in exposed.items()}

@@ -61,6 +61,12 @@ def dollar_quoted(body: str) -> str:
     return f"${tag}${body}${tag}$"
 
 
+def name_beside(name: str, suffix: str) -> str:
+    """Return ``name`` with ``suffix``, which stays whole: what is too long for 63 bytes is cut from the name."""
+    kept = name.encode("utf-8")[: MAX_IDENTIFIER_BYTES - len(suffix.encode("utf-8"))]
+    return kept.decode("utf-8", errors="ignore") + suffix
+
+
 def derived_name(*parts: str) -> str:
     """Join ``parts`` with underscores into a name of at most 63 bytes.
 

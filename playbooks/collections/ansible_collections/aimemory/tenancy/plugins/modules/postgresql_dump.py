@@ -1,28 +1,32 @@
 #!/usr/bin/python
-"""Dump a database and count its tables in one snapshot."""
+"""Dump a database, with what its tables hold in the same snapshot."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+
 try:
     import psycopg2
-    from psycopg2 import sql
 except ImportError:
     psycopg2 = None
 
 DOCUMENTATION = r"""
 module: postgresql_dump
-short_description: Dump a database and count its tables in one snapshot
+short_description: Dump a database, with what its tables hold in the same snapshot
 description:
-  - Runs C(pg_dump --format=custom) and counts the rows of the named tables in the same exported snapshot
-    (PostgreSQL manual, 9.28.5 "Snapshot Synchronization Functions"), so that the counts are those of the dump
-    even while others write.
-  - A dump that fails leaves no file.
+  - Runs C(pg_dump) and counts and hashes the rows of every table in the same exported snapshot (PostgreSQL manual,
+    9.28.5 "Snapshot Synchronization Functions"), so that the numbers are those of the dump even while others write.
+  - Puts beside it what a dump of one database lacks, the roles (C(pg_dumpall --globals-only), with their password
+    verifiers) and the given settings, and the SHA-256 of every file in C(SHA256SUMS).
+  - A dump that fails, or that lacks the rows of a table, leaves nothing.
 options:
   database:
     description: The database.
@@ -33,17 +37,25 @@ options:
     type: int
     required: true
   path:
-    description: File to write; it must not exist.
+    description: Directory to make, which only its owner may read; it must not exist.
     type: path
     required: true
-  schema:
-    description: Schema of the tables to count.
+  format:
+    description: C(directory) is dumped by several jobs at once, C(custom) into one file. Both are compressed.
+    type: str
+    choices: [directory, custom]
+    required: true
+  jobs:
+    description: Connections that dump at once, with the format C(directory).
+    type: int
+    required: true
+  settings:
+    description: SQL for the file C(settings.sql).
     type: str
     required: true
-  tables:
-    description: Tables to count.
-    type: list
-    elements: str
+  hash_max_bytes:
+    description: Larger tables are counted only.
+    type: int
     required: true
 author: AI-Memory operations
 """
@@ -53,22 +65,36 @@ EXAMPLES = r"""
   aimemory.tenancy.postgresql_dump:
     database: ai_memory
     port: 5432
-    path: /var/backups/ai-memory/ai_memory.dump
-    schema: public
-    tables: [memories]
+    path: /var/backups/ai-memory/ai_memory-20261124T181104Z.partial
+    format: directory
+    jobs: 2
+    settings: ALTER DATABASE ai_memory SET work_mem TO '9MB';
+    hash_max_bytes: 268435456
 """
 
 RETURN = r"""
-row_counts:
-  description: Rows of each table in the snapshot.
+tables:
+  description: One entry a table, with schema, name, rows and hash (null where the table is too large).
   returned: success
-  type: dict
+  type: list
 snapshot_at:
   description: Time of the snapshot by the server's clock, ISO 8601 with offset.
   returned: success
   type: str
+snapshot_xmin:
+  description: Oldest transaction that was running then; what this and later ones wrote may not be in the dump.
+  returned: success
+  type: int
+size_bytes:
+  description: Size of all files together.
+  returned: success
+  type: int
+sha256:
+  description: SHA-256 of C(SHA256SUMS), which holds those of the files.
+  returned: success
+  type: str
 duration_seconds:
-  description: How long the dump took.
+  description: How long pg_dump took.
   returned: success
   type: float
 """
@@ -77,66 +103,102 @@ duration_seconds:
 def dump(module: AnsibleModule, connection: Any) -> dict[str, Any]:
     """Count and dump in one snapshot, which lives as long as the connection's transaction."""
     wanted = module.params
-    connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+    target = os.path.join(wanted["path"], "database")
     with connection.cursor() as cursor:
-        # A filtered count must be an error instead of a wrong number.
-        cursor.execute("SET row_security = off")
-        cursor.execute("SELECT pg_export_snapshot(), clock_timestamp()")
-        snapshot, snapshot_at = cursor.fetchone()
-        row_counts = {}
-        for table in wanted["tables"]:
-            cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(wanted["schema"], table)))
-            row_counts[table] = cursor.fetchone()[0]
-        os.umask(0o077)
+        cursor.execute("SELECT pg_export_snapshot(), clock_timestamp(), txid_snapshot_xmin(txid_current_snapshot())")
+        snapshot, snapshot_at, snapshot_xmin = cursor.fetchone()
         started = time.monotonic()
         module.run_command(
             [
-                "pg_dump", "--format=custom", f"--port={wanted['port']}", f"--snapshot={snapshot}",
-                f"--file={wanted['path']}", f"--dbname={wanted['database']}",
+                "pg_dump", f"--format={wanted['format']}", f"--port={wanted['port']}", f"--snapshot={snapshot}",
+                f"--file={target}", f"--dbname={wanted['database']}",
+                *([f"--jobs={wanted['jobs']}"] if wanted["format"] == "directory" else []),
             ],
             check_rc=True,
         )  # fmt: skip
         duration = time.monotonic() - started
+        tables = contents.read(cursor, wanted["hash_max_bytes"])
+    _, listed, _ = module.run_command(["pg_restore", "--list", target], check_rc=True)
+    missing = [
+        f"{table['schema']}.{table['name']}"
+        for table in tables
+        if f" TABLE DATA {table['schema']} {table['name']} " not in listed
+    ]
+    if missing:
+        module.fail_json(msg=f"The dump lacks the rows of {', '.join(missing)}: it was not kept.")
     return {
-        "row_counts": row_counts,
+        "tables": tables,
         "snapshot_at": snapshot_at.isoformat(),
+        "snapshot_xmin": snapshot_xmin,
         "duration_seconds": round(duration, 3),
     }
 
 
+def digest(path: str) -> str:
+    """Return the SHA-256 of a file."""
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            found.update(block)
+    return found.hexdigest()
+
+
+def seal(directory: str) -> dict[str, Any]:
+    """Write SHA256SUMS, as sha256sum reads it, over all files of the directory."""
+    files = sorted(
+        os.path.relpath(os.path.join(place, name), directory)
+        for place, _, names in os.walk(directory)
+        for name in names
+    )
+    sums = os.path.join(directory, "SHA256SUMS")
+    with open(sums, "w", encoding="utf-8") as file:
+        file.writelines(f"{digest(os.path.join(directory, name))}  {name}\n" for name in files)
+        file.flush()
+        os.fsync(file.fileno())
+    size = sum(os.path.getsize(os.path.join(directory, name)) for name in files)
+    return {"size_bytes": size, "sha256": digest(sums)}
+
+
 def main() -> None:
     """Run the module."""
-    text = {"type": "str", "required": True}
+    text: dict[str, Any] = {"type": "str", "required": True}
+    number: dict[str, Any] = {"type": "int", "required": True}
     module = AnsibleModule(
         argument_spec={
-            "database": text,
-            "port": {"type": "int", "required": True},
-            "path": {"type": "path", "required": True},
-            "schema": text,
-            "tables": {"type": "list", "elements": "str", "required": True},
+            "database": text, "port": number, "path": {"type": "path", "required": True},
+            "format": text | {"choices": ["directory", "custom"]}, "jobs": number, "settings": text,
+            "hash_max_bytes": number,
         },
         supports_check_mode=True,
-    )
+    )  # fmt: skip
     path = module.params["path"]
     if psycopg2 is None:
         module.fail_json(msg=missing_required_lib("psycopg2"))
-    if os.path.exists(path):
+    if os.path.lexists(path):
         module.fail_json(msg=f"{path} exists already: it was not overwritten.")
     if module.check_mode:
         module.exit_json(changed=True)
+    os.umask(0o077)
     connection = None
     kept = False
     try:
-        connection = psycopg2.connect(dbname=module.params["database"], port=module.params["port"])
-        result = dump(module, connection)
+        os.mkdir(path, 0o700)
+        with open(os.path.join(path, "settings.sql"), "w", encoding="utf-8") as file:
+            file.write(module.params["settings"])
+        port = f"--port={module.params['port']}"
+        module.run_command(["pg_dumpall", "--globals-only", port, f"--file={path}/globals.sql"], check_rc=True)
+        connection = contents.connect(module.params["database"], module.params["port"])
+        result = dump(module, connection) | seal(path)
         kept = True
     except psycopg2.Error as error:
         module.fail_json(msg=f"The dump failed: {str(error).strip()}")
+    except OSError as error:
+        module.fail_json(msg=f"The dump failed: {error.strerror} ({error.filename or path}).")
     finally:
         if connection is not None:
             connection.close()
-        if not kept and os.path.exists(path):
-            os.unlink(path)
+        if not kept:
+            shutil.rmtree(path, ignore_errors=True)
     module.exit_json(changed=True, **result)
 
 

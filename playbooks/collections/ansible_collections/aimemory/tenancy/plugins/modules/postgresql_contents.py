@@ -1,0 +1,85 @@
+#!/usr/bin/python
+"""Count and hash the rows of every table of a database."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+
+try:
+    import psycopg2
+except ImportError:
+    psycopg2 = None
+
+DOCUMENTATION = r"""
+module: postgresql_contents
+short_description: Count and hash the rows of every table of a database
+description:
+  - Reads all tables in one read-only snapshot; takes no lock stronger than ACCESS SHARE.
+options:
+  database:
+    description: The database.
+    type: str
+    required: true
+  port:
+    description: Port that names the server's Unix socket.
+    type: int
+    required: true
+  hash_max_bytes:
+    description: Larger tables are counted only.
+    type: int
+    required: true
+  since:
+    description: The value C(snapshot_xmin) of M(aimemory.tenancy.postgresql_dump); rows written since are counted too.
+    type: int
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Count the rows
+  aimemory.tenancy.postgresql_contents:
+    database: ai_memory
+    port: 5432
+    hash_max_bytes: 268435456
+"""
+
+RETURN = r"""
+tables:
+  description:
+    - One entry a table, with schema, name, rows, hash (null where the table is too large) and, with O(since), young,
+      the rows that were written since.
+  returned: success
+  type: list
+"""
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "database": {"type": "str", "required": True},
+            "port": {"type": "int", "required": True},
+            "hash_max_bytes": {"type": "int", "required": True},
+            "since": {"type": "int"},
+        },
+        supports_check_mode=True,
+    )
+    if psycopg2 is None:
+        module.fail_json(msg=missing_required_lib("psycopg2"))
+    wanted = module.params
+    connection = None
+    try:
+        connection = contents.connect(wanted["database"], wanted["port"])
+        with connection.cursor() as cursor:
+            tables = contents.read(cursor, wanted["hash_max_bytes"], wanted["since"])
+    except psycopg2.Error as error:
+        module.fail_json(msg=f"The rows of {wanted['database']} cannot be counted: {str(error).strip()}")
+    finally:
+        if connection is not None:
+            connection.close()
+    module.exit_json(changed=False, tables=tables)
+
+
+if __name__ == "__main__":
+    main()
