@@ -1,5 +1,6 @@
 # make demo   migrate a freshly seeded lab host, ending with the report
 # make test   lint, unit tests, every scenario
+# make test-faults  everything that can go wrong in the middle of a run
 # make clean  remove everything that the other targets made
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -27,9 +28,9 @@ PGVECTOR_bookworm :=
 # The bases of the images are intermediate files, which make would remove.
 .SECONDARY:
 
-.PHONY: help setup demo test lint unit oldest scenarios lab docs clean lock
+.PHONY: help setup demo test test-faults lint unit oldest scenarios lab docs clean lock
 help:
-	@sed -n 's/^# //p' $(MAKEFILE_LIST) | head -3
+	@sed -n 's/^# //p' $(MAKEFILE_LIST) | head -4
 
 setup: $(VENV)/complete
 
@@ -83,6 +84,11 @@ scenarios: lab
 	molecule test --all
 
 test: lint unit oldest scenarios
+
+# The scenario "faults" tries a sample that the date chooses; this tries all, each host half of the kills.
+test-faults: lab
+	FAULTS=all FAULTS_RECORD=$(CURDIR)/.cache/faults.jsonl python -m pytest --hosts=lab17,lab15 \
+	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible --numprocesses 2 --dist loadscope molecule/faults/tests
 
 docs: setup
 	python docs/variables.py

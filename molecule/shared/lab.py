@@ -8,12 +8,13 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import tempfile
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ ROWS = {
     "personality_averages": 45,
 }  # fmt: skip
 OWNER = "alice"
+# A migration without the proof and the copy of its backup, which take ten seconds and have scenarios of their own.
+MIGRATE = ("migrate.yml", "-emigrate_confirm=YES", "-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0")
 
 
 def _options(port: int) -> list[str]:
@@ -46,7 +49,7 @@ class Host:
         """Look the host's port up in the inventory."""
         inventory = yaml.safe_load((ROOT / "inventory/lab.yml").read_text())
         self.name = name
-        self._ssh = ["ssh", *_options(inventory["ai_memory"]["hosts"][name]["ansible_port"]), "operator@127.0.0.1"]
+        self.ssh = ["ssh", *_options(inventory["ai_memory"]["hosts"][name]["ansible_port"]), "operator@127.0.0.1"]
         self._directory = tempfile.TemporaryDirectory()
         self._tunnel: subprocess.Popen[bytes] | None = None
 
@@ -61,7 +64,7 @@ class Host:
     def run(self, command: str, *, given: str = "", check: bool = True) -> str:
         """Run a command line on the host with ``given`` as its input, and return what it prints."""
         done = subprocess.run(
-            [*self._ssh, command], input=given, capture_output=True, text=True, timeout=120, check=False
+            [*self.ssh, command], input=given, capture_output=True, text=True, timeout=120, check=False
         )
         if check and done.returncode:
             raise AssertionError(f"{command!r} ended with {done.returncode}: {done.stdout}{done.stderr}")
@@ -73,7 +76,7 @@ class Host:
         if self._tunnel is None or self._tunnel.poll() is not None:
             socket.unlink(missing_ok=True)
             forward = f"{socket}:/var/run/postgresql/.s.PGSQL.5432"
-            self._tunnel = subprocess.Popen([*self._ssh[:-1], "-N", "-L", forward, self._ssh[-1]])
+            self._tunnel = subprocess.Popen([*self.ssh[:-1], "-N", "-L", forward, self.ssh[-1]])
             deadline = time.monotonic() + 10
             while not socket.exists() and time.monotonic() < deadline:
                 time.sleep(0.05)
@@ -137,6 +140,24 @@ class Host:
         digest = "md5(string_agg(concat_ws(' ', catalog, x), ',' ORDER BY catalog, x, c))"
         return str(self.sql(f"SELECT {digest} FROM ({parts}) AS t", database=database)[0][0])
 
+    def databases(self) -> set[str]:
+        """Return the databases that runs made and left."""
+        names = self.sql("SELECT datname FROM pg_database WHERE datname LIKE 'ai_memory_%'", database="postgres")
+        return {name for (name,) in names} - {"ai_memory_template"}
+
+    def backups(self) -> list[str]:
+        """Return the paths of the backups, the oldest first."""
+        return self.run("sudo find /var/backups/ai-memory -mindepth 1 -maxdepth 1 2> /dev/null | sort").split()
+
+    def manifest(self, backup: str) -> dict[str, Any]:
+        """Return a backup's manifest."""
+        document: dict[str, Any] = json.loads(self.run(f"sudo cat {backup}/manifest.json"))
+        return document
+
+    def lock(self) -> str:
+        """Return who holds the lock of the runs; nothing where nobody does."""
+        return self.run("sudo readlink /run/tenancy-ai_memory.lock", check=False).strip()
+
     def files(self) -> str:
         """Return name, size and time of every file that a run could have touched."""
         return self.run(
@@ -165,19 +186,31 @@ class Run:
     """One run of ansible-playbook with a directory of its own for the logs."""
 
     def __init__(
-        self, host: str, playbook: str, *arguments: str, terminal: int | None = None, checkout: Path = ROOT
+        self,
+        host: str,
+        playbook: str,
+        *arguments: str,
+        terminal: int | None = None,
+        checkout: Path = ROOT,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Start the run; ``terminal`` is the file descriptor of a terminal to read answers from."""
+        """Start the run; ``terminal`` is the file descriptor of a terminal to read answers from.
+
+        ``variables`` are added to the environment.
+        """
         self._logs = tempfile.TemporaryDirectory()
+        self._copies = tempfile.TemporaryDirectory()
         environment = os.environ | {
             "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"), "ANSIBLE_INVENTORY": str(checkout / "inventory/lab.yml"),
             "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "500",
+            **(variables or {}),
         }  # fmt: skip
         # Molecule names this checkout's roles and collections, which would take the place of another one's.
         for name in ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_ROLES_PATH"):
             environment.pop(name, None)
         self.process = subprocess.Popen(
-            ["ansible-playbook", playbook, "--limit", host, f"-ereport_directory={self._logs.name}", *arguments],
+            ["ansible-playbook", playbook, "--limit", host, f"-ereport_directory={self._logs.name}",
+             f"-ebackup_copy_directory={self._copies.name}", *arguments],
             cwd=checkout, env=environment, stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
             preexec_fn=None if terminal is None else lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
@@ -189,6 +222,14 @@ class Run:
         """Wait for the end."""
         self.output, _ = self.process.communicate(timeout=timeout)
         self.returncode = self.process.returncode
+
+    def kill(self) -> None:
+        """Kill the run; its workers are sessions of their own."""
+        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
+        for pid in (*map(int, children.stdout.split()), self.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.wait()
 
     @property
     def words(self) -> str:
@@ -205,6 +246,10 @@ class Run:
     def files(self) -> dict[str, str]:
         """Return what stands in each file that the run left on this machine."""
         return {path.name: path.read_text() for path in Path(self._logs.name).glob("*/*")}
+
+    def copies(self) -> list[Path]:
+        """Return the files that came to this machine as copies of backups."""
+        return sorted(path for path in Path(self._copies.name).rglob("*") if path.is_file())
 
     def _file(self, name: str) -> str:
         assert name in self.files(), f"no file {name}\n{self.output}"

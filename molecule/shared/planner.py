@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import psycopg2.extensions
@@ -30,11 +30,11 @@ State = dict[str, Any]
 
 
 class Database:
-    """A copy of the unmigrated database, in one transaction that is never committed."""
+    """A copy of the unmigrated database, in one transaction."""
 
-    def __init__(self, connection: psycopg2.extensions.connection) -> None:
-        """Use ``connection``."""
-        self.model = model.parse(model_source(NAME))
+    def __init__(self, connection: psycopg2.extensions.connection, name: str = NAME) -> None:
+        """Use ``connection`` to the database ``name``."""
+        self.model = model.parse(model_source(name))
         self._cursor = connection.cursor()
 
     def run(self, *statements: str) -> None:
@@ -97,6 +97,10 @@ class Database:
         found: list[Finding] = self._cursor.fetchone()[0]
         return found
 
+    def commit(self) -> None:
+        """Commit what was done so far."""
+        self._cursor.connection.commit()
+
     def failures(self, before: State) -> list[Finding]:
         """Return the findings that do not hold; ``before`` is the state that the migration found."""
         after = self.state()
@@ -119,3 +123,20 @@ def unmigrated(machine: Host) -> Iterator[Database]:
         database.run("SET lock_timeout = '10s'")
         yield database
         connection.rollback()
+
+
+@contextlib.contextmanager
+def committed(machine: Host, statements: Iterable[str]) -> Iterator[Database]:
+    """Yield a copy of its own in which ``statements`` are committed, as what is done in it is at the end."""
+    name = f"{NAME}_committed"
+    machine.sql(f"CREATE DATABASE {name} TEMPLATE ai_memory_template OWNER {OWNER}", database="postgres")
+    try:
+        with contextlib.closing(machine.connect(name)) as connection:
+            connection.autocommit = False
+            database = Database(connection, name)
+            database.run(*statements)
+            connection.commit()
+            yield database
+            connection.commit()
+    finally:
+        machine.sql(f"DROP DATABASE {name} WITH (FORCE)", database="postgres")

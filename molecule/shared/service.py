@@ -30,6 +30,6 @@ def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
             machine.sql(f"DELETE FROM {table} WHERE user_id = %s", (user,))
 
 
-def schema(machine: Host) -> str:
-    """Return the whole definition of the database as pg_dump writes it, with a fixed word where it would draw one."""
-    return machine.run("sudo -u postgres pg_dump --schema-only --create --restrict-key=fixed ai_memory")
+def schema(machine: Host, database: str = "ai_memory") -> str:
+    """Return the whole definition of a database as pg_dump writes it, with a fixed word where it would draw one."""
+    return machine.run(f"sudo -u postgres pg_dump --schema-only --create --restrict-key=fixed {database}")

@@ -14,11 +14,11 @@ from simulator import index_entry
 def blank_state(rows: int = 3) -> dict[str, Any]:
     """Return the state document of an unmigrated database."""
     columns = {
-        "memories": ["id", "user_id"],
-        "call_summaries": ["id", "call_id", "user_id", "call_date"],
-        "caller_profiles": ["id", "user_id"],
-        "personality_metrics": ["id", "user_id", "call_id"],
-        "personality_averages": ["user_id"],
+        "memories": ["id", "user_id", "type", "k", "created_at"],
+        "call_summaries": ["id", "call_id", "user_id", "call_date", "summary", "created_at"],
+        "caller_profiles": ["id", "user_id", "updated_at"],
+        "personality_metrics": ["id", "user_id", "call_id", "openness", "created_at"],
+        "personality_averages": ["user_id", "last_updated"],
     }
     keys = {"call_summaries": "call_id", "caller_profiles": "user_id"}
 

@@ -38,3 +38,33 @@ def test_a_run_without_a_host_is_refused(playbook: str) -> None:
 def test_a_limit_to_a_host_of_another_group_is_refused() -> None:
     words = refusal("migrate.yml", "127.0.0.1,", "--limit=127.0.0.1")
     assert "No host of this run is in the inventory's group ai_memory" in words
+
+
+def test_a_limit_to_nobody_is_refused() -> None:
+    words = refusal("migrate.yml", str(ROOT / "inventory/lab.yml"), "--limit=nobody")
+    assert "Could not match supplied host pattern, ignoring: nobody" in words
+    assert "PLAY [" not in words
+
+
+def test_a_file_of_variables_that_cannot_be_decrypted_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "variables.yml").write_text("{}")
+    (tmp_path / "password").write_text("right")
+    encrypt = ["ansible-vault", "encrypt", f"--vault-password-file={tmp_path / 'password'}"]
+    subprocess.run([*encrypt, str(tmp_path / "variables.yml")], check=True, capture_output=True)
+    (tmp_path / "password").write_text("wrong")
+    given = (f"-e@{tmp_path / 'variables.yml'}", f"--vault-password-file={tmp_path / 'password'}")
+    lab = str(ROOT / "inventory/lab.yml")
+    for words, reason in (
+        (refusal("migrate.yml", lab, given[0]), "Attempting to decrypt but no vault secrets found"),
+        (refusal("migrate.yml", lab, *given), "Decryption failed (no vault secrets were found that could decrypt)"),
+    ):
+        assert f"[ERROR]: {reason}" in words
+        assert "PLAY [" not in words
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX"])
+def test_a_locale_without_unicode_is_refused(monkeypatch: pytest.MonkeyPatch, locale: str) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
+    words = refusal("migrate.yml", str(ROOT / "inventory/lab.yml"))
+    assert "Ansible requires the locale encoding to be UTF-8" in words
+    assert "PLAY [" not in words

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils.messages import sentence
+from ansible_collections.aimemory.tenancy.plugins.module_utils.messages import ENCRYPTED, sentence
+
+SPEC = "Validation of arguments failed:\n"
 
 
 @pytest.mark.parametrize(
@@ -20,6 +22,14 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.messages import s
         ),
         ("Cannot execute SQL 'SELECT %(a)s' {'a': 1}: division by zero, query list: ['SELECT']", "division by zero"),
         ("The filter plugin 'aimemory.tenancy.tenancy_plan' failed: [1] No table x.", "[1] No table x."),
+        (
+            f"{SPEC}argument 'a' is of type str and we were unable to convert to int: no {SPEC}value of c must be d.",
+            "a is no int: no value of c must be d.",
+        ),
+        (
+            "Error rendering template: Attempt to use undecryptable variable: Attempting to decrypt but no",
+            ENCRYPTED,
+        ),
         ("Status code was 500 and not [200]: failed: no", "Status code was 500 and not [200]: failed: no"),
     ],
 )

@@ -19,14 +19,52 @@ TABLE = {"name": "t", "sample": {"a": 1}}
     [
         ({"default_tenant": 0}, "tenancy_default_tenant must be an integer of at least 1, not 0"),
         ({"default_tenant": True}, "tenancy_default_tenant must be an integer"),
+        ({"default_tenant": -1}, "tenancy_default_tenant must be an integer of at least 1, not -1"),
+        ({"default_tenant": "one"}, "tenancy_default_tenant must be an integer of at least 1, not 'one'"),
+        ({"default_tenant": 2**31}, "2147483648 does not fit into a column of type integer, which ends at 2147483647"),
+        ({"default_tenant": 2**15, "column_type": "smallint"}, "does not fit into a column of type smallint"),
+        ({"default_tenant": 2**63, "column_type": "bigint"}, "does not fit into a column of type bigint"),
         ({"bridge": "yes"}, "tenancy_bridge must be true or false, not 'yes'"),
         ({"setting": "current_tenant"}, "tenancy_setting must be a prefixed setting name"),
         ({"setting": "app.x; DROP"}, "tenancy_setting must be a prefixed setting name"),
+        ({"setting": "app.1x"}, "tenancy_setting must be a prefixed setting name"),
+        ({"setting": "app.cur rent"}, "tenancy_setting must be a prefixed setting name"),
+        ({"setting": "app."}, "tenancy_setting must be a prefixed setting name"),
+        ({"setting": ".app"}, "tenancy_setting must be a prefixed setting name"),
+        ({"setting": "app.a\n"}, "tenancy_setting must be a prefixed setting name"),
+        ({"setting": "app." + "x" * 64}, "tenancy_setting: The identifier 'x+' is longer than 63 bytes"),
+        ({"setting": "PLpgSQL.tenant"}, "tenancy_setting 'PLpgSQL.tenant' is kept for PL/pgSQL itself"),
         ({"column_type": "text"}, "tenancy_column_type must be one of integer, bigint, smallint, not 'text'"),
         ({"column": " "}, "tenancy_column must be a non-empty string"),
-        ({"schema": "x" * 64}, "longer than 63 bytes"),
+        ({"column": 1}, "tenancy_column must be a non-empty string, not 1"),
+        ({"column": "é" * 32}, "tenancy_column: The identifier 'é+' is longer than 63 bytes"),
+        ({"schema": "x" * 64}, "tenancy_schema: The identifier 'x+' is longer than 63 bytes"),
+        ({"database": "x" * 64}, "database_name: The identifier 'x+' is longer than 63 bytes"),
+        ({"database": 1}, "database_name must be a non-empty string, not 1"),
+        (
+            {"application_role": "x" * 64},
+            r"tenancy_app_role \(or the user of DATABASE_URL\): The identifier 'x+' is longer",
+        ),
+        ({"replaced_role": ""}, "The user of DATABASE_URL must be a non-empty string, not ''"),
         ({"tables": []}, "tenancy_tables must be a non-empty list"),
         ({"tables": ["memories"]}, r"tenancy_tables\[0\] must be a mapping with a name"),
+        ({"tables": [{"name": 1}]}, r"tenancy_tables\[0\] must be a mapping with a name"),
+        (
+            {"tables": [TABLE | {"name": ""}]},
+            r"tenancy_tables\[0\]: An SQL identifier must be a non-empty string, not ''",
+        ),
+        ({"tables": [TABLE | {"name": "x" * 64}]}, r"tenancy_tables\[0\]: The identifier 'x+' is longer than 63 bytes"),
+        ({"tables": [TABLE | {"name": "a\x00"}]}, r"tenancy_tables\[0\]: The identifier 'a\\x00' contains a NUL"),
+        (
+            {"tables": [TABLE | {"natural_keys": [["x" * 64]]}]},
+            "table 't': a natural key: The identifier 'x+' is longer",
+        ),
+        ({"tables": [TABLE | {"indexes": [[{"nam": "a"}]]}]}, "table 't': an index: An SQL identifier must be a non-"),
+        ({"tables": [TABLE | {"sample": {"": 1}}]}, "table 't': sample: An SQL identifier must be a non-empty string"),
+        (
+            {"tables": [TABLE | {"written_at": 1}]},
+            "table 't': written_at: An SQL identifier must be a non-empty string",
+        ),
         ({"tables": [TABLE, TABLE]}, "tenancy_tables names a table twice"),
         ({"tables": [TABLE | {"index": [["a"]]}]}, "unknown entries 'index'"),
         ({"tables": [TABLE | {"natural_keys": ["a"]}]}, "a natural key must be a list of column names, not 'a'"),
@@ -41,3 +79,33 @@ TABLE = {"name": "t", "sample": {"a": 1}}
 def test_a_wrong_model_is_refused(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ModelError, match=sentence):
         model.parse(copy.deepcopy(model_source()) | changes)
+
+
+@pytest.mark.parametrize("name", ['Tenant "Nr" é', "select", "{{ 1 }}", "x" * 63, "é" * 31, "a b", "$1", "%s", "\\"])
+def test_a_name_that_postgresql_could_have_is_accepted(name: str) -> None:
+    table = {"name": name, "natural_keys": [[name]], "indexes": [[{"name": name}]], "sample": {name: 1}}
+    changes = dict.fromkeys(("database", "schema", "column", "application_role", "replaced_role"), name)
+    found = model.parse(model_source() | changes | {"tables": [table]})
+    assert {found.database, found.schema, found.column, found.application_role, found.tables[0].name} == {name}
+    assert found.tables[0].columns == {name}
+
+
+@pytest.mark.parametrize(
+    ("column_type", "largest"), [("smallint", 2**15 - 1), ("integer", 2**31 - 1), ("bigint", 2**63 - 1)]
+)
+def test_the_largest_tenant_is_accepted(column_type: str, largest: int) -> None:
+    changes = {"column_type": column_type, "default_tenant": largest}
+    assert model.parse(model_source() | changes).default_tenant == largest
+
+
+@pytest.mark.parametrize("setting", ["app.tenant", "App.Tenant_1", "a.b.c", "_a._$1", "app.select"])
+def test_a_setting_that_postgresql_could_have_is_accepted(setting: str) -> None:
+    assert model.parse(model_source() | {"setting": setting}).setting == setting
+
+
+def test_every_column_that_a_table_names_is_known() -> None:
+    table = TABLE | {
+        "surrogate_keys": [["b"]], "natural_keys": [["c", "d"]], "indexes": [["e", {"name": "f", "order": "desc"}]],
+        "written_at": "g",
+    }  # fmt: skip
+    assert model.parse(model_source() | {"tables": [table]}).tables[0].columns == set("abcdefg")

@@ -152,7 +152,7 @@ COLUMN = {"type": "text", "not_null": True, "default": None, "generated": False,
         ({"kind": "p"}, r"not an ordinary table"),
         ({"column": COLUMN}, r"exists with type text, the model wants integer"),
         ({"column": COLUMN | {"type": "integer", "generated": True}}, r"identity or generated"),
-        ({"columns": ["id"]}, r"has no column user_id"),
+        ({"columns": ["id"]}, r"has no column updated_at, user_id: correct its entry"),
         ({"indexes": [index_entry("odd_key", ["email"], unique=True)]}, r"odd_key .* is not named in the model"),
         (
             {"indexes": [index_entry("u", ["user_id"], unique=True, constraint="u") | {"dependents": ["view v"]}]},

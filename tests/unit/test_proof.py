@@ -60,6 +60,12 @@ def test_synthetic_tenants_are_nobodys() -> None:
     assert proof.synthetic_tenants(state, model.parse(model_source())) == (32766, 32764)
 
 
+def test_the_default_tenant_is_no_synthetic_one() -> None:
+    empty = json.loads((golden.DIRECTORY / "unmigrated/catalog.json").read_text())
+    wanted = model.parse(model_source() | {"default_tenant": 32767})
+    assert proof.synthetic_tenants(empty, wanted) == (32766, 32765)
+
+
 def test_a_large_table_is_probed_instead_of_read_in_full() -> None:
     state = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
     wanted = model.parse(model_source())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab import Host, only_readers
+from lab import MIGRATE, Host, only_readers
 
 HALF = (
     "ALTER TABLE memories ADD COLUMN customer_id integer",
@@ -39,6 +39,6 @@ def test_the_sql_is_shown_in_full_on_request(machine: Host) -> None:
 
 
 def test_a_half_migrated_database_ends_migrated(machine: Host) -> None:
-    machine.playbook("migrate.yml", "-emigrate_confirm=YES")
+    machine.playbook(*MIGRATE)
     machine.playbook("playbooks/verify.yml")
     assert_untouched(machine, "Nothing: the database is migrated already.")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 
-from lab import ROWS, Host, Run
+from lab import MIGRATE, ROWS, Host, Run
 
 SECONDS = 20
-ARGUMENTS = ("migrate.yml", "-emigrate_confirm=YES", f'-e{{"service_failsafe_seconds": {SECONDS}}}')
+ARGUMENTS = (*MIGRATE, f'-e{{"service_failsafe_seconds": {SECONDS}}}')
 UNTIL_STOPPED = 'until [ "$(systemctl is-active ai-memory)" = inactive ]; do sleep 0.1; done'
 
 
@@ -20,15 +18,15 @@ def assert_complete(machine: Host) -> None:
         "SELECT count(*) FROM information_schema.columns WHERE column_name = 'customer_id' AND table_schema = 'public'"
     )[0][0]
     assert migrated in (0, 5)
-    machine.playbook("migrate.yml", "-emigrate_confirm=YES")
+    assert "Another run works on ai_memory" in machine.playbook(*ARGUMENTS, check=False).words
+    machine.playbook(*ARGUMENTS, "-emigrate_break_lock=true")
     machine.playbook("playbooks/verify.yml")
 
 
 def test_the_run_is_killed(machine: Host) -> None:
     run = Run(machine.name, *ARGUMENTS)
     machine.run(UNTIL_STOPPED)
-    os.killpg(run.process.pid, signal.SIGKILL)
-    run.wait()
+    run.kill()
     assert not machine.healthy()
     assert machine.failsafe_armed()
     machine.wait_until_healthy()

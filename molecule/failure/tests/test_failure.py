@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import ROOT, ROWS, Host, Run, typed
+from lab import MIGRATE, ROOT, ROWS, Host, Run, typed
 from service import assert_works_in_full, schema
 
-MIGRATE = ("migrate.yml", "-emigrate_confirm=YES")
 HOLD = "-emigrate_on_failure=hold"
 
 
@@ -90,7 +89,7 @@ def test_a_process_that_is_left_is_named_and_the_service_comes_back(machine: Hos
 
 
 def test_an_error_in_the_journal_fails_the_run(machine: Host, visitor: None) -> None:
-    end_clients = '-e{"service_terminate_clients": true}'
+    end_clients = "-eservice_terminate_clients=true"
     run = machine.playbook(
         *MIGRATE, end_clients, '-e{"service_journal_failure_patterns": ["language model"]}', check=False
     )
@@ -129,7 +128,7 @@ def test_a_failure_after_the_commit_is_partial(machine: Host) -> None:
 
 def test_a_service_that_stays_ill_is_said_so(machine: Host) -> None:
     machine.reset()
-    ill = ("-eservice_health_path=/ill", '-e{"service_health_timeout": 2}')
+    ill = ("-eservice_health_path=/ill", "-eservice_health_timeout=2")
     run = machine.playbook(*MIGRATE, HOLD, *ill, check=False)
     assert run.record["outcome"] == "PARTIAL"
     assert "DOES NOT ANSWER" in run.words

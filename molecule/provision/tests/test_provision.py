@@ -9,13 +9,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from lab import OWNER, ROWS, TABLES, Host, only_readers
+from lab import MIGRATE, OWNER, ROWS, TABLES, Host, only_readers
 from service import assert_works_in_full, schema
 
 APP = "ai_memory_app"
 ENVIRONMENT = "/opt/ai-memory/.env"
 KEPT = f"{ENVIRONMENT}.before-{APP}"
-MIGRATE = ("migrate.yml", "-emigrate_confirm=YES", "-etenancy_provision_app_role=true")
+PROVISION = (*MIGRATE, "-etenancy_provision_app_role=true")
 RIGHTS = """
 SELECT n.nspname || '.' || c.relname, array_agg(a.privilege_type ORDER BY a.privilege_type)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(c.relacl) AS a
@@ -59,7 +59,7 @@ def no_way_in(machine: Host) -> Iterator[None]:
 
 def test_a_superuser_is_refused_with_the_way_out(machine: Host) -> None:
     before = machine.untouched()
-    run = machine.playbook("migrate.yml", "-emigrate_confirm=YES", check=False)
+    run = machine.playbook(*MIGRATE, check=False)
     assert "The service logs in as postgres, a role that bypasses row security" in run.words
     assert "-e tenancy_provision_app_role=true" in run.words
     assert machine.untouched() == before
@@ -68,7 +68,7 @@ def test_a_superuser_is_refused_with_the_way_out(machine: Host) -> None:
 def test_check_touches_nothing(machine: Host) -> None:
     before = machine.untouched()
     with only_readers(machine):
-        run = machine.playbook(*MIGRATE, "--check")
+        run = machine.playbook(*PROVISION, "--check")
     assert f"1. Give the service a login of its own in DATABASE_URL: {APP} in" in run.words
     assert run.changed == 0
     assert machine.untouched() == before
@@ -78,7 +78,7 @@ def test_somebody_elses_role_is_not_taken(machine: Host) -> None:
     machine.sql(f"CREATE ROLE {APP} LOGIN")
     try:
         before = machine.untouched()
-        run = machine.playbook(*MIGRATE, check=False)
+        run = machine.playbook(*PROVISION, check=False)
         assert f"The role {APP} exists already and was not made by this runbook" in run.words
         assert machine.untouched() == before
     finally:
@@ -88,7 +88,7 @@ def test_somebody_elses_role_is_not_taken(machine: Host) -> None:
 def test_a_login_that_gets_no_way_in_goes_again(machine: Host) -> None:
     before, pid = environment(machine), machine.service_pid()
     with no_way_in(machine):
-        run = machine.playbook(*MIGRATE, check=False)
+        run = machine.playbook(*PROVISION, check=False)
     assert f"{APP} cannot log in over the service s own route (localhost, port 5432)" in run.words
     assert "pg_hba.conf rejects connection" in run.words
     assert role(machine) == []
@@ -99,7 +99,7 @@ def test_a_login_that_gets_no_way_in_goes_again(machine: Host) -> None:
 @pytest.mark.usefixtures("one_row_refuses")
 def test_a_failure_gives_the_old_login_back(machine: Host) -> None:
     before = environment(machine)
-    run = machine.playbook(*MIGRATE, check=False)
+    run = machine.playbook(*PROVISION, check=False)
     assert run.record["failure"]["phase"] == "apply"
     assert "Database: unchanged, nothing was committed." in run.words
     assert environment(machine) == before
@@ -111,7 +111,7 @@ def test_a_failure_gives_the_old_login_back(machine: Host) -> None:
 
 def test_a_service_that_does_not_work_gets_schema_and_login_of_before(machine: Host) -> None:
     before = environment(machine), schema(machine)
-    run = machine.playbook(*MIGRATE, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
+    run = machine.playbook(*PROVISION, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
     assert run.record["outcome"] == "FAILED"
     assert "Database: what was committed was taken back again." in run.words
     assert (environment(machine), schema(machine)) == before
@@ -125,7 +125,7 @@ def test_the_migration_brings_the_login_and_tells_nobody_its_password(machine: H
     machine.sql("ALTER SYSTEM SET log_statement = 'all'")
     machine.sql("SELECT pg_reload_conf()")
     try:
-        run = machine.playbook(*MIGRATE, "-vvv")
+        run = machine.playbook(*PROVISION, "-vvv")
     finally:
         machine.sql("ALTER SYSTEM RESET log_statement")
         machine.sql("SELECT pg_reload_conf()")
@@ -176,7 +176,7 @@ def test_the_service_is_isolated(machine: Host) -> None:
 
 def test_a_second_run_changes_nothing(machine: Host) -> None:
     before = machine.untouched()
-    assert machine.playbook(*MIGRATE).changed == 0
+    assert machine.playbook(*PROVISION).changed == 0
     assert machine.untouched() == before
 
 
@@ -200,7 +200,7 @@ def test_a_second_rollback_does_nothing(machine: Host) -> None:
 
 
 def test_a_login_of_before_is_used_again_and_the_restore_gives_the_old_one_back(machine: Host) -> None:
-    machine.playbook(*MIGRATE)
+    machine.playbook(*PROVISION)
     assert role(machine) == [(True, False, False, False, False, False)]
     assert_works_in_full(machine)
     # The newest backup is the one that this migration took.
@@ -212,7 +212,7 @@ def test_a_login_of_before_is_used_again_and_the_restore_gives_the_old_one_back(
 
 
 def test_a_backup_of_the_migrated_database_keeps_the_new_login(machine: Host) -> None:
-    machine.playbook(*MIGRATE)
+    machine.playbook(*PROVISION)
     machine.playbook("playbooks/backup.yml")
     machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
     assert f"DATABASE_URL=postgresql://{APP}:" in environment(machine)
@@ -222,10 +222,10 @@ def test_a_backup_of_the_migrated_database_keeps_the_new_login(machine: Host) ->
 
 def test_an_owner_gets_a_login_that_owns_nothing(machine: Host) -> None:
     machine.reset(lab_login="owner")
-    machine.playbook("migrate.yml", "-emigrate_confirm=YES")
+    machine.playbook(*MIGRATE)
     assert "role-owner" in machine.playbook("playbooks/verify.yml").words
     # The database is migrated already: policies and bridge move to the new login.
-    machine.playbook(*MIGRATE)
+    machine.playbook(*PROVISION)
     assert "role-owner" not in machine.playbook("playbooks/verify.yml").words
     assert_works_in_full(machine)
     settings = machine.sql(

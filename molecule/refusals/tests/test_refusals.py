@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import re
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,21 +18,50 @@ MIGRATE = ("migrate.yml", "-emigrate_confirm=YES")
 ENVIRONMENT = "/opt/ai-memory/.env"
 
 
+def given(**variables: Any) -> str:
+    """Return the argument that gives variables as JSON, in which each keeps its type."""
+    return f"-e{json.dumps(variables)}"
+
+
+def table(**entries: Any) -> str:
+    """Return the argument that makes memories, with ``entries``, the only tenant table."""
+    return given(tenancy_tables=[{"name": "memories", "surrogate_keys": [["id"]], "sample": {"k": "x"}} | entries])
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["-emigrate_confirm=yes"], "Not confirmed: nothing was touched. Type YES in capitals"),
         (["-eservice_health_timeout=soon"], "service_health_timeout"),
+        (["-etenancy_default_tenant=one"], "tenancy_default_tenant is no int: one cannot be converted to an int"),
+        ([given(tenancy_default_tenant=2**31)], "2147483648 does not fit into a column of type integer, which ends at"),
         (["-etenancy_column_type=money"], "value of tenancy_column_type must be one of: integer, bigint, smallint"),
         (['-e{"tenancy_tables": []}'], "tenancy_tables must be a non-empty list"),
-        (['-e{"tenancy_tables": [{"name": "nothing", "sample": {"a": 1}}]}'], "Table public.nothing does not exist"),
+        ([table(name="Memories")], "Table public.Memories does not exist: correct tenancy_tables or the database."),
+        (
+            [table(natural_keys=[["no_key"]], indexes=[["no_index"]], sample={"no_sample": 1}, written_at="no_time")],
+            "public.memories has no column no_index, no_key, no_sample, no_time: correct its entry in tenancy_tables.",
+        ),
+        # To Jinja it is a number, which a type of the argument specs lets pass.
+        ([given(tenancy_column="{{ 1 }}")], "tenancy_column must be a non-empty string, not 1."),
+        (
+            [given(tenancy_schema='Odd "s" é {% raw %}{{ 1 }}{% endraw %}')],
+            "Table Odd s é {{ 1 }}.memories does not exist",
+        ),
+        ([given(database_name="Odd d é")], "leads to ai_memory on localhost:5432, not to Odd d é on this server"),
         (["-edatabase_name=postgres"], "leads to ai_memory on localhost:5432, not to postgres on this server"),
         (["-edatabase_port=5433"], "leads to ai_memory on localhost:5432, not to ai_memory on this server (port 5433)"),
         (["-edatabase_admin_user=ai-memory"], "role ai-memory does not exist"),
         (["-eservice_name=nothing"], "There is no systemd unit nothing"),
         (["-eservice_environment_file=/nowhere"], "/nowhere cannot be read"),
-        (["-eservice_base_url=http://example.org"], "it must be a URL of the server itself"),
         (['-e{"preflight_disk_margin_bytes": 1000000000000000}'], "make room there"),
+        (["-ebackup_directory=/etc/passwd"], "backup_directory /etc/passwd on"),
+        (
+            ["-ebackup_directory=/nowhere/backups"],
+            "is no directory that can be written: name a directory (whose parent",
+        ),
+        # A file system that the container has read-only.
+        (["-ebackup_directory=/sys"], "backup_directory /sys on"),
         (["-eansible_port=1"], "Make sure this host can be reached over ssh"),
         (["-eansible_become_exe=/bin/false"], "Cannot become root"),
         (['-e{"preflight_minimum_version": 990000}'], "is too old"),
@@ -41,20 +75,64 @@ def test_bad_input_is_refused(machine: Host, arguments: list[str], sentence: str
     assert machine.untouched() == before
 
 
+def test_values_that_make_no_sense_are_refused_all_at_once(machine: Host) -> None:
+    wrong: dict[str, Any] = {
+        "backup_jobs": 0, "backup_keep": 0, "service_health_timeout": 0, "service_failsafe_seconds": -5,
+        "preflight_max_clock_skew_seconds": 0, "backup_directory": "backups", "database_lock_timeout": "soon",
+        "database_name": "ai/memory", "service_base_url": "http://example.org", "service_name": "",
+        "tenancy_app_role": "pg_app",
+    }  # fmt: skip
+    before = machine.untouched()
+    run = machine.playbook(*MIGRATE, given(**wrong), check=False)
+    for name, value in wrong.items():
+        assert f"{name} is {value}: it must be " in run.words
+    assert machine.untouched() == before
+
+
+@pytest.mark.parametrize("password", [None, "another"])
+def test_a_variable_that_cannot_be_decrypted_is_refused(machine: Host, tmp_path: Path, password: str | None) -> None:
+    for name in ("right", "another"):
+        (tmp_path / name).write_text(name)
+    encrypt = ["ansible-vault", "encrypt_string", f"--vault-password-file={tmp_path / 'right'}"]
+    variable = subprocess.run(
+        [*encrypt, "--name=service_smoke_user_id", "secret"], check=True, capture_output=True, text=True
+    )
+    (tmp_path / "variables.yml").write_text(variable.stdout)
+    known = [f"--vault-password-file={tmp_path / password}"] if password else []
+    before = machine.untouched()
+    run = machine.playbook(*MIGRATE, f"-e@{tmp_path / 'variables.yml'}", *known, check=False)
+    assert "no vault password was given that decrypts it (ansible-vault): add --ask-vault-pass" in run.words
+    assert machine.untouched() == before
+
+
+def test_output_that_the_terminal_cannot_show_does_not_end_the_run(
+    machine: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    before = machine.untouched()
+    run = machine.playbook("migrate.yml", given(tenancy_column='Tenant "Nr" é'), "--check")
+    assert "Missing Tenant Nr ?" in run.words
+    assert machine.untouched() == before
+
+
 @contextlib.contextmanager
 def environment(machine: Host, expression: str) -> Iterator[None]:
     """Edit the environment file with sed for a while; the running service keeps what it read."""
     machine.run(f"sudo cp -p {ENVIRONMENT} /root/env && sudo sed -i '{expression}' {ENVIRONMENT}")
-    yield
-    machine.run(f"sudo mv /root/env {ENVIRONMENT}")
+    try:
+        yield
+    finally:
+        machine.run(f"sudo mv /root/env {ENVIRONMENT}")
 
 
 @contextlib.contextmanager
 def hidden(machine: Host, path: str) -> Iterator[None]:
     """Hide a file or directory for a while."""
     machine.run(f"sudo mv {path} {path}.hidden")
-    yield
-    machine.run(f"sudo mv {path}.hidden {path}")
+    try:
+        yield
+    finally:
+        machine.run(f"sudo mv {path}.hidden {path}")
 
 
 @contextlib.contextmanager
@@ -73,6 +151,10 @@ Trouble = Callable[[Host], contextlib.AbstractContextManager[None]]
     [
         (lambda m: environment(m, "/^DATABASE_URL/d"), "DATABASE_URL is not set in the service s environment file"),
         (lambda m: environment(m, "s/^DATABASE_URL=.*/DATABASE_URL=mysql:x/"), "does not begin with postgresql://"),
+        (lambda m: environment(m, "s#:[^:@]*@#@#"), "cannot log in over the service s own route (localhost, port"),
+        # PostgreSQL does not listen there in the lab, and lets only the system user of that name in by the socket.
+        (lambda m: environment(m, "s#@localhost#@[::1]#"), "server at ::1 , port 5432 failed: Connection refused"),
+        (lambda m: environment(m, "s#@[^/]*#@%2Frun%2Fpostgresql#"), "Peer authentication failed for user alice"),
         (lambda m: environment(m, "s/localhost/db.example.org/"), "leads to ai_memory on db.example.org:5432"),
         (lambda m: environment(m, "s#//[a-z]*:#//nobody-such:#"), "nobody-such, is no role of this server"),
         (lambda m: environment(m, "s#//[a-z]*:#//postgres:#"), "a role that bypasses row security"),
@@ -86,6 +168,85 @@ def test_a_host_that_is_not_ready_is_refused(machine: Host, trouble: Trouble, se
         run = machine.playbook(*MIGRATE, check=False)
     assert sentence in run.words
     assert machine.untouched() == before
+
+
+def test_a_socket_in_database_url_is_accepted(machine: Host) -> None:
+    machine.sql('CREATE ROLE "ai-memory" LOGIN')
+    machine.sql('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "ai-memory"')
+    try:
+        before = machine.untouched()
+        with environment(machine, "s#//.*#//ai-memory@/ai_memory?host=/run/postgresql\\&application_name=api#"):
+            # Numbers that -e gives are texts.
+            texts = ("-edatabase_port=5432", "-epreflight_max_clock_skew_seconds=60", "-epreflight_disk_margin_bytes=1")
+            machine.playbook("migrate.yml", "--check", *texts)
+        assert machine.untouched() == before
+    finally:
+        machine.sql('DROP OWNED BY "ai-memory"')
+        machine.sql('DROP ROLE "ai-memory"')
+
+
+def test_a_database_that_is_nowhere_is_refused(machine: Host) -> None:
+    before = machine.untouched()
+    with environment(machine, "s#/ai_memory$#/nowhere#"):
+        run = machine.playbook(*MIGRATE, "-edatabase_name=nowhere", check=False)
+    assert "database nowhere does not exist. Check systemctl status postgresql, and database_name" in run.words
+    assert machine.untouched() == before
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII"])
+def test_a_database_of_another_encoding_is_refused(machine: Host, encoding: str) -> None:
+    machine.sql(f"CREATE DATABASE ai_memory_odd TEMPLATE template0 ENCODING {encoding} LC_COLLATE 'C' LC_CTYPE 'C'")
+    try:
+        before = machine.untouched()
+        with environment(machine, "s#/ai_memory$#/ai_memory_odd#"):
+            run = machine.playbook(*MIGRATE, "-edatabase_name=ai_memory_odd", check=False)
+        assert (
+            f"The encoding of ai_memory_odd is {encoding}: the run compares and names everything in UTF8" in run.words
+        )
+        assert machine.untouched() == before
+    finally:
+        machine.sql("DROP DATABASE ai_memory_odd")
+
+
+@pytest.mark.parametrize(("hours", "sentence"), [(1, "seconds ahead of"), (-1, "seconds behind")])
+def test_clocks_that_differ_are_refused(machine: Host, hours: int, sentence: str) -> None:
+    # All containers share this machine's clock, so a function that comes first in the search path stands for another.
+    machine.sql("CREATE SCHEMA odd_clock")
+    function = "CREATE FUNCTION odd_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql"
+    machine.sql(f"{function} AS $$ SELECT pg_catalog.clock_timestamp() + interval '{hours} hours' $$")
+    machine.sql("ALTER ROLE postgres IN DATABASE ai_memory SET search_path = odd_clock, pg_catalog, public")
+    try:
+        before = machine.untouched()
+        run = machine.playbook(*MIGRATE, check=False)
+        # The seconds that the question took are not counted.
+        assert re.search(rf"The clock of {machine.name} is 3(600|59\d) {sentence} this machine s: set the", run.words)
+        assert machine.untouched() == before
+    finally:
+        machine.sql("ALTER ROLE postgres IN DATABASE ai_memory RESET search_path")
+        machine.sql("DROP SCHEMA odd_clock CASCADE")
+
+
+def test_a_tenant_column_of_another_type_is_refused(machine: Host) -> None:
+    machine.sql("ALTER TABLE memories ADD COLUMN customer_id text")
+    try:
+        before = machine.untouched()
+        run = machine.playbook(*MIGRATE, check=False)
+        assert "public.memories.customer_id exists with type text, the model wants integer: rename or conv" in run.words
+        assert machine.untouched() == before
+    finally:
+        machine.sql("ALTER TABLE memories DROP COLUMN customer_id")
+
+
+def test_a_symbolic_link_for_the_backups_is_refused(machine: Host) -> None:
+    machine.run("sudo ln -s /var/backups /var/backups/link")
+    try:
+        before = machine.untouched()
+        run = machine.playbook(*MIGRATE, "-ebackup_directory=/var/backups/link", check=False)
+        assert "/var/backups/link on" in run.words
+        assert "is a symbolic link: name a directory" in run.words
+        assert machine.untouched() == before
+    finally:
+        machine.run("sudo rm /var/backups/link")
 
 
 def test_a_stopped_service_is_refused(machine: Host) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab import ROWS, TABLES, Host
+from lab import MIGRATE, ROWS, TABLES, Host
 from service import assert_works_in_full
 
 ROLLBACK = ("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
@@ -59,6 +59,6 @@ def test_a_second_rollback_does_nothing(machine: Host) -> None:
 
 
 def test_the_migration_can_be_made_again(machine: Host) -> None:
-    machine.playbook("migrate.yml", "-emigrate_confirm=YES")
+    machine.playbook(*MIGRATE)
     machine.playbook("playbooks/verify.yml")
     assert_works_in_full(machine)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab import OWNER, ROWS, Host
+from lab import MIGRATE, OWNER, ROWS, Host
 from service import assert_works_in_full
 
 RESTORE = ("rollback.yml", "-erollback_mode=restore")
@@ -26,15 +26,6 @@ FROM pg_database d WHERE d.datname = %s
 """
 
 
-def leftovers(machine: Host) -> list[str]:
-    found = machine.sql("SELECT datname FROM pg_database WHERE datname LIKE 'ai_memory_re%' ORDER BY 1")
-    return [name for (name,) in found]
-
-
-def newest_dump(machine: Host) -> str:
-    return machine.run("sudo find /var/backups/ai-memory -name '*.dump' | sort | tail -1").strip()
-
-
 def test_check_says_what_would_be_left_behind(machine: Host) -> None:
     machine.sql(
         "INSERT INTO memories (customer_id, type, k, user_id) SELECT 1, 'fact', 'late', '+1' FROM generate_series(1, 2)"
@@ -53,29 +44,29 @@ def test_it_asks(machine: Host) -> None:
 
 
 def test_a_damaged_dump_is_refused(machine: Host) -> None:
-    dump = newest_dump(machine)
-    machine.run(f"sudo cp -p {dump} {dump}.good && sudo sh -c 'echo x >> {dump}'")
+    dump = f"{machine.backups()[-1]}/database/toc.dat"
+    machine.run(f"sudo cp -p {dump} /root/toc && sudo sh -c 'echo x >> {dump}'")
     try:
         before = machine.untouched()
         run = machine.playbook(*RESTORE, "-erollback_confirm=YES", check=False)
-        assert "is not the file that its manifest describes" in run.words
+        assert "is damaged, incomplete or not what its manifest describes (SHA-256)" in run.words
+        assert "database/toc.dat: FAILED" in run.words
         assert machine.untouched() == before
     finally:
-        machine.run(f"sudo mv {dump}.good {dump}")
+        machine.run(f"sudo mv /root/toc {dump}")
 
 
 def test_a_restore_that_fails_leaves_nothing(machine: Host) -> None:
     # The manifest counts one row more than the dump holds.
-    manifest = f"{newest_dump(machine)}.manifest.json"
-    machine.run(
-        f'sudo cp -p {manifest} /root/manifest && sudo sed -i \'s/"memories": 5755/"memories": 5756/\' {manifest}'
-    )
+    manifest = f"{machine.backups()[-1]}/manifest.json"
+    machine.run(f"sudo cp -p {manifest} /root/manifest && sudo sed -i 's/5755/5756/' {manifest}")
     try:
         pid = machine.service_pid()
         run = machine.playbook(*RESTORE, "-erollback_confirm=YES", check=False)
-        assert "The restore failed and was removed again" in run.words
+        assert "The restore failed and was removed again: What was restored is not what was dumped:" in run.words
+        assert "public.memories has 5,755 rows instead of 5,756" in run.words
         assert run.record["outcome"] == "FAILED"
-        assert leftovers(machine) == []
+        assert machine.databases() == set()
         assert machine.service_pid() == pid
     finally:
         machine.run(f"sudo mv /root/manifest {manifest}")
@@ -97,10 +88,9 @@ def test_the_restored_database_is_the_old_one(machine: Host) -> None:
 
 
 def test_the_replaced_database_is_kept_and_closed(machine: Host) -> None:
-    names = leftovers(machine)
-    assert len(names) == 1
-    assert names[0].startswith("ai_memory_replaced_")
-    assert machine.sql("SELECT datallowconn FROM pg_database WHERE datname = %s", (names[0],)) == [(False,)]
+    (name,) = machine.databases()
+    assert name.startswith("ai_memory_replaced_")
+    assert machine.sql("SELECT datallowconn FROM pg_database WHERE datname = %s", (name,)) == [(False,)]
 
 
 def test_the_legacy_release_works_in_full(machine: Host) -> None:
@@ -110,12 +100,12 @@ def test_the_legacy_release_works_in_full(machine: Host) -> None:
 
 
 def test_the_migration_can_be_made_again(machine: Host) -> None:
-    machine.playbook("migrate.yml", "-emigrate_confirm=YES")
+    machine.playbook(*MIGRATE)
     machine.playbook("playbooks/verify.yml")
 
 
 def test_without_a_backup_nothing_happens(machine: Host) -> None:
     before = machine.untouched()
-    run = machine.playbook(*RESTORE, "-erollback_confirm=YES", "-erestore_backup=/var/backups/none.dump", check=False)
-    assert "No backup with a manifest was found as /var/backups/none.dump" in run.words
+    run = machine.playbook(*RESTORE, "-erollback_confirm=YES", "-erestore_backup=/var/backups/none", check=False)
+    assert "No backup with a manifest was found as /var/backups/none:" in run.words
     assert machine.untouched() == before

@@ -6,10 +6,9 @@ import json
 
 import pytest
 
-from lab import ROWS, Host
+from lab import MIGRATE, ROWS, Host
 from service import assert_works_in_full, schema
 
-MIGRATE = ("migrate.yml", "-emigrate_confirm=YES")
 ROLLBACK = ("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
 # What a dump shows of keys and tables and a plain ADD CONSTRAINT would lose.
 ODD = (
@@ -48,11 +47,8 @@ def before(machine: Host) -> str:
 
 
 def test_the_snapshot_is_kept_where_only_the_administrator_reads_it(machine: Host, before: str) -> None:
-    listed = machine.run("sudo find /var/backups/ai-memory -name '*.schema.json' -printf '%u %m %f\\n'").split("\n")[
-        :-1
-    ]
-    assert len(listed) == 1
-    assert listed[0].startswith("postgres 600 ai_memory-")
+    (backup,) = machine.backups()
+    assert machine.run(f"sudo stat --format '%U %a' {backup}/schema.json") == "postgres 600\n"
 
 
 def test_check_shows_the_way_back_and_touches_nothing(machine: Host, before: str) -> None:
@@ -90,8 +86,8 @@ def test_what_stands_in_the_way_is_named(machine: Host, before: str, made: str, 
 
 def test_a_snapshot_that_is_not_there_is_missed(machine: Host, before: str) -> None:
     untouched = machine.untouched()
-    run = machine.playbook(*ROLLBACK, "-etenancy_snapshot_file=/var/backups/none.schema.json", check=False)
-    assert "No schema of before was found as /var/backups/none.schema.json" in run.words
+    run = machine.playbook(*ROLLBACK, "-etenancy_snapshot_file=/var/backups/none.json", check=False)
+    assert "No schema of before was found as /var/backups/none.json" in run.words
     assert machine.untouched() == untouched
 
 
@@ -117,7 +113,7 @@ def test_it_leads_past_a_rollback_of_the_policies_and_a_second_migration(machine
     machine.playbook(*MIGRATE)
     machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
     machine.playbook(*MIGRATE)
-    assert ".partly.schema.json" in machine.run("sudo ls /var/backups/ai-memory")
+    assert "schema-partly.json" in machine.run(f"sudo ls {machine.backups()[-1]}")
     machine.playbook(*ROLLBACK)
     assert schema(machine) == before
     assert machine.rows() == ROWS
@@ -134,7 +130,7 @@ def test_it_leads_back_from_a_login_of_the_services_own(machine: Host, before: s
 
 def test_the_copy_on_the_laptop_serves_as_well(machine: Host, before: str) -> None:
     copies = machine.playbook(*MIGRATE).files()
-    machine.run("sudo find /var/backups/ai-memory -name '*.schema.json' -delete")
-    machine.run("cat > /tmp/copy.schema.json", given=copies["schema.json"])
-    machine.playbook(*ROLLBACK, "-etenancy_snapshot_file=/tmp/copy.schema.json")
+    machine.run("sudo find /var/backups/ai-memory -name 'schema*.json' -delete")
+    machine.run("cat > /tmp/copy.json", given=copies["schema.json"])
+    machine.playbook(*ROLLBACK, "-etenancy_snapshot_file=/tmp/copy.json")
     assert schema(machine) == before

@@ -5,6 +5,8 @@ SELECT json_build_object(
   'version_num', current_setting('server_version_num')::int,
   'data_directory', CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN current_setting('data_directory') END,
   'standby', pg_is_in_recovery(),
+  'clock', extract(epoch FROM clock_timestamp())::float,
+  'encoding', (SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()),
   'admin_superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
   'database_size_bytes', pg_database_size(current_database()),
   'application_role', (

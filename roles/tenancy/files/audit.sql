@@ -3,8 +3,13 @@
 -- relations, schema.name, that the application role may read).
 -- (A percent sign is doubled because named arguments are in use.)
 WITH wanted AS (
-  SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
+  SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid,
+         regexp_replace(replace(name, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') AS pattern
   FROM json_array_elements_text(%(tables)s::json) AS name
+),
+-- Names as patterns, as a function's body writes them: a quoted one has its quotes doubled.
+tenant_column AS (
+  SELECT regexp_replace(replace(%(column)s, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') AS pattern
 ),
 app AS (
   SELECT * FROM pg_roles WHERE rolname = %(application_role)s
@@ -99,9 +104,9 @@ found (rule, subject) AS (
   WHERE k.contype = 'f' AND k.conrelid IN (SELECT relid FROM wanted) AND k.confrelid IN (SELECT relid FROM wanted)
     AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) AND a.attname = %(column)s)
   UNION ALL
-  SELECT 'function-without-tenant', f.title FROM routine f
-  WHERE f.prosrc !~* format('\m%%s\M', %(column)s) AND EXISTS (
-    SELECT FROM wanted w WHERE f.prosrc ~* format('\m(insert\s+into|update|delete\s+from|merge\s+into)\s+(only\s+)?("?\w+"?\.)?"?%%s\M', w.name))
+  SELECT 'function-without-tenant', f.title FROM routine f, tenant_column t
+  WHERE f.prosrc !~* format('(\m|")%%s(\M|")', t.pattern) AND EXISTS (
+    SELECT FROM wanted w WHERE f.prosrc ~* format('\m(insert\s+into|update|delete\s+from|merge\s+into)\s+(only\s+)?("?\w+"?\.)?"?%%s(\M|")', w.pattern))
   UNION ALL
   SELECT 'large-object', format('%%s large objects', count(*)) FROM pg_largeobject_metadata HAVING count(*) > 0
   UNION ALL

@@ -41,6 +41,11 @@ def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
 GOALS = {"migrate": plan.build, "policies": revert.policies, "enforce": enforce.build}
 
 
+def tenancy_model(source: Mapping[str, Any]) -> bool:
+    """Return true for a model that can be planned for; the error of any other says what is wrong with it."""
+    return bool(model.parse(source))
+
+
 def tenancy_plan(
     state: Mapping[str, Any], source: Mapping[str, Any], goal: str, snapshot: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
@@ -119,6 +124,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         exposed: dict[str, Callable[..., Any]] = {
+            "tenancy_model": tenancy_model,
             "tenancy_plan": tenancy_plan,
             "transaction": plan.transaction,
             "undo": plan.undo,

@@ -204,8 +204,12 @@ def policy_name(table: Table) -> str:
 
 def _is_watch(policy: Mapping[str, Any], model: Model) -> bool:
     # PostgreSQL leaves the schema out where the search path finds the function without it.
-    column, schemas = catalog.bare(model.column), ("", f"{catalog.bare(model.schema)}.")
-    wanted = [f"(({column} IS NOT NULL) AND ( SELECT {schema}{NOTE}() AS {NOTE}))" for schema in schemas]
+    schemas = ("", *(f"{schema}." for schema in catalog.printed(model.schema)))
+    wanted = [
+        f"(({column} IS NOT NULL) AND ( SELECT {schema}{NOTE}() AS {NOTE}))"
+        for column in catalog.printed(model.column)
+        for schema in schemas
+    ]
     return (
         policy["command"] == "ALL"
         and not policy["permissive"]

@@ -86,10 +86,11 @@ def _parsed(url: str) -> dict[str, str]:
         raise DatabaseUrlError("DATABASE_URL does not begin with postgresql://: correct it in the environment file.")
     try:
         return dict(parse_dsn(plain))
-    except psycopg2.ProgrammingError as error:
-        # libpq's message may quote the URL, password included.
+    except (psycopg2.ProgrammingError, ValueError) as error:
+        # libpq's message may quote the URL, password included. A ValueError is of what is no UTF-8 text.
         raise DatabaseUrlError(
-            "DATABASE_URL cannot be parsed: check that special characters of the password are percent-encoded."
+            "DATABASE_URL cannot be parsed: check that special characters of the password are percent-encoded, that "
+            "PostgreSQL knows every parameter after the question mark, and that the file is UTF-8."
         ) from error
 
 
@@ -98,15 +99,23 @@ def parse(url: str) -> dict[str, Any]:
 
     ``host`` is "" for a Unix socket of the default directory, ``port`` an int.
 
-    Raises DatabaseUrlError where libpq cannot parse it, a user or database is missing, or several hosts are named.
+    Raises DatabaseUrlError where libpq cannot parse it, a user or database is missing, the port is none, several hosts
+    are named, or a file of the service's machine decides where it leads.
     """
     found = _parsed(url)
+    if "service" in found or "servicefile" in found:
+        raise DatabaseUrlError(
+            "DATABASE_URL names a service of pg_service.conf: write host, port and database out in it."
+        )
     for part in ("user", "dbname"):
         if not found.get(part):
             raise DatabaseUrlError(f"DATABASE_URL names no {part}: correct it in the environment file.")
-    host, port = found.get("host", ""), found.get("port", "5432")
+    # libpq connects to hostaddr, whatever the host says.
+    host, port = found.get("hostaddr") or found.get("host", ""), found.get("port", "5432")
     if "," in host or "," in port:
         raise DatabaseUrlError("DATABASE_URL names several hosts: this runbook changes one server at a time.")
+    if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+        raise DatabaseUrlError("DATABASE_URL names a port that is none: it must be a number from 1 to 65535.")
     return {
         "user": found["user"],
         "host": host,

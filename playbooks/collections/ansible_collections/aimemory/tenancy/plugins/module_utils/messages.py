@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import re
 
+ENCRYPTED = (
+    "A variable is encrypted, and no vault password was given that decrypts it (ansible-vault): add "
+    "--ask-vault-pass or --vault-password-file with the right one."
+)
+
 
 def sentence(message: str) -> str:
     """Return the sentence in an error: PostgreSQL's without its SQL, the planner's without the filter's name."""
+    if "undecryptable variable" in message:
+        return ENCRYPTED
+    # ansible-core, of argument specs, and several of them in one message:
+    # "Validation of arguments failed:\nargument 'a' is of type str and we were unable to convert to int: ..."
+    message = message.replace("Validation of arguments failed:\n", "")
+    message = re.sub(
+        r"argument '(\w+)' is of type \w+ and we were unable to convert to (\w+):", r"\1 is no \2:", message
+    )
     # community.postgresql: "Cannot execute SQL '<query>' <arguments>: <error>, query list: [<queries>]"
     if message.startswith("Cannot execute SQL '"):
         message = message.partition(", query list: ")[0]

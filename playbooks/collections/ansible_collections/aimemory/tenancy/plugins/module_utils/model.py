@@ -15,7 +15,14 @@ SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+")
 TABLE_ENTRIES = {
     "name", "surrogate_keys", "natural_keys", "indexes", "sample", "sample_writes", "written_at",
 }  # fmt: skip
-COLUMN_TYPES = ("integer", "bigint", "smallint")
+# The largest tenant that each type of the column holds.
+COLUMN_TYPES = {"integer": 2**31 - 1, "bigint": 2**63 - 1, "smallint": 2**15 - 1}
+# What the operator calls the entries of the model that are not tenancy_<entry>.
+VARIABLES = {
+    "database": "database_name",
+    "application_role": "tenancy_app_role (or the user of DATABASE_URL)",
+    "replaced_role": "The user of DATABASE_URL",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,14 @@ class Table:
     indexes: tuple[tuple[IndexColumn, ...], ...]
     sample: Mapping[str, str | int]
     sample_writes: tuple[str, ...]
+    written_at: str | None
+
+    @property
+    def columns(self) -> set[str]:
+        """Return every column that the table's entry names."""
+        keys = {name for key in (*self.surrogate_keys, *self.natural_keys) for name in key}
+        indexed = {column.name for index in self.indexes for column in index}
+        return keys | indexed | set(self.sample) | ({self.written_at} if self.written_at else set())
 
     @property
     def policy(self) -> str:
@@ -95,16 +110,23 @@ class Model:
 def _text(source: Mapping[str, Any], key: str) -> str:
     value = source.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise ModelError(f"tenancy_{key} must be a non-empty string, not {value!r}.")
+        raise ModelError(f"{VARIABLES.get(key, f'tenancy_{key}')} must be a non-empty string, not {value!r}.")
     return value
+
+
+def _named(value: Any, where: str) -> str:
+    """Return the identifier ``value``; what is wrong with it is said of ``where``."""
+    try:
+        identifier(value)
+    except ModelError as error:
+        raise ModelError(f"{where}: {error}") from None
+    return str(value)
 
 
 def _names(value: Any, where: str) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence) or not value:
         raise ModelError(f"{where} must be a list of column names, not {value!r}.")
-    for name in value:
-        identifier(name)
-    return tuple(value)
+    return tuple(_named(name, where) for name in value)
 
 
 def _index(value: Any, where: str) -> tuple[IndexColumn, ...]:
@@ -119,7 +141,7 @@ def _index(value: Any, where: str) -> tuple[IndexColumn, ...]:
             columns.append(IndexColumn(entry.get("name", ""), order == "desc"))
         else:
             columns.append(IndexColumn(entry))
-        identifier(columns[-1].name)
+        _named(columns[-1].name, where)
     return tuple(columns)
 
 
@@ -127,7 +149,7 @@ def _sample(value: Any, where: str) -> dict[str, str | int]:
     if not isinstance(value, Mapping) or not value:
         raise ModelError(f"{where}: sample must name at least one column with its value, not {value!r}.")
     for name, content in value.items():
-        identifier(name)
+        _named(name, f"{where}: sample")
         if isinstance(content, bool) or not isinstance(content, (str, int)):
             raise ModelError(f"{where}: the sample's {name} must be a string or an integer, not {content!r}.")
     return dict(value)
@@ -136,8 +158,7 @@ def _sample(value: Any, where: str) -> dict[str, str | int]:
 def _table(value: Any, number: int) -> Table:
     if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
         raise ModelError(f"tenancy_tables[{number}] must be a mapping with a name, not {value!r}.")
-    name = value["name"]
-    identifier(name)
+    name = _named(value["name"], f"tenancy_tables[{number}]")
     where = f"tenancy_tables, table {name!r}"
     unknown = sorted(set(value) - TABLE_ENTRIES)
     if unknown:
@@ -149,6 +170,7 @@ def _table(value: Any, number: int) -> Table:
         indexes=tuple(_index(index, f"{where}: an index") for index in value.get("indexes", [])),
         sample=_sample(value.get("sample"), where),
         sample_writes=tuple(value.get("sample_writes", [])),
+        written_at=_named(value["written_at"], f"{where}: written_at") if "written_at" in value else None,
     )
 
 
@@ -165,9 +187,17 @@ def parse(source: Mapping[str, Any]) -> Model:
     ``source`` holds the ``tenancy_*`` variables without their prefix, plus ``database`` and
     ``application_role``. Raises ModelError with one sentence for the first thing that is wrong.
     """
+    column_type = _text(source, "column_type")
+    if column_type not in COLUMN_TYPES:
+        raise ModelError(f"tenancy_column_type must be one of {', '.join(COLUMN_TYPES)}, not {column_type!r}.")
     default_tenant = source.get("default_tenant")
     if isinstance(default_tenant, bool) or not isinstance(default_tenant, int) or default_tenant < 1:
         raise ModelError(f"tenancy_default_tenant must be an integer of at least 1, not {default_tenant!r}.")
+    if default_tenant > COLUMN_TYPES[column_type]:
+        raise ModelError(
+            f"tenancy_default_tenant {default_tenant} does not fit into a column of type {column_type}, which ends at "
+            f"{COLUMN_TYPES[column_type]}: name a smaller one, or another tenancy_column_type."
+        )
     bridge = source.get("bridge")
     if not isinstance(bridge, bool):
         raise ModelError(f"tenancy_bridge must be true or false, not {bridge!r}.")
@@ -176,9 +206,10 @@ def parse(source: Mapping[str, Any]) -> Model:
         raise ModelError(
             f"tenancy_setting must be a prefixed setting name such as app.current_tenant, not {setting!r}."
         )
-    column_type = _text(source, "column_type")
-    if column_type not in COLUMN_TYPES:
-        raise ModelError(f"tenancy_column_type must be one of {', '.join(COLUMN_TYPES)}, not {column_type!r}.")
+    for part in setting.split("."):
+        _named(part, "tenancy_setting")
+    if setting.lower().startswith("plpgsql."):
+        raise ModelError(f"tenancy_setting {setting!r} is kept for PL/pgSQL itself: name another, such as app.tenant.")
     tables = source.get("tables")
     if isinstance(tables, str) or not isinstance(tables, Sequence) or not tables:
         raise ModelError("tenancy_tables must be a non-empty list: without a table there is nothing to migrate.")
@@ -191,10 +222,9 @@ def parse(source: Mapping[str, Any]) -> Model:
                 f"tenancy_tables, table {table.name!r}: sample_writes names {min(unknown)!r}, no tenant table."
             )
     replaced_role = source.get("replaced_role")
-    if replaced_role is not None:
-        identifier(_text(source, "replaced_role"))
-    for key in ("database", "schema", "column", "application_role"):
-        identifier(_text(source, key))
+    for key in ("database", "schema", "column", "application_role", "replaced_role"):
+        if key != "replaced_role" or replaced_role is not None:
+            _named(_text(source, key), VARIABLES.get(key, f"tenancy_{key}"))
     return Model(
         database=source["database"],
         schema=source["schema"],

@@ -94,8 +94,7 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
         )
     if column and column["generated"]:
         found.append(f"{name}.{model.column} is an identity or generated column: drop that property first.")
-    named = [*table.surrogate_keys, *table.natural_keys, *(tuple(c.name for c in i) for i in table.indexes)]
-    missing = sorted({column for key in named for column in key} - set(document["columns"]))
+    missing = sorted(table.columns - set(document["columns"]))
     if missing:
         found.append(f"{name} has no column {', '.join(missing)}: correct its entry in tenancy_tables.")
     for index in document["indexes"]:

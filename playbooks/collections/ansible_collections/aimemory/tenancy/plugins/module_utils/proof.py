@@ -37,7 +37,7 @@ def synthetic_tenants(state: State, model: Model) -> tuple[int, int]:
     """Return two tenants that have no rows: the largest that fit every type the tenant column may have."""
     documents = [catalog.table(state, table.name) for table in model.tables]
     columns = [document["column"] for document in documents if document and document["column"]]
-    used = {tenant for column in columns for tenant in column["tenants"]}
+    used = {tenant for column in columns for tenant in column["tenants"]} | {str(model.default_tenant)}
     one, other, *_ = (number for number in range(32767, 0, -1) if str(number) not in used)
     return one, other
 

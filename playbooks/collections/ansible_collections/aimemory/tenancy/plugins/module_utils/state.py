@@ -116,14 +116,14 @@ def is_model_predicate(expression: str | None, model: Model) -> bool:
 
     Compared as a whole with what PostgreSQL prints for it: whatever differs at all is not the model's.
     """
-    column = bare(model.column)
-    return expression == f'({column} = ( SELECT {_deparsed_session_tenant(model)} AS "nullif"))'
+    tenant = f'( SELECT {_deparsed_session_tenant(model)} AS "nullif")'
+    return expression in [f"({column} = {tenant})" for column in printed(model.column)]
 
 
-def bare(name: str) -> str:
-    """Return the identifier as PostgreSQL prints it: quoted only where it must be."""
+def printed(name: str) -> tuple[str, ...]:
+    """Return the identifier as PostgreSQL prints it: quoted where it must be, and so are its version's key words."""
     plain = name.isascii() and name.replace("_", "a").isalnum() and name == name.lower() and not name[0].isdigit()
-    return name if plain else identifier(name)
+    return (name, identifier(name)) if plain else (identifier(name),)
 
 
 def is_wanted_policy(policy: Document, model: Model, wanted: Table) -> bool:

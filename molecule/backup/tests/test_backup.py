@@ -1,0 +1,221 @@
+"""A backup is one only after it was restored and compared; nobody else reads it, and none that is needed goes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import ROWS, TABLES, Host
+
+BACKUP = "playbooks/backup.yml"
+DIRECTORY = "/var/backups/ai-memory"
+QUICK = ("-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0", "-ebackup_format=custom")
+
+
+@pytest.fixture(scope="module")
+def key(machine: Host) -> str:
+    """Return a key of age."""
+    return machine.run("age-keygen 2> /dev/null").strip().split("\n")[-1]
+
+
+@contextlib.contextmanager
+def writers(machine: Host) -> Iterator[None]:
+    """Insert and remove rows without a break."""
+    done = threading.Event()
+
+    def write() -> None:
+        with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
+            while not done.is_set():
+                cursor.execute("INSERT INTO memories (type, k, user_id) VALUES ('fact', 'busy', '+1555000')")
+                cursor.execute("DELETE FROM memories WHERE ctid = (SELECT min(ctid) FROM memories WHERE k = 'busy')")
+                cursor.execute("INSERT INTO memories (type, k, user_id) VALUES ('fact', 'busy', '+1555000')")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        machine.sql("DELETE FROM memories WHERE k = 'busy'")
+
+
+def test_check_touches_nothing(machine: Host) -> None:
+    before = machine.untouched()
+    machine.playbook(BACKUP, "--check")
+    assert machine.untouched() == before
+
+
+def test_it_is_whole_and_proven_and_nobody_else_reads_it(machine: Host, tmp_path: Path) -> None:
+    machine.sql("ALTER DATABASE ai_memory SET work_mem = '9MB'")
+    catalogs, pid = machine.catalogs(), machine.service_pid()
+    run = machine.playbook(BACKUP)
+    assert run.record["outcome"] == "SUCCESS"
+    assert (machine.catalogs(), machine.service_pid(), machine.rows()) == (catalogs, pid, ROWS)
+    (backup,) = machine.backups()
+    listed = machine.run(f"sudo find {DIRECTORY} -printf '%y %u %m\\n'").split("\n")[:-1]
+    assert set(listed) == {"d postgres 700", "f postgres 600"}
+    assert machine.run(f"cd / && sudo sh -c 'cd {backup} && sha256sum --check --strict --quiet SHA256SUMS'") == ""
+    assert "CREATE ROLE alice" in machine.run(f"sudo cat {backup}/globals.sql")
+    assert "ALTER DATABASE ai_memory SET work_mem TO '9MB';" in machine.run(f"sudo cat {backup}/settings.sql")
+    manifest = machine.manifest(backup)
+    assert manifest["path"] == backup
+    assert manifest["proven_seconds"] > 0
+    assert {table["name"]: table["rows"] for table in manifest["tables"]} == ROWS
+    for table in manifest["tables"]:
+        query = f"SELECT sum(hashtextextended(ROW(t.*)::text, 0)::numeric)::text FROM {table['name']} AS t"
+        assert machine.sql(query) == [(table["hash"],)]
+    assert "restored and compared in" in run.words
+    assert machine.databases() == set()
+    assert machine.lock() == ""
+
+    # The copy on this machine is the same backup.
+    (copy,) = run.copies()
+    assert hashlib.sha256(copy.read_bytes()).hexdigest() == run.record["copy"]["sha256"]
+    assert copy.stat().st_mode & 0o077 == 0
+    subprocess.run(["tar", "--extract", "--file", copy, "--directory", tmp_path], check=True)
+    (unpacked,) = tmp_path.iterdir()
+    assert unpacked.name == Path(backup).name
+    assert json.loads((unpacked / "manifest.json").read_text()) == manifest
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=unpacked, check=True)
+    assert hashlib.sha256((unpacked / "SHA256SUMS").read_bytes()).hexdigest() == manifest["sha256"]
+    assert machine.run("ls -A /home/operator/.tenancy-copy", check=False) == ""
+
+
+def test_its_counts_are_those_of_the_dump_while_others_write(machine: Host) -> None:
+    with writers(machine):
+        run = machine.playbook(BACKUP, "-ebackup_format=custom", "-ebackup_copy_max_bytes=0")
+    manifest = machine.manifest(machine.backups()[-1])
+    assert manifest["format"] == "custom"
+    assert manifest["proven_seconds"] > 0
+    assert "Copy: none on this machine" in run.words
+    assert run.copies() == []
+
+
+def test_a_dump_that_cannot_be_restored_is_no_backup(machine: Host) -> None:
+    # pg_dump writes it without a word: what the check reads is not there when the rows come.
+    machine.sql("CREATE FUNCTION any_memory() RETURNS bool LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM memories)'")
+    machine.sql("ALTER TABLE call_summaries ADD CHECK (any_memory())")
+    try:
+        before, backups = (machine.catalogs(), machine.service_pid(), machine.rows()), machine.backups()
+        run = machine.playbook("migrate.yml", "-emigrate_confirm=YES", check=False)
+        assert run.record["failure"]["phase"] == "backup"
+        assert "The backup failed, and nothing of it was kept: The test restore failed:" in run.words
+        assert "Nothing was changed: the service and the database are as they were." in run.words
+        assert machine.backups() == backups
+        assert machine.databases() == set()
+        assert (machine.catalogs(), machine.service_pid(), machine.rows()) == before
+        assert machine.lock() == ""
+    finally:
+        machine.sql("ALTER TABLE call_summaries DROP CONSTRAINT call_summaries_check")
+        machine.sql("DROP FUNCTION any_memory()")
+
+
+def test_what_lost_runs_left_goes_and_nothing_else(machine: Host) -> None:
+    machine.run(f"sudo -u postgres mkdir {DIRECTORY}/ai_memory-20200101T000000Z.partial {DIRECTORY}/unpacked")
+    for name in ("ai_memory_scratch_20200101_000000", "ai_memory_scratch_of_mine"):
+        machine.sql(f"CREATE DATABASE {name}", database="postgres")
+    try:
+        machine.playbook(BACKUP, "-ebackup_copy_max_bytes=0")
+        assert [name for name in machine.backups() if "partial" in name or "unpacked" in name] == []
+        assert machine.databases() == {"ai_memory_scratch_of_mine"}
+    finally:
+        machine.sql("DROP DATABASE ai_memory_scratch_of_mine", database="postgres")
+
+
+def test_an_encrypted_one_holds_nothing_in_plain(machine: Host, key: str) -> None:
+    run = machine.playbook(BACKUP, "-vvv", f"-ebackup_age_identity={key}")
+    backup = machine.backups()[-1]
+    assert machine.manifest(backup)["encrypted"] is True
+    assert machine.run(f"sudo ls {backup}").split() == ["backup.tar.age", "manifest.json"]
+    members = f"sudo sh -c 'age --decrypt --identity - {backup}/backup.tar.age | tar --list'"
+    assert {"globals.sql", "settings.sql", "SHA256SUMS", "database/toc.dat"} <= set(
+        machine.run(members, given=key).split()
+    )
+    (copy,) = run.copies()
+    assert b"backup.tar.age" in copy.read_bytes()[:4096]
+    assert key not in run.output
+    assert key not in "".join(run.files().values())
+    assert (
+        machine.run("sudo grep --recursive --files-with-matches -f - /etc /opt /var /tmp /home || true", given=key)
+        == ""
+    )
+    assert "AGE-SECRET-KEY" not in machine.run("sudo journalctl --no-pager")
+
+
+def test_an_encrypted_one_can_be_restored_with_its_key_alone(machine: Host, key: str) -> None:
+    restore = ("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
+    before = machine.untouched()
+    run = machine.playbook(*restore, check=False)
+    assert "is encrypted: give the key that it was encrypted with as backup_age_identity" in run.words
+    other = machine.run("age-keygen 2> /dev/null").strip().split("\n")[-1]
+    run = machine.playbook(*restore, f"-ebackup_age_identity={other}", check=False)
+    assert "no identity matched any of the recipients" in run.words
+    assert machine.untouched() == before
+    machine.sql("DELETE FROM memories WHERE type = 'fact'")
+    machine.playbook(*restore, f"-ebackup_age_identity={key}")
+    assert machine.rows() == ROWS
+    assert [name for name in machine.backups() if "unpacked" in name] == []
+
+
+@pytest.mark.parametrize("key", ["nonsense", "AGE-SECRET-KEY-1QQQQ"], indirect=False)
+def test_a_key_that_is_none_is_refused(machine: Host, key: str) -> None:
+    before = machine.untouched()
+    run = machine.playbook(BACKUP, f"-ebackup_age_identity={key}", check=False)
+    assert "makes nothing of backup_age_identity" in run.words
+    assert key not in run.output
+    assert machine.untouched() == before
+
+
+def test_the_oldest_go_and_none_that_is_needed(machine: Host, tmp_path: Path) -> None:
+    machine.run(f"sudo rm -rf {DIRECTORY}")
+    machine.playbook(BACKUP, *QUICK)
+    (made,) = machine.backups()
+    unproven = made.rsplit("-", 1)[0] + "-2020010{}T000000Z"
+    proven, way_back, logged, spare = (unproven.format(day) for day in (1, 2, 3, 4))
+    other = f"{DIRECTORY}/ai_memory_archive-20200101T000000Z"
+    for copy in (proven, way_back, logged, spare, other):
+        machine.run(f"sudo cp -a {made} {copy}")
+    machine.run(f'sudo sed -i \'s/"proven_seconds": null/"proven_seconds": 3.5/\' {proven}/manifest.json')
+    machine.run(f"sudo -u postgres touch {way_back}/schema.json")
+    record = {"kind": "migrate", "outcome": "PARTIAL", "host": machine.name, "backup": {"path": logged}}
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier/run.json").write_text(json.dumps(record))
+    machine.playbook(BACKUP, *QUICK, "-ebackup_keep=1", f"-ereport_directory={tmp_path}")
+    (newest,) = set(machine.backups()) - {proven, way_back, logged, other}
+    assert newest not in (made, spare)
+    assert {proven, way_back, logged, other} <= set(machine.backups())
+
+
+def test_what_was_written_before_the_stop_is_in_the_newest_one(machine: Host) -> None:
+    """A row changes after the dump, in a subtransaction, so that every table has as many rows as in the dump."""
+    machine.reset()
+    change = threading.Thread(
+        target=lambda: (
+            machine.run(f"until sudo sh -c 'ls {DIRECTORY}/*/schema.json' > /dev/null 2>&1; do sleep 0.1; done"),
+            machine.sql(
+                "DO $$ BEGIN BEGIN UPDATE caller_profiles SET preferred_name = 'Late'"
+                " WHERE id = (SELECT min(id::text)::uuid FROM caller_profiles);"
+                " EXCEPTION WHEN division_by_zero THEN NULL; END; END $$"
+            ),
+        )
+    )
+    change.start()
+    run = machine.playbook("migrate.yml", "-emigrate_confirm=YES")
+    change.join()
+    assert "Written to since the backup: public.caller_profiles. Another one is taken." in run.words
+    first, second = machine.backups()
+    assert run.record["backup"]["path"] == second
+    assert machine.manifest(second)["proven_seconds"] > 0
+    hashes = [{table["name"]: table["hash"] for table in machine.manifest(path)["tables"]} for path in (first, second)]
+    assert [name for name in TABLES if hashes[0][name] != hashes[1][name]] == ["caller_profiles"]
+    assert machine.run(f"sudo cat {second}/schema.json") == run.files()["schema.json"]
+    machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
+    assert machine.sql("SELECT count(*) FROM caller_profiles WHERE preferred_name = 'Late'") == [(1,)]

@@ -1,0 +1,107 @@
+"""Whether a table was written to since a snapshot is told exactly, by whatever the rows were written."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2.extensions
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+from lab import Host
+
+MANY = 1 << 30
+
+
+@pytest.fixture
+def connections(machine: Host) -> Iterator[tuple[Any, Any]]:
+    """Make a table of 100 rows; one connection reads it, another one writes."""
+    machine.sql("CREATE TABLE notes AS SELECT n, 'note ' || n AS text FROM generate_series(1, 100) AS n")
+    with contextlib.closing(machine.connect()) as reader, contextlib.closing(machine.connect()) as writer:
+        reader.set_session(isolation_level=psycopg2.extensions.ISOLATION_LEVEL_REPEATABLE_READ, autocommit=False)
+        yield reader, writer
+    machine.sql("DROP TABLE notes")
+
+
+def look(reader: Any, since: int | None = None) -> tuple[int, list[contents.Contents]]:
+    """Return the oldest running transaction and the tables, of a snapshot of now."""
+    with reader.cursor() as cursor:
+        cursor.execute("SELECT txid_snapshot_xmin(txid_current_snapshot())")
+        xmin = cursor.fetchone()[0]
+        tables = contents.read(cursor, MANY, since)
+    reader.rollback()
+    return xmin, tables
+
+
+@pytest.mark.parametrize(
+    ("statement", "written"),
+    [
+        ("SELECT count(*) FROM notes", False),
+        ("VACUUM (FREEZE, ANALYZE) notes", False),
+        ("CREATE INDEX ON notes (n)", False),
+        ("INSERT INTO notes VALUES (101, 'more')", True),
+        ("UPDATE notes SET text = text WHERE n = 50", True),
+        ("DELETE FROM notes WHERE n = 50", True),
+        ("WITH d AS (DELETE FROM notes WHERE n = 50 RETURNING n) INSERT INTO notes SELECT n, 'again' FROM d", True),
+        ("BEGIN; SAVEPOINT s; UPDATE notes SET text = 'x' WHERE n = 1; RELEASE SAVEPOINT s; COMMIT", True),
+        ("TRUNCATE notes", True),
+        ("DROP TABLE notes; CREATE TABLE notes AS SELECT n, 'note ' || n AS text FROM generate_series(1, 100) n", True),
+    ],
+)  # fmt: skip
+def test_what_was_written_is_known(connections: tuple[Any, Any], statement: str, written: bool) -> None:
+    reader, writer = connections
+    xmin, before = look(reader)
+    with writer.cursor() as cursor:
+        cursor.execute(statement)
+    _, after = look(reader, xmin)
+    assert contents.written(after, before) == (["public.notes"] if written else [])
+
+
+def test_a_subtransaction_that_began_before_the_snapshot_is_known(connections: tuple[Any, Any]) -> None:
+    """Its number is below the snapshot's newest, and no snapshot lists it."""
+    reader, writer = connections
+    with writer.cursor() as cursor:
+        cursor.execute("BEGIN; UPDATE notes SET text = 'top' WHERE n = 1; SAVEPOINT s")
+        cursor.execute("UPDATE notes SET text = 'sub' WHERE n = 2")
+        xmin, before = look(reader)
+        cursor.execute("COMMIT")
+    _, after = look(reader, xmin)
+    assert contents.written(after, before) == ["public.notes"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [
+        ("DELETE FROM notes WHERE n = 7", "public.notes has 99 rows instead of 100"),
+        ("UPDATE notes SET text = NULL WHERE n = 7", "public.notes has 100 rows, but not the same ones"),
+        ("DROP TABLE notes; CREATE TABLE other ()", "public.notes is missing; public.other is not expected"),
+        ("ALTER TABLE notes ADD COLUMN extra int", "public.notes has 100 rows, but not the same ones"),
+    ],
+)
+def test_what_differs_is_said(connections: tuple[Any, Any], statement: str, sentence: str) -> None:
+    reader, writer = connections
+    _, before = look(reader)
+    with writer.cursor() as cursor:
+        cursor.execute(f"BEGIN; {statement}")
+        assert "; ".join(contents.differences(contents.read(cursor, MANY), before)) == sentence
+        cursor.execute("ROLLBACK; RESET ALL")
+
+
+def test_the_order_of_the_rows_and_the_session_do_not_matter(connections: tuple[Any, Any]) -> None:
+    reader, writer = connections
+    _, before = look(reader)
+    with writer.cursor() as cursor:
+        cursor.execute("CREATE TABLE turned AS SELECT * FROM notes ORDER BY n DESC")
+        cursor.execute("BEGIN; DROP TABLE notes; ALTER TABLE turned RENAME TO notes")
+        cursor.execute("SET DateStyle = 'German'; SET extra_float_digits = -10; SET bytea_output = 'escape'")
+        assert contents.differences(contents.read(cursor, MANY), before) == []
+        cursor.execute("ROLLBACK; DROP TABLE turned")
+
+
+def test_a_large_table_is_counted_alone(connections: tuple[Any, Any]) -> None:
+    reader, _ = connections
+    with reader.cursor() as cursor:
+        tables = contents.read(cursor, 1000)
+    assert {table["hash"] for table in tables if table["rows"]} == {None}

@@ -1,0 +1,251 @@
+"""Whatever happens in the middle: the data is whole, the schema the old or the new one, and running again finishes."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import random
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from faults import Before, harmed, note, on, slow_policies, task_names
+from lab import MIGRATE, Host
+from service import schema
+
+HOSTS = ("lab17", "lab15")
+QUICK = MIGRATE[2:]
+SMALL = "/mnt/small"
+UNIT = "/etc/systemd/system/ai-memory.service.d"
+CUT_AT_ONCE = "systemctl stop ssh; pkill -KILL sshd; sleep 8; systemctl start ssh"
+CUT = f"sleep 1; {CUT_AT_ONCE}"
+PSQL = "sudo -u postgres psql --no-psqlrc --quiet --dbname=ai_memory --command"
+END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tenancy runbook'"
+
+
+ALL = os.environ.get("FAULTS") == "all"
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """What a run that nobody harms does: its tasks and the schema that it leaves."""
+
+    tasks: list[str]
+    schema: str
+
+    def number(self, name: str) -> int:
+        """Return the number of the first task whose name has ``name`` in it, counted from 1."""
+        return next(number for number, task in enumerate(self.tasks, 1) if name in task)
+
+
+@pytest.fixture(scope="module")
+def migrated(machine: Host) -> Migrated:
+    """Migrate the host once."""
+    machine.reset()
+    return Migrated(task_names(machine), schema(machine))
+
+
+@pytest.fixture(scope="module")
+def migrated_quickly(machine: Host, migrated: Migrated) -> Migrated:
+    """Migrate the host once more, without the proof and the copy of the backup."""
+    machine.reset()
+    return Migrated(task_names(machine, *QUICK), migrated.schema)
+
+
+def kill_at(machine: Host, usual: Migrated, numbers: list[int], *arguments: str) -> None:
+    """Kill a run before each of the tasks; assert what must hold and that the next run finishes."""
+    failures, before = [], None
+    for number in numbers:
+        started, name, outcome = time.monotonic(), usual.tasks[number - 1], "held"
+        try:
+            if before is None:
+                machine.reset()
+                before = Before(machine, usual.schema)
+            run = harmed(machine, str(number), "", *arguments)
+            assert run.returncode < 0, f"the run was not killed:\n{run.output}"
+            # A host that was not touched is what it was: nothing is left to finish.
+            if before.assert_held():
+                before.assert_finished_by_another_run()
+                before = None
+        except AssertionError as error:
+            failures.append(f"killed before task {number} ({name}): {error}")
+            outcome, before = str(error)[:300], None
+        note(machine, f"kill {number} {name}", time.monotonic() - started, outcome)
+    assert failures == []
+
+
+def mine(machine: Host, numbers: range) -> list[int]:
+    """Return this host's share of the tasks: all of them, or one that the date chooses."""
+    share = [number for number in numbers if number % len(HOSTS) == HOSTS.index(machine.name)]
+    return share if ALL else [random.Random(datetime.date.today().toordinal()).choice(share)]
+
+
+def test_a_run_that_is_killed_before_the_stop_is_finished_by_the_next(machine: Host, migrated: Migrated) -> None:
+    first = 1 if ALL else migrated.number("take | Take the lock")
+    kill_at(machine, migrated, mine(machine, range(first, migrated.number("stop | Disarm"))))
+
+
+def test_a_run_that_is_killed_after_it_is_finished_by_the_next(machine: Host, migrated_quickly: Migrated) -> None:
+    usual = migrated_quickly
+    kill_at(machine, usual, mine(machine, range(usual.number("stop | Disarm"), len(usual.tasks) + 1)), *QUICK)
+
+
+@contextlib.contextmanager
+def database_on_a_small_disk(machine: Host) -> Iterator[None]:
+    """Put the database into a tablespace on a file system of its own."""
+    machine.run(f"sudo install --directory --owner=postgres --mode=0700 {SMALL}/space && sudo systemctl stop ai-memory")
+    machine.sql(f"CREATE TABLESPACE small LOCATION '{SMALL}/space'", database="postgres")
+    machine.sql("ALTER DATABASE ai_memory SET TABLESPACE small", database="postgres")
+    machine.run("sudo systemctl start ai-memory")
+    machine.wait_until_healthy()
+    try:
+        yield
+    finally:
+        machine.run("sudo systemctl stop ai-memory")
+        machine.sql("ALTER DATABASE ai_memory SET TABLESPACE pg_default", database="postgres")
+        machine.sql("DROP TABLESPACE small", database="postgres")
+        machine.run(f"sudo rm -r {SMALL}/space && sudo systemctl start ai-memory")
+        machine.wait_until_healthy()
+
+
+def unit_command(setting: str) -> str:
+    """Return the command that changes the service's unit."""
+    return f"mkdir -p {UNIT}; printf '[Unit]\\n{setting}\\n' > {UNIT}/fault.conf; systemctl daemon-reload"
+
+
+def fill(rest: str) -> str:
+    """Return the command that fills the small disk but for ``rest``."""
+    return f"cat /dev/zero > {SMALL}/filler 2> /dev/null; truncate --size=-{rest} {SMALL}/filler"
+
+
+def now(machine: Host, command: str) -> str:
+    """Return the command line that runs ``command`` on the host as root and waits for its end."""
+    return shlex.join([*machine.ssh, f"sudo sh -c {shlex.quote(command)}"])
+
+
+Around = Callable[[Host], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault: where, what, and what the operator must read."""
+
+    name: str
+    at: str
+    command: Callable[[Host], str]
+    sentence: str
+    phase: str | None
+    around: Around = lambda machine: nullcontext()
+    arguments: tuple[str, ...] = ()
+    mend: str = "true"
+
+
+UNCHANGED = "Database: unchanged, nothing was committed."
+ILL = "Service: ai-memory DOES NOT ANSWER. On the server: systemctl status ai-memory"
+KEPT_NOTHING = "The backup failed, and nothing of it was kept"
+FULL = "No space left on device"
+WAITED = "canceling statement due to lock timeout"
+DUMP, RESTORE, TRANSACTION = "dump | Dump, count", "fill | Restore the dump", "transact | Run"
+UNDO_UNIT = f"rm -r {UNIT}; systemctl daemon-reload"
+
+CASES = [
+    Case("ssh is cut during the dump", DUMP, lambda m: on(m, CUT), "UNREACHABLE", None),
+    Case("ssh is cut in the transaction", TRANSACTION, lambda m: on(m, CUT), "UNREACHABLE", None, slow_policies),
+    Case(
+        "postgresql restarts in the transaction", TRANSACTION,
+        lambda m: on(m, "sleep 3; systemctl restart postgresql"), UNCHANGED, "apply", slow_policies,
+    ),
+    Case(
+        "the backend is ended in the transaction", TRANSACTION,
+        lambda m: on(m, f'sleep 3; {PSQL} "{END_SESSIONS}"'), UNCHANGED, "apply", slow_policies,
+    ),
+    Case(
+        "postgresql restarts during the dump", DUMP,
+        lambda m: on(m, "sleep 1; systemctl restart postgresql"), KEPT_NOTHING, "backup",
+    ),
+    Case(
+        "the disk is full during the dump", DUMP, lambda m: now(m, fill("3M")), FULL, "backup",
+        arguments=(f"-ebackup_directory={SMALL}/backups",), mend=f"rm -r {SMALL}/filler {SMALL}/backups",
+    ),
+    Case(
+        "the disk is full during the test restore", RESTORE, lambda m: now(m, fill("12M")), FULL, "backup",
+        database_on_a_small_disk, mend=f"rm {SMALL}/filler",
+    ),
+    Case(
+        "the disk is full in the transaction", TRANSACTION, lambda m: now(m, fill("0")), FULL, "apply",
+        database_on_a_small_disk, mend=f"rm {SMALL}/filler",
+    ),
+    Case(
+        "somebody locks a table", TRANSACTION,
+        lambda m: on(m, f'{PSQL} "LOCK TABLE call_summaries IN ACCESS SHARE MODE; SELECT pg_sleep(9)"'),
+        WAITED, "apply",
+    ),
+    Case(
+        "somebody has a long transaction", TRANSACTION,
+        lambda m: on(m, f'{PSQL} "UPDATE caller_profiles SET total_calls = 0; SELECT pg_sleep(9); SELECT 1/0"'),
+        WAITED, "apply",
+    ),
+    Case(
+        "the service refuses to stop", "stop | Stop the service",
+        lambda m: now(m, unit_command("RefuseManualStop=yes")), "Operation refused", "stop", mend=UNDO_UNIT,
+    ),
+    Case(
+        "the service refuses to start", "start | Start the service",
+        lambda m: now(m, unit_command("RefuseManualStart=yes")), ILL, "start",
+        mend=f"{UNDO_UNIT}; systemctl start ai-memory",
+    ),
+    Case(
+        "the service is never healthy", "start | Wait until", lambda m: "true", ILL, "start",
+        arguments=("-eservice_health_path=/ill", "-eservice_health_timeout=2"),
+    ),
+    Case(
+        "the service answers success false", "smoke | Store",
+        lambda m: now(m, f'{PSQL} "REVOKE INSERT ON memories FROM alice"'),
+        "Database: what was committed was taken back again.", "start",
+        mend=f'{PSQL} "GRANT INSERT ON memories TO alice"',
+    ),
+    Case(
+        "the journal shows errors", "journal | Read", lambda m: "true",
+        "The journal shows failures of the database", "journal",
+        arguments=('-e{"service_journal_failure_patterns": ["language model"]}',),
+    ),
+    Case("the copy is interrupted", "copy | Fetch it", lambda m: on(m, CUT_AT_ONCE), "UNREACHABLE", None),
+    Case(
+        "the copy arrives damaged", "copy | Measure what arrived",
+        lambda m: f"truncate --size=-1 $COPIES/{m.name}/incoming.partial",
+        "The copy on this machine differs from the backup (SHA-256)", "backup",
+    ),
+    Case(
+        "the log cannot be written any more", "stop | Stop the service",
+        lambda m: "rm -r $LOGS && touch $LOGS", "cannot be written", None,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
+def test_a_harmed_run(machine: Host, migrated: Migrated, case: Case, tmp_path: Path) -> None:
+    started = time.monotonic()
+    machine.reset()
+    logs, copies = tmp_path / "logs", tmp_path / "copies"
+    before = Before(machine, migrated.schema)
+    with case.around(machine):
+        command = case.command(machine).replace("$LOGS", str(logs)).replace("$COPIES", str(copies))
+        here = (f"-ereport_directory={logs}", f"-ebackup_copy_directory={copies}")
+        run = harmed(machine, case.at, command, *case.arguments, *here)
+        try:
+            assert run.returncode != 0, run.output
+            assert case.sentence in run.words, run.output
+            if case.phase:
+                assert f"FAILED in phase {case.phase}:" in run.words, run.output
+        finally:
+            machine.run(f"sudo sh -c {shlex.quote(case.mend)}")
+        before.assert_served()
+    before.assert_whole()
+    before.assert_finished_by_another_run()
+    note(machine, case.name, time.monotonic() - started, "held")

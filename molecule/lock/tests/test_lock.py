@@ -1,0 +1,126 @@
+"""One run at a time: the second operator is told who holds the lock, and how to break one that a lost run left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lab import Host, Run
+
+BACKUP = ("playbooks/backup.yml", "-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0")
+BREAK = "-emigrate_break_lock=true"
+HOLDER = r"\S+ on \S+, run \d{8}T\d{6}Z-\w+ \(migrate\), since [0-9-]+ [0-9:]+ UTC"
+
+
+@contextlib.contextmanager
+def someone_thinking(machine: Host) -> Iterator[tuple[Run, int]]:
+    """Yield a run that waits for its operator's YES, and the operator's keyboard."""
+    keyboard, terminal = pty.openpty()
+    run = Run(machine.name, "migrate.yml", terminal=terminal)
+    try:
+        deadline = time.monotonic() + 60
+        while not machine.lock():
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        yield run, keyboard
+    finally:
+        run.kill()
+        os.close(keyboard)
+        os.close(terminal)
+
+
+def test_the_second_is_told_who_holds_it_and_a_lost_run_s_lock_can_be_broken(machine: Host) -> None:
+    with someone_thinking(machine):
+        before, holder = machine.untouched(), machine.lock()
+        for playbook in ("migrate.yml", "playbooks/backup.yml", "playbooks/rehearse.yml"):
+            run = machine.playbook(playbook, "-emigrate_confirm=YES", check=False)
+            assert re.search(rf"Another run works on ai_memory: {HOLDER}\. Wait for its end\.", run.words)
+            assert "If that run is lost, add -e migrate_break_lock=true." in run.words
+            assert run.record["failure"]["phase"] == "lock"
+        # Who only looks is not kept waiting.
+        assert (
+            f"NOTE Another run works on this database, or was lost: {holder}."
+            in machine.playbook("migrate.yml", "--check").words
+        )
+        assert machine.untouched() == before
+        assert machine.lock() == holder
+    # The run is killed now, and its lock stays.
+    assert machine.lock() == holder
+    assert f"Broke the lock of {holder}" in machine.playbook(*BACKUP, BREAK).words
+    assert machine.lock() == ""
+
+
+def test_it_is_not_broken_while_a_session_of_the_run_is_alive(machine: Host) -> None:
+    machine.run("sudo ln -s 'someone, since yesterday' /run/tenancy-ai_memory.lock")
+    with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("SET application_name = 'tenancy runbook'")
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+        before = machine.untouched()
+        run = machine.playbook(*BACKUP, BREAK, check=False)
+        assert (
+            f"The lock of someone, since yesterday is not stale: a session of a run is alive, process {pid} in"
+            in run.words
+        )
+        assert f"end it with SELECT pg_terminate_backend({pid})." in run.words
+        assert machine.untouched() == before
+        assert machine.lock() == "someone, since yesterday"
+    machine.playbook(*BACKUP, BREAK)
+
+
+@pytest.fixture
+def slow_transaction(machine: Host) -> Iterator[None]:
+    """Make every policy take two seconds."""
+    machine.sql("CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); END'")
+    machine.sql("CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('CREATE POLICY') EXECUTE FUNCTION slow()")
+    yield
+    machine.sql("DROP EVENT TRIGGER slow")
+    machine.sql("DROP FUNCTION slow()")
+
+
+@pytest.mark.usefixtures("slow_transaction")
+def test_it_is_not_broken_while_the_transaction_outlives_the_laptop(machine: Host) -> None:
+    alive = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tenancy runbook' AND query LIKE 'CREATE POL%'"
+    )
+    run = Run(machine.name, "migrate.yml", "-emigrate_confirm=YES", "-ebackup_test_restore=false")
+    deadline = time.monotonic() + 90
+    while machine.sql(alive, database="postgres") == [(0,)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    run.kill()
+    refused = machine.playbook(
+        "migrate.yml", "-emigrate_confirm=YES", BREAK, "-epreflight_require_active=false", check=False
+    )
+    assert "is not stale: a session of a run is alive, process " in refused.words
+    while machine.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tenancy runbook'") != [(0,)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    # The transaction was committed meanwhile.
+    assert machine.rows("customer_id = 1") == machine.rows()
+    machine.run("sudo systemctl start ai-memory")
+    machine.wait_until_healthy()
+    machine.playbook("playbooks/verify.yml")
+    machine.playbook(*BACKUP, BREAK)
+
+
+def test_a_run_that_fails_gives_it_back(machine: Host) -> None:
+    run = machine.playbook("migrate.yml", "-emigrate_confirm=no", check=False)
+    assert run.record["failure"]["phase"] == "confirm"
+    assert machine.lock() == ""
+
+
+def test_a_run_does_not_give_back_what_is_another_ones(machine: Host) -> None:
+    with someone_thinking(machine) as (run, keyboard):
+        machine.run("sudo ln -sfn 'someone else' /run/tenancy-ai_memory.lock")
+        while run.process.poll() is None:
+            os.write(keyboard, b"no\r")
+            time.sleep(0.5)
+    assert machine.lock() == "someone else"
+    machine.run("sudo rm /run/tenancy-ai_memory.lock")

@@ -1,0 +1,140 @@
+"""Runs that are harmed at a chosen task, and what must hold afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lab import MIGRATE, ROOT, ROWS, TABLES, Host, Run
+from service import schema
+
+PLUGINS = ROOT / "molecule/faults/callback_plugins"
+PROBE = "+15550000000-runbook"
+
+
+def on(machine: Host, command: str) -> str:
+    """Return the command line that runs ``command`` on the host as root without waiting for its end."""
+    detached = f"sudo systemd-run --quiet --collect sh -c {shlex.quote(command)}"
+    return shlex.join([*machine.ssh, detached])
+
+
+def harmed(machine: Host, at: str, command: str = "", *arguments: str, tasks: str = "") -> Run:
+    """Make a run of migrate.yml that is harmed before the task ``at``: killed, or by ``command`` on this machine."""
+    run = Run(
+        machine.name, "migrate.yml", "-emigrate_confirm=YES", *arguments,
+        variables={
+            "ANSIBLE_CALLBACK_PLUGINS": str(PLUGINS), "ANSIBLE_CALLBACKS_ENABLED": "fault",
+            "FAULT_AT": at, "FAULT_COMMAND": command, "FAULT_TASKS": tasks,
+        },
+    )  # fmt: skip
+    run.wait()
+    # The fault may have been a cut of this very connection.
+    deadline = time.monotonic() + 30
+    while "reached" not in machine.run("echo reached", check=False):
+        assert time.monotonic() < deadline, "the host is out of reach"
+        time.sleep(0.5)
+    return run
+
+
+def task_names(machine: Host, *arguments: str) -> list[str]:
+    """Return the tasks of a whole migration, in order."""
+    with tempfile.NamedTemporaryFile("r") as file:
+        run = harmed(machine, "", "", *arguments, tasks=file.name)
+        assert run.returncode == 0, run.output
+        return file.read().splitlines()
+
+
+def hashes(machine: Host) -> dict[str, Any]:
+    """Return rows and hash of every tenant table without the tenant, and without the runbook's own trial."""
+    values = "sum(hashtextextended((to_jsonb(t) - 'customer_id')::text, 0)::numeric)::text"
+    return {
+        table: machine.sql(
+            f"SELECT count(*), {values} FROM {table} AS t WHERE user_id <> %s OR user_id IS NULL", (PROBE,)
+        )
+        for table in TABLES
+    }
+
+
+class Before:
+    """What a harmed run must leave: the old or the new schema, every row, and nothing but what the next run clears."""
+
+    def __init__(self, machine: Host, new: str) -> None:
+        """Remember the host as it is; ``new`` is the schema of a migrated database."""
+        self.machine = machine
+        self.old, self.new = schema(machine), new
+        self.rows = hashes(machine)
+        self.untouched = machine.untouched()
+
+    def assert_held(self) -> bool:
+        """Assert that service and data are whole; return whether anything was touched."""
+        self.assert_served()
+        self.assert_whole()
+        return self.machine.untouched() != self.untouched or bool(self.machine.lock())
+
+    def assert_served(self) -> None:
+        """Assert that the service is up, or will be; a transaction that outlived the laptop ends first."""
+        self._wait_for_sessions()
+        if self.machine.service_pid() == 0:
+            assert self.machine.failsafe_armed(), "the service is down and nothing will start it"
+            # What the timer does in fifteen minutes.
+            self.machine.run("sudo systemctl start ai-memory")
+        self.machine.wait_until_healthy()
+
+    def assert_whole(self) -> None:
+        """Assert that the schema is the old or the new one to the letter, and that every row is there."""
+        assert schema(self.machine) in (self.old, self.new), "neither the old schema nor the new one"
+        assert hashes(self.machine) == self.rows, "rows were lost or changed"
+
+    def assert_finished_by_another_run(self, *arguments: str) -> None:
+        """Assert that running again ends in SUCCESS and in the new schema, and leaves nothing of the harmed run."""
+        machine = self.machine
+        run = machine.playbook(*MIGRATE, "-emigrate_break_lock=true", *arguments)
+        assert run.record["outcome"] == "SUCCESS"
+        assert schema(machine) == self.new
+        assert hashes(machine) == self.rows
+        assert machine.rows() == ROWS, "the runbook's own rows are left"
+        assert machine.databases() == set()
+        assert machine.lock() == ""
+        assert not machine.failsafe_armed()
+        assert [path for path in machine.backups() if "Z" not in path[-1:]] == []
+        assert machine.run("ls -A /home/operator/.tenancy-copy", check=False) == ""
+        assert machine.healthy()
+
+    def _wait_for_sessions(self) -> None:
+        """Wait for the sessions that the harmed run left."""
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tenancy runbook'"
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(Exception):
+                if self.machine.sql(query, database="postgres") == [(0,)]:
+                    return
+            assert time.monotonic() < deadline, "a session of the harmed run does not end"
+            time.sleep(0.3)
+
+
+@contextlib.contextmanager
+def slow_policies(machine: Host) -> Iterator[None]:
+    """Make every CREATE POLICY take a second, so that the transaction can be met in its middle."""
+    machine.sql("CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1); END'")
+    machine.sql("CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('CREATE POLICY') EXECUTE FUNCTION slow()")
+    try:
+        yield
+    finally:
+        machine.sql("DROP EVENT TRIGGER slow")
+        machine.sql("DROP FUNCTION slow()")
+
+
+def note(machine: Host, kind: str, seconds: float, outcome: str) -> None:
+    """Append a line to the record of the faults, for whoever counts them."""
+    path = os.environ.get("FAULTS_RECORD")
+    if path:
+        with Path(path).open("a") as file:
+            line = {"host": machine.name, "kind": kind, "seconds": round(seconds, 1), "outcome": outcome}
+            file.write(json.dumps(line) + "\n")
