@@ -130,12 +130,17 @@ def _policy(state: State, node: Any) -> None:
 
 
 def _grant(state: State, node: Any) -> None:
-    if node.is_grant:
-        assert node.objtype == enums.ObjectType.OBJECT_SEQUENCE or node.privileges[0].priv_name == "execute"
-        if node.objtype == enums.ObjectType.OBJECT_SEQUENCE:
-            assert state["bridge_watch"]["exists"]
-            state["bridge_watch"]["granted"] = True
+    if node.objtype == enums.ObjectType.OBJECT_SEQUENCE:
+        assert state["bridge_watch"]["exists"]
+        state["bridge_watch"]["granted"] = node.is_grant
         return
+    if node.objtype == enums.ObjectType.OBJECT_FUNCTION:
+        (target,) = node.objects
+        name, types = target.objname[-1].sval, [_catalog_type(argument) for argument in target.objargs or ()]
+        (function,) = (f for f in state["functions"] if (f["name"], f["types"]) == (name, types))
+        function["granted"] = node.is_grant
+        return
+    assert not node.is_grant
     document = _table(state, node.objects[0].relname)
     gone = {privilege.priv_name.upper() for privilege in node.privileges}
     document["granted_excess"] = [p for p in document["granted_excess"] if p not in gone]
@@ -162,8 +167,11 @@ def _function(state: State, node: Any) -> None:
     name = node.funcname[-1].sval
     types = [_catalog_type(parameter.argType) for parameter in node.parameters or ()]
     body = next(option.arg[0].sval for option in node.options if option.defname == "as")
+    # Replacing one keeps its rights.
+    granted = any(f["granted"] for f in state["functions"] if (f["name"], f["types"]) == (name, types))
     state["functions"] = [f for f in state["functions"] if (f["name"], f["types"]) != (name, types)]
-    state["functions"].append({"name": name, "types": types, "body": body, "definition": "\nAS $x$"})
+    document = {"name": name, "types": types, "body": body, "definition": "\nAS $x$", "granted": granted}
+    state["functions"].append(document)
 
 
 HANDLERS = {

@@ -57,7 +57,7 @@ def test_the_log_is_filled_in_from_facts(machine: Host) -> None:
     record = max(finished, key=lambda item: item["run"])
     assert record["outcome"] == "SUCCESS"
     assert [phase["name"] for phase in record["phases"]] == [
-        "preflight", "plan", "lock", "confirm", "backup", "snapshot", "stop", "changes", "apply", "verify", "start",
+        "preflight", "lock", "plan", "confirm", "backup", "snapshot", "stop", "changes", "apply", "verify", "start",
         "journal",
     ]  # fmt: skip
     assert all(finding["ok"] for finding in record["findings"])

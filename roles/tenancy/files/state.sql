@@ -186,7 +186,13 @@ SELECT json_build_object(
         'name', f.proname, 'identity', pg_get_function_identity_arguments(f.oid),
         'types', (SELECT coalesce(json_agg(format_type(t.type, NULL) ORDER BY t.place), '[]')
                   FROM unnest(f.proargtypes) WITH ORDINALITY AS t (type, place)),
-        'body', f.prosrc, 'definition', pg_get_functiondef(f.oid), 'owner', pg_get_userbyid(f.proowner))
+        'body', f.prosrc, 'definition', pg_get_functiondef(f.oid), 'owner', pg_get_userbyid(f.proowner),
+        -- Whether the application role may execute it by a right of its own, and not only as PUBLIC; one that is to be
+        -- made gets its rights then.
+        'granted', pg_get_userbyid(f.proowner) = %(application_role)s
+          OR NOT EXISTS (SELECT FROM pg_roles WHERE rolname = %(application_role)s) OR EXISTS (
+          SELECT FROM aclexplode(f.proacl) AS x JOIN pg_roles r ON r.oid = x.grantee
+          WHERE r.rolname = %(application_role)s AND x.privilege_type = 'EXECUTE'))
         ORDER BY f.proname, f.oid), '[]')
     FROM pg_proc f
     JOIN pg_namespace n ON n.oid = f.pronamespace AND n.nspname = %(schema)s

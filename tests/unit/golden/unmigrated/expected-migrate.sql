@@ -119,7 +119,7 @@ REVOKE REFERENCES, TRUNCATE ON "public"."personality_metrics" FROM "alice";
 -- personality_averages.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
 REVOKE REFERENCES, TRUNCATE ON "public"."personality_averages" FROM "alice";
 
--- function.update_personality_averages(integer, character varying).grant: Let the service execute the new functions
+-- function.update_personality_averages(integer, character varying).grant: Let the service execute the functions by a right of its own
 GRANT EXECUTE ON FUNCTION "public"."update_personality_averages"(integer, character varying) TO "alice";
 
 -- bridge.used: Record when a session still needs the bridge

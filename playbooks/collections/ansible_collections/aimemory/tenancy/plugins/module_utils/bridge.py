@@ -59,7 +59,7 @@ def bring(state: State, model: Model) -> list[Statement]:
                 reason, f"DROP FUNCTION {note}()" if now is None else now["definition"],
             )
         )  # fmt: skip
-    if now is None:
+    if now is None or not now["granted"]:
         planned.append(
             statement(
                 "bridge.note.grant", "", "bridge", f"GRANT EXECUTE ON FUNCTION {note}() TO {role}", reason,

@@ -277,8 +277,6 @@ def _keys(state: State, model: Model, table: Table) -> list[Statement]:
 
 def _function(state: State, model: Model, function: Function) -> list[Statement]:
     now = catalog.function(state, function.name, function.identity)
-    if now is not None and now["body"].strip() == function.body.strip():
-        return []
     name = qualified(model.schema, function.name)
     body = dollar_quoted("\n" + function.body.strip() + "\n")
     if now is None:
@@ -290,15 +288,18 @@ def _function(state: State, model: Model, function: Function) -> list[Statement]
         header = now["definition"][: now["definition"].index("\nAS $")]
         sql, undo = f"{header}\nAS {body}", now["definition"]
     identity = f"function.{function.name}({function.identity})"
-    planned = [
-        statement(identity, "", "function", sql, f"Make {function.name} work within one tenant", undo),
-    ]
-    if now is None:
+    planned = []
+    if now is None or now["body"].strip() != function.body.strip():
+        planned.append(
+            statement(identity, "", "function", sql, f"Make {function.name} work within one tenant", undo),
+        )
+    if now is None or not now["granted"]:
         signature, role = f"{name}({function.identity})", identifier(model.application_role)
         planned.append(
             statement(
                 f"{identity}.grant", "", "privilege", f"GRANT EXECUTE ON FUNCTION {signature} TO {role}",
-                "Let the service execute the new functions", f"REVOKE EXECUTE ON FUNCTION {signature} FROM {role}",
+                "Let the service execute the functions by a right of its own",
+                f"REVOKE EXECUTE ON FUNCTION {signature} FROM {role}",
             )
         )  # fmt: skip
     return planned

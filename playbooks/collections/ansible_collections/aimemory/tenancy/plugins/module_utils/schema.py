@@ -267,6 +267,9 @@ def _functions(state: State, model: Model, snapshot: State) -> list[Statement]:
             planned.append(statement(f"{identity}.drop", "", "function", sql, reason, ""))
         elif before is not None and (now is None or now["definition"] != before["definition"]):
             planned.append(statement(identity, "", "function", before["definition"].strip(), reason, ""))
+        if before is not None and now is not None and now["granted"] and not before["granted"]:
+            sql = f"REVOKE EXECUTE ON FUNCTION {name}({function.identity}) FROM {identifier(model.application_role)}"
+            planned.append(statement(f"{identity}.revoke", "", "function", sql, reason, ""))
     return planned
 
 
