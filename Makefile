@@ -85,7 +85,7 @@ scenarios: lab
 
 test: lint unit oldest scenarios
 
-# The scenario "faults" tries a sample that the date chooses; this tries all, each host half of the kills.
+# The scenario "faults" tries a sample that the date chooses; this tries all, shared among the hosts.
 test-faults: lab
 	FAULTS=all FAULTS_RECORD=$(CURDIR)/.cache/faults.jsonl python -m pytest --hosts=lab17,lab15 \
 	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible --numprocesses 2 --dist loadscope molecule/faults/tests

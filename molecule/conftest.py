@@ -46,6 +46,31 @@ def one_row_refuses(machine: Host) -> Iterator[None]:
     machine.sql("ALTER TABLE personality_metrics DROP COLUMN customer_id")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of tests that need not be made on every host (pytest's hook)."""
+    config.addinivalue_line(
+        "markers", "one_host: what it shows does not depend on the host; the hosts share such tests"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Share the tests marked one_host among the hosts (pytest's hook)."""
+    hosts: dict[str, list[str]] = {}
+    for item in items:
+        found = re.search(r"\[ansible://(\w+)-?", item.nodeid)
+        if found and item.get_closest_marker("one_host"):
+            hosts.setdefault(item.nodeid.replace(found.group(0), "["), []).append(found.group(1))
+    chosen = {test: names[number % len(names)] for number, (test, names) in enumerate(hosts.items())}
+    dropped = [
+        item
+        for item in items
+        if (found := re.search(r"\[ansible://(\w+)-?", item.nodeid))
+        and chosen.get(item.nodeid.replace(found.group(0), "["), found.group(1)) != found.group(1)
+    ]
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = [item for item in items if item not in dropped]
+
+
 class OneWorkerPerHost(LoadScopeScheduling):  # type: ignore[misc]
     """The tests of one host share its database, so they run one after the other."""
 

@@ -89,6 +89,7 @@ def test_it_is_whole_and_proven_and_nobody_else_reads_it(machine: Host, tmp_path
     assert machine.run("ls -A /home/operator/.tenancy-copy", check=False) == ""
 
 
+@pytest.mark.one_host
 def test_its_counts_are_those_of_the_dump_while_others_write(machine: Host) -> None:
     with writers(machine):
         run = machine.playbook(BACKUP, "-ebackup_format=custom", "-ebackup_copy_max_bytes=0")
@@ -99,6 +100,7 @@ def test_its_counts_are_those_of_the_dump_while_others_write(machine: Host) -> N
     assert run.copies() == []
 
 
+@pytest.mark.one_host
 def test_a_dump_that_cannot_be_restored_is_no_backup(machine: Host) -> None:
     # pg_dump writes it without a word: what the check reads is not there when the rows come.
     machine.sql("CREATE FUNCTION any_memory() RETURNS bool LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM memories)'")
@@ -118,6 +120,7 @@ def test_a_dump_that_cannot_be_restored_is_no_backup(machine: Host) -> None:
         machine.sql("DROP FUNCTION any_memory()")
 
 
+@pytest.mark.one_host
 def test_what_lost_runs_left_goes_and_nothing_else(machine: Host) -> None:
     machine.run(f"sudo -u postgres mkdir {DIRECTORY}/ai_memory-20200101T000000Z.partial {DIRECTORY}/unpacked")
     for name in ("ai_memory_scratch_20200101_000000", "ai_memory_scratch_of_mine"):
@@ -165,6 +168,7 @@ def test_an_encrypted_one_can_be_restored_with_its_key_alone(machine: Host, key:
     assert [name for name in machine.backups() if "unpacked" in name] == []
 
 
+@pytest.mark.one_host
 @pytest.mark.parametrize("key", ["nonsense", "AGE-SECRET-KEY-1QQQQ"], indirect=False)
 def test_a_key_that_is_none_is_refused(machine: Host, key: str) -> None:
     before = machine.untouched()
@@ -174,6 +178,7 @@ def test_a_key_that_is_none_is_refused(machine: Host, key: str) -> None:
     assert machine.untouched() == before
 
 
+@pytest.mark.one_host
 def test_the_oldest_go_and_none_that_is_needed(machine: Host, tmp_path: Path) -> None:
     machine.run(f"sudo rm -rf {DIRECTORY}")
     machine.playbook(BACKUP, *QUICK)

@@ -18,7 +18,6 @@ def assert_complete(machine: Host) -> None:
         "SELECT count(*) FROM information_schema.columns WHERE column_name = 'customer_id' AND table_schema = 'public'"
     )[0][0]
     assert migrated in (0, 5)
-    assert "Another run works on ai_memory" in machine.playbook(*ARGUMENTS, check=False).words
     machine.playbook(*ARGUMENTS, "-emigrate_break_lock=true")
     machine.playbook("playbooks/verify.yml")
 

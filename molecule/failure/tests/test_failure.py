@@ -12,6 +12,8 @@ import pytest
 from lab import MIGRATE, ROOT, ROWS, Host, Run, typed
 from service import assert_works_in_full, schema
 
+pytestmark = pytest.mark.one_host
+
 HOLD = "-emigrate_on_failure=hold"
 
 

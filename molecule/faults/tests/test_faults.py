@@ -19,7 +19,8 @@ from faults import Before, harmed, note, on, slow_policies, task_names
 from lab import MIGRATE, Host
 from service import schema
 
-HOSTS = ("lab17", "lab15")
+pytestmark = pytest.mark.one_host
+
 QUICK = MIGRATE[2:]
 SMALL = "/mnt/small"
 UNIT = "/etc/systemd/system/ai-memory.service.d"
@@ -80,20 +81,19 @@ def kill_at(machine: Host, usual: Migrated, numbers: list[int], *arguments: str)
     assert failures == []
 
 
-def mine(machine: Host, numbers: range) -> list[int]:
-    """Return this host's share of the tasks: all of them, or one that the date chooses."""
-    share = [number for number in numbers if number % len(HOSTS) == HOSTS.index(machine.name)]
-    return share if ALL else [random.Random(datetime.date.today().toordinal()).choice(share)]
+def chosen(numbers: range) -> list[int]:
+    """Return the tasks at which runs are killed: all of them, or one that the date chooses."""
+    return list(numbers) if ALL else [random.Random(datetime.date.today().toordinal()).choice(numbers)]
 
 
 def test_a_run_that_is_killed_before_the_stop_is_finished_by_the_next(machine: Host, migrated: Migrated) -> None:
     first = 1 if ALL else migrated.number("take | Take the lock")
-    kill_at(machine, migrated, mine(machine, range(first, migrated.number("stop | Disarm"))))
+    kill_at(machine, migrated, chosen(range(first, migrated.number("stop | Disarm"))))
 
 
 def test_a_run_that_is_killed_after_it_is_finished_by_the_next(machine: Host, migrated_quickly: Migrated) -> None:
     usual = migrated_quickly
-    kill_at(machine, usual, mine(machine, range(usual.number("stop | Disarm"), len(usual.tasks) + 1)), *QUICK)
+    kill_at(machine, usual, chosen(range(usual.number("stop | Disarm"), len(usual.tasks) + 1)), *QUICK)
 
 
 @contextlib.contextmanager

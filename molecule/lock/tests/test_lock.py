@@ -13,6 +13,8 @@ import pytest
 
 from lab import Host, Run
 
+pytestmark = pytest.mark.one_host
+
 BACKUP = ("playbooks/backup.yml", "-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0")
 BREAK = "-emigrate_break_lock=true"
 HOLDER = r"\S+ on \S+, run \d{8}T\d{6}Z-\w+ \(migrate\), since [0-9-]+ [0-9:]+ UTC"

@@ -10,6 +10,8 @@ import pytest
 
 from lab import Host
 
+pytestmark = pytest.mark.one_host
+
 RESTORE = ("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
 COPY = "/var/backups/ai-memory/ai_memory-20000101T000000Z"
 

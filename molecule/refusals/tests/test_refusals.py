@@ -14,6 +14,8 @@ import pytest
 
 from lab import Host, Run, typed
 
+pytestmark = pytest.mark.one_host
+
 MIGRATE = ("migrate.yml", "-emigrate_confirm=YES")
 ENVIRONMENT = "/opt/ai-memory/.env"
 

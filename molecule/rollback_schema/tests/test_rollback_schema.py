@@ -59,6 +59,7 @@ def test_check_shows_the_way_back_and_touches_nothing(machine: Host, before: str
     assert machine.untouched() == untouched
 
 
+@pytest.mark.one_host
 @pytest.mark.parametrize(
     ("made", "unmade", "sentence"),
     [
@@ -84,6 +85,7 @@ def test_what_stands_in_the_way_is_named(machine: Host, before: str, made: str, 
         machine.sql(unmade)
 
 
+@pytest.mark.one_host
 def test_a_snapshot_that_is_not_there_is_missed(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook(*ROLLBACK, "-etenancy_snapshot_file=/var/backups/none.json", check=False)
