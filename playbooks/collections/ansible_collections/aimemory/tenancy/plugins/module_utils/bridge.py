@@ -119,9 +119,10 @@ def remove_record(state: State, model: Model) -> list[Statement]:
     ]
     now = catalog.function(state, NOTE, "")
     if now is not None:
-        planned.append(
-            statement("bridge.note.drop", "", "bridge", f"DROP FUNCTION {note}()", reason, now["definition"])
-        )
+        # The definition holds no rights.
+        grant = f";\nGRANT EXECUTE ON FUNCTION {note}() TO {identifier(model.application_role)}"
+        undo = now["definition"].strip() + (grant if now["granted"] else "")
+        planned.append(statement("bridge.note.drop", "", "bridge", f"DROP FUNCTION {note}()", reason, undo))
     if state["bridge_watch"]["exists"]:
         planned.append(
             statement(
