@@ -53,20 +53,20 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def _host(nodeid: str) -> tuple[str, str] | None:
+    """Return the lab host of a test, and the test without it."""
+    found = re.search(r"\[ansible://(\w+)-?", nodeid)
+    return (found.group(1), nodeid.replace(found.group(0), "[")) if found else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Share the tests marked one_host among the hosts (pytest's hook)."""
     hosts: dict[str, list[str]] = {}
-    for item in items:
-        found = re.search(r"\[ansible://(\w+)-?", item.nodeid)
-        if found and item.get_closest_marker("one_host"):
-            hosts.setdefault(item.nodeid.replace(found.group(0), "["), []).append(found.group(1))
-    chosen = {test: names[number % len(names)] for number, (test, names) in enumerate(hosts.items())}
-    dropped = [
-        item
-        for item in items
-        if (found := re.search(r"\[ansible://(\w+)-?", item.nodeid))
-        and chosen.get(item.nodeid.replace(found.group(0), "["), found.group(1)) != found.group(1)
-    ]
+    shared = {item: _host(item.nodeid) for item in items if item.get_closest_marker("one_host")}
+    for host, test in filter(None, shared.values()):
+        hosts.setdefault(test, []).append(host)
+    kept = {(names[number % len(names)], test) for number, (test, names) in enumerate(hosts.items())}
+    dropped = [item for item, place in shared.items() if place and place not in kept]
     config.hook.pytest_deselected(items=dropped)
     items[:] = [item for item in items if item not in dropped]
 
@@ -75,8 +75,8 @@ class OneWorkerPerHost(LoadScopeScheduling):  # type: ignore[misc]
     """The tests of one host share its database, so they run one after the other."""
 
     def _split_scope(self, nodeid: str) -> str:
-        found = re.search(r"\[ansible://(\w+)", nodeid)
-        return found.group(1) if found else nodeid
+        place = _host(nodeid)
+        return place[0] if place else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerPerHost:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils.messages import ENCRYPTED, sentence
+from ansible_collections.aimemory.tenancy.plugins.module_utils.messages import ENCRYPTED, of_failure, sentence
 
 SPEC = "Validation of arguments failed:\n"
 
@@ -35,3 +35,15 @@ SPEC = "Validation of arguments failed:\n"
 )
 def test_the_sentence_is_what_is_left(message: str, expected: str) -> None:
     assert sentence(message) == expected
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        ({"stderr": "pg_restore: error: no space", "msg": "non-zero return code"}, "pg_restore: error: no space"),
+        ({"stderr": "", "msg": "The dump failed."}, "The dump failed."),
+        ({}, "no message"),
+    ],
+)
+def test_what_a_program_said_comes_first(result: dict[str, str], expected: str) -> None:
+    assert of_failure(result) == expected

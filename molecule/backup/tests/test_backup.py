@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,9 +28,10 @@ def key(machine: Host) -> str:
 
 
 @contextlib.contextmanager
-def writers(machine: Host) -> Iterator[None]:
-    """Insert and remove rows without a break."""
+def writers(machine: Host) -> Iterator[list[float]]:
+    """Insert and remove rows without a break; yield the times at which it was done."""
     done = threading.Event()
+    written: list[float] = []
 
     def write() -> None:
         with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
@@ -36,11 +39,12 @@ def writers(machine: Host) -> Iterator[None]:
                 cursor.execute("INSERT INTO memories (type, k, user_id) VALUES ('fact', 'busy', '+1555000')")
                 cursor.execute("DELETE FROM memories WHERE ctid = (SELECT min(ctid) FROM memories WHERE k = 'busy')")
                 cursor.execute("INSERT INTO memories (type, k, user_id) VALUES ('fact', 'busy', '+1555000')")
+                written.append(time.time())
 
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        yield
+        yield written
     finally:
         done.set()
         thread.join()
@@ -86,14 +90,17 @@ def test_it_is_whole_and_proven_and_nobody_else_reads_it(machine: Host, tmp_path
     assert json.loads((unpacked / "manifest.json").read_text()) == manifest
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=unpacked, check=True)
     assert hashlib.sha256((unpacked / "SHA256SUMS").read_bytes()).hexdigest() == manifest["sha256"]
-    assert machine.run("ls -A /home/operator/.tenancy-copy", check=False) == ""
+    machine.run("test ! -e /home/operator/.tenancy-copy")
 
 
 @pytest.mark.one_host
 def test_its_counts_are_those_of_the_dump_while_others_write(machine: Host) -> None:
-    with writers(machine):
+    with writers(machine) as written:
         run = machine.playbook(BACKUP, "-ebackup_format=custom", "-ebackup_copy_max_bytes=0")
     manifest = machine.manifest(machine.backups()[-1])
+    dumped = datetime.datetime.fromisoformat(manifest["created"]).timestamp()
+    assert any(moment < dumped for moment in written)
+    assert any(dumped < moment < dumped + manifest["duration_seconds"] for moment in written)
     assert manifest["format"] == "custom"
     assert manifest["proven_seconds"] > 0
     assert "Copy: none on this machine" in run.words
@@ -118,6 +125,14 @@ def test_a_dump_that_cannot_be_restored_is_no_backup(machine: Host) -> None:
     finally:
         machine.sql("ALTER TABLE call_summaries DROP CONSTRAINT call_summaries_check")
         machine.sql("DROP FUNCTION any_memory()")
+
+
+@pytest.mark.one_host
+def test_a_dump_without_a_tenant_table_is_no_backup(machine: Host) -> None:
+    backups = machine.backups()
+    run = machine.playbook(BACKUP, '-e{"tenancy_tables": [{"name": "nothing", "sample": {"a": 1}}]}', check=False)
+    assert "nothing of it was kept: The dump lacks the rows of nothing: correct tenancy_tables" in run.words
+    assert machine.backups() == backups
 
 
 @pytest.mark.one_host
@@ -146,10 +161,11 @@ def test_an_encrypted_one_holds_nothing_in_plain(machine: Host, key: str) -> Non
     assert b"backup.tar.age" in copy.read_bytes()[:4096]
     assert key not in run.output
     assert key not in "".join(run.files().values())
-    assert (
-        machine.run("sudo grep --recursive --files-with-matches -f - /etc /opt /var /tmp /home || true", given=key)
-        == ""
-    )
+    # The search finds what is planted, and nothing else.
+    machine.run("cat > /tmp/planted", given=key)
+    search = "sudo grep --recursive --files-with-matches --file=- /etc /opt /var /tmp /home || true"
+    assert machine.run(search, given=key).split() == ["/tmp/planted"]
+    machine.run("rm /tmp/planted")
     assert "AGE-SECRET-KEY" not in machine.run("sudo journalctl --no-pager")
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
-import os
-import random
-
 import pytest
+
+from faults import ALL, today
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the kills, which choose among themselves, and two of the other faults (pytest's hook)."""
-    if os.environ.get("FAULTS") == "all":
+    if ALL:
         return
     names = sorted({item.name.split("[")[-1].rstrip("]").split("-", 1)[-1] for item in items if "harmed" in item.name})
-    chosen = tuple(random.Random(datetime.date.today().toordinal()).sample(names, 2))
+    chosen = tuple(today().sample(names, 2))
     dropped = [item for item in items if "harmed" in item.name and not item.name.rstrip("]").endswith(chosen)]
     config.hook.pytest_deselected(items=dropped)
     items[:] = [item for item in items if item not in dropped]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-import os
-import random
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from faults import Before, harmed, note, on, slow_policies, task_names
+from faults import ALL, Before, harmed, note, on, slow_policies, task_names, today
 from lab import MIGRATE, Host
 from service import schema
 
@@ -28,9 +25,6 @@ CUT_AT_ONCE = "systemctl stop ssh; pkill -KILL sshd; sleep 8; systemctl start ss
 CUT = f"sleep 1; {CUT_AT_ONCE}"
 PSQL = "sudo -u postgres psql --no-psqlrc --quiet --dbname=ai_memory --command"
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tenancy runbook'"
-
-
-ALL = os.environ.get("FAULTS") == "all"
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,7 @@ def kill_at(machine: Host, usual: Migrated, numbers: list[int], *arguments: str)
 
 def chosen(numbers: range) -> list[int]:
     """Return the tasks at which runs are killed: all of them, or one that the date chooses."""
-    return list(numbers) if ALL else [random.Random(datetime.date.today().toordinal()).choice(numbers)]
+    return list(numbers) if ALL else [today().choice(numbers)]
 
 
 def test_a_run_that_is_killed_before_the_stop_is_finished_by_the_next(machine: Host, migrated: Migrated) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from faults import slow_policies
 from lab import Host, Run
 
 pytestmark = pytest.mark.one_host
@@ -95,11 +96,8 @@ def test_a_run_does_not_give_back_what_is_another_ones(machine: Host) -> None:
 @pytest.fixture
 def slow_transaction(machine: Host) -> Iterator[None]:
     """Make every policy take two seconds."""
-    machine.sql("CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); END'")
-    machine.sql("CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('CREATE POLICY') EXECUTE FUNCTION slow()")
-    yield
-    machine.sql("DROP EVENT TRIGGER slow")
-    machine.sql("DROP FUNCTION slow()")
+    with slow_policies(machine, seconds=2):
+        yield
 
 
 @pytest.mark.usefixtures("slow_transaction")

@@ -106,32 +106,38 @@ def test_the_plan_leads_from_any_state_to_the_migrated_one(database: Database, s
     assert_migrated(database, before)
 
 
-def migrated_dump(machine: Host, statements: list[str]) -> str:
-    """Return what pg_dump writes after the migration of a database in which ``statements`` were committed."""
+def migrated(machine: Host, statements: list[str]) -> tuple[State, str]:
+    """Return state and pg_dump's schema after the migration of a database in which ``statements`` were committed."""
     with committed(machine, statements) as half:
         half.migrate()
         assert half.plan() == []
         half.commit()
-        return schema(machine, half.model.database)
+        return half.state(), schema(machine, half.model.database)
 
 
 @pytest.fixture(scope="module")
-def whole(machine: Host) -> str:
-    """Return the schema of a database that was migrated in one go."""
-    return migrated_dump(machine, [])
+def whole(machine: Host) -> tuple[State, str]:
+    """Return state and schema of a database that was migrated in one go."""
+    with committed(machine, []) as database:
+        before = database.state()
+        database.migrate()
+        database.commit()
+        found = database.state(), schema(machine, database.model.database)
+        assert_migrated(database, before)
+        return found
 
 
-def test_every_prefix_of_the_plan_leads_to_the_same_schema(machine: Host, whole: str) -> None:
+def test_every_prefix_of_the_plan_leads_to_the_same_schema(machine: Host, whole: tuple[State, str]) -> None:
     with committed(machine, []) as unmigrated_one:
         statements = [item["sql"] for item in unmigrated_one.plan()]
     for length in range(1, len(statements) + 1):
-        dump = migrated_dump(machine, statements[:length])
-        assert dump == whole, f"after the first {length} of {len(statements)} statements"
+        found = migrated(machine, statements[:length])
+        assert found == whole, f"after the first {length} of {len(statements)} statements"
 
 
 @pytest.mark.parametrize("state", [name for name in STATES if name not in KEEPS_ITS_OWN])
-def test_a_state_from_elsewhere_leads_to_the_same_schema(machine: Host, whole: str, state: str) -> None:
-    assert migrated_dump(machine, STATES[state]) == whole
+def test_a_state_from_elsewhere_leads_to_the_same_schema(machine: Host, whole: tuple[State, str], state: str) -> None:
+    assert migrated(machine, STATES[state])[1] == whole[1]
 
 
 def test_the_undo_of_every_statement_leads_back(database: Database) -> None:

@@ -9,6 +9,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     audit,
+    backups,
     bridge,
     contents,
     enforce,
@@ -140,9 +141,12 @@ class FilterModule:
             "login_unnamed": login_unnamed,
             "bridge_evidence": bridge.evidence,
             "session_test_input": session_test_input,
+            "own_backups": backups.own,
+            "tables_lacking": backups.lacking,
             "contents_differences": contents.differences,
             "contents_written": contents.written,
             "error_sentence": messages.sentence,
+            "failure_sentence": messages.of_failure,
             "quote_identifier": quoting.identifier,
             "quote_literal": quoting.literal,
             "name_beside": quoting.name_beside,

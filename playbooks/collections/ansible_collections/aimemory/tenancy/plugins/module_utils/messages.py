@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 ENCRYPTED = (
     "A variable is encrypted, and no vault password was given that decrypts it (ansible-vault): add "
@@ -27,3 +29,8 @@ def sentence(message: str) -> str:
         message = message.partition("\nCONTEXT:")[0]
     # ansible-core: "The filter plugin 'aimemory.tenancy.tenancy_plan' failed: [1] ..."
     return re.sub(r"(?s)^.*filter plugin '[\w.]+' failed: ", "", message).strip()
+
+
+def of_failure(result: Mapping[str, Any]) -> str:
+    """Return the sentence in the result of a failed task: what a program said, else what the module did."""
+    return sentence(str(result.get("stderr") or result.get("msg", "no message")))

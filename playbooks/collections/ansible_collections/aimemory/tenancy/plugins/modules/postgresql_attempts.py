@@ -8,6 +8,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.aimemory.tenancy.plugins.module_utils.contents import APPLICATION
+
 try:
     import psycopg2
 except ImportError:
@@ -175,7 +177,7 @@ def main() -> None:
     connection = None
     try:
         connection = psycopg2.connect(
-            **{"connect_timeout": 10, **wanted["parameters"], "application_name": "tenancy runbook"},
+            **{"connect_timeout": 10, **wanted["parameters"], "application_name": APPLICATION},
             **({"password": wanted["password"]} if wanted["password"] else {}),
         )
         findings = make(connection, wanted["setting"], wanted["attempts"])
