@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.aimemory.tenancy.plugins.module_utils import backups
 
 HERE = "/var/backups/ai.memory"
@@ -26,3 +28,12 @@ def test_tables_of_another_schema_do_not_count() -> None:
     held = [{"schema": "public", "name": "a"}, {"schema": "old", "name": "b"}]
     assert backups.lacking(held, "public", ["b", "a", "c"]) == ["b", "c"]
     assert backups.lacking([], "public", ["a"]) == ["a"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "1", "{}", '{"version": 2}', '{"version": "1"}', "\x00"])
+def test_a_document_of_another_version_or_none_at_all_is_empty(text: str) -> None:
+    assert backups.document(text, 1) == {}
+
+
+def test_a_document_of_the_version_is_whole() -> None:
+    assert backups.document('{"version": 1, "run": "x"}', 1) == {"version": 1, "run": "x"}

@@ -63,7 +63,7 @@ NAME = "Name another backup with -e restore_backup=..."
     [
         (files("truncate --size=-9 $(ls database/*.gz | head -n1)"), f"{DAMAGED} database/"),
         (files("rm SHA256SUMS"), "SHA256SUMS: No such file or directory"),
-        (files("echo { > manifest.json"), f"{COPY}/manifest.json is damaged (no JSON): name another backup"),
+        (files("echo { > manifest.json"), f"{COPY}/manifest.json is damaged, or was written by another release"),
         (manifest(sha256="0" * 64), f"{DAMAGED} another list of checksums. {NAME}"),
         (manifest(database="other"), f"manifest.json is of database other in {COPY} , not of ai_memory beside it"),
         (manifest(path="/elsewhere"), "manifest.json is of database ai_memory in /elsewhere , not of ai_memory beside"),

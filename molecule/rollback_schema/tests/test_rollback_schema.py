@@ -130,6 +130,15 @@ def test_it_leads_back_from_a_login_of_the_services_own(machine: Host, before: s
     assert_works_in_full(machine)
 
 
+@pytest.mark.parametrize("change", ['s/"version": 1/"version": 2/', "$d", "1,$d"], ids=["version", "cut", "empty"])
+def test_a_snapshot_that_it_cannot_read_is_refused(machine: Host, before: str, change: str) -> None:
+    machine.run(f"sudo sed '{change}' {machine.backups()[0]}/schema.json > /tmp/other.json")
+    untouched = machine.untouched()
+    run = machine.playbook(*ROLLBACK, "-etenancy_snapshot_file=/tmp/other.json", check=False)
+    assert "/tmp/other.json is damaged, or was written by another release of this runbook" in run.words
+    assert machine.untouched() == untouched
+
+
 def test_the_copy_on_the_laptop_serves_as_well(machine: Host, before: str) -> None:
     copies = machine.playbook(*MIGRATE).files()
     machine.run("sudo find /var/backups/ai-memory -name 'schema*.json' -delete")

@@ -142,6 +142,7 @@ class FilterModule:
             "bridge_evidence": bridge.evidence,
             "session_test_input": session_test_input,
             "own_backups": backups.own,
+            "document_of_version": backups.document,
             "tables_lacking": backups.lacking,
             "contents_differences": contents.differences,
             "contents_written": contents.written,

@@ -1,7 +1,8 @@
-"""Which backups are this database's, and whether they hold its tables."""
+"""Which backups are this database's, what is written beside them, and whether they hold its tables."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +15,15 @@ def own(paths: Iterable[str], directory: str, database: str) -> list[str]:
     """
     name = re.compile(re.escape(f"{directory}/{database}") + r"-[0-9]{8}T[0-9]{6}Z(/.*)?")
     return sorted(path for path in paths if name.fullmatch(path))
+
+
+def document(text: str, version: int) -> dict[str, Any]:
+    """Return the JSON object in ``text``, or nothing when it is none, or of another version."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and found.get("version") == version else {}
 
 
 def lacking(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable[str]) -> list[str]:
