@@ -77,7 +77,7 @@ class Database:
     def back_to(self, snapshot: State) -> list[Finding]:
         """Go back to the schema of ``snapshot``, and return the findings that do not hold then."""
         rows = {name: table["rows"] for name, table in self.state()["tables"].items()}
-        self.run(*plan.transaction(schema.build(self.state(), self.model, snapshot), "5s"))
+        self.run(*plan.transaction(schema.build(self.state(), self.model, snapshot), self.model, "5s"))
         return [item for item in schema.findings(self.state(), self.model, snapshot, rows) if not item["ok"]]
 
     def prove(self) -> list[Finding]:
@@ -93,7 +93,7 @@ class Database:
         state = self.state()
         before = proof.before(state, self.model, MAX_ROWS)
         after = proof.after(state, self.model, MAX_ROWS, (FILES / "proof.sql").read_text())
-        self.run(*plan.transaction(statements, "5s", before, after))
+        self.run(*plan.transaction(statements, self.model, "5s", before, after))
         found: list[Finding] = self._cursor.fetchone()[0]
         return found
 

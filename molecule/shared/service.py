@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import threading
+from collections.abc import Iterator
 
 from lab import Host
 
@@ -28,6 +31,29 @@ def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
     finally:
         for table in ("memories", "call_summaries", "caller_profiles", "personality_metrics", "personality_averages"):
             machine.sql(f"DELETE FROM {table} WHERE user_id = %s", (user,))
+
+
+@contextlib.contextmanager
+def callers(machine: Host, user: str) -> Iterator[list[str]]:
+    """Let a caller say one thing after the other, whether or not the service is up; yield what it confirmed."""
+    confirmed: list[str] = []
+    over = threading.Event()
+
+    def talk() -> None:
+        for number in itertools.count(1):
+            if over.is_set():
+                return
+            with contextlib.suppress(AssertionError):
+                if machine.call("/memory/store", user_id=user, content=f"sentence {number}")["success"]:
+                    confirmed.append(f"sentence {number}")
+
+    talking = threading.Thread(target=talk)
+    talking.start()
+    try:
+        yield confirmed
+    finally:
+        over.set()
+        talking.join()
 
 
 def schema(machine: Host, database: str = "ai_memory") -> str:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lab import MIGRATE, ROWS, Host
-from service import assert_works_in_full, schema
+from service import assert_works_in_full, callers, schema
 
 ROLLBACK = ("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
 # What a dump shows of keys and tables and a plain ADD CONSTRAINT would lose.
@@ -119,6 +119,20 @@ def test_it_leads_past_a_rollback_of_the_policies_and_a_second_migration(machine
     machine.playbook(*ROLLBACK)
     assert schema(machine) == before
     assert machine.rows() == ROWS
+
+
+def test_what_callers_say_meanwhile_is_kept_and_fails_no_run(machine: Host, before: str) -> None:
+    user = "+15550004444"
+    with callers(machine, user) as confirmed:
+        machine.playbook(*MIGRATE)
+        machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
+        machine.playbook(*ROLLBACK)
+    stored = machine.sql("SELECT value_json ->> 'text' FROM memories WHERE user_id = %s", (user,))
+    assert len(confirmed) > 20
+    assert set(confirmed) <= {text for (text,) in stored}
+    assert schema(machine) == before
+    machine.sql("DELETE FROM memories WHERE user_id = %s", (user,))
+    machine.sql("DELETE FROM caller_profiles WHERE user_id = %s", (user,))
 
 
 def test_it_leads_back_from_a_login_of_the_services_own(machine: Host, before: str) -> None:

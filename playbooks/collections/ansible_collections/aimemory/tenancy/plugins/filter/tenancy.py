@@ -61,6 +61,13 @@ def tenancy_plan(
     return GOALS[goal](state, model.parse(source))
 
 
+def tenancy_transaction(
+    statements: list[dict[str, Any]], source: Mapping[str, Any], lock_timeout: str, before: list[str], after: list[str]
+) -> list[str]:
+    """Return the SQL of one transaction around ``statements``; its last query selects findings, rows and seconds."""
+    return plan.transaction(statements, model.parse(source), lock_timeout, before, after)
+
+
 def tenancy_findings(
     state: Mapping[str, Any], source: Mapping[str, Any], rows_before: Mapping[str, int] | None = None
 ) -> list[dict[str, Any]]:
@@ -95,7 +102,7 @@ def proof_before(state: Mapping[str, Any], source: Mapping[str, Any], max_rows: 
 
 
 def proof_after(state: Mapping[str, Any], source: Mapping[str, Any], max_rows: int, runner: str) -> list[str]:
-    """Return the SQL that makes the proof with ``runner`` (proof.sql); the last query selects its findings."""
+    """Return the SQL that makes the proof with ``runner`` (proof.sql)."""
     return proof.after(state, model.parse(source), max_rows, runner)
 
 
@@ -127,7 +134,7 @@ class FilterModule:
         exposed: dict[str, Callable[..., Any]] = {
             "tenancy_model": tenancy_model,
             "tenancy_plan": tenancy_plan,
-            "transaction": plan.transaction,
+            "tenancy_transaction": tenancy_transaction,
             "undo": plan.undo,
             "tenancy_findings": tenancy_findings,
             "tenancy_revert_findings": tenancy_revert_findings,

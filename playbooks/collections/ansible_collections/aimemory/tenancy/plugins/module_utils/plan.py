@@ -49,14 +49,29 @@ def build(state: State, model: Model) -> list[Statement]:
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
 
 
+# Findings are those of the proof, where one was made; rows are those that each table had before the statements.
+RESULT = (
+    "SELECT coalesce(nullif(current_setting('tenancy_runbook.findings', true), ''), '[]')::json AS findings,"
+    " current_setting('tenancy_runbook.rows')::json AS rows,"
+    " extract(epoch FROM clock_timestamp() - transaction_timestamp())::float AS seconds"
+)
+
+
 def transaction(
-    statements: Sequence[Statement], lock_timeout: str, before: Sequence[str] = (), after: Sequence[str] = ()
+    statements: Sequence[Statement],
+    model: Model,
+    lock_timeout: str,
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
 ) -> list[str]:
     """Return the SQL of one transaction that runs ``statements``: whatever raises, PostgreSQL has changed nothing.
 
     ``lock_timeout`` is how long each may wait for a lock, in PostgreSQL's units; ``before`` and ``after`` are the
-    proof's SQL around the statements.
+    proof's SQL around the statements. The last query selects findings, rows and the seconds since the beginning.
     """
+    counts = ", ".join(
+        f"{literal(table.name)}, (SELECT count(*) FROM {qualified(model.schema, table.name)})" for table in model.tables
+    )
     return [
         f"SET LOCAL lock_timeout = {literal(lock_timeout)}",
         # A read or a backfill that row security would filter must fail instead of seeing no rows.
@@ -67,9 +82,12 @@ def transaction(
         "SET CONSTRAINTS ALL IMMEDIATE",
         # Two runs at once: the second waits here, and fails with the lock timeout.
         "SELECT pg_advisory_xact_lock(hashtextextended('aimemory.tenancy', 0))",
+        # Counted where nobody writes any more: the service did until it was stopped.
+        f"SELECT set_config('tenancy_runbook.rows', jsonb_build_object({counts})::text, true)",
         *before,
         *(item["sql"] for item in statements),
         *after,
+        RESULT,
     ]
 
 

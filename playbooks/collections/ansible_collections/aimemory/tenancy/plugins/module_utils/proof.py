@@ -27,12 +27,6 @@ REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
 NO_NUMBER, OUT_OF_RANGE = ("error 22P02",), ("error 22003",)
 
 
-SELECT_FINDINGS = (
-    "SELECT current_setting('tenancy_runbook.findings')::json AS findings,"
-    " extract(epoch FROM clock_timestamp() - transaction_timestamp())::float AS seconds"
-)
-
-
 def synthetic_tenants(state: State, model: Model) -> tuple[int, int]:
     """Return two tenants that have no rows: the largest that fit every type the tenant column may have."""
     documents = [catalog.table(state, table.name) for table in model.tables]
@@ -57,10 +51,7 @@ def before(state: State, model: Model, max_rows: int) -> list[str]:
 
 
 def after(state: State, model: Model, max_rows: int, runner: str) -> list[str]:
-    """Return the statements that make the proof and select its findings, and the seconds since the transaction began.
-
-    ``runner`` is proof.sql.
-    """
+    """Return the statements that make the proof with ``runner``, which is proof.sql."""
     given = {
         "role": model.application_role,
         "setting": model.setting,
@@ -71,7 +62,6 @@ def after(state: State, model: Model, max_rows: int, runner: str) -> list[str]:
     return [
         f"SELECT set_config('tenancy_runbook.input', {literal(json.dumps(given))}, true)",
         runner,
-        SELECT_FINDINGS,
     ]
 
 
