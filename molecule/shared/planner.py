@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import psycopg2
 import psycopg2.extensions
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     audit,
     findings,
     model,
+    online,
     plan,
     proof,
     schema,
@@ -20,6 +22,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
 )
 from ansible_collections.aimemory.tenancy.plugins.module_utils.finding import Finding
 from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import Statement
+from ansible_collections.aimemory.tenancy.plugins.modules import postgresql_online
 from lab import OWNER, Host
 from production import ROOT, model_source
 
@@ -27,6 +30,10 @@ FILES = ROOT / "roles/tenancy/files"
 NAME = "ai_memory_states"
 MAX_ROWS = 100_000
 State = dict[str, Any]
+# How online steps wait, in the units of postgresql_online.
+WAITS = {
+    "lock_timeout": 100, "attempts": 20, "patience": 20, "long_transaction": 5, "max_waiting": 5, "max_lag": 2**26,
+}  # fmt: skip
 
 
 class Database:
@@ -74,6 +81,21 @@ class Database:
         """Apply the plan as the tenancy role does, and return the findings of the isolation proof."""
         return self._transaction(self.plan())
 
+    def steps(self) -> list[dict[str, Any]]:
+        """Return the steps that can be carried out while the service works."""
+        return online.steps(self.plan(), "online")
+
+    def carry_out(self, steps: Iterable[dict[str, Any]]) -> None:
+        """Carry online steps out, each in a transaction of its own."""
+        connection = self._cursor.connection
+        connection.commit()
+        connection.autocommit = True
+        try:
+            for step in steps:
+                postgresql_online.carry_out(self._cursor, step, WAITS)
+        finally:
+            connection.autocommit = False
+
     def back_to(self, snapshot: State) -> list[Finding]:
         """Go back to the schema of ``snapshot``, and return the findings that do not hold then."""
         rows = {name: table["rows"] for name, table in self.state()["tables"].items()}
@@ -100,6 +122,17 @@ class Database:
     def commit(self) -> None:
         """Commit what was done so far."""
         self._cursor.connection.commit()
+
+    def roll_back(self) -> None:
+        """Take back what was done since the last commit."""
+        self._cursor.connection.rollback()
+
+    @contextlib.contextmanager
+    def another(self) -> Iterator[Database]:
+        """Yield the same database in another session; whatever is done in it is rolled back."""
+        with contextlib.closing(psycopg2.connect(self._cursor.connection.dsn)) as connection:
+            yield Database(connection, self.model.database)
+            connection.rollback()
 
     def failures(self, before: State) -> list[Finding]:
         """Return the findings that do not hold; ``before`` is the state that the migration found."""

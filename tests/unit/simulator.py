@@ -54,7 +54,8 @@ def _alter_table(state: State, node: Any) -> None:
             )
             document["column"] = {
                 "type": "integer", "not_null": True, "default": _deparsed_default(default), "generated": False,
-                "nulls": 0, "tenants": {_deparsed_default(default): document["rows"]} if document["rows"] else {},
+                "tenants": {_deparsed_default(default): document["rows"]} if document["rows"] else {},
+                "dependents": [], "nulls": 0,
             }  # fmt: skip
             document["columns"].append(command.def_.colname)
         elif kind == enums.AlterTableType.AT_SetNotNull:

@@ -21,7 +21,7 @@ TABLES = list(blank_state()["tables"])
 def partial_column(rows: int) -> st.SearchStrategy[dict[str, Any] | None]:
     def column(nulls: int, not_null: bool, default: str | None) -> dict[str, Any]:
         return {
-            "type": "integer", "generated": False, "nulls": 0 if not_null else nulls,
+            "type": "integer", "generated": False, "dependents": [], "nulls": 0 if not_null else nulls,
             "not_null": not_null, "default": default, "tenants": {"1": rows - (0 if not_null else nulls)},
         }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab import OWNER, Host, only_readers
+from service import callers
 
 RECORD = "customer_id IS NOT NULL AND (SELECT tenancy_bridge_note())"
 SESSION = "nullif(current_setting('app.current_tenant', true), '')::integer"
@@ -18,6 +19,15 @@ def test_a_migrated_database_passes(machine: Host) -> None:
     assert machine.untouched() == before
     assert "RLS policies created: 5/5" in run.words
     assert f"The bridge is on: a login of {OWNER} that names no tenant" in run.words
+
+
+def test_callers_that_go_on_fail_no_verification(machine: Host) -> None:
+    user = "+15550005555"
+    with callers(machine, user) as confirmed:
+        machine.playbook("playbooks/verify.yml", "-everify_proof=true")
+    assert len(confirmed) > 5
+    machine.sql("DELETE FROM memories WHERE user_id = %s", (user,))
+    machine.sql("DELETE FROM caller_profiles WHERE user_id = %s", (user,))
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,23 @@
 -- The guide's Test 1, as the application role: with the tenant set its rows are visible; unset, after RESET
 -- and for a tenant without rows there are none. Writes its findings into the setting tenancy_runbook.findings.
--- Reads tenancy_runbook.input: {schema, role, setting, tenant, stranger, rows: {table: count}}.
+-- Reads tenancy_runbook.input: {schema, role, setting, column, tenant, stranger, tables: [name]}.
+-- Wants a transaction of one snapshot (REPEATABLE READ), in which it counts twice: the service goes on storing.
 -- (A percent sign is doubled because named arguments are in use.)
 DO $session_test$
 DECLARE
   input CONSTANT jsonb := current_setting('tenancy_runbook.input')::jsonb;
   setting CONSTANT text := input ->> 'setting';
   found jsonb := '[]';
+  owned jsonb := '{}';
   attempt record;
   item record;
   visible bigint;
 BEGIN
+  FOR item IN SELECT name FROM jsonb_array_elements_text(input -> 'tables') AS name LOOP
+    EXECUTE format('SELECT count(*) FROM %%I.%%I WHERE %%I = %%L',
+                   input ->> 'schema', item.name, input ->> 'column', input ->> 'tenant') INTO visible;
+    owned := owned || jsonb_build_object(item.name, visible);
+  END LOOP;
   EXECUTE format('SET LOCAL ROLE %%I', input ->> 'role');
   SET LOCAL row_security = on;
   -- The order matters: "unset" can be tried only before the setting is first given a value in this session.
@@ -27,7 +34,7 @@ BEGIN
     ELSIF attempt.place > 1 THEN
       EXECUTE 'RESET ' || (SELECT string_agg(quote_ident(part), '.') FROM unnest(string_to_array(setting, '.')) AS part);
     END IF;
-    FOR item IN SELECT key AS name, value::bigint AS rows FROM jsonb_each_text(input -> 'rows') ORDER BY key LOOP
+    FOR item IN SELECT key AS name, value::bigint AS rows FROM jsonb_each_text(owned) ORDER BY key LOOP
       EXECUTE format('SELECT count(*) FROM %%I.%%I', input ->> 'schema', item.name) INTO visible;
       found := found || jsonb_build_object(
         'check', attempt.title, 'table', item.name,

@@ -17,6 +17,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     login,
     messages,
     model,
+    online,
     plan,
     proof,
     quoting,
@@ -62,10 +63,16 @@ def tenancy_plan(
 
 
 def tenancy_transaction(
-    statements: list[dict[str, Any]], source: Mapping[str, Any], lock_timeout: str, before: list[str], after: list[str]
+    statements: list[dict[str, Any]],
+    source: Mapping[str, Any],
+    lock_timeout: str,
+    before: list[str],
+    after: list[str],
+    *,
+    counted: bool,
 ) -> list[str]:
     """Return the SQL of one transaction around ``statements``; its last query selects findings, rows and seconds."""
-    return plan.transaction(statements, model.parse(source), lock_timeout, before, after)
+    return plan.transaction(statements, model.parse(source), lock_timeout, before, after, counted=counted)
 
 
 def tenancy_findings(
@@ -122,7 +129,7 @@ def login_unnamed(source: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def session_test_input(state: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what ``session_test.sql`` reads: schema, role, setting, tenant, stranger, rows per table."""
+    """Return what ``session_test.sql`` reads: schema, role, setting, column, tenant, stranger, tables."""
     return session_test.session_input(state, model.parse(source))
 
 
@@ -135,6 +142,10 @@ class FilterModule:
             "tenancy_model": tenancy_model,
             "tenancy_plan": tenancy_plan,
             "tenancy_transaction": tenancy_transaction,
+            "tenancy_strategy": online.choose,
+            "tenancy_expand": online.expand,
+            "tenancy_steps": online.steps,
+            "tenancy_cutover": online.cutover,
             "undo": plan.undo,
             "tenancy_findings": tenancy_findings,
             "tenancy_revert_findings": tenancy_revert_findings,

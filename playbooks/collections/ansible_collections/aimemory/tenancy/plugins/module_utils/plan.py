@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import bridge
+from . import bridge, online
 from . import state as catalog
 from .errors import UnsafeStateError
 from .model import Function, Model, Table
 from .quoting import derived_name, dollar_quoted, identifier, literal, qualified
-from .statement import State, Statement, statement
+from .statement import State, Statement, statement, step
 
 # The order is fixed by how PostgreSQL works: rows before NOT NULL, keys before the functions that rely on
 # them, policies before row security is switched on.
@@ -63,14 +63,19 @@ def transaction(
     lock_timeout: str,
     before: Sequence[str] = (),
     after: Sequence[str] = (),
+    *,
+    counted: bool = True,
 ) -> list[str]:
     """Return the SQL of one transaction that runs ``statements``: whatever raises, PostgreSQL has changed nothing.
 
     ``lock_timeout`` is how long each may wait for a lock, in PostgreSQL's units; ``before`` and ``after`` are the
-    proof's SQL around the statements. The last query selects findings, rows and the seconds since the beginning.
+    proof's SQL around the statements. The last query selects findings, rows and the seconds since the beginning; rows
+    are left out where they are not to be ``counted``, which takes the longer the more there are.
     """
     counts = ", ".join(
-        f"{literal(table.name)}, (SELECT count(*) FROM {qualified(model.schema, table.name)})" for table in model.tables
+        f"{literal(table.name)}, (SELECT count(*) FROM {qualified(model.schema, table.name)})"
+        for table in model.tables
+        if counted
     )
     return [
         f"SET LOCAL lock_timeout = {literal(lock_timeout)}",
@@ -155,13 +160,12 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
     target, column = qualified(model.schema, table.name), identifier(model.column)
     now = catalog.tenant_column(state, table.name)
     if now is None:
+        sql = f"ALTER TABLE {target} ADD COLUMN {column} {model.column_type} NOT NULL DEFAULT {model.default_tenant}"
         return [
             statement(
-                f"{table.name}.column", table.name, "column",
-                f"ALTER TABLE {target} ADD COLUMN {column} {model.column_type} "
-                f"NOT NULL DEFAULT {model.default_tenant}",
+                f"{table.name}.column", table.name, "column", sql,
                 f"Add {model.column}; existing rows belong to tenant {model.default_tenant} (no table rewrite)",
-                f"ALTER TABLE {target} DROP COLUMN {column}",
+                f"ALTER TABLE {target} DROP COLUMN {column}", [step(sql)],
             )
         ]  # fmt: skip
     planned = []
@@ -171,19 +175,32 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
                 f"{table.name}.backfill", table.name, "backfill",
                 f"UPDATE {target} SET {column} = {model.default_tenant} WHERE {column} IS NULL",
                 f"Assign {now['nulls']} rows without a tenant to tenant {model.default_tenant}",
-                "",
+                "", online.backfill(target, model.column, now["default"], model.default_tenant),
             )
         )  # fmt: skip
     if not now["not_null"]:
+        check = check_name(model, table)
+        # A run that was interrupted while the service worked may have left it.
+        left = f", DROP CONSTRAINT {identifier(check)}" if catalog.depends(state, table.name, check) else ""
         planned.append(
             statement(
                 f"{table.name}.not_null", table.name, "not_null",
-                f"ALTER TABLE {target} ALTER COLUMN {column} SET NOT NULL",
+                f"ALTER TABLE {target} ALTER COLUMN {column} SET NOT NULL{left}",
                 f"Refuse rows without {model.column}",
                 f"ALTER TABLE {target} ALTER COLUMN {column} DROP NOT NULL",
+                online.not_null(target, model.column, check),
             )
         )  # fmt: skip
     return planned
+
+
+def check_name(model: Model, table: Table) -> str:
+    """Return the name of the check that stands in for NOT NULL while the rows are looked at."""
+    return derived_name(table.name, model.column, "not_null_check")
+
+
+def _build(identity: str, table: str, sql: str, reason: str, undo: str) -> Statement:
+    return statement(identity, table, "build", sql, reason, undo, online.concurrently(sql))
 
 
 def _indexes(state: State, model: Model, table: Table) -> list[Statement]:
@@ -196,8 +213,8 @@ def _indexes(state: State, model: Model, table: Table) -> list[Statement]:
         name = derived_name("idx", table.name, model.column, *(column.name for column in index))
         planned += _drop_leftover(state, model, table, name)
         planned.append(
-            statement(
-                f"{table.name}.index.{'_'.join(column.name for column in index)}", table.name, "build",
+            _build(
+                f"{table.name}.index.{'_'.join(column.name for column in index)}", table.name,
                 f"CREATE INDEX {identifier(name)} ON {target} "
                 f"({', '.join([identifier(model.column), *(column.sql for column in index)])})",
                 "Serve the service's queries within one tenant",
@@ -213,8 +230,8 @@ def _drop_leftover(state: State, model: Model, table: Table, name: str) -> list[
     if leftover is None:
         return []
     return [
-        statement(
-            f"{table.name}.leftover.{name}", table.name, "build",
+        _build(
+            f"{table.name}.leftover.{name}", table.name,
             f"DROP INDEX {qualified(model.schema, name)}",
             "Remove an index of that name that is invalid or covers other columns",
             f"{leftover['definition']}",
@@ -259,8 +276,8 @@ def _keys(state: State, model: Model, table: Table) -> list[Statement]:
                 build_name = derived_name(table.name, *wanted, "tenant_key")
                 planned += _drop_leftover(state, model, table, build_name)
                 planned.append(
-                    statement(
-                        f"{identity}.build", table.name, "build",
+                    _build(
+                        f"{identity}.build", table.name,
                         f"CREATE UNIQUE INDEX {identifier(build_name)} ON {target} "
                         f"({', '.join(identifier(column) for column in wanted)})",
                         f"Build the key ({', '.join(wanted)})",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import bridge
+from . import bridge, plan
 from . import state as catalog
 from .errors import UnsafeStateError
 from .finding import Finding, finding
@@ -95,7 +95,7 @@ def _dependents(model: Model, table: Table, now: Document) -> list[str]:
     """Return one obstacle for each object that uses the tenant column and that this project did not make."""
     name = f"{model.schema}.{table.name}"
     ours = _of_the_migration(model, table, now)
-    own = {table.policy, bridge.policy_name(table)}
+    own = {table.policy, bridge.policy_name(table), plan.check_name(model, table)}
     own |= {name for index in ours for name in (index["name"], index["constraint"])}
     # What is neither an index, a key nor a policy has no name here, and is never this project's.
     used = [
@@ -117,7 +117,7 @@ class _Table:
 
     def __init__(self, state: State, model: Model, table: Table, snapshot: State) -> None:
         """Look at the table as it is and as it was."""
-        self.model, self.table = model, table
+        self.state, self.model, self.table = state, model, table
         self.now, self.before = catalog.required(state, table.name), catalog.required(snapshot, table.name)
         self.target = qualified(model.schema, table.name)
         # The service may have had another login then.
@@ -225,6 +225,9 @@ class _Table:
         if now["default"] != before["default"]:
             action = "DROP DEFAULT" if before["default"] is None else f"SET DEFAULT {before['default']}"
             planned.append(self._alter("default", "default", f"ALTER COLUMN {column} {action}", reason))
+        check = plan.check_name(self.model, self.table)
+        if catalog.depends(self.state, self.table.name, check):
+            planned.append(self._alter("check.drop", "not_null", f"DROP CONSTRAINT {identifier(check)}", reason))
         if now["not_null"] and not before["not_null"]:
             planned.append(self._alter("not_null", "not_null", f"ALTER COLUMN {column} DROP NOT NULL", reason))
         return planned

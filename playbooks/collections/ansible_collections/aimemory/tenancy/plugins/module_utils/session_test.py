@@ -13,20 +13,20 @@ STRANGER = 32767
 
 
 def session_input(state: State, model: Model) -> dict[str, Any]:
-    """Return what the session test reads: schema, role, setting, tenant, stranger and the default tenant's rows.
+    """Return what the session test reads: schema, role, setting, column, tenant, stranger and tables.
 
     Tables without the tenant column are left out: their findings say already that it is missing.
     """
-    rows = {}
-    for item in model.tables:
-        document = catalog.table(state, item.name)
-        if document is not None and document["column"] is not None:
-            rows[item.name] = document["column"]["tenants"].get(str(model.default_tenant), 0)
     return {
         "schema": model.schema,
         "role": model.application_role,
         "setting": model.setting,
+        "column": model.column,
         "tenant": str(model.default_tenant),
         "stranger": str(STRANGER),
-        "rows": rows,
+        "tables": [
+            item.name
+            for item in model.tables
+            if catalog.table(state, item.name) is not None and catalog.tenant_column(state, item.name) is not None
+        ],
     }

@@ -53,6 +53,12 @@ def is_forced(state: Document, name: str) -> bool:
     return bool(rls["enabled"] and rls["forced"])
 
 
+def depends(state: Document, name: str, dependent: str) -> bool:
+    """Say whether something of that name uses the tenant column."""
+    column = tenant_column(state, name)
+    return column is not None and any(item["name"] == dependent for item in column["dependents"])
+
+
 def index_named(state: Document, table_name: str, name: str) -> Document | None:
     """Return the table's index of that name."""
     return next((index for index in indexes(state, table_name) if index["name"] == name), None)

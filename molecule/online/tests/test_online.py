@@ -1,0 +1,221 @@
+"""However far the steps came while the service worked, running again ends migrated, and the way back is the same."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+import pytest
+from psycopg2.errors import QueryCanceled
+
+from lab import MIGRATE, OWNER, TABLES, Host, Run
+from planner import Database, State, committed
+from service import assert_works_in_full, callers, schema
+
+ONLINE = (*MIGRATE, "-etenancy_strategy=online")
+BUILDS = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE application_name = 'tenancy runbook' AND query LIKE 'CREATE INDEX CONCURRENTLY%'"
+)
+# A column that somebody added by hand, of which some rows have no tenant yet.
+NULLABLE = (
+    "ALTER TABLE memories ADD COLUMN customer_id integer",
+    "UPDATE memories SET customer_id = 1 WHERE type = 'fact'",
+)
+# Steps from the unmigrated database, and from the one with that column.
+STEPS = {(): 12, NULLABLE: 16}
+
+
+@contextlib.contextmanager
+def half(machine: Host, start: tuple[str, ...], done: int) -> Iterator[tuple[Database, State, str]]:
+    """Yield a database in which the first ``done`` steps are carried out, with state and schema of before."""
+    with committed(machine, list(start)) as database:
+        before, definition = database.state(), schema(machine, database.model.database)
+        steps = database.steps()
+        assert len(steps) == STEPS[start]
+        database.carry_out(steps[:done])
+        if done < len(steps) and steps[done]["sql"].startswith("CREATE"):
+            interrupt(database, steps[done])
+        yield database, before, definition
+
+
+def interrupt(database: Database, build: dict[str, object]) -> None:
+    """Begin to build an index and break it off, so that it is left invalid."""
+    database.commit()
+    with database.another() as other:
+        # The build waits for whoever has written the table.
+        other.run(f"LOCK TABLE {str(build['sql']).split(' ON ')[1].split(' (')[0]} IN ROW EXCLUSIVE MODE")
+        database.run("SET statement_timeout = '300ms'")
+        with pytest.raises(QueryCanceled):
+            database.carry_out([build])
+        database.run("SET statement_timeout = 0")
+        database.commit()
+
+
+def serves(database: Database) -> bool:
+    """Say whether a release that knows no tenant can store, and touch what is there, as before."""
+    database.run(
+        f"SET LOCAL ROLE {OWNER}",
+        "INSERT INTO memories (type, k, user_id) VALUES ('fact', 'k', '+1')",
+        "INSERT INTO caller_profiles (user_id) VALUES ('+1') ON CONFLICT (user_id) DO UPDATE SET total_calls = 2",
+        "INSERT INTO caller_profiles (user_id) VALUES ('+1') ON CONFLICT (user_id) DO UPDATE SET total_calls = 2",
+        "INSERT INTO personality_metrics (user_id, call_id, openness) VALUES ('+1', 'c', 40), ('+1', 'd', 60)",
+    )
+    calls = database.value("SELECT total_calls FROM caller_profiles WHERE user_id = '+1'")
+    openness = database.value("SELECT avg_openness FROM personality_averages WHERE user_id = '+1'")
+    database.roll_back()
+    return (calls, openness) == (2, 50)
+
+
+@pytest.fixture(scope="module")
+def whole(machine: Host) -> str:
+    """Return the schema of a database that was migrated in one transaction."""
+    with committed(machine, []) as database:
+        database.migrate()
+        database.commit()
+        return named(schema(machine, database.model.database), database)
+
+
+def named(definition: str, database: Database) -> str:
+    """Return a schema as the real database would have it: of that name, changed by its administrator."""
+    return definition.replace(database.model.database, "ai_memory").replace("operator", "postgres")
+
+
+@pytest.mark.parametrize(
+    ("start", "done"), [(start, done) for start, steps in STEPS.items() for done in range(steps + 1)]
+)
+def test_a_run_that_stopped_there_is_finished(machine: Host, whole: str, start: tuple[str, ...], done: int) -> None:
+    with half(machine, start, done) as (database, before, _):
+        assert serves(database)
+        database.carry_out(database.steps())
+        assert database.steps() == []
+        assert serves(database)
+        database.migrate()
+        assert database.plan() == []
+        assert database.failures(before) == []
+        database.commit()
+        assert named(schema(machine, database.model.database), database) == whole
+
+
+@pytest.mark.parametrize(
+    ("start", "done"), [(start, done) for start, steps in STEPS.items() for done in range(steps + 1)]
+)
+def test_a_run_that_stopped_there_is_taken_back(machine: Host, start: tuple[str, ...], done: int) -> None:
+    with half(machine, start, done) as (database, before, definition):
+        assert database.back_to(before) == []
+        database.commit()
+        assert schema(machine, database.model.database) == definition
+
+
+def test_callers_are_served_until_the_short_transaction(machine: Host, whole: str) -> None:
+    machine.reset()
+    user = "+15550006666"
+    with callers(machine, user) as confirmed:
+        run = machine.playbook(*ONLINE)
+    assert run.record["strategy"] == "online"
+    names = [phase["name"] for phase in run.record["phases"]]
+    assert names.index("expand") < names.index("stop")
+    assert "changes" not in names
+    assert len(run.record["online_steps"]) == STEPS[()]
+    assert schema(machine) == whole
+    stored = machine.sql("SELECT value_json ->> 'text' FROM memories WHERE user_id = %s", (user,))
+    assert len(confirmed) > 20
+    assert set(confirmed) <= {text for (text,) in stored}
+    assert_works_in_full(machine)
+    assert machine.playbook(*ONLINE).changed == 0
+
+
+@contextlib.contextmanager
+def session(machine: Host, statement: str) -> Iterator[None]:
+    """Hold a transaction open in which ``statement`` was run."""
+    with contextlib.closing(machine.connect()) as connection:
+        connection.autocommit = False
+        connection.cursor().execute(statement)
+        yield
+        connection.rollback()
+
+
+@pytest.mark.one_host
+def test_a_lock_that_is_not_free_ends_the_run_and_the_next_goes_on(machine: Host, whole: str) -> None:
+    machine.reset()
+    pid = machine.service_pid()
+    with session(machine, "LOCK TABLE call_summaries IN ACCESS SHARE MODE"):
+        run = machine.playbook(*ONLINE, "-etenancy_online_attempts=3", check=False)
+    assert run.record["failure"]["phase"] == "expand"
+    message = run.record["failure"]["message"]
+    assert message.startswith("call_summaries.column: its lock was not free within 20 ms in 3 attempts; pid ")
+    assert "(operator, no application name) has had a transaction open since" in message
+    assert message.endswith("1 of 12 steps are done.")
+    assert run.record["aftermath"][0].startswith("Database: 1 of the steps that the service works through are done")
+    assert "Nothing was changed" not in run.words
+    assert machine.service_pid() == pid
+    assert_works_in_full(machine)
+    again = machine.playbook(*ONLINE)
+    assert len(again.record["online_steps"]) == STEPS[()] - 1
+    assert schema(machine) == whole
+
+
+@pytest.mark.one_host
+def test_no_index_is_built_beside_a_long_transaction(machine: Host) -> None:
+    machine.reset()
+    before = schema(machine)
+    waits = ("-etenancy_online_transaction_seconds=1", "-etenancy_online_patience_seconds=2")
+    with session(machine, "SELECT 1"):
+        run = machine.playbook(*ONLINE, *waits, check=False)
+    message = run.record["failure"]["message"]
+    assert message.startswith("memories.index.user_id: after 2 s still pid ")
+    assert message.endswith("5 of 12 steps are done.")
+    assert_works_in_full(machine)
+    machine.playbook("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
+    assert schema(machine) == before
+
+
+@pytest.mark.one_host
+def test_a_laptop_that_is_lost_during_a_build_loses_nothing(machine: Host, whole: str) -> None:
+    machine.reset()
+    pid = machine.service_pid()
+    for table in TABLES:
+        machine.sql(f"ALTER TABLE {table} ADD COLUMN customer_id integer NOT NULL DEFAULT 1")
+    with session(machine, "LOCK TABLE memories IN ROW EXCLUSIVE MODE"):
+        run = Run(machine.name, *ONLINE, "-etenancy_online_transaction_seconds=600")
+        deadline = time.monotonic() + 60
+        while machine.sql(BUILDS) == [(0,)]:
+            assert time.monotonic() < deadline, "no build began"
+            time.sleep(0.2)
+        run.kill()
+        assert machine.service_pid() == pid
+        other = machine.playbook(*ONLINE, "-emigrate_break_lock=true", check=False)
+        assert "a session of a run is alive" in other.words
+    deadline = time.monotonic() + 30
+    while machine.sql("SELECT 1 FROM pg_stat_activity WHERE application_name = 'tenancy runbook'"):
+        assert time.monotonic() < deadline, "the session of the lost run does not end"
+        time.sleep(0.2)
+    machine.playbook(*ONLINE, "-emigrate_break_lock=true")
+    assert schema(machine) == whole
+
+
+@pytest.mark.one_host
+def test_auto_is_online_where_there_is_much_and_says_so(machine: Host) -> None:
+    machine.reset()
+    said = "While ai-memory works (12 of "
+    assert said in machine.playbook("migrate.yml", "--check", "-etenancy_online_rows=6000").words
+    assert said not in machine.playbook("migrate.yml", "--check").words
+
+
+@pytest.mark.one_host
+def test_auto_is_online_where_a_rehearsal_took_too_long(machine: Host, whole: str) -> None:
+    machine.reset()
+    run = machine.playbook(*MIGRATE, "-emigrate_rehearse=true", "-etenancy_max_downtime=0")
+    assert (run.record["rehearsal"]["strategy"], run.record["strategy"]) == ("atomic", "online")
+    assert "That is longer than tenancy_max_downtime (0 s): what can be is done online." in run.words
+    assert schema(machine) == whole
+
+
+@pytest.mark.one_host
+def test_the_online_way_is_rehearsed_in_full(machine: Host) -> None:
+    machine.reset()
+    untouched = machine.catalogs()
+    run = machine.playbook("playbooks/rehearse.yml", "-etenancy_strategy=online")
+    assert run.record["rehearsal"]["strategy"] == "online"
+    assert machine.catalogs() == untouched

@@ -1,0 +1,81 @@
+"""The same plan carried out while the service works: in steps that nobody waits behind for long.
+
+An index is built CONCURRENTLY; rows are changed in batches; a column becomes NOT NULL by a check that is validated
+beforehand (PostgreSQL manual, "ALTER TABLE", SET NOT NULL and VALIDATE CONSTRAINT). What is left, the keys' exchange,
+functions, policies and row security, is short at every size and stays one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .quoting import dollar_quoted, identifier, literal
+from .statement import Statement, step
+
+Step = dict[str, Any]
+
+# Pages of a table whose rows are changed in one transaction, which others who change the same rows wait for.
+BATCH_PAGES = 100
+
+
+def expand(statements: Sequence[Statement], strategy: str) -> list[Statement]:
+    """Return what is carried out while the service works: nothing with the strategy ``atomic``."""
+    return [item for item in statements if item["online"]] if strategy == "online" else []
+
+
+def steps(statements: Sequence[Statement], strategy: str) -> list[Step]:
+    """Return the steps of what is carried out while the service works: id of the statement, sql, patient."""
+    return [{"id": item["id"], **step} for item in expand(statements, strategy) for step in item["online"]]
+
+
+def cutover(statements: Sequence[Statement], strategy: str) -> list[Statement]:
+    """Return what is left for the transaction while the service is stopped."""
+    return [item for item in statements if item not in expand(statements, strategy)]
+
+
+def choose(tables: Mapping[str, Mapping[str, Any]], strategy: str, rows: int) -> str:
+    """Return ``strategy``, or for ``auto`` the one for these tables of a state: ``online`` above so many ``rows``."""
+    if strategy != "auto":
+        return strategy
+    return "online" if sum(document["rows"] for document in tables.values() if document["exists"]) > rows else "atomic"
+
+
+def concurrently(sql: str) -> list[Step]:
+    """Return the step that builds or drops an index without holding up those who write."""
+    for words in ("CREATE INDEX ", "CREATE UNIQUE INDEX ", "DROP INDEX "):
+        if sql.startswith(words):
+            return [step(f"{words}CONCURRENTLY {sql[len(words) :]}", patient=True)]
+    raise ValueError(f"{sql!r} neither builds nor drops an index")
+
+
+def backfill(target: str, column: str, default: str | None, tenant: int) -> list[Step]:
+    """Return the steps that give rows without a tenant the default one, and those that arrive meanwhile as well."""
+    name = identifier(column)
+    body = (
+        f"DECLARE page bigint := 0; pages bigint := pg_relation_size({literal(target)})"
+        " / current_setting('block_size')::integer;"
+        " BEGIN WHILE page <= pages LOOP"
+        f" UPDATE {target} SET {name} = {tenant} WHERE {name} IS NULL"
+        f" AND ctid >= format('(%s,0)', page)::tid AND ctid < format('(%s,0)', page + {BATCH_PAGES})::tid;"
+        f" COMMIT; page := page + {BATCH_PAGES}; END LOOP; END"
+    )
+    steps = [step(f"DO {dollar_quoted(body)}")]
+    # A default of somebody's is left alone: it may give each session its own tenant.
+    return (
+        [step(f"ALTER TABLE {target} ALTER COLUMN {name} SET DEFAULT {tenant}"), *steps] if default is None else steps
+    )
+
+
+def not_null(target: str, column: str, check: str) -> list[Step]:
+    """Return the steps that make a column NOT NULL: the rows are looked at while others write, not under the lock."""
+    name, check = identifier(column), identifier(check)
+    return [
+        step(
+            f"ALTER TABLE {target} DROP CONSTRAINT IF EXISTS {check}, "
+            f"ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID"
+        ),
+        step(f"ALTER TABLE {target} VALIDATE CONSTRAINT {check}"),
+        # One message is one transaction.
+        step(f"ALTER TABLE {target} ALTER COLUMN {name} SET NOT NULL; ALTER TABLE {target} DROP CONSTRAINT {check}"),
+    ]

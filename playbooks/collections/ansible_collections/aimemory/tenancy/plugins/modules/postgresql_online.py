@@ -1,0 +1,229 @@
+#!/usr/bin/python
+"""Change a database in steps while others work in it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+
+try:
+    import psycopg2
+    from psycopg2 import errors
+except ImportError:
+    psycopg2 = None
+
+DOCUMENTATION = r"""
+module: postgresql_online
+short_description: Change a database in steps while others work in it
+description:
+  - Carries out each step in a transaction of its own, one after the other, and stops at the first that fails.
+  - A step waits for its lock only for O(lock_timeout), since whoever comes after it waits behind it, and is tried again
+    after a pause that grows to a second.
+  - A C(patient) step (an index that is built or dropped CONCURRENTLY) waits without limit, since nobody waits behind
+    it; with a limit it would die beside any long transaction and leave an invalid index. It begins when no transaction
+    in the database is older than O(long_transaction).
+  - Before each step it waits until no C(pg_dump) runs in the database, fewer than O(max_waiting) sessions wait for a
+    lock and no standby lags behind by more than O(max_lag) bytes.
+options:
+  database:
+    description: The database.
+    type: str
+    required: true
+  port:
+    description: Port that names the server's Unix socket.
+    type: int
+    required: true
+  steps:
+    description: What is done, one after the other.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      id:
+        description: Name for messages.
+        type: str
+        required: true
+      sql:
+        description: The SQL.
+        type: str
+        required: true
+      patient:
+        description: Whether it may wait for as long as it must.
+        type: bool
+        required: true
+  lock_timeout:
+    description: Milliseconds that a step waits for a lock.
+    type: int
+    required: true
+  attempts:
+    description: How often a step that did not get its lock is tried.
+    type: int
+    required: true
+  patience:
+    description: Seconds to wait for calm before each step.
+    type: int
+    required: true
+  long_transaction:
+    description: Seconds after which a transaction is a long one.
+    type: int
+    required: true
+  max_waiting:
+    description: Sessions of the database that may wait for locks.
+    type: int
+    required: true
+  max_lag:
+    description: Bytes that a standby may lag behind.
+    type: int
+    required: true
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Build an index while the service works
+  aimemory.tenancy.postgresql_online:
+    database: ai_memory
+    port: 5432
+    steps:
+      - {id: memories.index.user_id, sql: CREATE INDEX CONCURRENTLY i ON memories (customer_id), patient: true}
+    lock_timeout: 20
+    attempts: 100
+    patience: 600
+    long_transaction: 5
+    max_waiting: 5
+    max_lag: 67108864
+"""
+
+RETURN = r"""
+steps:
+  description:
+    - One entry a step, with id, sql, attempts, waited (seconds until it was calm) and seconds (of the last attempt).
+  returned: always
+  type: list
+"""
+
+LOUD = """
+SELECT format('%%s sessions wait for locks', count(*)) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' HAVING count(*) >= %(max_waiting)s
+UNION ALL
+SELECT format('the standby %%s lags behind by %%s', application_name, pg_size_pretty(lag))
+FROM (SELECT application_name, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) AS lag FROM pg_stat_replication) AS s
+WHERE lag > %(max_lag)s
+UNION ALL
+SELECT format('pg_dump runs (pid %%s)', pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'pg_dump'
+"""
+LONG = """
+SELECT format('pid %%s (%%s, %%s) has had a transaction open since %%s', pid, usename,
+              coalesce(nullif(application_name, ''), 'no application name'), date_trunc('second', xact_start))
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+  AND xact_start < clock_timestamp() - make_interval(secs => %(long_transaction)s)
+UNION ALL
+SELECT format('the prepared transaction %%s has been open since %%s', gid, date_trunc('second', prepared))
+FROM pg_prepared_xacts
+WHERE database = current_database() AND prepared < clock_timestamp() - make_interval(secs => %(long_transaction)s)
+"""
+
+
+class ImpatienceError(Exception):
+    """What a step waited for did not come; the message says what stood in its way."""
+
+
+def obstacles(cursor: Any, wanted: dict[str, Any], patient: bool) -> list[str]:
+    """Return what speaks against the next step now, as sentences."""
+    cursor.execute(f"{LOUD} UNION ALL {LONG}" if patient else LOUD, wanted)
+    return [text for (text,) in cursor.fetchall()]
+
+
+def wait_until_calm(cursor: Any, wanted: dict[str, Any], patient: bool) -> float:
+    """Return the seconds that it took until nothing spoke against the next step; raises ImpatienceError."""
+    started = time.monotonic()
+    while found := obstacles(cursor, wanted, patient):
+        waited = time.monotonic() - started
+        if waited > wanted["patience"]:
+            raise ImpatienceError(f"after {wanted['patience']} s still {'; '.join(found[:3])}")
+        time.sleep(0.2)
+    return time.monotonic() - started
+
+
+def carry_out(cursor: Any, step: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Carry one step out, again where it does not get its lock; raises ImpatienceError and psycopg2.Error."""
+    patient = bool(step["patient"])
+    waited = 0.0
+    for attempt in range(1, wanted["attempts"] + 1):
+        waited += wait_until_calm(cursor, wanted, patient)
+        cursor.execute(
+            "SELECT set_config('lock_timeout', %s, false)", ("0" if patient else str(wanted["lock_timeout"]),)
+        )
+        started = time.monotonic()
+        try:
+            cursor.execute(step["sql"])
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            # An index that died is invalid and bears the name: only a new plan knows that.
+            if patient:
+                raise
+            time.sleep(min(1.0, 0.05 * attempt))
+            continue
+        return {"attempts": attempt, "waited": round(waited, 3), "seconds": round(time.monotonic() - started, 3)}
+    cursor.execute(LONG, wanted | {"long_transaction": 0})
+    holders = [text for (text,) in cursor.fetchall()]
+    raise ImpatienceError(
+        f"its lock was not free within {wanted['lock_timeout']} ms in {wanted['attempts']} attempts"
+        + "".join(f"; {text}" for text in holders[:3])
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    number: dict[str, Any] = {"type": "int", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "database": {"type": "str", "required": True}, "port": number,
+            "steps": {
+                "type": "list", "elements": "dict", "required": True,
+                "options": {
+                    "id": {"type": "str", "required": True}, "sql": {"type": "str", "required": True},
+                    "patient": {"type": "bool", "required": True},
+                },
+            },
+            "lock_timeout": number, "attempts": number, "patience": number, "long_transaction": number,
+            "max_waiting": number, "max_lag": number,
+        },
+        supports_check_mode=True,
+    )  # fmt: skip
+    if psycopg2 is None:
+        module.fail_json(msg=missing_required_lib("psycopg2"))
+    wanted = module.params
+    steps = wanted["steps"]
+    if module.check_mode:
+        module.exit_json(changed=len(steps) > 0, steps=[])
+    done: list[dict[str, Any]] = []
+    step: dict[str, Any] = {"id": "connection"}
+    connection = None
+    try:
+        connection = psycopg2.connect(
+            dbname=wanted["database"], port=wanted["port"], application_name=contents.APPLICATION
+        )
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            # A change of rows that row security would filter must fail instead of seeing none.
+            cursor.execute("SET row_security = off; SET statement_timeout = 0; SET jit = off")
+            for step in steps:
+                done.append({"id": step["id"], "sql": step["sql"]} | carry_out(cursor, step, wanted))
+    except (ImpatienceError, psycopg2.Error) as error:
+        module.fail_json(
+            msg=f"{step['id']}: {str(error).strip()}. {len(done)} of {len(steps)} steps are done.", steps=done,
+            changed=len(done) > 0,
+        )  # fmt: skip
+    finally:
+        if connection is not None:
+            connection.close()
+    module.exit_json(changed=len(done) > 0, steps=done)
+
+
+if __name__ == "__main__":
+    main()

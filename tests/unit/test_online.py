@@ -1,0 +1,94 @@
+"""What is done while the service works is the first part of the same plan, and nothing else waits for it."""
+
+from __future__ import annotations
+
+import pglast
+import pytest
+from hypothesis import given
+from pglast import ast
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import model, online, plan, schema
+from conftest import blank_state
+from production import model_source
+from simulator import index_entry, run
+from test_plan import partial_states
+
+PARALLEL = (ast.IndexStmt, ast.DropStmt)
+
+
+@given(partial_states())
+def test_both_parts_together_are_the_plan(state: dict[str, object]) -> None:
+    statements = plan.build(state, model.parse(model_source()))
+    early, late = online.expand(statements, "online"), online.cutover(statements, "online")
+    assert early + late == statements
+    assert online.expand(statements, "atomic") == []
+    assert online.cutover(statements, "atomic") == statements
+
+
+@given(partial_states())
+def test_after_the_first_part_only_the_second_is_planned(state: dict[str, object]) -> None:
+    wanted = model.parse(model_source())
+    statements = plan.build(state, wanted)
+    rest = plan.build(run(state, online.expand(statements, "online")), wanted)
+    assert [item["id"] for item in rest] == [item["id"] for item in online.cutover(statements, "online")]
+
+
+@given(partial_states())
+def test_only_what_nobody_waits_behind_is_patient(state: dict[str, object]) -> None:
+    for step in online.steps(plan.build(state, model.parse(model_source())), "online"):
+        trees = [raw.stmt for raw in pglast.parse_sql(step["sql"])]
+        concurrent = [isinstance(tree, PARALLEL) and bool(tree.concurrent) for tree in trees]
+        assert concurrent == [step["patient"]] * len(trees), step
+        # An index is built or dropped in no other way while the service works.
+        assert not any(isinstance(tree, PARALLEL) for tree in trees) or step["patient"]
+
+
+def test_a_default_of_somebodys_is_left_alone() -> None:
+    steps = [step["sql"] for step in online.backfill('"t"', "c", "current_setting('x')::integer", 1)]
+    assert [sql.split()[0] for sql in steps] == ["DO"]
+    steps = [step["sql"] for step in online.backfill('"t"', "c", None, 1)]
+    assert [sql.split()[0] for sql in steps] == ["ALTER", "DO"]
+
+
+def test_an_index_of_an_interrupted_build_is_dropped_and_built_again() -> None:
+    state = blank_state()
+    name = "idx_memories_customer_id_user_id"
+    left = index_entry(name, ["customer_id", "user_id"]) | {"valid": False}
+    state["tables"]["memories"]["indexes"].append(left)
+    early = online.steps(plan.build(state, model.parse(model_source())), "online")
+    steps = [step["sql"] for step in early if name in step["sql"]]
+    assert [sql.split()[:3] for sql in steps] == [
+        ["DROP", "INDEX", "CONCURRENTLY"],
+        ["CREATE", "INDEX", "CONCURRENTLY"],
+    ]
+
+
+def test_a_check_that_an_interrupted_run_left_goes_both_ways() -> None:
+    wanted = model.parse(model_source())
+    state = blank_state()
+    column = {
+        "type": "integer", "not_null": False, "default": "1", "generated": False, "nulls": 0, "tenants": {"1": 3},
+        "dependents": [{"name": "memories_customer_id_not_null_check", "description": "constraint …"}],
+    }  # fmt: skip
+    state["tables"]["memories"]["column"] = column
+    (forward,) = [item["sql"] for item in plan.build(state, wanted) if item["id"] == "memories.not_null"]
+    assert forward.endswith('SET NOT NULL, DROP CONSTRAINT "memories_customer_id_not_null_check"')
+    # A snapshot without the column: the check goes with it, and is nobody's who would stand in the way.
+    assert [item["id"] for item in schema.build(state, wanted, blank_state())] == ["memories.column.drop"]
+    before = blank_state()
+    before["tables"]["memories"]["column"] = column | {"dependents": []}
+    (back,) = schema.build(state, wanted, before)
+    assert back["sql"].endswith('DROP CONSTRAINT "memories_customer_id_not_null_check"')
+
+
+@pytest.mark.parametrize(
+    ("strategy", "rows", "chosen"),
+    [("auto", 14, "online"), ("auto", 15, "atomic"), ("atomic", 0, "atomic"), ("online", 10**9, "online")],
+)
+def test_auto_is_online_above_so_many_rows(strategy: str, rows: int, chosen: str) -> None:
+    assert online.choose(blank_state(rows=3)["tables"], strategy, rows) == chosen
+
+
+def test_what_is_no_index_cannot_be_made_concurrently() -> None:
+    with pytest.raises(ValueError, match="neither builds nor drops an index"):
+        online.concurrently("DROP TABLE memories")
