@@ -215,6 +215,7 @@ def test_the_oldest_go_and_none_that_is_needed(machine: Host, tmp_path: Path) ->
     assert {proven, way_back, logged, other} <= set(machine.backups())
 
 
+@pytest.mark.one_host
 def test_what_was_written_before_the_stop_is_in_the_newest_one(machine: Host) -> None:
     """A row changes after the dump, in a subtransaction, so that every table has as many rows as in the dump."""
     machine.reset()

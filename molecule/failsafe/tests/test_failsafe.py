@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from lab import MIGRATE, ROWS, Host, Run
 
 SECONDS = 20
@@ -22,6 +24,7 @@ def assert_complete(machine: Host) -> None:
     machine.playbook("playbooks/verify.yml")
 
 
+@pytest.mark.one_host
 def test_the_run_is_killed(machine: Host) -> None:
     run = Run(machine.name, *ARGUMENTS)
     machine.run(UNTIL_STOPPED)
@@ -34,6 +37,7 @@ def test_the_run_is_killed(machine: Host) -> None:
     assert_complete(machine)
 
 
+@pytest.mark.one_host
 def test_the_connection_is_cut(machine: Host) -> None:
     machine.reset()
     run = Run(machine.name, *ARGUMENTS)

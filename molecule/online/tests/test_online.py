@@ -82,6 +82,7 @@ def named(definition: str, database: Database) -> str:
     return definition.replace(database.model.database, "ai_memory").replace("operator", "postgres")
 
 
+@pytest.mark.one_host
 @pytest.mark.parametrize(
     ("start", "done"), [(start, done) for start, steps in STEPS.items() for done in range(steps + 1)]
 )
@@ -98,6 +99,7 @@ def test_a_run_that_stopped_there_is_finished(machine: Host, whole: str, start: 
         assert named(schema(machine, database.model.database), database) == whole
 
 
+@pytest.mark.one_host
 @pytest.mark.parametrize(
     ("start", "done"), [(start, done) for start, steps in STEPS.items() for done in range(steps + 1)]
 )

@@ -85,6 +85,7 @@ def test_somebody_elses_role_is_not_taken(machine: Host) -> None:
         machine.sql(f"DROP ROLE {APP}")
 
 
+@pytest.mark.one_host
 def test_a_login_that_gets_no_way_in_goes_again(machine: Host) -> None:
     before, pid = environment(machine), machine.service_pid()
     with no_way_in(machine):
@@ -96,6 +97,7 @@ def test_a_login_that_gets_no_way_in_goes_again(machine: Host) -> None:
     assert "Nothing was changed: the service and the database are as they were." in run.words
 
 
+@pytest.mark.one_host
 @pytest.mark.usefixtures("one_row_refuses")
 def test_a_failure_gives_the_old_login_back(machine: Host) -> None:
     before = environment(machine)
@@ -109,6 +111,7 @@ def test_a_failure_gives_the_old_login_back(machine: Host) -> None:
     assert_works_in_full(machine)
 
 
+@pytest.mark.one_host
 def test_a_service_that_does_not_work_gets_schema_and_login_of_before(machine: Host) -> None:
     before = environment(machine), schema(machine)
     run = machine.playbook(*PROVISION, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
@@ -211,6 +214,7 @@ def test_a_login_of_before_is_used_again_and_the_restore_gives_the_old_one_back(
     assert machine.rows() == ROWS
 
 
+@pytest.mark.one_host
 def test_a_backup_of_the_migrated_database_keeps_the_new_login(machine: Host) -> None:
     machine.playbook(*PROVISION)
     machine.playbook("playbooks/backup.yml")
@@ -220,6 +224,7 @@ def test_a_backup_of_the_migrated_database_keeps_the_new_login(machine: Host) ->
     machine.playbook("playbooks/verify.yml")
 
 
+@pytest.mark.one_host
 def test_an_owner_gets_a_login_that_owns_nothing(machine: Host) -> None:
     machine.reset(lab_login="owner")
     machine.playbook(*MIGRATE)

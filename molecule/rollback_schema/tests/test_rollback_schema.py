@@ -111,6 +111,7 @@ def test_a_second_rollback_does_nothing(machine: Host, before: str) -> None:
     assert machine.untouched() == untouched
 
 
+@pytest.mark.one_host
 def test_it_leads_past_a_rollback_of_the_policies_and_a_second_migration(machine: Host, before: str) -> None:
     machine.playbook(*MIGRATE)
     machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
@@ -121,6 +122,7 @@ def test_it_leads_past_a_rollback_of_the_policies_and_a_second_migration(machine
     assert machine.rows() == ROWS
 
 
+@pytest.mark.one_host
 def test_what_callers_say_meanwhile_is_kept_and_fails_no_run(machine: Host, before: str) -> None:
     user = "+15550004444"
     with callers(machine, user) as confirmed:
@@ -135,6 +137,7 @@ def test_what_callers_say_meanwhile_is_kept_and_fails_no_run(machine: Host, befo
     machine.sql("DELETE FROM caller_profiles WHERE user_id = %s", (user,))
 
 
+@pytest.mark.one_host
 def test_it_leads_back_from_a_login_of_the_services_own(machine: Host, before: str) -> None:
     environment = machine.run("sudo cat /opt/ai-memory/.env")
     machine.playbook(*MIGRATE, "-etenancy_provision_app_role=true")
@@ -144,6 +147,7 @@ def test_it_leads_back_from_a_login_of_the_services_own(machine: Host, before: s
     assert_works_in_full(machine)
 
 
+@pytest.mark.one_host
 @pytest.mark.parametrize("change", ['s/"version": 1/"version": 2/', "$d", "1,$d"], ids=["version", "cut", "empty"])
 def test_a_snapshot_that_it_cannot_read_is_refused(machine: Host, before: str, change: str) -> None:
     machine.run(f"sudo sed '{change}' {machine.backups()[0]}/schema.json > /tmp/other.json")

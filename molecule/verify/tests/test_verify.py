@@ -30,6 +30,7 @@ def test_callers_that_go_on_fail_no_verification(machine: Host) -> None:
     machine.sql("DELETE FROM caller_profiles WHERE user_id = %s", (user,))
 
 
+@pytest.mark.one_host
 @pytest.mark.parametrize(
     ("broken", "mended", "sentence"),
     [
