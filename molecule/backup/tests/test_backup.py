@@ -215,10 +215,9 @@ def test_the_oldest_go_and_none_that_is_needed(machine: Host, tmp_path: Path) ->
     assert {proven, way_back, logged, other} <= set(machine.backups())
 
 
-@pytest.mark.one_host
-def test_what_was_written_before_the_stop_is_in_the_newest_one(machine: Host) -> None:
-    """A row changes after the dump, in a subtransaction, so that every table has as many rows as in the dump."""
-    machine.reset()
+@contextlib.contextmanager
+def a_late_change(machine: Host) -> Iterator[None]:
+    """Change a row after the dump, in a subtransaction, so that every table has as many rows as in the dump."""
     change = threading.Thread(
         target=lambda: (
             machine.run(f"until sudo sh -c 'ls {DIRECTORY}/*/schema.json' > /dev/null 2>&1; do sleep 0.1; done"),
@@ -230,8 +229,15 @@ def test_what_was_written_before_the_stop_is_in_the_newest_one(machine: Host) ->
         )
     )
     change.start()
-    run = machine.playbook("migrate.yml", "-emigrate_confirm=YES")
+    yield
     change.join()
+
+
+@pytest.mark.one_host
+def test_what_was_written_before_the_stop_is_in_the_newest_one(machine: Host) -> None:
+    machine.reset()
+    with a_late_change(machine):
+        run = machine.playbook("migrate.yml", "-emigrate_confirm=YES")
     assert "Written to since the backup: public.caller_profiles. Another one is taken." in run.words
     first, second = machine.backups()
     assert run.record["backup"]["path"] == second
@@ -241,3 +247,20 @@ def test_what_was_written_before_the_stop_is_in_the_newest_one(machine: Host) ->
     assert machine.run(f"sudo cat {second}/schema.json") == run.files()["schema.json"]
     machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
     assert machine.sql("SELECT count(*) FROM caller_profiles WHERE preferred_name = 'Late'") == [(1,)]
+
+
+@pytest.mark.one_host
+def test_a_failsafe_that_ends_before_the_second_backup_is_noticed(machine: Host) -> None:
+    machine.reset()
+    with a_late_change(machine):
+        run = machine.playbook(
+            "migrate.yml",
+            "-emigrate_confirm=YES",
+            "-eservice_failsafe_seconds=5",
+            "-ebackup_copy_max_bytes=0",
+            check=False,
+        )
+    assert "ai-memory runs again: the failsafe started it after 5 s" in run.record["failure"]["message"]
+    assert "Database: unchanged, nothing was committed." in run.words
+    assert machine.healthy()
+    assert not machine.failsafe_armed()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from psycopg2.errors import QueryCanceled
@@ -108,6 +109,33 @@ def test_a_run_that_stopped_there_is_taken_back(machine: Host, start: tuple[str,
         assert database.back_to(before) == []
         database.commit()
         assert schema(machine, database.model.database) == definition
+
+
+@pytest.mark.one_host
+def test_an_autovacuum_that_is_at_work_is_no_deadlock(machine: Host) -> None:
+    with half(machine, (), STEPS[()]) as (database, before, _), database.another() as other:
+        # What autovacuum does: it holds the table, and waits for whoever has changed the table's entry.
+        other.run("LOCK TABLE memories IN SHARE UPDATE EXCLUSIVE MODE")
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            working = pool.submit(change_the_entry, machine, other)
+            database.migrate()
+            working.result()
+        assert database.failures(before) == []
+
+
+def change_the_entry(machine: Host, other: Database) -> None:
+    """Change the entry of a table as soon as somebody waits for it."""
+    deadline = time.monotonic() + 20
+    while (
+        machine.sql(
+            "SELECT 1 FROM pg_locks WHERE relation = 'memories'::regclass AND NOT granted",
+            database=other.model.database,
+        )
+        == []
+    ):
+        assert time.monotonic() < deadline, "nobody waits"
+    other.run("ALTER TABLE memories SET (fillfactor = 100)")
+    other.roll_back()
 
 
 def test_callers_are_served_until_the_short_transaction(machine: Host, whole: str) -> None:

@@ -38,6 +38,7 @@ def table(**entries: Any) -> str:
         (["-etenancy_default_tenant=one"], "tenancy_default_tenant is no int: one cannot be converted to an int"),
         ([given(tenancy_default_tenant=2**31)], "2147483648 does not fit into a column of type integer, which ends at"),
         (["-etenancy_column_type=money"], "value of tenancy_column_type must be one of: integer, bigint, smallint"),
+        (["-etenancy_strategy=fast"], "value of tenancy_strategy must be one of: auto, atomic, online"),
         (['-e{"tenancy_tables": []}'], "tenancy_tables must be a non-empty list"),
         ([table(name="Memories")], "Table public.Memories does not exist: correct tenancy_tables or the database."),
         (
@@ -82,7 +83,7 @@ def test_values_that_make_no_sense_are_refused_all_at_once(machine: Host) -> Non
         "backup_jobs": 0, "backup_keep": 0, "service_health_timeout": 0, "service_failsafe_seconds": -5,
         "preflight_max_clock_skew_seconds": 0, "backup_directory": "backups", "database_lock_timeout": "soon",
         "database_name": "ai/memory", "service_base_url": "http://example.org", "service_name": "",
-        "tenancy_app_role": "pg_app",
+        "tenancy_app_role": "pg_app", "tenancy_online_lock_timeout_ms": 0, "tenancy_online_attempts": 0,
     }  # fmt: skip
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, given(**wrong), check=False)

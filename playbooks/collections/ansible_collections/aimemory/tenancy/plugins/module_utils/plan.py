@@ -72,6 +72,7 @@ def transaction(
     proof's SQL around the statements. The last query selects findings, rows and the seconds since the beginning; rows
     are left out where they are not to be ``counted``, which takes the longer the more there are.
     """
+    tables = [qualified(model.schema, table.name) for table in model.tables]
     counts = ", ".join(
         f"{literal(table.name)}, (SELECT count(*) FROM {qualified(model.schema, table.name)})"
         for table in model.tables
@@ -87,6 +88,9 @@ def transaction(
         "SET CONSTRAINTS ALL IMMEDIATE",
         # Two runs at once: the second waits here, and fails with the lock timeout.
         "SELECT pg_advisory_xact_lock(hashtextextended('aimemory.tenancy', 0))",
+        # All at once: a REVOKE changes a table's entry without locking the table, and an autovacuum that is at work
+        # there and waits for that entry would be a deadlock with the next ALTER TABLE.
+        *([f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"] if statements else []),
         # Counted where nobody writes any more: the service did until it was stopped.
         f"SELECT set_config('tenancy_runbook.rows', jsonb_build_object({counts})::text, true)",
         *before,
