@@ -14,7 +14,8 @@ import tempfile
 import termios
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -268,22 +269,31 @@ class Run:
 
 
 @contextlib.contextmanager
+def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Let ``work`` go on beside the test, whose end the event tells it; an error of it fails the test."""
+    over = threading.Event()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        working = pool.submit(work, over)
+        try:
+            yield
+        finally:
+            over.set()
+        working.result()
+
+
+@contextlib.contextmanager
 def typed(answer: str) -> Iterator[int]:
     """Yield a terminal on which ``answer`` is typed twice a second: what comes before the prompt is discarded."""
     keyboard, terminal = pty.openpty()
-    done = threading.Event()
 
-    def type_it() -> None:
-        while not done.wait(0.5):
+    def type_it(over: threading.Event) -> None:
+        while not over.wait(0.5):
             os.write(keyboard, f"{answer}\r".encode())
 
-    thread = threading.Thread(target=type_it)
-    thread.start()
     try:
-        yield terminal
+        with meanwhile(type_it):
+            yield terminal
     finally:
-        done.set()
-        thread.join()
         os.close(keyboard)
         os.close(terminal)
 

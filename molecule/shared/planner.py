@@ -83,7 +83,7 @@ class Database:
 
     def steps(self) -> list[dict[str, Any]]:
         """Return the steps that can be carried out while the service works."""
-        return online.steps(self.plan(), "online")
+        return online.steps(self.plan())
 
     def carry_out(self, steps: Iterable[dict[str, Any]]) -> None:
         """Carry online steps out, each in a transaction of its own."""

@@ -7,7 +7,7 @@ import itertools
 import threading
 from collections.abc import Iterator
 
-from lab import Host
+from lab import Host, meanwhile
 
 _numbers = itertools.count(1)
 
@@ -37,9 +37,8 @@ def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
 def callers(machine: Host, user: str) -> Iterator[list[str]]:
     """Let a caller say one thing after the other, whether or not the service is up; yield what it confirmed."""
     confirmed: list[str] = []
-    over = threading.Event()
 
-    def talk() -> None:
+    def talk(over: threading.Event) -> None:
         for number in itertools.count(1):
             if over.is_set():
                 return
@@ -47,13 +46,8 @@ def callers(machine: Host, user: str) -> Iterator[list[str]]:
                 if machine.call("/memory/store", user_id=user, content=f"sentence {number}")["success"]:
                     confirmed.append(f"sentence {number}")
 
-    talking = threading.Thread(target=talk)
-    talking.start()
-    try:
+    with meanwhile(talk):
         yield confirmed
-    finally:
-        over.set()
-        talking.join()
 
 
 def schema(machine: Host, database: str = "ai_memory") -> str:

@@ -35,7 +35,7 @@ def test_after_the_first_part_only_the_second_is_planned(state: dict[str, object
 
 @given(partial_states())
 def test_only_what_nobody_waits_behind_is_patient(state: dict[str, object]) -> None:
-    for step in online.steps(plan.build(state, model.parse(model_source())), "online"):
+    for step in online.steps(plan.build(state, model.parse(model_source()))):
         trees = [raw.stmt for raw in pglast.parse_sql(step["sql"])]
         concurrent = [isinstance(tree, PARALLEL) and bool(tree.concurrent) for tree in trees]
         assert concurrent == [step["patient"]] * len(trees), step
@@ -55,7 +55,7 @@ def test_an_index_of_an_interrupted_build_is_dropped_and_built_again() -> None:
     name = "idx_memories_customer_id_user_id"
     left = index_entry(name, ["customer_id", "user_id"]) | {"valid": False}
     state["tables"]["memories"]["indexes"].append(left)
-    early = online.steps(plan.build(state, model.parse(model_source())), "online")
+    early = online.steps(plan.build(state, model.parse(model_source())))
     steps = [step["sql"] for step in early if name in step["sql"]]
     assert [sql.split()[:3] for sql in steps] == [
         ["DROP", "INDEX", "CONCURRENTLY"],

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import ROWS, TABLES, Host
+from lab import ROWS, TABLES, Host, meanwhile
 
 BACKUP = "playbooks/backup.yml"
 DIRECTORY = "/var/backups/ai-memory"
@@ -30,24 +30,20 @@ def key(machine: Host) -> str:
 @contextlib.contextmanager
 def writers(machine: Host) -> Iterator[list[float]]:
     """Insert and remove rows without a break; yield the times at which it was done."""
-    done = threading.Event()
     written: list[float] = []
 
-    def write() -> None:
+    def write(over: threading.Event) -> None:
         with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
-            while not done.is_set():
+            while not over.is_set():
                 cursor.execute("INSERT INTO memories (type, k, user_id) VALUES ('fact', 'busy', '+1555000')")
                 cursor.execute("DELETE FROM memories WHERE ctid = (SELECT min(ctid) FROM memories WHERE k = 'busy')")
                 cursor.execute("INSERT INTO memories (type, k, user_id) VALUES ('fact', 'busy', '+1555000')")
                 written.append(time.time())
 
-    thread = threading.Thread(target=write)
-    thread.start()
     try:
-        yield written
+        with meanwhile(write):
+            yield written
     finally:
-        done.set()
-        thread.join()
         machine.sql("DELETE FROM memories WHERE k = 'busy'")
 
 
@@ -218,19 +214,17 @@ def test_the_oldest_go_and_none_that_is_needed(machine: Host, tmp_path: Path) ->
 @contextlib.contextmanager
 def a_late_change(machine: Host) -> Iterator[None]:
     """Change a row after the dump, in a subtransaction, so that every table has as many rows as in the dump."""
-    change = threading.Thread(
-        target=lambda: (
-            machine.run(f"until sudo sh -c 'ls {DIRECTORY}/*/schema.json' > /dev/null 2>&1; do sleep 0.1; done"),
-            machine.sql(
-                "DO $$ BEGIN BEGIN UPDATE caller_profiles SET preferred_name = 'Late'"
-                " WHERE id = (SELECT min(id::text)::uuid FROM caller_profiles);"
-                " EXCEPTION WHEN division_by_zero THEN NULL; END; END $$"
-            ),
+
+    def change(over: threading.Event) -> None:
+        machine.run(f"until sudo sh -c 'ls {DIRECTORY}/*/schema.json' > /dev/null 2>&1; do sleep 0.1; done")
+        machine.sql(
+            "DO $$ BEGIN BEGIN UPDATE caller_profiles SET preferred_name = 'Late'"
+            " WHERE id = (SELECT min(id::text)::uuid FROM caller_profiles);"
+            " EXCEPTION WHEN division_by_zero THEN NULL; END; END $$"
         )
-    )
-    change.start()
-    yield
-    change.join()
+
+    with meanwhile(change):
+        yield
 
 
 @pytest.mark.one_host

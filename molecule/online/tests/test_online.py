@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from psycopg2.errors import QueryCanceled
 
-from lab import MIGRATE, OWNER, TABLES, Host, Run
+from lab import MIGRATE, OWNER, TABLES, Host, Run, meanwhile
 from planner import Database, State, committed
 from service import assert_works_in_full, callers, schema
 
@@ -116,10 +115,8 @@ def test_an_autovacuum_that_is_at_work_is_no_deadlock(machine: Host) -> None:
     with half(machine, (), STEPS[()]) as (database, before, _), database.another() as other:
         # What autovacuum does: it holds the table, and waits for whoever has changed the table's entry.
         other.run("LOCK TABLE memories IN SHARE UPDATE EXCLUSIVE MODE")
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            working = pool.submit(change_the_entry, machine, other)
+        with meanwhile(lambda over: change_the_entry(machine, other)):
             database.migrate()
-            working.result()
         assert database.failures(before) == []
 
 

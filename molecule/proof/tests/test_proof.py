@@ -8,6 +8,7 @@ import time
 import psycopg2
 import pytest
 
+from ansible_collections.aimemory.tenancy.plugins.module_utils import plan
 from lab import OWNER
 from planner import FILES, Database
 
@@ -145,3 +146,9 @@ def test_an_attempt_without_an_expectation_is_no_proof(database: Database) -> No
     database.run(f"SELECT set_config('tenancy_runbook.input', '{given}', true)")
     with pytest.raises(psycopg2.Error, match="The isolation proof failed: x: s: 1 rows"):
         database.run((FILES / "proof.sql").read_text())
+
+
+def test_a_transaction_whose_proof_left_no_findings_is_not_committed(database: Database) -> None:
+    with pytest.raises(psycopg2.Error, match="unrecognized configuration parameter") as caught:
+        database.run(*plan.transaction([], database.model, "5s", (), ("SELECT 1",)))
+    assert caught.value.pgcode == "42704"

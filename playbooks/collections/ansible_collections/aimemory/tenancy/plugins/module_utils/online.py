@@ -24,14 +24,14 @@ def expand(statements: Sequence[Statement], strategy: str) -> list[Statement]:
     return [item for item in statements if item["online"]] if strategy == "online" else []
 
 
-def steps(statements: Sequence[Statement], strategy: str) -> list[Step]:
-    """Return the steps of what is carried out while the service works: id of the statement, sql, patient."""
-    return [{"id": item["id"], **step} for item in expand(statements, strategy) for step in item["online"]]
+def steps(statements: Sequence[Statement]) -> list[Step]:
+    """Return the steps of what can be carried out while the service works: id of the statement, sql, patient."""
+    return [{"id": item["id"], **part} for item in statements for part in item["online"]]
 
 
 def cutover(statements: Sequence[Statement], strategy: str) -> list[Statement]:
     """Return what is left for the transaction while the service is stopped."""
-    return [item for item in statements if item not in expand(statements, strategy)]
+    return [item for item in statements if strategy != "online" or not item["online"]]
 
 
 def choose(tables: Mapping[str, Mapping[str, Any]], strategy: str, rows: int) -> str:

@@ -49,14 +49,6 @@ def build(state: State, model: Model) -> list[Statement]:
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
 
 
-# Findings are those of the proof, where one was made; rows are those that each table had before the statements.
-RESULT = (
-    "SELECT coalesce(nullif(current_setting('tenancy_runbook.findings', true), ''), '[]')::json AS findings,"
-    " current_setting('tenancy_runbook.rows')::json AS rows,"
-    " extract(epoch FROM clock_timestamp() - transaction_timestamp())::float AS seconds"
-)
-
-
 def transaction(
     statements: Sequence[Statement],
     model: Model,
@@ -72,6 +64,7 @@ def transaction(
     proof's SQL around the statements. The last query selects findings, rows and the seconds since the beginning; rows
     are left out where they are not to be ``counted``, which takes the longer the more there are.
     """
+    findings = "current_setting('tenancy_runbook.findings')" if after else "'[]'"
     tables = [qualified(model.schema, table.name) for table in model.tables]
     counts = ", ".join(
         f"{literal(table.name)}, (SELECT count(*) FROM {qualified(model.schema, table.name)})"
@@ -96,7 +89,11 @@ def transaction(
         *before,
         *(item["sql"] for item in statements),
         *after,
-        RESULT,
+        # Where a proof was to be made, one that left no findings is an error.
+        (
+            f"SELECT {findings}::json AS findings, current_setting('tenancy_runbook.rows')::json AS rows,"
+            " extract(epoch FROM clock_timestamp() - transaction_timestamp())::float AS seconds"
+        ),
     ]
 
 
