@@ -1,6 +1,7 @@
 # make demo   migrate a freshly seeded lab host, ending with the report
 # make test   lint, unit tests, every scenario
 # make test-faults  everything that can go wrong in the middle of a run
+# make bench  what callers feel and runs cost, beside the guide's SQL and a shell script
 # make clean  remove everything that the other targets made
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -20,7 +21,7 @@ endif
 PYTHON ?= $(shell lab/find-python)
 PACKAGES := podman runc conmon netavark aardvark-dns iptables mmdebstrap debian-archive-keyring openssh-client
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
-PYTHON_FILES := docs playbooks/collections/ansible_collections/aimemory/tenancy/plugins tests/unit molecule/shared
+PYTHON_FILES := benchmarks docs playbooks/collections/ansible_collections/aimemory/tenancy/plugins tests/unit molecule/shared
 BASES := trixie bookworm
 PGVECTOR_trixie := postgresql-17-pgvector
 PGVECTOR_bookworm :=
@@ -28,9 +29,9 @@ PGVECTOR_bookworm :=
 # The bases of the images are intermediate files, which make would remove.
 .SECONDARY:
 
-.PHONY: help setup demo test test-faults lint unit oldest scenarios lab docs clean lock
+.PHONY: help setup demo test test-faults bench lint unit oldest scenarios lab docs clean lock
 help:
-	@sed -n 's/^# //p' $(MAKEFILE_LIST) | head -4
+	@sed -n 's/^# //p' $(MAKEFILE_LIST) | head -5
 
 setup: $(VENV)/complete
 
@@ -89,6 +90,11 @@ test: lint unit oldest scenarios
 test-faults: lab
 	FAULTS=all FAULTS_RECORD=$(CURDIR)/.cache/faults.jsonl python -m pytest --hosts=lab17,lab15 \
 	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible --numprocesses 2 --dist loadscope molecule/faults/tests
+
+# Its results are measurements, not verdicts: no test depends on them.
+bench: lab
+	PYTHONPATH=benchmarks:playbooks/collections:tests/unit:molecule/shared \
+	  python benchmarks/run.py $(BENCH)
 
 docs: setup
 	python docs/variables.py

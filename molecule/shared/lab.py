@@ -30,6 +30,12 @@ ROWS = {
     "personality_averages": 45,
 }  # fmt: skip
 OWNER = "alice"
+INVENTORIES = ("inventory/lab.yml", "inventory/fleet.yml")
+HOSTS: dict[str, Any] = {
+    name: variables
+    for inventory in INVENTORIES
+    for name, variables in yaml.safe_load((ROOT / inventory).read_text())["ai_memory"]["hosts"].items()
+}
 # A migration without the proof and the copy of its backup, which take ten seconds and have scenarios of their own.
 MIGRATE = ("migrate.yml", "-emigrate_confirm=YES", "-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0")
 
@@ -47,10 +53,9 @@ class Host:
     """One lab host. ``close`` ends the tunnel to its PostgreSQL."""
 
     def __init__(self, name: str) -> None:
-        """Look the host's port up in the inventory."""
-        inventory = yaml.safe_load((ROOT / "inventory/lab.yml").read_text())
+        """Look the host's port up in the inventories."""
         self.name = name
-        self.ssh = ["ssh", *_options(inventory["ai_memory"]["hosts"][name]["ansible_port"]), "operator@127.0.0.1"]
+        self.ssh = ["ssh", *_options(HOSTS[name]["ansible_port"]), "operator@127.0.0.1"]
         self._directory = tempfile.TemporaryDirectory()
         self._tunnel: subprocess.Popen[bytes] | None = None
 
@@ -178,9 +183,9 @@ class Host:
             raise AssertionError(f"{playbook} ended with {run.returncode}:\n{run.output}")
         return run
 
-    def reset(self, **variables: str) -> None:
-        """Start from a freshly seeded database."""
-        self.playbook("lab/reset.yml", *(f"-e{name}={value}" for name, value in variables.items()))
+    def reset(self, login: str = "owner") -> None:
+        """Start from a freshly seeded database and the release that knows no tenant."""
+        self.run(f"sudo lab-reset legacy {login}")
 
 
 class Run:
@@ -194,15 +199,17 @@ class Run:
         terminal: int | None = None,
         checkout: Path = ROOT,
         variables: Mapping[str, str] | None = None,
+        inventories: tuple[str, ...] = (),
     ) -> None:
         """Start the run; ``terminal`` is the file descriptor of a terminal to read answers from.
 
-        ``variables`` are added to the environment.
+        ``variables`` are added to the environment, and ``inventories`` to those of the lab.
         """
         self._logs = tempfile.TemporaryDirectory()
         self._copies = tempfile.TemporaryDirectory()
         environment = os.environ | {
-            "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"), "ANSIBLE_INVENTORY": str(checkout / "inventory/lab.yml"),
+            "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"),
+            "ANSIBLE_INVENTORY": ",".join(str(checkout / inventory) for inventory in (*INVENTORIES, *inventories)),
             "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "500",
             **(variables or {}),
         }  # fmt: skip
@@ -266,6 +273,12 @@ class Run:
         """Return run.json."""
         document: dict[str, Any] = json.loads(self._file("run.json"))
         return document
+
+    @property
+    def records(self) -> dict[str, dict[str, Any]]:
+        """Return run.json of every host of the run that left one."""
+        found = (json.loads(path.read_text()) for path in Path(self._logs.name).glob("*/run.json"))
+        return {document["host"]: document for document in found}
 
 
 @contextlib.contextmanager

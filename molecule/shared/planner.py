@@ -85,14 +85,14 @@ class Database:
         """Return the steps that can be carried out while the service works."""
         return online.steps(self.plan())
 
-    def carry_out(self, steps: Iterable[dict[str, Any]]) -> None:
-        """Carry online steps out, each in a transaction of its own."""
+    def carry_out(self, steps: Iterable[dict[str, Any]], waits: dict[str, int] = WAITS) -> None:
+        """Carry online steps out, each in a transaction of its own; ``waits`` are those of postgresql_online."""
         connection = self._cursor.connection
         connection.commit()
         connection.autocommit = True
         try:
             for step in steps:
-                postgresql_online.carry_out(self._cursor, step, WAITS)
+                postgresql_online.carry_out(self._cursor, step, waits)
         finally:
             connection.autocommit = False
 
@@ -109,13 +109,22 @@ class Database:
     def audit(self, url_options: str = "") -> list[audit.Entry]:
         """Return what the audit finds."""
         self._cursor.execute((FILES / "audit.sql").read_text(), self._arguments() | {"readable": "[]"})
-        return audit.collect(self._cursor.fetchone()[0], self.state(), self.model, url_options)
+        facts = self._cursor.fetchone()[0]
+        given = self._arguments() | {"tables": [table.name for table in self.model.tables]}
+        self._cursor.execute("SELECT set_config('tenancy_runbook.input', %s, false)", (json.dumps(given),))
+        self._cursor.execute((FILES / "statements.sql").read_text(), {})
+        facts |= self.value("SELECT current_setting('tenancy_runbook.statements')::json")
+        return audit.collect(facts, self.state(), self.model, url_options)
 
-    def _transaction(self, statements: list[Statement]) -> list[Finding]:
+    def transaction(self, statements: list[Statement], *, counted: bool = True) -> list[str]:
+        """Return the SQL of the transaction around ``statements``, with the isolation proof."""
         state = self.state()
         before = proof.before(state, self.model, MAX_ROWS)
         after = proof.after(state, self.model, MAX_ROWS, (FILES / "proof.sql").read_text())
-        self.run(*plan.transaction(statements, self.model, "5s", before, after))
+        return plan.transaction(statements, self.model, "5s", before, after, counted=counted)
+
+    def _transaction(self, statements: list[Statement]) -> list[Finding]:
+        self.run(*self.transaction(statements))
         found: list[Finding] = self._cursor.fetchone()[0]
         return found
 

@@ -7,7 +7,9 @@ import itertools
 import threading
 from collections.abc import Iterator
 
-from lab import Host, meanwhile
+import psycopg2.extensions
+
+from lab import OWNER, Host, meanwhile
 
 _numbers = itertools.count(1)
 
@@ -53,3 +55,17 @@ def callers(machine: Host, user: str) -> Iterator[list[str]]:
 def schema(machine: Host, database: str = "ai_memory") -> str:
     """Return the whole definition of a database as pg_dump writes it, with a fixed word where it would draw one."""
     return machine.run(f"sudo -u postgres pg_dump --schema-only --create --restrict-key=fixed {database}")
+
+
+@contextlib.contextmanager
+def a_login(machine: Host, database: str = "ai_memory") -> Iterator[psycopg2.extensions.cursor]:
+    """Yield a session of the service's role as it comes out of its login."""
+    hba = machine.sql("SHOW hba_file")[0][0]
+    machine.run(f"sudo cp -p {hba} /root/hba && sudo sed -i '1i local all {OWNER} trust' {hba}")
+    machine.sql("SELECT pg_reload_conf()")
+    try:
+        with contextlib.closing(machine.connect(database, OWNER)) as connection, connection.cursor() as cursor:
+            yield cursor
+    finally:
+        machine.run(f"sudo cp -p /root/hba {hba}")
+        machine.sql("SELECT pg_reload_conf()")

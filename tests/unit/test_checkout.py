@@ -46,6 +46,13 @@ def test_a_limit_to_nobody_is_refused() -> None:
     assert "PLAY [" not in words
 
 
+@pytest.mark.parametrize("batches", ["0", '"one"', '"101%"', '"0%"', "[]", '[1, "x"]'])
+def test_batches_that_no_hosts_can_be_counted_by_are_refused(batches: str) -> None:
+    words = refusal("migrate.yml", str(ROOT / "inventory/lab.yml"), f'-e{{"run_batches": {batches}}}')
+    assert "run_batches must be numbers of hosts or percentages, each at least 1" in words
+    assert "PLAY [Migrate" not in words
+
+
 def test_a_file_of_variables_that_cannot_be_decrypted_is_refused(tmp_path: Path) -> None:
     (tmp_path / "variables.yml").write_text("{}")
     (tmp_path / "password").write_text("right")

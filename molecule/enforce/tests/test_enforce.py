@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 
 import psycopg2
 import pytest
 
 from lab import OWNER, ROWS, Host, only_readers
-from service import assert_works_in_full
+from service import a_login, assert_works_in_full
 
 ENFORCE = ("playbooks/enforce.yml", "-eenforce_confirm=YES")
 AT_ONCE = "-etenancy_bridge_quiet_seconds=0"
@@ -26,22 +24,6 @@ def bridges(machine: Host) -> list[tuple[str, str]]:
         "SELECT setrole::regrole::text, setconfig[1] FROM pg_db_role_setting"
         " WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'ai_memory')"
     )
-
-
-@contextlib.contextmanager
-def a_login(machine: Host, read_only: bool = False) -> Iterator[psycopg2.extensions.cursor]:
-    """Yield a session of the service's role as it comes out of its login."""
-    hba = machine.sql("SHOW hba_file")[0][0]
-    machine.run(f"sudo cp -p {hba} /root/hba && sudo sed -i '1i local all {OWNER} trust' {hba}")
-    machine.sql("SELECT pg_reload_conf()")
-    try:
-        with contextlib.closing(machine.connect(user=OWNER)) as connection, connection.cursor() as cursor:
-            if read_only:
-                cursor.execute("SET default_transaction_read_only = on")
-            yield cursor
-    finally:
-        machine.run(f"sudo cp -p /root/hba {hba}")
-        machine.sql("SELECT pg_reload_conf()")
 
 
 def start(machine: Host, release: str) -> None:

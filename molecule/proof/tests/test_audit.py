@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from lab import OWNER
+from lab import HOSTS, OWNER, Host
 from planner import NAME, Database
 
 DEFINER = "LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM memories'"
-# What the lab has and no plan cures: its service owns the tables, and Debian's minor release may lag behind.
-ACCEPTED = {"role-owner", "server-minor"}
+# What the lab has and no plan cures: its service owns the tables, Debian's minor release may lag behind, and with
+# pgvector there is an approximate index.
+ACCEPTED = {"role-owner", "server-minor", "approximate-index"}
 MUTANTS = {
     "role-superuser": [f"ALTER ROLE {OWNER} SUPERUSER"],
     "role-bypassrls": [f"ALTER ROLE {OWNER} BYPASSRLS"],
@@ -105,3 +106,11 @@ def test_the_bridge_is_the_only_preset_and_the_url_has_none(database: Database) 
     found = {entry["rule"] for entry in database.audit("-c App.current_tenant=2")}
     assert "setting-url" in found
     assert "setting-url" not in {entry["rule"] for entry in database.audit("-c my.app.current_tenant_x=2")}
+
+
+def test_an_approximate_index_is_named_until_it_searches_on(machine: Host, database: Database) -> None:
+    database.migrate()
+    named = ["idx_memories_embedding of public.memories"] if HOSTS[machine.name]["lab_pgvector"] else []
+    for value, found in (("off", named), ("relaxed_order", [])):
+        database.run(f"ALTER ROLE {OWNER} IN DATABASE {NAME} SET ivfflat.iterative_scan = '{value}'")
+        assert [entry["subject"] for entry in database.audit() if entry["rule"] == "approximate-index"] == found

@@ -226,7 +226,7 @@ def test_a_backup_of_the_migrated_database_keeps_the_new_login(machine: Host) ->
 
 @pytest.mark.one_host
 def test_an_owner_gets_a_login_that_owns_nothing(machine: Host) -> None:
-    machine.reset(lab_login="owner")
+    machine.reset()
     machine.playbook(*MIGRATE)
     assert "role-owner" in machine.playbook("playbooks/verify.yml").words
     # The database is migrated already: policies and bridge move to the new login.

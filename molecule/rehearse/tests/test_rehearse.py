@@ -68,7 +68,7 @@ def test_a_migration_that_would_fail_fails_here_and_stops_nothing(machine: Host)
 
 @pytest.mark.one_host
 def test_a_login_that_the_service_is_to_get_has_a_stand_in(machine: Host) -> None:
-    machine.reset(lab_login="postgres")
+    machine.reset("postgres")
     machine.playbook(*BACKUP)
     before = machine.untouched()
     run = machine.playbook(REHEARSE, "-etenancy_provision_app_role=true")

@@ -108,6 +108,12 @@ found (rule, subject) AS (
   WHERE f.prosrc !~* format('(\m|")%%s(\M|")', t.pattern) AND EXISTS (
     SELECT FROM wanted w WHERE f.prosrc ~* format('\m(insert\s+into|update|delete\s+from|merge\s+into)\s+(only\s+)?("?\w+"?\.)?"?%%s(\M|")', w.pattern))
   UNION ALL
+  SELECT 'approximate-index', format('%%I of %%s', i.relname, c.title)
+  FROM pg_index x JOIN relation c ON c.oid = x.indrelid JOIN wanted w ON w.relid = c.oid
+  JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_am a ON a.oid = i.relam
+  WHERE a.amname IN ('ivfflat', 'hnsw')
+    AND NOT EXISTS (SELECT FROM preset p WHERE p.name = a.amname || '.iterative_scan' AND p.value <> 'off')
+  UNION ALL
   SELECT 'large-object', format('%%s large objects', count(*)) FROM pg_largeobject_metadata HAVING count(*) > 0
   UNION ALL
   SELECT 'publication', format('%%I of %%s', p.pubname, c.title)

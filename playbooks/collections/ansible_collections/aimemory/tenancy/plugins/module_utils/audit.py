@@ -81,6 +81,20 @@ RULES = {
     "setting-url": Rule(
         ERROR, "options= in DATABASE_URL gives every session the tenant", "remove it from the environment file"
     ),
+    "approximate-index": Rule(
+        WARNING,
+        "it finds the nearest rows of all tenants, and the policy drops those of others: a small tenant gets too few",
+        "from pgvector 0.8 on ALTER ROLE ... IN DATABASE ... SET ivfflat.iterative_scan = 'relaxed_order' (or hnsw.)",
+    ),
+    "copy-without-columns": Rule(
+        WARNING, "the service was seen to COPY it without a list of columns, which fails once there is one more",
+        "deploy a release that names the columns first",
+    ),
+    "select-star": Rule(
+        WARNING,
+        "the service was seen to read all its columns: where a driver prepares that, a column made meanwhile breaks it",
+        "-e tenancy_strategy=atomic, or a release that names the columns",
+    ),
     "server-minor": Rule(
         WARNING, "newer minor releases close holes in row security (CVE-2026-120154 and earlier)",
         "update PostgreSQL",

@@ -64,7 +64,7 @@ def _of_table(state: State, model: Model, table: Table, stranger: str, writes: b
     default = str(model.default_tenant)
     made = [
         _attempt(f"{table.name}.login.copy", table.name, "A login copies another tenant's rows to itself", NOTHING,
-                 f"COPY {target} TO STDOUT", tenant=stranger),
+                 f"COPY {target} ({tenant}) TO STDOUT", tenant=stranger),
         _attempt(f"{table.name}.login.copy.own", table.name, "A login copies a row of its tenant to itself", own,
                  f"COPY (SELECT 1 FROM {target} LIMIT 1) TO STDOUT", tenant=default),
         _attempt(f"{table.name}.login.unnamed.other", table.name,

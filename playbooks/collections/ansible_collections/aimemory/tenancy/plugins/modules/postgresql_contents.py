@@ -17,15 +17,8 @@ module: postgresql_contents
 short_description: Count and hash the rows of every table of a database
 description:
   - Reads all tables in one read-only snapshot; takes no lock stronger than ACCESS SHARE.
+extends_documentation_fragment: aimemory.tenancy.database
 options:
-  database:
-    description: The database.
-    type: str
-    required: true
-  port:
-    description: Port that names the server's Unix socket.
-    type: int
-    required: true
   hash_max_bytes:
     description: Larger tables are counted only.
     type: int

@@ -27,15 +27,8 @@ description:
   - Puts beside it what a dump of one database lacks, the roles (C(pg_dumpall --globals-only), with their password
     verifiers) and the given settings, and the SHA-256 of every file in C(SHA256SUMS).
   - A dump that fails, or that lacks the rows of a table, leaves nothing.
+extends_documentation_fragment: aimemory.tenancy.database
 options:
-  database:
-    description: The database.
-    type: str
-    required: true
-  port:
-    description: Port that names the server's Unix socket.
-    type: int
-    required: true
   path:
     description: Directory to make, which only its owner may read; it must not exist.
     type: path

@@ -28,15 +28,8 @@ description:
     in the database is older than O(long_transaction).
   - Before each step it waits until no C(pg_dump) runs in the database, fewer than O(max_waiting) sessions wait for a
     lock and no standby lags behind by more than O(max_lag) bytes.
+extends_documentation_fragment: aimemory.tenancy.database
 options:
-  database:
-    description: The database.
-    type: str
-    required: true
-  port:
-    description: Port that names the server's Unix socket.
-    type: int
-    required: true
   steps:
     description: What is done, one after the other.
     type: list

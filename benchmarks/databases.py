@@ -1,0 +1,23 @@
+"""Databases of the old schema in the sizes that are compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cluster import Cluster
+
+HERE = Path(__file__).resolve().parent
+SCHEMA = HERE.parent / "lab/database/schema.sql"
+# Rows of memories, and numbers in an embedding: 768 as in production as far as the disk allows.
+SIZES = {5_755: 768, 100_000: 768, 1_000_000: 3, 10_000_000: 3}
+
+
+def seed(cluster: Cluster, rows: int) -> str:
+    """Make a database of ``rows`` memories, the other tables in proportion, and return its name."""
+    name = f"rows_{rows}"
+    cluster.sql("postgres", f"CREATE DATABASE {name} OWNER alice")
+    cluster.sql(name, "CREATE EXTENSION vector")
+    cluster.script(name, "alice", SCHEMA, embedding=f"vector({SIZES[rows]})")
+    cluster.script(name, "alice", HERE / "seed.sql", rows=rows, dimensions=SIZES[rows])
+    cluster.sql(name, "VACUUM (ANALYZE)")
+    return name

@@ -1,0 +1,63 @@
+"""A steady load through the service's login, in processes of its own, and how long each statement took."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+
+import psycopg2
+
+WRITE = "INSERT INTO memories (type, k, value_json, user_id) VALUES ('fact', 'note', '{}', '+1555')"
+READ = "SELECT value_json FROM memories WHERE user_id = '+1555' ORDER BY created_at DESC LIMIT 10"
+# As a release that names the tenant of every request, so that it goes on once policies are there.
+TENANT = "-c app.current_tenant=1"
+PAUSE = 0.002
+
+
+class Worst:
+    """The longest of each kind of statement, in milliseconds."""
+
+    write: float = 0.0
+    read: float = 0.0
+
+
+def _work(host: str, database: str, statement: str, results: Connection) -> None:
+    connection = psycopg2.connect(host=host, dbname=database, user="alice", options=TENANT)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute(statement)
+    results.send("ready")
+    worst = 0.0
+    while not results.poll():
+        started = time.perf_counter()
+        # What waited behind the guide's change ends in an error of its schema; how long it waited counts.
+        with contextlib.suppress(psycopg2.Error):
+            cursor.execute(statement)
+        worst = max(worst, time.perf_counter() - started)
+        time.sleep(PAUSE)
+    results.send(worst)
+
+
+@contextlib.contextmanager
+def load(host: str, database: str) -> Iterator[Worst]:
+    """Write and read all the time; the worst of both is known afterwards."""
+    found = Worst()
+    workers = []
+    for kind, statement in (("write", WRITE), ("read", READ)):
+        ours, theirs = multiprocessing.Pipe()
+        process = multiprocessing.Process(target=_work, args=(host, database, statement, theirs))
+        process.start()
+        ours.recv()
+        workers.append((kind, process, ours))
+    # The first plans and cache misses are not the change's.
+    time.sleep(0.5)
+    try:
+        yield found
+    finally:
+        for kind, process, ours in workers:
+            ours.send("over")
+            setattr(found, kind, ours.recv() * 1000)
+            process.join()

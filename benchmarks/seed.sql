@@ -1,0 +1,19 @@
+-- As many rows as psql variable `rows` in memories, the other tables in proportion (123, 45, 67 and 45 for 5,755), with
+-- embeddings of `dimensions` numbers in a hundred clusters. Run as the owner, in a database with lab/database/schema.sql.
+INSERT INTO memories (type, k, value_json, embedding, source, user_id, created_at)
+SELECT 'fact', 'note', jsonb_build_object('text', 'sentence ' || n), e.embedding, 'call', '+1555' || n % (:rows / 128 + 1),
+  now() - n * interval '3 seconds'
+FROM generate_series(1, :rows) AS n,
+  LATERAL (SELECT array_agg((hashint8(n % 100 * 1000 + i) % 1000 + 0.3 * (hashint8(n * 1000 + i) % 1000)) / 1000.0 ORDER BY i)::real[] AS embedding
+           FROM generate_series(1, :dimensions) AS i) AS e;
+INSERT INTO call_summaries (call_id, user_id, summary, call_date)
+SELECT 'call ' || n, '+1555' || n % (:rows / 128 + 1), 'asked for a quote', now() - n * interval '3 minutes'
+FROM generate_series(1, :rows / 47 + 1) AS n;
+INSERT INTO caller_profiles (user_id) SELECT '+1555' || n FROM generate_series(0, :rows / 128) AS n;
+-- The trigger would compute a caller's averages once a row.
+ALTER TABLE personality_metrics DISABLE TRIGGER USER;
+INSERT INTO personality_metrics (user_id, call_id, openness)
+SELECT '+1555' || n % (:rows / 128 + 1), 'call ' || n, 50 FROM generate_series(1, :rows / 86 + 1) AS n;
+ALTER TABLE personality_metrics ENABLE TRIGGER USER;
+INSERT INTO personality_averages (user_id, call_count) SELECT '+1555' || n, 1 FROM generate_series(0, :rows / 128) AS n;
+CREATE INDEX idx_memories_embedding ON memories USING ivfflat (embedding vector_cosine_ops) WITH (lists = 100);

@@ -1,0 +1,53 @@
+"""What callers feel while a database of a given size is changed: every change in turn, round after round."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from changes import CHANGES, Change
+from cluster import Cluster
+from databases import seed
+from load import load
+from watch import watch
+
+COLUMNS = {
+    "write": "worst write, ms", "read": "worst read, ms", "seconds": "total, s", "locked": "ACCESS EXCLUSIVE, ms",
+    "wal": "WAL, MB", "disk": "disk, MB",
+}  # fmt: skip
+
+
+def measure(cluster: Cluster, database: str, change: Change) -> dict[str, float]:
+    """Change the database under load, and return what COLUMNS names."""
+    with load(str(cluster.directory), database) as worst, watch(cluster, database) as costs:
+        started = time.perf_counter()
+        change(cluster, database)
+        seconds = time.perf_counter() - started
+    return {
+        "write": worst.write, "read": worst.read, "seconds": seconds, "locked": costs.locked * 1000,
+        "wal": costs.wal / 1e6, "disk": costs.disk / 1e6,
+    }  # fmt: skip
+
+
+def stalls(cluster: Cluster, sizes: Iterable[int], rounds: int) -> list[dict[str, Any]]:
+    """Return rows, change and the medians of every measurement, for every size and part of a change."""
+    found = []
+    for rows in sizes:
+        template = seed(cluster, rows)
+        made: dict[str, list[dict[str, float]]] = {part: [] for parts in CHANGES.values() for part in parts}
+        # Side by side: what the machine does meanwhile meets all of them.
+        for _ in range(rounds):
+            for name, parts in CHANGES.items():
+                cluster.copy(template, name)
+                for part, change in parts.items():
+                    made[part].append(measure(cluster, name, change))
+                cluster.drop(name)
+        found += [
+            {"rows": rows, "change": part}
+            | {name: statistics.median(result[name] for result in results) for name in COLUMNS}
+            for part, results in made.items()
+        ]
+        cluster.drop(template)
+    return found

@@ -1,0 +1,130 @@
+"""Several hosts in one run: one goes ahead, a failure stops the batches after it, and every host is accounted for."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from lab import INVENTORIES, MIGRATE, ROOT, ROWS, Host, Run, typed
+
+
+class Fleet(NamedTuple):
+    """Three hosts, in the order of the inventory."""
+
+    canary: Host
+    second: Host
+    third: Host
+
+
+def run(*arguments: str, check: bool = True, inventories: tuple[str, ...] = (), terminal: int | None = None) -> Run:
+    """Run a playbook over all hosts; ``check`` says whether it must succeed."""
+    run = Run("all,localhost", *arguments, inventories=inventories, terminal=terminal)
+    run.wait()
+    assert (run.returncode == 0) == check, run.output
+    return run
+
+
+def lab(playbook: str, *arguments: str) -> None:
+    """Run a playbook of the lab itself."""
+    inventories = [f"--inventory={ROOT / inventory}" for inventory in INVENTORIES]
+    subprocess.run(["ansible-playbook", playbook, *inventories, *arguments], cwd=ROOT, check=True)
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    """Boot the third host; all three are freshly seeded."""
+    hosts = Fleet(*(Host(name) for name in ("lab17", "lab15", "lab15b")))
+    lab("lab/up.yml", "--limit=lab15b,localhost")
+    lab("lab/reset.yml")
+    try:
+        yield hosts
+    finally:
+        for host in hosts:
+            host.close()
+        lab("lab/down.yml", "--limit=lab15b")
+
+
+@contextlib.contextmanager
+def broken(host: Host) -> Iterator[None]:
+    """Make one row refuse its tenant, which fails inside the transaction."""
+    host.sql("ALTER TABLE caller_profiles ADD COLUMN customer_id integer")
+    host.sql("ALTER TABLE caller_profiles ADD CONSTRAINT none CHECK (customer_id IS NULL)")
+    try:
+        yield
+    finally:
+        host.sql("ALTER TABLE caller_profiles DROP COLUMN customer_id")
+
+
+@contextlib.contextmanager
+def untouched(*hosts: Host) -> Iterator[None]:
+    """Assert that nothing is touched on the hosts."""
+    before = [host.untouched() for host in hosts]
+    yield
+    assert [host.untouched() for host in hosts] == before
+
+
+def test_a_dry_run_looks_at_all_hosts_at_once(fleet: Fleet) -> None:
+    with untouched(*fleet):
+        shown = run("migrate.yml", "--check")
+    assert shown.output.count("PLAY [Migrate the database to tenants]") == 1
+    for host in fleet:
+        assert f"{host.name} SUCCESS looked at, nothing touched" in shown.words, shown.output
+
+
+def test_one_answer_is_for_the_hosts_that_the_question_names(fleet: Fleet) -> None:
+    with untouched(*fleet), typed("no") as terminal:
+        asked = run("migrate.yml", '-e{"run_batches": [2]}', check=False, terminal=terminal)
+    assert "ai_memory of lab17" in asked.words, asked.output
+    assert "ai_memory of lab15 " in asked.words, asked.output
+    assert "ai_memory of lab15b" not in asked.words, asked.output
+    assert "lab15 FAILED failed in phase confirm" in asked.words, asked.output
+    assert "lab15b - not begun" in asked.words, asked.output
+
+
+def test_a_host_that_fails_keeps_the_rest_from_being_begun(fleet: Fleet) -> None:
+    with broken(fleet.second), untouched(fleet.third):
+        stopped = run(*MIGRATE, "-erun_batches=1", check=False)
+        assert fleet.second.healthy()
+        assert fleet.second.sql("SELECT count(*) FROM pg_policies") == [(0,)]
+    assert "lab17 SUCCESS downtime" in stopped.words, stopped.output
+    assert "lab15 FAILED failed in phase apply" in stopped.words, stopped.output
+    assert "lab15b - not begun" in stopped.words, stopped.output
+    assert {name: record["outcome"] for name, record in stopped.records.items()} == {
+        "lab17": "SUCCESS", "lab15": "FAILED",
+    }  # fmt: skip
+    assert fleet.canary.sql("SELECT count(*) FROM pg_policies")[0][0] > 0
+
+
+def test_a_healthy_host_of_the_batch_is_finished(fleet: Fleet) -> None:
+    with broken(fleet.second):
+        finished = run(*MIGRATE, check=False)
+    assert "lab17 SUCCESS nothing to do" in finished.words, finished.output
+    assert "lab15 FAILED failed in phase apply" in finished.words, finished.output
+    assert "lab15b SUCCESS downtime" in finished.words, finished.output
+    assert fleet.third.rows("customer_id = 1") == ROWS
+    assert fleet.third.healthy()
+
+
+def test_a_host_out_of_reach_keeps_later_batches_from_being_begun(fleet: Fleet, tmp_path: Path) -> None:
+    gone = tmp_path / "gone.yml"
+    gone.write_text("all: {hosts: {lab15: {ansible_port: 9}}}\n")
+    with untouched(*fleet):
+        lost = run(*MIGRATE, '-e{"run_batches": [2, 1]}', check=False, inventories=(str(gone),))
+    assert "lab17 SUCCESS nothing to do" in lost.words, lost.output
+    assert "lab15 LOST contact lost in phase preflight" in lost.words, lost.output
+    assert "lab15b - not begun" in lost.words, lost.output
+    assert "Not begun: lab15 did not end in SUCCESS. Mend it, or leave it out with --limit all:!lab15," in lost.words
+
+
+def test_running_again_finishes_what_is_left(fleet: Fleet) -> None:
+    with untouched(fleet.canary, fleet.third):
+        again = run(*MIGRATE)
+    assert "lab17 SUCCESS nothing to do" in again.words, again.output
+    assert "lab15 SUCCESS downtime" in again.words, again.output
+    assert "lab15b SUCCESS nothing to do" in again.words, again.output
+    assert fleet.second.rows("customer_id = 1") == ROWS
