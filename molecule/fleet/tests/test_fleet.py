@@ -118,7 +118,7 @@ def test_a_host_out_of_reach_keeps_later_batches_from_being_begun(fleet: Fleet, 
     assert "lab17 SUCCESS nothing to do" in lost.words, lost.output
     assert "lab15 LOST contact lost in phase preflight" in lost.words, lost.output
     assert "lab15b - not begun" in lost.words, lost.output
-    assert "Not begun: lab15 did not end in SUCCESS. Mend it, or leave it out with --limit all:!lab15," in lost.words
+    assert "Not begun: lab15 did not end in SUCCESS. Mend it, or leave it out with --limit all:!lab15 ," in lost.words
 
 
 def test_running_again_finishes_what_is_left(fleet: Fleet) -> None:
