@@ -80,7 +80,7 @@ def scans(node: dict[str, Any]) -> list[str]:
 def explained(cursor: psycopg2.extensions.cursor, query: str) -> str:
     """Return the indexes that a query uses, and the tables that it reads whole."""
     cursor.execute(f"EXPLAIN (FORMAT JSON) {query}")
-    (((document,),),) = (cursor.fetchall(),)
+    ((document,),) = cursor.fetchall()
     return ", ".join(scans(document[0]["Plan"]))
 
 

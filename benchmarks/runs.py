@@ -28,7 +28,8 @@ RUNS: dict[str, tuple[str, ...]] = {
 def _tasks(run: Run) -> int:
     """Return how many tasks the host's line of the recap counts."""
     found = re.search(rf"^{HOST} .*ok=(\d+)", run.output, re.MULTILINE)
-    return int(found.group(1)) if found else 0
+    assert found, run.output
+    return int(found.group(1))
 
 
 def _downtime(record: dict[str, Any]) -> float | None:

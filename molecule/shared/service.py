@@ -61,11 +61,12 @@ def schema(machine: Host, database: str = "ai_memory") -> str:
 def a_login(machine: Host, database: str = "ai_memory") -> Iterator[psycopg2.extensions.cursor]:
     """Yield a session of the service's role as it comes out of its login."""
     hba = machine.sql("SHOW hba_file")[0][0]
-    machine.run(f"sudo cp -p {hba} /root/hba && sudo sed -i '1i local all {OWNER} trust' {hba}")
+    machine.run(f"sudo sed -i '1i local all {OWNER} trust' {hba}")
     machine.sql("SELECT pg_reload_conf()")
     try:
         with contextlib.closing(machine.connect(database, OWNER)) as connection, connection.cursor() as cursor:
             yield cursor
     finally:
-        machine.run(f"sudo cp -p /root/hba {hba}")
+        # Its own line, and not the file of before: another login may be open around this one.
+        machine.run(f"sudo sed -i 1d {hba}")
         machine.sql("SELECT pg_reload_conf()")

@@ -72,3 +72,11 @@ def test_a_statement_of_the_past_is_named_where_they_are_recorded(machine: Host,
 def test_a_record_that_cannot_be_read_is_passed_over(database: Database) -> None:
     database.run("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
     assert BROKEN & {entry["rule"] for entry in database.audit()} == set()
+
+
+@pytest.mark.one_host
+def test_logins_within_each_other_leave_no_way_in(machine: Host, copy: None) -> None:
+    before = machine.run("sudo cat $(sudo -u postgres psql -Atc 'SHOW hba_file')")
+    with a_login(machine, NAME), a_login(machine, NAME):
+        pass
+    assert machine.run("sudo cat $(sudo -u postgres psql -Atc 'SHOW hba_file')") == before
