@@ -9,5 +9,5 @@ began=$(date +%s.%N)
 systemctl stop ai-memory
 runuser -u postgres -- psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --dbname=ai_memory --file="$change" > /dev/null
 systemctl start ai-memory
-until python3 -c 'import urllib.request as u; u.urlopen("http://127.0.0.1:8100/health", timeout=5)' 2> /dev/null; do sleep 0.05; done
+until curl --silent --fail --output /dev/null --max-time 5 http://127.0.0.1:8100/health; do sleep 0.05; done
 echo "$(date +%s.%N) - $began" | awk '{ printf "%.3f\n", $1 - $3 }'

@@ -213,8 +213,8 @@ class Run:
             "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "500",
             **(variables or {}),
         }  # fmt: skip
-        # Molecule names this checkout's roles and collections, which would take the place of another one's.
-        for name in ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_ROLES_PATH"):
+        # Molecule names a callback, and this checkout's roles and collections, which would take the place of another's.
+        for name in ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_ROLES_PATH", "ANSIBLE_STDOUT_CALLBACK"):
             environment.pop(name, None)
         self.process = subprocess.Popen(
             ["ansible-playbook", playbook, "--limit", host, f"-ereport_directory={self._logs.name}",
@@ -241,8 +241,8 @@ class Run:
 
     @property
     def words(self) -> str:
-        """Return the output with every run of blanks, quotes and line breaks as one space."""
-        return re.sub(r"[\s'\"\\]+", " ", self.output)
+        """Return the output with every run of blanks, quotes, line breaks and sides of the box as one space."""
+        return re.sub(r"[\s'\"\\|]+", " ", self.output)
 
     @property
     def changed(self) -> int:

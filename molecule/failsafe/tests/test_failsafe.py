@@ -1,4 +1,4 @@
-"""The laptop is lost between stop and start: the server starts the service by itself."""
+"""The laptop is lost while the service is stopped: the server ends the work, or starts the service by itself."""
 
 from __future__ import annotations
 
@@ -6,49 +6,75 @@ import time
 
 import pytest
 
+from faults import slow_policies
 from lab import MIGRATE, ROWS, Host, Run
+
+pytestmark = pytest.mark.one_host
 
 SECONDS = 20
 ARGUMENTS = (*MIGRATE, f'-e{{"service_failsafe_seconds": {SECONDS}}}')
 UNTIL_STOPPED = 'until [ "$(systemctl is-active ai-memory)" = inactive ]; do sleep 0.1; done'
 
 
-def assert_complete(machine: Host) -> None:
-    """The transaction left the old or the new schema, and a second run finishes the work."""
+def migrated(machine: Host) -> int:
+    """Return the number of tables that have the column."""
+    columns = "information_schema.columns WHERE column_name = 'customer_id' AND table_schema = 'public'"
+    return int(machine.sql(f"SELECT count(*) FROM {columns}")[0][0])
+
+
+def assert_finished_by_another_run(machine: Host) -> None:
+    """A second run finishes the work."""
     assert machine.rows() == ROWS
-    migrated = machine.sql(
-        "SELECT count(*) FROM information_schema.columns WHERE column_name = 'customer_id' AND table_schema = 'public'"
-    )[0][0]
-    assert migrated in (0, 5)
     machine.playbook(*ARGUMENTS, "-emigrate_break_lock=true")
     machine.playbook("playbooks/verify.yml")
 
 
-@pytest.mark.one_host
-def test_the_run_is_killed(machine: Host) -> None:
-    run = Run(machine.name, *ARGUMENTS)
-    machine.run(UNTIL_STOPPED)
-    run.kill()
-    assert not machine.healthy()
+def test_the_run_is_killed_and_the_server_ends_the_work(machine: Host) -> None:
+    with slow_policies(machine):
+        run = Run(machine.name, *ARGUMENTS)
+        machine.run(UNTIL_STOPPED)
+        run.kill()
+        assert not machine.healthy()
+        assert machine.failsafe_armed()
+        machine.wait_until_healthy()
+    # It was not the timer.
     assert machine.failsafe_armed()
-    machine.wait_until_healthy()
+    assert migrated(machine) == 5
     assert "Did not finish" in run.log
+    assert "in phase cutover" in run.log
     assert "- Status: FAILED" in run.log
-    assert_complete(machine)
+    assert_finished_by_another_run(machine)
+    assert not machine.failsafe_armed()
 
 
-@pytest.mark.one_host
+def test_the_run_is_killed_and_its_call_on_the_server_as_well(machine: Host) -> None:
+    machine.reset()
+    with slow_policies(machine):
+        run = Run(machine.name, *ARGUMENTS)
+        machine.run(UNTIL_STOPPED)
+        run.kill()
+        machine.run("sudo pkill -KILL --uid root --exact python3")
+        assert not machine.healthy()
+        assert machine.failsafe_armed()
+        machine.wait_until_healthy()
+    assert not machine.failsafe_armed()
+    assert migrated(machine) == 0
+    assert_finished_by_another_run(machine)
+
+
 def test_the_connection_is_cut(machine: Host) -> None:
     machine.reset()
-    run = Run(machine.name, *ARGUMENTS)
-    machine.run(
-        f"{UNTIL_STOPPED}; sudo systemd-run --quiet sh -c"
-        f" 'systemctl stop ssh; pkill -KILL sshd; sleep {SECONDS - 5}; systemctl start ssh'",
-        check=False,
-    )
-    run.wait()
-    assert run.returncode != 0
-    time.sleep(SECONDS - 5)
-    machine.wait_until_healthy()
+    with slow_policies(machine):
+        run = Run(machine.name, *ARGUMENTS)
+        machine.run(
+            f"{UNTIL_STOPPED}; sudo systemd-run --quiet sh -c"
+            f" 'systemctl stop ssh; pkill -KILL sshd; sleep {SECONDS - 5}; systemctl start ssh'",
+            check=False,
+        )
+        run.wait()
+        assert run.returncode != 0
+        time.sleep(SECONDS - 5)
+        machine.wait_until_healthy()
+    assert migrated(machine) == 5
     assert "SUCCESS" not in run.log
-    assert_complete(machine)
+    assert_finished_by_another_run(machine)

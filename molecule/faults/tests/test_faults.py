@@ -22,8 +22,10 @@ QUICK = MIGRATE[2:]
 SMALL = "/mnt/small"
 UNIT = "/etc/systemd/system/ai-memory.service.d"
 CUT_AT_ONCE = "systemctl stop ssh; pkill -KILL sshd; sleep 8; systemctl start ssh"
-CUT = f"sleep 1; {CUT_AT_ONCE}"
+CUT = f"sleep 2; {CUT_AT_ONCE}"
 PSQL = "sudo -u postgres psql --no-psqlrc --quiet --dbname=ai_memory --command"
+# A session for replication is no client of the service's kind: a run does not refuse it.
+REPLICA = "sudo -u postgres psql --no-psqlrc --quiet --dbname='dbname=ai_memory replication=database' --command"
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tenancy runbook'"
 
 
@@ -145,19 +147,23 @@ ILL = "Service: ai-memory DOES NOT ANSWER. On the server: systemctl status ai-me
 KEPT_NOTHING = "The backup failed, and nothing of it was kept"
 FULL = "No space left on device"
 WAITED = "canceling statement due to lock timeout"
-DUMP, RESTORE, TRANSACTION = "dump | Dump, count", "fill | Restore the dump", "transact | Run"
+DUMP, RESTORE, CUTOVER = "dump | Dump, count", "fill | Restore the dump", "offline | Stop, change"
 UNDO_UNIT = f"rm -r {UNIT}; systemctl daemon-reload"
 
 CASES = [
     Case("ssh is cut during the dump", DUMP, lambda m: on(m, CUT), "UNREACHABLE", None),
-    Case("ssh is cut in the transaction", TRANSACTION, lambda m: on(m, CUT), "UNREACHABLE", None, slow_policies),
+    Case("ssh is cut in the transaction", CUTOVER, lambda m: on(m, CUT), "UNREACHABLE", None, slow_policies),
     Case(
-        "postgresql restarts in the transaction", TRANSACTION,
+        "postgresql restarts in the transaction", CUTOVER,
         lambda m: on(m, "sleep 3; systemctl restart postgresql"), UNCHANGED, "apply", slow_policies,
     ),
     Case(
-        "the backend is ended in the transaction", TRANSACTION,
+        "the backend is ended in the transaction", CUTOVER,
         lambda m: on(m, f'sleep 3; {PSQL} "{END_SESSIONS}"'), UNCHANGED, "apply", slow_policies,
+    ),
+    Case(
+        "the call on the server is killed in the transaction", CUTOVER,
+        lambda m: on(m, "sleep 3; pkill -KILL --uid root --exact python3"), UNCHANGED, "cutover", slow_policies,
     ),
     Case(
         "postgresql restarts during the dump", DUMP,
@@ -172,30 +178,30 @@ CASES = [
         database_on_a_small_disk, mend=f"rm {SMALL}/filler",
     ),
     Case(
-        "the disk is full in the transaction", TRANSACTION, lambda m: now(m, fill("0")), FULL, "apply",
+        "the disk is full in the transaction", CUTOVER, lambda m: now(m, fill("0")), FULL, "apply",
         database_on_a_small_disk, mend=f"rm {SMALL}/filler",
     ),
     Case(
-        "somebody locks a table", TRANSACTION,
-        lambda m: on(m, f'{PSQL} "LOCK TABLE call_summaries IN ACCESS SHARE MODE; SELECT pg_sleep(9)"'),
+        "somebody locks a table", CUTOVER,
+        lambda m: on(m, f'{REPLICA} "LOCK TABLE call_summaries IN ACCESS SHARE MODE; SELECT pg_sleep(9)"'),
         WAITED, "apply",
     ),
     Case(
-        "somebody has a long transaction", TRANSACTION,
-        lambda m: on(m, f'{PSQL} "UPDATE caller_profiles SET total_calls = 0; SELECT pg_sleep(9); SELECT 1/0"'),
+        "somebody has a long transaction", CUTOVER,
+        lambda m: on(m, f'{REPLICA} "UPDATE caller_profiles SET total_calls = 0; SELECT pg_sleep(9); SELECT 1/0"'),
         WAITED, "apply",
     ),
     Case(
-        "the service refuses to stop", "stop | Stop the service",
+        "the service refuses to stop", CUTOVER,
         lambda m: now(m, unit_command("RefuseManualStop=yes")), "Operation refused", "stop", mend=UNDO_UNIT,
     ),
     Case(
-        "the service refuses to start", "start | Start the service",
+        "the service refuses to start", CUTOVER,
         lambda m: now(m, unit_command("RefuseManualStart=yes")), ILL, "start",
         mend=f"{UNDO_UNIT}; systemctl start ai-memory",
     ),
     Case(
-        "the service is never healthy", "start | Wait until", lambda m: "true", ILL, "start",
+        "the service is never healthy", CUTOVER, lambda m: "true", ILL, "start",
         arguments=("-eservice_health_path=/ill", "-eservice_health_timeout=2"),
     ),
     Case(
@@ -216,7 +222,7 @@ CASES = [
         "The copy on this machine differs from the backup (SHA-256)", "backup",
     ),
     Case(
-        "the log cannot be written any more", "stop | Stop the service",
+        "the log cannot be written any more", CUTOVER,
         lambda m: "rm -r $LOGS && touch $LOGS", "cannot be written", None,
     ),
 ]  # fmt: skip

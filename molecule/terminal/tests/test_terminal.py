@@ -1,0 +1,106 @@
+"""What the operator sees, on a terminal of 80 columns and elsewhere."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lab import MIGRATE, Host, Run
+from screen import COLUMNS, Screen, on_a_terminal
+
+pytestmark = pytest.mark.one_host
+
+PHASE = re.compile(r"^(?P<mark>.) +(?P<number>\d+) (?P<name>\w+) +(?P<state>ok|FAILED) +(?P<seconds>[\d.]+) s$")
+
+
+def migration(machine: Host, **variables: str) -> Screen:
+    """Make a quick migration on a terminal, with the log where it usually is: its path is no longer than that."""
+    return on_a_terminal("ansible-playbook", *MIGRATE, "--limit", machine.name, **variables)
+
+
+def phases(screen: Screen) -> list[tuple[str, str, str]]:
+    """Return mark, name and state of the phases that were shown."""
+    found = [PHASE.match(line) for line in screen.lines]
+    return [(match["mark"], match["name"], match["state"]) for match in found if match]
+
+
+def assert_readable(screen: Screen) -> None:
+    """Nothing is wider than the terminal, and nothing of the tasks shows."""
+    assert [line for line in screen.lines if len(line) > COLUMNS] == []
+    assert [foot for foot in screen.feet if len(foot) >= COLUMNS] == []
+    assert not any("TASK [" in line or "ok: [" in line for line in screen.lines)
+
+
+def test_a_migration_shows_its_phases_and_ends_in_a_box(machine: Host) -> None:
+    machine.reset()
+    screen = migration(machine)
+    assert screen.returncode == 0, screen.written
+    assert_readable(screen)
+    assert phases(screen) == [
+        ("✓", name, "ok")
+        for name in (
+            "preflight", "lock", "plan", "confirm", "backup", "snapshot", "cutover", "stop", "changes", "apply",
+            "start", "verify", "journal",
+        )
+    ]  # fmt: skip
+    text = "\n".join(screen.lines)
+    for words in ("CURRENT STATE:", "MIGRATION WILL:", "VERIFICATION:", "OK   RLS policies created: 5/5"):
+        assert words in text
+    box = text[text.index("┌") : text.index("┘")].splitlines()
+    assert {len(line) for line in box[1:-1]} == {len(box[0])}
+    assert "│ Outcome:   SUCCESS " in text
+    assert "│ Verify:    ansible-playbook playbooks/verify.yml " in text
+    assert "\x1b[0;32m" in screen.written
+    # What went on, and how long callers waited.
+    assert any(re.fullmatch(r"… backup \d+ s: Dump, count and hash in one snapshot", foot) for foot in screen.feet)
+    waited = [float(found) for foot in screen.feet for found in re.findall(r"callers wait ([\d.]+) s", foot)]
+    assert waited
+    assert waited == sorted(waited)
+    # The foot is gone in the end.
+    assert not any("…" in line for line in screen.lines)
+
+
+@pytest.fixture
+def fresh(machine: Host) -> None:
+    """Begin with a database that was not migrated."""
+    machine.reset()
+
+
+@pytest.mark.usefixtures("fresh", "one_row_refuses")
+def test_a_failure_is_shown_in_full_and_once(machine: Host) -> None:
+    screen = migration(machine, NO_COLOR="1")
+    assert screen.returncode != 0
+    assert_readable(screen)
+    assert "\x1b[0;" not in screen.written
+    assert phases(screen)[-1] == ("✗", "apply", "FAILED")
+    text = " ".join(" ".join(screen.lines).replace("│", " ").split())
+    assert "FAILED: Stop, change and start on the server" in text
+    # With the failure, and in the box.
+    assert text.count("one_row") == 2
+    assert "Database: unchanged, nothing was committed." in text
+    assert "Service: ai-memory answers again." in text
+
+
+def test_without_a_terminal_it_is_plain(machine: Host) -> None:
+    machine.reset()
+    run = machine.playbook("migrate.yml", "--check")
+    assert "\x1b" not in run.output
+    assert run.output.isascii()
+    assert re.search(r"^   3 plan|^   2 plan", run.output, re.MULTILINE)
+    assert "| Outcome:   SUCCESS (check mode: nothing was touched) |" in run.output
+
+
+def test_on_request_every_task_shows(machine: Host) -> None:
+    run = machine.playbook("migrate.yml", "--check", "-v")
+    assert "TASK [tenancy : plan | Show the current state]" in run.output
+    assert "PLAY RECAP" in run.output
+
+
+def test_a_host_out_of_reach_is_named(machine: Host) -> None:
+    run = Run(machine.name, *MIGRATE, "-eansible_port=1")
+    run.wait()
+    assert run.returncode != 0
+    assert "UNREACHABLE: Connect and become root" in run.output
+    assert "Connection refused" in run.output
+    assert re.search(r"^!  1 preflight +FAILED", run.output, re.MULTILINE)

@@ -1,0 +1,27 @@
+"""Times of this machine from what another one says is ago."""
+
+from __future__ import annotations
+
+import datetime
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import clock
+
+
+def seconds_since(text: str) -> float:
+    """Return how long ago the time is."""
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    return (now - datetime.datetime.fromisoformat(text)).total_seconds()
+
+
+def test_ago_is_utc_with_microseconds_always() -> None:
+    text = clock.ago(90)
+    assert 90 <= seconds_since(text) < 91
+    assert len(text) == len("2026-11-25T17:22:40.123456")
+
+
+def test_stages_become_phases_but_the_one_that_has_begun_before() -> None:
+    stages = [{"name": "stop", "ago": 1.5}, {"name": "apply", "ago": 1.0}, {"name": "start", "ago": 0.25}]
+    phases = clock.phases(stages, "stop")
+    assert [phase["name"] for phase in phases] == ["apply", "start"]
+    first, second = (seconds_since(phase["started"]) for phase in phases)
+    assert abs((first - second) - 0.75) < 0.01
