@@ -19,7 +19,7 @@ export CONTAINERS_CONF := $(CURDIR)/lab/containers.conf
 endif
 
 PYTHON ?= $(shell lab/find-python)
-PACKAGES := podman runc conmon netavark aardvark-dns iptables mmdebstrap debian-archive-keyring openssh-client
+PACKAGES := podman runc conmon netavark aardvark-dns iptables mmdebstrap debian-archive-keyring openssh-client chromium
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
 PYTHON_FILES := benchmarks docs playbooks/collections/ansible_collections/aimemory/tenancy/plugins tests/unit molecule/shared
 BASES := trixie bookworm
@@ -29,7 +29,7 @@ PGVECTOR_bookworm :=
 # The bases of the images are intermediate files, which make would remove.
 .SECONDARY:
 
-.PHONY: help setup demo test test-faults bench lint unit oldest scenarios lab docs clean lock
+.PHONY: help setup demo test test-faults bench lint unit oldest scenarios lab docs screenshots clean lock
 help:
 	@sed -n 's/^# //p' $(MAKEFILE_LIST) | head -5
 
@@ -98,6 +98,11 @@ bench: lab
 
 docs: setup
 	python docs/variables.py
+	PYTHONPATH=playbooks/collections python docs/audit.py
+
+# Of the newest report in logs/.
+screenshots: setup
+	PYTHONPATH=molecule/shared python docs/screenshots.py "$$(ls -t logs/*/report.html | head -1)"
 
 lock:
 	lab/lock-requirements

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -55,11 +56,18 @@ def widen(cluster: Cluster, database: str) -> None:
         planned.carry_out(planned.steps(), WAITS)
 
 
+def nothing(cluster: Cluster, database: str) -> None:
+    """Change nothing: what the load feels by itself."""
+    time.sleep(3)
+
+
 ONLINE = "online, while the service works"
+CUTOVER = "online, cutover"
 Change = Callable[[Cluster, str], None]
 # The service is stopped for the second part of the last; that its callers would wait is shown for what it is worth.
 CHANGES: dict[str, dict[str, Change]] = {
+    "nothing": {"nothing, for 3 s": nothing},
     "guide": {"guide's SQL": guide},
     "atomic": {"atomic": transact},
-    "online": {ONLINE: widen, "online, cutover": cut_over},
+    "online": {ONLINE: widen, CUTOVER: cut_over},
 }

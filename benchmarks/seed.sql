@@ -3,7 +3,7 @@
 INSERT INTO memories (type, k, value_json, embedding, source, user_id, created_at)
 SELECT 'fact', 'note', jsonb_build_object('text', 'sentence ' || n), e.embedding, 'call', '+1555' || n % (:rows / 128 + 1),
   now() - n * interval '3 seconds'
-FROM generate_series(1, :rows) AS n,
+FROM generate_series(1::bigint, :rows) AS n,
   LATERAL (SELECT array_agg((hashint8(n % 100 * 1000 + i) % 1000 + 0.3 * (hashint8(n * 1000 + i) % 1000)) / 1000.0 ORDER BY i)::real[] AS embedding
            FROM generate_series(1, :dimensions) AS i) AS e;
 INSERT INTO call_summaries (call_id, user_id, summary, call_date)

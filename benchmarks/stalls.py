@@ -13,6 +13,8 @@ from databases import seed
 from load import load
 from watch import watch
 
+# What takes longer, in seconds, is measured once.
+LONG = 60
 COLUMNS = {
     "write": "worst write, ms", "read": "worst read, ms", "seconds": "total, s", "locked": "ACCESS EXCLUSIVE, ms",
     "wal": "WAL, MB", "disk": "disk, MB",
@@ -32,7 +34,7 @@ def measure(cluster: Cluster, database: str, change: Change) -> dict[str, float]
 
 
 def stalls(cluster: Cluster, sizes: Iterable[int], rounds: int) -> list[dict[str, Any]]:
-    """Return rows, change and the medians of every measurement, for every size and part of a change."""
+    """Return rows, change, rounds and the medians of every measurement, for every size and part of a change."""
     found = []
     for rows in sizes:
         template = seed(cluster, rows)
@@ -40,12 +42,14 @@ def stalls(cluster: Cluster, sizes: Iterable[int], rounds: int) -> list[dict[str
         # Side by side: what the machine does meanwhile meets all of them.
         for _ in range(rounds):
             for name, parts in CHANGES.items():
+                if any(result["seconds"] > LONG for part in parts for result in made[part]):
+                    continue
                 cluster.copy(template, name)
                 for part, change in parts.items():
                     made[part].append(measure(cluster, name, change))
                 cluster.drop(name)
         found += [
-            {"rows": rows, "change": part}
+            {"rows": rows, "change": part, "rounds": len(results)}
             | {name: statistics.median(result[name] for result in results) for name in COLUMNS}
             for part, results in made.items()
         ]

@@ -1,9 +1,8 @@
-"""Write the table of variables in README.md from the roles' argument specs and this inventory's values."""
+"""Write variables.md from the roles' argument specs and this inventory's values."""
 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,15 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 ROLES = ("preflight", "lock", "service", "login", "tenancy", "backup", "restore", "report")
-BEGIN, END = "<!-- variables: written by `make docs` -->\n", "<!-- end of variables -->\n"
+PAGE = ROOT / "docs/variables.md"
+HEAD = """# Variables
+
+Set them in `inventory/group_vars/ai_memory/`, for one host in `inventory/host_vars/`, for one run with `-e name=value`.
+What the last column says is checked before the host is asked anything. Another application is another file like
+`tenancy.yml` there: its tables with their natural and surrogate keys and a sample row for the proof, its tenant column
+and its functions. No role names a table. Written by `make docs` from `roles/*/meta/argument_specs.yml`.
+"""
+TABLE = ("| variable | type | value here | meaning |", "|---|---|---|---|")
 
 
 def read(path: str) -> Any:
@@ -59,18 +66,12 @@ def _rows(options: dict[str, dict[str, Any]], values: dict[str, Any], prefix: st
     return rows
 
 
-def table() -> str:
-    """Return the table as Markdown, one row a variable."""
+def page() -> str:
+    """Return the page as Markdown: a section a role, one row a variable."""
     values = inventory()
-    rows = [row for role in ROLES for row in _rows(specs(role), values)]
-    return "\n".join(["| variable | type | value here | meaning |", "|---|---|---|---|", *rows]) + "\n"
-
-
-def with_table(readme: str) -> str:
-    """Return the README's text with the table between the two marks replaced."""
-    return re.sub(f"(?s)(?<={re.escape(BEGIN)}).*(?={re.escape(END)})", lambda _: table(), readme)
+    sections = ([f"\n## {role}\n", *TABLE, *_rows(specs(role), values)] for role in ROLES)
+    return "\n".join([HEAD.rstrip("\n"), *(line for section in sections for line in section)]) + "\n"
 
 
 if __name__ == "__main__":
-    file = ROOT / "README.md"
-    file.write_text(with_table(file.read_text()))
+    PAGE.write_text(page())

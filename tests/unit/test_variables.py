@@ -1,4 +1,4 @@
-"""Every variable is specified once, with the default that it has; the README's table says the same."""
+"""Every variable is specified once, with the default that it has."""
 
 from __future__ import annotations
 
@@ -33,10 +33,3 @@ def test_every_variable_of_a_role_is_used(role: str) -> None:
     files = [path for place in places for path in place.rglob("*") if path.suffix in (".yml", ".j2", ".sql")]
     text = "\n".join(path.read_text() for path in files if path.parent.name not in ("meta", "defaults"))
     assert [name for name in variables.specs(role) if not re.search(rf"\b{name}\b", text)] == []
-
-
-def test_the_readme_has_the_table() -> None:
-    readme = (variables.ROOT / "README.md").read_text()
-    assert variables.BEGIN in readme
-    assert variables.END in readme
-    assert variables.with_table(readme) == readme, "run `make docs`"

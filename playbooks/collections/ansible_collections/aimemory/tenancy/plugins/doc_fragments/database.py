@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What ``extends_documentation_fragment: aimemory.tenancy.database`` adds."""
+    """What ``aimemory.tenancy.database`` and ``aimemory.tenancy.database.user`` add."""
 
     DOCUMENTATION = r"""
 options:
@@ -15,5 +15,12 @@ options:
   port:
     description: Port that names the server's Unix socket.
     type: int
+    required: true
+"""
+    USER = r"""
+options:
+  user:
+    description: System user that works in the database, as the role of the same name; the module runs as root.
+    type: str
     required: true
 """

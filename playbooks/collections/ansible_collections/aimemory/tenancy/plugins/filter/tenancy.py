@@ -27,6 +27,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     session_test,
 )
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils import page
 
 
 def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -166,6 +167,7 @@ class FilterModule:
             "contents_differences": contents.differences,
             "time_ago": clock.ago,
             "stage_phases": clock.phases,
+            "run_page": page.render,
             "error_sentence": messages.sentence,
             "failure_sentence": messages.of_failure,
             "quote_identifier": quoting.identifier,

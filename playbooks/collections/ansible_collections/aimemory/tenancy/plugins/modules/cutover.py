@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 try:
     import psycopg2
@@ -30,12 +29,10 @@ description:
   - The stages are C(stop), C(changes), C(apply) and C(start), each only where its options ask for it. Whatever fails,
     the stages after it are left out, and an open transaction is rolled back.
   - Runs as root.
-extends_documentation_fragment: aimemory.tenancy.database
+extends_documentation_fragment:
+  - aimemory.tenancy.database
+  - aimemory.tenancy.database.user
 options:
-  user:
-    description: System user that connects to the database, as the role of the same name.
-    type: str
-    required: true
   unit:
     description: The service's systemd unit.
     type: str
@@ -114,6 +111,10 @@ written:
   description: Tables that were written to since the snapshot.
   returned: always
   type: list
+durations:
+  description: Seconds that each of O(queries) took, as far as they were made.
+  returned: always
+  type: list
 result:
   description: First row of the last query.
   returned: when the transaction was committed
@@ -148,7 +149,7 @@ class Cutover:
         self.wanted: dict[str, Any] = module.params
         self.began: list[tuple[str, float]] = []
         self.stopped: float | None = None
-        self.outcome: dict[str, Any] = {"changed": False, "ended": [], "written": []}
+        self.outcome: dict[str, Any] = {"changed": False, "ended": [], "written": [], "durations": []}
 
     def run(self) -> None:
         """Run the stages; raises StageError and psycopg2.Error."""
@@ -182,12 +183,8 @@ class Cutover:
     @contextmanager
     def _cursor(self, connect: Callable[..., Any], database: str) -> Iterator[Any]:
         """Yield a cursor whose transaction is committed in the end."""
-        # PostgreSQL knows a local user, and libpq the role's name, by who the process is.
-        os.seteuid(pwd.getpwnam(self.wanted["user"]).pw_uid)
-        try:
+        with acting_as(self.wanted["user"]):
             connection = connect(database, self.wanted["port"])
-        finally:
-            os.seteuid(0)
         try:
             with connection, connection.cursor() as cursor:
                 yield cursor
@@ -249,7 +246,9 @@ class Cutover:
         """Run the queries in one transaction."""
         with self._cursor(connect, self.wanted["database"]) as cursor:
             for query in self.wanted["queries"]:
+                began = time.monotonic()
                 cursor.execute(query)
+                self.outcome["durations"].append(round(time.monotonic() - began, 6))
             row = cursor.fetchone() if cursor.description else ()
             result = {column.name: row[number] for number, column in enumerate(cursor.description or ())}
         self.outcome |= {"changed": True, "result": result}

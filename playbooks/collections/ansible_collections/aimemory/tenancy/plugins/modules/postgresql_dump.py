@@ -12,6 +12,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 try:
     import psycopg2
@@ -27,7 +28,9 @@ description:
   - Puts beside it what a dump of one database lacks, the roles (C(pg_dumpall --globals-only), with their password
     verifiers) and the given settings, and the SHA-256 of every file in C(SHA256SUMS).
   - A dump that fails, or that lacks the rows of a table, leaves nothing.
-extends_documentation_fragment: aimemory.tenancy.database
+extends_documentation_fragment:
+  - aimemory.tenancy.database
+  - aimemory.tenancy.database.user
 options:
   path:
     description: Directory to make, which only its owner may read; it must not exist.
@@ -101,17 +104,17 @@ def dump(module: AnsibleModule, connection: Any) -> dict[str, Any]:
         cursor.execute("SELECT pg_export_snapshot(), clock_timestamp(), txid_snapshot_xmin(txid_current_snapshot())")
         snapshot, snapshot_at, snapshot_xmin = cursor.fetchone()
         started = time.monotonic()
-        module.run_command(
+        run(
+            module,
             [
                 "pg_dump", f"--format={wanted['format']}", f"--port={wanted['port']}", f"--snapshot={snapshot}",
                 f"--file={target}", f"--dbname={wanted['database']}",
                 *([f"--jobs={wanted['jobs']}"] if wanted["format"] == "directory" else []),
             ],
-            check_rc=True,
         )  # fmt: skip
         duration = time.monotonic() - started
         tables = contents.read(cursor, wanted["hash_max_bytes"])
-    _, listed, _ = module.run_command(["pg_restore", "--list", target], check_rc=True)
+    listed = run(module, ["pg_restore", "--list", target])
     missing = [
         f"{table['schema']}.{table['name']}"
         for table in tables
@@ -125,6 +128,15 @@ def dump(module: AnsibleModule, connection: Any) -> dict[str, Any]:
         "snapshot_xmin": snapshot_xmin,
         "duration_seconds": round(duration, 3),
     }
+
+
+def run(module: AnsibleModule, command: list[str]) -> str:
+    """Run a program as the database's user and return what it says; its failure is the module's."""
+    with acting_as(module.params["user"]):
+        code, output, error = module.run_command(command)
+    if code != 0:
+        module.fail_json(msg=f"{command[0]} failed: {error.strip()}", rc=code, stderr=error)
+    return str(output)
 
 
 def digest(path: str) -> str:
@@ -158,7 +170,7 @@ def main() -> None:
     number: dict[str, Any] = {"type": "int", "required": True}
     module = AnsibleModule(
         argument_spec={
-            "database": text, "port": number, "path": {"type": "path", "required": True},
+            "database": text, "user": text, "port": number, "path": {"type": "path", "required": True},
             "format": text | {"choices": ["directory", "custom"]}, "jobs": number, "settings": text,
             "hash_max_bytes": number,
         },
@@ -175,13 +187,15 @@ def main() -> None:
     connection = None
     kept = False
     try:
-        os.mkdir(path, 0o700)
-        with open(os.path.join(path, "settings.sql"), "w", encoding="utf-8") as file:
-            file.write(module.params["settings"])
-        port = f"--port={module.params['port']}"
-        module.run_command(["pg_dumpall", "--globals-only", port, f"--file={path}/globals.sql"], check_rc=True)
-        connection = contents.connect(module.params["database"], module.params["port"])
-        result = dump(module, connection) | seal(path)
+        with acting_as(module.params["user"]):
+            os.mkdir(path, 0o700)
+            with open(os.path.join(path, "settings.sql"), "w", encoding="utf-8") as file:
+                file.write(module.params["settings"])
+            connection = contents.connect(module.params["database"], module.params["port"])
+        run(module, ["pg_dumpall", "--globals-only", f"--port={module.params['port']}", f"--file={path}/globals.sql"])
+        result = dump(module, connection)
+        with acting_as(module.params["user"]):
+            result |= seal(path)
         kept = True
     except psycopg2.Error as error:
         module.fail_json(msg=f"The dump failed: {str(error).strip()}")

@@ -9,6 +9,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 try:
     import psycopg2
@@ -28,7 +29,9 @@ description:
     in the database is older than O(long_transaction).
   - Before each step it waits until no C(pg_dump) runs in the database, fewer than O(max_waiting) sessions wait for a
     lock and no standby lags behind by more than O(max_lag) bytes.
-extends_documentation_fragment: aimemory.tenancy.database
+extends_documentation_fragment:
+  - aimemory.tenancy.database
+  - aimemory.tenancy.database.user
 options:
   steps:
     description: What is done, one after the other.
@@ -175,7 +178,7 @@ def main() -> None:
     number: dict[str, Any] = {"type": "int", "required": True}
     module = AnsibleModule(
         argument_spec={
-            "database": {"type": "str", "required": True}, "port": number,
+            "database": {"type": "str", "required": True}, "user": {"type": "str", "required": True}, "port": number,
             "steps": {
                 "type": "list", "elements": "dict", "required": True,
                 "options": {
@@ -198,9 +201,10 @@ def main() -> None:
     step: dict[str, Any] = {"id": "connection"}
     connection = None
     try:
-        connection = psycopg2.connect(
-            dbname=wanted["database"], port=wanted["port"], application_name=contents.APPLICATION
-        )
+        with acting_as(wanted["user"]):
+            connection = psycopg2.connect(
+                dbname=wanted["database"], port=wanted["port"], application_name=contents.APPLICATION
+            )
         connection.autocommit = True
         with connection.cursor() as cursor:
             # A change of rows that row security would filter must fail instead of seeing none.

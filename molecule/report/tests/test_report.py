@@ -1,0 +1,122 @@
+"""The report of a run as a page, of one that went well and of one that failed, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+from playwright.sync_api import Browser
+
+from browser import SCHEMES, WIDTHS, chromium, opened
+from lab import ROOT, Host
+
+pytestmark = pytest.mark.one_host
+
+SCHEMA = json.loads((ROOT / "docs/run.schema.json").read_text())
+# In points; a page may be a hair smaller.
+A4 = (595, 842)
+
+
+@pytest.fixture(scope="module")
+def records(machine: Host) -> dict[str, dict[str, str]]:
+    """Return the files of a migration that failed in its transaction, and of the one after it."""
+    machine.reset()
+    machine.sql("ALTER TABLE personality_metrics ADD COLUMN customer_id integer")
+    row = machine.sql("SELECT id FROM personality_metrics ORDER BY id LIMIT 1")[0][0]
+    machine.sql(
+        f"ALTER TABLE personality_metrics ADD CONSTRAINT \"<b>one</b>\" CHECK (id <> '{row}' OR customer_id IS NULL)"
+    )
+    failed = machine.playbook("migrate.yml", "-emigrate_confirm=YES", "-ebackup_test_restore=false", check=False)
+    machine.sql("ALTER TABLE personality_metrics DROP COLUMN customer_id")
+    done = machine.playbook("migrate.yml", "-emigrate_confirm=YES")
+    return {"failed": failed.files(), "done": done.files()}
+
+
+@pytest.fixture(scope="module")
+def pages(records: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the pages as files."""
+    directory = tmp_path_factory.mktemp("pages")
+    for name, files in records.items():
+        (directory / f"{name}.html").write_text(files["report.html"])
+    return {name: directory / f"{name}.html" for name in records}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start the browser once."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.mark.parametrize("name", ["done", "failed"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_it_can_be_read(browser: Browser, pages: dict[str, Path], name: str, width: int, scheme: str) -> None:
+    with opened(browser, pages[name], width, scheme) as look:
+        assert look.overflow() <= 0
+        assert look.inaccessible() == []
+        # Unfolded as well.
+        assert look.overflow() <= 0
+        assert look.complaints == []
+        assert look.requests == [pages[name].as_uri()]
+
+
+@pytest.mark.parametrize("name", ["done", "failed"])
+def test_it_prints_on_a4_with_everything_unfolded(browser: Browser, pages: dict[str, Path], name: str) -> None:
+    with opened(browser, pages[name], 1280, "dark") as look:
+        printed = look.page.pdf(prefer_css_page_size=True)
+        sizes = {
+            tuple(map(round, map(float, found)))
+            for found in re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", printed)
+        }
+        assert sizes
+        assert all(abs(width - A4[0]) <= 1 and abs(height - A4[1]) <= 1 for width, height in sizes), sizes
+        look.page.emulate_media(media="print")
+        assert look.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        folded = (
+            "[...document.querySelectorAll('details > .wide')].map(element => element.getBoundingClientRect().height)"
+        )
+        heights = look.page.evaluate(folded)
+        assert heights
+        assert all(height > 20 for height in heights), heights
+
+
+def test_it_holds_the_facts_of_the_run(
+    browser: Browser, pages: dict[str, Path], records: dict[str, dict[str, str]]
+) -> None:
+    record = json.loads(records["done"]["run.json"])
+    assert len(record["durations"]) == len(record["plan"]) > 50
+    with opened(browser, pages["done"], 1280, "light") as look:
+        look.page.evaluate("document.querySelectorAll('details').forEach(element => { element.open = true })")
+        text = look.page.inner_text("body")
+        rows = {
+            name: look.page.locator(f"div[aria-label='{name}'] tbody tr").count()
+            for name in ("Isolation proof", "Statements")
+        }
+    assert rows == {"Isolation proof": len(record["proof"]), "Statements": len(record["plan"])}
+    assert len(record["proof"]) == 181
+    for words in (
+        record["backup"]["sha256"], record["backup"]["tables"][0]["hash"], record["plan"][0]["sql"],
+        record["journal"]["lines"][-1], record["versions"]["PostgreSQL"], "5,755", "rollback_mode=schema",
+    ):  # fmt: skip
+        assert words in text, words
+    assert re.search(r"SUCCESS, [\d.]+ s from stop to healthy", text)
+
+
+def test_a_failure_says_what_state_everything_is_in(browser: Browser, pages: dict[str, Path]) -> None:
+    with opened(browser, pages["failed"], 1280, "light") as look:
+        text = look.page.inner_text("body")
+        assert look.page.locator(".timeline .bad").all_inner_texts() == ["FAILED"]
+    assert "FAILED" in text
+    assert 'violates check constraint "<b>one</b>"' in text
+    assert "Database: unchanged, nothing was committed." in text
+    assert "Service: ai-memory answers again." in text
+
+
+@pytest.mark.parametrize("name", ["done", "failed"])
+def test_run_json_has_the_published_form(records: dict[str, dict[str, str]], name: str) -> None:
+    jsonschema.validate(json.loads(records[name]["run.json"]), SCHEMA)

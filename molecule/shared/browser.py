@@ -1,0 +1,57 @@
+"""A page in Chromium, on a phone and on a desk, in light and in dark, and on paper."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+WIDTHS = (360, 1280)
+SCHEMES = ("light", "dark")
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Yield Debian's Chromium; it is root's in containers, where it has no sandbox of its own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Look:
+    """A page as it was opened, with what Chromium had to complain of and what it asked the network for."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def overflow(self) -> int:
+        """Return the pixels by which the page is wider than the window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+    def inaccessible(self) -> list[str]:
+        """Return what axe-core finds wrong, with everything unfolded."""
+        self.page.evaluate("document.querySelectorAll('details').forEach(element => { element.open = true })")
+        found: list[dict[str, Any]] = Axe().run(self.page).response["violations"]
+        return [f"{item['id']}: {node['html'][:200]}" for item in found for node in item["nodes"]]
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, path: Path, width: int, scheme: str) -> Iterator[Look]:
+    """Open a file in a window of a width, in light or in dark."""
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+    look = Look(context.new_page())
+    look.page.on("console", lambda message: look.complaints.append(message.text))
+    look.page.on("pageerror", lambda error: look.complaints.append(str(error)))
+    look.page.on("request", lambda request: look.requests.append(request.url))
+    look.page.goto(path.as_uri())
+    yield look
+    context.close()

@@ -1,0 +1,81 @@
+"""What takes long is a job on the server, and the terminal says how far it is."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from lab import ROWS, Host, meanwhile
+from screen import Screen, on_a_terminal
+
+pytestmark = pytest.mark.one_host
+
+# Every database is large enough.
+WATCHED = ("migrate.yml", "-emigrate_confirm=YES", "-ereport_watch_bytes=0", "-ebackup_copy_max_bytes=0")
+MEASURED = r"[\d,]+ of about [\d,]+ MB"
+JOBS = "sudo find /root/.ansible_async /var/lib/postgresql/.ansible_async -type f 2> /dev/null | wc -l"
+
+
+def migration(machine: Host, *arguments: str) -> Screen:
+    """Migrate on a terminal, whatever the size of the database."""
+    return on_a_terminal("ansible-playbook", *WATCHED, "--limit", machine.name, *arguments)
+
+
+@contextlib.contextmanager
+def writers(machine: Host) -> Iterator[None]:
+    """Write in transactions of three seconds, one after the other: a concurrent build waits for them."""
+
+    def work(over: threading.Event) -> None:
+        with contextlib.closing(machine.connect()) as connection:
+            connection.autocommit = False
+            while not over.is_set():
+                connection.cursor().execute("INSERT INTO memories (type, k, value_json) VALUES ('a', 'b', '{}')")
+                over.wait(3)
+                connection.rollback()
+
+    with meanwhile(work):
+        yield
+
+
+def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
+    machine.reset()
+    with writers(machine):
+        screen = migration(machine, "-etenancy_strategy=online", "-eservice_terminate_clients=true")
+    assert screen.returncode == 0, screen.written
+    feet = "\n".join(screen.feet)
+    # The dump and the test restore.
+    assert len(set(re.findall(rf"backup \d+ s: Wait for the job: {MEASURED}", feet))) >= 2, feet
+    assert re.search(r"expand \d+ s: Wait for the job: \w+: waiting for writers before build", feet), feet
+    assert machine.rows("customer_id = 1") == ROWS
+    assert machine.run(JOBS).strip() == "0"
+
+
+@pytest.fixture
+def cannot_be_restored(machine: Host) -> Iterator[None]:
+    """Give a table a check that does not work where nothing is looked up in the schema public."""
+    machine.reset()
+    machine.sql("CREATE TABLE limits AS SELECT 1 AS least")
+    machine.sql(
+        "CREATE FUNCTION allowed(integer) RETURNS boolean LANGUAGE sql AS 'SELECT $1 >= (SELECT least FROM limits)'"
+    )
+    machine.sql("CREATE TABLE counted (n integer CHECK (allowed(n)))")
+    machine.sql("INSERT INTO counted VALUES (1)")
+    yield
+    machine.sql("DROP TABLE counted, limits CASCADE")
+    machine.sql("DROP FUNCTION allowed")
+
+
+@pytest.mark.usefixtures("cannot_be_restored")
+def test_a_job_that_fails_says_why(machine: Host) -> None:
+    backups, catalogs = machine.backups(), machine.catalogs()
+    run = machine.playbook(*WATCHED, check=False)
+    assert run.record["failure"]["phase"] == "backup"
+    assert "The backup failed, and nothing of it was kept" in run.record["failure"]["message"]
+    assert 'relation "limits" does not exist' in run.record["failure"]["message"]
+    assert machine.backups() == backups
+    assert machine.catalogs() == catalogs
+    assert machine.run(JOBS).strip() == "0"

@@ -1,0 +1,169 @@
+#!/usr/bin/python
+"""Say how far a long job on a database is."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
+
+try:
+    import psycopg2
+except ImportError:
+    psycopg2 = None
+
+DOCUMENTATION = r"""
+module: job_progress
+short_description: Say how far a long job on a database is
+description:
+  - Looks at a job that was begun with C(async) by the user who runs this, root, and changes nothing.
+  - What cannot be told, since PostgreSQL does not answer for example, is no failure.
+extends_documentation_fragment:
+  - aimemory.tenancy.database
+  - aimemory.tenancy.database.user
+options:
+  job:
+    description: The value C(ansible_job_id) of the task that began it.
+    type: str
+    required: true
+  kind:
+    description:
+      - V(dump) measures the directory O(path), V(restore) the database, and V(build) asks which indexes are built in
+        the database.
+    type: str
+    choices: [dump, restore, build]
+    required: true
+  path:
+    description: The directory that a dump is written to.
+    type: path
+  bytes:
+    description: What the dump or the database will have in the end, about.
+    type: int
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Wait for the dump
+  aimemory.tenancy.job_progress:
+    job: "{{ dump.ansible_job_id }}"
+    kind: dump
+    path: /var/backups/ai-memory/new.partial
+    bytes: 3221225472
+    database: ai_memory
+    port: 5432
+    user: postgres
+  register: progress
+  until: progress.finished
+  retries: 10000
+  delay: 2
+"""
+
+RETURN = r"""
+finished:
+  description: Whether the job has ended, well or not.
+  returned: always
+  type: bool
+msg:
+  description: How far it is.
+  returned: always
+  type: str
+"""
+
+BUILDS = """
+SELECT format('%s: %s', coalesce(i.relname, c.relname), p.phase)
+       || coalesce(format(', %s%%', 100 * p.blocks_done / nullif(p.blocks_total, 0)),
+                   format(', %s%%', 100 * p.tuples_done / nullif(p.tuples_total, 0)), '')
+FROM pg_stat_progress_create_index AS p
+JOIN pg_class AS c ON c.oid = p.relid
+LEFT JOIN pg_class AS i ON i.oid = p.index_relid
+WHERE p.datname = current_database()
+"""
+SIZE = "SELECT pg_database_size(current_database())"
+
+
+def job_is_over(job: str) -> bool:
+    """Return whether the job's file says that it has ended; raises FileNotFoundError where there is none."""
+    directory = os.path.expanduser(os.environ.get("ANSIBLE_ASYNC_DIR", "~/.ansible_async"))
+    with open(os.path.join(directory, os.path.basename(job)), encoding="utf-8") as file:
+        text = file.read()
+    try:
+        # The module's result takes the place of the note that it was started; async_status looks at the same.
+        return "started" not in json.loads(text)
+    except ValueError:
+        # It is being written.
+        return False
+
+
+def size_of(path: str) -> int:
+    """Return the bytes of the files below a directory; those that go meanwhile count nothing."""
+    total = 0
+    for place, _, names in os.walk(path):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(place, name)).st_size
+            except FileNotFoundError:
+                continue
+    return total
+
+
+def share(done: int, whole: int) -> str:
+    """Return how much of about how much it is, as text."""
+    return f"{done / 1e6:,.0f} of about {whole / 1e6:,.0f} MB"
+
+
+def ask(wanted: dict[str, Any], query: str) -> list[Any]:
+    """Return the first column of what the database answers. Raises psycopg2.Error."""
+    with acting_as(wanted["user"]):
+        connection = contents.connect(wanted["database"], wanted["port"])
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            return [value for (value,) in cursor.fetchall()]
+    finally:
+        connection.close()
+
+
+def how_far(wanted: dict[str, Any]) -> str:
+    """Return how far the job is, as text. Raises psycopg2.Error."""
+    if wanted["kind"] == "dump":
+        return share(size_of(wanted["path"]), wanted["bytes"])
+    if wanted["kind"] == "restore":
+        return share(ask(wanted, SIZE)[0], wanted["bytes"])
+    return "; ".join(ask(wanted, BUILDS)) or "no index is being built now"
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "database": {"type": "str", "required": True},
+            "port": {"type": "int", "required": True},
+            "user": {"type": "str", "required": True},
+            "job": {"type": "str", "required": True},
+            "kind": {"type": "str", "choices": ["dump", "restore", "build"], "required": True},
+            "path": {"type": "path"},
+            "bytes": {"type": "int"},
+        },
+        required_if=[("kind", "dump", ["path", "bytes"]), ("kind", "restore", ["bytes"])],
+        supports_check_mode=True,
+    )
+    if psycopg2 is None:
+        module.fail_json(msg=missing_required_lib("psycopg2"))
+    try:
+        finished = job_is_over(module.params["job"])
+    except FileNotFoundError as error:
+        module.fail_json(msg=f"Nothing is known of the job any more ({error.filename}): was the server restarted?")
+    try:
+        message = how_far(module.params)
+    except psycopg2.Error as error:
+        message = f"it cannot be told how far it is: {str(error).strip()}"
+    module.exit_json(changed=False, finished=finished, msg=message)
+
+
+if __name__ == "__main__":
+    main()
