@@ -113,7 +113,7 @@ def assert_accepted(question: dict[str, Any], value: Any) -> None:
     assert isinstance(value, QUESTION_TYPES[question["type"]])
     assert value in question.get("choices", [value])
     if isinstance(value, str):
-        assert len(value) <= question.get("max", len(value))
+        assert question.get("min", 0) <= len(value) <= question.get("max", len(value))
         assert value in SPECS[question["variable"]].get("choices", [value])
     if SPECS[question["variable"]]["type"] == "bool":
         assert value in ("true", "false")
@@ -147,7 +147,9 @@ def test_what_asks_on_a_terminal_asks_in_awx(name: str) -> None:
     assert set(asked) & CONFIRMATIONS == confirmed_by(TEMPLATES[name])
     for variable in set(asked) & CONFIRMATIONS:
         assert asked[variable]["required"]
-        assert asked[variable]["default"] != "YES"
+        # Whoever answers nothing is refused; without any answer the playbook would wait for one.
+        assert asked[variable]["default"] == "no"
+        assert asked[variable]["min"] > 0
         assert asked[variable]["question_name"].endswith("Type YES to confirm")
         assert_accepted(asked[variable], "YES")
 
