@@ -1,0 +1,71 @@
+"""ARA, switched on by the environment, keeps a run in its own database, and no secret with it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import sqlite3
+import subprocess
+import sys
+import urllib.parse
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab import ROOT, Host, Run
+
+pytestmark = pytest.mark.one_host
+
+PASSWORD = yaml.safe_load((ROOT / "inventory/group_vars/lab.yml").read_text())["lab_password"]
+WEBHOOK = "https://127.0.0.1:1/services/verysecrettoken"
+
+
+def spellings(secret: str) -> Iterator[bytes]:
+    """Return how the secret could stand in a result: as it is, in JSON, in a URL, and within text in base64."""
+    for text in (secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe="")):
+        yield text.encode()
+        for shift in range(3):
+            # Of what stands around it, the first and the last group of letters depend.
+            yield base64.b64encode(b"x" * shift + text.encode() + b"xx")[4:-4]
+
+
+def everything(database: Path) -> tuple[str, bytes]:
+    """Return state and path of the one recorded playbook, and all that the database holds, unpacked."""
+    parts = []
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        ((status, path),) = connection.execute("SELECT status, path FROM playbooks").fetchall()
+        (results,) = connection.execute("SELECT count(*) FROM results WHERE status = 'ok'").fetchone()
+        assert results > 20
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            for row in connection.execute(f'SELECT * FROM "{table}"'):
+                for value in row:
+                    packed = isinstance(value, bytes) and value.startswith(b"x\x9c")
+                    parts.append(zlib.decompress(value) if packed else str(value).encode())
+    return f"{status} {path}", b"\n".join(parts)
+
+
+def test_a_dry_run_is_recorded_without_a_secret(machine: Host, tmp_path: Path) -> None:
+    (tmp_path / "webhook.json").write_text(json.dumps({"report_webhook_url": WEBHOOK}))
+    plugins = subprocess.run(
+        [sys.executable, "-m", "ara.setup.callback_plugins"], check=True, capture_output=True, text=True
+    )
+    run = Run(
+        machine.name, "migrate.yml", "--check", f"-e@{tmp_path / 'webhook.json'}",
+        variables={"ANSIBLE_CALLBACK_PLUGINS": plugins.stdout.strip(), "ARA_BASE_DIR": str(tmp_path / "ara")},
+    )  # fmt: skip
+    run.wait()
+    assert run.returncode == 0, run.output
+    # The terminal is as without it.
+    assert "Outcome: SUCCESS (check mode: nothing was touched)" in run.words
+    assert (tmp_path / "ara").stat().st_mode & 0o077 == 0
+    recorded, held = everything(tmp_path / "ara/ansible.sqlite")
+    assert recorded == f"completed {ROOT / 'migrate.yml'}"
+    assert b"plan | Show the current state" in held
+    assert (ROOT / "roles/tenancy/tasks/plan.yml").read_bytes() in held
+    for secret in (PASSWORD, WEBHOOK, "verysecrettoken"):
+        assert [spelling for spelling in spellings(secret) if spelling in held] == []

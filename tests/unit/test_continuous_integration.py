@@ -1,0 +1,48 @@
+"""Continuous integration runs what a developer runs, and nothing of its own."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from production import ROOT
+
+# What make needs and cannot install: the checkout, and the Pythons that lab/find-python looks for.
+NEEDED = {"actions/checkout", "actions/setup-python"}
+
+
+def workflow() -> dict[str, Any]:
+    """Return the workflow; BaseLoader, since YAML 1.1 takes the key `on` for a boolean."""
+    document: dict[str, Any] = yaml.load((ROOT / ".github/workflows/test.yml").read_text(), Loader=yaml.BaseLoader)
+    return document
+
+
+def test_it_makes_the_tests_and_nothing_else() -> None:
+    (job,) = workflow()["jobs"].values()
+    commands = [step for step in job["steps"] if "run" in step]
+    assert commands == [{"run": "make test"}]
+    used = [step["uses"] for step in job["steps"] if "uses" in step]
+    assert {name.partition("@")[0] for name in used} <= NEEDED
+    assert [name for name in used if not re.fullmatch(r"[\w/-]+@v[1-9][0-9]*", name)] == []
+    assert len(commands) + len(used) == len(job["steps"])
+
+
+def test_the_pythons_are_those_that_make_looks_for() -> None:
+    (job,) = workflow()["jobs"].values()
+    (versions,) = [step["with"]["python-version"].split() for step in job["steps"] if "with" in step]
+    newest, *_ = re.findall(r"\|\| set -- (\S+)", (ROOT / "lab/find-python").read_text())
+    (oldest,) = re.findall(r"find-python ([\d.]+)", (ROOT / "Makefile").read_text())
+    assert sorted(versions) == sorted([newest, oldest])
+
+
+def test_it_runs_for_every_change_with_no_right_and_no_secret() -> None:
+    assert set(workflow()["on"]) == {"push", "pull_request"}
+    assert workflow()["permissions"] == {"contents": "read"}
+    assert "secrets" not in (ROOT / ".github/workflows/test.yml").read_text()
+
+
+def test_there_is_no_other_workflow() -> None:
+    assert [path.name for path in (ROOT / ".github/workflows").iterdir()] == ["test.yml"]
+    assert (ROOT / ".ci/run").read_text().rstrip().endswith("exec make test")
