@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-ROLES = ("preflight", "lock", "service", "login", "tenancy", "backup", "restore", "report")
+ROLES = ("preflight", "lock", "service", "login", "tenancy", "backup", "restore", "report", "support")
 BEGIN, END = "<!-- variables: written by `make docs` -->\n", "<!-- end of variables -->\n"
 
 
