@@ -118,6 +118,7 @@ def test_no_value_of_a_unit_is_shown_that_may_be_a_secret(secret: str) -> None:
     assert secret not in shown
     assert f"Environment=A={MARK} B={MARK} C={MARK}" in shown
     assert f"ExecStart=/usr/bin/env TOKEN={MARK} app --password {MARK}" in shown
+    assert f"--token {MARK} server" in redaction_files.unit("ExecStart=/usr/bin/app --token server server\n", KNOWN)
 
 
 @given(secrets)
@@ -125,7 +126,8 @@ def test_no_text_of_a_document_is_shown_that_is_not_known(secret: str) -> None:
     text = json.dumps(
         {
             "comment": "error", "definition": f"CREATE INDEX i ON memories (k) WHERE user_id = '{secret}'",
-            "tenants": {secret: 3, "1": 4}, "failure": {"message": f"failed: {secret}"}, "name": secret,
+            "tenants": {secret: 3, "1": 4, "server": 5},
+            "sizes": {"public.memories": 6}, "failure": {"message": f"failed: {secret}"}, "name": secret,
             "query": f"SELECT k FROM memories WHERE user_id = '{secret}", "lines": [f"ERROR app said {secret}"],
             "settings": [f"app.{secret}=x", f"app.current_tenant={secret}", "work_mem=9MB"],
             "rows": [{"name": "archive_command", "setting": f"cp {secret}", "vartype": "string"}],
@@ -136,7 +138,8 @@ def test_no_text_of_a_document_is_shown_that_is_not_known(secret: str) -> None:
     found = json.loads(shown)
     assert found["comment"] == MARK
     assert found["definition"] == f"CREATE INDEX i ON memories (k) WHERE user_id = '{MARK}'"
-    assert found["tenants"] == {MARK: 3, "1": 4}
+    assert found["tenants"] == {MARK: 5, "1": 4}
+    assert found["sizes"] == {"public.memories": 6}
     assert found["settings"][2] == "work_mem=9MB"
 
 
@@ -151,6 +154,7 @@ def test_no_text_of_a_document_is_shown_that_is_not_known(secret: str) -> None:
         ("Key (user_id)=(+15551234567) already exists.", f"Key (user_id)={MARK}"),
         ("call +1 (555) 123-4567 now", f"call {MARK} now"),
         (f"could not connect: {URL}", f"could not connect: postgresql://{MARK}"),
+        ("at http://localhost:12345@h/d", f"at http://{MARK}"),
         ("Listening at: http://127.0.0.1:8100/", "Listening at: http://127.0.0.1:8100/"),
         ("caller 4711 failed after 5 s", f"caller {MARK} failed after 5 s"),
         ("password=hunter2 token: abc", f"password={MARK} token: {MARK}"),
@@ -160,6 +164,10 @@ def test_no_text_of_a_document_is_shown_that_is_not_known(secret: str) -> None:
 )
 def test_what_a_message_shows(text: str, shown: str) -> None:
     assert redaction.message(text, KNOWN) == shown
+
+
+def test_a_name_that_was_made_of_a_callers_number_is_not_known() -> None:
+    assert Known(["caller_15551234567"]).names == frozenset()
 
 
 def test_a_record_of_this_runbook_keeps_its_numbers() -> None:

@@ -132,8 +132,9 @@ def _walk(value: Any, key: str, known: Known) -> Any:
 
 def _field(name: str, key: str, known: Known) -> str:
     """Return the name of a field: those of ``tenants`` are what the tenant column holds, which may be no number yet."""
-    form = r"-?\d{1,5}|NULL|" if key == "tenants" else r"[a-z][a-z_]{0,40}"
-    return name if (key != "tenants" and known.title(name)) or re.fullmatch(form, name) else message(name, known)
+    if key == "tenants":
+        return name if re.fullmatch(r"-?\d{1,5}|NULL", name) else MARK
+    return name if known.title(name) or re.fullmatch(r"[a-z][a-z_]{0,40}", name) else message(name, known)
 
 
 def _text(value: str, key: str, known: Known) -> str:
