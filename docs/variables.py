@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-ROLES = ("preflight", "lock", "service", "login", "tenancy", "backup", "restore", "report")
+ROLES = ("preflight", "lock", "service", "login", "tenancy", "backup", "restore", "report", "support")
 PAGE = ROOT / "docs/variables.md"
 HEAD = """# Variables
 

@@ -10,7 +10,7 @@ import pytest
 
 from production import ROOT
 
-PLAYBOOKS = ("migrate.yml", "rollback.yml", "playbooks/verify.yml", "playbooks/backup.yml")
+PLAYBOOKS = ("migrate.yml", "rollback.yml", "playbooks/verify.yml", "playbooks/backup.yml", "playbooks/support.yml")
 
 
 def refusal(playbook: str, inventory: str, *arguments: str, config: str = "ansible.cfg", directory: Path = ROOT) -> str:

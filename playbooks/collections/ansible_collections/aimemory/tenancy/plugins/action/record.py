@@ -6,23 +6,13 @@ while the service is stopped.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-
-def write(path: Path, content: str) -> None:
-    """Replace the file at ``path`` as a whole; only its owner may read it. Raises OSError."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils import files
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -40,8 +30,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         )
         path = Path(arguments["path"])
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write(path, arguments["content"])
+            files.put(path, arguments["content"].encode())
         except OSError as error:
             return result | {"failed": True, "msg": f"{path} cannot be written: {error.strerror}."}
         return result | {"changed": False, "path": str(path)}
