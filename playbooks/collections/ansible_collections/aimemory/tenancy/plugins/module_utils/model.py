@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import ModelError
-from .quoting import derived_name, identifier, literal
+from .quoting import derived_name, identifier
+from .tenants import KINDS, Kind, Tenant
 
 # A custom setting needs a prefix (PostgreSQL manual, 20.16 "Customized Options").
 SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+")
 TABLE_ENTRIES = {
     "name", "surrogate_keys", "natural_keys", "indexes", "sample", "sample_writes", "written_at",
 }  # fmt: skip
-# The largest tenant that each type of the column holds.
-COLUMN_TYPES = {"integer": 2**31 - 1, "bigint": 2**63 - 1, "smallint": 2**15 - 1}
 # What the operator calls the entries of the model that are not tenancy_<entry>.
 VARIABLES = {
     "database": "database_name",
@@ -83,7 +82,7 @@ class Model:
     column: str
     column_type: str
     setting: str
-    default_tenant: int
+    default_tenant: Tenant
     application_role: str
     # The role whose place the application role takes in this run, which provides it.
     replaced_role: str | None
@@ -92,14 +91,24 @@ class Model:
     functions: tuple[Function, ...]
 
     @property
+    def kind(self) -> Kind:
+        """The type of a tenant."""
+        return KINDS[self.column_type]
+
+    @property
+    def default_constant(self) -> str:
+        """The default tenant as an SQL constant, just as PostgreSQL prints it back."""
+        return self.kind.constant(self.default_tenant)
+
+    @property
     def session_tenant(self) -> str:
         """The session's tenant as an SQL expression: NULL where none is named (unset, reset or empty)."""
-        return f"nullif(current_setting({literal(self.setting)}, true), '')::{self.column_type}"
+        return self.kind.session(self.setting)
 
     @property
     def bridge_value(self) -> str:
         """The default tenant as the bridge spells it: no session that names it writes it like this."""
-        return f"0{self.default_tenant}"
+        return self.kind.bridge(self.default_tenant)
 
     @property
     def predicate(self) -> str:
@@ -188,16 +197,9 @@ def parse(source: Mapping[str, Any]) -> Model:
     ``application_role``. Raises ModelError with one sentence for the first thing that is wrong.
     """
     column_type = _text(source, "column_type")
-    if column_type not in COLUMN_TYPES:
-        raise ModelError(f"tenancy_column_type must be one of {', '.join(COLUMN_TYPES)}, not {column_type!r}.")
-    default_tenant = source.get("default_tenant")
-    if isinstance(default_tenant, bool) or not isinstance(default_tenant, int) or default_tenant < 1:
-        raise ModelError(f"tenancy_default_tenant must be an integer of at least 1, not {default_tenant!r}.")
-    if default_tenant > COLUMN_TYPES[column_type]:
-        raise ModelError(
-            f"tenancy_default_tenant {default_tenant} does not fit into a column of type {column_type}, which ends at "
-            f"{COLUMN_TYPES[column_type]}: name a smaller one, or another tenancy_column_type."
-        )
+    if column_type not in KINDS:
+        raise ModelError(f"tenancy_column_type must be one of {', '.join(KINDS)}, not {column_type!r}.")
+    default_tenant = KINDS[column_type].tenant(source.get("default_tenant"))
     bridge = source.get("bridge")
     if not isinstance(bridge, bool):
         raise ModelError(f"tenancy_bridge must be true or false, not {bridge!r}.")

@@ -161,7 +161,7 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
     target, column = qualified(model.schema, table.name), identifier(model.column)
     now = catalog.tenant_column(state, table.name)
     if now is None:
-        sql = f"ALTER TABLE {target} ADD COLUMN {column} {model.column_type} NOT NULL DEFAULT {model.default_tenant}"
+        sql = f"ALTER TABLE {target} ADD COLUMN {column} {model.column_type} NOT NULL DEFAULT {model.default_constant}"
         return [
             statement(
                 f"{table.name}.column", table.name, "column", sql,
@@ -174,9 +174,9 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
         planned.append(
             statement(
                 f"{table.name}.backfill", table.name, "backfill",
-                f"UPDATE {target} SET {column} = {model.default_tenant} WHERE {column} IS NULL",
+                f"UPDATE {target} SET {column} = {model.default_constant} WHERE {column} IS NULL",
                 f"Assign {now['nulls']} rows without a tenant to tenant {model.default_tenant}",
-                "", online.backfill(target, model.column, now["default"], model.default_tenant),
+                "", online.backfill(target, model.column, now["default"], model.default_constant),
             )
         )  # fmt: skip
     if not now["not_null"]:
@@ -373,7 +373,7 @@ def _default(state: State, model: Model, table: Table) -> list[Statement]:
     if now is not None and catalog.is_session_default(now["default"], model):
         return []
     target, column = qualified(model.schema, table.name), identifier(model.column)
-    before = now["default"] if now else str(model.default_tenant)
+    before = now["default"] if now else model.default_constant
     return [
         statement(
             f"{table.name}.default", table.name, "default",
