@@ -70,6 +70,7 @@ class Database:
         names = json.dumps([table.name for table in self.model.tables])
         return {
             "schema": self.model.schema, "tables": names, "column": self.model.column,
+            "views": json.dumps([view.name for view in self.model.views]),
             "setting": self.model.setting, "application_role": OWNER,
         }  # fmt: skip
 

@@ -35,7 +35,7 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ({"setting": "app.a\n"}, "tenancy_setting must be a prefixed setting name"),
         ({"setting": "app." + "x" * 64}, "tenancy_setting: The identifier 'x+' is longer than 63 bytes"),
         ({"setting": "PLpgSQL.tenant"}, "tenancy_setting 'PLpgSQL.tenant' is kept for PL/pgSQL itself"),
-        ({"column_type": "money"}, "tenancy_column_type must be one of integer, bigint, smallint, uuid, text, not 'mon"),
+        ({"column_type": "money"}, "tenancy_column_type must be one of integer, bigint, smallint, uuid, text, not"),
         ({"column_type": "uuid"}, "tenancy_default_tenant must be a uuid such as .*, not 1"),
         ({"column_type": "uuid", "default_tenant": UUID[:-1]}, "tenancy_default_tenant must be a uuid such as"),
         ({"column_type": "uuid", "default_tenant": f"{{{UUID}}}"}, "tenancy_default_tenant must be a uuid such as"),

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import bridge, online
+from . import bridge, foreign_keys, online, views
 from . import state as catalog
 from .errors import UnsafeStateError
 from .model import Function, Model, Table
 from .quoting import derived_name, dollar_quoted, identifier, literal, qualified
 from .statement import State, Statement, statement, step
 
-# The order is fixed by how PostgreSQL works: rows before NOT NULL, keys before the functions that rely on
-# them, policies before row security is switched on.
+# The order is fixed by how PostgreSQL works: rows before NOT NULL, keys before the functions that rely on them and
+# between the foreign keys that need the old and the new ones, policies before row security is switched on.
 PHASES = (
-    "column", "backfill", "not_null", "build", "key", "function", "privilege", "bridge", "default",
-    "policy", "enable", "force",
+    "column", "backfill", "not_null", "build", "unlink", "key", "link", "function", "view", "privilege", "bridge",
+    "default", "policy", "enable", "force",
 )  # fmt: skip
 
 
@@ -30,6 +30,7 @@ def build(state: State, model: Model) -> list[Statement]:
     Raises UnsafeStateError, with every obstacle in it, where the state cannot be reconciled safely.
     """
     obstacles = [text for table in model.tables for text in _obstacles(state, model, table)]
+    obstacles += views.obstacles(state, model)
     # A login that the run provides does not exist before the run.
     if catalog.application_role(state) is None and model.replaced_role is None:
         obstacles.append(
@@ -39,10 +40,11 @@ def build(state: State, model: Model) -> list[Statement]:
     if obstacles:
         raise UnsafeStateError(obstacles)
     planners: tuple[Callable[[State, Model, Table], list[Statement]], ...] = (
-        _column, _indexes, _keys, _privileges, _default, _policies, _row_security,
+        _column, _indexes, _keys, foreign_keys.planned, _privileges, _default, _policies, _row_security,
     )  # fmt: skip
     statements = [item for table in model.tables for planner in planners for item in planner(state, model, table)]
     statements += [item for function in model.functions for item in _function(state, model, function)]
+    statements += views.planned(state, model)
     if _wants_bridge(state, model):
         statements += bridge.bring(state, model)
         statements += bridge.forget(state, model, model.replaced_role)
@@ -128,17 +130,19 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
                 "model: name its columns under surrogate_keys (random values) or natural_keys of that table."
             )
         elif _is_global(index, table):
-            if index["dependents"]:
+            # Foreign keys that the model names are exchanged along with it.
+            dependents = [text for text in index["dependents"] if text not in foreign_keys.descriptions(state, model)]
+            if dependents:
                 found.append(
-                    f"The key {index['name']} of {name} has to be replaced, but {', '.join(index['dependents'])} "
-                    "depends on it: change or drop that first."
+                    f"The key {index['name']} of {name} has to be replaced, but {', '.join(dependents)} "
+                    "depends on it: name it under foreign_keys of its tenant table, or change or drop it first."
                 )
             if index["replica_identity"] or index["clustered"]:
                 found.append(
                     f"The key {index['name']} of {name} has to be replaced, but it is the table's replica identity "
                     "or CLUSTER index: move that mark to the surrogate key first."
                 )
-    return found
+    return found + foreign_keys.obstacles(state, model, table)
 
 
 def _is_known(index: Mapping[str, Any], model: Model, table: Table) -> bool:
@@ -243,7 +247,7 @@ def _drop_leftover(state: State, model: Model, table: Table, name: str) -> list[
 def _keys(state: State, model: Model, table: Table) -> list[Statement]:
     target = qualified(model.schema, table.name)
     planned: list[Statement] = []
-    for key in table.natural_keys:
+    for key in model.tenant_keys(table):
         old = [
             index
             for index in catalog.indexes(state, table.name)
@@ -291,11 +295,16 @@ def _keys(state: State, model: Model, table: Table) -> list[Statement]:
             adds = [f"ADD CONSTRAINT {identifier(name)} {kind} USING INDEX {identifier(build_name)}"]
             undo = [f"DROP CONSTRAINT {identifier(name)}", *undo]
         if drops or adds:
+            reason = (
+                f"Make ({', '.join(key)}) unique per tenant instead of globally"
+                if key in table.natural_keys
+                else f"Let foreign keys point to ({', '.join(key)}) together with the tenant"
+            )
             planned.append(
                 statement(
                     identity, table.name, "key",
                     f"ALTER TABLE {target} {', '.join([*drops, *adds])}",
-                    f"Make ({', '.join(key)}) unique per tenant instead of globally",
+                    reason,
                     f"ALTER TABLE {target} {', '.join(undo)}" if undo else "",
                 )
             )  # fmt: skip

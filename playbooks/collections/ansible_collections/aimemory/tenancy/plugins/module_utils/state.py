@@ -126,6 +126,11 @@ def printed(name: str) -> tuple[str, ...]:
     return (name, identifier(name)) if plain else (identifier(name),)
 
 
+def titles(schema: str, name: str) -> tuple[str, ...]:
+    """Return the relation's name with its schema as PostgreSQL prints it."""
+    return tuple(f"{first}.{second}" for first in printed(schema) for second in printed(name))
+
+
 def is_wanted_policy(policy: Document, model: Model, wanted: Table) -> bool:
     """Say whether a policy is exactly the model's: name, command, role and both predicates."""
     return (
