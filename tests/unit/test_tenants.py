@@ -72,7 +72,7 @@ def test_the_constant_default_is_recognised(column_type: str) -> None:
     for table in state["tables"].values():
         table["column"] = {
             "type": column_type, "not_null": True, "generated": False, "nulls": 0, "dependents": [],
-            "tenants": {str(target.default_tenant): 3}, "default": target.default_constant,
+            "tenants": {str(target.default_tenant): 3}, "default": target.printed_default,
         }  # fmt: skip
     assert revert.policies(state, target) == []
     state["tables"]["memories"]["column"]["default"] = target.kind.printed_session(target.setting)

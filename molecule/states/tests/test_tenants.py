@@ -74,7 +74,7 @@ def test_what_the_bridge_spells_is_the_default_tenant_and_is_noted(other_type: D
     wanted = other_type.model
     assert bridge.named(other_type.state(), wanted) == str(wanted.default_tenant)
     for tenant, noted in ((str(wanted.default_tenant), False), (wanted.bridge_value, True)):
-        other_type.run(f"SET LOCAL ROLE {OWNER}", _named(wanted, tenant))
+        other_type.run("SET LOCAL row_security = on", f"SET LOCAL ROLE {OWNER}", _named(wanted, tenant))
         assert other_type.value("SELECT count(*) FROM memories") == rows
         other_type.run("RESET ROLE")
         assert (other_type.value("SELECT pg_sequence_last_value('tenancy_bridge_used'::regclass)") is not None) is noted

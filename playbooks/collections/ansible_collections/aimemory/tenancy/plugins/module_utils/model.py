@@ -122,8 +122,13 @@ class Model:
 
     @property
     def default_constant(self) -> str:
-        """The default tenant as an SQL constant, just as PostgreSQL prints it back."""
+        """The default tenant as an SQL constant."""
         return self.kind.constant(self.default_tenant)
+
+    @property
+    def printed_default(self) -> str:
+        """That constant as PostgreSQL prints it back."""
+        return self.kind.printed_constant(self.default_tenant)
 
     @property
     def session_tenant(self) -> str:

@@ -54,7 +54,7 @@ def policies_findings(state: State, model: Model, rows_before: Mapping[str, int]
             finding("rows unchanged", item.name, rows_before[item.name], document["rows"]),
         ]
         if column is not None:
-            found.append(finding("default", item.name, model.default_constant, column["default"]))
+            found.append(finding("default", item.name, model.printed_default, column["default"]))
     return found
 
 
@@ -63,7 +63,7 @@ def _table(state: State, model: Model, table: Table) -> list[Statement]:
     document: Any = catalog.required(state, table.name)
     planned = []
     now = document["column"]
-    if now is not None and now["default"] != model.default_constant:
+    if now is not None and now["default"] != model.printed_default:
         before = f"SET DEFAULT {now['default']}" if now["default"] is not None else "DROP DEFAULT"
         planned.append(
             statement(

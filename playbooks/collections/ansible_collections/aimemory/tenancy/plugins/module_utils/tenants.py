@@ -31,8 +31,12 @@ class Kind(ABC):
         """Return the tenant ``value`` as PostgreSQL prints it; raises ModelError for what is none."""
 
     def constant(self, tenant: Tenant) -> str:
-        """Return the tenant as an SQL constant, which PostgreSQL prints just so."""
+        """Return the tenant as an SQL constant."""
         return f"{literal(tenant).strip()}::{self.name}"
+
+    def printed_constant(self, tenant: Tenant) -> str:
+        """Return that constant as PostgreSQL prints it back: where quoting writes E'', with one backslash and no E."""
+        return self.constant(tenant).removeprefix("E").replace("\\\\", "\\")
 
     def session(self, setting: str) -> str:
         """Return the session's tenant as an SQL expression: NULL where none is named (unset, reset or empty)."""
