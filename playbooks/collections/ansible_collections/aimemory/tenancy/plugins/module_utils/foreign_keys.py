@@ -72,13 +72,15 @@ def definition(key: Document) -> str:
     )
 
 
-def bring(target: str, key: Document) -> list[str]:
-    """Return the statements that add the foreign key to the table ``target``, with its comment."""
-    name = identifier(key["name"])
-    added = [f"ALTER TABLE {target} ADD CONSTRAINT {name} {definition(key)}"]
-    if key["comment"] is not None:
-        added.append(f"COMMENT ON CONSTRAINT {name} ON {target} IS {literal(key['comment'])}")
-    return added
+def bring(target: str, key: Document) -> str:
+    """Return the statement that adds the foreign key to the table ``target``."""
+    return f"ALTER TABLE {target} ADD CONSTRAINT {identifier(key['name'])} {definition(key)}"
+
+
+def _comment(target: str, key: Document) -> list[str]:
+    if key["comment"] is None:
+        return []
+    return [f"COMMENT ON CONSTRAINT {identifier(key['name'])} ON {target} IS {literal(key['comment'])}"]
 
 
 def obstacles(state: State, model: Model, table: Table) -> list[str]:
@@ -123,12 +125,15 @@ def planned(state: State, model: Model, table: Table) -> list[Statement]:
             if not _points(item, model, key):
                 continue
             drop = f"ALTER TABLE {target} DROP CONSTRAINT {identifier(item['name'])}"
-            statements.append(
-                statement(f"{identity}.drop", table.name, "unlink", drop, reason, "; ".join(bring(target, item)))
-            )
+            comment = _comment(target, item)
+            back = "; ".join([bring(target, item), *comment])
+            statements.append(statement(f"{identity}.drop", table.name, "unlink", drop, reason, back))
             if not present:
-                sql = "; ".join(bring(target, _with_tenant(item, model)))
+                sql = bring(target, _with_tenant(item, model))
                 statements.append(statement(identity, table.name, "link", sql, reason, drop))
+                statements += [
+                    statement(f"{identity}.comment", table.name, "link", text, reason, "") for text in comment
+                ]
                 present = True
     return statements
 

@@ -110,7 +110,12 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
     if document is None:
         return [f"Table {name} does not exist: correct tenancy_tables or the database."]
     found = []
-    if document["kind"] != "r":
+    if document["kind"] == "p":
+        found.append(
+            f"{name} is not an ordinary table but a partitioned one, whose policies do not hold for whoever reads a "
+            "partition: it cannot be planned for. Make it an ordinary table first."
+        )
+    elif document["kind"] != "r":
         found.append(f"{name} is not an ordinary table (kind {document['kind']!r}): it cannot be planned for.")
     column = document["column"]
     if column and column["type"] != model.column_type:

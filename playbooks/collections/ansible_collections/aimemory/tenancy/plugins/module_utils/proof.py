@@ -104,8 +104,9 @@ def attempts(model: Model, one: str, other: str) -> list[Attempt]:
         )  # fmt: skip
 
     # "Never set" can be tried only before the session first sets it.
-    for table in (*model.tables, *model.views):
-        add(table, None, [("read.unset", "A session that names no tenant reads", _read(model, table), NOTHING)])
+    relations: list[Table | View] = [*model.tables, *model.views]
+    for relation in relations:
+        add(relation, None, [("read.unset", "A session that names no tenant reads", _read(model, relation), NOTHING)])
     for table in model.tables:
         add(table, one, [("own.insert", "A tenant stores a row", _insert(model, table), ONE)], keep=True)
         sentence = "Another tenant stores a row with the same keys"

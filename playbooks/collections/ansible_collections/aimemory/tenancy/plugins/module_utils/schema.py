@@ -189,8 +189,9 @@ class _Table:
         ]  # fmt: skip
         for name, key in before.items():
             if name not in now or name in changed:
-                sql = "; ".join(foreign_keys.bring(self.target, key))
+                sql = foreign_keys.bring(self.target, key)
                 planned.append(self._statement(f"foreign_key.{name}", "link", sql, "Bring the foreign keys back"))
+                planned += self._comment(f"CONSTRAINT {identifier(name)} ON {self.target}", key["comment"])
         return planned
 
     def _indexes(self) -> list[Statement]:
