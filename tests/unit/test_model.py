@@ -38,6 +38,7 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ({"column_type": "money"}, "tenancy_column_type must be one of integer, bigint, smallint, uuid, text, not"),
         ({"column_type": "uuid"}, "tenancy_default_tenant must be a uuid such as .*, not 1"),
         ({"column_type": "uuid", "default_tenant": UUID[:-1]}, "tenancy_default_tenant must be a uuid such as"),
+        ({"column_type": "uuid", "default_tenant": f"{UUID}0"}, "tenancy_default_tenant must be a uuid such as"),
         ({"column_type": "uuid", "default_tenant": f"{{{UUID}}}"}, "tenancy_default_tenant must be a uuid such as"),
         ({"column_type": "text"}, "tenancy_default_tenant must be a non-empty string .*, not 1"),
         ({"column_type": "text", "default_tenant": ""}, "tenancy_default_tenant must be a non-empty string"),
