@@ -175,9 +175,14 @@ class Host:
         """Return all that a run which touches nothing leaves equal."""
         return self.catalogs(), self.files(), self.service_pid(), self.rows()
 
-    def playbook(self, playbook: str, *arguments: str, check: bool | None = True) -> Run:
-        """Run a playbook on this host alone; ``check`` says whether it must succeed (None: either)."""
-        run = Run(self.name, playbook, *arguments)
+    def playbook(
+        self, playbook: str, *arguments: str, check: bool | None = True, variables: Mapping[str, str] | None = None
+    ) -> Run:
+        """Run a playbook on this host alone; ``check`` says whether it must succeed (None: either).
+
+        ``variables`` are added to the environment.
+        """
+        run = Run(self.name, playbook, *arguments, variables=variables)
         run.wait()
         if check is not None and (run.returncode == 0) != check:
             raise AssertionError(f"{playbook} ended with {run.returncode}:\n{run.output}")

@@ -39,9 +39,11 @@ WAITS = {
 class Database:
     """A copy of the unmigrated database, in one transaction."""
 
-    def __init__(self, connection: psycopg2.extensions.connection, name: str = NAME) -> None:
-        """Use ``connection`` to the database ``name``."""
-        self.model = model.parse(model_source(name))
+    def __init__(
+        self, connection: psycopg2.extensions.connection, name: str = NAME, wanted: model.Model | None = None
+    ) -> None:
+        """Use ``connection`` to the database ``name``, which is to be AI-Memory's or what is ``wanted``."""
+        self.model = wanted or model.parse(model_source(name))
         self._cursor = connection.cursor()
 
     def run(self, *statements: str) -> None:
@@ -70,7 +72,8 @@ class Database:
         names = json.dumps([table.name for table in self.model.tables])
         return {
             "schema": self.model.schema, "tables": names, "column": self.model.column,
-            "setting": self.model.setting, "application_role": OWNER,
+            "views": json.dumps([view.name for view in self.model.views]),
+            "setting": self.model.setting, "application_role": self.model.application_role,
         }  # fmt: skip
 
     def plan(self) -> list[Statement]:
@@ -106,9 +109,10 @@ class Database:
         """Make the isolation proof alone and return its findings."""
         return self._transaction([])
 
-    def audit(self, url_options: str = "") -> list[audit.Entry]:
-        """Return what the audit finds."""
-        self._cursor.execute((FILES / "audit.sql").read_text(), self._arguments() | {"readable": "[]"})
+    def audit(self, url_options: str = "", readable: Iterable[str] = ()) -> list[audit.Entry]:
+        """Return what the audit finds; ``readable`` are further relations that the service may read."""
+        readable = [*readable, *(f"{self.model.schema}.{view.name}" for view in self.model.views)]
+        self._cursor.execute((FILES / "audit.sql").read_text(), self._arguments() | {"readable": json.dumps(readable)})
         facts = self._cursor.fetchone()[0]
         given = self._arguments() | {"tables": [table.name for table in self.model.tables]}
         self._cursor.execute("SELECT set_config('tenancy_runbook.input', %s, false)", (json.dumps(given),))

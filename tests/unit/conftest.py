@@ -34,7 +34,8 @@ def blank_state(rows: int = 3) -> dict[str, Any]:
         }  # fmt: skip
 
     return {
-        "database": "ai_memory", "server_version_num": 170000, "tables": {name: table(name) for name in columns},
+        "database": "ai_memory", "server_version": "17.0", "server_version_num": 170000,
+        "tables": {name: table(name) for name in columns},
         "functions": [], "bridges": {}, "bridge_watch": {"exists": False, "granted": False, "used_at": None},
         "application_role": {"name": "alice", "superuser": False, "bypassrls": False, "bypassing_memberships": []},
     }  # fmt: skip

@@ -11,14 +11,20 @@ from pathlib import Path
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import enforce, model, plan, revert, schema
 from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import State, Statement
-from production import model_source
+from production import model_source, rental_source
 
 DIRECTORY = Path(__file__).parent / "golden"
 
 
+def catalog(case: str) -> State:
+    """Return the case's state document."""
+    document: State = json.loads((DIRECTORY / case / "catalog.json").read_text())
+    return document
+
+
 def back(state: State, wanted: model.Model) -> list[Statement]:
     """Return what leads back to the unmigrated database."""
-    return schema.build(state, wanted, json.loads((DIRECTORY / "unmigrated/catalog.json").read_text()))
+    return schema.build(state, wanted, catalog("rental" if wanted.schema == "rental" else "unmigrated"))
 
 
 GOALS = {"migrate": plan.build, "policies": revert.policies, "enforce": enforce.build, "schema": back}
@@ -27,19 +33,23 @@ GOALS = {"migrate": plan.build, "policies": revert.policies, "enforce": enforce.
 def cases() -> list[tuple[str, str]]:
     """Return case and goal of every golden file: a case is a directory with catalog.json and one file a goal."""
     names = sorted(path.name for path in DIRECTORY.iterdir())
-    # Only a migrated database can be enforced, and one of which something is migrated goes back.
+    # Only a migrated database can be enforced, and one of which something is migrated goes back. "rental" is the
+    # example of another application.
     return [
         (name, goal)
         for name in names
         for goal in GOALS
-        if name == "migrated" or goal in ("migrate", "policies") or (goal, name) == ("schema", "rolled-back")
+        if name in ("migrated", "rental-migrated")
+        or goal in ("migrate", "policies")
+        or (goal, name) == ("schema", "rolled-back")
     ]
 
 
 def statements(case: str, goal: str) -> list[Statement]:
     """Return what leads from the case's state to ``goal``."""
-    state = json.loads((DIRECTORY / case / "catalog.json").read_text())
-    return GOALS[goal](state, model.parse(model_source(state["database"])))
+    state = catalog(case)
+    source = rental_source if case.startswith("rental") else model_source
+    return GOALS[goal](state, model.parse(source(state["database"])))
 
 
 def planned(case: str, goal: str) -> str:

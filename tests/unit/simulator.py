@@ -33,7 +33,7 @@ def _index_entry(name: str, names: list[str], unique: bool, descending: list[boo
     return {
         "name": name, "definition": f"CREATE INDEX {name}", "columns": names, "names": names,
         "descending": descending, "method": "btree", "plain": True, "unique": unique, "valid": True,
-        "replica_identity": False, "clustered": False, "comment": None, "constraint": None,
+        "replica_identity": False, "clustered": False, "comment": None, "tablespace": None, "constraint": None,
         "constraint_type": None, "constraint_definition": None, "constraint_comment": None, "dependents": [],
     }  # fmt: skip
 
@@ -64,9 +64,13 @@ def _alter_table(state: State, node: Any) -> None:
         elif kind == enums.AlterTableType.AT_ColumnDefault:
             document["column"]["default"] = _deparsed_default(command.def_)
         elif kind == enums.AlterTableType.AT_DropConstraint:
-            before = len(document["indexes"])
+            keys = document.get("foreign_keys", [])
+            before = len(document["indexes"]) + len(keys)
             document["indexes"] = [i for i in document["indexes"] if i["constraint"] != command.name]
-            assert len(document["indexes"]) == before - 1
+            keys[:] = [key for key in keys if key["name"] != command.name]
+            assert len(document["indexes"]) + len(keys) == before - 1
+        elif kind == enums.AlterTableType.AT_AddConstraint and command.def_.contype == enums.ConstrType.CONSTR_FOREIGN:
+            _foreign_key(state, node.relation.relname, command.def_)
         elif kind == enums.AlterTableType.AT_AddConstraint:
             index = next(i for i in document["indexes"] if i["name"] == command.def_.indexname)
             primary = command.def_.contype == enums.ConstrType.CONSTR_PRIMARY
@@ -84,6 +88,38 @@ def _alter_table(state: State, node: Any) -> None:
             document["rls"]["forced"] = False
         else:
             raise AssertionError(f"ALTER TABLE subtype {kind}")
+
+
+def _foreign_key(state: State, table: str, node: Any) -> None:
+    columns, key = ([name.sval for name in names] for names in (node.fk_attrs, node.pk_attrs))
+    keys = [index["names"] for index in _table(state, node.pktable.relname)["indexes"] if index["unique"]]
+    assert key in keys, f"no unique key {key}"
+    set_columns = [name.sval for name in node.fk_del_set_cols or ()] or None
+    _table(state, table)["foreign_keys"].append(
+        foreign_key_entry(node.conname, table, columns, node.pktable.relname, key)
+        | {
+            "match": node.fk_matchtype, "update": node.fk_upd_action, "delete": node.fk_del_action,
+            "set_columns": set_columns, "deferrable": node.deferrable, "deferred": node.initdeferred,
+            "validated": node.initially_valid,
+        }
+    )  # fmt: skip
+
+
+def _comment(state: State, node: Any) -> None:
+    table, name = node.object[-2].sval, node.object[-1].sval
+    (key,) = (key for key in _table(state, table)["foreign_keys"] if key["name"] == name)
+    key["comment"] = node.comment
+
+
+def _alter(state: State, node: Any) -> None:
+    if node.objtype != enums.ObjectType.OBJECT_VIEW:
+        _alter_table(state, node)
+        return
+    (command,) = node.cmds
+    (option,) = command.def_
+    reset = command.subtype == enums.AlterTableType.AT_ResetRelOptions
+    value = None if reset else getattr(option.arg, "sval", None) or option.arg.names[-1].sval
+    state["views"][node.relation.relname]["security_invoker"] = value
 
 
 def _update(state: State, node: Any) -> None:
@@ -176,7 +212,8 @@ def _function(state: State, node: Any) -> None:
 
 
 HANDLERS = {
-    ast.AlterTableStmt: _alter_table,
+    ast.AlterTableStmt: _alter,
+    ast.CommentStmt: _comment,
     ast.UpdateStmt: _update,
     ast.IndexStmt: _index,
     ast.DropStmt: _drop,
@@ -186,6 +223,15 @@ HANDLERS = {
     ast.CreateFunctionStmt: _function,
     ast.CreateSeqStmt: _sequence,
 }
+
+
+def foreign_key_entry(name: str, table: str, columns: list[str], references: str, key: list[str]) -> State:
+    """Return a foreign key without actions as the state document holds it."""
+    return {
+        "name": name, "description": f"constraint {name} on table {table}", "columns": columns,
+        "references": {"schema": "public", "table": references}, "key": key, "match": "s", "update": "a", "delete": "a",
+        "set_columns": None, "deferrable": False, "deferred": False, "validated": True, "comment": None,
+    }  # fmt: skip
 
 
 def index_entry(name: str, names: list[str], *, unique: bool = False, constraint: str | None = None) -> State:

@@ -18,6 +18,7 @@ def test_postgresql_can_parse_it(case: str, goal: str) -> None:
     assert len(pglast.parse_sql(golden.expected(case, goal).read_text())) == len(golden.statements(case, goal))
 
 
-def test_a_migrated_database_needs_nothing() -> None:
-    assert golden.expected("migrated", "migrate").read_text() == ""
-    assert golden.expected("unmigrated", "migrate").read_text() != ""
+@pytest.mark.parametrize(("before", "after"), [("unmigrated", "migrated"), ("rental", "rental-migrated")])
+def test_a_migrated_database_needs_nothing(before: str, after: str) -> None:
+    assert golden.expected(after, "migrate").read_text() == ""
+    assert golden.expected(before, "migrate").read_text() != ""

@@ -12,6 +12,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import Mod
 from production import model_source
 
 TABLE = {"name": "t", "sample": {"a": 1}}
+UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,14 @@ TABLE = {"name": "t", "sample": {"a": 1}}
         ({"setting": "app.a\n"}, "tenancy_setting must be a prefixed setting name"),
         ({"setting": "app." + "x" * 64}, "tenancy_setting: The identifier 'x+' is longer than 63 bytes"),
         ({"setting": "PLpgSQL.tenant"}, "tenancy_setting 'PLpgSQL.tenant' is kept for PL/pgSQL itself"),
-        ({"column_type": "text"}, "tenancy_column_type must be one of integer, bigint, smallint, not 'text'"),
+        ({"column_type": "money"}, "tenancy_column_type must be one of integer, bigint, smallint, uuid, text, not"),
+        ({"column_type": "uuid"}, "tenancy_default_tenant must be a uuid such as .*, not 1"),
+        ({"column_type": "uuid", "default_tenant": UUID[:-1]}, "tenancy_default_tenant must be a uuid such as"),
+        ({"column_type": "uuid", "default_tenant": f"{UUID}0"}, "tenancy_default_tenant must be a uuid such as"),
+        ({"column_type": "uuid", "default_tenant": f"{{{UUID}}}"}, "tenancy_default_tenant must be a uuid such as"),
+        ({"column_type": "text"}, "tenancy_default_tenant must be a non-empty string .*, not 1"),
+        ({"column_type": "text", "default_tenant": ""}, "tenancy_default_tenant must be a non-empty string"),
+        ({"column_type": "text", "default_tenant": " a"}, "that does not begin with a blank"),
         ({"column": " "}, "tenancy_column must be a non-empty string"),
         ({"column": 1}, "tenancy_column must be a non-empty string, not 1"),
         ({"column": "é" * 32}, "tenancy_column: The identifier 'é+' is longer than 63 bytes"),

@@ -149,7 +149,11 @@ COLUMN = {"type": "text", "not_null": True, "default": None, "generated": False,
     ("changes", "sentence"),
     [
         ({"exists": False}, r"Table public\.caller_profiles does not exist"),
-        ({"kind": "p"}, r"not an ordinary table"),
+        (
+            {"kind": "p"},
+            r"a partitioned one, .*: it cannot be planned for\. Make it an ordinary table first",
+        ),
+        ({"kind": "v"}, r"not an ordinary table \(kind 'v'\)"),
         ({"column": COLUMN}, r"exists with type text, the model wants integer"),
         ({"column": COLUMN | {"type": "integer", "generated": True}}, r"identity or generated"),
         ({"columns": ["id"]}, r"has no column updated_at, user_id: correct its entry"),

@@ -17,7 +17,7 @@ names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x0
 
 
 def made(source: dict[str, Any]) -> list[proof.Attempt]:
-    return proof.attempts(model.parse(source), 32767, 32766)
+    return proof.attempts(model.parse(source), "32767", "32766")
 
 
 def test_every_attempt_has_a_name_and_a_sentence_of_its_own_table() -> None:
@@ -57,13 +57,13 @@ def test_synthetic_tenants_are_nobodys() -> None:
     state = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
     state["tables"]["memories"]["column"]["tenants"]["32767"] = 1
     state["tables"]["caller_profiles"]["column"]["tenants"]["32765"] = 1
-    assert proof.synthetic_tenants(state, model.parse(model_source())) == (32766, 32764)
+    assert proof.synthetic_tenants(state, model.parse(model_source())) == ("32766", "32764")
 
 
 def test_the_default_tenant_is_no_synthetic_one() -> None:
     empty = json.loads((golden.DIRECTORY / "unmigrated/catalog.json").read_text())
     wanted = model.parse(model_source() | {"default_tenant": 32767})
-    assert proof.synthetic_tenants(empty, wanted) == (32766, 32765)
+    assert proof.synthetic_tenants(empty, wanted) == ("32766", "32765")
 
 
 def test_a_large_table_is_probed_instead_of_read_in_full() -> None:

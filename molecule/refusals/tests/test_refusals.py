@@ -35,7 +35,7 @@ def table(**entries: Any) -> str:
     [
         (["-emigrate_confirm=yes"], "Not confirmed: nothing was touched. Type YES in capitals"),
         (["-eservice_health_timeout=soon"], "service_health_timeout"),
-        (["-etenancy_default_tenant=one"], "tenancy_default_tenant is no int: one cannot be converted to an int"),
+        (["-etenancy_default_tenant=one"], "tenancy_default_tenant must be an integer of at least 1, not one"),
         ([given(tenancy_default_tenant=2**31)], "2147483648 does not fit into a column of type integer, which ends at"),
         (["-etenancy_column_type=money"], "value of tenancy_column_type must be one of: integer, bigint, smallint"),
         (["-etenancy_strategy=fast"], "value of tenancy_strategy must be one of: auto, atomic, online"),

@@ -1,5 +1,5 @@
 -- The state of the tenant tables as one JSON document. Reads only; takes no lock stronger than ACCESS SHARE.
--- Named arguments: schema, tables (JSON list), column, setting, application_role.
+-- Named arguments: schema, tables and views (JSON lists), column, setting, application_role.
 -- (A percent sign is doubled because named arguments are in use.)
 WITH wanted AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
@@ -66,6 +66,29 @@ index_list AS (
   LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.contype IN ('p', 'u', 'x')
   WHERE i.indrelid IN (SELECT relid FROM wanted)
   GROUP BY i.indrelid
+),
+foreign_key_list AS (
+  SELECT k.conrelid AS relid, json_agg(json_build_object(
+      'name', k.conname,
+      'description', pg_describe_object('pg_constraint'::regclass, k.oid, 0),
+      'columns', (SELECT json_agg(a.attname ORDER BY u.place) FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, place)
+                  JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum),
+      'references', json_build_object('schema', n.nspname, 'table', f.relname),
+      'key', (SELECT json_agg(a.attname ORDER BY u.place) FROM unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
+              JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum),
+      'match', k.confmatchtype, 'update', k.confupdtype, 'delete', k.confdeltype,
+      -- Came with PostgreSQL 15.
+      'set_columns', (SELECT json_agg(a.attname ORDER BY u.place)
+                      FROM jsonb_array_elements_text(nullif(to_jsonb(k) -> 'confdelsetcols', 'null')) WITH ORDINALITY AS u (attnum, place)
+                      JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum::smallint),
+      'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated,
+      'comment', obj_description(k.oid, 'pg_constraint')) ORDER BY k.conname) AS foreign_keys
+  FROM pg_constraint k
+  JOIN pg_class f ON f.oid = k.confrelid
+  JOIN pg_namespace n ON n.oid = f.relnamespace
+  -- Those of partitions are their parent's.
+  WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid IN (SELECT relid FROM wanted)
+  GROUP BY k.conrelid
 ),
 policy_list AS (
   SELECT p.polrelid AS relid, json_agg(json_build_object(
@@ -151,6 +174,7 @@ table_document AS (
       'rls', json_build_object('enabled', c.relrowsecurity, 'forced', c.relforcerowsecurity),
       'policies', coalesce(p.policies, '[]'),
       'indexes', coalesce(i.indexes, '[]'),
+      'foreign_keys', coalesce(f.foreign_keys, '[]'),
       'triggers', coalesce(g.triggers, '[]'),
       'views', coalesce(v.views, '[]'),
       -- What the application role may do with the table beyond reading and writing rows.
@@ -171,6 +195,7 @@ table_document AS (
   LEFT JOIN counted n ON n.relid = w.relid
   LEFT JOIN policy_list p ON p.relid = w.relid
   LEFT JOIN index_list i ON i.relid = w.relid
+  LEFT JOIN foreign_key_list f ON f.relid = w.relid
   LEFT JOIN trigger_list g ON g.relid = w.relid
   LEFT JOIN view_list v ON v.relid = w.relid
   LEFT JOIN cast_list h ON h.relid = w.relid
@@ -181,6 +206,15 @@ SELECT json_build_object(
   'server_version', current_setting('server_version'),
   'server_version_num', current_setting('server_version_num')::int,
   'tables', (SELECT json_object_agg(name, document) FROM table_document),
+  'views', (
+    SELECT coalesce(json_object_agg(v.name, CASE WHEN c.oid IS NULL THEN json_build_object('exists', false) ELSE json_build_object(
+        'exists', true,
+        'kind', c.relkind,
+        -- Whose rights it works with, as the option is written; null where it is not set.
+        'security_invoker', (SELECT split_part(x, '=', 2) FROM unnest(c.reloptions) AS x WHERE starts_with(x, 'security_invoker='))
+      ) END), '{}')
+    FROM json_array_elements_text(%(views)s::json) AS v (name)
+    LEFT JOIN pg_class c ON c.oid = to_regclass(format('%%I.%%I', %(schema)s, v.name))),
   'functions', (
     SELECT coalesce(json_agg(json_build_object(
         'name', f.proname, 'identity', pg_get_function_identity_arguments(f.oid),

@@ -130,6 +130,11 @@ def login_unnamed(source: Mapping[str, Any]) -> list[dict[str, Any]]:
     return login.unnamed(model.parse(source))
 
 
+def bridge_tenant(state: Mapping[str, Any], source: Mapping[str, Any]) -> str | None:
+    """Return the tenant that the bridge gives a login, as a session would name it; nothing while it is off."""
+    return bridge.named(state, model.parse(source))
+
+
 def session_test_input(state: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``session_test.sql`` reads: schema, role, setting, column, tenant, stranger, tables."""
     return session_test.session_input(state, model.parse(source))
@@ -160,6 +165,7 @@ class FilterModule:
             "login_reaching": login_reaching,
             "login_unnamed": login_unnamed,
             "bridge_evidence": bridge.evidence,
+            "bridge_tenant": bridge_tenant,
             "session_test_input": session_test_input,
             "own_backups": backups.own,
             "document_of_version": backups.document,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import foreign_keys
 from . import state as catalog
 from .finding import Finding, finding
 from .model import Model
@@ -50,7 +51,7 @@ RULES = {
     ),
     "row-security-off": Rule(ERROR, "queries that policies filter fail", "RESET row_security there"),
     "view-definer": Rule(
-        ERROR, "it reads with its owner's rights", "ALTER VIEW ... SET (security_invoker = true) (PostgreSQL 15)"
+        ERROR, "it reads with its owner's rights", "name it in tenancy_views (PostgreSQL 15)"
     ),
     "materialized-view": Rule(ERROR, "it keeps a copy that no policy filters", "drop it, or keep it from the service"),
     "rule": Rule(ERROR, "a rewrite rule runs with its table owner's rights", "drop it; use a trigger"),
@@ -67,7 +68,7 @@ RULES = {
         ERROR, "policies of the parent do not hold for whoever reads the child", "add it to tenancy_tables"
     ),
     "foreign-key": Rule(
-        ERROR, "a row can point to another tenant's", "add the tenant column to both sides of the key"
+        ERROR, "a row can point to another tenant's", "name it under foreign_keys of its table in tenancy_tables"
     ),
     "unique-key": Rule(
         ERROR, "a key without the tenant column tells one tenant what another has",
@@ -126,11 +127,13 @@ def collect(facts: Mapping[str, Sequence[str]], state: State, model: Model, url_
         "privilege-excess": _privileges(state, model, "granted_excess"),
         "unique-key": found["unique-key"],
         "function-without-tenant": [f"{item.name}({item.identity.replace(', ', ',')})" for item in model.functions],
+        "view-definer": [title for view in model.views for title in catalog.titles(model.schema, view.name)],
+        "foreign-key": _foreign_keys(state, model),
     }
     entries = [
         {
             "rule": name, "severity": rule.severity, "subject": subject, "why": rule.why, "remedy": rule.remedy,
-            "cured": subject.removeprefix(f"{model.schema}.") in cured.get(name, []),
+            "cured": not {subject, subject.removeprefix(f"{model.schema}.")}.isdisjoint(cured.get(name, [])),
         }
         for name, rule in RULES.items()
         for subject in found.get(name, [])
@@ -161,6 +164,19 @@ def _privileges(state: State, model: Model, which: str) -> list[str]:
         for table in model.tables
         if (document := catalog.table(state, table.name)) is not None
         for privilege in document[which]
+    ]
+
+
+def _foreign_keys(state: State, model: Model) -> list[str]:
+    """Return the foreign keys that the model names, as the audit's query does."""
+    return [
+        f"{name} of {title}"
+        for table in model.tables
+        if (document := catalog.table(state, table.name)) is not None
+        for key in foreign_keys.of_table(document)
+        if key["description"] in foreign_keys.descriptions(state, model)
+        for name in catalog.printed(key["name"])
+        for title in catalog.titles(model.schema, table.name)
     ]
 
 

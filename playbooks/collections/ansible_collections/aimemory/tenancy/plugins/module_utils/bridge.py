@@ -32,6 +32,12 @@ def value(state: State, model: Model) -> str | None:
     return found
 
 
+def named(state: State, model: Model) -> str | None:
+    """Return that tenant as a session would name it, or None."""
+    spelled = value(state, model)
+    return None if spelled is None else model.kind.plain(spelled)
+
+
 def bring(state: State, model: Model) -> list[Statement]:
     """Return the statements that are missing of the bridge and its record; the setting comes last."""
     role, used, note = identifier(model.application_role), qualified(model.schema, USED), qualified(model.schema, NOTE)

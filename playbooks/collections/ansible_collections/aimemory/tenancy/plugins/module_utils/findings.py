@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import bridge
+from . import bridge, foreign_keys, views
 from . import state as catalog
 from .finding import Finding, finding
 from .model import Model, Table
@@ -44,7 +44,7 @@ def collect(state: State, model: Model, rows_before: Mapping[str, int] | None = 
             finding("application role obeys row security", "", True, not (role["superuser"] or role["bypassrls"]))
         )
         found.append(finding("roles it could become to bypass it", "", [], role["bypassing_memberships"]))
-    return found + bridge.findings(state, model)
+    return found + views.findings(state, model) + bridge.findings(state, model)
 
 
 def _table(state: State, model: Model, table: Table) -> list[Finding]:
@@ -76,11 +76,13 @@ def _table(state: State, model: Model, table: Table) -> list[Finding]:
         ),
         finding("privileges that pass row security by", table.name, [], document["excess_privileges"]),
     ]  # fmt: skip
-    for key in table.natural_keys:
+    for key in model.tenant_keys(table):
         present = catalog.unique_key(state, table.name, (model.column, *key))
         found.append(finding(f"key ({', '.join((model.column, *key))})", table.name, True, present is not None))
+    for key in table.natural_keys:
         remains = [index["name"] for index in document["indexes"] if index["unique"] and tuple(index["names"]) == key]
         found.append(finding(f"global key ({', '.join(key)}) left", table.name, [], remains))
+    found += foreign_keys.findings(state, model, table)
     found += [
         finding(
             f"index ({', '.join([model.column, *(item.name for item in index)])})", table.name, True,

@@ -41,7 +41,7 @@ def reaching(state: State, model: Model, writes: bool) -> list[Attempt]:
     Tables without the tenant column are left out: their findings say already that it is missing. ``writes`` says
     whether the attempts that would write, and lock the table for it, are made as well.
     """
-    stranger = str(synthetic_tenants(state, model)[0])
+    stranger = synthetic_tenants(state, model)[0]
     return [
         attempt
         for table in model.tables

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import ModelError
-from .quoting import derived_name, identifier, literal
+from .quoting import derived_name, identifier
+from .tenants import KINDS, Kind, Tenant
 
 # A custom setting needs a prefix (PostgreSQL manual, 20.16 "Customized Options").
 SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+")
 TABLE_ENTRIES = {
-    "name", "surrogate_keys", "natural_keys", "indexes", "sample", "sample_writes", "written_at",
+    "name", "surrogate_keys", "natural_keys", "foreign_keys", "indexes", "sample", "sample_writes", "written_at",
 }  # fmt: skip
-# The largest tenant that each type of the column holds.
-COLUMN_TYPES = {"integer": 2**31 - 1, "bigint": 2**63 - 1, "smallint": 2**15 - 1}
 # What the operator calls the entries of the model that are not tenancy_<entry>.
 VARIABLES = {
     "database": "database_name",
@@ -39,12 +38,22 @@ class IndexColumn:
 
 
 @dataclass(frozen=True)
+class ForeignKey:
+    """Columns that point to a key of another tenant table, or of the same one."""
+
+    columns: tuple[str, ...]
+    references: str
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Table:
-    """A tenant table: columns of its surrogate and natural keys and of its extra indexes."""
+    """A tenant table: columns of its surrogate, natural and foreign keys and of its extra indexes."""
 
     name: str
     surrogate_keys: tuple[tuple[str, ...], ...]
     natural_keys: tuple[tuple[str, ...], ...]
+    foreign_keys: tuple[ForeignKey, ...]
     indexes: tuple[tuple[IndexColumn, ...], ...]
     sample: Mapping[str, str | int]
     sample_writes: tuple[str, ...]
@@ -55,12 +64,21 @@ class Table:
         """Return every column that the table's entry names."""
         keys = {name for key in (*self.surrogate_keys, *self.natural_keys) for name in key}
         indexed = {column.name for index in self.indexes for column in index}
+        indexed |= {name for key in self.foreign_keys for name in key.columns}
         return keys | indexed | set(self.sample) | ({self.written_at} if self.written_at else set())
 
     @property
     def policy(self) -> str:
         """Return the name of the table's policy."""
         return derived_name("tenant_isolation", self.name)
+
+
+@dataclass(frozen=True)
+class View:
+    """A view over tenant tables, and how many rows it shows a tenant that has only the samples."""
+
+    name: str
+    sample_rows: int
 
 
 @dataclass(frozen=True)
@@ -83,23 +101,44 @@ class Model:
     column: str
     column_type: str
     setting: str
-    default_tenant: int
+    default_tenant: Tenant
     application_role: str
     # The role whose place the application role takes in this run, which provides it.
     replaced_role: str | None
     bridge: bool
     tables: tuple[Table, ...]
+    views: tuple[View, ...]
     functions: tuple[Function, ...]
+
+    def tenant_keys(self, table: Table) -> tuple[tuple[str, ...], ...]:
+        """Return the keys that get the tenant column: the natural ones, and those that foreign keys point to."""
+        pointed = (key.key for other in self.tables for key in other.foreign_keys if key.references == table.name)
+        return tuple(dict.fromkeys((*table.natural_keys, *pointed)))
+
+    @property
+    def kind(self) -> Kind:
+        """The type of a tenant."""
+        return KINDS[self.column_type]
+
+    @property
+    def default_constant(self) -> str:
+        """The default tenant as an SQL constant."""
+        return self.kind.constant(self.default_tenant)
+
+    @property
+    def printed_default(self) -> str:
+        """That constant as PostgreSQL prints it back."""
+        return self.kind.printed_constant(self.default_tenant)
 
     @property
     def session_tenant(self) -> str:
         """The session's tenant as an SQL expression: NULL where none is named (unset, reset or empty)."""
-        return f"nullif(current_setting({literal(self.setting)}, true), '')::{self.column_type}"
+        return self.kind.session(self.setting)
 
     @property
     def bridge_value(self) -> str:
         """The default tenant as the bridge spells it: no session that names it writes it like this."""
-        return f"0{self.default_tenant}"
+        return self.kind.bridge(self.default_tenant)
 
     @property
     def predicate(self) -> str:
@@ -167,11 +206,53 @@ def _table(value: Any, number: int) -> Table:
         name=name,
         surrogate_keys=tuple(_names(key, f"{where}: a surrogate key") for key in value.get("surrogate_keys", [])),
         natural_keys=tuple(_names(key, f"{where}: a natural key") for key in value.get("natural_keys", [])),
+        foreign_keys=tuple(_foreign_key(key, where) for key in value.get("foreign_keys", [])),
         indexes=tuple(_index(index, f"{where}: an index") for index in value.get("indexes", [])),
         sample=_sample(value.get("sample"), where),
         sample_writes=tuple(value.get("sample_writes", [])),
         written_at=_named(value["written_at"], f"{where}: written_at") if "written_at" in value else None,
     )
+
+
+def _foreign_key(value: Any, where: str) -> ForeignKey:
+    if not isinstance(value, Mapping) or set(value) != {"columns", "references", "key"}:
+        raise ModelError(f"{where}: a foreign key must have columns, references and key, not {value!r}.")
+    columns, key = (_names(value[part], f"{where}: the {part} of a foreign key") for part in ("columns", "key"))
+    if len(columns) != len(key):
+        raise ModelError(f"{where}: a foreign key of {len(columns)} columns cannot point to a key of {len(key)}.")
+    return ForeignKey(columns, _named(value["references"], f"{where}: references"), key)
+
+
+def _view(value: Any, number: int) -> View:
+    where = f"tenancy_views[{number}]"
+    if not isinstance(value, Mapping) or set(value) != {"name", "sample_rows"}:
+        raise ModelError(f"{where} must have a name and sample_rows, not {value!r}.")
+    rows = value["sample_rows"]
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise ModelError(
+            f"{where}: sample_rows must be an integer of at least 1, not {rows!r}: a view that shows a tenant none of "
+            "its rows proves nothing."
+        )
+    return View(_named(value["name"], where), rows)
+
+
+def _require_what_is_referenced(tables: Sequence[Table]) -> None:
+    """Require of every foreign key that it points to a key of a table before its own, which holds the sample then."""
+    seen: dict[str, Table] = {}
+    for table in tables:
+        seen[table.name] = table
+        for key in table.foreign_keys:
+            where, target = f"tenancy_tables, table {table.name!r}", seen.get(key.references)
+            if target is None:
+                raise ModelError(
+                    f"{where}: a foreign key references {key.references!r}, which is no tenant table before it: name "
+                    "the tables that others point to first."
+                )
+            if key.key not in (*target.surrogate_keys, *target.natural_keys):
+                raise ModelError(
+                    f"{where}: a foreign key points to ({', '.join(key.key)}) of {target.name!r}, which is none of its "
+                    "surrogate_keys and natural_keys."
+                )
 
 
 def _function(value: Any) -> Function:
@@ -188,16 +269,9 @@ def parse(source: Mapping[str, Any]) -> Model:
     ``application_role``. Raises ModelError with one sentence for the first thing that is wrong.
     """
     column_type = _text(source, "column_type")
-    if column_type not in COLUMN_TYPES:
-        raise ModelError(f"tenancy_column_type must be one of {', '.join(COLUMN_TYPES)}, not {column_type!r}.")
-    default_tenant = source.get("default_tenant")
-    if isinstance(default_tenant, bool) or not isinstance(default_tenant, int) or default_tenant < 1:
-        raise ModelError(f"tenancy_default_tenant must be an integer of at least 1, not {default_tenant!r}.")
-    if default_tenant > COLUMN_TYPES[column_type]:
-        raise ModelError(
-            f"tenancy_default_tenant {default_tenant} does not fit into a column of type {column_type}, which ends at "
-            f"{COLUMN_TYPES[column_type]}: name a smaller one, or another tenancy_column_type."
-        )
+    if column_type not in KINDS:
+        raise ModelError(f"tenancy_column_type must be one of {', '.join(KINDS)}, not {column_type!r}.")
+    default_tenant = KINDS[column_type].tenant(source.get("default_tenant"))
     bridge = source.get("bridge")
     if not isinstance(bridge, bool):
         raise ModelError(f"tenancy_bridge must be true or false, not {bridge!r}.")
@@ -221,6 +295,8 @@ def parse(source: Mapping[str, Any]) -> Model:
             raise ModelError(
                 f"tenancy_tables, table {table.name!r}: sample_writes names {min(unknown)!r}, no tenant table."
             )
+    _require_what_is_referenced(parsed)
+    views = tuple(_view(view, number) for number, view in enumerate(source.get("views", [])))
     replaced_role = source.get("replaced_role")
     for key in ("database", "schema", "column", "application_role", "replaced_role"):
         if key != "replaced_role" or replaced_role is not None:
@@ -236,5 +312,6 @@ def parse(source: Mapping[str, Any]) -> Model:
         replaced_role=replaced_role,
         bridge=bridge,
         tables=parsed,
+        views=views,
         functions=tuple(_function(function) for function in source.get("functions", [])),
     )

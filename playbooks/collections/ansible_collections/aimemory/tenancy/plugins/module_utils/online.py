@@ -49,8 +49,11 @@ def concurrently(sql: str) -> list[Step]:
     raise ValueError(f"{sql!r} neither builds nor drops an index")
 
 
-def backfill(target: str, column: str, default: str | None, tenant: int) -> list[Step]:
-    """Return the steps that give rows without a tenant the default one, and those that arrive meanwhile as well."""
+def backfill(target: str, column: str, default: str | None, tenant: str) -> list[Step]:
+    """Return the steps that give rows without a tenant the default one, and those that arrive meanwhile as well.
+
+    ``tenant`` is the default one as an SQL constant.
+    """
     name = identifier(column)
     body = (
         f"DECLARE page bigint := 0; pages bigint := pg_relation_size({literal(target)})"

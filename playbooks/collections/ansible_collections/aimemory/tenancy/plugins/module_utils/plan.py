@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import bridge, online
+from . import bridge, foreign_keys, online, views
 from . import state as catalog
 from .errors import UnsafeStateError
 from .model import Function, Model, Table
 from .quoting import derived_name, dollar_quoted, identifier, literal, qualified
 from .statement import State, Statement, statement, step
 
-# The order is fixed by how PostgreSQL works: rows before NOT NULL, keys before the functions that rely on
-# them, policies before row security is switched on.
+# The order is fixed by how PostgreSQL works: rows before NOT NULL, keys before the functions that rely on them and
+# between the foreign keys that need the old and the new ones, policies before row security is switched on.
 PHASES = (
-    "column", "backfill", "not_null", "build", "key", "function", "privilege", "bridge", "default",
-    "policy", "enable", "force",
+    "column", "backfill", "not_null", "build", "unlink", "key", "link", "function", "view", "privilege", "bridge",
+    "default", "policy", "enable", "force",
 )  # fmt: skip
 
 
@@ -30,6 +30,7 @@ def build(state: State, model: Model) -> list[Statement]:
     Raises UnsafeStateError, with every obstacle in it, where the state cannot be reconciled safely.
     """
     obstacles = [text for table in model.tables for text in _obstacles(state, model, table)]
+    obstacles += views.obstacles(state, model)
     # A login that the run provides does not exist before the run.
     if catalog.application_role(state) is None and model.replaced_role is None:
         obstacles.append(
@@ -39,10 +40,11 @@ def build(state: State, model: Model) -> list[Statement]:
     if obstacles:
         raise UnsafeStateError(obstacles)
     planners: tuple[Callable[[State, Model, Table], list[Statement]], ...] = (
-        _column, _indexes, _keys, _privileges, _default, _policies, _row_security,
+        _column, _indexes, _keys, foreign_keys.planned, _privileges, _default, _policies, _row_security,
     )  # fmt: skip
     statements = [item for table in model.tables for planner in planners for item in planner(state, model, table)]
     statements += [item for function in model.functions for item in _function(state, model, function)]
+    statements += views.planned(state, model)
     if _wants_bridge(state, model):
         statements += bridge.bring(state, model)
         statements += bridge.forget(state, model, model.replaced_role)
@@ -108,7 +110,12 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
     if document is None:
         return [f"Table {name} does not exist: correct tenancy_tables or the database."]
     found = []
-    if document["kind"] != "r":
+    if document["kind"] == "p":
+        found.append(
+            f"{name} is not an ordinary table but a partitioned one, whose policies do not hold for whoever reads a "
+            "partition: it cannot be planned for. Make it an ordinary table first."
+        )
+    elif document["kind"] != "r":
         found.append(f"{name} is not an ordinary table (kind {document['kind']!r}): it cannot be planned for.")
     column = document["column"]
     if column and column["type"] != model.column_type:
@@ -128,17 +135,19 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
                 "model: name its columns under surrogate_keys (random values) or natural_keys of that table."
             )
         elif _is_global(index, table):
-            if index["dependents"]:
+            # Foreign keys that the model names are exchanged along with it.
+            dependents = [text for text in index["dependents"] if text not in foreign_keys.descriptions(state, model)]
+            if dependents:
                 found.append(
-                    f"The key {index['name']} of {name} has to be replaced, but {', '.join(index['dependents'])} "
-                    "depends on it: change or drop that first."
+                    f"The key {index['name']} of {name} has to be replaced, but {', '.join(dependents)} "
+                    "depends on it: name it under foreign_keys of its tenant table, or change or drop it first."
                 )
             if index["replica_identity"] or index["clustered"]:
                 found.append(
                     f"The key {index['name']} of {name} has to be replaced, but it is the table's replica identity "
                     "or CLUSTER index: move that mark to the surrogate key first."
                 )
-    return found
+    return found + foreign_keys.obstacles(state, model, table)
 
 
 def _is_known(index: Mapping[str, Any], model: Model, table: Table) -> bool:
@@ -161,7 +170,7 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
     target, column = qualified(model.schema, table.name), identifier(model.column)
     now = catalog.tenant_column(state, table.name)
     if now is None:
-        sql = f"ALTER TABLE {target} ADD COLUMN {column} {model.column_type} NOT NULL DEFAULT {model.default_tenant}"
+        sql = f"ALTER TABLE {target} ADD COLUMN {column} {model.column_type} NOT NULL DEFAULT {model.default_constant}"
         return [
             statement(
                 f"{table.name}.column", table.name, "column", sql,
@@ -174,9 +183,9 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
         planned.append(
             statement(
                 f"{table.name}.backfill", table.name, "backfill",
-                f"UPDATE {target} SET {column} = {model.default_tenant} WHERE {column} IS NULL",
+                f"UPDATE {target} SET {column} = {model.default_constant} WHERE {column} IS NULL",
                 f"Assign {now['nulls']} rows without a tenant to tenant {model.default_tenant}",
-                "", online.backfill(target, model.column, now["default"], model.default_tenant),
+                "", online.backfill(target, model.column, now["default"], model.default_constant),
             )
         )  # fmt: skip
     if not now["not_null"]:
@@ -243,7 +252,7 @@ def _drop_leftover(state: State, model: Model, table: Table, name: str) -> list[
 def _keys(state: State, model: Model, table: Table) -> list[Statement]:
     target = qualified(model.schema, table.name)
     planned: list[Statement] = []
-    for key in table.natural_keys:
+    for key in model.tenant_keys(table):
         old = [
             index
             for index in catalog.indexes(state, table.name)
@@ -291,11 +300,16 @@ def _keys(state: State, model: Model, table: Table) -> list[Statement]:
             adds = [f"ADD CONSTRAINT {identifier(name)} {kind} USING INDEX {identifier(build_name)}"]
             undo = [f"DROP CONSTRAINT {identifier(name)}", *undo]
         if drops or adds:
+            reason = (
+                f"Make ({', '.join(key)}) unique per tenant instead of globally"
+                if key in table.natural_keys
+                else f"Let foreign keys point to ({', '.join(key)}) together with the tenant"
+            )
             planned.append(
                 statement(
                     identity, table.name, "key",
                     f"ALTER TABLE {target} {', '.join([*drops, *adds])}",
-                    f"Make ({', '.join(key)}) unique per tenant instead of globally",
+                    reason,
                     f"ALTER TABLE {target} {', '.join(undo)}" if undo else "",
                 )
             )  # fmt: skip
@@ -373,7 +387,7 @@ def _default(state: State, model: Model, table: Table) -> list[Statement]:
     if now is not None and catalog.is_session_default(now["default"], model):
         return []
     target, column = qualified(model.schema, table.name), identifier(model.column)
-    before = now["default"] if now else str(model.default_tenant)
+    before = now["default"] if now else model.default_constant
     return [
         statement(
             f"{table.name}.default", table.name, "default",

@@ -7,12 +7,13 @@ has a positive control, which must succeed: a proof in which everything fails ha
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import state as catalog
-from .model import Model, Table
+from .model import ForeignKey, Model, Table, View
 from .quoting import identifier, literal, qualified
 from .statement import State
 
@@ -22,17 +23,16 @@ Row = tuple[str, str, str, tuple[str, ...]]
 
 # Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
 NOTHING, ONE = ("0 rows",), ("1 rows",)
-REFUSED = ("error 42501",)
+REFUSED, POINTS_NOWHERE = ("error 42501",), ("error 23503",)
 REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
-NO_NUMBER, OUT_OF_RANGE = ("error 22P02",), ("error 22003",)
 
 
-def synthetic_tenants(state: State, model: Model) -> tuple[int, int]:
-    """Return two tenants that have no rows: the largest that fit every type the tenant column may have."""
+def synthetic_tenants(state: State, model: Model) -> tuple[str, str]:
+    """Return two tenants that have no rows."""
     documents = [catalog.table(state, table.name) for table in model.tables]
     columns = [document["column"] for document in documents if document and document["column"]]
     used = {tenant for column in columns for tenant in column["tenants"]} | {str(model.default_tenant)}
-    one, other, *_ = (number for number in range(32767, 0, -1) if str(number) not in used)
+    one, other = itertools.islice((tenant for tenant in model.kind.nobodys() if tenant not in used), 2)
     return one, other
 
 
@@ -88,24 +88,25 @@ def _content(state: State, model: Model, table: Table, max_rows: int, where: str
     )
 
 
-def attempts(model: Model, one: int, other: int) -> list[Attempt]:
+def attempts(model: Model, one: str, other: str) -> list[Attempt]:
     """Return the attempts of two tenants without rows, in the order in which they are made: id, table, sentence,
     tenant (None: reset), sql, expected (the allowed outcomes), keep (whether what was written stays for the others).
     """
     made: list[Attempt] = []
 
-    def add(table: Table, tenant: int | str | None, found: Iterable[Row], *, keep: bool = False) -> None:
+    def add(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> None:
         made.extend(
             {
                 "id": f"{table.name}.{identity}", "table": table.name, "sentence": sentence,
-                "tenant": None if tenant is None else str(tenant), "sql": sql, "expected": list(expected), "keep": keep,
+                "tenant": tenant, "sql": sql, "expected": list(expected), "keep": keep,
             }
             for identity, sentence, sql, expected in found
         )  # fmt: skip
 
     # "Never set" can be tried only before the session first sets it.
-    for table in model.tables:
-        add(table, None, [("read.unset", "A session that names no tenant reads", _read(model, table), NOTHING)])
+    relations: list[Table | View] = [*model.tables, *model.views]
+    for relation in relations:
+        add(relation, None, [("read.unset", "A session that names no tenant reads", _read(model, relation), NOTHING)])
     for table in model.tables:
         add(table, one, [("own.insert", "A tenant stores a row", _insert(model, table), ONE)], keep=True)
         sentence = "Another tenant stores a row with the same keys"
@@ -113,26 +114,51 @@ def attempts(model: Model, one: int, other: int) -> list[Attempt]:
     for table in model.tables:
         add(table, one, _own(model, table))
         add(table, one, _towards(model, table, one, other))
+        add(table, one, _pointing(model, table, one, other))
         add(table, one, _around(model, table))
         add(table, one, _written(model, table))
         add(table, other, _written(model, table, ".same"))
         add(table, None, _without("reset", "A session that reset its tenant", model, table, ()))
         add(table, "", _without("empty", "A session whose tenant is empty", model, table, ()))
-        add(table, "1 OR true", _without("garbage", "A session whose tenant is no number", model, table, NO_NUMBER))
-        add(table, "9" * 20, _without("range", "A session whose tenant is out of range", model, table, OUT_OF_RANGE))
+        for identity, who, setting, errors in model.kind.wrong():
+            add(table, setting, _without(identity, who, model, table, errors))
+    for view in model.views:
+        through = (f"{view.sample_rows} rows",)
+        add(view, one, [("own.read", "A tenant reads its own rows through the view", _read(model, view), through)])
+        sentence = "Another tenant reads its own rows through the view"
+        add(view, other, [("own.read.same", sentence, _read(model, view), through)])
+        add(view, None, [("read.reset", "A session that reset its tenant reads", _read(model, view), NOTHING)])
+        add(view, "", [("read.empty", "A session whose tenant is empty reads", _read(model, view), NOTHING)])
+        for identity, who, setting, errors in model.kind.wrong():
+            add(view, setting, [(f"read.{identity}", f"{who} reads", _read(model, view), (*NOTHING, *errors))])
     return made
 
 
-def _read(model: Model, table: Table, where: str = "") -> str:
+def _read(model: Model, table: Table | View, where: str = "") -> str:
     return f"SELECT FROM {qualified(model.schema, table.name)}{where}"
 
 
 def _insert(model: Model, table: Table, extra: Mapping[str, Any] | None = None, clause: str = "") -> str:
-    values = {**table.sample, **(extra or {})}
+    values = _sample(model, table) | {name: literal(value) for name, value in (extra or {}).items()}
+    return _insert_values(model, table, values) + clause
+
+
+def _insert_values(model: Model, table: Table, values: Mapping[str, str]) -> str:
     return (
         f"INSERT INTO {qualified(model.schema, table.name)} ({', '.join(map(identifier, values))}) "
-        f"VALUES ({', '.join(map(literal, values.values()))}){clause}"
+        f"VALUES ({', '.join(values.values())})"
     )
+
+
+def _sample(model: Model, table: Table) -> dict[str, str]:
+    """Return the columns of the sample with their SQL: foreign keys point to the session's own sample row."""
+    values = {name: literal(value) for name, value in table.sample.items()}
+    for key in table.foreign_keys:
+        target, order = qualified(model.schema, key.references), ", ".join(map(identifier, key.key))
+        for column, pointed in zip(key.columns, key.key, strict=True):
+            own = f"(SELECT {identifier(pointed)} FROM {target} ORDER BY {order} LIMIT 1)"
+            values.setdefault(column, own)
+    return values
 
 
 def _upsert(model: Model, key: tuple[str, ...]) -> str:
@@ -144,11 +170,13 @@ def _own(model: Model, table: Table) -> list[Row]:
     """Return the positive controls: what a tenant does with its own rows, and with no others."""
     target, column = qualified(model.schema, table.name), identifier(next(iter(table.sample)))
     every = (f"{1 + sum(table.name in writer.sample_writes for writer in model.tables)} rows",)
+    # What points to them has to go before.
+    delete = "; ".join(_delete(model, [*_pointers(model, table), table.name]))
     return [
         ("own.read", "A tenant reads its own rows and no others", _read(model, table), every),
         ("own.update", "A tenant updates its own rows and no others",
          f"UPDATE {target} SET {column} = {column}", every),
-        ("own.delete", "A tenant deletes its own rows and no others", f"DELETE FROM {target}", every),
+        ("own.delete", "A tenant deletes its own rows and no others", delete, every),
         *(
             row
             for key in table.natural_keys
@@ -162,10 +190,10 @@ def _own(model: Model, table: Table) -> list[Row]:
     ]  # fmt: skip
 
 
-def _towards(model: Model, table: Table, one: int, other: int) -> list[Row]:
+def _towards(model: Model, table: Table, one: str, other: str) -> list[Row]:
     """Return what a tenant tries with the rows of another, and of the default tenant."""
     target, tenant = qualified(model.schema, table.name), identifier(model.column)
-    column, columns = identifier(next(iter(table.sample))), ", ".join(map(identifier, table.sample))
+    column, columns = identifier(next(iter(table.sample))), ", ".join(map(identifier, _sample(model, table)))
     theirs, foreign = {model.column: other}, f"{literal(other)}::{model.column_type}"
     found: list[Row] = []
     for whose, number in (("another", other), ("the default", model.default_tenant)):
@@ -195,6 +223,63 @@ def _towards(model: Model, table: Table, one: int, other: int) -> list[Row]:
         for key in table.natural_keys
     ]  # fmt: skip
     return found
+
+
+def _pointers(model: Model, table: Table) -> list[str]:
+    """Return the tables whose rows point to the table's, directly or through others, in the order to delete from."""
+    found = [table.name]
+    for other in model.tables:
+        if other.name not in found and any(key.references in found for key in other.foreign_keys):
+            found.append(other.name)
+    return found[:0:-1]
+
+
+def _pointing(model: Model, table: Table, one: str, other: str) -> list[Row]:
+    """Return the attempts of a tenant to point its rows to another's."""
+    return [
+        (f"point.{'_'.join(key.columns)}", f"A tenant points to a row of another in {key.references}",
+         _point(model, table, key, one, other), POINTS_NOWHERE)
+        for key in table.foreign_keys
+    ]  # fmt: skip
+
+
+def _point(model: Model, table: Table, key: ForeignKey, one: str, other: str) -> str:
+    """Return the statements of one attempt: read the key as the other tenant, and use it as oneself.
+
+    Where the tenant has the same key, its own rows go before, or the attempt would point to them.
+    """
+    target = qualified(model.schema, key.references)
+    parent = next(item for item in model.tables if item.name == key.references)
+    pairs = ", ".join(
+        part
+        for column, pointed in zip(key.columns, key.key, strict=True)
+        for part in (literal(column), identifier(pointed))
+    )
+    # A row of the table's own type takes each value back as what it was.
+    theirs = (
+        f"(json_populate_record(NULL::{qualified(model.schema, table.name)}, "
+        "current_setting('tenancy_runbook.theirs')::json))"
+    )
+    own = [*_pointers(model, parent), parent.name] if key.key in parent.natural_keys else []
+    values = _sample(model, table) | {column: f"{theirs}.{identifier(column)}" for column in key.columns}
+    keep = f"set_config('tenancy_runbook.theirs', json_build_object({pairs})::text, true)"
+    return "; ".join(
+        (
+            _name_tenant(model, other),
+            f"SELECT {keep} FROM {target} LIMIT 1",
+            _name_tenant(model, one),
+            *_delete(model, own),
+            _insert_values(model, table, values),
+        )
+    )
+
+
+def _delete(model: Model, names: Iterable[str]) -> list[str]:
+    return [f"DELETE FROM {qualified(model.schema, name)}" for name in names]
+
+
+def _name_tenant(model: Model, tenant: str) -> str:
+    return f"SELECT set_config({literal(model.setting)}, {literal(tenant)}, true)"
 
 
 def _around(model: Model, table: Table) -> list[Row]:

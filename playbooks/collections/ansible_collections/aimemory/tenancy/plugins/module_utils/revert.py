@@ -54,7 +54,7 @@ def policies_findings(state: State, model: Model, rows_before: Mapping[str, int]
             finding("rows unchanged", item.name, rows_before[item.name], document["rows"]),
         ]
         if column is not None:
-            found.append(finding("default", item.name, str(model.default_tenant), column["default"]))
+            found.append(finding("default", item.name, model.printed_default, column["default"]))
     return found
 
 
@@ -63,12 +63,12 @@ def _table(state: State, model: Model, table: Table) -> list[Statement]:
     document: Any = catalog.required(state, table.name)
     planned = []
     now = document["column"]
-    if now is not None and now["default"] != str(model.default_tenant):
+    if now is not None and now["default"] != model.printed_default:
         before = f"SET DEFAULT {now['default']}" if now["default"] is not None else "DROP DEFAULT"
         planned.append(
             statement(
                 f"{table.name}.default.constant", table.name, "default",
-                f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.default_tenant}",
+                f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.default_constant}",
                 f"Give a row that names no tenant to tenant {model.default_tenant} again",
                 f"ALTER TABLE {target} ALTER COLUMN {column} {before}",
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import bridge, plan
+from . import bridge, foreign_keys, plan, views
 from . import state as catalog
 from .errors import UnsafeStateError
 from .finding import Finding, finding
@@ -21,8 +21,8 @@ Document = Mapping[str, Any]
 
 # What depends on the tenant column goes before it, and the old keys come back after the new ones have gone.
 PHASES = (
-    "policy", "force", "enable", "bridge", "function", "default", "not_null", "key", "build", "attach", "column",
-    "restore", "privilege", "comment",
+    "policy", "force", "enable", "bridge", "function", "view", "default", "not_null", "unlink", "key", "build",
+    "attach", "column", "link", "restore", "privilege", "comment",
 )  # fmt: skip
 
 
@@ -37,6 +37,7 @@ def build(state: State, model: Model, snapshot: State) -> list[Statement]:
     statements = [item for table in model.tables for item in _Table(state, model, table, snapshot).statements()]
     statements += _bridge(state, model, snapshot)
     statements += _functions(state, model, snapshot)
+    statements += views.back(state, model, snapshot)
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
 
 
@@ -52,6 +53,8 @@ def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[s
             finding(f"{part} of before that are missing", table.name, [], _missing(before[part], now[part]))
             for part in ("columns", "policies", "indexes", "triggers", "views")
         ]
+        links = [foreign_keys.of_table(document) for document in (before, now)]
+        found.append(finding("foreign keys of before that are missing", table.name, [], _missing(*links)))
         found += [finding(f"{part} as before", table.name, before[part], now[part]) for part in ("rls", "owner")]
         found.append(finding("tenant column as before", table.name, _column(before["column"]), _column(now["column"])))
         found.append(finding("rows unchanged", table.name, rows_before[table.name], now["rows"]))
@@ -68,7 +71,7 @@ def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[s
     ]
     found.append(finding("functions of the migration that are left", "", [], left))
     found.append(finding("bridges as before", "", snapshot["bridges"], state["bridges"]))
-    return found
+    return found + views.as_before(state, model, snapshot)
 
 
 def _obstacles(state: State, model: Model, snapshot: State) -> list[str]:
@@ -87,11 +90,11 @@ def _obstacles(state: State, model: Model, snapshot: State) -> list[str]:
         if now is None or before is None:
             found.append(f"Table {model.schema}.{table.name} does not exist, now or in the snapshot.")
         elif now["column"] is not None and before["column"] is None:
-            found += _dependents(model, table, now)
+            found += _dependents(state, model, table, now)
     return found
 
 
-def _dependents(model: Model, table: Table, now: Document) -> list[str]:
+def _dependents(state: State, model: Model, table: Table, now: Document) -> list[str]:
     """Return one obstacle for each object that uses the tenant column and that this project did not make."""
     name = f"{model.schema}.{table.name}"
     ours = _of_the_migration(model, table, now)
@@ -102,12 +105,13 @@ def _dependents(model: Model, table: Table, now: Document) -> list[str]:
         item["description"] for item in now["column"]["dependents"] if item["name"] is None or item["name"] not in own
     ]
     used += [text for index in ours for text in index["dependents"]]
-    return [f"{text} uses {name}.{model.column}, which goes: drop it first." for text in sorted(set(used))]
+    links = foreign_keys.descriptions(state, model)
+    return [f"{text} uses {name}.{model.column}, which goes: drop it first." for text in sorted({*used} - links)]
 
 
 def _of_the_migration(model: Model, table: Table, document: Document) -> list[Document]:
     """Return the keys and indexes that begin with the tenant column as the model says."""
-    keys = [(model.column, *key) for key in table.natural_keys]
+    keys = [(model.column, *key) for key in model.tenant_keys(table)]
     indexes = [(model.column, *(column.name for column in index)) for index in table.indexes]
     return [index for index in document["indexes"] if tuple(index["names"]) in [*keys, *indexes]]
 
@@ -125,7 +129,10 @@ class _Table:
 
     def statements(self) -> list[Statement]:
         """Return what leads back, in no order yet."""
-        return [*self._policies(), *self._row_security(), *self._indexes(), *self._column(), *self._privileges()]
+        return [
+            *self._policies(), *self._row_security(), *self._foreign_keys(), *self._indexes(), *self._column(),
+            *self._privileges(),
+        ]  # fmt: skip
 
     def _statement(self, identity: str, phase: str, sql: str, reason: str) -> Statement:
         # The way back of a way back is the migration.
@@ -166,6 +173,26 @@ class _Table:
             for part in ("forced", "enabled")
             if self.now["rls"][part] != self.before["rls"][part]
         ]  # fmt: skip
+
+    def _foreign_keys(self) -> list[Statement]:
+        now, before = (_by_name(foreign_keys.of_table(document)) for document in (self.now, self.before))
+        changed = [
+            name
+            for name, key in now.items()
+            if any(foreign_keys.names_tenant(key, self.model, wanted) for wanted in self.table.foreign_keys)
+            and key != before.get(name)
+        ]
+        planned = [
+            self._alter(f"foreign_key.drop.{name}", "unlink", f"DROP CONSTRAINT {identifier(name)}",
+                        "Drop the foreign keys that name the tenant")
+            for name in changed
+        ]  # fmt: skip
+        for name, key in before.items():
+            if name not in now or name in changed:
+                sql = foreign_keys.bring(self.target, key)
+                planned.append(self._statement(f"foreign_key.{name}", "link", sql, "Bring the foreign keys back"))
+                planned += self._comment(f"CONSTRAINT {identifier(name)} ON {self.target}", key["comment"])
+        return planned
 
     def _indexes(self) -> list[Statement]:
         now, before = _by_name(self.now["indexes"]), _by_name(self.before["indexes"])

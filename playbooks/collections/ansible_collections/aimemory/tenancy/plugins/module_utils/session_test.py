@@ -6,10 +6,8 @@ from typing import Any
 
 from . import state as catalog
 from .model import Model
+from .proof import synthetic_tenants
 from .statement import State
-
-# A tenant that nobody has: the largest number that fits every type the tenant column may have.
-STRANGER = 32767
 
 
 def session_input(state: State, model: Model) -> dict[str, Any]:
@@ -23,7 +21,7 @@ def session_input(state: State, model: Model) -> dict[str, Any]:
         "setting": model.setting,
         "column": model.column,
         "tenant": str(model.default_tenant),
-        "stranger": str(STRANGER),
+        "stranger": synthetic_tenants(state, model)[0],
         "tables": [
             item.name
             for item in model.tables

@@ -106,15 +106,9 @@ def other_tenants(state: Document, model: Model) -> dict[str, int]:
     return counted
 
 
-def _deparsed_session_tenant(model: Model) -> str:
-    """Return the session's tenant as PostgreSQL prints it back (pg_get_expr, PostgreSQL 12 to 18)."""
-    setting = model.setting.replace("'", "''")
-    return f"(NULLIF(current_setting('{setting}'::text, true), ''::text))::{model.column_type}"
-
-
 def is_session_default(expression: str | None, model: Model) -> bool:
     """Say whether a column default is the session's tenant."""
-    return expression == _deparsed_session_tenant(model)
+    return expression == model.kind.printed_session(model.setting)
 
 
 def is_model_predicate(expression: str | None, model: Model) -> bool:
@@ -122,7 +116,7 @@ def is_model_predicate(expression: str | None, model: Model) -> bool:
 
     Compared as a whole with what PostgreSQL prints for it: whatever differs at all is not the model's.
     """
-    tenant = f'( SELECT {_deparsed_session_tenant(model)} AS "nullif")'
+    tenant = f'( SELECT {model.kind.printed_session(model.setting)} AS "nullif")'
     return expression in [f"({column} = {tenant})" for column in printed(model.column)]
 
 
@@ -130,6 +124,11 @@ def printed(name: str) -> tuple[str, ...]:
     """Return the identifier as PostgreSQL prints it: quoted where it must be, and so are its version's key words."""
     plain = name.isascii() and name.replace("_", "a").isalnum() and name == name.lower() and not name[0].isdigit()
     return (name, identifier(name)) if plain else (identifier(name),)
+
+
+def titles(schema: str, name: str) -> tuple[str, ...]:
+    """Return the relation's name with its schema as PostgreSQL prints it."""
+    return tuple(f"{first}.{second}" for first in printed(schema) for second in printed(name))
 
 
 def is_wanted_policy(policy: Document, model: Model, wanted: Table) -> bool:

@@ -1,0 +1,200 @@
+"""Another application is another inventory: the boat rental, migrated, proven and led back by the same playbooks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import yaml
+
+from lab import HOSTS, ROOT, Host, Run
+from service import schema
+
+pytestmark = pytest.mark.one_host
+
+DATABASE, OWNER = "boat_rental", "desk"
+INVENTORY = ROOT / "examples/boat-rental/production.yml"
+NORTH, SOUTH = "9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683", "11111111-2222-4333-8444-555555555555"
+ROWS = {"boats": 20, "berths": 30, "trips": 400, "skippers": 30}
+CONFIRMED = ("-emigrate_confirm=YES", "-erollback_confirm=YES", "-ebackup_copy_max_bytes=0")
+
+
+class Rental:
+    """The boat rental on a lab host."""
+
+    def __init__(self, machine: Host, inventory: Path) -> None:
+        """Use the example's inventory, to which ``inventory`` adds how the lab host is reached."""
+        self.machine = machine
+        self._variables = {"ANSIBLE_INVENTORY": f"{INVENTORY},{inventory}"}
+
+    def playbook(self, playbook: str, *arguments: str, check: bool | None = True) -> Run:
+        """Run a playbook with the example's inventory."""
+        return self.machine.playbook(playbook, *arguments, check=check, variables=self._variables)
+
+    def sql(self, statement: str, values: tuple[Any, ...] | None = None) -> list[Any]:
+        """Run one statement as the superuser of the tests and return its rows."""
+        return self.machine.sql(statement, values, database=DATABASE)
+
+    def rows(self) -> dict[str, int]:
+        """Return the rows of every tenant table."""
+        return {table: self.sql(f"SELECT count(*) FROM rental.{table}")[0][0] for table in ROWS}
+
+    def schema(self) -> str:
+        """Return the whole definition of the database as pg_dump writes it."""
+        return schema(self.machine, DATABASE)
+
+    def call(self, path: str, **body: Any) -> dict[str, Any]:
+        """POST to the service on the host and return its answer."""
+        command = f"curl --silent --fail --data @- http://127.0.0.1:8300{path}"
+        answer: dict[str, Any] = json.loads(self.machine.run(command, given=json.dumps(body)))
+        return answer
+
+    def untouched(self) -> tuple[str, str, str, dict[str, int]]:
+        """Return all that a run which touches nothing leaves equal."""
+        pid = self.machine.run("systemctl show --property=MainPID --value rental-desk")
+        return self.machine.catalogs(DATABASE), self.machine.files(), pid, self.rows()
+
+    @contextlib.contextmanager
+    def session(self, tenant: str) -> Iterator[Any]:
+        """Yield a cursor that works as the application's role and tenant; whatever it does is rolled back."""
+        with contextlib.closing(self.machine.connect(DATABASE)) as connection, connection.cursor() as cursor:
+            cursor.execute(f"BEGIN; SET SESSION AUTHORIZATION {OWNER}")
+            cursor.execute("SELECT set_config('rental.marina', %s, true)", (tenant,))
+            yield cursor
+
+
+@pytest.fixture(scope="module")
+def rental(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rental]:
+    """Return the freshly seeded boat rental; it is removed in the end."""
+    reached = {
+        "ansible_host": "127.0.0.1", "ansible_port": HOSTS[machine.name]["ansible_port"], "ansible_user": "operator",
+        "ansible_python_interpreter": "/usr/bin/python3", "ansible_ssh_private_key_file": str(ROOT / ".lab/id_ed25519"),
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={ROOT / '.lab/known_hosts'} -o IdentitiesOnly=yes",
+    }  # fmt: skip
+    inventory = tmp_path_factory.mktemp("inventory") / "lab.yml"
+    inventory.write_text(yaml.safe_dump({"ai_memory": {"hosts": {machine.name: reached}}}))
+    rental = Rental(machine, inventory)
+    rental.playbook("molecule/example/remove.yml")
+    rental.playbook("molecule/example/install.yml")
+    yield rental
+    rental.playbook("molecule/example/remove.yml")
+
+
+@pytest.fixture(scope="module")
+def before(rental: Rental) -> str:
+    """Return the schema before the migration."""
+    return rental.schema()
+
+
+@pytest.fixture(scope="module")
+def migrated(rental: Rental, before: str) -> Run:
+    """Migrate, with the proof of the backup and a rehearsal."""
+    assert rental.rows() == ROWS
+    return rental.playbook("migrate.yml", *CONFIRMED, "-emigrate_rehearse=true")
+
+
+def test_a_dry_run_says_what_it_is_about_and_touches_nothing(rental: Rental, before: str) -> None:
+    untouched = rental.untouched()
+    run = rental.playbook("migrate.yml", "--check")
+    assert f"existing rows belong to tenant {NORTH}" in run.words
+    assert "Let views work with the rights, and the tenant, of whoever reads them: boats_out" in run.words
+    assert rental.untouched() == untouched
+
+
+def test_the_migration_proves_the_isolation_and_verifies(rental: Rental, migrated: Run) -> None:
+    record = migrated.record
+    assert record["outcome"] == "SUCCESS"
+    assert record["findings"] != []
+    assert [item for item in record["findings"] if not item["ok"]] == []
+    checks = {item["check"] for item in record["findings"]}
+    assert {
+        "trips.point.boat_id", "trips.point.pier_number", "boats_out.own.read", "boats_out.read.unset",
+        "berths.own.upsert.pier_number", "berths.own.delete", "trips.own.trigger.skippers",
+    } <= checks  # fmt: skip
+    assert rental.rows() == ROWS
+    for table, rows in ROWS.items():
+        assert rental.sql(f"SELECT marina::text, count(*) FROM rental.{table} GROUP BY 1") == [(NORTH, rows)]
+    assert f"works as tenant {NORTH}." in migrated.words
+
+
+def test_the_service_works_on(rental: Rental, migrated: Run) -> None:
+    try:
+        assert rental.call("/trips/begin", skipper="Ada", boat="NH-002", content="to the island") == {"success": True}
+        found = rental.call("/trips/of-skipper", skipper="Ada")
+        assert found == {"success": True, "trips": [{"note": "to the island"}], "counted": 1}
+        assert rental.call("/boats/out")["out"] == 81
+    finally:
+        rental.sql("DELETE FROM rental.trips WHERE skipper = 'Ada'")
+        rental.sql("DELETE FROM rental.skippers WHERE skipper = 'Ada'")
+
+
+def test_another_marina_has_boats_berths_and_trips_of_its_own(rental: Rental, migrated: Run) -> None:
+    with rental.session(SOUTH) as cursor:
+        for relation in (*ROWS, "boats_out"):
+            cursor.execute(f"SELECT count(*) FROM rental.{relation}")
+            assert cursor.fetchone() == (0,)
+        cursor.execute("INSERT INTO rental.boats (registration, name) VALUES ('NH-001', 'Same number') RETURNING id")
+        (boat,) = cursor.fetchone()
+        cursor.execute("INSERT INTO rental.berths (pier, number, length) VALUES ('A', 1, 9)")
+        trip = "INSERT INTO rental.trips (boat_id, pier, number, skipper) VALUES (%s, 'A', 1, 'Grace')"
+        cursor.execute(trip, (boat,))
+        cursor.execute("SELECT registration, name, skipper FROM rental.boats_out")
+        assert cursor.fetchall() == [("NH-001", "Same number", "Grace")]
+        cursor.execute("DELETE FROM rental.berths")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SELECT marina::text, pier, number FROM rental.trips")
+        assert cursor.fetchall() == [(SOUTH, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "values"),
+    [
+        ("boat_id", "(SELECT id FROM theirs)"),
+        ("boat_id, pier, number", "(SELECT id FROM ours), 'B', 2"),
+    ],
+    ids=["boat", "berth"],
+)
+def test_a_trip_cannot_point_to_another_marinas(rental: Rental, migrated: Run, columns: str, values: str) -> None:
+    (theirs,) = rental.sql("SELECT id FROM rental.boats LIMIT 1")[0]
+    with rental.session(SOUTH) as cursor:
+        cursor.execute("INSERT INTO rental.boats (registration, name) VALUES ('SH-1', 'Ours')")
+        with pytest.raises(psycopg2.errors.ForeignKeyViolation):
+            cursor.execute(
+                "SET CONSTRAINTS ALL IMMEDIATE; WITH theirs AS (SELECT %s::uuid AS id),"
+                " ours AS (SELECT id FROM rental.boats)"
+                f" INSERT INTO rental.trips (skipper, {columns}) SELECT 'Grace', {values}",
+                (theirs,),
+            )
+
+
+def test_a_second_run_changes_nothing(rental: Rental, migrated: Run) -> None:
+    untouched = rental.untouched()
+    run = rental.playbook("migrate.yml")
+    assert run.changed == 0
+    assert "Nothing: the database is migrated already." in run.words
+    assert rental.untouched() == untouched
+    rental.playbook("playbooks/verify.yml", "-everify_proof=true")
+
+
+def test_the_policies_go_and_come_back_for_a_login_of_its_own(rental: Rental, migrated: Run) -> None:
+    rental.playbook("rollback.yml", "-erollback_mode=policies", *CONFIRMED)
+    assert rental.call("/trips/begin", skipper="Ada", boat="NH-002", content="to the island") == {"success": True}
+    assert rental.sql("SELECT marina::text FROM rental.trips WHERE skipper = 'Ada'") == [(NORTH,)]
+    rental.sql("DELETE FROM rental.trips WHERE skipper = 'Ada'")
+    rental.sql("DELETE FROM rental.skippers WHERE skipper = 'Ada'")
+    rental.playbook("migrate.yml", *CONFIRMED, "-ebackup_test_restore=false", "-etenancy_provision_app_role=true")
+    assert "rental_desk:" in rental.machine.run("sudo cat /etc/rental-desk.env")
+    assert rental.call("/boats/out")["out"] == 80
+
+
+def test_the_schema_is_the_one_of_before_to_the_letter(rental: Rental, migrated: Run, before: str) -> None:
+    assert rental.schema() != before
+    rental.playbook("rollback.yml", "-erollback_mode=schema", *CONFIRMED)
+    assert rental.schema() == before
+    assert rental.rows() == ROWS
+    assert rental.call("/boats/out")["out"] == 80

@@ -1,0 +1,191 @@
+"""The proof, the findings and the audit see every way to spoil what the boat rental's migration made."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+import psycopg2
+import pytest
+
+import golden
+from ansible_collections.aimemory.tenancy.plugins.module_utils import model, plan
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from lab import ROOT, Host
+from planner import Database
+from production import rental_source
+
+pytestmark = pytest.mark.one_host
+
+NAME, OWNER = "boat_rental_leaks", "desk"
+BOATS, BERTHS = "trips_boat_id_fkey", '"leaves from"'
+
+
+@pytest.fixture(scope="module")
+def seeded(machine: Host) -> Iterator[None]:
+    """Make the rental's database, without its service."""
+    directory = ROOT / "molecule/example/application"
+    script = "".join((directory / f"{name}.sql").read_text() for name in ("schema", "seed"))
+    machine.sql(f"CREATE ROLE {OWNER} LOGIN", database="postgres")
+    machine.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}", database="postgres")
+    psql = f"psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --dbname={NAME}"
+    machine.run(f"sudo -u postgres {psql}", given=f"SET ROLE {OWNER};\n{script}")
+    yield
+    machine.sql(f"DROP DATABASE {NAME} WITH (FORCE)", database="postgres")
+    machine.sql(f"DROP ROLE {OWNER}", database="postgres")
+
+
+@pytest.fixture
+def rental(machine: Host, seeded: None) -> Iterator[Database]:
+    """Return the unmigrated database; whatever is done to it is rolled back."""
+    with contextlib.closing(machine.connect(NAME)) as connection:
+        connection.autocommit = False
+        yield Database(connection, NAME, model.parse(rental_source(NAME)))
+        connection.rollback()
+
+
+OWNERS_RIGHTS = (
+    "ALTER VIEW rental.boats_out RESET (security_invoker)",
+    "ALTER VIEW rental.boats_out OWNER TO postgres",
+)
+ONE_ROW = "SELECT NULL::text AS registration, NULL::text AS name, NULL::text AS skipper, now() AS left_at"
+NO_ROW = f"SELECT registration, name, skipper, left_at FROM ({ONE_ROW}) AS one WHERE false"
+VIEW = "CREATE OR REPLACE VIEW rental.boats_out"
+OLD_BOATS = f"{BOATS} FOREIGN KEY (boat_id) REFERENCES rental.boats (id)"
+
+# What is spoiled: the statements, and an attempt that must be named.
+MUTANTS = {
+    "a boat of any marina": (
+        [f"ALTER TABLE rental.trips DROP CONSTRAINT {BOATS}, ADD CONSTRAINT {OLD_BOATS}"], "trips.point.boat_id",
+    ),
+    "no boat at all": ([f"ALTER TABLE rental.trips DROP CONSTRAINT {BOATS}"], "trips.point.boat_id"),
+    "no berth at all": ([f"ALTER TABLE rental.trips DROP CONSTRAINT {BERTHS}"], "trips.point.pier_number"),
+    "berths of all marinas": (
+        ['ALTER TABLE rental.berths DROP CONSTRAINT "Berth" CASCADE, ADD PRIMARY KEY (pier, number)'],
+        "berths.own.insert.same",
+    ),
+    "the view reads with its owner's rights": (OWNERS_RIGHTS, "boats_out.read.unset"),
+    "a view that shows a row to nobody": ([f"{VIEW} AS {ONE_ROW}"], "boats_out.read.empty"),
+    "a view that shows nothing": ([f"{VIEW} AS {NO_ROW}"], "boats_out.own.read"),
+    "no right to read the view": ([f"REVOKE SELECT ON rental.boats_out FROM {OWNER}"], "boats_out.own.read"),
+    "a policy for all marinas": (
+        ["ALTER POLICY tenant_isolation_boats ON rental.boats USING (true)"], "boats.read.another",
+    ),
+}  # fmt: skip
+
+
+def test_every_attempt_comes_out_as_it_may(rental: Database) -> None:
+    before = rental.state()
+    found = rental.migrate()
+    assert [item for item in found if not item["ok"]] == []
+    assert len(found) > 130
+    assert rental.failures(before) == []
+    assert [e for e in rental.audit(readable=["rental.boat_classes"]) if e["severity"] == "error"] == []
+
+
+def test_the_audit_shows_what_the_plan_cures(rental: Database) -> None:
+    found = {(e["rule"], e["subject"]): e["cured"] for e in rental.audit(readable=["rental.boat_classes"])}
+    assert found["view-definer", "rental.boats_out"]
+    assert found["foreign-key", f"{BERTHS} of rental.trips"]
+    assert found["foreign-key", f"{BOATS} of rental.trips"]
+    assert ("relation-unlisted", "rental.boats_out") not in found
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_what_is_spoiled_leaks_and_is_named(rental: Database, mutant: str) -> None:
+    statements, attempt = MUTANTS[mutant]
+    rental.migrate()
+    rental.run(*statements)
+    with pytest.raises(psycopg2.Error, match=rf"(The isolation proof failed: |; ){re.escape(attempt)}: "):
+        rental.prove()
+
+
+@pytest.mark.parametrize(
+    ("statements", "ids"),
+    [
+        ([f"ALTER TABLE rental.trips DROP CONSTRAINT {BOATS}, ADD CONSTRAINT {OLD_BOATS}"],
+         ["trips.foreign_key.boat_id.drop", "trips.foreign_key.boat_id"]),
+        (["ALTER TABLE rental.trips ADD FOREIGN KEY (boat_id) REFERENCES rental.boats (id)"],
+         ["trips.foreign_key.boat_id.drop"]),
+        (["ALTER VIEW rental.boats_out SET (security_invoker = off)"], ["boats_out.invoker"]),
+    ],
+    ids=["the old foreign key", "both foreign keys", "the owner's rights"],
+)  # fmt: skip
+def test_what_is_missing_is_found_and_planned_again(rental: Database, statements: list[str], ids: list[str]) -> None:
+    before = rental.state()
+    rental.migrate()
+    rental.run(*statements)
+    assert rental.failures(before) != []
+    assert [item["id"] for item in rental.plan()] == ids
+    rental.migrate()
+    assert rental.failures(before) == []
+
+
+def test_every_statement_is_undone_by_its_undo(rental: Database) -> None:
+    before, statements = rental.state(), rental.plan()
+    rental.run(*plan.transaction(statements, rental.model, "5s"))
+    rental.run(*(item["sql"] for item in plan.undo(statements)))
+    assert rental.state() == before
+
+
+def test_it_leads_back(rental: Database) -> None:
+    before = rental.state()
+    rental.migrate()
+    assert rental.back_to(before) == []
+    assert rental.state() == before
+
+
+@pytest.mark.parametrize(
+    ("statements", "sentence"),
+    [
+        (["ALTER TABLE rental.trips DROP CONSTRAINT trips_boat_id_fkey"], r"has no foreign key \(boat_id\) to boats"),
+        ([f"ALTER TABLE rental.trips DROP CONSTRAINT {BERTHS}",
+          "ALTER TABLE rental.trips ADD CONSTRAINT f FOREIGN KEY (pier, number) REFERENCES rental.berths MATCH FULL"],
+         "The foreign key f of rental.trips is MATCH FULL"),
+        (["CREATE TABLE rental.bills (pier text, number int, FOREIGN KEY (pier, number) REFERENCES rental.berths)"],
+         "bills_pier_number_fkey on table rental.bills depends on it"),
+        (["DROP VIEW rental.boats_out"], r"View rental\.boats_out does not exist"),
+    ],
+    ids=["gone", "match full", "another table", "no view"],
+)  # fmt: skip
+def test_what_cannot_be_planned_for_is_refused(rental: Database, statements: list[str], sentence: str) -> None:
+    rental.run(*statements)
+    with pytest.raises(UnsafeStateError, match=sentence):
+        rental.plan()
+
+
+def test_foreign_keys_of_every_kind_come_back_as_they_were(rental: Database) -> None:
+    rental.run(
+        "ALTER TABLE rental.trips DROP CONSTRAINT trips_boat_id_fkey",
+        "ALTER TABLE rental.trips ADD CONSTRAINT trips_boat_id_fkey FOREIGN KEY (boat_id) REFERENCES rental.boats (id)"
+        " ON UPDATE RESTRICT ON DELETE SET DEFAULT (boat_id) DEFERRABLE NOT VALID",
+    )
+    before = rental.state()
+    definition = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'trips_boat_id_fkey'"
+    written = rental.value(definition)
+    rental.migrate()
+    assert rental.value(definition) == written.replace("KEY (", "KEY (marina, ").replace("boats(", "boats(marina, ")
+    assert rental.back_to(before) == []
+    assert rental.value(definition) == written
+
+
+def test_the_accepted_plan_is_the_one_of_this_database(rental: Database) -> None:
+    for case in ("rental", "rental-migrated"):
+        # The case was taken from one release of PostgreSQL.
+        release = {"server_version": "", "server_version_num": 0}
+        assert {**rental.state(), **release} == {**golden.catalog(case), **release}
+        rental.migrate()
+
+
+def test_what_can_be_done_while_the_service_works_is_done_then(rental: Database) -> None:
+    before = rental.state()
+    steps = rental.steps()
+    assert {step["id"].split(".")[1] for step in steps} == {"column", "index", "key"}
+    rental.carry_out(steps)
+    assert not {"column", "build"} & {item["phase"] for item in rental.plan()}
+    rental.migrate()
+    assert rental.failures(before) == []
+    rental.back_to(before)
+    assert rental.state() == before
+    rental.commit()

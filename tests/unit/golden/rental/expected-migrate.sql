@@ -1,0 +1,173 @@
+-- boats.column: Add marina; existing rows belong to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 (no table rewrite)
+ALTER TABLE "rental"."boats" ADD COLUMN "marina" uuid NOT NULL DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
+
+-- berths.column: Add marina; existing rows belong to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 (no table rewrite)
+ALTER TABLE "rental"."berths" ADD COLUMN "marina" uuid NOT NULL DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
+
+-- trips.column: Add marina; existing rows belong to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 (no table rewrite)
+ALTER TABLE "rental"."trips" ADD COLUMN "marina" uuid NOT NULL DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
+
+-- skippers.column: Add marina; existing rows belong to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 (no table rewrite)
+ALTER TABLE "rental"."skippers" ADD COLUMN "marina" uuid NOT NULL DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
+
+-- boats.key.registration.build: Build the key (marina, registration)
+CREATE UNIQUE INDEX "boats_marina_registration_tenant_key" ON "rental"."boats" ("marina", "registration");
+
+-- boats.key.id.build: Build the key (marina, id)
+CREATE UNIQUE INDEX "boats_marina_id_tenant_key" ON "rental"."boats" ("marina", "id");
+
+-- berths.key.pier_number.build: Build the key (marina, pier, number)
+CREATE UNIQUE INDEX "berths_marina_pier_number_tenant_key" ON "rental"."berths" ("marina", "pier", "number");
+
+-- trips.index.left_at: Serve the service's queries within one tenant
+CREATE INDEX "idx_trips_marina_left_at" ON "rental"."trips" ("marina", "left_at" DESC);
+
+-- skippers.key.skipper.build: Build the key (marina, skipper)
+CREATE UNIQUE INDEX "skippers_marina_skipper_tenant_key" ON "rental"."skippers" ("marina", "skipper");
+
+-- trips.foreign_key.boat_id.drop: Let foreign keys name the tenant: no row points to another tenant's
+ALTER TABLE "rental"."trips" DROP CONSTRAINT "trips_boat_id_fkey";
+
+-- trips.foreign_key.pier_number.drop: Let foreign keys name the tenant: no row points to another tenant's
+ALTER TABLE "rental"."trips" DROP CONSTRAINT "leaves from";
+
+-- boats.key.registration: Make (registration) unique per tenant instead of globally
+ALTER TABLE "rental"."boats" DROP CONSTRAINT "boats_registration_key", ADD CONSTRAINT "boats_marina_registration_key" UNIQUE USING INDEX "boats_marina_registration_tenant_key";
+
+-- boats.key.id: Let foreign keys point to (id) together with the tenant
+ALTER TABLE "rental"."boats" ADD CONSTRAINT "boats_marina_id_key" UNIQUE USING INDEX "boats_marina_id_tenant_key";
+
+-- berths.key.pier_number: Make (pier, number) unique per tenant instead of globally
+ALTER TABLE "rental"."berths" DROP CONSTRAINT "Berth", ADD CONSTRAINT "Berth" PRIMARY KEY USING INDEX "berths_marina_pier_number_tenant_key";
+
+-- skippers.key.skipper: Make (skipper) unique per tenant instead of globally
+ALTER TABLE "rental"."skippers" DROP CONSTRAINT "skippers_pkey", ADD CONSTRAINT "skippers_pkey" PRIMARY KEY USING INDEX "skippers_marina_skipper_tenant_key";
+
+-- trips.foreign_key.boat_id: Let foreign keys name the tenant: no row points to another tenant's
+ALTER TABLE "rental"."trips" ADD CONSTRAINT "trips_boat_id_fkey" FOREIGN KEY ("marina", "boat_id") REFERENCES "rental"."boats" ("marina", "id") ON DELETE CASCADE;
+
+-- trips.foreign_key.pier_number: Let foreign keys name the tenant: no row points to another tenant's
+ALTER TABLE "rental"."trips" ADD CONSTRAINT "leaves from" FOREIGN KEY ("marina", "pier", "number") REFERENCES "rental"."berths" ("marina", "pier", "number") ON UPDATE CASCADE ON DELETE SET NULL ("pier", "number") DEFERRABLE INITIALLY DEFERRED;
+
+-- trips.foreign_key.pier_number.comment: Let foreign keys name the tenant: no row points to another tenant's
+COMMENT ON CONSTRAINT "leaves from" ON "rental"."trips" IS 'a berth that goes leaves the trip''s past';
+
+-- function.count_trip(): Make count_trip work within one tenant
+CREATE OR REPLACE FUNCTION rental.count_trip()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $tenancy$
+BEGIN
+  INSERT INTO rental.skippers (marina, skipper, trips) VALUES (NEW.marina, NEW.skipper, 1)
+  ON CONFLICT (marina, skipper) DO UPDATE SET trips = skippers.trips + 1;
+  RETURN NULL;
+END
+$tenancy$;
+
+-- boats_out.invoker: Let views work with the rights, and the tenant, of whoever reads them
+ALTER VIEW "rental"."boats_out" SET (security_invoker = true);
+
+-- boats.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+REVOKE REFERENCES, TRUNCATE ON "rental"."boats" FROM "desk";
+
+-- berths.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+REVOKE REFERENCES, TRUNCATE ON "rental"."berths" FROM "desk";
+
+-- trips.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+REVOKE REFERENCES, TRUNCATE ON "rental"."trips" FROM "desk";
+
+-- skippers.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+REVOKE REFERENCES, TRUNCATE ON "rental"."skippers" FROM "desk";
+
+-- bridge.used: Record when a session still needs the bridge
+CREATE SEQUENCE "rental"."tenancy_bridge_used";
+
+-- bridge.used.grant: Record when a session still needs the bridge
+GRANT UPDATE ON SEQUENCE "rental"."tenancy_bridge_used" TO "desk";
+
+-- bridge.note: Record when a session still needs the bridge
+CREATE OR REPLACE FUNCTION "rental"."tenancy_bridge_note"() RETURNS boolean LANGUAGE plpgsql AS $tenancy$
+DECLARE
+  now_is CONSTANT bigint := extract(epoch FROM clock_timestamp());
+BEGIN
+  IF current_setting('rental.marina', true) = '{9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683}'
+    AND NOT current_setting('transaction_read_only')::boolean
+    AND now_is - coalesce(nullif(current_setting('tenancy_runbook.noted', true), ''), '0')::bigint >= 10
+  THEN
+    BEGIN
+      PERFORM setval('"rental"."tenancy_bridge_used"', now_is),
+              set_config('tenancy_runbook.noted', now_is::text, false);
+    EXCEPTION WHEN OTHERS THEN
+      -- A record that is broken must not break the service; enforcing tries it before it is believed.
+      NULL;
+    END;
+  END IF;
+  RETURN true;
+END
+$tenancy$;
+
+-- bridge.note.grant: Record when a session still needs the bridge
+GRANT EXECUTE ON FUNCTION "rental"."tenancy_bridge_note"() TO "desk";
+
+-- boats.bridge: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_boats" ON "rental"."boats" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+
+-- berths.bridge: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_berths" ON "rental"."berths" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+
+-- trips.bridge: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_trips" ON "rental"."trips" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+
+-- skippers.bridge: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_skippers" ON "rental"."skippers" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+
+-- bridge: Let code that names no tenant yet work as tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683
+ALTER ROLE "desk" IN DATABASE "boat_rental_leaks" SET "rental"."marina" = '{9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683}';
+
+-- boats.default: Give a row that names no tenant the session's; refuse it where there is none
+ALTER TABLE "rental"."boats" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
+
+-- berths.default: Give a row that names no tenant the session's; refuse it where there is none
+ALTER TABLE "rental"."berths" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
+
+-- trips.default: Give a row that names no tenant the session's; refuse it where there is none
+ALTER TABLE "rental"."trips" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
+
+-- skippers.default: Give a row that names no tenant the session's; refuse it where there is none
+ALTER TABLE "rental"."skippers" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
+
+-- boats.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_boats" ON "rental"."boats" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
+
+-- berths.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_berths" ON "rental"."berths" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
+
+-- trips.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_trips" ON "rental"."trips" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
+
+-- skippers.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_skippers" ON "rental"."skippers" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
+
+-- boats.enable: Switch row-level security on
+ALTER TABLE "rental"."boats" ENABLE ROW LEVEL SECURITY;
+
+-- berths.enable: Switch row-level security on
+ALTER TABLE "rental"."berths" ENABLE ROW LEVEL SECURITY;
+
+-- trips.enable: Switch row-level security on
+ALTER TABLE "rental"."trips" ENABLE ROW LEVEL SECURITY;
+
+-- skippers.enable: Switch row-level security on
+ALTER TABLE "rental"."skippers" ENABLE ROW LEVEL SECURITY;
+
+-- boats.force: Hold the owner of the table to it as well (FORCE)
+ALTER TABLE "rental"."boats" FORCE ROW LEVEL SECURITY;
+
+-- berths.force: Hold the owner of the table to it as well (FORCE)
+ALTER TABLE "rental"."berths" FORCE ROW LEVEL SECURITY;
+
+-- trips.force: Hold the owner of the table to it as well (FORCE)
+ALTER TABLE "rental"."trips" FORCE ROW LEVEL SECURITY;
+
+-- skippers.force: Hold the owner of the table to it as well (FORCE)
+ALTER TABLE "rental"."skippers" FORCE ROW LEVEL SECURITY;
