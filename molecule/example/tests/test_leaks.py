@@ -48,6 +48,7 @@ def rental(machine: Host, seeded: None) -> Iterator[Database]:
 OWNERS_RIGHTS = (
     "ALTER VIEW rental.boats_out RESET (security_invoker)",
     "ALTER VIEW rental.boats_out OWNER TO postgres",
+    f"GRANT SELECT ON rental.boats_out TO {OWNER}",
 )
 ONE_ROW = "SELECT NULL::text AS registration, NULL::text AS name, NULL::text AS skipper, now() AS left_at"
 NO_ROW = f"SELECT registration, name, skipper, left_at FROM ({ONE_ROW}) AS one WHERE false"
