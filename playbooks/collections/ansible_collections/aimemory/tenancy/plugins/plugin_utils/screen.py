@@ -101,5 +101,4 @@ class Foot:
     @staticmethod
     def _write(text: str) -> None:
         """Write past Python's buffer: its lock would be held for ever in a process that is forked meanwhile."""
-        sys.stdout.flush()
         os.write(sys.stdout.fileno(), text.encode(sys.stdout.encoding or "utf-8", "replace"))
