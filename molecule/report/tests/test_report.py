@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import jsonschema
@@ -63,6 +64,10 @@ def test_it_can_be_read(browser: Browser, pages: dict[str, Path], name: str, wid
         assert look.overflow() <= 0
         assert look.complaints == []
         assert look.requests == [pages[name].as_uri()]
+        # A word is not broken into its letters.
+        cell = look.page.locator(".timeline tbody td").first.bounding_box()
+        assert cell
+        assert cell["height"] < 40
 
 
 @pytest.mark.parametrize("name", ["done", "failed"])
@@ -89,6 +94,9 @@ def test_it_holds_the_facts_of_the_run(
     browser: Browser, pages: dict[str, Path], records: dict[str, dict[str, str]]
 ) -> None:
     record = json.loads(records["done"]["run.json"])
+    started = {phase["name"]: phase["started"] for phase in record["phases"]}
+    apart = datetime.fromisoformat(record["stopped_at"]) - datetime.fromisoformat(started["stop"])
+    assert abs(apart.total_seconds()) < 0.25
     assert len(record["durations"]) == len(record["plan"]) > 50
     with opened(browser, pages["done"], 1280, "light") as look:
         look.page.evaluate("document.querySelectorAll('details').forEach(element => { element.open = true })")
