@@ -19,18 +19,14 @@ from ansible_collections.aimemory.tenancy.plugins.modules import job_progress
         ("", False),
     ],
 )
-def test_a_job_is_over_when_its_result_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, over: bool
-) -> None:
-    monkeypatch.setenv("ANSIBLE_ASYNC_DIR", str(tmp_path))
+def test_a_job_is_over_when_its_result_is_there(tmp_path: Path, text: str, over: bool) -> None:
     (tmp_path / "j1.2").write_text(text)
-    assert job_progress.job_is_over("j1.2") is over
+    assert job_progress.job_is_over(str(tmp_path), "j1.2") is over
 
 
-def test_a_job_that_nobody_knows_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANSIBLE_ASYNC_DIR", str(tmp_path))
+def test_a_job_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        job_progress.job_is_over("j1.2")
+        job_progress.job_is_over(str(tmp_path), "j1.2")
 
 
 def test_the_size_of_a_directory_is_that_of_its_files(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import signal
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.urls import open_url
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
@@ -134,6 +135,8 @@ FROM pg_stat_activity
 WHERE datname = %(database)s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
 PAUSE = 0.05
+# Whatever the environment says of proxies: the service is on this host.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class StageError(Exception):
@@ -262,11 +265,11 @@ class Cutover:
         deadline = time.monotonic() + wanted["health_timeout"]
         while True:
             try:
-                # Whatever the environment says of proxies: it is this host.
-                if open_url(wanted["health_url"], timeout=5, use_proxy=False).status == 200:
-                    return
-                answer = "another status than 200"
-            except OSError as error:
+                with DIRECT.open(wanted["health_url"], timeout=5) as response:
+                    if response.status == 200:
+                        return
+                    answer = f"HTTP status {response.status}"
+            except (OSError, HTTPException) as error:
                 answer = str(error)
             if time.monotonic() > deadline:
                 break

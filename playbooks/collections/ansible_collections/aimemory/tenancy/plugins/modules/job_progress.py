@@ -31,6 +31,10 @@ options:
     description: The value C(ansible_job_id) of the task that began it.
     type: str
     required: true
+  directory:
+    description: Where Ansible keeps the files of jobs, C(ansible_async_dir).
+    type: path
+    required: true
   kind:
     description:
       - V(dump) measures the directory O(path), V(restore) the database, and V(build) asks which indexes are built in
@@ -51,6 +55,7 @@ EXAMPLES = r"""
 - name: Wait for the dump
   aimemory.tenancy.job_progress:
     job: "{{ dump.ansible_job_id }}"
+    directory: ~/.ansible_async
     kind: dump
     path: /var/backups/ai-memory/new.partial
     bytes: 3221225472
@@ -86,9 +91,8 @@ WHERE p.datname = current_database()
 SIZE = "SELECT pg_database_size(current_database())"
 
 
-def job_is_over(job: str) -> bool:
+def job_is_over(directory: str, job: str) -> bool:
     """Return whether the job's file says that it has ended; raises FileNotFoundError where there is none."""
-    directory = os.path.expanduser(os.environ.get("ANSIBLE_ASYNC_DIR", "~/.ansible_async"))
     with open(os.path.join(directory, os.path.basename(job)), encoding="utf-8") as file:
         text = file.read()
     try:
@@ -145,6 +149,7 @@ def main() -> None:
             "port": {"type": "int", "required": True},
             "user": {"type": "str", "required": True},
             "job": {"type": "str", "required": True},
+            "directory": {"type": "path", "required": True},
             "kind": {"type": "str", "choices": ["dump", "restore", "build"], "required": True},
             "path": {"type": "path"},
             "bytes": {"type": "int"},
@@ -155,7 +160,7 @@ def main() -> None:
     if psycopg2 is None:
         module.fail_json(msg=missing_required_lib("psycopg2"))
     try:
-        finished = job_is_over(module.params["job"])
+        finished = job_is_over(module.params["directory"], module.params["job"])
     except FileNotFoundError as error:
         module.fail_json(msg=f"Nothing is known of the job any more ({error.filename}): was the server restarted?")
     try:
