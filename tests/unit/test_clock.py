@@ -21,6 +21,15 @@ def test_ago_is_utc_with_microseconds_always() -> None:
 
 def test_stages_become_phases_but_the_one_that_has_begun_before() -> None:
     stages = [{"name": "stop", "ago": 1.5}, {"name": "apply", "ago": 1.0}, {"name": "start", "ago": 0.25}]
+    phases = clock.phases(stages, "stop", "2026-11-25T17:22:40.000000")
+    assert phases == [
+        {"name": "apply", "started": "2026-11-25T17:22:39.000000"},
+        {"name": "start", "started": "2026-11-25T17:22:39.750000"},
+    ]
+
+
+def test_of_a_call_whose_end_was_not_noted_it_is_now() -> None:
+    stages = [{"name": "stop", "ago": 1.5}, {"name": "apply", "ago": 1.0}, {"name": "start", "ago": 0.25}]
     phases = clock.phases(stages, "stop")
     assert [phase["name"] for phase in phases] == ["apply", "start"]
     first, second = (seconds_since(phase["started"]) for phase in phases)

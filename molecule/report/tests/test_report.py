@@ -96,7 +96,8 @@ def test_it_holds_the_facts_of_the_run(
     record = json.loads(records["done"]["run.json"])
     started = {phase["name"]: phase["started"] for phase in record["phases"]}
     apart = datetime.fromisoformat(record["stopped_at"]) - datetime.fromisoformat(started["stop"])
-    assert abs(apart.total_seconds()) < 0.25
+    # Between the two systemd is asked whether the unit runs.
+    assert 0 <= apart.total_seconds() < 0.1
     assert len(record["durations"]) == len(record["plan"]) > 50
     with opened(browser, pages["done"], 1280, "light") as look:
         look.page.evaluate("document.querySelectorAll('details').forEach(element => { element.open = true })")

@@ -7,12 +7,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def ago(seconds: float) -> str:
-    """Return the time that was so many seconds ago, in UTC as ISO 8601 with microseconds and without a zone."""
-    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-    return (now - datetime.timedelta(seconds=seconds)).isoformat(timespec="microseconds")
+def ago(seconds: float, since: str | None = None) -> str:
+    """Return the time so many seconds before another or now, in UTC as ISO 8601, with microseconds, without a zone."""
+    if since is None:
+        moment = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    else:
+        moment = datetime.datetime.fromisoformat(since)
+    return (moment - datetime.timedelta(seconds=seconds)).isoformat(timespec="microseconds")
 
 
-def phases(stages: Iterable[Mapping[str, Any]], current: str) -> list[dict[str, str]]:
-    """Return the stages of the module cutover as phases of a run (name, started); ``current`` has begun before."""
-    return [{"name": stage["name"], "started": ago(stage["ago"])} for stage in stages if stage["name"] != current]
+def phases(stages: Iterable[Mapping[str, Any]], current: str, ended: str | None = None) -> list[dict[str, str]]:
+    """Return the stages of the module cutover as phases of a run (name, started); ``current`` has begun before.
+
+    ``ended`` is when the module's call did, now where it is not known.
+    """
+    return [{"name": item["name"], "started": ago(item["ago"], ended)} for item in stages if item["name"] != current]
