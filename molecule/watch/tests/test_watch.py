@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
@@ -12,10 +11,7 @@ from lab import MIGRATE, Host, Run
 pytestmark = pytest.mark.one_host
 
 WATCHED = (*MIGRATE, "-emigrate_watch_minutes=1", "-eservice_watch_interval=5")
-STORE = (
-    "curl --silent --request POST http://127.0.0.1:8100/memory/store --header 'Content-Type: application/json' --data "
-    + repr(json.dumps({"user_id": "+15550001111", "content": "a caller's sentence"}))
-)
+STORE = {"user_id": "+15550001111", "content": "a caller's sentence"}
 
 
 def wait_for(run: Run, path: str, word: str) -> None:
@@ -31,7 +27,7 @@ def test_what_callers_met_is_summed_up(machine: Host) -> None:
     run = Run(machine.name, *WATCHED)
     wait_for(run, "execution-log.md", "| watch |")
     for _ in range(5):
-        machine.run(STORE)
+        machine.call("/memory/store", **STORE)
     run.wait()
     assert run.returncode == 0, run.output
     watched = run.record["watched"]
@@ -50,7 +46,7 @@ def test_trouble_ends_the_run_at_once(machine: Host) -> None:
     run = Run(machine.name, *WATCHED)
     wait_for(run, "execution-log.md", "| watch |")
     machine.sql("REVOKE INSERT ON memories FROM alice")
-    machine.run(STORE)
+    machine.call("/memory/store", **STORE)
     run.wait()
     assert run.returncode != 0
     record = run.record
