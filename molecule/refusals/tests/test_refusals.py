@@ -84,6 +84,7 @@ def test_values_that_make_no_sense_are_refused_all_at_once(machine: Host) -> Non
         "preflight_max_clock_skew_seconds": 0, "backup_directory": "backups", "database_lock_timeout": "soon",
         "database_name": "ai/memory", "service_base_url": "http://example.org", "service_name": "",
         "tenancy_app_role": "pg_app", "tenancy_online_lock_timeout_ms": 0, "tenancy_online_attempts": 0,
+        "service_watch_interval": 0, "report_watch_seconds": 1,
     }  # fmt: skip
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, given(**wrong), check=False)

@@ -23,9 +23,6 @@ options:
     description: Larger tables are counted only.
     type: int
     required: true
-  since:
-    description: The value C(snapshot_xmin) of M(aimemory.tenancy.postgresql_dump); rows written since are counted too.
-    type: int
 author: AI-Memory operations
 """
 
@@ -40,8 +37,7 @@ EXAMPLES = r"""
 RETURN = r"""
 tables:
   description:
-    - One entry a table, with schema, name, rows, hash (null where the table is too large) and, with O(since), young,
-      the rows that were written since.
+    - One entry a table, with schema, name, rows and hash (null where the table is too large).
   returned: success
   type: list
 """
@@ -54,7 +50,6 @@ def main() -> None:
             "database": {"type": "str", "required": True},
             "port": {"type": "int", "required": True},
             "hash_max_bytes": {"type": "int", "required": True},
-            "since": {"type": "int"},
         },
         supports_check_mode=True,
     )
@@ -65,7 +60,7 @@ def main() -> None:
     try:
         connection = contents.connect(wanted["database"], wanted["port"])
         with connection.cursor() as cursor:
-            tables = contents.read(cursor, wanted["hash_max_bytes"], wanted["since"])
+            tables = contents.read(cursor, wanted["hash_max_bytes"])
     except psycopg2.Error as error:
         module.fail_json(msg=f"The rows of {wanted['database']} cannot be counted: {str(error).strip()}")
     finally:
