@@ -235,6 +235,11 @@ def test_what_was_written_before_the_stop_is_in_the_newest_one(machine: Host) ->
     assert "Written to since the backup: public.caller_profiles. Another one is taken." in run.words
     first, second = machine.backups()
     assert run.record["backup"]["path"] == second
+    # Two calls did it: the second's stages and times are in the record as well.
+    assert [phase["name"] for phase in run.record["phases"]][-8:] == [
+        "cutover", "stop", "changes", "stop", "apply", "start", "verify", "journal",
+    ]  # fmt: skip
+    assert run.record["stopped_at"] < run.record["healthy_at"]
     assert machine.manifest(second)["proven_seconds"] > 0
     hashes = [{table["name"]: table["hash"] for table in machine.manifest(path)["tables"]} for path in (first, second)]
     assert [name for name in TABLES if hashes[0][name] != hashes[1][name]] == ["caller_profiles"]

@@ -55,7 +55,7 @@ def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
     # The dump and the test restore.
     assert len(set(re.findall(rf"backup \d+ s: Wait for the job: {MEASURED}", feet))) >= 2, feet
     # As far as 80 columns show it.
-    assert re.search(r"expand \d+ s: Wait for the job: \w+: waiting for w", feet), feet
+    assert re.search(r"expand \d+ s: Wait for the job: \w+: waiting for", feet), feet
     assert machine.rows("customer_id = 1") == ROWS
     assert machine.run(JOBS).strip() == "0"
 
