@@ -55,8 +55,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _host(nodeid: str) -> tuple[str, str] | None:
     """Return the lab host of a test, and the test without it."""
-    found = re.search(r"\[ansible://(\w+)-?", nodeid)
-    return (found.group(1), nodeid.replace(found.group(0), "[")) if found else None
+    # It stands before or after other parameters.
+    found = re.search(r"ansible://(\w+)", nodeid)
+    return (found.group(1), nodeid.replace(found.group(0), "")) if found else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

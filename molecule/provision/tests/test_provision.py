@@ -138,7 +138,7 @@ def test_the_migration_brings_the_login_and_tells_nobody_its_password(machine: H
     logged = machine.run("sudo cat /var/log/postgresql/*.log; sudo journalctl --no-pager")
     assert 'ALTER TABLE "public"."memories" FORCE ROW LEVEL SECURITY' in logged
     places = {"output": run.output, "files": "\n".join(run.files().values()), "logs": logged}
-    assert sorted(run.files()) == ["execution-log.md", "run.json", "schema.json"]
+    assert sorted(run.files()) == ["execution-log.md", "report.html", "run.json", "schema.json"]
     for place, text in places.items():
         for secret in (old, new):
             assert secret not in text, f"a password stands in the {place}"

@@ -14,7 +14,7 @@ def test_it_takes_a_backup_where_there_is_none(machine: Host) -> None:
     before = machine.catalogs(), machine.service_pid(), machine.rows()
     run = machine.playbook(REHEARSE)
     (backup,) = machine.backups()
-    assert f"{backup}: - 54 statements, 181 attempts of the isolation proof" in run.words
+    assert f"{backup}: 54 statements, 181 attempts of the isolation proof" in run.words
     assert (machine.catalogs(), machine.service_pid(), machine.rows()) == before
     assert machine.databases() == set()
 
