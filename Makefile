@@ -99,6 +99,7 @@ bench: lab
 docs: setup
 	python docs/variables.py
 	PYTHONPATH=playbooks/collections python docs/audit.py
+	PYTHONPATH=playbooks/collections python docs/refusals.py
 
 # Of the newest report in logs/.
 screenshots: setup

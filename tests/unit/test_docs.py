@@ -9,15 +9,28 @@ from types import ModuleType
 import pytest
 
 import audit
+import refusals
 import variables
 from production import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-@pytest.mark.parametrize("source", [audit, variables], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("source", [audit, refusals, variables], ids=lambda module: module.__name__)
 def test_a_written_page_is_not_stale(source: ModuleType) -> None:
     assert source.PAGE.read_text() == source.page(), "run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("template", "messages"),
+    [
+        ("{{ name }} is gone: correct it.", ["… is gone: correct it."]),
+        ("{{ 'One ' ~ name if one else 'None: ' ~ why | trim }}", ["One …", "None: …"]),
+        ("Now{{ ' here' if here }}.", ["Now here.", "Now."]),
+    ],
+)
+def test_a_message_has_gaps_for_what_only_the_run_knows(template: str, messages: list[str]) -> None:
+    assert refusals.rendered(template) == messages
 
 
 def anchors(text: str) -> set[str]:
