@@ -14,8 +14,8 @@ import yaml
 from jinja2 import nodes
 
 from ansible_collections.aimemory.tenancy.plugins import module_utils, modules
+from variables import ROLES, ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/refusals.md"
 HEAD = """# Every message that ends a run
 
@@ -27,16 +27,8 @@ with the value of a single variable is said by its description in [variables](va
 """
 GAP = "…"
 TASKS = {
-    "Before anything else": ("playbooks/checkout.yml", "playbooks/rollback.yml", "playbooks/tasks/run.yml"),
-    "preflight": ("roles/preflight/tasks",),
-    "lock": ("roles/lock/tasks",),
-    "login": ("roles/login/tasks",),
-    "tenancy": ("roles/tenancy/tasks",),
-    "backup": ("roles/backup/tasks",),
-    "restore": ("roles/restore/tasks",),
-    "service": ("roles/service/tasks",),
-    "support": ("roles/support/tasks",),
-    "report": ("roles/report/tasks",),
+    "Before anything else": ("playbooks/checkout.yml", "playbooks/rollback.yml"),
+    **{role: (f"roles/{role}/tasks",) for role in ROLES},
 }
 UTILITIES, MODULES = (Path(package.__path__[0]) for package in (module_utils, modules))
 PYTHON = {
@@ -100,12 +92,24 @@ def _literal(node: ast.AST) -> str | None:
     """Return a string of the source with gaps for its fields; nothing for another expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
+    if isinstance(node, ast.BinOp):
+        return "".join(_literal(side) or GAP for side in (node.left, node.right))
     if isinstance(node, ast.JoinedStr):
         return "".join(str(part.value) if isinstance(part, ast.Constant) else GAP for part in node.values)
     return None
 
 
-def _of_python(files: list[Path]) -> Iterator[str]:
+def _said(node: ast.AST) -> list[ast.expr]:
+    """Return what a statement or call ends the run with."""
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        return node.exc.args[:1]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fail_json":
+        return [keyword.value for keyword in node.keywords if keyword.arg == "msg"]
+    return []
+
+
+def of_python(files: list[Path]) -> Iterator[str]:
+    """Yield what Python files end a run with: what they raise or fail with, and every sentence."""
     for file in files:
         tree = ast.parse(file.read_text())
         documents = {
@@ -113,9 +117,11 @@ def _of_python(files: list[Path]) -> Iterator[str]:
             for node in ast.walk(tree)
             if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and isinstance(node.body[0], ast.Expr)
         }
+        said = {id(part) for node in ast.walk(tree) for part in _said(node)}
         for node in ast.walk(tree):
             text = _literal(node)
-            if text is not None and id(node) not in documents:
+            # Obstacles are collected before they are raised: they are known by their form alone.
+            if text is not None and (id(node) in said or (id(node) not in documents and is_message(_tidy(text)))):
                 yield _tidy(text)
 
 
@@ -127,10 +133,12 @@ def is_message(text: str) -> bool:
 def page() -> str:
     """Return the page as Markdown: a section a role or kind, one point a message."""
     sections = {name: list(_of_tasks(paths)) for name, paths in TASKS.items()}
-    sections |= {name: [text for text in _of_python(files) if is_message(text)] for name, files in PYTHON.items()}
+    sections |= {name: list(of_python(files)) for name, files in PYTHON.items()}
     lines = [HEAD.rstrip("\n")]
     for name, messages in sections.items():
-        points = [f"* {text.replace('*', chr(92) + '*')}" for text in dict.fromkeys(messages) if text.strip(GAP + " .")]
+        points = [
+            f"* {text.replace('*', chr(92) + '*')}" for text in dict.fromkeys(messages) if text.strip(GAP + " .:")
+        ]
         lines += [f"\n## {name}\n", *points] if points else []
     return "\n".join(lines) + "\n"
 

@@ -33,6 +33,18 @@ def test_a_message_has_gaps_for_what_only_the_run_knows(template: str, messages:
     assert refusals.rendered(template) == messages
 
 
+def test_a_message_of_python_is_what_is_raised_failed_with_or_a_sentence(tmp_path: Path) -> None:
+    source = tmp_path / "source.py"
+    source.write_text(
+        '"""A documentation that ends with a stop."""\n'
+        "query = 'SELECT name FROM pg_class'\n"
+        "found.append(f'{name} is no table of this database.')\n"
+        "module.fail_json(msg=f'{unit} is gone')\n"
+        "raise ModelError('it is ' + wrong)\n"
+    )
+    assert sorted(refusals.of_python([source])) == ["it is …", "… is gone", "… is no table of this database."]
+
+
 def anchors(text: str) -> set[str]:
     """Return the anchors of a document's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
