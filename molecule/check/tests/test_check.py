@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lab import MIGRATE, Host, only_readers
 
 HALF = (
@@ -32,6 +34,7 @@ def test_a_half_migrated_database(machine: Host) -> None:
     assert_untouched(machine, "rows without a tenant to tenant 1")
 
 
+@pytest.mark.one_host
 def test_the_sql_is_shown_in_full_on_request(machine: Host) -> None:
     statement = "ALTER TABLE public . memories ALTER COLUMN customer_id SET NOT NULL;"
     assert statement not in machine.playbook("migrate.yml", "--check").words

@@ -57,6 +57,7 @@ def no_way_in(machine: Host) -> Iterator[None]:
     machine.sql("SELECT pg_reload_conf()")
 
 
+@pytest.mark.one_host
 def test_a_superuser_is_refused_with_the_way_out(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, check=False)
@@ -65,6 +66,7 @@ def test_a_superuser_is_refused_with_the_way_out(machine: Host) -> None:
     assert machine.untouched() == before
 
 
+@pytest.mark.one_host
 def test_check_touches_nothing(machine: Host) -> None:
     before = machine.untouched()
     with only_readers(machine):
@@ -74,6 +76,7 @@ def test_check_touches_nothing(machine: Host) -> None:
     assert machine.untouched() == before
 
 
+@pytest.mark.one_host
 def test_somebody_elses_role_is_not_taken(machine: Host) -> None:
     machine.sql(f"CREATE ROLE {APP} LOGIN")
     try:
@@ -177,6 +180,7 @@ def test_the_service_is_isolated(machine: Host) -> None:
     assert machine.rows("customer_id = 1") == ROWS
 
 
+@pytest.mark.one_host
 def test_a_second_run_changes_nothing(machine: Host) -> None:
     before = machine.untouched()
     assert machine.playbook(*PROVISION).changed == 0
@@ -195,6 +199,7 @@ def test_the_rollback_of_the_policies_gives_the_old_login_back(machine: Host) ->
     assert_works_in_full(machine)
 
 
+@pytest.mark.one_host
 def test_a_second_rollback_does_nothing(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
@@ -202,6 +207,7 @@ def test_a_second_rollback_does_nothing(machine: Host) -> None:
     assert machine.untouched() == before
 
 
+@pytest.mark.one_host
 def test_a_login_of_before_is_used_again_and_the_restore_gives_the_old_one_back(machine: Host) -> None:
     machine.playbook(*PROVISION)
     assert role(machine) == [(True, False, False, False, False, False)]

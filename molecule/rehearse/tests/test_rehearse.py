@@ -77,6 +77,7 @@ def test_a_login_that_the_service_is_to_get_has_a_stand_in(machine: Host) -> Non
     assert machine.sql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'ai_memory_app%'") == [(0,)]
 
 
+@pytest.mark.one_host
 def test_a_migration_rehearses_on_request_and_then_there_is_nothing_left_to_rehearse(machine: Host) -> None:
     machine.reset()
     run = machine.playbook("migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=true")

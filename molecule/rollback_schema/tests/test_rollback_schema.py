@@ -51,6 +51,7 @@ def test_the_snapshot_is_kept_where_only_the_administrator_reads_it(machine: Hos
     assert machine.run(f"sudo stat --format '%U %a' {backup}/schema.json") == "postgres 600\n"
 
 
+@pytest.mark.one_host
 def test_check_shows_the_way_back_and_touches_nothing(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_mode=schema", "--check")
@@ -103,6 +104,7 @@ def test_the_schema_is_the_one_of_before_and_every_row_is_there(machine: Host, b
     assert_works_in_full(machine)
 
 
+@pytest.mark.one_host
 def test_a_second_rollback_does_nothing(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook(*ROLLBACK)
@@ -157,6 +159,7 @@ def test_a_snapshot_that_it_cannot_read_is_refused(machine: Host, before: str, c
     assert machine.untouched() == untouched
 
 
+@pytest.mark.one_host
 def test_the_copy_on_the_laptop_serves_as_well(machine: Host, before: str) -> None:
     copies = machine.playbook(*MIGRATE).files()
     machine.run("sudo find /var/backups/ai-memory -name 'schema*.json' -delete")

@@ -11,6 +11,8 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 
+# Ansible forks a process for every task: what is imported here is compiled once, not again by each of them.
+from ansible_collections.aimemory.tenancy.plugins.filter import service, support, tenancy  # noqa: F401
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils import screen
 
