@@ -28,7 +28,7 @@ def migration(machine: Host, *arguments: str) -> Screen:
 
 @contextlib.contextmanager
 def writers(machine: Host) -> Iterator[None]:
-    """Write in transactions of three seconds, one after the other: a concurrent build waits for them."""
+    """Write in transactions of two seconds: a concurrent build waits for them, and a lock is free between them."""
 
     def work(over: threading.Event) -> None:
         # The run ends the session before it changes anything.
@@ -39,8 +39,9 @@ def writers(machine: Host) -> Iterator[None]:
             connection.autocommit = False
             while not over.is_set():
                 connection.cursor().execute("INSERT INTO memories (type, k, value_json) VALUES ('a', 'b', '{}')")
-                over.wait(3)
+                over.wait(2)
                 connection.rollback()
+                over.wait(1)
 
     with meanwhile(work):
         yield
