@@ -7,10 +7,9 @@ import re
 import threading
 from collections.abc import Iterator
 
-import psycopg2
 import pytest
 
-from lab import ROWS, Host, meanwhile
+from lab import ROWS, TABLES, Host, meanwhile
 from screen import Screen, on_a_terminal
 
 pytestmark = pytest.mark.one_host
@@ -27,21 +26,23 @@ def migration(machine: Host, *arguments: str) -> Screen:
 
 
 @contextlib.contextmanager
-def writers(machine: Host) -> Iterator[None]:
-    """Write in transactions of two seconds: a concurrent build waits for them, and a lock is free between them."""
+def a_writer(machine: Host) -> Iterator[None]:
+    """Hold what a writer of every table holds as soon as all have their column: the concurrent builds wait for it."""
 
     def work(over: threading.Event) -> None:
-        # The run ends the session before it changes anything.
-        with (
-            contextlib.suppress(psycopg2.OperationalError),
-            contextlib.closing(machine.connect()) as connection,
-        ):
-            connection.autocommit = False
-            while not over.is_set():
-                connection.cursor().execute("INSERT INTO memories (type, k, value_json) VALUES ('a', 'b', '{}')")
-                over.wait(2)
-                connection.rollback()
-                over.wait(1)
+        with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
+            while not over.wait(0.005):
+                cursor.execute(
+                    "SELECT count(*) FROM information_schema.columns"
+                    " WHERE column_name = 'customer_id' AND table_name = ANY (%s)",
+                    (list(TABLES),),
+                )
+                if cursor.fetchone() == (len(TABLES),):
+                    break
+            cursor.execute(f"BEGIN; LOCK TABLE {', '.join(TABLES)} IN ROW EXCLUSIVE MODE")
+            # The terminal asks every two seconds.
+            over.wait(8)
+            cursor.execute("ROLLBACK")
 
     with meanwhile(work):
         yield
@@ -49,7 +50,7 @@ def writers(machine: Host) -> Iterator[None]:
 
 def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
     machine.reset()
-    with writers(machine):
+    with a_writer(machine):
         screen = migration(machine, "-etenancy_strategy=online", "-eservice_terminate_clients=true")
     assert screen.returncode == 0, screen.written
     feet = "\n".join(screen.feet)
