@@ -105,6 +105,19 @@ def test_the_bridge_stays_removed_once_everything_is_enforced(wanted: model.Mode
     assert enforce.build(enforced, wanted) == []
 
 
+def test_a_table_that_joins_later_does_not_bring_it_back(wanted: model.Model) -> None:
+    migrated = run(blank_state(), plan.build(blank_state(), wanted))
+    enforced = run(migrated, enforce.build(migrated, wanted))
+    enforced["tables"]["memories"] = blank_state()["tables"]["memories"]
+    after = run(enforced, plan.build(enforced, wanted))
+    assert after["bridges"] == {}
+    assert [policy["name"] for policy in after["tables"]["memories"]["policies"]] == ["tenant_isolation_memories"]
+    # While the bridge is on, the table that joins has it as well.
+    migrated["tables"]["memories"] = blank_state()["tables"]["memories"]
+    joined = run(migrated, plan.build(migrated, wanted))
+    assert len(joined["tables"]["memories"]["policies"]) == 2
+
+
 def test_only_a_migrated_database_is_enforced(wanted: model.Model) -> None:
     with pytest.raises(UnsafeStateError, match=r"not migrated in full \(\d+ statements are left\): run migrate.yml"):
         enforce.build(blank_state(), wanted)

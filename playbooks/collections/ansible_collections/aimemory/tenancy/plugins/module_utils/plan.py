@@ -374,11 +374,15 @@ def _privileges(state: State, model: Model, table: Table) -> list[Statement]:
 def _wants_bridge(state: State, model: Model) -> bool:
     """Say whether the bridge belongs to the plan: while row security is being brought in, and until it is removed.
 
-    Enforcing removes it for good.
+    Enforcing removes it for good: a table that joins those which are isolated already does not bring it back.
     """
-    unfinished = any(not catalog.is_forced(state, table.name) for table in model.tables)
+    isolated = any(
+        catalog.is_forced(state, table.name)
+        and any(policy["name"] == table.policy for policy in catalog.policies(state, table.name))
+        for table in model.tables
+    )
     return model.bridge and (
-        unfinished or any(role in state["bridges"] for role in (model.application_role, model.replaced_role))
+        not isolated or any(role in state["bridges"] for role in (model.application_role, model.replaced_role))
     )
 
 
