@@ -1,43 +1,32 @@
-"""Every command of the documents is one that a test runs on a real host, or is named here with the reason why not."""
+"""Every run of a playbook that the documents show is one that a scenario makes on a real host."""
 
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
-import yaml
 
+from lab import MIGRATE
 from production import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/*.md"))]
-PROGRAMS = "ansible-playbook|ansible-navigator|ansible-builder|ansible-galaxy|ara|ara-manage|make|pip|git|ssh|scp|sudo|apt-get|python3?[.0-9]*"
-BLOCK = re.compile(rf"^    ((?:{PROGRAMS}) .+?)(?:\s+#.*)?$", re.MULTILINE)
-INLINE = re.compile(rf"`((?:{PROGRAMS}) [^`]+)`")
+BLOCK = re.compile(r"^    (ansible-playbook .+?)(?:\s+#.*)?$", re.MULTILINE)
+INLINE = re.compile(r"`(ansible-playbook [^`]+)`")
+TARGET = re.compile(r"(?:^    |`)make ([a-z-]+)", re.MULTILINE)
+# What makes a run.
+CALLS = ("playbook", "Run", "run")
 # What a test gives beside what the document says: the answer that an operator types, or less of what takes long.
 BESIDE = {
-    "migrate_confirm", "rollback_confirm", "enforce_confirm", "run_batches", "backup_test_restore", "backup_copy_max_bytes",
+    "migrate_confirm", "rollback_confirm", "enforce_confirm", "run_batches", "backup_test_restore",
+    "backup_copy_max_bytes",
     "tenancy_bridge_quiet_seconds", "report_directory", "report_watch_bytes", "support_directory",
 }  # fmt: skip
-# Where another program, or no scenario, runs the command.
-ELSEWHERE = {
-    "make demo": "docs: tried in an empty container; its playbooks are those of the scenarios",
-    "make test": "is what runs the tests",
-    "make lint": "is part of `make test`",
-    "make unit": "is part of `make test`",
-    "make docs": "its pages are compared by test_docs",
-    "make test-faults": "the scenario `faults` is a sample of it",
-    "make bench": "measures; no verdict depends on it",
-    "make clean": "removes what the tests run in",
-}
 
 
 @dataclass(frozen=True)
@@ -60,7 +49,9 @@ class Command:
 
 def parsed(words: list[str]) -> Command:
     """Return the command of ansible-playbook's arguments."""
-    playbooks, check, variables = [], False, {}
+    playbooks: list[str] = []
+    variables: dict[str, str] = {}
+    check = False
     rest = iter(words)
     for word in rest:
         if word in ("-l", "--limit", "-i", "--inventory"):
@@ -70,8 +61,61 @@ def parsed(words: list[str]) -> Command:
         elif word.startswith(("-e", "--extra-vars=")):
             text = word.removeprefix("--extra-vars=").removeprefix("-e") or next(rest)
             given = json.loads(text) if text.startswith("{") else [text.split("=", 1)]
-            variables |= {name: str(value) for name, value in dict(given).items()}
+            # Which list is given is the operator's choice.
+            variables |= {name: value if isinstance(value, str) else "" for name, value in dict(given).items()}
         elif not word.startswith("-"):
             playbooks.append(word)
     assert len(playbooks) == 1, words
     return Command(playbooks[0], check, tuple(sorted(variables.items())))
+
+
+def documented(pattern: re.Pattern[str]) -> list[str]:
+    """Return what the documents show of a pattern, each once."""
+    return list(dict.fromkeys(found for document in DOCUMENTS for found in pattern.findall(document.read_text())))
+
+
+def _texts(node: ast.expr, names: dict[str, list[str]]) -> Iterator[str]:
+    """Yield the texts of an expression: a text, a tuple of them, or the name of either; whatever else is left out."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.Tuple):
+        for element in node.elts:
+            yield from _texts(element, names)
+    elif isinstance(node, ast.Starred):
+        yield from _texts(node.value, names)
+    elif isinstance(node, ast.Name):
+        yield from names.get(node.id, ())
+
+
+def _runs(path: Path) -> Iterator[Command]:
+    """Yield the runs that a file of tests makes."""
+    names = {"MIGRATE": list(MIGRATE)}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            names[node.targets[0].id] = list(_texts(node.value, names))
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in CALLS:
+            words = [word for argument in node.args for word in _texts(argument, names)]
+            if any(word.endswith(".yml") for word in words):
+                yield parsed(words)
+
+
+@pytest.fixture(scope="module")
+def made() -> set[Command]:
+    """Return the runs that the scenarios make."""
+    return {run for path in (ROOT / "molecule").glob("*/tests/test_*.py") for run in _runs(path)}
+
+
+# It needs a controller: tests/unit/test_awx.py judges it by the controller's own descriptions.
+ELSEWHERE = ("ansible-playbook awx/configure.yml -e awx_scm_url=... -e awx_image=...",)
+
+
+@pytest.mark.parametrize("command", sorted({*documented(BLOCK), *documented(INLINE)} - {*ELSEWHERE}))
+def test_a_scenario_makes_the_run(command: str, made: set[Command]) -> None:
+    wanted = parsed(shlex.split(command)[1:])
+    assert (ROOT / wanted.playbook).is_file()
+    assert any(run.runs(wanted) for run in made), f"no scenario makes this run: {command}"
+
+
+def test_every_target_of_make_is_one() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(documented(TARGET)) - set(targets) == set()
