@@ -19,7 +19,7 @@ export CONTAINERS_CONF := $(CURDIR)/lab/containers.conf
 endif
 
 PYTHON ?= $(shell lab/find-python)
-PACKAGES := podman runc conmon netavark aardvark-dns iptables mmdebstrap debian-archive-keyring openssh-client openssl chromium
+PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring openssh-client openssl chromium
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
 PYTHON_FILES := benchmarks docs playbooks/collections/ansible_collections/aimemory/tenancy/plugins tests/unit molecule/shared
 BASES := trixie bookworm
