@@ -35,7 +35,7 @@ help:
 
 setup: $(VENV)/complete
 
-.lab/packages: lab/install-packages
+.lab/packages: lab/install-packages Makefile
 	mkdir -p .lab && chmod 0700 .lab
 	lab/install-packages $(PACKAGES)
 	touch $@
