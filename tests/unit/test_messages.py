@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils.messages import ENCRYPTED, of_failure, sentence
+from ansible_collections.aimemory.tenancy.plugins.module_utils.messages import (
+    ENCRYPTED,
+    LEFT_OUT,
+    of_failure,
+    sentence,
+    without_values,
+)
 
 SPEC = "Validation of arguments failed:\n"
 
@@ -47,3 +53,28 @@ def test_the_sentence_is_what_is_left(message: str, expected: str) -> None:
 )
 def test_what_a_program_said_comes_first(result: dict[str, str], expected: str) -> None:
     assert of_failure(result) == expected
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            'violates check constraint "one_row"\nDETAIL:  Failing row contains (1, she said (so).\n\nHINT:  no).\n',
+            f'violates check constraint "one_row"\nDETAIL:  Failing row contains {LEFT_OUT}.\n',
+        ),
+        ("DETAIL:  Key (a, lower(b))=(1, x) already exists.", f"DETAIL:  Key (a, lower(b))={LEFT_OUT} already exists."),
+        (
+            'DETAIL:  Key (a)=(")=(1) is not present") is not present in table "t".',
+            f'DETAIL:  Key (a)={LEFT_OUT} is not present in table "t".',
+        ),
+        (
+            'failed\nCONTEXT:  COPY memories, line 7: "1\tshe\n"said" so"\nCommand was: COPY',
+            f"failed\nCONTEXT:  COPY memories, line 7: {LEFT_OUT}\nCommand was: COPY",
+        ),
+        ('COPY memories, line 7, column k: "she"', f"COPY memories, line 7, column k: {LEFT_OUT}"),
+        ("Key is missing (a).", "Key is missing (a)."),
+    ],
+)
+def test_no_error_tells_what_callers_said(message: str, expected: str) -> None:
+    assert without_values(message) == expected
+    assert sentence(message) == expected.strip()

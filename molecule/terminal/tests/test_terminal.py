@@ -78,6 +78,9 @@ def test_a_failure_is_shown_in_full_and_once(machine: Host) -> None:
     assert "FAILED: Stop, change and start on the server" in text
     # With the failure, and in the box.
     assert text.count("one_row") == 2
+    # PostgreSQL quotes the row.
+    assert text.count("Failing row contains [left out") == 2
+    assert "+1555" not in screen.written
     assert "Database: unchanged, nothing was committed." in text
     assert "Service: ai-memory answers again." in text
 

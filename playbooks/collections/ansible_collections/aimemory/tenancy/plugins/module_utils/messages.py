@@ -11,9 +11,26 @@ ENCRYPTED = (
     "--ask-vault-pass or --vault-password-file with the right one."
 )
 
+LEFT_OUT = "[left out; PostgreSQL's log has it]"
+# Where PostgreSQL quotes rows in its errors. A value may hold anything: each goes to the last sign that could end it.
+_VALUES = (
+    re.compile(r"(?s)(Failing row contains )\(.*\)"),
+    re.compile(
+        r"(?s)(Key \(.*?\)=)\(.*\)(?= (?:already exists|is not present|is still referenced|is duplicated|conflicts))"
+    ),
+    re.compile(r"(?s)(COPY [^\n]+, line \d+(?:, column [^\n:]+)?: )\".*\""),
+)
+
+
+def without_values(message: str) -> str:
+    """Return an error of PostgreSQL without the rows that it quotes: they are what callers said."""
+    for pattern in _VALUES:
+        message = pattern.sub(lambda found: found.group(1) + LEFT_OUT, message)
+    return message
+
 
 def sentence(message: str) -> str:
-    """Return the sentence in an error: PostgreSQL's without its SQL, the planner's without the filter's name."""
+    """Return the sentence in an error: PostgreSQL's without SQL and rows, the planner's without the filter's name."""
     if "undecryptable variable" in message:
         return ENCRYPTED
     # ansible-core, of argument specs, and several of them in one message:
@@ -28,7 +45,7 @@ def sentence(message: str) -> str:
         message = re.sub(r"(?s)^.*' (?:None|\{.*?\}|\[.*?\]|\(.*?\)): ", "", message)
         message = message.partition("\nCONTEXT:")[0]
     # ansible-core: "The filter plugin 'aimemory.tenancy.tenancy_plan' failed: [1] ..."
-    return re.sub(r"(?s)^.*filter plugin '[\w.]+' failed: ", "", message).strip()
+    return without_values(re.sub(r"(?s)^.*filter plugin '[\w.]+' failed: ", "", message).strip())
 
 
 def of_failure(result: Mapping[str, Any]) -> str:

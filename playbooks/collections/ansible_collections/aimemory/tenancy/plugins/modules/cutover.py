@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 try:
@@ -316,7 +316,7 @@ def main() -> None:
     try:
         cutover.run()
     except (StageError, psycopg2.Error) as error:
-        module.fail_json(msg=str(error).strip(), **cutover.outcome, **cutover.times())
+        module.fail_json(msg=messages.without_values(str(error).strip()), **cutover.outcome, **cutover.times())
     module.exit_json(**cutover.outcome, **cutover.times())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 try:
@@ -213,8 +213,9 @@ def main() -> None:
                 done.append({"id": step["id"], "sql": step["sql"]} | carry_out(cursor, step, wanted))
     except (ImpatienceError, psycopg2.Error) as error:
         module.fail_json(
-            msg=f"{step['id']}: {str(error).strip()}. {len(done)} of {len(steps)} steps are done.", steps=done,
-            changed=len(done) > 0,
+            msg=f"{step['id']}: {messages.without_values(str(error).strip())}."
+            f" {len(done)} of {len(steps)} steps are done.",
+            steps=done, changed=len(done) > 0,
         )  # fmt: skip
     finally:
         if connection is not None:
