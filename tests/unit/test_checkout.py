@@ -35,6 +35,15 @@ def test_a_run_without_a_host_is_refused(playbook: str) -> None:
     assert "No host of this run is in the inventory's group ai_memory" in refusal(playbook, "localhost,")
 
 
+def test_a_package_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dotenv.py").write_text("raise ModuleNotFoundError(\"No module named 'dotenv'\")")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    words = refusal("migrate.yml", "localhost,")
+    assert "No module named 'dotenv'" in words
+    assert "Traceback" not in words
+    assert "No host of this run is in the inventory's group ai_memory" in words
+
+
 def test_a_limit_to_a_host_of_another_group_is_refused() -> None:
     words = refusal("migrate.yml", "127.0.0.1,", "--limit=127.0.0.1")
     assert "No host of this run is in the inventory's group ai_memory" in words

@@ -23,9 +23,8 @@ TARGET = re.compile(r"(?:^    |`)make ([a-z-]+)", re.MULTILINE)
 CALLS = ("playbook", "Run", "run")
 # What a test gives beside what the document says: the answer that an operator types, or less of what takes long.
 BESIDE = {
-    "migrate_confirm", "rollback_confirm", "enforce_confirm", "run_batches", "backup_test_restore",
-    "backup_copy_max_bytes",
-    "tenancy_bridge_quiet_seconds", "report_directory", "report_watch_bytes", "support_directory",
+    "migrate_confirm", "rollback_confirm", "enforce_confirm", "backup_test_restore", "backup_copy_max_bytes",
+    "tenancy_bridge_quiet_seconds",
 }  # fmt: skip
 
 

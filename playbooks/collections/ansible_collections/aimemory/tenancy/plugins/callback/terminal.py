@@ -10,9 +10,8 @@ from typing import Any
 
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
+from ansible.plugins.loader import filter_loader
 
-# Ansible forks a process for every task: what is imported here is compiled once, not again by each of them.
-from ansible_collections.aimemory.tenancy.plugins.filter import service, support, tenancy  # noqa: F401
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils import screen
 
@@ -179,6 +178,8 @@ class CallbackModule(Default):  # type: ignore[misc]
         path = Path(playbook._file_name).resolve()
         self.phased = not self._display.verbosity and path.parent in (PLAYBOOKS, PLAYBOOKS.parent)
         if self.phased:
+            # Looking for one loads all of the collection: once, and not again in the process that each task is given.
+            filter_loader.get("aimemory.tenancy.tenancy_plan")
             self._foot.begin()
         else:
             super().v2_playbook_on_start(playbook)
