@@ -35,7 +35,7 @@ PYTHON = {
     "The model (`tenancy_*`)": [UTILITIES / f"{name}.py" for name in ("model", "tenants", "quoting")],
     "`DATABASE_URL`": [UTILITIES / "database_url.py"],
     "What cannot be planned": [
-        UTILITIES / f"{name}.py" for name in ("plan", "foreign_keys", "views", "enforce", "revert", "schema")
+        UTILITIES / f"{name}.py" for name in ("plan", "indexes", "foreign_keys", "views", "enforce", "revert", "schema")
     ],
     "On the server": sorted(MODULES.glob("*.py")),
 }

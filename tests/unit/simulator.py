@@ -30,8 +30,9 @@ def _table(state: State, name: str) -> State:
 
 
 def _index_entry(name: str, names: list[str], unique: bool, descending: list[bool]) -> State:
+    words = "CREATE UNIQUE INDEX" if unique else "CREATE INDEX"
     return {
-        "name": name, "definition": f"CREATE INDEX {name}", "columns": names, "names": names,
+        "name": name, "definition": f"{words} {name} ON t ({', '.join(names)})", "columns": names, "names": names,
         "descending": descending, "method": "btree", "plain": True, "unique": unique, "valid": True,
         "replica_identity": False, "clustered": False, "comment": None, "tablespace": None, "constraint": None,
         "constraint_type": None, "constraint_definition": None, "constraint_comment": None, "dependents": [],

@@ -44,9 +44,9 @@ def test_only_what_nobody_waits_behind_is_patient(state: dict[str, object]) -> N
 
 
 def test_a_default_of_somebodys_is_left_alone() -> None:
-    steps = [step["sql"] for step in online.backfill('"t"', "c", "current_setting('x')::integer", "1")]
+    steps = [step["sql"] for step in online.backfill('"t"', ['"t"'], "c", "current_setting('x')::integer", "1")]
     assert [sql.split()[0] for sql in steps] == ["DO"]
-    steps = [step["sql"] for step in online.backfill('"t"', "c", None, "1")]
+    steps = [step["sql"] for step in online.backfill('"t"', ['"t"'], "c", None, "1")]
     assert [sql.split()[0] for sql in steps] == ["ALTER", "DO"]
 
 

@@ -162,9 +162,10 @@ COLUMN = {"type": "text", "not_null": True, "default": None, "generated": False,
     ("changes", "sentence"),
     [
         ({"exists": False}, r"Table public\.caller_profiles does not exist"),
+        ({"partition_of": "everybody"}, r"is a partition of everybody: name that in tenancy_tables instead"),
         (
-            {"kind": "p"},
-            r"a partitioned one, .*: it cannot be planned for\. Make it an ordinary table first",
+            {"partitions": [{"schema": "elsewhere", "name": "old", "kind": "f", "indexes": []}]},
+            r"elsewhere\.old, a partition of public\.caller_profiles, is no table \(kind 'f'\) and has no row security",
         ),
         ({"kind": "v"}, r"not an ordinary table \(kind 'v'\)"),
         ({"column": COLUMN}, r"exists with type text, the model wants integer"),

@@ -36,6 +36,23 @@ COMMENT ON CONSTRAINT "leaves from" ON trips IS 'a berth that goes leaves the tr
 
 CREATE TABLE skippers (skipper text PRIMARY KEY, trips integer NOT NULL DEFAULT 0);
 
+CREATE TABLE water_levels (
+  pier text NOT NULL,
+  number integer NOT NULL,
+  measured_at timestamptz NOT NULL DEFAULT now(),
+  metres numeric(5, 2) NOT NULL,
+  CONSTRAINT "Gauge" PRIMARY KEY (pier, number, measured_at),
+  FOREIGN KEY (pier, number) REFERENCES berths ON UPDATE CASCADE ON DELETE CASCADE
+) PARTITION BY RANGE (measured_at);
+CREATE TABLE water_levels_2025 PARTITION OF water_levels
+  FOR VALUES FROM ('2025-01-01 00:00:00+00') TO ('2026-01-01 00:00:00+00') PARTITION BY LIST (pier);
+CREATE TABLE water_levels_2025_a PARTITION OF water_levels_2025 FOR VALUES IN ('A');
+CREATE TABLE water_levels_2025_others PARTITION OF water_levels_2025 DEFAULT;
+CREATE TABLE water_levels_now PARTITION OF water_levels DEFAULT;
+CREATE INDEX water_levels_measured_at ON water_levels (measured_at DESC);
+ALTER INDEX water_levels_2025_a_pkey RENAME TO "Gauge of pier A";
+COMMENT ON CONSTRAINT "Gauge of pier A" ON water_levels_2025_a IS 'the oldest gauge';
+
 CREATE VIEW boats_out WITH (security_barrier = true) AS
   SELECT b.registration, b.name, t.skipper, t.left_at
   FROM trips t JOIN boats b ON b.id = t.boat_id WHERE t.returned_at IS NULL;

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.one_host
 DATABASE, OWNER = "boat_rental", "desk"
 INVENTORY = ROOT / "examples/boat-rental/production.yml"
 NORTH, SOUTH = "9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683", "11111111-2222-4333-8444-555555555555"
-ROWS = {"boats": 20, "berths": 30, "trips": 400, "skippers": 30}
+ROWS = {"boats": 20, "berths": 30, "trips": 400, "water_levels": 120, "skippers": 30}
 CONFIRMED = ("-emigrate_confirm=YES", "-erollback_confirm=YES", "-ebackup_copy_max_bytes=0")
 
 
@@ -128,7 +128,10 @@ def test_the_service_works_on(rental: Rental, migrated: Run) -> None:
         found = rental.call("/trips/of-skipper", skipper="Ada")
         assert found == {"success": True, "trips": [{"note": "to the island"}], "counted": 1}
         assert rental.call("/boats/out")["out"] == 81
+        assert rental.call("/water/measured", pier="B", number=2, metres=2.25) == {"success": True}
+        assert rental.call("/water/level", pier="B", number=2) == {"success": True, "metres": 2.25, "times": 5}
     finally:
+        rental.sql("DELETE FROM rental.water_levels WHERE metres = 2.25")
         rental.sql("DELETE FROM rental.trips WHERE skipper = 'Ada'")
         rental.sql("DELETE FROM rental.skippers WHERE skipper = 'Ada'")
 

@@ -73,7 +73,32 @@ MUTANTS = {
     "a policy for all marinas": (
         ["ALTER POLICY tenant_isolation_boats ON rental.boats USING (true)"], "boats.read.another",
     ),
+    "a partition for whoever knows its name": (
+        ["ALTER TABLE rental.water_levels_now DISABLE ROW LEVEL SECURITY"],
+        "water_levels.read.default.rental.water_levels_now",
+    ),
+    "a partition of partitions for its owner": (
+        ["ALTER TABLE rental.water_levels_2025 NO FORCE ROW LEVEL SECURITY"],
+        "water_levels.delete.default.rental.water_levels_2025",
+    ),
+    "a partition that shows a row to nobody": (
+        ["ALTER POLICY tenant_isolation_water_levels ON rental.water_levels_2025_a USING (true)"],
+        "water_levels.read.reset.rental.water_levels_2025_a",
+    ),
+    "a partition that can be emptied": (
+        [f"GRANT TRUNCATE ON rental.water_levels_2025_others TO {OWNER}"],
+        "water_levels.truncate.rental.water_levels_2025_others",
+    ),
+    "water of all marinas": (
+        ['ALTER TABLE rental.water_levels DROP CONSTRAINT "Gauge", ADD PRIMARY KEY (pier, number, measured_at)'],
+        "water_levels.own.insert.same",
+    ),
 }  # fmt: skip
+
+# The partitions that hold rows, the deepest first.
+PARTITIONS = ("2025_a", "2025_others", "now")
+NEXT_YEAR = "rental.water_levels_2027 PARTITION OF rental.water_levels FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')"
+GAUGE = "pier, number, measured_at"
 
 
 def test_every_attempt_comes_out_as_it_may(rental: Database) -> None:
@@ -110,8 +135,19 @@ def test_what_is_spoiled_leaks_and_is_named(rental: Database, mutant: str) -> No
         (["ALTER TABLE rental.trips ADD FOREIGN KEY (boat_id) REFERENCES rental.boats (id)"],
          ["trips.foreign_key.boat_id.drop"]),
         (["ALTER VIEW rental.boats_out SET (security_invoker = off)"], ["boats_out.invoker"]),
+        ([f"CREATE TABLE {NEXT_YEAR}"],
+         [f"water_levels.{what}.rental.water_levels_2027" for what in ("bridge", "policy", "enable", "force")]),
+        (["ALTER TABLE rental.water_levels_now ALTER marina DROP DEFAULT"],
+         ["water_levels.default.rental.water_levels_now"]),
+        ([f"GRANT REFERENCES ON rental.water_levels_now TO {OWNER}"],
+         ["water_levels.revoke.rental.water_levels_now"]),
+        (['ALTER TABLE rental.water_levels DROP CONSTRAINT "Gauge"'],
+         [f"water_levels.key.pier_number_measured_at{part}" for part in
+          (*(f".build.rental.water_levels_{name}" for name in PARTITIONS),
+           *(f".rental.water_levels_{name}" for name in PARTITIONS), "")]),
     ],
-    ids=["the old foreign key", "both foreign keys", "the owner's rights"],
+    ids=["the old foreign key", "both foreign keys", "the owner's rights", "a partition of next year",
+         "a partition's default", "a right to a partition", "the key of a partitioned table"],
 )  # fmt: skip
 def test_what_is_missing_is_found_and_planned_again(rental: Database, statements: list[str], ids: list[str]) -> None:
     before = rental.state()
@@ -124,6 +160,7 @@ def test_what_is_missing_is_found_and_planned_again(rental: Database, statements
 
 
 def test_every_statement_is_undone_by_its_undo(rental: Database) -> None:
+    rental.run('COMMENT ON CONSTRAINT "Berth" ON rental.berths IS $$as painted on the pier$$')
     before, statements = rental.state(), rental.plan()
     rental.run(*plan.transaction(statements, rental.model, "5s"))
     rental.run(*(item["sql"] for item in plan.undo(statements)))
@@ -137,6 +174,26 @@ def test_it_leads_back(rental: Database) -> None:
     assert rental.state() == before
 
 
+def test_partitions_of_later_and_of_other_schemas_lead_back(rental: Database) -> None:
+    rental.run(
+        "CREATE SCHEMA archive",
+        "CREATE TABLE archive.water_levels_2024 PARTITION OF rental.water_levels"
+        " FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')",
+        f"ALTER TABLE archive.water_levels_2024 OWNER TO {OWNER}",
+        "INSERT INTO rental.water_levels VALUES ('A', 1, '2024-05-01', 1)",
+    )
+    before = rental.state()
+    rental.migrate()
+    rental.run(f"CREATE TABLE {NEXT_YEAR}")
+    rental.migrate()
+    assert rental.failures(before) == []
+    assert rental.back_to(before) == []
+    policies = "SELECT count(*) FROM pg_policy WHERE polrelid = 'rental.water_levels_2027'::regclass"
+    assert rental.value(policies) == 0
+    rental.run("DROP TABLE rental.water_levels_2027")
+    assert rental.state() == before
+
+
 @pytest.mark.parametrize(
     ("statements", "sentence"),
     [
@@ -147,8 +204,24 @@ def test_it_leads_back(rental: Database) -> None:
         (["CREATE TABLE rental.bills (pier text, number int, FOREIGN KEY (pier, number) REFERENCES rental.berths)"],
          "bills_pier_number_fkey on table rental.bills depends on it"),
         (["DROP VIEW rental.boats_out"], r"View rental\.boats_out does not exist"),
+        ([f"CREATE UNIQUE INDEX alone ON rental.water_levels_now ({GAUGE})"],
+         r"The key alone of rental\.water_levels_now is that partition's alone"),
+        (["CREATE UNIQUE INDEX other ON rental.water_levels_now (metres) WHERE false"],
+         r"The unique key other of rental\.water_levels_now on \(metres\) is not named in the model"),
+        (["ALTER TABLE rental.water_levels_now CLUSTER ON water_levels_now_pkey"],
+         r"The key water_levels_now_pkey of rental\.water_levels_now has to be replaced, but it is the table"),
+        (['ALTER TABLE rental.water_levels DROP CONSTRAINT "Gauge", DROP CONSTRAINT water_levels_pier_number_fkey',
+          "CREATE EXTENSION file_fdw",
+          "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw",
+          f"CREATE FOREIGN TABLE {NEXT_YEAR} SERVER files OPTIONS (program 'true')"],
+         r"rental\.water_levels_2027, a partition of rental\.water_levels, is no table"),
+        (["ALTER TABLE rental.skippers RENAME TO skippers_of_old",
+          "CREATE TABLE rental.everybody (skipper text, trips integer) PARTITION BY LIST (skipper)",
+          "CREATE TABLE rental.skippers PARTITION OF rental.everybody DEFAULT"],
+         r"rental\.skippers is a partition of rental\.everybody: name that in tenancy_tables instead"),
     ],
-    ids=["gone", "match full", "another table", "no view"],
+    ids=["gone", "match full", "another table", "no view", "a partition's own key", "a partition's other key",
+         "a partition's mark", "a partition elsewhere", "a partition by its name"],
 )  # fmt: skip
 def test_what_cannot_be_planned_for_is_refused(rental: Database, statements: list[str], sentence: str) -> None:
     rental.run(*statements)
@@ -184,7 +257,26 @@ def test_what_can_be_done_while_the_service_works_is_done_then(rental: Database)
     steps = rental.steps()
     assert {step["id"].split(".")[1] for step in steps} == {"column", "index", "key"}
     rental.carry_out(steps)
-    assert not {"column", "build"} & {item["phase"] for item in rental.plan()}
+    built = "SELECT pg_relation_filenode('rental.idx_water_levels_now_marina_measured_at')"
+    file = rental.value(built)
+    left = [item["id"] for item in rental.plan() if item["phase"] in ("column", "build")]
+    # What a partitioned table takes over of its partitions is short.
+    assert left == ["water_levels.index.measured_at"]
+    rental.migrate()
+    assert rental.value(built) == file
+    assert rental.failures(before) == []
+    rental.back_to(before)
+    assert rental.state() == before
+    rental.commit()
+
+
+def test_rows_of_partitions_get_their_tenant_while_the_service_works(rental: Database) -> None:
+    before = rental.state()
+    rental.run("ALTER TABLE rental.water_levels ADD COLUMN marina uuid")
+    steps = rental.steps()
+    rental.carry_out([step for step in steps if step["id"] == "water_levels.backfill"])
+    assert rental.state()["tables"]["water_levels"]["column"]["nulls"] == 0
+    rental.carry_out([step for step in steps if step["id"] == "water_levels.not_null"])
     rental.migrate()
     assert rental.failures(before) == []
     rental.back_to(before)

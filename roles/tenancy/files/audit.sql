@@ -2,10 +2,16 @@
 -- Named arguments: schema, tables (JSON list), column, setting, application_role, readable (JSON list of further
 -- relations, schema.name, that the application role may read).
 -- (A percent sign is doubled because named arguments are in use.)
-WITH wanted AS (
-  SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid,
-         regexp_replace(replace(name, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') AS pattern
-  FROM json_array_elements_text(%(tables)s::json) AS name
+WITH RECURSIVE tree (name, relid) AS (
+  SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name))::oid FROM json_array_elements_text(%(tables)s::json) AS name
+  UNION
+  -- What holds for a table holds for its partitions.
+  SELECT c.relname::text COLLATE "default", c.oid FROM tree t
+  JOIN pg_inherits i ON i.inhparent = t.relid
+  JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+),
+wanted AS (
+  SELECT name, relid, regexp_replace(replace(name, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') AS pattern FROM tree
 ),
 -- Names as patterns, as a function's body writes them: a quoted one has its quotes doubled.
 tenant_column AS (
@@ -101,7 +107,7 @@ found (rule, subject) AS (
   UNION ALL
   SELECT 'foreign-key', format('%%I of %%s', k.conname, c.title)
   FROM pg_constraint k JOIN relation c ON c.oid = k.conrelid
-  WHERE k.contype = 'f' AND k.conrelid IN (SELECT relid FROM wanted) AND k.confrelid IN (SELECT relid FROM wanted)
+  WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid IN (SELECT relid FROM wanted) AND k.confrelid IN (SELECT relid FROM wanted)
     AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) AND a.attname = %(column)s)
   UNION ALL
   SELECT 'function-without-tenant', f.title FROM routine f, tenant_column t

@@ -1,15 +1,27 @@
 -- The state of the tenant tables as one JSON document. Reads only; takes no lock stronger than ACCESS SHARE.
 -- Named arguments: schema, tables and views (JSON lists), column, setting, application_role.
 -- (A percent sign is doubled because named arguments are in use.)
-WITH wanted AS (
+WITH RECURSIVE wanted AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
   FROM json_array_elements_text(%(tables)s::json) AS name
+),
+-- The tables and, of partitioned ones, their partitions at every depth.
+tree (root, relid, parent, depth) AS (
+  SELECT relid, relid, NULL::regclass, 0 FROM wanted WHERE relid IS NOT NULL
+  UNION ALL
+  SELECT t.root, i.inhrelid::regclass, t.relid, t.depth + 1
+  FROM tree t
+  JOIN pg_inherits i ON i.inhparent = t.relid
+  JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+),
+relation AS (
+  SELECT DISTINCT relid FROM tree
 ),
 tenant_column AS (
   SELECT w.relid, a.attnum, a.attnotnull, format_type(a.atttypid, a.atttypmod) AS type,
          a.attidentity <> '' OR a.attgenerated <> '' AS generated,
          pg_get_expr(d.adbin, d.adrelid) AS default_expression
-  FROM wanted w
+  FROM relation w
   JOIN pg_attribute a ON a.attrelid = w.relid AND a.attname = %(column)s AND NOT a.attisdropped
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 ),
@@ -44,6 +56,8 @@ index_list AS (
       'plain', i.indpred IS NULL AND i.indexprs IS NULL,
       'unique', i.indisunique,
       'valid', i.indisvalid AND i.indisready,
+      -- The partitioned table's index that this one of a partition is a part of.
+      'root', CASE WHEN ic.relispartition THEN (SELECT relname FROM pg_class WHERE oid = pg_partition_root(i.indexrelid)) END,
       'replica_identity', i.indisreplident,
       'clustered', i.indisclustered,
       'comment', obj_description(i.indexrelid, 'pg_class'),
@@ -56,7 +70,9 @@ index_list AS (
       'dependents', (
         SELECT coalesce(json_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid)), '[]')
         FROM pg_depend d
-        WHERE d.deptype = 'n'
+        LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+        -- Foreign keys to a partitioned table have a part for each partition.
+        WHERE d.deptype = 'n' AND coalesce(k.conparentid, 0) = 0
           AND ((d.refclassid = 'pg_constraint'::regclass AND d.refobjid = con.oid)
             OR (d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indexrelid)))
     ) ORDER BY ic.relname) AS indexes
@@ -64,7 +80,7 @@ index_list AS (
   JOIN pg_class ic ON ic.oid = i.indexrelid
   JOIN pg_am am ON am.oid = ic.relam
   LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.contype IN ('p', 'u', 'x')
-  WHERE i.indrelid IN (SELECT relid FROM wanted)
+  WHERE i.indrelid IN (SELECT relid FROM relation)
   GROUP BY i.indrelid
 ),
 foreign_key_list AS (
@@ -87,7 +103,7 @@ foreign_key_list AS (
   JOIN pg_class f ON f.oid = k.confrelid
   JOIN pg_namespace n ON n.oid = f.relnamespace
   -- Those of partitions are their parent's.
-  WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid IN (SELECT relid FROM wanted)
+  WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid IN (SELECT relid FROM relation)
   GROUP BY k.conrelid
 ),
 policy_list AS (
@@ -103,7 +119,7 @@ policy_list AS (
       'using', pg_get_expr(p.polqual, p.polrelid),
       'check', pg_get_expr(p.polwithcheck, p.polrelid)) ORDER BY p.polname) AS policies
   FROM pg_policy p
-  WHERE p.polrelid IN (SELECT relid FROM wanted)
+  WHERE p.polrelid IN (SELECT relid FROM relation)
   GROUP BY p.polrelid
 ),
 hashable AS MATERIALIZED (
@@ -132,11 +148,11 @@ dependent_list AS (
       'description', pg_describe_object(d.classid, d.objid, 0))) AS dependents
   FROM tenant_column t
   JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.relid AND d.refobjsubid = t.attnum
-  LEFT JOIN pg_class i ON d.classid = 'pg_class'::regclass AND i.oid = d.objid AND i.relkind = 'i'
+  LEFT JOIN pg_class i ON d.classid = 'pg_class'::regclass AND i.oid = d.objid AND i.relkind IN ('i', 'I')
   LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
   LEFT JOIN pg_policy p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
-  -- The column's default and PostgreSQL 18's NOT NULL go with it.
-  WHERE d.classid <> 'pg_attrdef'::regclass AND k.contype IS DISTINCT FROM 'n'
+  -- The column's default and PostgreSQL 18's NOT NULL go with it, and so does a partition's part of a foreign key.
+  WHERE d.classid <> 'pg_attrdef'::regclass AND k.contype IS DISTINCT FROM 'n' AND coalesce(k.conparentid, 0) = 0
   GROUP BY t.relid
 ),
 trigger_list AS (
@@ -156,50 +172,73 @@ view_list AS (
   WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid IN (SELECT relid FROM wanted)
   GROUP BY d.refobjid
 ),
-table_document AS (
-  SELECT w.name, CASE WHEN w.relid IS NULL THEN json_build_object('exists', false) ELSE json_build_object(
-      'exists', true,
+relation_document AS (
+  -- What a table and a partition have alike.
+  SELECT c.oid AS relid, jsonb_build_object(
       'kind', c.relkind,
       'owner', pg_get_userbyid(c.relowner),
-      'bytes', pg_total_relation_size(w.relid),
-      'estimated_rows', c.reltuples::bigint,
+      'column', CASE WHEN t.relid IS NOT NULL THEN jsonb_build_object(
+          'type', t.type, 'not_null', t.attnotnull, 'default', t.default_expression, 'generated', t.generated,
+          'dependents', coalesce(d.dependents, '[]')) END,
+      'rls', jsonb_build_object('enabled', c.relrowsecurity, 'forced', c.relforcerowsecurity),
+      'policies', coalesce(p.policies, '[]'),
+      'indexes', coalesce(i.indexes, '[]'),
+      'foreign_keys', coalesce(f.foreign_keys, '[]'),
+      -- What the application role may do with it beyond reading and writing rows.
+      'excess_privileges', (
+        SELECT coalesce(jsonb_agg(privilege ORDER BY privilege), '[]')
+        FROM unnest(ARRAY['TRUNCATE', 'REFERENCES']) AS privilege
+        JOIN pg_roles ar ON ar.rolname = %(application_role)s AND NOT ar.rolsuper
+        WHERE has_table_privilege(ar.oid, c.oid, privilege)),
+      'granted_excess', (
+        SELECT coalesce(jsonb_agg(DISTINCT x.privilege_type), '[]')
+        FROM aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS x
+        WHERE x.grantee = (SELECT oid FROM pg_roles WHERE rolname = %(application_role)s)
+          AND x.privilege_type IN ('TRUNCATE', 'REFERENCES'))
+    ) AS document
+  FROM relation r
+  JOIN pg_class c ON c.oid = r.relid
+  LEFT JOIN tenant_column t ON t.relid = c.oid
+  LEFT JOIN policy_list p ON p.relid = c.oid
+  LEFT JOIN index_list i ON i.relid = c.oid
+  LEFT JOIN foreign_key_list f ON f.relid = c.oid
+  LEFT JOIN dependent_list d ON d.relid = c.oid
+),
+partition_list AS (
+  -- The deepest first: what is made of an index on a partition is taken over by the one above it.
+  SELECT t.root AS relid, sum(pg_total_relation_size(t.relid)) AS bytes, sum(c.reltuples)::bigint AS estimated_rows,
+         json_agg(d.document || jsonb_build_object('schema', n.nspname, 'name', c.relname) ORDER BY t.depth DESC, n.nspname, c.relname)
+           FILTER (WHERE t.depth > 0) AS partitions
+  FROM tree t
+  JOIN relation_document d USING (relid)
+  JOIN pg_class c ON c.oid = t.relid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  GROUP BY t.root
+),
+table_document AS (
+  SELECT w.name, CASE WHEN w.relid IS NULL THEN jsonb_build_object('exists', false) ELSE d.document || jsonb_build_object(
+      'exists', true,
+      'bytes', q.bytes,
+      'estimated_rows', q.estimated_rows,
       'rows', (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(n.tenants)),
       'columns', (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
                   WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped),
       'casts', coalesce(h.casts, '{}'),
-      'column', CASE WHEN t.relid IS NOT NULL THEN json_build_object(
-          'type', t.type, 'not_null', t.attnotnull, 'default', t.default_expression, 'generated', t.generated,
-          'dependents', coalesce(d.dependents, '[]'),
-          'nulls', coalesce((n.tenants ->> 'NULL')::bigint, 0), 'tenants', n.tenants - 'NULL') END,
-      'rls', json_build_object('enabled', c.relrowsecurity, 'forced', c.relforcerowsecurity),
-      'policies', coalesce(p.policies, '[]'),
-      'indexes', coalesce(i.indexes, '[]'),
-      'foreign_keys', coalesce(f.foreign_keys, '[]'),
+      'column', nullif(d.document -> 'column', 'null') || jsonb_build_object(
+          'nulls', coalesce((n.tenants ->> 'NULL')::bigint, 0), 'tenants', n.tenants - 'NULL'),
       'triggers', coalesce(g.triggers, '[]'),
       'views', coalesce(v.views, '[]'),
-      -- What the application role may do with the table beyond reading and writing rows.
-      'excess_privileges', (
-        SELECT coalesce(json_agg(privilege ORDER BY privilege), '[]')
-        FROM unnest(ARRAY['TRUNCATE', 'REFERENCES']) AS privilege
-        JOIN pg_roles ar ON ar.rolname = %(application_role)s AND NOT ar.rolsuper
-        WHERE has_table_privilege(ar.oid, w.relid, privilege)),
-      'granted_excess', (
-        SELECT coalesce(json_agg(DISTINCT x.privilege_type), '[]')
-        FROM aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS x
-        WHERE x.grantee = (SELECT oid FROM pg_roles WHERE rolname = %(application_role)s)
-          AND x.privilege_type IN ('TRUNCATE', 'REFERENCES'))
+      'partition_of', (SELECT inhparent::regclass::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+                       WHERE i.inhrelid = w.relid),
+      'partitions', coalesce(q.partitions, '[]')
     ) END AS document
   FROM wanted w
-  LEFT JOIN pg_class c ON c.oid = w.relid
-  LEFT JOIN tenant_column t ON t.relid = w.relid
+  LEFT JOIN relation_document d ON d.relid = w.relid
+  LEFT JOIN partition_list q ON q.relid = w.relid
   LEFT JOIN counted n ON n.relid = w.relid
-  LEFT JOIN policy_list p ON p.relid = w.relid
-  LEFT JOIN index_list i ON i.relid = w.relid
-  LEFT JOIN foreign_key_list f ON f.relid = w.relid
   LEFT JOIN trigger_list g ON g.relid = w.relid
   LEFT JOIN view_list v ON v.relid = w.relid
   LEFT JOIN cast_list h ON h.relid = w.relid
-  LEFT JOIN dependent_list d ON d.relid = w.relid
 )
 SELECT json_build_object(
   'database', current_database(),

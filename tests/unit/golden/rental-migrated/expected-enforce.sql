@@ -10,6 +10,21 @@ DROP POLICY "tenancy_bridge_berths" ON "rental"."berths";
 -- trips.bridge.drop: Stop recording who needs the bridge
 DROP POLICY "tenancy_bridge_trips" ON "rental"."trips";
 
+-- water_levels.bridge.drop: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels";
+
+-- water_levels.bridge.drop.rental.water_levels_2025_a: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025_a";
+
+-- water_levels.bridge.drop.rental.water_levels_2025_others: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025_others";
+
+-- water_levels.bridge.drop.rental.water_levels_2025: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025";
+
+-- water_levels.bridge.drop.rental.water_levels_now: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_now";
+
 -- skippers.bridge.drop: Stop recording who needs the bridge
 DROP POLICY "tenancy_bridge_skippers" ON "rental"."skippers";
 

@@ -7,6 +7,21 @@ ALTER TABLE "rental"."berths" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4
 -- trips.default.constant: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE "rental"."trips" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
+-- water_levels.default.constant: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+ALTER TABLE "rental"."water_levels" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
+
+-- water_levels.default.constant.rental.water_levels_2025_a: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+ALTER TABLE "rental"."water_levels_2025_a" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
+
+-- water_levels.default.constant.rental.water_levels_2025_others: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+ALTER TABLE "rental"."water_levels_2025_others" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
+
+-- water_levels.default.constant.rental.water_levels_2025: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+ALTER TABLE "rental"."water_levels_2025" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
+
+-- water_levels.default.constant.rental.water_levels_now: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+ALTER TABLE "rental"."water_levels_now" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
+
 -- skippers.default.constant: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE "rental"."skippers" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
@@ -18,6 +33,21 @@ ALTER TABLE "rental"."berths" NO FORCE ROW LEVEL SECURITY;
 
 -- trips.no_force: Exempt the owner of the table again
 ALTER TABLE "rental"."trips" NO FORCE ROW LEVEL SECURITY;
+
+-- water_levels.no_force: Exempt the owner of the table again
+ALTER TABLE "rental"."water_levels" NO FORCE ROW LEVEL SECURITY;
+
+-- water_levels.no_force.rental.water_levels_2025_a: Exempt the owner of the table again
+ALTER TABLE "rental"."water_levels_2025_a" NO FORCE ROW LEVEL SECURITY;
+
+-- water_levels.no_force.rental.water_levels_2025_others: Exempt the owner of the table again
+ALTER TABLE "rental"."water_levels_2025_others" NO FORCE ROW LEVEL SECURITY;
+
+-- water_levels.no_force.rental.water_levels_2025: Exempt the owner of the table again
+ALTER TABLE "rental"."water_levels_2025" NO FORCE ROW LEVEL SECURITY;
+
+-- water_levels.no_force.rental.water_levels_now: Exempt the owner of the table again
+ALTER TABLE "rental"."water_levels_now" NO FORCE ROW LEVEL SECURITY;
 
 -- skippers.no_force: Exempt the owner of the table again
 ALTER TABLE "rental"."skippers" NO FORCE ROW LEVEL SECURITY;
@@ -31,6 +61,21 @@ ALTER TABLE "rental"."berths" DISABLE ROW LEVEL SECURITY;
 -- trips.disable: Switch row-level security off
 ALTER TABLE "rental"."trips" DISABLE ROW LEVEL SECURITY;
 
+-- water_levels.disable: Switch row-level security off
+ALTER TABLE "rental"."water_levels" DISABLE ROW LEVEL SECURITY;
+
+-- water_levels.disable.rental.water_levels_2025_a: Switch row-level security off
+ALTER TABLE "rental"."water_levels_2025_a" DISABLE ROW LEVEL SECURITY;
+
+-- water_levels.disable.rental.water_levels_2025_others: Switch row-level security off
+ALTER TABLE "rental"."water_levels_2025_others" DISABLE ROW LEVEL SECURITY;
+
+-- water_levels.disable.rental.water_levels_2025: Switch row-level security off
+ALTER TABLE "rental"."water_levels_2025" DISABLE ROW LEVEL SECURITY;
+
+-- water_levels.disable.rental.water_levels_now: Switch row-level security off
+ALTER TABLE "rental"."water_levels_now" DISABLE ROW LEVEL SECURITY;
+
 -- skippers.disable: Switch row-level security off
 ALTER TABLE "rental"."skippers" DISABLE ROW LEVEL SECURITY;
 
@@ -42,6 +87,21 @@ DROP POLICY "tenant_isolation_berths" ON "rental"."berths";
 
 -- trips.policy.drop.tenant_isolation_trips: Remove the tenant policy
 DROP POLICY "tenant_isolation_trips" ON "rental"."trips";
+
+-- water_levels.policy.drop.tenant_isolation_water_levels: Remove the tenant policy
+DROP POLICY "tenant_isolation_water_levels" ON "rental"."water_levels";
+
+-- water_levels.policy.drop.tenant_isolation_water_levels.rental.water_levels_2025_a: Remove the tenant policy
+DROP POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_2025_a";
+
+-- water_levels.policy.drop.tenant_isolation_water_levels.rental.water_levels_2025_others: Remove the tenant policy
+DROP POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_2025_others";
+
+-- water_levels.policy.drop.tenant_isolation_water_levels.rental.water_levels_2025: Remove the tenant policy
+DROP POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_2025";
+
+-- water_levels.policy.drop.tenant_isolation_water_levels.rental.water_levels_now: Remove the tenant policy
+DROP POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_now";
 
 -- skippers.policy.drop.tenant_isolation_skippers: Remove the tenant policy
 DROP POLICY "tenant_isolation_skippers" ON "rental"."skippers";
@@ -57,6 +117,21 @@ DROP POLICY "tenancy_bridge_berths" ON "rental"."berths";
 
 -- trips.bridge.drop: Stop recording who needs the bridge
 DROP POLICY "tenancy_bridge_trips" ON "rental"."trips";
+
+-- water_levels.bridge.drop: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels";
+
+-- water_levels.bridge.drop.rental.water_levels_2025_a: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025_a";
+
+-- water_levels.bridge.drop.rental.water_levels_2025_others: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025_others";
+
+-- water_levels.bridge.drop.rental.water_levels_2025: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025";
+
+-- water_levels.bridge.drop.rental.water_levels_now: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_now";
 
 -- skippers.bridge.drop: Stop recording who needs the bridge
 DROP POLICY "tenancy_bridge_skippers" ON "rental"."skippers";

@@ -7,6 +7,21 @@ DROP POLICY "tenant_isolation_berths" ON "rental"."berths";
 -- trips.policy.drop.tenant_isolation_trips: Drop the policies of the migration
 DROP POLICY "tenant_isolation_trips" ON "rental"."trips";
 
+-- water_levels.policy.drop.tenant_isolation_water_levels.rental.water_levels_2025_a: Drop the policies of the migration
+DROP POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_2025_a";
+
+-- water_levels.policy.drop.tenant_isolation_water_levels.rental.water_levels_2025_others: Drop the policies of the migration
+DROP POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_2025_others";
+
+-- water_levels.policy.drop.tenant_isolation_water_levels.rental.water_levels_2025: Drop the policies of the migration
+DROP POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_2025";
+
+-- water_levels.policy.drop.tenant_isolation_water_levels.rental.water_levels_now: Drop the policies of the migration
+DROP POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_now";
+
+-- water_levels.policy.drop.tenant_isolation_water_levels: Drop the policies of the migration
+DROP POLICY "tenant_isolation_water_levels" ON "rental"."water_levels";
+
 -- skippers.policy.drop.tenant_isolation_skippers: Drop the policies of the migration
 DROP POLICY "tenant_isolation_skippers" ON "rental"."skippers";
 
@@ -19,6 +34,21 @@ ALTER TABLE "rental"."berths" NO FORCE ROW LEVEL SECURITY;
 -- trips.forced: Bring row-level security back to what it was
 ALTER TABLE "rental"."trips" NO FORCE ROW LEVEL SECURITY;
 
+-- water_levels.forced.rental.water_levels_2025_a: Bring row-level security back to what it was
+ALTER TABLE "rental"."water_levels_2025_a" NO FORCE ROW LEVEL SECURITY;
+
+-- water_levels.forced.rental.water_levels_2025_others: Bring row-level security back to what it was
+ALTER TABLE "rental"."water_levels_2025_others" NO FORCE ROW LEVEL SECURITY;
+
+-- water_levels.forced.rental.water_levels_2025: Bring row-level security back to what it was
+ALTER TABLE "rental"."water_levels_2025" NO FORCE ROW LEVEL SECURITY;
+
+-- water_levels.forced.rental.water_levels_now: Bring row-level security back to what it was
+ALTER TABLE "rental"."water_levels_now" NO FORCE ROW LEVEL SECURITY;
+
+-- water_levels.forced: Bring row-level security back to what it was
+ALTER TABLE "rental"."water_levels" NO FORCE ROW LEVEL SECURITY;
+
 -- skippers.forced: Bring row-level security back to what it was
 ALTER TABLE "rental"."skippers" NO FORCE ROW LEVEL SECURITY;
 
@@ -30,6 +60,21 @@ ALTER TABLE "rental"."berths" DISABLE ROW LEVEL SECURITY;
 
 -- trips.enabled: Bring row-level security back to what it was
 ALTER TABLE "rental"."trips" DISABLE ROW LEVEL SECURITY;
+
+-- water_levels.enabled.rental.water_levels_2025_a: Bring row-level security back to what it was
+ALTER TABLE "rental"."water_levels_2025_a" DISABLE ROW LEVEL SECURITY;
+
+-- water_levels.enabled.rental.water_levels_2025_others: Bring row-level security back to what it was
+ALTER TABLE "rental"."water_levels_2025_others" DISABLE ROW LEVEL SECURITY;
+
+-- water_levels.enabled.rental.water_levels_2025: Bring row-level security back to what it was
+ALTER TABLE "rental"."water_levels_2025" DISABLE ROW LEVEL SECURITY;
+
+-- water_levels.enabled.rental.water_levels_now: Bring row-level security back to what it was
+ALTER TABLE "rental"."water_levels_now" DISABLE ROW LEVEL SECURITY;
+
+-- water_levels.enabled: Bring row-level security back to what it was
+ALTER TABLE "rental"."water_levels" DISABLE ROW LEVEL SECURITY;
 
 -- skippers.enabled: Bring row-level security back to what it was
 ALTER TABLE "rental"."skippers" DISABLE ROW LEVEL SECURITY;
@@ -45,6 +90,21 @@ DROP POLICY "tenancy_bridge_berths" ON "rental"."berths";
 
 -- trips.bridge.drop: Stop recording who needs the bridge
 DROP POLICY "tenancy_bridge_trips" ON "rental"."trips";
+
+-- water_levels.bridge.drop: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels";
+
+-- water_levels.bridge.drop.rental.water_levels_2025_a: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025_a";
+
+-- water_levels.bridge.drop.rental.water_levels_2025_others: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025_others";
+
+-- water_levels.bridge.drop.rental.water_levels_2025: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025";
+
+-- water_levels.bridge.drop.rental.water_levels_now: Stop recording who needs the bridge
+DROP POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_now";
 
 -- skippers.bridge.drop: Stop recording who needs the bridge
 DROP POLICY "tenancy_bridge_skippers" ON "rental"."skippers";
@@ -76,6 +136,9 @@ ALTER TABLE "rental"."trips" DROP CONSTRAINT "leaves from";
 -- trips.foreign_key.drop.trips_boat_id_fkey: Drop the foreign keys that name the tenant
 ALTER TABLE "rental"."trips" DROP CONSTRAINT "trips_boat_id_fkey";
 
+-- water_levels.foreign_key.drop.water_levels_pier_number_fkey: Drop the foreign keys that name the tenant
+ALTER TABLE "rental"."water_levels" DROP CONSTRAINT "water_levels_pier_number_fkey";
+
 -- boats.key.drop.boats_marina_id_key: Drop the keys and indexes per tenant
 ALTER TABLE "rental"."boats" DROP CONSTRAINT "boats_marina_id_key";
 
@@ -88,6 +151,12 @@ ALTER TABLE "rental"."berths" DROP CONSTRAINT "Berth";
 -- trips.index.drop.idx_trips_marina_left_at: Drop the keys and indexes per tenant
 DROP INDEX "rental"."idx_trips_marina_left_at";
 
+-- water_levels.key.drop.Gauge: Drop the keys and indexes per tenant
+ALTER TABLE "rental"."water_levels" DROP CONSTRAINT "Gauge";
+
+-- water_levels.index.drop.idx_water_levels_marina_measured_at: Drop the keys and indexes per tenant
+DROP INDEX "rental"."idx_water_levels_marina_measured_at";
+
 -- skippers.key.drop.skippers_pkey: Drop the keys and indexes per tenant
 ALTER TABLE "rental"."skippers" DROP CONSTRAINT "skippers_pkey";
 
@@ -97,6 +166,15 @@ CREATE UNIQUE INDEX boats_registration_key ON rental.boats USING btree (registra
 -- berths.index.Berth: Bring the keys and indexes of before back
 CREATE UNIQUE INDEX "Berth" ON rental.berths USING btree (pier, number);
 
+-- water_levels.index.Gauge of pier A.rental.water_levels_2025_a: Bring the keys and indexes of before back
+CREATE UNIQUE INDEX "Gauge of pier A" ON rental.water_levels_2025_a USING btree (pier, number, measured_at);
+
+-- water_levels.index.water_levels_2025_others_pkey.rental.water_levels_2025_others: Bring the keys and indexes of before back
+CREATE UNIQUE INDEX water_levels_2025_others_pkey ON rental.water_levels_2025_others USING btree (pier, number, measured_at);
+
+-- water_levels.index.water_levels_now_pkey.rental.water_levels_now: Bring the keys and indexes of before back
+CREATE UNIQUE INDEX water_levels_now_pkey ON rental.water_levels_now USING btree (pier, number, measured_at);
+
 -- skippers.index.skippers_pkey: Bring the keys and indexes of before back
 CREATE UNIQUE INDEX skippers_pkey ON rental.skippers USING btree (skipper);
 
@@ -105,6 +183,21 @@ ALTER TABLE "rental"."boats" ADD CONSTRAINT "boats_registration_key" UNIQUE USIN
 
 -- berths.key.Berth: Bring the keys and indexes of before back
 ALTER TABLE "rental"."berths" ADD CONSTRAINT "Berth" PRIMARY KEY USING INDEX "Berth";
+
+-- water_levels.key.Gauge of pier A.rental.water_levels_2025_a: Bring the keys and indexes of before back
+ALTER TABLE "rental"."water_levels_2025_a" ADD CONSTRAINT "Gauge of pier A" PRIMARY KEY USING INDEX "Gauge of pier A";
+
+-- water_levels.key.water_levels_2025_others_pkey.rental.water_levels_2025_others: Bring the keys and indexes of before back
+ALTER TABLE "rental"."water_levels_2025_others" ADD CONSTRAINT "water_levels_2025_others_pkey" PRIMARY KEY USING INDEX "water_levels_2025_others_pkey";
+
+-- water_levels.key.water_levels_2025_pkey.rental.water_levels_2025: Bring the keys and indexes of before back
+ALTER TABLE "rental"."water_levels_2025" ADD CONSTRAINT "water_levels_2025_pkey" PRIMARY KEY (pier, number, measured_at);
+
+-- water_levels.key.water_levels_now_pkey.rental.water_levels_now: Bring the keys and indexes of before back
+ALTER TABLE "rental"."water_levels_now" ADD CONSTRAINT "water_levels_now_pkey" PRIMARY KEY USING INDEX "water_levels_now_pkey";
+
+-- water_levels.key.Gauge: Bring the keys and indexes of before back
+ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "Gauge" PRIMARY KEY (pier, number, measured_at);
 
 -- skippers.key.skippers_pkey: Bring the keys and indexes of before back
 ALTER TABLE "rental"."skippers" ADD CONSTRAINT "skippers_pkey" PRIMARY KEY USING INDEX "skippers_pkey";
@@ -118,6 +211,9 @@ ALTER TABLE "rental"."berths" DROP COLUMN "marina";
 -- trips.column.drop: Drop marina; every row stays
 ALTER TABLE "rental"."trips" DROP COLUMN "marina";
 
+-- water_levels.column.drop: Drop marina; every row stays
+ALTER TABLE "rental"."water_levels" DROP COLUMN "marina";
+
 -- skippers.column.drop: Drop marina; every row stays
 ALTER TABLE "rental"."skippers" DROP COLUMN "marina";
 
@@ -126,6 +222,9 @@ ALTER TABLE "rental"."trips" ADD CONSTRAINT "leaves from" FOREIGN KEY ("pier", "
 
 -- trips.foreign_key.trips_boat_id_fkey: Bring the foreign keys back
 ALTER TABLE "rental"."trips" ADD CONSTRAINT "trips_boat_id_fkey" FOREIGN KEY ("boat_id") REFERENCES "rental"."boats" ("id") ON DELETE CASCADE;
+
+-- water_levels.foreign_key.water_levels_pier_number_fkey: Bring the foreign keys back
+ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "water_levels_pier_number_fkey" FOREIGN KEY ("pier", "number") REFERENCES "rental"."berths" ("pier", "number") ON UPDATE CASCADE ON DELETE CASCADE;
 
 -- boats.grant: Grant back what was revoked
 GRANT REFERENCES, TRUNCATE ON "rental"."boats" TO "desk";
@@ -136,8 +235,26 @@ GRANT REFERENCES, TRUNCATE ON "rental"."berths" TO "desk";
 -- trips.grant: Grant back what was revoked
 GRANT REFERENCES, TRUNCATE ON "rental"."trips" TO "desk";
 
+-- water_levels.grant.rental.water_levels_2025_a: Grant back what was revoked
+GRANT REFERENCES, TRUNCATE ON "rental"."water_levels_2025_a" TO "desk";
+
+-- water_levels.grant.rental.water_levels_2025_others: Grant back what was revoked
+GRANT REFERENCES, TRUNCATE ON "rental"."water_levels_2025_others" TO "desk";
+
+-- water_levels.grant.rental.water_levels_2025: Grant back what was revoked
+GRANT REFERENCES, TRUNCATE ON "rental"."water_levels_2025" TO "desk";
+
+-- water_levels.grant.rental.water_levels_now: Grant back what was revoked
+GRANT REFERENCES, TRUNCATE ON "rental"."water_levels_now" TO "desk";
+
+-- water_levels.grant: Grant back what was revoked
+GRANT REFERENCES, TRUNCATE ON "rental"."water_levels" TO "desk";
+
 -- skippers.grant: Grant back what was revoked
 GRANT REFERENCES, TRUNCATE ON "rental"."skippers" TO "desk";
 
 -- trips.comment.CONSTRAINT "leaves from" ON "rental"."trips": Bring the comments of before back
 COMMENT ON CONSTRAINT "leaves from" ON "rental"."trips" IS 'a berth that goes leaves the trip''s past';
+
+-- water_levels.comment.CONSTRAINT "Gauge of pier A" ON "rental"."water_levels_2025_a".rental.water_levels_2025_a: Bring the comments of before back
+COMMENT ON CONSTRAINT "Gauge of pier A" ON "rental"."water_levels_2025_a" IS 'the oldest gauge';

@@ -7,6 +7,9 @@ ALTER TABLE "rental"."berths" ADD COLUMN "marina" uuid NOT NULL DEFAULT '9b2f6c1
 -- trips.column: Add marina; existing rows belong to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 (no table rewrite)
 ALTER TABLE "rental"."trips" ADD COLUMN "marina" uuid NOT NULL DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
+-- water_levels.column: Add marina; existing rows belong to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 (no table rewrite)
+ALTER TABLE "rental"."water_levels" ADD COLUMN "marina" uuid NOT NULL DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
+
 -- skippers.column: Add marina; existing rows belong to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 (no table rewrite)
 ALTER TABLE "rental"."skippers" ADD COLUMN "marina" uuid NOT NULL DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
@@ -22,6 +25,27 @@ CREATE UNIQUE INDEX "berths_marina_pier_number_tenant_key" ON "rental"."berths" 
 -- trips.index.left_at: Serve the service's queries within one tenant
 CREATE INDEX "idx_trips_marina_left_at" ON "rental"."trips" ("marina", "left_at" DESC);
 
+-- water_levels.index.measured_at.rental.water_levels_2025_a: Serve the service's queries within one tenant
+CREATE INDEX "idx_water_levels_2025_a_marina_measured_at" ON "rental"."water_levels_2025_a" ("marina", "measured_at" DESC);
+
+-- water_levels.index.measured_at.rental.water_levels_2025_others: Serve the service's queries within one tenant
+CREATE INDEX "idx_water_levels_2025_others_marina_measured_at" ON "rental"."water_levels_2025_others" ("marina", "measured_at" DESC);
+
+-- water_levels.index.measured_at.rental.water_levels_now: Serve the service's queries within one tenant
+CREATE INDEX "idx_water_levels_now_marina_measured_at" ON "rental"."water_levels_now" ("marina", "measured_at" DESC);
+
+-- water_levels.index.measured_at: Serve the service's queries within one tenant
+CREATE INDEX "idx_water_levels_marina_measured_at" ON "rental"."water_levels" ("marina", "measured_at" DESC);
+
+-- water_levels.key.pier_number_measured_at.build.rental.water_levels_2025_a: Build the key (marina, pier, number, measured_at)
+CREATE UNIQUE INDEX "water_levels_2025_a_marina_pier_number_measured_at_tenant_key" ON "rental"."water_levels_2025_a" ("marina", "pier", "number", "measured_at");
+
+-- water_levels.key.pier_number_measured_at.build.rental.water_levels_2025_others: Build the key (marina, pier, number, measured_at)
+CREATE UNIQUE INDEX "water_levels_2025_others_marina_pier_number_measured_a_79ca8015" ON "rental"."water_levels_2025_others" ("marina", "pier", "number", "measured_at");
+
+-- water_levels.key.pier_number_measured_at.build.rental.water_levels_now: Build the key (marina, pier, number, measured_at)
+CREATE UNIQUE INDEX "water_levels_now_marina_pier_number_measured_at_tenant_key" ON "rental"."water_levels_now" ("marina", "pier", "number", "measured_at");
+
 -- skippers.key.skipper.build: Build the key (marina, skipper)
 CREATE UNIQUE INDEX "skippers_marina_skipper_tenant_key" ON "rental"."skippers" ("marina", "skipper");
 
@@ -31,6 +55,9 @@ ALTER TABLE "rental"."trips" DROP CONSTRAINT "trips_boat_id_fkey";
 -- trips.foreign_key.pier_number.drop: Let foreign keys name the tenant: no row points to another tenant's
 ALTER TABLE "rental"."trips" DROP CONSTRAINT "leaves from";
 
+-- water_levels.foreign_key.pier_number.drop: Let foreign keys name the tenant: no row points to another tenant's
+ALTER TABLE "rental"."water_levels" DROP CONSTRAINT "water_levels_pier_number_fkey";
+
 -- boats.key.registration: Make (registration) unique per tenant instead of globally
 ALTER TABLE "rental"."boats" DROP CONSTRAINT "boats_registration_key", ADD CONSTRAINT "boats_marina_registration_key" UNIQUE USING INDEX "boats_marina_registration_tenant_key";
 
@@ -39,6 +66,21 @@ ALTER TABLE "rental"."boats" ADD CONSTRAINT "boats_marina_id_key" UNIQUE USING I
 
 -- berths.key.pier_number: Make (pier, number) unique per tenant instead of globally
 ALTER TABLE "rental"."berths" DROP CONSTRAINT "Berth", ADD CONSTRAINT "Berth" PRIMARY KEY USING INDEX "berths_marina_pier_number_tenant_key";
+
+-- water_levels.key.pier_number_measured_at.drop: Make (pier, number, measured_at) unique per tenant instead of globally
+ALTER TABLE "rental"."water_levels" DROP CONSTRAINT "Gauge";
+
+-- water_levels.key.pier_number_measured_at.rental.water_levels_2025_a: Make (pier, number, measured_at) unique per tenant instead of globally
+ALTER TABLE "rental"."water_levels_2025_a" ADD CONSTRAINT "Gauge of pier A" PRIMARY KEY USING INDEX "water_levels_2025_a_marina_pier_number_measured_at_tenant_key";
+
+-- water_levels.key.pier_number_measured_at.rental.water_levels_2025_others: Make (pier, number, measured_at) unique per tenant instead of globally
+ALTER TABLE "rental"."water_levels_2025_others" ADD CONSTRAINT "water_levels_2025_others_pkey" PRIMARY KEY USING INDEX "water_levels_2025_others_marina_pier_number_measured_a_79ca8015";
+
+-- water_levels.key.pier_number_measured_at.rental.water_levels_now: Make (pier, number, measured_at) unique per tenant instead of globally
+ALTER TABLE "rental"."water_levels_now" ADD CONSTRAINT "water_levels_now_pkey" PRIMARY KEY USING INDEX "water_levels_now_marina_pier_number_measured_at_tenant_key";
+
+-- water_levels.key.pier_number_measured_at: Make (pier, number, measured_at) unique per tenant instead of globally
+ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "Gauge" PRIMARY KEY ("marina", "pier", "number", "measured_at");
 
 -- skippers.key.skipper: Make (skipper) unique per tenant instead of globally
 ALTER TABLE "rental"."skippers" DROP CONSTRAINT "skippers_pkey", ADD CONSTRAINT "skippers_pkey" PRIMARY KEY USING INDEX "skippers_marina_skipper_tenant_key";
@@ -51,6 +93,9 @@ ALTER TABLE "rental"."trips" ADD CONSTRAINT "leaves from" FOREIGN KEY ("marina",
 
 -- trips.foreign_key.pier_number.comment: Let foreign keys name the tenant: no row points to another tenant's
 COMMENT ON CONSTRAINT "leaves from" ON "rental"."trips" IS 'a berth that goes leaves the trip''s past';
+
+-- water_levels.foreign_key.pier_number: Let foreign keys name the tenant: no row points to another tenant's
+ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "water_levels_pier_number_fkey" FOREIGN KEY ("marina", "pier", "number") REFERENCES "rental"."berths" ("marina", "pier", "number") ON UPDATE CASCADE ON DELETE CASCADE;
 
 -- function.count_trip(): Make count_trip work within one tenant
 CREATE OR REPLACE FUNCTION rental.count_trip()
@@ -75,6 +120,21 @@ REVOKE REFERENCES, TRUNCATE ON "rental"."berths" FROM "desk";
 
 -- trips.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
 REVOKE REFERENCES, TRUNCATE ON "rental"."trips" FROM "desk";
+
+-- water_levels.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels" FROM "desk";
+
+-- water_levels.revoke.rental.water_levels_2025_a: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels_2025_a" FROM "desk";
+
+-- water_levels.revoke.rental.water_levels_2025_others: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels_2025_others" FROM "desk";
+
+-- water_levels.revoke.rental.water_levels_2025: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels_2025" FROM "desk";
+
+-- water_levels.revoke.rental.water_levels_now: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels_now" FROM "desk";
 
 -- skippers.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
 REVOKE REFERENCES, TRUNCATE ON "rental"."skippers" FROM "desk";
@@ -118,6 +178,21 @@ CREATE POLICY "tenancy_bridge_berths" ON "rental"."berths" AS RESTRICTIVE FOR AL
 -- trips.bridge: Record when a session still needs the bridge
 CREATE POLICY "tenancy_bridge_trips" ON "rental"."trips" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
 
+-- water_levels.bridge: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+
+-- water_levels.bridge.rental.water_levels_2025_a: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025_a" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+
+-- water_levels.bridge.rental.water_levels_2025_others: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025_others" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+
+-- water_levels.bridge.rental.water_levels_2025: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+
+-- water_levels.bridge.rental.water_levels_now: Record when a session still needs the bridge
+CREATE POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_now" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+
 -- skippers.bridge: Record when a session still needs the bridge
 CREATE POLICY "tenancy_bridge_skippers" ON "rental"."skippers" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
 
@@ -133,6 +208,9 @@ ALTER TABLE "rental"."berths" ALTER COLUMN "marina" SET DEFAULT nullif(current_s
 -- trips.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "rental"."trips" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
+-- water_levels.default: Give a row that names no tenant the session's; refuse it where there is none
+ALTER TABLE "rental"."water_levels" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
+
 -- skippers.default: Give a row that names no tenant the session's; refuse it where there is none
 ALTER TABLE "rental"."skippers" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
@@ -144,6 +222,21 @@ CREATE POLICY "tenant_isolation_berths" ON "rental"."berths" FOR ALL TO "desk" U
 
 -- trips.policy: Show and accept only the session tenant's rows
 CREATE POLICY "tenant_isolation_trips" ON "rental"."trips" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
+
+-- water_levels.policy: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_water_levels" ON "rental"."water_levels" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
+
+-- water_levels.policy.rental.water_levels_2025_a: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_2025_a" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
+
+-- water_levels.policy.rental.water_levels_2025_others: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_2025_others" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
+
+-- water_levels.policy.rental.water_levels_2025: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_2025" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
+
+-- water_levels.policy.rental.water_levels_now: Show and accept only the session tenant's rows
+CREATE POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_now" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
 
 -- skippers.policy: Show and accept only the session tenant's rows
 CREATE POLICY "tenant_isolation_skippers" ON "rental"."skippers" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
@@ -157,6 +250,21 @@ ALTER TABLE "rental"."berths" ENABLE ROW LEVEL SECURITY;
 -- trips.enable: Switch row-level security on
 ALTER TABLE "rental"."trips" ENABLE ROW LEVEL SECURITY;
 
+-- water_levels.enable: Switch row-level security on
+ALTER TABLE "rental"."water_levels" ENABLE ROW LEVEL SECURITY;
+
+-- water_levels.enable.rental.water_levels_2025_a: Switch row-level security on
+ALTER TABLE "rental"."water_levels_2025_a" ENABLE ROW LEVEL SECURITY;
+
+-- water_levels.enable.rental.water_levels_2025_others: Switch row-level security on
+ALTER TABLE "rental"."water_levels_2025_others" ENABLE ROW LEVEL SECURITY;
+
+-- water_levels.enable.rental.water_levels_2025: Switch row-level security on
+ALTER TABLE "rental"."water_levels_2025" ENABLE ROW LEVEL SECURITY;
+
+-- water_levels.enable.rental.water_levels_now: Switch row-level security on
+ALTER TABLE "rental"."water_levels_now" ENABLE ROW LEVEL SECURITY;
+
 -- skippers.enable: Switch row-level security on
 ALTER TABLE "rental"."skippers" ENABLE ROW LEVEL SECURITY;
 
@@ -168,6 +276,21 @@ ALTER TABLE "rental"."berths" FORCE ROW LEVEL SECURITY;
 
 -- trips.force: Hold the owner of the table to it as well (FORCE)
 ALTER TABLE "rental"."trips" FORCE ROW LEVEL SECURITY;
+
+-- water_levels.force: Hold the owner of the table to it as well (FORCE)
+ALTER TABLE "rental"."water_levels" FORCE ROW LEVEL SECURITY;
+
+-- water_levels.force.rental.water_levels_2025_a: Hold the owner of the table to it as well (FORCE)
+ALTER TABLE "rental"."water_levels_2025_a" FORCE ROW LEVEL SECURITY;
+
+-- water_levels.force.rental.water_levels_2025_others: Hold the owner of the table to it as well (FORCE)
+ALTER TABLE "rental"."water_levels_2025_others" FORCE ROW LEVEL SECURITY;
+
+-- water_levels.force.rental.water_levels_2025: Hold the owner of the table to it as well (FORCE)
+ALTER TABLE "rental"."water_levels_2025" FORCE ROW LEVEL SECURITY;
+
+-- water_levels.force.rental.water_levels_now: Hold the owner of the table to it as well (FORCE)
+ALTER TABLE "rental"."water_levels_now" FORCE ROW LEVEL SECURITY;
 
 -- skippers.force: Hold the owner of the table to it as well (FORCE)
 ALTER TABLE "rental"."skippers" FORCE ROW LEVEL SECURITY;

@@ -65,7 +65,8 @@ RULES = {
     ),
     "column-unlisted": Rule(ERROR, "it has the tenant column and no policy", "add it to tenancy_tables"),
     "child-table": Rule(
-        ERROR, "policies of the parent do not hold for whoever reads the child", "add it to tenancy_tables"
+        ERROR, "it is no partition, and policies of the parent do not hold for whoever reads it",
+        "add it to tenancy_tables",
     ),
     "foreign-key": Rule(
         ERROR, "a row can point to another tenant's", "name it under foreign_keys of its table in tenancy_tables"
@@ -160,10 +161,11 @@ def _of_role(state: State) -> dict[str, list[str]]:
 
 def _privileges(state: State, model: Model, which: str) -> list[str]:
     return [
-        f"{privilege} on {model.schema}.{table.name}"
+        f"{privilege} on {relation.schema}.{relation.name}"
         for table in model.tables
-        if (document := catalog.table(state, table.name)) is not None
-        for privilege in document[which]
+        if catalog.table(state, table.name) is not None
+        for relation in catalog.relations(state, model, table)
+        for privilege in relation.document[which]
     ]
 
 
@@ -182,9 +184,12 @@ def _foreign_keys(state: State, model: Model) -> list[str]:
 
 def _unique_keys(state: State, model: Model) -> list[str]:
     return [
-        f"{index['name']} of {table.name}"
+        f"{index['name']} of {relation.name}"
         for table in model.tables
         if catalog.table(state, table.name) is not None
-        for index in catalog.indexes(state, table.name)
+        for relation in catalog.relations(state, model, table)
+        for index in relation.document["indexes"]
+        # What a partition has of its table's key is that key.
+        if not (relation.is_partition and index["root"])
         if index["unique"] and model.column not in index["names"] and tuple(index["names"]) not in table.surrogate_keys
     ]

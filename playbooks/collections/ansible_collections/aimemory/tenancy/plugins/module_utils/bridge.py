@@ -17,6 +17,7 @@ from . import state as catalog
 from .finding import Finding, finding
 from .model import Model, Table
 from .quoting import derived_name, dollar_quoted, identifier, literal, qualified
+from .state import Relation
 from .statement import State, Statement, statement
 
 NOTE, USED = "tenancy_bridge_note", "tenancy_bridge_used"
@@ -72,18 +73,18 @@ def bring(state: State, model: Model) -> list[Statement]:
                 f"REVOKE EXECUTE ON FUNCTION {note}() FROM {role}",
             )
         )  # fmt: skip
-    for table in _present(state, model):
-        target = qualified(model.schema, table.name)
-        present = [policy for policy in catalog.policies(state, table.name) if policy["name"] == policy_name(table)]
+    for relation in _relations(state, model):
+        name = policy_name(relation.table)
+        present = [policy for policy in relation.document["policies"] if policy["name"] == name]
         if any(_is_watch(policy, model) for policy in present):
             continue
-        planned += [_drop_policy(policy, table, target, reason) for policy in present]
+        planned += [_drop_policy(policy, relation, reason) for policy in present]
         planned.append(
             statement(
-                f"{table.name}.bridge", table.name, "bridge",
-                f"CREATE POLICY {identifier(policy_name(table))} ON {target} AS RESTRICTIVE FOR ALL TO {role} "
+                f"{relation.table.name}.bridge{relation.suffix}", relation.table.name, "bridge",
+                f"CREATE POLICY {identifier(name)} ON {relation.target} AS RESTRICTIVE FOR ALL TO {role} "
                 f"USING ({identifier(model.column)} IS NOT NULL AND (SELECT {note}()))",
-                reason, f"DROP POLICY {identifier(policy_name(table))} ON {target}",
+                reason, f"DROP POLICY {identifier(name)} ON {relation.target}",
             )
         )  # fmt: skip
     if value(state, model) != model.bridge_value:
@@ -118,10 +119,10 @@ def remove_record(state: State, model: Model) -> list[Statement]:
     used, note = qualified(model.schema, USED), qualified(model.schema, NOTE)
     reason = "Stop recording who needs the bridge"
     planned = [
-        _drop_policy(policy, table, qualified(model.schema, table.name), reason)
-        for table in _present(state, model)
-        for policy in catalog.policies(state, table.name)
-        if policy["name"] == policy_name(table)
+        _drop_policy(policy, relation, reason)
+        for relation in _relations(state, model)
+        for policy in relation.document["policies"]
+        if policy["name"] == policy_name(relation.table)
     ]
     now = catalog.function(state, NOTE, "")
     if now is not None:
@@ -200,8 +201,13 @@ END
 """
 
 
-def _present(state: State, model: Model) -> list[Table]:
-    return [table for table in model.tables if catalog.table(state, table.name) is not None]
+def _relations(state: State, model: Model) -> list[Relation]:
+    return [
+        relation
+        for table in model.tables
+        if catalog.table(state, table.name) is not None
+        for relation in catalog.relations(state, model, table)
+    ]
 
 
 def policy_name(table: Table) -> str:
@@ -227,10 +233,12 @@ def _is_watch(policy: Mapping[str, Any], model: Model) -> bool:
     )
 
 
-def _drop_policy(policy: Mapping[str, Any], table: Table, target: str, reason: str) -> Statement:
+def _drop_policy(policy: Mapping[str, Any], relation: Relation, reason: str) -> Statement:
+    table = relation.table.name
     return statement(
-        f"{table.name}.bridge.drop", table.name, "bridge", f"DROP POLICY {identifier(policy['name'])} ON {target}",
-        reason, catalog.policy_sql(policy, target),
+        f"{table}.bridge.drop{relation.suffix}", table, "bridge",
+        f"DROP POLICY {identifier(policy['name'])} ON {relation.target}",
+        reason, catalog.policy_sql(policy, relation.target),
     )  # fmt: skip
 
 

@@ -15,12 +15,12 @@ Contents = dict[str, Any]
 # How the sessions of a run call themselves, so that one that is left behind is known.
 APPLICATION = "tenancy runbook"
 
-# Every table whose rows a dump carries; those of extensions come with the extension.
+# Every table that a dump carries; those of extensions come with the extension.
 TABLES = """
-SELECT n.nspname, c.relname, pg_table_size(c.oid)
+SELECT n.nspname, c.relname, c.relkind = 'p', pg_table_size(c.oid)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
   AND NOT EXISTS (SELECT FROM pg_depend d
                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -77,10 +77,11 @@ def connect(database: str, port: int) -> Any:
 
 
 def read(cursor: Any, hash_max_bytes: int, since: int | None = None) -> list[Contents]:
-    """Return schema, name, rows and hash of every table, as the cursor's transaction sees them.
+    """Return schema, name, partitioned, rows and hash of every table, as the cursor's transaction sees them.
 
     ``hash`` is the sum of 64-bit hashes of the rows as text; a sum, unlike XOR, sees duplicated pairs. It is None for
-    a table of more than ``hash_max_bytes``. With ``since``, the oldest transaction that was running when a snapshot
+    a table of more than ``hash_max_bytes``, and for one that is ``partitioned``: its rows are counted, and those of
+    each partition hashed. With ``since``, the oldest transaction that was running when a snapshot
     was taken, ``young`` counts the rows that this or a later transaction wrote: if there is none and ``rows`` is as
     in the snapshot, the table holds what it held then (a row that was changed or removed is missing from the old
     ones, and subtransactions have higher numbers than their parents).
@@ -90,13 +91,13 @@ def read(cursor: Any, hash_max_bytes: int, since: int | None = None) -> list[Con
     cursor.execute(SETTINGS)
     cursor.execute(TABLES)
     found = []
-    for schema, name, size in cursor.fetchall():
-        columns = ["count(*)", HASH if size <= hash_max_bytes else "NULL"]
+    for schema, name, partitioned, size in cursor.fetchall():
+        columns = ["count(*)", HASH if size <= hash_max_bytes and not partitioned else "NULL"]
         if since is not None:
             columns.append(YOUNG)
-        query = sql.SQL(f"SELECT {', '.join(columns)} FROM ONLY {{table}} AS t")
+        query = sql.SQL(f"SELECT {', '.join(columns)} FROM {'' if partitioned else 'ONLY '}{{table}} AS t")
         cursor.execute(query.format(table=sql.Identifier(schema, name), since=sql.Literal((since or 0) % 2**32)))
         rows, digest, *young = cursor.fetchone()
-        table = {"schema": schema, "name": name, "rows": rows, "hash": digest}
+        table = {"schema": schema, "name": name, "partitioned": partitioned, "rows": rows, "hash": digest}
         found.append(table | ({"young": young[0]} if young else {}))
     return found

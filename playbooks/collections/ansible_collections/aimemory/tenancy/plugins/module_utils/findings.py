@@ -24,9 +24,9 @@ def collect(state: State, model: Model, rows_before: Mapping[str, int] | None = 
         ]
     wanted = len(model.tables)
     created = sum(
-        any(catalog.is_wanted_policy(policy, model, table) for policy in catalog.policies(state, table.name))
+        any(catalog.is_wanted_policy(policy, model, table) for policy in document["policies"])
         for table in model.tables
-        if catalog.table(state, table.name) is not None
+        if (document := catalog.table(state, table.name)) is not None
     )
     found.append(finding("RLS policies created", "", f"{wanted}/{wanted}", f"{created}/{wanted}"))
     found += [
@@ -77,7 +77,7 @@ def _table(state: State, model: Model, table: Table) -> list[Finding]:
         finding("privileges that pass row security by", table.name, [], document["excess_privileges"]),
     ]  # fmt: skip
     for key in model.tenant_keys(table):
-        present = catalog.unique_key(state, table.name, (model.column, *key))
+        present = catalog.unique_key(document, (model.column, *key))
         found.append(finding(f"key ({', '.join((model.column, *key))})", table.name, True, present is not None))
     for key in table.natural_keys:
         remains = [index["name"] for index in document["indexes"] if index["unique"] and tuple(index["names"]) == key]
@@ -87,10 +87,44 @@ def _table(state: State, model: Model, table: Table) -> list[Finding]:
         finding(
             f"index ({', '.join([model.column, *(item.name for item in index)])})", table.name, True,
             catalog.has_index(
-                state, table.name, [(model.column, False), *((item.name, item.descending) for item in index)]
+                document, [(model.column, False), *((item.name, item.descending) for item in index)]
             ),
         )
         for index in table.indexes
     ]  # fmt: skip
+    found += _partitions(state, model, table)
     found.append(finding("invalid indexes", table.name, [], [i["name"] for i in document["indexes"] if not i["valid"]]))
     return found
+
+
+def _partitions(state: State, model: Model, table: Table) -> list[Finding]:
+    """Return whether whoever reads a partition by its name is held as whoever reads the table is."""
+    parts = catalog.partitions(state, model, table)
+    if not parts:
+        return []
+    lacking = {
+        "row security": [
+            part.name for part in parts if not (part.document["rls"]["enabled"] and part.document["rls"]["forced"])
+        ],
+        "the model's policy alone": [
+            part.name
+            for part in parts
+            if [
+                catalog.is_wanted_policy(policy, model, table)
+                for policy in part.document["policies"]
+                if policy["permissive"]
+            ]
+            != [True]
+        ],
+        "the session's tenant as default": [
+            part.name
+            for part in parts
+            if not catalog.is_session_default((part.document["column"] or {}).get("default"), model)
+        ],
+        "valid indexes": [part.name for part in parts if not all(i["valid"] for i in part.document["indexes"])],
+    }
+    passing = [f"{privilege} on {part.name}" for part in parts for privilege in part.document["excess_privileges"]]
+    return [
+        *(finding(f"partitions without {what}", table.name, [], names) for what, names in lacking.items()),
+        finding("privileges on partitions that pass row security by", table.name, [], passing),
+    ]

@@ -49,24 +49,27 @@ def concurrently(sql: str) -> list[Step]:
     raise ValueError(f"{sql!r} neither builds nor drops an index")
 
 
-def backfill(target: str, column: str, default: str | None, tenant: str) -> list[Step]:
+def backfill(target: str, holders: Sequence[str], column: str, default: str | None, tenant: str) -> list[Step]:
     """Return the steps that give rows without a tenant the default one, and those that arrive meanwhile as well.
 
-    ``tenant`` is the default one as an SQL constant.
+    ``holders`` are the relations that hold the rows of ``target``; ``tenant`` is the default one as an SQL constant.
     """
     name = identifier(column)
-    body = (
-        f"DECLARE page bigint := 0; pages bigint := pg_relation_size({literal(target)})"
-        " / current_setting('block_size')::integer;"
-        " BEGIN WHILE page <= pages LOOP"
-        f" UPDATE {target} SET {name} = {tenant} WHERE {name} IS NULL"
-        f" AND ctid >= format('(%s,0)', page)::tid AND ctid < format('(%s,0)', page + {BATCH_PAGES})::tid;"
-        f" COMMIT; page := page + {BATCH_PAGES}; END LOOP; END"
-    )
-    steps = [step(f"DO {dollar_quoted(body)}")]
+    steps = [step(f"DO {dollar_quoted(_batches(holder, name, tenant))}") for holder in holders]
     # A default of somebody's is left alone: it may give each session its own tenant.
     return (
         [step(f"ALTER TABLE {target} ALTER COLUMN {name} SET DEFAULT {tenant}"), *steps] if default is None else steps
+    )
+
+
+def _batches(holder: str, name: str, tenant: str) -> str:
+    return (
+        f"DECLARE page bigint := 0; pages bigint := pg_relation_size({literal(holder)})"
+        " / current_setting('block_size')::integer;"
+        " BEGIN WHILE page <= pages LOOP"
+        f" UPDATE {holder} SET {name} = {tenant} WHERE {name} IS NULL"
+        f" AND ctid >= format('(%s,0)', page)::tid AND ctid < format('(%s,0)', page + {BATCH_PAGES})::tid;"
+        f" COMMIT; page := page + {BATCH_PAGES}; END LOOP; END"
     )
 
 

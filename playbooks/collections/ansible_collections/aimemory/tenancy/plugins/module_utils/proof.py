@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from . import state as catalog
 from .model import ForeignKey, Model, Table, View
 from .quoting import identifier, literal, qualified
+from .state import Relation
 from .statement import State
 
 Attempt = dict[str, Any]
@@ -24,6 +26,7 @@ Row = tuple[str, str, str, tuple[str, ...]]
 # Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
 NOTHING, ONE = ("0 rows",), ("1 rows",)
 REFUSED, POINTS_NOWHERE = ("error 42501",), ("error 23503",)
+NOTHING_OR_REFUSED = (*NOTHING, *REFUSED)
 REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
 
 
@@ -56,7 +59,7 @@ def after(state: State, model: Model, max_rows: int, runner: str) -> list[str]:
         "role": model.application_role,
         "setting": model.setting,
         "default_tenant": str(model.default_tenant),
-        "attempts": attempts(model, *synthetic_tenants(state, model)),
+        "attempts": attempts(model, *synthetic_tenants(state, model), partitions(state, model)),
         "contents": {table.name: _content(state, model, table, max_rows) for table in model.tables},
     }
     return [
@@ -88,9 +91,23 @@ def _content(state: State, model: Model, table: Table, max_rows: int, where: str
     )
 
 
-def attempts(model: Model, one: str, other: str) -> list[Attempt]:
+def partitions(state: State, model: Model) -> dict[str, list[Relation]]:
+    """Return the partitions of each table that has some, by the table's name."""
+    found = {
+        table.name: catalog.partitions(state, model, table)
+        for table in model.tables
+        if catalog.table(state, table.name) is not None
+    }
+    return {name: parts for name, parts in found.items() if parts}
+
+
+def attempts(
+    model: Model, one: str, other: str, parted: Mapping[str, Sequence[Relation]] = MappingProxyType({})
+) -> list[Attempt]:
     """Return the attempts of two tenants without rows, in the order in which they are made: id, table, sentence,
     tenant (None: reset), sql, expected (the allowed outcomes), keep (whether what was written stays for the others).
+
+    ``parted`` are the partitions of the tables that have some.
     """
     made: list[Attempt] = []
 
@@ -122,6 +139,10 @@ def attempts(model: Model, one: str, other: str) -> list[Attempt]:
         add(table, "", _without("empty", "A session whose tenant is empty", model, table, ()))
         for identity, who, setting, errors in model.kind.wrong():
             add(table, setting, _without(identity, who, model, table, errors))
+        parts = parted.get(table.name, [])
+        add(table, one, _in_partitions(model, table, parts, other))
+        add(table, None, [_from_partition(part, "reset", "A session that reset its tenant") for part in parts])
+        add(table, "", [_from_partition(part, "empty", "A session whose tenant is empty") for part in parts])
     for view in model.views:
         through = (f"{view.sample_rows} rows",)
         add(view, one, [("own.read", "A tenant reads its own rows through the view", _read(model, view), through)])
@@ -169,7 +190,7 @@ def _upsert(model: Model, key: tuple[str, ...]) -> str:
 def _own(model: Model, table: Table) -> list[Row]:
     """Return the positive controls: what a tenant does with its own rows, and with no others."""
     target, column = qualified(model.schema, table.name), identifier(next(iter(table.sample)))
-    every = (f"{1 + sum(table.name in writer.sample_writes for writer in model.tables)} rows",)
+    every = _every(model, table)
     # What points to them has to go before.
     delete = "; ".join(_delete(model, [*_pointers(model, table), table.name]))
     return [
@@ -188,6 +209,42 @@ def _own(model: Model, table: Table) -> list[Row]:
             )
         ),
     ]  # fmt: skip
+
+
+def _every(model: Model, table: Table) -> tuple[str, ...]:
+    """Return the outcome of reading all that a tenant has after the samples."""
+    return (f"{1 + sum(table.name in writer.sample_writes for writer in model.tables)} rows",)
+
+
+def _in_partitions(model: Model, table: Table, parts: Sequence[Relation], other: str) -> list[Row]:
+    """Return what a tenant tries with the partitions by their names, which the service need have no right to."""
+    held = [f"SELECT 1 FROM {part.target}" for part in parts if not part.is_partitioned]
+    if not held:
+        return []
+    found: list[Row] = [
+        ("own.read.partitions", "A tenant reads its own rows in the partitions and no others",
+         " UNION ALL ".join(held), (*_every(model, table), *REFUSED))
+    ]  # fmt: skip
+    column = identifier(next(iter(table.sample)))
+    for part in parts:
+        found.append((f"truncate{part.suffix}", "A tenant empties a partition", f"TRUNCATE {part.target}", REFUSED))
+        for whose, tenant in (("another", other), ("the default", model.default_tenant)):
+            where = f" WHERE {identifier(model.column)} = {literal(tenant)}"
+            end = f"{whose.split()[-1]}{part.suffix}"
+            found += [
+                (f"read.{end}", f"A tenant reads rows of {whose} tenant in a partition",
+                 f"SELECT FROM {part.target}{where}", NOTHING_OR_REFUSED),
+                (f"update.{end}", f"A tenant updates rows of {whose} tenant in a partition",
+                 f"UPDATE {part.target} SET {column} = {column}{where}", NOTHING_OR_REFUSED),
+                (f"delete.{end}", f"A tenant deletes rows of {whose} tenant in a partition",
+                 f"DELETE FROM {part.target}{where}", NOTHING_OR_REFUSED),
+            ]  # fmt: skip
+    return found
+
+
+def _from_partition(part: Relation, identity: str, who: str) -> Row:
+    return (f"read.{identity}{part.suffix}", f"{who} reads a partition", f"SELECT FROM {part.target}",
+            NOTHING_OR_REFUSED)  # fmt: skip
 
 
 def _towards(model: Model, table: Table, one: str, other: str) -> list[Row]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from . import bridge
 from . import state as catalog
 from .errors import UnsafeStateError
 from .finding import Finding, finding
-from .model import Model, Table
-from .quoting import identifier, qualified
+from .model import Model
+from .quoting import identifier
+from .state import Relation
 from .statement import State, Statement, statement
 
 # The constant default comes first, so that no moment exists in which an insert that names no tenant fails; row security
@@ -35,7 +35,12 @@ def policies(state: State, model: Model) -> list[Statement]:
             "every session would see them. Move or delete those rows first, or use rollback_mode=restore."
         )
         raise UnsafeStateError([obstacle])
-    statements = [item for table in model.tables for item in _table(state, model, table)]
+    statements = [
+        item
+        for table in model.tables
+        for relation in catalog.relations(state, model, table)
+        for item in _relation(relation, model)
+    ]
     statements += bridge.remove(state, model)
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
 
@@ -43,49 +48,50 @@ def policies(state: State, model: Model) -> list[Statement]:
 def policies_findings(state: State, model: Model, rows_before: Mapping[str, int]) -> list[Finding]:
     """Return the findings after ``policies``: row security off, columns and rows kept."""
     found = [finding("bridge", "", None, bridge.value(state, model))]
-    for item in model.tables:
-        document = catalog.required(state, item.name)
-        column = document["column"]
-        own = [policy["name"] for policy in document["policies"] if policy["name"] == item.policy]
-        found += [
-            finding("RLS", item.name, False, document["rls"]["enabled"]),
-            finding("FORCE", item.name, False, document["rls"]["forced"]),
-            finding("tenant policies", item.name, [], own),
-            finding("rows unchanged", item.name, rows_before[item.name], document["rows"]),
-        ]
-        if column is not None:
-            found.append(finding("default", item.name, model.printed_default, column["default"]))
+    for table in model.tables:
+        for relation in catalog.relations(state, model, table):
+            where = f" of {relation.name}" if relation.is_partition else ""
+            column, rls = relation.document["column"], relation.document["rls"]
+            own = [policy["name"] for policy in relation.document["policies"] if policy["name"] == table.policy]
+            found += [
+                finding(f"RLS{where}", table.name, False, rls["enabled"]),
+                finding(f"FORCE{where}", table.name, False, rls["forced"]),
+                finding(f"tenant policies{where}", table.name, [], own),
+            ]
+            if column is not None:
+                found.append(finding(f"default{where}", table.name, model.printed_default, column["default"]))
+        rows = catalog.required(state, table.name)["rows"]
+        found.append(finding("rows unchanged", table.name, rows_before[table.name], rows))
     return found
 
 
-def _table(state: State, model: Model, table: Table) -> list[Statement]:
-    target, column = qualified(model.schema, table.name), identifier(model.column)
-    document: Any = catalog.required(state, table.name)
+def _relation(relation: Relation, model: Model) -> list[Statement]:
+    table, target, column = relation.table, relation.target, identifier(model.column)
     planned = []
-    now = document["column"]
+    now, rls = relation.document["column"], relation.document["rls"]
     if now is not None and now["default"] != model.printed_default:
         before = f"SET DEFAULT {now['default']}" if now["default"] is not None else "DROP DEFAULT"
         planned.append(
             statement(
-                f"{table.name}.default.constant", table.name, "default",
+                f"{table.name}.default.constant{relation.suffix}", table.name, "default",
                 f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.default_constant}",
                 f"Give a row that names no tenant to tenant {model.default_tenant} again",
                 f"ALTER TABLE {target} ALTER COLUMN {column} {before}",
             )
         )  # fmt: skip
-    if document["rls"]["forced"]:
+    if rls["forced"]:
         planned.append(
             statement(
-                f"{table.name}.no_force", table.name, "force",
+                f"{table.name}.no_force{relation.suffix}", table.name, "force",
                 f"ALTER TABLE {target} NO FORCE ROW LEVEL SECURITY",
                 "Exempt the owner of the table again",
                 f"ALTER TABLE {target} FORCE ROW LEVEL SECURITY",
             )
         )  # fmt: skip
-    if document["rls"]["enabled"]:
+    if rls["enabled"]:
         planned.append(
             statement(
-                f"{table.name}.disable", table.name, "enable",
+                f"{table.name}.disable{relation.suffix}", table.name, "enable",
                 f"ALTER TABLE {target} DISABLE ROW LEVEL SECURITY",
                 "Switch row-level security off",
                 f"ALTER TABLE {target} ENABLE ROW LEVEL SECURITY",
@@ -93,12 +99,12 @@ def _table(state: State, model: Model, table: Table) -> list[Statement]:
         )  # fmt: skip
     planned += [
         statement(
-            f"{table.name}.policy.drop.{policy['name']}", table.name, "policy",
+            f"{table.name}.policy.drop.{policy['name']}{relation.suffix}", table.name, "policy",
             f"DROP POLICY {identifier(policy['name'])} ON {target}",
             "Remove the tenant policy",
             catalog.policy_sql(policy, target),
         )
-        for policy in document["policies"]
+        for policy in relation.document["policies"]
         if policy["name"] == table.policy
     ]  # fmt: skip
     return planned

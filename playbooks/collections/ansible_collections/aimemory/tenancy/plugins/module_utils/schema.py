@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import bridge, foreign_keys, plan, views
+from . import bridge, foreign_keys, indexes, plan, views
 from . import state as catalog
 from .errors import UnsafeStateError
 from .finding import Finding, finding
-from .model import Model, Table
+from .model import Model
 from .quoting import identifier, literal, qualified
+from .state import Relation
 from .statement import State, Statement, statement
 
 Document = Mapping[str, Any]
 
+NOTHING: Document = {
+    "policies": [], "rls": {"enabled": False, "forced": False}, "indexes": [], "foreign_keys": [], "column": None,
+    "granted_excess": [],
+}  # fmt: skip
 # What depends on the tenant column goes before it, and the old keys come back after the new ones have gone.
 PHASES = (
     "policy", "force", "enable", "bridge", "function", "view", "default", "not_null", "unlink", "key", "build",
@@ -34,7 +39,13 @@ def build(state: State, model: Model, snapshot: State) -> list[Statement]:
     obstacles = _obstacles(state, model, snapshot)
     if obstacles:
         raise UnsafeStateError(obstacles)
-    statements = [item for table in model.tables for item in _Table(state, model, table, snapshot).statements()]
+    statements = [
+        item
+        for table in model.tables
+        # The deepest partitions first: the table's indexes take theirs over.
+        for relation in [*catalog.partitions(state, model, table), catalog.relation(state, model, table)]
+        for item in _Relation(state, model, relation, snapshot).statements()
+    ]
     statements += _bridge(state, model, snapshot)
     statements += _functions(state, model, snapshot)
     statements += views.back(state, model, snapshot)
@@ -51,15 +62,14 @@ def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[s
         now, before = catalog.required(state, table.name), catalog.required(snapshot, table.name)
         found += [
             finding(f"{part} of before that are missing", table.name, [], _missing(before[part], now[part]))
-            for part in ("columns", "policies", "indexes", "triggers", "views")
+            for part in ("columns", "triggers", "views")
         ]
-        links = [foreign_keys.of_table(document) for document in (before, now)]
-        found.append(finding("foreign keys of before that are missing", table.name, [], _missing(*links)))
-        found += [finding(f"{part} as before", table.name, before[part], now[part]) for part in ("rls", "owner")]
-        found.append(finding("tenant column as before", table.name, _column(before["column"]), _column(now["column"])))
         found.append(finding("rows unchanged", table.name, rows_before[table.name], now["rows"]))
-        if _role(snapshot) == _role(state):
-            found.append(finding("rights as before", table.name, before["granted_excess"], now["granted_excess"]))
+        kept = _by_place(catalog.relations(snapshot, model, table))
+        for relation in catalog.relations(state, model, table):
+            # A partition of later was never without the tenant.
+            if (relation.schema, relation.name) in kept:
+                found += _as_before(relation, kept[relation.schema, relation.name], _role(snapshot) == _role(state))
     found.append(
         finding("functions of before that are missing", "", [], _missing(snapshot["functions"], state["functions"]))
     )
@@ -72,6 +82,20 @@ def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[s
     found.append(finding("functions of the migration that are left", "", [], left))
     found.append(finding("bridges as before", "", snapshot["bridges"], state["bridges"]))
     return found + views.as_before(state, model, snapshot)
+
+
+def _as_before(relation: Relation, before: Document, is_same_role: bool) -> list[Finding]:
+    table, now = relation.table.name, relation.document
+    where = f" of {relation.name}" if relation.is_partition else ""
+    missing = {part: _missing(before[part], now[part]) for part in ("policies", "indexes")}
+    missing["foreign keys"] = _missing(*(foreign_keys.of_table(document) for document in (before, now)))
+    found = [finding(f"{part}{where} of before that are missing", table, [], names) for part, names in missing.items()]
+    found += [finding(f"{part}{where} as before", table, before[part], now[part]) for part in ("rls", "owner")]
+    column = f"tenant column{where} as before"
+    found.append(finding(column, table, _column(before["column"]), _column(now["column"])))
+    if is_same_role:
+        found.append(finding(f"rights{where} as before", table, before["granted_excess"], now["granted_excess"]))
+    return found
 
 
 def _obstacles(state: State, model: Model, snapshot: State) -> list[str]:
@@ -90,14 +114,15 @@ def _obstacles(state: State, model: Model, snapshot: State) -> list[str]:
         if now is None or before is None:
             found.append(f"Table {model.schema}.{table.name} does not exist, now or in the snapshot.")
         elif now["column"] is not None and before["column"] is None:
-            found += _dependents(state, model, table, now)
+            for relation in catalog.relations(state, model, table):
+                found += _dependents(state, model, relation)
     return found
 
 
-def _dependents(state: State, model: Model, table: Table, now: Document) -> list[str]:
+def _dependents(state: State, model: Model, relation: Relation) -> list[str]:
     """Return one obstacle for each object that uses the tenant column and that this project did not make."""
-    name = f"{model.schema}.{table.name}"
-    ours = _of_the_migration(model, table, now)
+    table, now = relation.table, relation.document
+    ours = _of_the_migration(model, relation)
     own = {table.policy, bridge.policy_name(table), plan.check_name(model, table)}
     own |= {name for index in ours for name in (index["name"], index["constraint"])}
     # What is neither an index, a key nor a policy has no name here, and is never this project's.
@@ -106,24 +131,28 @@ def _dependents(state: State, model: Model, table: Table, now: Document) -> list
     ]
     used += [text for index in ours for text in index["dependents"]]
     links = foreign_keys.descriptions(state, model)
+    name = f"{relation.schema}.{relation.name}"
     return [f"{text} uses {name}.{model.column}, which goes: drop it first." for text in sorted({*used} - links)]
 
 
-def _of_the_migration(model: Model, table: Table, document: Document) -> list[Document]:
+def _of_the_migration(model: Model, relation: Relation) -> list[Document]:
     """Return the keys and indexes that begin with the tenant column as the model says."""
-    keys = [(model.column, *key) for key in model.tenant_keys(table)]
-    indexes = [(model.column, *(column.name for column in index)) for index in table.indexes]
-    return [index for index in document["indexes"] if tuple(index["names"]) in [*keys, *indexes]]
+    keys = [(model.column, *key) for key in model.tenant_keys(relation.table)]
+    indexes = [(model.column, *(column.name for column in index)) for index in relation.table.indexes]
+    return [index for index in relation.document["indexes"] if tuple(index["names"]) in [*keys, *indexes]]
 
 
-class _Table:
-    """The way back of one table."""
+class _Relation:
+    """The way back of one table, or of one partition."""
 
-    def __init__(self, state: State, model: Model, table: Table, snapshot: State) -> None:
-        """Look at the table as it is and as it was."""
-        self.state, self.model, self.table = state, model, table
-        self.now, self.before = catalog.required(state, table.name), catalog.required(snapshot, table.name)
-        self.target = qualified(model.schema, table.name)
+    def __init__(self, state: State, model: Model, relation: Relation, snapshot: State) -> None:
+        """Look at it as it is and as it was."""
+        self.state, self.model, self.relation, self.table = state, model, relation, relation.table
+        before = _by_place(catalog.relations(snapshot, model, self.table))
+        self.now = relation.document
+        # A partition of later has nothing of before.
+        self.before = before.get((relation.schema, relation.name), NOTHING)
+        self.target = relation.target
         # The service may have had another login then.
         self.role = _role(snapshot)
 
@@ -136,7 +165,7 @@ class _Table:
 
     def _statement(self, identity: str, phase: str, sql: str, reason: str) -> Statement:
         # The way back of a way back is the migration.
-        return statement(f"{self.table.name}.{identity}", self.table.name, phase, sql, reason, "")
+        return statement(f"{self.table.name}.{identity}{self.relation.suffix}", self.table.name, phase, sql, reason, "")
 
     def _alter(self, identity: str, phase: str, action: str, reason: str) -> Statement:
         return self._statement(identity, phase, f"ALTER TABLE {self.target} {action}", reason)
@@ -196,17 +225,20 @@ class _Table:
 
     def _indexes(self) -> list[Statement]:
         now, before = _by_name(self.now["indexes"]), _by_name(self.before["indexes"])
-        ours = {index["name"] for index in _of_the_migration(self.model, self.table, self.now)}
+        ours = {index["name"] for index in _of_the_migration(self.model, self.relation)}
         planned = []
         for name in sorted(ours):
             if name in before and _made(now[name]) == _made(before[name]):
+                continue
+            if self.relation.is_partition and now[name]["root"]:
+                # The table's takes it along.
                 continue
             constraint, reason = now[name]["constraint"], "Drop the keys and indexes per tenant"
             planned.append(
                 self._alter(f"key.drop.{name}", "key", f"DROP CONSTRAINT {identifier(constraint)}", reason)
                 if constraint is not None
                 else self._statement(
-                    f"index.drop.{name}", "key", f"DROP INDEX {qualified(self.model.schema, name)}", reason
+                    f"index.drop.{name}", "key", f"DROP INDEX {qualified(self.relation.schema, name)}", reason
                 )
             )
         for name, index in before.items():
@@ -215,34 +247,17 @@ class _Table:
         return planned
 
     def _bring(self, index: Document) -> list[Statement]:
-        """Return what makes an index of before anew: by its full definition, which a key takes over."""
-        tablespace = f" TABLESPACE {identifier(index['tablespace'])}" if index["tablespace"] is not None else ""
-        name, reason = index["name"], "Bring the keys and indexes of before back"
-        definition = index["definition"]
-        if tablespace and " WHERE " in definition:
-            definition, predicate = definition.split(" WHERE ", 1)
-            tablespace += f" WHERE {predicate}"
-        planned = [self._statement(f"index.{name}", "build", definition + tablespace, reason)]
-        if index["constraint"] is not None:
-            kind = {"p": "PRIMARY KEY", "u": "UNIQUE"}[index["constraint_type"]]
-            deferrable = "".join(index["constraint_definition"].partition(" DEFERRABLE")[1:])
-            planned.append(
-                self._alter(
-                    f"key.{name}", "attach",
-                    f"ADD CONSTRAINT {identifier(index['constraint'])} {kind} USING INDEX {identifier(name)}"
-                    + deferrable,
-                    reason,
-                )
-            )  # fmt: skip
-            planned += self._comment(
-                f"CONSTRAINT {identifier(index['constraint'])} ON {self.target}", index["constraint_comment"]
-            )
-        return planned + self._comment(f"INDEX {qualified(self.model.schema, name)}", index["comment"])
+        reason = {"comment": "Bring the comments of before back"}
+        return [
+            self._statement(identity, phase, sql, reason.get(phase, "Bring the keys and indexes of before back"))
+            for phase, identity, sql in indexes.bring(self.relation, index)
+        ]
 
     def _column(self) -> list[Statement]:
         now, before = self.now["column"], self.before["column"]
         column = identifier(self.model.column)
-        if now is None or now == before:
+        if now is None or now == before or (before is None and self.relation.is_partition):
+            # A partition's column goes with the table's.
             return []
         if before is None:
             reason = f"Drop {self.model.column}; every row stays"
@@ -253,9 +268,9 @@ class _Table:
             action = "DROP DEFAULT" if before["default"] is None else f"SET DEFAULT {before['default']}"
             planned.append(self._alter("default", "default", f"ALTER COLUMN {column} {action}", reason))
         check = plan.check_name(self.model, self.table)
-        if catalog.depends(self.state, self.table.name, check):
+        if not self.relation.is_partition and catalog.depends(self.state, self.table.name, check):
             planned.append(self._alter("check.drop", "not_null", f"DROP CONSTRAINT {identifier(check)}", reason))
-        if now["not_null"] and not before["not_null"]:
+        if not self.relation.is_partition and now["not_null"] and not before["not_null"]:
             planned.append(self._alter("not_null", "not_null", f"ALTER COLUMN {column} DROP NOT NULL", reason))
         return planned
 
@@ -310,6 +325,10 @@ def _role(state: State) -> str | None:
 
 def _by_name(documents: Iterable[Document]) -> dict[str, Document]:
     return {document["name"]: document for document in documents}
+
+
+def _by_place(relations: Iterable[Relation]) -> dict[tuple[str, str], Document]:
+    return {(relation.schema, relation.name): relation.document for relation in relations}
 
 
 def _made(document: Any) -> Any:

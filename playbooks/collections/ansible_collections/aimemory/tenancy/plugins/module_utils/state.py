@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .model import Model, Table
-from .quoting import identifier
+from .quoting import identifier, qualified
 
 Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A tenant table or one of its partitions: each has policies, row security, indexes and rights of its own.
+
+    PostgreSQL asks the policies of the relation that a statement names, so that whoever reads a partition by its name
+    is held by the partition's alone (PostgreSQL manual, "CREATE POLICY" and 5.12 "Table Partitioning").
+    """
+
+    table: Table
+    schema: str
+    name: str
+    document: Document
+    is_partition: bool
+
+    @property
+    def target(self) -> str:
+        """Return the name as SQL."""
+        return qualified(self.schema, self.name)
+
+    @property
+    def suffix(self) -> str:
+        """Return what a statement's id has beside that of its table's: nothing for the table itself."""
+        return f".{self.schema}.{self.name}" if self.is_partition else ""
+
+    @property
+    def is_partitioned(self) -> bool:
+        """Say whether partitions hold its rows."""
+        return bool(self.document["kind"] == "p")
 
 
 def table(state: Document, name: str) -> Document | None:
@@ -25,6 +56,30 @@ def required(state: Document, name: str) -> Document:
     return document
 
 
+def relation(state: Document, model: Model, wanted: Table) -> Relation:
+    """Return the table; it is known to exist."""
+    return Relation(wanted, model.schema, wanted.name, required(state, wanted.name), is_partition=False)
+
+
+def partitions(state: Document, model: Model, wanted: Table) -> list[Relation]:
+    """Return the table's partitions, the deepest first."""
+    return [
+        Relation(wanted, document["schema"], document["name"], document, is_partition=True)
+        # A snapshot of an earlier version of this runbook has none.
+        for document in required(state, wanted.name).get("partitions", [])
+    ]
+
+
+def relations(state: Document, model: Model, wanted: Table) -> list[Relation]:
+    """Return the table and its partitions."""
+    return [relation(state, model, wanted), *partitions(state, model, wanted)]
+
+
+def holders(state: Document, model: Model, wanted: Table) -> list[Relation]:
+    """Return the relations that hold the table's rows: itself, or the deepest of its partitions."""
+    return [found for found in relations(state, model, wanted) if not found.is_partitioned]
+
+
 def tenant_column(state: Document, name: str) -> Document | None:
     """Return the tenant column's type, nullability, default, NULLs and tenants, or None."""
     column: Document | None = required(state, name)["column"]
@@ -37,49 +92,33 @@ def application_role(state: Document) -> Document | None:
     return role
 
 
-def indexes(state: Document, name: str) -> list[Document]:
-    """Return the table's indexes."""
-    return list(required(state, name)["indexes"])
-
-
-def policies(state: Document, name: str) -> list[Document]:
-    """Return the table's policies."""
-    return list(required(state, name)["policies"])
-
-
-def is_forced(state: Document, name: str) -> bool:
-    """Say whether row security is enabled and forced."""
-    rls = required(state, name)["rls"]
-    return bool(rls["enabled"] and rls["forced"])
-
-
 def depends(state: Document, name: str, dependent: str) -> bool:
     """Say whether something of that name uses the tenant column."""
     column = tenant_column(state, name)
     return column is not None and any(item["name"] == dependent for item in column["dependents"])
 
 
-def index_named(state: Document, table_name: str, name: str) -> Document | None:
-    """Return the table's index of that name."""
-    return next((index for index in indexes(state, table_name) if index["name"] == name), None)
+def index_named(document: Document, name: str) -> Document | None:
+    """Return the relation's index of that name."""
+    return next((index for index in document["indexes"] if index["name"] == name), None)
 
 
-def has_index(state: Document, name: str, columns: Sequence[tuple[str, bool]]) -> bool:
+def has_index(document: Document, columns: Sequence[tuple[str, bool]]) -> bool:
     """Say whether a valid btree index covers exactly ``columns`` (name, descending) in that order."""
     return any(
         index["valid"]
         and index["plain"]
         and index["method"] == "btree"
         and list(zip(index["names"], index["descending"], strict=True)) == list(columns)
-        for index in indexes(state, name)
+        for index in document["indexes"]
     )
 
 
-def unique_key(state: Document, name: str, columns: Sequence[str]) -> Document | None:
+def unique_key(document: Document, columns: Sequence[str]) -> Document | None:
     """Return the valid unique index on exactly ``columns``; one that backs a constraint comes first."""
     found = [
         index
-        for index in indexes(state, name)
+        for index in document["indexes"]
         if index["unique"] and index["valid"] and index["plain"] and index["names"] == list(columns)
     ]
     return min(found, key=lambda index: index["constraint"] is None, default=None)

@@ -118,7 +118,7 @@ def dump(module: AnsibleModule, connection: Any) -> dict[str, Any]:
     missing = [
         f"{table['schema']}.{table['name']}"
         for table in tables
-        if f" TABLE DATA {table['schema']} {table['name']} " not in listed
+        if f" {'TABLE' if table['partitioned'] else 'TABLE DATA'} {table['schema']} {table['name']} " not in listed
     ]
     if missing:
         module.fail_json(msg=f"The dump lacks the rows of {', '.join(missing)}: it was not kept.")
