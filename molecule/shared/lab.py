@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import tempfile
@@ -75,6 +76,16 @@ class Host:
         if check and done.returncode:
             raise AssertionError(f"{command!r} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
+
+    def at_home(self, command: str, *, cwd: Path) -> None:
+        """Run a command line of ssh or scp on this machine, as an operator would, with this host for production's."""
+        program, *words = shlex.split(re.sub(r"\b\d+(\.\d+){3}\b", self.ssh[-1], command))
+        # It must not go anywhere else.
+        assert any(self.ssh[-1] in word for word in words), command
+        options = self.ssh[1:-1]
+        if program == "scp":
+            options = ["-P" if word == "-p" else word for word in options]
+        subprocess.run([program, *options, *words], cwd=cwd, check=True, capture_output=True, timeout=120)
 
     def connect(self, database: str = "ai_memory", user: str = "operator") -> psycopg2.extensions.connection:
         """Connect to a database as the superuser of the tests (or another), in autocommit mode."""

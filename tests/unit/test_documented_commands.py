@@ -1,4 +1,4 @@
-"""Every run of a playbook that the documents show is one that a scenario makes on a real host."""
+"""Every command that the documents show is one that a test runs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import ast
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+import documents
 from lab import MIGRATE
 from production import ROOT
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/*.md"))]
 BLOCK = re.compile(r"^    (ansible-playbook .+?)(?:\s+#.*)?$", re.MULTILINE)
 INLINE = re.compile(r"`(ansible-playbook [^`]+)`")
 TARGET = re.compile(r"(?:^    |`)make ([a-z-]+)", re.MULTILINE)
@@ -68,11 +69,6 @@ def parsed(words: list[str]) -> Command:
     return Command(playbooks[0], check, tuple(sorted(variables.items())))
 
 
-def documented(pattern: re.Pattern[str]) -> list[str]:
-    """Return what the documents show of a pattern, each once."""
-    return list(dict.fromkeys(found for document in DOCUMENTS for found in pattern.findall(document.read_text())))
-
-
 def _texts(node: ast.expr, names: dict[str, list[str]]) -> Iterator[str]:
     """Yield the texts of an expression: a text, a tuple of them, or the name of either; whatever else is left out."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -108,7 +104,7 @@ def made() -> set[Command]:
 ELSEWHERE = ("ansible-playbook awx/configure.yml -e awx_scm_url=... -e awx_image=...",)
 
 
-@pytest.mark.parametrize("command", sorted({*documented(BLOCK), *documented(INLINE)} - {*ELSEWHERE}))
+@pytest.mark.parametrize("command", sorted({*documents.found(BLOCK), *documents.found(INLINE)} - {*ELSEWHERE}))
 def test_a_scenario_makes_the_run(command: str, made: set[Command]) -> None:
     wanted = parsed(shlex.split(command)[1:])
     assert (ROOT / wanted.playbook).is_file()
@@ -117,4 +113,27 @@ def test_a_scenario_makes_the_run(command: str, made: set[Command]) -> None:
 
 def test_every_target_of_make_is_one() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert set(documented(TARGET)) - set(targets) == set()
+    assert set(documents.found(TARGET)) - set(targets) == set()
+
+
+# They need what a test has not: the project's page, an index of packages, Galaxy, a registry of images.
+FROM_ELSEWHERE = {"apt-get", "git", "pip", "ansible-galaxy", "ansible-builder"}
+# The tests above look at them, or run in what they make.
+HERE = {"ansible-playbook", "make", "python3", "python3.12"}
+
+
+def _taken(path: Path) -> Iterator[str]:
+    """Yield the programs whose commands a file of tests takes from the documents."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "commands":
+            yield from _texts(node.args[0], {})
+
+
+def test_a_test_takes_every_other_command_from_the_documents() -> None:
+    first = {line.split()[0] for line in documents.found(documents.LINE)}
+    shown = {word for word in first if shutil.which(word)} - FROM_ELSEWHERE - HERE
+    assert {"scp", "ssh"} <= shown
+    taken = {program for path in (ROOT / "molecule").glob("*/tests/test_*.py") for program in _taken(path)}
+    # Not every machine has the others.
+    assert shown <= taken
+    assert [program for program in taken if not documents.commands(program)] == []

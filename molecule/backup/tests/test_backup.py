@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import hashlib
 import json
+import re
 import subprocess
 import threading
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import documents
 from lab import ROWS, TABLES, Host, meanwhile
 
 BACKUP = "playbooks/backup.yml"
@@ -87,6 +89,13 @@ def test_it_is_whole_and_proven_and_nobody_else_reads_it(machine: Host, tmp_path
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=unpacked, check=True)
     assert hashlib.sha256((unpacked / "SHA256SUMS").read_bytes()).hexdigest() == manifest["sha256"]
     machine.run("test ! -e /home/operator/.tenancy-copy")
+
+    # It is put back as the documents say.
+    machine.run(f"sudo rm -r {backup}")
+    for command in (*documents.commands("scp"), *documents.commands("ssh")):
+        machine.at_home(re.sub(r"(backups/[a-z-]+/)?ai_memory-[0-9TZ]+\.tar", copy.name, command), cwd=copy.parent)
+    assert machine.run(f"cd / && sudo sh -c 'cd {backup} && sha256sum --check --strict --quiet SHA256SUMS'") == ""
+    assert set(machine.run(f"sudo find {DIRECTORY} -printf '%y %u %m\\n'").split("\n")[:-1]) == set(listed)
 
 
 @pytest.mark.one_host

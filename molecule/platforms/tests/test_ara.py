@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.parse
+import urllib.request
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +21,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import documents
 from lab import ROOT, Host, Run
 
 pytestmark = pytest.mark.one_host
@@ -69,3 +75,30 @@ def test_a_dry_run_is_recorded_without_a_secret(machine: Host, tmp_path: Path) -
     assert (ROOT / "roles/tenancy/tasks/plan.yml").read_bytes() in held
     for secret in (PASSWORD, WEBHOOK, "verysecrettoken"):
         assert [spelling for spelling in spellings(secret) if spelling in held] == []
+    shown(tmp_path / "ara")
+
+
+def shown(directory: Path) -> None:
+    """Look at what is recorded there as the documents say."""
+    environment = os.environ | {"ARA_BASE_DIR": str(directory)}
+    (listing,) = documents.commands("ara")
+    listed = subprocess.run(listing.split(), env=environment, check=True, capture_output=True, text=True, timeout=60)
+    assert "completed" in listed.stdout
+    (serving,) = documents.commands("ara-manage")
+    server = subprocess.Popen(serving.split(), env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        assert "migrate.yml" in page("http://127.0.0.1:8000")
+    finally:
+        # It starts another that serves, and looks after it.
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def page(url: str) -> str:
+    """Return a page as soon as it is served."""
+    for _ in range(100):
+        with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(url, timeout=30) as answer:
+            text: str = answer.read().decode()
+            return text
+        time.sleep(0.2)
+    raise TimeoutError(url)

@@ -11,34 +11,37 @@ from pathlib import Path
 
 import pytest
 
+import documents
 from lab import INVENTORIES, ROOT, Host, typed
 
 pytestmark = pytest.mark.one_host
 
+# The dry run and the migration, as the documents show them.
+CHECK, MIGRATE = (command.split() for command in documents.commands("ansible-navigator"))
 # Between the lines stand the numbers of events, hidden from a terminal.
 HIDDEN = re.compile(r"\x1b\[K[^\x1b]*\x1b\[\d+D|\x1b\[K")
 
 
-def navigate(machine: Host, logs: Path, *arguments: str) -> tuple[int, str]:
+def navigate(machine: Host, logs: Path, *command: str) -> tuple[int, str]:
     """Run navigator on a terminal on which `no` is typed, and return exit status and output."""
     environment = os.environ | {
         "ANSIBLE_INVENTORY": ",".join(str(ROOT / inventory) for inventory in INVENTORIES), "NO_COLOR": "1",
     }  # fmt: skip
     # Molecule names a callback.
     environment.pop("ANSIBLE_STDOUT_CALLBACK", None)
-    command = ["ansible-navigator", "run", *arguments, "--ee", "false", "--limit", machine.name]
     with typed("no") as terminal:
         done = subprocess.run(
-            [*command, f"-ereport_directory={logs}"], cwd=ROOT, env=environment, stdin=terminal,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=120,
-            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            [*command, "--ee", "false", "--limit", machine.name, f"-ereport_directory={logs}"],
+            cwd=ROOT, env=environment, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            check=False, timeout=120, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
     return done.returncode, HIDDEN.sub("", done.stdout)
 
 
 def test_navigator_makes_a_dry_run_and_leaves_nothing(machine: Host, tmp_path: Path) -> None:
     before, files = machine.untouched(), set(ROOT.glob("*"))
-    returncode, output = navigate(machine, tmp_path, "playbooks/migrate.yml", "--check")
+    returncode, output = navigate(machine, tmp_path, *CHECK)
     assert returncode == 0, output
     assert "SUCCESS (check mode: nothing was touched)" in output
     assert machine.untouched() == before
@@ -50,7 +53,7 @@ def test_navigator_makes_a_dry_run_and_leaves_nothing(machine: Host, tmp_path: P
 def test_navigator_asks_for_yes(machine: Host, tmp_path: Path) -> None:
     machine.reset()
     before = machine.untouched()
-    returncode, output = navigate(machine, tmp_path, "playbooks/migrate.yml")
+    returncode, output = navigate(machine, tmp_path, *MIGRATE)
     assert returncode != 0
     assert "Type 'YES' to confirm" in output
     assert "Not confirmed: nothing was touched." in output

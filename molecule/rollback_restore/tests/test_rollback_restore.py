@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+import documents
 from lab import MIGRATE, OWNER, ROWS, Host
 from service import assert_works_in_full
 
@@ -97,6 +100,9 @@ def test_the_replaced_database_is_kept_and_closed(machine: Host) -> None:
     (name,) = machine.databases()
     assert name.startswith("ai_memory_replaced_")
     assert machine.sql("SELECT datallowconn FROM pg_database WHERE datname = %s", (name,)) == [(False,)]
+    (command,) = documents.commands("sudo")
+    machine.run(re.sub(r"ai_memory_replaced_\w+", name, command))
+    assert machine.databases() == set()
 
 
 def test_the_legacy_release_works_in_full(machine: Host) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+from ansible_collections.aimemory.tenancy.plugins.modules import job_progress
 from lab import ROWS, TABLES, Host, meanwhile
 from screen import Screen, on_a_terminal
 
@@ -60,6 +63,25 @@ def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
     assert re.search(r"expand \d+ s: Wait for the job: \w+: waiting for", feet), feet
     assert machine.rows("customer_id = 1") == ROWS
     assert machine.run(JOBS).strip() == "0"
+
+
+def test_a_step_that_waits_for_its_lock_is_told(machine: Host) -> None:
+    def ask(over: threading.Event) -> None:
+        with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(f"SET application_name = '{contents.APPLICATION}'")
+            cursor.execute("BEGIN; LOCK TABLE memories IN ACCESS SHARE MODE")
+
+    assert machine.sql(job_progress.STEP) == []
+    with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE memories")
+        with meanwhile(ask):
+            said = ""
+            for _ in range(50):
+                if said := "".join(text for (text,) in machine.sql(job_progress.STEP)):
+                    break
+                time.sleep(0.1)
+            connection.rollback()
+    assert said == "a step waits for its lock"
 
 
 @pytest.fixture

@@ -240,10 +240,11 @@ class CallbackModule(Default):  # type: ignore[misc]
         if result.task.action.rpartition(".")[2] != "debug" or "msg" not in said:
             return
         lines = said["msg"] if isinstance(said["msg"], list) else str(said["msg"]).splitlines()
-        width = screen.columns()
-        broken = [part for line in lines for part in screen.wrapped(str(line), width) or [""]]
         if (result.task.vars or {}).get("report_box"):
-            broken = screen.boxed(broken, self._signs)
+            broken = screen.boxed(map(str, lines), self._signs)
+        else:
+            width = screen.columns()
+            broken = [part for line in lines for part in screen.wrapped(str(line), width) or [""]]
         self._speak(host, ["", *broken] if len(broken) > 1 else broken)
         if len(broken) > 1:
             self._say()

@@ -88,6 +88,13 @@ JOIN pg_class AS c ON c.oid = p.relid
 LEFT JOIN pg_class AS i ON i.oid = p.index_relid
 WHERE p.datname = current_database()
 """
+# Builds aside, a step is short; between two tries of one, and until it is calm, its session does nothing.
+STEP = f"""
+SELECT CASE WHEN wait_event_type = 'Lock' THEN 'a step waits for its lock' ELSE 'a step runs' END
+FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = '{contents.APPLICATION}' AND state = 'active'
+  AND pid <> pg_backend_pid()
+"""
 SIZE = "SELECT pg_database_size(current_database())"
 
 
@@ -138,7 +145,7 @@ def how_far(wanted: dict[str, Any]) -> str:
         return share(size_of(wanted["path"]), wanted["bytes"])
     if wanted["kind"] == "restore":
         return share(ask(wanted, SIZE)[0], wanted["bytes"])
-    return "; ".join(ask(wanted, BUILDS)) or "no index is being built now"
+    return "; ".join(ask(wanted, BUILDS) or ask(wanted, STEP)) or "waiting until the next step can begin"
 
 
 def main() -> None:

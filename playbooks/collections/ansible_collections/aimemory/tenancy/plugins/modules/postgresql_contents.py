@@ -37,7 +37,7 @@ EXAMPLES = r"""
 RETURN = r"""
 tables:
   description:
-    - One entry a table, with schema, name, rows and hash (null where the table is too large).
+    - One entry a table, with schema, name, partitioned, rows and hash (null where it is partitioned or too large).
   returned: success
   type: list
 """

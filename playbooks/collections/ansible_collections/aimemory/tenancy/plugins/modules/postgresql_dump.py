@@ -70,7 +70,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 tables:
-  description: One entry a table, with schema, name, rows and hash (null where the table is too large).
+  description:
+    - One entry a table, with schema, name, partitioned, rows and hash (null where it is partitioned or too large).
   returned: success
   type: list
 snapshot_at:

@@ -27,13 +27,16 @@ def columns() -> int:
     return shutil.get_terminal_size((WIDTH, 24)).columns
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """Return the lines of a text: those that are too long are broken between words, and go on where they began."""
+def wrapped(text: str, width: int, *, break_words: bool = False) -> list[str]:
+    """Return the lines of a text: those that are too long are broken between words, and go on where they began.
+
+    A word that is longer than a line stays whole, so that it can be copied, unless ``break_words`` is true.
+    """
     lines = []
     for line in text.splitlines():
         indent = line[: len(line) - len(line.lstrip())]
         broken = textwrap.wrap(
-            line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False,
+            line, width, subsequent_indent=indent, break_long_words=break_words, break_on_hyphens=False,
             drop_whitespace=True, replace_whitespace=False,
         )  # fmt: skip
         lines += broken or [""]
@@ -41,9 +44,12 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def boxed(lines: Iterable[str], signs: dict[str, str]) -> list[str]:
-    """Return the lines in a box that is as wide as the longest of them, and never narrower than half a screen."""
-    lines = list(lines)
-    width = max(WIDTH // 2, *map(len, lines))
+    """Return the lines in a box that is as wide as the longest of them, but as the terminal at most.
+
+    It is never narrower than half of what a report is readable at.
+    """
+    lines = [part for line in lines for part in wrapped(line, columns() - 4, break_words=True) or [""]]
+    width = max(min(WIDTH // 2, columns() - 4), *map(len, lines))
     side, rule = signs["|"], signs["-"] * (width + 2)
     return [
         f"{signs['a']}{rule}{signs['b']}",

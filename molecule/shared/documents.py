@@ -1,0 +1,21 @@
+"""The commands that the documents show, for the tests that run them as they stand there."""
+
+from __future__ import annotations
+
+import re
+
+from production import ROOT
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/*.md"))]
+# A line of an indented block, without its remark.
+LINE = re.compile(r"^    (\S.*?)(?:\s+#.*)?$", re.MULTILINE)
+
+
+def found(pattern: re.Pattern[str]) -> list[str]:
+    """Return what the documents show of a pattern, each once."""
+    return list(dict.fromkeys(text for document in DOCUMENTS for text in pattern.findall(document.read_text())))
+
+
+def commands(program: str) -> list[str]:
+    """Return the lines of the documents' blocks that run ``program``."""
+    return [line for line in found(LINE) if line.split()[0] == program]
