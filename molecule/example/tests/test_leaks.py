@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import model, plan
+from ansible_collections.aimemory.tenancy.plugins.module_utils import enforce, model, plan
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from lab import ROOT, Host
 from planner import Database
@@ -173,6 +173,21 @@ def test_it_leads_back(rental: Database) -> None:
     rental.migrate()
     assert rental.back_to(before) == []
     assert rental.state() == before
+
+
+def test_enforcing_leaves_nothing_of_the_bridge(rental: Database) -> None:
+    before = rental.state()
+    rental.migrate()
+    migrated = rental.state()
+    bridges = "SELECT count(*) FROM pg_policy WHERE starts_with(polname, 'tenancy_bridge')"
+    assert rental.value(bridges) == len(rental.model.tables) + len(PARTITIONS) + 1
+    statements = enforce.build(migrated, rental.model)
+    rental.run(*plan.transaction(statements, rental.model, "5s"))
+    assert rental.value(bridges) == 0
+    assert rental.failures(before) == []
+    assert [item for item in rental.prove() if not item["ok"]] == []
+    rental.run(*(item["sql"] for item in plan.undo(statements)))
+    assert rental.state() == migrated
 
 
 def test_a_table_that_joins_later_leads_back_alone(rental: Database) -> None:
