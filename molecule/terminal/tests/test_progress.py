@@ -80,7 +80,7 @@ def test_a_step_that_waits_for_its_lock_is_told(machine: Host) -> None:
                 if said := "".join(text for (text,) in machine.sql(job_progress.STEP)):
                     break
                 time.sleep(0.1)
-            connection.rollback()
+            cursor.execute("ROLLBACK")
     assert said == "a step waits for its lock"
 
 
