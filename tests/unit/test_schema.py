@@ -72,3 +72,19 @@ def test_another_login_since_then_is_not_granted_what_was_the_old_ones() -> None
     granted = [item["sql"] for item in schema.build(state, own, UNMIGRATED) if item["phase"] == "privilege"]
     assert len(granted) == 5
     assert all(sql.endswith(' TO "alice"') for sql in granted)
+
+
+def of_now(state: State) -> State:
+    """Return the state as it is read since partitions are known."""
+    newer = copy.deepcopy(state)
+    for table in newer["tables"].values():
+        table |= {"partition_of": None, "partitions": []}
+        table["indexes"] = [index | {"root": None} for index in table["indexes"]]
+    return newer
+
+
+def test_a_snapshot_that_knows_no_partitions_leads_back() -> None:
+    rows = {name: table["rows"] for name, table in UNMIGRATED["tables"].items()}
+    assert all(item["ok"] for item in schema.findings(of_now(UNMIGRATED), WANTED, UNMIGRATED, rows))
+    assert schema.build(of_now(UNMIGRATED), WANTED, UNMIGRATED) == []
+    assert schema.build(of_now(MIGRATED), WANTED, UNMIGRATED) == schema.build(MIGRATED, WANTED, UNMIGRATED)

@@ -334,7 +334,9 @@ def _by_place(relations: Iterable[Relation]) -> dict[tuple[str, str], Document]:
 def _made(document: Any) -> Any:
     """Return what says how an index or another object is made, without what uses it."""
     if isinstance(document, Mapping):
-        return {name: value for name, value in document.items() if name not in ("dependents", "valid", "clustered")}
+        # A snapshot of an earlier version of this runbook knows no partitions, and says of no index that it is one's part.
+        made = {"root": None, **document}
+        return {name: value for name, value in made.items() if name not in ("dependents", "valid", "clustered")}
     return document
 
 
