@@ -105,3 +105,24 @@ def test_a_large_table_is_counted_alone(connections: tuple[Any, Any]) -> None:
     with reader.cursor() as cursor:
         tables = contents.read(cursor, 1000)
     assert {table["hash"] for table in tables if table["rows"]} == {None}
+
+
+def test_a_partitioned_table_is_counted_and_its_partitions_are_hashed(connections: tuple[Any, Any]) -> None:
+    reader, _ = connections
+    with reader.cursor() as cursor:
+        cursor.execute("CREATE TABLE parted (n integer) PARTITION BY LIST (n)")
+        cursor.execute("CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1)")
+        cursor.execute("CREATE TABLE parted_2 PARTITION OF parted DEFAULT")
+        cursor.execute("INSERT INTO parted VALUES (1), (2), (3)")
+        before = contents.read(cursor, MANY)
+        found = {table["name"]: table for table in before}
+        assert [found[name]["rows"] for name in ("parted", "parted_1", "parted_2")] == [3, 1, 2]
+        assert [found[name]["hash"] is None for name in ("parted", "parted_1", "parted_2")] == [True, False, False]
+        # A manifest of an earlier version names the partitions alone.
+        older = [table for table in before if not table["partitioned"]]
+        assert contents.differences(before, older) == []
+        cursor.execute("DELETE FROM parted WHERE n = 3")
+        assert contents.differences(contents.read(cursor, MANY), before) == [
+            "public.parted has 2 rows instead of 3", "public.parted_2 has 1 rows instead of 2",
+        ]  # fmt: skip
+    reader.rollback()

@@ -190,7 +190,8 @@ def test_enforcing_leaves_nothing_of_the_bridge(rental: Database) -> None:
     assert rental.state() == migrated
 
 
-def test_a_table_that_joins_later_leads_back_alone(rental: Database) -> None:
+@pytest.mark.parametrize("enforced", [False, True], ids=["with the bridge", "enforced since"])
+def test_a_table_that_joins_later_leads_back_alone(rental: Database, enforced: bool) -> None:
     # The key that it points to could not be exchanged without it.
     rental.run("ALTER TABLE rental.water_levels DROP CONSTRAINT water_levels_pier_number_fkey")
     *others, levels = sorted(rental.model.tables, key=lambda table: table.name == "water_levels")
@@ -203,6 +204,8 @@ def test_a_table_that_joins_later_leads_back_alone(rental: Database) -> None:
     assert {item["table"] for item in rental.plan()} == {"water_levels"}
     rental.migrate()
     assert rental.failures(before) == []
+    if enforced:
+        rental.run(*plan.transaction(enforce.build(rental.state(), rental.model), rental.model, "5s"))
     assert rental.back_to(before) == []
     assert rental.state() == before
 

@@ -21,6 +21,7 @@ from .state import Relation
 from .statement import State, Statement, statement
 
 NOTE, USED = "tenancy_bridge_note", "tenancy_bridge_used"
+RECORD = "Record when a session still needs the bridge"
 # A session writes the time of use once in so many seconds: nobody waits for a sequence, but it is not for free.
 RESOLUTION = 10
 # The start of a process is known to the second, and so is the time of use.
@@ -39,20 +40,19 @@ def named(state: State, model: Model) -> str | None:
     return None if spelled is None else model.kind.plain(spelled)
 
 
-def bring(state: State, model: Model) -> list[Statement]:
-    """Return the statements that are missing of the bridge and its record; the setting comes last."""
+def bring_record(state: State, model: Model) -> list[Statement]:
+    """Return the statements that are missing of what the record is kept in and by."""
     role, used, note = identifier(model.application_role), qualified(model.schema, USED), qualified(model.schema, NOTE)
     watch = state["bridge_watch"]
     planned = []
-    reason = "Record when a session still needs the bridge"
     if not watch["exists"]:
         planned.append(
-            statement("bridge.used", "", "bridge", f"CREATE SEQUENCE {used}", reason, f"DROP SEQUENCE {used}")
+            statement("bridge.used", "", "bridge", f"CREATE SEQUENCE {used}", RECORD, f"DROP SEQUENCE {used}")
         )
     if not watch["granted"]:
         planned.append(
             statement(
-                "bridge.used.grant", "", "bridge", f"GRANT UPDATE ON SEQUENCE {used} TO {role}", reason,
+                "bridge.used.grant", "", "bridge", f"GRANT UPDATE ON SEQUENCE {used} TO {role}", RECORD,
                 f"REVOKE UPDATE ON SEQUENCE {used} FROM {role}",
             )
         )  # fmt: skip
@@ -63,28 +63,35 @@ def bring(state: State, model: Model) -> list[Statement]:
                 "bridge.note", "", "bridge",
                 f"CREATE OR REPLACE FUNCTION {note}() RETURNS boolean LANGUAGE plpgsql "
                 f"AS {dollar_quoted(_body(model))}",
-                reason, f"DROP FUNCTION {note}()" if now is None else now["definition"],
+                RECORD, f"DROP FUNCTION {note}()" if now is None else now["definition"],
             )
         )  # fmt: skip
     if now is None or not now["granted"]:
         planned.append(
             statement(
-                "bridge.note.grant", "", "bridge", f"GRANT EXECUTE ON FUNCTION {note}() TO {role}", reason,
+                "bridge.note.grant", "", "bridge", f"GRANT EXECUTE ON FUNCTION {note}() TO {role}", RECORD,
                 f"REVOKE EXECUTE ON FUNCTION {note}() FROM {role}",
             )
         )  # fmt: skip
+    return planned
+
+
+def bring(state: State, model: Model) -> list[Statement]:
+    """Return the statements that are missing of the bridge and its record; the setting comes last."""
+    role, note = identifier(model.application_role), qualified(model.schema, NOTE)
+    planned = bring_record(state, model)
     for relation in _relations(state, model):
         name = policy_name(relation.table)
         present = [policy for policy in relation.document["policies"] if policy["name"] == name]
         if any(_is_watch(policy, model) for policy in present):
             continue
-        planned += [_drop_policy(policy, relation, reason) for policy in present]
+        planned += [_drop_policy(policy, relation, RECORD) for policy in present]
         planned.append(
             statement(
                 f"{relation.table.name}.bridge{relation.suffix}", relation.table.name, "bridge",
                 f"CREATE POLICY {identifier(name)} ON {relation.target} AS RESTRICTIVE FOR ALL TO {role} "
                 f"USING ({identifier(model.column)} IS NOT NULL AND (SELECT {note}()))",
-                reason, f"DROP POLICY {identifier(name)} ON {relation.target}",
+                RECORD, f"DROP POLICY {identifier(name)} ON {relation.target}",
             )
         )  # fmt: skip
     if value(state, model) != model.bridge_value:

@@ -58,7 +58,10 @@ def differences(found: list[Contents], wanted: list[Contents]) -> list[str]:
             sentences.append(f"{name} has {other['rows']:,} rows instead of {table['rows']:,}")
         elif None not in (other["hash"], table["hash"]) and other["hash"] != table["hash"]:
             sentences.append(f"{name} has {table['rows']:,} rows, but not the same ones")
-    return sentences + [f"{schema}.{name} is not expected" for schema, name in remaining]
+    # A manifest of an earlier version of this runbook names the partitions of a partitioned table alone.
+    return sentences + [
+        f"{schema}.{name} is not expected" for (schema, name), table in remaining.items() if not table["partitioned"]
+    ]
 
 
 def written(found: list[Contents], wanted: list[Contents]) -> list[str]:

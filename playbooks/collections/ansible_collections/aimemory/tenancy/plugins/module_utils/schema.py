@@ -147,7 +147,8 @@ class _Relation:
 
     def __init__(self, state: State, model: Model, relation: Relation, snapshot: State) -> None:
         """Look at it as it is and as it was."""
-        self.state, self.model, self.relation, self.table = state, model, relation, relation.table
+        self.state, self.model, self.snapshot = state, model, snapshot
+        self.relation, self.table = relation, relation.table
         before = _by_place(catalog.relations(snapshot, model, self.table))
         self.now = relation.document
         # A partition of later has nothing of before.
@@ -172,15 +173,16 @@ class _Relation:
 
     def _policies(self) -> list[Statement]:
         now, before = _by_name(self.now["policies"]), _by_name(self.before["policies"])
-        watch = bridge.policy_name(self.table)
+        # The bridge takes its own policies along where it goes; somebody else's stay.
+        watch, has_watch = bridge.policy_name(self.table), self.snapshot["bridge_watch"]["exists"]
+        ours = {self.table.policy, watch, *before} if has_watch else {self.table.policy, *before} - {watch}
         planned = [
             self._statement(
                 f"policy.drop.{name}", "policy", f"DROP POLICY {identifier(name)} ON {self.target}",
                 "Drop the policies of the migration",
             )
             for name, policy in now.items()
-            # The bridge takes its own policy along; somebody else's stays.
-            if name != watch and (name in before or name == self.table.policy) and policy != before.get(name)
+            if name in ours and policy != before.get(name)
         ]  # fmt: skip
         for name, policy in before.items():
             if policy == now.get(name):
@@ -297,7 +299,10 @@ def _bridge(state: State, model: Model, snapshot: State) -> list[Statement]:
         for role in sorted({*now, *before})
         if now.get(role) != before.get(role)
     ]  # fmt: skip
-    return planned if snapshot["bridge_watch"]["exists"] else planned + bridge.remove_record(state, model)
+    # A table that joined later was migrated beside the record, which enforcing may have removed since.
+    if snapshot["bridge_watch"]["exists"]:
+        return planned + bridge.bring_record(state, model)
+    return planned + bridge.remove_record(state, model)
 
 
 def _functions(state: State, model: Model, snapshot: State) -> list[Statement]:
@@ -334,7 +339,7 @@ def _by_place(relations: Iterable[Relation]) -> dict[tuple[str, str], Document]:
 def _made(document: Any) -> Any:
     """Return what says how an index or another object is made, without what uses it."""
     if isinstance(document, Mapping):
-        # A snapshot of an earlier version of this runbook knows no partitions, and says of no index that it is one's part.
+        # A snapshot of an earlier version of this runbook knows of no index that is a part of another.
         made = {"root": None, **document}
         return {name: value for name, value in made.items() if name not in ("dependents", "valid", "clustered")}
     return document
