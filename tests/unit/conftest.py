@@ -28,7 +28,8 @@ def blank_state(rows: int = 3) -> dict[str, Any]:
         if name in keys:
             indexes.append(index_entry(f"{name}_{keys[name]}_key", [keys[name]], unique=True, constraint="u"))
         return {
-            "exists": True, "kind": "r", "owner": "alice", "rows": rows, "columns": columns[name], "column": None,
+            "exists": True, "kind": "r", "partition_key": None,
+            "owner": "alice", "rows": rows, "columns": columns[name], "column": None,
             "rls": {"enabled": False, "forced": False}, "policies": [], "indexes": indexes, "triggers": [],
             "views": [], "excess_privileges": ["REFERENCES", "TRUNCATE"], "granted_excess": ["REFERENCES", "TRUNCATE"],
         }  # fmt: skip
@@ -36,7 +37,8 @@ def blank_state(rows: int = 3) -> dict[str, Any]:
     return {
         "database": "ai_memory", "server_version": "17.0", "server_version_num": 170000,
         "tables": {name: table(name) for name in columns},
-        "functions": [], "bridges": {}, "bridge_watch": {"exists": False, "granted": False, "used_at": None},
+        "functions": [], "bridges": {},
+        "bridge_watch": {"exists": False, "granted": False, "used_at": None, "strays": []},
         "application_role": {"name": "alice", "superuser": False, "bypassrls": False, "bypassing_memberships": []},
     }  # fmt: skip
 

@@ -149,7 +149,7 @@ def _drop(state: State, node: Any) -> None:
             document = _table(state, parts[-2])
             document["policies"] = [p for p in document["policies"] if p["name"] != parts[-1]]
         elif node.removeType == enums.ObjectType.OBJECT_SEQUENCE:
-            state["bridge_watch"] = {"exists": False, "granted": False, "used_at": None}
+            state["bridge_watch"] = {"exists": False, "granted": False, "used_at": None, "strays": []}
         else:
             assert node.removeType == enums.ObjectType.OBJECT_INDEX
             for document in state["tables"].values():
@@ -186,7 +186,7 @@ def _grant(state: State, node: Any) -> None:
 
 
 def _sequence(state: State, node: Any) -> None:
-    state["bridge_watch"] = {"exists": True, "granted": False, "used_at": None}
+    state["bridge_watch"] = {"exists": True, "granted": False, "used_at": None, "strays": []}
 
 
 def _role_setting(state: State, node: Any) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pglast
 import pytest
 from hypothesis import given
 from pglast import ast
 
+import golden
 from ansible_collections.aimemory.tenancy.plugins.module_utils import model, online, plan, schema
 from conftest import blank_state
-from production import model_source
+from production import model_source, rental_source
 from simulator import index_entry, run
 from test_plan import partial_states
 
@@ -92,3 +95,20 @@ def test_auto_is_online_above_so_many_rows(strategy: str, rows: int, chosen: str
 def test_what_is_no_index_cannot_be_made_concurrently() -> None:
     with pytest.raises(ValueError, match="neither builds nor drops an index"):
         online.concurrently("DROP TABLE memories")
+
+
+def test_rows_that_move_with_their_tenant_wait_for_the_short_transaction() -> None:
+    state = golden.catalog("rental")
+    levels = state["tables"]["water_levels"]
+    levels["column"] = {
+        "type": "uuid", "not_null": False, "default": None, "generated": False, "dependents": [],
+        "nulls": 3, "tenants": {},
+    }  # fmt: skip
+    wanted = model.parse(rental_source(state["database"]))
+
+    def backfill() -> Any:
+        return next(item for item in plan.build(state, wanted) if item["id"] == "water_levels.backfill")
+
+    assert backfill()["online"]
+    next(part for part in levels["partitions"] if part["partition_key"])["partition_key"] = ["marina"]
+    assert not backfill()["online"]

@@ -164,7 +164,7 @@ COLUMN = {"type": "text", "not_null": True, "default": None, "generated": False,
         ({"exists": False}, r"Table public\.caller_profiles does not exist"),
         ({"partition_of": "everybody"}, r"is a partition of everybody: name that in tenancy_tables instead"),
         (
-            {"partitions": [{"schema": "elsewhere", "name": "old", "kind": "f", "indexes": []}]},
+            {"partitions": [{"schema": "elsewhere", "name": "old", "kind": "f", "partition_key": None, "indexes": []}]},
             r"elsewhere\.old, a partition of public\.caller_profiles, is no table \(kind 'f'\) and has no row security",
         ),
         ({"kind": "v"}, r"not an ordinary table \(kind 'v'\)"),

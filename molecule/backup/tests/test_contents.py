@@ -125,4 +125,10 @@ def test_a_partitioned_table_is_counted_and_its_partitions_are_hashed(connection
         assert contents.differences(contents.read(cursor, MANY), before) == [
             "public.parted has 2 rows instead of 3", "public.parted_2 has 1 rows instead of 2",
         ]  # fmt: skip
+        # What lies elsewhere may not answer.
+        cursor.execute("CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw")
+        elsewhere = "FOR VALUES IN (9) SERVER files OPTIONS (program 'false')"
+        cursor.execute(f"CREATE FOREIGN TABLE parted_9 PARTITION OF parted {elsewhere}")
+        found = {table["name"]: table["rows"] for table in contents.read(cursor, MANY)}
+        assert ("parted" in found, found["parted_1"]) == (False, 1)
     reader.rollback()

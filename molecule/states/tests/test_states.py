@@ -37,6 +37,7 @@ STATES = {
         "UPDATE memories SET customer_id = 1 WHERE type = 'fact'",
     ],
     "column with another default": ["ALTER TABLE memories ADD COLUMN customer_id integer DEFAULT 1"],
+    "nullable column beside a primary key": ["ALTER TABLE personality_averages ADD COLUMN customer_id integer"],
     "not null without a default": [
         "ALTER TABLE call_summaries ADD COLUMN customer_id integer NOT NULL DEFAULT 1",
         "ALTER TABLE call_summaries ALTER COLUMN customer_id DROP DEFAULT",

@@ -32,7 +32,11 @@ counted AS (
   LEFT JOIN tenant_column c USING (relid)
   CROSS JOIN LATERAL XMLTABLE(
     '/row' PASSING query_to_xml(
-      CASE WHEN c.relid IS NULL
+      CASE
+        -- What lies on another server is refused, and need not answer.
+        WHEN EXISTS (SELECT FROM tree t JOIN pg_class f ON f.oid = t.relid WHERE t.root = w.relid AND f.relkind = 'f')
+        THEN 'SELECT ''{}''::json AS tenants'
+        WHEN c.relid IS NULL
         THEN format('SELECT json_build_object('''', count(*)) AS tenants FROM %%s', w.relid)
         ELSE format(
           'SELECT coalesce(json_object_agg(coalesce(tenant, ''NULL''), n), ''{}'') AS tenants '
@@ -106,8 +110,8 @@ foreign_key_list AS (
   WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid IN (SELECT relid FROM relation)
   GROUP BY k.conrelid
 ),
-policy_list AS (
-  SELECT p.polrelid AS relid, json_agg(json_build_object(
+policy_document AS (
+  SELECT p.oid, p.polrelid AS relid, jsonb_build_object(
       'name', p.polname,
       'command', CASE p.polcmd WHEN '*' THEN 'ALL' WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT'
                                WHEN 'w' THEN 'UPDATE' ELSE 'DELETE' END,
@@ -117,10 +121,14 @@ policy_list AS (
       'public', 0 = ANY (p.polroles),
       'comment', obj_description(p.oid, 'pg_policy'),
       'using', pg_get_expr(p.polqual, p.polrelid),
-      'check', pg_get_expr(p.polwithcheck, p.polrelid)) ORDER BY p.polname) AS policies
+      'check', pg_get_expr(p.polwithcheck, p.polrelid)) AS document
   FROM pg_policy p
-  WHERE p.polrelid IN (SELECT relid FROM relation)
-  GROUP BY p.polrelid
+),
+policy_list AS (
+  SELECT relid, json_agg(document ORDER BY document ->> 'name') AS policies
+  FROM policy_document
+  WHERE relid IN (SELECT relid FROM relation)
+  GROUP BY relid
 ),
 hashable AS MATERIALIZED (
   SELECT o.opcintype AS type FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod AND m.amname = 'hash' WHERE o.opcdefault
@@ -176,6 +184,11 @@ relation_document AS (
   -- What a table and a partition have alike.
   SELECT c.oid AS relid, jsonb_build_object(
       'kind', c.relkind,
+      -- The columns that choose the partition, null for an expression; null where nothing is partitioned.
+      'partition_key', (SELECT jsonb_agg(a.attname ORDER BY k.place)
+                        FROM pg_partitioned_table p CROSS JOIN unnest(p.partattrs) WITH ORDINALITY AS k (attnum, place)
+                        LEFT JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = k.attnum
+                        WHERE p.partrelid = c.oid),
       'owner', pg_get_userbyid(c.relowner),
       'column', CASE WHEN t.relid IS NOT NULL THEN jsonb_build_object(
           'type', t.type, 'not_null', t.attnotnull, 'default', t.default_expression, 'generated', t.generated,
@@ -294,7 +307,18 @@ SELECT json_build_object(
     SELECT json_build_object(
         'exists', relid IS NOT NULL,
         'granted', coalesce(relid IS NOT NULL AND has_sequence_privilege(r.oid, relid, 'UPDATE'), false),
-        'used_at', pg_sequence_last_value(relid))
+        'used_at', pg_sequence_last_value(relid),
+        -- Its policies on what is no tenant table any more, such as a partition that was detached.
+        'strays', (
+          SELECT coalesce(json_agg(p.document || jsonb_build_object('schema', n.nspname, 'table', c.relname)
+                          ORDER BY n.nspname, c.relname), '[]')
+          FROM pg_depend d
+          JOIN policy_document p ON p.oid = d.objid
+          JOIN pg_class c ON c.oid = p.relid
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass
+            AND d.refobjid = to_regprocedure(format('%%I.tenancy_bridge_note()', %(schema)s))
+            AND p.relid NOT IN (SELECT relid FROM relation)))
     FROM (SELECT to_regclass(format('%%I.tenancy_bridge_used', %(schema)s)) AS relid) AS used
     LEFT JOIN pg_roles r ON r.rolname = %(application_role)s)
 ) AS state

@@ -8,7 +8,7 @@ ALTER TABLE "rental"."berths" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4
 ALTER TABLE "rental"."trips" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
 -- water_levels.default.constant: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
-ALTER TABLE "rental"."water_levels" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
+ALTER TABLE ONLY "rental"."water_levels" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
 -- water_levels.default.constant.rental.water_levels_2025_a: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE "rental"."water_levels_2025_a" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
@@ -17,7 +17,7 @@ ALTER TABLE "rental"."water_levels_2025_a" ALTER COLUMN "marina" SET DEFAULT '9b
 ALTER TABLE "rental"."water_levels_2025_others" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
 -- water_levels.default.constant.rental.water_levels_2025: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
-ALTER TABLE "rental"."water_levels_2025" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
+ALTER TABLE ONLY "rental"."water_levels_2025" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
 -- water_levels.default.constant.rental.water_levels_now: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE "rental"."water_levels_now" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;

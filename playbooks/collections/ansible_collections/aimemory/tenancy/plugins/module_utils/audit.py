@@ -66,7 +66,7 @@ RULES = {
     "column-unlisted": Rule(ERROR, "it has the tenant column and no policy", "add it to tenancy_tables"),
     "child-table": Rule(
         ERROR, "it is no partition, and policies of the parent do not hold for whoever reads it",
-        "add it to tenancy_tables",
+        "end the inheritance (ALTER TABLE child NO INHERIT parent), then name it in tenancy_tables",
     ),
     "foreign-key": Rule(
         ERROR, "a row can point to another tenant's", "name it under foreign_keys of its table in tenancy_tables"

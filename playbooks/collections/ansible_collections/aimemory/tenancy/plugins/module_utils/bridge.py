@@ -131,6 +131,15 @@ def remove_record(state: State, model: Model) -> list[Statement]:
         for policy in relation.document["policies"]
         if policy["name"] == policy_name(relation.table)
     ]
+    # They would hold the function.
+    for policy in state["bridge_watch"]["strays"]:
+        target = qualified(policy["schema"], policy["table"])
+        planned.append(
+            statement(
+                f"bridge.stray.{policy['schema']}.{policy['table']}", "", "bridge",
+                f"DROP POLICY {identifier(policy['name'])} ON {target}", reason, catalog.policy_sql(policy, target),
+            )
+        )  # fmt: skip
     now = catalog.function(state, NOTE, "")
     if now is not None:
         # The definition holds no rights.

@@ -7,6 +7,7 @@ partitioned table has already: its partitions' become keys first, and the table'
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,21 +21,39 @@ from .statement import State, Statement, statement
 Document = Mapping[str, Any]
 
 CONSTRAINTS = {"p": "PRIMARY KEY", "u": "UNIQUE"}
+# What pg_get_indexdef ends with where an index has storage parameters.
+STORAGE = re.compile(r' WITH \([^()"]+\)$')
 
 
 def obstacles(state: State, model: Model, table: Table) -> list[str]:
     """Return what keeps the unique keys of a table and its partitions from carrying the tenant."""
+    relations = catalog.relations(state, model, table)
     return [
         text
-        for relation in catalog.relations(state, model, table)
+        for relation in relations
         for index in relation.document["indexes"]
         for text in _of_index(state, model, relation, index)
+    ] + [text for relation in relations for text in _of_partition_key(state, model, relation)]
+
+
+def _of_partition_key(state: State, model: Model, relation: Relation) -> list[str]:
+    """Return one obstacle for each key that lacks a column which chooses the partition: PostgreSQL refuses it."""
+    table, name = relation.table, f"{relation.schema}.{relation.name}"
+    whole = catalog.required(state, table.name)
+    return [
+        f"The key ({', '.join(wanted)}) of {model.schema}.{table.name} must hold the columns that partition {name} "
+        f"({', '.join(column or 'an expression' for column in columns)}): name one with all of them under natural_keys."
+        for wanted in ((model.column, *key) for key in model.tenant_keys(table))
+        if (columns := relation.document["partition_key"] or []) and not {*columns} <= {*wanted}
+        if catalog.unique_key(whole, wanted) is None
     ]
 
 
 def _of_index(state: State, model: Model, relation: Relation, index: Document) -> list[str]:
     table, name, key = relation.table, f"{relation.schema}.{relation.name}", index["name"]
-    if index["unique"] and not _is_known(index, model, table):
+    is_part = relation.is_partition and index["root"] is not None
+    # A part is named once, with the table's.
+    if index["unique"] and not is_part and not _is_known(index, model, table):
         unnamed = (
             f"The unique key {key} of {name} on ({', '.join(index['columns'])}) is not named in the model: name its "
             "columns under surrogate_keys (random values) or natural_keys of that table."
@@ -48,6 +67,13 @@ def _of_index(state: State, model: Model, relation: Relation, index: Document) -
             f"{model.schema}.{table.name}."
         )
         return [alone]
+    root = catalog.index_named(catalog.required(state, table.name), index["root"]) if is_part else None
+    if root is not None and root["constraint"] is None and index["constraint"] is not None:
+        held = (
+            f"The key {key} of {name} is a part of the index {index['root']} of {model.schema}.{table.name}, which has "
+            "to be replaced and cannot go before it: detach that partition, drop the key there, and attach it again."
+        )
+        return [held]
     found = []
     # Foreign keys that the model names are exchanged along with it.
     dependents = [text for text in index["dependents"] if text not in foreign_keys.descriptions(state, model)]
@@ -97,16 +123,22 @@ def bring(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
     tablespace = f" TABLESPACE {identifier(index['tablespace'])}" if index["tablespace"] is not None else ""
     name, constraint = identifier(index["name"]), index["constraint"]
     is_whole = relation.is_partitioned and constraint is not None
+    # PostgreSQL makes the index of an exclusion constraint with it.
+    is_exclusion = index["constraint_type"] == "x"
     made = []
-    if not is_whole:
+    if not is_whole and not is_exclusion:
         # A partitioned table's index takes those of its partitions over, too, or makes them.
         words, where, predicate = index["definition"].replace(" ON ONLY ", " ON ", 1).partition(" WHERE ")
         made.append(("build", f"index.{index['name']}", words + tablespace + where + predicate))
     if constraint is not None:
         columns, *deferrable = index["constraint_definition"].partition(" DEFERRABLE")
-        what = f"{CONSTRAINTS[index['constraint_type']]} USING INDEX {name}"
-        if is_whole:
-            what = columns + (f" USING INDEX{tablespace}" if tablespace else "")
+        if is_exclusion:
+            what, deferrable = index["constraint_definition"], []
+        elif is_whole:
+            storage = STORAGE.search(index["definition"])
+            what = columns + (storage[0] if storage else "") + (f" USING INDEX{tablespace}" if tablespace else "")
+        else:
+            what = f"{CONSTRAINTS[index['constraint_type']]} USING INDEX {name}"
         add = f"ALTER TABLE {relation.target} ADD CONSTRAINT {identifier(constraint)} {what}{''.join(deferrable)}"
         made.append(("attach", f"key.{index['name']}", add))
         if index["constraint_comment"] is not None:
@@ -134,12 +166,18 @@ def _build(identity: str, relation: Relation, sql: str, reason: str, undo: str) 
 def _index(state: State, model: Model, table: Table, index: Sequence[IndexColumn]) -> list[Statement]:
     whole = catalog.relation(state, model, table)
     wanted = [(model.column, False), *((column.name, column.descending) for column in index)]
-    if catalog.has_index(whole.document, wanted):
+    if catalog.index_on(whole.document, wanted) is not None:
         return []
     names = [column.name for column in index]
+    own = [
+        (part, taken)
+        for part in catalog.partitions(state, model, table)
+        if (taken := _taken_over(whole, part, [name for name, _ in wanted])) is not None
+    ]
+    there = {part.target for part, _ in own}
     planned = []
     for relation in [*catalog.holders(state, model, table), *([whole] if whole.is_partitioned else [])]:
-        if catalog.has_index(relation.document, wanted):
+        if relation.target in there:
             continue
         name = derived_name("idx", relation.name, model.column, *names)
         planned += _drop_leftover(relation, name)
@@ -148,10 +186,28 @@ def _index(state: State, model: Model, table: Table, index: Sequence[IndexColumn
                 f"{whole.name}.index.{'_'.join(names)}{relation.suffix}", relation,
                 f"CREATE INDEX {identifier(name)} ON {relation.target} "
                 f"({', '.join([identifier(model.column), *(column.sql for column in index)])})",
-                "Serve the service's queries within one tenant", _drop(relation, name),
+                "Serve the service's queries within one tenant",
+                # A partitioned table's index takes its partitions' along, those of before as well.
+                "; ".join([_drop(relation, name), *([] if relation.is_partition else _back(own))]),
             )
         )  # fmt: skip
     return planned
+
+
+def _taken_over(whole: Relation, part: Relation, names: Sequence[str]) -> Document | None:
+    """Return the index of a partition that PostgreSQL takes for a new one of the table's, ascending or descending."""
+    found = (
+        index
+        for index in part.document["indexes"]
+        if index["names"] == list(names)
+        and index["method"] == "btree"
+        and index["valid"]
+        and index["plain"]
+        and not index["unique"]
+        and " INCLUDE (" not in index["definition"]
+        and catalog.index_named(whole.document, index["root"]) is None
+    )
+    return next(found, None)
 
 
 def _drop(relation: Relation, name: str) -> str:
@@ -182,6 +238,8 @@ class _Key:
         """Look at what there is of it."""
         self.whole, self.parts = catalog.relation(state, model, table), catalog.partitions(state, model, table)
         self.holders = catalog.holders(state, model, table)
+        # Indexes of before that the new key takes over, and along when it goes.
+        self.taken: list[tuple[Relation, Document]] = []
         self.key, self.wanted = key, (model.column, *key)
         self.identity = f"{table.name}.key.{'_'.join(key)}"
         self.reason = (
@@ -231,11 +289,15 @@ class _Key:
             if index["unique"] and index["valid"] and index["plain"] and index["names"] == list(self.wanted)
             if not (relation.is_partition and index["root"])
         ]
-        if any(index["constraint_type"] == self.kind for index in own):
+        # PostgreSQL takes a partition's key of either kind.
+        same = next((index for index in own if relation.is_partition and index["constraint"] is not None), None)
+        if same is not None:
+            self.taken.append((relation, same))
             return None, []
-        bare = next((index["name"] for index in own if index["constraint"] is None), None)
+        bare = next((index for index in own if index["constraint"] is None), None)
         if bare is not None:
-            return bare, []
+            self.taken.append((relation, bare))
+            return str(bare["name"]), []
         name = derived_name(relation.name, *self.wanted, "tenant_key")
         build = _build(
             f"{self.identity}.build{relation.suffix}", relation,
@@ -254,7 +316,7 @@ class _Key:
         if not drops and not adds:
             return []
         undo = [f"ALTER TABLE {self.whole.target} DROP CONSTRAINT {name}" for name in names]
-        undo += _back((self.whole, index) for index in self.constraints)
+        undo += _back([*((self.whole, index) for index in self.constraints), *self.taken])
         return [self._change(self.identity, self.whole, [*drops, *adds], undo)]
 
     def _exchanged_in_parts(self, takes: Sequence[tuple[Relation, str]]) -> list[Statement]:
@@ -273,7 +335,7 @@ class _Key:
         if self._is_missing():
             name = self._name(self.whole)
             add = f"ADD CONSTRAINT {name} {CONSTRAINTS[self.kind]} ({self._columns})"
-            undo = [f"ALTER TABLE {self.whole.target} DROP CONSTRAINT {name}"]
+            undo = [f"ALTER TABLE {self.whole.target} DROP CONSTRAINT {name}", *_back(self.taken)]
             planned.append(self._change(self.identity, self.whole, [add], undo))
         return planned
 

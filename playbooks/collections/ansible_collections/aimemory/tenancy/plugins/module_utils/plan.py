@@ -149,12 +149,17 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
     planned = []
     if now["nulls"]:
         holders = [relation.target for relation in catalog.holders(state, model, table)]
+        # A row whose tenant decides where it lies moves, which only an update of the whole table does.
+        moves = any(
+            model.column in (it.document["partition_key"] or ()) for it in catalog.relations(state, model, table)
+        )
+        steps = online.backfill(target, holders, model.column, now["default"], model.default_constant)
         planned.append(
             statement(
                 f"{table.name}.backfill", table.name, "backfill",
                 f"UPDATE {target} SET {column} = {model.default_constant} WHERE {column} IS NULL",
                 f"Assign {now['nulls']} rows without a tenant to tenant {model.default_tenant}",
-                "", online.backfill(target, holders, model.column, now["default"], model.default_constant),
+                "", [] if moves else steps,
             )
         )  # fmt: skip
     if not now["not_null"]:
@@ -244,23 +249,23 @@ def _wants_bridge(state: State, model: Model) -> bool:
 
 def _default(state: State, model: Model, table: Table) -> list[Statement]:
     column, planned = identifier(model.column), []
-    for relation in catalog.relations(state, model, table):
-        now = relation.document["column"]
+    relations = catalog.relations(state, model, table)
+    # The partitions get a new column's along with the table; of one that was there each may have another.
+    is_new = catalog.tenant_column(state, table.name) is None
+    for relation in relations[:1] if is_new else relations:
+        now, target = relation.document["column"], ("" if is_new else relation.only) + relation.target
         if now is not None and catalog.is_session_default(now["default"], model):
             continue
         before = now["default"] if now else model.default_constant
         planned.append(
             statement(
                 f"{table.name}.default{relation.suffix}", table.name, "default",
-                f"ALTER TABLE {relation.target} ALTER COLUMN {column} SET DEFAULT {model.session_tenant}",
+                f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.session_tenant}",
                 "Give a row that names no tenant the session's; refuse it where there is none",
-                f"ALTER TABLE {relation.target} ALTER COLUMN {column} "
+                f"ALTER TABLE {target} ALTER COLUMN {column} "
                 + (f"SET DEFAULT {before}" if before is not None else "DROP DEFAULT"),
             )
         )  # fmt: skip
-        if not relation.is_partition:
-            # Its partitions get it along with it.
-            break
     return planned
 
 

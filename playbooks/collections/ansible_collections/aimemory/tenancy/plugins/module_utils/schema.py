@@ -24,9 +24,10 @@ NOTHING: Document = {
     "policies": [], "rls": {"enabled": False, "forced": False}, "indexes": [], "foreign_keys": [], "column": None,
     "granted_excess": [],
 }  # fmt: skip
-# What depends on the tenant column goes before it, and the old keys come back after the new ones have gone.
+# What depends on the tenant column goes before it, a primary key before its columns may be NULL, and the old keys come
+# back after the new ones have gone.
 PHASES = (
-    "policy", "force", "enable", "bridge", "function", "view", "default", "not_null", "unlink", "key", "build",
+    "policy", "force", "enable", "bridge", "function", "view", "default", "unlink", "key", "not_null", "build",
     "attach", "column", "link", "restore", "privilege", "comment",
 )  # fmt: skip
 
@@ -151,8 +152,10 @@ class _Relation:
         self.relation, self.table = relation, relation.table
         before = _by_place(catalog.relations(snapshot, model, self.table))
         self.now = relation.document
-        # A partition of later has nothing of before.
-        self.before = before.get((relation.schema, relation.name), NOTHING)
+        is_ours = any(policy["name"] == self.table.policy for policy in self.now["policies"])
+        # A partition of later has nothing of before; row security that it got by hand stays.
+        later = NOTHING if is_ours else {**NOTHING, "rls": self.now["rls"]}
+        self.before = before.get((relation.schema, relation.name), later)
         self.target = relation.target
         # The service may have had another login then.
         self.role = _role(snapshot)
@@ -268,7 +271,8 @@ class _Relation:
         reason = f"Bring {self.model.column} back to what it was"
         if now["default"] != before["default"]:
             action = "DROP DEFAULT" if before["default"] is None else f"SET DEFAULT {before['default']}"
-            planned.append(self._alter("default", "default", f"ALTER COLUMN {column} {action}", reason))
+            sql = f"ALTER TABLE {self.relation.only}{self.target} ALTER COLUMN {column} {action}"
+            planned.append(self._statement("default", "default", sql, reason))
         check = plan.check_name(self.model, self.table)
         if not self.relation.is_partition and catalog.depends(self.state, self.table.name, check):
             planned.append(self._alter("check.drop", "not_null", f"DROP CONSTRAINT {identifier(check)}", reason))

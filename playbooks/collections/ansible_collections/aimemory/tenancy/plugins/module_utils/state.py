@@ -37,6 +37,11 @@ class Relation:
         return f".{self.schema}.{self.name}" if self.is_partition else ""
 
     @property
+    def only(self) -> str:
+        """Return the word that keeps a change of a partitioned table's from its partitions."""
+        return "ONLY " if self.is_partitioned else ""
+
+    @property
     def is_partitioned(self) -> bool:
         """Say whether partitions hold its rows."""
         return bool(self.document["kind"] == "p")
@@ -103,15 +108,17 @@ def index_named(document: Document, name: str) -> Document | None:
     return next((index for index in document["indexes"] if index["name"] == name), None)
 
 
-def has_index(document: Document, columns: Sequence[tuple[str, bool]]) -> bool:
-    """Say whether a valid btree index covers exactly ``columns`` (name, descending) in that order."""
-    return any(
-        index["valid"]
+def index_on(document: Document, columns: Sequence[tuple[str, bool]]) -> Document | None:
+    """Return the valid btree index that covers exactly ``columns`` (name, descending) in that order, or None."""
+    found = (
+        index
+        for index in document["indexes"]
+        if index["valid"]
         and index["plain"]
         and index["method"] == "btree"
         and list(zip(index["names"], index["descending"], strict=True)) == list(columns)
-        for index in document["indexes"]
     )
+    return next(found, None)
 
 
 def unique_key(document: Document, columns: Sequence[str]) -> Document | None:
