@@ -86,10 +86,9 @@ def _table(state: State, model: Model, table: Table) -> list[Finding]:
     found += [
         finding(
             f"index ({', '.join([model.column, *(item.name for item in index)])})", table.name, True,
-            catalog.index_on(
+            catalog.has_index(
                 document, [(model.column, False), *((item.name, item.descending) for item in index)]
-            )
-            is not None,
+            ),
         )
         for index in table.indexes
     ]  # fmt: skip

@@ -166,7 +166,7 @@ def _build(identity: str, relation: Relation, sql: str, reason: str, undo: str) 
 def _index(state: State, model: Model, table: Table, index: Sequence[IndexColumn]) -> list[Statement]:
     whole = catalog.relation(state, model, table)
     wanted = [(model.column, False), *((column.name, column.descending) for column in index)]
-    if catalog.index_on(whole.document, wanted) is not None:
+    if catalog.has_index(whole.document, wanted):
         return []
     names = [column.name for column in index]
     own = [

@@ -108,17 +108,15 @@ def index_named(document: Document, name: str) -> Document | None:
     return next((index for index in document["indexes"] if index["name"] == name), None)
 
 
-def index_on(document: Document, columns: Sequence[tuple[str, bool]]) -> Document | None:
-    """Return the valid btree index that covers exactly ``columns`` (name, descending) in that order, or None."""
-    found = (
-        index
-        for index in document["indexes"]
-        if index["valid"]
+def has_index(document: Document, columns: Sequence[tuple[str, bool]]) -> bool:
+    """Say whether a valid btree index covers exactly ``columns`` (name, descending) in that order."""
+    return any(
+        index["valid"]
         and index["plain"]
         and index["method"] == "btree"
         and list(zip(index["names"], index["descending"], strict=True)) == list(columns)
+        for index in document["indexes"]
     )
-    return next(found, None)
 
 
 def unique_key(document: Document, columns: Sequence[str]) -> Document | None:
