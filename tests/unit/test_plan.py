@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import golden
 from ansible_collections.aimemory.tenancy.plugins.module_utils import enforce, findings, model, plan, revert
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from conftest import blank_state
-from production import model_source
+from production import model_source, rental_source
 from simulator import PREDICATE, SESSION, index_entry, run
 
 TABLES = list(blank_state()["tables"])
@@ -195,6 +196,19 @@ def test_all_obstacles_are_told_at_once(wanted: model.Model) -> None:
     with pytest.raises(UnsafeStateError) as caught:
         plan.build(state, wanted)
     assert len(caught.value.obstacles) == 2
+
+
+def test_a_key_of_a_partitioned_table_is_named_once() -> None:
+    state = golden.catalog("rental")
+    levels = state["tables"]["water_levels"]
+    for document, root in [(levels, None), *((part, "odd") for part in levels["partitions"])]:
+        odd = index_entry("odd", ["metres"], unique=True) | {"root": root}
+        document["indexes"] = [*document["indexes"], odd]
+    with pytest.raises(UnsafeStateError) as caught:
+        plan.build(state, model.parse(rental_source(state["database"])))
+    assert [text.split(" on ")[0] for text in caught.value.obstacles] == [
+        "The unique key odd of rental.water_levels"
+    ]  # fmt: skip
 
 
 def test_the_order_is_the_one_that_postgresql_needs(wanted: model.Model) -> None:

@@ -125,7 +125,7 @@ policy_document AS (
   FROM pg_policy p
 ),
 policy_list AS (
-  SELECT relid, json_agg(document ORDER BY document ->> 'name') AS policies
+  SELECT relid, json_agg(document ORDER BY document ->> 'name' COLLATE "C") AS policies
   FROM policy_document
   WHERE relid IN (SELECT relid FROM relation)
   GROUP BY relid

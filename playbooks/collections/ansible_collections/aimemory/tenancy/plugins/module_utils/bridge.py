@@ -85,7 +85,7 @@ def bring(state: State, model: Model) -> list[Statement]:
         present = [policy for policy in relation.document["policies"] if policy["name"] == name]
         if any(_is_watch(policy, model) for policy in present):
             continue
-        planned += [_drop_policy(policy, relation, RECORD) for policy in present]
+        planned += [_drop_policy_of(relation, policy, RECORD) for policy in present]
         planned.append(
             statement(
                 f"{relation.table.name}.bridge{relation.suffix}", relation.table.name, "bridge",
@@ -126,7 +126,7 @@ def remove_record(state: State, model: Model) -> list[Statement]:
     used, note = qualified(model.schema, USED), qualified(model.schema, NOTE)
     reason = "Stop recording who needs the bridge"
     planned = [
-        _drop_policy(policy, relation, reason)
+        _drop_policy_of(relation, policy, reason)
         for relation in _relations(state, model)
         for policy in relation.document["policies"]
         if policy["name"] == policy_name(relation.table)
@@ -134,12 +134,7 @@ def remove_record(state: State, model: Model) -> list[Statement]:
     # They would hold the function.
     for policy in state["bridge_watch"]["strays"]:
         target = qualified(policy["schema"], policy["table"])
-        planned.append(
-            statement(
-                f"bridge.stray.{policy['schema']}.{policy['table']}", "", "bridge",
-                f"DROP POLICY {identifier(policy['name'])} ON {target}", reason, catalog.policy_sql(policy, target),
-            )
-        )  # fmt: skip
+        planned.append(_drop_policy(f"bridge.stray.{policy['schema']}.{policy['table']}", "", target, policy, reason))
     now = catalog.function(state, NOTE, "")
     if now is not None:
         # The definition holds no rights.
@@ -249,13 +244,14 @@ def _is_watch(policy: Mapping[str, Any], model: Model) -> bool:
     )
 
 
-def _drop_policy(policy: Mapping[str, Any], relation: Relation, reason: str) -> Statement:
+def _drop_policy_of(relation: Relation, policy: Mapping[str, Any], reason: str) -> Statement:
     table = relation.table.name
-    return statement(
-        f"{table}.bridge.drop{relation.suffix}", table, "bridge",
-        f"DROP POLICY {identifier(policy['name'])} ON {relation.target}",
-        reason, catalog.policy_sql(policy, relation.target),
-    )  # fmt: skip
+    return _drop_policy(f"{table}.bridge.drop{relation.suffix}", table, relation.target, policy, reason)
+
+
+def _drop_policy(identity: str, table: str, target: str, policy: Mapping[str, Any], reason: str) -> Statement:
+    sql = f"DROP POLICY {identifier(policy['name'])} ON {target}"
+    return statement(identity, table, "bridge", sql, reason, catalog.policy_sql(policy, target))
 
 
 def assign(model: Model, role: str, tenant: str | None) -> str:

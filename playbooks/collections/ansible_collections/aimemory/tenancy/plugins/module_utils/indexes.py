@@ -131,13 +131,11 @@ def bring(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
         words, where, predicate = index["definition"].replace(" ON ONLY ", " ON ", 1).partition(" WHERE ")
         made.append(("build", f"index.{index['name']}", words + tablespace + where + predicate))
     if constraint is not None:
-        columns, *deferrable = index["constraint_definition"].partition(" DEFERRABLE")
-        if is_exclusion:
-            what, deferrable = index["constraint_definition"], []
-        elif is_whole:
+        what, *deferrable = index["constraint_definition"].partition(" DEFERRABLE")
+        if is_whole:
             storage = STORAGE.search(index["definition"])
-            what = columns + (storage[0] if storage else "") + (f" USING INDEX{tablespace}" if tablespace else "")
-        else:
+            what += (storage[0] if storage else "") + (f" USING INDEX{tablespace}" if tablespace else "")
+        elif not is_exclusion:
             what = f"{CONSTRAINTS[index['constraint_type']]} USING INDEX {name}"
         add = f"ALTER TABLE {relation.target} ADD CONSTRAINT {identifier(constraint)} {what}{''.join(deferrable)}"
         made.append(("attach", f"key.{index['name']}", add))
@@ -238,8 +236,6 @@ class _Key:
         """Look at what there is of it."""
         self.whole, self.parts = catalog.relation(state, model, table), catalog.partitions(state, model, table)
         self.holders = catalog.holders(state, model, table)
-        # Indexes of before that the new key takes over, and along when it goes.
-        self.taken: list[tuple[Relation, Document]] = []
         self.key, self.wanted = key, (model.column, *key)
         self.identity = f"{table.name}.key.{'_'.join(key)}"
         self.reason = (
@@ -278,26 +274,30 @@ class _Key:
             or (self.kind == "p" and present["constraint_type"] != "p")
         )
 
-    def _index_to_take(self, relation: Relation) -> tuple[str | None, list[Statement]]:
-        """Return the index that becomes the key of a relation that holds rows, and what builds it first.
-
-        It is None where a partition has such a key of its own, which the table's takes over.
+    def _own(self, relation: Relation) -> Document | None:
+        """Return the index of before that the new key takes over, and takes along when it goes: a partition's key of
+        either kind, or an index that backs none.
         """
         own = [
             index
             for index in relation.document["indexes"]
             if index["unique"] and index["valid"] and index["plain"] and index["names"] == list(self.wanted)
-            if not (relation.is_partition and index["root"])
+            if (index["root"] is None if relation.is_partition else index["constraint"] is None)
         ]
-        # PostgreSQL takes a partition's key of either kind.
-        same = next((index for index in own if relation.is_partition and index["constraint"] is not None), None)
-        if same is not None:
-            self.taken.append((relation, same))
-            return None, []
-        bare = next((index for index in own if index["constraint"] is None), None)
-        if bare is not None:
-            self.taken.append((relation, bare))
-            return str(bare["name"]), []
+        return min(own, key=lambda index: index["constraint"] is None, default=None)
+
+    @property
+    def _taken(self) -> list[tuple[Relation, Document]]:
+        return [(relation, own) for relation in self.holders if (own := self._own(relation)) is not None]
+
+    def _index_to_take(self, relation: Relation) -> tuple[str | None, list[Statement]]:
+        """Return the index that becomes the key of a relation that holds rows, and what builds it first.
+
+        It is None where a partition has such a key of its own, which the table's takes over.
+        """
+        own = self._own(relation)
+        if own is not None:
+            return (str(own["name"]) if own["constraint"] is None else None), []
         name = derived_name(relation.name, *self.wanted, "tenant_key")
         build = _build(
             f"{self.identity}.build{relation.suffix}", relation,
@@ -316,7 +316,7 @@ class _Key:
         if not drops and not adds:
             return []
         undo = [f"ALTER TABLE {self.whole.target} DROP CONSTRAINT {name}" for name in names]
-        undo += _back([*((self.whole, index) for index in self.constraints), *self.taken])
+        undo += _back([*((self.whole, index) for index in self.constraints), *(self._taken if adds else [])])
         return [self._change(self.identity, self.whole, [*drops, *adds], undo)]
 
     def _exchanged_in_parts(self, takes: Sequence[tuple[Relation, str]]) -> list[Statement]:
@@ -335,7 +335,7 @@ class _Key:
         if self._is_missing():
             name = self._name(self.whole)
             add = f"ADD CONSTRAINT {name} {CONSTRAINTS[self.kind]} ({self._columns})"
-            undo = [f"ALTER TABLE {self.whole.target} DROP CONSTRAINT {name}", *_back(self.taken)]
+            undo = [f"ALTER TABLE {self.whole.target} DROP CONSTRAINT {name}", *_back(self._taken)]
             planned.append(self._change(self.identity, self.whole, [add], undo))
         return planned
 

@@ -148,18 +148,18 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
         ]  # fmt: skip
     planned = []
     if now["nulls"]:
+        relations = catalog.relations(state, model, table)
         holders = [relation.target for relation in catalog.holders(state, model, table)]
         # A row whose tenant decides where it lies moves, which only an update of the whole table does.
-        moves = any(
-            model.column in (it.document["partition_key"] or ()) for it in catalog.relations(state, model, table)
-        )
-        steps = online.backfill(target, holders, model.column, now["default"], model.default_constant)
+        moves = any(model.column in (relation.document["partition_key"] or ()) for relation in relations)
         planned.append(
             statement(
                 f"{table.name}.backfill", table.name, "backfill",
                 f"UPDATE {target} SET {column} = {model.default_constant} WHERE {column} IS NULL",
                 f"Assign {now['nulls']} rows without a tenant to tenant {model.default_tenant}",
-                "", [] if moves else steps,
+                "",
+                [] if moves
+                else online.backfill(target, holders, model.column, now["default"], model.default_constant),
             )
         )  # fmt: skip
     if not now["not_null"]:
@@ -253,7 +253,7 @@ def _default(state: State, model: Model, table: Table) -> list[Statement]:
     # The partitions get a new column's along with the table; of one that was there each may have another.
     is_new = catalog.tenant_column(state, table.name) is None
     for relation in relations[:1] if is_new else relations:
-        now, target = relation.document["column"], ("" if is_new else relation.only) + relation.target
+        now, target = relation.document["column"], relation.target if is_new else relation.alone
         if now is not None and catalog.is_session_default(now["default"], model):
             continue
         before = now["default"] if now else model.default_constant

@@ -67,16 +67,16 @@ def policies_findings(state: State, model: Model, rows_before: Mapping[str, int]
 
 def _relation(relation: Relation, model: Model) -> list[Statement]:
     table, target, column = relation.table, relation.target, identifier(model.column)
-    only, planned = relation.only, []
+    planned = []
     now, rls = relation.document["column"], relation.document["rls"]
     if now is not None and now["default"] != model.printed_default:
         before = f"SET DEFAULT {now['default']}" if now["default"] is not None else "DROP DEFAULT"
         planned.append(
             statement(
                 f"{table.name}.default.constant{relation.suffix}", table.name, "default",
-                f"ALTER TABLE {only}{target} ALTER COLUMN {column} SET DEFAULT {model.default_constant}",
+                f"ALTER TABLE {relation.alone} ALTER COLUMN {column} SET DEFAULT {model.default_constant}",
                 f"Give a row that names no tenant to tenant {model.default_tenant} again",
-                f"ALTER TABLE {only}{target} ALTER COLUMN {column} {before}",
+                f"ALTER TABLE {relation.alone} ALTER COLUMN {column} {before}",
             )
         )  # fmt: skip
     if rls["forced"]:

@@ -271,7 +271,7 @@ class _Relation:
         reason = f"Bring {self.model.column} back to what it was"
         if now["default"] != before["default"]:
             action = "DROP DEFAULT" if before["default"] is None else f"SET DEFAULT {before['default']}"
-            sql = f"ALTER TABLE {self.relation.only}{self.target} ALTER COLUMN {column} {action}"
+            sql = f"ALTER TABLE {self.relation.alone} ALTER COLUMN {column} {action}"
             planned.append(self._statement("default", "default", sql, reason))
         check = plan.check_name(self.model, self.table)
         if not self.relation.is_partition and catalog.depends(self.state, self.table.name, check):

@@ -37,9 +37,9 @@ class Relation:
         return f".{self.schema}.{self.name}" if self.is_partition else ""
 
     @property
-    def only(self) -> str:
-        """Return the word that keeps a change of a partitioned table's from its partitions."""
-        return "ONLY " if self.is_partitioned else ""
+    def alone(self) -> str:
+        """Return the name as SQL for a change that its partitions do not get along with it."""
+        return f"ONLY {self.target}" if self.is_partitioned else self.target
 
     @property
     def is_partitioned(self) -> bool:
