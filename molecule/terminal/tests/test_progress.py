@@ -30,19 +30,13 @@ def migration(machine: Host, *arguments: str) -> Screen:
 
 @contextlib.contextmanager
 def a_writer(machine: Host) -> Iterator[None]:
-    """Hold what a writer of every table holds as soon as all have their column: the concurrent builds wait for it."""
+    """Hold what a writer of every table holds until a concurrent build, which waits for it, has been told."""
 
     def work(over: threading.Event) -> None:
         with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
-            while not over.wait(0.005):
-                cursor.execute(
-                    "SELECT count(*) FROM information_schema.columns"
-                    " WHERE column_name = 'customer_id' AND table_name = ANY (%s)",
-                    (list(TABLES),),
-                )
-                if cursor.fetchone() == (len(TABLES),):
-                    break
             cursor.execute(f"BEGIN; LOCK TABLE {', '.join(TABLES)} IN ROW EXCLUSIVE MODE")
+            while not machine.sql(job_progress.BUILDS) and not over.wait(0.2):
+                pass
             # The terminal asks every two seconds.
             over.wait(8)
             cursor.execute("ROLLBACK")
@@ -53,16 +47,49 @@ def a_writer(machine: Host) -> Iterator[None]:
 
 def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
     machine.reset()
+    # No column waits for the writer.
+    for table in TABLES:
+        machine.sql(f"ALTER TABLE {table} ADD COLUMN customer_id integer NOT NULL DEFAULT 1")
+    online = ("-etenancy_strategy=online", "-etenancy_online_transaction_seconds=600")
     with a_writer(machine):
-        screen = migration(machine, "-etenancy_strategy=online", "-eservice_terminate_clients=true")
+        screen = migration(machine, *online, "-eservice_terminate_clients=true")
     assert screen.returncode == 0, screen.written
     feet = "\n".join(screen.feet)
     # The dump and the test restore.
     assert len(set(re.findall(rf"backup \d+ s: Wait for the job: {MEASURED}", feet))) >= 2, feet
     # As far as 80 columns show it.
-    assert re.search(r"expand \d+ s: Wait for the job: \w+: waiting for", feet), feet
+    assert re.search(r"expand \d+ s: Wait for the job: waiting for writers before build: idx_", feet), feet
     assert machine.rows("customer_id = 1") == ROWS
     assert machine.run(JOBS).strip() == "0"
+
+
+@pytest.fixture
+def slow(machine: Host) -> Iterator[None]:
+    """Make a table of one row a block, and a function that takes 20 ms."""
+    machine.sql("CREATE TABLE slow (text text STORAGE PLAIN)")
+    machine.sql("INSERT INTO slow SELECT repeat('x', 5000) FROM generate_series(1, 100)")
+    machine.sql(
+        "CREATE FUNCTION slowly(text) RETURNS integer LANGUAGE plpgsql IMMUTABLE"
+        " AS 'BEGIN PERFORM pg_sleep(0.02); RETURN 1; END'"
+    )
+    yield
+    machine.sql("DROP TABLE slow")
+    machine.sql("DROP FUNCTION slowly")
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_build_tells_its_share(machine: Host) -> None:
+    shares = []
+    with meanwhile(lambda over: machine.sql("CREATE INDEX slow_index ON slow (slowly(text))")):
+        deadline = time.monotonic() + 20
+        while len(shares) < 2 and time.monotonic() < deadline:
+            for (told,) in machine.sql(job_progress.BUILDS):
+                # At the first block PostgreSQL says that all are done.
+                if found := re.fullmatch(r"building index: scanning table, (\d\d?)%: slow(_index)?", told):
+                    shares.append(int(found.group(1)))
+            time.sleep(0.3)
+    assert len(shares) == 2
+    assert shares[0] < shares[1]
 
 
 def test_a_step_that_waits_for_its_lock_is_told(machine: Host) -> None:

@@ -79,10 +79,12 @@ msg:
   type: str
 """
 
+# The share before the name, which a terminal may cut off.
 BUILDS = """
-SELECT format('%s: %s', coalesce(i.relname, c.relname), p.phase)
-       || coalesce(format(', %s%%', 100 * p.blocks_done / nullif(p.blocks_total, 0)),
-                   format(', %s%%', 100 * p.tuples_done / nullif(p.tuples_total, 0)), '')
+SELECT p.phase
+       || coalesce(', ' || coalesce(100 * p.blocks_done / nullif(p.blocks_total, 0),
+                                    100 * p.tuples_done / nullif(p.tuples_total, 0)) || '%', '')
+       || ': ' || coalesce(i.relname, c.relname)
 FROM pg_stat_progress_create_index AS p
 JOIN pg_class AS c ON c.oid = p.relid
 LEFT JOIN pg_class AS i ON i.oid = p.index_relid
