@@ -1,5 +1,5 @@
 # make demo   migrate a freshly seeded lab host, ending with the report
-# make test   lint, unit tests, every scenario
+# make test   lint, unit tests, every scenario; make test TESTS=all: every side path as well
 # make test-faults  everything that can go wrong in the middle of a run
 # make bench  what callers feel and runs cost, beside the guide's SQL and a shell script
 # make clean  remove everything that the other targets made
@@ -29,7 +29,7 @@ PGVECTOR_bookworm :=
 # The bases of the images are intermediate files, which make would remove.
 .SECONDARY:
 
-.PHONY: help setup demo test test-faults bench lint unit oldest scenarios lab docs screenshots clean lock
+.PHONY: help setup images prepare demo test test-faults bench lint compatible unit oldest oldest-setup scenarios lab docs screenshots clean lock
 help:
 	@sed -n 's/^# //p' $(MAKEFILE_LIST) | head -5
 
@@ -56,7 +56,9 @@ $(VENV)/complete: requirements/py311-dev.txt requirements/py312-dev.txt requirem
 	  --build-arg PGVECTOR=$(PGVECTOR_$*) lab/image
 	touch $@
 
-lab: setup $(BASES:%=.lab/image-%)
+images: $(BASES:%=.lab/image-%)
+
+lab: setup images
 	ansible-playbook lab/up.yml
 
 demo: setup .lab/image-trixie
@@ -64,27 +66,36 @@ demo: setup .lab/image-trixie
 	ansible-playbook lab/reset.yml --limit lab17
 	ansible-playbook migrate.yml --limit lab17 -e migrate_confirm=YES
 
-lint: setup
+lint: setup compatible
 	ruff check .
 	ruff format --check .
-	mypy $(PYTHON_FILES)
 	yamllint --strict .
 	ansible-lint --strict
+
+# What another Python or ansible-core could see with other eyes.
+compatible: setup
+	mypy $(PYTHON_FILES)
 	for playbook in $(PLAYBOOKS); do ansible-playbook --syntax-check "$$playbook" > /dev/null; done
 
 unit: setup
 	python -m pytest --numprocesses 2 tests/unit
 
 # The oldest ansible-core that is supported, where its Python is installed; the scenarios run on the newest.
-OLDEST = $(shell lab/find-python 3.11 2> /dev/null)
+OLDEST = $(filter-out $(PYTHON),$(shell lab/find-python 3.11 2> /dev/null))
 oldest:
-	$(if $(filter-out $(PYTHON),$(OLDEST)),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) lint unit,\
+	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) compatible unit,\
 	  @echo "No second environment: Python 3.11 is missing, or is the one used above.")
+oldest-setup:
+	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) setup)
+
+# Each of the three keeps one core busy.
+prepare:
+	$(MAKE) --jobs 2 --output-sync=target images setup oldest-setup
 
 scenarios: lab
 	molecule test --all
 
-test: lint unit oldest scenarios
+test: prepare lint unit oldest scenarios
 
 # The scenario "faults" tries a sample that the date chooses; this tries all, shared among the hosts.
 test-faults: lab

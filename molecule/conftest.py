@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from lab import OWNER, Host
 from planner import NAME, Database, unmigrated
+from turns import places
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,12 @@ def one_row_refuses(machine: Host) -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker of tests that need not be made on every host (pytest's hook)."""
+    """Name the markers of tests that need not be made on every host, or in every run (pytest's hook)."""
     config.addinivalue_line(
         "markers", "one_host: what it shows does not depend on the host; the hosts share such tests"
+    )
+    config.addinivalue_line(
+        "markers", "by_turns: of such tests, of a side path each, a run makes the third that the date chooses"
     )
 
 
@@ -61,13 +65,21 @@ def _host(nodeid: str) -> tuple[str, str] | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Share the tests marked one_host among the hosts (pytest's hook)."""
+    """Share the marked tests among the hosts, and leave out those whose turn it is not (pytest's hook)."""
     hosts: dict[str, list[str]] = {}
-    shared = {item: _host(item.nodeid) for item in items if item.get_closest_marker("one_host")}
-    for host, test in filter(None, shared.values()):
-        hosts.setdefault(test, []).append(host)
-    kept = {(names[number % len(names)], test) for number, (test, names) in enumerate(hosts.items())}
-    dropped = [item for item, place in shared.items() if place and place not in kept]
+    by_turns: set[str] = set()
+    shared: dict[pytest.Item, tuple[str, str]] = {}
+    for item in items:
+        marker = item.get_closest_marker("by_turns") or item.get_closest_marker("one_host")
+        place = _host(item.nodeid)
+        if marker and place:
+            shared[item] = place
+            host, test = place
+            hosts.setdefault(test, []).append(host)
+            if marker.name == "by_turns":
+                by_turns.add(test)
+    made = places(hosts, by_turns)
+    dropped = [item for item, (host, test) in shared.items() if made.get(test) != host]
     config.hook.pytest_deselected(items=dropped)
     items[:] = [item for item in items if item not in dropped]
 

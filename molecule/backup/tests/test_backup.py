@@ -98,7 +98,7 @@ def test_it_is_whole_and_proven_and_nobody_else_reads_it(machine: Host, tmp_path
     assert set(machine.run(f"sudo find {DIRECTORY} -printf '%y %u %m\\n'").split("\n")[:-1]) == set(listed)
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_its_counts_are_those_of_the_dump_while_others_write(machine: Host) -> None:
     with writers(machine) as written:
         run = machine.playbook(BACKUP, "-ebackup_format=custom", "-ebackup_copy_max_bytes=0")
@@ -112,7 +112,7 @@ def test_its_counts_are_those_of_the_dump_while_others_write(machine: Host) -> N
     assert run.copies() == []
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_dump_that_cannot_be_restored_is_no_backup(machine: Host) -> None:
     # pg_dump writes it without a word: what the check reads is not there when the rows come.
     machine.sql("CREATE FUNCTION any_memory() RETURNS bool LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM memories)'")
@@ -132,7 +132,7 @@ def test_a_dump_that_cannot_be_restored_is_no_backup(machine: Host) -> None:
         machine.sql("DROP FUNCTION any_memory()")
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_dump_without_a_tenant_table_is_no_backup(machine: Host) -> None:
     backups = machine.backups()
     run = machine.playbook(BACKUP, '-e{"tenancy_tables": [{"name": "nothing", "sample": {"a": 1}}]}', check=False)
@@ -140,7 +140,7 @@ def test_a_dump_without_a_tenant_table_is_no_backup(machine: Host) -> None:
     assert machine.backups() == backups
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_what_lost_runs_left_goes_and_nothing_else(machine: Host) -> None:
     machine.run(f"sudo -u postgres mkdir {DIRECTORY}/ai_memory-20200101T000000Z.partial {DIRECTORY}/unpacked")
     for name in ("ai_memory_scratch_20200101_000000", "ai_memory_scratch_of_mine"):
@@ -189,7 +189,7 @@ def test_an_encrypted_one_can_be_restored_with_its_key_alone(machine: Host, key:
     assert [name for name in machine.backups() if "unpacked" in name] == []
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 @pytest.mark.parametrize("key", ["nonsense", "AGE-SECRET-KEY-1QQQQ"], indirect=False)
 def test_a_key_that_is_none_is_refused(machine: Host, key: str) -> None:
     before = machine.untouched()
@@ -199,7 +199,7 @@ def test_a_key_that_is_none_is_refused(machine: Host, key: str) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_the_oldest_go_and_none_that_is_needed(machine: Host, tmp_path: Path) -> None:
     machine.run(f"sudo rm -rf {DIRECTORY}")
     machine.playbook(BACKUP, *QUICK)
@@ -236,7 +236,7 @@ def a_late_change(machine: Host) -> Iterator[None]:
         yield
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_what_was_written_before_the_stop_is_in_the_newest_one(machine: Host) -> None:
     machine.reset()
     with a_late_change(machine):
@@ -257,7 +257,7 @@ def test_what_was_written_before_the_stop_is_in_the_newest_one(machine: Host) ->
     assert machine.sql("SELECT count(*) FROM caller_profiles WHERE preferred_name = 'Late'") == [(1,)]
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_failsafe_that_ends_before_the_second_backup_is_noticed(machine: Host) -> None:
     machine.reset()
     with a_late_change(machine):

@@ -34,7 +34,7 @@ def test_a_half_migrated_database(machine: Host) -> None:
     assert_untouched(machine, "rows without a tenant to tenant 1")
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_the_sql_is_shown_in_full_on_request(machine: Host) -> None:
     statement = "ALTER TABLE public . memories ALTER COLUMN customer_id SET NOT NULL;"
     assert statement not in machine.playbook("migrate.yml", "--check").words

@@ -46,7 +46,7 @@ def test_the_legacy_release_still_needs_it(machine: Host) -> None:
     assert bridges(machine) == [(OWNER, "app.current_tenant=01")]
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_second_tenant_may_not_have_rows_meanwhile(machine: Host) -> None:
     machine.sql("INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1')")
     try:
@@ -85,7 +85,7 @@ def test_a_write_is_noted_as_well(machine: Host) -> None:
     machine.sql("SELECT setval('tenancy_bridge_used', 1, false)")
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_record_that_was_not_kept_for_long_is_no_evidence(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook(*ENFORCE, check=False)
@@ -93,7 +93,7 @@ def test_a_record_that_was_not_kept_for_long_is_no_evidence(machine: Host) -> No
     assert machine.untouched() == before
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_check_tells_what_it_would_find(machine: Host) -> None:
     before = machine.untouched()
     with only_readers(machine):
@@ -103,7 +103,7 @@ def test_check_tells_what_it_would_find(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_it_asks(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("playbooks/enforce.yml", "-eenforce_confirm=no", AT_ONCE, check=False)
@@ -111,7 +111,7 @@ def test_it_asks(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_record_that_does_not_work_is_not_believed(machine: Host) -> None:
     machine.sql("ALTER SEQUENCE tenancy_bridge_used MAXVALUE 5")
     try:
@@ -126,7 +126,7 @@ def test_a_record_that_does_not_work_is_not_believed(machine: Host) -> None:
         machine.sql("ALTER SEQUENCE tenancy_bridge_used NO MAXVALUE")
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> None:
     run = machine.playbook(*ENFORCE, AT_ONCE, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
     assert run.record["outcome"] == "FAILED"
@@ -143,7 +143,7 @@ def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> 
     start(machine, "tenant_aware")
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_an_api_that_shows_another_tenants_rows_is_found(machine: Host) -> None:
     # The stranger's request names the default tenant, as an API would that ignores the name.
     stranger = '-e{"service_smoke_stranger_body": {"customer_id": 1, "user_id": "+15550000000-runbook", "limit": 5}}'
@@ -171,7 +171,7 @@ def test_the_bridge_is_removed(machine: Host) -> None:
     assert machine.rows() == ROWS
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_nothing_is_left_to_enforce_and_nothing_brings_it_back(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook(*ENFORCE, AT_ONCE)
@@ -182,7 +182,7 @@ def test_nothing_is_left_to_enforce_and_nothing_brings_it_back(machine: Host) ->
     assert machine.untouched() == before
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_table_of_the_next_release_joins_without_the_bridge(machine: Host) -> None:
     model = yaml.safe_load((ROOT / "inventory/group_vars/ai_memory/tenancy.yml").read_text())
     notes = {"name": "call_notes", "surrogate_keys": [["id"]], "indexes": [["user_id"]], "sample": {"user_id": "proof"}}
@@ -209,7 +209,7 @@ def test_a_table_of_the_next_release_joins_without_the_bridge(machine: Host) -> 
     assert_works_in_full(machine, tenant=2)
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_database_without_tenants_is_refused(machine: Host) -> None:
     machine.reset()
     before = machine.untouched()

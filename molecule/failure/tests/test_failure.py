@@ -12,7 +12,7 @@ import pytest
 from lab import MIGRATE, ROOT, ROWS, Host, Run, typed
 from service import assert_works_in_full, schema
 
-pytestmark = pytest.mark.one_host
+pytestmark = pytest.mark.by_turns
 
 HOLD = "-emigrate_on_failure=hold"
 

@@ -82,7 +82,7 @@ def named(definition: str, database: Database) -> str:
     return definition.replace(database.model.database, "ai_memory").replace("operator", "postgres")
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 @pytest.mark.parametrize(
     ("start", "done"), [(start, done) for start, steps in STEPS.items() for done in range(steps + 1)]
 )
@@ -99,7 +99,7 @@ def test_a_run_that_stopped_there_is_finished(machine: Host, whole: str, start: 
         assert named(schema(machine, database.model.database), database) == whole
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 @pytest.mark.parametrize(
     ("start", "done"), [(start, done) for start, steps in STEPS.items() for done in range(steps + 1)]
 )
@@ -110,7 +110,7 @@ def test_a_run_that_stopped_there_is_taken_back(machine: Host, start: tuple[str,
         assert schema(machine, database.model.database) == definition
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_an_autovacuum_that_is_at_work_is_no_deadlock(machine: Host) -> None:
     with half(machine, (), STEPS[()]) as (database, before, _), database.another() as other:
         # What autovacuum does: it holds the table, and waits for whoever has changed the table's entry.
@@ -163,7 +163,7 @@ def session(machine: Host, statement: str) -> Iterator[None]:
         connection.rollback()
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_lock_that_is_not_free_ends_the_run_and_the_next_goes_on(machine: Host, whole: str) -> None:
     machine.reset()
     pid = machine.service_pid()
@@ -183,7 +183,7 @@ def test_a_lock_that_is_not_free_ends_the_run_and_the_next_goes_on(machine: Host
     assert schema(machine) == whole
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_no_index_is_built_beside_a_long_transaction(machine: Host) -> None:
     machine.reset()
     before = schema(machine)
@@ -198,7 +198,7 @@ def test_no_index_is_built_beside_a_long_transaction(machine: Host) -> None:
     assert schema(machine) == before
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_laptop_that_is_lost_during_a_build_loses_nothing(machine: Host, whole: str) -> None:
     machine.reset()
     pid = machine.service_pid()
@@ -222,7 +222,7 @@ def test_a_laptop_that_is_lost_during_a_build_loses_nothing(machine: Host, whole
     assert schema(machine) == whole
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_auto_is_online_where_there_is_much_and_says_so(machine: Host) -> None:
     machine.reset()
     said = "While ai-memory works (12 of "
@@ -230,7 +230,7 @@ def test_auto_is_online_where_there_is_much_and_says_so(machine: Host) -> None:
     assert said not in machine.playbook("migrate.yml", "--check").words
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_auto_is_online_where_a_rehearsal_took_too_long(machine: Host, whole: str) -> None:
     machine.reset()
     run = machine.playbook(*MIGRATE, "-emigrate_rehearse=true", "-etenancy_max_downtime=0")
@@ -239,7 +239,7 @@ def test_auto_is_online_where_a_rehearsal_took_too_long(machine: Host, whole: st
     assert schema(machine) == whole
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_the_online_way_is_rehearsed_in_full(machine: Host) -> None:
     machine.reset()
     untouched = machine.catalogs()

@@ -57,7 +57,7 @@ def recorded(machine: Host) -> Iterator[None]:
     machine.wait_until_healthy()
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_statement_of_the_past_is_named_where_they_are_recorded(machine: Host, copy: None, recorded: None) -> None:
     machine.sql("CREATE SCHEMA elsewhere", database=NAME)
     machine.sql("CREATE EXTENSION pg_stat_statements SCHEMA elsewhere", database=NAME)
@@ -68,13 +68,13 @@ def test_a_statement_of_the_past_is_named_where_they_are_recorded(machine: Host,
         assert ("copy-without-columns", "memories") in {(item["rule"], item["subject"]) for item in database.audit()}
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_record_that_cannot_be_read_is_passed_over(database: Database) -> None:
     database.run("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
     assert BROKEN & {entry["rule"] for entry in database.audit()} == set()
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_logins_within_each_other_leave_no_way_in(machine: Host, copy: None) -> None:
     before = machine.run("sudo cat $(sudo -u postgres psql -Atc 'SHOW hba_file')")
     with a_login(machine, NAME), a_login(machine, NAME):

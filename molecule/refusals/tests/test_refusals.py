@@ -14,7 +14,7 @@ import pytest
 
 from lab import Host, Run, typed
 
-pytestmark = pytest.mark.one_host
+pytestmark = pytest.mark.by_turns
 
 MIGRATE = ("migrate.yml", "-emigrate_confirm=YES")
 ENVIRONMENT = "/opt/ai-memory/.env"

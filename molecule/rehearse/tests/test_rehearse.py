@@ -33,14 +33,14 @@ def test_it_measures_and_touches_nothing(machine: Host) -> None:
     assert machine.lock() == ""
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_check_only_plans(machine: Host) -> None:
     before = machine.untouched()
     assert "REHEARSAL" not in machine.playbook(REHEARSE, "--check").words
     assert machine.untouched() == before
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_backup_of_another_schema_is_not_rehearsed_with(machine: Host) -> None:
     machine.sql("ALTER TABLE memories ADD COLUMN customer_id integer")
     try:
@@ -53,7 +53,7 @@ def test_a_backup_of_another_schema_is_not_rehearsed_with(machine: Host) -> None
         machine.sql("ALTER TABLE memories DROP COLUMN customer_id")
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 @pytest.mark.usefixtures("one_row_refuses")
 def test_a_migration_that_would_fail_fails_here_and_stops_nothing(machine: Host) -> None:
     before = machine.catalogs(), machine.service_pid(), machine.rows()
@@ -66,7 +66,7 @@ def test_a_migration_that_would_fail_fails_here_and_stops_nothing(machine: Host)
     assert machine.databases() == set()
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_login_that_the_service_is_to_get_has_a_stand_in(machine: Host) -> None:
     machine.reset("postgres")
     machine.playbook(*BACKUP)
@@ -77,7 +77,7 @@ def test_a_login_that_the_service_is_to_get_has_a_stand_in(machine: Host) -> Non
     assert machine.sql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'ai_memory_app%'") == [(0,)]
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_migration_rehearses_on_request_and_then_there_is_nothing_left_to_rehearse(machine: Host) -> None:
     machine.reset()
     run = machine.playbook("migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=true")

@@ -10,7 +10,7 @@ from service import assert_works_in_full
 ROLLBACK = ("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_check_shows_the_statements_and_touches_nothing(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_mode=policies", "--check")
@@ -18,7 +18,7 @@ def test_check_shows_the_statements_and_touches_nothing(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_another_tenants_rows_are_not_laid_open(machine: Host) -> None:
     machine.sql("INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1'), (2, '+2')")
     try:
@@ -56,14 +56,14 @@ def test_callers_of_the_one_argument_function_are_served(machine: Host) -> None:
     assert machine.sql("SELECT call_count > 0 FROM personality_averages WHERE user_id = %s", (user,)) == [(True,)]
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_second_rollback_does_nothing(machine: Host) -> None:
     before = machine.untouched()
     assert machine.playbook(*ROLLBACK).changed == 0
     assert machine.untouched() == before
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_the_migration_can_be_made_again(machine: Host) -> None:
     machine.playbook(*MIGRATE)
     machine.playbook("playbooks/verify.yml")

@@ -31,7 +31,7 @@ FROM pg_database d WHERE d.datname = %s
 """
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_check_says_what_would_be_left_behind(machine: Host) -> None:
     machine.sql(
         "INSERT INTO memories (customer_id, type, k, user_id) SELECT 1, 'fact', 'late', '+1' FROM generate_series(1, 2)"
@@ -42,7 +42,7 @@ def test_check_says_what_would_be_left_behind(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_it_asks(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook(*RESTORE, "-erollback_confirm=no", check=False)
@@ -50,7 +50,7 @@ def test_it_asks(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_damaged_dump_is_refused(machine: Host) -> None:
     dump = f"{machine.backups()[-1]}/database/toc.dat"
     machine.run(f"sudo cp -p {dump} /root/toc && sudo sh -c 'echo x >> {dump}'")
@@ -64,7 +64,7 @@ def test_a_damaged_dump_is_refused(machine: Host) -> None:
         machine.run(f"sudo mv /root/toc {dump}")
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_restore_that_fails_leaves_nothing(machine: Host) -> None:
     # The manifest counts one row more than the dump holds.
     manifest = f"{machine.backups()[-1]}/manifest.json"
@@ -111,13 +111,13 @@ def test_the_legacy_release_works_in_full(machine: Host) -> None:
     assert not machine.failsafe_armed()
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_the_migration_can_be_made_again(machine: Host) -> None:
     machine.playbook(*MIGRATE)
     machine.playbook("playbooks/verify.yml")
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_without_a_backup_nothing_happens(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook(*RESTORE, "-erollback_confirm=YES", "-erestore_backup=/var/backups/none", check=False)

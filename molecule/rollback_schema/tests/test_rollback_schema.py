@@ -51,7 +51,7 @@ def test_the_snapshot_is_kept_where_only_the_administrator_reads_it(machine: Hos
     assert machine.run(f"sudo stat --format '%U %a' {backup}/schema.json") == "postgres 600\n"
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_check_shows_the_way_back_and_touches_nothing(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_mode=schema", "--check")
@@ -60,7 +60,7 @@ def test_check_shows_the_way_back_and_touches_nothing(machine: Host, before: str
     assert machine.untouched() == untouched
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 @pytest.mark.parametrize(
     ("made", "unmade", "sentence"),
     [
@@ -86,7 +86,7 @@ def test_what_stands_in_the_way_is_named(machine: Host, before: str, made: str, 
         machine.sql(unmade)
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_snapshot_that_is_not_there_is_missed(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook(*ROLLBACK, "-etenancy_snapshot_file=/var/backups/none.json", check=False)
@@ -104,7 +104,7 @@ def test_the_schema_is_the_one_of_before_and_every_row_is_there(machine: Host, b
     assert_works_in_full(machine)
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_a_second_rollback_does_nothing(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook(*ROLLBACK)
@@ -113,7 +113,7 @@ def test_a_second_rollback_does_nothing(machine: Host, before: str) -> None:
     assert machine.untouched() == untouched
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 @pytest.mark.parametrize("change", ['s/"version": 1/"version": 2/', "$d", "1,$d"], ids=["version", "cut", "empty"])
 def test_a_snapshot_that_it_cannot_read_is_refused(machine: Host, before: str, change: str) -> None:
     machine.run(f"sudo sed '{change}' {machine.backups()[0]}/schema.json > /tmp/other.json")
@@ -123,7 +123,7 @@ def test_a_snapshot_that_it_cannot_read_is_refused(machine: Host, before: str, c
     assert machine.untouched() == untouched
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_it_leads_past_a_rollback_of_the_policies_and_a_second_migration(machine: Host, before: str) -> None:
     machine.playbook(*MIGRATE)
     machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
@@ -134,7 +134,7 @@ def test_it_leads_past_a_rollback_of_the_policies_and_a_second_migration(machine
     assert machine.rows() == ROWS
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_what_callers_say_meanwhile_is_kept_and_fails_no_run(machine: Host, before: str) -> None:
     user = "+15550004444"
     with callers(machine, user) as confirmed:
@@ -149,7 +149,7 @@ def test_what_callers_say_meanwhile_is_kept_and_fails_no_run(machine: Host, befo
     machine.sql("DELETE FROM caller_profiles WHERE user_id = %s", (user,))
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_it_leads_back_from_a_login_of_the_services_own(machine: Host, before: str) -> None:
     environment = machine.run("sudo cat /opt/ai-memory/.env")
     machine.playbook(*MIGRATE, "-etenancy_provision_app_role=true")
@@ -159,7 +159,7 @@ def test_it_leads_back_from_a_login_of_the_services_own(machine: Host, before: s
     assert_works_in_full(machine)
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_the_copy_on_the_laptop_serves_as_well(machine: Host, before: str) -> None:
     copies = machine.playbook(*MIGRATE).files()
     machine.run("sudo find /var/backups/ai-memory -name 'schema*.json' -delete")

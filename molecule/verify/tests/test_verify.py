@@ -21,7 +21,7 @@ def test_a_migrated_database_passes(machine: Host) -> None:
     assert f"The bridge is on: a login of {OWNER} that names no tenant" in run.words
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_callers_that_go_on_fail_no_verification(machine: Host) -> None:
     user = "+15550005555"
     with callers(machine, user) as confirmed:
@@ -31,7 +31,7 @@ def test_callers_that_go_on_fail_no_verification(machine: Host) -> None:
     machine.sql("DELETE FROM caller_profiles WHERE user_id = %s", (user,))
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 @pytest.mark.parametrize(
     ("broken", "mended", "sentence"),
     [
@@ -69,12 +69,12 @@ def test_what_is_wrong_is_named(machine: Host, broken: str, mended: str, sentenc
         machine.sql(mended)
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_what_was_mended_passes_again(machine: Host) -> None:
     machine.playbook("playbooks/verify.yml")
 
 
-@pytest.mark.one_host
+@pytest.mark.by_turns
 def test_an_unmigrated_database_fails(machine: Host) -> None:
     machine.reset()
     run = machine.playbook("playbooks/verify.yml", check=False)
