@@ -50,7 +50,8 @@ def one_row_refuses(machine: Host) -> Iterator[None]:
 def pytest_configure(config: pytest.Config) -> None:
     """Name the markers of tests that need not be made on every host, or in every run (pytest's hook)."""
     config.addinivalue_line(
-        "markers", "one_host: what it shows does not depend on the host; the hosts share such tests"
+        "markers",
+        "one_host(together): what it shows does not depend on the host; the hosts share such tests, or such modules",
     )
     config.addinivalue_line(
         "markers", "by_turns: of such tests, of a side path each, a run makes the third that the date chooses"
@@ -73,9 +74,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         marker = item.get_closest_marker("by_turns") or item.get_closest_marker("one_host")
         place = _host(item.nodeid)
         if marker and place:
-            shared[item] = place
             host, test = place
-            hosts.setdefault(test, []).append(host)
+            if marker.kwargs.get("together"):
+                test = test.partition("::")[0]
+            shared[item] = host, test
+            if host not in hosts.setdefault(test, []):
+                hosts[test].append(host)
             if marker.name == "by_turns":
                 by_turns.add(test)
     made = places(hosts, by_turns)

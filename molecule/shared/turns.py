@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 
 # Days in which every side path is tried once; TESTS=all tries them all at once.
@@ -24,12 +23,11 @@ def places(
     ``tests`` names the hosts that could make it, ``by_turns`` holds the tests that wait for their turn.
     """
     made: dict[str, str] = {}
-    waiting: Counter[str] = Counter()
+    waiting = 0
     for number, (test, hosts) in enumerate(tests.items()):
-        host = hosts[number % len(hosts)]
         if test in by_turns:
-            waiting[host] += 1
-            if not has_turn(waiting[host], turns, day):
+            waiting += 1
+            if not has_turn(waiting, turns, day):
                 continue
-        made[test] = host
+        made[test] = hosts[number % len(hosts)]
     return made

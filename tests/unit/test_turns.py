@@ -22,6 +22,12 @@ def test_each_side_path_has_its_turn_once_in_three_days_and_always_on_the_same_h
 
 
 @pytest.mark.parametrize("day", range(3))
+def test_three_side_paths_are_enough_for_every_day(day: int) -> None:
+    few = dict(list(SIDE_PATHS.items())[:3])
+    assert len(places(few, few, 3, day)) == 1
+
+
+@pytest.mark.parametrize("day", range(3))
 def test_what_is_no_side_path_is_made_by_every_run(day: int) -> None:
     made = places(MAIN_PATHS | SIDE_PATHS, SIDE_PATHS, 3, day)
     assert MAIN_PATHS.keys() <= made.keys()

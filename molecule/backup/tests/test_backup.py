@@ -23,12 +23,6 @@ DIRECTORY = "/var/backups/ai-memory"
 QUICK = ("-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0", "-ebackup_format=custom")
 
 
-@pytest.fixture(scope="module")
-def key(machine: Host) -> str:
-    """Return a key of age."""
-    return machine.run("age-keygen 2> /dev/null").strip().split("\n")[-1]
-
-
 @contextlib.contextmanager
 def writers(machine: Host) -> Iterator[list[float]]:
     """Insert and remove rows without a break; yield the times at which it was done."""
@@ -151,52 +145,6 @@ def test_what_lost_runs_left_goes_and_nothing_else(machine: Host) -> None:
         assert machine.databases() == {"ai_memory_scratch_of_mine"}
     finally:
         machine.sql("DROP DATABASE ai_memory_scratch_of_mine", database="postgres")
-
-
-def test_an_encrypted_one_holds_nothing_in_plain(machine: Host, key: str) -> None:
-    run = machine.playbook(BACKUP, "-vvv", f"-ebackup_age_identity={key}")
-    backup = machine.backups()[-1]
-    assert machine.manifest(backup)["encrypted"] is True
-    assert machine.run(f"sudo ls {backup}").split() == ["backup.tar.age", "manifest.json"]
-    members = f"sudo sh -c 'age --decrypt --identity - {backup}/backup.tar.age | tar --list'"
-    assert {"globals.sql", "settings.sql", "SHA256SUMS", "database/toc.dat"} <= set(
-        machine.run(members, given=key).split()
-    )
-    (copy,) = run.copies()
-    assert b"backup.tar.age" in copy.read_bytes()[:4096]
-    assert key not in run.output
-    assert key not in "".join(run.files().values())
-    # The search finds what is planted, and nothing else.
-    machine.run("cat > /tmp/planted", given=key)
-    search = "sudo grep --recursive --files-with-matches --file=- /etc /opt /var /tmp /home || true"
-    assert machine.run(search, given=key).split() == ["/tmp/planted"]
-    machine.run("rm /tmp/planted")
-    assert "AGE-SECRET-KEY" not in machine.run("sudo journalctl --no-pager")
-
-
-def test_an_encrypted_one_can_be_restored_with_its_key_alone(machine: Host, key: str) -> None:
-    restore = ("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
-    before = machine.untouched()
-    run = machine.playbook(*restore, check=False)
-    assert "is encrypted: give the key that it was encrypted with as backup_age_identity" in run.words
-    other = machine.run("age-keygen 2> /dev/null").strip().split("\n")[-1]
-    run = machine.playbook(*restore, f"-ebackup_age_identity={other}", check=False)
-    assert "no identity matched any of the recipients" in run.words
-    assert machine.untouched() == before
-    machine.sql("DELETE FROM memories WHERE type = 'fact'")
-    machine.playbook(*restore, f"-ebackup_age_identity={key}")
-    assert machine.rows() == ROWS
-    assert [name for name in machine.backups() if "unpacked" in name] == []
-
-
-@pytest.mark.by_turns
-@pytest.mark.parametrize("key", ["nonsense", "AGE-SECRET-KEY-1QQQQ"], indirect=False)
-def test_a_key_that_is_none_is_refused(machine: Host, key: str) -> None:
-    before = machine.untouched()
-    run = machine.playbook(BACKUP, f"-ebackup_age_identity={key}", check=False)
-    assert "makes nothing of backup_age_identity" in run.words
-    assert key not in run.output
-    assert machine.untouched() == before
 
 
 @pytest.mark.by_turns

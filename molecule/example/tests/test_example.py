@@ -15,7 +15,8 @@ import yaml
 from lab import HOSTS, ROOT, Host, Run
 from service import schema
 
-pytestmark = pytest.mark.one_host
+# What its fixtures prepare would be made on both hosts.
+pytestmark = pytest.mark.one_host(together=True)
 
 DATABASE, OWNER = "boat_rental", "desk"
 INVENTORY = ROOT / "examples/boat-rental/production.yml"

@@ -17,7 +17,8 @@ from lab import ROOT, Host
 from planner import Database
 from production import rental_source
 
-pytestmark = pytest.mark.one_host
+# What its fixtures prepare would be made on both hosts.
+pytestmark = pytest.mark.one_host(together=True)
 
 NAME, OWNER = "boat_rental_leaks", "desk"
 BOATS, BERTHS = "trips_boat_id_fkey", '"leaves from"'

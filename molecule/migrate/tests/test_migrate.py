@@ -92,8 +92,8 @@ def test_a_second_run_changes_nothing_and_keeps_the_service_running(machine: Hos
     machine.playbook("migrate.yml", "--check")
     looked = time.monotonic()
     again = machine.playbook("migrate.yml")
-    # It costs what a dry run does, and the lock and the log.
-    assert time.monotonic() - looked < 1.6 * (looked - started)
+    # It costs what a dry run does, the lock and the log (1.2 times); a whole run costs four times as much.
+    assert time.monotonic() - looked < 2 * (looked - started)
     assert again.changed == 0
     assert "Nothing: the database is migrated already." in again.words
     assert machine.untouched() == before

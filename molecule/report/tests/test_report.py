@@ -15,7 +15,8 @@ from playwright.sync_api import Browser
 from browser import SCHEMES, WIDTHS, chromium, opened
 from lab import ROOT, Host
 
-pytestmark = pytest.mark.one_host
+# What its fixtures prepare would be made on both hosts.
+pytestmark = pytest.mark.one_host(together=True)
 
 SCHEMA = json.loads((ROOT / "docs/run.schema.json").read_text())
 # In points; a page may be a hair smaller.

@@ -147,6 +147,7 @@ def test_every_prefix_of_the_plan_leads_to_the_same_schema(machine: Host, whole:
         assert found == whole, f"after the first {length} of {len(statements)} statements"
 
 
+@pytest.mark.one_host
 @pytest.mark.parametrize("state", [name for name in STATES if name not in KEEPS_ITS_OWN])
 def test_a_state_from_elsewhere_leads_to_the_same_schema(machine: Host, whole: tuple[State, str], state: str) -> None:
     assert migrated(machine, STATES[state])[1] == whole[1]
@@ -169,6 +170,7 @@ def schema_of(state: State) -> State:
     return found
 
 
+@pytest.mark.one_host
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_comes_back(database: Database, state: str) -> None:
     database.run(*STATES[state])

@@ -1,0 +1,64 @@
+"""An encrypted backup tells nobody anything, and is restored with its key alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab import ROWS, Host
+
+# One test makes the backup that the next restores.
+pytestmark = pytest.mark.one_host(together=True)
+
+BACKUP = "playbooks/backup.yml"
+
+
+@pytest.fixture(scope="module")
+def key(machine: Host) -> str:
+    """Start from a fresh host, and return a key of age."""
+    machine.reset()
+    return machine.run("age-keygen 2> /dev/null").strip().split("\n")[-1]
+
+
+def test_an_encrypted_one_holds_nothing_in_plain(machine: Host, key: str) -> None:
+    run = machine.playbook(BACKUP, "-vvv", f"-ebackup_age_identity={key}")
+    backup = machine.backups()[-1]
+    assert machine.manifest(backup)["encrypted"] is True
+    assert machine.run(f"sudo ls {backup}").split() == ["backup.tar.age", "manifest.json"]
+    members = f"sudo sh -c 'age --decrypt --identity - {backup}/backup.tar.age | tar --list'"
+    assert {"globals.sql", "settings.sql", "SHA256SUMS", "database/toc.dat"} <= set(
+        machine.run(members, given=key).split()
+    )
+    (copy,) = run.copies()
+    assert b"backup.tar.age" in copy.read_bytes()[:4096]
+    assert key not in run.output
+    assert key not in "".join(run.files().values())
+    # The search finds what is planted, and nothing else.
+    machine.run("cat > /tmp/planted", given=key)
+    search = "sudo grep --recursive --files-with-matches --file=- /etc /opt /var /tmp /home || true"
+    assert machine.run(search, given=key).split() == ["/tmp/planted"]
+    machine.run("rm /tmp/planted")
+    assert "AGE-SECRET-KEY" not in machine.run("sudo journalctl --no-pager")
+
+
+def test_an_encrypted_one_can_be_restored_with_its_key_alone(machine: Host, key: str) -> None:
+    restore = ("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
+    before = machine.untouched()
+    run = machine.playbook(*restore, check=False)
+    assert "is encrypted: give the key that it was encrypted with as backup_age_identity" in run.words
+    other = machine.run("age-keygen 2> /dev/null").strip().split("\n")[-1]
+    run = machine.playbook(*restore, f"-ebackup_age_identity={other}", check=False)
+    assert "no identity matched any of the recipients" in run.words
+    assert machine.untouched() == before
+    machine.sql("DELETE FROM memories WHERE type = 'fact'")
+    machine.playbook(*restore, f"-ebackup_age_identity={key}")
+    assert machine.rows() == ROWS
+    assert [name for name in machine.backups() if "unpacked" in name] == []
+
+
+@pytest.mark.parametrize("key", ["nonsense", "AGE-SECRET-KEY-1QQQQ"], indirect=False)
+def test_a_key_that_is_none_is_refused(machine: Host, key: str) -> None:
+    before = machine.untouched()
+    run = machine.playbook(BACKUP, f"-ebackup_age_identity={key}", check=False)
+    assert "makes nothing of backup_age_identity" in run.words
+    assert key not in run.output
+    assert machine.untouched() == before
