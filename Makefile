@@ -1,8 +1,8 @@
 # make demo   migrate a freshly seeded lab host, ending with the report
 # make test   lint, unit tests, every scenario; make test TESTS=all: every side path as well
 # make test-faults  everything that can go wrong in the middle of a run
-# make bench  what callers feel and runs cost, beside the guide's SQL and a shell script
-# make clean  remove everything that the other targets made
+# make bench  what callers feel and runs cost, beside SQL by hand and a shell script
+# make clean  remove everything that the other targets made, but for Debian packages
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -19,7 +19,9 @@ export CONTAINERS_CONF := $(CURDIR)/lab/containers.conf
 endif
 
 PYTHON ?= $(shell lab/find-python)
-PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring openssh-client openssl chromium
+PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring openssh-client openssl
+# One of them shows the report to the tests; Debian's is the first.
+BROWSERS := chromium chromium-browser google-chrome
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
 PYTHON_FILES := benchmarks docs playbooks/collections/ansible_collections/aimemory/tenancy/plugins tests/unit molecule/shared
 BASES := trixie bookworm
@@ -38,6 +40,11 @@ setup: $(VENV)/complete
 .lab/packages: lab/install-packages Makefile
 	mkdir -p .lab && chmod 0700 .lab
 	lab/install-packages $(PACKAGES)
+	touch $@
+
+# Ubuntu has no such package: whatever is there will do.
+.lab/browser: .lab/packages
+	command -v $(BROWSERS) > /dev/null || lab/install-packages $(firstword $(BROWSERS))
 	touch $@
 
 $(VENV)/complete: requirements/py311-dev.txt requirements/py312-dev.txt requirements.yml
@@ -88,11 +95,11 @@ oldest:
 oldest-setup:
 	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) setup)
 
-# Each of the three keeps one core busy.
+# Each of the first three keeps one core busy.
 prepare:
-	$(MAKE) --jobs 2 --output-sync=target images setup oldest-setup
+	$(MAKE) --jobs 2 --output-sync=target images setup oldest-setup .lab/browser
 
-scenarios: lab
+scenarios: lab .lab/browser
 	molecule test --all
 
 test: prepare lint unit oldest scenarios
@@ -113,7 +120,7 @@ docs: setup
 	PYTHONPATH=playbooks/collections python docs/refusals.py
 
 # Of the newest report in logs/.
-screenshots: setup
+screenshots: setup .lab/browser
 	PYTHONPATH=molecule/shared python docs/screenshots.py "$$(ls -t logs/*/report.html | head -1)"
 
 lock:

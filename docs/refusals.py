@@ -1,4 +1,4 @@
-"""Write refusals.md from the assertions of the playbooks and roles, and the messages of the collection's Python."""
+"""Write refusals.md from the assertions of the playbooks and roles, and what the collection's Python and SQL raise."""
 
 from __future__ import annotations
 
@@ -13,33 +13,107 @@ import jinja2
 import yaml
 from jinja2 import nodes
 
-from ansible_collections.aimemory.tenancy.plugins import module_utils, modules
+from ansible_collections.aimemory.tenancy.plugins import action, module_utils, modules
 from variables import ROLES, ROOT
 
 PAGE = ROOT / "docs/refusals.md"
 HEAD = """# Every message that ends a run
 
-Each says what is wrong and what to do; `…` stands for names, numbers and what a program answered. Before the phase
-*stop* callers notice nothing of a run that ends with one; later ones also say what became of the database and the
-service ([when something fails](../README.md#when-something-fails)). [Troubleshooting](troubleshooting.md) says more
-about the commonest. Written by `make docs` from the playbooks, the roles and the collection themselves. What is wrong
-with the value of a single variable is said by its description in [variables](variables.md).
+Each says what is wrong and what to do; where the message itself does not, that stands here in italics. `…` stands for
+names, numbers and what a program answered. Before the phase *stop* callers notice nothing of a run that ends with one;
+later ones also say what became of the database and the service ([when something
+fails](../README.md#when-something-fails)). [Troubleshooting](troubleshooting.md) says more about the commonest.
+
+Written by `make docs` from the playbooks, the roles and the collection themselves. Not here is what PostgreSQL, SSH
+and Ansible say in their own words; nor what is wrong with the value of a single variable, which its description in
+[variables](variables.md) says.
 """
 GAP = "…"
 TASKS = {
     "Before anything else": ("playbooks/checkout.yml", "playbooks/rollback.yml"),
     **{role: (f"roles/{role}/tasks",) for role in ROLES},
 }
-UTILITIES, MODULES = (Path(package.__path__[0]) for package in (module_utils, modules))
+UTILITIES, MODULES, ACTIONS = (Path(package.__path__[0]) for package in (module_utils, modules, action))
 PYTHON = {
+    "Encrypted variables": [UTILITIES / "messages.py"],
     "The model (`tenancy_*`)": [UTILITIES / f"{name}.py" for name in ("model", "tenants", "quoting")],
     "`DATABASE_URL`": [UTILITIES / "database_url.py"],
     "What cannot be planned": [
         UTILITIES / f"{name}.py" for name in ("plan", "indexes", "foreign_keys", "views", "enforce", "revert", "schema")
     ],
     "On the server": sorted(MODULES.glob("*.py")),
+    "On this machine": sorted(ACTIONS.glob("*.py")),
 }
+SQL = {"Within the transaction": [*sorted(ROOT.glob("roles/*/files/*.sql")), *sorted(ROOT.glob("files/*.sql"))]}
+RAISED = re.compile(r"\bRAISE\s+(?:EXCEPTION\s+)?(?:USING\s+MESSAGE\s*=\s*)?'((?:[^']|'')*)'")
 FAILING = ("ansible.builtin.assert", "ansible.builtin.fail")
+GUARD = "It keeps an error of this runbook from doing harm: report it, with the archive of `playbooks/support.yml`."
+UNREHEARSED = (
+    "The real database was not touched. Do not migrate before the difference is understood; the archive of "
+    "`playbooks/support.yml` is for whoever helps."
+)
+# What to do about messages that do not say it themselves, by how they begin.
+REMEDIES = {
+    "The lock cannot be taken": "See why root can make no link in /run on the server (`df /run`), and run again.",
+    "The journal shows failures": (
+        "The service runs on the changed database. Read the lines; if callers suffer, roll back; if they are harmless, "
+        "narrow `service_journal_failure_patterns`."
+    ),
+    "The API answered, but": (
+        "The service's journal says why. If it is the request that this release does not take, correct "
+        "`service_smoke_*`."
+    ),
+    "The API showed another tenant": (
+        "The bridge is back. Deploy the release that names the tenant of every request, and run again."
+    ),
+    "… of … findings do not hold": (
+        "The playbook that made the change plans what is missing when it is run again, with `--check` first; a rule of "
+        "[the audit](audit.md) names its remedy. If callers suffer meanwhile, roll back."
+    ),
+    "The old schema did not come back": (
+        "`rollback.yml -e rollback_mode=schema --check` shows what is left to do, or who stands in the way; "
+        "`rollback_mode=restore` brings the backup."
+    ),
+    "The migrated copy": UNREHEARSED,
+    "The way back does not bring": UNREHEARSED,
+    "There and back changed": UNREHEARSED,
+    "The encrypted backup": "See that `age` works on the server and its disk has room, and run again.",
+    "The backup failed": (
+        "This run changed no table. Mend what is named (room, rights, what cannot be dumped), and run again."
+    ),
+    "The restore failed": (
+        "The database is as it was, and the service runs. Mend what is named (often room), or name another backup with "
+        "`-e restore_backup=...`."
+    ),
+    "… is the database itself": GUARD,
+    "What was restored": "Run again, with another backup where one was named. If it stays so, look at disk and memory.",
+    "The test restore failed": "This run changed no table. Mend what is named (often room), and run again.",
+    "Table ….… does not exist": "Correct `tenancy_tables`, or bring the table back with `rollback_mode=restore`.",
+    "… was started, but": "`systemctl status` and the service's journal say why.",
+    "… was stopped, but": "End those processes: they were not started by the unit. Then run again.",
+    "Nothing is known of the job": "Run again: what the lost job left is cleared.",
+    "No attempt was given": GUARD,
+    "The rows of … cannot be counted": "Mend what PostgreSQL names, and run again.",
+    "The dump lacks the rows of …: it was not kept": (
+        "pg_dump left tables out, as it does with those of an extension. Run again; if it stays so, see whose they are."
+    ),
+    "… failed: …": "Mend what the program names, and run again.",
+    "… exists already": "Run again: the name is the time.",
+    "The dump failed": "Mend what is named (room, rights), and run again.",
+    "its lock was not free": (
+        "End the transaction that is named, or migrate when there is less to do: `migrate.yml` goes on from there."
+    ),
+    "after … s still …": "What is named stands in the way of a step: end it, or wait for its end. Then run again.",
+    "…: …. … of … steps are done": "Mend what is named, and run `migrate.yml` again: it goes on from there.",
+    "… cannot be written": (
+        "Make room or correct the rights on this machine, or name another directory: `-e report_directory=...` for a "
+        "run's records, `-e support_directory=...` for the archive."
+    ),
+    "The isolation proof failed": (
+        "The transaction was taken back. Each attempt that is named reached what it must not, or did not reach its "
+        "own: look at that table's policies, triggers and rights."
+    ),
+}
 
 
 def _texts(node: nodes.Node) -> list[str]:
@@ -105,6 +179,10 @@ def _said(node: ast.AST) -> list[ast.expr]:
         return node.exc.args[:1]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fail_json":
         return [keyword.value for keyword in node.keywords if keyword.arg == "msg"]
+    if isinstance(node, ast.Dict):
+        # What an action returns.
+        entries = {_literal(key): value for key, value in zip(node.keys, node.values, strict=True) if key}
+        return [entries["msg"]] if "failed" in entries and "msg" in entries else []
     return []
 
 
@@ -125,19 +203,40 @@ def of_python(files: list[Path]) -> Iterator[str]:
                 yield _tidy(text)
 
 
+def of_sql(files: list[Path]) -> Iterator[str]:
+    """Yield what SQL files raise; a SQLSTATE alone is caught by the file itself."""
+    for file in files:
+        for text in RAISED.findall(file.read_text()):
+            yield _tidy(re.sub("%%?", lambda sign: GAP if sign[0] == "%" else "%", text.replace("''", "'")))
+
+
 def is_message(text: str) -> bool:
     """Say whether a text is a sentence for the operator."""
     return re.fullmatch(rf"[A-Z{GAP}].*[a-z].*[.]", text) is not None and len(text.split()) > 4
 
 
+def sections() -> dict[str, list[str]]:
+    """Return the messages of each role or kind."""
+    found = {name: list(_of_tasks(paths)) for name, paths in TASKS.items()}
+    found |= {name: list(of_python(files)) for name, files in PYTHON.items()}
+    found |= {name: list(of_sql(files)) for name, files in SQL.items()}
+    return {
+        name: [text for text in dict.fromkeys(messages) if text.strip(GAP + " .:")] for name, messages in found.items()
+    }
+
+
+def remedy(text: str) -> str:
+    """Return what to do about a message that does not say it itself; nothing for the others."""
+    return next((remedy for beginning, remedy in REMEDIES.items() if text.startswith(beginning)), "")
+
+
 def page() -> str:
     """Return the page as Markdown: a section a role or kind, one point a message."""
-    sections = {name: list(_of_tasks(paths)) for name, paths in TASKS.items()}
-    sections |= {name: list(of_python(files)) for name, files in PYTHON.items()}
     lines = [HEAD.rstrip("\n")]
-    for name, messages in sections.items():
+    for name, messages in sections().items():
         points = [
-            f"* {text.replace('*', chr(92) + '*')}" for text in dict.fromkeys(messages) if text.strip(GAP + " .:")
+            f"* {text.replace('*', chr(92) + '*')}" + (f" *{remedy(text)}*" if remedy(text) else "")
+            for text in messages
         ]
         lines += [f"\n## {name}\n", *points] if points else []
     return "\n".join(lines) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,16 +12,25 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-CHROMIUM = "/usr/bin/chromium"
+# The Makefile names them as well: it installs the first where none is there.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTHS = (360, 1280)
 SCHEMES = ("light", "dark")
 
 
+def program() -> str:
+    """Return the path of the first browser that is installed."""
+    for path in map(shutil.which, BROWSERS):
+        if path:
+            return path
+    raise FileNotFoundError(f"No browser is on the PATH ({', '.join(BROWSERS)}): apt-get install chromium.")
+
+
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """Yield Debian's Chromium; it is root's in containers, where it has no sandbox of its own."""
+    """Yield a Chromium or Chrome; it is root's in containers, where it has no sandbox of its own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
         yield browser
         browser.close()
 

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import psycopg2
 import psycopg2.extensions
 import yaml
@@ -199,6 +200,17 @@ class Host:
             raise AssertionError(f"{playbook} ended with {run.returncode}:\n{run.output}")
         return run
 
+    @contextlib.contextmanager
+    def drop_in(self, settings: str) -> Iterator[None]:
+        """Add lines to the section Service of the service's unit."""
+        directory = "/run/systemd/system/ai-memory.service.d"
+        self.run(f"sudo mkdir -p {directory}; sudo tee {directory}/test.conf", given=f"[Service]\n{settings}\n")
+        self.run("sudo systemctl daemon-reload")
+        try:
+            yield
+        finally:
+            self.run(f"sudo rm {directory}/test.conf; sudo systemctl daemon-reload")
+
     def reset(self, login: str = "owner") -> None:
         """Start from a freshly seeded database and the release that knows no tenant."""
         self.run(f"sudo lab-reset legacy {login}")
@@ -286,8 +298,9 @@ class Run:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Return run.json."""
+        """Return run.json, which has the published form."""
         document: dict[str, Any] = json.loads(self._file("run.json"))
+        jsonschema.validate(document, json.loads((ROOT / "docs/run.schema.json").read_text()))
         return document
 
     @property

@@ -92,8 +92,8 @@ def test_every_variable_is_one_of_the_project(name: str) -> None:
     given = set(TEMPLATES[name]["extra_vars"]) | set(questions(name))
     assert given - set(SPECS) - connection_variables() == set()
     kept = TEMPLATES[name]["extra_vars"]
-    assert kept["report_directory"].startswith("/")
-    assert kept["backup_copy_directory"].startswith("/")
+    for directory in ("report_directory", "backup_copy_directory", "support_directory"):
+        assert kept[directory].startswith("/")
 
 
 def test_every_credential_sets_a_secret_of_the_project() -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+import browser
 from production import ROOT
 
-# What make needs and cannot install: the checkout, and the Pythons that lab/find-python looks for.
+# What make needs and cannot install: the checkout, and the Pythons that lab/find-python looks for. These runners have a
+# browser, which is a package in Debian alone.
 NEEDED = {"actions/checkout", "actions/setup-python"}
 
 
@@ -46,3 +52,39 @@ def test_it_runs_for_every_change_with_no_right_and_no_secret() -> None:
 def test_there_is_no_other_workflow() -> None:
     assert [path.name for path in (ROOT / ".github/workflows").iterdir()] == ["test.yml"]
     assert (ROOT / ".ci/run").read_text().rstrip().endswith("exec make test")
+
+
+def planned(target: str) -> list[str]:
+    """Return the commands that make would run for a target on a fresh machine."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", "--dry-run", "--always-make", target]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_only_the_tests_need_a_browser() -> None:
+    wanted = f"command -v {' '.join(browser.BROWSERS)} > /dev/null || lab/install-packages {browser.BROWSERS[0]}"
+    demo, scenarios = planned("demo"), planned("scenarios")
+    assert [line for line in demo if "lab/install-packages" in line] != []
+    assert [line for line in demo if any(name in line for name in browser.BROWSERS)] == []
+    assert scenarios.index(wanted) < scenarios.index("molecule test --all")
+
+
+@pytest.mark.parametrize(
+    ("there", "found"), [(["google-chrome", "chromium"], "chromium"), (["google-chrome"], "google-chrome")]
+)
+def test_a_browser_is_found_by_any_of_its_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: list[str], found: str
+) -> None:
+    for name in there:
+        (tmp_path / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert browser.program() == str(tmp_path / found)
+
+
+def test_without_a_browser_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        FileNotFoundError, match=r"^No browser is on the PATH \(chromium, .*\): apt-get install chromium\.$"
+    ):
+        browser.program()

@@ -41,8 +41,50 @@ def test_a_message_of_python_is_what_is_raised_failed_with_or_a_sentence(tmp_pat
         "found.append(f'{name} is no table of this database.')\n"
         "module.fail_json(msg=f'{unit} is gone')\n"
         "raise ModelError('it is ' + wrong)\n"
+        "answer = {'failed': True, 'msg': f'{path} is full', 'rc': 1}\n"
+        "answer = {'msg': 'all is well'}\n"
     )
-    assert sorted(refusals.of_python([source])) == ["it is …", "… is gone", "… is no table of this database."]
+    assert sorted(refusals.of_python([source])) == [
+        "it is …", "… is full", "… is gone", "… is no table of this database.",
+    ]  # fmt: skip
+
+
+def test_a_message_of_sql_is_what_is_raised_with_words(tmp_path: Path) -> None:
+    source = tmp_path / "source.sql"
+    source.write_text(
+        "RAISE SQLSTATE 'TR001'; RAISE NOTICE 'Nothing ends here';\n"
+        "RAISE EXCEPTION '% of the tenant''s rows, 5 %%: %', a, b USING ERRCODE = 'TR002';\n"
+        "RAISE 'gone'; RAISE\n  USING MESSAGE = 'lost';\n"
+    )
+    assert list(refusals.of_sql([source])) == ["… of the tenant's rows, 5 %: …", "gone", "lost"]
+
+
+def test_what_is_raised_on_the_server_and_here_is_listed() -> None:
+    sections = refusals.sections()
+    assert sections["Within the transaction"] == ["The isolation proof failed: …"]
+    assert sections["On this machine"] == ["… cannot be written: …."]
+    assert any(message.startswith("A variable is encrypted") for message in sections["Encrypted variables"])
+
+
+def test_no_file_is_passed_over() -> None:
+    plugins = refusals.UTILITIES.parent
+    form = re.compile(r'raise \w+\(\s*f?"|fail_json|"failed": True')
+    failing = {file for file in plugins.rglob("*.py") if form.search(file.read_text())}
+    listed = {file for files in refusals.PYTHON.values() for file in files}
+    # Errors of this runbook itself, which no input brings about.
+    internal = {plugins / name for name in ("filter/tenancy.py", "module_utils/online.py", "module_utils/scram.py")}
+    assert failing - listed == internal
+    raising = {file for file in ROOT.glob("roles/**/*.sql*") if refusals.RAISED.search(file.read_text())}
+    assert raising <= {file for files in refusals.SQL.values() for file in files}
+
+
+def test_a_message_that_ends_with_an_answer_is_followed_by_what_to_do() -> None:
+    messages = [text for texts in refusals.sections().values() for text in texts]
+    ending = [text for text in messages if re.search(rf": {refusals.GAP}[.]?$", text)]
+    assert [text for text in ending if not refusals.remedy(text)] == []
+    assert [
+        beginning for beginning in refusals.REMEDIES if not any(text.startswith(beginning) for text in messages)
+    ] == []
 
 
 def anchors(text: str) -> set[str]:

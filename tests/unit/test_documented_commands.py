@@ -12,20 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 import documents
 from lab import MIGRATE
 from production import ROOT
 
 BLOCK = re.compile(r"^    (ansible-playbook .+?)(?:\s+#.*)?$", re.MULTILINE)
-INLINE = re.compile(r"`(ansible-playbook [^`]+)`")
+# A line of text may end within it.
+INLINE = re.compile(r"`(ansible-playbook\s[^`]+)`")
 TARGET = re.compile(r"(?:^    |`)make ([a-z-]+)", re.MULTILINE)
 # What makes a run.
 CALLS = ("playbook", "Run", "run")
-# What a test gives beside what the document says: the answer that an operator types, or less of what takes long.
+# What a test gives beside what the document says: the answer that an operator types, all hosts at once, or less of what
+# takes long.
 BESIDE = {
-    "migrate_confirm", "rollback_confirm", "enforce_confirm", "backup_test_restore", "backup_copy_max_bytes",
-    "tenancy_bridge_quiet_seconds",
+    "migrate_confirm", "rollback_confirm", "enforce_confirm", "run_batches", "backup_test_restore",
+    "backup_copy_max_bytes", "tenancy_bridge_quiet_seconds",
 }  # fmt: skip
 
 
@@ -94,17 +97,43 @@ def _runs(path: Path) -> Iterator[Command]:
                 yield parsed(words)
 
 
+def _of_molecule() -> Iterator[Command]:
+    """Yield the runs that Molecule makes before the tests of a scenario."""
+    shared = yaml.safe_load((ROOT / ".config/molecule/config.yml").read_text())
+    for path in (ROOT / "molecule").glob("*/molecule.yml"):
+        own = yaml.safe_load(path.read_text())
+        options = (own if "ansible" in own else shared)["ansible"]["executor"]["args"]["ansible_playbook"]
+        sequence = own.get("scenario", shared["scenario"])["test_sequence"]
+        for step in set(sequence) & {"prepare", "converge"}:
+            playbook = (path.parent / shared["ansible"]["playbooks"][step]).resolve()
+            yield parsed([str(playbook.relative_to(ROOT)), *options])
+
+
 @pytest.fixture(scope="module")
 def made() -> set[Command]:
     """Return the runs that the scenarios make."""
-    return {run for path in (ROOT / "molecule").glob("*/tests/test_*.py") for run in _runs(path)}
+    runs = {run for path in (ROOT / "molecule").glob("*/tests/test_*.py") for run in _runs(path)}
+    return runs | set(_of_molecule())
+
+
+def shown() -> list[str]:
+    """Return the commands of ansible-playbook in the documents, each on one line."""
+    found = {" ".join(text.split()) for text in (*documents.found(BLOCK), *documents.found(INLINE))}
+    return sorted(found - {*ELSEWHERE})
 
 
 # It needs a controller: tests/unit/test_awx.py judges it by the controller's own descriptions.
 ELSEWHERE = ("ansible-playbook awx/configure.yml -e awx_scm_url=... -e awx_image=...",)
 
 
-@pytest.mark.parametrize("command", sorted({*documents.found(BLOCK), *documents.found(INLINE)} - {*ELSEWHERE}))
+def test_a_command_within_a_text_may_be_broken_across_lines() -> None:
+    assert INLINE.findall("  * so: `ansible-playbook\n    a.yml -e b=c` does, `ansible-playbook` is") == [
+        "ansible-playbook\n    a.yml -e b=c"
+    ]
+    assert "ansible-playbook playbooks/verify.yml -e verify_proof=true" in shown()
+
+
+@pytest.mark.parametrize("command", shown())
 def test_a_scenario_makes_the_run(command: str, made: set[Command]) -> None:
     wanted = parsed(shlex.split(command)[1:])
     assert (ROOT / wanted.playbook).is_file()
@@ -131,9 +160,9 @@ def _taken(path: Path) -> Iterator[str]:
 
 def test_a_test_takes_every_other_command_from_the_documents() -> None:
     first = {line.split()[0] for line in documents.found(documents.LINE)}
-    shown = {word for word in first if shutil.which(word)} - FROM_ELSEWHERE - HERE
-    assert {"scp", "ssh"} <= shown
+    here = {word for word in first if shutil.which(word)} - FROM_ELSEWHERE - HERE
+    assert {"scp", "ssh"} <= here
     taken = {program for path in (ROOT / "molecule").glob("*/tests/test_*.py") for program in _taken(path)}
     # Not every machine has the others.
-    assert shown <= taken
+    assert here <= taken
     assert [program for program in taken if not documents.commands(program)] == []

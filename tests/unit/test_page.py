@@ -1,43 +1,77 @@
-"""The record of a run as a page: whole, and harmless whatever the record says."""
+"""The record of a run as a page and as a log: whole, and harmless whatever the record says."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils import page
 from production import ROOT
 
 SOURCE = (ROOT / "roles/report/files/report.html.j2").read_text()
+LOG = (ROOT / "roles/report/files/execution-log.md.j2").read_text()
+SCHEMA = json.loads((ROOT / "docs/run.schema.json").read_text())
+KINDS = SCHEMA["properties"]["kind"]["enum"]
 EVIL = "<script>alert('1')</script>\"'><img src=x onerror=alert(1)> & {{ 7 * 7 }}"
 
+
+# The same for Markdown.
+WILD = [
+    EVIL, "a | b \\| c \\", "a\n\n# b\n\n---\n| c |\n|---|\r\n```\n    d", "`a` **b** _c_ ~~d~~ *e", "[a](b) ![c](d) <http://e>",
+    "__init__ tenant_isolation_memories _ a_", "&lt; &#60; &", "- [ ] a", "\x1b[31ma\x00b\u2028c\x85d", "<!-- a", "](",
+]  # fmt: skip
+
+anything = st.text() | st.lists(st.sampled_from([*"\\`*_~|<>&#![]()-+=:.$1 \na", *WILD])).map("".join)
 
 FINDING = {
     "check": "memories.read", "table": "", "sentence": "A tenant reads", "expected": "0", "actual": "0", "ok": True,
 }  # fmt: skip
+VERIFIED = {"check": "type", "table": "memories", "expected": "integer", "actual": ["text"], "ok": False}
+
+
+def index(name: str, definition: str, constraint: str | None = None) -> dict[str, Any]:
+    """Return an index of a state document as far as it is shown."""
+    unique = " UNIQUE " in definition
+    return {
+        "name": name, "definition": definition, "unique": unique, "valid": True, "constraint": constraint and name,
+        "constraint_definition": constraint,
+    }  # fmt: skip
 
 
 def state(column: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a table of a state document as far as the page shows it."""
-    policies = [{"name": "tenant_isolation_memories"}] if column else []
+    """Return a table of a state document as far as it is shown."""
+    policy = {"name": "tenant_isolation_memories", "permissive": True, "command": "ALL", "roles": ["alice"]}
     return {
+        "exists": True,
         "rows": 5755,
         "column": column,
         "rls": {"enabled": bool(column), "forced": bool(column)},
-        "policies": policies,
-    }
+        "policies": [policy | {"public": False}] if column else [],
+        "indexes": [
+            index("memories_pkey", "CREATE UNIQUE INDEX i ON public.memories USING btree (id)", "PRIMARY KEY (id)"),
+            index("idx_k", "CREATE INDEX idx_k ON public.memories USING btree (k)"),
+        ],
+        "foreign_keys": [],
+    }  # fmt: skip
 
 
 def record(**other: Any) -> dict[str, Any]:
     """Return the record of a migration of four phases and ten seconds, two of which callers waited."""
     return {
         "run": "20261125T175131Z-db1", "kind": "migrate", "host": "db1", "database": "ai_memory",
-        "operator": "alice on laptop", "versions": {"PostgreSQL": "17.2", "ansible-core": "2.21.5"},
+        "service": "ai-memory", "tenant": "Peterson Insurance", "tenant_column": "customer_id",
+        "operator": "alice on laptop", "application_role": "alice",
+        "versions": {
+            "PostgreSQL": "17.2", "ansible-core": "2.21.5", "Python": "3.13.0", "aimemory.tenancy": "0.1.0",
+        },
         "options": {"tenancy_strategy": "atomic"}, "outcome": "SUCCESS", "finished": True,
         "completed": "2026-11-25T17:51:41.000000", "failure": None, "aftermath": [],
         "phases": [
@@ -46,23 +80,31 @@ def record(**other: Any) -> dict[str, Any]:
         ],
         "stopped_at": "2026-11-25T17:51:35.500000", "healthy_at": "2026-11-25T17:51:37.500000",
         "backup": {
-            "path": "/var/backups/ai-memory/ai_memory-1", "size_bytes": 9675228, "encrypted": False,
+            "version": 1, "path": "/var/backups/ai-memory/ai_memory-1", "size_bytes": 9675228, "encrypted": False,
             "proven_seconds": 3.5, "sha256": "ddf5",
             "tables": [{"schema": "public", "name": "memories", "rows": 5755, "hash": "-1002"}],
         },
-        "copy": None, "rehearsal": None, "strategy": "atomic", "online_steps": [],
+        "copy": {"path": "/home/alice/backups/ai_memory-1.tar", "sha256": "18f1"},
+        "rehearsal": {"backup": "/var/backups/ai-memory/ai_memory-1", "locked_seconds": 0.42},
+        "service_login": {"role": "memory_app", "replaced": "postgres"}, "evidence": "nothing worked by the bridge",
+        "strategy": "atomic", "online_steps": [],
         "plan": [
-            {"id": "memories.column", "table": "memories", "phase": "column", "sql": "ALTER TABLE x", "reason": "Add"},
+            {
+                "id": "memories.column", "table": "memories", "phase": "column", "sql": "ALTER TABLE x\n  ADD y",
+                "reason": "Add",
+            },
         ],
-        "durations": {"memories.column": 0.0125}, "proof": [FINDING], "login": [FINDING], "findings": [FINDING],
+        "durations": {"memories.column": 0.0125}, "proof": [FINDING], "login": [FINDING],
+        "findings": [VERIFIED, FINDING, FINDING],
         "audit": [
             {"rule": "role-owner", "severity": "warning", "subject": "s", "why": "w", "remedy": "r", "cured": False},
         ],
-        "journal": {"lines": ["started"], "failures": [], "errors": 1, "errors_before": 2},
+        "journal": {"lines": ["started"], "failures": [], "errors": 1, "errors_before": 2, "refused_before": 3},
         "watched": {
-            "seconds": 60, "samples": 6, "lines": 40, "errors": 1, "requests": 12, "refused": 0, "trouble": ["ill"],
+            "seconds": 60, "samples": 6, "lines": 40, "errors": 1, "requests": 12, "refused": 0, "refused_before": 3,
+            "unnamed": "a session last named no tenant 7 s ago", "trouble": ["ill"],
         },
-        "replaced_database": None,
+        "replaced_database": "ai_memory_replaced",
         "tables": {
             "before": {"memories": state(None)}, "after": {"memories": state({"type": "integer", "not_null": True})},
         },
@@ -96,22 +138,80 @@ class Reader(HTMLParser):
 def changed(value: Any, change: Callable[[str], str]) -> Any:
     """Return the value with every text that is no time, key or outcome changed."""
     if isinstance(value, dict):
-        kept = ("started", "completed", "stopped_at", "healthy_at", "outcome", "id")
+        kept = ("started", "completed", "stopped_at", "healthy_at", "outcome", "kind", "id")
         return {key: item if key in kept else changed(item, change) for key, item in value.items()}
     if isinstance(value, list):
         return [changed(item, change) for item in value]
     return change(value) if isinstance(value, str) else value
 
 
+class Markdown:
+    """What a reader of Markdown shows: the kinds of its parts, the text of each, and what is code."""
+
+    def __init__(self, text: str) -> None:
+        """Read the text, with tables as GitHub has them."""
+        self.kinds: list[str] = []
+        self.texts: list[str] = []
+        self.code: list[str] = []
+        for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text):
+            self.kinds.append(token.type)
+            children = token.children or []
+            self.kinds += [child.type for child in children if child.type != "text"]
+            self.code += [part.content for part in (token, *children) if part.type in ("code_block", "code_inline")]
+            if token.type == "inline":
+                self.texts.append("".join(child.content or "\n" for child in children))
+
+    @property
+    def text(self) -> str:
+        """Return all of it."""
+        return "\n".join(self.texts + self.code)
+
+
+def folded(text: str) -> str:
+    """Return the text as one line."""
+    return " ".join("".join(" " if unprintable(sign) else sign for sign in text).split())
+
+
+def unprintable(sign: str) -> bool:
+    """Say whether the sign is one of the old control characters."""
+    return ord(sign) < 32 or 127 <= ord(sign) < 160
+
+
+def logged(**other: Any) -> str:
+    """Return the log of the record."""
+    return page.render(LOG, record(**other), markdown=True)
+
+
+# What both must say.
+FACTS = (
+    "SUCCESS", "alice on laptop", "tenancy_strategy", "2.21.5", "3.13.0", "0.1.0", "nothing worked by the bridge",
+    "memory_app now, in place of postgres", "locked seconds", "0.42", "integer, NOT NULL", "on, forced",
+    "tenant_isolation_memories: ALL to alice", "memories_pkey: PRIMARY KEY (id)", "idx_k: btree (k)", "ALTER TABLE x",
+    "12.5", "A tenant reads", "2 of 3 hold", "['text']", "role-owner", "restored and compared in 3.5 s", "-1002",
+    "18f1", "started", "0 of them failed, 3 in the hour before", "a session last named no tenant 7 s ago", "ill",
+    "ai_memory_replaced", "rollback_mode=policies",
+)  # fmt: skip
+
+
+def test_the_record_has_the_published_form() -> None:
+    jsonschema.validate(record(), SCHEMA)
+
+
 def test_the_page_says_what_the_record_says() -> None:
     reader = Reader(page.render(SOURCE, record()))
     assert reader.open == []
-    for words in (
-        "SUCCESS, 2.0 s from stop to healthy", "alice on laptop", "ALTER TABLE x", "12.5", "5,755", "A tenant reads",
-        "restored and compared in 3.5 s", "-1002", "role-owner", "tenant_isolation_memories", "integer, NOT NULL",
-        "rollback_mode=policies", "1 error lines since the start, 2 in the hour before",
-    ):  # fmt: skip
+    more = ("SUCCESS, 2.0 s from stop to healthy", "5,755", "1 error lines since the start, 2 in the hour before")
+    for words in (*FACTS, *more):
         assert words in reader.text, words
+
+
+def test_the_log_says_what_the_record_says() -> None:
+    text = Markdown(logged()).text
+    more = ("Downtime from stop to healthy: 2.0 s", "5755", "2 before, 1 since the start", "Status: SUCCESS")
+    for words in (*FACTS, *more):
+        assert words in text, words
+    # A line of it.
+    assert "ADD y" not in text
 
 
 def test_the_page_needs_nothing_else() -> None:
@@ -133,7 +233,36 @@ def test_what_comes_from_outside_is_text() -> None:
     assert "49" not in harmful.text
 
 
-@given(st.text())
+@pytest.mark.parametrize("text", WILD)
+def test_what_comes_from_outside_is_text_in_the_log(text: str) -> None:
+    harmless = Markdown(logged())
+    harmful = Markdown(page.render(LOG, changed(record(), lambda _: text), markdown=True))
+    assert harmful.kinds == harmless.kinds
+    assert folded(text) in harmful.texts
+    assert "49" not in harmful.text
+
+
+@given(anything)
+def test_a_cell_shows_any_text_as_it_is(text: str) -> None:
+    assert Markdown(f"| a | b |\n|---|---|\n| {page.line(text)} | c |\n").texts == ["a", "b", folded(text), "c"]
+
+
+@given(anything)
+def test_a_paragraph_shows_any_text_as_it_is(text: str) -> None:
+    for shown in (page.prose(text), page.code(text)):
+        read = Markdown(f"Words: {shown} and so on.\n")
+        assert [folded(words) for words in read.texts] == [folded(f"Words: {text} and so on.")]
+        assert set(read.kinds) <= {"paragraph_open", "inline", "code_inline", "paragraph_close"}
+
+
+@given(st.lists(anything))
+def test_a_block_shows_any_lines_as_they_are(lines: list[str]) -> None:
+    read = Markdown(f"Words:\n\n{page.block(lines)}\n\nand so on.\n")
+    assert [text for text in read.texts if text] == ["Words:", "and so on."]
+    assert folded("\n".join(read.code)) == folded("\n".join(lines))
+
+
+@given(anything)
 def test_any_text_is_shown_as_it_is(text: str) -> None:
     failure = {"phase": "apply", "task": "Run", "message": text}
     html = page.render(SOURCE, record(outcome="FAILED", failure=failure))
@@ -190,3 +319,67 @@ def test_what_there_was_not_is_left_out(nothing: dict[str, Any]) -> None:
     reader = Reader(page.render(SOURCE, record(**nothing)))
     assert reader.open == []
     assert "None" not in reader.text
+    log = logged(**nothing)
+    assert "None" not in log.replace("\nNone.\n", "")
+    assert "\n\n\n" not in log
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_that_was_refused_at_once_is_shown(kind: str) -> None:
+    failure = {"phase": "preflight", "task": "inputs | Require", "message": "no | such <thing>"}
+    refused = record(
+        kind=kind, outcome="FAILED", failure=failure, phases=record()["phases"][:1], stopped_at=None, healthy_at=None,
+        operator=None, application_role=None, service_login=None, evidence=None, backup=None, copy=None, rehearsal=None,
+        strategy=None, plan=[], durations={}, proof=[], login=[], findings=[], audit=[], journal=None, watched=None,
+        replaced_database=None, tables={"before": {}, "after": {}}, commands=[],
+        versions=record()["versions"] | {"PostgreSQL": None},
+    )  # fmt: skip
+    jsonschema.validate(refused, SCHEMA)
+    assert Reader(page.render(SOURCE, refused)).open == []
+    log = page.render(LOG, refused, markdown=True)
+    assert 'Phase preflight, task "inputs | Require": no | such \\<thing>\n' in log
+    assert "- [x]" not in log
+    assert log.endswith("- aimemory.tenancy 0.1.0\n")
+
+
+def test_a_run_that_was_lost_is_shown_as_far_as_it_came() -> None:
+    lost = record(completed=None, finished=False, outcome="FAILED", healthy_at=None, phases=record()["phases"][:3])
+    jsonschema.validate(lost, SCHEMA)
+    log = page.render(LOG, lost, markdown=True)
+    assert "Did not finish: contact with the server, or the run itself, was lost in phase apply." in log
+    assert "- [x] Prerequisites verified" in log
+    assert "- [ ] Migration executed" in log
+    assert "Downtime" not in log
+
+
+def test_tables_are_compared_as_they_were_and_are() -> None:
+    after = state({"type": "integer", "not_null": False}) | {"rls": {"enabled": True, "forced": False}}
+    watch = {"name": "watch", "permissive": False, "command": "SELECT", "roles": [], "public": True}
+    references = {"schema": "public", "table": "calls"}
+    after["policies"].append(watch)
+    after["indexes"].append(
+        index("one_k", "CREATE UNIQUE INDEX one_k ON public.memories USING btree (k)") | {"valid": False}
+    )
+    after["foreign_keys"] = [{"name": "of_call", "columns": ["a", "b"], "references": references, "key": ["c", "d"]}]
+    (table,) = page.compared({"tables": {"before": {"memories": {"exists": False}}, "after": {"memories": after}}})
+    assert table == {
+        "name": "memories",
+        "before": {
+            "rows": None, "column": None, "row_security": None,
+            "definitions": {"policies": [], "keys": [], "indexes": []},
+        },
+        "after": {
+            "rows": 5755,
+            "column": "integer, may be NULL",
+            "row_security": "on",
+            "definitions": {
+                "policies": ["tenant_isolation_memories: ALL to alice", "watch: restrictive, SELECT to public"],
+                "keys": [
+                    "memories_pkey: PRIMARY KEY (id)",
+                    "one_k: unique btree (k), INVALID",
+                    "of_call: FOREIGN KEY (a, b) REFERENCES public.calls (c, d)",
+                ],
+                "indexes": ["idx_k: btree (k)"],
+            },
+        },
+    }  # fmt: skip

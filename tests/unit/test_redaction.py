@@ -118,7 +118,35 @@ def test_no_value_of_a_unit_is_shown_that_may_be_a_secret(secret: str) -> None:
     assert secret not in shown
     assert f"Environment=A={MARK} B={MARK} C={MARK}" in shown
     assert f"ExecStart=/usr/bin/env TOKEN={MARK} app --password {MARK}" in shown
-    assert f"--token {MARK} server" in redaction_files.unit("ExecStart=/usr/bin/app --token server server\n", KNOWN)
+    assert "server" not in redaction_files.unit("ExecStart=/usr/bin/app --token server server\n", KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("/usr/bin/curl -u monitor:server https://h/", f"/usr/bin/curl -u {MARK} {MARK}"),
+        ("/usr/bin/mysql -pS3cret", f"/usr/bin/mysql {MARK}"),
+        ("app --pass 12345 --pin 4711", f"app --pass {MARK} --pin {MARK}"),
+        ("app --login alice:error --tokenerror", f"app --login {MARK} --tokenerror"),
+        ("app --pin=4711 monitor:server2", f"app --pin={MARK} {MARK}"),
+        ("/usr/bin/gunicorn --workers 4 --bind 127.0.0.1:8100 app:app",) * 2,
+        ("/usr/bin/python3 -m uvicorn --port 8100 ai.server:app",) * 2,
+    ],
+)
+def test_what_a_command_of_a_unit_shows(given: str, shown: str) -> None:
+    assert redaction_files.unit(f"ExecStart={given}\n", KNOWN) == f"ExecStart={shown}\n"
+
+
+def test_a_failure_that_quotes_the_journal_shows_no_number() -> None:
+    failure = {"phase": "watch", "task": "error", "message": "After 35 s: ERROR app pin 4711 zip 90210"}
+    shown = json.loads(redaction_files.document(json.dumps({"failure": failure}), KNOWN))
+    assert shown["failure"]["message"] == f"After 35 s: ERROR app {MARK}"
+    trouble = json.loads(redaction_files.document(json.dumps({"trouble": ["ERROR app pin 4711"]}), KNOWN))
+    assert trouble == {"trouble": [f"ERROR app {MARK}"]}
+    quoted = "    2026-11-28T07:09:06+00:00 lab17 gunicorn[9465]: ERROR app pin 4711\n    zip 90210\n"
+    assert redaction_files.log(quoted, KNOWN) == f"    ERROR app {MARK}\n    {MARK}\n"
+    line = 'Phase journal, task "error": ERROR app 4711'
+    assert redaction_files.log(f"{line}\n4711\n", KNOWN) == f'Phase journal, task "error": ERROR app {MARK}\n4711\n'
 
 
 @given(secrets)
@@ -148,6 +176,7 @@ def test_no_text_of_a_document_is_shown_that_is_not_known(secret: str) -> None:
     [
         ('duplicate key value violates unique constraint "caller_profiles_user_id_key"',) * 2,
         ('relation "memories" does not exist at character 15',) * 2,
+        ('syntax error at or near "cancel the policy"', f'syntax error at or near "{MARK}"'),
         ('invalid input syntax for type integer: "she moved"', f'invalid input syntax for type integer: "{MARK}"'),
         ("canceling statement due to lock timeout",) * 2,
         ("database system was interrupted; last known up at 2026-11-25 18:07:44 UTC",) * 2,
@@ -216,6 +245,10 @@ def test_what_a_definition_shows(text: str, shown: str) -> None:
         ),
         (f"{PROMPT}DETAIL:  Failing row contains (1, she).", f"{PROMPT}DETAIL:  Failing row contains {MARK}"),
         (f"{PROMPT}DETAIL:  server said something", f"{PROMPT}DETAIL:  {MARK}"),
+        (f"{PROMPT}CONTEXT:  unnamed portal with parameters: $1 = 'cancel'", f"{PROMPT}CONTEXT:  {MARK}"),
+        (f"{PROMPT}CONTEXT:  JSON data, line 1: cancel the policy", f"{PROMPT}CONTEXT:  {MARK}"),
+        (f'{PROMPT}CONTEXT:  COPY memories, line 3: "server"', f"{PROMPT}CONTEXT:  COPY memories, line 3: {MARK}"),
+        (f"{PROMPT}CONTEXT:  PL/pgSQL function memories(integer) line 3 at SQL statement",) * 2,
         (f"{PROMPT}{WAITS}\n\tProcess 12: SELECT 'she'", f"{PROMPT}{WAITS}\n\tProcess 12: SELECT '?'"),
         (
             f"{PROMPT}LOG:  duration: 5012.345 ms  statement: SELECT 'she' FROM memories",

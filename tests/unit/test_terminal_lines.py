@@ -1,9 +1,12 @@
-"""Lines for a terminal are no longer than it is."""
+"""Lines for a terminal are no longer than it is, and leave nothing out of a failure."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from ansible_collections.aimemory.tenancy.plugins.callback import terminal
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils import screen
 
 PATH = "/var/backups/" + "ai-memory-" * 9 + "20261126T034259Z"
@@ -20,5 +23,35 @@ def test_a_box_is_as_wide_as_the_terminal_at_most_and_loses_nothing(
     assert PATH in "".join(line[2:-2].strip() for line in box)
 
 
+def test_in_a_box_a_line_goes_on_behind_its_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    box = screen.boxed(["Roll back: ansible-playbook -i inventory/lab.yml rollback.yml -e a=b"], SIGNS)
+    assert box[1:-1] == [
+        "| Roll back: ansible-playbook -i inventory/lab.yml |",
+        "|            rollback.yml -e a=b                   |",
+    ]
+
+
 def test_elsewhere_a_word_stays_whole() -> None:
     assert screen.wrapped(f"    copied to {PATH} now", 40) == ["    copied to", f"    {PATH}", "    now"]
+
+
+@pytest.mark.parametrize(
+    ("result", "shown"),
+    [
+        ({"msg": "non-zero return code", "stdout": "no space left"}, ["non-zero return code", "no space left"]),
+        ({"msg": "non-zero return code", "stdout": "done", "stderr": "no space left"},
+         ["non-zero return code", "no space left"]),
+        ({"msg": "MODULE FAILURE", "module_stdout": "Traceback"}, ["MODULE FAILURE", "Traceback"]),
+        ({"censored": "the output has been hidden"}, ["the output has been hidden"]),
+    ],
+)  # fmt: skip
+def test_a_failure_is_shown_with_what_the_program_said(
+    monkeypatch: pytest.MonkeyPatch, result: dict[str, Any], shown: list[str]
+) -> None:
+    callback = terminal.CallbackModule()
+    lines: list[str] = []
+    monkeypatch.setattr(callback._display, "display", lambda text, color=None: lines.append(text))
+    callback._hosts["lab17"] = terminal.Progress()
+    callback._failed("lab17", "Restore the dump", result)
+    assert lines == ["FAILED: Restore the dump", *(f"    {line}" for line in shown)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import MIGRATE, ROOT, ROWS, Host, Run, typed
+from lab import INVENTORIES, MIGRATE, ROOT, ROWS, Host, Run, typed
 from service import assert_works_in_full, schema
 
 pytestmark = pytest.mark.by_turns
@@ -101,6 +101,15 @@ def test_an_error_in_the_journal_fails_the_run(machine: Host, visitor: None) -> 
     assert run.record["outcome"] == "PARTIAL"
 
 
+def test_a_service_that_logs_elsewhere_is_not_said_to_log_no_errors(machine: Host) -> None:
+    machine.reset()
+    with machine.drop_in("StandardOutput=null\nStandardError=null"):
+        run = machine.playbook(*MIGRATE, check=False)
+    assert run.record["failure"]["phase"] == "journal"
+    assert "The journal has no line of ai-memory itself since the start" in run.words
+    assert run.record["outcome"] == "PARTIAL"
+
+
 def test_a_service_that_does_not_work_with_it_brings_the_schema_of_before_back(machine: Host) -> None:
     machine.reset()
     before = schema(machine)
@@ -121,7 +130,8 @@ def test_a_failure_after_the_commit_is_partial(machine: Host) -> None:
     assert run.record["outcome"] == "PARTIAL"
     assert run.record["failure"]["phase"] == "start"
     assert "Database: the change is committed" in run.words
-    assert "ansible-playbook rollback.yml -e rollback_mode=policies" in run.words
+    inventories = " ".join(f"-i {inventory}" for inventory in INVENTORIES)
+    assert f"ansible-playbook {inventories} -l {machine.name} rollback.yml -e rollback_mode=policies" in run.words
     assert machine.healthy()
     assert not machine.failsafe_armed()
     assert machine.rows() == ROWS

@@ -1,31 +1,28 @@
-"""The report of a run as a page, of one that went well and of one that failed, in a real browser."""
+"""The report of a run as a page, of one that went well and of one that failed, in a real browser; and its log."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-import jsonschema
 import pytest
 from playwright.sync_api import Browser
 
 from browser import SCHEMES, WIDTHS, chromium, opened
-from lab import ROOT, Host
+from lab import Host, Run
 
 # What its fixtures prepare would be made on both hosts.
 pytestmark = pytest.mark.one_host(together=True)
 
-SCHEMA = json.loads((ROOT / "docs/run.schema.json").read_text())
 # In points; a page may be a hair smaller.
 A4 = (595, 842)
 
 
 @pytest.fixture(scope="module")
-def records(machine: Host) -> dict[str, dict[str, str]]:
-    """Return the files of a migration that failed in its transaction, and of the one after it."""
+def runs(machine: Host) -> dict[str, Run]:
+    """Return a migration that failed in its transaction, and the one after it."""
     machine.reset()
     machine.sql("ALTER TABLE personality_metrics ADD COLUMN customer_id integer")
     row = machine.sql("SELECT id FROM personality_metrics ORDER BY id LIMIT 1")[0][0]
@@ -35,16 +32,16 @@ def records(machine: Host) -> dict[str, dict[str, str]]:
     failed = machine.playbook("migrate.yml", "-emigrate_confirm=YES", "-ebackup_test_restore=false", check=False)
     machine.sql("ALTER TABLE personality_metrics DROP COLUMN customer_id")
     done = machine.playbook("migrate.yml", "-emigrate_confirm=YES")
-    return {"failed": failed.files(), "done": done.files()}
+    return {"failed": failed, "done": done}
 
 
 @pytest.fixture(scope="module")
-def pages(records: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def pages(runs: dict[str, Run], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return the pages as files."""
     directory = tmp_path_factory.mktemp("pages")
-    for name, files in records.items():
-        (directory / f"{name}.html").write_text(files["report.html"])
-    return {name: directory / f"{name}.html" for name in records}
+    for name, run in runs.items():
+        (directory / f"{name}.html").write_text(run.files()["report.html"])
+    return {name: directory / f"{name}.html" for name in runs}
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +88,8 @@ def test_it_prints_on_a4_with_everything_unfolded(browser: Browser, pages: dict[
         assert all(height > 20 for height in heights), heights
 
 
-def test_it_holds_the_facts_of_the_run(
-    browser: Browser, pages: dict[str, Path], records: dict[str, dict[str, str]]
-) -> None:
-    record = json.loads(records["done"]["run.json"])
+def test_it_holds_the_facts_of_the_run(browser: Browser, pages: dict[str, Path], runs: dict[str, Run]) -> None:
+    record = runs["done"].record
     started = {phase["name"]: phase["started"] for phase in record["phases"]}
     apart = datetime.fromisoformat(record["stopped_at"]) - datetime.fromisoformat(started["stop"])
     # Between the two systemd is asked whether the unit runs.
@@ -111,7 +106,9 @@ def test_it_holds_the_facts_of_the_run(
     assert len(record["proof"]) == 181
     for words in (
         record["backup"]["sha256"], record["backup"]["tables"][0]["hash"], record["plan"][0]["sql"],
-        record["journal"]["lines"][-1], record["versions"]["PostgreSQL"], "5,755", "rollback_mode=schema",
+        record["journal"]["lines"][-1], *record["versions"].values(), "5,755", "rollback_mode=schema",
+        "tenant_isolation_memories: ALL to alice", "call_summaries_call_id_key: UNIQUE (call_id)",
+        "call_summaries_customer_id_call_id_key: UNIQUE (customer_id, call_id)",
     ):  # fmt: skip
         assert words in text, words
     assert re.search(r"SUCCESS, [\d.]+ s from stop to healthy", text)
@@ -127,6 +124,20 @@ def test_a_failure_says_what_state_everything_is_in(browser: Browser, pages: dic
     assert "Service: ai-memory answers again." in text
 
 
-@pytest.mark.parametrize("name", ["done", "failed"])
-def test_run_json_has_the_published_form(records: dict[str, dict[str, str]], name: str) -> None:
-    jsonschema.validate(json.loads(records[name]["run.json"]), SCHEMA)
+def test_the_log_holds_the_same_facts(runs: dict[str, Run]) -> None:
+    record, log = runs["done"].record, runs["done"].log
+    for words in (
+        record["backup"]["sha256"], record["backup"]["tables"][0]["hash"], record["plan"][0]["sql"],
+        f"\n    {record['journal']['lines'][-1]}\n", *record["versions"].values(),
+        f"{len(record['findings'])} of {len(record['findings'])} hold", "- backup_test_restore: true",
+        *(f"\n| {table} | row security | off | on, forced |\n" for table in record["tables"]["after"]),
+        *(f"\n    {command}\n" for command in record["commands"]),
+    ):  # fmt: skip
+        assert words in log, words
+    statements = log[log.index("## Statements") :]
+    assert all(f"\n| {item['id']} | " in statements for item in record["plan"])
+
+
+def test_what_failed_does_not_break_the_log(runs: dict[str, Run]) -> None:
+    assert 'violates check constraint "\\<b>one\\</b>"' in runs["failed"].log
+    assert runs["failed"].record["finished"]

@@ -30,6 +30,23 @@ def test_another_tenants_rows_are_not_laid_open(machine: Host) -> None:
         machine.sql("DELETE FROM caller_profiles WHERE customer_id = 2")
 
 
+@pytest.mark.by_turns
+def test_another_tenants_rows_that_come_after_the_question_are_not_laid_open(machine: Host) -> None:
+    row = "INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1')"
+    stores = f'ExecStopPost=+/usr/sbin/runuser -u postgres -- psql --dbname ai_memory --command "{row}"'
+    try:
+        catalogs = machine.catalogs()
+        with machine.drop_in(stores):
+            run = machine.playbook(*ROLLBACK, check=False)
+        assert run.record["failure"]["phase"] == "apply"
+        assert "Rows of tenants other than 1 were stored in caller_profiles since this run looked" in run.words
+        assert "Database: unchanged, nothing was committed." in run.words
+        assert machine.catalogs() == catalogs
+        assert machine.healthy()
+    finally:
+        machine.sql("DELETE FROM caller_profiles WHERE customer_id = 2")
+
+
 def test_the_rollback_keeps_columns_and_rows(machine: Host) -> None:
     run = machine.playbook(*ROLLBACK)
     assert run.record["outcome"] == "SUCCESS"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lab import MIGRATE, Host, Run
+from lab import INVENTORIES, MIGRATE, Host, Run
 from screen import COLUMNS, Screen, on_a_terminal
 
 pytestmark = pytest.mark.one_host
@@ -50,7 +50,11 @@ def test_a_migration_shows_its_phases_and_ends_in_a_box(machine: Host) -> None:
     box = text[text.index("┌") : text.index("┘")].splitlines()
     assert {len(line) for line in box[1:-1]} == {len(box[0])}
     assert "│ Outcome:   SUCCESS " in text
-    assert "│ Verify:    ansible-playbook playbooks/verify.yml " in text
+    # Without inventory and host it would mean production. What is too long for the box goes on below.
+    said = " ".join(text.replace("│", " ").split())
+    inventories = " ".join(f"-i {inventory}" for inventory in INVENTORIES)
+    assert f"Verify: ansible-playbook {inventories} -l {machine.name} playbooks/verify.yml Roll back:" in said
+    assert re.search(r"Log: logs/\S+/execution-log.md Report: logs/\S+/report.html ", said)
     assert "\x1b[0;32m" in screen.written
     # What went on, and how long callers waited.
     assert any(re.fullmatch(r"… backup \d+ s: Dump, count and hash in one snapshot", foot) for foot in screen.feet)

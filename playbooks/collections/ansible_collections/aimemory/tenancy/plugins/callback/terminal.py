@@ -159,7 +159,10 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _failed(self, host: str, name: str, result: Mapping[str, Any], title: str = "FAILED") -> None:
         """Print a failure with everything that the failed task said, but for what was printed before."""
         progress = self._hosts[host]
-        said = [str(result[key]).strip() for key in ("msg", "stderr", "module_stderr", "censored") if result.get(key)]
+        errors = [key for key in ("stderr", "module_stderr") if result.get(key)]
+        # Some programs complain where others answer.
+        keys = ("msg", *(errors or ("stdout", "module_stdout")), "censored")
+        said = [str(result[key]).strip() for key in keys if result.get(key)]
         texts = list(dict.fromkeys(messages.sentence(text) for text in said))
         if progress.failed and texts == [progress.failed]:
             return

@@ -42,7 +42,7 @@ def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-GOALS = {"migrate": plan.build, "policies": revert.policies, "enforce": enforce.build}
+GOALS = {"migrate": plan.build, "enforce": enforce.build}
 
 
 def tenancy_model(source: Mapping[str, Any]) -> bool:
@@ -51,16 +51,24 @@ def tenancy_model(source: Mapping[str, Any]) -> bool:
 
 
 def tenancy_plan(
-    state: Mapping[str, Any], source: Mapping[str, Any], goal: str, snapshot: Mapping[str, Any] | None = None
+    state: Mapping[str, Any],
+    source: Mapping[str, Any],
+    goal: str,
+    snapshot: Mapping[str, Any] | None = None,
+    *,
+    lone: bool = True,
 ) -> list[dict[str, Any]]:
     """Return the ordered statements that lead from ``state`` to ``goal``: id, table, phase, sql, reason, undo.
 
-    ``snapshot`` is the state document to which the goal ``schema`` leads back.
+    ``snapshot`` is the state document to which the goal ``schema`` leads back; ``lone`` says whether the ways back are
+    refused while another tenant has rows.
     """
+    if goal == "policies":
+        return revert.policies(state, model.parse(source), lone=lone)
     if goal == "schema" and snapshot is not None:
-        return schema.build(state, model.parse(source), snapshot)
+        return schema.build(state, model.parse(source), snapshot, lone=lone)
     if goal not in GOALS:
-        raise TenancyError(f"Unknown goal {goal!r}: use one of {', '.join(GOALS)}, or schema with a snapshot.")
+        raise TenancyError(f"Unknown goal {goal!r}: use migrate, enforce, policies, or schema with a snapshot.")
     return GOALS[goal](state, model.parse(source))
 
 
@@ -115,6 +123,11 @@ def proof_after(state: Mapping[str, Any], source: Mapping[str, Any], max_rows: i
     return proof.after(state, model.parse(source), max_rows, runner)
 
 
+def other_tenants_refused(state: Mapping[str, Any], source: Mapping[str, Any]) -> list[str]:
+    """Return the SQL that raises, within the transaction of a way back, where another tenant has got rows by then."""
+    return revert.refuse_other_tenants(state, model.parse(source))
+
+
 def login_becoming(role: str, bypassing: list[str]) -> list[dict[str, Any]]:
     """Return the attempts of a login to become another role: input of the module postgresql_attempts."""
     return login.becoming(role, bypassing)
@@ -161,6 +174,7 @@ class FilterModule:
             "audit_finding": audit.as_finding,
             "proof_before": proof_before,
             "proof_after": proof_after,
+            "other_tenants_refused": other_tenants_refused,
             "login_becoming": login_becoming,
             "login_reaching": login_reaching,
             "login_unnamed": login_unnamed,
@@ -176,6 +190,7 @@ class FilterModule:
             "run_page": page.render,
             "error_sentence": messages.sentence,
             "failure_sentence": messages.of_failure,
+            "without_values": messages.without_values,
             "quote_identifier": quoting.identifier,
             "quote_literal": quoting.literal,
             "name_beside": quoting.name_beside,

@@ -105,7 +105,9 @@ def _kept(kind: str, token: str, known: Known) -> str:
         return re.sub(r"(?s)([:=\s]\s*).*", rf"\1{MARK}", token, count=1) if known.word(_key(token)) else MARK
     if kind == "quote":
         closed = len(token) > 1 and token[-1] == token[0]
-        return token if closed and known.title(token[1:-1]) else f"{token[0]}{MARK}{token[0]}"
+        # Several words may be a caller's sentence, be each of them known; this runbook quotes only names.
+        harmless = closed and (token[1:-1] in known.names or not re.search(r"\s", token)) and known.title(token[1:-1])
+        return token if harmless else f"{token[0]}{MARK}{token[0]}"
     return MARK
 
 

@@ -18,7 +18,9 @@ from .redaction_sql import definition, statement
 # PostgreSQL or this runbook chose.
 _SQL = """sql undo definition constraint_definition body default using check with_check columns expression statements
 online"""
-_JOURNAL = {"lines", "failures"}
+_JOURNAL = {"lines", "failures", "trouble"}
+# Phases whose failures quote the journal.
+_QUOTING = ("journal", "watch")
 _SENT = {"query"}
 _FREE = {"comment", "constraint_comment"}
 _CHOSEN = {
@@ -40,6 +42,13 @@ _UNIT_KEYS = re.compile(
     r"Standard(?:Output|Error)|SyslogIdentifier|WantedBy|RequiredBy|Also|Alias|Slice|RuntimeDirectory|StateDirectory|"
     r"Condition\w+|Assert\w+|WatchdogSec|NotifyAccess|DefaultDependencies|RemainAfterExit"
 )
+_PATH = re.compile(r"-?[-@:+!]*/[\w./@+-]*|[\w@.%-]+\.(service|target|socket|slice)")
+# What gunicorn and uvicorn are told in the open.
+_SWITCHES = """
+w b k t c m workers bind worker-class timeout config threads graceful-timeout keep-alive max-requests
+max-requests-jitter preload log-level access-logfile error-logfile capture-output host port reload loop http chdir
+worker-connections backlog no-access-log proxy-headers umask log-file pid
+"""
 # Settings of PostgreSQL whose text is none of anybody's.
 _TEXT_SETTINGS = """
 cluster_name config_file data_directory datestyle default_text_search_config external_pid_file hba_file ident_file
@@ -80,28 +89,47 @@ def unit(text: str, known: Known) -> str:
 
 
 def _value(text: str, known: Known) -> str:
-    """Return the words of an option's value: paths, switches and known words; no assignment's value."""
+    """Return the words of an option's value: paths, switches and known words; no assignment's value.
+
+    A switch that a server of this kind does not have may be followed by a secret, or hold one.
+    """
     words = []
-    after_secret = False
+    after_stranger = False
     for word in text.split():
         assigned = re.fullmatch(r"([-\w\"']+)=(.*)", word)
-        if after_secret:
+        is_switch = re.match(r"-{1,2}[A-Za-z]", word) is not None
+        if after_stranger and not is_switch and not _PATH.fullmatch(word):
             words.append(MARK)
         elif assigned:
-            words.append(f"{assigned[1]}={message(assigned[2], known, numbers=True) if word.startswith('-') else MARK}")
-        elif re.fullmatch(r"-?[-@:+!]*/[\w./@+-]*|-{1,2}[\w-]+|\w+:\w+|[\w@.%-]+\.(service|target|socket|slice)", word):
+            is_known = assigned[1].lstrip("-") in _SWITCHES.split()
+            words.append(f"{assigned[1]}={message(assigned[2], known, numbers=True) if is_known else MARK}")
+        elif is_switch:
+            words.append(word if re.fullmatch(r"-[A-Za-z]|--[a-z]+(-[a-z]+)*", word) else MARK)
+        elif _PATH.fullmatch(word) or _application(word, known):
             words.append(word)
         else:
             words.append(message(word, known, numbers=True))
-        after_secret = (
-            re.fullmatch(r"-{1,2}[\w-]*(?i:passw|secret|token|key|auth|dsn|url|env|user)[\w-]*|-e|-p", word) is not None
-        )
+        if is_switch or _PATH.fullmatch(word):
+            after_stranger = is_switch and not assigned and word.lstrip("-") not in _SWITCHES.split()
     return " ".join(words)
 
 
+def _application(word: str, known: Known) -> bool:
+    """Say whether a word is where a server finds its application, as ``module:name``, both known."""
+    return re.fullmatch(r"[a-z_.]+:[a-z_]+", word) is not None and all(map(known.word, re.split("[.:]", word)))
+
+
 def log(text: str, known: Known) -> str:
-    """Return an execution log line by line, with known words and numbers."""
-    return "".join(f"{message(line, known, numbers=True)}\n" for line in text.splitlines())
+    """Return an execution log line by line, with known words and numbers; without these where it quotes the journal."""
+    quoting = tuple(f"Phase {phase}," for phase in _QUOTING)
+    kept = []
+    for line in text.splitlines():
+        found = re.fullmatch(r"(    )(?:\S+ \S+ \S+?\[\d+\]: )?(.*)", line)
+        if found and found.end(1) < found.start(2):
+            kept.append(found[1] + journal_message(found[2], known))
+        else:
+            kept.append(message(line, known, numbers=not (found or line.startswith(quoting))))
+    return "\n".join(kept) + "\n"
 
 
 def dump(text: str, known: Known) -> str:
@@ -122,6 +150,8 @@ def _walk(value: Any, key: str, known: Known) -> Any:
     if isinstance(value, dict):
         if {"name", "setting"} <= value.keys():
             return setting(value, known)
+        if value.get("phase") in _QUOTING and isinstance(value.get("message"), str):
+            value = {**value, "message": message(value["message"], known)}
         return {_field(name, key, known): _walk(item, name, known) for name, item in value.items()}
     if isinstance(value, list):
         return [_walk(item, key, known) for item in value]

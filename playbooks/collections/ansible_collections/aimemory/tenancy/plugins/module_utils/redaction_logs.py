@@ -24,6 +24,12 @@ _LOGGED = re.compile(
     r"(?s)(?P<head>(?:duration: [\d.]+ ms(?:  |$))?)"
     r"(?P<what>statement|execute [^:]*|parse [^:]*|bind [^:]*|prepare|plan|fastpath function call)?(?::\s*(?P<sql>.*))?"
 )
+# Where something happened, as PostgreSQL says it; what follows, and whatever else it says there, quotes what was sent.
+_PLACE = re.compile(
+    r"PL/pgSQL function [\w.]+\([^()']*\) line \d+ at [\w ]+|SQL function \"\w+\" statement \d+"
+    r"|(?:automatic|while) [\w ]+ (?:\([\d,]+\) )?(?:of table|in relation) \"[\w.]+\""
+    r"|COPY \w+, line \d+(?:, column \w+)?"
+)
 _OWN = ("checkpoint ", "restartpoint ", "automatic ", "starting PostgreSQL ", "listening on ", "temporary file: ")
 _LEVEL = r"DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL|FATAL"
 _ACCESS = re.compile(
@@ -85,6 +91,8 @@ def _spoken(severity: str, text: str, known: Known) -> str:
         return statement(text, known)
     if severity == "DETAIL":
         return "\n".join(_detail(line, known) for line in text.split("\n"))
+    if severity == "CONTEXT":
+        return "\n".join(_context(line, known) for line in text.split("\n"))
     if severity in ("LOCATION", "BACKTRACE"):
         return MARK
     logged = _LOGGED.fullmatch(text) if severity in ("LOG", "INFO", "NOTICE") else None
@@ -93,6 +101,14 @@ def _spoken(severity: str, text: str, known: Known) -> str:
         return logged["head"] + what
     # What the server says of itself; callers have no part in it.
     return message(text, known, numbers=severity == "LOG" and text.startswith(_OWN))
+
+
+def _context(line: str, known: Known) -> str:
+    """Return where something happened, without what it happened to."""
+    found = _PLACE.match(line)
+    if found is None:
+        return MARK
+    return message(found.group(), known) + (f": {MARK}" if found.end() < len(line) else "")
 
 
 def _detail(line: str, known: Known) -> str:

@@ -9,7 +9,7 @@ from . import state as catalog
 from .errors import UnsafeStateError
 from .finding import Finding, finding
 from .model import Model
-from .quoting import identifier
+from .quoting import dollar_quoted, identifier, literal, qualified
 from .state import Relation
 from .statement import State, Statement, statement
 
@@ -18,17 +18,17 @@ from .statement import State, Statement, statement
 PHASES = ("default", "force", "enable", "policy", "bridge")
 
 
-def policies(state: State, model: Model) -> list[Statement]:
+def policies(state: State, model: Model, *, lone: bool = True) -> list[Statement]:
     """Return the statements of the guide's "Manual Rollback": row security off, columns and data kept.
 
-    Raises UnsafeStateError while rows of another tenant exist: without row security every
-    session would see them.
+    Raises UnsafeStateError while rows of another tenant exist, where the default one must be the ``lone`` one: without
+    row security every session would see them.
     """
     missing = [table.name for table in model.tables if catalog.table(state, table.name) is None]
     if missing:
         raise UnsafeStateError([f"Table {model.schema}.{name} does not exist." for name in missing])
     foreign = catalog.other_tenants(state, model)
-    if foreign:
+    if foreign and lone:
         counts = ", ".join(f"{name} {count}" for name, count in foreign.items())
         obstacle = (
             f"Rows of tenants other than {model.default_tenant} exist ({counts}): without row security "
@@ -43,6 +43,27 @@ def policies(state: State, model: Model) -> list[Statement]:
     ]
     statements += bridge.remove(state, model)
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
+
+
+def refuse_other_tenants(state: State, model: Model) -> list[str]:
+    """Return the SQL that raises where another tenant has rows: some may have come since the plan was made.
+
+    It belongs behind the locks, before the first statement of ``policies`` or of ``schema.build``.
+    """
+    column, default = identifier(model.column), model.default_constant
+    queries = []
+    for table in model.tables:
+        if catalog.tenant_column(state, table.name) is None:
+            continue
+        problem = (
+            f"Rows of tenants other than {model.default_tenant} were stored in {table.name} since this run looked: "
+            "run it again, and it says which."
+        )
+        # Not <>, for which no index is of use.
+        rows = f"SELECT FROM {qualified(model.schema, table.name)} WHERE {column} < {default} OR {column} > {default}"
+        block = f"BEGIN IF EXISTS ({rows}) THEN RAISE USING MESSAGE = {literal(problem)}; END IF; END"
+        queries.append(f"DO {dollar_quoted(block)}")
+    return queries
 
 
 def policies_findings(state: State, model: Model, rows_before: Mapping[str, int]) -> list[Finding]:

@@ -32,12 +32,13 @@ PHASES = (
 )  # fmt: skip
 
 
-def build(state: State, model: Model, snapshot: State) -> list[Statement]:
+def build(state: State, model: Model, snapshot: State, *, lone: bool = True) -> list[Statement]:
     """Return the statements that lead from ``state`` to the schema of ``snapshot``, a state document of before.
 
-    Raises UnsafeStateError where rows of another tenant exist, or objects of somebody else use the tenant column.
+    Raises UnsafeStateError where rows of another tenant exist, if the default one must be the ``lone`` one, or objects
+    of somebody else use the tenant column.
     """
-    obstacles = _obstacles(state, model, snapshot)
+    obstacles = _obstacles(state, model, snapshot, lone=lone)
     if obstacles:
         raise UnsafeStateError(obstacles)
     statements = [
@@ -99,12 +100,12 @@ def _as_before(relation: Relation, before: Document, is_same_role: bool) -> list
     return found
 
 
-def _obstacles(state: State, model: Model, snapshot: State) -> list[str]:
+def _obstacles(state: State, model: Model, snapshot: State, *, lone: bool) -> list[str]:
     if snapshot["database"] != state["database"]:
         return [f"The snapshot is of database {snapshot['database']}, not of {state['database']}: name another one."]
     found = []
     foreign = catalog.other_tenants(state, model)
-    if foreign:
+    if foreign and lone:
         counts = ", ".join(f"{name} {count}" for name, count in foreign.items())
         found.append(
             f"Rows of tenants other than {model.default_tenant} exist ({counts}), which the old schema could not tell "

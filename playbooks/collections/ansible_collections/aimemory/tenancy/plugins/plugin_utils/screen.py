@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -13,6 +14,8 @@ from typing import Any
 # What a report is readable at; wider terminals do not stretch it.
 WIDTH = 80
 INTERVAL = 0.2
+# What the rest of a line stands behind: blanks, in a box also a label.
+_BLANKS, _LABEL = re.compile(r"\s*"), re.compile(r"[\w -]{1,9}: +|\s*")
 
 
 def symbols() -> dict[str, str]:
@@ -27,16 +30,17 @@ def columns() -> int:
     return shutil.get_terminal_size((WIDTH, 24)).columns
 
 
-def wrapped(text: str, width: int, *, break_words: bool = False) -> list[str]:
+def wrapped(text: str, width: int, *, boxed: bool = False) -> list[str]:
     """Return the lines of a text: those that are too long are broken between words, and go on where they began.
 
-    A word that is longer than a line stays whole, so that it can be copied, unless ``break_words`` is true.
+    A word that is longer than a line stays whole, so that it can be copied, but not if the line is to be ``boxed``.
     """
     lines = []
     for line in text.splitlines():
-        indent = line[: len(line) - len(line.lstrip())]
+        found = (_LABEL if boxed else _BLANKS).match(line)
+        indent = " " * (found.end() if found else 0)
         broken = textwrap.wrap(
-            line, width, subsequent_indent=indent, break_long_words=break_words, break_on_hyphens=False,
+            line, width, subsequent_indent=indent, break_long_words=boxed, break_on_hyphens=False,
             drop_whitespace=True, replace_whitespace=False,
         )  # fmt: skip
         lines += broken or [""]
@@ -48,7 +52,7 @@ def boxed(lines: Iterable[str], signs: dict[str, str]) -> list[str]:
 
     It is never narrower than half of what a report is readable at.
     """
-    lines = [part for line in lines for part in wrapped(line, columns() - 4, break_words=True) or [""]]
+    lines = [part for line in lines for part in wrapped(line, columns() - 4, boxed=True) or [""]]
     width = max(min(WIDTH // 2, columns() - 4), *map(len, lines))
     side, rule = signs["|"], signs["-"] * (width + 2)
     return [

@@ -43,6 +43,7 @@ def test_the_run_is_killed_and_the_server_ends_the_work(machine: Host) -> None:
     assert "Did not finish" in run.log
     assert "in phase cutover" in run.log
     assert "- Status: FAILED" in run.log
+    assert (run.record["finished"], run.record["outcome"]) == (False, "FAILED")
     assert_finished_by_another_run(machine)
     assert not machine.failsafe_armed()
 

@@ -1,0 +1,119 @@
+"""The service is watched after the start: what callers meet then is summed up, and trouble ends the run at once."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from lab import MIGRATE, Host, Run
+
+pytestmark = pytest.mark.one_host
+
+WATCHED = (*MIGRATE, "-emigrate_watch_minutes=1", "-eservice_watch_interval=5")
+STORE = {"user_id": "+15550001111", "content": "a caller's sentence"}
+
+
+def refuse(machine: Host, path: str) -> None:
+    """Let a request fail."""
+    with pytest.raises(AssertionError, match="404"):
+        machine.call(path)
+
+
+def watching(path: str) -> str:
+    """Return the option that lets only failures of this path count, not those of other tests."""
+    return f'-e{{"service_journal_refused_pattern": "{path} HTTP"}}'
+
+
+def wait_for(run: Run, path: str, word: str) -> None:
+    """Wait until the run's log has a word in it."""
+    deadline = time.monotonic() + 120
+    while word not in run.files().get(path, ""):
+        assert run.process.poll() is None, "the run ended before that"
+        assert time.monotonic() < deadline, "the run does not come to that"
+        time.sleep(0.5)
+
+
+def test_what_callers_met_is_summed_up(machine: Host) -> None:
+    machine.reset()
+    refuse(machine, "/gone")
+    run = Run(machine.name, *WATCHED)
+    wait_for(run, "execution-log.md", "| watch |")
+    for _ in range(5):
+        machine.call("/memory/store", **STORE)
+    # No more than before.
+    refuse(machine, "/gone")
+    run.wait()
+    assert run.returncode == 0, run.output
+    watched = run.record["watched"]
+    assert (watched["seconds"], watched["samples"], watched["trouble"]) == (60, 12, [])
+    # The five, the trial of the start, and a question for health a sample.
+    assert watched["requests"] >= 5 + 2 + 11
+    assert watched["refused"] == 1
+    assert watched["refused_before"] >= 1
+    assert re.fullmatch(r"a session last named no tenant \d+ s ago", watched["unnamed"])
+    assert watched["errors"] == 1
+    assert "WATCHED for 60 s: " in run.words
+    assert "a session last named no tenant" in run.words
+    assert "Watched for 60 s: " in run.log
+
+
+@pytest.mark.by_turns
+def test_more_failed_requests_than_before_are_trouble(machine: Host) -> None:
+    machine.reset()
+    run = Run(machine.name, *WATCHED, watching("/nowhere"))
+    wait_for(run, "execution-log.md", "| watch |")
+    refuse(machine, "/nowhere")
+    run.wait()
+    assert "1 requests failed since the start, 0 in the hour before" in run.record["failure"]["message"]
+
+
+@pytest.mark.by_turns
+def test_a_service_that_is_started_again_is_noticed(machine: Host) -> None:
+    machine.reset()
+    run = Run(machine.name, *WATCHED, "-eservice_watch_interval=20")
+    wait_for(run, "execution-log.md", "| watch |")
+    # The watch has begun, and looks for the first time when the service is back.
+    time.sleep(5)
+    machine.run("sudo systemctl restart ai-memory")
+    run.wait()
+    assert "ai-memory was started again meanwhile" in run.record["failure"]["message"]
+    assert "Service: ai-memory answers again." in run.words
+
+
+@pytest.mark.by_turns
+def test_trouble_ends_the_run_at_once(machine: Host) -> None:
+    machine.reset()
+    run = Run(machine.name, *WATCHED)
+    wait_for(run, "execution-log.md", "| watch |")
+    machine.sql("REVOKE INSERT ON memories FROM alice")
+    machine.call("/memory/store", **STORE)
+    run.wait()
+    assert run.returncode != 0
+    record = run.record
+    assert record["outcome"] == "PARTIAL"
+    assert record["failure"]["phase"] == "watch"
+    assert "permission denied for table memories" in record["failure"]["message"]
+    assert "rollback_mode=policies (at once)" in record["failure"]["message"]
+    assert f"-l {machine.name} rollback.yml -e rollback_mode=policies" in run.words
+    assert record["watched"]["seconds"] < 60
+    machine.sql("GRANT INSERT ON memories TO alice")
+
+
+@pytest.mark.by_turns
+def test_a_service_that_falls_ill_and_stays_so_is_not_said_to_answer(machine: Host) -> None:
+    machine.reset()
+    run = Run(machine.name, *WATCHED, "-eservice_health_timeout=3", "-eservice_failsafe_seconds=15")
+    wait_for(run, "execution-log.md", "| watch |")
+    with machine.drop_in("ExecStartPre=/bin/false\nRestart=no"):
+        machine.run("sudo systemctl stop ai-memory")
+        run.wait()
+    assert run.record["failure"]["phase"] == "watch"
+    assert "/health answers -1" in run.record["failure"]["message"]
+    assert "Service: ai-memory DOES NOT ANSWER." in run.words
+    assert "It did not start: " in run.words
+    assert "answers again" not in run.words
+    assert "from stop to healthy" not in run.words
+    assert "The server tries again in 15 s (ai-memory-failsafe.timer)." in run.words
+    machine.wait_until_healthy()
