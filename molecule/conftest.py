@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "one_host(together): what it shows does not depend on the host; the hosts share such tests, or such modules",
     )
     config.addinivalue_line(
-        "markers", "by_turns: of such tests, of a side path each, a run makes the third that the date chooses"
+        "markers", "by_turns: of such tests, of a side path each, a run makes the fifth that the date chooses"
     )
 
 

@@ -216,6 +216,13 @@ class Host:
         self.run(f"sudo lab-reset legacy {login}")
 
 
+def _of_the_published_form(text: str) -> dict[str, Any]:
+    """Return the record of a run."""
+    document: dict[str, Any] = json.loads(text)
+    jsonschema.validate(document, json.loads((ROOT / "docs/run.schema.json").read_text()))
+    return document
+
+
 class Run:
     """One run of ansible-playbook with a directory of its own for the logs."""
 
@@ -298,15 +305,13 @@ class Run:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Return run.json, which has the published form."""
-        document: dict[str, Any] = json.loads(self._file("run.json"))
-        jsonschema.validate(document, json.loads((ROOT / "docs/run.schema.json").read_text()))
-        return document
+        """Return run.json."""
+        return _of_the_published_form(self._file("run.json"))
 
     @property
     def records(self) -> dict[str, dict[str, Any]]:
         """Return run.json of every host of the run that left one."""
-        found = (json.loads(path.read_text()) for path in Path(self._logs.name).glob("*/run.json"))
+        found = (_of_the_published_form(path.read_text()) for path in Path(self._logs.name).glob("*/run.json"))
         return {document["host"]: document for document in found}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -55,3 +56,36 @@ def test_a_failure_is_shown_with_what_the_program_said(
     callback._hosts["lab17"] = terminal.Progress()
     callback._failed("lab17", "Restore the dump", result)
     assert lines == ["FAILED: Restore the dump", *(f"    {line}" for line in shown)]
+
+
+class Output(io.StringIO):
+    """Standard output as somebody may have it."""
+
+    def __init__(self, encoding: str, *, is_terminal: bool) -> None:
+        """Take its encoding."""
+        super().__init__()
+        self._encoding, self._is_terminal = encoding, is_terminal
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._encoding
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+@pytest.mark.parametrize(
+    ("encoding", "is_terminal", "is_plain"),
+    [
+        ("utf-8", True, False),
+        ("UTF8", True, False),
+        ("ascii", True, True),
+        ("latin-1", True, True),
+        ("utf-8", False, True),
+    ],
+)
+def test_signs_are_plain_where_others_cannot_be_shown(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, is_terminal: bool, is_plain: bool
+) -> None:
+    monkeypatch.setattr("sys.stdout", Output(encoding, is_terminal=is_terminal))
+    assert "".join(screen.symbols().values()).isascii() is is_plain

@@ -6,14 +6,16 @@ import pytest
 
 from turns import has_turn, places
 
+TURNS = 5
+
 HOSTS = ["new", "old"]
-SIDE_PATHS = {f"side {number}": HOSTS for number in range(12)}
+SIDE_PATHS = {f"side {number}": HOSTS for number in range(20)}
 MAIN_PATHS = {f"main {number}": HOSTS for number in range(3)}
 
 
 @pytest.mark.parametrize("first", [0, 739_947])
-def test_each_side_path_has_its_turn_once_in_three_days_and_always_on_the_same_host(first: int) -> None:
-    days = [places(SIDE_PATHS, SIDE_PATHS, 3, day) for day in range(first, first + 3)]
+def test_each_side_path_has_its_turn_once_in_five_days_and_always_on_the_same_host(first: int) -> None:
+    days = [places(SIDE_PATHS, SIDE_PATHS, TURNS, day) for day in range(first, first + TURNS)]
     assert sorted(test for made in days for test in made) == sorted(SIDE_PATHS)
     whole = places(SIDE_PATHS, SIDE_PATHS, 1, first)
     assert {test: host for made in days for test, host in made.items()} == whole
@@ -21,15 +23,15 @@ def test_each_side_path_has_its_turn_once_in_three_days_and_always_on_the_same_h
         assert sorted(made.values()) == ["new", "new", "old", "old"]
 
 
-@pytest.mark.parametrize("day", range(3))
-def test_three_side_paths_are_enough_for_every_day(day: int) -> None:
-    few = dict(list(SIDE_PATHS.items())[:3])
-    assert len(places(few, few, 3, day)) == 1
+@pytest.mark.parametrize("day", range(TURNS))
+def test_five_side_paths_are_enough_for_every_day(day: int) -> None:
+    few = dict(list(SIDE_PATHS.items())[:TURNS])
+    assert len(places(few, few, TURNS, day)) == 1
 
 
-@pytest.mark.parametrize("day", range(3))
+@pytest.mark.parametrize("day", range(TURNS))
 def test_what_is_no_side_path_is_made_by_every_run(day: int) -> None:
-    made = places(MAIN_PATHS | SIDE_PATHS, SIDE_PATHS, 3, day)
+    made = places(MAIN_PATHS | SIDE_PATHS, SIDE_PATHS, TURNS, day)
     assert MAIN_PATHS.keys() <= made.keys()
 
 

@@ -47,6 +47,9 @@ def test_a_migration_shows_its_phases_and_ends_in_a_box(machine: Host) -> None:
     text = "\n".join(screen.lines)
     for words in ("CURRENT STATE:", "MIGRATION WILL:", "VERIFICATION:", "OK   RLS policies created: 5/5"):
         assert words in text
+    # The tables are aligned.
+    assert "memories                            5,755 rows  X  Missing customer_id" in screen.lines
+    assert "OK   personality_metrics      customer_id: True   NULLs: 0  RLS: True" in screen.lines
     box = text[text.index("┌") : text.index("┘")].splitlines()
     assert {len(line) for line in box[1:-1]} == {len(box[0])}
     assert "│ Outcome:   SUCCESS " in text
@@ -63,6 +66,27 @@ def test_a_migration_shows_its_phases_and_ends_in_a_box(machine: Host) -> None:
     assert waited == sorted(waited)
     # The foot is gone in the end.
     assert not any("…" in line for line in screen.lines)
+
+
+@pytest.mark.by_turns
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("migrate.yml", "--check"), "MIGRATION WILL:"),
+        (("playbooks/verify.yml",), "findings hold."),
+        (("playbooks/enforce.yml", "--check"), "1 preflight"),
+        (("playbooks/backup.yml", "-ebackup_copy_max_bytes=0"), "Backup:    "),
+        (("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES"), "Outcome:   SUCCESS"),
+    ],
+    ids=lambda value: value[0],
+)
+def test_other_runs_fit_the_terminal_as_well(machine: Host, command: tuple[str, ...], words: str) -> None:
+    machine.reset()
+    if command[0] != "migrate.yml":
+        machine.playbook(*MIGRATE)
+    screen = on_a_terminal("ansible-playbook", *command, "--limit", machine.name)
+    assert_readable(screen)
+    assert any(words in line for line in screen.lines)
 
 
 @pytest.fixture
