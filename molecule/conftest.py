@@ -38,6 +38,12 @@ def database(machine: Host, copy: None) -> Iterator[Database]:
 
 
 @pytest.fixture
+def fresh(machine: Host) -> None:
+    """Begin with a database that was not migrated."""
+    machine.reset()
+
+
+@pytest.fixture
 def one_row_refuses(machine: Host) -> Iterator[None]:
     """Make one row refuse its tenant: the backfill fails inside the transaction."""
     machine.sql("ALTER TABLE personality_metrics ADD COLUMN customer_id integer")

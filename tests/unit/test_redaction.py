@@ -129,6 +129,7 @@ def test_no_value_of_a_unit_is_shown_that_may_be_a_secret(secret: str) -> None:
         ("app --pass 12345 --pin 4711", f"app --pass {MARK} --pin {MARK}"),
         ("app --login alice:error --tokenerror", f"app --login {MARK} --tokenerror"),
         ("app --pin=4711 monitor:server2", f"app --pin={MARK} {MARK}"),
+        ("app c2VjcmV0Cg== JBSWY3DP====== A1=x", f"app {MARK}={MARK} {MARK}={MARK} A1={MARK}"),
         ("/usr/bin/gunicorn --workers 4 --bind 127.0.0.1:8100 app:app",) * 2,
         ("/usr/bin/python3 -m uvicorn --port 8100 ai.server:app",) * 2,
     ],

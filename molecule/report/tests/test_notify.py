@@ -20,12 +20,6 @@ SECRET = re.compile("SECRET|verysecret")
 BACKUP = ("playbooks/backup.yml", "-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0")
 
 
-@pytest.fixture
-def fresh(machine: Host) -> None:
-    """Begin with a database that was not migrated."""
-    machine.reset()
-
-
 def told(tmp_path: Path, url: str, **variables: Any) -> str:
     """Return the argument that names the webhook, from a file: an argument would show it."""
     path = tmp_path / "webhook.json"

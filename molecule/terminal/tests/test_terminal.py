@@ -89,12 +89,6 @@ def test_other_runs_fit_the_terminal_as_well(machine: Host, command: tuple[str, 
     assert any(words in line for line in screen.lines)
 
 
-@pytest.fixture
-def fresh(machine: Host) -> None:
-    """Begin with a database that was not migrated."""
-    machine.reset()
-
-
 @pytest.mark.usefixtures("fresh", "one_row_refuses")
 def test_a_failure_is_shown_in_full_and_once(machine: Host) -> None:
     screen = migration(machine, NO_COLOR="1")

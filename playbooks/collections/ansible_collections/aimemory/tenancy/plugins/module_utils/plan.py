@@ -62,9 +62,10 @@ def transaction(
 ) -> list[str]:
     """Return the SQL of one transaction that runs ``statements``: whatever raises, PostgreSQL has changed nothing.
 
-    ``lock_timeout`` is how long each may wait for a lock, in PostgreSQL's units; ``before`` and ``after`` are the
-    proof's SQL around the statements. The last query selects findings, rows and the seconds since the beginning; rows
-    are left out where they are not to be ``counted``, which takes the longer the more there are.
+    ``lock_timeout`` is how long each may wait for a lock, in PostgreSQL's units; ``before`` and ``after`` are SQL
+    around the statements: the proof's, or what refuses other tenants' rows. The last query selects findings, rows and
+    the seconds since the beginning; rows are left out where they are not to be ``counted``, which takes the longer the
+    more there are.
     """
     findings = "current_setting('tenancy_runbook.findings')" if after else "'[]'"
     tables = [qualified(model.schema, table.name) for table in model.tables]

@@ -21,6 +21,9 @@ online"""
 _JOURNAL = {"lines", "failures", "trouble"}
 # Phases whose failures quote the journal.
 _QUOTING = ("journal", "watch")
+# Of a line of the journal: when, where and who. In an execution log such lines are a block of code.
+_HEAD = r"\S+ \S+ \S+?\[\d+\]: "
+_INDENT = "    "
 _SENT = {"query"}
 _FREE = {"comment", "constraint_comment"}
 _CHOSEN = {
@@ -42,6 +45,7 @@ _UNIT_KEYS = re.compile(
     r"Standard(?:Output|Error)|SyslogIdentifier|WantedBy|RequiredBy|Also|Alias|Slice|RuntimeDirectory|StateDirectory|"
     r"Condition\w+|Assert\w+|WatchdogSec|NotifyAccess|DefaultDependencies|RemainAfterExit"
 )
+_ASSIGNED = re.compile(r"[\"']?[A-Z][A-Z0-9_]*|--?[A-Za-z]+(?:-[a-z]+)*")
 _PATH = re.compile(r"-?[-@:+!]*/[\w./@+-]*|[\w@.%-]+\.(service|target|socket|slice)")
 # What gunicorn and uvicorn are told in the open.
 _SWITCHES = """
@@ -102,7 +106,9 @@ def _value(text: str, known: Known) -> str:
             words.append(MARK)
         elif assigned:
             is_known = assigned[1].lstrip("-") in _SWITCHES.split()
-            words.append(f"{assigned[1]}={message(assigned[2], known, numbers=True) if is_known else MARK}")
+            # What ends in signs of equality may be a secret in base64.
+            name = assigned[1] if _ASSIGNED.fullmatch(assigned[1]) and assigned[2].strip("=") else MARK
+            words.append(f"{name}={message(assigned[2], known, numbers=True) if is_known else MARK}")
         elif is_switch:
             words.append(word if re.fullmatch(r"-[A-Za-z]|--[a-z]+(-[a-z]+)*", word) else MARK)
         elif _PATH.fullmatch(word) or _application(word, known):
@@ -119,16 +125,19 @@ def _application(word: str, known: Known) -> bool:
     return re.fullmatch(r"[a-z_.]+:[a-z_]+", word) is not None and all(map(known.word, re.split("[.:]", word)))
 
 
+def _journal_line(line: str, known: Known) -> str:
+    return journal_message(re.sub(f"^{_HEAD}", "", line), known)
+
+
 def log(text: str, known: Known) -> str:
     """Return an execution log line by line, with known words and numbers; without these where it quotes the journal."""
     quoting = tuple(f"Phase {phase}," for phase in _QUOTING)
     kept = []
     for line in text.splitlines():
-        found = re.fullmatch(r"(    )(?:\S+ \S+ \S+?\[\d+\]: )?(.*)", line)
-        if found and found.end(1) < found.start(2):
-            kept.append(found[1] + journal_message(found[2], known))
+        if re.match(_INDENT + _HEAD, line):
+            kept.append(_INDENT + _journal_line(line.removeprefix(_INDENT), known))
         else:
-            kept.append(message(line, known, numbers=not (found or line.startswith(quoting))))
+            kept.append(message(line, known, numbers=not line.startswith((_INDENT, *quoting))))
     return "\n".join(kept) + "\n"
 
 
@@ -175,7 +184,7 @@ def _text(value: str, key: str, known: Known) -> str:
     if key in _SENT:
         return statement(value, known)
     if key in _JOURNAL:
-        return journal_message(re.sub(r"^\S+ \S+ \S+?\[\d+\]: ", "", value), known)
+        return _journal_line(value, known)
     if key in _CHOSEN and re.fullmatch(r"[A-Za-z][A-Za-z_ -]{0,40}", value):
         return value
     if key == "sha256" and re.fullmatch("[0-9a-f]{64}", value):
