@@ -1,5 +1,5 @@
 # make demo   migrate a freshly seeded lab host, ending with the report
-# make test   lint, unit tests, every scenario; make test TESTS=all: every side path as well
+# make test   lint, unit tests, every scenario; make test TESTS=all: on both hosts, with every side path
 # make test-faults  everything that can go wrong in the middle of a run
 # make bench  what callers feel and runs cost, beside SQL by hand and a shell script
 # make clean  remove everything that the other targets made, but for Debian packages
@@ -23,15 +23,17 @@ PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstra
 # One of them shows the report to the tests; Debian's is the first.
 BROWSERS := chromium chromium-browser google-chrome
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
-PYTHON_FILES := benchmarks docs playbooks/collections/ansible_collections/aimemory/tenancy/plugins tests/unit molecule/shared
+PYTHON_FILES := benchmarks docs playbooks/collections/ansible_collections/aimemory/tenancy/plugins tests/unit $(filter-out %/conftest.py,$(wildcard tests/servers/*.py)) molecule/shared
 BASES := trixie bookworm
 PGVECTOR_trixie := postgresql-17-pgvector
 PGVECTOR_bookworm :=
+# Of each major version a server that needs no host.
+SERVERS := 17 18
 
 # The bases of the images are intermediate files, which make would remove.
 .SECONDARY:
 
-.PHONY: help setup images prepare demo test test-faults bench lint compatible unit oldest oldest-setup scenarios lab docs screenshots clean lock
+.PHONY: help setup images prepare demo test test-faults bench lint compatible unit servers oldest oldest-setup scenarios lab docs screenshots clean lock
 help:
 	@sed -n 's/^# //p' $(MAKEFILE_LIST) | head -5
 
@@ -63,6 +65,9 @@ $(VENV)/complete: requirements/py311-dev.txt requirements/py312-dev.txt requirem
 	  --build-arg PGVECTOR=$(PGVECTOR_$*) lab/image
 	touch $@
 
+.lab/postgresql-%.tar.gz: requirements/postgresql-%.txt $(VENV)/complete
+	lab/fetch-postgresql $* $@
+
 images: $(BASES:%=.lab/image-%)
 
 lab: setup images
@@ -87,6 +92,10 @@ compatible: setup
 unit: setup
 	python -m pytest --numprocesses 2 tests/unit
 
+# The planner and its SQL on versions of PostgreSQL that no lab host has.
+servers: setup $(SERVERS:%=.lab/postgresql-%.tar.gz)
+	python -m pytest --numprocesses 2 tests/servers
+
 # The oldest ansible-core that is supported, where its Python is installed; the scenarios run on the newest.
 OLDEST = $(filter-out $(PYTHON),$(shell lab/find-python 3.11 2> /dev/null))
 oldest:
@@ -97,14 +106,14 @@ oldest-setup:
 
 # Each of the first three keeps one core busy.
 prepare:
-	$(MAKE) --jobs 2 --output-sync=target images setup oldest-setup .lab/browser
+	$(MAKE) --jobs 2 --output-sync=target images setup oldest-setup .lab/browser $(SERVERS:%=.lab/postgresql-%.tar.gz)
 
 scenarios: lab .lab/browser
-	molecule test --all
+	lab/run-scenarios
 
-test: prepare lint unit oldest scenarios
+test: prepare lint unit servers oldest scenarios
 
-# The scenario "faults" tries a sample that the date chooses; this tries all, shared among the hosts.
+# The scenario "faults" tries a fixed sample; this tries all, shared among the hosts.
 test-faults: lab
 	FAULTS=all FAULTS_RECORD=$(CURDIR)/.cache/faults.jsonl python -m pytest --hosts=lab17,lab15 \
 	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible --numprocesses 2 --dist loadscope molecule/faults/tests

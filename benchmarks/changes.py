@@ -39,9 +39,9 @@ def guide(cluster: Cluster, database: str) -> None:
 def transact(cluster: Cluster, database: str, *, counted: bool = True) -> None:
     """Run what is left of the plan, with the isolation proof, in one transaction; it is planned before."""
     with planner(cluster, database) as planned:
-        statements = planned.transaction(planned.plan(), counted=counted)
+        document = planned.transaction(planned.plan(), counted=counted)
         planned.commit()
-        planned.run(*statements)
+        planned.execute(document)
         planned.commit()
 
 

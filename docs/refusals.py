@@ -34,17 +34,25 @@ TASKS = {
     **{role: (f"roles/{role}/tasks",) for role in ROLES},
 }
 UTILITIES, MODULES, ACTIONS = (Path(package.__path__[0]) for package in (module_utils, modules, action))
+HOST = ("processes", "sockets", "smoke")
+PLANNED = ("definitions", "foreign_keys", "views", "enforce", "revert", "schema")
 PYTHON = {
     "Encrypted variables": [UTILITIES / "messages.py"],
     "The model (`tenancy_*`)": [UTILITIES / f"{name}.py" for name in ("model", "tenants", "quoting")],
     "`DATABASE_URL`": [UTILITIES / "database_url.py"],
+    "Where the service works": [UTILITIES / "asked.py", UTILITIES / "route.py"],
     "What cannot be planned": [
-        UTILITIES / f"{name}.py" for name in ("plan", "indexes", "foreign_keys", "views", "enforce", "revert", "schema")
+        UTILITIES / f"{name}.py" for name in ("audit", "plan", "hazards", "functions", "indexes", "members", *PLANNED)
     ],
-    "On the server": sorted(MODULES.glob("*.py")),
+    "What cannot be restored or rehearsed": [
+        UTILITIES / f"{name}.py" for name in ("toc", "restoring", "throwaway", "rehearsal")
+    ],
+    "Within the transaction": [UTILITIES / f"{name}.py" for name in ("transaction", "proof", "sessions")],
+    "On the server": [*sorted(MODULES.glob("*.py")), *(UTILITIES / f"{name}.py" for name in HOST)],
     "On this machine": sorted(ACTIONS.glob("*.py")),
+    "How the playbook is called": [UTILITIES.parent / "filter/run.py"],
 }
-SQL = {"Within the transaction": [*sorted(ROOT.glob("roles/*/files/*.sql")), *sorted(ROOT.glob("files/*.sql"))]}
+SQL = {"In the files of SQL": [*sorted(ROOT.glob("roles/*/files/*.sql")), *sorted(ROOT.glob("files/*.sql"))]}
 RAISED = re.compile(r"\bRAISE\s+(?:EXCEPTION\s+)?(?:USING\s+MESSAGE\s*=\s*)?'((?:[^']|'')*)'")
 FAILING = ("ansible.builtin.assert", "ansible.builtin.fail")
 GUARD = "It keeps an error of this runbook from doing harm: report it, with the archive of `playbooks/support.yml`."
@@ -87,17 +95,41 @@ REMEDIES = {
     ),
     "… is the database itself": GUARD,
     "What was restored": "Run again, with another backup where one was named. If it stays so, look at disk and memory.",
+    "The throwaway server did not start": (
+        "Nothing was touched. Its last words stand behind it; mend what they name (room, memory), and run again."
+    ),
+    "It cannot be told which program": "Correct `database_admin_user`: the server runs as that system user.",
+    "systemd does not start": "Nothing was touched. `journalctl -e` on the server says why.",
+    "The system user": (
+        "Remove its groups, or name another user, which the run creates, with `-e rehearse_system_user=...`."
+    ),
+    "No pg_restore of this server": "Install the client of the PostgreSQL that made the dump.",
+    "The dump holds what this runbook": "Report it, with the line that it names; restore by hand meanwhile.",
     "The test restore failed": "This run changed no table. Mend what is named (often room), and run again.",
     "Table ….… does not exist": "Correct `tenancy_tables`, or bring the table back with `rollback_mode=restore`.",
     "… was started, but": "`systemctl status` and the service's journal say why.",
     "… was stopped, but": "End those processes: they were not started by the unit. Then run again.",
+    "After the start: …": (
+        "The change is committed. Correct what is named, restart the service, and run `playbooks/verify.yml`."
+    ),
+    "The service cannot be looked at": "Mend what is named, and run again.",
+    "The service's route cannot be taken": "Mend what is named, and run again.",
+    "The service's route was not taken": GUARD,
     "Nothing is known of the job": "Run again: what the lost job left is cleared.",
     "No attempt was given": GUARD,
+    "Other clients cannot be looked for": "Nothing was touched. Mend what is named, and run again.",
     "The rows of … cannot be counted": "Mend what PostgreSQL names, and run again.",
     "The dump lacks the rows of …: it was not kept": (
         "pg_dump left tables out, as it does with those of an extension. Run again; if it stays so, see whose they are."
     ),
     "… failed: …": "Mend what the program names, and run again.",
+    "What was written since the dump": (
+        "The database is migrated, and the service runs on it. Mend what PostgreSQL names; then `playbooks/verify.yml` "
+        "makes what is left of the run."
+    ),
+    "The journal cannot be read": "The service runs. Mend what journalctl names, and read the journal.",
+    "… cannot be read": "Correct `service_environment_file`, or the file's rights.",
+    "A service_journal_* pattern": "Correct it in the inventory.",
     "… exists already": "Run again: the name is the time.",
     "The dump failed": "Mend what is named (room, rights), and run again.",
     "its lock was not free": (
@@ -108,6 +140,14 @@ REMEDIES = {
     "… cannot be written": (
         "Make room or correct the rights on this machine, or name another directory: `-e report_directory=...` for a "
         "run's records, `-e support_directory=...` for the archive."
+    ),
+    "systemd did not set up the timer": "Nothing was stopped. Mend what systemd names, and run again.",
+    "systemd cannot be asked about": "Correct `service_name`, or mend what systemctl names, and run again.",
+    "… is no table any more": "Let whoever changes the schema come to an end, and run again.",
+    "The session of …": "Run again after that.",
+    "… did not end within": (
+        "Nothing was changed by it. See which trigger, CHECK or function of the tables does not return, or raise "
+        "`tenancy_proof_timeout`, `tenancy_transaction_timeout` or `tenancy_online_step_timeout`."
     ),
     "The isolation proof failed": (
         "The transaction was taken back. Each attempt that is named reached what it must not, or did not reach its "
@@ -141,11 +181,13 @@ def rendered(template: str) -> list[str]:
 
 
 def _templates(tasks: Any) -> Iterator[str]:
-    """Yield the message of every task that fails by an assertion, in their order."""
+    """Yield the message of every play that has no hosts, and of every task that fails by an assertion, in order."""
     if isinstance(tasks, list):
         for task in tasks:
             yield from _templates(task)
     elif isinstance(tasks, dict):
+        for variable in re.findall(r"undef\(hint=(\w+)\)", str(tasks.get("hosts", ""))):
+            yield tasks["vars"][variable]
         for action in FAILING:
             if action in tasks:
                 message = tasks[action].get("fail_msg", tasks[action].get("msg", ""))

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-ROLES = ("preflight", "lock", "service", "login", "tenancy", "backup", "restore", "report", "support")
+ROLES = ("preflight", "lock", "service", "login", "tenancy", "backup", "restore", "rehearse", "report", "support")
 PAGE = ROOT / "docs/variables.md"
 HEAD = """# Variables
 
@@ -49,7 +49,7 @@ def _value(name: str, option: dict[str, Any], values: dict[str, Any]) -> str:
     else:
         return "not set"
     if isinstance(value, (dict, list)):
-        return f"{len(value)} entries" + origin
+        return ("set" if value else "empty") + origin
     shown = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value or '""'
     return f"`{shown}`{origin}"
 

@@ -1,6 +1,6 @@
 -- The tenant is an argument: neither a superuser's session nor another tenant's decides whose averages change.
 BEGIN
-  INSERT INTO personality_averages AS averages (
+  INSERT INTO %schema%.personality_averages AS averages (
     customer_id, user_id, call_count, last_updated,
     avg_openness, avg_conscientiousness, avg_extraversion, avg_agreeableness, avg_neuroticism,
     avg_formality, avg_directness, avg_detail_orientation, avg_patience, avg_technical_comfort,
@@ -13,9 +13,9 @@ BEGIN
          WHEN recent.frustration < avg(frustration_level) - 5 THEN 'decreasing' ELSE 'stable' END,
     CASE WHEN recent.satisfaction > avg(satisfaction_level) + 5 THEN 'increasing'
          WHEN recent.satisfaction < avg(satisfaction_level) - 5 THEN 'decreasing' ELSE 'stable' END
-  FROM personality_metrics,
+  FROM %schema%.personality_metrics,
     (SELECT avg(frustration_level) AS frustration, avg(satisfaction_level) AS satisfaction, avg(urgency_level) AS urgency
-     FROM (SELECT frustration_level, satisfaction_level, urgency_level FROM personality_metrics
+     FROM (SELECT frustration_level, satisfaction_level, urgency_level FROM %schema%.personality_metrics
            WHERE customer_id = p_customer_id AND user_id = p_user_id
            ORDER BY measured_at DESC LIMIT 3) AS last_calls) AS recent
   WHERE customer_id = p_customer_id AND user_id = p_user_id

@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from lab import OWNER, Host
 from planner import NAME, Database, unmigrated
-from turns import places
+from turns import Case, places
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +45,11 @@ def fresh(machine: Host) -> None:
 
 @pytest.fixture
 def one_row_refuses(machine: Host) -> Iterator[None]:
-    """Make one row refuse its tenant: the backfill fails inside the transaction."""
-    machine.sql("ALTER TABLE personality_metrics ADD COLUMN customer_id integer")
-    row = machine.sql("SELECT id FROM personality_metrics ORDER BY id LIMIT 1")[0][0]
-    machine.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row CHECK (id <> '{row}' OR customer_id IS NULL)")
+    """Make a table refuse the row of the proof: the transaction fails at its end."""
+    refused = "CHECK (user_id <> 'proof-of-metrics')"
+    machine.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row {refused}")
     yield
-    machine.sql("ALTER TABLE personality_metrics DROP COLUMN customer_id")
+    machine.sql("ALTER TABLE personality_metrics DROP CONSTRAINT one_row")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "one_host(together): what it shows does not depend on the host; the hosts share such tests, or such modules",
     )
     config.addinivalue_line(
-        "markers", "by_turns: of such tests, of a side path each, a run makes the fifth that the date chooses"
+        "markers", "by_turns: of such tests, of a side path each, a run makes a thirtieth, always the same"
     )
 
 
@@ -73,23 +72,23 @@ def _host(nodeid: str) -> tuple[str, str] | None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Share the marked tests among the hosts, and leave out those whose turn it is not (pytest's hook)."""
-    hosts: dict[str, list[str]] = {}
+    tests: dict[str, Case] = {}
     by_turns: set[str] = set()
-    shared: dict[pytest.Item, tuple[str, str]] = {}
+    marked: dict[pytest.Item, tuple[str, str]] = {}
     for item in items:
-        marker = item.get_closest_marker("by_turns") or item.get_closest_marker("one_host")
-        place = _host(item.nodeid)
-        if marker and place:
-            host, test = place
-            if marker.kwargs.get("together"):
-                test = test.partition("::")[0]
-            shared[item] = host, test
-            if host not in hosts.setdefault(test, []):
-                hosts[test].append(host)
-            if marker.name == "by_turns":
-                by_turns.add(test)
-    made = places(hosts, by_turns)
-    dropped = [item for item, (host, test) in shared.items() if made.get(test) != host]
+        side_path, shared = item.get_closest_marker("by_turns"), item.get_closest_marker("one_host")
+        if side_path or shared:
+            # A test of several hosts is one of no host of its own.
+            host, name = _host(item.nodeid) or ("", item.nodeid)
+            together = shared is not None and shared.kwargs.get("together", False)
+            group = name.partition("::")[0] if together else name
+            hosts = tests[name].hosts if name in tests else []
+            tests[name] = Case([*hosts, host], group)
+            marked[item] = host, name
+            if side_path:
+                by_turns.add(name)
+    made = places(tests, by_turns)
+    dropped = [item for item, (host, name) in marked.items() if made.get(name) != host]
     config.hook.pytest_deselected(items=dropped)
     items[:] = [item for item in items if item not in dropped]
 

@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -32,14 +33,28 @@ ROWS = {
     "personality_averages": 45,
 }  # fmt: skip
 OWNER = "alice"
+# Of the collection, in a checkout.
+PLUGINS = "playbooks/collections/ansible_collections/aimemory/tenancy/plugins"
 INVENTORIES = ("inventory/lab.yml", "inventory/fleet.yml")
 HOSTS: dict[str, Any] = {
     name: variables
     for inventory in INVENTORIES
     for name, variables in yaml.safe_load((ROOT / inventory).read_text())["ai_memory"]["hosts"].items()
 }
-# A migration without the proof and the copy of its backup, which take ten seconds and have scenarios of their own.
-MIGRATE = ("migrate.yml", "-emigrate_confirm=YES", "-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0")
+# A migration without the rehearsal and without the proof and the copy of its backup, which have their own scenarios.
+MIGRATE = (
+    "migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", "-ebackup_test_restore=false",
+    "-ebackup_copy_max_bytes=0",
+)  # fmt: skip
+
+
+def copied_checkout(directory: Path) -> Path:
+    """Copy what runs a playbook into a directory, so that a test may break it by hand, and return it."""
+    for name in ("ansible.cfg", "migrate.yml", "rollback.yml", "playbooks", "roles", "files", "inventory"):
+        source, target = ROOT / name, directory / name
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    (directory / ".lab").symlink_to(ROOT / ".lab")
+    return directory
 
 
 def _options(port: int) -> list[str]:
@@ -72,7 +87,7 @@ class Host:
     def run(self, command: str, *, given: str = "", check: bool = True) -> str:
         """Run a command line on the host with ``given`` as its input, and return what it prints."""
         done = subprocess.run(
-            [*self.ssh, command], input=given, capture_output=True, text=True, timeout=120, check=False
+            [*self.ssh, command], input=given, capture_output=True, text=True, timeout=600, check=False
         )
         if check and done.returncode:
             raise AssertionError(f"{command!r} ended with {done.returncode}: {done.stdout}{done.stderr}")
@@ -200,6 +215,23 @@ class Host:
             raise AssertionError(f"{playbook} ended with {run.returncode}:\n{run.output}")
         return run
 
+    def module(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """Run one module of the collection on this host as root and return its result, also of a failure."""
+        environment = os.environ | {
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_INVENTORY": ",".join(str(ROOT / inventory) for inventory in INVENTORIES),
+        }  # fmt: skip
+        environment.pop("ANSIBLE_COLLECTIONS_PATH", None)
+        done = subprocess.run(
+            ["ansible", self.name, "--become", "--one-line", f"--module-name=aimemory.tenancy.{name}",
+             f"--args={json.dumps(arguments)}"],
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+        found = re.search(r"=> (\{.*\})\s*$", done.stdout, re.DOTALL)
+        assert found, done.stdout + done.stderr
+        result: dict[str, Any] = json.loads(found.group(1))
+        return result
+
     @contextlib.contextmanager
     def drop_in(self, settings: str) -> Iterator[None]:
         """Add lines to the section Service of the service's unit."""
@@ -261,7 +293,7 @@ class Run:
         self.output = ""
         self.returncode: int | None = None
 
-    def wait(self, timeout: float = 240) -> None:
+    def wait(self, timeout: float = 900) -> None:
         """Wait for the end."""
         self.output, _ = self.process.communicate(timeout=timeout)
         self.returncode = self.process.returncode

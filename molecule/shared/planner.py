@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -12,19 +14,22 @@ import psycopg2.extensions
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     audit,
+    backfill,
     findings,
+    hazards,
     model,
     online,
     plan,
     proof,
     schema,
-    session_test,
+    sessions,
+    transaction,
 )
 from ansible_collections.aimemory.tenancy.plugins.module_utils.finding import Finding
 from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import Statement
-from ansible_collections.aimemory.tenancy.plugins.modules import postgresql_online
+from ansible_collections.aimemory.tenancy.plugins.modules import postgresql_backfill, postgresql_online
 from lab import OWNER, Host
-from production import ROOT, model_source
+from production import ROOT, production_source
 
 FILES = ROOT / "roles/tenancy/files"
 NAME = "ai_memory_states"
@@ -33,6 +38,7 @@ State = dict[str, Any]
 # How online steps wait, in the units of postgresql_online.
 WAITS = {
     "lock_timeout": 100, "attempts": 20, "patience": 20, "long_transaction": 5, "max_waiting": 5, "max_lag": 2**26,
+    "step_timeout": 60,
 }  # fmt: skip
 
 
@@ -43,8 +49,13 @@ class Database:
         self, connection: psycopg2.extensions.connection, name: str = NAME, wanted: model.Model | None = None
     ) -> None:
         """Use ``connection`` to the database ``name``, which is to be AI-Memory's or what is ``wanted``."""
-        self.model = wanted or model.parse(model_source(name))
+        self.model = wanted or model.parse(production_source(name))
         self._cursor = connection.cursor()
+
+    def adopt(self) -> None:
+        """Say in the model that columns of the tenant's name are the tenant's, whatever they hold and have."""
+        tables = tuple(dataclasses.replace(table, adopt=True) for table in self.model.tables)
+        self.model = dataclasses.replace(self.model, tables=tables)
 
     def run(self, *statements: str) -> None:
         """Run statements that take no arguments."""
@@ -58,14 +69,39 @@ class Database:
         assert row is not None
         return row[0]
 
-    def state(self) -> State:
-        """Return the state document."""
-        self._cursor.execute((FILES / "state.sql").read_text(), self._arguments())
-        state: State = self._cursor.fetchone()[0]
+    @contextlib.contextmanager
+    def _as_administrator(self) -> Iterator[None]:
+        """Resolve names as the administrator's sessions do; the tests' own statements name no schema."""
+        path = self.value("SELECT pg_catalog.current_setting('search_path')")
+        self.run(f"SET search_path = {sessions.SETTINGS['search_path']}")
+        try:
+            yield
+        finally:
+            usable = (psycopg2.extensions.TRANSACTION_STATUS_INTRANS, psycopg2.extensions.TRANSACTION_STATUS_IDLE)
+            if self._cursor.connection.info.transaction_status in usable:
+                self.run(f"SET search_path = {path}")
+
+    def state(self, *, of_earlier: bool = False) -> State:
+        """Return the state document; one ``of_earlier`` versions was read under the session's own search path."""
+        # As the playbooks' sessions have it: compiling the reads of the catalogs takes far longer than making them.
+        self.run("SET jit = off")
+        with contextlib.nullcontext() if of_earlier else self._as_administrator():
+            self._cursor.execute((FILES / "state.sql").read_text(), self._arguments())
+            state: State = self._cursor.fetchone()[0]
+            self._cursor.execute((FILES / "hazards.sql").read_text(), self._arguments())
+            state["hazards"] = self._cursor.fetchone()[0]
+        # Not of the schema.
+        state.pop("snapshot_xmin")
+        if of_earlier:
+            assert state.pop("qualified") is False
         # Sizes and estimates differ between two ways to the same schema.
         for table in state["tables"].values():
             table.pop("bytes", None)
             table.pop("estimated_rows", None)
+        # A dropped column is counted for ever.
+        for relation in state["hazards"]["relations"]:
+            if relation["attributes"] < hazards.MAX_COLUMNS:
+                relation["attributes"] = 0
         return state
 
     def _arguments(self) -> dict[str, str]:
@@ -74,6 +110,9 @@ class Database:
             "schema": self.model.schema, "tables": names, "column": self.model.column,
             "views": json.dumps([view.name for view in self.model.views]),
             "setting": self.model.setting, "application_role": self.model.application_role,
+            "functions": json.dumps([function.name for function in self.model.functions]),
+            "backfill_role": backfill.role(self.model.database),
+            "keys": json.dumps(hazards.keys(self.model)), "default_tenant": str(self.model.default_tenant),
         }  # fmt: skip
 
     def plan(self) -> list[Statement]:
@@ -82,7 +121,24 @@ class Database:
 
     def migrate(self) -> list[Finding]:
         """Apply the plan as the tenancy role does, and return the findings of the isolation proof."""
-        return self._transaction(self.plan())
+        statements = self.plan()
+        # A login of its own would see nothing of this transaction; the tests of the backfill have one.
+        self.run(*(item["sql"] for item in statements if item["phase"] == online.BACKFILL))
+        return self._transaction(statements)
+
+    def backfill(self, table: str) -> None:
+        """Change the rows of ``table`` without a tenant as the backfill does; its login's rights are not made."""
+        (item,) = [item for item in backfill.items(self.state(), self.model) if item["table"] == table]
+        assert item["nulls"] > 0
+        if item["default"] is not None:
+            self.run(item["default"])
+        block = int(self.value("SELECT pg_catalog.current_setting('block_size')"))
+
+        def pages(relation: str) -> int:
+            return int(self.value(f"SELECT pg_catalog.pg_relation_size('{relation}')")) // block
+
+        changed = postgresql_backfill.change(self._cursor, item, pages, lambda: threading.Timer(0, bool))
+        assert changed == item["nulls"]
 
     def steps(self) -> list[dict[str, Any]]:
         """Return the steps that can be carried out while the service works."""
@@ -95,41 +151,50 @@ class Database:
         connection.autocommit = True
         try:
             for step in steps:
-                postgresql_online.carry_out(self._cursor, step, waits)
+                with self._as_administrator(), contextlib.closing(psycopg2.connect(connection.dsn)) as guard:
+                    postgresql_online.carry_out(self._cursor, step, waits, guard)
         finally:
             connection.autocommit = False
 
     def back_to(self, snapshot: State) -> list[Finding]:
         """Go back to the schema of ``snapshot``, and return the findings that do not hold then."""
         rows = {name: table["rows"] for name, table in self.state()["tables"].items()}
-        self.run(*plan.transaction(schema.build(self.state(), self.model, snapshot), self.model, "5s"))
+        statements = schema.build(self.state(), self.model, snapshot)
+        self.execute(plan.document(statements, self.model, "5s", 60))
         return [item for item in schema.findings(self.state(), self.model, snapshot, rows) if not item["ok"]]
 
-    def prove(self) -> list[Finding]:
-        """Make the isolation proof alone and return its findings."""
-        return self._transaction([])
+    def prove(self, options: str = "") -> list[Finding]:
+        """Make the isolation proof alone and return its findings; ``options`` are those of DATABASE_URL."""
+        return self.execute(self.transaction([], options=options))
 
     def audit(self, url_options: str = "", readable: Iterable[str] = ()) -> list[audit.Entry]:
         """Return what the audit finds; ``readable`` are further relations that the service may read."""
         readable = [*readable, *(f"{self.model.schema}.{view.name}" for view in self.model.views)]
-        self._cursor.execute((FILES / "audit.sql").read_text(), self._arguments() | {"readable": json.dumps(readable)})
-        facts = self._cursor.fetchone()[0]
-        given = self._arguments() | {"tables": [table.name for table in self.model.tables]}
-        self._cursor.execute("SELECT set_config('tenancy_runbook.input', %s, false)", (json.dumps(given),))
-        self._cursor.execute((FILES / "statements.sql").read_text(), {})
-        facts |= self.value("SELECT current_setting('tenancy_runbook.statements')::json")
+        with self._as_administrator():
+            readable = self._arguments() | {"readable": json.dumps(readable)}
+            self._cursor.execute((FILES / "audit.sql").read_text(), readable)
+            facts = self._cursor.fetchone()[0]
+            given = self._arguments() | {"tables": [table.name for table in self.model.tables]}
+            self._cursor.execute("SELECT set_config('tenancy_runbook.input', %s, false)", (json.dumps(given),))
+            self._cursor.execute((FILES / "statements.sql").read_text(), {})
+            facts |= self.value("SELECT current_setting('tenancy_runbook.statements')::json")
         return audit.collect(facts, self.state(), self.model, url_options)
 
-    def transaction(self, statements: list[Statement], *, counted: bool = True) -> list[str]:
-        """Return the SQL of the transaction around ``statements``, with the isolation proof."""
-        state = self.state()
-        before = proof.before(state, self.model, MAX_ROWS)
-        after = proof.after(state, self.model, MAX_ROWS, (FILES / "proof.sql").read_text())
-        return plan.transaction(statements, self.model, "5s", before, after, counted=counted)
+    def transaction(self, statements: list[Statement], *, counted: bool = True, options: str = "") -> dict[str, Any]:
+        """Return the transaction around ``statements``, with the isolation proof."""
+        runner = (FILES / "proof.sql").read_text()
+        made = proof.document(self.state(), self.model, runner, MAX_ROWS, 60, options)
+        return plan.document(statements, self.model, "5s", 60, proof=made, counted=counted)
 
     def _transaction(self, statements: list[Statement]) -> list[Finding]:
-        self.run(*self.transaction(statements))
-        found: list[Finding] = self._cursor.fetchone()[0]
+        return self.execute(self.transaction(statements))
+
+    def execute(self, document: dict[str, Any]) -> list[Finding]:
+        """Run a transaction's document within the test's, and return the findings of the proof."""
+        with self._as_administrator(), contextlib.closing(psycopg2.connect(self._cursor.connection.dsn)) as guard:
+            guard.autocommit = True
+            with sessions.bounded(self._cursor.connection, guard, document["seconds"], "The transaction"):
+                found: list[Finding] = transaction.work(self._cursor, guard, document)["findings"]
         return found
 
     def commit(self) -> None:
@@ -152,10 +217,6 @@ class Database:
         after = self.state()
         rows = {name: table["rows"] for name, table in before["tables"].items()}
         found = findings.collect(after, self.model, rows)
-        given = json.dumps(session_test.session_input(after, self.model))
-        self._cursor.execute("SELECT set_config('tenancy_runbook.input', %s, true)", (given,))
-        self._cursor.execute((FILES / "session_test.sql").read_text(), {})
-        found += json.loads(self.value("SELECT current_setting('tenancy_runbook.findings')"))
         return [item for item in found if not item["ok"]]
 
 
@@ -168,7 +229,9 @@ def unmigrated(machine: Host) -> Iterator[Database]:
         # Two copies at once would wait for each other for ever.
         database.run("SET lock_timeout = '10s'")
         yield database
-        connection.rollback()
+        # A test may have had its session ended.
+        if not connection.closed:
+            connection.rollback()
 
 
 @contextlib.contextmanager

@@ -36,6 +36,18 @@ def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
 
 
 @contextlib.contextmanager
+def faulty_release(machine: Host, path: str = "/memory/retrieve") -> Iterator[None]:
+    """Put a release beside the running service that does not know ``path``: it is run from the next start on."""
+    code = "/opt/ai-memory/app.py"
+    machine.run(f"sudo cp -p {code} {code}.whole && sudo sed -i s#{path}#/nowhere# {code}")
+    try:
+        yield
+    finally:
+        machine.run(f"sudo mv {code}.whole {code} && sudo systemctl restart ai-memory")
+        machine.wait_until_healthy()
+
+
+@contextlib.contextmanager
 def callers(machine: Host, user: str) -> Iterator[list[str]]:
     """Let a caller say one thing after the other, whether or not the service is up; yield what it confirmed."""
     confirmed: list[str] = []

@@ -1,33 +1,41 @@
-"""Which tests a run makes, and on which host: of the side paths those whose turn it is, so that a run ends in time."""
+"""Which tests a run makes, and on which host: of the side paths a thirtieth, so that a run ends in time."""
 
 from __future__ import annotations
 
-import datetime
 import os
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 
-# Days in which every side path is tried once; TESTS=all tries them all at once. Odd, so that two hosts share a day's.
-TURNS = 1 if os.environ.get("TESTS") == "all" else 5
-
-
-def has_turn(number: int, turns: int = TURNS, day: int | None = None) -> bool:
-    """Say whether it is the turn of the side path ``number``, all day long (``day``: its ordinal, today's if None)."""
-    return (number + (datetime.date.today().toordinal() if day is None else day)) % turns == 0
+# One side path of so many is made, and one a scenario at least; TESTS=all makes them all.
+TURNS = 1 if os.environ.get("TESTS") == "all" else 30
 
 
-def places(
-    tests: Mapping[str, Sequence[str]], by_turns: Container[str], turns: int = TURNS, day: int | None = None
-) -> dict[str, str]:
-    """Return the host that makes each test, without those whose turn it is not.
+def has_turn(number: int, turns: int = TURNS) -> bool:
+    """Say whether a run makes the side path ``number``, counted from 0: every run the same ones, whatever the date."""
+    return number % turns == 0
 
-    ``tests`` names the hosts that could make it, ``by_turns`` holds the tests that wait for their turn.
+
+@dataclass(frozen=True)
+class Case:
+    """A test that one host makes: the hosts that can, and what else the same host makes."""
+
+    hosts: Sequence[str]
+    together: str
+
+
+def places(tests: Mapping[str, Case], by_turns: Container[str], turns: int = TURNS) -> dict[str, str]:
+    """Return the host that makes each test, without the side paths that are left out: always the same.
+
+    ``by_turns`` holds the side paths. Of a few of them the first is made.
     """
     made: dict[str, str] = {}
-    waiting = 0
-    for number, (test, hosts) in enumerate(tests.items()):
-        if test in by_turns:
-            waiting += 1
-            if not has_turn(waiting, turns, day):
+    groups: dict[str, int] = {}
+    side_paths = 0
+    for name, test in tests.items():
+        if name in by_turns:
+            side_paths += 1
+            if not has_turn(side_paths - 1, turns):
                 continue
-        made[test] = hosts[number % len(hosts)]
+        number = groups.setdefault(test.together, len(groups))
+        made[name] = test.hosts[number % len(test.hosts)]
     return made

@@ -5,10 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import model
 from production import model_source
 from simulator import index_entry
+
+# A busy machine is slow, not wrong.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+
+RIGHTS = dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), True)
+
+
+def no_hazards() -> dict[str, Any]:
+    """Return what hazards.sql says of a database in which nothing is in the way."""
+    names = (
+        "settings", "event_triggers", "publications", "subscriptions", "prepared", "building", "duplicates",
+        "relations", "meanings", "routines", "names", "constraints", "row_types",
+    )  # fmt: skip
+    return {name: [] for name in names} | {"backfill_login": False}
 
 
 def blank_state(rows: int = 3) -> dict[str, Any]:
@@ -31,13 +48,16 @@ def blank_state(rows: int = 3) -> dict[str, Any]:
             "exists": True, "kind": "r", "partition_key": None,
             "owner": "alice", "rows": rows, "columns": columns[name], "column": None,
             "rls": {"enabled": False, "forced": False}, "policies": [], "indexes": indexes, "triggers": [],
+            "required": [], "rights": dict(RIGHTS),
             "views": [], "excess_privileges": ["REFERENCES", "TRUNCATE"], "granted_excess": ["REFERENCES", "TRUNCATE"],
         }  # fmt: skip
 
     return {
         "database": "ai_memory", "server_version": "17.0", "server_version_num": 170000,
+        "qualified": True, "snapshot_xmin": 1000,
         "tables": {name: table(name) for name in columns},
-        "functions": [], "bridges": {},
+        "functions": [], "bridges": {}, "hazards": no_hazards(),
+        "code": {"types": [], "functions": [], "operators": [], "casts": [], "converted": []},
         "bridge_watch": {"exists": False, "granted": False, "used_at": None, "strays": []},
         "application_role": {"name": "alice", "superuser": False, "bypassrls": False, "bypassing_memberships": []},
     }  # fmt: skip

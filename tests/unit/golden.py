@@ -7,6 +7,7 @@ read before it is committed.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import enforce, model, plan, revert, schema
@@ -27,7 +28,9 @@ def back(state: State, wanted: model.Model) -> list[Statement]:
     return schema.build(state, wanted, catalog("rental" if wanted.schema == "rental" else "unmigrated"))
 
 
-GOALS = {"migrate": plan.build, "policies": revert.policies, "enforce": enforce.build, "schema": back}
+GOALS: dict[str, Callable[[State, model.Model], list[Statement]]] = {
+    "migrate": plan.build, "policies": revert.policies, "enforce": enforce.build, "schema": back,
+}  # fmt: skip
 
 
 def cases() -> list[tuple[str, str]]:
@@ -54,7 +57,12 @@ def statements(case: str, goal: str) -> list[Statement]:
 
 def planned(case: str, goal: str) -> str:
     """Return it as SQL, each statement after its reason."""
-    return "\n".join(f"-- {item['id']}: {item['reason']}\n{item['sql']};\n" for item in statements(case, goal))
+    return sql(statements(case, goal))
+
+
+def sql(found: Iterable[Statement]) -> str:
+    """Return statements as SQL, each after its reason."""
+    return "\n".join(f"-- {item['id']}: {item['reason']}\n{item['sql']};\n" for item in found)
 
 
 def expected(case: str, goal: str) -> Path:

@@ -1,4 +1,4 @@
-"""The production model: the repository's own group_vars, as the tenancy role hands them to the planner."""
+"""Models as the tenancy role hands them to the planner: the unit tests' own, and production's."""
 
 from __future__ import annotations
 
@@ -9,23 +9,31 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+# The unit tests' own: whoever changes an inventory does not change what they plan.
+OWN = Path(__file__).parent / "model"
 
 
-def _source(inventory: str) -> dict[str, Any]:
-    variables = yaml.safe_load((ROOT / inventory / "group_vars/ai_memory/tenancy.yml").read_text())
-    return {name.removeprefix("tenancy_"): value for name, value in variables.items()}
-
-
-def rental_source(database: str = "boat_rental") -> dict[str, Any]:
-    """Return the same of the example's inventory."""
-    return _source("examples/boat-rental") | {"database": database, "application_role": "desk"}
+def _source(variables: Path, place: Path) -> dict[str, Any]:
+    """Return the ``tenancy_*`` variables without their prefix; files are looked up below ``place``."""
+    found = yaml.safe_load(variables.read_text())
+    source = {name.removeprefix("tenancy_"): value for name, value in found.items()}
+    for function in source["functions"]:
+        if lookup := re.search(r"lookup\(.*(files/[a-z_]+\.sql)", function["body"]):
+            function["body"] = (place / lookup[1]).read_text().rstrip("\n")
+    return source
 
 
 def model_source(database: str = "ai_memory") -> dict[str, Any]:
-    """Return the ``tenancy_*`` variables without their prefix, with the file lookups resolved."""
-    source = _source("inventory")
-    for function in source["functions"]:
-        lookup = re.search(r"files/[a-z_]+\.sql", function["body"])
-        assert lookup, function["body"]
-        function["body"] = (ROOT / lookup.group()).read_text().rstrip("\n")
-    return source | {"database": database, "application_role": "alice"}
+    """Return the unit tests' model of AI-Memory."""
+    return _source(OWN / "ai_memory.yml", OWN) | {"database": database, "application_role": "alice"}
+
+
+def rental_source(database: str = "boat_rental") -> dict[str, Any]:
+    """Return the unit tests' model of another application."""
+    return _source(OWN / "boat_rental.yml", OWN) | {"database": database, "application_role": "desk"}
+
+
+def production_source(database: str = "ai_memory") -> dict[str, Any]:
+    """Return the model of production's inventory."""
+    variables = ROOT / "inventory/group_vars/ai_memory/tenancy.yml"
+    return _source(variables, ROOT) | {"database": database, "application_role": "alice"}

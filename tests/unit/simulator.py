@@ -208,7 +208,10 @@ def _function(state: State, node: Any) -> None:
     # Replacing one keeps its rights.
     granted = any(f["granted"] for f in state["functions"] if (f["name"], f["types"]) == (name, types))
     state["functions"] = [f for f in state["functions"] if (f["name"], f["types"]) != (name, types)]
-    document = {"name": name, "types": types, "body": body, "definition": "\nAS $x$", "granted": granted}
+    document = {
+        "name": name, "types": types, "body": body, "definition": "\nAS $x$", "granted": granted, "language": "plpgsql",
+        "returns": _catalog_type(node.returnType), "names": [parameter.name for parameter in node.parameters or ()],
+    }  # fmt: skip
     state["functions"].append(document)
 
 

@@ -23,9 +23,12 @@ def refusal(playbook: str, inventory: str, *arguments: str, config: str = "ansib
     return " ".join((done.stdout + done.stderr).split())
 
 
+@pytest.mark.parametrize(
+    "options", [[], ["--tags=foo"], ["--start-at-task=run | End with the outcome"]], ids=["whole", "tags", "start"]
+)
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
-def test_a_run_without_the_projects_settings_is_refused(playbook: str, tmp_path: Path) -> None:
-    words = refusal(playbook, str(ROOT / "inventory/lab.yml"), config="", directory=tmp_path)
+def test_a_run_without_the_projects_settings_is_refused(playbook: str, options: list[str], tmp_path: Path) -> None:
+    words = refusal(playbook, str(ROOT / "inventory/lab.yml"), *options, config="", directory=tmp_path)
     assert "The project's ansible.cfg was not read. Run from the repository's root" in words
     assert "chmod o-w" in words
 
@@ -33,6 +36,29 @@ def test_a_run_without_the_projects_settings_is_refused(playbook: str, tmp_path:
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_a_run_without_a_host_is_refused(playbook: str) -> None:
     assert "No host of this run is in the inventory's group ai_memory" in refusal(playbook, "localhost,")
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [
+        (["--tags=foo"], {}),
+        (["--skip-tags=always"], {}),
+        (["--start-at-task=run | End with the outcome"], {}),
+        (["--step"], {}),
+        ([], {"ANSIBLE_RUN_TAGS": "foo"}),
+        ([], {"ANSIBLE_SKIP_TAGS": "always"}),
+    ],
+)
+def test_a_run_that_leaves_tasks_out_is_refused(
+    playbook: str, options: list[str], environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    words = refusal(playbook, str(ROOT / "inventory/lab.yml"), *options)
+    assert words.count("would leave out tasks without which a run is not safe") == 1
+    assert "PLAY [" not in words
+    assert "PLAY RECAP" not in words
 
 
 def test_a_package_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,7 @@ def test_only_the_tests_need_a_browser() -> None:
     demo, scenarios = planned("demo"), planned("scenarios")
     assert [line for line in demo if "lab/install-packages" in line] != []
     assert [line for line in demo if any(name in line for name in browser.BROWSERS)] == []
-    assert scenarios.index(wanted) < scenarios.index("molecule test --all")
+    assert scenarios.index(wanted) < scenarios.index("lab/run-scenarios")
 
 
 @pytest.mark.parametrize(

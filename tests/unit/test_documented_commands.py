@@ -27,7 +27,7 @@ CALLS = ("playbook", "Run", "run")
 # What a test gives beside what the document says: the answer that an operator types, all hosts at once, or less of what
 # takes long.
 BESIDE = {
-    "migrate_confirm", "rollback_confirm", "enforce_confirm", "run_batches", "backup_test_restore",
+    "migrate_confirm", "rollback_confirm", "enforce_confirm", "run_batches", "backup_test_restore", "migrate_rehearse",
     "backup_copy_max_bytes", "tenancy_bridge_quiet_seconds",
 }  # fmt: skip
 
@@ -104,7 +104,7 @@ def _of_molecule() -> Iterator[Command]:
         own = yaml.safe_load(path.read_text())
         options = (own if "ansible" in own else shared)["ansible"]["executor"]["args"]["ansible_playbook"]
         sequence = own.get("scenario", shared["scenario"])["test_sequence"]
-        for step in set(sequence) & {"prepare", "converge"}:
+        for step in set(sequence) & {"cleanup", "converge"}:
             playbook = (path.parent / shared["ansible"]["playbooks"][step]).resolve()
             yield parsed([str(playbook.relative_to(ROOT)), *options])
 

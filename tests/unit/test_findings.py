@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import findings, model
+from ansible_collections.aimemory.tenancy.plugins.module_utils import finding, findings, model
 from production import model_source
 
 State = dict[str, Any]
@@ -108,3 +108,8 @@ def second_tenant(state: State) -> None:
 )  # fmt: skip
 def test_what_is_wrong_is_what_fails(change: Callable[[State], Any], expected: list[tuple[str, str]]) -> None:
     assert failures(change) == expected
+
+
+def test_what_fails_is_told_with_its_names() -> None:
+    found = [finding.finding("ways past", "", [], ["a()", "b"]), finding.finding("rows", "t", 1, 1)]
+    assert finding.failing([*found, finding.finding("rows", "t", 1, 2)]) == ["ways past (a(), b)", "rows (2)"]

@@ -1,57 +1,103 @@
-"""What the service's journal since the start is taken for, as Ansible templates it: lines, and no caller's rows."""
+"""What the service's journal since the start is taken for: counts, and lines that tell nothing of callers."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from production import ROOT
+from ansible_collections.aimemory.tenancy.plugins.module_utils import journal
+from ansible_collections.aimemory.tenancy.plugins.module_utils.redaction import Known
 
-AT = "2026-11-28T07:43:11+00:00 lab17"
-STOPPED = [f"{AT} gunicorn[1]: ERROR of before", f"{AT} systemd[1]: Stopped ai-memory.service."]
-STARTED = f"{AT} systemd[1]: Started ai-memory.service."
-ROW = f"{AT} gunicorn[2]: psycopg2 DETAIL:  Failing row contains (4711, she said (this))."
-NAMES = ("since", "own", "failures", "errors", "last")
-
-
-def templated(tmp_path: Path, *lines: str) -> dict[str, Any]:
-    """Return the role's variables for a journal of these lines; nothing is connected to."""
-    given = {
-        "service_name": "ai-memory", "service_journal_failure_patterns": ["psycopg2"],
-        "service_journal_error_pattern": "ERROR", "service_journal_lines": 2,
-        "__service_journal": {"stdout": "\n".join(lines) + "\n"},
-    }  # fmt: skip
-    shown = {name: "{{ __service_" + name + " }}" for name in NAMES}
-    play = {
-        "hosts": "localhost", "gather_facts": False, "vars": given,
-        "vars_files": [str(ROOT / "roles/service/vars/main.yml")],
-        "tasks": [{"ansible.builtin.copy": {"content": shown, "dest": str(tmp_path / "shown.json"), "mode": "0600"}}],
-    }  # fmt: skip
-    playbook = tmp_path / "play.json"
-    playbook.write_text(json.dumps([play]))
-    environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    command = ["ansible-playbook", "--inventory", "localhost,", "--connection", "local", str(playbook)]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads((tmp_path / "shown.json").read_text())
-    return found
+PATTERNS = {
+    "failure": "psycopg2", "error": "ERROR", "request": r'" [1-5][0-9]{2}$', "refused": r'" [45][0-9]{2}$',
+}  # fmt: skip
+KNOWN = Known(["memories", "ai", "ai-memory"])
+HEAD = "2026-11-28T07:43:11+00:00 lab17 gunicorn[2]: "
 
 
-def test_it_is_read_line_by_line_and_quotes_no_row(tmp_path: Path) -> None:
-    said = [f"{AT} gunicorn[2]: ERROR app", f"{AT} gunicorn[2]: ready"]
-    found = templated(tmp_path, *STOPPED, STARTED, ROW, *said)
-    harmless = f"{AT} gunicorn[2]: psycopg2 DETAIL:  Failing row contains [left out; PostgreSQL's log has it]."
-    assert found == {
-        "since": [STARTED, ROW, *said], "own": [ROW, *said], "failures": [harmless], "errors": said[:1], "last": said,
-    }  # fmt: skip
-    assert templated(tmp_path, STARTED, ROW)["last"] == [STARTED, harmless]
+def entry(message: Any, speaker: str = "gunicorn") -> str:
+    """Return an entry as journalctl writes it."""
+    return json.dumps(
+        {
+            "__REALTIME_TIMESTAMP": "1795851791123456", "MESSAGE": message, "SYSLOG_IDENTIFIER": speaker,
+            "_PID": "2", "_HOSTNAME": "lab17",
+        }
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize("lines", [(), (STARTED,)])
-def test_systemd_alone_is_not_the_service(tmp_path: Path, lines: tuple[str, ...]) -> None:
-    assert templated(tmp_path, *STOPPED, *lines)["own"] == []
+STOPPED = [entry("ERROR of before"), entry("Stopped ai-memory.service.", "systemd")]
+STARTED = entry("Started ai-memory.service.", "systemd")
+
+
+def summary(*entries: str, before: tuple[str, ...] = (), secrets: tuple[str, ...] = (), last: int = 50) -> Any:
+    """Return what is told of a journal."""
+    found = journal.since_start(journal.lines("\n".join(entries)))
+    return journal.summary(found, journal.lines("\n".join(before)), PATTERNS, KNOWN, list(secrets), last)
+
+
+def test_what_is_of_the_start_is_counted() -> None:
+    access = [entry(f'127.0.0.1:1 - "POST /memory/store HTTP/1.1" {status}') for status in (200, 200, 404, 500)]
+    told = summary(*STOPPED, STARTED, entry("ERROR ai-memory is ill"), *access, before=(*STOPPED, access[3]), last=2)
+    numbers = ("total", "own", "errors", "requests", "refused", "errors_before", "refused_before")
+    assert {name: told[name] for name in numbers} == dict(zip(numbers, (6, 5, 1, 4, 2, 1, 1), strict=True))
+    assert len(told["lines"]) == 2
+    assert told["failures"] == []
+
+
+@pytest.mark.parametrize("entries", [(), (STARTED,)])
+def test_systemd_alone_is_not_the_service(entries: tuple[str, ...]) -> None:
+    assert summary(*STOPPED, *entries)["own"] == 0
+
+
+def test_without_a_stop_all_is_of_the_start() -> None:
+    assert summary(STARTED, entry("ready"))["total"] == 2
+
+
+def test_a_service_that_writes_stopped_itself_stops_nothing() -> None:
+    assert summary(entry("Stopped listening"), entry("ready"))["total"] == 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "starting with --api-key S3CRET",
+        "--api-key S3CRET",
+        "INFO ai-memory started with --api-key S3CRET",
+        "INFO ai-memory started with --api-key=S3CRET",
+        "INFO ai-memory API_KEY: S3CRET",
+        "INFO Authorization: Bearer S3CRET",
+        "psycopg2 DETAIL:  Failing row contains (4711, S3CRET said (this)).",
+        "psycopg2.errors.NotNullViolation: FEHLER:  Fehlgeschlagene Zeile enthält (4711, S3CRET, (this)).",
+        "DETAIL:  Schlüssel »(user_id)=(S3CRET)« existiert bereits.",
+        "DÉTAIL : La ligne en échec contient (4711, S3CRET)",
+        "ERROR ai-memory 失敗した行は(4711, S3CRET)を含みます",
+        "she said\nS3CRET\nand so on",
+        "the value of the environment is kept-in-the-file S3CRET",
+    ],
+)
+def test_no_line_that_is_shown_has_a_secret_or_a_value(said: str) -> None:
+    told = summary(STARTED, entry(said), entry(f"psycopg2: {said}"), secrets=("S3CRET",))
+    for secrets in ((), ("kept-in-the-file",)):
+        told = summary(STARTED, entry(said), entry(f"psycopg2: {said}"), secrets=secrets)
+        assert "S3CRET" not in "".join(told["lines"] + told["failures"])
+        assert "4711" not in "".join(told["lines"] + told["failures"])
+        assert told["failures"]
+
+
+def test_what_is_known_is_shown() -> None:
+    told = summary(STARTED, entry("psycopg2.errors.InsufficientPrivilege: permission denied for table memories"))
+    assert told["lines"][1] == f"{HEAD}psycopg2.errors.InsufficientPrivilege: permission denied for table memories"
+    assert told["failures"] == told["lines"][1:]
+
+
+def test_a_line_is_shown_and_not_obeyed() -> None:
+    told = summary(entry([27, 91, 51, 65, *b"ready"]), entry("INFO \x1b[2K\u202eready"))
+    assert all(line.isprintable() for line in told["lines"])
+
+
+@pytest.mark.parametrize("output", ["no json", "[]", "{}", '{"__REALTIME_TIMESTAMP": "x"}'])
+def test_what_journalctl_never_writes_is_an_error(output: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
+        journal.lines(output)

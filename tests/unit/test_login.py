@@ -12,14 +12,15 @@ import golden
 from ansible_collections.aimemory.tenancy.plugins.module_utils import login, model
 from production import model_source
 
-MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
+MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text()) | {"snapshot_xmin": 2**32 + 700}
 WANTED = model.parse(model_source(MIGRATED["database"]))
 
 
 def by_id(attempts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     assert len({item["id"] for item in attempts}) == len(attempts)
     for item in attempts:
-        assert len(pglast.parse_sql(item["sql"])) == 1
+        # One that names none again resets what it named.
+        assert len(pglast.parse_sql(item["sql"])) == 1 + item["sql"].startswith("RESET ")
         assert item["sentence"]
         assert item["expected"]
     return {item["id"]: item for item in attempts}
@@ -42,6 +43,27 @@ def test_what_a_login_without_a_tenant_reads_is_what_the_bridge_says(bridges: di
     assert found["memories.login.copy.own"]["expected"] == ["1 rows"]
 
 
+@pytest.mark.parametrize(("bridges", "given"), [({"alice": "01"}, 5755), ({}, 0)])
+def test_a_session_sees_what_its_tenant_has(bridges: dict[str, str], given: int) -> None:
+    found = by_id(login.reaching(MIGRATED | {"bridges": bridges}, WANTED, writes=False))
+    seen = {item["id"].partition(".")[2]: item for item in found.values() if item["table"] == "memories"}
+    expected = {
+        "no tenant set": given, "default tenant": 5755, "after RESET": given, "empty tenant": 0,
+        "tenant without rows": 0,
+    }  # fmt: skip
+    for title, rows in expected.items():
+        item = seen[f"{title}: rows visible"]
+        assert (item["visible"], item["expected"]) == (rows, [f"{rows} rows"])
+        # What came since the state was read is told by its age, in 32 bits.
+        assert "OPERATOR(pg_catalog.-) 700 OPERATOR(pg_catalog.+)" in item["sql"]
+        # Where it is to see none, every row is one that it must not see; elsewhere another tenant's are.
+        assert ("FILTER (WHERE NOT (false))" in item["sql"]) == (rows == 0)
+        assert ("FILTER (WHERE NOT ((t.\"customer_id\" OPERATOR(pg_catalog.=) '1') IS TRUE))" in item["sql"]) == (
+            rows > 0
+        )
+    assert next(iter(found)) == "memories.no tenant set: rows visible"
+
+
 def test_only_where_it_may_write_it_tries_to() -> None:
     assert not any(item.get("writes") for item in login.reaching(MIGRATED, WANTED, writes=False))
     writing = [item for item in login.reaching(MIGRATED, WANTED, writes=True) if item.get("writes")]
@@ -51,5 +73,5 @@ def test_only_where_it_may_write_it_tries_to() -> None:
 
 
 def test_a_table_without_the_column_is_left_out() -> None:
-    state = json.loads((golden.DIRECTORY / "unmigrated/catalog.json").read_text())
+    state = json.loads((golden.DIRECTORY / "unmigrated/catalog.json").read_text()) | {"snapshot_xmin": 700}
     assert login.reaching(state, WANTED, writes=True) == []

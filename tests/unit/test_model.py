@@ -81,6 +81,11 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ({"tables": [{"name": "t"}]}, "sample must name at least one column with its value, not None"),
         ({"tables": [TABLE | {"sample": {"a": [1]}}]}, "the sample's a must be a string or an integer"),
         ({"tables": [TABLE | {"sample_writes": ["u"]}]}, "sample_writes names 'u', no tenant table"),
+        ({"tables": [TABLE | {"adopt": "yes"}]}, "table 't': adopt must be true or false, not 'yes'"),
+        ({"tables": [TABLE | {"append_only": "update"}]}, "append_only must be a list of what a trigger forbids"),
+        ({"tables": [TABLE | {"append_only": ["insert"]}]}, "must be update or delete, or have that as its command"),
+        ({"tables": [TABLE | {"append_only": [{"command": "update", "state": 1}]}]}, "must be update or delete"),
+        ({"tables": [TABLE | {"append_only": [{"command": "update", "sqlstate": "x"}]}]}, "an sqlstate has five"),
         ({"functions": [{"name": "f"}]}, "Each of tenancy_functions needs the strings"),
     ],
 )
@@ -117,3 +122,17 @@ def test_every_column_that_a_table_names_is_known() -> None:
         "written_at": "g",
     }  # fmt: skip
     assert model.parse(model_source() | {"tables": [table]}).tables[0].columns == set("abcdefg")
+
+
+def test_what_a_trigger_forbids_has_its_sqlstate() -> None:
+    table = TABLE | {"append_only": ["update", {"command": "delete", "sqlstate": "0A000"}]}
+    found = model.parse(model_source() | {"tables": [table]}).tables[0]
+    assert found.append_only == {"update": "P0001", "delete": "0A000"}
+    assert not found.adopt
+
+
+def test_the_schema_stands_in_functions_as_a_name() -> None:
+    function = dict.fromkeys(("arguments", "identity"), "") | {"name": "f", "returns": "void"}
+    function["body"] = "BEGIN PERFORM %schema%.g(); END"
+    found = model.parse(model_source() | {"schema": 'odd "s"', "functions": [function]}).functions[0]
+    assert found.body == 'BEGIN PERFORM "odd ""s""".g(); END'

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils import page
 from production import ROOT
 
@@ -104,6 +105,7 @@ def record(**other: Any) -> dict[str, Any]:
             "seconds": 60, "samples": 6, "lines": 40, "errors": 1, "requests": 12, "refused": 0, "refused_before": 3,
             "unnamed": "a session last named no tenant 7 s ago", "trouble": ["ill"],
         },
+        "written": [{"schema": "public", "name": "memories", "written": 12, "gone": 0}],
         "replaced_database": "ai_memory_replaced",
         "tables": {
             "before": {"memories": state(None)}, "after": {"memories": state({"type": "integer", "not_null": True})},
@@ -168,13 +170,8 @@ class Markdown:
 
 
 def folded(text: str) -> str:
-    """Return the text as one line."""
-    return " ".join("".join(" " if unprintable(sign) else sign for sign in text).split())
-
-
-def unprintable(sign: str) -> bool:
-    """Say whether the sign is one of the old control characters."""
-    return ord(sign) < 32 or 127 <= ord(sign) < 160
+    """Return the text as one line, as it is shown."""
+    return " ".join(messages.visible(text, lines=True).split())
 
 
 def logged(**other: Any) -> str:
@@ -189,7 +186,7 @@ FACTS = (
     "tenant_isolation_memories: ALL to alice", "memories_pkey: PRIMARY KEY (id)", "idx_k: btree (k)", "ALTER TABLE x",
     "12.5", "A tenant reads", "2 of 3 hold", "['text']", "role-owner", "restored and compared in 3.5 s", "-1002",
     "18f1", "started", "0 of them failed, 3 in the hour before", "a session last named no tenant 7 s ago", "ill",
-    "ai_memory_replaced", "rollback_mode=policies",
+    "ai_memory_replaced", "rollback_mode=policies", "public.memories (12 rows added or changed)",
 )  # fmt: skip
 
 
@@ -231,6 +228,14 @@ def test_what_comes_from_outside_is_text() -> None:
     assert {name for _, attributes in harmful.tags for name in attributes if name.startswith("on")} == set()
     assert EVIL in harmful.text
     assert "49" not in harmful.text
+
+
+def test_no_control_character_is_in_page_or_log() -> None:
+    wild = "a\x1b[2Kb\x9b\u202ec\u200b"
+    harmful = changed(record(), lambda _: wild)
+    for text in (page.render(SOURCE, harmful), page.render(LOG, harmful, markdown=True)):
+        assert messages.visible(text, lines=True) == text
+        assert "x1b[2Kb" in text
 
 
 @pytest.mark.parametrize("text", WILD)
@@ -331,7 +336,7 @@ def test_a_run_that_was_refused_at_once_is_shown(kind: str) -> None:
         kind=kind, outcome="FAILED", failure=failure, phases=record()["phases"][:1], stopped_at=None, healthy_at=None,
         operator=None, application_role=None, service_login=None, evidence=None, backup=None, copy=None, rehearsal=None,
         strategy=None, plan=[], durations={}, proof=[], login=[], findings=[], audit=[], journal=None, watched=None,
-        replaced_database=None, tables={"before": {}, "after": {}}, commands=[],
+        written=None, replaced_database=None, tables={"before": {}, "after": {}}, commands=[],
         versions=record()["versions"] | {"PostgreSQL": None},
     )  # fmt: skip
     jsonschema.validate(refused, SCHEMA)

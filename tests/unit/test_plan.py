@@ -26,9 +26,7 @@ def partial_column(rows: int) -> st.SearchStrategy[dict[str, Any] | None]:
             "not_null": not_null, "default": default, "tenants": {"1": rows - (0 if not_null else nulls)},
         }  # fmt: skip
 
-    return st.none() | st.builds(
-        column, st.integers(0, rows), st.booleans(), st.sampled_from([None, "1", "7", SESSION])
-    )
+    return st.none() | st.builds(column, st.integers(0, rows), st.booleans(), st.sampled_from([None, "1", SESSION]))
 
 
 def some_policies(table: str) -> st.SearchStrategy[list[dict[str, Any]]]:

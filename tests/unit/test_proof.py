@@ -6,12 +6,15 @@ import json
 from typing import Any
 
 import pglast
+import pglast.ast
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pglast.enums import A_Expr_Kind
 
 import golden
 from ansible_collections.aimemory.tenancy.plugins.module_utils import model, proof
-from production import model_source
+from production import model_source, rental_source
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=15)
 
@@ -24,6 +27,15 @@ def test_every_attempt_has_a_name_and_a_sentence_of_its_own_table() -> None:
     found = made(model_source())
     assert len({item["id"] for item in found}) == len(found) > 150
     assert all(item["id"].startswith(f"{item['table']}.") and item["sentence"] and item["expected"] for item in found)
+
+
+@pytest.mark.parametrize("source", [model_source(), rental_source()])
+def test_every_update_and_deletion_has_a_condition(source: dict[str, Any]) -> None:
+    """An extension such as safeupdate refuses those that have none."""
+    statements = [raw.stmt for item in made(source) for raw in pglast.parse_sql(item["sql"])]
+    changes = [item for item in statements if isinstance(item, pglast.ast.UpdateStmt | pglast.ast.DeleteStmt)]
+    assert len(changes) > 30
+    assert [item for item in changes if item.whereClause is None] == []
 
 
 def test_every_table_has_its_controls_and_every_way_in() -> None:
@@ -66,14 +78,154 @@ def test_the_default_tenant_is_no_synthetic_one() -> None:
     assert proof.synthetic_tenants(empty, wanted) == ("32766", "32765")
 
 
-def test_a_large_table_is_probed_instead_of_read_in_full() -> None:
+def test_a_large_table_is_probed_instead_of_counted_in_full() -> None:
     state = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
     wanted = model.parse(model_source())
     for rows, probed in ((5755, False), (5756, True)):
         state["tables"]["memories"]["rows"] = rows
-        kept = proof.before(state, wanted, 5755)[0]
-        assert ("'probed'" in kept) is probed
-        assert len(pglast.parse_sql(kept)) == 1
-        given = proof.after(state, wanted, 5755, "runner")
-        assert given[1] == "runner"
-        assert ("probed" in given[0]) is probed
+        made = proof.document(state, wanted, "runner", 5755, 60)
+        own = next(item["sql"] for item in made["attempts"] if item["id"] == "memories.content")
+        for sql in (made["contents"]["memories"], own):
+            assert ("'probed'" in sql) is probed
+            assert len(pglast.parse_sql(sql)) == 1
+
+
+def with_rights(**rights: Any) -> dict[str, proof.Attempt]:
+    """Return the attempts, by their identity, of a role that has these rights to caller_profiles, and all others."""
+    document = {"rights": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), True) | rights, "required": []}
+    made = proof.attempts(model.parse(model_source()), "1", "2", None, {"caller_profiles": document})
+    return {item["id"].removeprefix("caller_profiles."): item for item in made if item["table"] == "caller_profiles"}
+
+
+def test_a_right_to_some_columns_is_one_to_them_alone() -> None:
+    assert with_rights(UPDATE=["user_id"])["own.update"]["expected"] == ["1 rows"]
+    assert with_rights(UPDATE=["context"])["own.update"]["expected"] == ["error 42501"]
+    # Locking a row needs the right to change any column, and naming the tenant the right to read it.
+    assert with_rights(UPDATE=["context"])["lock.another"]["expected"] == ["0 rows"]
+    assert with_rights(UPDATE=[])["lock.another"]["expected"] == ["error 42501"]
+    assert with_rights(SELECT=["user_id"])["read.another"]["expected"] == ["error 42501"]
+    assert with_rights(SELECT=["user_id"])["own.read"]["expected"] == ["1 rows"]
+
+
+def test_a_tenant_that_may_not_store_has_no_rows() -> None:
+    found = with_rights(INSERT=[])
+    assert found["own.insert"]["expected"] == ["error 42501"]
+    assert found["own.read"]["expected"] == found["own.delete"]["expected"] == ["0 rows"]
+    assert found["insert"]["expected"] == ["error 42501"]
+    assert not {identity for identity in found if identity.startswith(("own.upsert", "own.skip"))}
+    # Whoever has every right is expected to use it.
+    assert with_rights()["own.delete"]["expected"] == ["1 rows"]
+
+
+def operators(sql: str) -> list[str]:
+    """Return the operators and functions of a statement that name no schema."""
+    bare = []
+
+    def look(node: object) -> None:
+        if isinstance(node, pglast.ast.A_Expr) and len(node.name) == 1 and node.kind != A_Expr_Kind.AEXPR_DISTINCT:
+            bare.append(node.name[0].sval)
+        if isinstance(node, pglast.ast.FuncCall) and len(node.funcname) == 1:
+            bare.append(node.funcname[0].sval)
+        if isinstance(node, pglast.ast.Node):
+            for name in node:
+                look(getattr(node, name))
+        elif isinstance(node, tuple):
+            for item in node:
+                look(item)
+
+    look(tuple(raw.stmt for raw in pglast.parse_sql(sql)))
+    return bare
+
+
+def test_no_attempt_asks_an_operator_or_a_function_of_the_services() -> None:
+    assert operators("SELECT a = 1 FROM f(1)") == ["=", "f"]
+    state = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
+    for attempt in proof.document(state, model.parse(model_source()), "runner", 10, 60)["attempts"]:
+        assert operators(attempt["sql"]) == [], attempt["sql"]
+
+
+ATTEMPT = {"id": "t.read", "table": "t", "sentence": "A tenant reads", "expected": ["0 rows", "error 42501"]}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "actual", "ok"),
+    [
+        ({"rows": 0}, "0 rows", True),
+        ({"rows": 1}, "1 rows", False),
+        ({"error": "42501", "column": "", "table": None}, "error 42501", True),
+        ({"error": "23502", "column": "c", "table": "t", "constraint": "", "datatype": ""},
+         "error 23502 (column c, table t)", False),
+        ({"error": "23514", "column": "she said", "table": "t", "constraint": "caller +15551234567"},
+         "error 23514 (table t)", False),
+        # What the database's code may raise is an outcome like any other.
+        ({"error": "TR001"}, "error TR001", False),
+    ],
+)  # fmt: skip
+def test_an_outcome_is_judged_by_what_was_expected(outcome: dict[str, Any], actual: str, ok: bool) -> None:
+    [found] = proof.judge([ATTEMPT], [outcome], {}, {"c", "t"})
+    assert (found["actual"], found["ok"]) == (actual, ok)
+    assert ("t.read: A tenant reads: " in proof.failure([found])) is not ok
+
+
+@pytest.mark.parametrize("outcomes", [[], [{"rows": 0}, {"rows": 0}], [None]])
+def test_an_attempt_without_an_outcome_is_no_proof(outcomes: list[Any]) -> None:
+    with pytest.raises(proof.ProofError, match="outcomes of 1 attempts"):
+        proof.judge([ATTEMPT], outcomes, {})
+    with pytest.raises(proof.ProofError, match="no attempt was made"):
+        proof.judge([], outcomes, {})
+
+
+@pytest.mark.parametrize(
+    ("now", "backfilled", "ok"),
+    [
+        ({}, 0, True),
+        ({"updated": 3}, 3, True),
+        # Rows whose tenant decides where they lie move.
+        ({"updated": 1, "inserted": 2, "deleted": 2}, 3, True),
+        ({"updated": 3}, 0, False),
+        ({"updated": 2}, 3, False),
+        ({"inserted": 1}, 1, False),
+        ({"deleted": 1}, 0, False),
+        ({"files": [2]}, 0, False),
+    ],
+)
+def test_a_row_that_the_change_wrote_is_found(now: dict[str, Any], backfilled: int, ok: bool) -> None:
+    before = {"files": [1], "inserted": 5, "updated": 5, "deleted": 5}
+    after = {name: value if name == "files" else value + now.get(name, 0) for name, value in before.items()}
+    [found] = proof.unchanged({"t": before}, {"t": {**after, "files": now.get("files", [1])}}, {"t": backfilled})
+    assert found["ok"] is ok
+
+
+def test_what_follows_from_a_row_that_could_not_be_stored_is_counted() -> None:
+    def found(check: str, actual: Any = "0 rows", *, ok: bool = False) -> dict[str, Any]:
+        return {
+            "check": f"t.{check}",
+            "table": "t",
+            "sentence": "S",
+            "expected": ["1 rows"],
+            "actual": actual,
+            "ok": ok,
+        }
+
+    refused = found("own.insert", "error 23503")
+    both = proof.failure([refused, found("own.read"), found("point.b", "error 42501"), found("own.update", ok=True)])
+    assert both == (
+        "t.own.insert: S: error 23503 instead of 1 rows; 2 more attempts came out otherwise, which may follow from it."
+        " Give the sample of t in tenancy_tables values that the table accepts"
+    )
+    # What was reached, or changed, does not follow from it.
+    for check, actual in (("read.another", "7 rows"), ("unchanged", {"written": 1})):
+        leak = proof.failure([refused, found("own.read"), found(check, actual)])
+        assert leak.startswith(f"t.{check}: S: {actual} instead of 1 rows; t.own.insert: ")
+        assert "; 1 more attempt came out otherwise, which may follow from it. Give the sample of t " in leak
+    assert "error 42501 instead of 1 rows" in proof.failure([found("own.insert", "error 42501")])
+    assert "Give" not in proof.failure([found("own.insert", "error 42501")])
+    assert "correct its sample_writes" in proof.failure([found("own.trigger.u")])
+    assert "say append_only: [update] at t in" in proof.failure([found("own.update", "error P0001")])
+    fewer = found("own.delete", "1 rows") | {"expected": ["2 rows"]}
+    assert "1 more attempt" in proof.failure([refused, fewer])
+    for expected in (["error 42501"], ["0 rows", "error 42501"], ["1 rows"]):
+        reached = found("own.delete", "3 rows") | {"expected": expected}
+        assert "3 rows instead of" in proof.failure([refused, reached])
+    assert proof.failure([found("own.read"), found("own.update")]).count("instead of") == 2
+    assert proof.failure([found("own.read", ok=True)]) == ""

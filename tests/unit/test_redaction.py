@@ -43,6 +43,7 @@ def strangers(text: str, known: Known = KNOWN) -> list[str]:
 @given(mixed)
 @example("hunter2://localhost:12345@x")
 @example("key=('+1 555 123 4567')")
+@example("A-PASSW=0")
 def test_a_message_holds_known_words_only(text: str) -> None:
     assert strangers(redaction.message(text, KNOWN)) == []
 
@@ -103,6 +104,20 @@ def test_no_comment_of_a_definition_is_shown(secret: str, around: str) -> None:
 def test_no_value_of_an_environment_file_is_shown(secret: str, around: str) -> None:
     text = f"# {secret}\nDATABASE_URL={around.replace(chr(10), ' ')}{secret}\nBROKEN '{secret}\n{secret}==\n"
     assert secret not in redaction_files.environment(text, KNOWN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "KEY=error server database",
+        "KEY='error server database'\n",
+        "postgresql://alice:error server database@localhost/ai_memory",
+        "postgresql://alice:error%20server%20database@localhost/ai_memory?sslmode=require\n",
+        "# a comment\nURL=postgresql://alice:error%20server%20database@localhost/ai_memory",
+    ],
+)
+def test_what_a_file_of_settings_holds_is_hidden_though_its_words_are_known(text: str) -> None:
+    assert redaction.without("error server database", redaction.secrets(text, KNOWN)) == MARK
 
 
 @given(secrets)

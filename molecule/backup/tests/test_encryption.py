@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lab import ROWS, Host
+from lab import ROWS, Host, Run
 
-# One test makes the backup that the next restores.
-pytestmark = pytest.mark.one_host(together=True)
+# They share one backup.
+pytestmark = [pytest.mark.one_host(together=True), pytest.mark.by_turns]
 
 BACKUP = "playbooks/backup.yml"
 
@@ -19,8 +19,13 @@ def key(machine: Host) -> str:
     return machine.run("age-keygen 2> /dev/null").strip().split("\n")[-1]
 
 
-def test_an_encrypted_one_holds_nothing_in_plain(machine: Host, key: str) -> None:
-    run = machine.playbook(BACKUP, "-vvv", f"-ebackup_age_identity={key}")
+@pytest.fixture(scope="module")
+def run(machine: Host, key: str) -> Run:
+    """Take an encrypted backup."""
+    return machine.playbook(BACKUP, "-vvv", f"-ebackup_age_identity={key}")
+
+
+def test_an_encrypted_one_holds_nothing_in_plain(machine: Host, key: str, run: Run) -> None:
     backup = machine.backups()[-1]
     assert machine.manifest(backup)["encrypted"] is True
     assert machine.run(f"sudo ls {backup}").split() == ["backup.tar.age", "manifest.json"]
@@ -40,6 +45,7 @@ def test_an_encrypted_one_holds_nothing_in_plain(machine: Host, key: str) -> Non
     assert "AGE-SECRET-KEY" not in machine.run("sudo journalctl --no-pager")
 
 
+@pytest.mark.usefixtures("run")
 def test_an_encrypted_one_can_be_restored_with_its_key_alone(machine: Host, key: str) -> None:
     restore = ("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
     before = machine.untouched()

@@ -41,6 +41,7 @@ def test_the_sql_is_shown_in_full_on_request(machine: Host) -> None:
     assert_untouched(machine, statement, "--diff")
 
 
+@pytest.mark.by_turns
 @pytest.mark.one_host
 def test_a_half_migrated_database_ends_migrated(machine: Host) -> None:
     machine.playbook(*MIGRATE)

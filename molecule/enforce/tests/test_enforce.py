@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from lab import MIGRATE, OWNER, ROOT, ROWS, Host, only_readers
-from service import a_login, assert_works_in_full
+from service import a_login, assert_works_in_full, faulty_release
 
 ENFORCE = ("playbooks/enforce.yml", "-eenforce_confirm=YES")
 AT_ONCE = "-etenancy_bridge_quiet_seconds=0"
@@ -128,11 +128,15 @@ def test_a_record_that_does_not_work_is_not_believed(machine: Host) -> None:
 
 @pytest.mark.by_turns
 def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> None:
-    run = machine.playbook(*ENFORCE, AT_ONCE, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
+    # A second tenant is what one enforces for.
+    machine.sql("INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1')")
+    with faulty_release(machine):
+        run = machine.playbook(*ENFORCE, AT_ONCE, check=False)
     assert run.record["outcome"] == "FAILED"
     assert run.record["failure"]["phase"] == "start"
     assert "Database: what was committed was taken back again." in run.words
     assert bridges(machine) == [(OWNER, "app.current_tenant=01")]
+    assert machine.sql("DELETE FROM caller_profiles WHERE customer_id = 2 RETURNING user_id") == [("+1",)]
     assert_works_in_full(machine)
     assert not machine.failsafe_armed()
     assert machine.playbook("migrate.yml").changed == 0

@@ -96,9 +96,10 @@ def before(rental: Rental) -> str:
 def migrated(rental: Rental, before: str) -> Run:
     """Migrate, with the proof of the backup and a rehearsal."""
     assert rental.rows() == ROWS
-    return rental.playbook("migrate.yml", *CONFIRMED, "-emigrate_rehearse=true")
+    return rental.playbook("migrate.yml", *CONFIRMED)
 
 
+@pytest.mark.by_turns
 def test_a_dry_run_says_what_it_is_about_and_touches_nothing(rental: Rental, before: str) -> None:
     untouched = rental.untouched()
     run = rental.playbook("migrate.yml", "--check")
@@ -176,6 +177,7 @@ def test_a_trip_cannot_point_to_another_marinas(rental: Rental, migrated: Run, c
             )
 
 
+@pytest.mark.by_turns
 def test_a_second_run_changes_nothing(rental: Rental, migrated: Run) -> None:
     untouched = rental.untouched()
     run = rental.playbook("migrate.yml")
@@ -185,13 +187,20 @@ def test_a_second_run_changes_nothing(rental: Rental, migrated: Run) -> None:
     rental.playbook("playbooks/verify.yml", "-everify_proof=true")
 
 
+@pytest.mark.by_turns
 def test_the_policies_go_and_come_back_for_a_login_of_its_own(rental: Rental, migrated: Run) -> None:
     rental.playbook("rollback.yml", "-erollback_mode=policies", *CONFIRMED)
     assert rental.call("/trips/begin", skipper="Ada", boat="NH-002", content="to the island") == {"success": True}
     assert rental.sql("SELECT marina::text FROM rental.trips WHERE skipper = 'Ada'") == [(NORTH,)]
     rental.sql("DELETE FROM rental.trips WHERE skipper = 'Ada'")
     rental.sql("DELETE FROM rental.skippers WHERE skipper = 'Ada'")
-    rental.playbook("migrate.yml", *CONFIRMED, "-ebackup_test_restore=false", "-etenancy_provision_app_role=true")
+    rental.playbook(
+        "migrate.yml",
+        *CONFIRMED,
+        "-emigrate_rehearse=none",
+        "-ebackup_test_restore=false",
+        "-etenancy_provision_app_role=true",
+    )
     assert "rental_desk:" in rental.machine.run("sudo cat /etc/rental-desk.env")
     assert rental.call("/boats/out")["out"] == 80
 

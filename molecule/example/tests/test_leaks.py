@@ -7,12 +7,12 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
-import psycopg2
 import pytest
 
 import golden
 from ansible_collections.aimemory.tenancy.plugins.module_utils import enforce, model, plan, revert
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from ansible_collections.aimemory.tenancy.plugins.module_utils.proof import ProofError
 from lab import ROOT, Host
 from planner import Database
 from production import rental_source
@@ -155,7 +155,7 @@ def test_what_is_spoiled_leaks_and_is_named(rental: Database, mutant: str) -> No
     statements, attempt = MUTANTS[mutant]
     rental.migrate()
     rental.run(*statements)
-    with pytest.raises(psycopg2.Error, match=rf"(The isolation proof failed: |; ){re.escape(attempt)}: "):
+    with pytest.raises(ProofError, match=rf"(The isolation proof failed: |; ){re.escape(attempt)}: "):
         rental.prove()
 
 
@@ -336,7 +336,7 @@ OTHERWISE = ["ALTER TABLE rental.water_levels RENAME TO old"]
         (["CREATE UNIQUE INDEX other ON rental.water_levels_now (metres) WHERE false"],
          r"The unique key other of rental\.water_levels_now on \(metres\) is not named in the model"),
         (["ALTER TABLE rental.water_levels_now CLUSTER ON water_levels_now_pkey"],
-         r"The key water_levels_now_pkey of rental\.water_levels_now has to be replaced, but it is the table"),
+         r"The key water_levels_now_pkey of rental\.water_levels_now has to be replaced, but CLUSTER is to order the"),
         (['ALTER TABLE rental.water_levels DROP CONSTRAINT "Gauge", DROP CONSTRAINT water_levels_pier_number_fkey',
           "CREATE EXTENSION file_fdw",
           "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw",
@@ -409,10 +409,9 @@ def test_what_can_be_done_while_the_service_works_is_done_then(rental: Database)
 def test_rows_of_partitions_get_their_tenant_while_the_service_works(rental: Database) -> None:
     before = rental.state()
     rental.run("ALTER TABLE rental.water_levels ADD COLUMN marina uuid")
-    steps = rental.steps()
-    rental.carry_out([step for step in steps if step["id"] == "water_levels.backfill"])
+    rental.backfill("water_levels")
     assert rental.state()["tables"]["water_levels"]["column"]["nulls"] == 0
-    rental.carry_out([step for step in steps if step["id"] == "water_levels.not_null"])
+    rental.carry_out([step for step in rental.steps() if step["id"] == "water_levels.not_null"])
     rental.migrate()
     assert rental.failures(before) == []
     rental.back_to(before)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg2
+import psycopg2.extras
 import pytest
 
-from lab import INVENTORIES, MIGRATE, ROOT, ROWS, Host, Run, typed
-from service import assert_works_in_full, schema
+from lab import INVENTORIES, MIGRATE, PLUGINS, ROWS, Host, Run, copied_checkout, typed
+from service import assert_works_in_full, faulty_release, schema
 
 pytestmark = pytest.mark.by_turns
 
@@ -19,11 +20,7 @@ HOLD = "-emigrate_on_failure=hold"
 
 def test_a_planner_that_leaks_commits_nothing(machine: Host, tmp_path: Path) -> None:
     """The predicate is broken by hand in a copy of the checkout: the proof stops the transaction."""
-    for name in ("ansible.cfg", "migrate.yml", "playbooks", "roles", "files", "inventory"):
-        source, target = ROOT / name, tmp_path / name
-        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
-    (tmp_path / ".lab").symlink_to(ROOT / ".lab")
-    model = tmp_path / "playbooks/collections/ansible_collections/aimemory/tenancy/plugins/module_utils/model.py"
+    model = copied_checkout(tmp_path) / PLUGINS / "module_utils/model.py"
     strict = 'f"{identifier(self.column)} = (SELECT'
     assert strict in model.read_text()
     model.write_text(model.read_text().replace(strict, 'f"customer_id = 1 OR {identifier(self.column)} = (SELECT'))
@@ -51,7 +48,7 @@ def visitor(machine: Host) -> Iterator[None]:
 def test_a_failing_row_rolls_everything_back(machine: Host) -> None:
     catalogs, pid = machine.catalogs(), machine.service_pid()
     with typed("YES") as terminal:
-        run = Run(machine.name, "migrate.yml", terminal=terminal)
+        run = Run(machine.name, "migrate.yml", "-emigrate_rehearse=none", terminal=terminal)
         run.wait()
     assert run.returncode != 0
     assert machine.catalogs() == catalogs
@@ -67,27 +64,70 @@ def test_a_failing_row_rolls_everything_back(machine: Host) -> None:
     assert "Service: ai-memory answers again." in run.words
 
 
-def test_another_client_is_named_and_the_service_comes_back(machine: Host, visitor: None) -> None:
-    catalogs = machine.catalogs()
+def test_another_client_is_named_before_anything_is_stopped(machine: Host, visitor: None) -> None:
+    catalogs, pid = machine.catalogs(), machine.service_pid()
     run = machine.playbook(*MIGRATE, check=False)
+    assert run.record["failure"]["phase"] == "plan"
+    for words in (run.words, machine.playbook("migrate.yml", "--check").words):
+        assert "operator nightly report local idle" in words
+        assert "-e service_terminate_clients=true" in words
+    assert machine.catalogs() == catalogs
+    assert machine.service_pid() == pid
+
+
+def test_a_client_that_comes_at_the_stop_is_named_and_the_service_comes_back(machine: Host) -> None:
+    catalogs = machine.catalogs()
+    client = "systemd-run --unit=late-client runuser -u postgres -- psql ai_memory -c 'SELECT pg_sleep(600)'"
+    connected = "until pgrep --full '^postgres: .*postgres ai_memory .local. SELECT'; do sleep 0.1; done"
+    with machine.drop_in(f'ExecStopPost=+/bin/sh -c "{client}; {connected}"'):
+        try:
+            run = machine.playbook(*MIGRATE, check=False)
+        finally:
+            machine.run("sudo systemctl stop late-client", check=False)
     assert run.record["failure"]["phase"] == "stop"
-    assert "operator nightly report local idle" in run.words
+    assert "postgres psql local active" in run.words
     assert "-e service_terminate_clients=true" in run.words
     assert machine.catalogs() == catalogs
     assert machine.healthy()
 
 
+@pytest.fixture
+def copying(machine: Host) -> Iterator[None]:
+    """Keep a replication connection in the transaction of a subscriber's first copy."""
+    with contextlib.closing(psycopg2.connect(
+        machine.connect().dsn, connection_factory=psycopg2.extras.LogicalReplicationConnection
+    )) as connection, connection.cursor() as cursor:  # fmt: skip
+        cursor.execute("BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute("SELECT FROM public.memories LIMIT 1")
+        yield
+
+
+def test_a_subscribers_copy_is_named_before_anything_is_stopped_and_never_ended(machine: Host, copying: None) -> None:
+    catalogs, pid = machine.catalogs(), machine.service_pid()
+    run = machine.playbook(*MIGRATE, "-eservice_terminate_clients=true", check=False)
+    assert run.record["failure"]["phase"] == "plan"
+    for words in (run.words, machine.playbook("migrate.yml", "--check").words):
+        assert "walsender" in words
+        assert "hold locks on tables of ai_memory" in words
+    assert machine.catalogs() == catalogs
+    assert machine.service_pid() == pid
+
+
 def test_a_process_that_is_left_is_named_and_the_service_comes_back(machine: Host) -> None:
-    machine.run("cp /bin/sleep /tmp/gunicorn; setsid /tmp/gunicorn 300 > /dev/null 2>&1 < /dev/null & true")
-    try:
-        catalogs = machine.catalogs()
-        run = machine.playbook(*MIGRATE, check=False)
-        assert "but gunicorn still runs" in run.words
-        assert "/tmp/gunicorn 300" in run.words
-        assert machine.catalogs() == catalogs
-        assert machine.healthy()
-    finally:
-        machine.run("pkill -f '^/tmp/gunicorn'; rm /tmp/gunicorn")
+    machine.reset()
+    catalogs = machine.catalogs()
+    with machine.drop_in("KillMode=process\nExecStartPost=/bin/sh -c '/bin/sleep 321 & exit 0'"):
+        machine.run("sudo systemctl restart ai-memory")
+        machine.wait_until_healthy()
+        try:
+            run = machine.playbook(*MIGRATE, check=False)
+        finally:
+            machine.run("sudo pkill -f '^/bin/sleep 321'", check=False)
+    assert run.record["failure"]["phase"] == "stop"
+    assert "ai-memory.service was stopped, but processes of it still run: " in run.words
+    assert "/bin/sleep 321" in run.words
+    assert machine.catalogs() == catalogs
+    assert machine.healthy()
 
 
 def test_an_error_in_the_journal_fails_the_run(machine: Host, visitor: None) -> None:
@@ -113,9 +153,10 @@ def test_a_service_that_logs_elsewhere_is_not_said_to_log_no_errors(machine: Hos
 def test_a_service_that_does_not_work_with_it_brings_the_schema_of_before_back(machine: Host) -> None:
     machine.reset()
     before = schema(machine)
-    run = machine.playbook(*MIGRATE, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
-    assert run.record["outcome"] == "FAILED"
-    assert run.record["failure"]["phase"] == "start"
+    with faulty_release(machine):
+        run = machine.playbook(*MIGRATE, check=False)
+        assert run.record["outcome"] == "FAILED"
+        assert run.record["failure"]["phase"] == "start"
     assert "Database: what was committed was taken back again." in run.words
     assert "Service: ai-memory answers again." in run.words
     assert schema(machine) == before
@@ -126,7 +167,8 @@ def test_a_service_that_does_not_work_with_it_brings_the_schema_of_before_back(m
 
 def test_a_failure_after_the_commit_is_partial(machine: Host) -> None:
     machine.reset()
-    run = machine.playbook(*MIGRATE, HOLD, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
+    with faulty_release(machine):
+        run = machine.playbook(*MIGRATE, HOLD, check=False)
     assert run.record["outcome"] == "PARTIAL"
     assert run.record["failure"]["phase"] == "start"
     assert "Database: the change is committed" in run.words
@@ -140,10 +182,10 @@ def test_a_failure_after_the_commit_is_partial(machine: Host) -> None:
 
 def test_a_service_that_stays_ill_is_said_so(machine: Host) -> None:
     machine.reset()
-    ill = ("-eservice_health_path=/ill", "-eservice_health_timeout=2")
-    run = machine.playbook(*MIGRATE, HOLD, *ill, check=False)
-    assert run.record["outcome"] == "PARTIAL"
-    assert "DOES NOT ANSWER" in run.words
-    # Nobody knows whether the service works, so the timer that starts it stays armed.
-    assert machine.failsafe_armed()
-    machine.run("sudo systemctl stop ai-memory-failsafe.timer")
+    with faulty_release(machine, "/health"):
+        run = machine.playbook(*MIGRATE, HOLD, "-eservice_health_timeout=2", check=False)
+        assert run.record["outcome"] == "PARTIAL"
+        assert "DOES NOT ANSWER" in run.words
+        # Nobody knows whether the service works, so the timer that starts it stays armed.
+        assert machine.failsafe_armed()
+        machine.run("sudo systemctl stop ai-memory-failsafe.timer")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from faults import slow_policies
-from lab import Host, Run
+from lab import MIGRATE, Host, Run
 
 pytestmark = pytest.mark.by_turns
 
@@ -27,7 +27,7 @@ def someone_thinking(machine: Host) -> Iterator[tuple[Run, int]]:
     keyboard, terminal = pty.openpty()
     run = Run(machine.name, "migrate.yml", terminal=terminal)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while not machine.lock():
             assert time.monotonic() < deadline
             time.sleep(0.2)
@@ -95,8 +95,8 @@ def test_a_run_does_not_give_back_what_is_another_ones(machine: Host) -> None:
 
 @pytest.fixture
 def slow_transaction(machine: Host) -> Iterator[None]:
-    """Make every policy take two seconds."""
-    with slow_policies(machine, seconds=2):
+    """Make the transaction take longer than another run needs to ask for the lock, on a busy machine as well."""
+    with slow_policies(machine, seconds=8):
         yield
 
 
@@ -105,8 +105,10 @@ def test_it_is_not_broken_while_the_transaction_outlives_the_laptop(machine: Hos
     alive = (
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tenancy runbook' AND query LIKE 'CREATE POL%'"
     )
-    run = Run(machine.name, "migrate.yml", "-emigrate_confirm=YES", "-ebackup_test_restore=false")
-    deadline = time.monotonic() + 150
+    run = Run(
+        machine.name, "migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", "-ebackup_test_restore=false"
+    )
+    deadline = time.monotonic() + 600
     while machine.sql(alive, database="postgres") == [(0,)]:
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -124,3 +126,17 @@ def test_it_is_not_broken_while_the_transaction_outlives_the_laptop(machine: Hos
     machine.wait_until_healthy()
     machine.playbook("playbooks/verify.yml")
     machine.playbook(*BACKUP, BREAK)
+
+
+def test_a_lost_run_that_fails_when_it_is_finished_says_how_to_go_back(machine: Host) -> None:
+    machine.reset()
+    machine.playbook(*MIGRATE)
+    machine.run("sudo ln -s 'someone, since yesterday' /run/tenancy-ai_memory.lock")
+    run = machine.playbook(*MIGRATE, BREAK, '-e{"service_journal_failure_patterns": ["language model"]}', check=False)
+    assert [phase["name"] for phase in run.record["phases"]][-3:] == ["start", "verify", "journal"]
+    assert run.record["failure"]["phase"] == "journal"
+    assert "Database: an earlier run migrated it; see the commands below." in run.words
+    assert "Service: ai-memory answers again." in run.words
+    for mode in ("policies", "schema", "restore"):
+        assert any(command.endswith(f"rollback.yml -e rollback_mode={mode}") for command in run.record["commands"])
+    assert "playbooks/verify.yml" in run.record["commands"][0]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from faults import ALL, Before, harmed, note, on, slow_policies, task_names, today
+from faults import ALL, Before, harmed, note, on, sampled, slow_policies, task_names
 from lab import MIGRATE, Host
 from service import schema
 
@@ -23,6 +23,7 @@ SMALL = "/mnt/small"
 UNIT = "/etc/systemd/system/ai-memory.service.d"
 CUT_AT_ONCE = "systemctl stop ssh; pkill -KILL sshd; sleep 8; systemctl start ssh"
 CUT = f"sleep 2; {CUT_AT_ONCE}"
+CODE = "/opt/ai-memory/app.py"
 PSQL = "sudo -u postgres psql --no-psqlrc --quiet --dbname=ai_memory --command"
 # A session for replication is no client of the service's kind: a run does not refuse it.
 REPLICA = "sudo -u postgres psql --no-psqlrc --quiet --dbname='dbname=ai_memory replication=database' --command"
@@ -78,8 +79,8 @@ def kill_at(machine: Host, usual: Migrated, numbers: list[int], *arguments: str)
 
 
 def chosen(numbers: range) -> list[int]:
-    """Return the tasks at which runs are killed: all of them, or one that the date chooses."""
-    return list(numbers) if ALL else [today().choice(numbers)]
+    """Return the tasks at which runs are killed: all of them, or one."""
+    return list(numbers) if ALL else [sampled(numbers)]
 
 
 def test_a_run_that_is_killed_before_the_stop_is_finished_by_the_next(machine: Host, migrated: Migrated) -> None:
@@ -147,7 +148,7 @@ ILL = "Service: ai-memory DOES NOT ANSWER. On the server: systemctl status ai-me
 KEPT_NOTHING = "The backup failed, and nothing of it was kept"
 FULL = "No space left on device"
 WAITED = "canceling statement due to lock timeout"
-DUMP, RESTORE, CUTOVER = "dump | Dump, count", "fill | Restore the dump", "offline | Stop, change"
+DUMP, RESTORE, CUTOVER = "dump | Dump, count", "make | Restore into a throwaway server", "offline | Stop, change"
 UNDO_UNIT = f"rm -r {UNIT}; systemctl daemon-reload"
 
 CASES = [
@@ -174,8 +175,8 @@ CASES = [
         arguments=(f"-ebackup_directory={SMALL}/backups",), mend=f"rm -r {SMALL}/filler {SMALL}/backups",
     ),
     Case(
-        "the disk is full during the test restore", RESTORE, lambda m: now(m, fill("12M")), FULL, "backup",
-        database_on_a_small_disk, mend=f"rm {SMALL}/filler",
+        "the disk is full during the test restore", RESTORE, lambda m: now(m, fill("60M")), FULL, "backup",
+        arguments=(f"-erehearse_directory={SMALL}",), mend=f"rm {SMALL}/filler",
     ),
     Case(
         "the disk is full in the transaction", CUTOVER, lambda m: now(m, fill("0")), FULL, "apply",
@@ -201,17 +202,18 @@ CASES = [
         mend=f"{UNDO_UNIT}; systemctl start ai-memory",
     ),
     Case(
-        "the service is never healthy", CUTOVER, lambda m: "true", ILL, "start",
-        arguments=("-eservice_health_path=/ill", "-eservice_health_timeout=2"),
+        "the service is never healthy", CUTOVER,
+        lambda m: now(m, f"cp -p {CODE} /root/code && sed -i s#/health#/ill# {CODE}"), ILL, "start",
+        mend=f"mv /root/code {CODE}; systemctl restart ai-memory", arguments=("-eservice_health_timeout=2",),
     ),
     Case(
-        "the service answers success false", "smoke | Store",
+        "the service answers success false", "cutover | Keep how long each statement took",
         lambda m: now(m, f'{PSQL} "REVOKE INSERT ON memories FROM alice"'),
         "Database: what was committed was taken back again.", "start",
         mend=f'{PSQL} "GRANT INSERT ON memories TO alice"',
     ),
     Case(
-        "the journal shows errors", "journal | Read", lambda m: "true",
+        "the journal shows errors", "since | Read", lambda m: "true",
         "The journal shows failures of the database", "journal",
         arguments=('-e{"service_journal_failure_patterns": ["language model"]}',),
     ),

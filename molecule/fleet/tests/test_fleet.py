@@ -51,13 +51,12 @@ def fleet() -> Iterator[Fleet]:
 
 @contextlib.contextmanager
 def broken(host: Host) -> Iterator[None]:
-    """Make one row refuse its tenant, which fails inside the transaction."""
-    host.sql("ALTER TABLE caller_profiles ADD COLUMN customer_id integer")
-    host.sql("ALTER TABLE caller_profiles ADD CONSTRAINT none CHECK (customer_id IS NULL)")
+    """Refuse the row of the proof, which fails inside the transaction."""
+    host.sql("ALTER TABLE personality_metrics ADD CONSTRAINT one_row CHECK (user_id <> 'proof-of-metrics')")
     try:
         yield
     finally:
-        host.sql("ALTER TABLE caller_profiles DROP COLUMN customer_id")
+        host.sql("ALTER TABLE personality_metrics DROP CONSTRAINT one_row")
 
 
 @contextlib.contextmanager
@@ -68,6 +67,7 @@ def untouched(*hosts: Host) -> Iterator[None]:
     assert [host.untouched() for host in hosts] == before
 
 
+@pytest.mark.by_turns
 def test_a_dry_run_looks_at_all_hosts_at_once(fleet: Fleet) -> None:
     with untouched(*fleet):
         shown = run("migrate.yml", "--check")
@@ -77,6 +77,7 @@ def test_a_dry_run_looks_at_all_hosts_at_once(fleet: Fleet) -> None:
         assert f"{host.name} SUCCESS looked at, nothing touched" in shown.words, shown.output
 
 
+@pytest.mark.by_turns
 def test_one_answer_is_for_the_hosts_that_the_question_names(fleet: Fleet) -> None:
     with untouched(*fleet), typed("no") as terminal:
         asked = run("migrate.yml", '-e{"run_batches": [2]}', check=False, terminal=terminal)
@@ -101,6 +102,7 @@ def test_a_host_that_fails_keeps_the_rest_from_being_begun(fleet: Fleet) -> None
     assert fleet.canary.sql("SELECT count(*) FROM pg_policies")[0][0] > 0
 
 
+@pytest.mark.by_turns
 def test_a_healthy_host_of_the_batch_is_finished(fleet: Fleet) -> None:
     with broken(fleet.second):
         finished = run(*MIGRATE, check=False)
@@ -111,6 +113,7 @@ def test_a_healthy_host_of_the_batch_is_finished(fleet: Fleet) -> None:
     assert fleet.third.healthy()
 
 
+@pytest.mark.by_turns
 def test_a_host_out_of_reach_keeps_later_batches_from_being_begun(fleet: Fleet, tmp_path: Path) -> None:
     gone = tmp_path / "gone.yml"
     gone.write_text("all: {hosts: {lab15: {ansible_port: 9}}}\n")
@@ -122,6 +125,7 @@ def test_a_host_out_of_reach_keeps_later_batches_from_being_begun(fleet: Fleet, 
     assert "Not begun: lab15 did not end in SUCCESS. Mend it, or leave it out with --limit all:!lab15 ," in lost.words
 
 
+@pytest.mark.by_turns
 def test_running_again_finishes_what_is_left(fleet: Fleet) -> None:
     with untouched(fleet.canary, fleet.third):
         again = run(*MIGRATE)

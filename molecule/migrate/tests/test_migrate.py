@@ -57,8 +57,8 @@ def test_the_log_is_filled_in_from_facts(machine: Host) -> None:
     record = max(finished, key=lambda item: item["run"])
     assert record["outcome"] == "SUCCESS"
     assert [phase["name"] for phase in record["phases"]] == [
-        "preflight", "lock", "plan", "confirm", "backup", "snapshot", "cutover", "stop", "changes", "apply", "start",
-        "verify", "journal",
+        "preflight", "lock", "plan", "confirm", "backup", "rehearse", "try", "snapshot", "cutover", "stop", "apply",
+        "start", "written", "verify", "journal",
     ]  # fmt: skip
     assert all(finding["ok"] for finding in record["findings"])
     journal = record["journal"]

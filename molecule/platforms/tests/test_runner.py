@@ -48,6 +48,7 @@ def job(directory: Path, machine: Host, playbook: str, **extra: Any) -> subproce
     )  # fmt: skip
 
 
+@pytest.mark.by_turns
 def test_a_job_that_is_not_confirmed_touches_nothing(machine: Host, tmp_path: Path) -> None:
     machine.reset()
     before = machine.untouched()
@@ -67,7 +68,7 @@ def test_a_job_that_is_not_confirmed_touches_nothing(machine: Host, tmp_path: Pa
 def test_a_job_that_is_confirmed_migrates_and_leaves_its_records(machine: Host, tmp_path: Path) -> None:
     machine.reset()
     done = job(
-        tmp_path / "job", machine, "playbooks/migrate.yml", migrate_confirm="YES", migrate_rehearse="false",
+        tmp_path / "job", machine, "playbooks/migrate.yml", migrate_confirm="YES", migrate_rehearse="none",
         migrate_break_lock="false", tenancy_strategy="auto", backup_test_restore=False,
         report_directory=str(tmp_path / "kept/logs"), backup_copy_directory=str(tmp_path / "kept/backups"),
     )  # fmt: skip

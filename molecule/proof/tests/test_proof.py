@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import time
 
-import psycopg2
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import plan
+from ansible_collections.aimemory.tenancy.plugins.module_utils.proof import ProofError
 from lab import OWNER
-from planner import FILES, Database
+from planner import Database
 
 MEMORIES = "tenant_isolation_memories"
 SESSION = "(SELECT nullif(current_setting('app.current_tenant', true), '')::integer)"
@@ -42,7 +41,7 @@ MUTANTS = {
     "true": (policy("USING (true)"), "memories.read.another"),
     "or the default tenant": (policy(f"USING (customer_id = 1 OR customer_id = {SESSION})"), "memories.read.default"),
     "or no tenant": (policy(f"USING (customer_id = coalesce({SESSION}, 1))"), "memories.read.reset"),
-    "to nobody": (policy(f"USING (customer_id = {SESSION})", "TO pg_monitor"), "memories.own.read"),
+    "to nobody": (policy(f"USING (customer_id = {SESSION})", "TO pg_monitor"), "memories.own.insert"),
     "only for select": (policy(f"FOR SELECT USING (customer_id = {SESSION})", ""), "memories.own.insert"),
     "any row may be stored": (
         policy(f"USING (customer_id = {SESSION}) WITH CHECK (true)"), "memories.insert",
@@ -86,7 +85,6 @@ MUTANTS = {
     "the trigger does nothing": (
         ["ALTER TABLE personality_metrics DISABLE TRIGGER ALL"], f"{TRIGGER}.personality_averages",
     ),
-    "no rights to write": ([f"REVOKE INSERT ON memories FROM {OWNER}"], "memories.own.insert"),
 }  # fmt: skip
 
 
@@ -123,32 +121,6 @@ def test_the_proof_names_what_a_mutant_lets_through(database: Database, mutant: 
     statements, leak = MUTANTS[mutant]
     database.migrate()
     database.run("SET LOCAL row_security = off", *statements)
-    with pytest.raises(psycopg2.Error, match="The isolation proof failed: ") as caught:
+    with pytest.raises(ProofError, match="The isolation proof failed: ") as caught:
         database.prove()
-    assert caught.value.pgcode == "TR003"
     assert re.search(rf"(: |; ){re.escape(leak)}: ", str(caught.value)), str(caught.value)[:2000]
-
-
-def test_a_proof_of_nothing_is_no_proof(database: Database) -> None:
-    database.migrate()
-    given = '{"role": "alice", "setting": "app.current_tenant", "default_tenant": "1", "attempts": [], "contents": {}}'
-    database.run(f"SELECT set_config('tenancy_runbook.input', '{given}', true)")
-    with pytest.raises(psycopg2.Error, match="The isolation proof failed: no attempt was made"):
-        database.run((FILES / "proof.sql").read_text())
-
-
-def test_an_attempt_without_an_expectation_is_no_proof(database: Database) -> None:
-    database.migrate()
-    given = (
-        '{"role": "alice", "setting": "app.current_tenant", "default_tenant": "1", "contents": {},'
-        ' "attempts": [{"id": "x", "table": "t", "sentence": "s", "sql": "SELECT 1", "keep": false}]}'
-    )
-    database.run(f"SELECT set_config('tenancy_runbook.input', '{given}', true)")
-    with pytest.raises(psycopg2.Error, match="The isolation proof failed: x: s: 1 rows"):
-        database.run((FILES / "proof.sql").read_text())
-
-
-def test_a_transaction_whose_proof_left_no_findings_is_not_committed(database: Database) -> None:
-    with pytest.raises(psycopg2.Error, match="unrecognized configuration parameter") as caught:
-        database.run(*plan.transaction([], database.model, "5s", (), ("SELECT 1",)))
-    assert caught.value.pgcode == "42704"

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from lab import MIGRATE, OWNER, ROWS, TABLES, Host, only_readers
-from service import assert_works_in_full, schema
+from service import assert_works_in_full, faulty_release, schema
 
 APP = "ai_memory_app"
 ENVIRONMENT = "/opt/ai-memory/.env"
@@ -100,6 +100,55 @@ def test_a_login_that_gets_no_way_in_goes_again(machine: Host) -> None:
     assert "Nothing was changed: the service and the database are as they were." in run.words
 
 
+def rights(machine: Host, path: str) -> str:
+    """Return owner, group, mode and ACL of the file behind ``path``."""
+    return machine.run(f"sudo stat -L --format='%U %G %a' {path}; sudo getfacl -cpn $(sudo realpath {path})")
+
+
+@contextlib.contextmanager
+def kept_elsewhere(machine: Host) -> Iterator[str]:
+    """Make the environment file a link to one of root's, which an ACL lets the service read."""
+    there = "/etc/ai-memory.secret"
+    machine.run(
+        f"sudo mv {ENVIRONMENT} {there} && sudo ln -s {there} {ENVIRONMENT} && sudo chown root:root {there}"
+        f" && sudo chmod 600 {there} && sudo setfacl -m u:ai-memory:r {there}"
+    )
+    try:
+        yield there
+    finally:
+        machine.run(
+            f"sudo rm {ENVIRONMENT} && sudo setfacl -b {there} && sudo chown ai-memory:ai-memory {there}"
+            f" && sudo mv {there} {ENVIRONMENT}"
+        )
+
+
+@pytest.mark.by_turns
+def test_a_link_with_an_acl_keeps_both_there_and_back(machine: Host) -> None:
+    with kept_elsewhere(machine) as there:
+        before = rights(machine, ENVIRONMENT)
+        assert "user:" in before
+        machine.playbook(*PROVISION)
+        assert machine.run(f"sudo readlink {ENVIRONMENT}").strip() == there
+        assert rights(machine, ENVIRONMENT) == before
+        assert f"DATABASE_URL=postgresql://{APP}:" in environment(machine)
+        machine.playbook("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
+        assert machine.run(f"sudo readlink {ENVIRONMENT}").strip() == there
+        assert rights(machine, ENVIRONMENT) == before
+        assert "DATABASE_URL=postgresql://postgres:" in environment(machine)
+
+
+@pytest.mark.by_turns
+def test_a_file_with_two_names_is_refused(machine: Host) -> None:
+    machine.run(f"sudo ln {ENVIRONMENT} /opt/ai-memory/other")
+    try:
+        before = machine.untouched()
+        run = machine.playbook(*PROVISION, "--check", check=False)
+        assert f"{ENVIRONMENT} has 2 names (hard links)" in run.words
+        assert machine.untouched() == before
+    finally:
+        machine.run("sudo rm /opt/ai-memory/other")
+
+
 @pytest.mark.by_turns
 @pytest.mark.usefixtures("one_row_refuses")
 def test_a_failure_gives_the_old_login_back(machine: Host) -> None:
@@ -117,7 +166,8 @@ def test_a_failure_gives_the_old_login_back(machine: Host) -> None:
 @pytest.mark.by_turns
 def test_a_service_that_does_not_work_gets_schema_and_login_of_before(machine: Host) -> None:
     before = environment(machine), schema(machine)
-    run = machine.playbook(*PROVISION, '-e{"service_smoke_retrieve_path": "/memory/nothing"}', check=False)
+    with faulty_release(machine):
+        run = machine.playbook(*PROVISION, check=False)
     assert run.record["outcome"] == "FAILED"
     assert "Database: what was committed was taken back again." in run.words
     assert (environment(machine), schema(machine)) == before
@@ -175,7 +225,7 @@ def test_the_service_is_isolated(machine: Host) -> None:
     )
     assert sessions == [(APP,)]
     run = machine.playbook("playbooks/verify.yml", "-everify_proof=true")
-    assert "the service s own login: 36 attempts, none leaked" in run.words
+    assert "the service s own login: 61 attempts, none leaked" in run.words
     assert "role-owner" not in run.words
     assert machine.rows("customer_id = 1") == ROWS
 

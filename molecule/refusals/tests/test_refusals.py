@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import pwd
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from lab import Host, Run, typed
+from ansible_collections.aimemory.tenancy.plugins.module_utils.messages import visible
+from lab import OWNER, Host, Run, typed
 
 pytestmark = pytest.mark.by_turns
 
@@ -51,11 +54,12 @@ def table(**entries: Any) -> str:
             [given(tenancy_schema='Odd "s" é {% raw %}{{ 1 }}{% endraw %}')],
             "Table Odd s é {{ 1 }}.memories does not exist",
         ),
-        ([given(database_name="Odd d é")], "leads to ai_memory on localhost:5432, not to Odd d é on this server"),
-        (["-edatabase_name=postgres"], "leads to ai_memory on localhost:5432, not to postgres on this server"),
-        (["-edatabase_port=5433"], "leads to ai_memory on localhost:5432, not to ai_memory on this server (port 5433)"),
+        ([given(database_name="Odd d é")], "works in ai_memory as alice (gunicorn), not in Odd d é on this server"),
+        (["-edatabase_name=postgres"], "works in ai_memory as alice (gunicorn), not in postgres on this server"),
+        (["-edatabase_port=5433"], "did not answer for the database ai_memory: "),
         (["-edatabase_admin_user=ai-memory"], "role ai-memory does not exist"),
         (["-eservice_name=nothing"], "There is no systemd unit nothing"),
+        (["-eservice_name=ai-memory.service"], "it must be the name of a systemd unit without .service"),
         (["-eservice_environment_file=/nowhere"], "/nowhere cannot be read"),
         (['-e{"preflight_disk_margin_bytes": 1000000000000000}'], "make room there"),
         (["-ebackup_directory=/etc/passwd"], "backup_directory /etc/passwd on"),
@@ -109,6 +113,23 @@ def test_a_variable_that_cannot_be_decrypted_is_refused(machine: Host, tmp_path:
     assert machine.untouched() == before
 
 
+def test_what_writes_at_every_login_is_told_by_its_name(machine: Host) -> None:
+    if int(machine.sql("SHOW server_version_num")[0][0]) < 170000:
+        pytest.skip("event triggers at login came with PostgreSQL 17")
+    machine.sql(
+        "CREATE TABLE login_log (who text);"
+        " CREATE FUNCTION login_note() RETURNS event_trigger SECURITY DEFINER LANGUAGE plpgsql AS"
+        " $$ BEGIN INSERT INTO public.login_log VALUES (session_user); END $$;"
+        " CREATE EVENT TRIGGER login_note ON login EXECUTE FUNCTION login_note()"
+    )
+    try:
+        run = machine.playbook(*MIGRATE, check=False)
+    finally:
+        machine.sql("DROP EVENT TRIGGER login_note; DROP FUNCTION login_note; DROP TABLE login_log")
+    assert "cannot execute INSERT in a read-only transaction" in run.words
+    assert "ALTER EVENT TRIGGER login_note DISABLE for the time of the run" in run.words
+
+
 def test_output_that_the_terminal_cannot_show_does_not_end_the_run(
     machine: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,15 +174,9 @@ Trouble = Callable[[Host], contextlib.AbstractContextManager[None]]
 @pytest.mark.parametrize(
     ("trouble", "sentence"),
     [
-        (lambda m: environment(m, "/^DATABASE_URL/d"), "DATABASE_URL is not set in the service s environment file"),
+        (lambda m: environment(m, "/^DATABASE_URL/d"), "nothing sets it at its next start: ai-memory would not find"),
         (lambda m: environment(m, "s/^DATABASE_URL=.*/DATABASE_URL=mysql:x/"), "does not begin with postgresql://"),
-        (lambda m: environment(m, "s#:[^:@]*@#@#"), "cannot log in over the service s own route (localhost, port"),
-        # PostgreSQL does not listen there in the lab, and lets only the system user of that name in by the socket.
-        (lambda m: environment(m, "s#@localhost#@[::1]#"), "server at ::1 , port 5432 failed: Connection refused"),
-        (lambda m: environment(m, "s#@[^/]*#@%2Frun%2Fpostgresql#"), "Peer authentication failed for user alice"),
         (lambda m: environment(m, "s/localhost/db.example.org/"), "leads to ai_memory on db.example.org:5432"),
-        (lambda m: environment(m, "s#//[a-z]*:#//nobody-such:#"), "nobody-such, is no role of this server"),
-        (lambda m: environment(m, "s#//[a-z]*:#//postgres:#"), "a role that bypasses row security"),
         (lambda m: hidden(m, "/usr/lib/python3/dist-packages/psycopg2"), "apt-get install python3-psycopg2"),
         (lambda m: hidden(m, "/usr/bin/pg_dump"), "apt-get install postgresql-client-"),
     ],
@@ -174,40 +189,71 @@ def test_a_host_that_is_not_ready_is_refused(machine: Host, trouble: Trouble, se
     assert machine.untouched() == before
 
 
+@pytest.mark.parametrize(
+    ("expression", "sentence"),
+    [
+        ("s#:[^:@]*@#@#", "cannot log in over the service s own route (localhost, port"),
+        # PostgreSQL does not listen there in the lab, and lets only the system user of that name in by the socket.
+        ("s#@localhost#@[::1]#", "server at ::1 , port 5432 failed: Connection refused"),
+        ("s#@[^/]*#@%2Frun%2Fpostgresql#", "Peer authentication failed for user alice"),
+        ("s#//[a-z]*:#//nobody-such:#", "nobody-such, is no role of this server"),
+        ("s#//[a-z]*:#//postgres:#", "a role that bypasses row security"),
+    ],
+)
+def test_a_login_that_does_not_serve_is_refused(machine: Host, expression: str, sentence: str) -> None:
+    before = machine.catalogs(), machine.rows()
+    # A service that runs has another one.
+    with stopped(machine, "ai-memory"), environment(machine, expression):
+        run = machine.playbook("playbooks/verify.yml", check=False)
+    assert sentence in run.words
+    assert (machine.catalogs(), machine.rows()) == before
+
+
+@contextlib.contextmanager
+def restarted(machine: Host, expression: str) -> Iterator[None]:
+    """Let the service run with an edited environment file for a while."""
+    with stopped(machine, "ai-memory"), environment(machine, expression):
+        machine.run("sudo systemctl start ai-memory")
+        machine.wait_until_healthy()
+        yield
+        machine.run("sudo systemctl stop ai-memory")
+    machine.wait_until_healthy()
+
+
 def test_a_socket_in_database_url_is_accepted(machine: Host) -> None:
     machine.sql('CREATE ROLE "ai-memory" LOGIN')
     machine.sql('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "ai-memory"')
     try:
-        before = machine.untouched()
-        with environment(machine, "s#//.*#//ai-memory@/ai_memory?host=/run/postgresql\\&application_name=api#"):
+        with restarted(machine, "s#//.*#//ai-memory@/ai_memory?host=/run/postgresql\\&application_name=api#"):
+            before = machine.untouched()
             # Numbers that -e gives are texts.
             texts = ("-edatabase_port=5432", "-epreflight_max_clock_skew_seconds=60", "-epreflight_disk_margin_bytes=1")
             machine.playbook("migrate.yml", "--check", *texts)
-        assert machine.untouched() == before
+            assert machine.untouched() == before
     finally:
         machine.sql('DROP OWNED BY "ai-memory"')
         machine.sql('DROP ROLE "ai-memory"')
 
 
 def test_a_database_that_is_nowhere_is_refused(machine: Host) -> None:
-    before = machine.untouched()
-    with environment(machine, "s#/ai_memory$#/nowhere#"):
-        run = machine.playbook(*MIGRATE, "-edatabase_name=nowhere", check=False)
+    before = machine.catalogs(), machine.rows()
+    with stopped(machine, "ai-memory"), environment(machine, "s#/ai_memory$#/nowhere#"):
+        run = machine.playbook("playbooks/verify.yml", "-edatabase_name=nowhere", check=False)
     assert "database nowhere does not exist. Check systemctl status postgresql, and database_name" in run.words
-    assert machine.untouched() == before
+    assert (machine.catalogs(), machine.rows()) == before
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII"])
 def test_a_database_of_another_encoding_is_refused(machine: Host, encoding: str) -> None:
     machine.sql(f"CREATE DATABASE ai_memory_odd TEMPLATE template0 ENCODING {encoding} LC_COLLATE 'C' LC_CTYPE 'C'")
     try:
-        before = machine.untouched()
-        with environment(machine, "s#/ai_memory$#/ai_memory_odd#"):
+        before = machine.catalogs(), machine.rows()
+        with restarted(machine, "s#/ai_memory$#/ai_memory_odd#"):
             run = machine.playbook(*MIGRATE, "-edatabase_name=ai_memory_odd", check=False)
         assert (
             f"The encoding of ai_memory_odd is {encoding}: the run compares and names everything in UTF8" in run.words
         )
-        assert machine.untouched() == before
+        assert (machine.catalogs(), machine.rows()) == before
     finally:
         machine.sql("DROP DATABASE ai_memory_odd")
 
@@ -280,6 +326,68 @@ def test_a_standby_is_refused(machine: Host) -> None:
     machine.wait_until_healthy()
 
 
+def test_what_the_catalogs_know_to_fail_is_refused_at_once(machine: Host) -> None:
+    machine.sql(
+        "ALTER TABLE memories ALTER value_json DROP DEFAULT;"
+        " ALTER TABLE call_summaries ADD COLUMN customer_id integer; UPDATE call_summaries SET customer_id = 40;"
+        " ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key;"
+        " INSERT INTO caller_profiles (user_id) VALUES ('+7'), ('+7')"
+    )
+    try:
+        before = machine.untouched()
+        run = machine.playbook("migrate.yml", "--check", check=False)
+        assert run.record["failure"]["phase"] == "plan"
+        for sentence in (
+            "public.memories.value_json is NOT NULL without a default, and the sample of memories",
+            "public.call_summaries.customer_id is there already, holds values other than 1 (40; 123 rows)",
+            "2 rows share 1 values of it within a tenant, and no unique index forbids it",
+        ):
+            assert sentence in run.words
+        assert machine.untouched() == before
+    finally:
+        machine.reset()
+
+
+def test_what_may_stop_the_change_is_named(machine: Host) -> None:
+    machine.sql(
+        "CREATE FUNCTION guard() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RETURN; END';"
+        " CREATE EVENT TRIGGER guard ON ddl_command_start EXECUTE FUNCTION guard()"
+    )
+    try:
+        run = machine.playbook("migrate.yml", "--check")
+        assert "The event trigger guard (ddl_command_start) runs public.guard() of operator at the" in run.words
+        assert run.changed == 0
+    finally:
+        machine.sql("DROP EVENT TRIGGER guard; DROP FUNCTION guard()")
+
+
+def test_code_that_reading_would_run_is_refused_before_anything_is_read(machine: Host) -> None:
+    machine.sql("CREATE SEQUENCE seen; GRANT ALL ON SEQUENCE seen TO PUBLIC")
+    machine.sql(
+        f"SET SESSION AUTHORIZATION {OWNER}; CREATE FUNCTION waits(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS"
+        " $$BEGIN PERFORM nextval('public.seen'); RETURN $1; END$$;"
+        " CREATE INDEX waiting ON memories (k) WHERE public.waits('x') = 'y'"
+    )
+    machine.sql("ALTER SEQUENCE seen RESTART")
+    try:
+        for playbook in (MIGRATE, ("playbooks/verify.yml",), ("playbooks/backup.yml",)):
+            run = machine.playbook(*playbook, check=False)
+            assert "The index public.waiting calls public.waits(text), which belongs to alice, with const" in run.words
+        assert machine.sql("SELECT is_called FROM seen") == [(False,)]
+    finally:
+        machine.sql("DROP FUNCTION waits(text) CASCADE; DROP SEQUENCE seen")
+
+
+def test_a_login_that_becomes_another_role_is_refused(machine: Host) -> None:
+    machine.sql("ALTER ROLE alice IN DATABASE ai_memory SET role = 'pg_monitor'")
+    try:
+        run = machine.playbook("migrate.yml", "--check", check=False)
+        assert "ERROR setting-role: role = pg_monitor for role alice in database ai_memory" in run.words
+        assert "The migration would isolate nobody: setting-role: role = pg_monitor" in run.words
+    finally:
+        machine.sql("ALTER ROLE alice IN DATABASE ai_memory RESET role")
+
+
 def test_a_way_past_row_security_is_refused(machine: Host) -> None:
     machine.sql("CREATE VIEW every_memory AS SELECT * FROM memories")
     try:
@@ -304,23 +412,70 @@ def test_an_administrator_without_rights_is_refused(machine: Host) -> None:
 
 
 @pytest.mark.parametrize("answer", ["yes", "no", ""])
-def test_an_answer_that_is_not_yes_in_capitals_ends_the_run(machine: Host, answer: str) -> None:
+def test_an_answer_that_is_not_yes_in_capitals_cancels_the_run(machine: Host, answer: str) -> None:
     before = machine.untouched()
     with typed(answer) as terminal:
         run = Run(machine.name, "migrate.yml", terminal=terminal)
         run.wait()
-    assert run.returncode != 0
+    assert run.returncode == 2
     assert f"this will modify the database ai_memory of {machine.name}" in run.words
     assert "6,035 rows in 5 tables." in run.words
     assert "Type YES to confirm" in run.words
-    assert "Not confirmed: nothing was touched." in run.words
+    assert run.words.count("Not confirmed: nothing was touched.") == 1
+    assert "Outcome: CANCELLED" in run.words
+    assert "FAILED" not in run.output
+    record = run.record
+    assert (record["outcome"], record["finished"], record["failure"]["phase"]) == ("CANCELLED", True, "confirm")
+    assert "- Status: CANCELLED" in run.log
     assert machine.untouched() == before
+    assert machine.lock() == ""
 
 
 def test_nobody_to_ask_ends_the_run(machine: Host) -> None:
     before = machine.untouched()
-    assert "Not confirmed: nothing was touched." in machine.playbook("migrate.yml", check=False).words
+    run = machine.playbook("migrate.yml", check=False)
+    assert "Not confirmed: nothing was touched. Type YES in capitals, or pass -e migrate_confirm=YES." in run.words
+    # Nobody has cancelled it.
+    assert run.record["outcome"] == "FAILED"
     assert machine.untouched() == before
+
+
+def test_an_operator_without_a_name_in_the_environment_is_named(machine: Host) -> None:
+    run = machine.playbook("migrate.yml", "-emigrate_confirm=no", check=False, variables={"USER": "", "LOGNAME": ""})
+    assert run.record["operator"] == pwd.getpwuid(os.getuid()).pw_name
+
+
+NAME = "spoiled\x1b[3A\x1b[2K\u202e\nOK   all is well"
+
+
+@pytest.fixture
+def spoiled_names(machine: Host) -> Iterator[None]:
+    """Let names of the service's own objects hold what a terminal obeys."""
+    objects = (
+        ("FUNCTION", "(integer)", "RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM memories'"),
+        ("VIEW", "", "AS SELECT * FROM memories"),
+    )  # fmt: skip
+    for kind, arguments, body in objects:
+        machine.sql(f'CREATE {kind} "{NAME}"{arguments} {body}')
+    machine.sql(f'GRANT SELECT ON "{NAME}" TO alice')
+    yield
+    for kind, arguments, _ in objects:
+        machine.sql(f'DROP {kind} "{NAME}"{arguments}')
+
+
+@pytest.mark.usefixtures("spoiled_names")
+def test_a_terminal_obeys_no_name(machine: Host) -> None:
+    for arguments in ([], ["-v"]):
+        run = machine.playbook("migrate.yml", "--check", *arguments, check=False)
+        assert "The migration would isolate nobody" in run.words
+        assert [line for line in run.output.split("\n") if line.startswith("OK   all is well")] == []
+        if not arguments:
+            assert not [sign for sign in run.output if sign != "\n" and visible(sign) != sign]
+            assert r"spoiled\x1b[3A\x1b[2K\u202e" in run.output
+    run = machine.playbook("migrate.yml", "-emigrate_confirm=YES", check=False)
+    for name, text in run.files().items():
+        assert not [sign for sign in text if sign != "\n" and visible(sign) != sign], name
+        assert r"spoiled\x1b[3A" in text.replace(r"\\", "\\"), name
 
 
 def test_a_rollback_needs_a_mode(machine: Host) -> None:

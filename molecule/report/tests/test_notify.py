@@ -81,6 +81,7 @@ def test_the_start_and_the_success_are_told(machine: Host, tmp_path: Path) -> No
         ]
 
 
+@pytest.mark.by_turns
 @pytest.mark.usefixtures("fresh", "one_row_refuses")
 def test_a_failure_is_told_without_what_callers_said(machine: Host, tmp_path: Path) -> None:
     with listening() as receiver:
@@ -91,11 +92,11 @@ def test_a_failure_is_told_without_what_callers_said(machine: Host, tmp_path: Pa
         rf" Service: ai-memory answers again\. Run {run.record['run']}\.",
         text,
     )
-    # PostgreSQL's message names the row and would quote its values.
     assert "one_row" in run.record["failure"]["message"]
     assert_kept(run)
 
 
+@pytest.mark.by_turns
 @pytest.mark.usefixtures("fresh")
 def test_a_refusal_is_told_as_a_failure(machine: Host, tmp_path: Path) -> None:
     before = machine.untouched()
@@ -107,6 +108,7 @@ def test_a_refusal_is_told_as_a_failure(machine: Host, tmp_path: Path) -> None:
     assert machine.untouched() == before
 
 
+@pytest.mark.by_turns
 def test_a_webhook_that_is_silent_or_gone_is_said_and_harms_nothing(machine: Host, tmp_path: Path) -> None:
     def first_silent(text: str) -> None:
         if "begun" in text:
@@ -126,6 +128,7 @@ def test_a_webhook_that_is_silent_or_gone_is_said_and_harms_nothing(machine: Hos
     assert_kept(run)
 
 
+@pytest.mark.by_turns
 @pytest.mark.parametrize("url", [f"http://example.org/{TOKEN}", f"hooks/{TOKEN}", f"https://example.org/{TOKEN} x"])
 def test_what_is_no_url_is_refused_and_not_shown(machine: Host, tmp_path: Path, url: str) -> None:
     before = machine.untouched()
@@ -136,6 +139,7 @@ def test_what_is_no_url_is_refused_and_not_shown(machine: Host, tmp_path: Path, 
     assert_kept(run)
 
 
+@pytest.mark.by_turns
 def test_events_that_nobody_knows_are_refused(machine: Host, tmp_path: Path) -> None:
     run = machine.playbook(
         *MIGRATE, told(tmp_path, "", report_webhook_events=["end"], report_webhook_timeout=0), check=False

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from browser import SCHEMES, WIDTHS, chromium, opened
-from lab import Host, Run
+from lab import MIGRATE, Host, Run
 
 # What its fixtures prepare would be made on both hosts.
 pytestmark = pytest.mark.one_host(together=True)
@@ -24,14 +24,11 @@ A4 = (595, 842)
 def runs(machine: Host) -> dict[str, Run]:
     """Return a migration that failed in its transaction, and the one after it."""
     machine.reset()
-    machine.sql("ALTER TABLE personality_metrics ADD COLUMN customer_id integer")
-    row = machine.sql("SELECT id FROM personality_metrics ORDER BY id LIMIT 1")[0][0]
-    machine.sql(
-        f"ALTER TABLE personality_metrics ADD CONSTRAINT \"<b>one</b>\" CHECK (id <> '{row}' OR customer_id IS NULL)"
-    )
-    failed = machine.playbook("migrate.yml", "-emigrate_confirm=YES", "-ebackup_test_restore=false", check=False)
-    machine.sql("ALTER TABLE personality_metrics DROP COLUMN customer_id")
-    done = machine.playbook("migrate.yml", "-emigrate_confirm=YES")
+    refused = "CHECK (user_id <> 'proof-of-metrics')"
+    machine.sql(f'ALTER TABLE personality_metrics ADD CONSTRAINT "<b>one</b>" {refused}')
+    failed = machine.playbook(*MIGRATE, check=False)
+    machine.sql('ALTER TABLE personality_metrics DROP CONSTRAINT "<b>one</b>"')
+    done = machine.playbook("migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none")
     return {"failed": failed, "done": done}
 
 
@@ -103,7 +100,7 @@ def test_it_holds_the_facts_of_the_run(browser: Browser, pages: dict[str, Path],
             for name in ("Isolation proof", "Statements")
         }
     assert rows == {"Isolation proof": len(record["proof"]), "Statements": len(record["plan"])}
-    assert len(record["proof"]) == 181
+    assert len(record["proof"]) == 186
     for words in (
         record["backup"]["sha256"], record["backup"]["tables"][0]["hash"], record["plan"][0]["sql"],
         record["journal"]["lines"][-1], *record["versions"].values(), "5,755", "rollback_mode=schema",
@@ -119,7 +116,7 @@ def test_a_failure_says_what_state_everything_is_in(browser: Browser, pages: dic
         text = look.page.inner_text("body")
         assert look.page.locator(".timeline .bad").all_inner_texts() == ["FAILED"]
     assert "FAILED" in text
-    assert 'violates check constraint "<b>one</b>"' in text
+    assert "(table personality_metrics, constraint <b>one</b>) instead of 1 rows" in text
     assert "Database: unchanged, nothing was committed." in text
     assert "Service: ai-memory answers again." in text
 
@@ -139,5 +136,5 @@ def test_the_log_holds_the_same_facts(runs: dict[str, Run]) -> None:
 
 
 def test_what_failed_does_not_break_the_log(runs: dict[str, Run]) -> None:
-    assert 'violates check constraint "\\<b>one\\</b>"' in runs["failed"].log
+    assert "(table personality_metrics, constraint \\<b>one\\</b>) instead of 1 rows" in runs["failed"].log
     assert runs["failed"].record["finished"]

@@ -28,18 +28,19 @@ def watching(path: str) -> str:
 
 def wait_for(run: Run, path: str, word: str) -> None:
     """Wait until the run's log has a word in it."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while word not in run.files().get(path, ""):
         assert run.process.poll() is None, "the run ended before that"
         assert time.monotonic() < deadline, "the run does not come to that"
         time.sleep(0.5)
 
 
+@pytest.mark.by_turns
 def test_what_callers_met_is_summed_up(machine: Host) -> None:
     machine.reset()
     refuse(machine, "/gone")
     run = Run(machine.name, *WATCHED)
-    wait_for(run, "execution-log.md", "| watch |")
+    wait_for(run, "run.json", '"name": "watch"')
     for _ in range(5):
         machine.call("/memory/store", **STORE)
     # No more than before.
@@ -63,7 +64,7 @@ def test_what_callers_met_is_summed_up(machine: Host) -> None:
 def test_more_failed_requests_than_before_are_trouble(machine: Host) -> None:
     machine.reset()
     run = Run(machine.name, *WATCHED, watching("/nowhere"))
-    wait_for(run, "execution-log.md", "| watch |")
+    wait_for(run, "run.json", '"name": "watch"')
     refuse(machine, "/nowhere")
     run.wait()
     assert "1 requests failed since the start, 0 in the hour before" in run.record["failure"]["message"]
@@ -73,7 +74,7 @@ def test_more_failed_requests_than_before_are_trouble(machine: Host) -> None:
 def test_a_service_that_is_started_again_is_noticed(machine: Host) -> None:
     machine.reset()
     run = Run(machine.name, *WATCHED, "-eservice_watch_interval=20")
-    wait_for(run, "execution-log.md", "| watch |")
+    wait_for(run, "run.json", '"name": "watch"')
     # The watch has begun, and looks for the first time when the service is back.
     time.sleep(5)
     machine.run("sudo systemctl restart ai-memory")
@@ -86,7 +87,7 @@ def test_a_service_that_is_started_again_is_noticed(machine: Host) -> None:
 def test_trouble_ends_the_run_at_once(machine: Host) -> None:
     machine.reset()
     run = Run(machine.name, *WATCHED)
-    wait_for(run, "execution-log.md", "| watch |")
+    wait_for(run, "run.json", '"name": "watch"')
     machine.sql("REVOKE INSERT ON memories FROM alice")
     machine.call("/memory/store", **STORE)
     run.wait()
@@ -105,7 +106,7 @@ def test_trouble_ends_the_run_at_once(machine: Host) -> None:
 def test_a_service_that_falls_ill_and_stays_so_is_not_said_to_answer(machine: Host) -> None:
     machine.reset()
     run = Run(machine.name, *WATCHED, "-eservice_health_timeout=3", "-eservice_failsafe_seconds=15")
-    wait_for(run, "execution-log.md", "| watch |")
+    wait_for(run, "run.json", '"name": "watch"')
     with machine.drop_in("ExecStartPre=/bin/false\nRestart=no"):
         machine.run("sudo systemctl stop ai-memory")
         run.wait()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
 
 import documents
-from lab import MIGRATE, OWNER, ROWS, Host
+from lab import MIGRATE, OWNER, ROOT, ROWS, Host
+from planted import planted
 from service import assert_works_in_full
 
 RESTORE = ("rollback.yml", "-erollback_mode=restore")
@@ -123,3 +125,28 @@ def test_without_a_backup_nothing_happens(machine: Host) -> None:
     run = machine.playbook(*RESTORE, "-erollback_confirm=YES", "-erestore_backup=/var/backups/none", check=False)
     assert "No backup with a manifest was found as /var/backups/none:" in run.words
     assert machine.untouched() == before
+
+
+@pytest.mark.by_turns
+def test_it_runs_no_code_above_its_owner(machine: Host) -> None:
+    machine.reset()
+    with planted(machine):
+        machine.playbook("playbooks/backup.yml", "-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0")
+        run = machine.playbook(*RESTORE, "-erollback_confirm=YES")
+        assert run.record["outcome"] == "SUCCESS"
+        assert "materialized view data planted above was left out" in run.words
+        assert machine.sql("SELECT id, mails FROM planted.notes ORDER BY id") == [(1, "{a,b}"), (2, "{a,b}")]
+        assert machine.sql("SELECT count(*) FROM planted.counted") == [(2,)]
+        assert machine.sql("SELECT text FROM planted.theirs") == [("a",)]
+    assert machine.sql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'tenancy%'") == []
+
+
+@pytest.mark.by_turns
+def test_the_locale_provider_is_the_databases_and_not_the_servers(machine: Host) -> None:
+    query = (ROOT / "roles/restore/files/database.sql").read_text()
+    with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(query, {"source": "ai_memory", "target": "copy", "setting": "app.current_tenant"})
+        ((found,),) = cursor.fetchall()
+    for statement in (found["create"], found["elsewhere"]):
+        assert statement.count("LOCALE_PROVIDER libc") == 1
+    assert "TABLESPACE" not in found["elsewhere"]

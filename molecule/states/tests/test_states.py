@@ -14,7 +14,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import audit, mod
 from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import identifier
 from lab import OWNER, ROWS, TABLES, Host
 from planner import NAME, Database, State, committed, unmigrated
-from production import model_source
+from production import production_source
 from service import schema
 from turns import has_turn
 
@@ -88,6 +88,7 @@ def assert_migrated(database: Database, before: State) -> None:
     assert database.plan() == []
     assert database.failures(before) == []
     database.run(
+        "SET LOCAL row_security = on",
         f"SET LOCAL ROLE {OWNER}",
         "SET LOCAL app.current_tenant = '1'",
         "INSERT INTO caller_profiles (user_id) VALUES ('+1')",
@@ -219,7 +220,7 @@ def test_a_tenant_reads_and_writes_only_its_own_rows(database: Database) -> None
 
 def written_with(column: str) -> dict[str, Any]:
     """Return the model with another tenant column, which the functions name as PostgreSQL wants it quoted."""
-    source = model_source(NAME) | {"column": column}
+    source = production_source(NAME) | {"column": column}
     for function in source["functions"]:
         function["body"] = re.sub(r"\bcustomer_id\b", lambda _: identifier(column), function["body"])
     return source

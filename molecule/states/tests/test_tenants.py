@@ -8,7 +8,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import bridge, mo
 from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import literal
 from lab import OWNER
 from planner import Database
-from production import model_source
+from production import production_source
 
 pytestmark = pytest.mark.one_host
 
@@ -22,7 +22,7 @@ TENANTS = {
 @pytest.fixture(params=TENANTS)
 def other_type(request: pytest.FixtureRequest, database: Database) -> Database:
     """Return the unmigrated database, whose model has tenants of another type."""
-    source = model_source(database.model.database)
+    source = production_source(database.model.database)
     tables = [table for table in source["tables"] if table["name"] in TABLES]
     database.model = model.parse(
         source

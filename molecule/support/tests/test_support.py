@@ -287,6 +287,7 @@ def test_the_index_names_every_file_and_how_much_was_removed(bundle: Bundle) -> 
             assert line.endswith(f" | {content.count(b'[removed]')} |")
 
 
+@pytest.mark.by_turns
 @pytest.mark.one_host
 @pytest.mark.usefixtures("planted")
 def test_without_the_service_and_without_a_run(machine: Host) -> None:
@@ -305,6 +306,7 @@ def test_without_the_service_and_without_a_run(machine: Host) -> None:
     assert len(made.text("postgresql.log").splitlines()) <= 3
 
 
+@pytest.mark.by_turns
 @pytest.mark.one_host
 @pytest.mark.usefixtures("planted")
 def test_without_postgresql(machine: Host, logs: Path) -> None:
@@ -329,12 +331,14 @@ def test_without_postgresql(machine: Host, logs: Path) -> None:
     assert "Stopped postgresql" in made.text("journal-postgresql.txt")
 
 
+@pytest.mark.by_turns
 @pytest.mark.one_host
 def test_what_makes_no_sense_is_refused(machine: Host) -> None:
     run = machine.playbook("playbooks/support.yml", "-esupport_runs=-1", check=False)
     assert "support_runs is -1: it must be at least 0." in run.words
 
 
+@pytest.mark.by_turns
 @pytest.mark.one_host
 def test_a_place_that_cannot_be_written_is_named(machine: Host) -> None:
     run = machine.playbook("playbooks/support.yml", "-esupport_directory=/proc/bundles", check=False)

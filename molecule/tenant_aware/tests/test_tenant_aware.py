@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lab import ROWS, Host
 from service import assert_works_in_full
 
 
+@pytest.mark.by_turns
 def test_every_finding_holds_and_the_proof_can_be_repeated(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("playbooks/verify.yml", "-everify_proof=true")
@@ -50,6 +53,7 @@ def test_requests_of_two_tenants_on_one_connection_stay_apart(machine: Host) -> 
     assert machine.rows() == ROWS
 
 
+@pytest.mark.by_turns
 def test_it_works_after_the_rollback_of_the_policies(machine: Host) -> None:
     machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
     assert_works_in_full(machine)
@@ -57,6 +61,7 @@ def test_it_works_after_the_rollback_of_the_policies(machine: Host) -> None:
     assert "Switch row-level security on" in machine.playbook("migrate.yml", "--check").words
 
 
+@pytest.mark.by_turns
 def test_the_old_schema_comes_back_with_the_legacy_release(machine: Host) -> None:
     # The restored database has no customer_id, so the release that names it cannot be what runs on it.
     machine.run("sudo sed -i s/^AI_MEMORY_RELEASE=.*/AI_MEMORY_RELEASE=legacy/ /opt/ai-memory/.env")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions
 from ansible_collections.aimemory.tenancy.plugins.modules import job_progress
 from lab import ROWS, TABLES, Host, meanwhile
 from screen import Screen, on_a_terminal
@@ -19,7 +19,10 @@ from screen import Screen, on_a_terminal
 pytestmark = pytest.mark.one_host
 
 # Every database is large enough.
-WATCHED = ("migrate.yml", "-emigrate_confirm=YES", "-ereport_watch_bytes=0", "-ebackup_copy_max_bytes=0")
+WATCHED = (
+    "migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", "-ereport_watch_bytes=0",
+    "-ebackup_copy_max_bytes=0",
+)  # fmt: skip
 MEASURED = r"[\d,]+ of about [\d,]+ MB"
 JOBS = "sudo find /root/.ansible_async /var/lib/postgresql/.ansible_async -type f 2> /dev/null | wc -l"
 
@@ -46,6 +49,35 @@ def a_writer(machine: Host) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def cannot_be_restored(machine: Host) -> Iterator[None]:
+    """Give a table a check that does not work where nothing is looked up in the schema public."""
+    machine.reset()
+    machine.sql("CREATE TABLE limits AS SELECT 1 AS least")
+    machine.sql(
+        "CREATE FUNCTION allowed(integer) RETURNS boolean LANGUAGE sql AS 'SELECT $1 >= (SELECT least FROM limits)'"
+    )
+    machine.sql("CREATE TABLE counted (n integer CHECK (allowed(n)))")
+    machine.sql("INSERT INTO counted VALUES (1)")
+    yield
+    machine.sql("DROP TABLE counted, limits CASCADE")
+    machine.sql("DROP FUNCTION allowed")
+
+
+@pytest.mark.by_turns
+@pytest.mark.usefixtures("cannot_be_restored")
+def test_a_job_that_fails_says_why(machine: Host) -> None:
+    backups, catalogs = machine.backups(), machine.catalogs()
+    run = machine.playbook(*WATCHED, check=False)
+    assert run.record["failure"]["phase"] == "backup"
+    assert "The backup failed, and nothing of it was kept" in run.record["failure"]["message"]
+    assert 'relation "limits" does not exist' in run.record["failure"]["message"]
+    assert machine.backups() == backups
+    assert machine.catalogs() == catalogs
+    assert machine.run(JOBS).strip() == "0"
+
+
+@pytest.mark.by_turns
 def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
     machine.reset()
     # No column waits for the writer.
@@ -99,7 +131,7 @@ def test_a_build_tells_its_share(machine: Host) -> None:
 def test_a_step_that_waits_for_its_lock_is_told(machine: Host) -> None:
     def ask(over: threading.Event) -> None:
         with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
-            cursor.execute(f"SET application_name = '{contents.APPLICATION}'")
+            cursor.execute(f"SET application_name = '{sessions.APPLICATION}'")
             cursor.execute("BEGIN; LOCK TABLE memories IN ACCESS SHARE MODE")
 
     assert machine.sql(job_progress.STEP) == []
@@ -113,30 +145,3 @@ def test_a_step_that_waits_for_its_lock_is_told(machine: Host) -> None:
                 time.sleep(0.1)
             cursor.execute("ROLLBACK")
     assert said == "a step waits for its lock"
-
-
-@pytest.fixture
-def cannot_be_restored(machine: Host) -> Iterator[None]:
-    """Give a table a check that does not work where nothing is looked up in the schema public."""
-    machine.reset()
-    machine.sql("CREATE TABLE limits AS SELECT 1 AS least")
-    machine.sql(
-        "CREATE FUNCTION allowed(integer) RETURNS boolean LANGUAGE sql AS 'SELECT $1 >= (SELECT least FROM limits)'"
-    )
-    machine.sql("CREATE TABLE counted (n integer CHECK (allowed(n)))")
-    machine.sql("INSERT INTO counted VALUES (1)")
-    yield
-    machine.sql("DROP TABLE counted, limits CASCADE")
-    machine.sql("DROP FUNCTION allowed")
-
-
-@pytest.mark.usefixtures("cannot_be_restored")
-def test_a_job_that_fails_says_why(machine: Host) -> None:
-    backups, catalogs = machine.backups(), machine.catalogs()
-    run = machine.playbook(*WATCHED, check=False)
-    assert run.record["failure"]["phase"] == "backup"
-    assert "The backup failed, and nothing of it was kept" in run.record["failure"]["message"]
-    assert 'relation "limits" does not exist' in run.record["failure"]["message"]
-    assert machine.backups() == backups
-    assert machine.catalogs() == catalogs
-    assert machine.run(JOBS).strip() == "0"

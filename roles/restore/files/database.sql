@@ -16,6 +16,19 @@ settings AS (
   LEFT JOIN pg_roles r ON r.oid = s.setrole
   CROSS JOIN LATERAL unnest(s.setconfig) WITH ORDINALITY AS x (entry, place)
 ),
+created AS (
+  SELECT concat_ws(' ',
+      format('CREATE DATABASE %%I TEMPLATE template0 OWNER %%I ENCODING %%L LC_COLLATE %%L LC_CTYPE %%L',
+        %(target)s, owner, pg_encoding_to_char(encoding), datcollate, datctype),
+      -- A server knows providers since 15; without one, the database would get the server's.
+      CASE document ->> 'datlocprovider'
+        WHEN 'c' THEN 'LOCALE_PROVIDER libc'
+        WHEN 'i' THEN format('LOCALE_PROVIDER icu ICU_LOCALE %%L', coalesce(document ->> 'datlocale', document ->> 'daticulocale'))
+        WHEN 'b' THEN format('LOCALE_PROVIDER builtin BUILTIN_LOCALE %%L', document ->> 'datlocale')
+      END,
+      'ICU_RULES ' || quote_literal(document ->> 'daticurules')) AS statement, tablespace
+  FROM source
+),
 replayed AS (
   SELECT 1 AS step, 0 AS place, format('ALTER DATABASE %%I CONNECTION LIMIT %%s', %(target)s, datconnlimit) AS statement
   FROM source WHERE datconnlimit <> -1
@@ -35,23 +48,19 @@ replayed AS (
     CASE WHEN setrole = 0 THEN format('ALTER DATABASE %%I', %(target)s)
          ELSE format('ALTER ROLE %%I IN DATABASE %%I', rolname, %(target)s) END,
     (SELECT string_agg(quote_ident(part), '.') FROM unnest(string_to_array(name, '.')) AS part),
-    -- These hold a list of identifiers that is quoted already (GUC_LIST_QUOTE).
+    -- These hold a list of names (GUC_LIST_QUOTE). SET quotes them, SET FROM CURRENT keeps what anybody wrote: each is read, and
+    -- quoted anew.
     CASE WHEN lower(name) IN ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries',
                               'shared_preload_libraries', 'unix_socket_directories') AND value <> ''
-         THEN value ELSE quote_literal(value) END)
+         THEN (SELECT coalesce(string_agg(quote_literal(coalesce(replace(found[1], '""', '"'), lower(found[2]))), ', ' ORDER BY n), quote_literal(''))
+               FROM regexp_matches(value, '\s*(?:"((?:[^"]|"")*)"|([^,"\s]+))\s*(?:,|$)', 'g') WITH ORDINALITY AS m (found, n))
+         ELSE quote_literal(value) END)
   FROM settings
 )
 SELECT json_build_object(
-  'create', (
-    SELECT concat_ws(' ',
-      format('CREATE DATABASE %%I TEMPLATE template0 OWNER %%I ENCODING %%L LC_COLLATE %%L LC_CTYPE %%L TABLESPACE %%I',
-        %(target)s, owner, pg_encoding_to_char(encoding), datcollate, datctype, tablespace),
-      CASE document ->> 'datlocprovider'
-        WHEN 'i' THEN format('LOCALE_PROVIDER icu ICU_LOCALE %%L', coalesce(document ->> 'datlocale', document ->> 'daticulocale'))
-        WHEN 'b' THEN format('LOCALE_PROVIDER builtin BUILTIN_LOCALE %%L', document ->> 'datlocale')
-      END,
-      'ICU_RULES ' || quote_literal(document ->> 'daticurules'))
-    FROM source),
+  'create', (SELECT concat(statement, ' TABLESPACE ', quote_ident(tablespace)) FROM created),
+  -- In another server, which has no tablespaces.
+  'elsewhere', (SELECT statement FROM created),
   'replay', (SELECT coalesce(json_agg(statement ORDER BY step, place), '[]') FROM replayed),
   'bridge', (SELECT coalesce(json_agg(statement), '[]') FROM replayed
              WHERE step = 5 AND lower(statement) LIKE lower('%% SET ' || %(setting)s || ' TO %%'))

@@ -33,19 +33,27 @@ preset AS (
   UNION ALL
   SELECT lower(name), lower(setting), false, format('%%s, line %%s', sourcefile, sourceline) FROM pg_file_settings WHERE applied
 ),
+-- Whoever owns an extension may add to it what he owns: a member is the extension's own where a superuser owns it, or where
+-- its rows are dumped, which the extension's script alone can ask for.
+superuser AS (
+  SELECT oid FROM pg_roles WHERE rolsuper
+),
 relation AS (
   SELECT c.*, format('%%I.%%I', n.nspname, c.relname) AS title, n.nspname || '.' || c.relname AS plain
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+    AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+                      AND (c.relowner IN (SELECT oid FROM superuser) OR c.oid = ANY (e.extconfig)))
 ),
 routine AS (
   SELECT f.*, f.oid::regprocedure::text AS title
   FROM pg_proc f
   JOIN pg_namespace n ON n.oid = f.pronamespace
   WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e'
+                    AND f.proowner IN (SELECT oid FROM superuser))
 ),
 -- Views, and views of views, over the tenant tables.
 over_tenants (relid) AS (
@@ -78,12 +86,16 @@ found (rule, subject) AS (
   SELECT 'setting-preset', format('%%s for %%s', value, coalesce(nullif(place, ''), 'every role and database'))
   FROM preset WHERE name = lower(%(setting)s) AND NOT bridge
   UNION ALL
+  SELECT 'setting-role', format('%%s = %%s for %%s', name, value, coalesce(nullif(place, ''), 'every role and database'))
+  FROM preset WHERE name IN ('role', 'session_authorization') AND value NOT IN ('none', lower(%(application_role)s))
+  UNION ALL
   SELECT 'row-security-off', coalesce(nullif(place, ''), 'every role and database')
-  FROM preset WHERE name = 'row_security' AND value IN ('off', 'false', 'no', '0')
+  -- As PostgreSQL reads a boolean: any beginning of a word that is no other's.
+  FROM preset WHERE name = 'row_security' AND value ~ '^(of|off|f|fa|fal|fals|false|n|no|0)$'
   UNION ALL
   SELECT 'view-definer', c.title FROM relation c JOIN over_tenants o ON o.relid = c.oid
   WHERE c.relkind = 'v' AND NOT coalesce(
-    (SELECT lower(split_part(x, '=', 2)) IN ('true', 'on', 'yes', '1') FROM unnest(c.reloptions) AS x WHERE x LIKE 'security_invoker=%%'), false)
+    (SELECT lower(split_part(x, '=', 2)) ~ '^(on|t|tr|tru|true|y|ye|yes|1)$' FROM unnest(c.reloptions) AS x WHERE x LIKE 'security_invoker=%%'), false)
   UNION ALL
   SELECT 'materialized-view', c.title FROM relation c JOIN over_tenants o ON o.relid = c.oid WHERE c.relkind = 'm'
   UNION ALL

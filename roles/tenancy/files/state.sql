@@ -17,12 +17,35 @@ tree (root, relid, parent, depth) AS (
 relation AS (
   SELECT DISTINCT relid FROM tree
 ),
+ordinary AS (SELECT oid FROM pg_roles WHERE NOT rolsuper),
+-- A literal of a domain calls its CHECK when it is read; that of an array, a row or a range over one as well.
+domain (oid) AS (
+  SELECT t.oid FROM pg_type t JOIN ordinary o ON o.oid = t.typowner WHERE t.typtype = 'd'
+  UNION
+  SELECT t.oid FROM domain d
+  JOIN pg_type t ON t.typelem = d.oid OR t.typbasetype = d.oid
+    OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.atttypid = d.oid)
+    OR EXISTS (SELECT FROM pg_range r WHERE r.rngtypid = t.oid AND r.rngsubtype = d.oid)
+),
+-- What a function of an ordinary role turns into another type; a domain or an array over it as well.
+converted (oid, function, implicit) AS (
+  SELECT k.castsource, format('%%I.%%I', n.nspname, p.proname), k.castcontext = 'i'
+  FROM pg_cast k
+  JOIN pg_proc p ON p.oid = k.castfunc
+  JOIN ordinary o ON o.oid = p.proowner
+  JOIN pg_namespace n ON n.oid = p.pronamespace
+  UNION
+  SELECT t.oid, c.function, c.implicit FROM converted c JOIN pg_type t ON c.oid IN (t.typbasetype, t.typelem)
+),
 tenant_column AS (
   SELECT w.relid, a.attnum, a.attnotnull, format_type(a.atttypid, a.atttypmod) AS type,
+         -- Another type may come with casts and operators of its owner's, which would run here as the administrator.
+         y.typtype = 'b' AND y.typnamespace = 'pg_catalog'::regnamespace AS is_of_postgresql,
          a.attidentity <> '' OR a.attgenerated <> '' AS generated,
          pg_get_expr(d.adbin, d.adrelid) AS default_expression
   FROM relation w
   JOIN pg_attribute a ON a.attrelid = w.relid AND a.attname = %(column)s AND NOT a.attisdropped
+  JOIN pg_type y ON y.oid = a.atttypid
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 ),
 counted AS (
@@ -33,14 +56,16 @@ counted AS (
   CROSS JOIN LATERAL XMLTABLE(
     '/row' PASSING query_to_xml(
       CASE
-        -- What lies on another server is refused, and need not answer.
-        WHEN EXISTS (SELECT FROM tree t JOIN pg_class f ON f.oid = t.relid WHERE t.root = w.relid AND f.relkind = 'f')
+        -- What lies on another server is refused, and need not answer; so is a view, which would run its owner's functions.
+        WHEN EXISTS (SELECT FROM tree t JOIN pg_class f ON f.oid = t.relid WHERE t.root = w.relid AND f.relkind NOT IN ('r', 'p'))
         THEN 'SELECT ''{}''::json AS tenants'
-        WHEN c.relid IS NULL
+        WHEN c.relid IS NULL OR NOT c.is_of_postgresql
         THEN format('SELECT json_build_object('''', count(*)) AS tenants FROM %%s', w.relid)
         ELSE format(
           'SELECT coalesce(json_object_agg(coalesce(tenant, ''NULL''), n), ''{}'') AS tenants '
-          'FROM (SELECT %%I::text AS tenant, count(*) AS n FROM %%s GROUP BY 1) AS t', %(column)s, w.relid)
+          -- Not ::text, which runs a cast of the type's owner.
+          'FROM (SELECT CASE WHEN %%1$I IS NOT NULL THEN format(%%3$L, %%1$I) END AS tenant, count(*) AS n FROM %%2$s GROUP BY 1) AS t',
+          %(column)s, w.relid, '%%s')
       END, false, true, '')
     COLUMNS tenants jsonb PATH 'tenants') AS x
   WHERE w.relid IS NOT NULL
@@ -166,7 +191,9 @@ dependent_list AS (
 trigger_list AS (
   SELECT t.tgrelid AS relid, json_agg(json_build_object(
       'name', t.tgname, 'definition', pg_get_triggerdef(t.oid),
-      'function', t.tgfoid::regprocedure::text, 'enabled', t.tgenabled <> 'D') ORDER BY t.tgname) AS triggers
+      'function', t.tgfoid::regprocedure::text, 'enabled', t.tgenabled <> 'D',
+      -- Whether it fires once a row (pg_trigger.h, TRIGGER_TYPE_ROW), and not once a statement.
+      'row', t.tgtype & 1 = 1) ORDER BY t.tgname) AS triggers
   FROM pg_trigger t
   WHERE NOT t.tgisinternal AND t.tgrelid IN (SELECT relid FROM wanted)
   GROUP BY t.tgrelid
@@ -236,6 +263,22 @@ table_document AS (
       'rows', (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(n.tenants)),
       'columns', (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
                   WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped),
+      -- Columns that an INSERT must name.
+      'required', (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum), '[]')
+                   FROM pg_attribute a
+                   JOIN pg_type y ON y.oid = a.atttypid
+                   WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.atthasdef AND a.attidentity = ''
+                     AND (a.attnotnull OR y.typnotnull) AND y.typdefault IS NULL),
+      -- What the application role may do: with the table (true), or with the columns named; null while there is no such role.
+      'rights', (SELECT json_object_agg(privilege, CASE
+                     WHEN has_table_privilege(ar.oid, w.relid, privilege) THEN 'true'::json
+                     WHEN privilege = 'DELETE' THEN '[]'::json
+                     ELSE (SELECT coalesce(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a
+                           WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped
+                             AND has_column_privilege(ar.oid, w.relid, a.attnum, privilege)) END)
+                 -- has_column_privilege knows no DELETE.
+                 FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
+                 JOIN pg_roles ar ON ar.rolname = %(application_role)s),
       'casts', coalesce(h.casts, '{}'),
       'column', nullif(d.document -> 'column', 'null') || jsonb_build_object(
           'nulls', coalesce((n.tenants ->> 'NULL')::bigint, 0), 'tenants', n.tenants - 'NULL'),
@@ -257,6 +300,10 @@ SELECT json_build_object(
   'database', current_database(),
   'server_version', current_setting('server_version'),
   'server_version_num', current_setting('server_version_num')::int,
+  -- Whether definitions name the schema of all that is not PostgreSQL's own.
+  'qualified', current_setting('search_path') ~ '^pg_catalog, ?pg_temp$',
+  -- What this and later transactions write, the counts below do not know.
+  'snapshot_xmin', txid_snapshot_xmin(txid_current_snapshot()),
   'tables', (SELECT json_object_agg(name, document) FROM table_document),
   'views', (
     SELECT coalesce(json_object_agg(v.name, CASE WHEN c.oid IS NULL THEN json_build_object('exists', false) ELSE json_build_object(
@@ -272,10 +319,16 @@ SELECT json_build_object(
         'name', f.proname, 'identity', pg_get_function_identity_arguments(f.oid),
         'types', (SELECT coalesce(json_agg(format_type(t.type, NULL) ORDER BY t.place), '[]')
                   FROM unnest(f.proargtypes) WITH ORDINALITY AS t (type, place)),
+        'language', l.lanname, 'returns', pg_get_function_result(f.oid),
+        -- Of the arguments that a caller gives, in their order; an empty name is none.
+        'names', (SELECT coalesce(json_agg(coalesce(f.proargnames[t.place], '') ORDER BY t.place), '[]')
+                  FROM unnest(coalesce(f.proargmodes, array_fill('i'::"char", ARRAY[f.pronargs::int]))) WITH ORDINALITY AS t (mode, place)
+                  WHERE t.mode IN ('i', 'b', 'v')),
         'body', f.prosrc, 'definition', pg_get_functiondef(f.oid), 'owner', pg_get_userbyid(f.proowner),
-        -- Whether the application role may execute it by a right of its own, and not only as PUBLIC; one that is to be
-        -- made gets its rights then.
-        'granted', pg_get_userbyid(f.proowner) = %(application_role)s
+        -- Whether the application role needs no right of its own to execute it beside PUBLIC's: it has one, a trigger
+        -- fires without, or it was never to execute it; one that is to be made gets its rights then.
+        'granted', pg_get_userbyid(f.proowner) = %(application_role)s OR f.prorettype = 'trigger'::regtype
+          OR NOT (SELECT has_function_privilege(r.oid, f.oid, 'EXECUTE') FROM pg_roles r WHERE r.rolname = %(application_role)s)
           OR NOT EXISTS (SELECT FROM pg_roles WHERE rolname = %(application_role)s) OR EXISTS (
           SELECT FROM aclexplode(f.proacl) AS x JOIN pg_roles r ON r.oid = x.grantee
           WHERE r.rolname = %(application_role)s AND x.privilege_type = 'EXECUTE'))
@@ -286,6 +339,32 @@ SELECT json_build_object(
     WHERE f.prokind = 'f'
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
                       AND d.objid = f.oid AND d.deptype = 'e')),
+  -- What is an ordinary role's and runs with the rights of whoever writes a definition down again or makes a foreign key.
+  'code', json_build_object(
+    'types', (
+      SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', t.typname) ORDER BY n.nspname, t.typname), '[]')
+      FROM domain d JOIN pg_type t ON t.oid = d.oid JOIN pg_namespace n ON n.oid = t.typnamespace),
+    -- An index calls no others.
+    'functions', (
+      SELECT coalesce(json_agg(DISTINCT jsonb_build_object('schema', n.nspname, 'name', p.proname)), '[]')
+      FROM pg_proc p JOIN ordinary o ON o.oid = p.proowner JOIN pg_namespace n ON n.oid = p.pronamespace
+      WHERE p.provolatile = 'i'),
+    'operators', (
+      SELECT coalesce(json_agg(DISTINCT jsonb_build_object('schema', n.nspname, 'name', x.oprname)), '[]')
+      FROM pg_operator x
+      JOIN pg_proc p ON p.oid = x.oprcode AND p.provolatile = 'i'
+      JOIN ordinary o ON o.oid = p.proowner
+      JOIN pg_namespace n ON n.oid = x.oprnamespace),
+    'casts', (SELECT coalesce(json_agg(DISTINCT function), '[]') FROM converted),
+    -- The columns that PostgreSQL compares with those of another type by such a function.
+    'converted', (
+      SELECT coalesce(json_agg(DISTINCT jsonb_build_object(
+          'schema', n.nspname, 'table', c.relname, 'column', a.attname, 'type', format_type(a.atttypid, NULL), 'function', v.function)), '[]')
+      FROM converted v
+      JOIN pg_attribute a ON a.atttypid = v.oid AND a.attnum > 0 AND NOT a.attisdropped
+      JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE v.implicit)),
   'application_role', (
     SELECT json_build_object(
         'name', r.rolname, 'superuser', r.rolsuper, 'bypassrls', r.rolbypassrls, 'login', r.rolcanlogin,
@@ -319,6 +398,8 @@ SELECT json_build_object(
           WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass
             AND d.refobjid = to_regprocedure(format('%%I.tenancy_bridge_note()', %(schema)s))
             AND p.relid NOT IN (SELECT relid FROM relation)))
-    FROM (SELECT to_regclass(format('%%I.tenancy_bridge_used', %(schema)s)) AS relid) AS used
+    -- Something else of that name is refused.
+    FROM (SELECT (SELECT c.oid FROM pg_class c WHERE c.oid = to_regclass(format('%%I.tenancy_bridge_used', %(schema)s))
+                  AND c.relkind = 'S')::regclass AS relid) AS used
     LEFT JOIN pg_roles r ON r.rolname = %(application_role)s)
 ) AS state

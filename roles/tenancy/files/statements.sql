@@ -6,15 +6,19 @@
 DO $statements$
 DECLARE
   input CONSTANT jsonb := current_setting('tenancy_runbook.input')::jsonb;
-  known CONSTANT text := (SELECT format('%%I.pg_stat_statements', n.nspname) FROM pg_extension e
-    JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements');
+  -- The extension's own function: a view of the database may be another's.
+  known CONSTANT text := (SELECT format('%%I.%%I', n.nspname, f.proname) FROM pg_extension e
+    JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_proc'::regclass
+    JOIN pg_proc f ON f.oid = d.objid AND f.proname = 'pg_stat_statements'
+    JOIN pg_roles o ON o.oid = f.proowner AND o.rolsuper
+    JOIN pg_namespace n ON n.oid = f.pronamespace WHERE e.extname = 'pg_stat_statements');
   queries text[] := ARRAY(SELECT query FROM pg_stat_activity
     WHERE datname = current_database() AND usename = input ->> 'application_role');
   more text[];
 BEGIN
   IF known IS NOT NULL THEN
     BEGIN
-      EXECUTE format('SELECT array_agg(s.query) FROM %%s s WHERE s.userid = (SELECT oid FROM pg_roles WHERE rolname = %%L)'
+      EXECUTE format('SELECT array_agg(s.query) FROM %%s(true) s WHERE s.userid = (SELECT oid FROM pg_roles WHERE rolname = %%L)'
         || ' AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())', known, input ->> 'application_role')
         INTO more;
       queries := queries || more;

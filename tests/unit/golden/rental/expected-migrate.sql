@@ -103,7 +103,7 @@ CREATE OR REPLACE FUNCTION rental.count_trip()
  LANGUAGE plpgsql
 AS $tenancy$
 BEGIN
-  INSERT INTO rental.skippers (marina, skipper, trips) VALUES (NEW.marina, NEW.skipper, 1)
+  INSERT INTO "rental".skippers (marina, skipper, trips) VALUES (NEW.marina, NEW.skipper, 1)
   ON CONFLICT (marina, skipper) DO UPDATE SET trips = skippers.trips + 1;
   RETURN NULL;
 END

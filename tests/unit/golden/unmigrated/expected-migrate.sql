@@ -47,7 +47,7 @@ ALTER TABLE "public"."personality_averages" DROP CONSTRAINT "personality_average
 CREATE FUNCTION "public"."update_personality_averages"(p_customer_id integer, p_user_id character varying) RETURNS void LANGUAGE plpgsql AS $tenancy$
 -- The tenant is an argument: neither a superuser's session nor another tenant's decides whose averages change.
 BEGIN
-  INSERT INTO personality_averages AS averages (
+  INSERT INTO "public".personality_averages AS averages (
     customer_id, user_id, call_count, last_updated,
     avg_openness, avg_conscientiousness, avg_extraversion, avg_agreeableness, avg_neuroticism,
     avg_formality, avg_directness, avg_detail_orientation, avg_patience, avg_technical_comfort,
@@ -60,9 +60,9 @@ BEGIN
          WHEN recent.frustration < avg(frustration_level) - 5 THEN 'decreasing' ELSE 'stable' END,
     CASE WHEN recent.satisfaction > avg(satisfaction_level) + 5 THEN 'increasing'
          WHEN recent.satisfaction < avg(satisfaction_level) - 5 THEN 'decreasing' ELSE 'stable' END
-  FROM personality_metrics,
+  FROM "public".personality_metrics,
     (SELECT avg(frustration_level) AS frustration, avg(satisfaction_level) AS satisfaction, avg(urgency_level) AS urgency
-     FROM (SELECT frustration_level, satisfaction_level, urgency_level FROM personality_metrics
+     FROM (SELECT frustration_level, satisfaction_level, urgency_level FROM "public".personality_metrics
            WHERE customer_id = p_customer_id AND user_id = p_user_id
            ORDER BY measured_at DESC LIMIT 3) AS last_calls) AS recent
   WHERE customer_id = p_customer_id AND user_id = p_user_id
@@ -87,8 +87,8 @@ CREATE OR REPLACE FUNCTION public.update_personality_averages(p_user_id characte
 AS $tenancy$
 BEGIN
   -- Row security decides whose rows are seen: the session's tenant's. Without it every tenant's averages come from its own rows.
-  PERFORM update_personality_averages(seen.customer_id, p_user_id)
-  FROM (SELECT DISTINCT customer_id FROM personality_metrics WHERE user_id = p_user_id) AS seen;
+  PERFORM "public".update_personality_averages(seen.customer_id, p_user_id)
+  FROM (SELECT DISTINCT customer_id FROM "public".personality_metrics WHERE user_id = p_user_id) AS seen;
 END
 $tenancy$;
 
@@ -99,7 +99,7 @@ CREATE OR REPLACE FUNCTION public.trigger_update_personality_averages()
 AS $tenancy$
 BEGIN
   -- The row says whose it is, not the session that inserted it.
-  PERFORM update_personality_averages(NEW.customer_id, NEW.user_id);
+  PERFORM "public".update_personality_averages(NEW.customer_id, NEW.user_id);
   RETURN NEW;
 END
 $tenancy$;

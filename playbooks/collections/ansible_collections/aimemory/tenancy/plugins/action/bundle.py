@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils import files
 
 
@@ -19,7 +20,7 @@ def archive(directory: str, texts: Mapping[str, str]) -> bytes:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w:gz") as bundle:
         for name, text in texts.items():
-            content = text.encode("utf-8", errors="replace")
+            content = messages.visible(text, lines=True).encode("utf-8", errors="replace")
             entry = tarfile.TarInfo(f"{directory}/{name}")
             entry.size, entry.mode, entry.mtime = len(content), 0o600, int(time.time())
             bundle.addfile(entry, io.BytesIO(content))

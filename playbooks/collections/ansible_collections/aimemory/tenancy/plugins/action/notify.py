@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils import webhook
 
 
@@ -27,5 +28,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "timeout": {"type": "float", "required": True},
             }
         )
-        problem = webhook.post(arguments["url"], arguments["text"], arguments["timeout"])
+        problem = webhook.post(arguments["url"], messages.visible(arguments["text"], lines=True), arguments["timeout"])
         return result | {"changed": False, "problem": problem}

@@ -6,13 +6,25 @@ while the service is stopped.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils import files
+
+
+def _shown(content: str, is_json: bool) -> str:
+    """Return the content with every character to be seen by whoever prints the file; JSON means what it meant."""
+    if not is_json:
+        return messages.visible(content, lines=True)
+    return "".join(
+        character if character == "\n" or messages.visible(character) == character else json.dumps(character)[1:-1]
+        for character in content
+    )
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -30,7 +42,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         )
         path = Path(arguments["path"])
         try:
-            files.put(path, arguments["content"].encode())
+            files.put(path, _shown(arguments["content"], path.suffix == ".json").encode())
         except OSError as error:
             return result | {"failed": True, "msg": f"{path} cannot be written: {error.strerror}."}
         return result | {"changed": False, "path": str(path)}

@@ -30,8 +30,11 @@ extends_documentation_fragment:
 
 # The playbooks that lie beside the collection, and those one directory above that import them.
 PLAYBOOKS = Path(__file__).resolve().parents[6]
-COLORS = {"ok": constants.COLOR_OK, "FAILED": constants.COLOR_ERROR}
+COLORS = {"ok": constants.COLOR_OK, "FAILED": constants.COLOR_ERROR, "CANCELLED": constants.COLOR_WARN}
 MARKS = {"FAIL ": constants.COLOR_ERROR, "ERROR ": constants.COLOR_ERROR, "WARNING": constants.COLOR_WARN}
+
+
+WARNINGS = ("warnings", "deprecations")
 
 
 def _own(method: Callable[..., None]) -> Callable[..., None]:
@@ -55,6 +58,7 @@ class Progress:
         self.phases: list[Mapping[str, str]] = []
         self.shown = 0
         self.failed = ""
+        self.cancelled = False
         self.closed = False
         self.stopped: str | None = None
         self.answered = False
@@ -93,7 +97,8 @@ class CallbackModule(Default):  # type: ignore[misc]
                 self._heading, self._blank = "", True
             # One blank line is enough.
             if text or not self._blank:
-                self._display.display(text, color=color)
+                # Names and errors come from the server: what is in them is shown, and not obeyed.
+                self._display.display(messages.visible(text), color=color)
             self._blank = not text
 
     def _speak(self, host: str, lines: Iterable[str], color: str | None = None) -> None:
@@ -109,7 +114,7 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _phase(self, host: str, number: int, state: str, until: str | None = None) -> None:
         phase = self._hosts[host].phases[number]
         name = f"{host:<20} {phase['name']}" if self._several else phase["name"]
-        line = f"{self._signs[state]} {number + 1:>2} {name:<40} {state:<6} {seconds(phase['started'], until):>7.1f} s"
+        line = f"{self._signs[state]} {number + 1:>2} {name:<40} {state:<9} {seconds(phase['started'], until):>7.1f} s"
         self._say(line, COLORS[state])
 
     def _follow(self, host: str, phases: list[Mapping[str, str]]) -> None:
@@ -124,7 +129,9 @@ class CallbackModule(Default):  # type: ignore[misc]
         """Show the last phase."""
         progress = self._hosts[host]
         if progress.shown < len(progress.phases):
-            self._phase(host, progress.shown, "FAILED" if progress.failed else "ok")
+            self._phase(
+                host, progress.shown, "CANCELLED" if progress.cancelled else "FAILED" if progress.failed else "ok"
+            )
             progress.shown += 1
         progress.closed = True
 
@@ -140,7 +147,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             since = None if progress.answered else progress.stopped
             waited = f", callers wait {seconds(since):.1f} s" if since else ""
             parts.append(f"{name} {seconds(phase['started']):.0f} s{waited}" if phase else name)
-        return f"{self._signs['now']} {'; '.join(parts)}: {self._task}"
+        return messages.visible(f"{self._signs['now']} {'; '.join(parts)}: {self._task}")
 
     def _learn(self, host: str, facts: Mapping[str, Any]) -> None:
         """Take from facts that are set where the run is."""
@@ -150,6 +157,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         progress.answered = progress.answered or "service_healthy_at" in facts
         if "report_phases" in facts:
             self._follow(host, facts["report_phases"])
+        progress.cancelled = progress.cancelled or "report_cancelled" in facts
         if "report_failure" in facts:
             progress.failed = facts["report_failure"]["message"]
             self._close(host)
@@ -159,6 +167,9 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _failed(self, host: str, name: str, result: Mapping[str, Any], title: str = "FAILED") -> None:
         """Print a failure with everything that the failed task said, but for what was printed before."""
         progress = self._hosts[host]
+        # What came of the question is said with the outcome.
+        if progress.cancelled:
+            return
         errors = [key for key in ("stderr", "module_stderr") if result.get(key)]
         # Some programs complain where others answer.
         keys = ("msg", *(errors or ("stdout", "module_stdout")), "censored")
@@ -200,7 +211,7 @@ class CallbackModule(Default):  # type: ignore[misc]
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Keep the task's name for the foot; a question needs the line for itself."""
         self._task = self._name(task)
-        self._foot.still = task.action.rpartition(".")[2] == "pause"
+        self._foot.still = task.action.rpartition(".")[2] == "ask"
         if self._foot.still:
             with self._foot:
                 self._display.display("")
@@ -230,8 +241,9 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     def _warn(self, result: Any) -> None:
         """Print the warnings of a task; its error is printed as a failure, once."""
+        said = {key: messages.visible_document(result.result[key]) for key in WARNINGS if key in result.result}
         with self._foot:
-            self._handle_warnings(result.result)
+            self._handle_warnings(said)
 
     def _ended(self, result: Any) -> None:
         host, said = result.host.name, result.result
@@ -295,6 +307,10 @@ class CallbackModule(Default):  # type: ignore[misc]
         """Show the diff where one is asked for."""
         with self._foot:
             super().v2_on_file_diff(result)
+
+    def _get_diff(self, difflist: Any) -> str:
+        """Return the diff as the default callback makes it, with every character to be seen."""
+        return messages.visible(super()._get_diff(messages.visible_document(difflist)), lines=True)
 
     @_own
     def v2_playbook_on_stats(self, stats: Any) -> None:

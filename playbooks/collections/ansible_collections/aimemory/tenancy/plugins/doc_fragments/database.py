@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What ``aimemory.tenancy.database`` and ``aimemory.tenancy.database.user`` add."""
+    """What ``aimemory.tenancy.database``, ``aimemory.tenancy.database.user``, ``.socket`` and ``.pooler`` add."""
 
     DOCUMENTATION = r"""
 options:
@@ -16,6 +16,44 @@ options:
     description: Port that names the server's Unix socket.
     type: int
     required: true
+"""
+    SOCKET = r"""
+options:
+  host:
+    description: Directory of the server's Unix socket; empty is libpq's own.
+    type: str
+    default: ""
+"""
+    TABLES = r"""
+options:
+  tables:
+    description: Tables on which nobody else may hold a lock, whatever kind of session it is; only clients are ended.
+    type: dict
+    suboptions:
+      schema:
+        description: Their schema.
+        type: str
+        required: true
+      names:
+        description: Their names.
+        type: list
+        elements: str
+        required: true
+"""
+    POOLER = r"""
+options:
+  pooler:
+    description: The service's pooler, where it has one. Its sessions are no other clients.
+    type: dict
+    suboptions:
+      role:
+        description: The role of its sessions.
+        type: str
+        required: true
+      address:
+        description: The address from which the server sees them come, or V("") for a Unix socket.
+        type: str
+        required: true
 """
     USER = r"""
 options:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     audit,
+    backfill,
     backups,
     bridge,
     clock,
     contents,
     enforce,
+    expressions,
+    finding,
     findings,
+    hazards,
     login,
+    members,
     messages,
     model,
+    notes,
     online,
     plan,
     proof,
     quoting,
+    rehearsal,
     revert,
     schema,
-    session_test,
+    sessions,
+    throwaway,
 )
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils import page
@@ -42,9 +50,6 @@ def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-GOALS = {"migrate": plan.build, "enforce": enforce.build}
-
-
 def tenancy_model(source: Mapping[str, Any]) -> bool:
     """Return true for a model that can be planned for; the error of any other says what is wrong with it."""
     return bool(model.parse(source))
@@ -57,32 +62,54 @@ def tenancy_plan(
     snapshot: Mapping[str, Any] | None = None,
     *,
     lone: bool = True,
+    url_options: str = "",
 ) -> list[dict[str, Any]]:
     """Return the ordered statements that lead from ``state`` to ``goal``: id, table, phase, sql, reason, undo.
 
     ``snapshot`` is the state document to which the goal ``schema`` leads back; ``lone`` says whether the ways back are
-    refused while another tenant has rows.
+    refused while another tenant has rows, and the migration where something would make it fail; ``url_options`` are the
+    options of DATABASE_URL.
     """
+    if goal == "migrate":
+        return plan.build(state, model.parse(source), url_options, careful=lone)
     if goal == "policies":
         return revert.policies(state, model.parse(source), lone=lone)
     if goal == "schema" and snapshot is not None:
         return schema.build(state, model.parse(source), snapshot, lone=lone)
-    if goal not in GOALS:
-        raise TenancyError(f"Unknown goal {goal!r}: use migrate, enforce, policies, or schema with a snapshot.")
-    return GOALS[goal](state, model.parse(source))
+    if goal == "enforce":
+        return enforce.build(state, model.parse(source))
+    raise TenancyError(f"Unknown goal {goal!r}: use migrate, enforce, policies, or schema with a snapshot.")
+
+
+def tenancy_notes(state: Mapping[str, Any], source: Mapping[str, Any]) -> list[str]:
+    """Return what may stop the migration and what others notice of it, a sentence each."""
+    return notes.of_plan(state, model.parse(source))
+
+
+def tenancy_backfills(state: Mapping[str, Any], source: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the tables that have rows without a tenant: input of the module postgresql_backfill."""
+    return backfill.items(state, model.parse(source))
+
+
+def hazard_keys(source: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the keys that are to be unique per tenant: input of ``hazards.sql``."""
+    return hazards.keys(model.parse(source))
 
 
 def tenancy_transaction(
     statements: list[dict[str, Any]],
     source: Mapping[str, Any],
     lock_timeout: str,
-    before: list[str],
-    after: list[str],
+    seconds: float,
     *,
-    counted: bool,
-) -> list[str]:
-    """Return the SQL of one transaction around ``statements``; its last query selects findings, rows and seconds."""
-    return plan.transaction(statements, model.parse(source), lock_timeout, before, after, counted=counted)
+    checks: Sequence[str] = (),
+    proof: Mapping[str, Any] | None = None,
+    counted: bool = True,
+) -> dict[str, Any]:
+    """Return the one transaction around ``statements``, for the modules postgresql_transaction and cutover."""
+    return plan.document(
+        statements, model.parse(source), lock_timeout, float(seconds), checks=checks, proof=proof, counted=counted
+    )
 
 
 def tenancy_findings(
@@ -113,14 +140,16 @@ def tenancy_audit(
     return audit.collect(facts, state, model.parse(source), url_options)
 
 
-def proof_before(state: Mapping[str, Any], source: Mapping[str, Any], max_rows: int) -> list[str]:
-    """Return the SQL that keeps what the tables hold before any change, for the proof to compare with."""
-    return proof.before(state, model.parse(source), max_rows)
-
-
-def proof_after(state: Mapping[str, Any], source: Mapping[str, Any], max_rows: int, runner: str) -> list[str]:
-    """Return the SQL that makes the proof with ``runner`` (proof.sql)."""
-    return proof.after(state, model.parse(source), max_rows, runner)
+def isolation_proof(
+    state: Mapping[str, Any],
+    source: Mapping[str, Any],
+    runner: str,
+    max_rows: int,
+    seconds: float,
+    url_options: str = "",
+) -> dict[str, Any]:
+    """Return the isolation proof for ``tenancy_transaction``; ``runner`` is proof.sql."""
+    return proof.document(state, model.parse(source), runner, max_rows, float(seconds), url_options)
 
 
 def other_tenants_refused(state: Mapping[str, Any], source: Mapping[str, Any]) -> list[str]:
@@ -148,9 +177,9 @@ def bridge_tenant(state: Mapping[str, Any], source: Mapping[str, Any]) -> str | 
     return bridge.named(state, model.parse(source))
 
 
-def session_test_input(state: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what ``session_test.sql`` reads: schema, role, setting, column, tenant, stranger, tables."""
-    return session_test.session_input(state, model.parse(source))
+def session_query(_: Any = None) -> str:
+    """Return the query for what the administrator's sessions set beside their fixed settings: for session_options."""
+    return sessions.QUERY
 
 
 class FilterModule:
@@ -161,6 +190,10 @@ class FilterModule:
         exposed: dict[str, Callable[..., Any]] = {
             "tenancy_model": tenancy_model,
             "tenancy_plan": tenancy_plan,
+            "tenancy_notes": tenancy_notes,
+            "tenancy_backfills": tenancy_backfills,
+            "backfill_role": backfill.role,
+            "hazard_keys": hazard_keys,
             "tenancy_transaction": tenancy_transaction,
             "tenancy_strategy": online.choose,
             "tenancy_expand": online.expand,
@@ -168,29 +201,38 @@ class FilterModule:
             "tenancy_cutover": online.cutover,
             "undo": plan.undo,
             "tenancy_findings": tenancy_findings,
+            "failing": finding.failing,
             "tenancy_revert_findings": tenancy_revert_findings,
             "tenancy_schema_findings": tenancy_schema_findings,
             "tenancy_audit": tenancy_audit,
             "audit_finding": audit.as_finding,
-            "proof_before": proof_before,
-            "proof_after": proof_after,
+            "isolation_proof": isolation_proof,
             "other_tenants_refused": other_tenants_refused,
             "login_becoming": login_becoming,
             "login_reaching": login_reaching,
             "login_unnamed": login_unnamed,
             "bridge_evidence": bridge.evidence,
             "bridge_tenant": bridge_tenant,
-            "session_test_input": session_test_input,
+            "session_options": sessions.options,
+            "code_of_ordinary_roles": expressions.refusals,
+            "members_of_extensions": members.refusals,
+            "session_query": session_query,
             "own_backups": backups.own,
             "document_of_version": backups.document,
             "tables_lacking": backups.lacking,
             "contents_differences": contents.differences,
+            "changed_names": contents.changed_names,
             "time_ago": clock.ago,
             "stage_phases": clock.phases,
             "run_page": page.render,
+            "plan_differences": rehearsal.plan_differences,
+            "rehearsal_cost": rehearsal.cost,
+            "throwaway_name": throwaway.unit_name,
             "error_sentence": messages.sentence,
             "failure_sentence": messages.of_failure,
             "without_values": messages.without_values,
+            "visible": messages.visible,
+            "visible_document": messages.visible_document,
             "quote_identifier": quoting.identifier,
             "quote_literal": quoting.literal,
             "name_beside": quoting.name_beside,

@@ -9,7 +9,9 @@ from typing import Any
 
 from . import foreign_keys
 from . import state as catalog
+from .errors import TenancyError
 from .finding import Finding, finding
+from .messages import visible
 from .model import Model
 from .statement import State
 
@@ -48,6 +50,10 @@ RULES = {
     ),
     "setting-preset": Rule(
         ERROR, "a session has a tenant that nobody set in it", "RESET it there; only the bridge may set it"
+    ),
+    "setting-role": Rule(
+        ERROR, "a login becomes another role, for which no policy was made and no proof holds",
+        "RESET it there, and give the service's login what that role may do",
     ),
     "row-security-off": Rule(ERROR, "queries that policies filter fail", "RESET row_security there"),
     "view-definer": Rule(
@@ -103,23 +109,43 @@ RULES = {
     ),
 }  # fmt: skip
 
+# The rules that are found out here; what audit.sql and statements.sql report are the others.
+DERIVED = frozenset(
+    {
+        "role-superuser", "role-bypassrls", "role-becomes", "privilege-excess", "unique-key", "setting-url",
+        "server-minor",
+    }
+)  # fmt: skip
+
 # The first minor release of each major that has the fixes.
 FIXED_MINORS = {18: 7, 17: 12, 16: 16, 15: 20, 14: 25}
 
 Entry = dict[str, Any]
+# What turns a session into another role's, as libpq's options set it: -c role=x, -crole=x, --role=x.
+ROLE_OPTION = re.compile(r"(?:-c\s*|--)(role|session[_-]authorization)\s*=\s*(\S+)", re.IGNORECASE)
 
 
 def collect(facts: Mapping[str, Sequence[str]], state: State, model: Model, url_options: str = "") -> list[Entry]:
     """Return what the audit found: rule, severity, subject, why, remedy, cured; errors first.
 
-    ``facts`` is what audit.sql returns; ``url_options`` the options of DATABASE_URL.
+    ``facts`` is what audit.sql and statements.sql return; ``url_options`` the options of DATABASE_URL. Raises
+    TenancyError for a rule that nothing is known of: what it found would be left out.
     """
+    unknown = sorted(facts.keys() - (RULES.keys() - DERIVED))
+    if unknown:
+        raise TenancyError(
+            f"The audit's SQL reports rules that this release does not know: {', '.join(unknown)}. Its files are of"
+            " different releases: check the collection out anew."
+        )
     found = {rule: list(subjects) for rule, subjects in facts.items()}
     found |= _of_role(state)
     found["privilege-excess"] = _privileges(state, model, "excess_privileges")
     found["unique-key"] = _unique_keys(state, model)
     if re.search(rf"(?<![\w.]){re.escape(model.setting)}\s*=", url_options, re.IGNORECASE):
         found["setting-url"] = ["DATABASE_URL"]
+    for name, value in ROLE_OPTION.findall(url_options):
+        if value.strip("\"'").lower() not in ("none", model.application_role.lower()):
+            found.setdefault("setting-role", []).append(f"{name.lower()} = {value} in options= of DATABASE_URL")
     major, minor = divmod(state["server_version_num"], 10000)
     if minor < FIXED_MINORS.get(major, 0 if major > max(FIXED_MINORS) else minor + 1):
         found["server-minor"] = [state["server_version"]]
@@ -133,8 +159,9 @@ def collect(facts: Mapping[str, Sequence[str]], state: State, model: Model, url_
     }
     entries = [
         {
-            "rule": name, "severity": rule.severity, "subject": subject, "why": rule.why, "remedy": rule.remedy,
-            "cured": not {subject, subject.removeprefix(f"{model.schema}.")}.isdisjoint(cured.get(name, [])),
+            "rule": name, "severity": rule.severity, "subject": visible(subject), "why": rule.why,
+            "remedy": rule.remedy,
+            "cured": not {subject, catalog.without_schema(subject, model.schema)}.isdisjoint(cured.get(name, [])),
         }
         for name, rule in RULES.items()
         for subject in found.get(name, [])

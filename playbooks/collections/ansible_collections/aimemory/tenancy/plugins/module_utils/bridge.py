@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from . import names
 from . import state as catalog
 from .finding import Finding, finding
 from .model import Model, Table
@@ -47,8 +48,11 @@ def bring_record(state: State, model: Model) -> list[Statement]:
     planned = []
     if not watch["exists"]:
         planned.append(
-            statement("bridge.used", "", "bridge", f"CREATE SEQUENCE {used}", RECORD, f"DROP SEQUENCE {used}")
-        )
+            statement(
+                "bridge.used", "", "bridge", f"CREATE SEQUENCE {used}", RECORD, f"DROP SEQUENCE {used}",
+                makes=[names.sequence(model.schema, USED)],
+            )
+        )  # fmt: skip
     if not watch["granted"]:
         planned.append(
             statement(
@@ -64,6 +68,7 @@ def bring_record(state: State, model: Model) -> list[Statement]:
                 f"CREATE OR REPLACE FUNCTION {note}() RETURNS boolean LANGUAGE plpgsql "
                 f"AS {dollar_quoted(_body(model))}",
                 RECORD, f"DROP FUNCTION {note}()" if now is None else now["definition"],
+                makes=[names.function(model.schema, NOTE)],
             )
         )  # fmt: skip
     if now is None or not now["granted"]:
@@ -92,6 +97,7 @@ def bring(state: State, model: Model) -> list[Statement]:
                 f"CREATE POLICY {identifier(name)} ON {relation.target} AS RESTRICTIVE FOR ALL TO {role} "
                 f"USING ({identifier(model.column)} IS NOT NULL AND (SELECT {note}()))",
                 RECORD, f"DROP POLICY {identifier(name)} ON {relation.target}",
+                makes=[names.policy(relation, name)],
             )
         )  # fmt: skip
     if value(state, model) != model.bridge_value:

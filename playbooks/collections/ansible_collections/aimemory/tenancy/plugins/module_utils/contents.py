@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
+from . import sessions
+
 try:
-    import psycopg2
     from psycopg2 import sql
 except ImportError:
-    psycopg2 = None
+    sql = None
 
 Contents = dict[str, Any]
 
-# How the sessions of a run call themselves, so that one that is left behind is known.
-APPLICATION = "tenancy runbook"
-
-# Every table that a dump carries; those of extensions come with the extension.
+# Every table that a dump is to carry. Those of an extension's script come with the extension; others that were added to
+# it are missing in the dump, and are here so that this is found.
 TABLES = """
 SELECT n.nspname, c.relname, c.relkind = 'p', pg_table_size(c.oid)
 FROM pg_class c
@@ -25,7 +25,10 @@ WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
   -- What partitions on other servers hold is not in the dump, and need not answer.
   AND NOT EXISTS (SELECT FROM pg_partition_tree(c.oid) t JOIN pg_class f ON f.oid = t.relid WHERE f.relkind = 'f')
   AND NOT EXISTS (SELECT FROM pg_depend d
-                  WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+                  JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+                  JOIN pg_roles o ON o.oid = c.relowner
+                  WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+                    AND (o.rolsuper OR c.oid = ANY (e.extconfig)))
 ORDER BY n.nspname, c.relname
 """
 # A row as text is the same text in every session only with these.
@@ -37,9 +40,16 @@ SET extra_float_digits = 3; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET
 
 
 # xmin has 32 bits: it comes after {since} when it is at most half the circle ahead. 1 and 2 are older than any.
-YOUNG = (
-    "count(*) FILTER (WHERE t.xmin::text::bigint > 2"
-    " AND (t.xmin::text::bigint - {since} + 4294967296) % 4294967296 < 2147483648)"
+# Qualified, for sessions whose search path is another's.
+_XMIN = "t.xmin::pg_catalog.text::pg_catalog.int8"
+AHEAD = (
+    f"(({_XMIN} OPERATOR(pg_catalog.-) {{since}} OPERATOR(pg_catalog.+) 4294967296) OPERATOR(pg_catalog.%) 4294967296)"
+)
+YOUNG = f"{_XMIN} OPERATOR(pg_catalog.>) 2 AND {AHEAD} OPERATOR(pg_catalog.<) 2147483648"
+YOUNG_ROWS = f"pg_catalog.count(*) FILTER (WHERE {YOUNG})"
+CHANGES = (
+    f"SELECT pg_catalog.count(*) FILTER (WHERE {YOUNG} AND {AHEAD} OPERATOR(pg_catalog.<) ({{until}}"
+    f" OPERATOR(pg_catalog.-) {{since}})), pg_catalog.count(*) FILTER (WHERE NOT ({YOUNG})) FROM ONLY {{table}} AS t"
 )
 HASH = "coalesce(sum(hashtextextended(ROW(t.*)::text, 0)::numeric), 0)::text"
 
@@ -66,43 +76,77 @@ def differences(found: list[Contents], wanted: list[Contents]) -> list[str]:
     ]
 
 
-def written(found: list[Contents], wanted: list[Contents]) -> list[str]:
-    """Return the tables that were written to since ``wanted`` was read; ``found`` was read with ``since``."""
-    before = {(table["schema"], table["name"]): table["rows"] for table in wanted}
-    now = {(table["schema"], table["name"]): (table["rows"], table["young"]) for table in found}
-    unchanged = {key for key, rows in before.items() if now.get(key) == (rows, 0)}
-    return sorted(f"{schema}.{name}" for schema, name in (before.keys() | now.keys()) - unchanged)
-
-
-def connect(database: str, port: int) -> Any:
+def connect(database: str, port: int, *, host: str = "") -> Any:
     """Return a connection whose one transaction reads one snapshot. Raises psycopg2.Error."""
-    connection = psycopg2.connect(dbname=database, port=port, application_name=APPLICATION)
-    connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-    return connection
+    return sessions.connect(database, port, host=host, kind="reading")
 
 
-def read(cursor: Any, hash_max_bytes: int, since: int | None = None) -> list[Contents]:
+def read(cursor: Any, hash_max_bytes: int) -> list[Contents]:
     """Return schema, name, partitioned, rows and hash of every table, as the cursor's transaction sees them.
 
     ``hash`` is the sum of 64-bit hashes of the rows as text; a sum, unlike XOR, sees duplicated pairs. It is None for
     a table of more than ``hash_max_bytes``, and for one that is ``partitioned``: its rows are counted, and those of
-    each partition hashed. With ``since``, the oldest transaction that was running when a snapshot
-    was taken, ``young`` counts the rows that this or a later transaction wrote: if there is none and ``rows`` is as
-    in the snapshot, the table holds what it held then (a row that was changed or removed is missing from the old
-    ones, and subtransactions have higher numbers than their parents).
+    each partition hashed.
 
     Raises psycopg2.Error; a table that row security would filter is one.
     """
+    found = []
+    for schema, name, partitioned, size in _tables(cursor):
+        hashed = HASH if size <= hash_max_bytes and not partitioned else "NULL"
+        query = sql.SQL(f"SELECT count(*), {hashed} FROM {'' if partitioned else 'ONLY '}{{table}} AS t")
+        cursor.execute(query.format(table=sql.Identifier(schema, name)))
+        rows, digest = cursor.fetchone()
+        found.append({"schema": schema, "name": name, "partitioned": partitioned, "rows": rows, "hash": digest})
+    return found
+
+
+def changes(
+    cursor: Any, since: int, until: int, before: list[Contents], rewritten: Collection[str] = ()
+) -> list[Contents]:
+    """Return schema, name, written and gone of the tables that others changed between a snapshot and a transaction.
+
+    ``since`` is the oldest transaction that was running when the snapshot was taken, ``until`` the number of the
+    transaction, ``before`` the tables as ``read`` returned them from that snapshot. ``written`` counts the rows that
+    were added or changed meanwhile, ``gone`` those of the snapshot that are not what they were any more. Of the tables
+    ``schema.name`` in ``rewritten`` the caller has changed every row: both are None, since nothing tells what others
+    did. (A row that was changed is a new one, and subtransactions have higher numbers than their parents.)
+
+    Raises psycopg2.Error; a table that row security would filter is one.
+    """
+    rows = {(table["schema"], table["name"]): table["rows"] for table in before if not table["partitioned"]}
+    found: list[Contents] = []
+    for schema, name, partitioned, _ in _tables(cursor):
+        if partitioned:
+            continue
+        table: Contents = {"schema": schema, "name": name, "written": None, "gone": None}
+        expected = rows.pop((schema, name), 0)
+        if f"{schema}.{name}" in rewritten:
+            found.append(table)
+            continue
+        numbers = {"since": sql.Literal(since % 2**32), "until": sql.Literal(since % 2**32 + until - since)}
+        cursor.execute(sql.SQL(CHANGES).format(table=sql.Identifier(schema, name), **numbers))
+        written, old = cursor.fetchone()
+        gone = max(0, expected - old)
+        if written or gone:
+            found.append(table | {"written": written, "gone": gone})
+    return found + [
+        {"schema": schema, "name": name, "written": 0, "gone": gone} for (schema, name), gone in rows.items()
+    ]
+
+
+def changed_names(found: Iterable[Contents]) -> list[str]:
+    """Return what ``changes`` returned as one text a table."""
+    return [f"{table['schema']}.{table['name']} ({_changed(table['written'], table['gone'])})" for table in found]
+
+
+def _changed(written: int | None, gone: int | None) -> str:
+    if written is None:
+        return "not known: this run gave every row its tenant"
+    parts = [f"{written:,} rows added or changed"] if written else []
+    return ", ".join(parts + ([f"{gone:,} rows of the backup changed or gone since"] if gone else []))
+
+
+def _tables(cursor: Any) -> list[tuple[str, str, bool, int]]:
     cursor.execute(SETTINGS)
     cursor.execute(TABLES)
-    found = []
-    for schema, name, partitioned, size in cursor.fetchall():
-        columns = ["count(*)", HASH if size <= hash_max_bytes and not partitioned else "NULL"]
-        if since is not None:
-            columns.append(YOUNG)
-        query = sql.SQL(f"SELECT {', '.join(columns)} FROM {'' if partitioned else 'ONLY '}{{table}} AS t")
-        cursor.execute(query.format(table=sql.Identifier(schema, name), since=sql.Literal((since or 0) % 2**32)))
-        rows, digest, *young = cursor.fetchone()
-        table = {"schema": schema, "name": name, "partitioned": partitioned, "rows": rows, "hash": digest}
-        found.append(table | ({"young": young[0]} if young else {}))
-    return found
+    return list(cursor.fetchall())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .messages import visible
+
 
 class TenancyError(ValueError):
     """Base of all errors that the planner raises on purpose."""
@@ -20,4 +22,4 @@ class UnsafeStateError(TenancyError):
     def __init__(self, obstacles: list[str]) -> None:
         """Number the obstacles in the message."""
         self.obstacles = list(obstacles)
-        super().__init__(" ".join(f"[{number}] {text}" for number, text in enumerate(obstacles, start=1)))
+        super().__init__(" ".join(f"[{number}] {visible(text)}" for number, text in enumerate(obstacles, start=1)))

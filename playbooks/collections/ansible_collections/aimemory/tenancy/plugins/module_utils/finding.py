@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 Finding = dict[str, Any]
@@ -10,3 +11,12 @@ Finding = dict[str, Any]
 def finding(check: str, table: str, expected: Any, actual: Any) -> Finding:
     """Return one finding as a plain dict: it holds when ``actual`` equals ``expected``."""
     return {"check": check, "table": table, "expected": expected, "actual": actual, "ok": expected == actual}
+
+
+def failing(findings: Iterable[Finding]) -> list[str]:
+    """Return what each finding that does not hold is about, and what there is instead: with names where it has some."""
+    return [f"{found['check']} ({_words(found['actual'])})" for found in findings if not found["ok"]]
+
+
+def _words(actual: Any) -> str:
+    return ", ".join(map(str, actual)) if isinstance(actual, list) else str(actual)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import bridge, foreign_keys, views
+from . import bridge, foreign_keys, functions, views
 from . import state as catalog
 from .finding import Finding, finding
 from .model import Model, Table
@@ -32,8 +32,7 @@ def collect(state: State, model: Model, rows_before: Mapping[str, int] | None = 
     found += [
         finding(
             f"function {function.name}({function.identity}) is tenant-aware", "", True,
-            (now := catalog.function(state, function.name, function.identity)) is not None
-            and now["body"].strip() == function.body.strip(),
+            functions.is_tenant_aware(state, function),
         )
         for function in model.functions
     ]  # fmt: skip

@@ -94,6 +94,7 @@ def obstacles(state: State, model: Model, table: Table) -> list[str]:
         if not present and not old:
             found.append(f"{name} has no foreign key {words}: correct its entry in tenancy_tables.")
         for item in [] if present else old:
+            found += calling(state, model.schema, table.name, item)
             if item["match"] == "f":
                 found.append(
                     f"The foreign key {item['name']} of {name} is MATCH FULL, which a row without a value would break "
@@ -110,6 +111,34 @@ def obstacles(state: State, model: Model, table: Table) -> list[str]:
                     "the tenant column as well before PostgreSQL 15: make it ON DELETE CASCADE or NO ACTION first."
                 )
     return found
+
+
+def calling(state: State, schema: str, name: str, key: Document) -> list[str]:
+    """Return what keeps a foreign key of a table from being made: PostgreSQL would call functions of ordinary roles."""
+    references = key["references"]
+    functions: set[str] = set()
+    for own, other in zip(key["columns"], key["key"], strict=True):
+        left = _converted(state, schema, name, own)
+        right = _converted(state, references["schema"], references["table"], other)
+        # Values of one type need not be converted.
+        if left != right:
+            functions |= {function for _, function in left | right}
+    if not functions:
+        return []
+    refusal = (
+        f"The foreign key {key['name']} of {schema}.{name} compares its columns by {', '.join(sorted(functions))}, "
+        "which a new key would call for every row with the rights of a superuser: give both columns the same type "
+        "first."
+    )
+    return [refusal]
+
+
+def _converted(state: State, schema: str, table: str, column: str) -> set[tuple[str, str]]:
+    return {
+        (item["type"], item["function"])
+        for item in state["code"]["converted"]
+        if (item["schema"], item["table"], item["column"]) == (schema, table, column)
+    }
 
 
 def planned(state: State, model: Model, table: Table) -> list[Statement]:

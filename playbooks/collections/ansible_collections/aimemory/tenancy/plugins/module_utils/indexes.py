@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from . import foreign_keys, online
+from . import foreign_keys, names, online
 from . import state as catalog
 from .model import IndexColumn, Model, Table
 from .quoting import derived_name, identifier, literal, qualified
@@ -22,7 +22,9 @@ Document = Mapping[str, Any]
 
 CONSTRAINTS = {"p": "PRIMARY KEY", "u": "UNIQUE"}
 # What pg_get_indexdef ends with where an index has storage parameters.
-STORAGE = re.compile(r' WITH \([^()"]+\)$')
+STORAGE = re.compile(r' WITH \([^()"]+\)\Z')
+# What pg_get_constraintdef ends with where a key can be deferred. Before it stands a parenthesis, never a name.
+DEFERRABLE = re.compile(r"(?<=\)) DEFERRABLE(?: INITIALLY DEFERRED)?\Z")
 
 
 def obstacles(state: State, model: Model, table: Table) -> list[str]:
@@ -82,10 +84,15 @@ def _of_index(state: State, model: Model, relation: Relation, index: Document) -
             f"The key {key} of {name} has to be replaced, but {', '.join(dependents)} depends on it: name it under "
             "foreign_keys of its tenant table, or change or drop it first."
         )
-    if index["replica_identity"] or index["clustered"]:
+    if index["replica_identity"]:
         found.append(
-            f"The key {key} of {name} has to be replaced, but it is the table's replica identity or CLUSTER index: "
-            "move that mark to the surrogate key first."
+            f"The key {key} of {name} has to be replaced, but it is the table's replica identity: ALTER TABLE "
+            f"{relation.target} REPLICA IDENTITY FULL first, or USING INDEX of another key."
+        )
+    if index["clustered"]:
+        found.append(
+            f"The key {key} of {name} has to be replaced, but CLUSTER is to order the table by it: ALTER TABLE "
+            f"{relation.target} SET WITHOUT CLUSTER first."
         )
     return found
 
@@ -120,31 +127,52 @@ def bring(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
 
     A key takes the index over. A partitioned table's takes over the keys of its partitions, which come before it.
     """
-    tablespace = f" TABLESPACE {identifier(index['tablespace'])}" if index["tablespace"] is not None else ""
     name, constraint = identifier(index["name"]), index["constraint"]
     is_whole = relation.is_partitioned and constraint is not None
     # PostgreSQL makes the index of an exclusion constraint with it.
     is_exclusion = index["constraint_type"] == "x"
     made = []
     if not is_whole and not is_exclusion:
-        # A partitioned table's index takes those of its partitions over, too, or makes them.
-        words, where, predicate = index["definition"].replace(" ON ONLY ", " ON ", 1).partition(" WHERE ")
-        made.append(("build", f"index.{index['name']}", words + tablespace + where + predicate))
+        made.append(("build", f"index.{index['name']}", _placed(index, _everywhere(index))))
     if constraint is not None:
-        what, *deferrable = index["constraint_definition"].partition(" DEFERRABLE")
-        if is_whole:
-            storage = STORAGE.search(index["definition"])
-            what += (storage[0] if storage else "") + (f" USING INDEX{tablespace}" if tablespace else "")
-        elif not is_exclusion:
-            what = f"{CONSTRAINTS[index['constraint_type']]} USING INDEX {name}"
-        add = f"ALTER TABLE {relation.target} ADD CONSTRAINT {identifier(constraint)} {what}{''.join(deferrable)}"
-        made.append(("attach", f"key.{index['name']}", add))
+        add = f"ALTER TABLE {relation.target} ADD CONSTRAINT {identifier(constraint)} "
+        if is_exclusion:
+            add += index["constraint_definition"]
+        else:
+            deferrable = DEFERRABLE.search(index["constraint_definition"])
+            if is_whole:
+                storage = STORAGE.search(index["definition"])
+                add += DEFERRABLE.sub("", index["constraint_definition"]) + (storage[0] if storage else "")
+            else:
+                add += f"{CONSTRAINTS[index['constraint_type']]} USING INDEX {name}"
+            add += deferrable[0] if deferrable else ""
+        made.append(("attach", f"key.{index['name']}", _placed(index, add) if is_whole else add))
         if index["constraint_comment"] is not None:
             subject = f"CONSTRAINT {identifier(constraint)} ON {relation.target}"
             made.append(_comment(subject, index["constraint_comment"]))
     if index["comment"] is not None:
         made.append(_comment(f"INDEX {qualified(relation.schema, index['name'])}", index["comment"]))
     return made
+
+
+def _everywhere(index: Document) -> str:
+    """Return the definition of an index so that a partitioned table's takes those of its partitions over, too, or makes
+    them.
+    """
+    definition: str = index["definition"]
+    for name in catalog.printed(index["name"]):
+        begin = f"CREATE {'UNIQUE ' if index['unique'] else ''}INDEX {name} ON "
+        if definition.startswith(f"{begin}ONLY "):
+            return begin + definition.removeprefix(f"{begin}ONLY ")
+    return definition
+
+
+def _placed(index: Document, sql: str) -> str:
+    """Return the statement so that it makes the index in its tablespace, which PostgreSQL does not print."""
+    if index["tablespace"] is None:
+        return sql
+    place = f"SET LOCAL default_tablespace = {identifier(index['tablespace'])}"
+    return f"{place}; {sql}; SET LOCAL default_tablespace = DEFAULT"
 
 
 def _comment(subject: str, text: str) -> tuple[str, str, str]:
@@ -155,10 +183,11 @@ def _back(indexes: Iterable[tuple[Relation, Document]]) -> list[str]:
     return [sql for relation, index in indexes for _, _, sql in bring(relation, index)]
 
 
-def _build(identity: str, relation: Relation, sql: str, reason: str, undo: str) -> Statement:
+def _build(identity: str, relation: Relation, sql: str, reason: str, undo: str, makes: str | None = None) -> Statement:
     # PostgreSQL neither builds nor drops a partitioned table's index CONCURRENTLY.
     steps = [] if relation.is_partitioned else online.concurrently(sql)
-    return statement(identity, relation.table.name, "build", sql, reason, undo, steps)
+    made = [] if makes is None else [names.index(relation, makes)]
+    return statement(identity, relation.table.name, "build", sql, reason, undo, steps, made)
 
 
 def _index(state: State, model: Model, table: Table, index: Sequence[IndexColumn]) -> list[Statement]:
@@ -166,7 +195,7 @@ def _index(state: State, model: Model, table: Table, index: Sequence[IndexColumn
     wanted = [(model.column, False), *((column.name, column.descending) for column in index)]
     if catalog.has_index(whole.document, wanted):
         return []
-    names = [column.name for column in index]
+    columns = [column.name for column in index]
     own = [
         (part, taken)
         for part in catalog.partitions(state, model, table)
@@ -177,16 +206,17 @@ def _index(state: State, model: Model, table: Table, index: Sequence[IndexColumn
     for relation in [*catalog.holders(state, model, table), *([whole] if whole.is_partitioned else [])]:
         if relation.target in there:
             continue
-        name = derived_name("idx", relation.name, model.column, *names)
+        name = derived_name("idx", relation.name, model.column, *columns)
         planned += _drop_leftover(relation, name)
         planned.append(
             _build(
-                f"{whole.name}.index.{'_'.join(names)}{relation.suffix}", relation,
+                f"{whole.name}.index.{'_'.join(columns)}{relation.suffix}", relation,
                 f"CREATE INDEX {identifier(name)} ON {relation.target} "
                 f"({', '.join([identifier(model.column), *(column.sql for column in index)])})",
                 "Serve the service's queries within one tenant",
                 # A partitioned table's index takes its partitions' along, those of before as well.
                 "; ".join([_drop(relation, name), *([] if relation.is_partition else _back(own))]),
+                name,
             )
         )  # fmt: skip
     return planned
@@ -305,19 +335,21 @@ class _Key:
             f"Build the key ({', '.join(self.wanted)})",
             # The key takes the index over, and takes it along when it goes.
             f"DROP INDEX IF EXISTS {qualified(relation.schema, name)}",
+            name,
         )  # fmt: skip
         return name, [*_drop_leftover(relation, name), build]
 
     def _exchanged(self, takes: Sequence[tuple[Relation, str]]) -> list[Statement]:
         """Return the one statement that exchanges the key of an ordinary table."""
         drops = self._drops
-        names = [self._name(relation) for relation, _ in takes]
+        added = [identifier(self._name(relation)) for relation, _ in takes]
         adds = [self._using(*take) for take in takes]
         if not drops and not adds:
             return []
-        undo = [f"ALTER TABLE {self.whole.target} DROP CONSTRAINT {name}" for name in names]
+        undo = [f"ALTER TABLE {self.whole.target} DROP CONSTRAINT {name}" for name in added]
         undo += _back([*((self.whole, index) for index in self.constraints), *(self._taken if adds else [])])
-        return [self._change(self.identity, self.whole, [*drops, *adds], undo)]
+        makes = [self._makes(*take) for take in takes]
+        return [self._change(self.identity, self.whole, [*drops, *adds], undo, makes)]
 
     def _exchanged_in_parts(self, takes: Sequence[tuple[Relation, str]]) -> list[Statement]:
         """Return the statements that exchange the key of a partitioned table: it goes with its partitions' keys, the
@@ -329,14 +361,17 @@ class _Key:
             planned.append(self._change(f"{self.identity}.drop", self.whole, self._drops, undo))
         planned += [
             # The table's key takes it along when it goes.
-            self._change(f"{self.identity}{relation.suffix}", relation, [self._using(relation, name)], [])
+            self._change(
+                f"{self.identity}{relation.suffix}", relation, [self._using(relation, name)], [],
+                [self._makes(relation, name)],
+            )
             for relation, name in takes
-        ]
+        ]  # fmt: skip
         if self._is_missing():
-            name = self._name(self.whole)
+            name = identifier(self._name(self.whole))
             add = f"ADD CONSTRAINT {name} {CONSTRAINTS[self.kind]} ({self._columns})"
             undo = [f"ALTER TABLE {self.whole.target} DROP CONSTRAINT {name}", *_back(self._taken)]
-            planned.append(self._change(self.identity, self.whole, [add], undo))
+            planned.append(self._change(self.identity, self.whole, [add], undo, [self._makes(self.whole, "")]))
         return planned
 
     def _without_bare(self) -> list[Statement]:
@@ -369,13 +404,25 @@ class _Key:
         return [f"DROP CONSTRAINT {identifier(index['constraint'])}" for index in self.constraints]
 
     def _name(self, relation: Relation) -> str:
-        """Return the new constraint's name as SQL: that of the primary key which it takes the place of, or its own."""
+        """Return the new constraint's name: that of the primary key which it takes the place of, or its own."""
         primary = (index["constraint"] for index in self._old(relation) if index["constraint_type"] == "p")
-        return identifier(next(primary, derived_name(relation.name, *self.wanted, "key")))
+        return next(primary, derived_name(relation.name, *self.wanted, "key"))
+
+    def _makes(self, relation: Relation, index: str) -> names.Made:
+        """Return the name that the new key takes, unless it is that of a key which goes."""
+        return names.key(relation, self._name(relation), index, [item["name"] for item in self._old(relation)])
 
     def _using(self, relation: Relation, index: str) -> str:
-        return f"ADD CONSTRAINT {self._name(relation)} {CONSTRAINTS[self.kind]} USING INDEX {identifier(index)}"
+        name = identifier(self._name(relation))
+        return f"ADD CONSTRAINT {name} {CONSTRAINTS[self.kind]} USING INDEX {identifier(index)}"
 
-    def _change(self, identity: str, relation: Relation, actions: Sequence[str], undo: Sequence[str]) -> Statement:
+    def _change(
+        self,
+        identity: str,
+        relation: Relation,
+        actions: Sequence[str],
+        undo: Sequence[str],
+        makes: Sequence[names.Made] = (),
+    ) -> Statement:
         sql = f"ALTER TABLE {relation.target} {', '.join(actions)}"
-        return statement(identity, self.whole.name, "key", sql, self.reason, "; ".join(undo))
+        return statement(identity, self.whole.name, "key", sql, self.reason, "; ".join(undo), makes=makes)

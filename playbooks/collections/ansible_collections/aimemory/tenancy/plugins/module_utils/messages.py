@@ -1,10 +1,16 @@
-"""What went wrong, without what Ansible wraps around it."""
+"""What went wrong, without what Ansible wraps around it and without values, every character of it to be seen."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Collection, Mapping
 from typing import Any
+
+try:
+    from psycopg2 import errorcodes
+except ImportError:
+    errorcodes = None
 
 ENCRYPTED = (
     "A variable is encrypted, and no vault password was given that decrypts it (ansible-vault): add "
@@ -12,21 +18,198 @@ ENCRYPTED = (
 )
 
 LEFT_OUT = "[left out; PostgreSQL's log has it]"
-# Where PostgreSQL quotes rows in its errors. A value may hold anything: each goes to the last sign that could end it.
-_VALUES = (
-    re.compile(r"(?s)(Failing row contains )\(.*\)"),
-    re.compile(
-        r"(?s)(Key \(.*?\)=)\(.*\)(?= (?:already exists|is not present|is still referenced|is duplicated|conflicts))"
-    ),
-    re.compile(r"(?s)(COPY [^\n]+, line \d+(?:, column [^\n:]+)?: )\".*\""),
+
+# Characters that a terminal or a browser obeys or hides instead of showing them, beside those of the categories below.
+_HIDDEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+# Control, format (bidirectional overrides, zero width), line and paragraph separators, surrogates.
+_UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Cs")
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    """Return the text with each character that would not show itself as its escape, such as ``\\x1b``.
+
+    With ``lines`` line breaks and tabs stay what they are: for a text of several lines, not for a name.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character if (lines and character in "\n\t") or not _unseen(character) else _escape(character)
+        for character in text
+    )
+
+
+def visible_document(value: Any) -> Any:
+    """Return a document of lists, mappings and texts with all its texts ``visible``, lines kept."""
+    if isinstance(value, str):
+        return visible(value, lines=True)
+    if isinstance(value, Mapping):
+        return {visible_document(key): visible_document(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [visible_document(item) for item in value]
+    return value
+
+
+def _unseen(character: str) -> bool:
+    return unicodedata.category(character) in _UNSEEN or _HIDDEN.match(character) is not None
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if character in "\n\t\r":
+        return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}[character]
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+# Classes of SQLSTATEs (PostgreSQL manual, appendix A) whose first sentence quotes names and no values. Not among them:
+# 22, data exceptions, which quote the datum; P0, HV and those of the database's own code, which may say anything.
+_OF_NAMES = frozenset(
+    ("08", "0A", "0B", "21", "23", "25", "26", "28", "2B", "34", "3D", "3F", "40", "42", "44", "53", "54", "55", "57")
+)
+# Whose first sentences are always the same: conflicts between transactions, resources, an operator's intervention.
+_OF_NOTHING = frozenset(("40", "53", "57"))
+# Whose details name objects and processes.
+_DETAILED = frozenset(("2BP01", "40P01", "55006"))
+# "PL/pgSQL function f(integer) line 1 at RAISE", in whatever language; other contexts quote statements and data.
+_ROUTINE = re.compile(
+    r"\A[^\"'«»„:{]*PL/[^\"'«»„:{]*?(?<![\w./])(?P<name>(?:[\w$]+\.)*(?:[\w$]+|\"[^\"\n]+\")\([\w ,.\[\]\"]*\))"
 )
 
 
+def of_database(error: Any, tables: Collection[str] = ()) -> str:
+    """Return what an error says without the values in it: PostgreSQL's (a psycopg2.Error), or one with its words.
+
+    The names of table, column, constraint and type come from the error's fields, whatever language its sentences are
+    in. A sentence that may quote a value is replaced by the name of its SQLSTATE. The database's own code can make
+    objects and statements out of values, and raise errors with any fields: what PostgreSQL met within such code is
+    told of one of the ``tables`` alone, by their names, and of what the code raised nothing.
+    """
+    diag: Any = getattr(error, "diag", None)
+    code: str | None = getattr(diag, "sqlstate", None)
+    if not code:
+        # Of libpq itself, which made no connection or lost it, or of a program.
+        return without_values(str(error).strip())
+    primary = str(diag.message_primary or "").strip()
+    if _tells_no_value(diag, code):
+        parts = [primary]
+        parts += [str(text).strip() for text in (diag.message_detail,) if text and code in _DETAILED]
+    else:
+        parts = [f"{_condition(code)} {LEFT_OUT}", *_where(diag)]
+    is_known = not _raised(diag) and (not _within_code(diag) or diag.table_name in tables)
+    named = [
+        f"{what} {name}"
+        for what, name in (
+            ("table", _joined(diag.schema_name, diag.table_name)), ("column", diag.column_name),
+            ("constraint", diag.constraint_name), ("type", diag.datatype_name),
+        )
+        if is_known and name and name.rpartition(".")[2] not in parts[0]
+    ]  # fmt: skip
+    return "; ".join(parts) + f" ({', '.join([f'SQLSTATE {code}', *named])})"
+
+
+def _tells_no_value(diag: Any, code: str) -> bool:
+    """Say whether the first sentence of an error can quote no value."""
+    if _raised(diag):
+        # This runbook's own DO blocks are called by nobody; those of the database's code have a caller.
+        context = str(diag.context or "").strip()
+        return "inline_code_block" in context and "\n" not in context
+    return code[:2] in _OF_NOTHING or (code[:2] in _OF_NAMES and not _within_code(diag))
+
+
+def _raised(diag: Any) -> bool:
+    """Say whether code of a procedural language raised the error: pl_exec.c is PL/pgSQL's."""
+    return str(diag.source_file or "").startswith("pl")
+
+
+def _within_code(diag: Any) -> bool:
+    """Say whether PostgreSQL met the error while it ran something else than the statement that was sent."""
+    return bool(diag.context or diag.internal_query)
+
+
+def _condition(code: str) -> str:
+    try:
+        return str(errorcodes.lookup(code)).lower().replace("_", " ")
+    except (AttributeError, KeyError):
+        return "an error of the database's own code"
+
+
+def _where(diag: Any) -> list[str]:
+    """Return which routine met the error, if any did; the rest of the context quotes statements."""
+    first = str(diag.context or "").partition("\n")[0]
+    found = _ROUTINE.match(first)
+    return [f"in {found['name']}"] if found else []
+
+
+def _joined(*names: str | None) -> str:
+    return ".".join(name for name in names if name)
+
+
+# Where only a text is at hand, PostgreSQL's parts are told by their form: a label in any language, with a colon behind
+# it, begins each but the first ("DETAIL:  ", "DÉTAIL : ", "詳細: "). A full-width colon or parenthesis is one as well.
+_BREAK, _BLANK = r"(?:\n|\\n|\A)", r"[ \u00a0]"
+_LABEL = re.compile(
+    rf"{_BREAK}[ \t]*([^\W\d_]{{2,24}}(?: ?\d+)?{_BLANK}?"
+    rf"(?::{_BLANK}{{2}}|(?<=[ \u00a0\u3000-\u9fff\d]):{_BLANK}|\uff1a{_BLANK}*))"
+)
+# A program's own line begins another message: "pg_restore: error: ...", "psql:file.sql:3: ERROR: ...".
+_PROGRAM = re.compile(r"(?m)^(?=(?:pg_\w+|psql|createdb|dropdb|initdb)(?:\[\d+\])?: ?\S)")
+_QUOTES = '"»«' + "\u201e\u201c\u201d\u201a\u2018\u2019\u2039\u203a\u300c\u300d\u300e\u300f\u300a\u300b"
+# French quotation marks have a blank on both sides within.
+_QUOTED = re.compile(
+    f"«[ \u00a0\u202f](?P<french>[^{_QUOTES}]*)[ \u00a0\u202f]»|[{_QUOTES}](?P<name>[^{_QUOTES}]*)[{_QUOTES}]"
+)
+_DATUM = re.compile(f"(?s)[:\uff1a]\\s*[{_QUOTES}].*[{_QUOTES}][\\s.\u3002]*\\Z")
+_NAME = re.compile(r"[^\W\d][\w$.-]*(?:\([\w ,.]*\))?")
+# Where a statement went wrong says nothing to whoever did not write it.
+_PLACE = re.compile(r"\s*(?:\\n)?\s*(?:CONTEXT|HINT|QUERY|LINE \d+):")
+_PAIR = re.compile(r"(?s)\A(.*?\))=\(.*\)(.*)\Z")
+
+
 def without_values(message: str) -> str:
-    """Return an error of PostgreSQL without the rows that it quotes: they are what callers said."""
-    for pattern in _VALUES:
-        message = pattern.sub(lambda found: found.group(1) + LEFT_OUT, message)
-    return message
+    """Return what PostgreSQL or one of its programs says, in whatever language, without the rows and values in it.
+
+    Of each message the first sentence is kept, but for what is no name in quotation marks, and of a detail the columns
+    of a key. All other details, contexts and hints quote rows and statements.
+    """
+    return "".join(map(_without_values, _PROGRAM.split(message)))
+
+
+def _without_values(message: str) -> str:
+    # Labels at the very beginning are those of a detail that came alone, as a journal has it, or of the severity.
+    labels = [found for found in _LABEL.finditer(message) if found.start() or _pair_or_row(message)]
+    first = _sentence_alone(message[: labels[0].start()] if labels else message)
+    if not labels:
+        return first
+    detail = message[labels[0].start() : labels[1].start() if len(labels) > 1 else None]
+    if found := _PAIR.match(detail):
+        shown = f"{found[1]}={LEFT_OUT}{found[2].rstrip()}"
+    else:
+        shown = "" if _PLACE.match(detail) else f"{labels[0].group()}{LEFT_OUT}"
+    return first + shown + ("\n" if message.endswith("\n") else "")
+
+
+def _pair_or_row(message: str) -> bool:
+    """Say whether a text of one part is a detail: it pairs columns with values, or ends in a list in parentheses."""
+    return ")=(" in message or re.search(r"[)\uff09][\w\s.\u3002]*\Z", message) is not None
+
+
+def _sentence_alone(text: str) -> str:
+    """Return a first sentence without what is no name in quotation marks."""
+    text = re.sub(r"(?s)(\))=\(.*\)", rf"\1={LEFT_OUT}", text)
+    if found := _DATUM.search(text):
+        return f"{text[: found.start() + 1]} {LEFT_OUT}"
+    values = [found.start() for found in _QUOTED.finditer(text) if not _NAME.fullmatch(found[str(found.lastgroup)])]
+    if text.count('"') % 2:
+        values.append(text.rindex('"') if not values else values[0])
+    if not values:
+        return text
+    last = max(text.rfind(quote) for quote in _QUOTES)
+    return f"{text[: min(values)]}{LEFT_OUT}{text[last + 1 :] if last > min(values) else ''}"
+
+
+def _of_postgresql(message: str) -> bool:
+    """Say whether a text is what PostgreSQL or one of its programs says, and not a sentence of this runbook."""
+    labels = [found for found in _LABEL.finditer(message) if found.start() or _pair_or_row(message)]
+    return bool(labels) or ")=(" in message or _PROGRAM.match(message) is not None
 
 
 def sentence(message: str) -> str:
@@ -39,13 +222,15 @@ def sentence(message: str) -> str:
     message = re.sub(
         r"argument '(\w+)' is of type \w+ and we were unable to convert to (\w+):", r"\1 is no \2:", message
     )
+    # ansible-core: "The filter plugin 'aimemory.tenancy.tenancy_plan' failed: [1] ..."
+    message = re.sub(r"(?s)^.*filter plugin '[\w.]+' failed: ", "", message)
     # community.postgresql: "Cannot execute SQL '<query>' <arguments>: <error>, query list: [<queries>]"
     if message.startswith("Cannot execute SQL '"):
         message = message.partition(", query list: ")[0]
-        message = re.sub(r"(?s)^.*' (?:None|\{.*?\}|\[.*?\]|\(.*?\)): ", "", message)
-        message = message.partition("\nCONTEXT:")[0]
-    # ansible-core: "The filter plugin 'aimemory.tenancy.tenancy_plan' failed: [1] ..."
-    return without_values(re.sub(r"(?s)^.*filter plugin '[\w.]+' failed: ", "", message).strip())
+        message = without_values(re.sub(r"(?s)^.*' (?:None|\{.*?\}|\[.*?\]|\(.*?\)): ", "", message))
+    elif _of_postgresql(message):
+        message = without_values(message)
+    return visible(message.strip(), lines=True)
 
 
 def of_failure(result: Mapping[str, Any]) -> str:

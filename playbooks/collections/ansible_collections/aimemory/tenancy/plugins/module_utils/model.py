@@ -13,9 +13,15 @@ from .tenants import KINDS, Kind, Tenant
 
 # A custom setting needs a prefix (PostgreSQL manual, 20.16 "Customized Options").
 SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+")
+SQLSTATE = re.compile("[0-9A-Z]{5}")
 TABLE_ENTRIES = {
     "name", "surrogate_keys", "natural_keys", "foreign_keys", "indexes", "sample", "sample_writes", "written_at",
+    "adopt", "append_only",
 }  # fmt: skip
+# What a trigger may forbid, and how RAISE EXCEPTION reports it (PostgreSQL manual, appendix A).
+FORBIDDEN, RAISED = ("update", "delete"), "P0001"
+# What stands for tenancy_schema in a function.
+SCHEMA = "%schema%"
 # What the operator calls the entries of the model that are not tenancy_<entry>.
 VARIABLES = {
     "database": "database_name",
@@ -58,6 +64,10 @@ class Table:
     sample: Mapping[str, str | int]
     sample_writes: tuple[str, ...]
     written_at: str | None
+    # Whether a tenant column that is there already, and that nothing ties to the setting, is the tenant's.
+    adopt: bool
+    # What triggers forbid, with the SQLSTATE that they raise.
+    append_only: Mapping[str, str]
 
     @property
     def columns(self) -> set[str]:
@@ -211,7 +221,33 @@ def _table(value: Any, number: int) -> Table:
         sample=_sample(value.get("sample"), where),
         sample_writes=tuple(value.get("sample_writes", [])),
         written_at=_named(value["written_at"], f"{where}: written_at") if "written_at" in value else None,
+        adopt=_flag(value.get("adopt", False), f"{where}: adopt"),
+        append_only=_append_only(value.get("append_only", []), where),
     )
+
+
+def _flag(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise ModelError(f"{where} must be true or false, not {value!r}.")
+    return value
+
+
+def _append_only(value: Any, where: str) -> dict[str, str]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ModelError(f"{where}: append_only must be a list of what a trigger forbids, not {value!r}.")
+    found = {}
+    for entry in value:
+        given = entry if isinstance(entry, Mapping) else {"command": entry}
+        command, raised = given.get("command"), given.get("sqlstate", RAISED)
+        if set(given) - {"command", "sqlstate"} or command not in FORBIDDEN:
+            raise ModelError(
+                f"{where}: an entry of append_only must be {' or '.join(FORBIDDEN)}, or have that as its command, "
+                f"not {entry!r}."
+            )
+        if not isinstance(raised, str) or not SQLSTATE.fullmatch(raised):
+            raise ModelError(f"{where}: append_only: an sqlstate has five capitals and digits, not {raised!r}.")
+        found[command] = raised
+    return found
 
 
 def _foreign_key(value: Any, where: str) -> ForeignKey:
@@ -255,11 +291,12 @@ def _require_what_is_referenced(tables: Sequence[Table]) -> None:
                 )
 
 
-def _function(value: Any) -> Function:
+def _function(value: Any, schema: str) -> Function:
     fields = ("name", "arguments", "identity", "returns", "body")
     if not isinstance(value, Mapping) or any(not isinstance(value.get(field), str) for field in fields):
         raise ModelError(f"Each of tenancy_functions needs the strings {', '.join(fields)}, not {value!r}.")
-    return Function(**{field: value[field] for field in fields})
+    # The schema is a variable, and a function may be found without any search path.
+    return Function(**{field: value[field].replace(SCHEMA, identifier(schema)) for field in fields})
 
 
 def parse(source: Mapping[str, Any]) -> Model:
@@ -313,5 +350,5 @@ def parse(source: Mapping[str, Any]) -> Model:
         bridge=bridge,
         tables=parsed,
         views=views,
-        functions=tuple(_function(function) for function in source.get("functions", [])),
+        functions=tuple(_function(function, source["schema"]) for function in source.get("functions", [])),
     )

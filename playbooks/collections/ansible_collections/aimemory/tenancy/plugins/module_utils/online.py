@@ -1,6 +1,6 @@
 """The same plan carried out while the service works: in steps that nobody waits behind for long.
 
-An index is built CONCURRENTLY; rows are changed in batches; a column becomes NOT NULL by a check that is validated
+An index is built CONCURRENTLY; a column becomes NOT NULL by a check that is validated
 beforehand (PostgreSQL manual, "ALTER TABLE", SET NOT NULL and VALIDATE CONSTRAINT). What is left, the keys' exchange,
 functions, policies and row security, is short at every size and stays one transaction.
 """
@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .quoting import dollar_quoted, identifier, literal
+from .quoting import identifier
 from .statement import Statement, step
 
 Step = dict[str, Any]
-
-# Pages of a table whose rows are changed in one transaction, which others who change the same rows wait for.
-BATCH_PAGES = 100
+# The phase of what is done over a login of its own, whatever the strategy (see backfill.py).
+BACKFILL = "backfill"
 
 
 def expand(statements: Sequence[Statement], strategy: str) -> list[Statement]:
@@ -30,8 +29,8 @@ def steps(statements: Sequence[Statement]) -> list[Step]:
 
 
 def cutover(statements: Sequence[Statement], strategy: str) -> list[Statement]:
-    """Return what is left for the transaction while the service is stopped."""
-    return [item for item in statements if strategy != "online" or not item["online"]]
+    """Return what is left for the transaction while the service is stopped: never a backfill, which has a login."""
+    return [item for item in statements if item["phase"] != BACKFILL and (strategy != "online" or not item["online"])]
 
 
 def choose(tables: Mapping[str, Mapping[str, Any]], strategy: str, rows: int) -> str:
@@ -47,30 +46,6 @@ def concurrently(sql: str) -> list[Step]:
         if sql.startswith(words):
             return [step(f"{words}CONCURRENTLY {sql[len(words) :]}", patient=True)]
     raise ValueError(f"{sql!r} neither builds nor drops an index")
-
-
-def backfill(target: str, holders: Sequence[str], column: str, default: str | None, tenant: str) -> list[Step]:
-    """Return the steps that give rows without a tenant the default one, and those that arrive meanwhile as well.
-
-    ``holders`` are the relations that hold the rows of ``target``; ``tenant`` is the default one as an SQL constant.
-    """
-    name = identifier(column)
-    steps = [step(f"DO {dollar_quoted(_batches(holder, name, tenant))}") for holder in holders]
-    # A default of somebody's is left alone: it may give each session its own tenant.
-    return (
-        [step(f"ALTER TABLE {target} ALTER COLUMN {name} SET DEFAULT {tenant}"), *steps] if default is None else steps
-    )
-
-
-def _batches(holder: str, name: str, tenant: str) -> str:
-    return (
-        f"DECLARE page bigint := 0; pages bigint := pg_relation_size({literal(holder)})"
-        " / current_setting('block_size')::integer;"
-        " BEGIN WHILE page <= pages LOOP"
-        f" UPDATE {holder} SET {name} = {tenant} WHERE {name} IS NULL"
-        f" AND ctid >= format('(%s,0)', page)::tid AND ctid < format('(%s,0)', page + {BATCH_PAGES})::tid;"
-        f" COMMIT; page := page + {BATCH_PAGES}; END LOOP; END"
-    )
 
 
 def not_null(target: str, column: str, check: str) -> list[Step]:

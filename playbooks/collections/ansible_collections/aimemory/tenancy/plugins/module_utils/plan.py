@@ -6,12 +6,13 @@ catalogs say, so a half-migrated database simply needs fewer of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from . import bridge, foreign_keys, indexes, online, views
+from . import bridge, foreign_keys, functions, hazards, indexes, names, online, views
 from . import state as catalog
 from .errors import UnsafeStateError
-from .model import Function, Model, Table
+from .model import Model, Table
 from .quoting import derived_name, dollar_quoted, identifier, literal, qualified
 from .state import Relation
 from .statement import State, Statement, statement, step
@@ -19,31 +20,42 @@ from .statement import State, Statement, statement, step
 # The order is fixed by how PostgreSQL works: rows before NOT NULL, keys before the functions that rely on them and
 # between the foreign keys that need the old and the new ones, policies before row security is switched on.
 PHASES = (
-    "column", "backfill", "not_null", "build", "unlink", "key", "link", "function", "view", "privilege", "bridge",
+    "column", online.BACKFILL, "not_null", "build", "unlink", "key", "link", "function", "view", "privilege", "bridge",
     "default", "policy", "enable", "force",
 )  # fmt: skip
 
 
-def build(state: State, model: Model) -> list[Statement]:
+def build(state: State, model: Model, url_options: str = "", *, careful: bool = True) -> list[Statement]:
     """Return the statements that turn ``state`` into ``model``, in the order in which they run.
+
+    ``url_options`` are the options of DATABASE_URL; ``careful`` says whether what would make the change fail is
+    refused: whoever asks what was done already wants no refusal.
 
     Raises UnsafeStateError, with every obstacle in it, where the state cannot be reconciled safely.
     """
     obstacles = [text for table in model.tables for text in _obstacles(state, model, table)]
-    obstacles += views.obstacles(state, model)
+    obstacles += [*views.obstacles(state, model), *functions.obstacles(state, model)]
     # A login that the run provides does not exist before the run.
     if catalog.application_role(state) is None and model.replaced_role is None:
         obstacles.append(
             f"The application role {model.application_role!r} does not exist on this server: "
             "check the user in DATABASE_URL."
         )
+    statements = [] if obstacles else _statements(state, model)
+    # Nothing is in the way of a change that is made already.
+    if careful and (obstacles or statements):
+        obstacles += [*hazards.obstacles(state, model, url_options), *names.obstacles(state, model, statements)]
     if obstacles:
         raise UnsafeStateError(obstacles)
+    return statements
+
+
+def _statements(state: State, model: Model) -> list[Statement]:
     planners: tuple[Callable[[State, Model, Table], list[Statement]], ...] = (
         _column, indexes.planned, foreign_keys.planned, _privileges, _default, _policies, _row_security,
     )  # fmt: skip
     statements = [item for table in model.tables for planner in planners for item in planner(state, model, table)]
-    statements += [item for function in model.functions for item in _function(state, model, function)]
+    statements += [item for function in model.functions for item in functions.planned(state, model, function)]
     statements += views.planned(state, model)
     if _wants_bridge(state, model):
         statements += bridge.bring(state, model)
@@ -51,53 +63,71 @@ def build(state: State, model: Model) -> list[Statement]:
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
 
 
-def transaction(
+def document(
     statements: Sequence[Statement],
     model: Model,
     lock_timeout: str,
-    before: Sequence[str] = (),
-    after: Sequence[str] = (),
+    seconds: float,
     *,
+    checks: Sequence[str] = (),
+    proof: Mapping[str, Any] | None = None,
     counted: bool = True,
-) -> list[str]:
-    """Return the SQL of one transaction that runs ``statements``: whatever raises, PostgreSQL has changed nothing.
+) -> dict[str, Any]:
+    """Return what ``transaction.run`` runs: the one transaction around ``statements``, as plain data.
 
-    ``lock_timeout`` is how long each may wait for a lock, in PostgreSQL's units; ``before`` and ``after`` are SQL
-    around the statements: the proof's, or what refuses other tenants' rows. The last query selects findings, rows and
-    the seconds since the beginning; rows are left out where they are not to be ``counted``, which takes the longer the
-    more there are.
+    ``lock_timeout`` is how long each may wait for a lock, in PostgreSQL's units, and ``seconds`` how long the whole
+    may take; ``checks`` is SQL that raises where the statements must not run. The rows are ``counted`` where
+    nobody writes any more; that takes the longer the more there are.
     """
-    findings = "current_setting('tenancy_runbook.findings')" if after else "'[]'"
-    tables = [qualified(model.schema, table.name) for table in model.tables]
-    counts = ", ".join(
-        f"{literal(table.name)}, (SELECT count(*) FROM {qualified(model.schema, table.name)})"
-        for table in model.tables
-        if counted
+    tables = {table.name: qualified(model.schema, table.name) for table in model.tables}
+    # All at once: a REVOKE changes a table's entry without locking the table, and an autovacuum that is at work
+    # there and waits for that entry would be a deadlock with the next ALTER TABLE.
+    mode = "ACCESS EXCLUSIVE" if statements else "ACCESS SHARE"
+    return {
+        "begin": [
+            f"SET LOCAL lock_timeout = {literal(lock_timeout)}",
+            # A read or a backfill that row security would filter must fail instead of seeing no rows.
+            "SET LOCAL row_security = off",
+            # Compiling the reads of the catalogs takes thirty times as long as making them.
+            "SET LOCAL jit = off",
+            # A body's names are those of the service's sessions, not of this one; the proof runs it.
+            "SET LOCAL check_function_bodies = off",
+            # ALTER TABLE fails while a deferred constraint has pending events.
+            "SET CONSTRAINTS ALL IMMEDIATE",
+            # Two runs at once: the second waits here, and fails with the lock timeout.
+            "SELECT pg_advisory_xact_lock(hashtextextended('aimemory.tenancy', 0))",
+            f"LOCK TABLE {', '.join(tables.values())} IN {mode} MODE",
+        ],
+        "tables": tables,
+        "counts": {name: f"SELECT count(*) FROM {target}" for name, target in tables.items()} if counted else {},
+        "checks": list(checks),
+        "statements": [
+            {name: item[name] for name in ("id", "table", "phase", "sql")} | {"checks": _refused_nulls(item, model)}
+            for item in statements
+            if item["phase"] != online.BACKFILL
+        ],
+        "proof": None if proof is None else dict(proof, lock_timeout=lock_timeout),
+        "seconds": seconds,
+    }
+
+
+def transaction(statements: Sequence[Statement], model: Model, lock_timeout: str) -> list[str]:
+    """Return the SQL of the transaction around ``statements``, without a proof."""
+    made = document(statements, model, lock_timeout, 0)
+    return [*made["begin"], *(sql for item in made["statements"] for sql in (*item["checks"], item["sql"]))]
+
+
+def _refused_nulls(item: Statement, model: Model) -> list[str]:
+    """Return the SQL that raises before a column is made NOT NULL, where rows came without a value meanwhile."""
+    if item["phase"] != "not_null":
+        return []
+    problem = (
+        f"Rows without {model.column} were stored in {item['table']} since the others got theirs: stop what stores "
+        "NULL there, and run it again."
     )
-    return [
-        f"SET LOCAL lock_timeout = {literal(lock_timeout)}",
-        # A read or a backfill that row security would filter must fail instead of seeing no rows.
-        "SET LOCAL row_security = off",
-        # Compiling the reads of the catalogs takes thirty times as long as making them.
-        "SET LOCAL jit = off",
-        # ALTER TABLE fails while a deferred constraint has pending events.
-        "SET CONSTRAINTS ALL IMMEDIATE",
-        # Two runs at once: the second waits here, and fails with the lock timeout.
-        "SELECT pg_advisory_xact_lock(hashtextextended('aimemory.tenancy', 0))",
-        # All at once: a REVOKE changes a table's entry without locking the table, and an autovacuum that is at work
-        # there and waits for that entry would be a deadlock with the next ALTER TABLE.
-        *([f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE"] if statements else []),
-        # Counted where nobody writes any more: the service did until it was stopped.
-        f"SELECT set_config('tenancy_runbook.rows', jsonb_build_object({counts})::text, true)",
-        *before,
-        *(item["sql"] for item in statements),
-        *after,
-        # Where a proof was to be made, one that left no findings is an error.
-        (
-            f"SELECT {findings}::json AS findings, current_setting('tenancy_runbook.rows')::json AS rows,"
-            " extract(epoch FROM clock_timestamp() - transaction_timestamp())::float AS seconds"
-        ),
-    ]
+    rows = f"SELECT FROM {qualified(model.schema, item['table'])} WHERE {identifier(model.column)} IS NULL"
+    block = f"BEGIN IF EXISTS ({rows}) THEN RAISE USING MESSAGE = {literal(problem)}; END IF; END"
+    return [f"DO {dollar_quoted(block)}"]
 
 
 def undo(statements: Sequence[Statement]) -> list[Statement]:
@@ -149,18 +179,12 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
         ]  # fmt: skip
     planned = []
     if now["nulls"]:
-        relations = catalog.relations(state, model, table)
-        holders = [relation.target for relation in catalog.holders(state, model, table)]
-        # A row whose tenant decides where it lies moves, which only an update of the whole table does.
-        moves = any(model.column in (relation.document["partition_key"] or ()) for relation in relations)
         planned.append(
             statement(
-                f"{table.name}.backfill", table.name, "backfill",
+                f"{table.name}.backfill", table.name, online.BACKFILL,
                 f"UPDATE {target} SET {column} = {model.default_constant} WHERE {column} IS NULL",
-                f"Assign {now['nulls']} rows without a tenant to tenant {model.default_tenant}",
+                f"Assign {now['nulls']} rows without a tenant to tenant {model.default_tenant} before the stop",
                 "",
-                [] if moves
-                else online.backfill(target, holders, model.column, now["default"], model.default_constant),
             )
         )  # fmt: skip
     if not now["not_null"]:
@@ -174,6 +198,7 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
                 f"Refuse rows without {model.column}",
                 f"ALTER TABLE {target} ALTER COLUMN {column} DROP NOT NULL",
                 online.not_null(target, model.column, check),
+                [] if left else [names.check(catalog.relation(state, model, table), check)],
             )
         )  # fmt: skip
     return planned
@@ -182,36 +207,6 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
 def check_name(model: Model, table: Table) -> str:
     """Return the name of the check that stands in for NOT NULL while the rows are looked at."""
     return derived_name(table.name, model.column, "not_null_check")
-
-
-def _function(state: State, model: Model, function: Function) -> list[Statement]:
-    now = catalog.function(state, function.name, function.identity)
-    name = qualified(model.schema, function.name)
-    body = dollar_quoted("\n" + function.body.strip() + "\n")
-    if now is None:
-        sql = f"CREATE FUNCTION {name}({function.arguments}) RETURNS {function.returns} LANGUAGE plpgsql AS {body}"
-        undo = f"DROP FUNCTION {name}({function.identity})"
-    else:
-        # The header as the catalogs give it keeps SECURITY, volatility and SET clauses, which
-        # CREATE OR REPLACE would otherwise put back to their defaults.
-        header = now["definition"][: now["definition"].index("\nAS $")]
-        sql, undo = f"{header}\nAS {body}", now["definition"]
-    identity = f"function.{function.name}({function.identity})"
-    planned = []
-    if now is None or now["body"].strip() != function.body.strip():
-        planned.append(
-            statement(identity, "", "function", sql, f"Make {function.name} work within one tenant", undo),
-        )
-    if now is None or not now["granted"]:
-        signature, role = f"{name}({function.identity})", identifier(model.application_role)
-        planned.append(
-            statement(
-                f"{identity}.grant", "", "privilege", f"GRANT EXECUTE ON FUNCTION {signature} TO {role}",
-                "Let the service execute the functions by a right of its own",
-                f"REVOKE EXECUTE ON FUNCTION {signature} FROM {role}",
-            )
-        )  # fmt: skip
-    return planned
 
 
 def _privileges(state: State, model: Model, table: Table) -> list[Statement]:

@@ -1,33 +1,167 @@
 """The isolation proof: attempts of the application role to reach another tenant's rows, made on the real database.
 
 An attempt is one statement, made as the application role with row security on, and what may come of it: a number of
-rows or an SQLSTATE. ``roles/tenancy/files/proof.sql`` makes the attempts and takes back whatever they write. Each kind
-has a positive control, which must succeed: a proof in which everything fails has proved nothing.
+rows or an SQLSTATE. ``roles/tenancy/files/proof.sql`` makes the attempts, ``transaction`` takes back whatever they did,
+and what came of them is judged here. Each kind has a positive control, which must succeed: a proof in which everything
+fails has proved nothing.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from . import sessions
 from . import state as catalog
+from .errors import TenancyError
 from .model import ForeignKey, Model, Table, View
 from .quoting import identifier, literal, qualified
 from .state import Relation
 from .statement import State
 
 Attempt = dict[str, Any]
+Document = Mapping[str, Any]
+Outcomes = tuple[str, ...]
 # Identity, sentence, statement, allowed outcomes.
-Row = tuple[str, str, str, tuple[str, ...]]
+Row = tuple[str, str, str, Outcomes]
+# Table, privilege, and the columns that it is needed for; none where any column will do.
+Need = tuple[Table, str, Sequence[str]]
 
 # Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
 NOTHING, ONE = ("0 rows",), ("1 rows",)
 REFUSED, POINTS_NOWHERE = ("error 42501",), ("error 23503",)
 NOTHING_OR_REFUSED = (*NOTHING, *REFUSED)
 REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
+# The search path of the service's login is its own: an operator of another schema could answer for PostgreSQL's.
+EQUAL = "OPERATOR(pg_catalog.=)"
+# Extensions such as safeupdate refuse an UPDATE or DELETE that has no condition.
+EVERY = " WHERE true"
+# Rows that are read of a table that is too large to be counted while it is locked.
+PROBED = 1000
+# The fields of an error that name something; its message may quote values.
+ERROR_FIELDS = ("column", "table", "constraint", "datatype")
+
+
+class ProofError(TenancyError):
+    """The proof was not made, or something leaked."""
+
+
+def lacks(document: Document, privilege: str, columns: Sequence[str] = ()) -> bool:
+    """Say whether the application role lacks a right to the table, or to some of ``columns``; without any, to all.
+
+    A role that does not exist yet lacks none: it gets them before it is used.
+    """
+    if document["rights"] is None or document["rights"][privilege] is True:
+        return False
+    allowed: list[str] = document["rights"][privilege]
+    return not (set(columns) <= set(allowed) if columns else allowed)
+
+
+def sample_columns(table: Table) -> set[str]:
+    """Return the columns that a row of the proof gives a value."""
+    return set(table.sample) | {column for key in table.foreign_keys for column in key.columns}
+
+
+@dataclass(frozen=True)
+class Means:
+    """What the application role may do with each table, and what the tables let anybody do.
+
+    ``documents`` are the tables' parts of the state, by name; a table without one has every right and no trigger.
+    """
+
+    model: Model
+    documents: Mapping[str, Document] = field(default_factory=dict)
+
+    def lacks(self, table: Table, privilege: str, columns: Sequence[str] = ()) -> bool:
+        """Say whether the role lacks a right."""
+        document = self.documents.get(table.name)
+        return document is not None and lacks(document, privilege, columns)
+
+    def allows(self, outcomes: Outcomes, *needs: Need) -> Outcomes:
+        """Return the allowed outcomes of a statement with such needs: one that lacks a right is proof enough."""
+        return REFUSED if any(self.lacks(*need) for need in needs) else outcomes
+
+    def inserts(self, table: Table) -> list[Need]:
+        """Return what storing the sample needs: the columns, and the keys that it points to."""
+        parents = [(self._table(key.references), "SELECT", key.key) for key in table.foreign_keys]
+        return [(table, "INSERT", sorted(sample_columns(table))), *parents]
+
+    def stores(self, table: Table) -> bool:
+        """Say whether the role can store the sample, and the rows that it points to."""
+        required = [item["name"] for item in self.documents.get(table.name, {}).get("required", [])]
+        columns = sorted((sample_columns(table) | {*required}) - {self.model.column})
+        return (
+            not any(self.lacks(*need) for need in [*self.inserts(table), (table, "INSERT", columns)])
+            # A table may point to itself.
+            and all(
+                self.stores(self._table(key.references)) for key in table.foreign_keys if key.references != table.name
+            )
+        )
+
+    def rows(self, table: Table) -> int:
+        """Return how many rows a tenant has after the samples."""
+        return sum(
+            self.stores(writer) for writer in self.model.tables if writer is table or self._writes(writer, table)
+        )
+
+    def forbids(self, table: Table, command: str, outcomes: Outcomes) -> Outcomes:
+        """Return the outcomes of a tenant's own ``command`` (update or delete) where a trigger may forbid it."""
+        raised = table.append_only.get(command)
+        # A trigger that says nothing returns NULL in place of the row.
+        return (f"error {raised}", *NOTHING) if raised is not None else outcomes
+
+    def besides(self, table: Table, command: str, outcomes: Outcomes) -> Outcomes:
+        """Return the outcomes of a ``command`` that must reach no row: one trigger a statement fires all the same.
+
+        One a row would fire for rows that were reached, so that its error is none of them.
+        """
+        raised = table.append_only.get(command)
+        triggers = self.documents.get(table.name, {}).get("triggers", [])
+        once = any(trigger["enabled"] and not trigger["row"] for trigger in triggers)
+        return (*outcomes, f"error {raised}") if raised is not None and once else outcomes
+
+    def _table(self, name: str) -> Table:
+        return next(table for table in self.model.tables if table.name == name)
+
+    @staticmethod
+    def _writes(writer: Table, table: Table) -> bool:
+        return table.name in writer.sample_writes
+
+
+def gaps(state: State, model: Model) -> list[str]:
+    """Return what the proof cannot show since rights or triggers forbid it, a sentence each."""
+    means = _means(state, model)
+    return [text for table in model.tables for text in _gaps(model, means, table)]
+
+
+def _gaps(model: Model, means: Means, table: Table) -> list[str]:
+    name, role = f"{model.schema}.{table.name}", model.application_role
+    if means.lacks(table, "SELECT"):
+        return [f"{role} may not read {name}: no attempt there can succeed, and only what it is refused is proven."]
+    found = []
+    if not means.stores(table):
+        found.append(
+            f"{role} may not store the sample in {name}: what a tenant does with rows of its own is not proven there, "
+            "but that the default tenant reads its rows."
+        )
+    refused = [command for command in ("UPDATE", "DELETE") if means.lacks(table, command)]
+    refused += [f"{command.upper()} (append_only)" for command in table.append_only]
+    if refused:
+        found.append(f"{' and '.join(refused)} in {name} must be refused, to a tenant's own rows as well.")
+    return found + [
+        f"That {name} ({', '.join(key.columns)}) points to no other tenant's row is not tried: rows of the proof "
+        "cannot be stored or deleted there."
+        for key in table.foreign_keys
+        if not _can_point(model, means, table, key)
+    ]
+
+
+def _means(state: State, model: Model) -> Means:
+    documents = {table.name: catalog.table(state, table.name) for table in model.tables}
+    return Means(model, {name: document for name, document in documents.items() if document is not None})
 
 
 def synthetic_tenants(state: State, model: Model) -> tuple[str, str]:
@@ -39,56 +173,173 @@ def synthetic_tenants(state: State, model: Model) -> tuple[str, str]:
     return one, other
 
 
-def before(state: State, model: Model, max_rows: int) -> list[str]:
-    """Return the statement that keeps what the tables of the default tenant hold, to run before any change.
+def document(
+    state: State, model: Model, runner: str, max_rows: int, seconds: float, url_options: str = ""
+) -> dict[str, Any]:
+    """Return all that ``transaction.run`` needs of the proof, as plain data.
 
-    Tables of more than ``max_rows`` rows are probed instead of read in full.
+    ``runner`` is proof.sql, ``seconds`` how long all attempts together may take, ``url_options`` the options of the
+    service's DATABASE_URL. Of tables of more than ``max_rows`` rows the default tenant's are probed instead of counted.
     """
-    parts = []
-    for table in model.tables:
-        column = catalog.tenant_column(state, table.name)
-        tenant = identifier(model.column)
-        where = f" WHERE coalesce({tenant}, {literal(model.default_tenant)}) = {literal(model.default_tenant)}"
-        parts.append(f"{literal(table.name)}, ({_content(state, model, table, max_rows, where if column else '')})")
-    return [f"SELECT set_config('tenancy_runbook.before', jsonb_build_object({', '.join(parts)})::text, true)"]
-
-
-def after(state: State, model: Model, max_rows: int, runner: str) -> list[str]:
-    """Return the statements that make the proof with ``runner``, which is proof.sql."""
-    given = {
+    means = _means(state, model)
+    compared = [table for table in model.tables if not means.lacks(table, "SELECT", (model.column,))]
+    made = attempts(model, *synthetic_tenants(state, model), partitions(state, model), means.documents)
+    return {
+        "runner": runner,
         "role": model.application_role,
+        "role_name": identifier(model.application_role),
+        "seconds": seconds,
         "setting": model.setting,
-        "default_tenant": str(model.default_tenant),
-        "attempts": attempts(model, *synthetic_tenants(state, model), partitions(state, model)),
-        "contents": {table.name: _content(state, model, table, max_rows) for table in model.tables},
+        "setting_name": ".".join(map(identifier, model.setting.split("."))),
+        "url_settings": sessions.parse_options(url_options),
+        "attempts": made + [_content_attempt(state, model, table, max_rows) for table in compared],
+        "tables": [qualified(model.schema, table.name) for table in model.tables],
+        "contents": {table.name: _content(state, model, table, max_rows) for table in compared},
     }
-    return [
-        f"SELECT set_config('tenancy_runbook.input', {literal(json.dumps(given))}, true)",
-        runner,
-    ]
 
 
-def _content(state: State, model: Model, table: Table, max_rows: int, where: str = "") -> str:
-    """Return the query for rows and hash of the old columns: independent of order, TimeZone and DateStyle."""
-    document = catalog.required(state, table.name)
-    target = qualified(model.schema, table.name)
-    if document["rows"] > max_rows:
-        return f"SELECT jsonb_build_object('probed', count(*)) FROM (SELECT FROM {target}{where} LIMIT 1000) AS probe"
-    columns = ", ".join(
-        identifier(name) + (f"::{document['casts'][name]}" if name in document["casts"] else "")
-        for name in document["columns"]
-        if name != model.column
-    )
-    # hash_record_extended came with PostgreSQL 14.
-    row = f"ROW({columns})"
-    digest = (
-        f"hash_record_extended({row}, 0)"
-        if state["server_version_num"] >= 140000
-        else f"hashtextextended({row}::text, 0)"
-    )
+def _content_attempt(state: State, model: Model, table: Table, max_rows: int) -> Attempt:
+    """Return the attempt that counts what the default tenant reads: its outcome is a value."""
+    return {
+        "id": f"{table.name}.content", "table": table.name, "tenant": str(model.default_tenant), "value": True,
+        "sentence": f"Tenant {model.default_tenant} reads exactly the rows that it has, and no others",
+        "sql": _content(state, model, table, max_rows, as_owner=False), "expected": [], "keep": False,
+    }  # fmt: skip
+
+
+def _content(state: State, model: Model, table: Table, max_rows: int, *, as_owner: bool = True) -> str:
+    """Return the query for what the default tenant has, counted by who sees every row, or what it reads of it."""
+    target, default = qualified(model.schema, table.name), literal(model.default_tenant)
+    column = identifier(model.column)
+    # A row without a tenant is the default one's, and is missing where it does not read it.
+    where = f" WHERE coalesce({column}, {default}) {EQUAL} {default}" if as_owner else ""
+    strangers = f"pg_catalog.count(*) FILTER (WHERE ({column} {EQUAL} {default}) IS NOT TRUE)" if not as_owner else "0"
+    part = f"(SELECT {column} FROM {target}{where} LIMIT {PROBED}) AS probe"
+    is_probed = catalog.required(state, table.name)["rows"] > max_rows
+    source, counted = (part, "probed") if is_probed else (f"{target}{where}", "rows")
     return (
-        f"SELECT jsonb_build_object('rows', count(*), 'hash', coalesce(sum({digest}::numeric), 0)) FROM {target}{where}"
+        f"SELECT pg_catalog.jsonb_build_object('{counted}', pg_catalog.count(*), 'others', {strangers}) FROM {source}"
     )
+
+
+def judge(
+    made: Sequence[Mapping[str, Any]],
+    outcomes: Sequence[Mapping[str, Any]],
+    contents: Mapping[str, Any],
+    names: Collection[str] = (),
+) -> list[dict[str, Any]]:
+    """Return a finding for each attempt: check, table, sentence, expected, actual, ok.
+
+    ``outcomes`` are what proof.sql returns, one for each attempt in its order; ``contents`` what the tables of the
+    default tenant hold. ``names`` are those of the tables, their columns, constraints and types: the database's code
+    can raise errors with any others. Raises ProofError where an attempt has no outcome.
+    """
+    if not made:
+        raise ProofError("The isolation proof failed: no attempt was made.")
+    if len(outcomes) != len(made) or not all(isinstance(outcome, Mapping) for outcome in outcomes):
+        raise ProofError(f"The isolation proof failed: {len(outcomes)} outcomes of {len(made)} attempts.")
+    return [_judged(attempt, outcome, contents, names) for attempt, outcome in zip(made, outcomes, strict=True)]
+
+
+def _judged(
+    attempt: Mapping[str, Any], outcome: Mapping[str, Any], contents: Mapping[str, Any], names: Collection[str]
+) -> dict[str, Any]:
+    if "error" in outcome:
+        plain = f"error {outcome['error']}"
+        told = [f"{what} {outcome[what]}" for what in ERROR_FIELDS if outcome.get(what) in names]
+        actual: Any = plain + (f" ({', '.join(told)})" if told else "")
+        holds = plain in attempt["expected"]
+        expected: Any = attempt["expected"]
+    elif "value" in outcome:
+        actual, expected = outcome["value"], contents[attempt["table"]]
+        holds = actual is not None and actual == expected
+    else:
+        actual, expected = f"{outcome['rows']} rows", attempt["expected"]
+        holds = actual in expected
+    return {
+        "check": attempt["id"], "table": attempt["table"], "sentence": attempt["sentence"], "expected": expected,
+        "actual": actual, "ok": holds,
+    }  # fmt: skip
+
+
+def unchanged(before: Mapping[str, Any], now: Mapping[str, Any], backfilled: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return a finding for each table: the change wrote no row but those that it gave a tenant.
+
+    ``before`` and ``now`` are the counters of the transaction at its beginning and before the proof, by table: files
+    (of the relation and its partitions), inserted, updated, deleted. ``backfilled`` are the rows of the backfills.
+    """
+    found = []
+    for name, then in before.items():
+        done = {what: now[name][what] - then[what] for what in ("inserted", "updated", "deleted")}
+        given = backfilled.get(name, 0)
+        # A row whose tenant decides where it lies is deleted there and inserted here.
+        moved = done["inserted"] if done["inserted"] == done["deleted"] else None
+        is_same = now[name]["files"] == then["files"]
+        expected = {"written": given, "rewritten": False}
+        actual = {"written": sum(done.values()) - (moved or 0), "rewritten": not is_same}
+        found.append(
+            {
+                "check": f"{name}.unchanged", "table": name, "expected": expected, "actual": actual,
+                "sentence": "The change writes no row but those that had no tenant",
+                "ok": is_same and moved is not None and done["updated"] + moved == given,
+            }
+        )  # fmt: skip
+    return found
+
+
+def failure(findings: Iterable[Mapping[str, Any]]) -> str:
+    """Return the sentence about the findings that do not hold; nothing where all hold.
+
+    Where a tenant could not store its row, what may follow from that is counted and not told; a leak is told.
+    """
+    failed = [found for found in findings if not found["ok"]]
+    own = [found for found in failed if found["check"] == f"{found['table']}.own.insert"]
+    told = [found for found in failed if not _may_follow(found)] + own if own else failed
+    sentences = [
+        f"{found['check']}: {found['sentence']}: {found['actual']} instead of {_named(found['expected'])}"
+        for found in told
+    ]
+    if more := len(failed) - len(told):
+        attempts_more = "1 more attempt" if more == 1 else f"{more} more attempts"
+        sentences.append(f"{attempts_more} came out otherwise, which may follow from it")
+    remedies = dict.fromkeys(remedy for found in told if (remedy := _remedy(found)))
+    return "; ".join(sentences) + "".join(f". {remedy}" for remedy in remedies)
+
+
+_ROWS = re.compile(r"(\d+) rows")
+# Classes of SQLSTATE, or whole ones, that a value of a row leads to: data exceptions, constraints, generated columns.
+_OF_A_VALUE = ("22", "23", "428C9")
+
+
+def _remedy(found: Mapping[str, Any]) -> str:
+    """Return what of the model to correct where a row of its own was refused; "" where that is not it."""
+    table, actual = found["table"], str(found["actual"])
+    if found["check"] == f"{table}.own.insert" and actual.startswith(tuple(f"error {code}" for code in _OF_A_VALUE)):
+        return f"Give the sample of {table} in tenancy_tables values that the table accepts"
+    if found["check"].startswith(f"{table}.own.trigger.") and actual == "0 rows":
+        return f"If no trigger of {table} writes that row, correct its sample_writes in tenancy_tables"
+    if found["check"] == f"{table}.own.update" and actual.startswith("error P0"):
+        return f"If a trigger forbids to change rows of {table}, say append_only: [update] at {table} in tenancy_tables"
+    return ""
+
+
+def _may_follow(found: Mapping[str, Any]) -> bool:
+    """Say whether an attempt that found less than it must, or failed, may have come out so because a row is missing."""
+    actual = str(found["actual"])
+    if actual.startswith("error "):
+        return True
+    rows, *wanted = (_ROWS.fullmatch(str(text)) for text in (actual, *_several(found["expected"])))
+    # Where an error is expected, whatever was reached is a leak.
+    return rows is not None and int(rows[1]) < min(int(one[1]) if one else 1 for one in wanted)
+
+
+def _named(expected: Any) -> str:
+    """Return what a finding expects as words: one of several outcomes, or what is in a table."""
+    return " or ".join(map(str, _several(expected)))
+
+
+def _several(expected: Any) -> list[Any]:
+    return expected if isinstance(expected, list) else [expected]
 
 
 def partitions(state: State, model: Model) -> dict[str, list[Relation]]:
@@ -102,14 +353,21 @@ def partitions(state: State, model: Model) -> dict[str, list[Relation]]:
 
 
 def attempts(
-    model: Model, one: str, other: str, parted: Mapping[str, Sequence[Relation]] = MappingProxyType({})
+    model: Model,
+    one: str,
+    other: str,
+    parted: Mapping[str, Sequence[Relation]] | None = None,
+    documents: Mapping[str, Document] | None = None,
 ) -> list[Attempt]:
     """Return the attempts of two tenants without rows, in the order in which they are made: id, table, sentence,
-    tenant (None: reset), sql, expected (the allowed outcomes), keep (whether what was written stays for the others).
+    tenant (None: reset), sql, expected (the allowed outcomes), keep (whether what was written stays for the others),
+    theirs (what is read first as another tenant and is $1 of the statement; rarely there).
 
-    ``parted`` are the partitions of the tables that have some.
+    ``parted`` are the partitions of the tables that have some, ``documents`` the tables' parts of the state, which say
+    what the application role may do: without a right an attempt must be refused, be it the tenant's own.
     """
     made: list[Attempt] = []
+    means = Means(model, documents or {})
 
     def add(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> None:
         made.extend(
@@ -123,24 +381,31 @@ def attempts(
     # "Never set" can be tried only before the session first sets it.
     relations: list[Table | View] = [*model.tables, *model.views]
     for relation in relations:
-        add(relation, None, [("read.unset", "A session that names no tenant reads", _read(model, relation), NOTHING)])
+        allowed = means.allows(NOTHING, (relation, "SELECT", ())) if isinstance(relation, Table) else NOTHING
+        add(relation, None, [("read.unset", "A session that names no tenant reads", _read(model, relation), allowed)])
     for table in model.tables:
-        add(table, one, [("own.insert", "A tenant stores a row", _insert(model, table), ONE)], keep=True)
-        sentence = "Another tenant stores a row with the same keys"
-        add(table, other, [("own.insert.same", sentence, _insert(model, table), ONE)], keep=True)
+        stored = means.allows(ONE, *means.inserts(table))
+        # One that may, and has nothing to point to or no value for a column, shows nothing.
+        if stored == REFUSED or means.stores(table):
+            add(table, one, [("own.insert", "A tenant stores a row", _insert(model, table), stored)], keep=True)
+            sentence = "Another tenant stores a row with the same keys"
+            add(table, other, [("own.insert.same", sentence, _insert(model, table), stored)], keep=True)
     for table in model.tables:
-        add(table, one, _own(model, table))
-        add(table, one, _towards(model, table, one, other))
-        add(table, one, _pointing(model, table, one, other))
+        add(table, one, _own(model, means, table))
+        add(table, one, _towards(model, means, table, one, other))
+        keys = [key for key in table.foreign_keys if _can_point(model, means, table, key)]
+        add(table, one, [_pointing(model, means, table, key) for key in keys])
+        for attempt, key in zip(made[len(made) - len(keys) :], keys, strict=True):
+            attempt["theirs"] = {"tenant": other, "sql": _theirs(model, key)}
         add(table, one, _around(model, table))
-        add(table, one, _written(model, table))
-        add(table, other, _written(model, table, ".same"))
-        add(table, None, _without("reset", "A session that reset its tenant", model, table, ()))
-        add(table, "", _without("empty", "A session whose tenant is empty", model, table, ()))
+        add(table, one, _written(model, means, table))
+        add(table, other, _written(model, means, table, ".same"))
+        add(table, None, _without("reset", "A session that reset its tenant", model, means, table, ()))
+        add(table, "", _without("empty", "A session whose tenant is empty", model, means, table, ()))
         for identity, who, setting, errors in model.kind.wrong():
-            add(table, setting, _without(identity, who, model, table, errors))
-        parts = parted.get(table.name, [])
-        add(table, one, _in_partitions(model, table, parts, other))
+            add(table, setting, _without(identity, who, model, means, table, errors))
+        parts = (parted or {}).get(table.name, [])
+        add(table, one, _in_partitions(model, means, table, parts, other))
         add(table, None, [_from_partition(part, "reset", "A session that reset its tenant") for part in parts])
         add(table, "", [_from_partition(part, "empty", "A session whose tenant is empty") for part in parts])
     for view in model.views:
@@ -187,49 +452,59 @@ def _upsert(model: Model, key: tuple[str, ...]) -> str:
     return f" ON CONFLICT ({wanted}) DO UPDATE SET {identifier(key[0])} = excluded.{identifier(key[0])}"
 
 
-def _own(model: Model, table: Table) -> list[Row]:
+def _own(model: Model, means: Means, table: Table) -> list[Row]:
     """Return the positive controls: what a tenant does with its own rows, and with no others."""
-    target, column = qualified(model.schema, table.name), identifier(next(iter(table.sample)))
-    every = _every(model, table)
+    target, name = qualified(model.schema, table.name), next(iter(table.sample))
+    column, every = identifier(name), _every(means, table)
     # What points to them has to go before.
-    delete = "; ".join(_delete(model, [*_pointers(model, table), table.name]))
-    return [
-        ("own.read", "A tenant reads its own rows and no others", _read(model, table), every),
-        ("own.update", "A tenant updates its own rows and no others",
-         f"UPDATE {target} SET {column} = {column}", every),
-        ("own.delete", "A tenant deletes its own rows and no others", delete, every),
-        *(
-            row
-            for key in table.natural_keys
-            for row in (
-                (f"own.upsert.{'_'.join(key)}", "A tenant updates its own row by ON CONFLICT DO UPDATE",
-                 _insert(model, table, None, _upsert(model, key)), ONE),
-                (f"own.skip.{'_'.join(key)}", "A tenant's own key is found by ON CONFLICT DO NOTHING",
-                 _insert(model, table, None, " ON CONFLICT DO NOTHING"), NOTHING),
-            )
-        ),
+    gone = [item for other in _pointers(model, table) for item in model.tables if item.name == other] + [table]
+    delete = "; ".join(_delete(model, [item.name for item in gone]))
+    deleted = every
+    for item in gone:
+        deleted = means.forbids(item, "delete", deleted)
+    updates: list[Need] = [(table, "UPDATE", (name,)), (table, "SELECT", (name,))]
+    found = [
+        ("own.read", "A tenant reads its own rows and no others", _read(model, table),
+         means.allows(every, (table, "SELECT", ()))),
+        ("own.update", "A tenant updates its own rows and no others", f"UPDATE {target} SET {column} = {column}{EVERY}",
+         means.allows(means.forbids(table, "update", every), *updates)),
+        ("own.delete", "A tenant deletes its own rows and no others", delete,
+         means.allows(deleted, *((item, "DELETE", ()) for item in gone))),
     ]  # fmt: skip
+    # Without a row of its own, a key is nobody's.
+    for key in table.natural_keys if means.stores(table) else ():
+        upserts: list[Need] = [
+            *means.inserts(table), (table, "UPDATE", key[:1]), (table, "SELECT", (model.column, *key)),
+        ]  # fmt: skip
+        found += [
+            (f"own.upsert.{'_'.join(key)}", "A tenant updates its own row by ON CONFLICT DO UPDATE",
+             _insert(model, table, None, _upsert(model, key)),
+             means.allows(means.forbids(table, "update", ONE), *upserts)),
+            (f"own.skip.{'_'.join(key)}", "A tenant's own key is found by ON CONFLICT DO NOTHING",
+             _insert(model, table, None, " ON CONFLICT DO NOTHING"), means.allows(NOTHING, *means.inserts(table))),
+        ]  # fmt: skip
+    return found
 
 
-def _every(model: Model, table: Table) -> tuple[str, ...]:
+def _every(means: Means, table: Table) -> Outcomes:
     """Return the outcome of reading all that a tenant has after the samples."""
-    return (f"{1 + sum(table.name in writer.sample_writes for writer in model.tables)} rows",)
+    return (f"{means.rows(table)} rows",)
 
 
-def _in_partitions(model: Model, table: Table, parts: Sequence[Relation], other: str) -> list[Row]:
+def _in_partitions(model: Model, means: Means, table: Table, parts: Sequence[Relation], other: str) -> list[Row]:
     """Return what a tenant tries with the partitions by their names, which the service need have no right to."""
     held = [f"SELECT 1 FROM {part.target}" for part in parts if not part.is_partitioned]
     if not held:
         return []
     found: list[Row] = [
         ("own.read.partitions", "A tenant reads its own rows in the partitions and no others",
-         " UNION ALL ".join(held), (*_every(model, table), *REFUSED))
+         " UNION ALL ".join(held), (*_every(means, table), *REFUSED))
     ]  # fmt: skip
     column = identifier(next(iter(table.sample)))
     for part in parts:
         found.append((f"truncate{part.suffix}", "A tenant empties a partition", f"TRUNCATE {part.target}", REFUSED))
         for whose, tenant in (("another", other), ("the default", model.default_tenant)):
-            where = f" WHERE {identifier(model.column)} = {literal(tenant)}"
+            where = f" WHERE {identifier(model.column)} {EQUAL} {literal(tenant)}"
             end = f"{whose.split()[-1]}{part.suffix}"
             found += [
                 (f"read.{end}", f"A tenant reads rows of {whose} tenant in a partition",
@@ -247,36 +522,48 @@ def _from_partition(part: Relation, identity: str, who: str) -> Row:
             NOTHING_OR_REFUSED)  # fmt: skip
 
 
-def _towards(model: Model, table: Table, one: str, other: str) -> list[Row]:
+def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> list[Row]:
     """Return what a tenant tries with the rows of another, and of the default tenant."""
     target, tenant = qualified(model.schema, table.name), identifier(model.column)
-    column, columns = identifier(next(iter(table.sample))), ", ".join(map(identifier, _sample(model, table)))
+    first = next(iter(table.sample))
+    column, columns = identifier(first), ", ".join(map(identifier, _sample(model, table)))
     theirs, foreign = {model.column: other}, f"{literal(other)}::{model.column_type}"
+    reads: Need = (table, "SELECT", (model.column,))
+    updated, deleted = means.besides(table, "update", NOTHING), means.besides(table, "delete", NOTHING)
     found: list[Row] = []
     for whose, number in (("another", other), ("the default", model.default_tenant)):
-        where, name = f" WHERE {tenant} = {literal(number)}", whose.split()[-1]
+        where, name = f" WHERE {tenant} {EQUAL} {literal(number)}", whose.split()[-1]
         found += [
-            (f"read.{name}", f"A tenant reads rows of {whose} tenant", _read(model, table, where), NOTHING),
+            (f"read.{name}", f"A tenant reads rows of {whose} tenant", _read(model, table, where),
+             means.allows(NOTHING, reads)),
             (f"lock.{name}", f"A tenant locks rows of {whose} tenant",
-             _read(model, table, f"{where} FOR UPDATE"), NOTHING),
+             _read(model, table, f"{where} FOR UPDATE"), means.allows(NOTHING, reads, (table, "UPDATE", ()))),
             (f"update.{name}", f"A tenant updates rows of {whose} tenant",
-             f"UPDATE {target} SET {column} = {column}{where}", NOTHING),
+             f"UPDATE {target} SET {column} = {column}{where}",
+             means.allows(updated, reads, (table, "SELECT", (first,)), (table, "UPDATE", (first,)))),
             (f"take.{name}", f"A tenant makes rows of {whose} tenant its own",
-             f"UPDATE {target} SET {tenant} = {literal(one)}{where}", NOTHING),
-            (f"delete.{name}", f"A tenant deletes rows of {whose} tenant", f"DELETE FROM {target}{where}", NOTHING),
+             f"UPDATE {target} SET {tenant} = {literal(one)}{where}",
+             means.allows(updated, reads, (table, "UPDATE", (model.column,)))),
+            (f"delete.{name}", f"A tenant deletes rows of {whose} tenant", f"DELETE FROM {target}{where}",
+             means.allows(deleted, reads, (table, "DELETE", ()))),
         ]  # fmt: skip
+    # Whoever has no rows gives none away.
+    given = REFUSED if means.rows(table) else NOTHING_OR_REFUSED
+    raised = table.append_only.get("update")
     found += [
         ("insert", "A tenant stores a row for another", _insert(model, table, theirs), REFUSED),
         ("insert.select", "A tenant copies its rows to another",
-         f"INSERT INTO {target} ({columns}, {tenant}) SELECT {columns}, {foreign} FROM {target}", REFUSED),
+         f"INSERT INTO {target} ({columns}, {tenant}) SELECT {columns}, {foreign} FROM {target}", given),
         ("update.tenant", "A tenant gives its rows to another",
-         f"UPDATE {target} SET {tenant} = {literal(other)}", REFUSED),
+         f"UPDATE {target} SET {tenant} = {literal(other)}{EVERY}",
+         # Whichever comes first, the trigger or the policy, refuses.
+         (*given, *(() if raised is None else means.forbids(table, "update", ())))),
         ("skip", "A tenant asks by ON CONFLICT DO NOTHING what another has",
          _insert(model, table, theirs, " ON CONFLICT DO NOTHING"), REFUSED),
     ]  # fmt: skip
     found += [
         (f"upsert.{'_'.join(key)}", "A tenant overwrites another's row by ON CONFLICT DO UPDATE",
-         _insert(model, table, theirs, _upsert(model, key)), REFUSED)
+         _insert(model, table, theirs, _upsert(model, key)), means.besides(table, "update", REFUSED))
         for key in table.natural_keys
     ]  # fmt: skip
     return found
@@ -291,52 +578,52 @@ def _pointers(model: Model, table: Table) -> list[str]:
     return found[:0:-1]
 
 
-def _pointing(model: Model, table: Table, one: str, other: str) -> list[Row]:
-    """Return the attempts of a tenant to point its rows to another's."""
-    return [
-        (f"point.{'_'.join(key.columns)}", f"A tenant points to a row of another in {key.references}",
-         _point(model, table, key, one, other), POINTS_NOWHERE)
-        for key in table.foreign_keys
-    ]  # fmt: skip
-
-
-def _point(model: Model, table: Table, key: ForeignKey, one: str, other: str) -> str:
-    """Return the statements of one attempt: read the key as the other tenant, and use it as oneself.
-
-    Where the tenant has the same key, its own rows go before, or the attempt would point to them.
-    """
-    target = qualified(model.schema, key.references)
+def _can_point(model: Model, means: Means, table: Table, key: ForeignKey) -> bool:
+    """Say whether there is a row to point to, and the tenant's own can go out of the way."""
     parent = next(item for item in model.tables if item.name == key.references)
+    own = [parent.name, *_pointers(model, parent)] if key.key in parent.natural_keys else []
+    return means.stores(parent) and not any("delete" in item.append_only for item in model.tables if item.name in own)
+
+
+def _pointing(model: Model, means: Means, table: Table, key: ForeignKey) -> Row:
+    """Return the attempt of a tenant to point its row to another's."""
+    return (
+        f"point.{'_'.join(key.columns)}", f"A tenant points to a row of another in {key.references}",
+        _point(model, table, key), means.allows(POINTS_NOWHERE, *_points(model, means, table, key)),
+    )  # fmt: skip
+
+
+def _points(model: Model, means: Means, table: Table, key: ForeignKey) -> list[Need]:
+    parent = next(item for item in model.tables if item.name == key.references)
+    own = [parent.name, *_pointers(model, parent)] if key.key in parent.natural_keys else []
+    return [*means.inserts(table), *((item, "DELETE", ()) for item in model.tables if item.name in own)]
+
+
+def _theirs(model: Model, key: ForeignKey) -> str:
+    """Return the query for a key of the other tenant, as JSON by the names of the columns that point to it."""
     pairs = ", ".join(
         part
         for column, pointed in zip(key.columns, key.key, strict=True)
         for part in (literal(column), identifier(pointed))
     )
+    return f"SELECT pg_catalog.json_build_object({pairs}) FROM {qualified(model.schema, key.references)} LIMIT 1"
+
+
+def _point(model: Model, table: Table, key: ForeignKey) -> str:
+    """Return the statements of one attempt: use the other tenant's key, which is $1, as oneself.
+
+    Where the tenant has the same key, its own rows go before, or the attempt would point to them.
+    """
+    parent = next(item for item in model.tables if item.name == key.references)
     # A row of the table's own type takes each value back as what it was.
-    theirs = (
-        f"(json_populate_record(NULL::{qualified(model.schema, table.name)}, "
-        "current_setting('tenancy_runbook.theirs')::json))"
-    )
+    theirs = f"(pg_catalog.json_populate_record(NULL::{qualified(model.schema, table.name)}, $1))"
     own = [*_pointers(model, parent), parent.name] if key.key in parent.natural_keys else []
     values = _sample(model, table) | {column: f"{theirs}.{identifier(column)}" for column in key.columns}
-    keep = f"set_config('tenancy_runbook.theirs', json_build_object({pairs})::text, true)"
-    return "; ".join(
-        (
-            _name_tenant(model, other),
-            f"SELECT {keep} FROM {target} LIMIT 1",
-            _name_tenant(model, one),
-            *_delete(model, own),
-            _insert_values(model, table, values),
-        )
-    )
+    return "; ".join((*_delete(model, own), _insert_values(model, table, values)))
 
 
 def _delete(model: Model, names: Iterable[str]) -> list[str]:
-    return [f"DELETE FROM {qualified(model.schema, name)}" for name in names]
-
-
-def _name_tenant(model: Model, tenant: str) -> str:
-    return f"SELECT set_config({literal(model.setting)}, {literal(tenant)}, true)"
+    return [f"DELETE FROM {qualified(model.schema, name)}{EVERY}" for name in names]
 
 
 def _around(model: Model, table: Table) -> list[Row]:
@@ -351,23 +638,28 @@ def _around(model: Model, table: Table) -> list[Row]:
     ]
 
 
-def _written(model: Model, table: Table, suffix: str = "") -> list[Row]:
+def _written(model: Model, means: Means, table: Table, suffix: str = "") -> list[Row]:
     """Return the controls of the triggers: what they wrote belongs to the tenant of the row."""
-    targets = [other for other in model.tables if other.name in table.sample_writes]
+    targets = [other for other in model.tables if other.name in table.sample_writes and means.stores(table)]
     return [
         (f"own.trigger.{target.name}{suffix}", f"The trigger writes {target.name} for the tenant of the row",
          _read(model, target, "".join(
-             f" {word} {identifier(name)} = {literal(table.sample[name])}"
-             for word, name in zip(("WHERE", *["AND"] * len(table.sample)),
-                                   [name for name in table.sample if name in target.sample], strict=False))),
-         ONE)
+             f" {word} {identifier(name)} {EQUAL} {literal(table.sample[name])}"
+             for word, name in zip(("WHERE", *["AND"] * len(table.sample)), _shared(table, target), strict=False))),
+         means.allows(ONE, (target, "SELECT", _shared(table, target))))
         for target in targets
     ]  # fmt: skip
 
 
-def _without(identity: str, who: str, model: Model, table: Table, errors: tuple[str, ...]) -> list[Row]:
+def _shared(table: Table, target: Table) -> list[str]:
+    """Return the columns of the table's sample that the other's has as well."""
+    return [name for name in table.sample if name in target.sample]
+
+
+def _without(identity: str, who: str, model: Model, means: Means, table: Table, errors: tuple[str, ...]) -> list[Row]:
     """Return what a session without a usable tenant tries."""
+    read = means.allows((*NOTHING, *errors), (table, "SELECT", ()))
     return [
-        (f"read.{identity}", f"{who} reads", _read(model, table), (*NOTHING, *errors)),
+        (f"read.{identity}", f"{who} reads", _read(model, table), read),
         (f"insert.{identity}", f"{who} stores a row", _insert(model, table), (*REFUSED_WITHOUT_TENANT, *errors)),
     ]

@@ -23,10 +23,10 @@ _TOKEN = re.compile(
     |(?P<date>(?<!\w)20\d\d-\d\d-\d\d(?![\w-]))
     |(?P<sqlstate>(?<=\berror\ )[0-9A-Z]{{5}}(?!\w))
     |(?P<label>\b(?:DETAIL|CONTEXT|QUERY|STATEMENT|LINE\ \d+):.*)
-    |(?P<row>(?<==)\(.*|(?<=row\ contains\ )\(.*)
+    |(?P<row>(?<==)\(.*|(?<=row\ contains\ )\(.*|(?<=[^\x00-\x7f])\ ?\(.*|(?<=\w\ )\((?:[^()\n]*,){{2}}.*)
     |(?P<url>[A-Za-z][\w+.-]*://[^\s'"<>]*)
     |(?P<secret>(?i:[\w-]*(?:passw|pwd|secret|token|api_?key|credential|authorization|cookie)[\w-]*)["']?\s*[:=]\s*\S+
-      |(?i:bearer|basic)\s+\S+)
+      |(?i:--?[\w-]*(?:passw|pwd|secret|token|key|credential)[\w-]*)[=\s]+\S+|(?i:bearer|basic)\s+\S+)
     |(?P<loopback>(?<![\w.]){_LOOPBACK})
     |(?P<quote>"(?:[^"\\]|\\.)*(?:"|\Z)|(?<!\w)'[^'\n]*'(?!\w))
     |(?P<phone>\+?\d[\d ().-]{{6,}}\d)
@@ -102,7 +102,7 @@ def _kept(kind: str, token: str, known: Known) -> str:
     if kind == "url":
         return url(token, known)
     if kind == "secret":
-        return re.sub(r"(?s)([:=\s]\s*).*", rf"\1{MARK}", token, count=1) if known.word(_key(token)) else MARK
+        return re.sub(r"(?s)([:=\s]\s*).*", rf"\1{MARK}", token, count=1) if _names_known(token, known) else MARK
     if kind == "quote":
         closed = len(token) > 1 and token[-1] == token[0]
         # Several words may be a caller's sentence, be each of them known; this runbook quotes only names.
@@ -111,8 +111,10 @@ def _kept(kind: str, token: str, known: Known) -> str:
     return MARK
 
 
-def _key(token: str) -> str:
-    return re.split(r"[^\w]", token, maxsplit=1)[0]
+def _names_known(token: str, known: Known) -> bool:
+    """Say whether every word of a secret's name is known."""
+    words = re.findall(r"\w+", re.split(r"[:=\s]", token, maxsplit=1)[0])
+    return bool(words) and all(map(known.word, words))
 
 
 def _counted(tokens: list[tuple[str, str]], place: int) -> bool:
@@ -143,8 +145,16 @@ def collapse(text: str) -> str:
 
 
 def secrets(environment: str, known: Known) -> list[str]:
-    """Return the values that an environment file sets and the passwords in them, the longest first."""
-    values = [line.partition("=")[2].strip().strip("'\"") for line in environment.splitlines() if "=" in line]
+    """Return what an environment file sets, or a secret's file holds, and the passwords in it, the longest first."""
+    lines = [line.strip() for line in environment.splitlines()]
+    # A secret's file has nothing but the URL.
+    urls = [line for line in lines if re.match(r"[A-Za-z][\w+.-]*://", line)]
+    return hidden([*urls, *(line.partition("=")[2].strip().strip("'\"") for line in lines if "=" in line)], known)
+
+
+def hidden(values: Iterable[str], known: Known) -> list[str]:
+    """Return the forms of the values and of the passwords in them that no text may show, the longest first."""
+    values = list(values)
     passwords = [found for value in values for found in re.findall(r"://[^/?#@]*?:(.*)@", value)]
     wanted = {
         form

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import bridge, foreign_keys, indexes, plan, views
+from . import bridge, definitions, foreign_keys, functions, indexes, plan, views
 from . import state as catalog
 from .errors import UnsafeStateError
 from .finding import Finding, finding
-from .model import Model
+from .model import Function, Model
 from .quoting import identifier, literal, qualified
 from .state import Relation
 from .statement import State, Statement, statement
@@ -32,25 +32,26 @@ PHASES = (
 )  # fmt: skip
 
 
+# Whose SQL holds definitions of the snapshot.
+QUOTING = ("function", "default", "build", "attach", "link", "restore")
+
+
 def build(state: State, model: Model, snapshot: State, *, lone: bool = True) -> list[Statement]:
     """Return the statements that lead from ``state`` to the schema of ``snapshot``, a state document of before.
 
     Raises UnsafeStateError where rows of another tenant exist, if the default one must be the ``lone`` one, or objects
     of somebody else use the tenant column.
     """
+    is_old, snapshot = not snapshot.get("qualified"), upgraded(snapshot, state, model)
     obstacles = _obstacles(state, model, snapshot, lone=lone)
     if obstacles:
         raise UnsafeStateError(obstacles)
-    statements = [
-        item
-        for table in model.tables
-        # The deepest partitions first: the table's indexes take theirs over.
-        for relation in [*catalog.partitions(state, model, table), catalog.relation(state, model, table)]
-        for item in _Relation(state, model, relation, snapshot).statements()
-    ]
+    statements = [item for relation in _relations(state, model, snapshot) for item in relation.statements()]
     statements += _bridge(state, model, snapshot)
     statements += _functions(state, model, snapshot)
     statements += views.back(state, model, snapshot)
+    if is_old:
+        statements = [_under_its_path(item, model) if item["phase"] in QUOTING else item for item in statements]
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
 
 
@@ -60,6 +61,7 @@ def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[s
     What somebody else has made since, and does not use the tenant column, is left alone.
     """
     found = []
+    snapshot = upgraded(snapshot, state, model)
     for table in model.tables:
         now, before = catalog.required(state, table.name), catalog.required(snapshot, table.name)
         found += [
@@ -84,6 +86,52 @@ def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[s
     found.append(finding("functions of the migration that are left", "", [], left))
     found.append(finding("bridges as before", "", snapshot["bridges"], state["bridges"]))
     return found + views.as_before(state, model, snapshot)
+
+
+def upgraded(snapshot: State, state: State, model: Model) -> State:
+    """Return a snapshot whose definitions can be compared with those of ``state``.
+
+    An earlier version of this runbook read the catalogs under the search path of the session, so that PostgreSQL left
+    the schema out of the names in it. Where nothing else differs, the definition of now is the same one.
+    """
+    if snapshot.get("qualified"):
+        return snapshot
+    found: State = _upgraded(snapshot, state, model)
+    return found
+
+
+def _upgraded(before: Any, now: Any, model: Model) -> Any:
+    if isinstance(before, str) and isinstance(now, str):
+        return now if _plain(before, model) == _plain(now, model) else before
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        return {key: _upgraded(value, now.get(key), model) for key, value in before.items()}
+    if isinstance(before, list) and isinstance(now, list):
+        return [_upgraded(item, _counterpart(item, now, model), model) for item in before]
+    return before
+
+
+def _counterpart(item: Any, now: list[Any], model: Model) -> Any:
+    def name(document: Any) -> Any:
+        if isinstance(document, Mapping):
+            # Functions of one name differ in their types.
+            types = [_plain(each, model) for each in document.get("types", [])]
+            return document.get("name"), types, document.get("description") if document.get("name") is None else None
+        return _plain(document, model) if isinstance(document, str) else document
+
+    return next((other for other in now if name(other) == name(item)), None)
+
+
+def _plain(text: str, model: Model) -> str:
+    return catalog.without_schema(text, model.schema)
+
+
+def _under_its_path(item: Statement, model: Model) -> Statement:
+    """Return a statement of an old snapshot so that it finds the names that stand without their schema in it.
+
+    PostgreSQL's own come first, and a printed expression has the types of its arguments.
+    """
+    path = f"SET LOCAL search_path = pg_catalog, {identifier(model.schema)}, pg_temp"
+    return {**item, "sql": f"{path}; {item['sql'].rstrip(';')}; SET LOCAL search_path = pg_catalog, pg_temp"}
 
 
 def _as_before(relation: Relation, before: Document, is_same_role: bool) -> list[Finding]:
@@ -118,7 +166,30 @@ def _obstacles(state: State, model: Model, snapshot: State, *, lone: bool) -> li
         elif now["column"] is not None and before["column"] is None:
             for relation in catalog.relations(state, model, table):
                 found += _dependents(state, model, relation)
-    return found
+    if all(catalog.table(document, table.name) for document in (state, snapshot) for table in model.tables):
+        found += [text for relation in _relations(state, model, snapshot) for text in relation.obstacles()]
+    return found + [
+        text
+        for function in model.functions
+        if (before := _function_of_before(state, snapshot, function)) is not None
+        for text in definitions.literals(
+            state, f"The function {function.name} of before", [functions.header(before)], _path(model, snapshot)
+        )
+    ]
+
+
+def _path(model: Model, snapshot: State) -> str | None:
+    """Return the schema whose names stand without it in the snapshot."""
+    return None if snapshot.get("qualified") else model.schema
+
+
+def _relations(state: State, model: Model, snapshot: State) -> list[_Relation]:
+    return [
+        _Relation(state, model, relation, snapshot)
+        for table in model.tables
+        # The deepest partitions first: the table's indexes take theirs over.
+        for relation in [*catalog.partitions(state, model, table), catalog.relation(state, model, table)]
+    ]
 
 
 def _dependents(state: State, model: Model, relation: Relation) -> list[str]:
@@ -168,6 +239,28 @@ class _Relation:
             *self._privileges(),
         ]  # fmt: skip
 
+    def obstacles(self) -> list[str]:
+        """Return what of an ordinary role would run if the definitions of before came back."""
+        title = f"{self.relation.schema}.{self.relation.name}"
+        path, now, before = _path(self.model, self.snapshot), self.now["column"], self.before["column"]
+        found = [
+            text
+            for policy in self._policies_of_before()
+            for text in definitions.literals(
+                self.state, f"The policy {policy['name']} of {title}", [policy["using"], policy["check"]], path
+            )
+        ]
+        if now is not None and before is not None and now["default"] != before["default"]:
+            what = f"The default of {title}.{self.model.column}"
+            found += definitions.literals(self.state, what, [before["default"]], path)
+        for index in self._indexes_of_before():
+            if not index["plain"]:
+                texts = [index["definition"], index["constraint_definition"]]
+                found += definitions.expressions(self.state, f"The index {index['name']} of {title}", texts, path)
+        for key in self._foreign_keys_of_before():
+            found += foreign_keys.calling(self.state, self.relation.schema, self.relation.name, key)
+        return found
+
     def _statement(self, identity: str, phase: str, sql: str, reason: str) -> Statement:
         # The way back of a way back is the migration.
         return statement(f"{self.table.name}.{identity}{self.relation.suffix}", self.table.name, phase, sql, reason, "")
@@ -188,15 +281,17 @@ class _Relation:
             for name, policy in now.items()
             if name in ours and policy != before.get(name)
         ]  # fmt: skip
-        for name, policy in before.items():
-            if policy == now.get(name):
-                continue
+        for policy in self._policies_of_before():
             planned.append(
-                self._statement(f"policy.{name}", "restore", catalog.policy_sql(policy, self.target),
+                self._statement(f"policy.{policy['name']}", "restore", catalog.policy_sql(policy, self.target),
                                 "Bring the policies of before back")
             )  # fmt: skip
-            planned += self._comment(f"POLICY {identifier(name)} ON {self.target}", policy["comment"])
+            planned += self._comment(f"POLICY {identifier(policy['name'])} ON {self.target}", policy["comment"])
         return planned
+
+    def _policies_of_before(self) -> list[Document]:
+        now = _by_name(self.now["policies"])
+        return [policy for policy in self.before["policies"] if policy != now.get(policy["name"])]
 
     def _row_security(self) -> list[Statement]:
         words = {("enabled", False): "DISABLE", ("enabled", True): "ENABLE", ("forced", False): "NO FORCE",
@@ -210,30 +305,34 @@ class _Relation:
         ]  # fmt: skip
 
     def _foreign_keys(self) -> list[Statement]:
-        now, before = (_by_name(foreign_keys.of_table(document)) for document in (self.now, self.before))
-        changed = [
-            name
-            for name, key in now.items()
-            if any(foreign_keys.names_tenant(key, self.model, wanted) for wanted in self.table.foreign_keys)
-            and key != before.get(name)
-        ]
         planned = [
             self._alter(f"foreign_key.drop.{name}", "unlink", f"DROP CONSTRAINT {identifier(name)}",
                         "Drop the foreign keys that name the tenant")
-            for name in changed
+            for name in self._changed_foreign_keys()
         ]  # fmt: skip
-        for name, key in before.items():
-            if name not in now or name in changed:
-                sql = foreign_keys.bring(self.target, key)
-                planned.append(self._statement(f"foreign_key.{name}", "link", sql, "Bring the foreign keys back"))
-                planned += self._comment(f"CONSTRAINT {identifier(name)} ON {self.target}", key["comment"])
+        for key in self._foreign_keys_of_before():
+            name, sql = key["name"], foreign_keys.bring(self.target, key)
+            planned.append(self._statement(f"foreign_key.{name}", "link", sql, "Bring the foreign keys back"))
+            planned += self._comment(f"CONSTRAINT {identifier(name)} ON {self.target}", key["comment"])
         return planned
+
+    def _changed_foreign_keys(self) -> list[str]:
+        now, before = (_by_name(foreign_keys.of_table(document)) for document in (self.now, self.before))
+        return [
+            name
+            for name, key in now.items()
+            if any(foreign_keys.names_tenant(key, self.model, wanted) for wanted in self.table.foreign_keys)
+            and (name not in before or _made(key) != _made(before[name]))
+        ]
+
+    def _foreign_keys_of_before(self) -> list[Document]:
+        now, changed = _by_name(foreign_keys.of_table(self.now)), self._changed_foreign_keys()
+        return [key for key in foreign_keys.of_table(self.before) if key["name"] not in now or key["name"] in changed]
 
     def _indexes(self) -> list[Statement]:
         now, before = _by_name(self.now["indexes"]), _by_name(self.before["indexes"])
-        ours = {index["name"] for index in _of_the_migration(self.model, self.relation)}
         planned = []
-        for name in sorted(ours):
+        for name in sorted(self._own_indexes()):
             if name in before and _made(now[name]) == _made(before[name]):
                 continue
             if self.relation.is_partition and now[name]["root"]:
@@ -247,10 +346,20 @@ class _Relation:
                     f"index.drop.{name}", "key", f"DROP INDEX {qualified(self.relation.schema, name)}", reason
                 )
             )
-        for name, index in before.items():
-            if name not in now or (name in ours and _made(now[name]) != _made(index)):
-                planned += self._bring(index)
+        for index in self._indexes_of_before():
+            planned += self._bring(index)
         return planned
+
+    def _own_indexes(self) -> set[str]:
+        return {index["name"] for index in _of_the_migration(self.model, self.relation)}
+
+    def _indexes_of_before(self) -> list[Document]:
+        now, ours = _by_name(self.now["indexes"]), self._own_indexes()
+        return [
+            index
+            for index in self.before["indexes"]
+            if (name := index["name"]) not in now or (name in ours and _made(now[name]) != _made(index))
+        ]
 
     def _bring(self, index: Document) -> list[Statement]:
         reason = {"comment": "Bring the comments of before back"}
@@ -320,12 +429,22 @@ def _functions(state: State, model: Model, snapshot: State) -> list[Statement]:
         if now is not None and before is None:
             sql = f"DROP FUNCTION {name}({function.identity})"
             planned.append(statement(f"{identity}.drop", "", "function", sql, reason, ""))
-        elif before is not None and (now is None or now["definition"] != before["definition"]):
-            planned.append(statement(identity, "", "function", before["definition"].strip(), reason, ""))
+        if (brought := _function_of_before(state, snapshot, function)) is not None:
+            planned.append(statement(identity, "", "function", brought["definition"].strip(), reason, ""))
+            # What is made again belongs to whoever makes it, here a superuser, and may be SECURITY DEFINER.
+            if now is None or now["owner"] != brought["owner"]:
+                sql = f"ALTER FUNCTION {name}({function.identity}) OWNER TO {identifier(brought['owner'])}"
+                planned.append(statement(f"{identity}.owner", "", "function", sql, reason, ""))
         if before is not None and now is not None and now["granted"] and not before["granted"]:
             sql = f"REVOKE EXECUTE ON FUNCTION {name}({function.identity}) FROM {identifier(model.application_role)}"
             planned.append(statement(f"{identity}.revoke", "", "function", sql, reason, ""))
     return planned
+
+
+def _function_of_before(state: State, snapshot: State, function: Function) -> Document | None:
+    """Return the function as it was, where it is not so now."""
+    now, before = (catalog.function(found, function.name, function.identity) for found in (state, snapshot))
+    return before if before is not None and (now is None or now["definition"] != before["definition"]) else None
 
 
 def _role(state: State) -> str | None:
@@ -346,7 +465,9 @@ def _made(document: Any) -> Any:
     if isinstance(document, Mapping):
         # A snapshot of an earlier version of this runbook knows of no index that is a part of another.
         made = {"root": None, **document}
-        return {name: value for name, value in made.items() if name not in ("dependents", "valid", "clustered")}
+        # Nor had one of an earlier version of the state what converts the columns of a foreign key.
+        left_out = ("dependents", "valid", "clustered", "casts")
+        return {name: value for name, value in made.items() if name not in left_out}
     return document
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,10 @@ from .model import Model, Table
 from .quoting import identifier, qualified
 
 Document = Mapping[str, Any]
+
+
+# The schema before a name.
+QUALIFIED = re.compile(r'^(?:[a-z_][a-z0-9_$]*|"(?:[^"]|"")+")\.')
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,16 @@ def unique_key(document: Document, columns: Sequence[str]) -> Document | None:
 def function(state: Document, name: str, identity: str) -> Document | None:
     """Return the function of that name whose argument types are ``identity`` (comma-separated types)."""
     types = [part.strip() for part in identity.split(",") if part.strip()]
-    return next((item for item in state["functions"] if item["name"] == name and item["types"] == types), None)
+    # PostgreSQL prints the schema of a type that is not its own.
+    return next(
+        (
+            item
+            for item in state["functions"]
+            if item["name"] == name
+            and (item["types"] == types or [QUALIFIED.sub("", each) for each in item["types"]] == types)
+        ),
+        None,
+    )
 
 
 def other_tenants(state: Document, model: Model) -> dict[str, int]:
@@ -173,6 +187,13 @@ def printed(name: str) -> tuple[str, ...]:
 def titles(schema: str, name: str) -> tuple[str, ...]:
     """Return the relation's name with its schema as PostgreSQL prints it."""
     return tuple(f"{first}.{second}" for first in printed(schema) for second in printed(name))
+
+
+def without_schema(text: str, schema: str) -> str:
+    """Return a definition without the schema's name before the names of what is in it."""
+    for name in sorted(printed(schema), reverse=True):
+        text = re.sub(rf'(?<![\w"$.]){re.escape(name)}\.', "", text)
+    return text
 
 
 def is_wanted_policy(policy: Document, model: Model, wanted: Table) -> bool:

@@ -18,13 +18,21 @@ def step(sql: str, *, patient: bool = False) -> dict[str, Any]:
 
 
 def statement(
-    identity: str, table: str, phase: str, sql: str, reason: str, undo: str, online: Sequence[Mapping[str, Any]] = ()
+    identity: str,
+    table: str,
+    phase: str,
+    sql: str,
+    reason: str,
+    undo: str,
+    online: Sequence[Mapping[str, Any]] = (),
+    makes: Sequence[Mapping[str, str]] = (),
 ) -> Statement:
     """Return one planned statement as a plain dict (the shape that leaves the filter).
 
     ``online`` are the steps that do the same while the service works; without any it belongs to the short transaction.
+    ``makes`` are the names that must be free for it, as ``names`` looks for them.
     """
     return {
         "id": identity, "table": table, "phase": phase, "sql": sql, "reason": reason, "undo": undo,
-        "online": [dict(item) for item in online],
+        "online": [dict(item) for item in online], "makes": [dict(item) for item in makes],
     }  # fmt: skip

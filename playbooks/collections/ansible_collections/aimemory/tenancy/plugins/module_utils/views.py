@@ -16,8 +16,8 @@ from .statement import State, Statement, statement
 Document = Mapping[str, Any]
 
 INVOKER_VERSION = 150000
-# As PostgreSQL reads a boolean option.
-TRUE = ("true", "on", "yes", "1")
+# As PostgreSQL reads a boolean option: the beginning of a word is enough.
+TRUE = ("t", "tr", "tru", "true", "on", "y", "ye", "yes", "1")
 
 
 def of_state(state: State, view: View) -> Document | None:

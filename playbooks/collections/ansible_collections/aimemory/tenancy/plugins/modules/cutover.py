@@ -6,14 +6,23 @@ from __future__ import annotations
 import signal
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    cgroups,
+    clients,
+    errors,
+    messages,
+    sessions,
+    systemctl,
+    transaction,
+    units,
+)
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 try:
@@ -27,48 +36,63 @@ short_description: Stop a service, change its database in one transaction, start
 description:
   - Does on the server, in one call, what callers of the service wait for; with a module for each, most of the time
     would go into the ways between them. A run that is lost meanwhile does not interrupt it.
-  - The stages are C(stop), C(changes), C(apply) and C(start), each only where its options ask for it. Whatever fails,
+  - The stages are C(stop), C(apply) and C(start), each only where its options ask for it. Whatever fails,
     the stages after it are left out, and an open transaction is rolled back.
   - Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
+  - aimemory.tenancy.database.pooler
+  - aimemory.tenancy.database.tables
 options:
   unit:
-    description: The service's systemd unit.
+    description: The service's systemd unit, with C(.service).
     type: str
     required: true
   stop:
     description:
-      - Stop the unit, then require that no process called O(process) and no other client of O(database) is left.
+      - Stop O(triggers) and the unit, then require that no process of the unit and no other client of O(database) is
+        left. Idle sessions of O(pooler), which it has reset for the next client, are ended, since what a role's
+        sessions are given at login changes.
     type: bool
     default: false
-  process:
-    description: Name of the service's processes; needed with O(stop).
-    type: str
+  triggers:
+    description: Units that start the unit; they are stopped before it and started with it.
+    type: list
+    elements: str
+    default: []
+  companions:
+    description: Units that go down with the unit; they are started with it.
+    type: list
+    elements: str
+    default: []
   terminate_clients:
     description: Whether other clients are ended instead of refused.
     type: bool
     default: false
-  since:
-    description:
-      - The value C(snapshot_xmin) of M(aimemory.tenancy.postgresql_dump). When anything was written since, the call
-        ends there, with the names in RV(written) and the unit stopped.
-    type: int
-  tables:
-    description: The value C(tables) of M(aimemory.tenancy.postgresql_dump); needed with O(since).
-    type: list
-    elements: dict
-  queries:
-    description: SQL that is run in one transaction.
-    type: list
-    elements: str
-    default: []
+  transaction:
+    description: The transaction, as M(aimemory.tenancy.postgresql_transaction) runs it.
+    type: dict
   start:
-    description: How the unit is started in the end. C(stay) leaves it.
+    description:
+      - How the unit is started in the end. C(stay) leaves it; C(started) leaves one that runs, unless something was
+        committed while it should have been stopped.
     type: str
     choices: [stay, started, restarted]
     default: stay
+  stopped_before:
+    description:
+      - Whether an earlier call stopped the unit and something was committed since. One that runs was then started by
+        something else, and is started anew.
+    type: bool
+    default: false
+  roles:
+    description:
+      - Roles that the service logs in as. After the start none of their sessions in O(database) is older than what
+        O(transaction) committed, or than the start where there are none; those that are get ended.
+    type: list
+    elements: str
+    default: []
   health_url:
     description: URL that answers 200 when the service is healthy; needed with O(start).
     type: str
@@ -86,10 +110,9 @@ EXAMPLES = r"""
     database: ai_memory
     port: 5432
     user: postgres
-    unit: ai-memory
-    process: gunicorn
+    unit: ai-memory.service
     stop: true
-    queries: [ALTER TABLE memories ADD COLUMN customer_id integer NOT NULL DEFAULT 1]
+    transaction: "{{ plan | aimemory.tenancy.tenancy_transaction(model, '5s', 900, proof=proof) }}"
     start: started
     health_url: http://127.0.0.1:8100/health
 """
@@ -104,20 +127,16 @@ stopped_ago:
   description: Seconds between the order to stop and the end of the call.
   returned: when O(stop) was asked for and the unit ran
   type: float
+came_up:
+  description: Whether something else started the unit after it was stopped; it was then started anew.
+  returned: always
+  type: bool
 ended:
   description: Roles of the clients that were ended.
   returned: always
   type: list
-written:
-  description: Tables that were written to since the snapshot.
-  returned: always
-  type: list
-durations:
-  description: Seconds that each of O(queries) took, as far as they were made.
-  returned: always
-  type: list
 result:
-  description: First row of the last query.
+  description: RV(aimemory.tenancy.postgresql_transaction#module:result).
   returned: when the transaction was committed
   type: dict
 inactive_since:
@@ -128,13 +147,16 @@ inactive_since:
 
 # The service's own sessions take a moment to go.
 CLIENTS_SECONDS = 3
-CLIENTS = """
+OLDER = """
 SELECT pid, usename, concat_ws(' ', pid, usename, application_name, coalesce(host(client_addr), 'local'), state),
-       CASE WHEN %(terminate)s THEN pg_terminate_backend(pid) END
-FROM pg_stat_activity
-WHERE datname = %(database)s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+       pg_terminate_backend(pid)
+FROM pg_catalog.pg_stat_activity
+WHERE datname = %(database)s AND usename = ANY (%(roles)s) AND backend_type = 'client backend'
+  AND backend_start <= %(moment)s AND pid <> pg_backend_pid()
 """
 PAUSE = 0.05
+# The first request may meet a process that dies with it; one that asks a language model takes its time.
+FIRST_PATIENCE = 5
 # Whatever the environment says of proxies: the service is on this host.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -152,20 +174,18 @@ class Cutover:
         self.wanted: dict[str, Any] = module.params
         self.began: list[tuple[str, float]] = []
         self.stopped: float | None = None
-        self.outcome: dict[str, Any] = {"changed": False, "ended": [], "written": [], "durations": []}
+        # By the server's clock.
+        self.committed_at: Any = None
+        self.systemd = systemctl.Systemctl(module.run_command)
+        self.outcome: dict[str, Any] = {"changed": False, "came_up": False, "ended": []}
 
     def run(self) -> None:
-        """Run the stages; raises StageError and psycopg2.Error."""
+        """Run the stages; raises StageError, SystemctlError, psycopg2.Error and what ``transaction.run`` raises."""
         wanted = self.wanted
         if wanted["stop"]:
             self._stage("stop")
             self._stop()
-        if wanted["since"] is not None:
-            self._stage("changes")
-            self._look_for_changes()
-            if self.outcome["written"]:
-                return
-        if wanted["queries"]:
+        if wanted["transaction"]:
             self._stage("apply")
             self._apply()
         if wanted["start"] != "stay":
@@ -184,93 +204,137 @@ class Cutover:
         self.began.append((name, time.monotonic()))
 
     @contextmanager
-    def _cursor(self, connect: Callable[..., Any], database: str) -> Iterator[Any]:
-        """Yield a cursor whose transaction is committed in the end."""
+    def _connection(self, database: str, **more: Any) -> Iterator[Any]:
+        """Yield a connection whose transaction is committed in the end."""
         with acting_as(self.wanted["user"]):
-            connection = connect(database, self.wanted["port"])
+            connection = sessions.connect(database, self.wanted["port"], **more)
+        # Not as a context manager: of one that was ended from outside it would tell only that it is closed.
         try:
-            with connection, connection.cursor() as cursor:
-                yield cursor
+            yield connection
+            connection.commit()
         finally:
             connection.close()
 
-    def _systemctl(self, *arguments: str) -> str:
-        """Return what systemctl says; raises StageError."""
-        code, output, error = self.module.run_command(["systemctl", *arguments, self.wanted["unit"]])
-        if code != 0:
-            raise StageError((error or output).strip())
-        return str(output).strip()
-
     def _stop(self) -> None:
-        """Stop the unit and require that nothing of it, and nobody else, is left."""
-        unit, process = self.wanted["unit"], self.wanted["process"]
-        if self._systemctl("show", "--property=ActiveState", "--value") not in ("inactive", "failed"):
+        """Stop the unit and what starts it, and require that nothing of it, and nobody else, is left."""
+        unit, triggers = self.wanted["unit"], self.wanted["triggers"]
+        properties = self.systemd.show([unit, *triggers])
+        block = properties[unit]
+        slices = self.systemd.show([block["Slice"]]) if block.get("Slice") else {}
+        if not all(units.is_down(item) for item in properties.values()):
             self.stopped = time.monotonic()
             self.outcome["changed"] = True
-            self._systemctl("stop")
-        code, output, error = self.module.run_command(["pgrep", "--list-full", "--exact", process])
-        if code not in (0, 1):
-            raise StageError(error.strip())
-        if code == 0:
-            raise StageError(f"{unit} was stopped, but {process} still runs: {output.strip()}")
+        # In one order: a socket that is being stopped starts nothing.
+        self.systemd.order("stop", [*triggers, unit])
+        if not self.systemd.is_down(unit):
+            raise StageError(
+                f"{unit} was stopped, but something started it again: journalctl --unit={unit} shows when. End that for"
+                " the time of the run."
+            )
+        self._require_no_process(units.control_group(block, slices))
         self._require_no_client()
 
+    def _require_no_process(self, control_group: str) -> None:
+        """Wait a moment for the end of what the unit's stop left."""
+        deadline = time.monotonic() + CLIENTS_SECONDS
+        while left := cgroups.processes(control_group):
+            if time.monotonic() > deadline:
+                raise StageError(
+                    f"{self.wanted['unit']} was stopped, but processes of it still run: {self._described(left)}"
+                )
+            time.sleep(PAUSE)
+
+    def _described(self, pids: list[int]) -> str:
+        """Return the command lines of processes."""
+        _, output, _ = self.module.run_command(["ps", "-o", "pid=,args=", "-p", ",".join(map(str, pids))])
+        lines = [" ".join(line.split()) for line in output.splitlines()]
+        return "; ".join(lines) or ", ".join(map(str, pids))
+
     def _require_no_client(self) -> None:
-        """End the other clients, or name them after a while."""
+        """End the other clients, or name them after a while, and whoever else keeps a lock on the tables."""
         database, terminate = self.wanted["database"], self.wanted["terminate_clients"]
+        pooler = clients.Pooler(**(self.wanted["pooler"] or {}))
         deadline = time.monotonic() + CLIENTS_SECONDS
         ended: dict[int, str] = {}
-        with self._cursor(connect, "postgres") as cursor:
+        with self._connection(database) as connection, connection.cursor() as cursor:
             while True:
-                # One transaction would see the same clients for ever.
-                cursor.execute("SELECT pg_stat_clear_snapshot()")
-                cursor.execute(CLIENTS, {"database": database, "terminate": terminate})
-                clients = cursor.fetchall()
+                left = clients.end(cursor, database, pooler, everybody=terminate)
+                holding = clients.holders(cursor, self.wanted["tables"])
                 if terminate:
-                    ended |= {pid: role for pid, role, _, _ in clients}
+                    ended |= {client.pid: client.role for client in left}
                     self.outcome["ended"] = list(ended.values())
-                if not clients:
-                    return
-                if time.monotonic() > deadline:
+                if not (left or holding) or time.monotonic() > deadline:
                     break
                 time.sleep(PAUSE)
-        raise StageError(
-            f"Other clients are connected to {database}: {'; '.join(name for _, _, name, _ in clients)}. Close them,"
-            " or let the run end them with -e service_terminate_clients=true."
-        )
-
-    def _look_for_changes(self) -> None:
-        """Find the tables that were written to since the snapshot."""
-        with self._cursor(contents.connect, self.wanted["database"]) as cursor:
-            found = contents.read(cursor, 0, self.wanted["since"])
-        self.outcome["written"] = contents.written(found, self.wanted["tables"])
+        if left:
+            raise StageError(
+                f"Other clients are connected to {database}: {'; '.join(client.name for client in left)}. Close them,"
+                " or let the run end them with -e service_terminate_clients=true."
+            )
+        if holding:
+            raise StageError(
+                f"Sessions that the run does not end hold locks on tables of {database}:"
+                f" {'; '.join(client.name for client in holding)}. Wait until they have ended; pg_stat_activity"
+                " says what they do."
+            )
 
     def _apply(self) -> None:
-        """Run the queries in one transaction."""
-        with self._cursor(connect, self.wanted["database"]) as cursor:
-            for query in self.wanted["queries"]:
-                began = time.monotonic()
-                cursor.execute(query)
-                self.outcome["durations"].append(round(time.monotonic() - began, 6))
-            row = cursor.fetchone() if cursor.description else ()
-            result = {column.name: row[number] for number, column in enumerate(cursor.description or ())}
+        """Run the transaction."""
+        database = self.wanted["database"]
+        with (
+            self._connection(database) as guard,
+            self._connection(database, settings=transaction.SETTINGS) as connection,
+        ):
+            guard.autocommit = True
+            result = transaction.run(connection, guard, self.wanted["transaction"])
+        self.committed_at = self._now()
         self.outcome |= {"changed": True, "result": result}
 
+    def _now(self) -> Any:
+        """Return the time by the server's clock."""
+        with self._connection("postgres") as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_catalog.clock_timestamp()")
+            return cursor.fetchone()[0]
+
     def _start(self) -> None:
-        """Start the unit and wait until it is healthy."""
+        """Start the unit with what belongs to it, and wait until it is healthy and no session is older."""
         wanted = self.wanted
-        self.outcome["inactive_since"] = self._systemctl("show", "--property=InactiveEnterTimestamp", "--value")
-        self._systemctl({"started": "start", "restarted": "restart"}[wanted["start"]])
+        unit, triggers = wanted["unit"], wanted["triggers"]
+        running = not self.systemd.is_down(unit)
+        # What runs although it was stopped has sessions that may be older than what was committed.
+        self.outcome["came_up"] = running and (
+            wanted["stopped_before"] or (wanted["stop"] and self.committed_at is not None)
+        )
+        moment = self.committed_at or (self._now() if wanted["roles"] else None)
+        # A socket cannot be opened again for a service that runs.
+        shut = any(name.endswith(".socket") and self.systemd.is_down(name) for name in triggers)
+        if running and (self.outcome["came_up"] or wanted["start"] == "restarted" or shut):
+            self.systemd.order("stop", [unit])
+        self.outcome["inactive_since"] = self.systemd.property("InactiveEnterTimestamp", unit)
+        # Its starts are counted, and too many refused; a unit that nothing refers to is not loaded, nor counted.
+        self.module.run_command(["systemctl", "reset-failed", "--", unit])
+        self.systemd.order("start", [*triggers, unit, *wanted["companions"]])
         self.outcome["changed"] = True
+        self._wait_until_healthy()
+        if moment is not None and wanted["roles"]:
+            self._end_older_sessions(moment)
+
+    def _wait_until_healthy(self) -> None:
+        """Ask the service until it says that it is healthy."""
+        wanted = self.wanted
         deadline = time.monotonic() + wanted["health_timeout"]
+        patience: float = min(FIRST_PATIENCE, wanted["health_timeout"])
         while True:
             try:
-                with DIRECT.open(wanted["health_url"], timeout=5) as response:
+                with DIRECT.open(wanted["health_url"], timeout=patience) as response:
                     if response.status == 200:
                         return
                     answer = f"HTTP status {response.status}"
             except (OSError, HTTPException) as error:
                 answer = str(error)
+                if isinstance(error, TimeoutError):
+                    # As long as before the stop, when one answer may have taken the whole of it.
+                    patience = wanted["health_timeout"]
             if time.monotonic() > deadline:
                 break
             time.sleep(PAUSE)
@@ -279,14 +343,32 @@ class Cutover:
             f" {wanted['health_timeout']} s: {answer}"
         )
 
-
-def connect(database: str, port: int) -> Any:
-    """Return a connection whose transaction is written in. Raises psycopg2.Error."""
-    return psycopg2.connect(dbname=database, port=port, application_name=contents.APPLICATION)
+    def _end_older_sessions(self, moment: Any) -> None:
+        """End sessions of the service's roles that are older than ``moment``: they keep what they logged in with."""
+        values = {"database": self.wanted["database"], "roles": self.wanted["roles"], "moment": moment}
+        deadline = time.monotonic() + CLIENTS_SECONDS
+        ended: dict[int, str] = {}
+        with self._connection("postgres") as connection, connection.cursor() as cursor:
+            while True:
+                # One transaction would see the same clients for ever.
+                cursor.execute("SELECT pg_stat_clear_snapshot()")
+                cursor.execute(OLDER, values)
+                older = cursor.fetchall()
+                ended |= {pid: role for pid, role, _, _ in older}
+                if not older or time.monotonic() > deadline:
+                    break
+                time.sleep(PAUSE)
+        self.outcome["ended"] += list(ended.values())
+        if older:
+            raise StageError(
+                f"Sessions of the service's login are older than the change and do not end:"
+                f" {'; '.join(name for _, _, name, _ in older)}. End their processes on the server."
+            )
 
 
 def main() -> None:
     """Run the module."""
+    names = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
         argument_spec={
             "database": {"type": "str", "required": True},
@@ -294,19 +376,19 @@ def main() -> None:
             "user": {"type": "str", "required": True},
             "unit": {"type": "str", "required": True},
             "stop": {"type": "bool", "default": False},
-            "process": {"type": "str"},
+            "triggers": names,
+            "companions": names,
             "terminate_clients": {"type": "bool", "default": False},
-            "since": {"type": "int"},
-            "tables": {"type": "list", "elements": "dict"},
-            "queries": {"type": "list", "elements": "str", "default": []},
+            "pooler": clients.POOLER,
+            "tables": clients.TABLES,
+            "transaction": {"type": "dict"},
             "start": {"type": "str", "choices": ["stay", "started", "restarted"], "default": "stay"},
+            "stopped_before": {"type": "bool", "default": False},
+            "roles": names,
             "health_url": {"type": "str"},
             "health_timeout": {"type": "int", "default": 60},
         },
-        required_if=[
-            ("stop", True, ["process"]), ("start", "started", ["health_url"]), ("start", "restarted", ["health_url"]),
-        ],
-        required_by={"since": ["tables"]},
+        required_if=[("start", "started", ["health_url"]), ("start", "restarted", ["health_url"])],
     )  # fmt: skip
     if psycopg2 is None:
         module.fail_json(msg=missing_required_lib("psycopg2"))
@@ -315,8 +397,13 @@ def main() -> None:
     cutover = Cutover(module)
     try:
         cutover.run()
-    except (StageError, psycopg2.Error) as error:
-        module.fail_json(msg=messages.without_values(str(error).strip()), **cutover.outcome, **cutover.times())
+    except psycopg2.Error as error:
+        tables = (module.params["transaction"] or {}).get("tables", ())
+        module.fail_json(msg=messages.of_database(error, tables), **cutover.outcome, **cutover.times())
+    except (
+        StageError, systemctl.SystemctlError, errors.TenancyError, sessions.SessionError, sessions.TimeLimitError,
+    ) as error:  # fmt: skip
+        module.fail_json(msg=messages.visible(str(error), lines=True), **cutover.outcome, **cutover.times())
     module.exit_json(**cutover.outcome, **cutover.times())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages, sessions
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 try:
@@ -94,7 +94,7 @@ WHERE p.datname = current_database()
 STEP = f"""
 SELECT CASE WHEN wait_event_type = 'Lock' THEN 'a step waits for its lock' ELSE 'a step runs' END
 FROM pg_stat_activity
-WHERE datname = current_database() AND application_name = '{contents.APPLICATION}' AND state = 'active'
+WHERE datname = current_database() AND application_name = '{sessions.APPLICATION}' AND state = 'active'
   AND pid <> pg_backend_pid()
 """
 SIZE = "SELECT pg_database_size(current_database())"
@@ -175,7 +175,9 @@ def main() -> None:
     try:
         message = how_far(module.params)
     except psycopg2.Error as error:
-        message = f"it cannot be told how far it is: {str(error).strip()}"
+        message = f"it cannot be told how far it is: {messages.of_database(error)}"
+    except sessions.SessionError as error:
+        message = f"it cannot be told how far it is: {error}"
     module.exit_json(changed=False, finished=finished, msg=message)
 
 

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils.contents import APPLICATION
+from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, service_login, sessions
 
 try:
     import psycopg2
@@ -20,7 +21,8 @@ module: postgresql_attempts
 short_description: Log in as the service does and make attempts, each with what may come of it
 description:
   - Logs in with the given parameters and password, makes every attempt in a subtransaction of its own, and takes
-    everything back at the end.
+    everything back at the end. They see one state of the database.
+  - Another session of the same login ends them when they take too long.
   - What a role may become by C(SET ROLE) or C(SET SESSION AUTHORIZATION), and what C(COPY) brings to a client, can be
     tried over a login of its own only.
 options:
@@ -32,6 +34,10 @@ options:
     description: The password; empty where the server asks for none.
     type: str
     required: true
+  environment:
+    description: What libpq reads in the service's environment. It may hold a password, so the task needs C(no_log).
+    type: dict
+    default: {}
   setting:
     description: The setting by which a session names its tenant.
     type: str
@@ -64,6 +70,12 @@ options:
       data:
         description: What C(COPY FROM STDIN) reads.
         type: str
+      visible:
+        description:
+          - What the first column of the statement counts. The second counts those of them that were stored since,
+            which may be more. The third counts those that the session must not see, of which none is allowed,
+            whenever they were stored.
+        type: int
       writes:
         description: Whether the statement may write; all others run read-only.
         type: bool
@@ -73,6 +85,10 @@ options:
         type: list
         elements: str
         required: true
+  timeout:
+    description: Seconds that all attempts together may take.
+    type: int
+    default: 60
 author: AI-Memory operations
 """
 
@@ -109,6 +125,12 @@ class Lines:
 
 def outcome(cursor: Any, attempt: dict[str, Any]) -> str:
     """Run one attempt and say what came of it."""
+    if attempt.get("visible") is not None:
+        cursor.execute(attempt["sql"])
+        total, young, forbidden = cursor.fetchone()
+        if forbidden:
+            return f"{total} rows, {forbidden} of which it must not see"
+        return f"{attempt['visible'] if total - young <= attempt['visible'] <= total else total} rows"
     copies = attempt["sql"].startswith("COPY ")
     if copies and attempt["data"] is None:
         lines = Lines()
@@ -125,6 +147,7 @@ def make(connection: Any, setting: str, attempts: list[dict[str, Any]]) -> list[
     """Make the attempts in one transaction that is never committed."""
     findings = []
     with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("SET LOCAL lock_timeout = '5s'")
         for attempt in attempts:
             cursor.execute("SAVEPOINT attempt")
@@ -132,7 +155,7 @@ def make(connection: Any, setting: str, attempts: list[dict[str, Any]]) -> list[
                 if not attempt["writes"]:
                     cursor.execute("SET LOCAL transaction_read_only = on")
                 if attempt["tenant"] is not None:
-                    cursor.execute("SELECT set_config(%s, %s, true)", (setting, attempt["tenant"]))
+                    cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (setting, attempt["tenant"]))
                 actual = outcome(cursor, attempt)
             except psycopg2.Error as error:
                 if connection.closed:
@@ -155,6 +178,8 @@ def main() -> None:
         argument_spec={
             "parameters": {"type": "dict", "required": True},
             "password": {"type": "str", "required": True, "no_log": True},
+            # The task is not logged: a value here may be as ordinary as a port, and would be struck from every result.
+            "environment": {"type": "dict", "default": {}, "no_log": False},
             "setting": text,
             "attempts": {
                 "type": "list",
@@ -162,10 +187,11 @@ def main() -> None:
                 "required": True,
                 "options": {
                     "id": text, "table": text, "sentence": text, "tenant": {"type": "str"}, "sql": text,
-                    "data": {"type": "str"}, "writes": {"type": "bool", "default": False},
+                    "data": {"type": "str"}, "visible": {"type": "int"}, "writes": {"type": "bool", "default": False},
                     "expected": {"type": "list", "elements": "str", "required": True},
                 },
             },
+            "timeout": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
     )  # fmt: skip
@@ -174,18 +200,23 @@ def main() -> None:
     wanted = module.params
     if not wanted["attempts"]:
         module.fail_json(msg="No attempt was given: nothing would be tried.")
-    connection = None
     try:
-        connection = psycopg2.connect(
-            **{"connect_timeout": 10, **wanted["parameters"], "application_name": APPLICATION},
-            **({"password": wanted["password"]} if wanted["password"] else {}),
-        )
-        findings = make(connection, wanted["setting"], wanted["attempts"])
+        with contextlib.ExitStack() as stack:
+            connection, guard = (
+                stack.enter_context(
+                    contextlib.closing(
+                        service_login.connect(wanted["parameters"], wanted["password"], wanted["environment"])
+                    )
+                )
+                for _ in range(2)
+            )
+            guard.autocommit = True
+            with sessions.bounded(connection, guard, wanted["timeout"], "The attempts of the service's login"):
+                findings = make(connection, wanted["setting"], wanted["attempts"])
     except psycopg2.Error as error:
-        module.fail_json(msg=str(error).strip())
-    finally:
-        if connection is not None:
-            connection.close()
+        module.fail_json(msg=messages.of_database(error))
+    except sessions.TimeLimitError as error:
+        module.fail_json(msg=str(error))
     module.exit_json(changed=False, findings=findings)
 
 

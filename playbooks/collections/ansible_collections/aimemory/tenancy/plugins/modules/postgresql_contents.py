@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages, sessions
 
 try:
     import psycopg2
@@ -17,7 +17,9 @@ module: postgresql_contents
 short_description: Count and hash the rows of every table of a database
 description:
   - Reads all tables in one read-only snapshot; takes no lock stronger than ACCESS SHARE.
-extends_documentation_fragment: aimemory.tenancy.database
+extends_documentation_fragment:
+  - aimemory.tenancy.database
+  - aimemory.tenancy.database.socket
 options:
   hash_max_bytes:
     description: Larger tables are counted only.
@@ -48,6 +50,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "database": {"type": "str", "required": True},
+            "host": {"type": "str", "default": ""},
             "port": {"type": "int", "required": True},
             "hash_max_bytes": {"type": "int", "required": True},
         },
@@ -58,11 +61,13 @@ def main() -> None:
     wanted = module.params
     connection = None
     try:
-        connection = contents.connect(wanted["database"], wanted["port"])
+        connection = contents.connect(wanted["database"], wanted["port"], host=wanted["host"])
         with connection.cursor() as cursor:
             tables = contents.read(cursor, wanted["hash_max_bytes"])
     except psycopg2.Error as error:
-        module.fail_json(msg=f"The rows of {wanted['database']} cannot be counted: {str(error).strip()}")
+        module.fail_json(msg=f"The rows of {wanted['database']} cannot be counted: {messages.of_database(error)}")
+    except sessions.SessionError as error:
+        module.fail_json(msg=f"The rows of {wanted['database']} cannot be counted: {error}")
     finally:
         if connection is not None:
             connection.close()

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import contents
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages, sessions, toc
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 try:
@@ -102,25 +102,26 @@ def dump(module: AnsibleModule, connection: Any) -> dict[str, Any]:
     wanted = module.params
     target = os.path.join(wanted["path"], "database")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_export_snapshot(), clock_timestamp(), txid_snapshot_xmin(txid_current_snapshot())")
-        snapshot, snapshot_at, snapshot_xmin = cursor.fetchone()
+        cursor.execute(
+            "SELECT pg_export_snapshot(), clock_timestamp(), txid_snapshot_xmin(txid_current_snapshot()),"
+            " current_setting('server_encoding')"
+        )
+        snapshot, snapshot_at, snapshot_xmin, encoding = cursor.fetchone()
         started = time.monotonic()
         run(
             module,
             [
                 "pg_dump", f"--format={wanted['format']}", f"--port={wanted['port']}", f"--snapshot={snapshot}",
                 f"--file={target}", f"--dbname={wanted['database']}",
+                # Nothing is converted, whatever the session's encoding is.
+                f"--encoding={encoding}",
                 *([f"--jobs={wanted['jobs']}"] if wanted["format"] == "directory" else []),
             ],
         )  # fmt: skip
         duration = time.monotonic() - started
         tables = contents.read(cursor, wanted["hash_max_bytes"])
     listed = run(module, ["pg_restore", "--list", target])
-    missing = [
-        f"{table['schema']}.{table['name']}"
-        for table in tables
-        if f" {'TABLE' if table['partitioned'] else 'TABLE DATA'} {table['schema']} {table['name']} " not in listed
-    ]
+    missing = lacking(tables, listed)
     if missing:
         module.fail_json(msg=f"The dump lacks the rows of {', '.join(missing)}: it was not kept.")
     return {
@@ -131,12 +132,29 @@ def dump(module: AnsibleModule, connection: Any) -> dict[str, Any]:
     }
 
 
+def lacking(tables: list[dict[str, Any]], listed: str) -> list[str]:
+    """Return the tables whose rows pg_restore does not list: an entry is number; oid oid KIND schema name owner."""
+    # A name may hold what other lines end with.
+    left = listed.split("\n")
+    missing = []
+    # A name may be the beginning of another's: each entry stands for one table, the longest name's first.
+    for table in sorted(tables, key=lambda table: -len(table["name"])):
+        kind = "TABLE" if table["partitioned"] else "TABLE DATA"
+        wanted = f" {kind} {toc.shown(table['schema'])} {toc.shown(table['name'])} "
+        entry = next((line for line in left if wanted in line), None)
+        if entry is None:
+            missing.append(f"{table['schema']}.{table['name']}")
+        else:
+            left.remove(entry)
+    return sorted(missing)
+
+
 def run(module: AnsibleModule, command: list[str]) -> str:
     """Run a program as the database's user and return what it says; its failure is the module's."""
     with acting_as(module.params["user"]):
-        code, output, error = module.run_command(command)
+        code, output, error = module.run_command(command, environ_update={"PGOPTIONS": sessions.options()})
     if code != 0:
-        module.fail_json(msg=f"{command[0]} failed: {error.strip()}", rc=code, stderr=error)
+        module.fail_json(msg=f"{command[0]} failed: {messages.without_values(error.strip())}", rc=code)
     return str(output)
 
 
@@ -199,7 +217,9 @@ def main() -> None:
             result |= seal(path)
         kept = True
     except psycopg2.Error as error:
-        module.fail_json(msg=f"The dump failed: {str(error).strip()}")
+        module.fail_json(msg=f"The dump failed: {messages.of_database(error)}")
+    except sessions.SessionError as error:
+        module.fail_json(msg=f"The dump failed: {error}")
     except OSError as error:
         module.fail_json(msg=f"The dump failed: {error.strerror} ({error.filename or path}).")
     finally:

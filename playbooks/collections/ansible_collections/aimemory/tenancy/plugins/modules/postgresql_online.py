@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages
+from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, sessions
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 try:
@@ -32,6 +32,7 @@ description:
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
+  - aimemory.tenancy.database.socket
 options:
   steps:
     description: What is done, one after the other.
@@ -75,6 +76,10 @@ options:
     description: Bytes that a standby may lag behind.
     type: int
     required: true
+  step_timeout:
+    description: Seconds that one step may take; another session ends it then.
+    type: int
+    required: true
 author: AI-Memory operations
 """
 
@@ -91,6 +96,7 @@ EXAMPLES = r"""
     long_transaction: 5
     max_waiting: 5
     max_lag: 67108864
+    step_timeout: 21600
 """
 
 RETURN = r"""
@@ -146,8 +152,11 @@ def wait_until_calm(cursor: Any, wanted: dict[str, Any], patient: bool) -> float
     return time.monotonic() - started
 
 
-def carry_out(cursor: Any, step: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """Carry one step out, again where it does not get its lock; raises ImpatienceError and psycopg2.Error."""
+def carry_out(cursor: Any, step: dict[str, Any], wanted: dict[str, Any], guard: Any) -> dict[str, Any]:
+    """Carry one step out, again where it does not get its lock, bounded from ``guard``, another connection.
+
+    Raises ImpatienceError, psycopg2.Error and sessions.TimeLimitError.
+    """
     patient = bool(step["patient"])
     waited = 0.0
     for attempt in range(1, wanted["attempts"] + 1):
@@ -157,7 +166,8 @@ def carry_out(cursor: Any, step: dict[str, Any], wanted: dict[str, Any]) -> dict
         )
         started = time.monotonic()
         try:
-            cursor.execute(step["sql"])
+            with sessions.bounded(cursor.connection, guard, wanted["step_timeout"], "It"):
+                cursor.execute(step["sql"])
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             # An index that died is invalid and bears the name: only a new plan knows that.
             if patient:
@@ -179,6 +189,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "database": {"type": "str", "required": True}, "user": {"type": "str", "required": True}, "port": number,
+            "host": {"type": "str", "default": ""},
             "steps": {
                 "type": "list", "elements": "dict", "required": True,
                 "options": {
@@ -188,6 +199,7 @@ def main() -> None:
             },
             "lock_timeout": number, "attempts": number, "patience": number, "long_transaction": number,
             "max_waiting": number, "max_lag": number,
+            "step_timeout": number,
         },
         supports_check_mode=True,
     )  # fmt: skip
@@ -199,26 +211,27 @@ def main() -> None:
         module.exit_json(changed=len(steps) > 0, steps=[])
     done: list[dict[str, Any]] = []
     step: dict[str, Any] = {"id": "connection"}
-    connection = None
+    connections = []
     try:
         with acting_as(wanted["user"]):
-            connection = psycopg2.connect(
-                dbname=wanted["database"], port=wanted["port"], application_name=contents.APPLICATION
-            )
-        connection.autocommit = True
-        with connection.cursor() as cursor:
             # A change of rows that row security would filter must fail instead of seeing none.
-            cursor.execute("SET row_security = off; SET statement_timeout = 0; SET jit = off")
+            connections += [
+                sessions.connect(wanted["database"], wanted["port"], host=wanted["host"], settings=settings)
+                for settings in ({"row_security": "off"}, {})
+            ]
+        connection, guard = connections
+        connection.autocommit = guard.autocommit = True
+        with connection.cursor() as cursor:
             for step in steps:
-                done.append({"id": step["id"], "sql": step["sql"]} | carry_out(cursor, step, wanted))
-    except (ImpatienceError, psycopg2.Error) as error:
+                done.append({"id": step["id"], "sql": step["sql"]} | carry_out(cursor, step, wanted, guard))
+    except (ImpatienceError, psycopg2.Error, sessions.SessionError, sessions.TimeLimitError) as error:
         module.fail_json(
-            msg=f"{step['id']}: {messages.without_values(str(error).strip())}."
+            msg=f"{step['id']}: {error if isinstance(error, ImpatienceError) else messages.of_database(error)}."
             f" {len(done)} of {len(steps)} steps are done.",
             steps=done, changed=len(done) > 0,
         )  # fmt: skip
     finally:
-        if connection is not None:
+        for connection in connections:
             connection.close()
     module.exit_json(changed=len(done) > 0, steps=done)
 

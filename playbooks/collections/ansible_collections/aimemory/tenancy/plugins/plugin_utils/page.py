@@ -11,13 +11,14 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages
+
 Record = Mapping[str, Any]
 
 # What means something within a line of Markdown with tables, as GitHub has them: underscores within words do not, nor
 # do brackets and angles that are those of no link and no tag.
 _SIGNS = re.compile(r"[\\`*|~]|\](?=\()|<(?=[A-Za-z/!?])|&(?=[A-Za-z#])|(?<![^\W_])_|_(?![^\W_])")
-_BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_BLANKS = re.compile(r"\s+")
 
 
 def _at(text: str) -> datetime.datetime:
@@ -114,9 +115,14 @@ def _foreign_key(key: Record) -> str:
     return f"{key['name']}: FOREIGN KEY ({', '.join(key['columns'])}) REFERENCES {target} ({', '.join(key['key'])})"
 
 
+def _one_line(text: str) -> str:
+    """Return a text as one line in which every character shows itself."""
+    return _BLANKS.sub(" ", messages.visible(text, lines=True))
+
+
 def line(value: Any) -> Markup:
     """Return the value as text of one line of Markdown, or of one cell of a table: it shows what it is, and no more."""
-    return Markup(_SIGNS.sub(r"\\\g<0>", "-" if value is None else _BLANKS.sub(" ", str(value))))
+    return Markup(_SIGNS.sub(r"\\\g<0>", "-" if value is None else _one_line(str(value))))
 
 
 def prose(value: Any) -> Markup:
@@ -126,7 +132,7 @@ def prose(value: Any) -> Markup:
 
 def code(text: str) -> Markup:
     """Return the text as code within a line of Markdown: between more backticks than it holds in a row."""
-    shown = _BLANKS.sub(" ", text).strip()
+    shown = _one_line(text).strip()
     fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
     blank = " " if shown.startswith("`") or shown.endswith("`") else ""
     return Markup(f"{fence}{blank}{shown}{blank}{fence}" if shown else "")
@@ -134,11 +140,15 @@ def code(text: str) -> Markup:
 
 def block(lines: Iterable[str]) -> Markup:
     """Return the lines as a block of code of Markdown: by its indent, since nothing in a line can end that."""
-    return Markup("\n".join(f"    {_CONTROLS.sub(' ', text)}" for text in "\n".join(lines).splitlines()))
+    return Markup("\n".join(f"    {messages.visible(text, lines=True)}" for text in "\n".join(lines).split("\n")))
 
 
 def _shown(value: Any) -> Any:
     return value if isinstance(value, Markup | jinja2.Undefined) else line(value)
+
+
+def _seen(value: Any) -> Any:
+    return messages.visible(value, lines=True) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @functools.lru_cache
@@ -146,7 +156,7 @@ def _template(source: str, markdown: bool) -> jinja2.Template:
     # What is Markup is taken as it is in both; whatever else an expression gives is escaped, for Markdown by _shown.
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        finalize=_shown if markdown else None,
+        finalize=_shown if markdown else _seen,
     )  # fmt: skip
     return environment.from_string(source)
 
@@ -158,5 +168,5 @@ def render(source: str, record: Record, markdown: bool = False) -> str:
     """
     return _template(source, markdown).render(
         record=record, timeline=timeline(record), downtime=downtime(record), tables=compared(record), prose=prose,
-        code=code, block=block,
+        code=code, block=block, changed=contents.changed_names,
     )  # fmt: skip

@@ -21,8 +21,30 @@ _BLANKS, _LABEL = re.compile(r"\s*"), re.compile(r"[\w -]{1,9}: +|\s*")
 def symbols() -> dict[str, str]:
     """Return the marks and the box for what standard output can show."""
     if sys.stdout.isatty() and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8":
-        return {"ok": "✓", "FAILED": "✗", "now": "…", "-": "─", "|": "│", "a": "┌", "b": "┐", "c": "└", "d": "┘"}
-    return {"ok": " ", "FAILED": "!", "now": "...", "-": "-", "|": "|", "a": "+", "b": "+", "c": "+", "d": "+"}
+        return {
+            "ok": "✓",
+            "FAILED": "✗",
+            "CANCELLED": "✗",
+            "now": "…",
+            "-": "─",
+            "|": "│",
+            "a": "┌",
+            "b": "┐",
+            "c": "└",
+            "d": "┘",
+        }
+    return {
+        "ok": " ",
+        "FAILED": "!",
+        "CANCELLED": "!",
+        "now": "...",
+        "-": "-",
+        "|": "|",
+        "a": "+",
+        "b": "+",
+        "c": "+",
+        "d": "+",
+    }
 
 
 def columns() -> int:

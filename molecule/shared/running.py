@@ -1,0 +1,99 @@
+"""The service on a lab host with other settings, files and code than its own, and what comes of asking it."""
+
+from __future__ import annotations
+
+import contextlib
+import urllib.parse
+from collections.abc import Iterator
+
+from lab import OWNER, Host, Run
+from pooler import PASSWORD
+
+CHECK = ("migrate.yml", "--check")
+VERIFY = ("playbooks/verify.yml",)
+ENVIRONMENT = "/opt/ai-memory/.env"
+CODE = "/run/test-code"
+
+
+def url(database: str = "ai_memory", user: str = OWNER, where: str = "localhost:5432") -> str:
+    """Return a DATABASE_URL."""
+    host, _, rest = where.partition("?")
+    password = urllib.parse.quote(PASSWORD, safe="")
+    return f"postgresql://{user}:{password}@{host}/{database}" + (f"?{rest}" if rest else "")
+
+
+@contextlib.contextmanager
+def unit(machine: Host, settings: str, *, restart: bool = True) -> Iterator[None]:
+    """Let the service run with further settings of its unit for a while."""
+    with machine.drop_in(settings):
+        if restart:
+            machine.run("sudo systemctl restart ai-memory")
+            machine.wait_until_healthy()
+        try:
+            yield
+        finally:
+            # What else it needs may still be another's: put_back starts it.
+            machine.run("sudo systemctl stop ai-memory")
+
+
+def put_back(machine: Host) -> None:
+    """Let the service run as it is installed."""
+    machine.run("sudo systemctl reset-failed ai-memory; sudo systemctl restart ai-memory")
+    machine.wait_until_healthy()
+
+
+@contextlib.contextmanager
+def file(machine: Host, path: str, text: str) -> Iterator[None]:
+    """Have a file with another content for a while, which the service's user alone can read."""
+    machine.run(f"sudo cp -p {path} {path}.test", check=False)
+    machine.run(f"sudo install --owner=ai-memory --group=ai-memory --mode=0600 /dev/stdin {path}", given=text)
+    try:
+        yield
+    finally:
+        machine.run(f"sudo mv {path}.test {path} 2> /dev/null || sudo rm {path}")
+
+
+@contextlib.contextmanager
+def code(machine: Host, program: str) -> Iterator[str]:
+    """Yield settings with which Python runs a program before the service's own code."""
+    machine.run(f"sudo install -D -m 0644 /dev/stdin {CODE}/sitecustomize.py", given=f"import os\n{program}\n")
+    machine.run(f"sudo chown -R ai-memory {CODE}")
+    try:
+        yield f"Environment=PYTHONPATH={CODE}"
+    finally:
+        machine.run(f"sudo rm -r {CODE}")
+
+
+def sets(value: str) -> str:
+    """Return the program that sets DATABASE_URL, as a file that the code reads would."""
+    return f"os.environ['DATABASE_URL'] = {value!r}"
+
+
+@contextlib.contextmanager
+def second_session(machine: Host, value: str) -> Iterator[str]:
+    """Yield settings with which a further process of the unit has a session of its own."""
+    program = f"import psycopg2, time\nsession = psycopg2.connect({value!r})\ntime.sleep(3600)\n"
+    with code(machine, ""):
+        machine.run(f"sudo install --owner=ai-memory -m 0600 /dev/stdin {CODE}/second.py", given=program)
+        yield f"ExecStartPost=/bin/sh -c 'exec /usr/bin/setsid --fork /usr/bin/python3 {CODE}/second.py'"
+
+
+def refused(machine: Host, *sentences: str, playbooks: tuple[tuple[str, ...], ...] = (CHECK,)) -> Run:
+    """Assert that the playbooks are refused with sentences, and that nothing was touched or told."""
+    assert sentences
+    before = machine.untouched()
+    for playbook in playbooks:
+        run = machine.playbook(*playbook, check=False)
+        for sentence in sentences:
+            assert sentence in run.words, run.output
+    assert machine.untouched() == before
+    return run
+
+
+def accepted(machine: Host, *arguments: str) -> Run:
+    """Assert that a dry run is made to its end, and touches nothing."""
+    before = machine.untouched()
+    run = machine.playbook(*CHECK, *arguments)
+    assert "SUCCESS (check mode: nothing was touched)" in run.words
+    assert machine.untouched() == before
+    return run

@@ -1,0 +1,84 @@
+"""The trap catches each guard that is taken out: without it, what was planted runs with more rights than its owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from trap import CONSTANT, READABLE, Trap
+
+from lab import MIGRATE, PLUGINS, Host, Run, copied_checkout
+
+pytestmark = pytest.mark.by_turns
+
+UTILS = f"{PLUGINS}/module_utils"
+# What climbs for every row takes its time, and a few rows are enough.
+MIGRATION = (*MIGRATE, READABLE, "-etenancy_transaction_timeout=20")
+RESTORE = ("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
+# Rows without a tenant, which get theirs before the stop.
+WITHOUT_TENANT = "ALTER TABLE public.memories ADD COLUMN customer_id integer"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What keeps code of the database down: a text in a file of the checkout, and what stands there without it."""
+
+    file: str
+    text: str
+    instead: str
+    command: tuple[str, ...] = MIGRATION
+    # What else is in the database.
+    given: str = ""
+
+
+GUARDS = {
+    "search_path": Guard(
+        f"{UTILS}/sessions.py", '"search_path": "pg_catalog,pg_temp"', '"search_path": "public,pg_catalog"',
+        ("migrate.yml", "--check", READABLE),
+    ),
+    "constants": Guard(
+        f"{UTILS}/expressions.py", 'not any(_varies(argument, catalog["calls"]) for argument in arguments)', "False",
+        ("migrate.yml", "--check", READABLE), CONSTANT,
+    ),
+    "definer": Guard("roles/tenancy/files/proof.sql", "SECURITY DEFINER", "SECURITY INVOKER"),
+    "owner": Guard(f"{UTILS}/transaction.py", "OWNER TO {wanted['role_name']}", "OWNER TO CURRENT_USER"),
+    "rollback": Guard(
+        f"{UTILS}/transaction.py", "ROLLBACK TO SAVEPOINT tenancy_proof", "RELEASE SAVEPOINT tenancy_proof"
+    ),
+    "clean-up": Guard(
+        "roles/service/tasks/clean.yml",
+        'become_user: "{{ service_state.user }}"\n      aimemory.tenancy.postgresql_login_statements:\n'
+        '        parameters: "{{ service_url | aimemory.tenancy.database_parameters(service_sslmode) }}"',
+        'become_user: postgres\n      aimemory.tenancy.postgresql_login_statements:\n'
+        '        parameters: {dbname: "{{ database_name }}", user: postgres, host: /var/run/postgresql}',
+    ),
+    "backfill": Guard(
+        f"{PLUGINS}/modules/postgresql_backfill.py", "user=name, password=password,", 'user=wanted["user"],',
+        given=WITHOUT_TENANT,
+    ),
+    "owner's rows": Guard(
+        f"{UTILS}/restoring.py", "if owner is None:\n            return", "if True:\n            return", RESTORE
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GUARDS)
+def test_without_a_guard_it_springs(machine: Host, tmp_path: Path, name: str) -> None:
+    guard = GUARDS[name]
+    machine.reset()
+    trap = Trap(machine)
+    if guard.given:
+        machine.sql(guard.given)
+    if guard.command is RESTORE:
+        machine.playbook("playbooks/backup.yml", "-ebackup_test_restore=false")
+    path = copied_checkout(tmp_path) / guard.file
+    assert path.read_text().count(guard.text) == 1
+    path.write_text(path.read_text().replace(guard.text, guard.instead))
+    trap.sprung()
+    try:
+        # How it ends is another matter: what was planted may as well break what it was called by.
+        Run(machine.name, *guard.command, checkout=tmp_path).wait()
+        assert [note for note in trap.sprung() if " as tenancy_restore_p" not in note] != []
+    finally:
+        machine.reset()

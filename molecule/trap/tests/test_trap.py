@@ -1,0 +1,129 @@
+"""No code of the database runs with more rights than its owner has, whatever the operator runs."""
+
+from __future__ import annotations
+
+import contextlib
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from trap import CONSTANT, READABLE, Trap
+
+from lab import MIGRATE, Host
+
+ONE_ROW = "UPDATE public.memories SET k = k WHERE id = (SELECT id FROM public.memories LIMIT 1)"
+# What springs each kind, made as the superuser of the tests and rolled back.
+SPRINGS = {
+    "function format": "SELECT format('%s', 'a'::text, 'b'::text)",
+    "function lower": "SELECT lower('A'::text)",
+    "operator =": "SELECT 1 = 1",
+    "operator ||": "SELECT 'a'::text || 'b'::text",
+    "domain": "SELECT 'a'::public.trap_words",
+    "cast": "SELECT trap_pair::text FROM public.memories LIMIT 1",
+    "cast of an enum": "SELECT trap_mood::text FROM public.memories LIMIT 1",
+    "CHECK": "INSERT INTO public.caller_profiles (user_id) VALUES ('trap')",
+    "generated column": "INSERT INTO public.call_summaries (call_id, user_id, summary) VALUES ('trap', 'trap', 'trap')",
+    "default": "INSERT INTO public.personality_metrics (user_id, call_id) VALUES ('trap', 'trap')",
+    "index": "INSERT INTO public.memories (type, k) VALUES ('trap', 'trap')",
+    "trigger trap_row": ONE_ROW,
+    "trigger trap_always": "DELETE FROM public.caller_profiles",
+    "trigger trap_statement": "DELETE FROM public.call_summaries",
+    "trigger trap_deferred": f"{ONE_ROW}; SET CONSTRAINTS ALL IMMEDIATE",
+    "trigger that is deferred again": (
+        "UPDATE public.call_summaries SET summary = summary; SET CONSTRAINTS ALL IMMEDIATE"
+    ),
+    "rule": "INSERT INTO public.trap_ruled VALUES (1)",
+    # After a mere SET ROLE the way up is open.
+    "trigger trap_row by RESET ROLE": f"SET ROLE alice; {ONE_ROW}",
+}
+MIGRATION = (*MIGRATE, READABLE)
+
+
+@pytest.fixture(scope="module")
+def trap(machine: Host) -> Iterator[Trap]:
+    machine.reset()
+    yield Trap(machine)
+    machine.reset()
+
+
+@pytest.mark.parametrize("kind", SPRINGS)
+def test_the_trap_sees_code_whose_transaction_was_rolled_back(machine: Host, trap: Trap, kind: str) -> None:
+    trap.sprung()
+    with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(SPRINGS[kind])
+        cursor.execute("ROLLBACK")
+    assert [note for note in trap.sprung() if note.startswith(f"{kind} ")] != []
+
+
+def test_the_trap_sees_no_code_of_its_owner(machine: Host, trap: Trap) -> None:
+    trap.sprung()
+    machine.call("/memory/store", user_id="trap", content="trap")
+    assert trap.sprung() == []
+    with pytest.raises(psycopg2.Error), contextlib.closing(machine.connect()) as connection:
+        # The settings that were planted are in force for whoever does not say otherwise.
+        connection.cursor().execute("SELECT 'a\\'")
+
+
+@pytest.mark.by_turns
+def test_a_check_springs_nothing(machine: Host, trap: Trap) -> None:
+    machine.playbook("migrate.yml", "--check", READABLE)
+    assert trap.sprung() == []
+
+
+def test_a_migration_springs_nothing(machine: Host, trap: Trap) -> None:
+    machine.playbook(*MIGRATION)
+    assert trap.sprung() == []
+
+
+@pytest.mark.by_turns
+def test_a_verification_springs_nothing(machine: Host, trap: Trap) -> None:
+    machine.playbook("playbooks/verify.yml", READABLE)
+    assert trap.sprung() == []
+    machine.playbook("playbooks/verify.yml", "-everify_proof=true", READABLE)
+    assert trap.sprung() == []
+
+
+@pytest.mark.by_turns
+def test_a_bundle_and_a_backup_spring_nothing(machine: Host, trap: Trap) -> None:
+    machine.playbook("playbooks/support.yml")
+    machine.playbook("playbooks/backup.yml", "-ebackup_test_restore=false")
+    assert trap.sprung() == []
+
+
+@pytest.mark.by_turns
+def test_a_bundle_reads_no_table_whose_reader_runs_code(machine: Host, trap: Trap, tmp_path: Path) -> None:
+    machine.sql(CONSTANT)
+    try:
+        # What it planted ran when it was made.
+        trap.sprung()
+        machine.playbook("playbooks/support.yml", f"-esupport_directory={tmp_path}")
+        assert trap.sprung() == []
+    finally:
+        machine.sql("DROP FUNCTION public.trap_constant(pg_catalog.int4) CASCADE")
+    (path,) = tmp_path.iterdir()
+    with tarfile.open(path) as archive:
+        bundle = {name.partition("/")[2]: archive.extractfile(name).read().decode() for name in archive.getnames()}  # type: ignore[union-attr]
+    refusal = "The index public.trap_constant calls public.trap_constant(integer), which belongs to alice"
+    for name in ("database/state.json", "verification.txt"):
+        assert name not in bundle
+        assert any(f"- {name} (" in line and refusal in line for line in bundle["index.md"].splitlines())
+    assert "CREATE INDEX trap_constant ON public.memories" in bundle["database/schema.sql"]
+
+
+@pytest.mark.by_turns
+@pytest.mark.parametrize("mode", ["policies", "schema"])
+def test_a_rollback_springs_nothing(machine: Host, trap: Trap, mode: str) -> None:
+    machine.playbook("rollback.yml", f"-erollback_mode={mode}", "-erollback_confirm=YES", "-ebackup_test_restore=false")
+    assert trap.sprung() == []
+
+
+@pytest.mark.by_turns
+def test_a_rehearsal_and_a_restore_spring_nothing(machine: Host, trap: Trap) -> None:
+    machine.playbook("playbooks/rehearse.yml", READABLE)
+    assert trap.sprung() == []
+    machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
+    # Its code runs over logins that have its owner's rights and no others, which it finds where it resets the role.
+    assert [note for note in trap.sprung() if " as tenancy_restore_p" not in note] == []

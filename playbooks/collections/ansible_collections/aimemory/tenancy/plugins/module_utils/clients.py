@@ -1,0 +1,111 @@
+"""The clients of a database: who would be in the way of a change, and who is the service's pooler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Each client with whether it is a session of the pooler: while the service runs any, and then only one that is idle,
+# which is ended; on request all are.
+CLIENTS = """
+SELECT pid, usename, concat_ws(' ', pid, usename, application_name, coalesce(host(client_addr), 'local'), state),
+       coalesce(host(client_addr), ''), coalesce(client_port, -1), pooled,
+       CASE WHEN %(terminate)s OR pooled AND NOT %(running)s THEN pg_terminate_backend(pid) END
+FROM (
+  SELECT *, coalesce(
+    usename = %(role)s AND coalesce(host(client_addr), '') = %(address)s AND (%(running)s OR state = 'idle'
+    -- A session that was given back was reset; one that was never given to a client has been asked nothing.
+    AND query ~* '^\\s*(DISCARD\\s+ALL\\s*;?\\s*)?$'), false) AS pooled
+  FROM pg_stat_activity
+) AS a
+WHERE datname = %(database)s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+# Other sessions that hold locks on the tables: LOCK TABLE waits for a replication connection that copies one, and for
+# a vacuum that prevents wraparound, which is never cancelled for a lock as others are. A parallel worker's locks are
+# its leader's as well.
+HOLDERS = """
+WITH RECURSIVE tree (relid) AS (
+  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s)
+  UNION
+  SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relid
+),
+touched AS (
+  SELECT relid FROM tree
+  UNION
+  SELECT i.indexrelid FROM tree t JOIN pg_catalog.pg_index i ON i.indrelid = t.relid
+)
+SELECT a.pid, coalesce(a.usename, ''),
+       concat_ws(' ', a.pid, a.usename, a.backend_type, nullif(a.application_name, ''),
+                      coalesce(host(a.client_addr), 'local'), a.state),
+       coalesce(host(a.client_addr), ''), coalesce(a.client_port, -1)
+FROM pg_catalog.pg_stat_activity a
+WHERE a.backend_type NOT IN ('client backend', 'parallel worker')
+  AND (a.backend_type <> 'autovacuum worker' OR a.query LIKE '%%(to prevent wraparound)')
+  AND a.pid IN (
+    SELECT l.pid FROM pg_catalog.pg_locks l JOIN touched ON touched.relid = l.relation
+    WHERE l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+"""
+
+# A module's option: whose sessions are the pooler's.
+POOLER = {
+    "type": "dict",
+    "options": {"role": {"type": "str", "required": True}, "address": {"type": "str", "required": True}},
+}  # fmt: skip
+# Another: the tables on which nobody else may hold a lock.
+TABLES = {
+    "type": "dict",
+    "options": {
+        "schema": {"type": "str", "required": True},
+        "names": {"type": "list", "elements": "str", "required": True},
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Client:
+    """A session of a client: ``name`` says who it is in one line, ``address`` is "" over a Unix socket."""
+
+    pid: int
+    role: str
+    name: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Pooler:
+    """Whose sessions are the service's pooler's; none where it has none."""
+
+    role: str | None = None
+    address: str | None = None
+
+
+def beside(cursor: Any, database: str, pooler: Pooler) -> list[Client]:
+    """Return the clients of a database while the service runs, without the one that asks and the pooler's sessions."""
+    return _asked(cursor, database, pooler, running=True, terminate=False)
+
+
+def holders(cursor: Any, tables: Mapping[str, Any] | None) -> list[Client]:
+    """Return the sessions of no client that hold a lock on the tables, in the database of ``cursor``.
+
+    ``tables`` has schema and names. No run ends them: a subscriber's copy would begin anew, and a vacuum that prevents
+    wraparound comes again at once.
+    """
+    if tables is None:
+        return []
+    cursor.execute(HOLDERS, {"schema": tables["schema"], "tables": tables["names"]})
+    return [Client(*found) for found in cursor.fetchall()]
+
+
+def end(cursor: Any, database: str, pooler: Pooler, *, everybody: bool) -> list[Client]:
+    """End the pooler's idle sessions, or ``everybody``'s, and return the other clients that were there."""
+    return _asked(cursor, database, pooler, running=False, terminate=everybody)
+
+
+def _asked(cursor: Any, database: str, pooler: Pooler, **how: bool) -> list[Client]:
+    # One transaction would see the same clients for ever.
+    cursor.execute("SELECT pg_stat_clear_snapshot()")
+    cursor.execute(CLIENTS, {"database": database, "role": pooler.role, "address": pooler.address, **how})
+    return [Client(*found[:5]) for found in cursor.fetchall() if not found[5]]

@@ -1,0 +1,198 @@
+"""Code of ordinary roles that an administrator's session would run although it only reads a table.
+
+Whoever plans a query of a table computes what is constant in the expressions of its indexes, with his own rights
+(PostgreSQL: get_relation_info, eval_const_expressions). A definition that is written down again computes its literals.
+Neither a search path nor row security holds that back, so it is refused before any table is read.
+
+The planner computes a call where every argument is, or becomes, a constant. It adds the defaults of arguments that are
+not written, puts the body of a simple SQL function in the place of its call, and computes the CHECKs of a domain in the
+same way when it meets a cast to it. How many rows a predicate finds it may ask the function of an operator.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# What is not PostgreSQL's own has a number from this one on (FirstNormalObjectId).
+_FIRST_NUMBER = 16384
+# A bracket of pg_node_tree, or a word; what is no bracket within a name stands behind a backslash.
+_TOKEN = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
+# The field with the number of the function that a node calls.
+_CALLED = {"FUNCEXPR": "funcid", "OPEXPR": "opfuncid"}
+# A longer name is cut off, so more may follow in the text (NAMEDATALEN, less a character of several bytes).
+_LONGEST_NAME = 60
+_Numbered = Mapping[int, Mapping[str, Any]]
+# By what it is: functions, calls, operators, types and domains.
+_Catalog = Mapping[str, _Numbered]
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A node of a tree: its kind, and what stands behind the name of each field (words, nodes and lists)."""
+
+    kind: str
+    fields: Mapping[str, list[Any]]
+
+    def number(self, field: str) -> int:
+        """Return a field's number."""
+        return int(self.fields[field][0])
+
+    def nodes(self, field: str) -> list[_Node]:
+        """Return the nodes that stand right in a field, alone or in a list."""
+        values = self.fields.get(field, [])
+        items = [item for value in values for item in (value if isinstance(value, list) else [value])]
+        return [item for item in items if isinstance(item, _Node)]
+
+
+def refusals(found: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each expression whose code would run; ``found`` is what expressions.sql selects."""
+    catalog = {kind: _numbered(found[kind]) for kind in ("functions", "calls", "operators", "types", "domains")}
+    sentences = [
+        f"{what} calls {function['name']}, which belongs to {function['owner']}, {why}: whoever reads"
+        f" the table runs it, the superuser as well. Look at it{also} and give it to a superuser (ALTER FUNCTION"
+        f" {function['name']} OWNER TO CURRENT_USER), or drop what calls it."
+        for what, nodes in _expressions(found["computed"], catalog["domains"])
+        for node in nodes
+        for function, why, also in _computed(node, catalog)
+    ]
+    sentences += [
+        f"{item['what']} holds a value of {item['type']}, a domain whose CHECK calls code of an ordinary role, which"
+        " would run when the definition is written again: give what it calls to a superuser, or define it without."
+        for item in found["written"]
+    ]
+    return list(dict.fromkeys(sentences))
+
+
+def _expressions(computed: Iterable[Mapping[str, Any]], domains: _Numbered) -> Iterator[tuple[str, list[_Node]]]:
+    """Yield what each expression is, with its nodes, and the CHECKs of the domains that it casts to."""
+    for item in computed:
+        nodes = list(_walk(_parse(item["source"])))
+        yield item["what"], nodes
+        waiting, done = _cast_to(nodes), set()
+        while waiting:
+            domain = domains.get(waiting.pop())
+            if domain is None or domain["oid"] in done:
+                continue
+            done.add(domain["oid"])
+            waiting.append(domain["base"])
+            for check in domain["checks"]:
+                nodes = list(_walk(_parse(check)))
+                yield f"{item['what']} uses the domain {domain['name']}, whose CHECK", nodes
+                waiting += _cast_to(nodes)
+
+
+def _cast_to(nodes: Iterable[_Node]) -> list[int]:
+    """Return the numbers of the domains that are cast to."""
+    return [node.number("resulttype") for node in nodes if node.kind == "COERCETODOMAIN"]
+
+
+def _computed(node: _Node, catalog: _Catalog) -> Iterator[tuple[Mapping[str, Any], str, str]]:
+    """Yield what of ordinary roles the planner runs for a node, why it does, and what else there is to look at."""
+    if "opno" in node.fields:
+        operator = catalog["operators"].get(node.number("opno"), {"functions": []})
+        for number in operator["functions"]:
+            yield catalog["functions"][number], "as an operator, whose function estimates call", ""
+        return
+    function = catalog["functions"].get(node.number("funcid")) if node.kind == "FUNCEXPR" else None
+    if function is None:
+        return
+    arguments = node.nodes("args")
+    if not any(_varies(argument, catalog["calls"]) for argument in arguments):
+        yield function, "with constants, or with what may become one", ""
+    elif len(arguments) != function["arguments"]:
+        yield function, "with defaults of its arguments", " and at them"
+    elif function["inlined"] and not _is_plain(function, catalog):
+        yield function, "whose body uses what belongs to ordinary roles", " and at what it uses"
+
+
+def _varies(node: _Node, calls: _Numbered) -> bool:
+    """Say whether no simplification of an argument ends in a constant.
+
+    A column does not, nor does a call with columns and constants but NULL, for which a strict function is not called:
+    of a function of PostgreSQL's own, or one in ``calls``.
+    """
+    if node.kind in ("VAR", "COERCETODOMAINVALUE"):
+        return True
+    if node.kind in ("RELABELTYPE", "COLLATEEXPR", "COERCEVIAIO", "COERCETODOMAIN"):
+        return any(_varies(argument, calls) for argument in node.nodes("arg"))
+    if node.kind not in _CALLED:
+        return False
+    number, arguments = node.number(_CALLED[node.kind]), node.nodes("args")
+    if number >= _FIRST_NUMBER and calls.get(number, {}).get("arguments") != len(arguments):
+        return False
+    others = [argument for argument in arguments if not _varies(argument, calls)]
+    return len(others) < len(arguments) and all(
+        item.kind == "CONST" and item.fields["constisnull"] == ["false"] for item in others
+    )
+
+
+def _is_plain(function: Mapping[str, Any], catalog: _Catalog) -> bool:
+    """Say whether the body of a SQL function uses nothing of an ordinary role's: neither by name nor by its types."""
+    if not function["plain_types"]:
+        return False
+    if function["parsed"]:
+        ordinary = {number for kind in ("functions", "operators", "types") for number in catalog[kind]}
+        return not any(int(number) in ordinary for number in re.findall(r"\d+", function["parsed"]))
+    # No lower(): that of a sigma depends on what stands beside it.
+    body = function["body"].casefold()
+    # A name can be written in numbers: U&"\0066".
+    if "u&" in body or any(
+        _is_named(item["symbol"], body) for kind in ("functions", "types") for item in catalog[kind].values()
+    ):
+        return False
+    # The parser takes != for <>.
+    signs = body + body.replace("!=", "<>")
+    return "operator" not in body or not any(
+        item["symbol"].casefold() in signs for item in catalog["operators"].values()
+    )
+
+
+def _is_named(name: str, body: str) -> bool:
+    """Say whether a body uses a function or a type: with its schema, as the session's search path leads to neither."""
+    before = r"(?<![\w$])" if "--" in body or "/*" in body else r'\.\s*"?'
+    after = "" if len(name.encode()) >= _LONGEST_NAME else r"(?![\w$])"
+    return re.search(before + re.escape(name.casefold().replace('"', '""')) + after, body) is not None
+
+
+def _numbered(items: Iterable[Mapping[str, Any]]) -> _Numbered:
+    """Return items by their numbers in the catalogs."""
+    return {item["oid"]: item for item in items}
+
+
+def _parse(source: str) -> list[Any]:
+    """Return a tree of PostgreSQL's (pg_node_tree) as nodes, lists and words."""
+    open_lists: list[list[Any]] = [[]]
+    for token in _TOKEN.findall(source):
+        if token in ("(", "{"):
+            open_lists.append([])
+        elif token in (")", "}"):
+            items = open_lists.pop()
+            open_lists[-1].append(items if token == ")" else _node(items))
+        else:
+            open_lists[-1].append(token)
+    return open_lists[0]
+
+
+def _node(items: list[Any]) -> _Node:
+    """Return the node that its kind, names of fields and values make."""
+    fields: dict[str, list[Any]] = {}
+    values: list[Any] = []
+    for item in items[1:]:
+        if isinstance(item, str) and item.startswith(":"):
+            values = fields[item[1:]] = []
+        else:
+            values.append(item)
+    return _Node(items[0], fields)
+
+
+def _walk(values: Iterable[Any]) -> Iterator[_Node]:
+    """Yield every node, however deep."""
+    for value in values:
+        if isinstance(value, _Node):
+            yield value
+            yield from _walk(value.fields.values())
+        elif isinstance(value, list):
+            yield from _walk(value)

@@ -1,0 +1,294 @@
+"""What a process of another user has: its environment and its connections.
+
+Root without CAP_SYS_PTRACE, as in a container, may read neither; the process's own user may. A child with that user's
+rights reads them. It has changed its user since its start, so nothing else of that user can look into it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from . import sockets
+
+# Seconds that a child may take: whoever has its user can stop it.
+PATIENCE = 30
+# Seconds between two looks of a watch: the service works on the same processors.
+BREATH = 0.0003
+
+Process = dict[str, Any]
+
+
+def read(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Process]:
+    """Return what each of the processes has; those that have ended meanwhile are left out.
+
+    Each is ``{pid, name, arguments, user, group, readable, environment, sockets, connections}``: ``user`` and
+    ``group`` are numbers, ``environment`` is as at its start, ``sockets`` are the inodes of all, ``connections`` those
+    that are connected as module_utils/sockets.py gives them. What nobody may read is empty, and ``readable`` false.
+    """
+    found = []
+    for (uid, gid, groups, space), members in _owners(pids, proc).items():
+        enter = _elsewhere(proc / str(members[0]), space, proc)
+        seen = as_user(uid, gid, groups, partial(_look, members, proc), enter=enter)
+        # A process that has changed its user since its start is closed to that user too, and not even seen where /proc
+        # hides processes (hidepid); root may have the right.
+        by_pid = {item["pid"]: item for item in seen}
+        closed = [pid for pid in members if not by_pid.get(pid, {"readable": False})["readable"]]
+        by_pid |= {item["pid"]: item for item in (_look(closed, proc) if closed else [])}
+        found += [by_pid[pid] for pid in members if pid in by_pid]
+    return found
+
+
+def _owners(pids: Iterable[int], proc: Path) -> dict[tuple[int, int, tuple[int, ...], str], list[int]]:
+    """Return the processes by whose they are (user, group and further groups) and by their network namespace."""
+    found: dict[tuple[int, int, tuple[int, ...], str], list[int]] = {}
+    for pid in pids:
+        try:
+            owner = credentials(pid, proc)
+        except OSError:
+            continue
+        found.setdefault((*owner, _namespace(proc / str(pid))), []).append(pid)
+    return found
+
+
+def _elsewhere(place: Path, space: str, proc: Path) -> Path | None:
+    """Return the network namespace to enter for a process, whose directory below /proc ``place`` is."""
+    return place / "ns" / "net" if space not in ("", _namespace(proc / "self")) else None
+
+
+def as_user(
+    uid: int,
+    gid: int,
+    groups: Iterable[int],
+    work: Callable[[], Any],
+    *,
+    enter: Path | None = None,
+    patience: float = PATIENCE,
+) -> Any:
+    """Return what ``work`` returns (as JSON can carry it) in a child that has the rights of a user for good.
+
+    ``enter`` is a network namespace that it works in, where root may enter one. Raises OSError where the child
+    fails, or is not done after ``patience`` seconds.
+    """
+    return _finish(_start(uid, gid, groups, work, enter), patience)
+
+
+@dataclass(frozen=True)
+class _Child:
+    """A child that works with a user's rights, and where its answer comes from."""
+
+    pid: int
+    reading: int
+    user: tuple[int, int]
+
+
+def _start(uid: int, gid: int, groups: Iterable[int], work: Callable[[], Any], enter: Path | None) -> _Child:
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.close(reading)
+            os.setsid()
+            os.chdir("/")
+            if enter is not None:
+                _enter(enter)
+            os.setgroups(list(groups))
+            os.setresgid(gid, gid, gid)
+            os.setresuid(uid, uid, uid)
+            with os.fdopen(writing, "w", encoding="utf-8", errors="surrogatepass") as pipe:
+                json.dump(work(), pipe)
+            status = 0
+        finally:
+            # Nothing of the parent's ends here: no handler of it, no output.
+            os._exit(status)
+    os.close(writing)
+    return _Child(pid, reading, (uid, gid))
+
+
+def _finish(child: _Child, patience: float) -> Any:
+    """Return the child's answer, and end it. Raises OSError."""
+    try:
+        answer = _received(child.reading, patience)
+    finally:
+        os.close(child.reading)
+        # It is gone already, or late.
+        os.kill(child.pid, signal.SIGKILL)
+        os.waitpid(child.pid, 0)
+    if answer is None or not answer:
+        raise OSError(f"what user {child.user[0]} may read was not read within {patience:.0f} s, or not to the end")
+    return json.loads(answer.decode("utf-8", "surrogatepass"))
+
+
+class Watch:
+    """Looks at processes without a pause until its end: what they open for some milliseconds is seen."""
+
+    def __init__(self, pids: Callable[[], list[int]], proc: Path = Path("/proc")) -> None:
+        """Begin, with a child of the own user, and one for each user whose processes are closed to that one."""
+        own = (os.geteuid(), os.getegid(), tuple(os.getgroups()))
+        places: dict[tuple[int, int, tuple[int, ...], str], Path] = {}
+        for (uid, gid, groups, space), members in _owners(pids(), proc).items():
+            for pid in members:
+                looks = own if _is_open(proc / str(pid)) else (uid, gid, groups)
+                places.setdefault((*looks, space), proc / str(pid))
+        self._reading, self._writing = os.pipe()
+        ready, looked = os.pipe()
+        work = partial(_look_until, self._reading, looked, pids, proc)
+        self._children = [
+            _start(uid, gid, groups, work, _elsewhere(place, space, proc))
+            for (uid, gid, groups, space), place in places.items()
+        ]
+        os.close(looked)
+        # What is asked of the service comes after the first look.
+        _received(ready, PATIENCE)
+        os.close(ready)
+
+    def end(self) -> list[Process]:
+        """Return the processes as read() does, each with all connections that it was seen to have. Raises OSError."""
+        os.write(self._writing, b".")
+        found: dict[int, Process] = {}
+        try:
+            while self._children:
+                child = self._children.pop()
+                for process in _finish(child, PATIENCE):
+                    known = found.setdefault(process["pid"], process)
+                    known["connections"] = _together(known["connections"], process["connections"])
+        finally:
+            for child in self._children:
+                os.close(child.reading)
+                os.kill(child.pid, signal.SIGKILL)
+                os.waitpid(child.pid, 0)
+            os.close(self._reading)
+            os.close(self._writing)
+        return list(found.values())
+
+
+def _is_open(place: Path) -> bool:
+    """Say whether the sockets of a process may be looked at, whose directory below /proc ``place`` is."""
+    try:
+        sockets.inodes(place)
+    except OSError:
+        return False
+    return True
+
+
+def _look_until(over: int, looked: int, pids: Callable[[], list[int]], proc: Path) -> list[Process]:
+    """Return the processes that may be looked at, after looks until there is something to read from ``over``.
+
+    ``looked`` is closed after the first look.
+    """
+    found: dict[int, Process] = {}
+    seen = sockets.Seen(proc)
+    first = True
+    while True:
+        last = select.select([over], [], [], 0)[0]
+        members = pids()
+        found |= {process["pid"]: process for process in _described([pid for pid in members if pid not in found], proc)}
+        seen.look(pid for pid in members if found.get(pid, {"readable": False})["readable"])
+        if first:
+            os.close(looked)
+            first = False
+        if last:
+            return [{**process, "connections": seen.of(pid)} for pid, process in found.items() if process["readable"]]
+        time.sleep(BREATH)
+
+
+def _together(some: list[sockets.Connection], others: list[sockets.Connection]) -> list[sockets.Connection]:
+    """Return connections of two looks; of one that both saw, what the look says that knew its other end."""
+    found = {item["inode"]: item for item in some}
+    for item in others:
+        if item["inode"] not in found or item["kind"] == "tcp" or item["peer"]:
+            found[item["inode"]] = item
+    return list(found.values())
+
+
+def _namespace(place: Path) -> str:
+    """Return the name of a process's network namespace; "" where root may not see it."""
+    try:
+        return os.readlink(place / "ns" / "net")
+    except OSError:
+        return ""
+
+
+def _enter(namespace: Path) -> None:
+    with namespace.open("rb") as file:
+        # Where it is refused, what needs it is found missing. (os.setns is of Python 3.12.)
+        ctypes.CDLL(None, use_errno=True).setns(file.fileno(), 0)
+
+
+def _received(reading: int, patience: float) -> bytes | None:
+    """Return what comes through the pipe until its end; nothing where that takes too long."""
+    received = b""
+    while True:
+        ready, _, _ = select.select([reading], [], [], patience)
+        if not ready:
+            return None
+        part = os.read(reading, 1 << 16)
+        if not part:
+            return received
+        received += part
+
+
+def credentials(pid: int, proc: Path = Path("/proc")) -> tuple[int, int, tuple[int, ...]]:
+    """Return user, group and further groups (their effective numbers) of a process. Raises OSError."""
+    status = (proc / str(pid) / "status").read_text()
+    lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    return int(lines["Uid"].split()[1]), int(lines["Gid"].split()[1]), tuple(map(int, lines["Groups"].split()))
+
+
+def _look(pids: Iterable[int], proc: Path) -> list[Process]:
+    """Return the processes with their connections, with the rights of the one who looks."""
+    table = sockets.Table(proc)
+    found = []
+    for process in _described(pids, proc):
+        try:
+            process["connections"] = table.of(process["pid"], process["sockets"])
+        except PermissionError:
+            process["readable"] = False
+        except OSError:
+            # It has ended.
+            continue
+        found.append(process)
+    return found
+
+
+def _described(pids: Iterable[int], proc: Path) -> list[Process]:
+    """Return what the processes have but their connections."""
+    found = []
+    for pid in pids:
+        place = proc / str(pid)
+        try:
+            name = (place / "comm").read_text().strip()
+            arguments = os.fsdecode((place / "cmdline").read_bytes()).split("\0")
+            user, group, _ = credentials(pid, proc)
+        except OSError:
+            continue
+        process: Process = {
+            "pid": pid, "name": name, "arguments": arguments, "user": user, "group": group, "readable": True,
+            "environment": {}, "sockets": [], "connections": [],
+        }  # fmt: skip
+        try:
+            process["environment"] = environment((place / "environ").read_bytes())
+            process["sockets"] = sockets.inodes(place)
+        except PermissionError:
+            process["readable"] = False
+        except OSError:
+            # It has ended.
+            continue
+        found.append(process)
+    return found
+
+
+def environment(block: bytes) -> dict[str, str]:
+    """Return an environment as the kernel shows it: NAME=value, each with a null byte behind it."""
+    pairs = (entry.partition(b"=") for entry in block.split(b"\0") if b"=" in entry)
+    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}

@@ -1,0 +1,131 @@
+"""What a rehearsal takes, and whether the copy's plan is the real one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .errors import TenancyError
+
+# Bytes of a database that are restored and compared in a second, if nothing is known of this server.
+RATE = 20_000_000
+# A restore builds what a dump only reads.
+RESTORE_PER_DUMP = 4.0
+# Restored, migrated and taken back, with every table read twice.
+TRIP_PER_RESTORE = 1.0
+SECONDS_AT_LEAST = 10
+# It stands in properties of a unit and in settings of PostgreSQL, each with signs of their own.
+DIRECTORY = re.compile(r"(/[A-Za-z0-9.][A-Za-z0-9._-]*)+")
+# Beyond the database: the server itself, its log of changes, definitions and samples.
+MARGIN_BYTES = 536_870_912
+
+
+def seconds(size_bytes: int, last: Mapping[str, Any] | None, mode: str) -> int:
+    """Return about how many seconds a rehearsal takes.
+
+    ``size_bytes`` is the database's; ``last`` is the newest backup's manifest: ``proven_seconds`` is what its restore
+    took (None: it was not restored), ``duration_seconds`` its dump. Without one, a rate stands for them.
+    """
+    if mode == "none":
+        return 0
+    if mode == "schema":
+        return SECONDS_AT_LEAST
+    proven, dumped = (last or {}).get("proven_seconds"), (last or {}).get("duration_seconds")
+    if proven is not None:
+        restore = float(proven)
+    elif dumped is not None:
+        restore = float(dumped) * RESTORE_PER_DUMP
+    else:
+        restore = size_bytes / RATE
+    return round(SECONDS_AT_LEAST + restore * (1 + TRIP_PER_RESTORE))
+
+
+def room(size_bytes: int, mode: str) -> int:
+    """Return the bytes that a rehearsal takes in its directory."""
+    return {"full": size_bytes + MARGIN_BYTES, "schema": MARGIN_BYTES, "none": 0}[mode]
+
+
+def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int, directory: str) -> dict[str, Any]:
+    """Return ``{seconds, bytes, lines, obstacles}`` of a rehearsal.
+
+    ``asked`` is what the module rehearsal_cost found: ``free_bytes``, ``shared`` (with the backups), ``load``,
+    ``processors``, ``last`` (a manifest or None). ``lines`` say what it takes, ``obstacles`` are sentences that
+    refuse it.
+    """
+    if mode not in ("full", "schema", "none"):
+        raise TenancyError(f"migrate_rehearse is {mode}: it must be full, schema or none.")
+    if mode == "none":
+        return {
+            "seconds": 0, "bytes": 0, "obstacles": [],
+            "lines": [
+                "NONE (migrate_rehearse=none). What fails in this database is found",
+                "while the service is stopped.",
+            ],
+        }  # fmt: skip
+    if not DIRECTORY.fullmatch(directory):
+        raise TenancyError(
+            f"rehearse_directory is {directory}: it must be an absolute path of letters, digits and ._- in which every"
+            " directory begins with one of the first two or a dot, such as /var/backups."
+        )
+    # Where the dump goes as well, it takes room before.
+    needed = room(size_bytes, mode) + (size_bytes if asked["shared"] else 0)
+    took = seconds(size_bytes, asked["last"], mode)
+    free = int(asked["free_bytes"])
+    obstacles = []
+    if free < needed:
+        choice = ", or rehearse the definitions alone with -e migrate_rehearse=schema" if mode == "full" else ""
+        obstacles.append(
+            f"The rehearsal needs {needed / 1e6:,.0f} MB in {directory}, which has {free / 1e6:,.0f} MB free: make"
+            f" room, or name another directory with -e rehearse_directory=/path/on/the/server{choice}."
+        )
+    if took > max_seconds:
+        obstacles.append(
+            f"The rehearsal will take about {took:,} s, more than rehearse_max_duration ({max_seconds:,} s): allow it"
+            f" longer with -e rehearse_max_duration={took * 2}, or rehearse the definitions alone with"
+            " -e migrate_rehearse=schema."
+        )
+    what = "all rows" if mode == "full" else "all definitions with samples of rows (migrate_rehearse=schema)"
+    source = "the last backup's speed" if asked["last"] else "no backup to judge by"
+    return {
+        "seconds": took, "bytes": needed, "obstacles": obstacles,
+        "lines": [
+            f"In a throwaway server, before anything is stopped: {what}",
+            f"About {took:,} s ({source}) and {needed / 1e6:,.0f} of {free / 1e6:,.0f} MB free in",
+            f"{directory}, at low priority; load {asked['load']:.1f} on {asked['processors']} processors",
+        ],
+    }  # fmt: skip
+
+
+def uncarried(state: Mapping[str, Any]) -> list[str]:
+    """Return the names of what a state has and a dump does not carry: indexes that are not valid."""
+    return sorted(
+        index["name"]
+        for table in state["tables"].values()
+        for index in table.get("indexes") or []
+        if not index.get("valid", True)
+    )
+
+
+def plan_differences(
+    copy: Sequence[Mapping[str, Any]], real: Sequence[Mapping[str, Any]], state: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """Return ``{differing, excepted}``: ids of statements that only one of the plans has, or with another SQL.
+
+    ``excepted`` are sentences about those that name what a dump does not carry of the real database's ``state``.
+    """
+    there, here = ({item["id"]: item["sql"] for item in plan} for plan in (copy, real))
+    names = uncarried(state)
+    differing, excepted = [], []
+    for name in [*here, *(name for name in there if name not in here)]:
+        if here.get(name) == there.get(name):
+            continue
+        reason = next((index for index in names if f'"{index}"' in f"{here.get(name)} {there.get(name)}"), None)
+        if reason is None:
+            differing.append(name)
+        else:
+            excepted.append(f"{name}: the index {reason} is invalid, and no dump carries it")
+    order = [item["id"] for item in real if item["id"] in there], [item["id"] for item in copy if item["id"] in here]
+    if not differing and not excepted and order[0] != order[1]:
+        differing.append("the order")
+    return {"differing": differing, "excepted": excepted}

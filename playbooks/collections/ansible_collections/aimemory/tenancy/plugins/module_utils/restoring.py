@@ -1,0 +1,621 @@
+"""Restore a dump into a new database in which the owner's code runs with no more rights than its owner has.
+
+The superuser makes what holds no code. What an ordinary role owns is made, filled and built over a login that is a
+member of that role alone (``toc``): whatever its code does, it cannot become more. Rows of a superuser's tables come
+over an ordinary login as well. What an owner lacks for that, a right to create in a schema for example, is granted
+meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from . import messages, sessions, toc
+from .identity import acting_as
+
+try:
+    import psycopg2
+    from psycopg2 import sql
+except ImportError:
+    psycopg2 = None
+
+# Rows of a table that a restore of the definitions takes along.
+SAMPLE_ROWS = 100
+LOGIN_NAME = "tenancy_restore_"
+# By which those are told that a lost run left.
+MARK = "Login of a restore, removed at its end"
+# What runs so gives way to the database that serves, and gets a fourth of a processor beside a process that never
+# rests: 10 would leave it a tenth, and a rehearsal of minutes would take an hour on a busy host.
+NICENESS = 5
+NICE = ("nice", "-n", str(NICENESS))
+IDLE = ("ionice", "-c", "3")
+# An ordinary role may not set all that an administrator's session sets.
+ORDINARY = {
+    "search_path": "pg_catalog,pg_temp", "statement_timeout": "0", "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0", "default_transaction_read_only": "off",
+}  # fmt: skip
+
+ROLES = "SELECT rolname::text, rolsuper FROM pg_catalog.pg_roles"
+# What an ordinary role may not make, whoever owns it.
+PRIVILEGED = """
+SELECT n.nspname::text, pg_catalog.format('%%s(%%s)', p.proname, pg_catalog.oidvectortypes(p.proargtypes))
+FROM pg_catalog.pg_proc p
+JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+  -- An aggregate's language is internal; anybody makes one.
+  AND p.prokind <> 'a'
+  AND (NOT l.lanpltrusted OR p.proleakproof OR p.prosupport <> 0
+    OR EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) AS c (entry)
+               JOIN pg_catalog.pg_settings s ON s.name = pg_catalog.split_part(c.entry, '=', 1)
+               WHERE s.context = 'superuser'))
+"""
+# From objects, by their number in "start", to all that their expressions call: functions, also those of operators,
+# operator classes and domains, and views, which are read anew each time. What tables and materialized views hold is
+# data.
+_REACHED = """
+reached (number, classid, objid) AS (
+  SELECT number, classid, objid FROM start
+  UNION
+  SELECT f.number, e.classid, e.objid
+  FROM reached f
+  CROSS JOIN LATERAL (
+    SELECT d.refclassid, d.refobjid FROM pg_catalog.pg_depend d
+    WHERE d.classid = f.classid AND d.objid = f.objid AND d.deptype <> 'e'
+      AND NOT (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND EXISTS (
+        SELECT FROM pg_catalog.pg_class c WHERE c.oid = d.objid AND c.relkind NOT IN ('i', 'I')))
+    UNION ALL
+    SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid
+    FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c ON c.oid = w.ev_class AND c.relkind = 'v'
+    WHERE f.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND w.ev_class = f.objid
+    UNION ALL
+    SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid FROM pg_catalog.pg_constraint k
+    WHERE f.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND k.contypid = f.objid
+    UNION ALL
+    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, a.atttypid
+    FROM pg_catalog.pg_type t
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE f.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = f.objid
+    UNION ALL
+    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.amproc::pg_catalog.oid FROM pg_catalog.pg_amproc p
+    WHERE f.classid = 'pg_catalog.pg_opfamily'::pg_catalog.regclass AND p.amprocfamily = f.objid
+  ) AS e (classid, objid)
+),
+-- What of it an ordinary role wrote, and may have written anew.
+code (number) AS (
+  SELECT f.number FROM reached f JOIN pg_catalog.pg_proc p ON p.oid = f.objid
+  JOIN pg_catalog.pg_roles o ON o.oid = p.proowner AND NOT o.rolsuper
+  WHERE f.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+  UNION ALL
+  SELECT f.number FROM reached f
+  JOIN pg_catalog.pg_constraint k ON k.oid = f.objid AND k.contypid <> 0 AND k.contype = 'c'
+  JOIN pg_catalog.pg_type t ON t.oid = k.contypid
+  JOIN pg_catalog.pg_roles o ON o.oid = t.typowner AND NOT o.rolsuper
+  WHERE f.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+  UNION ALL
+  SELECT f.number FROM reached f JOIN pg_catalog.pg_class c ON c.oid = f.objid AND c.relkind = 'v'
+  JOIN pg_catalog.pg_roles o ON o.oid = c.relowner AND NOT o.rolsuper
+  WHERE f.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+)
+"""
+# Indexes and keys of a superuser's tables that would run an ordinary role's code as the superuser, as a dump lists
+# them: kind, schema and tag.
+RISKY_KEYS = f"""
+WITH RECURSIVE own AS (
+  SELECT c.oid, c.relname, n.nspname FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  JOIN pg_catalog.pg_roles r ON r.oid = c.relowner AND r.rolsuper
+),
+start (number, classid, objid, kind, schema, tag) AS (
+  SELECT i.indexrelid, 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid,
+         CASE WHEN k.oid IS NULL THEN 'INDEX' ELSE 'CONSTRAINT' END, t.nspname::text,
+         CASE WHEN k.oid IS NULL THEN x.relname::text ELSE pg_catalog.concat(t.relname, ' ', k.conname) END
+  FROM pg_catalog.pg_index i
+  JOIN own t ON t.oid = i.indrelid
+  JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+  LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
+  UNION ALL
+  -- A key between columns of different types compares them by casts, which it does not depend on.
+  SELECT k.oid, 'pg_catalog.pg_proc'::pg_catalog.regclass, s.castfunc, 'FK CONSTRAINT', t.nspname::text,
+         pg_catalog.concat(t.relname, ' ', k.conname)
+  FROM pg_catalog.pg_constraint k
+  JOIN own t ON t.oid = k.conrelid
+  CROSS JOIN LATERAL pg_catalog.unnest(k.conkey) WITH ORDINALITY AS u (own, place)
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.own
+  JOIN pg_catalog.pg_attribute b
+    ON b.attrelid = k.confrelid AND b.attnum = k.confkey[u.place] AND b.atttypid <> a.atttypid
+  CROSS JOIN LATERAL (
+    WITH RECURSIVE part (oid) AS (
+      VALUES (a.atttypid), (b.atttypid)
+      UNION
+      SELECT y.oid FROM part JOIN pg_catalog.pg_type x ON x.oid = part.oid
+      JOIN pg_catalog.pg_type y ON y.oid IN (x.typbasetype, x.typelem)
+    )
+    SELECT oid FROM part) AS p
+  JOIN pg_catalog.pg_cast s ON s.castsource = p.oid AND s.castcontext = 'i' AND s.castmethod = 'f'
+  WHERE k.contype = 'f'
+),
+{_REACHED}
+SELECT DISTINCT s.kind, s.schema, s.tag FROM start s JOIN code c ON c.number = s.number
+"""
+# Materialized views of superusers whose query would run an ordinary role's code.
+RISKY_VIEWS = f"""
+WITH RECURSIVE start (number, classid, objid) AS (
+  SELECT c.oid, 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_roles r ON r.oid = c.relowner AND r.rolsuper
+  JOIN pg_catalog.pg_rewrite w ON w.ev_class = c.oid
+  WHERE c.relkind = 'm'
+),
+{_REACHED}
+SELECT DISTINCT n.nspname::text, m.relname::text
+FROM code c
+JOIN pg_catalog.pg_class m ON m.oid = c.number
+JOIN pg_catalog.pg_namespace n ON n.oid = m.relnamespace
+"""
+MEMBERS = """
+SELECT n.nspname::text, c.relname::text
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_class c ON c.oid = d.objid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e'
+"""
+# Under their own names, which a listing does not tell where they hold a line break.
+TABLES = """
+SELECT n.nspname::text, c.relname::text
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+"""
+# Rights that are missing, as statements: the one that grants it, the one that takes it back.
+SCHEMA_RIGHTS = """
+SELECT pg_catalog.format('GRANT %%s ON SCHEMA %%I TO %%I', r, nspname, %(owner)s::text),
+       pg_catalog.format('REVOKE %%s ON SCHEMA %%I FROM %%I', r, nspname, %(owner)s::text)
+FROM pg_catalog.pg_namespace CROSS JOIN (VALUES ('USAGE'), ('CREATE')) AS v (r)
+WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+  -- It makes something in those schemas alone in which it has something.
+  AND (r = 'USAGE' OR nspname = ANY (%(schemas)s))
+  AND NOT pg_catalog.has_schema_privilege(%(owner)s, oid, r)
+"""
+TABLESPACE_RIGHTS = """
+SELECT pg_catalog.format('GRANT CREATE ON TABLESPACE %%I TO %%I', spcname, %(owner)s::text),
+       pg_catalog.format('REVOKE CREATE ON TABLESPACE %%I FROM %%I', spcname, %(owner)s::text)
+FROM pg_catalog.pg_tablespace
+WHERE spcname !~ '^pg_' AND NOT pg_catalog.has_tablespace_privilege(%(owner)s, oid, 'CREATE')
+"""
+SERVER_RIGHTS = """
+SELECT pg_catalog.format('GRANT USAGE ON FOREIGN SERVER %%I TO %%I', srvname, %(owner)s::text),
+       pg_catalog.format('REVOKE USAGE ON FOREIGN SERVER %%I FROM %%I', srvname, %(owner)s::text)
+FROM pg_catalog.pg_foreign_server
+WHERE %(foreign_tables)s AND NOT pg_catalog.has_server_privilege(%(owner)s, oid, 'USAGE')
+"""
+# On its own tables all that rows and keys need; on others only what a foreign key needs.
+TABLE_RIGHTS = """
+SELECT pg_catalog.format('GRANT %%s ON %%I.%%I TO %%I', r, n.nspname, c.relname, %(owner)s::text),
+       pg_catalog.format('REVOKE %%s ON %%I.%%I FROM %%I', r, n.nspname, c.relname, %(owner)s::text)
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('REFERENCES'), ('TRIGGER')) AS v (r)
+WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND (pg_catalog.pg_get_userbyid(c.relowner) = %(owner)s
+    OR (r = 'REFERENCES' AND c.relkind IN ('r', 'p') AND %(keys)s))
+  AND NOT pg_catalog.has_table_privilege(%(owner)s, c.oid, r)
+"""
+
+
+class RestoreError(Exception):
+    """The dump cannot be restored; the message says what of it, and why."""
+
+
+@dataclass
+class Target:
+    """Where a dump is restored, and how it is reached.
+
+    What a materialized view reads may lie on a server that the restored copy does not reach: it ``may_stay_empty``.
+    ``host`` is the directory of the server's socket, "" for libpq's own; ``logins`` gives the connection parameters of
+    a login of this restore, and ``password`` is its password, "" where none is needed.
+    """
+
+    user: str
+    database: str
+    port: int
+    host: str
+    files: str
+    pg_restore: str
+    jobs: int
+    lists: str
+    logins: Mapping[str, str]
+    password: str = ""
+    verifier: str = ""
+    tablespaces: bool = False
+    excluded: Collection[str] = ()
+    privileged: Collection[tuple[str, str]] = ()
+    risky_keys: Collection[tuple[str, str, str]] = ()
+    samples: bool = False
+    may_stay_empty: bool = False
+    prefix: str = LOGIN_NAME
+    gently: Sequence[str] = field(default_factory=tuple)
+
+
+def make_login(name: str, verifier: str) -> Any:
+    """Return the statement that makes a login of a restore; ``verifier`` is "" where it needs no password."""
+    password = sql.SQL("PASSWORD {}").format(sql.Literal(verifier)) if verifier else sql.SQL("")
+    made = sql.SQL("CREATE ROLE {0} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE {1}; COMMENT ON ROLE {0} IS {2}")
+    return made.format(sql.Identifier(name), password, sql.Literal(MARK))
+
+
+def _needs(entries: Sequence[toc.Entry], owner: str) -> dict[str, Any]:
+    """Return what an owner makes: in which schemas, and whether foreign keys and foreign tables are among it."""
+    own = [entry for entry in entries if entry.owner == owner]
+    kinds = {entry.kind for entry in own}
+    return {
+        "schemas": sorted({entry.schema for entry in own}), "keys": "FK CONSTRAINT" in kinds,
+        "foreign_tables": "FOREIGN TABLE" in kinds,
+    }  # fmt: skip
+
+
+def gently() -> tuple[str, ...]:
+    """Return the words before a command that make it wait for everybody else, as far as this host knows them."""
+    return tuple(word for words in (NICE, IDLE) if shutil.which(words[0]) for word in words)
+
+
+def login_names(prefix: str, owners: Sequence[str]) -> dict[str | None, str]:
+    """Return the name of the login of every owner, and under None that of the one for superusers' rows."""
+    named: dict[str | None, str] = {None: f"{prefix}0"}
+    return named | {owner: f"{prefix}{number}" for number, owner in enumerate(owners, start=1)}
+
+
+def sentence(text: str) -> str:
+    """Return what pg_restore says as one sentence: of what, and PostgreSQL's error without rows and statement."""
+    where = re.search(r"from TOC entry \d+; \d+ \d+ (.*)", text)
+    what = re.search(r"(?s)(?:ERROR|FATAL|error):\s+(.*?)(?=\nCommand was:|\npg_restore:|\Z)", text)
+    message = messages.without_values((what.group(1) if what else text).strip())
+    message = re.sub(r"^could not execute query: ERROR:\s+", "", message)
+    message = message.partition("\nCONTEXT:")[0].partition("\nHINT:")[0].replace("\nDETAIL:", ";")
+    return f"{where.group(1)}: {message}" if where else message
+
+
+class Restoring:
+    """One restore; ``run`` does it and returns sentences about what was left out."""
+
+    def __init__(self, target: Target, run: Callable[..., tuple[int, str, str]]) -> None:
+        """Keep where to; ``run`` is the module's run_command."""
+        self.target = target
+        self._run_command = run
+        self._revokes: list[str] = []
+        self.names: dict[str | None, str] = {}
+
+    def run(self) -> list[str]:
+        """Restore; raises RestoreError, TenancyError and psycopg2.Error."""
+        target = self.target
+        with self._administrator("postgres") as cursor:
+            cursor.execute(ROLES)
+            roles = dict(cursor.fetchall())
+        superusers = {name for name, superuser in roles.items() if superuser}
+        entries = toc.parse(self._listed(), roles)
+        owners = toc.owners(entries, superusers)
+        self.names = login_names(target.prefix, owners)
+        self._make_logins(owners)
+        try:
+            left = self._restore(entries, owners, superusers)
+        except BaseException:
+            # What went wrong first is what is told; a server that is gone holds no login either.
+            with contextlib.suppress(psycopg2.Error):
+                self._revoke()
+                self._drop_logins()
+            raise
+        return left
+
+    def _restore(self, entries: list[toc.Entry], owners: list[str], superusers: set[str]) -> list[str]:
+        """Restore what the entries name, and return what was left out."""
+        target = self.target
+        chosen: dict[str, Any] = {
+            "superusers": superusers, "privileged": set(target.privileged), "excluded": set(target.excluded),
+        }  # fmt: skip
+        entries = toc.without(entries, target.risky_keys)
+        entries, lent = self._attached_by_parents(entries, superusers)
+        steps = toc.steps(entries, **chosen)
+        referring = toc.referring(entries)
+        self._segments(steps.schemas)
+        needs = {owner: _needs(entries, owner) for owner in owners}
+        self._grant(needs, SCHEMA_RIGHTS, SERVER_RIGHTS, *([TABLESPACE_RIGHTS] if target.tablespaces else []))
+        self._segments(steps.definitions)
+        with self._lent(lent):
+            self._segments(steps.attachments)
+        self._revoke()
+        self._segments(steps.rights)
+        self._grant(needs, SCHEMA_RIGHTS, TABLE_RIGHTS, *([TABLESPACE_RIGHTS] if target.tablespaces else []))
+        self._data(steps.data, superusers, referring)
+        with self._lent(lent):
+            self._segments(steps.after, parallel=True)
+        risky = self._ask(RISKY_VIEWS)
+        if risky:
+            steps = toc.steps(entries, **chosen, unrefreshed=risky)
+        empty = self._refreshed(steps.refreshes)
+        self._revoke()
+        self._segments(steps.finish)
+        self._drop_logins()
+        # Whatever comes after them fires them.
+        self._segments(steps.event_triggers)
+        return [
+            *(f"{entry.sentence} was left out" for entry in steps.left_out if entry.kind != "COMMENT"),
+            *empty,
+            *(
+                f"{kind.lower()} {schema} {tag} was left out: a superuser's, it runs code of an ordinary role"
+                for kind, schema, tag in sorted(target.risky_keys)
+            ),
+        ]
+
+    def _attached_by_parents(
+        self, entries: Sequence[toc.Entry], superusers: set[str]
+    ) -> tuple[list[toc.Entry], list[tuple[toc.Entry, str]]]:
+        """Return the entries, and of partitions of superusers' those whose table is an ordinary role's, with that role.
+
+        Whoever attaches a partition or its index computes expressions of the table, and must own both. What the owner
+        of the table could do with a partition that is lent to it, it can do through the table.
+        """
+        tables = {(entry.schema, entry.tag): entry.owner for entry in entries if entry.kind == "TABLE"}
+        found, lent = [], []
+        for entry in entries:
+            if entry.kind == "TABLE ATTACH" and entry.owner in superusers:
+                statement = self._said([f"--use-list={self._list([entry])}", "--file=-", self.target.files])
+                owner = tables.get(toc.parent(statement, entry), entry.owner)
+                if owner not in superusers:
+                    lent.append((entry, owner))
+                    entry = replace(entry, owner=owner)
+            found.append(entry)
+        return found, lent
+
+    @contextlib.contextmanager
+    def _lent(self, partitions: Sequence[tuple[toc.Entry, str]]) -> Iterator[None]:
+        """Give partitions of superusers' to the owners of their tables meanwhile."""
+        self._give(partitions)
+        yield
+        self._give([(entry, entry.owner) for entry, _ in partitions])
+
+    def _give(self, partitions: Sequence[tuple[toc.Entry, str]]) -> None:
+        with self._administrator() as cursor:
+            for entry, owner in partitions:
+                table = sql.Identifier(entry.schema, entry.tag)
+                cursor.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(table, sql.Identifier(owner)))
+
+    @contextlib.contextmanager
+    def _administrator(self, database: str | None = None) -> Iterator[Any]:
+        """Yield a cursor of the administrator's whose transaction is committed in the end."""
+        with acting_as(self.target.user):
+            connection = sessions.connect(
+                self.target.database if database is None else database, self.target.port, host=self.target.host
+            )
+        try:
+            with connection, connection.cursor() as cursor:
+                yield cursor
+        finally:
+            connection.close()
+
+    def _ask(self, query: str) -> set[tuple[str, str]]:
+        """Return what a query finds, schema and name as they are listed."""
+        with self._administrator() as cursor:
+            cursor.execute(query)
+            return {(toc.shown(schema), toc.shown(name)) for schema, name in cursor.fetchall()}
+
+    def _listed(self) -> str:
+        return self._said(["--list", self.target.files])
+
+    def _said(self, arguments: Sequence[str]) -> str:
+        """Return what pg_restore prints."""
+        code, output, error = self._run([self.target.pg_restore, *arguments])
+        if code != 0:
+            raise RestoreError(sentence(error))
+        return output
+
+    def _make_logins(self, owners: Sequence[str]) -> None:
+        """Make a login for every owner, a member of that role alone, and one that is a member of none.
+
+        It inherits the owner's rights: code that resets the role finds itself with the same ones.
+        """
+        with self._administrator("postgres") as cursor:
+            for owner, name in self.names.items():
+                cursor.execute(make_login(name, self.target.verifier))
+                if owner is not None:
+                    cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(owner), sql.Identifier(name)))
+
+    def _drop_logins(self) -> None:
+        with self._administrator() as cursor:
+            for name in self.names.values():
+                cursor.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(name)))
+        self.names = {}
+
+    def _grant(self, needs: Mapping[str, Mapping[str, Any]], *queries: str) -> None:
+        """Grant what the owners lack for the time of the restore."""
+        with self._administrator() as cursor:
+            for owner, needed in needs.items():
+                for query in queries:
+                    cursor.execute(query, {"owner": owner, **needed})
+                    for grant, revoke in cursor.fetchall():
+                        cursor.execute(grant)
+                        self._revokes.append(revoke)
+
+    def _revoke(self) -> None:
+        """Take back what was granted for the time of the restore."""
+        with self._administrator() as cursor:
+            for statement in self._revokes:
+                cursor.execute(statement)
+        self._revokes = []
+
+    def _segments(
+        self, segments: Sequence[toc.Segment], *, parallel: bool = False, options: Sequence[str] = ()
+    ) -> None:
+        for segment in segments:
+            owner = None if segment.owner is None else (segment.owner,)
+            self._entries(segment.entries, owner, parallel=parallel, options=options)
+
+    def _refreshed(self, segments: Sequence[toc.Segment]) -> list[str]:
+        """Fill the materialized views, and return which of them stay empty, and why; raises RestoreError."""
+        empty = []
+        for segment in segments:
+            for entry in segment.entries:
+                try:
+                    # As its owner sees the tables: without row security, a view over a table that forces it could not
+                    # be filled.
+                    self._segments([toc.Segment(segment.owner, [entry])], options=("--enable-row-security",))
+                except RestoreError as error:
+                    if not self.target.may_stay_empty:
+                        raise
+                    empty.append(f"materialized view {entry.schema}.{entry.tag} was left empty ({error})")
+        return empty
+
+    def _data(self, entries: Sequence[toc.Entry], superusers: set[str], referring: set[tuple[str, str]]) -> None:
+        """Restore each owner's rows over its login, a superuser's over an ordinary one; an extension's as they are."""
+        members = self._ask(MEMBERS)
+        mine, others = [], []
+        owned: dict[str, list[toc.Entry]] = {}
+        for entry in entries:
+            if entry.kind != "TABLE DATA" or (entry.owner in superusers and (entry.schema, entry.tag) in members):
+                mine.append(entry)
+            elif entry.owner in superusers:
+                others.append(entry)
+            else:
+                owned.setdefault(entry.owner, []).append(entry)
+        if others:
+            with self._administrator() as cursor:
+                login = sql.Identifier(self.names[None])
+                listed = {(entry.schema, entry.tag) for entry in others}
+                cursor.execute(TABLES)
+                tables = [found for found in cursor.fetchall() if tuple(map(toc.shown, found)) in listed]
+                for schema in sorted({schema for schema, _ in tables}):
+                    cursor.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), login))
+                for table in tables:
+                    cursor.execute(sql.SQL("GRANT INSERT ON {} TO {}").format(sql.Identifier(*table), login))
+        groups: list[tuple[list[toc.Entry], tuple[str | None] | None]] = [(mine, None), (others, (None,))]
+        groups += [(found, (owner,)) for owner, found in owned.items()]
+        for found, owner in groups:
+            if self.target.samples:
+                for entry in found:
+                    if entry.kind == "TABLE DATA" and (entry.schema, entry.tag) not in referring:
+                        self._sample(entry, owner)
+            else:
+                self._entries(found, owner, parallel=True)
+
+    def _connection(self, owner: tuple[str | None] | None) -> dict[str, str]:
+        """Return the connection parameters of the administrator, or of an owner's login."""
+        target = self.target
+        found = {"dbname": target.database, "application_name": sessions.APPLICATION}
+        if owner is None:
+            return (
+                found
+                | {"port": str(target.port), "options": sessions.options()}
+                | ({"host": target.host} if target.host else {})
+            )
+        settings = ORDINARY | ({"role": owner[0]} if owner[0] is not None else {})
+        return found | dict(target.logins) | {"user": self.names[owner[0]], "options": sessions.written(settings)}
+
+    def _entries(
+        self,
+        entries: Sequence[toc.Entry],
+        owner: tuple[str | None] | None,
+        *,
+        parallel: bool = False,
+        options: Sequence[str] = (),
+    ) -> None:
+        """Restore some entries in their order."""
+        if not entries:
+            return
+        jobs = self.target.jobs if parallel and len(entries) > 1 else 1
+        code, _, error = self._run(
+            [
+                *self.target.gently, self.target.pg_restore, "--exit-on-error", *options,
+                *([] if self.target.tablespaces else ["--no-tablespaces"]),
+                *([f"--jobs={jobs}"] if jobs > 1 else []),
+                f"--use-list={self._list(entries)}", f"--dbname={_conninfo(self._connection(owner))}",
+                self.target.files,
+            ]
+        )  # fmt: skip
+        if code != 0:
+            raise RestoreError(sentence(error))
+
+    def _list(self, entries: Sequence[toc.Entry]) -> str:
+        """Return a file that names the entries."""
+        with acting_as(self.target.user):
+            descriptor, path = tempfile.mkstemp(dir=self.target.lists, prefix="list-")
+            with open(descriptor, "w", encoding="utf-8") as file:
+                file.write("".join(f"{entry.line}\n" for entry in entries))
+        return path
+
+    def _sample(self, entry: toc.Entry, owner: tuple[str | None] | None) -> None:
+        """Restore the first rows of a table."""
+        command = [
+            *self.target.gently,
+            self.target.pg_restore,
+            f"--use-list={self._list([entry])}",
+            "--file=-",
+            self.target.files,
+        ]
+        with acting_as(self.target.user):
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert process.stdout is not None
+        try:
+            statement = ""
+            rows: list[bytes] = []
+            for line in process.stdout:
+                if not statement:
+                    statement = line.decode() if line.startswith(b"COPY ") else ""
+                elif line.rstrip(b"\n") == b"\\." or len(rows) >= SAMPLE_ROWS:
+                    break
+                else:
+                    rows.append(line)
+            else:
+                # It went to its end without saying that these are all rows.
+                raise RestoreError(f"{entry.sentence}: pg_restore ended before the last of its rows")
+        finally:
+            process.kill()
+            process.wait()
+        if not rows:
+            return
+        with acting_as(self.target.user):
+            connection = psycopg2.connect(**self._connection(owner), **self._secret(owner))
+        try:
+            with connection, connection.cursor() as cursor, tempfile.TemporaryFile() as file:
+                file.writelines(rows)
+                file.seek(0)
+                cursor.copy_expert(statement.rstrip().rstrip(";"), file)
+        finally:
+            connection.close()
+
+    def _secret(self, owner: tuple[str | None] | None) -> dict[str, str]:
+        return {"password": self.target.password} if owner is not None and self.target.password else {}
+
+    def _run(self, command: list[str]) -> tuple[int, str, str]:
+        """Run a program as the database's user."""
+        environment = {"PGPASSWORD": self.target.password} if self.target.password else {}
+        with acting_as(self.target.user):
+            code, output, error = self._run_command(command, environ_update=environment)
+        return int(code), str(output), str(error)
+
+
+def _conninfo(parameters: Mapping[str, str]) -> str:
+    """Return libpq's connection string."""
+
+    def quoted(value: str) -> str:
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+    return " ".join(f"{name}={quoted(value)}" for name, value in parameters.items())
+
+
+def pg_restore_that_reads(run: Callable[..., tuple[int, str, str]], user: str, directory: str, files: str) -> str:
+    """Return the program that reads the dump: the server's own, or the one that wrote it; raises RestoreError."""
+    error = ""
+    for program in (os.path.join(directory, "pg_restore"), "pg_restore"):
+        if os.path.isabs(program) and not os.access(program, os.X_OK):
+            continue
+        with acting_as(user):
+            code, _, error = run([program, "--list", files])
+        if code == 0:
+            return program
+    raise RestoreError(f"No pg_restore of this server reads the dump: {sentence(error)}")

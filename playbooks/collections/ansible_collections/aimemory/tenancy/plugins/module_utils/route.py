@@ -1,0 +1,143 @@
+"""What the service's own route leads to, and whether its sessions are its own: a verdict on what was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Answer = dict[str, Any]
+
+
+def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
+    """Return what the route comes to: ``{verdict, sentence, address}``.
+
+    ``route`` is the result of the module service_route, which may have failed (``msg``); ``wanted`` has user, host,
+    port (of the URL), database and setting (that names the tenant). The verdict is ``ok``; ``unreachable`` where
+    nobody can log in; ``elsewhere``; or ``unfit`` for the right database over sessions that are another role's or
+    another client's, or begin with a tenant. ``sentence`` says what is wrong and what to do, or what stands between;
+    it is empty for a connection to PostgreSQL itself. ``address`` is from where the server sees a pooler of the
+    verdict ``ok`` come ("" for a Unix socket), and none without one.
+    """
+    where = f"{wanted['host'] or 'the Unix socket'}, port {wanted['port']}"
+    if "problem" not in route:
+        return _refused(str(route.get("msg", "The service's route was not taken.")), "unreachable")
+    if route["problem"]:
+        return _refused(
+            f"{wanted['user']} cannot log in over the service's own route ({where}): {route['problem']}. Check its"
+            " password in DATABASE_URL, and pg_hba.conf.", "unreachable",
+        )  # fmt: skip
+    elsewhere = _elsewhere(route["service"], route["administrator"], wanted, where)
+    if elsewhere:
+        return _refused(elsewhere, "elsewhere")
+    other_role = _other_role(route["service"], wanted, where)
+    if other_role:
+        return _refused(other_role, "unfit")
+    preset = _preset(route, wanted, where)
+    if preset:
+        return _refused(preset, "unfit")
+    between = _between(route, where)
+    shared = _shared(route)
+    if shared:
+        return _refused(
+            f"{between or f'What answers at {where}'} shares sessions between clients: {shared}. A tenant that one"
+            " client names would be another's. Let the service connect to PostgreSQL itself, or set pool_mode ="
+            " session with server_reset_query = DISCARD ALL.", "unfit",
+        )  # fmt: skip
+    if not between:
+        return {"verdict": "ok", "sentence": "", "address": None}
+    return {"verdict": "ok", "sentence": f"{between} stands between, and {_kept(route)}", "address": route["address"]}
+
+
+def _refused(sentence: str, verdict: str) -> Answer:
+    return {"verdict": verdict, "sentence": sentence, "address": None}
+
+
+def _elsewhere(own: Mapping[str, Any], administrator: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
+    """Return how the service's session differs from the administrator's, "" where it does not."""
+    if own["system_identifier"] != administrator["system_identifier"]:
+        return (
+            f"The service's own route ({where}) leads to another server than the run's (system identifier"
+            f" {own['system_identifier']}, not {administrator['system_identifier']}): correct database_port, or run"
+            " against the right host."
+        )
+    if own["started"] != administrator["started"]:
+        return (
+            f"The service's own route ({where}) leads to another server than the run's, a copy or a standby of it"
+            f" (started {own['started']}, not {administrator['started']}): correct database_port, or run against"
+            " the right host."
+        )
+    if own["database_oid"] != administrator["database_oid"]:
+        return (
+            f"The service's own route ({where}) leads to {own['database']}, not to {wanted['database']} on this server:"
+            " correct database_name, or DATABASE_URL."
+        )
+    return ""
+
+
+def _other_role(own: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
+    """Return how the service's session is another role's than its URL names, "" where it is not."""
+    for name, how in (("session_user", "logs in"), ("current_user", "works")):
+        if own[name] != wanted["user"]:
+            return (
+                f"DATABASE_URL names {wanted['user']}, but over the service's own route ({where}) it {how} as"
+                f" {own[name]}: what sets that role (ALTER ROLE ... SET role, options in the URL, the user of a"
+                " pooler) must go."
+            )
+    return ""
+
+
+def _preset(route: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
+    """Return how the service's session begins with a setting that no policy stands, "" where it does not.
+
+    What the database itself sets is the audit's and the plan's to judge, which know by whom.
+    """
+    why = {
+        wanted["setting"]: "every session of it has a tenant that it did not name",
+        "row_security": "queries that policies filter fail",
+        "default_transaction_read_only": "it cannot store anything",
+    }
+    for item in route["settings"]:
+        name, value, by = item["name"], item["value"], item["by"]
+        harmless = {"row_security": "on", "default_transaction_read_only": "off"}.get(name, "")
+        if value in ("", harmless) or by == "the database":
+            continue
+        place = {
+            "PGOPTIONS": "PGOPTIONS in the service's environment",
+            "": f"what stands between (the connect_query of a pooler at {where})",
+        }.get(by, by)
+        return (
+            f"Over the service's own route a session begins with {name} = {value}, so that {why[name]}: remove it from"
+            f" {place}."
+        )
+    return ""
+
+
+def _between(route: Mapping[str, Any], where: str) -> str:
+    """Return the name of what stands between, "" for a connection to PostgreSQL itself."""
+    if route["direct"] and not route["outlived"]:
+        return ""
+    programs = [name for name in route["programs"] if name not in ("postgres", "postmaster")]
+    return f"{' and '.join(programs) or 'A pooler or proxy'} at {where}"
+
+
+def _shared(route: Mapping[str, Any]) -> str:
+    """Return how sessions were seen to be shared, "" where they were not. What could not be tried counts as shared."""
+    if route["direct"] and not route["outlived"]:
+        return ""
+    if route["statement_mode"]:
+        return "it refuses transactions (pool_mode = statement)"
+    if route["untried"]:
+        return f"that they are not cannot be told ({route['untried']})"
+    if route["moved"]:
+        return "the backend of a session changed while another was in a transaction (pool_mode = transaction)"
+    if route["setting_seen"]:
+        return "a setting of one client is still there for the next one (no server_reset_query)"
+    if route["lock_seen"]:
+        return "a lock of one client is still there for the next one (server_reset_query is not DISCARD ALL)"
+    return ""
+
+
+def _kept(route: Mapping[str, Any]) -> str:
+    if route["outlived"]:
+        return "gives each client a session that was reset before (pool_mode = session)"
+    return "gives each client a session of its own"

@@ -1,0 +1,46 @@
+"""The service's own login: its sessions show what role, database and URL give them, and get no settings of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .sessions import APPLICATION
+
+try:
+    import psycopg2
+except ImportError:
+    psycopg2 = None
+
+SECONDS = 10
+
+
+def of_libpq(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that libpq reads: its own, and where it looks for files of its user."""
+    return {name: value for name, value in environment.items() if name.startswith("PG") or name == "HOME"}
+
+
+@contextlib.contextmanager
+def environment_of(pairs: Mapping[str, str]) -> Iterator[None]:
+    """Have another environment for a while, as libpq reads it."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(pairs)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def connect(parameters: Mapping[str, Any], password: str, environment: Mapping[str, str]) -> Any:
+    """Return a connection of the service's login; an empty password is not sent. Raises psycopg2.Error.
+
+    ``environment`` is the service's own: libpq takes from it what the parameters do not name.
+    """
+    secret = {"password": password} if password else {}
+    wanted = {"connect_timeout": SECONDS, **parameters, "application_name": APPLICATION, **secret}
+    with environment_of(environment):
+        return psycopg2.connect(**wanted)

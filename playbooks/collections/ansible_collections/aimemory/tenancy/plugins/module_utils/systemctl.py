@@ -1,0 +1,48 @@
+"""What systemctl says; on the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from . import units
+
+# AnsibleModule.run_command: code, output, errors.
+RunCommand = Callable[..., tuple[int, str, str]]
+
+
+class SystemctlError(Exception):
+    """systemctl refused; the message is its own."""
+
+
+class Systemctl:
+    """Asks systemd and orders it about, by a module's ``run_command``."""
+
+    def __init__(self, run_command: Any) -> None:
+        """Keep how commands are run."""
+        self._run: RunCommand = run_command
+
+    def run(self, *arguments: str) -> str:
+        """Return what a command prints. Raises SystemctlError."""
+        code, output, error = self._run(list(arguments))
+        if code != 0:
+            raise SystemctlError((error or output).strip())
+        return str(output).strip()
+
+    def order(self, verb: str, names: Sequence[str]) -> None:
+        """Start or stop units and wait for it; nothing where none is named. Raises SystemctlError."""
+        if names:
+            self.run("systemctl", verb, "--", *names)
+
+    def show(self, names: Sequence[str]) -> Mapping[str, units.Properties]:
+        """Return the properties of each unit. Raises SystemctlError."""
+        properties = f"--property={','.join(units.PROPERTIES)}"
+        return units.parse(self.run("systemctl", "show", properties, "--", *names), names)
+
+    def property(self, name: str, unit: str) -> str:
+        """Return one property of a unit. Raises SystemctlError."""
+        return self.run("systemctl", "show", f"--property={name}", "--value", "--", unit)
+
+    def is_down(self, unit: str) -> bool:
+        """Say whether a unit neither runs nor starts nor stops."""
+        return self.property("ActiveState", unit) in units.DOWN

@@ -1,0 +1,139 @@
+"""A service's unit as systemd knows it, and the environment that it gets at its next start."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+# Runs a command line and returns its output; raises where it fails.
+Run = Callable[..., str]
+
+PROPERTIES = ("LoadState", "ActiveState", "MainPID", "User", "ControlGroup", "TasksCurrent", "ExecStart")
+
+
+def show(run: Run, unit: str) -> dict[str, str]:
+    """Return PROPERTIES of ``unit`` (with its suffix), as systemctl shows them."""
+    shown = run("systemctl", "show", f"--property={','.join(PROPERTIES)}", unit)
+    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+
+
+def program(shown: str) -> str:
+    """Return the program of the property ExecStart, "" where there is none."""
+    found = re.match(r"\{ path=(.*?) ; argv", shown)
+    return found[1] if found else ""
+
+
+def object_path(unit: str) -> str:
+    """Return the object of a unit on the bus: what is no letter or digit is written as its number."""
+    escaped = "".join(
+        char if re.fullmatch("[A-Za-z]", char) or (at and re.fullmatch("[0-9]", char)) else f"_{ord(char):02x}"
+        for at, char in enumerate(unit)
+    )
+    return f"/org/freedesktop/systemd1/unit/{escaped}"
+
+
+def next_environment(run: Run, unit: str) -> list[tuple[str, dict[str, str]]]:
+    """Return the sources of the environment that the unit gets at its next start, the later before the earlier ones.
+
+    Each is a name for it and what it sets; a variable that the unit unsets is in none of them (systemd.exec(5),
+    "Environment"). Raises OSError where a file that must be there cannot be read.
+    """
+    names = ("Environment", "EnvironmentFiles", "PassEnvironment", "UnsetEnvironment")
+    given, files, passed, unset = _properties(run, object_path(unit), "Service", names)
+    (manager,) = _properties(run, "/org/freedesktop/systemd1", "Manager", ("Environment",))
+    sources = [("systemd's own environment", _pairs(manager))]
+    if passed:
+        with open("/proc/1/environ", "rb") as file:
+            own = _pairs([os.fsdecode(entry) for entry in file.read().split(b"\0")])
+        sources.append(("PassEnvironment=", {name: own[name] for name in passed if name in own}))
+    sources.append(("Environment=", _pairs(given)))
+    for pattern, optional in files:
+        found = sorted(glob.glob(pattern))
+        if not found and not optional:
+            raise FileNotFoundError(2, "No such file or directory", pattern)
+        for path in found:
+            with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+                sources.append((path, parse(file.read())))
+    for entry in unset:
+        name, separator, value = entry.partition("=")
+        for _, pairs in sources:
+            if name in pairs and (not separator or pairs[name] == value):
+                del pairs[name]
+    return sources[::-1]
+
+
+def _properties(run: Run, path: str, interface: str, names: tuple[str, ...]) -> list[Any]:
+    """Return properties of an object on the bus."""
+    shown = run(
+        "busctl", "--json=short", "get-property", "org.freedesktop.systemd1", path,
+        f"org.freedesktop.systemd1.{interface}", *names,
+    )  # fmt: skip
+    return [json.loads(line)["data"] for line in shown.split("\n") if line]
+
+
+def _pairs(entries: list[str]) -> dict[str, str]:
+    return {name: value for name, separator, value in (entry.partition("=") for entry in entries) if separator}
+
+
+def parse(text: str) -> dict[str, str]:
+    """Return what an EnvironmentFile= sets, as systemd reads it (systemd.exec(5)); other programs read it otherwise."""
+    return {name: value for name, value in _assignments(text) if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name)}
+
+
+def _assignments(text: str) -> list[tuple[str, str]]:
+    """Return names and values in their order. A quote may stand anywhere at the beginning of a part of a value."""
+    found: list[tuple[str, str]] = []
+    state, name, value, kept = "before", "", "", 0
+    for char in text + "\n":
+        end = char in "\r\n"
+        if state == "before":
+            if char in "#;":
+                state = "comment"
+            elif not char.isspace():
+                state, name = "name", char
+        elif state == "name":
+            if end:
+                state = "before"
+            elif char == "=":
+                state, value, kept = "blank", "", 0
+            else:
+                name += char
+        elif state in ("blank", "plain"):
+            if end:
+                # Blanks behind a value are none of it, but for those that were quoted or escaped.
+                found.append((name.rstrip(), value[:kept] + value[kept:].rstrip()))
+                state = "before"
+            elif state == "blank" and char in "'\"":
+                state = char
+            elif char == "\\":
+                state = "escape"
+            elif state == "plain" or not char.isspace():
+                state, value = "plain", value + char
+        elif state == "escape":
+            state, value = "plain", value + ("" if end else char)
+            kept = len(value)
+        elif state == "'":
+            if char == "'":
+                state, kept = "blank", len(value)
+            else:
+                value += char
+        elif state == '"':
+            if char == '"':
+                state, kept = "blank", len(value)
+            elif char == "\\":
+                state = "quoted escape"
+            else:
+                value += char
+        elif state == "quoted escape":
+            state, value = '"', value + (char if char in '"\\`$' else "" if end else f"\\{char}")
+        elif state == "comment":
+            # A backslash at its end continues no comment, from systemd 254 on.
+            state = "before" if end else "comment"
+    if state in ("'", '"', "quoted escape"):
+        # The line end that was added closes no quote.
+        found.append((name.rstrip(), value.removesuffix("\n")))
+    return found

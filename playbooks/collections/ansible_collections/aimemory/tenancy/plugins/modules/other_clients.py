@@ -1,0 +1,159 @@
+#!/usr/bin/python
+"""Name the clients of a database that would still be there once a service is stopped."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    cgroups,
+    clients,
+    messages,
+    processes,
+    sessions,
+    sockets,
+    systemctl,
+    units,
+    witnesses,
+)
+from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
+
+try:
+    import psycopg2
+except ImportError:
+    psycopg2 = None
+
+# What asking of PostgreSQL, systemd and processes can end with; a user that there is none of is a KeyError.
+DOES_NOT_ANSWER: tuple[type[Exception], ...] = (OSError, KeyError, systemctl.SystemctlError, sessions.SessionError)
+if psycopg2 is not None:
+    DOES_NOT_ANSWER = (*DOES_NOT_ANSWER, psycopg2.Error)
+
+DOCUMENTATION = r"""
+module: other_clients
+short_description: Name the clients of a database that would still be there once a service is stopped
+description:
+  - Leaves out sessions of processes of the unit and of the units that go down with it, those of the service's pooler,
+    and those that end within a moment.
+  - Sessions of the service's role are taken for the service's where it runs, and none of its processes is seen to
+    have one, or one of them may not be looked at.
+  - Changes nothing. Runs as root.
+extends_documentation_fragment:
+  - aimemory.tenancy.database
+  - aimemory.tenancy.database.user
+  - aimemory.tenancy.database.pooler
+  - aimemory.tenancy.database.tables
+options:
+  unit:
+    description: The service's systemd unit, with C(.service).
+    type: str
+    required: true
+  role:
+    description: The role that the service logs in as.
+    type: str
+    required: true
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Look for other clients
+  become: true
+  aimemory.tenancy.other_clients:
+    database: ai_memory
+    port: 5432
+    user: postgres
+    unit: ai-memory.service
+    role: alice
+"""
+
+RETURN = r"""
+clients:
+  description: Each in one line - the server's process, role, application, address, state.
+  returned: success
+  type: list
+holders:
+  description:
+    - Each session of no client that keeps a lock on O(tables), in one line with its kind - a replication connection
+      that copies one, or a vacuum that prevents wraparound. Another autovacuum gives way and is none of them.
+  returned: success
+  type: list
+"""
+
+# A session of a request, a probe or another run's look ends by itself.
+SECONDS = 3
+PAUSE = 0.1
+
+
+class Looking:
+    """What one call looks at."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        """Take the options of the module."""
+        self.wanted: dict[str, Any] = module.params
+        self.systemd = systemctl.Systemctl(module.run_command)
+        self.pooler = clients.Pooler(**(module.params["pooler"] or {}))
+
+    def others(self) -> tuple[list[str], list[str]]:
+        """Return the names of the clients that stay, and of others that keep locks; raises what DOES_NOT_ANSWER has."""
+        wanted, deadline = self.wanted, time.monotonic() + SECONDS
+        services = [wanted["unit"], *units.surroundings(wanted["unit"], self.systemd.show).companions]
+        groups = [block.get("ControlGroup", "") for block in self.systemd.show(services).values()]
+        with acting_as(wanted["user"]):
+            connection = sessions.connect(wanted["database"], wanted["port"])
+        connection.autocommit = True
+        staying: set[int] | None = None
+        try:
+            with connection.cursor() as cursor:
+                while True:
+                    found, holding = self._look(cursor, groups)
+                    # Who was not there at first, or was seen to be the service's, came and goes.
+                    staying = {item.pid for item in found + holding if staying is None or item.pid in staying}
+                    if not staying or time.monotonic() > deadline:
+                        names, holders = (
+                            [item.name for item in kind if item.pid in staying] for kind in (found, holding)
+                        )
+                        return names, holders
+                    time.sleep(PAUSE)
+        finally:
+            connection.close()
+
+    def _look(self, cursor: Any, groups: list[str]) -> tuple[list[clients.Client], list[clients.Client]]:
+        """Return the clients, and others with locks, that are no session of a process in the control groups now."""
+        seen = processes.read({pid for group in groups for pid in cgroups.processes(group)})
+        found = clients.beside(cursor, self.wanted["database"], self.pooler)
+        holding = clients.holders(cursor, self.wanted["tables"])
+        listed = [
+            {"pid": item.pid, "address": sockets.address(item.address) if item.address else "", "port": item.port}
+            for item in found + holding
+        ]
+        backends = witnesses.backend_sockets(item.pid for item in found + holding if not item.address)
+        own = {item["pid"] for item in witnesses.split(seen, listed, backends)[0]}
+        unknown = bool(seen) and (not own or not all(process["readable"] for process in seen))
+        others = [item for item in found if not (unknown and item.role == self.wanted["role"])]
+        found, holding = ([item for item in kind if item.pid not in own] for kind in (others, holding))
+        return found, holding
+
+
+def main() -> None:
+    """Run the module."""
+    text = {"type": "str", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "database": text, "port": {"type": "int", "required": True}, "user": text, "unit": text, "role": text,
+            "pooler": clients.POOLER, "tables": clients.TABLES,
+        },
+        supports_check_mode=True,
+    )  # fmt: skip
+    if psycopg2 is None:
+        module.fail_json(msg=missing_required_lib("psycopg2"))
+    try:
+        found, holders = ([messages.visible(name) for name in names] for names in Looking(module).others())
+        module.exit_json(changed=False, clients=found, holders=holders)
+    except DOES_NOT_ANSWER as error:
+        module.fail_json(msg=f"Other clients cannot be looked for: {messages.of_database(error)}")
+
+
+if __name__ == "__main__":
+    main()

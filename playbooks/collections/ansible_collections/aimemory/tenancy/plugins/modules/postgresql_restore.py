@@ -1,0 +1,178 @@
+#!/usr/bin/python
+"""Restore a dump into a new database of the server."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, restoring, scram, sessions, throwaway
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
+
+try:
+    import psycopg2
+    from psycopg2 import sql
+except ImportError:
+    psycopg2 = None
+
+DOCUMENTATION = r"""
+module: postgresql_restore
+short_description: Restore a dump into a new database of the server
+description:
+  - Creates the database and restores the dump so that code of an ordinary role runs with no more rights than its owner
+    has. What a role owns is made and filled over a login that is a member of that role alone; such logins, with
+    passwords that nobody learns, exist while the module runs.
+  - Subscriptions are left out, since a database that has one cannot be dropped.
+  - Runs as root. A database that could not be filled is left for the caller to drop.
+extends_documentation_fragment:
+  - aimemory.tenancy.database
+  - aimemory.tenancy.database.user
+options:
+  source:
+    description: The database that is to be replaced; its catalogs say what an ordinary role may not make.
+    type: str
+    required: true
+  create:
+    description: SQL that creates O(database).
+    type: str
+    required: true
+  files:
+    description: Directory of the dump, which holds C(database).
+    type: path
+    required: true
+  jobs:
+    description: Connections that restore at once.
+    type: int
+    required: true
+  hosts:
+    description: Hosts over which a login with a password may come in, tried one after the other.
+    type: list
+    elements: str
+    default: [localhost, ""]
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Restore the dump beside the database
+  become: true
+  aimemory.tenancy.postgresql_restore:
+    database: ai_memory_restore_20261124_181104
+    source: ai_memory
+    port: 5432
+    user: postgres
+    create: CREATE DATABASE ai_memory_restore_20261124_181104 TEMPLATE template0 OWNER alice
+    files: /var/backups/ai-memory/ai_memory-20261124T181104Z
+    jobs: 2
+"""
+
+RETURN = r"""
+left:
+  description: What of the dump was left out, as sentences.
+  returned: success
+  type: list
+"""
+
+PREFIX = f"{restoring.LOGIN_NAME}p"
+LEFT = """
+SELECT rolname::text FROM pg_catalog.pg_roles
+WHERE pg_catalog.starts_with(rolname, %s) AND pg_catalog.shobj_description(oid, 'pg_authid') = %s
+"""
+
+
+def execute(wanted: dict[str, Any], database: str, query: Any, values: Any = None) -> list[Any]:
+    """Run one statement outside of a transaction and return its rows. Raises psycopg2.Error."""
+    with acting_as(wanted["user"]):
+        connection = sessions.connect(database, wanted["port"])
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(query, values)
+            return list(cursor.fetchall()) if cursor.description else []
+    finally:
+        connection.close()
+
+
+def route(wanted: dict[str, Any], password: str, verifier: str) -> dict[str, str]:
+    """Return the host over which a login with a password comes into the new database; raises RestoreError."""
+    name = f"{PREFIX}_trial"
+    execute(wanted, "postgres", restoring.make_login(name, verifier))
+    refusals = []
+    try:
+        for host in wanted["hosts"]:
+            where = {"port": str(wanted["port"])} | ({"host": host} if host else {})
+            try:
+                with acting_as(wanted["user"]):
+                    psycopg2.connect(dbname=wanted["database"], user=name, password=password, **where).close()
+            except psycopg2.OperationalError as error:
+                refusals.append(str(error).strip().split("\n")[-1])
+                continue
+            return where
+    finally:
+        execute(wanted, "postgres", sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+    raise restoring.RestoreError(
+        f"No login with a password comes into {wanted['database']} ({'; '.join(refusals)}), and the rows of an ordinary"
+        " role are not restored by the superuser, whose rights its code would get. Allow it in pg_hba.conf, before the"
+        " other lines: host all all 127.0.0.1/32 scram-sha-256"
+    )
+
+
+def restore(module: AnsibleModule, lists: str) -> list[str]:
+    """Restore, and return sentences about what was left out."""
+    wanted = module.params
+    (data_directory,) = execute(wanted, "postgres", "SELECT pg_catalog.current_setting('data_directory')")[0]
+    programs = throwaway.postmaster_directory(wanted["user"], data_directory)
+    files = f"{wanted['files']}/database"
+    pg_restore = restoring.pg_restore_that_reads(module.run_command, wanted["user"], programs, files)
+    # Of a run that was lost.
+    for (name,) in execute(wanted, "postgres", LEFT, (PREFIX, restoring.MARK)):
+        execute(wanted, "postgres", sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+    execute(wanted, "postgres", wanted["create"])
+    password = secrets.token_urlsafe(32)
+    verifier = scram.verifier(password)
+    target = restoring.Target(
+        user=wanted["user"], database=wanted["database"], port=wanted["port"], host="", files=files,
+        pg_restore=pg_restore, jobs=wanted["jobs"], lists=lists, logins=route(wanted, password, verifier),
+        password=password, verifier=verifier,
+        tablespaces=True, excluded=("SUBSCRIPTION", "SUBSCRIPTION TABLE"), prefix=PREFIX,
+        privileged=execute(wanted, wanted["source"], restoring.PRIVILEGED.replace("%%", "%")),
+        risky_keys=execute(wanted, wanted["source"], restoring.RISKY_KEYS),
+    )  # fmt: skip
+    return restoring.Restoring(target, module.run_command).run()
+
+
+def main() -> None:
+    """Run the module."""
+    text: dict[str, Any] = {"type": "str", "required": True}
+    number: dict[str, Any] = {"type": "int", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "database": text, "source": text, "user": text, "port": number, "create": text | {"no_log": False},
+            "files": {"type": "path", "required": True}, "jobs": number,
+            "hosts": {"type": "list", "elements": "str", "default": ["localhost", ""]},
+        },
+        supports_check_mode=True,
+    )  # fmt: skip
+    if psycopg2 is None:
+        module.fail_json(msg=missing_required_lib("psycopg2"))
+    if module.check_mode:
+        module.exit_json(changed=True, left=[])
+    with acting_as(module.params["user"]):
+        lists = tempfile.mkdtemp(prefix="tenancy-restore-")
+    try:
+        left = restore(module, lists)
+    except (throwaway.ThrowawayError, restoring.RestoreError, TenancyError, psycopg2.Error, OSError) as error:
+        module.fail_json(msg=messages.of_database(error))
+    finally:
+        if os.path.isdir(lists):
+            shutil.rmtree(lists)
+    module.exit_json(changed=True, left=left)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+#!/usr/bin/python
+"""Say what a rehearsal has at its disposal, and what the last backup took."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import backups
+
+DOCUMENTATION = r"""
+module: rehearsal_cost
+short_description: Say what a rehearsal has at its disposal, and what the last backup took
+description:
+  - Measures the free room of a directory and the load of the server, and reads the manifest of the newest backup.
+    Changes nothing. Runs as root.
+options:
+  directory:
+    description: Directory in which throwaway servers are made; its nearest parent is measured if there is none yet.
+    type: path
+    required: true
+  backups:
+    description: Directory of the backups.
+    type: path
+    required: true
+  database:
+    description: The database.
+    type: str
+    required: true
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Ask for room, load and the last backup
+  aimemory.tenancy.rehearsal_cost:
+    directory: /var/backups
+    backups: /var/backups/ai-memory
+    database: ai_memory
+"""
+
+RETURN = r"""
+free_bytes:
+  description: Bytes that are free in the directory.
+  returned: success
+  type: int
+shared:
+  description: Whether the backups lie on the same file system, so that a dump takes room there as well.
+  returned: success
+  type: bool
+load:
+  description: Load of the last minute.
+  returned: success
+  type: float
+processors:
+  description: Processors of the server.
+  returned: success
+  type: int
+last:
+  description: C(duration_seconds) and C(proven_seconds) of the newest backup; null if there is none.
+  returned: success
+  type: dict
+"""
+
+
+def last_backup(directory: str, database: str) -> dict[str, Any] | None:
+    """Return what the newest backup of the database took; nothing without one that can be read."""
+    if not os.path.isdir(directory):
+        return None
+    for path in reversed(
+        backups.own((os.path.join(directory, name) for name in os.listdir(directory)), directory, database)
+    ):
+        try:
+            with open(os.path.join(path, "manifest.json"), encoding="utf-8") as file:
+                found = json.load(file)
+            return {name: found[name] for name in ("duration_seconds", "proven_seconds")}
+        except (OSError, ValueError, KeyError):
+            continue
+    return None
+
+
+def nearest(path: str) -> str:
+    """Return the directory, or its nearest parent that there is."""
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def main() -> None:
+    """Run the module."""
+    path: dict[str, Any] = {"type": "path", "required": True}
+    module = AnsibleModule(
+        argument_spec={"directory": path, "backups": path, "database": {"type": "str", "required": True}},
+        supports_check_mode=True,
+    )
+    place, beside = nearest(module.params["directory"]), nearest(module.params["backups"])
+    module.exit_json(
+        changed=False, free_bytes=shutil.disk_usage(place).free,
+        shared=os.stat(place).st_dev == os.stat(beside).st_dev, load=round(os.getloadavg()[0], 2),
+        processors=os.cpu_count() or 1, last=last_backup(module.params["backups"], module.params["database"]),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

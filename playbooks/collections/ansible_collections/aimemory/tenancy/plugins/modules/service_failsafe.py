@@ -1,0 +1,135 @@
+#!/usr/bin/python
+"""Arm or disarm the timer that starts a service by itself when a run is lost."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import systemctl, units
+
+DOCUMENTATION = r"""
+module: service_failsafe
+short_description: Arm or disarm the timer that starts a service by itself when a run is lost
+description:
+  - Armed, systemd starts the unit after some seconds, with the units that start it and those that go down with it.
+  - An armed timer is replaced; what it would have started as well is not forgotten.
+  - Runs as root.
+options:
+  unit:
+    description: The service's systemd unit, with C(.service).
+    type: str
+    required: true
+  state:
+    description: Whether the timer waits.
+    type: str
+    choices: [armed, disarmed]
+    required: true
+  seconds:
+    description: How long it waits; needed where it is armed.
+    type: int
+  triggers:
+    description: Units that start the service and were stopped before; those that run are found.
+    type: list
+    elements: str
+    default: []
+  companions:
+    description: Units that went down with the service before; those that run are found.
+    type: list
+    elements: str
+    default: []
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Arm the timer that starts the service if this run is lost
+  become: true
+  aimemory.tenancy.service_failsafe:
+    unit: ai-memory.service
+    state: armed
+    seconds: 900
+"""
+
+RETURN = r"""
+timer:
+  description: Name of the timer's unit.
+  returned: when the timer was armed
+  type: str
+triggers:
+  description: Sockets, timers and paths that start the unit, as far as they run or ran.
+  returned: when the timer was armed
+  type: list
+companions:
+  description: Units that go down with the unit, as far as they run or ran.
+  returned: when the timer was armed
+  type: list
+"""
+
+# The timer is not loaded, so nothing is armed.
+NOT_LOADED = 5
+
+
+class Failsafe:
+    """The timer of one unit."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        """Take the options of the module."""
+        self.module = module
+        self.unit: str = module.params["unit"]
+        self.name = units.failsafe(self.unit)
+        self.systemd = systemctl.Systemctl(module.run_command)
+
+    def disarm(self) -> bool:
+        """Stop the timer; return whether there was one. Raises SystemctlError."""
+        code, output, error = self.module.run_command(["systemctl", "stop", "--", f"{self.name}.timer"])
+        if code not in (0, NOT_LOADED):
+            raise systemctl.SystemctlError((error or output).strip())
+        return bool(code == 0)
+
+    def arm(self) -> units.Surroundings:
+        """Start the timer; return what else it would start. Raises SystemctlError."""
+        around = units.surroundings(self.unit, self.systemd.show)
+        earlier = self._earlier()
+        before = earlier[: earlier.index(self.unit)] if self.unit in earlier else []
+        after = earlier[len(before) + 1 :]
+        wanted = self.module.params
+        triggers = list(dict.fromkeys([*around.triggers, *wanted["triggers"], *before]))
+        companions = list(dict.fromkeys([*around.companions, *wanted["companions"], *after]))
+        self.disarm()
+        self.systemd.run(
+            "systemd-run", "--quiet", f"--unit={self.name}", f"--on-active={wanted['seconds']}s",
+            "--timer-property=AccuracySec=1s", "--collect",
+            "systemctl", "start", *triggers, self.unit, *companions,
+        )  # fmt: skip
+        return units.Surroundings(triggers, companions)
+
+    def _earlier(self) -> list[str]:
+        """Return what the timer of an earlier run would start."""
+        shown = self.systemd.run("systemctl", "show", "--property=ExecStart", "--value", "--", f"{self.name}.service")
+        return units.started_by(shown)
+
+
+def main() -> None:
+    """Run the module."""
+    names = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(
+        argument_spec={
+            "unit": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["armed", "disarmed"], "required": True},
+            "seconds": {"type": "int"},
+            "triggers": names,
+            "companions": names,
+        },
+        required_if=[("state", "armed", ["seconds"])],
+    )
+    timer = Failsafe(module)
+    try:
+        if module.params["state"] == "disarmed":
+            module.exit_json(changed=timer.disarm())
+        around = timer.arm()
+    except systemctl.SystemctlError as error:
+        module.fail_json(msg=f"systemd did not set up the timer {timer.name}: {error}")
+    module.exit_json(changed=True, timer=f"{timer.name}.timer", triggers=around.triggers, companions=around.companions)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,443 @@
+#!/usr/bin/python
+"""Take the way to the database that a service takes, and find out what it leads to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import secrets
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    processes,
+    service_login,
+    sessions,
+    unit_environment,
+    witnesses,
+)
+from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
+
+try:
+    import psycopg2
+    from psycopg2.extensions import POLL_OK, POLL_READ, set_wait_callback
+except ImportError:
+    psycopg2 = None
+
+DOCUMENTATION = r"""
+module: service_route
+short_description: Take the way to the database that a service takes, and find out what it leads to
+description:
+  - Logs in as the service's system user, with the service's environment and no setting of its own, and compares server
+    and database with those of the administrator.
+  - Finds out whether something between gives sessions to several clients. While one connection holds a transaction,
+    another must keep its backend; and a setting and an advisory lock that a client made must be gone when its session
+    is given to the next. They have a name and a number of their own and are taken back.
+  - Changes nothing. Runs as root.
+extends_documentation_fragment:
+  - aimemory.tenancy.database
+  - aimemory.tenancy.database.user
+options:
+  unit:
+    description: The service's systemd unit, without C(.service).
+    type: str
+    required: true
+  process:
+    description: A process of the unit, whose environment is taken; 0 for what the unit gets at its next start.
+    type: int
+    required: true
+  service_user:
+    description: System user of the service, by name or number; one that runs has its process's.
+    type: str
+    required: true
+  variable:
+    description: The environment variable that holds the URL of the database.
+    type: str
+    default: DATABASE_URL
+  setting:
+    description: The setting by which a session names its tenant.
+    type: str
+    required: true
+  parameters:
+    description: Connection parameters of libpq, without the password.
+    type: dict
+    required: true
+  password:
+    description: The password; empty where the server asks for none.
+    type: str
+    required: true
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Take the service's own route
+  become: true
+  aimemory.tenancy.service_route:
+    unit: ai-memory
+    process: 4711
+    service_user: ai-memory
+    setting: app.current_tenant
+    database: ai_memory
+    port: 5432
+    user: postgres
+    parameters: {host: localhost, user: alice, dbname: ai_memory, sslmode: require}
+    password: "{{ password }}"
+"""
+
+RETURN = r"""
+problem:
+  description: Why the service cannot log in, "" where it can; the rest is returned in that case only.
+  returned: always
+  type: str
+service:
+  description: The service's session - system_identifier, started, database, database_oid, session_user, current_user.
+  returned: when it can log in
+  type: dict
+administrator:
+  description: The same of the administrator's.
+  returned: always
+  type: dict
+settings:
+  description: Settings that its session has from the beginning - name, value, by (PGOPTIONS, options= of DATABASE_URL
+    or the database, which stands for its roles and the server's files as well; empty where none of them sets it).
+  returned: when it can log in
+  type: list
+environment:
+  description: What libpq reads in the service's environment. It may hold a password.
+  returned: success
+  type: dict
+address:
+  description: From where the server sees the connection come, "" for a Unix socket.
+  returned: when it can log in
+  type: str
+direct:
+  description: Whether the server is at the other end of the connection.
+  returned: when it can log in
+  type: bool
+moved:
+  description: Whether two connections shared a backend, or one changed it.
+  returned: when it can log in
+  type: bool
+statement_mode:
+  description: Whether transactions are refused.
+  returned: when it can log in
+  type: bool
+outlived:
+  description: Whether a session goes on at the server after its client has gone.
+  returned: when it can log in
+  type: bool
+setting_seen:
+  description: Whether the next client has a setting of the one before.
+  returned: when it can log in
+  type: bool
+lock_seen:
+  description: Whether the next client has an advisory lock of the one before.
+  returned: when it can log in
+  type: bool
+untried:
+  description: Why it cannot be told whether sessions are shared, "" where it can.
+  returned: when it can log in
+  type: str
+programs:
+  description: Names of the programs that accept connections where the service connects to.
+  returned: when it can log in
+  type: list
+"""
+
+IDENTITY = """
+SELECT (SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()),
+       pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.pg_postmaster_start_time()),
+                          'YYYY-MM-DD HH24:MI:SS.US'),
+       pg_catalog.current_database()::pg_catalog.text,
+       (SELECT oid::pg_catalog.int8 FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) {database}),
+       session_user::pg_catalog.text, current_user::pg_catalog.text
+"""
+NAMES = ("system_identifier", "started", "database", "database_oid", "session_user", "current_user")
+BACKEND = "SELECT pg_catalog.pg_backend_pid()"
+ADDRESS = "SELECT pg_catalog.host(pg_catalog.inet_client_addr()), pg_catalog.inet_client_port()"
+ALIVE = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE pid OPERATOR(pg_catalog.=) %s"
+# A value, and whether the database or its roles set it.
+CURRENT = """
+SELECT pg_catalog.current_setting(%s, true), EXISTS (
+  SELECT FROM pg_catalog.pg_db_role_setting s
+  CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS x (entry)
+  WHERE s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) session_user))
+    AND s.setdatabase IN (
+      0, (SELECT oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()))
+    AND pg_catalog.lower(pg_catalog.split_part(x.entry, '=', 1)) OPERATOR(pg_catalog.=) pg_catalog.lower(%s))
+"""
+FILED = """
+SELECT coalesce(pg_catalog.json_agg(pg_catalog.lower(name)), '[]') FROM pg_catalog.pg_file_settings WHERE applied
+"""
+SETTING = "tenancy_runbook.probe"
+# RESET ALL keeps it for the next client; DISCARD ALL does not, nor does the end of a session.
+LOCK = "SELECT pg_catalog.pg_advisory_lock(%s)"
+HOLDS = """
+SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks
+WHERE locktype OPERATOR(pg_catalog.=) 'advisory' AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
+  AND objsubid OPERATOR(pg_catalog.=) 1::pg_catalog.int2
+  AND ((classid::pg_catalog.int8 OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.|) objid::pg_catalog.int8)
+    OPERATOR(pg_catalog.=) %s
+"""
+UNLOCK = "SELECT pg_catalog.pg_advisory_unlock(%s)"
+SET = "SELECT pg_catalog.set_config(%s, %s, false)"
+SHOW = "SELECT pg_catalog.current_setting(%s, true)"
+
+# Connections at once: a pool that has them waits for none; those that hold a transaction, and how often each is asked.
+HOLDING = 2
+ROUNDS = 4
+# A pooler gives back the session that was left last, or the one that has waited longest: as many are opened.
+OPENED = 60
+# Seconds that a session may take to end after its client, an answer, and all of it.
+ENDING = 3.0
+ANSWER = 15.0
+PATIENCE = 120
+SERVERS = ("postgres", "postmaster")
+
+
+class Route:
+    """The service's connections; ``outcome`` is what was found."""
+
+    def __init__(self, parameters: Mapping[str, Any], setting: str) -> None:
+        """Take the connection parameters, the password among them, and the setting that names the tenant."""
+        self.setting = setting
+        self.parameters = {"connect_timeout": 10, **parameters}
+        self.open: list[Any] = []
+        self.outcome: dict[str, Any] = {
+            "problem": "", "address": "", "direct": False, "moved": False, "statement_mode": False, "outlived": False,
+            "setting_seen": False, "lock_seen": False, "untried": "", "settings": [],
+        }  # fmt: skip
+
+    def take(self) -> dict[str, Any]:
+        """Try all and return what came of it."""
+        try:
+            first = self._connect()
+            self.outcome["service"] = identity(first, "pg_catalog.current_database()")
+            self.outcome["settings"] = self._settings(first)
+        except psycopg2.Error as error:
+            return {**self.outcome, "problem": str(error).strip().split("\n")[0]}
+        try:
+            self.outcome["direct"] = self._is_direct(first)
+            self._hold(first)
+            if not (self.outcome["moved"] or self.outcome["statement_mode"]):
+                self._leave(first)
+        except psycopg2.Error as error:
+            self.outcome["untried"] = str(error).strip().split("\n")[0]
+        finally:
+            for connection in self.open:
+                connection.close()
+        return self.outcome
+
+    def _connect(self) -> Any:
+        connection = psycopg2.connect(**self.parameters)
+        connection.autocommit = True
+        self.open.append(connection)
+        return connection
+
+    def _settings(self, connection: Any) -> list[dict[str, Any]]:
+        """Return the settings that a session of the service has from its beginning, and where each comes from."""
+        given = {
+            "options= of DATABASE_URL": self.parameters.get("options"), "PGOPTIONS": os.environ.get("PGOPTIONS")
+        }  # fmt: skip
+        # libpq takes the one or the other.
+        place, options = next(((name, text) for name, text in given.items() if text is not None), ("", ""))
+        over = sessions.parse_options(options)
+        found = []
+        for name in (self.setting, "row_security", "default_transaction_read_only"):
+            (value, stored) = _row(connection, CURRENT, (name, name))
+            by = place if name.lower() in over else "the database" if stored else ""
+            found.append({"name": name, "value": value or "", "by": by})
+        return found
+
+    def _is_direct(self, connection: Any) -> bool:
+        """Say whether the server is at the other end of the connection, whose own address it sees in that case."""
+        host, port = _row(connection, ADDRESS)
+        self.outcome["address"] = host or ""
+        with socket.socket(fileno=os.dup(connection.fileno())) as own:
+            if own.family != socket.AF_UNIX:
+                return bool(own.getsockname()[1] == port)
+            # The process that listens there: number, user and group.
+            pid, _, _ = struct.unpack("3i", own.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return _name(pid) in SERVERS
+
+    def _hold(self, first: Any) -> None:
+        """Hold transactions, and look whether the first connection keeps its backend meanwhile."""
+        backends = {_row(first, BACKEND)[0]}
+        holders: set[int] = set()
+        for _ in range(HOLDING):
+            other = self._connect()
+            before = _row(other, BACKEND)[0]
+            try:
+                _run(other, "BEGIN")
+                held = {before, _row(other, BACKEND)[0]}
+            except psycopg2.Error as error:
+                if error.pgcode is not None and not other.closed and error.pgcode != "08P01":
+                    raise
+                self.outcome["statement_mode"] = True
+                return
+            # Two that are open at once have two backends; a pool of one would let the next one wait.
+            if len(held) > 1 or held & (backends | holders):
+                self.outcome["moved"] = True
+                return
+            holders |= held
+            backends |= {_row(first, BACKEND)[0] for _ in range(ROUNDS)}
+        self.outcome["moved"] = len(backends) > 1 or bool(backends & holders)
+
+    def _leave(self, first: Any) -> None:
+        """Leave a setting and a lock behind, and look whether the next client of the same session has them."""
+        witness = self.open[1]
+        _run(witness, "ROLLBACK")
+        mark, backend = secrets.token_hex(8), _row(first, BACKEND)[0]
+        key = secrets.randbits(62)
+        _row(first, SET, (SETTING, mark))
+        _row(first, LOCK, (key,))
+        self.open.remove(first)
+        first.close()
+        deadline = time.monotonic() + ENDING
+        while _row(witness, ALIVE, (backend,))[0]:
+            if time.monotonic() > deadline:
+                self.outcome["outlived"] = True
+                break
+            time.sleep(0.05)
+        else:
+            return
+        for _ in range(OPENED):
+            other = self._connect()
+            if _row(other, BACKEND)[0] == backend:
+                self.outcome["setting_seen"] = _row(other, SHOW, (SETTING,))[0] == mark
+                _row(other, SET, (SETTING, ""))
+                self.outcome["lock_seen"] = bool(_row(other, HOLDS, (key,))[0])
+                if self.outcome["lock_seen"]:
+                    _row(other, UNLOCK, (key,))
+                return
+        self.outcome["untried"] = f"its session was not given to any of {OPENED} further clients"
+
+
+def _run(connection: Any, sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+def _row(connection: Any, sql: str, values: tuple[Any, ...] = ()) -> tuple[Any, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return tuple(cursor.fetchone())
+
+
+def _name(pid: int) -> str:
+    """Return the name of a process, "" where it is none of this host's."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def wait(connection: Any) -> None:
+    """Wait for the server, but not for ever (psycopg2's hook): a pool without a free session lets its clients wait."""
+    while True:
+        state = connection.poll()
+        if state == POLL_OK:
+            return
+        descriptors = [connection.fileno()]
+        reads, writes = (descriptors, []) if state == POLL_READ else ([], descriptors)
+        if not any(select.select(reads, writes, [], ANSWER)):
+            late = psycopg2.OperationalError(f"no answer within {ANSWER:.0f} s")
+            raise late
+
+
+def identity(connection: Any, database: str, values: tuple[Any, ...] = ()) -> dict[str, Any]:
+    """Return which server and which database a session is in; ``database`` is SQL for its name."""
+    return dict(zip(NAMES, _row(connection, IDENTITY.replace("{database}", database), values), strict=True))
+
+
+def as_service(
+    owner: tuple[int, int, Iterable[int]], environment: Mapping[str, str], parameters: Mapping[str, Any], setting: str
+) -> dict[str, Any]:
+    """Return what the route is, taken by a system user (number, group and further groups). Raises OSError."""
+
+    def work() -> dict[str, Any]:
+        set_wait_callback(wait)
+        with service_login.environment_of(environment):
+            return Route(parameters, setting).take()
+
+    found: dict[str, Any] = processes.as_user(*owner, work, patience=PATIENCE)
+    return found
+
+
+def owner_of(process: int, user: str) -> tuple[int, int, Iterable[int]]:
+    """Return user, group and further groups of a process, or of a user's next one. Raises OSError and KeyError."""
+    if process:
+        return processes.credentials(process)
+    entry = pwd.getpwuid(int(user)) if user.isdigit() else pwd.getpwnam(user)
+    return entry.pw_uid, entry.pw_gid, os.getgrouplist(entry.pw_name, entry.pw_gid)
+
+
+def environment(module: AnsibleModule) -> dict[str, str]:
+    """Return the environment of the service's process, or what the unit gets. Raises OSError.
+
+    A program that shows its state in its name writes over the block that the kernel shows.
+    """
+    wanted = module.params
+
+    def output(*command: str) -> str:
+        code, text, error = module.run_command(list(command))
+        if code != 0:
+            raise OSError((error or text).strip())
+        return str(text)
+
+    found: dict[str, str] = {}
+    for process in processes.read([wanted["process"]] if wanted["process"] else []):
+        found = dict(process["environment"])
+    if wanted["variable"] in found:
+        return found
+    sources = unit_environment.next_environment(output, f"{wanted['unit']}.service")
+    return {name: value for _, pairs in reversed(sources) for name, value in pairs.items()} | found
+
+
+def main() -> None:
+    """Run the module."""
+    text = {"type": "str", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "database": text, "port": {"type": "int", "required": True}, "user": text, "unit": text,
+            "process": {"type": "int", "required": True}, "service_user": text, "setting": text,
+            "variable": {"type": "str", "default": "DATABASE_URL"},
+            "parameters": {"type": "dict", "required": True},
+            "password": {"type": "str", "required": True, "no_log": True},
+        },
+        supports_check_mode=True,
+    )  # fmt: skip
+    if psycopg2 is None:
+        module.fail_json(msg=missing_required_lib("psycopg2"))
+    wanted = module.params
+    parameters = {**wanted["parameters"], **({"password": wanted["password"]} if wanted["password"] else {})}
+    try:
+        with acting_as(wanted["user"]):
+            connection = sessions.connect("postgres", wanted["port"])
+        with contextlib.closing(connection):
+            administrator = identity(connection, "%s", (wanted["database"],))
+            filed = _row(connection, FILED)[0]
+        given = environment(module)
+        owner = owner_of(wanted["process"], wanted["service_user"])
+        found = as_service(owner, given, parameters, wanted["setting"])
+        for item in found["settings"]:
+            item["by"] = item["by"] or ("the database" if item["name"].lower() in filed else "")
+    except (OSError, KeyError, psycopg2.Error) as error:
+        module.fail_json(msg=f"The service's route cannot be taken: {str(error).strip()}")
+    port = int(wanted["parameters"].get("port", 5432))
+    module.exit_json(
+        changed=False, **found, administrator=administrator, programs=witnesses.listeners(port),
+        environment=service_login.of_libpq(given),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

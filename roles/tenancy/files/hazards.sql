@@ -1,0 +1,217 @@
+-- What stands around the tenant tables and can make the change fail, as one JSON document. Reads only.
+-- Named arguments: schema, column, application_role, tables (a JSON list), keys (JSON: the keys that are to be unique per
+-- tenant, each {table, columns}), functions (a JSON list of names), default_tenant (as PostgreSQL prints it),
+-- backfill_role.
+-- (A percent sign is doubled because named arguments are in use.)
+WITH RECURSIVE wanted AS (
+  SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
+  FROM json_array_elements_text(%(tables)s::json) AS name
+),
+-- The tables and their partitions at every depth.
+tree (root, relid) AS (
+  SELECT relid, relid FROM wanted WHERE relid IS NOT NULL
+  UNION ALL
+  SELECT t.root, i.inhrelid::regclass
+  FROM tree t
+  JOIN pg_inherits i ON i.inhparent = t.relid
+  JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+),
+relation AS (
+  SELECT DISTINCT c.oid, n.nspname AS schema, c.relname AS name, c.relnatts, c.relpersistence, c.relreplident
+  FROM tree t
+  JOIN pg_class c ON c.oid = t.relid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+),
+-- What a login of the application role finds set, the strongest first.
+preset AS (
+  SELECT lower(split_part(x.entry, '=', 1)) AS name, substr(x.entry, strpos(x.entry, '=') + 1) AS value,
+         CASE WHEN s.setrole <> 0 AND s.setdatabase <> 0 THEN 1 WHEN s.setrole <> 0 THEN 2 WHEN s.setdatabase <> 0 THEN 3 ELSE 4 END AS rank,
+         coalesce(nullif(concat_ws(' in ', CASE WHEN s.setrole <> 0 THEN format('role %%I', pg_get_userbyid(s.setrole)) END,
+           CASE WHEN s.setdatabase <> 0 THEN format('database %%I', current_database()) END), ''), 'ALTER ROLE ALL') AS place
+  FROM pg_db_role_setting s
+  CROSS JOIN LATERAL unnest(s.setconfig) AS x (entry)
+  WHERE s.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = %(application_role)s))
+    AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+  UNION ALL
+  SELECT lower(name), setting, 5, format('%%s, line %%s', sourcefile, sourceline) FROM pg_file_settings WHERE applied
+),
+wanted_key AS (
+  SELECT k.entry ->> 'table' AS name, w.relid, ARRAY(SELECT json_array_elements_text(k.entry -> 'columns')) AS columns
+  FROM json_array_elements(%(keys)s::json) AS k (entry)
+  JOIN wanted w ON w.name = k.entry ->> 'table'
+),
+-- Keys that no unique index vouches for.
+doubtful AS (
+  SELECT k.*, EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = k.relid AND a.attname = %(column)s AND NOT a.attisdropped) AS has_tenant
+  FROM wanted_key k
+  WHERE NOT EXISTS (SELECT FROM tree t JOIN pg_class c ON c.oid = t.relid WHERE t.root = k.relid AND c.relkind NOT IN ('r', 'p'))
+    AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = k.relid AND a.attname = ANY (k.columns) AND NOT a.attisdropped) = cardinality(k.columns)
+    AND NOT EXISTS (
+      SELECT FROM pg_index i
+      WHERE i.indrelid = k.relid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+        AND (SELECT array_agg(a.attname::text) FROM generate_series(1, i.indnkeyatts) AS p
+             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[p - 1]) <@ (k.columns || %(column)s::text))
+),
+duplicate AS (
+  SELECT d.name, d.columns, x.keys, x.rows
+  FROM doubtful d
+  CROSS JOIN LATERAL XMLTABLE(
+    '/row' PASSING query_to_xml(format(
+      'SELECT count(*) AS keys, coalesce(sum(n), 0) AS rows FROM (SELECT count(*) AS n FROM %%s WHERE %%s GROUP BY %%s HAVING count(*) > 1) AS d',
+      d.relid,
+      -- NULLs are never equal in a unique key.
+      (SELECT string_agg(format('%%I IS NOT NULL', c), ' AND ') FROM unnest(d.columns) AS c),
+      -- As the new key sees them: a row without a tenant becomes the default one's.
+      (SELECT string_agg(CASE WHEN c = %(column)s
+           THEN format('CASE WHEN %%1$I IS NULL THEN %%2$L ELSE format(%%3$L, %%1$I) END', c, %(default_tenant)s::text, '%%s') ELSE format('%%I', c) END, ', ')
+       FROM unnest(d.columns || CASE WHEN d.has_tenant AND %(column)s <> ALL (d.columns) THEN ARRAY[%(column)s::text] ELSE '{}' END) AS c)
+    ), false, true, '')
+    COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
+  WHERE x.keys > 0
+),
+-- What is made of a table's row type, and of what is made of that: whatever stores it forbids a new column with a default.
+row_type (relid, type) AS (
+  SELECT c.oid, c.reltype FROM relation r JOIN pg_class c ON c.oid = r.oid
+  UNION
+  SELECT u.relid, CASE WHEN d.classid = 'pg_type'::regclass THEN d.objid ELSE c.reltype END
+  FROM row_type u
+  JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = u.type AND d.classid IN ('pg_type'::regclass, 'pg_class'::regclass)
+  LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+  WHERE d.classid = 'pg_type'::regclass OR (c.relkind IN ('v', 'c', 'f') AND c.reltype <> 0)
+),
+published AS (
+  SELECT p.oid, p.pubname, p.pubupdate, p.pubdelete, r.oid AS relid
+  FROM pg_publication p
+  CROSS JOIN LATERAL pg_get_publication_tables(p.pubname::text) AS g
+  JOIN relation r ON r.oid = g.relid
+)
+SELECT json_build_object(
+  'settings', (
+    SELECT coalesce(json_agg(json_build_object('name', name, 'value', value, 'place', place) ORDER BY rank), '[]')
+    FROM preset WHERE name = 'default_transaction_read_only'),
+  'event_triggers', (
+    SELECT coalesce(json_agg(json_build_object(
+        'name', e.evtname, 'event', e.evtevent, 'function', format('%%I.%%I', n.nspname, f.proname),
+        'owner', pg_get_userbyid(f.proowner), 'owner_superuser', o.rolsuper, 'definer', f.prosecdef,
+        -- 'R' fires in replication alone, 'D' never.
+        'enabled', e.evtenabled IN ('O', 'A'), 'tags', e.evttags) ORDER BY e.evtname), '[]')
+    FROM pg_event_trigger e
+    JOIN pg_proc f ON f.oid = e.evtfoid
+    JOIN pg_namespace n ON n.oid = f.pronamespace
+    JOIN pg_roles o ON o.oid = f.proowner),
+  'publications', (
+    SELECT coalesce(json_agg(json_build_object(
+        'name', p.pubname, 'schema', r.schema, 'table', r.name, 'update', p.pubupdate, 'delete', p.pubdelete,
+        -- The columns of its list, and those that its row filter looks at besides; null where it has no list. Both came with PostgreSQL 15.
+        'columns', c.listed,
+        'filter', (SELECT coalesce(json_agg(DISTINCT a.attname), '[]') FROM pg_depend d
+                   JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                   WHERE d.classid = 'pg_publication_rel'::regclass AND d.objid = m.oid AND d.refclassid = 'pg_class'::regclass
+                     AND d.refobjid = r.oid AND d.refobjsubid > 0 AND a.attname <> ALL (coalesce(ARRAY(SELECT json_array_elements_text(c.listed)), '{}'))),
+        'identity', r.relreplident,
+        'identity_columns', (
+          SELECT coalesce(json_agg(a.attname ORDER BY k), '[]') FROM pg_index i
+          CROSS JOIN generate_series(1, i.indnkeyatts) AS k
+          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]
+          WHERE i.indrelid = r.oid AND ((r.relreplident = 'd' AND i.indisprimary) OR (r.relreplident = 'i' AND i.indisreplident)))
+      ) ORDER BY p.pubname, r.schema, r.name), '[]')
+    FROM published p
+    JOIN relation r ON r.oid = p.relid
+    LEFT JOIN pg_publication_rel m ON m.prpubid = p.oid AND m.prrelid = r.oid
+    LEFT JOIN LATERAL (
+      SELECT json_agg(a.attname ORDER BY a.attnum) AS listed
+      FROM jsonb_array_elements_text(nullif(to_jsonb(m) -> 'prattrs', 'null')) AS u (attnum)
+      JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = u.attnum::smallint) AS c ON true),
+  'subscriptions', (
+    SELECT coalesce(json_agg(json_build_object('name', s.subname, 'enabled', s.subenabled, 'schema', r.schema, 'table', r.name)
+                    ORDER BY s.subname, r.schema, r.name), '[]')
+    FROM pg_subscription_rel m
+    JOIN pg_subscription s ON s.oid = m.srsubid
+    JOIN relation r ON r.oid = m.srrelid),
+  'prepared', (
+    SELECT coalesce(json_agg(json_build_object('gid', gid, 'owner', owner, 'prepared', prepared, 'tables', tables) ORDER BY gid), '[]')
+    FROM (
+      SELECT p.gid, p.owner, date_trunc('second', p.prepared) AS prepared, json_agg(DISTINCT format('%%s.%%s', r.schema, r.name)) AS tables
+      FROM pg_prepared_xacts p
+      -- Nobody's process holds its locks; it keeps the virtual number that it had, and gets another one when the server restarts.
+      JOIN pg_locks x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction AND x.pid IS NULL
+      JOIN pg_locks l ON l.virtualtransaction = x.virtualtransaction AND l.pid IS NULL AND l.locktype = 'relation'
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      JOIN relation r ON r.oid = l.relation
+      GROUP BY 1, 2, 3) AS held),
+  'building', (
+    SELECT coalesce(json_agg(json_build_object('pid', b.pid, 'command', b.command, 'schema', r.schema, 'table', r.name) ORDER BY b.pid), '[]')
+    FROM (
+      SELECT pid, command, relid FROM pg_stat_progress_create_index WHERE datname = current_database()
+      UNION ALL
+      SELECT pid, command, relid FROM pg_stat_progress_cluster WHERE datname = current_database()
+    ) AS b
+    JOIN relation r ON r.oid = b.relid),
+  -- Whether an interrupted run left the login of its backfill; somebody else's of that name is refused when it is to be made.
+  'backfill_login', EXISTS (SELECT FROM pg_roles WHERE rolname = %(backfill_role)s),
+  'duplicates', (
+    SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'keys', keys, 'rows', rows) ORDER BY name, columns), '[]')
+    FROM duplicate),
+  'relations', (
+    SELECT coalesce(json_agg(json_build_object('schema', schema, 'name', name, 'attributes', relnatts, 'persistence', relpersistence)
+                    ORDER BY schema, name), '[]')
+    FROM relation),
+  -- Keys on the tenant column alone: it means something to them already. A unique index stands for its constraint as well.
+  'meanings', (
+    SELECT coalesce(json_agg(json_build_object('table', w.name, 'constraint', k.name, 'type', k.contype,
+        'other', CASE WHEN k.contype = 'f' THEN format('%%s.%%s', n.nspname, f.relname) END, 'own', k.conrelid = w.relid) ORDER BY w.name, k.name), '[]')
+    FROM wanted w
+    JOIN pg_attribute a ON a.attrelid = w.relid AND a.attname = %(column)s AND NOT a.attisdropped
+    CROSS JOIN LATERAL (
+      SELECT conname AS name, contype, conrelid, confrelid FROM pg_constraint
+      WHERE contype = 'f' AND conparentid = 0
+        AND ((conrelid = w.relid AND conkey = ARRAY[a.attnum]) OR (confrelid = w.relid AND confkey = ARRAY[a.attnum]))
+      UNION ALL
+      SELECT c.relname, 'u', i.indrelid, 0 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+      WHERE i.indrelid = w.relid AND i.indisunique AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+    ) AS k
+    LEFT JOIN pg_class f ON f.oid = CASE WHEN k.conrelid = w.relid THEN k.confrelid ELSE k.conrelid END
+    LEFT JOIN pg_namespace n ON n.oid = f.relnamespace),
+  -- What stands beside the tenant tables and their indexes in their schemas and has a name there: {schema, name, kind, table}.
+  'names', (
+    SELECT coalesce(json_agg(json_build_object('schema', schema, 'name', name, 'kind', kind, 'table', "table") ORDER BY schema, name, kind), '[]')
+    FROM (
+      SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind, t.relname AS "table"
+      FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      LEFT JOIN pg_index i ON i.indexrelid = c.oid
+      LEFT JOIN pg_class t ON t.oid = i.indrelid
+      WHERE c.oid NOT IN (SELECT oid FROM relation) AND coalesce(i.indrelid, 0) NOT IN (SELECT oid FROM relation)
+      UNION ALL
+      -- PostgreSQL makes no sequence of a type's name.
+      SELECT n.nspname, y.typname, 'type', NULL
+      FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace WHERE y.typrelid = 0 AND y.typname = 'tenancy_bridge_used'
+    ) AS named
+    WHERE schema = %(schema)s OR schema IN (SELECT schema FROM relation)),
+  -- Constraints of the tables that the state does not tell.
+  'constraints', (
+    SELECT coalesce(json_agg(json_build_object('schema', r.schema, 'table', r.name, 'name', k.conname) ORDER BY r.schema, r.name, k.conname), '[]')
+    FROM pg_constraint k JOIN relation r ON r.oid = k.conrelid WHERE k.contype IN ('c', 't')),
+  -- Columns that store rows of a table's type, each by the table: {schema, name, used_by}.
+  'row_types', (
+    SELECT coalesce(json_agg(DISTINCT jsonb_build_object('schema', r.schema, 'name', r.name,
+        'used_by', format('%%s.%%s.%%s', n.nspname, c.relname, a.attname))), '[]')
+    FROM row_type u
+    JOIN relation r ON r.oid = u.relid
+    JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = u.type AND d.classid = 'pg_class'::regclass
+    JOIN pg_class c ON c.oid = d.objid AND c.relkind NOT IN ('v', 'c', 'f')
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.atttypid = u.type AND NOT a.attisdropped),
+  -- What bears a function's name and is no function that a plan can replace: {name, types, kind, language}.
+  'routines', (
+    SELECT coalesce(json_agg(json_build_object(
+        'name', f.proname, 'kind', f.prokind, 'language', l.lanname,
+        'types', (SELECT coalesce(json_agg(format_type(t.type, NULL) ORDER BY t.place), '[]')
+                  FROM unnest(f.proargtypes) WITH ORDINALITY AS t (type, place))) ORDER BY f.proname, f.oid), '[]')
+    FROM pg_proc f
+    JOIN pg_namespace n ON n.oid = f.pronamespace AND n.nspname = %(schema)s
+    JOIN pg_language l ON l.oid = f.prolang
+    WHERE (f.proname IN (SELECT json_array_elements_text(%(functions)s::json)) OR f.proname = 'tenancy_bridge_note')
+      AND (f.prokind <> 'f' OR l.lanname NOT IN ('plpgsql', 'sql')
+        OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')))
+) AS hazards

@@ -1,0 +1,66 @@
+"""Servers of every major version that needs no host, each with the database of AI-Memory as it is before tenants."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from lab import OWNER
+from planner import NAME, Database
+from server import MAJORS, ROOT, TEMPLATE, Server, running
+from turns import Case, places
+
+ON_EACH = ("test_chain", "test_trap")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Share the tests among the versions, but for the way there and back and the trap (pytest's hook).
+
+    With TESTS=all each is made on every version.
+    """
+    if os.environ.get("TESTS") == "all":
+        return
+    cases: dict[str, Case] = {}
+    of_version: dict[pytest.Item, tuple[str, str]] = {}
+    for item in items:
+        version = re.search(r"postgresql-\d+", item.name)
+        if version and item.path.stem not in ON_EACH:
+            name = item.nodeid.replace(version.group(), "")
+            known = cases.get(name, Case((), name))
+            cases[name] = Case((*known.hosts, version.group()), name)
+            of_version[item] = version.group(), name
+    made = places(cases, ())
+    dropped = [item for item, (version, name) in of_version.items() if made[name] != version]
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = [item for item in items if item not in dropped]
+
+
+@pytest.fixture(scope="session", params=MAJORS, ids=lambda major: f"postgresql-{major}")
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Return a server with the filled template database."""
+    with running(request.param) as found:
+        found.sql(f"CREATE ROLE {OWNER} LOGIN")
+        found.sql(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
+        role = ROOT / "tests/servers/as_owner.sql"
+        found.script(
+            TEMPLATE, role, ROOT / "lab/database/schema.sql", ROOT / "lab/database/seed.sql",
+            embedding="real[]", owner=OWNER,
+        )  # fmt: skip
+        yield found
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    """Return a copy of the unmigrated database, in a transaction."""
+    server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
+    try:
+        with contextlib.closing(server.connect(NAME)) as connection:
+            connection.autocommit = False
+            yield Database(connection, NAME)
+            connection.rollback()
+    finally:
+        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")

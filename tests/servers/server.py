@@ -1,0 +1,113 @@
+"""A PostgreSQL of a given major version without a host: on a Unix socket alone, gone after the test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+
+ROOT = Path(__file__).resolve().parents[2]
+MAJORS = (17, 18)
+# The database of AI-Memory before tenants, which tests copy.
+TEMPLATE = "ai_memory_template"
+# Nothing is kept, so nothing need reach the disk.
+SETTINGS = {"listen_addresses": "", "fsync": "off", "autovacuum": "off", "log_statement": "none"}
+# PostgreSQL refuses to run as root.
+SERVER_USER = "nobody"
+
+
+class Server:
+    """A running server of version ``major`` whose socket and data lie in ``directory``; its superuser is postgres."""
+
+    def __init__(self, major: int, directory: Path, **settings: str) -> None:
+        """Unpack the server, make its data directory and start it."""
+        self.major, self.directory, self._port = major, directory, int(settings.get("port", 5432))
+        archive = ROOT / f".lab/postgresql-{major}.tar.gz"
+        with tarfile.open(archive) as packed:
+            packed.extractall(directory, filter="data")
+        (programs,) = directory.glob("*/bin")
+        self.programs, self._data = programs, directory / "data"
+        self._data.mkdir()
+        self.as_user: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            self.as_user = {"user": SERVER_USER, "group": os.stat(directory).st_gid, "extra_groups": []}
+            for path in (directory, self._data):
+                shutil.chown(path, SERVER_USER)
+        directory.chmod(0o755)
+        self._data.chmod(0o700)
+        self.run("initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8",
+                 f"--pgdata={self._data}")  # fmt: skip
+        options = [f"--{name.replace('_', '-')}={value}" for name, value in {**SETTINGS, **settings}.items()]
+        self.log = directory / "log"
+        self._process = subprocess.Popen(
+            [programs / "postgres", "-D", self._data, "-k", directory, *options],
+            stdout=self.log.open("w"), stderr=subprocess.STDOUT, cwd="/", **self.as_user,
+        )  # fmt: skip
+        self._wait_until_it_answers()
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self.connect().close()
+                return
+            except psycopg2.OperationalError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise AssertionError(f"The server does not start:\n{self.log.read_text()}") from None
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop the server."""
+        self._process.terminate()
+        self._process.wait(30)
+
+    def run(self, program: str, *arguments: str, given: str = "") -> str:
+        """Run one of PostgreSQL's programs as the server's user and return what it prints."""
+        done = subprocess.run(
+            [self.programs / program, *arguments], input=given, capture_output=True, text=True, check=False, cwd="/",
+            env={"PATH": os.environ["PATH"], "PGHOST": str(self.directory), "PGPORT": str(self._port),
+                 "PGUSER": "postgres"}, **self.as_user,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{program} ended with {done.returncode}: {done.stdout}{done.stderr}"
+        return str(done.stdout)
+
+    def connect(self, database: str = "postgres", user: str = "postgres") -> psycopg2.extensions.connection:
+        """Connect in autocommit mode."""
+        connection = psycopg2.connect(host=str(self.directory), port=self._port, dbname=database, user=user)
+        connection.autocommit = True
+        return connection
+
+    def sql(self, statement: str, database: str = "postgres", user: str = "postgres") -> list[Any]:
+        """Run one statement and return its rows."""
+        with contextlib.closing(self.connect(database, user)) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def script(self, database: str, *files: Path, **variables: str) -> None:
+        """Run files of SQL with psql in one transaction as the superuser."""
+        self.run(
+            "psql", "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--dbname={database}",
+            *(f"--set={name}={value}" for name, value in variables.items()), "--file=-",
+            given="\n".join(path.read_text() for path in files),
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def running(major: int, **settings: str) -> Iterator[Server]:
+    """Yield a server of one major version; nothing of it is left afterwards."""
+    with tempfile.TemporaryDirectory(prefix="tenancy-server-") as directory:
+        server = Server(major, Path(directory), **settings)
+        try:
+            yield server
+        finally:
+            server.stop()

@@ -1,0 +1,108 @@
+"""A name of the plan's that is there with another meaning is refused by name, and what PostgreSQL allows is not."""
+
+from __future__ import annotations
+
+import psycopg2
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import hazards, plan
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from lab import OWNER
+from planner import Database
+
+INDEX, KEY = "idx_memories_customer_id_user_id", "caller_profiles_customer_id_user_id_key"
+BUILT = "caller_profiles_customer_id_user_id_tenant_key"
+# What stands in the way, and how its refusal begins.
+TAKEN = {
+    "index of another table": (f"CREATE INDEX {INDEX} ON call_summaries (summary)",
+                               f"public.{INDEX} is there already, an index of call_summaries,"),
+    "index of no tenant table": (f"CREATE TABLE o (a int); CREATE INDEX {INDEX} ON o (a)",
+                                 f"public.{INDEX} is there already, an index of o,"),
+    "index of a constraint": (f"ALTER TABLE memories ADD CONSTRAINT {INDEX} EXCLUDE (id WITH =)",
+                              f"public.{INDEX} is there already, an index of memories,"),
+    "sequence as index": (f"CREATE SEQUENCE {INDEX}", f"public.{INDEX} is there already, a sequence,"),
+    "table as the built key": (f"CREATE TABLE {BUILT} (a int)", f"public.{BUILT} is there already, a table,"),
+    "type as key": (f"CREATE TYPE {KEY} AS (a int)", f"public.{KEY} is there already, a composite type,"),
+    "sequence as key": (f"CREATE SEQUENCE {KEY}", f"public.{KEY} is there already, a sequence,"),
+    "own index as key": (f"CREATE INDEX {KEY} ON caller_profiles (updated_at)",
+                         f"public.{KEY} is there already, an index of caller_profiles,"),
+    "check as key": (f"ALTER TABLE caller_profiles ADD CONSTRAINT {KEY} CHECK (user_id <> '')",
+                     f"public.caller_profiles has a constraint {KEY} already"),
+    "foreign key as key": (
+        f"ALTER TABLE caller_profiles ADD CONSTRAINT {KEY} FOREIGN KEY (id) REFERENCES caller_profiles",
+        f"public.caller_profiles has a constraint {KEY} already"),
+    "table as record": ("CREATE TABLE tenancy_bridge_used (a int)",
+                        "public.tenancy_bridge_used is there already, a table,"),
+    "enumeration as record": ("CREATE TYPE tenancy_bridge_used AS ENUM ('a')",
+                              "public.tenancy_bridge_used is there already, a type,"),
+    "function with another result": (
+        "CREATE FUNCTION tenancy_bridge_note() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "public.tenancy_bridge_note() is there already, no function that returns boolean,"),
+    "procedure": ("CREATE PROCEDURE tenancy_bridge_note() LANGUAGE plpgsql AS 'BEGIN NULL; END'",
+                  "public.tenancy_bridge_note() is there already, no function that returns boolean,"),
+    "permissive policy": ("CREATE POLICY tenancy_bridge_memories ON memories USING (true)",
+                          "public.memories has a permissive policy tenancy_bridge_memories already"),
+    "rows of its type": ("CREATE SCHEMA other; CREATE TABLE other.history (at timestamptz, old memories)",
+                         "other.history.old holds rows of the type public.memories"),
+    "rows in an array": ("CREATE TABLE history (old memories[])",
+                         "public.history.old holds rows of the type public.memories"),
+    "rows in a type": (
+        "CREATE TYPE kept AS (at date, old memories); CREATE DOMAIN d AS kept; CREATE TABLE history (was d)",
+        "public.history.was holds rows of the type public.memories"),
+    "rows of a view": ("CREATE VIEW v AS SELECT m FROM memories m; CREATE TABLE history (was v)",
+                       "public.history.was holds rows of the type public.memories"),
+    "rows in a materialized view": ("CREATE MATERIALIZED VIEW v AS SELECT m FROM memories m",
+                                    "public.v.m holds rows of the type public.memories"),
+    "CLUSTER": ("ALTER TABLE personality_averages CLUSTER ON personality_averages_pkey",
+                "The key personality_averages_pkey of public.personality_averages has to be replaced, but CLUSTER"),
+}  # fmt: skip
+# The mark refuses every plan; a policy that goes later would take the plan's own of that name along.
+PLANNED_AROUND = ("CLUSTER", "permissive policy")
+# Names that are free for the plan, and uses of the row type that PostgreSQL has nothing against.
+FREE = {
+    "leftover": f"CREATE INDEX {INDEX} ON memories (k)",
+    "leftover of a key": f"CREATE INDEX {BUILT} ON caller_profiles (updated_at)",
+    "constraint's name on another table": f"ALTER TABLE memories ADD CONSTRAINT {KEY} CHECK (user_id <> '')",
+    "another schema": f"CREATE SCHEMA o; CREATE SEQUENCE o.{INDEX}; CREATE TABLE o.tenancy_bridge_used (a int)",
+    "enumeration as index": f"CREATE TYPE {INDEX} AS ENUM ('a')",
+    "old key of that name": f"ALTER TABLE caller_profiles RENAME CONSTRAINT caller_profiles_user_id_key TO {KEY}",
+    "function with that result": "CREATE FUNCTION tenancy_bridge_note() RETURNS boolean LANGUAGE sql AS 'SELECT true'",
+    "another note": "CREATE FUNCTION tenancy_bridge_note(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+    "restrictive policy": "CREATE POLICY tenancy_bridge_memories ON memories AS RESTRICTIVE USING (true)",
+    "function of rows": "CREATE FUNCTION f(memories) RETURNS SETOF memories LANGUAGE sql AS 'SELECT $1'",
+    "view of rows": "CREATE VIEW v AS SELECT m FROM memories m",
+    "type of rows": "CREATE TYPE kept AS (at date, old memories)",
+}
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_what_is_in_the_way_is_refused(database: Database, case: str) -> None:
+    statement, beginning = TAKEN[case]
+    database.run(statement)
+    with pytest.raises(UnsafeStateError) as caught:
+        database.plan()
+    assert any(text.startswith(beginning) for text in caught.value.obstacles), caught.value.obstacles
+    if case not in PLANNED_AROUND:
+        statements = plan.build(database.state(), database.model, careful=False)
+        with pytest.raises(psycopg2.Error):
+            database.execute(plan.document(statements, database.model, "5s", 60))
+
+
+@pytest.mark.parametrize("case", FREE)
+def test_what_is_not_in_the_way_is_migrated_and_nothing_is_left_to_do(database: Database, case: str) -> None:
+    before = database.state()
+    database.run(FREE[case])
+    assert [item for item in database.migrate() if not item["ok"]] == []
+    assert database.failures(before) == []
+    assert database.plan() == []
+
+
+def test_the_remedy_of_a_cluster_mark(database: Database) -> None:
+    database.run(TAKEN["CLUSTER"][0], "ALTER TABLE public.personality_averages SET WITHOUT CLUSTER")
+    assert database.plan() != []
+
+
+def test_a_read_only_default_of_all_roles_is_found(database: Database) -> None:
+    database.run("ALTER ROLE ALL SET default_transaction_read_only = on")
+    (found,) = hazards.obstacles(database.state(), database.model)
+    assert found.startswith(f"default_transaction_read_only is on for {OWNER} (ALTER ROLE ALL)")

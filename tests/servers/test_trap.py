@@ -1,0 +1,163 @@
+"""What the service's role has planted runs with no more rights than that role has, on versions that no lab host has."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import re
+import types
+from collections.abc import Callable, Iterator
+
+import psycopg2
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    enforce,
+    plan,
+    proof,
+    revert,
+    sessions,
+    transaction,
+)
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import Statement
+from lab import OWNER
+from planner import Database
+from server import MAJORS, ROOT, TEMPLATE, Server
+
+NAME = "ai_memory_trap"
+PLANT = ROOT / "molecule/trap/plant.sql"
+
+
+class Trap:
+    """A database in which the service's role waits for the administrator."""
+
+    def __init__(self, server: Server) -> None:
+        """Plant it, as that role."""
+        self._server, self._read = server, 0
+        planted = PLANT.read_text().replace("ALTER DATABASE ai_memory ", f"ALTER DATABASE {NAME} ")
+        server.run(
+            "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={NAME}",
+            given=f"SET SESSION AUTHORIZATION {OWNER};\n{planted}",
+        )  # fmt: skip
+        self.sprung()
+
+    def sprung(self) -> list[str]:
+        """Return what ran with more rights than its owner has since this was asked last."""
+        begin, text = self._read, self._server.log.read_text()
+        self._read = len(text)
+        return sorted(set(re.findall(r"LOG: *TRAP (.*)", text[begin:])))
+
+
+@pytest.fixture
+def trap(server: Server) -> Iterator[Trap]:
+    """Return a copy of the unmigrated database with the trap in it."""
+    server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
+    try:
+        yield Trap(server)
+    finally:
+        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+        server.sql(f"ALTER ROLE {OWNER} RESET ALL")
+
+
+@pytest.fixture
+def database(server: Server, trap: Trap, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """Return it in a session of the administrator, as the playbooks have it."""
+    monkeypatch.setenv("PGUSER", "postgres")
+    with contextlib.closing(sessions.connect(NAME, 5432, host=str(server.directory))) as connection:
+        yield Database(connection, NAME)
+        connection.rollback()
+
+
+def carried_out(database: Database, statements: list[Statement]) -> None:
+    """Run statements as the playbooks do, and commit them."""
+    assert statements != []
+    database.execute(plan.document(statements, database.model, "5s", 60))
+    database.commit()
+
+
+def test_the_trap_sees_what_was_rolled_back(server: Server, trap: Trap) -> None:
+    with contextlib.closing(server.connect(NAME)) as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN; UPDATE public.memories SET k = k; ROLLBACK")
+    assert {"trigger trap_row as postgres", "index as postgres"} <= set(trap.sprung())
+
+
+def test_there_and_back_springs_nothing(trap: Trap, database: Database) -> None:
+    before = database.state()
+    proved = database.migrate()
+    database.commit()
+    assert len(proved) > 100
+    assert [item for item in proved if not item["ok"]] == []
+    assert database.failures(before) == []
+    database.audit(readable=["public.trap_ruled"])
+    carried_out(database, enforce.build(database.state(), database.model))
+    carried_out(database, revert.policies(database.state(), database.model))
+    assert database.back_to(before) == []
+    database.commit()
+    assert database.state() == before
+    assert trap.sprung() == []
+
+
+def without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let names be resolved as the database says."""
+    settings = {**sessions.SETTINGS, "search_path": "public,pg_catalog"}
+    monkeypatch.setattr(sessions, "SETTINGS", settings)
+
+
+def with_the_callers_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the function of the proof work with the rights of whoever calls it."""
+    _runner(monkeypatch, "SECURITY DEFINER", "SECURITY INVOKER")
+
+
+def with_another_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the function of the proof to the administrator."""
+    _prove(monkeypatch, "OWNER TO {wanted['role_name']}", "OWNER TO CURRENT_USER")
+
+
+def with_what_it_did_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the attempts did: triggers that were put off run at the commit."""
+    _prove(monkeypatch, "ROLLBACK TO SAVEPOINT tenancy_proof", "RELEASE SAVEPOINT tenancy_proof")
+
+
+def _runner(monkeypatch: pytest.MonkeyPatch, guard: str, instead: str) -> None:
+    document = proof.document
+
+    def without(*given: object) -> dict[str, object]:
+        made = document(*given)  # type: ignore[arg-type]
+        assert guard in made["runner"]
+        return made | {"runner": made["runner"].replace(guard, instead)}
+
+    monkeypatch.setattr(proof, "document", without)
+
+
+def _prove(monkeypatch: pytest.MonkeyPatch, guard: str, instead: str) -> None:
+    source = inspect.getsource(transaction)
+    assert source.count(guard) == 1
+    broken = types.ModuleType(transaction.__name__)
+    broken.__package__ = transaction.__package__
+    exec(compile(source.replace(guard, instead), "without a guard", "exec"), broken.__dict__)
+    monkeypatch.setattr(transaction, "prove", broken.prove)
+
+
+@pytest.mark.parametrize("guard", [without_a_path, with_the_callers_rights, with_another_owner, with_what_it_did_kept])
+def test_without_a_guard_it_springs(
+    guard: Callable[[pytest.MonkeyPatch], None], server: Server, trap: Trap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if server.major != MAJORS[0]:
+        pytest.skip("The guards are ours. From PostgreSQL 18 on a trigger that was put off stays who changed the row.")
+    monkeypatch.setenv("PGUSER", "postgres")
+    guard(monkeypatch)
+    # What climbs for every row takes its time, and one row is enough.
+    bounded = sessions.bounded
+    monkeypatch.setattr(sessions, "bounded", lambda session, other, _, what: bounded(session, other, 5, what))
+    with (
+        contextlib.closing(sessions.connect(NAME, 5432, host=str(server.directory))) as connection,
+        contextlib.closing(server.connect(NAME)) as watchdog,
+        # What was planted may as well break what it was called by, or never end.
+        contextlib.suppress(psycopg2.Error, TenancyError),
+    ):
+        database = Database(connection, NAME)
+        database.migrate()
+        with sessions.bounded(connection, watchdog, 5, "The commit"):
+            database.commit()
+    assert trap.sprung() != []

@@ -1,0 +1,132 @@
+"""A session that a service opens for one request alone is seen while it is asked for something."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import cgroups
+from ansible_collections.aimemory.tenancy.plugins.modules import service_witness
+from lab import OWNER
+from server import SERVER_USER, Server, running
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root")
+
+# Connects and closes in each request; what is posted is another role's.
+SERVICE = """
+import sys
+import psycopg2
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def answer(self, user):
+        connection = psycopg2.connect(sys.argv[1], user=user)
+        connection.cursor().execute("SELECT pg_sleep(0.03)")
+        connection.close()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"ok")
+    def do_GET(self):
+        self.answer(sys.argv[3])
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer("postgres")
+    def log_message(self, *arguments):
+        pass
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture(scope="module", params=["tcp", "unix"])
+def where(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, Server]]:
+    """Return host and port of a server that the service reaches in one way."""
+    port = free_port()
+    with running(17, listen_addresses="127.0.0.1" if request.param == "tcp" else "", port=str(port)) as server:
+        yield "127.0.0.1" if request.param == "tcp" else str(server.directory), port, server
+
+
+@pytest.fixture
+def service(where: tuple[str, int, Server]) -> Iterator[tuple[int, int]]:
+    """Yield process and port of a service that opens a connection for each request."""
+    host, port, _ = where
+    own = free_port()
+    dsn = f"host={host} port={port} dbname=postgres"
+    with subprocess.Popen([sys.executable, "-c", SERVICE, dsn, str(own), OWNER]) as process:
+        try:
+            while True:
+                with socket.socket() as asked:
+                    if asked.connect_ex(("127.0.0.1", own)) == 0:
+                        break
+            yield process.pid, own
+        finally:
+            process.terminate()
+
+
+def look(
+    where: tuple[str, int, Server], service: tuple[int, int], monkeypatch: pytest.MonkeyPatch, **options: Any
+) -> service_witness.Witness:
+    host, port, _ = where
+    monkeypatch.setenv("PGHOST", host)
+    monkeypatch.setattr(cgroups, "processes", lambda _: [service[0]])
+    monkeypatch.setattr(service_witness, "AFTER_ANSWER", 0.2)
+
+    params = {
+        "unit": "x", "variable": "DATABASE_URL", "database": "postgres", "port": port, "user": SERVER_USER,
+        "schema": "public", "tables": ["memories"], "files": [], "health_timeout": 20, "request": None,
+        "health_url": f"http://127.0.0.1:{service[1]}/health", **options,
+    }  # fmt: skip
+    witness = service_witness.Witness(SimpleNamespace(params=params))
+    witness.outcome["unit"] = {"active_state": "active"}
+    witness._look_until_seen("x")
+    return witness
+
+
+@pytest.fixture(scope="module", autouse=True)
+def roles(where: tuple[str, int, Server]) -> None:
+    """Make the service's role, and the administrator's by the name of the server's user."""
+    for role in (f"{OWNER} LOGIN", f"{SERVER_USER} SUPERUSER LOGIN"):
+        where[2].sql(f"CREATE ROLE {role}")
+
+
+def test_a_session_of_a_request_is_seen(
+    where: tuple[str, int, Server], service: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    witness = look(where, service, monkeypatch)
+    assert {(item["role"], item["database"], item["process"]) for item in witness.own} == {
+        (OWNER, "postgres", service[0])
+    }
+    assert {item["pid"] for item in witness.seen} == {service[0]}
+
+
+def test_a_request_is_made_instead(
+    where: tuple[str, int, Server], service: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = {"url": f"http://127.0.0.1:{service[1]}/store", "body": {"content": "x"}}
+    witness = look(where, service, monkeypatch, request=request)
+    assert {item["role"] for item in witness.own} == {"postgres"}
+
+
+def test_sessions_of_others_are_none_of_the_service(
+    where: tuple[str, int, Server], service: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, port, _ = where
+    dsn = f"host={host} port={port} dbname=postgres user=postgres"
+    code = f"import psycopg2\nwhile True: psycopg2.connect({dsn!r}).close()"
+    with subprocess.Popen([sys.executable, "-c", code]) as other:
+        try:
+            witness = look(where, service, monkeypatch)
+        finally:
+            other.terminate()
+    assert {item["role"] for item in witness.own} == {OWNER}

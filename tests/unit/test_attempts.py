@@ -1,0 +1,42 @@
+"""What comes of an attempt that counts what a session sees."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.modules import postgresql_attempts
+
+
+class Cursor:
+    """A cursor whose only row is given."""
+
+    def __init__(self, *row: int) -> None:
+        """Keep the row: all rows, those stored since, those that the session must not see."""
+        self._row = row
+
+    def execute(self, statement: str) -> None:
+        """Take any statement."""
+
+    def fetchone(self) -> tuple[int, ...]:
+        """Return the row."""
+        return self._row
+
+
+@pytest.mark.parametrize(
+    ("visible", "row", "outcome"),
+    [
+        (3, (3, 0, 0), "3 rows"),
+        # The service stored two meanwhile, and deleted one of the three.
+        (3, (4, 2, 0), "3 rows"),
+        (0, (2, 2, 0), "0 rows"),
+        (3, (2, 0, 0), "2 rows"),
+        (3, (5, 1, 0), "5 rows"),
+        # Beside a long transaction every row seems to have come since.
+        (0, (5, 5, 5), "5 rows, 5 of which it must not see"),
+        (3, (5, 5, 2), "5 rows, 2 of which it must not see"),
+        (3, (3, 3, 1), "3 rows, 1 of which it must not see"),
+    ],
+)
+def test_rows_that_came_since_excuse_no_row_of_others(visible: int, row: tuple[int, ...], outcome: str) -> None:
+    attempt = {"visible": visible, "sql": "SELECT", "data": None}
+    assert postgresql_attempts.outcome(Cursor(*row), attempt) == outcome

@@ -1,0 +1,70 @@
+"""What is wrong with the way to root is told from what the login and sudo answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils.connection import ASKED, HOME_FULL, trouble
+
+WELL = {"stdout": f"{ASKED}\r\n", "rc": 0}
+PONG = {"ping": "pong"}
+
+
+def asked(shell: dict[str, Any], ping: dict[str, Any]) -> str:
+    return trouble(shell, ping, "operator", "db1")
+
+
+def test_what_works_is_no_trouble() -> None:
+    assert asked(WELL, PONG) == ""
+
+
+@pytest.mark.parametrize(
+    ("shell", "sentence"),
+    [
+        ({"stdout": f"Welcome\n{ASKED}\n"}, "The shell of operator on db1 prints text at login ('Welcome'), which"),
+        ({"stdout": f"Hi {ASKED}\r\n"}, "The shell of operator on db1 prints text at login ('Hi'), which"),
+        ({"stdout": f"{ASKED}\nBye\n"}, "The shell of operator on db1 prints text at login ('Bye'), which"),
+        ({"stdout": "This account is currently not available.\n", "rc": 1}, "operator on db1 has no shell that runs"),
+        (
+            {"stdout": "", "stderr": "bash: not found"},
+            "operator on db1 has no shell that runs commands (it answered: b",
+        ),
+        # Of a login that says nothing at all nothing is known.
+        ({}, "operator on db1 has no shell that runs commands (it answered: nothing): give it one"),
+        (
+            {"stdout": f"{ASKED}\n{HOME_FULL} No space left"},
+            "operator on db1 cannot write into its home, where Ansible",
+        ),
+    ],
+)
+def test_the_shell_is_judged_first(shell: dict[str, Any], sentence: str) -> None:
+    assert asked(shell, PONG).startswith(sentence)
+    assert asked(shell, {}).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"module_stderr": "sudo: sorry, you must have a tty to run sudo"}, "sudo on db1 wants a terminal, which"),
+        ({"msg": "Task failed: Missing sudo password"}, "sudo on db1 asks operator for a password: add --ask-become-p"),
+        ({"msg": "Task failed: Incorrect sudo password"}, "sudo on db1 did not take the password of operator: type"),
+        ({"module_stderr": "operator is not in the sudoers file."}, "operator may not use sudo on db1: give it sudo"),
+        (
+            {"module_stderr": "Sorry, user operator is not allowed to execute '/bin/sh' as root on db1."},
+            "operator may not use sudo on db1",
+        ),
+        ({"module_stderr": "/bin/sh: 1: sudo: not found"}, "There is no sudo on db1: apt-get install sudo"),
+        ({"module_stderr": "/bin/sh: 1: /usr/bin/python3: not found"}, "There is no Python 3 on db1 where Ansible"),
+        ({"msg": "The module interpreter '/usr/bin/python3' was not found."}, "There is no Python 3 on db1 where"),
+        ({"msg": "[Errno 28] No space left on device: '/tmp/x'"}, "A disk of db1 is full: make room where it says ("),
+        (
+            {"module_stderr": "kaput", "msg": "MODULE FAILURE"},
+            "Cannot become root on db1: kaput MODULE FAILURE. Try ssh",
+        ),
+        ({}, "Cannot become root on db1: no answer. Try ssh db1 sudo -n true as operator"),
+    ],
+)  # fmt: skip
+def test_the_cause_and_its_remedy_are_told(said: dict[str, Any], sentence: str) -> None:
+    assert asked(WELL, said).startswith(sentence)

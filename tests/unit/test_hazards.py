@@ -1,0 +1,65 @@
+"""What is certain to fail is refused before anything is touched, and only if there is something to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import hazards, model, plan
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from conftest import blank_state
+from simulator import run
+
+PREPARED = {"gid": "left", "owner": "bob", "prepared": "2026-11-28", "tables": ["public.memories"]}
+
+
+def refused(state: dict[str, Any], wanted: model.Model, url_options: str = "") -> list[str]:
+    """Return the sentences that refuse the plan."""
+    with pytest.raises(UnsafeStateError) as caught:
+        plan.build(state, wanted, url_options)
+    return caught.value.obstacles
+
+
+def test_nothing_is_in_the_way_of_what_is_done(wanted: model.Model) -> None:
+    before = blank_state()
+    after = run(before, plan.build(before, wanted))
+    for state in (before, after):
+        state["hazards"]["prepared"] = [PREPARED]
+    assert refused(before, wanted)[0].startswith("The prepared transaction left of bob")
+    assert plan.build(after, wanted) == []
+    # Whoever asks what was done wants to know that alone.
+    assert plan.build(before, wanted, careful=False)
+
+
+def test_all_hazards_are_told_with_the_other_obstacles(wanted: model.Model) -> None:
+    state = blank_state()
+    state["hazards"]["prepared"] = [PREPARED]
+    state["tables"]["caller_profiles"]["exists"] = False
+    assert len(refused(state, wanted)) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "read_only"),
+    [("-c default_transaction_read_only=on", True), ("-cdefault_transaction_read_only=TRUE", True),
+     ("--default-transaction-read-only=on", True),
+     ("-c default_transaction_read_only=off", False), ("-c my.default_transaction_read_only=on", False), ("", False)],
+)  # fmt: skip
+def test_a_url_may_let_the_service_only_read(wanted: model.Model, options: str, read_only: bool) -> None:
+    found = hazards.obstacles(blank_state(), wanted, options)
+    assert [text for text in found if "options= in DATABASE_URL" in text] == found
+    assert bool(found) is read_only
+
+
+@pytest.mark.parametrize(
+    ("kind", "example"),
+    [("text", "c: proof"), ("integer", "c: 1"), ("jsonb", "c: '{}'"), ("real[]", "c: '{}'"),
+     ("timestamp without time zone", "c: '2025-01-01 00:00:00'"),
+     ("vector(768)", "c: \"{{ '[' ~ ([1] * 768) | join(',') ~ ']' }}\""),
+     ("public.vector(3)", "c: \"{{ '[' ~ ([1] * 3) | join(',') ~ ']' }}\""), ("mood", "c with a value of type mood")],
+)  # fmt: skip
+def test_the_refusal_says_what_to_write_into_the_sample(wanted: model.Model, kind: str, example: str) -> None:
+    state = blank_state()
+    state["tables"]["memories"]["required"] = [{"name": "c", "type": kind}]
+    (found,) = refused(state, wanted)
+    assert found.endswith(f": add {example} to that sample.")

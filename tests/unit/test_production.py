@@ -1,0 +1,13 @@
+"""Production's inventory is a model, and what it plans for the database of today is what a DBA has accepted."""
+
+from __future__ import annotations
+
+import golden
+from ansible_collections.aimemory.tenancy.plugins.module_utils import model
+from production import production_source
+
+
+def test_the_plan_of_productions_model_is_the_accepted_one() -> None:
+    state = golden.catalog("unmigrated")
+    planned = golden.sql(golden.GOALS["migrate"](state, model.parse(production_source(state["database"]))))
+    assert planned == golden.expected("unmigrated", "migrate").read_text()

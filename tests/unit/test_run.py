@@ -1,0 +1,92 @@
+"""How ansible-playbook was called, by whom, and what may be called next."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.aimemory.tenancy.plugins.filter import run
+from ansible_collections.aimemory.tenancy.plugins.lookup import operator
+from production import ROOT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left_out_by"),
+    [
+        ({}, ""),
+        ({"tags": ("all",), "skip_tags": (), "start_at_task": None, "step": None}, ""),
+        ({"tags": ("foo",)}, "--tags foo"),
+        ({"tags": ("all", "never")}, "--tags never"),
+        ({"tags": ("always",), "skip_tags": ("always", "x")}, "--tags always, --skip-tags always"),
+        ({"tags": ("all",), "skip_tags": ("molecule-notest", "notest")}, ""),
+        ({"start_at_task": "run | Release the lock"}, "--start-at-task run | Release the lock"),
+        ({"step": True}, "--step"),
+        ({"tags": ("foo",), "listtasks": True}, ""),
+        ({"step": True, "syntax": True}, ""),
+    ],
+)
+def test_what_leaves_tasks_out_is_named(arguments: dict[str, Any], left_out_by: str) -> None:
+    assert run.left_out_by(arguments) == left_out_by
+
+
+@pytest.mark.parametrize("kind", ["migrate", "enforce"])
+def test_a_migrated_database_can_be_verified_and_rolled_back(kind: str) -> None:
+    commands = [item["command"] for item in run.next_commands("ansible-playbook -l a", kind)]
+    assert commands == [
+        "ansible-playbook -l a playbooks/verify.yml",
+        *(f"ansible-playbook -l a rollback.yml -e rollback_mode={mode}" for mode in ("policies", "schema", "restore")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "further"), [("policies", ["schema", "restore"]), ("schema", ["restore"]), ("restore", [])]
+)
+def test_after_a_rollback_one_can_migrate_or_go_back_further(mode: str, further: list[str]) -> None:
+    first, *others = [item["command"] for item in run.next_commands("ansible-playbook", "rollback", mode)]
+    assert first == "ansible-playbook migrate.yml"
+    assert others == [f"ansible-playbook rollback.yml -e rollback_mode={name}" for name in further]
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("backup", ""), ("rollback", ""), ("rollback", "everything")])
+def test_a_run_that_changes_nothing_has_no_commands_to_promise(kind: str, mode: str) -> None:
+    with pytest.raises(KeyError):
+        run.next_commands("ansible-playbook", kind, mode)
+
+
+@pytest.mark.parametrize("playbook", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.stem)
+def test_every_playbook_checks_the_checkout_first(playbook: Any) -> None:
+    plays = yaml.safe_load(playbook.read_text())
+    if playbook.stem == "checkout":
+        assert "aimemory.tenancy.of_whole_run" in plays[-1]["hosts"]
+    else:
+        assert plays[0]["ansible.builtin.import_playbook"] == "checkout.yml"
+
+
+def test_what_finishes_a_lost_run_says_so_itself() -> None:
+    variables = yaml.safe_load((ROOT / "playbooks/migrate.yml").read_text())[1]["vars"]
+    phases = {phase["name"]: phase for phase in variables["migrate_phases"]}
+    assert {name for name, phase in phases.items() if "finishes" in phase} == {"verify", "journal", "watch"}
+    assert all(phase["finishes"] is True for phase in phases.values() if "finishes" in phase)
+    assert "[-" not in variables["run_phases"]
+
+
+def test_the_operator_has_a_name_without_an_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = pwd.getpwuid(os.getuid()).pw_name
+    assert operator.name({"USER": "ann", "LOGNAME": "bob"}) == "ann"
+    assert operator.name({"USER": "", "LOGNAME": "bob"}) == "bob"
+    assert operator.name({}) == name
+    monkeypatch.setattr(os, "getuid", lambda: 2_000_000_000)
+    assert operator.name({}) == "user 2000000000"
+
+
+def test_no_task_bears_a_tag() -> None:
+    """So that to skip one by its name leaves nothing out."""
+    files = [*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("*.yml")]
+    own = [path for path in files if "collections" not in path.parts]
+    assert len(own) > 50
+    assert [path for path in own if re.search(r"^\s*(- )?tags:", path.read_text(), re.MULTILINE)] == []
