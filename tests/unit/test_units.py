@@ -50,8 +50,8 @@ class Gone(units.Files):
     def exists(self, path: str) -> bool:
         return path != "/gone"
 
-    def runs(self, path: str) -> bool:
-        return path != "/gone"
+    def runs(self, program: str, search: str = units.SEARCH_PATH) -> bool:
+        return program != "/gone" and "/gone" not in search.split(":")
 
     def is_user(self, name: str) -> bool:
         return name != "gone"
@@ -103,6 +103,10 @@ def test_an_ordinary_unit_has_nothing_to_say() -> None:
         ({"WorkingDirectory": "/gone"}, f"{UNIT} could not be started again: its working directory /gone is"),
         ({"ExecStart": command("/gone")}, f"{UNIT} could not be started again: /gone cannot be run."),
         (
+            {"ExecStart": command("gunicorn"), "ExecSearchPath": "/opt/bin /gone"},
+            f"{UNIT} could not be started again: gunicorn cannot be run.",
+        ),
+        (
             {"ExecStartPre": f"{command('/bin/true')}\n{command('/gone')}"},
             f"{UNIT} could not be started again: /gone cannot be run.",
         ),
@@ -134,6 +138,10 @@ def test_a_program_runs_if_its_interpreter_does(tmp_path: Path) -> None:
         (tmp_path / name).chmod(0o755)
         assert units.Files().runs(str(tmp_path / name)) == runs
     assert not units.Files().runs(str(tmp_path / "d"))
+    # systemd looks for a name in directories of its own.
+    assert units.Files().runs("sh")
+    assert units.Files().runs("a", f"/gone:{tmp_path}")
+    assert not units.Files().runs("a")
     assert units.Files().is_user("root")
     assert not units.Files().is_user("nobody at all")
 

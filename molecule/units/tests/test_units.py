@@ -250,3 +250,24 @@ def test_a_unit_that_is_gone_once_it_is_stopped_is_told(machine: Host) -> None:
         )
     finally:
         machine.run("sudo systemctl stop passing")
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize(
+    ("settings", "missing"),
+    [
+        ("ExecStart=\nExecStart=gunicorn --bind 127.0.0.1:8100 app:app", ""),
+        ("ExecSearchPath=/usr/bin\nExecStart=\nExecStart=gunicorn --bind 127.0.0.1:8100 app:app", ""),
+        ("ExecStartPre=-/gone/bin/prepare", ""),
+        ("ExecStart=\nExecStart=/gone/bin/gunicorn app:app", "/gone/bin/gunicorn cannot be run"),
+        ("WorkingDirectory=/gone", "its working directory /gone is gone"),
+        ("User=gone", "there is no user gone"),
+    ],
+    ids=["by-name", "by-name-in-a-path", "may-fail", "program", "directory", "user"],
+)
+def test_what_a_start_needs_is_looked_for_where_systemd_does(machine: Host, settings: str, missing: str) -> None:
+    with machine.drop_in(settings):
+        found = machine.module("service_unit_info", unit="ai-memory.service")["obstacles"]
+    assert [missing in text for text in found] == ([True] if missing else [])
+    # The remedy: the unit's file is right again, and systemd has read it.
+    assert machine.module("service_unit_info", unit="ai-memory.service")["obstacles"] == []

@@ -73,17 +73,18 @@ def _taken(state: State, relations: Mapping[tuple[str, str], Relation], made: Ma
     kind, schema, name = made["kind"], made["schema"], made["name"]
     if kind == "function":
         return _function(state, schema, name)
-    own = relations.get((schema, made.get("table", "")))
+    if kind == "sequence":
+        return _relation(state, relations, made, None)
+    own = relations[schema, made["table"]]
     if kind == "policy":
-        assert own is not None
         return _policy(own, name)
-    found = []
-    if kind in ("constraint", "key"):
-        assert own is not None
-        found += _constraint(state, own, name, made["gone"])
-    if kind in ("index", "key", "sequence"):
-        found += _relation(state, relations, made, own)
-    return found
+    if kind == "index":
+        return _relation(state, relations, made, own)
+    if kind == "constraint":
+        return _constraint(state, own, name, made["gone"])
+    if kind == "key":
+        return _constraint(state, own, name, made["gone"]) + _relation(state, relations, made, own)
+    raise KeyError(kind)
 
 
 def _relation(

@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# With one of them a unit sees other files than the host.
+FILES_OF_ITS_OWN = (
+    "RootDirectory", "RootImage", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "MountImages",
+    "ExtensionImages", "ExtensionDirectories",
+)  # fmt: skip
 PROPERTIES = (
     "Id", "LoadState", "ActiveState", "UnitFileState", "FragmentPath", "Transient", "NeedDaemonReload",
     "RefuseManualStart", "RefuseManualStop", "KillMode", "TimeoutStopUSec", "Slice", "ControlGroup",
     "TriggeredBy", "RequiredBy", "BoundBy", "ConsistsOf", "PropagatesStopTo", "UpheldBy",
-    "ExecCondition", "ExecStartPre", "ExecStart", "WorkingDirectory", "User", "DynamicUser",
-    "RootDirectory", "RootImage", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "MountImages",
-    "ExtensionImages", "ExtensionDirectories",
+    "ExecCondition", "ExecStartPre", "ExecStart", "ExecSearchPath", "WorkingDirectory", "User", "DynamicUser",
+    *FILES_OF_ITS_OWN,
 )  # fmt: skip
-# With one of them a unit sees other files than the host.
-FILES_OF_ITS_OWN = PROPERTIES[-8:]
+# Where systemd looks for a program that is named without its directory (systemd.exec(5), ExecSearchPath=).
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Units of these relations go down with a unit, and do not come back with it.
 FOLLOWERS = ("RequiredBy", "BoundBy", "ConsistsOf", "PropagatesStopTo")
 DOWN = ("inactive", "failed")
@@ -91,9 +96,13 @@ class Files:
         """Say whether there is such a file or directory."""
         return Path(path).exists()
 
-    def runs(self, path: str) -> bool:
-        """Say whether a program can be run, as far as its file and that of its interpreter tell."""
-        if not os.access(path, os.X_OK):
+    def runs(self, program: str, search: str = SEARCH_PATH) -> bool:
+        """Say whether a program can be run, as far as its file and that of its interpreter tell.
+
+        ``search`` names the directories of one without a directory of its own, with colons between them.
+        """
+        path = shutil.which(program, path=search)
+        if path is None:
             return False
         with open(path, "rb") as file:
             first = file.readline(4096)
@@ -177,7 +186,8 @@ def _missing(block: Properties, files: Files) -> list[str]:
     if directory.startswith("/") and not files.exists(directory):
         found.append(f"its working directory {directory} is gone")
     commands = "\n".join(block.get(name, "") for name in ("ExecCondition", "ExecStartPre", "ExecStart"))
-    return found + [f"{path} cannot be run" for path in _COMMAND.findall(commands) if not files.runs(path)]
+    search = block.get("ExecSearchPath", "").replace(" ", ":") or SEARCH_PATH
+    return found + [f"{path} cannot be run" for path in _COMMAND.findall(commands) if not files.runs(path, search)]
 
 
 def notes(unit: str, show: Show) -> list[str]:

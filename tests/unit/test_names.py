@@ -1,0 +1,18 @@
+"""The names that a plan makes are of kinds that are known."""
+
+from __future__ import annotations
+
+import pytest
+
+import golden
+from ansible_collections.aimemory.tenancy.plugins.module_utils import model, names, state
+from production import model_source
+
+
+def test_a_kind_that_nobody_knows_is_raised() -> None:
+    found, wanted = golden.catalog("unmigrated"), model.parse(model_source("ai_memory"))
+    (relation, *_) = state.relations(found, wanted, wanted.tables[0])
+    made = names.index(relation, "free")
+    assert names.obstacles(found, wanted, [{"makes": [made]}]) == []
+    with pytest.raises(KeyError, match="trigger"):
+        names.obstacles(found, wanted, [{"makes": [{**made, "kind": "trigger"}]}])
