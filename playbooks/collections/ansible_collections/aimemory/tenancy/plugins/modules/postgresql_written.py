@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages, sessions
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 try:
@@ -86,7 +86,7 @@ def main() -> None:
             connection = contents.connect(wanted["database"], wanted["port"])
         with connection.cursor() as cursor:
             tables = contents.changes(cursor, wanted["since"], wanted["until"], wanted["tables"], wanted["rewritten"])
-    except psycopg2.Error as error:
+    except (psycopg2.Error, sessions.SessionError) as error:
         module.fail_json(msg=f"What was written since the dump cannot be told: {messages.of_database(error)}")
     finally:
         if connection is not None:
