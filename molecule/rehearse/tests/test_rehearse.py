@@ -266,6 +266,18 @@ def test_a_login_that_the_service_is_to_get_is_made_in_the_copy_alone(machine: H
 
 
 @pytest.mark.by_turns
+def test_rows_without_a_tenant_are_rehearsed_with(machine: Host) -> None:
+    machine.reset()
+    machine.sql("ALTER TABLE memories ADD COLUMN customer_id integer")
+    machine.sql("UPDATE memories SET customer_id = 1 WHERE type = 'fact'")
+    before = machine.untouched()
+    run = machine.playbook(REHEARSE)
+    assert "findings hold, and every row is the same after the way back" in run.words
+    assert machine.untouched()[0] == before[0]
+    assert left(machine) == ""
+
+
+@pytest.mark.by_turns
 def test_definitions_and_samples_are_rehearsed_on_request(machine: Host) -> None:
     machine.reset()
     machine.playbook(*BACKUP, "-ebackup_test_restore=false")
