@@ -57,6 +57,19 @@ def copied_checkout(directory: Path) -> Path:
     return directory
 
 
+def _environment(checkout: Path, inventories: tuple[str, ...]) -> dict[str, str]:
+    """Return the environment in which a checkout's Ansible prints plain text, also below Molecule."""
+    environment = os.environ | {
+        "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"),
+        "ANSIBLE_INVENTORY": ",".join(str(checkout / inventory) for inventory in inventories),
+        "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "500",
+    }  # fmt: skip
+    # Molecule names a callback, and this checkout's roles and collections, which would take the place of another's.
+    for name in ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_ROLES_PATH", "ANSIBLE_STDOUT_CALLBACK"):
+        environment.pop(name, None)
+    return environment
+
+
 def _options(port: int) -> list[str]:
     lab = ROOT / ".lab"
     return [
@@ -217,15 +230,10 @@ class Host:
 
     def module(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Run one module of the collection on this host as root and return its result, also of a failure."""
-        environment = os.environ | {
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_INVENTORY": ",".join(str(ROOT / inventory) for inventory in INVENTORIES),
-        }  # fmt: skip
-        environment.pop("ANSIBLE_COLLECTIONS_PATH", None)
         done = subprocess.run(
             ["ansible", self.name, "--become", "--one-line", f"--module-name=aimemory.tenancy.{name}",
              f"--args={json.dumps(arguments)}"],
-            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False,
+            cwd=ROOT, env=_environment(ROOT, INVENTORIES), capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
         found = re.search(r"=> (\{.*\})\s*$", done.stdout, re.DOTALL)
         assert found, done.stdout + done.stderr
@@ -274,15 +282,7 @@ class Run:
         """
         self._logs = tempfile.TemporaryDirectory()
         self._copies = tempfile.TemporaryDirectory()
-        environment = os.environ | {
-            "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"),
-            "ANSIBLE_INVENTORY": ",".join(str(checkout / inventory) for inventory in (*INVENTORIES, *inventories)),
-            "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "500",
-            **(variables or {}),
-        }  # fmt: skip
-        # Molecule names a callback, and this checkout's roles and collections, which would take the place of another's.
-        for name in ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_ROLES_PATH", "ANSIBLE_STDOUT_CALLBACK"):
-            environment.pop(name, None)
+        environment = {**_environment(checkout, (*INVENTORIES, *inventories)), **(variables or {})}
         self.process = subprocess.Popen(
             ["ansible-playbook", playbook, "--limit", host, f"-ereport_directory={self._logs.name}",
              f"-ebackup_copy_directory={self._copies.name}", *arguments],
