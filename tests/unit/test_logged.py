@@ -18,6 +18,9 @@ NOTHING = [
     "2026-11-28 07:43:11.123 | INFO     | ai_memory.main:store:88 - psycopg2.errors.UndefinedColumn is handled here",
     'INFO ai-memory relation "cache" does not exist yet, skipping',
     "INFO alembic.runtime.migration Running upgrade 12 -> 13, add column customer_id",
+    "2026-11-28 07:43:11,123 ai_memory.main INFO permission denied for table cache is handled here",
+    "2026-11-28 07:43:11,123:INFO:ai_memory.main:permission denied for table cache is handled here",
+    "2026-11-28 07:43:11,123|ai_memory.main|INFO|permission denied for table cache is handled here",
     "JWT validated: customer_id=1",
     "stored memory 7c9e6679 [customer:1]",
     "connected to database ai_memory, app.current_tenant is set for each request",
@@ -63,6 +66,13 @@ NOTHING = [
     "An error of the database was handled",
 ]
 ERRORS = [
+    "2026-11-28 07:43:11,123 ai_memory.main ERROR could not embed",
+    "2026-11-28 07:43:11,123:ERROR:ai_memory.main:could not embed",
+    "2026-11-28 07:43:11,123:ai_memory.main:ERROR:could not embed",
+    "2026-11-28 07:43:11,123|ERROR|ai_memory.main|could not embed",
+    "2026-11-28 07:43:11,123|ai_memory.main|ERROR|could not embed",
+    "2026-11-28 07:43:11,123 (MainThread) ERROR could not embed",
+    "[Nest] 12  - 11/28/2026, 7:43:11 AM   ERROR [ExceptionsHandler] could not embed",
     "ERROR ai-memory language model connection refused: embeddings are computed later",
     "ERROR:ai_memory:request to the language model failed: database of models is not loaded",
     "2026-11-28 07:43:11,123 - ai_memory.llm - ERROR - HTTP 503 for customer_id=1",

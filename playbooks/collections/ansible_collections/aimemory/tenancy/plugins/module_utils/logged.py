@@ -20,10 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-try:
-    from psycopg2 import errorcodes
-except ImportError:
-    errorcodes = None
+from psycopg2 import errorcodes
 
 QUIET, WARNING, ERROR = "quiet", "warning", "error"
 
@@ -49,16 +46,20 @@ _SPOKEN = "|".join(_LEVELS)
 _LEVELS |= {"LOG": QUIET, "SUCCESS": QUIET}
 _LEVEL = "|".join(_LEVELS)
 # What stands before the level: [in brackets], times and numbers, their zone, Ruby's letter, separators, user@database,
-# and a name that a separator follows. A blank or a bracket ends each of them, so that no text is read in many ways.
+# and a name that a separator or the level follows. A blank, a separator or a bracket ends each of them, so that no text
+# is read in many ways.
 _BEFORE = (
-    rf"(?:\[(?!\s*(?i:{_LEVEL})\s*\])[^\]]*\][,:]?|[(<]?\d\S*(?=\s)|(?:UTC|GMT|[A-Z]{{2,4}}T|[A-Z],)(?=\s)|[-|:]+(?=\s)"
-    r"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec),?(?=\s)|[\w.-]+@[\w.-]+(?=\s)"
-    rf"|[A-Za-z_][\w.$/-]*(?=\s[-|]\s)|[A-Za-z_][\w.$/-]*(?:\[\d+\])?:(?=\s+(?:{_LEVEL})\b))\s*"
+    rf"(?:\[(?!\s*(?i:{_LEVEL})\s*\])[^\]]*\][,:]?|\([^()]*\)|<?\d[^\s|]*(?=[\s|])|(?:UTC|GMT|[A-Z]{{2,4}}T|[AP]M|[A-Z],)(?=\s)"
+    r"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec),?(?=\s)|[-|:]+(?=\s)|\|"
+    rf"|[\w.-]+@[\w.-]+(?=\s)|[A-Za-z_][\w.$/-]*(?:(?=\s?\||\s-\s)|(?:\[\d+\])?:(?=\s+(?:{_LEVEL})\b))"
+    rf"|(?<=[\d\])Z]\s)[A-Za-z_][\w.$/-]*(?=\s+(?:{_LEVEL})\b))\s*"
 )
 _AT_ITS_PLACE = re.compile(
     rf"\s*(?:{_BEFORE}){{0,9}}?(?:\[\s*(?P<bracket>(?i:{_LEVEL}))\s*\]|(?P<upper>{_LEVEL})(?=$|[\s:|,])"
     rf"|(?P<word>(?i:{_SPOKEN}))(?=\s*:(?:\s|$)))"
     rf"|\[[\d:., -]+: (?P<celery>{_LEVEL})/"
+    # Behind a time, and without blanks around it.
+    rf"|\d\S{{0,60}}?(?:\s\S{{0,60}}?)?[:|](?P<tight>{_LEVEL})[:|]"
     r"|(?P<glog>[IWEF])\d{4} \d\d:\d\d:\d\d"
 )
 _GLOG = {"I": QUIET, "W": WARNING, "E": ERROR, "F": ERROR}
@@ -68,7 +69,7 @@ _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 _SQLSTATES: dict[str, str] = {
     code: name
-    for name, code in (vars(errorcodes) if errorcodes else {}).items()
+    for name, code in vars(errorcodes).items()
     if name.isupper() and isinstance(code, str) and len(code) == len("00000")
 }
 # As psycopg, Ruby's PG and (with Error behind it) asyncpg name them.
@@ -201,8 +202,7 @@ def _level(text: str) -> str | None:
     if found := _AT_ITS_PLACE.match(text):
         if found["glog"]:
             return _GLOG[found["glog"]]
-        word = found["bracket"] or found["upper"] or found["word"] or found["celery"]
-        return _LEVELS[word.upper()]
+        return _LEVELS[found[found.lastgroup or 0].upper()]
     if "=" in text and (found := _FIELD.search(text)):
         return _LEVELS.get(found[1].upper())
     return None
