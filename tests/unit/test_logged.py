@@ -60,6 +60,8 @@ NOTHING = [
     "psycopg2.errors.LockNotAvailable: canceling statement due to lock timeout",
     'psycopg2.errors.InvalidTextRepresentation: invalid input syntax for type uuid: "abc"',
     'psycopg2.errors.CheckViolation: new row for relation "m" violates check constraint "m_openness_check"',
+    "sqlalchemy.exc.IntegrityError: (psycopg2.errors.CheckViolation) Prüfbedingung",
+    'django.db.utils.IntegrityError: new row for relation "m" violates check constraint "m_openness_check"',
     'memory type "fact" does not exist',
     'user "bob" does not exist',
     "PermissionError: [Errno 13] Permission denied: '/var/log/ai-memory.log'",
@@ -191,3 +193,15 @@ def test_the_journal_tells_the_level_of_a_line_that_has_none() -> None:
 def test_a_document_that_is_none_is_a_line() -> None:
     assert logged.read('{"broken: permission denied for table memories').failure
     assert logged.level("{} ERROR") is None
+
+
+@pytest.mark.parametrize("depth", [100, 900, 100_000])
+def test_a_document_may_be_deep(depth: int) -> None:
+    deep = f"{'[' * depth}{']' * depth}"
+    assert logged.read(f'{{"level": "info", "msg": {deep}}}').failure is False
+    assert logged.read(f'{{"level": "error", "error": "permission denied for table m", "msg": {deep}}}').failure
+
+
+def test_a_level_that_is_none_tells_nothing() -> None:
+    assert logged.level('{"level": true, "msg": "x"}') is None
+    assert logged.level('{"level": "unheard", "severity": "error"}') == logged.ERROR

@@ -135,6 +135,8 @@ _SENTENCES = tuple(
         ("not-null", "23502", r"violates not-null constraint"),
         ("foreign key", "23503", r"violates foreign key constraint"),
         ("duplicate key", "23505", r"duplicate key value violates unique constraint"),
+        ("check constraint", "23514", r"violates check constraint"),
+        ("exclusion constraint", "23P01", r"violates exclusion constraint"),
         ("read-only transaction", "25006", r"cannot execute [A-Z ]+ in a read-only transaction"),
         ("transaction is aborted", "25P02", r"current transaction is aborted, commands ignored"),
         ("cached plan", "0A000", r"cached plan must not change result type"),
@@ -187,7 +189,7 @@ def read(text: str, priority: int | None = None) -> Said:
     if found == QUIET or (found is None and _QUOTING.match(said)):
         return Said(found)
     # Of a document without a level, "code" may be anything.
-    codes = list(_codes(said, coded=document is None or found is not None))
+    codes = list(_codes(said, coded=document is None or found is not None)) or list(_wrapped(said))
     ours = next((code for code in codes if _is_ours(code, said)), None)
     return Said(found, ours is not None or (not codes and _TRANSLATED.search(said) is not None), ours)
 
@@ -214,7 +216,7 @@ def _document(text: str) -> Mapping[str, Any] | None:
         return None
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, Mapping) else None
 
@@ -226,7 +228,7 @@ def _level_of_document(document: Mapping[str, Any]) -> str | None:
             value = place.get(key)
             if isinstance(value, str) and value.upper() in _LEVELS:
                 return _LEVELS[value.upper()]
-            if isinstance(value, int):
+            if isinstance(value, int) and not isinstance(value, bool):
                 return _level_of_number(value)
     return None
 
@@ -237,16 +239,17 @@ def _level_of_number(number: int) -> str:
     return ERROR if number >= _PINO_ERROR else WARNING if number >= _PINO_WARNING else QUIET
 
 
-def _values(value: Any, key: str = "") -> Iterator[str]:
-    """Yield the texts of a document, each behind its key."""
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _values(item, str(name))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _values(item, key)
-    elif isinstance(value, str):
-        yield f"{key}: {value}"
+def _values(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the texts of a document, each behind its key. A program may nest it as deep as it likes."""
+    left: list[tuple[str, Any]] = [("", document)]
+    while left:
+        key, value = left.pop()
+        if isinstance(value, Mapping):
+            left += value.items()
+        elif isinstance(value, list):
+            left += [(key, item) for item in value]
+        elif isinstance(value, str):
+            yield f"{key}: {value}"
 
 
 def _codes(text: str, *, coded: bool) -> Iterator[str]:
@@ -262,9 +265,12 @@ def _codes(text: str, *, coded: bool) -> Iterator[str]:
     for needle, code, pattern in _SENTENCES:
         if needle in text and pattern.search(text):
             yield code
-    for needle in _WRAPPERS:
-        if needle in text:
-            yield from (_OF_WRAPPER[found[1]] for found in _WRAPPED.finditer(text))
+
+
+def _wrapped(text: str) -> Iterator[str]:
+    """Yield the SQLSTATEs of wrappers, which stand for many: for lines that name no other."""
+    if any(needle in text for needle in _WRAPPERS):
+        yield from (_OF_WRAPPER[found[1]] for found in _WRAPPED.finditer(text))
 
 
 def _is_ours(code: str, text: str) -> bool:
