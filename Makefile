@@ -19,7 +19,8 @@ export CONTAINERS_CONF := $(CURDIR)/lab/containers.conf
 endif
 
 PYTHON ?= $(shell lab/find-python)
-PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring openssh-client openssl
+PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring openssh-client openssl \
+  libossp-uuid16
 # One of them shows the report to the tests; Debian's is the first.
 BROWSERS := chromium chromium-browser google-chrome
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)

@@ -16,7 +16,8 @@ def seed(cluster: Cluster, rows: int) -> str:
     """Make a database of ``rows`` memories, the other tables in proportion, and return its name."""
     name = f"rows_{rows}"
     cluster.sql("postgres", f"CREATE DATABASE {name} OWNER alice")
-    cluster.sql(name, "CREATE EXTENSION vector")
+    for extension in ("vector", '"uuid-ossp"'):
+        cluster.sql(name, f"CREATE EXTENSION {extension}")
     cluster.script(name, "alice", SCHEMA, embedding=f"vector({SIZES[rows]})")
     cluster.script(name, "alice", HERE / "seed.sql", rows=rows, dimensions=SIZES[rows])
     cluster.sql(name, "VACUUM (ANALYZE)")

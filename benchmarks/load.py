@@ -10,7 +10,10 @@ from multiprocessing.connection import Connection
 
 import psycopg2
 
-WRITE = "INSERT INTO memories (type, k, value_json, user_id) VALUES ('fact', 'note', '{}', '+1555')"
+WRITE = (
+    "INSERT INTO memories (type, k, value_json, embedding, user_id)"
+    " SELECT 'fact', 'note', '{}', embedding, '+1555' FROM memories LIMIT 1"
+)
 READ = "SELECT value_json FROM memories WHERE user_id = '+1555' ORDER BY created_at DESC LIMIT 10"
 # As a release that names the tenant of every request, so that it goes on once policies are there.
 TENANT = "-c app.current_tenant=1"

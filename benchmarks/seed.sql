@@ -9,11 +9,14 @@ FROM generate_series(1::bigint, :rows) AS n,
 INSERT INTO call_summaries (call_id, user_id, summary, call_date)
 SELECT 'call ' || n, '+1555' || n % (:rows / 128 + 1), 'asked for a quote', now() - n * interval '3 minutes'
 FROM generate_series(1, :rows / 47 + 1) AS n;
-INSERT INTO caller_profiles (user_id) SELECT '+1555' || n FROM generate_series(0, :rows / 128) AS n;
+INSERT INTO caller_profiles (user_id, first_call_date, last_call_date)
+SELECT '+1555' || n, now(), now() FROM generate_series(0, :rows / 128) AS n;
 -- The trigger would compute a caller's averages once a row.
 ALTER TABLE personality_metrics DISABLE TRIGGER USER;
-INSERT INTO personality_metrics (user_id, call_id, openness)
-SELECT '+1555' || n % (:rows / 128 + 1), 'call ' || n, 50 FROM generate_series(1, :rows / 86 + 1) AS n;
+INSERT INTO personality_metrics (user_id, call_id, measured_at, openness)
+SELECT '+1555' || n % (:rows / 128 + 1), 'call ' || n, now(), 50 FROM generate_series(1, :rows / 86 + 1) AS n;
 ALTER TABLE personality_metrics ENABLE TRIGGER USER;
-INSERT INTO personality_averages (user_id, call_count) SELECT '+1555' || n, 1 FROM generate_series(0, :rows / 128) AS n;
-CREATE INDEX idx_memories_embedding ON memories USING ivfflat (embedding vector_cosine_ops) WITH (lists = 100);
+INSERT INTO personality_averages (user_id, call_count, last_updated)
+SELECT '+1555' || n, 1, now() FROM generate_series(0, :rows / 128) AS n;
+-- The schema makes it on the empty table.
+REINDEX INDEX idx_memories_embedding;

@@ -16,7 +16,7 @@ SELECT md5('memory' || n)::uuid,
       pg_temp.pick(ARRAY['for next spring.', 'before the weekend.', 'after the storm.', 'by e-mail.', 'by phone.', '– «urgent».'], n * 7)),
     'confidence', (n % 100) / 100.0),
   pg_temp.embedding(n):::embedding,
-  pg_temp.pick(ARRAY['call', 'import', 'agent'], n * 11), CASE WHEN n % 10 = 0 THEN NULL ELSE 3650 + n % 400 END,
+  pg_temp.pick(ARRAY['orchestrator', 'import', 'agent'], n * 11), CASE WHEN n % 10 = 0 THEN NULL ELSE 3650 + n % 400 END,
   timestamptz '2025-01-06 08:00:00+00' + n * interval '73 minutes',
   CASE WHEN n % 17 = 0 THEN NULL ELSE pg_temp.caller(n % 45) END,
   CASE WHEN n % 17 = 0 THEN 'shared' ELSE 'user' END
@@ -54,10 +54,5 @@ SELECT md5('metric' || n)::uuid, pg_temp.caller(n % 45), format('CA%s', md5('cal
   (n * 41) % 101, (n * 43) % 101, (n * 47) % 101, (n * 53) % 101, (n * 59) % 101, (n * 61) % 101,
   timestamp '2025-03-03 10:05:00' + n * interval '17 hours'
 FROM generate_series(0, 66) AS n;
--- An ivfflat index is built from rows: on an empty table it would have no lists.
-SELECT starts_with(:'embedding', 'vector') AS has_pgvector \gset
-\if :has_pgvector
-CREATE INDEX idx_memories_embedding ON memories USING ivfflat (embedding vector_cosine_ops) WITH (lists = 76);
-\endif
 UPDATE personality_averages SET last_updated = timestamp '2025-06-01 00:00:00';
 ANALYZE;

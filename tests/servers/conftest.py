@@ -45,6 +45,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     with running(request.param) as found:
         found.sql(f"CREATE ROLE {OWNER} LOGIN")
         found.sql(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
+        found.sql('CREATE EXTENSION "uuid-ossp"', TEMPLATE)
         role = ROOT / "tests/servers/as_owner.sql"
         found.script(
             TEMPLATE, role, ROOT / "lab/database/schema.sql", ROOT / "lab/database/seed.sql",

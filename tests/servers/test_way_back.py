@@ -170,9 +170,9 @@ def test_a_function_that_is_gone_comes_back_to_its_owner(server: Server, planted
         snapshot = database.state()
         database.migrate()
         database.commit()
-        planted(f"DROP TRIGGER personality_metrics_averages ON personality_metrics; DROP FUNCTION {TRIGGERED}()")
+        planted(f"DROP TRIGGER personality_metrics_insert_trigger ON personality_metrics; DROP FUNCTION {TRIGGERED}()")
         # A trigger is its owner's to make.
-        assert [item["actual"] for item in database.back_to(snapshot)] == [["personality_metrics_averages"]]
+        assert [item["actual"] for item in database.back_to(snapshot)] == [["personality_metrics_insert_trigger"]]
         database.commit()
         owner = f"SELECT proowner::regrole::text, prosecdef FROM pg_proc WHERE oid = '{TRIGGERED}'::regproc"
         assert server.sql(owner, NAME) == [(OWNER, True)]

@@ -19,6 +19,7 @@ import pytest
 
 import documents
 from lab import ROWS, Host, meanwhile
+from rows import insert
 
 BACKUP = "playbooks/backup.yml"
 DIRECTORY = "/var/backups/ai-memory"
@@ -33,9 +34,9 @@ def writers(machine: Host) -> Iterator[list[float]]:
     def write(over: threading.Event) -> None:
         with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
             while not over.is_set():
-                cursor.execute("INSERT INTO memories (type, k, user_id) VALUES ('fact', 'busy', '+1555000')")
+                cursor.execute(insert("memories", {"k": "busy", "user_id": "+1555000"}))
                 cursor.execute("DELETE FROM memories WHERE ctid = (SELECT min(ctid) FROM memories WHERE k = 'busy')")
-                cursor.execute("INSERT INTO memories (type, k, user_id) VALUES ('fact', 'busy', '+1555000')")
+                cursor.execute(insert("memories", {"k": "busy", "user_id": "+1555000"}))
                 written.append(time.time())
 
     try:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from lab import MIGRATE, OWNER, ROOT, ROWS, Host, only_readers
+from rows import insert
 from service import a_login, assert_works_in_full, faulty_release
 
 ENFORCE = ("playbooks/enforce.yml", "-eenforce_confirm=YES")
@@ -48,7 +49,7 @@ def test_the_legacy_release_still_needs_it(machine: Host) -> None:
 
 @pytest.mark.by_turns
 def test_a_second_tenant_may_not_have_rows_meanwhile(machine: Host) -> None:
-    machine.sql("INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1')")
+    machine.sql(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}))
     try:
         run = machine.playbook("playbooks/verify.yml", check=False)
         assert "FAIL bridge is off once a second tenant has rows: 01" in run.words
@@ -79,7 +80,7 @@ def test_only_what_names_no_tenant_is_noted(machine: Host) -> None:
 def test_a_write_is_noted_as_well(machine: Host) -> None:
     machine.sql("SELECT setval('tenancy_bridge_used', 1, false)")
     with a_login(machine) as cursor:
-        cursor.execute("INSERT INTO caller_profiles (user_id) VALUES ('+9')")
+        cursor.execute(insert("caller_profiles", {"user_id": "+9"}))
         cursor.execute("DELETE FROM caller_profiles WHERE user_id = '+9'")
     assert used_at(machine) is not None
     machine.sql("SELECT setval('tenancy_bridge_used', 1, false)")
@@ -129,7 +130,7 @@ def test_a_record_that_does_not_work_is_not_believed(machine: Host) -> None:
 @pytest.mark.by_turns
 def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> None:
     # A second tenant is what one enforces for.
-    machine.sql("INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1')")
+    machine.sql(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}))
     with faulty_release(machine):
         run = machine.playbook(*ENFORCE, AT_ONCE, check=False)
     assert run.record["outcome"] == "FAILED"
@@ -169,7 +170,7 @@ def test_the_bridge_is_removed(machine: Host) -> None:
         cursor.execute("SELECT FROM memories")
         assert cursor.rowcount == 0
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-            cursor.execute("INSERT INTO caller_profiles (user_id) VALUES ('+9')")
+            cursor.execute(insert("caller_profiles", {"user_id": "+9"}))
     assert_works_in_full(machine)
     assert_works_in_full(machine, tenant=2)
     assert machine.rows() == ROWS
@@ -197,7 +198,7 @@ def test_a_table_of_the_next_release_joins_without_the_bridge(machine: Host) -> 
     )
     machine.sql(f"ALTER TABLE call_notes OWNER TO {OWNER}")
     machine.sql("INSERT INTO call_notes (customer_id, user_id) VALUES (1, '+1'), (2, '+1'), (2, '+2')")
-    machine.sql("INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1')")
+    machine.sql(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}))
     # Until it is named, it is a way past row security.
     assert "column-unlisted: public.call_notes" in machine.playbook("playbooks/verify.yml", check=False).words
     machine.playbook(*MIGRATE, wanted)

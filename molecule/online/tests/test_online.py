@@ -11,6 +11,7 @@ from psycopg2.errors import QueryCanceled
 
 from lab import MIGRATE, OWNER, TABLES, Host, Run, meanwhile
 from planner import Database, State, committed
+from rows import METRICS, insert
 from service import assert_works_in_full, callers, schema
 
 ONLINE = (*MIGRATE, "-etenancy_strategy=online")
@@ -63,10 +64,9 @@ def serves(database: Database) -> bool:
     """Say whether a release that knows no tenant can store, and touch what is there, as before."""
     database.run(
         f"SET LOCAL ROLE {OWNER}",
-        "INSERT INTO memories (type, k, user_id) VALUES ('fact', 'k', '+1')",
-        "INSERT INTO caller_profiles (user_id) VALUES ('+1') ON CONFLICT (user_id) DO UPDATE SET total_calls = 2",
-        "INSERT INTO caller_profiles (user_id) VALUES ('+1') ON CONFLICT (user_id) DO UPDATE SET total_calls = 2",
-        "INSERT INTO personality_metrics (user_id, call_id, openness) VALUES ('+1', 'c', 40), ('+1', 'd', 60)",
+        insert("memories", {"user_id": "+1"}),
+        *[insert("caller_profiles", {"user_id": "+1"}, end=" ON CONFLICT (user_id) DO UPDATE SET total_calls = 2")] * 2,
+        insert("personality_metrics", *METRICS),
     )
     calls = database.value("SELECT total_calls FROM caller_profiles WHERE user_id = '+1'")
     openness = database.value("SELECT avg_openness FROM personality_averages WHERE user_id = '+1'")

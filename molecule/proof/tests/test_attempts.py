@@ -13,6 +13,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.proof import Proo
 from ansible_collections.aimemory.tenancy.plugins.module_utils.sessions import TimeLimitError
 from lab import OWNER, Host
 from planner import NAME, Database
+from rows import insert
 
 # Every way back to the session's own role that there is, each in a subtransaction of its own.
 CLIMB = """
@@ -54,7 +55,7 @@ def test_no_trigger_gets_above_its_owner(database: Database, trigger: str) -> No
     assert not climbed(database)
     # The trap works: after a mere SET ROLE the way is open.
     database.run("SAVEPOINT s", f"SET LOCAL ROLE {OWNER}", "SET LOCAL app.current_tenant = '1'; SET row_security = on")
-    database.run("INSERT INTO memories (type, k) VALUES ('a', 'a')", "SET CONSTRAINTS ALL IMMEDIATE", "ROLLBACK TO s")
+    database.run(insert("memories", {"k": "a"}), "SET CONSTRAINTS ALL IMMEDIATE", "ROLLBACK TO s")
     assert climbed(database)
 
 

@@ -32,6 +32,7 @@ def trigger(work: str, security: str = "") -> list[str]:
 
 
 TRIGGER = "personality_metrics.own.trigger"
+AVERAGE = "customer_id, user_id, last_updated"
 
 # What is spoiled: the statements, and an attempt that must be named.
 MUTANTS = {
@@ -78,7 +79,7 @@ MUTANTS = {
         trigger("PERFORM update_personality_averages(1, NEW.user_id)"), f"{TRIGGER}.personality_averages",
     ),
     "the trigger writes past row security": (
-        [*trigger("INSERT INTO personality_averages (customer_id, user_id) SELECT 1, NEW.user_id", "SECURITY DEFINER"),
+        [*trigger(f"INSERT INTO personality_averages ({AVERAGE}) SELECT 1, NEW.user_id, now()", "SECURITY DEFINER"),
          "ALTER FUNCTION trigger_update_personality_averages() OWNER TO postgres"],
         f"{TRIGGER}.personality_averages",
     ),

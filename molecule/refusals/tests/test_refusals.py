@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils.messages import visible
 from lab import OWNER, Host, Run, typed
+from rows import insert
 
 pytestmark = pytest.mark.by_turns
 
@@ -328,10 +329,10 @@ def test_a_standby_is_refused(machine: Host) -> None:
 
 def test_what_the_catalogs_know_to_fail_is_refused_at_once(machine: Host) -> None:
     machine.sql(
-        "ALTER TABLE memories ALTER value_json DROP DEFAULT;"
+        "ALTER TABLE memories ADD COLUMN shape point NOT NULL DEFAULT '(0,0)', ALTER shape DROP DEFAULT;"
         " ALTER TABLE call_summaries ADD COLUMN customer_id integer; UPDATE call_summaries SET customer_id = 40;"
         " ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key;"
-        " INSERT INTO caller_profiles (user_id) VALUES ('+7'), ('+7')"
+        f" {insert('caller_profiles', {'user_id': '+7'}, {'user_id': '+7'})}"
     )
     try:
         before = machine.untouched()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab import MIGRATE, ROWS, TABLES, Host
+from rows import insert
 from service import assert_works_in_full
 
 ROLLBACK = ("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
@@ -20,7 +21,7 @@ def test_check_shows_the_statements_and_touches_nothing(machine: Host) -> None:
 
 @pytest.mark.by_turns
 def test_another_tenants_rows_are_not_laid_open(machine: Host) -> None:
-    machine.sql("INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1'), (2, '+2')")
+    machine.sql(insert("caller_profiles", *({"customer_id": 2, "user_id": user} for user in ("+1", "+2"))))
     try:
         before = machine.untouched()
         run = machine.playbook(*ROLLBACK, check=False)
@@ -32,7 +33,7 @@ def test_another_tenants_rows_are_not_laid_open(machine: Host) -> None:
 
 @pytest.mark.by_turns
 def test_another_tenants_rows_that_come_after_the_question_are_not_laid_open(machine: Host) -> None:
-    row = "INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1')"
+    row = insert("caller_profiles", {"customer_id": 2, "user_id": "+1"})
     stores = f'ExecStopPost=+/usr/sbin/runuser -u postgres -- psql --dbname ai_memory --command "{row}"'
     try:
         catalogs = machine.catalogs()

@@ -10,6 +10,7 @@ import pytest
 import documents
 from lab import MIGRATE, OWNER, ROOT, ROWS, Host
 from planted import planted
+from rows import insert
 from service import assert_works_in_full
 
 RESTORE = ("rollback.yml", "-erollback_mode=restore")
@@ -35,9 +36,7 @@ FROM pg_database d WHERE d.datname = %s
 
 @pytest.mark.by_turns
 def test_check_says_what_would_be_left_behind(machine: Host) -> None:
-    machine.sql(
-        "INSERT INTO memories (customer_id, type, k, user_id) SELECT 1, 'fact', 'late', '+1' FROM generate_series(1, 2)"
-    )
+    machine.sql(insert("memories", *[{"customer_id": 1, "k": "late", "user_id": "+1"}] * 2))
     before = machine.untouched()
     run = machine.playbook(*RESTORE, "--check")
     assert "memories 5,755 5,757 2" in run.words

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from lab import MIGRATE, ROWS, Host
+from rows import insert
 from service import assert_works_in_full, callers, schema
 
 ROLLBACK = ("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
@@ -70,7 +71,7 @@ def test_check_shows_the_way_back_and_touches_nothing(machine: Host, before: str
          "index later uses public.memories.customer_id, which goes: drop it first."),
         ("CREATE POLICY later ON memories AS RESTRICTIVE USING (customer_id < 9)", "DROP POLICY later ON memories",
          "policy later on table memories uses public.memories.customer_id"),
-        ("INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1')",
+        (insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}),
          "DELETE FROM caller_profiles WHERE customer_id = 2",
          "Rows of tenants other than 1 exist (caller_profiles 1), which the old schema could not tell apart."),
     ],

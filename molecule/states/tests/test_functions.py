@@ -6,6 +6,7 @@ import pytest
 
 from lab import OWNER, TABLES
 from planner import Database
+from rows import METRICS, insert
 
 DROP = "DROP FUNCTION update_personality_averages(varchar)"
 EMPTY = ["ALTER FUNCTION update_personality_averages(varchar) SET search_path = ''",
@@ -43,8 +44,8 @@ def test_a_function_works_whatever_its_header_says(database: Database, header: s
     assert database.failures(before) == []
     database.run(
         f"SET LOCAL ROLE {OWNER}", "SET LOCAL app.current_tenant = '1'", "SET LOCAL row_security = on",
-        "ALTER TABLE personality_metrics DISABLE TRIGGER personality_metrics_averages",
-        "INSERT INTO personality_metrics (user_id, call_id, openness) VALUES ('+1', 'c', 40), ('+1', 'd', 60)",
+        "ALTER TABLE personality_metrics DISABLE TRIGGER personality_metrics_insert_trigger",
+        insert("personality_metrics", *METRICS),
         "SET LOCAL search_path = ''", "SELECT public.update_personality_averages('+1')",
     )  # fmt: skip
     averages = "SELECT array_agg(ARRAY[customer_id, call_count, avg_openness]) FROM public.personality_averages"

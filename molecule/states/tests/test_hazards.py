@@ -13,6 +13,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import Uns
 from lab import OWNER, TABLES, Host
 from planner import NAME, Database, committed
 from production import model_source
+from rows import insert
 
 COLUMN = "ALTER TABLE call_summaries ADD COLUMN customer_id integer"
 TENANT = "customer_id = current_setting('app.current_tenant')::int"
@@ -20,7 +21,7 @@ NUMBERS = [COLUMN, "UPDATE call_summaries SET customer_id = 40 + ascii(right(cal
 ON = "ALTER TABLE call_summaries ENABLE ROW LEVEL SECURITY"
 MEANS = "call_summaries.customer_id is there already, "
 TWICE = ["ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key",
-         "INSERT INTO caller_profiles (user_id) VALUES ('+7'), ('+7'), ('+7'), ('+8'), ('+8')"]  # fmt: skip
+         insert("caller_profiles", *({"user_id": user} for user in ("+7", "+7", "+7", "+8", "+8")))]  # fmt: skip
 ONE_OF_TWO = "SELECT id FROM caller_profiles WHERE user_id = '+8' LIMIT 1"
 FUNCTION = "CREATE FUNCTION update_personality_averages(p_user_id varchar)"
 DUPLICATES = (
@@ -161,11 +162,11 @@ NAMED: dict[str, tuple[list[str], str]] = {
 HARMLESS: dict[str, list[str]] = {
     "no value in a key": [
         "ALTER TABLE caller_profiles ALTER user_id DROP NOT NULL, DROP CONSTRAINT caller_profiles_user_id_key",
-        "INSERT INTO caller_profiles (user_id) VALUES (NULL), (NULL)",
+        insert("caller_profiles", {"user_id": None}, {"user_id": None}),
     ],
     "a key of another tenant": [
         "ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key, ADD customer_id integer DEFAULT 1",
-        "INSERT INTO caller_profiles (user_id, customer_id) VALUES ('+7', 1), ('+7', 2)",
+        insert("caller_profiles", *({"user_id": "+7", "customer_id": tenant} for tenant in (1, 2))),
         "ALTER TABLE caller_profiles ENABLE ROW LEVEL SECURITY",
         f"CREATE POLICY own ON caller_profiles USING ({TENANT})",
     ],

@@ -15,6 +15,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import id
 from lab import OWNER, ROWS, TABLES, Host
 from planner import NAME, Database, State, committed, unmigrated
 from production import production_source
+from rows import METRICS, insert
 from service import schema
 from turns import has_turn
 
@@ -91,8 +92,8 @@ def assert_migrated(database: Database, before: State) -> None:
         "SET LOCAL row_security = on",
         f"SET LOCAL ROLE {OWNER}",
         "SET LOCAL app.current_tenant = '1'",
-        "INSERT INTO caller_profiles (user_id) VALUES ('+1')",
-        "INSERT INTO personality_metrics (user_id, call_id, openness) VALUES ('+1', 'c', 40), ('+1', 'd', 60)",
+        insert("caller_profiles", {"user_id": "+1"}),
+        insert("personality_metrics", *METRICS),
         "SELECT update_personality_averages('+1')",
         "RESET ROLE",
     )
@@ -196,18 +197,18 @@ def test_every_half_done_migration_leads_back(machine: Host, first: int) -> None
 
 def test_a_tenant_reads_and_writes_only_its_own_rows(database: Database) -> None:
     database.migrate()
-    insert = "INSERT INTO caller_profiles (user_id) SELECT '+2' RETURNING customer_id"
+    stores = insert("caller_profiles", {"user_id": "+2"}, end=" RETURNING customer_id")
     database.run("SET LOCAL row_security = on", f"SET LOCAL ROLE {OWNER}", "SET LOCAL app.current_tenant = '1'")
-    assert database.value(insert) == 1
+    assert database.value(stores) == 1
     database.run("SET LOCAL app.current_tenant = '2'")
     # The same natural key is free in each tenant.
-    assert database.value(insert) == 2
+    assert database.value(stores) == 2
     assert database.value("SELECT array_agg(customer_id) FROM caller_profiles") == [2]
     assert database.value("WITH gone AS (DELETE FROM memories RETURNING 1) SELECT count(*) FROM gone") == 0
     database.run("SAVEPOINT attempt")
     with pytest.raises(InsufficientPrivilege, match="violates row-level security policy"):
-        database.run("INSERT INTO memories (customer_id, type, k) VALUES (1, 'fact', 'planted')")
-    nobodys = "INSERT INTO memories (type, k) VALUES ('fact', 'of nobody')"
+        database.run(insert("memories", {"customer_id": 1, "k": "planted"}))
+    nobodys = insert("memories", {"k": "of nobody"})
     no_tenant = "SET LOCAL app.current_tenant = ''"
     database.run("ROLLBACK TO SAVEPOINT attempt", no_tenant)
     with pytest.raises(InsufficientPrivilege, match="violates row-level security policy"):

@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 
 from lab import MIGRATE, Host, Run
+from rows import insert
 
 # What was planted, to the word: each is looked for in every byte of every bundle.
 CALLER = "+15557654321"
@@ -98,7 +99,7 @@ def plant_in_the_log(machine: Host) -> None:
     """Let statements of every kind fail that hold what a caller said, or a password."""
     errors = psycopg2.errors
     quoted = SENTENCE.replace("'", "''")
-    profile = f"INSERT INTO caller_profiles (customer_id, user_id, preferred_name) VALUES (1, '{CALLER}', '{NAME}')"
+    profile = insert("caller_profiles", {"customer_id": 1, "user_id": CALLER, "preferred_name": NAME})
     machine.sql(profile)
     refused(machine, profile, errors.UniqueViolation)
     memory = "INSERT INTO memories (customer_id, type, user_id, k, value_json)"

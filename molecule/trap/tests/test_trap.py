@@ -12,6 +12,7 @@ import pytest
 from trap import CONSTANT, READABLE, Trap
 
 from lab import MIGRATE, Host
+from rows import insert
 
 ONE_ROW = "UPDATE public.memories SET k = k WHERE id = (SELECT id FROM public.memories LIMIT 1)"
 # What springs each kind, made as the superuser of the tests and rolled back.
@@ -23,10 +24,10 @@ SPRINGS = {
     "domain": "SELECT 'a'::public.trap_words",
     "cast": "SELECT trap_pair::text FROM public.memories LIMIT 1",
     "cast of an enum": "SELECT trap_mood::text FROM public.memories LIMIT 1",
-    "CHECK": "INSERT INTO public.caller_profiles (user_id) VALUES ('trap')",
-    "generated column": "INSERT INTO public.call_summaries (call_id, user_id, summary) VALUES ('trap', 'trap', 'trap')",
-    "default": "INSERT INTO public.personality_metrics (user_id, call_id) VALUES ('trap', 'trap')",
-    "index": "INSERT INTO public.memories (type, k) VALUES ('trap', 'trap')",
+    "CHECK": insert("caller_profiles", {"user_id": "trap"}),
+    "generated column": insert("call_summaries", {"call_id": "trap", "user_id": "trap"}),
+    "default": insert("personality_metrics", {"user_id": "trap", "call_id": "trap"}),
+    "index": insert("memories", {"k": "trap"}),
     "trigger trap_row": ONE_ROW,
     "trigger trap_always": "DELETE FROM public.caller_profiles",
     "trigger trap_statement": "DELETE FROM public.call_summaries",

@@ -1,0 +1,35 @@
+"""Rows of AI-Memory's tables as tests store them: what a test does not name has a value that any row may have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import literal
+
+Value = str | int | None
+
+# Columns without a default that a row must have, and an expression for each. pgvector casts the array by itself.
+REQUIRED = {
+    "memories": {
+        "type": "'fact'", "k": "'note'", "value_json": "'{}'", "embedding": "array_fill(0.5::real, ARRAY[768])",
+    },
+    "call_summaries": {"call_date": "now()", "summary": "'asked for a quote'"},
+    "caller_profiles": {"first_call_date": "now()", "last_call_date": "now()"},
+    "personality_metrics": {"measured_at": "now()"},
+    "personality_averages": {"last_updated": "now()"},
+}  # fmt: skip
+
+# Two calls of one caller, whose averages are 50.
+METRICS = tuple({"user_id": "+1", "call_id": call, "openness": score} for call, score in (("c", 40), ("d", 60)))
+
+
+def insert(table: str, *rows: Mapping[str, Value], end: str = "") -> str:
+    """Return the INSERT of ``rows``, values by column, with ``end`` behind it; all name the same columns."""
+    values = [REQUIRED[table] | {name: _constant(value) for name, value in row.items()} for row in rows]
+    columns = ", ".join(values[0])
+    given = ", ".join(f"({', '.join(row.values())})" for row in values)
+    return f"INSERT INTO public.{table} ({columns}) VALUES {given}{end}"
+
+
+def _constant(value: Value) -> str:
+    return "NULL" if value is None else literal(value)
