@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from by_hand import FIRST_HALF
-from lab import Host
+from by_hand import FIRST_HALF, KNOWN, Made
+from lab import MIGRATE, Host
 from service import assert_works_in_full, schema
 
 pytestmark = pytest.mark.one_host(together=True)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def left_as_on_production(machine: Host) -> Iterator[None]:
+def make(machine: Host, made: Made) -> str:
+    """Do it to a fresh database, and return its schema."""
     machine.reset()
-    machine.sql(FIRST_HALF.sql("ai_memory"))
-    yield
-    machine.reset()
-
-
-@pytest.fixture(scope="module")
-def left(machine: Host) -> str:
-    """Return the schema of before."""
+    machine.sql(made.sql("ai_memory"))
     return schema(machine)
 
 
-def test_the_dry_run_says_that_the_bridge_is_planned(machine: Host, left: str) -> None:
-    run = machine.playbook("migrate.yml", "--check")
-    assert "Let code that names no tenant yet work as tenant 1" in run.words
+def test_the_first_half_is_migrated_and_goes_back(machine: Host) -> None:
+    left = make(machine, FIRST_HALF)
+    dry = machine.playbook("migrate.yml", "--check")
+    assert "Let code that names no tenant yet work as tenant 1" in dry.words
     assert schema(machine) == left
-
-
-def test_it_is_migrated_and_the_older_release_works_in_full(machine: Host, left: str) -> None:
     run = machine.playbook("migrate.yml", "-emigrate_confirm=YES", "-ebackup_copy_max_bytes=0")
     assert run.record["outcome"] == "SUCCESS"
     assert "NOTE The bridge is on" in run.words
     assert_works_in_full(machine)
     assert machine.playbook("migrate.yml").changed == 0
     machine.playbook("playbooks/verify.yml")
-
-
-def test_it_goes_back_to_what_was_left(machine: Host, left: str) -> None:
     machine.playbook("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
     assert schema(machine) == left
+
+
+@pytest.mark.by_turns
+@pytest.mark.parametrize("made", KNOWN[1:], ids=str)
+def test_a_service_that_can_store_nothing_is_migrated_all_the_same(machine: Host, made: Made) -> None:
+    make(machine, made)
+    assert not machine.call("/memory/store", user_id="+1", content="she prefers mornings")["success"]
+    run = machine.playbook(*MIGRATE)
+    assert run.record["outcome"] == "SUCCESS"
+    assert "cannot store: row security that is there already may keep it from that, and is replaced" in run.words
+    assert_works_in_full(machine)
+    machine.reset()
