@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import bridge, foreign_keys, functions, hazards, indexes, names, online, views
+from . import bridge, foreign_keys, functions, hazards, indexes, names, online, samples, views
 from . import state as catalog
 from .errors import UnsafeStateError
 from .model import Model, Table
@@ -167,6 +167,7 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
     missing = sorted(table.columns - set(document["columns"]))
     if missing:
         found.append(f"{name} has no column {', '.join(missing)}: correct its entry in tenancy_tables.")
+    found += samples.refused(model, table, document)
     return [*found, *indexes.obstacles(state, model, table), *foreign_keys.obstacles(state, model, table)]
 
 
