@@ -28,7 +28,15 @@ def no_hazards() -> dict[str, Any]:
     return {name: [] for name in names} | {"backfill_login": False}
 
 
-TYPE = {"kind": "base", "name": "text", "of": None, "not_null": False, "labels": None, "attributes": None, "checks": []}
+TYPE: dict[str, Any] = {
+    "kind": "base",
+    "name": "text",
+    "of": None,
+    "not_null": False,
+    "labels": None,
+    "attributes": None,
+    "checks": [],
+}
 
 
 def attribute(name: str, type_name: str = "text", **more: Any) -> dict[str, Any]:

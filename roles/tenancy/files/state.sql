@@ -45,7 +45,7 @@ used_type (oid) AS (
   FROM used_type u
   JOIN pg_type t ON t.oid = u.oid
   CROSS JOIN LATERAL (
-    SELECT t.typelem WHERE t.typcategory = 'A'
+    SELECT e.oid FROM pg_type e WHERE e.typarray = t.oid
     UNION ALL SELECT t.typbasetype
     UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid
     UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = t.oid
@@ -55,15 +55,15 @@ used_type (oid) AS (
 ),
 type_document AS (
   SELECT format_type(t.oid, NULL) AS name, jsonb_build_object(
-      'kind', CASE WHEN t.typtype = 'b' AND t.typcategory = 'A' AND t.typelem <> 0 THEN 'array' ELSE
-                CASE t.typtype WHEN 'b' THEN 'base' WHEN 'c' THEN 'composite' WHEN 'd' THEN 'domain' WHEN 'e' THEN 'enum'
-                               WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'pseudo' END END,
+      'kind', CASE WHEN e.oid IS NOT NULL THEN 'array' ELSE CASE t.typtype
+                WHEN 'b' THEN 'base' WHEN 'c' THEN 'composite' WHEN 'd' THEN 'domain' WHEN 'e' THEN 'enum'
+                WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'pseudo' END END,
       'name', t.typname,
       -- The element of an array, the base of a domain, what a range is of and a multirange is made of.
       'of', (SELECT jsonb_build_object('type', format_type(p.part, NULL), 'formatted', format_type(p.part, t.typtypmod))
-             FROM coalesce(CASE WHEN t.typtype = 'b' AND t.typcategory = 'A' THEN nullif(t.typelem, 0) END, nullif(t.typbasetype, 0),
-               (SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid),
-               (SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = t.oid)) AS p (part) WHERE p.part IS NOT NULL),
+             FROM coalesce(e.oid, nullif(t.typbasetype, 0), (SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid),
+                           (SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = t.oid)) AS p (part)
+             WHERE p.part IS NOT NULL),
       'not_null', t.typnotnull,
       'labels', (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid),
       'attributes', (SELECT jsonb_agg(jsonb_build_object('type', format_type(a.atttypid, NULL), 'formatted', format_type(a.atttypid, a.atttypmod))
@@ -73,6 +73,7 @@ type_document AS (
                  FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c')) AS document
   FROM used_type u
   JOIN pg_type t ON t.oid = u.oid
+  LEFT JOIN pg_type e ON e.typarray = t.oid
 ),
 attribute_list AS (
   SELECT a.attrelid AS relid, json_agg(json_build_object(
@@ -115,14 +116,14 @@ lookup_list AS (
     JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.pointed
     JOIN pg_type y ON y.oid = b.atttypid
     JOIN pg_proc p ON p.oid = y.typoutput) AS c
-  LEFT JOIN LATERAL XMLTABLE(
+  CROSS JOIN LATERAL XMLTABLE(
     '/row' PASSING query_to_xml(
       CASE WHEN c.is_readable
-        THEN format('SELECT json_build_array(%%s) AS found FROM %%s %%s WHERE %%s LIMIT 1', c.selected,
+        THEN format('SELECT (SELECT json_build_array(%%s) FROM %%s %%s WHERE %%s LIMIT 1) AS found', c.selected,
                     -- Its heirs have no part in the key, and may lie elsewhere.
                     CASE f.relkind WHEN 'r' THEN 'ONLY' ELSE '' END, k.confrelid::regclass, c.there)
         ELSE 'SELECT NULL::json AS found' END, false, true, '')
-    COLUMNS found json PATH 'found') AS x ON true
+    COLUMNS found json PATH 'found') AS x
   WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid IN (SELECT relid FROM wanted)
     AND k.confrelid NOT IN (SELECT relid FROM relation)
   GROUP BY k.conrelid
@@ -353,12 +354,13 @@ table_document AS (
       'rows', (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(n.tenants)),
       'columns', (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
                   WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped),
-      -- What a row must have: the columns, the CHECKs, the foreign keys to other than tenant tables, and one of the partitions.
+      -- What a row must have: the columns, the CHECKs, the foreign keys to other than tenant tables, and some of the partitions.
       'attributes', e.attributes,
       'checks', coalesce(k.checks, '[]'),
       'lookups', coalesce(l.lookups, '[]'),
-      'bounds', (SELECT jsonb_agg(pg_get_partition_constraintdef(t.relid) ORDER BY t.relid)
-                 FROM tree t JOIN pg_class c ON c.oid = t.relid AND c.relkind = 'r' WHERE t.root = w.relid AND t.depth > 0),
+      'bounds', (SELECT jsonb_agg(pg_get_partition_constraintdef(b.relid) ORDER BY b.relid)
+                 FROM (SELECT t.relid FROM tree t JOIN pg_class c ON c.oid = t.relid AND c.relkind = 'r'
+                       WHERE t.root = w.relid AND t.depth > 0 ORDER BY t.relid LIMIT 10) AS b),
       -- What the application role may do: with the table (true), or with the columns named; null while there is no such role.
       'rights', (SELECT json_object_agg(privilege, CASE
                      WHEN has_table_privilege(ar.oid, w.relid, privilege) THEN 'true'::json

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, DivisionByZero, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 
@@ -26,7 +26,7 @@ UNKNOWN = Unknown()
 NOW = datetime(2026, 1, 1)
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<string>E?'(?:[^'\\]|''|\\.)*')|(?P<number>\d+(?:\.\d*)?(?:e[+-]?\d+)?)|(?P<quoted>"(?:[^"]|"")+")
+    r"""\s*(?:(?P<string>'(?:[^']|'')*')|(?P<number>\d+(?:\.\d*)?(?:e[+-]?\d+)?)|(?P<quoted>"(?:[^"]|"")+")
     |(?P<word>[^\W\d][\w$]*)|(?P<sign>::|[<>=!~+\-*/%@#&|^?`]+|[()\[\],.:]))""",
     re.VERBOSE,
 )
@@ -107,8 +107,14 @@ def mentioned(expression: str) -> set[str]:
 
 
 def literals(expression: str) -> list[str]:
-    """Return the constants in an expression, as texts."""
-    return [text for kind, text in _tokens(expression) if kind in ("string", "number")]
+    """Return the constants in an expression, as texts; of an array its elements as well."""
+    found = [text for kind, text in _tokens(expression) if kind in ("string", "number")]
+    return [each for text in found for each in (text, *_elements(text))]
+
+
+def _elements(text: str) -> list[str]:
+    """Return the elements of an array without quotes in it; none of another text."""
+    return text[1:-1].split(",") if re.fullmatch(r'\{[^{}"\\,]+(,[^{}"\\,]+)*\}', text) else []
 
 
 def holds(expression: str, row: Mapping[str, Any]) -> bool | Unknown:
@@ -121,7 +127,7 @@ def evaluate(expression: str, row: Mapping[str, Any]) -> Any:
     """Return the value of an expression: None is NULL."""
     try:
         return _value(_parsed(expression), row)
-    except (ValueError, IndexError, TypeError, InvalidOperation, DivisionByZero, OverflowError):
+    except (ValueError, IndexError, TypeError, InvalidOperation, OverflowError, RecursionError):
         return UNKNOWN
 
 
@@ -149,7 +155,7 @@ def _plain(kind: str, text: str) -> str:
     if kind == "quoted":
         return text[1:-1].replace('""', '"')
     if kind == "string":
-        return text[text.index("'") + 1 : -1].replace("''", "'").replace("\\\\", "\\")
+        return text[1:-1].replace("''", "'")
     return text
 
 
@@ -318,6 +324,8 @@ def _value(found: Expression, row: Mapping[str, Any]) -> Any:
     if kind == "DISTINCT":
         return given[0] != given[1] if None in given else _operated("<>", *given)
     if kind in ("ANY", "ALL"):
+        if not isinstance(given[1], list):
+            return None if given[1] is None else UNKNOWN
         each = [_operated(parts[0], given[0], item) for item in given[1]]
         return _joined("OR" if kind == "ANY" else "AND", each)
     if kind == "cast":
@@ -340,7 +348,7 @@ def _joined(kind: str, parts: Sequence[Any]) -> Any:
 def _operated(sign: str, left: Any, right: Any) -> Any:
     if left is None or right is None:
         return None
-    if sign in _COUNTED and isinstance(left, Decimal) and isinstance(right, Decimal):
+    if sign in _COUNTED and (isinstance(left, Decimal) or (isinstance(left, (datetime, timedelta)) and sign != "*")):
         return _COUNTED[sign](left, right)
     if type(left) is not type(right) or isinstance(left, (Opaque, Document, list)):
         return UNKNOWN
@@ -363,6 +371,8 @@ def _cast(type_name: str, given: Any) -> Any:
     if given is None or (type_name.endswith("[]") and isinstance(given, list)):
         return given
     if isinstance(given, str):
+        if type_name.endswith("[]"):
+            return [value(text, type_name.removesuffix("[]").strip()) for text in _elements(given)] or UNKNOWN
         # The label of an enum, or what a domain of texts holds.
         is_plain = type_name in _NUMBERS | _TIMES | _SPANS | _DOCUMENTS | {"boolean"}
         return value(given, type_name) if is_plain else given

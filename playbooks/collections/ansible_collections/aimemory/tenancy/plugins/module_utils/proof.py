@@ -585,7 +585,12 @@ def _pointers(model: Model, table: Table) -> list[str]:
 
 
 def _can_point(model: Model, means: Means, table: Table, key: ForeignKey) -> bool:
-    """Say whether there is a row to point to, and the tenant's own can go out of the way."""
+    """Say whether there is a row to point to, and the tenant's own can go out of the way.
+
+    Where what points is a key of all tenants, the other's own row has it already.
+    """
+    if any(set(surrogate) <= set(key.columns) for surrogate in table.surrogate_keys):
+        return False
     parent = next(item for item in model.tables if item.name == key.references)
     own = _in_the_way(model, table, key)
     return means.stores(parent) and not any("delete" in item.append_only for item in model.tables if item.name in own)

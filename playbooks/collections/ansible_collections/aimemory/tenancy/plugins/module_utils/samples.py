@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ from .quoting import identifier, literal, qualified
 Document = Mapping[str, Any]
 
 # How many rows are looked at for one that satisfies CHECKs of several columns.
-TRIED = 20_000
+TRIED = 5_000
 RANDOM = "pg_catalog.replace(pg_catalog.gen_random_uuid()::pg_catalog.text, '-', '')"
 # Far from the numbers that a sequence gives.
 RANDOM_NUMBER = "pg_catalog.int4mi(2147483647, pg_catalog.int4and(pg_catalog.hashtext({}), 1073741823))".format(
@@ -151,17 +151,19 @@ class _Deriving:
             if not any(name in self.attributes and self._is_needed(name) for name in key["columns"]):
                 continue
             names = [name for name in key["columns"] if name not in self.values]
-            if len(names) < len(key["columns"]):
+            if self.model.column in key["columns"]:
+                why = f"the tenant column is part of the foreign key {key['name']}"
+            elif len(names) < len(key["columns"]):
                 why = f"the sample has only a part of the foreign key {key['name']}"
             elif not key["readable"]:
                 why = f"the key of {key['references']}, to which it points, is of a type whose code is not run here"
-            else:
+            elif key["values"] is None:
                 why = f"{key['references']}, to which it points, has no row"
-            if len(names) < len(key["columns"]) or key["values"] is None:
-                self.missing |= dict.fromkeys(names, why)
+            else:
+                for name, text in zip(key["columns"], key["values"], strict=True):
+                    self._give(name, text)
                 continue
-            for name, text in zip(key["columns"], key["values"], strict=True):
-                self._give(name, text)
+            self.missing |= dict.fromkeys(set(names) & set(self.attributes), why)
 
     def _derive(self) -> None:
         """Give the other columns values of their types, which satisfy the CHECKs."""
@@ -298,15 +300,15 @@ def _accepts(rule: str, row: Mapping[str, Any], given: set[str]) -> bool:
     return found is True or (found is not False and given.isdisjoint(checks.mentioned(rule)))
 
 
-def _together(names: Sequence[str], rules: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the columns in groups: those that a rule mentions together."""
+def _together(names: Sequence[str], rules: Sequence[str]) -> list[list[str]]:
+    """Return the columns in groups: those that a rule mentions together."""
     groups: list[set[str]] = [{name} for name in names]
     for rule in rules:
         mentioned = checks.mentioned(rule)
         joined = [group for group in groups if group & mentioned]
         groups = [group for group in groups if not group & mentioned] + ([set().union(*joined)] if joined else [])
-    for group in groups:
-        yield [name for name in names if name in group]
+    found = [[name for name in names if name in group] for group in groups]
+    return sorted(found, key=lambda group: names.index(group[0]))
 
 
 def _quoted(text: str) -> str:
@@ -368,7 +370,7 @@ def _of_base(kind: str, formatted: str, table: str, place: int, told: Sequence[s
     elif kind in VECTORS:
         found = [VECTORS[kind](modifiers[0] if modifiers else 3)]
     elif kind in ("interval", "time"):
-        found = [*PLAIN[kind], *(text for text in told if isinstance(checks.value(text, "interval"), timedelta))]
+        found = [*PLAIN[kind], *_spans(kind, told)]
     else:
         found = [text % place if "%" in text else text for text in PLAIN.get(kind, ())]
     return list(dict.fromkeys(found))
@@ -424,6 +426,13 @@ def _times(kind: str, place: int, told: Sequence[str]) -> list[str]:
     return [*own, *(_printed(time, kind) for time in beside), f"2100-01-01{TIMES[kind]}"]
 
 
+def _spans(kind: str, told: Sequence[str]) -> list[str]:
+    """Return the times of the day, or the intervals, that are constants of CHECKs, and longer ones."""
+    given = [text for text in told if isinstance(checks.value(text, "interval"), timedelta)]
+    hours = [int(checks.value(text, "interval").total_seconds() // 3600) + 1 for text in given]
+    return [*given, *(f"{number}:00:00" for number in hours if kind == "interval" or number < 24)]
+
+
 def _printed(time: datetime, kind: str) -> str:
     if kind == "date":
         return time.date().isoformat()
@@ -441,11 +450,12 @@ def lacking(
 
     ``may`` says whether the role can store a column at all.
     """
+    missing = of(model, table, document, types).missing
     return [
         f"{model.schema}.{table.name}.{name} {_role(table, document, name)}, and no value for it can be derived "
-        f"({why}): add {name}: … to sample of {table.name} in tenancy_tables."
-        for name, why in of(model, table, document, types).missing.items()
-        if may(name)
+        f"({missing[name]}): add {name}: … to sample of {table.name} in tenancy_tables."
+        for name in document["columns"]
+        if name in missing and may(name)
     ]
 
 
