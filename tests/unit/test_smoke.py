@@ -40,6 +40,32 @@ def test_what_is_stored_elsewhere_is_told(rows: list[dict[str, Any]], required: 
     assert bool(told) == bool(sentence)
 
 
+def stands(*, column: bool, isolated: bool) -> dict[str, Any]:
+    """Return a state of one table."""
+    return {"tables": {"t": {"column": {} if column else None, "rls": {"enabled": isolated}}}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "phases", "clause"),
+    [
+        ('column "customer_id" of relation', stands(column=False, isolated=False), ["column"], "names customer_id"),
+        ('column "customer_id" of relation', stands(column=True, isolated=False), ["policy"], ""),
+        ("disk full", stands(column=False, isolated=False), ["column", "policy"], ""),
+        ("old_customer_ids", stands(column=False, isolated=False), ["column"], ""),
+        # In whatever language PostgreSQL says it.
+        ("verletzt", stands(column=True, isolated=True), ["default", "policy"], "row security that is there already"),
+        ("verletzt", stands(column=True, isolated=True), ["bridge"], "row security that is there already"),
+        ("verletzt", stands(column=True, isolated=True), ["key"], ""),
+    ],
+)
+def test_what_the_migration_remedies_is_no_reason_to_refuse_it(
+    answer: str, state: dict[str, Any], phases: list[str], clause: str
+) -> None:
+    told = smoke.excuse(answer, state, [{"phase": phase} for phase in phases], "customer_id")
+    assert clause in told
+    assert bool(told) == bool(clause)
+
+
 def test_what_is_left_is_counted() -> None:
     assert smoke.left(found()) == ""
     assert "are left (1 in public.memories, 2 in public.profiles)" in smoke.left(found("1", touched=("1",)))

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import asked, connection, route, scram
+from ansible_collections.aimemory.tenancy.plugins.module_utils import asked, connection, route, scram, smoke
 from ansible_collections.aimemory.tenancy.plugins.module_utils import database_url as url_module
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 
@@ -86,5 +86,6 @@ class FilterModule:
             "route_judged": route.judge,
             "scram_verifier": scram.verifier,
             "connection_trouble": connection.trouble,
+            "smoke_excuse": smoke.excuse,
         }
         return {name: _typed(function) for name, function in exposed.items()}

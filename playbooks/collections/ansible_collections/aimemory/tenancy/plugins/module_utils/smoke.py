@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ except ImportError:
 # ("" where it has none, null where the table has no tenant column) and count.
 Found = dict[str, Any]
 
+# The phases of a plan that decide which rows a session may store.
+ROW_SECURITY = ("bridge", "policy")
 # The table is locked by its name first: what is judged here is then what is read.
 COLUMNS = """
 SELECT c.relkind,
@@ -99,6 +102,21 @@ def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: boo
                     f"What the service stored is in {table['table']} under {column} = {item['tenant'] or 'NULL'}, not"
                     f" under {tenant}: it names another tenant than the one that it is told."
                 )
+    return ""
+
+
+def excuse(answer: str, state: Mapping[str, Any], plan: Sequence[Mapping[str, Any]], column: str) -> str:
+    """Return why the service cannot store before the migration and can behind it, as a clause; "" if nothing says so.
+
+    ``answer`` is what the service says, ``state`` and ``plan`` the database's and the migration's, ``column`` the
+    tenant's.
+    """
+    tables = state["tables"].values()
+    if any(table["column"] is None for table in tables) and re.search(rf"\b{re.escape(column)}\b", answer):
+        return f"it names {column}, which is not there yet"
+    # What was made by hand may hold back a release that names no tenant.
+    if any(table["rls"]["enabled"] for table in tables) and any(item["phase"] in ROW_SECURITY for item in plan):
+        return "row security that is there already may keep it from that, and is replaced"
     return ""
 
 
