@@ -84,7 +84,8 @@ def look(
 
     params = {
         "unit": "x", "variable": "DATABASE_URL", "database": "postgres", "port": port, "user": SERVER_USER,
-        "schema": "public", "tables": ["memories"], "files": [], "health_timeout": 20, "request": None,
+        "schema": "public", "tables": ["memories"], "files": [], "request": None,
+        "health_timeout": 20, "health_request_timeout": 20,
         "health_url": f"http://127.0.0.1:{service[1]}/health", **options,
     }  # fmt: skip
     witness = service_witness.Witness(SimpleNamespace(params=params))

@@ -78,9 +78,13 @@ options:
     type: str
     required: true
   health_timeout:
-    description: Seconds to wait for its answer, and for a session.
+    description: Seconds to wait for its answers, and for a session.
     type: int
     default: 60
+  health_request_timeout:
+    description: Seconds to wait for one answer about its health.
+    type: int
+    default: 30
   request:
     description: What is posted to the service, twice, instead of asking for its health; also where a session is found.
     type: dict
@@ -322,7 +326,8 @@ class Witness:
     def _sessions_while_asking(self, cursor: Any) -> tuple[list[witnesses.Session], dict[int, set[str]]]:
         """Return the server's sessions until some time after the answer, and sockets of those over Unix sockets."""
         wanted = self.wanted
-        asking = ask(wanted["health_url"], wanted["health_timeout"], wanted["request"])
+        patience = wanted["health_timeout"] if wanted["request"] else wanted["health_request_timeout"]
+        asking = ask(wanted["health_url"], patience, wanted["request"])
         deadline, after = time.monotonic() + wanted["health_timeout"], None
         found: dict[tuple[Any, ...], witnesses.Session] = {}
         backends: dict[int, set[str]] = {}
@@ -465,6 +470,7 @@ def main() -> None:
             "tables": {"type": "list", "elements": "str", "required": True}, "health_url": text,
             "files": {"type": "list", "elements": "str", "default": []},
             "health_timeout": {"type": "int", "default": 60},
+            "health_request_timeout": {"type": "int", "default": 30},
             "request": {
                 "type": "dict",
                 "options": {"url": text, "body": {"type": "dict", "required": True}},
