@@ -15,20 +15,21 @@ from server import MAJORS, ROOT, TEMPLATE, Server, running
 from turns import Case, places
 
 ON_EACH = ("test_chain", "test_trap")
+# So many combinations that each is made on one version, whatever is asked for.
+ON_ONE = ("test_states_of_production",)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Share the tests among the versions, but for the way there and back and the trap (pytest's hook).
 
-    With TESTS=all each is made on every version.
+    With TESTS=all each is made on every version, but for combinations.
     """
-    if os.environ.get("TESTS") == "all":
-        return
+    every = os.environ.get("TESTS") == "all"
     cases: dict[str, Case] = {}
     of_version: dict[pytest.Item, tuple[str, str]] = {}
     for item in items:
         version = re.search(r"postgresql-\d+", item.name)
-        if version and item.path.stem not in ON_EACH:
+        if version and (item.path.stem in ON_ONE if every else item.path.stem not in ON_EACH):
             name = item.nodeid.replace(version.group(), "")
             known = cases.get(name, Case((), name))
             cases[name] = Case((*known.hosts, version.group()), name)

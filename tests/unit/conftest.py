@@ -28,6 +28,23 @@ def no_hazards() -> dict[str, Any]:
     return {name: [] for name in names} | {"backfill_login": False}
 
 
+TYPE: dict[str, Any] = {
+    "kind": "base",
+    "name": "text",
+    "of": None,
+    "not_null": False,
+    "labels": None,
+    "attributes": None,
+    "checks": [],
+}
+
+
+def attribute(name: str, type_name: str = "text", **more: Any) -> dict[str, Any]:
+    """Return what state.sql says of a column; one that nothing else is said of may be NULL."""
+    plain = {"not_null": False, "has_default": False, "default": None, "generated": False}
+    return {"name": name, "type": type_name, "formatted": type_name, **plain, **more}
+
+
 def blank_state(rows: int = 3) -> dict[str, Any]:
     """Return the state document of an unmigrated database."""
     columns = {
@@ -48,7 +65,8 @@ def blank_state(rows: int = 3) -> dict[str, Any]:
             "exists": True, "kind": "r", "partition_key": None,
             "owner": "alice", "rows": rows, "columns": columns[name], "column": None,
             "rls": {"enabled": False, "forced": False}, "policies": [], "indexes": indexes, "triggers": [],
-            "required": [], "rights": dict(RIGHTS),
+            "attributes": [attribute(column) for column in columns[name]], "checks": [], "lookups": [], "bounds": None,
+            "rights": dict(RIGHTS),
             "views": [], "excess_privileges": ["REFERENCES", "TRUNCATE"], "granted_excess": ["REFERENCES", "TRUNCATE"],
         }  # fmt: skip
 
@@ -56,7 +74,7 @@ def blank_state(rows: int = 3) -> dict[str, Any]:
         "database": "ai_memory", "server_version": "17.0", "server_version_num": 170000,
         "qualified": True, "snapshot_xmin": 1000,
         "tables": {name: table(name) for name in columns},
-        "functions": [], "bridges": {}, "hazards": no_hazards(),
+        "types": {"text": TYPE}, "functions": [], "bridges": {}, "hazards": no_hazards(),
         "code": {"types": [], "functions": [], "operators": [], "casts": [], "converted": []},
         "bridge_watch": {"exists": False, "granted": False, "used_at": None, "strays": []},
         "application_role": {"name": "alice", "superuser": False, "bypassrls": False, "bypassing_memberships": []},

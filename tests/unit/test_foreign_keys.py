@@ -19,7 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     schema,
 )
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import ModelError, UnsafeStateError
-from conftest import blank_state
+from conftest import attribute, blank_state
 from production import model_source
 from simulator import foreign_key_entry, index_entry, run
 
@@ -55,7 +55,7 @@ def state() -> State:
     found["tables"] = {
         name: copy.deepcopy(example)
         | {
-            "columns": columns[name], "foreign_keys": [],
+            "columns": columns[name], "attributes": [attribute(column) for column in columns[name]], "foreign_keys": [],
             "indexes": [index_entry(f"{name}_pkey", key, unique=True, constraint="p")],
         }
         for name, key in keys.items()

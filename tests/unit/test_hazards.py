@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import hazards, model, plan
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
-from conftest import blank_state
+from conftest import attribute, blank_state
 from simulator import run
 
 PREPARED = {"gid": "left", "owner": "bob", "prepared": "2026-11-28", "tables": ["public.memories"]}
@@ -51,15 +51,15 @@ def test_a_url_may_let_the_service_only_read(wanted: model.Model, options: str, 
     assert bool(found) is read_only
 
 
-@pytest.mark.parametrize(
-    ("kind", "example"),
-    [("text", "c: proof"), ("integer", "c: 1"), ("jsonb", "c: '{}'"), ("real[]", "c: '{}'"),
-     ("timestamp without time zone", "c: '2025-01-01 00:00:00'"),
-     ("vector(768)", "c: \"{{ '[' ~ ([1] * 768) | join(',') ~ ']' }}\""),
-     ("public.vector(3)", "c: \"{{ '[' ~ ([1] * 3) | join(',') ~ ']' }}\""), ("mood", "c with a value of type mood")],
-)  # fmt: skip
-def test_the_refusal_says_what_to_write_into_the_sample(wanted: model.Model, kind: str, example: str) -> None:
+def test_a_column_without_a_value_is_refused_unless_the_service_may_not_store_it(wanted: model.Model) -> None:
     state = blank_state()
-    state["tables"]["memories"]["required"] = [{"name": "c", "type": kind}]
+    document = state["tables"]["memories"]
+    document["attributes"].append(attribute("c", not_null=True))
+    document["checks"] = [{"name": "c", "expression": "(c ~ '^x'::text)"}]
     (found,) = refused(state, wanted)
-    assert found.endswith(f": add {example} to that sample.")
+    assert found == (
+        "public.memories.c is NOT NULL without a default, and no value for it can be derived (CHECK (c ~ '^x'::text)): "
+        "add c: … to sample of memories in tenancy_tables."
+    )
+    document["rights"]["INSERT"] = ["k"]
+    assert hazards.obstacles(state, wanted) == []

@@ -78,7 +78,11 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ({"tables": [TABLE | {"natural_keys": ["a"]}]}, "a natural key must be a list of column names, not 'a'"),
         ({"tables": [TABLE | {"indexes": [[]]}]}, "an index must be a list of columns"),
         ({"tables": [TABLE | {"indexes": [[{"name": "a", "order": "up"}]]}]}, "order must be asc or desc, not 'up'"),
-        ({"tables": [{"name": "t"}]}, "sample must name at least one column with its value, not None"),
+        ({"tables": [TABLE | {"sample": ["a"]}]}, "sample must hold columns and their values, not "),
+        (
+            {"tables": [TABLE | {"surrogate_keys": [["a"]]}]},
+            "table 't': the sample names the surrogate key",
+        ),
         ({"tables": [TABLE | {"sample": {"a": [1]}}]}, "the sample's a must be a string or an integer"),
         ({"tables": [TABLE | {"sample_writes": ["u"]}]}, "sample_writes names 'u', no tenant table"),
         ({"tables": [TABLE | {"adopt": "yes"}]}, "table 't': adopt must be true or false, not 'yes'"),
@@ -121,7 +125,7 @@ def test_every_column_that_a_table_names_is_known() -> None:
         "surrogate_keys": [["b"]], "natural_keys": [["c", "d"]], "indexes": [["e", {"name": "f", "order": "desc"}]],
         "written_at": "g",
     }  # fmt: skip
-    assert model.parse(model_source() | {"tables": [table]}).tables[0].columns == set("abcdefg")
+    assert model.parse(model_source() | {"tables": [table]}).tables[0].columns == set("bcdefg")
 
 
 def test_what_a_trigger_forbids_has_its_sqlstate() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import enforce, findings, model, plan, revert
+from ansible_collections.aimemory.tenancy.plugins.module_utils import bridge, enforce, findings, model, plan, revert
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from conftest import blank_state
 from production import model_source, rental_source
@@ -97,7 +97,7 @@ def test_a_reverted_database_plans_the_way_back(wanted: model.Model) -> None:
 def test_the_bridge_stays_removed_once_everything_is_enforced(wanted: model.Model) -> None:
     migrated = run(blank_state(), plan.build(blank_state(), wanted))
     enforced = run(migrated, enforce.build(migrated, wanted))
-    assert enforced["bridges"] == {}
+    assert enforced["bridges"] == {"alice": ""}
     assert not enforced["bridge_watch"]["exists"]
     assert [policy["name"] for policy in enforced["tables"]["memories"]["policies"]] == ["tenant_isolation_memories"]
     assert plan.build(enforced, wanted) == []
@@ -109,7 +109,7 @@ def test_a_table_that_joins_later_does_not_bring_it_back(wanted: model.Model) ->
     enforced = run(migrated, enforce.build(migrated, wanted))
     enforced["tables"]["memories"] = blank_state()["tables"]["memories"]
     after = run(enforced, plan.build(enforced, wanted))
-    assert after["bridges"] == {}
+    assert after["bridges"] == {"alice": ""}
     assert [policy["name"] for policy in after["tables"]["memories"]["policies"]] == ["tenant_isolation_memories"]
     # While the bridge is on, the table that joins has it as well.
     migrated["tables"]["memories"] = blank_state()["tables"]["memories"]
@@ -138,7 +138,39 @@ def test_a_bridge_that_was_removed_does_not_come_back_with_a_login_of_its_own() 
     migrated = run(blank_state(), plan.build(blank_state(), wanted))
     enforced = run(migrated, enforce.build(migrated, wanted))
     own = model.parse(model_source() | {"application_role": "app", "replaced_role": "alice"})
-    assert run(enforced, plan.build(enforced, own))["bridges"] == {}
+    after = run(enforced, plan.build(enforced, own))
+    assert after["bridges"] == {"app": ""}
+    assert plan.build(after, own) == []
+
+
+def test_policies_of_ours_do_not_say_that_the_service_names_its_tenant(wanted: model.Model) -> None:
+    migrated = run(blank_state(), plan.build(blank_state(), wanted))
+    unbridged = run(migrated, bridge.remove(migrated, wanted))
+    assert unbridged["bridges"] == {}
+    bridged = run(unbridged, plan.build(unbridged, wanted))
+    assert bridged["bridges"] == {"alice": "01"}
+    assert plan.build(bridged, wanted) == []
+    # Unless the model leaves the bridge out.
+    assert plan.build(unbridged, model.parse(model_source() | {"bridge": False})) == []
+
+
+def test_what_enforcing_left_goes_with_the_policies(wanted: model.Model) -> None:
+    migrated = run(blank_state(), plan.build(blank_state(), wanted))
+    enforced = run(migrated, enforce.build(migrated, wanted))
+    reverted = run(enforced, revert.policies(enforced, wanted))
+    assert reverted["bridges"] == {}
+    assert run(reverted, plan.build(reverted, wanted))["bridges"] == {"alice": "01"}
+
+
+def test_the_bridge_is_not_brought_to_a_second_tenant(wanted: model.Model) -> None:
+    migrated = run(blank_state(), plan.build(blank_state(), wanted))
+    unbridged = run(migrated, bridge.remove(migrated, wanted))
+    for state in (migrated, unbridged):
+        state["tables"]["memories"]["column"]["tenants"] = {"1": 3, "2": 1}
+    assert plan.build(migrated, wanted) == []
+    with pytest.raises(UnsafeStateError, match=r"tenants other than 1 exist \(memories 1\).*say tenancy_bridge: false"):
+        plan.build(unbridged, wanted)
+    assert plan.build(unbridged, model.parse(model_source() | {"bridge": False})) == []
 
 
 def test_revert_refuses_while_another_tenant_has_rows(wanted: model.Model) -> None:

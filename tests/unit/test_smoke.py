@@ -11,7 +11,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import smoke
 CALLER = "+1555-runbook-1"
 ABOUT: dict[str, Any] = {
     "service": "ai-memory", "secret": "JWT_SECRET_KEY", "token": "signed", "before": True,
-    "phases": ["column", "policy"], "column": "customer_id", "setting": "app.current_tenant",
+    "phases": ["column", "policy"], "column": "customer_id", "row_security": False,
 }  # fmt: skip
 ENDPOINTS: list[dict[str, Any]] = [
     {"path": "/profile/%(user_id)s"},
@@ -107,29 +107,37 @@ def test_claims_are_those_of_the_model() -> None:
 COLUMN = 'HTTP 200 {"error":"column \\"customer_id\\" of relation \\"memories\\" does not exist"}'
 POLICY = 'HTTP 200 {"error":"new row violates row-level security policy for table \\"memories\\""}'
 SETTING = 'HTTP 500 unrecognized configuration parameter "app.current_tenant"'
+DENIED = "HTTP 200 permission denied for table memories"
+ISOLATED = {"row_security": True, "phases": ["default", "policy"]}
 
 
 @pytest.mark.parametrize(
-    ("given", "phases", "verdict"),
+    ("given", "about", "verdict"),
     [
-        (answer("ok"), [], "ok"),
-        (answer("database", COLUMN, "42P01"), ["column"], "unproven"),
-        (answer("database", "Spalte »customer_id« existiert nicht"), ["column"], "unproven"),
-        (answer("database", COLUMN, "42P01"), ["policy"], "trouble"),
-        (answer("database", POLICY, "42501"), ["policy"], "unproven"),
-        (answer("database", SETTING, "42704"), ["policy"], "unproven"),
-        (answer("database", POLICY, "42501"), [], "trouble"),
-        (answer("database", "HTTP 200 permission denied for table memories", "42501"), ["policy"], "trouble"),
-        (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), ["policy"], "trouble"),
-        (answer("unavailable", COLUMN), ["column"], "trouble"),
-        (answer("broken", "HTTP 404 nothing here"), ["column"], "trouble"),
-        (answer("refused", "HTTP 403 {}"), ["column"], "trouble"),
+        (answer("ok"), {}, "ok"),
+        (answer("database", COLUMN, "42P01"), {"phases": ["column"]}, "unproven"),
+        (answer("database", COLUMN, "42P01"), {"phases": ["policy"]}, "trouble"),
+        (answer("database", 'column "old_customer_ids" does not exist', "42703"), {"phases": ["column"]}, "trouble"),
+        (answer("database", 'null value in column "customer_id"', "23502"), {"phases": ["default"]}, "unproven"),
+        (answer("database", "ON CONFLICT", "42P10"), {"phases": ["function"]}, "unproven"),
+        (answer("database", POLICY, "42501"), ISOLATED, "unproven"),
+        (answer("database", POLICY, "42501"), {"phases": ["policy"]}, "trouble"),
+        (answer("database", POLICY, "42501"), {"row_security": True, "phases": ["key"]}, "trouble"),
+        (answer("database", SETTING, "42704"), ISOLATED, "unproven"),
+        (answer("database", DENIED, "42501"), ISOLATED, "trouble"),
+        # In whatever language PostgreSQL says it.
+        (answer("database", "Spalte »customer_id« existiert nicht"), {"phases": ["column"]}, "unproven"),
+        (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), ISOLATED, "unproven"),
+        (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), {"phases": ["policy"]}, "trouble"),
+        (answer("unavailable", COLUMN), {"phases": ["column"]}, "trouble"),
+        (answer("broken", "HTTP 404 nothing here"), {"phases": ["column"]}, "trouble"),
+        (answer("refused", "HTTP 403 {}"), ISOLATED, "trouble"),
     ],
 )
 def test_before_the_change_only_what_it_cures_is_no_trouble(
-    given: dict[str, Any], phases: list[str], verdict: str
+    given: dict[str, Any], about: dict[str, Any], verdict: str
 ) -> None:
-    assert smoke.judged(given, {**ABOUT, "phases": phases})["verdict"] == verdict
+    assert smoke.judged(given, {**ABOUT, **about})["verdict"] == verdict
 
 
 @pytest.mark.parametrize(

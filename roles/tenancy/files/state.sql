@@ -37,6 +37,97 @@ converted (oid, function, implicit) AS (
   UNION
   SELECT t.oid, c.function, c.implicit FROM converted c JOIN pg_type t ON c.oid IN (t.typbasetype, t.typelem)
 ),
+-- The types of the tables' columns, and those that they are made of.
+used_type (oid) AS (
+  SELECT a.atttypid FROM wanted w JOIN pg_attribute a ON a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped
+  UNION
+  SELECT p.part
+  FROM used_type u
+  JOIN pg_type t ON t.oid = u.oid
+  CROSS JOIN LATERAL (
+    SELECT e.oid FROM pg_type e WHERE e.typarray = t.oid
+    UNION ALL SELECT t.typbasetype
+    UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid
+    UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = t.oid
+    UNION ALL SELECT a.atttypid FROM pg_attribute a
+    WHERE t.typrelid <> 0 AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) AS p (part)
+  WHERE p.part <> 0
+),
+type_document AS (
+  SELECT format_type(t.oid, NULL) AS name, jsonb_build_object(
+      'kind', CASE WHEN e.oid IS NOT NULL THEN 'array' ELSE CASE t.typtype
+                WHEN 'b' THEN 'base' WHEN 'c' THEN 'composite' WHEN 'd' THEN 'domain' WHEN 'e' THEN 'enum'
+                WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'pseudo' END END,
+      'name', t.typname,
+      -- The element of an array, the base of a domain, what a range is of and a multirange is made of.
+      'of', (SELECT jsonb_build_object('type', format_type(p.part, NULL), 'formatted', format_type(p.part, t.typtypmod))
+             FROM coalesce(e.oid, nullif(t.typbasetype, 0), (SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid),
+                           (SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = t.oid)) AS p (part)
+             WHERE p.part IS NOT NULL),
+      'not_null', t.typnotnull,
+      'labels', (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid),
+      'attributes', (SELECT jsonb_agg(jsonb_build_object('type', format_type(a.atttypid, NULL), 'formatted', format_type(a.atttypid, a.atttypmod))
+                                      ORDER BY a.attnum)
+                     FROM pg_attribute a WHERE t.typrelid <> 0 AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
+      'checks', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', k.conname, 'expression', pg_get_expr(k.conbin, 0)) ORDER BY k.conname), '[]')
+                 FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c')) AS document
+  FROM used_type u
+  JOIN pg_type t ON t.oid = u.oid
+  LEFT JOIN pg_type e ON e.typarray = t.oid
+),
+attribute_list AS (
+  SELECT a.attrelid AS relid, json_agg(json_build_object(
+      'name', a.attname, 'type', format_type(a.atttypid, NULL), 'formatted', format_type(a.atttypid, a.atttypmod),
+      'not_null', a.attnotnull,
+      -- Whether a row that does not name it has a value all the same, and what the value is where the column says so.
+      'has_default', a.atthasdef OR a.attidentity <> '' OR y.typdefault IS NOT NULL,
+      'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
+      'generated', a.attgenerated <> '' OR a.attidentity = 'a') ORDER BY a.attnum) AS attributes
+  FROM wanted w
+  JOIN pg_attribute a ON a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_type y ON y.oid = a.atttypid
+  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+  GROUP BY a.attrelid
+),
+check_list AS (
+  SELECT k.conrelid AS relid, json_agg(json_build_object('name', k.conname, 'expression', pg_get_expr(k.conbin, k.conrelid))
+                                       ORDER BY k.conname) AS checks
+  FROM pg_constraint k
+  -- Since PostgreSQL 18 one may be not enforced.
+  WHERE k.contype = 'c' AND k.conrelid IN (SELECT relid FROM wanted) AND to_jsonb(k) ->> 'conenforced' IS DISTINCT FROM 'false'
+  GROUP BY k.conrelid
+),
+lookup_list AS (
+  -- Foreign keys to what is no tenant table, each with a key that is there; null where none is, or none can be read without
+  -- running code of its type's owner.
+  SELECT k.conrelid AS relid, json_agg(json_build_object(
+      'name', k.conname, 'columns', c.columns, 'references', format('%%s.%%s', n.nspname, f.relname), 'readable', c.is_readable,
+      'values', x.found) ORDER BY k.conname) AS lookups
+  FROM pg_constraint k
+  JOIN pg_class f ON f.oid = k.confrelid
+  JOIN pg_namespace n ON n.oid = f.relnamespace
+  CROSS JOIN LATERAL (
+    SELECT json_agg(a.attname ORDER BY u.place) AS columns,
+           string_agg(format('format(%%L, %%I)', '%%s', b.attname), ', ' ORDER BY u.place) AS selected,
+           string_agg(format('%%I IS NOT NULL', b.attname), ' AND ') AS there,
+           bool_and(y.typcategory NOT IN ('A', 'C', 'R', 'P') AND p.proowner NOT IN (SELECT oid FROM ordinary)) AS is_readable
+    FROM unnest(k.conkey, k.confkey) WITH ORDINALITY AS u (own, pointed, place)
+    JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.own
+    JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.pointed
+    JOIN pg_type y ON y.oid = b.atttypid
+    JOIN pg_proc p ON p.oid = y.typoutput) AS c
+  CROSS JOIN LATERAL XMLTABLE(
+    '/row' PASSING query_to_xml(
+      CASE WHEN c.is_readable
+        THEN format('SELECT (SELECT json_build_array(%%s) FROM %%s %%s WHERE %%s LIMIT 1) AS found', c.selected,
+                    -- Its heirs have no part in the key, and may lie elsewhere.
+                    CASE f.relkind WHEN 'r' THEN 'ONLY' ELSE '' END, k.confrelid::regclass, c.there)
+        ELSE 'SELECT NULL::json AS found' END, false, true, '')
+    COLUMNS found json PATH 'found') AS x
+  WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid IN (SELECT relid FROM wanted)
+    AND k.confrelid NOT IN (SELECT relid FROM relation)
+  GROUP BY k.conrelid
+),
 tenant_column AS (
   SELECT w.relid, a.attnum, a.attnotnull, format_type(a.atttypid, a.atttypmod) AS type,
          -- Another type may come with casts and operators of its owner's, which would run here as the administrator.
@@ -263,12 +354,13 @@ table_document AS (
       'rows', (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(n.tenants)),
       'columns', (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
                   WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped),
-      -- Columns that an INSERT must name.
-      'required', (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum), '[]')
-                   FROM pg_attribute a
-                   JOIN pg_type y ON y.oid = a.atttypid
-                   WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.atthasdef AND a.attidentity = ''
-                     AND (a.attnotnull OR y.typnotnull) AND y.typdefault IS NULL),
+      -- What a row must have: the columns, the CHECKs, the foreign keys to other than tenant tables, and some of the partitions.
+      'attributes', e.attributes,
+      'checks', coalesce(k.checks, '[]'),
+      'lookups', coalesce(l.lookups, '[]'),
+      'bounds', (SELECT jsonb_agg(pg_get_partition_constraintdef(b.relid) ORDER BY b.relid)
+                 FROM (SELECT t.relid FROM tree t JOIN pg_class c ON c.oid = t.relid AND c.relkind = 'r'
+                       WHERE t.root = w.relid AND t.depth > 0 ORDER BY t.relid LIMIT 10) AS b),
       -- What the application role may do: with the table (true), or with the columns named; null while there is no such role.
       'rights', (SELECT json_object_agg(privilege, CASE
                      WHEN has_table_privilege(ar.oid, w.relid, privilege) THEN 'true'::json
@@ -295,6 +387,9 @@ table_document AS (
   LEFT JOIN trigger_list g ON g.relid = w.relid
   LEFT JOIN view_list v ON v.relid = w.relid
   LEFT JOIN cast_list h ON h.relid = w.relid
+  LEFT JOIN attribute_list e ON e.relid = w.relid
+  LEFT JOIN check_list k ON k.relid = w.relid
+  LEFT JOIN lookup_list l ON l.relid = w.relid
 )
 SELECT json_build_object(
   'database', current_database(),
@@ -305,6 +400,8 @@ SELECT json_build_object(
   -- What this and later transactions write, the counts below do not know.
   'snapshot_xmin', txid_snapshot_xmin(txid_current_snapshot()),
   'tables', (SELECT json_object_agg(name, document) FROM table_document),
+  -- The types of their columns.
+  'types', (SELECT coalesce(json_object_agg(name, document ORDER BY name), '{}') FROM type_document),
   'views', (
     SELECT coalesce(json_object_agg(v.name, CASE WHEN c.oid IS NULL THEN json_build_object('exists', false) ELSE json_build_object(
         'exists', true,

@@ -1,5 +1,5 @@
--- bridge.remove.alice: Remove the bridge: a login that names no tenant has none
-ALTER ROLE "alice" IN DATABASE "ai_memory_states" RESET "app"."current_tenant";
+-- bridge.empty.alice: Remove the bridge: a login that names no tenant has none
+ALTER ROLE "alice" IN DATABASE "ai_memory_states" SET "app"."current_tenant" = '';
 
 -- memories.bridge.drop: Stop recording who needs the bridge
 DROP POLICY "tenancy_bridge_memories" ON "public"."memories";

@@ -76,31 +76,34 @@ CREATE OR REPLACE FUNCTION public.update_personality_averages(p_user_id characte
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  INSERT INTO personality_averages AS averages
+  INSERT INTO personality_averages (
+    user_id, call_count, last_updated,
+    avg_openness, avg_conscientiousness, avg_extraversion, avg_agreeableness, avg_neuroticism,
+    avg_formality, avg_directness, avg_detail_orientation, avg_patience, avg_technical_comfort,
+    recent_frustration, recent_satisfaction, recent_urgency)
+  -- Without GROUP BY there is one row, also of a caller who has no metrics.
   SELECT p_user_id, count(*), now(),
     avg(openness), avg(conscientiousness), avg(extraversion), avg(agreeableness), avg(neuroticism),
     avg(formality), avg(directness), avg(detail_orientation), avg(patience), avg(technical_comfort),
-    recent.frustration, recent.satisfaction, recent.urgency,
-    CASE WHEN recent.frustration > avg(frustration_level) + 5 THEN 'increasing'
-         WHEN recent.frustration < avg(frustration_level) - 5 THEN 'decreasing' ELSE 'stable' END,
-    CASE WHEN recent.satisfaction > avg(satisfaction_level) + 5 THEN 'increasing'
-         WHEN recent.satisfaction < avg(satisfaction_level) - 5 THEN 'decreasing' ELSE 'stable' END
-  FROM personality_metrics,
-    (SELECT avg(frustration_level) AS frustration, avg(satisfaction_level) AS satisfaction, avg(urgency_level) AS urgency
-     FROM (SELECT frustration_level, satisfaction_level, urgency_level FROM personality_metrics
-           WHERE user_id = p_user_id ORDER BY measured_at DESC LIMIT 3) AS last_calls) AS recent
+    (SELECT avg(last_calls.frustration_level) FROM (
+       SELECT frustration_level FROM personality_metrics
+       WHERE user_id = p_user_id ORDER BY measured_at DESC LIMIT 3) AS last_calls),
+    (SELECT avg(last_calls.satisfaction_level) FROM (
+       SELECT satisfaction_level FROM personality_metrics
+       WHERE user_id = p_user_id ORDER BY measured_at DESC LIMIT 3) AS last_calls),
+    (SELECT avg(last_calls.urgency_level) FROM (
+       SELECT urgency_level FROM personality_metrics
+       WHERE user_id = p_user_id ORDER BY measured_at DESC LIMIT 3) AS last_calls)
+  FROM personality_metrics
   WHERE user_id = p_user_id
-  GROUP BY recent.frustration, recent.satisfaction, recent.urgency
   ON CONFLICT (user_id) DO UPDATE SET
-    call_count = excluded.call_count, last_updated = excluded.last_updated,
-    avg_openness = excluded.avg_openness, avg_conscientiousness = excluded.avg_conscientiousness,
-    avg_extraversion = excluded.avg_extraversion, avg_agreeableness = excluded.avg_agreeableness,
-    avg_neuroticism = excluded.avg_neuroticism, avg_formality = excluded.avg_formality,
-    avg_directness = excluded.avg_directness, avg_detail_orientation = excluded.avg_detail_orientation,
-    avg_patience = excluded.avg_patience, avg_technical_comfort = excluded.avg_technical_comfort,
-    recent_frustration = excluded.recent_frustration, recent_satisfaction = excluded.recent_satisfaction,
-    recent_urgency = excluded.recent_urgency, frustration_trend = excluded.frustration_trend,
-    satisfaction_trend = excluded.satisfaction_trend;
+    call_count = excluded.call_count, last_updated = excluded.last_updated, avg_openness = excluded.avg_openness,
+    avg_conscientiousness = excluded.avg_conscientiousness, avg_extraversion = excluded.avg_extraversion,
+    avg_agreeableness = excluded.avg_agreeableness, avg_neuroticism = excluded.avg_neuroticism,
+    avg_formality = excluded.avg_formality, avg_directness = excluded.avg_directness,
+    avg_detail_orientation = excluded.avg_detail_orientation, avg_patience = excluded.avg_patience,
+    avg_technical_comfort = excluded.avg_technical_comfort, recent_frustration = excluded.recent_frustration,
+    recent_satisfaction = excluded.recent_satisfaction, recent_urgency = excluded.recent_urgency;
 END
 $function$;
 

@@ -1,5 +1,5 @@
--- bridge.remove.desk: Remove the bridge: a login that names no tenant has none
-ALTER ROLE "desk" IN DATABASE "boat_rental_leaks" RESET "rental"."marina";
+-- bridge.empty.desk: Remove the bridge: a login that names no tenant has none
+ALTER ROLE "desk" IN DATABASE "boat_rental_leaks" SET "rental"."marina" = '';
 
 -- boats.bridge.drop: Stop recording who needs the bridge
 DROP POLICY "tenancy_bridge_boats" ON "rental"."boats";

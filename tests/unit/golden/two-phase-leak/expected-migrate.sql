@@ -11,36 +11,34 @@ ALTER TABLE "public"."call_summaries" DROP CONSTRAINT "call_summaries_call_id_ke
 CREATE FUNCTION "public"."update_personality_averages"(p_customer_id integer, p_user_id character varying) RETURNS void LANGUAGE plpgsql AS $tenancy$
 -- The tenant is an argument: neither a superuser's session nor another tenant's decides whose averages change.
 BEGIN
-  INSERT INTO "public".personality_averages AS averages (
+  INSERT INTO "public".personality_averages (
     customer_id, user_id, call_count, last_updated,
     avg_openness, avg_conscientiousness, avg_extraversion, avg_agreeableness, avg_neuroticism,
     avg_formality, avg_directness, avg_detail_orientation, avg_patience, avg_technical_comfort,
-    recent_frustration, recent_satisfaction, recent_urgency, frustration_trend, satisfaction_trend)
+    recent_frustration, recent_satisfaction, recent_urgency)
+  -- Without GROUP BY there is one row, also of a caller who has no metrics.
   SELECT p_customer_id, p_user_id, count(*), now(),
     avg(openness), avg(conscientiousness), avg(extraversion), avg(agreeableness), avg(neuroticism),
     avg(formality), avg(directness), avg(detail_orientation), avg(patience), avg(technical_comfort),
-    recent.frustration, recent.satisfaction, recent.urgency,
-    CASE WHEN recent.frustration > avg(frustration_level) + 5 THEN 'increasing'
-         WHEN recent.frustration < avg(frustration_level) - 5 THEN 'decreasing' ELSE 'stable' END,
-    CASE WHEN recent.satisfaction > avg(satisfaction_level) + 5 THEN 'increasing'
-         WHEN recent.satisfaction < avg(satisfaction_level) - 5 THEN 'decreasing' ELSE 'stable' END
-  FROM "public".personality_metrics,
-    (SELECT avg(frustration_level) AS frustration, avg(satisfaction_level) AS satisfaction, avg(urgency_level) AS urgency
-     FROM (SELECT frustration_level, satisfaction_level, urgency_level FROM "public".personality_metrics
-           WHERE customer_id = p_customer_id AND user_id = p_user_id
-           ORDER BY measured_at DESC LIMIT 3) AS last_calls) AS recent
+    (SELECT avg(last_calls.frustration_level) FROM (
+       SELECT frustration_level FROM "public".personality_metrics
+       WHERE customer_id = p_customer_id AND user_id = p_user_id ORDER BY measured_at DESC LIMIT 3) AS last_calls),
+    (SELECT avg(last_calls.satisfaction_level) FROM (
+       SELECT satisfaction_level FROM "public".personality_metrics
+       WHERE customer_id = p_customer_id AND user_id = p_user_id ORDER BY measured_at DESC LIMIT 3) AS last_calls),
+    (SELECT avg(last_calls.urgency_level) FROM (
+       SELECT urgency_level FROM "public".personality_metrics
+       WHERE customer_id = p_customer_id AND user_id = p_user_id ORDER BY measured_at DESC LIMIT 3) AS last_calls)
+  FROM "public".personality_metrics
   WHERE customer_id = p_customer_id AND user_id = p_user_id
-  GROUP BY recent.frustration, recent.satisfaction, recent.urgency
   ON CONFLICT (customer_id, user_id) DO UPDATE SET
-    call_count = excluded.call_count, last_updated = excluded.last_updated,
-    avg_openness = excluded.avg_openness, avg_conscientiousness = excluded.avg_conscientiousness,
-    avg_extraversion = excluded.avg_extraversion, avg_agreeableness = excluded.avg_agreeableness,
-    avg_neuroticism = excluded.avg_neuroticism, avg_formality = excluded.avg_formality,
-    avg_directness = excluded.avg_directness, avg_detail_orientation = excluded.avg_detail_orientation,
-    avg_patience = excluded.avg_patience, avg_technical_comfort = excluded.avg_technical_comfort,
-    recent_frustration = excluded.recent_frustration, recent_satisfaction = excluded.recent_satisfaction,
-    recent_urgency = excluded.recent_urgency, frustration_trend = excluded.frustration_trend,
-    satisfaction_trend = excluded.satisfaction_trend;
+    call_count = excluded.call_count, last_updated = excluded.last_updated, avg_openness = excluded.avg_openness,
+    avg_conscientiousness = excluded.avg_conscientiousness, avg_extraversion = excluded.avg_extraversion,
+    avg_agreeableness = excluded.avg_agreeableness, avg_neuroticism = excluded.avg_neuroticism,
+    avg_formality = excluded.avg_formality, avg_directness = excluded.avg_directness,
+    avg_detail_orientation = excluded.avg_detail_orientation, avg_patience = excluded.avg_patience,
+    avg_technical_comfort = excluded.avg_technical_comfort, recent_frustration = excluded.recent_frustration,
+    recent_satisfaction = excluded.recent_satisfaction, recent_urgency = excluded.recent_urgency;
 END
 $tenancy$;
 
@@ -49,10 +47,13 @@ CREATE OR REPLACE FUNCTION public.update_personality_averages(p_user_id characte
  RETURNS void
  LANGUAGE plpgsql
 AS $tenancy$
+-- As many callers as the session may see: its own tenant's alone under row security, else each tenant's from its own rows.
 BEGIN
-  -- Row security decides whose rows are seen: the session's tenant's. Without it every tenant's averages come from its own rows.
   PERFORM "public".update_personality_averages(seen.customer_id, p_user_id)
-  FROM (SELECT DISTINCT customer_id FROM "public".personality_metrics WHERE user_id = p_user_id) AS seen;
+  FROM (SELECT customer_id FROM "public".personality_metrics WHERE user_id = p_user_id
+        -- A caller who has no metrics gets a row as well: the tenant's that the session names.
+        UNION SELECT nullif(pg_catalog.current_setting('app.current_tenant', true), '')::integer) AS seen
+  WHERE seen.customer_id IS NOT NULL;
 END
 $tenancy$;
 

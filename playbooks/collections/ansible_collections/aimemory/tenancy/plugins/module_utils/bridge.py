@@ -6,6 +6,9 @@ setting only to the session that has it, so the record is made there: a restrict
 can only narrow what others show, calls a function that shows every row and notes the time when it meets the bridge's
 spelling. Reads and writes are seen alike, whoever makes them, and no caller's data is written anywhere, as it would be
 in a log of statements.
+
+Policies say what is shown, not whether the service names its tenant. That enforcing has found it does is told by what
+enforcing leaves: the same setting, empty, which is no tenant. Without it the bridge is a part of the migration.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from .quoting import derived_name, dollar_quoted, identifier, literal, qualified
 from .state import Relation
 from .statement import State, Statement, statement
 
+# What the setting holds once the bridge is removed for good.
+REMOVED = ""
 NOTE, USED = "tenancy_bridge_note", "tenancy_bridge_used"
 RECORD = "Record when a session still needs the bridge"
 # A session writes the time of use once in so many seconds: nobody waits for a sequence, but it is not for free.
@@ -32,7 +37,12 @@ TOLERANCE = 2
 def value(state: State, model: Model) -> str | None:
     """Return the tenant that a login of the application role has without naming one, or None."""
     found: str | None = state["bridges"].get(model.application_role)
-    return found
+    return found or None
+
+
+def is_enforced(state: State, model: Model) -> bool:
+    """Say whether enforcing removed the bridge of the application role, or of the one whose place it takes."""
+    return any(state["bridges"].get(role) == REMOVED for role in (model.application_role, model.replaced_role))
 
 
 def named(state: State, model: Model) -> str | None:
@@ -81,6 +91,20 @@ def bring_record(state: State, model: Model) -> list[Statement]:
     return planned
 
 
+def obstacles(state: State, model: Model) -> list[str]:
+    """Return what keeps the bridge from being brought: with it, a login that names no tenant is the default one."""
+    others = catalog.other_tenants(state, model)
+    if not model.bridge or is_enforced(state, model) or value(state, model) == model.bridge_value or not others:
+        return []
+    counts = ", ".join(f"{name} {count}" for name, count in others.items())
+    obstacle = (
+        f"Rows of tenants other than {model.default_tenant} exist ({counts}), and tenancy_bridge lets a login that "
+        f"names no tenant work as tenant {model.default_tenant}: if every session of the service names its tenant, say "
+        "tenancy_bridge: false; if not, deploy the release that does first."
+    )
+    return [obstacle]
+
+
 def bring(state: State, model: Model) -> list[Statement]:
     """Return the statements that are missing of the bridge and its record; the setting comes last."""
     role, note = identifier(model.application_role), qualified(model.schema, NOTE)
@@ -123,8 +147,26 @@ def forget(state: State, model: Model, role: str | None) -> list[Statement]:
 
 
 def remove(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove the bridge and its record."""
+    """Return the statements that remove the bridge and its record, and what enforcing left of it."""
     return forget(state, model, model.application_role) + remove_record(state, model)
+
+
+def remove_for_good(state: State, model: Model) -> list[Statement]:
+    """Return the statements that remove the bridge and its record, and leave that it was enforced."""
+    return (_empty(state, model) if value(state, model) is not None else []) + remove_record(state, model)
+
+
+def keep_removed(state: State, model: Model) -> list[Statement]:
+    """Return the statements that hand on to a login of its own that the bridge was removed for good."""
+    kept = _empty(state, model) if state["bridges"].get(model.application_role) != REMOVED else []
+    return kept + forget(state, model, model.replaced_role)
+
+
+def _empty(state: State, model: Model) -> list[Statement]:
+    role, before = model.application_role, state["bridges"].get(model.application_role)
+    reason = "Remove the bridge: a login that names no tenant has none"
+    return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason,
+                      assign(model, role, before))]  # fmt: skip
 
 
 def remove_record(state: State, model: Model) -> list[Statement]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from . import proof
+from . import proof, samples
 from . import state as catalog
 from .model import Model, Table
 from .quoting import identifier, qualified
@@ -25,14 +25,6 @@ TRUE = re.compile(r"t|tr|tru|true|y|ye|yes|on|1", re.IGNORECASE)
 READ_ONLY = "default_transaction_read_only"
 # As libpq's options set it: -c name=on, -cname=on, --name=on, with hyphens for underscores as well.
 IN_URL = re.compile(rf"(?:-c\s*|--){READ_ONLY.replace('_', '[_-]')}\s*=\s*(\w+)", re.IGNORECASE)
-# A value for a column of each type, as sample takes it, by the beginning of the type's name.
-EXAMPLES = (
-    ("json", "'{}'"), ("timestamp", "'2025-01-01 00:00:00'"), ("date", "'2025-01-01'"), ("time", "'12:00'"),
-    ("uuid", "00000000-0000-0000-0000-000000000001"), ("boolean", "'true'"), ("numeric", "1"), ("integer", "1"),
-    ("bigint", "1"), ("smallint", "1"), ("double", "1"), ("real", "1"), ("text", "proof"), ("character", "proof"),
-    ("bytea", "'\\x00'"), ("inet", "127.0.0.1"), ("interval", "1 day"),
-)  # fmt: skip
-VECTOR = re.compile(r"(?:\w+\.)?(?:vector|halfvec)\((\d+)\)")
 
 
 def keys(model: Model) -> list[dict[str, Any]]:
@@ -67,14 +59,9 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
     document = catalog.table(state, table.name)
     if document is None:
         return []
-    name = f"{model.schema}.{table.name}"
-    found = [
-        f"{name}.{item['name']} is NOT NULL without a default, and the sample of {table.name} in tenancy_tables has no "
-        f"value for it, without which no row can be stored to prove anything: add {_example(item)} to that sample."
-        for item in document["required"]
-        if item["name"] not in proof.sample_columns(table) and item["name"] != model.column
-        and not proof.lacks(document, "INSERT", (item["name"],))
-    ]  # fmt: skip
+    found = samples.lacking(
+        model, table, document, state["types"], lambda column: not proof.lacks(document, "INSERT", (column,))
+    )
     if document["column"] is None:
         found += [
             f"{item['schema']}.{item['name']} has {item['attributes']:,} columns, dropped ones included, and "
@@ -151,20 +138,6 @@ def is_tied(document: Document, model: Model) -> bool:
         for text in (policy["using"] or "", policy["check"] or "")
     )
     return bool(tied) or catalog.is_session_default(document["column"]["default"], model)
-
-
-def _example(column: Document) -> str:
-    """Return the column's entry in a sample, in words where no example is known."""
-    kind, name = column["type"], column["name"]
-    vector = VECTOR.fullmatch(kind)
-    if vector:
-        return f"{name}: \"{{{{ '[' ~ ([1] * {vector[1]}) | join(',') ~ ']' }}}}\""
-    if kind.endswith("[]"):
-        return f"{name}: '{{}}'"
-    for beginning, example in EXAMPLES:
-        if kind.startswith(beginning):
-            return f"{name}: {example}"
-    return f"{name} with a value of type {kind}"
 
 
 def _duplicates(found: Document, model: Model) -> list[str]:

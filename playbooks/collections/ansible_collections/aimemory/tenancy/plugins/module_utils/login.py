@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from . import bridge
+from . import bridge, samples
 from . import state as catalog
 from .contents import YOUNG_ROWS
 from .model import Model, Table
@@ -115,12 +115,12 @@ def _of_table(state: State, model: Model, table: Table, stranger: str, writes: b
                  f"SELECT FROM {target} LIMIT 1"),
     ]  # fmt: skip
     if writes:
-        columns = {**table.sample, model.column: default}
+        columns = (*samples.of(model, table, document, state["types"]).values, model.column)
         made.append(
             _attempt(f"{table.name}.login.copy.in", table.name, "A login copies rows into another tenant",
-                     REFUSED if lacks(document, "INSERT", tuple(columns)) else NOT_SUPPORTED,
+                     REFUSED if lacks(document, "INSERT", columns) else NOT_SUPPORTED,
                      f"COPY {target} ({', '.join(map(identifier, columns))}) FROM STDIN",
-                     tenant=stranger, data="\t".join(map(str, columns.values())) + "\n", writes=True)
+                     tenant=stranger, data="", writes=True)
         )  # fmt: skip
     return made
 

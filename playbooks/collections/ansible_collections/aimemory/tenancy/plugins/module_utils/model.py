@@ -61,6 +61,7 @@ class Table:
     natural_keys: tuple[tuple[str, ...], ...]
     foreign_keys: tuple[ForeignKey, ...]
     indexes: tuple[tuple[IndexColumn, ...], ...]
+    # What of the sample row cannot be derived (samples.py).
     sample: Mapping[str, str | int]
     sample_writes: tuple[str, ...]
     written_at: str | None
@@ -71,11 +72,11 @@ class Table:
 
     @property
     def columns(self) -> set[str]:
-        """Return every column that the table's entry names."""
+        """Return every column that the table's entry names, but for those of the sample."""
         keys = {name for key in (*self.surrogate_keys, *self.natural_keys) for name in key}
         indexed = {column.name for index in self.indexes for column in index}
         indexed |= {name for key in self.foreign_keys for name in key.columns}
-        return keys | indexed | set(self.sample) | ({self.written_at} if self.written_at else set())
+        return keys | indexed | ({self.written_at} if self.written_at else set())
 
     @property
     def policy(self) -> str:
@@ -195,8 +196,8 @@ def _index(value: Any, where: str) -> tuple[IndexColumn, ...]:
 
 
 def _sample(value: Any, where: str) -> dict[str, str | int]:
-    if not isinstance(value, Mapping) or not value:
-        raise ModelError(f"{where}: sample must name at least one column with its value, not {value!r}.")
+    if not isinstance(value, Mapping):
+        raise ModelError(f"{where}: sample must hold columns and their values, not {value!r}.")
     for name, content in value.items():
         _named(name, f"{where}: sample")
         if isinstance(content, bool) or not isinstance(content, (str, int)):
@@ -212,13 +213,21 @@ def _table(value: Any, number: int) -> Table:
     unknown = sorted(set(value) - TABLE_ENTRIES)
     if unknown:
         raise ModelError(f"{where}: unknown entries {', '.join(map(repr, unknown))}.")
+    surrogate = tuple(_names(key, f"{where}: a surrogate key") for key in value.get("surrogate_keys", []))
+    sample = _sample(value.get("sample", {}), where)
+    for key in surrogate:
+        if set(key) <= set(sample):
+            raise ModelError(
+                f"{where}: the sample names the surrogate key ({', '.join(key)}), of which two rows of the proof must "
+                "have different values: take it out, since a value is made for each row."
+            )
     return Table(
         name=name,
-        surrogate_keys=tuple(_names(key, f"{where}: a surrogate key") for key in value.get("surrogate_keys", [])),
+        surrogate_keys=surrogate,
         natural_keys=tuple(_names(key, f"{where}: a natural key") for key in value.get("natural_keys", [])),
         foreign_keys=tuple(_foreign_key(key, where) for key in value.get("foreign_keys", [])),
         indexes=tuple(_index(index, f"{where}: an index") for index in value.get("indexes", [])),
-        sample=_sample(value.get("sample"), where),
+        sample=sample,
         sample_writes=tuple(value.get("sample_writes", [])),
         written_at=_named(value["written_at"], f"{where}: written_at") if "written_at" in value else None,
         adopt=_flag(value.get("adopt", False), f"{where}: adopt"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import bridge, foreign_keys, functions, hazards, indexes, names, online, views
+from . import bridge, foreign_keys, functions, hazards, indexes, names, online, samples, views
 from . import state as catalog
 from .errors import UnsafeStateError
 from .model import Model, Table
@@ -44,7 +44,10 @@ def build(state: State, model: Model, url_options: str = "", *, careful: bool = 
     statements = [] if obstacles else _statements(state, model)
     # Nothing is in the way of a change that is made already.
     if careful and (obstacles or statements):
-        obstacles += [*hazards.obstacles(state, model, url_options), *names.obstacles(state, model, statements)]
+        obstacles += [
+            *hazards.obstacles(state, model, url_options), *names.obstacles(state, model, statements),
+            *bridge.obstacles(state, model),
+        ]  # fmt: skip
     if obstacles:
         raise UnsafeStateError(obstacles)
     return statements
@@ -57,7 +60,9 @@ def _statements(state: State, model: Model) -> list[Statement]:
     statements = [item for table in model.tables for planner in planners for item in planner(state, model, table)]
     statements += [item for function in model.functions for item in functions.planned(state, model, function)]
     statements += views.planned(state, model)
-    if _wants_bridge(state, model):
+    if bridge.is_enforced(state, model):
+        statements += bridge.keep_removed(state, model)
+    elif model.bridge:
         statements += bridge.bring(state, model)
         statements += bridge.forget(state, model, model.replaced_role)
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
@@ -162,6 +167,7 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
     missing = sorted(table.columns - set(document["columns"]))
     if missing:
         found.append(f"{name} has no column {', '.join(missing)}: correct its entry in tenancy_tables.")
+    found += samples.refused(model, table, document)
     return [*found, *indexes.obstacles(state, model, table), *foreign_keys.obstacles(state, model, table)]
 
 
@@ -225,22 +231,6 @@ def _privileges(state: State, model: Model, table: Table) -> list[Statement]:
             )
         )  # fmt: skip
     return planned
-
-
-def _wants_bridge(state: State, model: Model) -> bool:
-    """Say whether the bridge belongs to the plan: while row security is being brought in, and until it is removed.
-
-    Enforcing removes it for good: a table that joins those which are isolated already does not bring it back.
-    """
-    isolated = any(
-        (document := catalog.required(state, table.name))["rls"]["enabled"]
-        and document["rls"]["forced"]
-        and any(policy["name"] == table.policy for policy in document["policies"])
-        for table in model.tables
-    )
-    return model.bridge and (
-        not isolated or any(role in state["bridges"] for role in (model.application_role, model.replaced_role))
-    )
 
 
 def _default(state: State, model: Model, table: Table) -> list[Statement]:

@@ -11,14 +11,15 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from . import sessions
+from . import samples, sessions
 from . import state as catalog
 from .errors import TenancyError
 from .model import ForeignKey, Model, Table, View
 from .quoting import identifier, literal, qualified
+from .samples import Sample
 from .state import Relation
 from .statement import State
 
@@ -60,20 +61,30 @@ def lacks(document: Document, privilege: str, columns: Sequence[str] = ()) -> bo
     return not (set(columns) <= set(allowed) if columns else allowed)
 
 
-def sample_columns(table: Table) -> set[str]:
-    """Return the columns that a row of the proof gives a value."""
-    return set(table.sample) | {column for key in table.foreign_keys for column in key.columns}
-
-
 @dataclass(frozen=True)
 class Means:
     """What the application role may do with each table, and what the tables let anybody do.
 
     ``documents`` are the tables' parts of the state, by name; a table without one has every right and no trigger.
+    ``samples`` are the tables' sample rows, by name.
     """
 
     model: Model
-    documents: Mapping[str, Document] = field(default_factory=dict)
+    documents: Mapping[str, Document]
+    samples: Mapping[str, Sample]
+
+    def values(self, table: Table) -> Mapping[str, str]:
+        """Return the columns of the sample row with their SQL."""
+        return self.samples[table.name].values
+
+    def updated(self, table: Table) -> str:
+        """Return a column that an attempt changes."""
+        document = self.documents.get(table.name, {})
+
+        def may(column: str) -> bool:
+            return not any(self.lacks(table, privilege, (column,)) for privilege in ("UPDATE", "SELECT"))
+
+        return samples.updated(self.model, table, self.samples[table.name], document, may)
 
     def lacks(self, table: Table, privilege: str, columns: Sequence[str] = ()) -> bool:
         """Say whether the role lacks a right."""
@@ -87,14 +98,13 @@ class Means:
     def inserts(self, table: Table) -> list[Need]:
         """Return what storing the sample needs: the columns, and the keys that it points to."""
         parents = [(self._table(key.references), "SELECT", key.key) for key in table.foreign_keys]
-        return [(table, "INSERT", sorted(sample_columns(table))), *parents]
+        return [(table, "INSERT", sorted(self.values(table))), *parents]
 
     def stores(self, table: Table) -> bool:
         """Say whether the role can store the sample, and the rows that it points to."""
-        required = [item["name"] for item in self.documents.get(table.name, {}).get("required", [])]
-        columns = sorted((sample_columns(table) | {*required}) - {self.model.column})
+        lacking: list[Need] = [(table, "INSERT", (name,)) for name in self.samples[table.name].missing]
         return (
-            not any(self.lacks(*need) for need in [*self.inserts(table), (table, "INSERT", columns)])
+            not any(self.lacks(*need) for need in [*self.inserts(table), *lacking])
             # A table may point to itself.
             and all(
                 self.stores(self._table(key.references)) for key in table.foreign_keys if key.references != table.name
@@ -161,7 +171,13 @@ def _gaps(model: Model, means: Means, table: Table) -> list[str]:
 
 def _means(state: State, model: Model) -> Means:
     documents = {table.name: catalog.table(state, table.name) for table in model.tables}
-    return Means(model, {name: document for name, document in documents.items() if document is not None})
+    found = {name: document for name, document in documents.items() if document is not None}
+    return _of_documents(model, found, state["types"])
+
+
+def _of_documents(model: Model, documents: Mapping[str, Document], types: Mapping[str, Document]) -> Means:
+    rows = {table.name: samples.of(model, table, documents.get(table.name, {}), types) for table in model.tables}
+    return Means(model, documents, rows)
 
 
 def synthetic_tenants(state: State, model: Model) -> tuple[str, str]:
@@ -183,7 +199,7 @@ def document(
     """
     means = _means(state, model)
     compared = [table for table in model.tables if not means.lacks(table, "SELECT", (model.column,))]
-    made = attempts(model, *synthetic_tenants(state, model), partitions(state, model), means.documents)
+    made = attempts(model, *synthetic_tenants(state, model), partitions(state, model), means.documents, state["types"])
     return {
         "runner": runner,
         "role": model.application_role,
@@ -358,16 +374,18 @@ def attempts(
     other: str,
     parted: Mapping[str, Sequence[Relation]] | None = None,
     documents: Mapping[str, Document] | None = None,
+    types: Mapping[str, Document] | None = None,
 ) -> list[Attempt]:
     """Return the attempts of two tenants without rows, in the order in which they are made: id, table, sentence,
     tenant (None: reset), sql, expected (the allowed outcomes), keep (whether what was written stays for the others),
     theirs (what is read first as another tenant and is $1 of the statement; rarely there).
 
     ``parted`` are the partitions of the tables that have some, ``documents`` the tables' parts of the state, which say
-    what the application role may do: without a right an attempt must be refused, be it the tenant's own.
+    what the application role may do: without a right an attempt must be refused, be it the tenant's own. ``types`` are
+    those of the state.
     """
     made: list[Attempt] = []
-    means = Means(model, documents or {})
+    means = _of_documents(model, documents or {}, types or {})
 
     def add(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> None:
         made.extend(
@@ -387,9 +405,9 @@ def attempts(
         stored = means.allows(ONE, *means.inserts(table))
         # One that may, and has nothing to point to or no value for a column, shows nothing.
         if stored == REFUSED or means.stores(table):
-            add(table, one, [("own.insert", "A tenant stores a row", _insert(model, table), stored)], keep=True)
+            add(table, one, [("own.insert", "A tenant stores a row", _insert(means, table), stored)], keep=True)
             sentence = "Another tenant stores a row with the same keys"
-            add(table, other, [("own.insert.same", sentence, _insert(model, table), stored)], keep=True)
+            add(table, other, [("own.insert.same", sentence, _insert(means, table), stored)], keep=True)
     for table in model.tables:
         add(table, one, _own(model, means, table))
         add(table, one, _towards(model, means, table, one, other))
@@ -424,27 +442,14 @@ def _read(model: Model, table: Table | View, where: str = "") -> str:
     return f"SELECT FROM {qualified(model.schema, table.name)}{where}"
 
 
-def _insert(model: Model, table: Table, extra: Mapping[str, Any] | None = None, clause: str = "") -> str:
-    values = _sample(model, table) | {name: literal(value) for name, value in (extra or {}).items()}
-    return _insert_values(model, table, values) + clause
+def _insert(means: Means, table: Table, extra: Mapping[str, Any] | None = None, clause: str = "") -> str:
+    values = {**means.values(table)} | {name: literal(value) for name, value in (extra or {}).items()}
+    return _insert_values(means.model, table, values) + clause
 
 
 def _insert_values(model: Model, table: Table, values: Mapping[str, str]) -> str:
-    return (
-        f"INSERT INTO {qualified(model.schema, table.name)} ({', '.join(map(identifier, values))}) "
-        f"VALUES ({', '.join(values.values())})"
-    )
-
-
-def _sample(model: Model, table: Table) -> dict[str, str]:
-    """Return the columns of the sample with their SQL: foreign keys point to the session's own sample row."""
-    values = {name: literal(value) for name, value in table.sample.items()}
-    for key in table.foreign_keys:
-        target, order = qualified(model.schema, key.references), ", ".join(map(identifier, key.key))
-        for column, pointed in zip(key.columns, key.key, strict=True):
-            own = f"(SELECT {identifier(pointed)} FROM {target} ORDER BY {order} LIMIT 1)"
-            values.setdefault(column, own)
-    return values
+    columns = f"({', '.join(map(identifier, values))}) VALUES ({', '.join(values.values())})"
+    return f"INSERT INTO {qualified(model.schema, table.name)} {columns if values else 'DEFAULT VALUES'}"
 
 
 def _upsert(model: Model, key: tuple[str, ...]) -> str:
@@ -454,7 +459,7 @@ def _upsert(model: Model, key: tuple[str, ...]) -> str:
 
 def _own(model: Model, means: Means, table: Table) -> list[Row]:
     """Return the positive controls: what a tenant does with its own rows, and with no others."""
-    target, name = qualified(model.schema, table.name), next(iter(table.sample))
+    target, name = qualified(model.schema, table.name), means.updated(table)
     column, every = identifier(name), _every(means, table)
     # What points to them has to go before.
     gone = [item for other in _pointers(model, table) for item in model.tables if item.name == other] + [table]
@@ -478,10 +483,10 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
         ]  # fmt: skip
         found += [
             (f"own.upsert.{'_'.join(key)}", "A tenant updates its own row by ON CONFLICT DO UPDATE",
-             _insert(model, table, None, _upsert(model, key)),
+             _insert(means, table, None, _upsert(model, key)),
              means.allows(means.forbids(table, "update", ONE), *upserts)),
             (f"own.skip.{'_'.join(key)}", "A tenant's own key is found by ON CONFLICT DO NOTHING",
-             _insert(model, table, None, " ON CONFLICT DO NOTHING"), means.allows(NOTHING, *means.inserts(table))),
+             _insert(means, table, None, " ON CONFLICT DO NOTHING"), means.allows(NOTHING, *means.inserts(table))),
         ]  # fmt: skip
     return found
 
@@ -500,7 +505,7 @@ def _in_partitions(model: Model, means: Means, table: Table, parts: Sequence[Rel
         ("own.read.partitions", "A tenant reads its own rows in the partitions and no others",
          " UNION ALL ".join(held), (*_every(means, table), *REFUSED))
     ]  # fmt: skip
-    column = identifier(next(iter(table.sample)))
+    column = identifier(means.updated(table))
     for part in parts:
         found.append((f"truncate{part.suffix}", "A tenant empties a partition", f"TRUNCATE {part.target}", REFUSED))
         for whose, tenant in (("another", other), ("the default", model.default_tenant)):
@@ -525,9 +530,10 @@ def _from_partition(part: Relation, identity: str, who: str) -> Row:
 def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> list[Row]:
     """Return what a tenant tries with the rows of another, and of the default tenant."""
     target, tenant = qualified(model.schema, table.name), identifier(model.column)
-    first = next(iter(table.sample))
-    column, columns = identifier(first), ", ".join(map(identifier, _sample(model, table)))
+    first = means.updated(table)
+    column, columns = identifier(first), [identifier(name) for name in means.values(table)]
     theirs, foreign = {model.column: other}, f"{literal(other)}::{model.column_type}"
+    copied, given_away = ", ".join([*columns, tenant]), ", ".join([*columns, foreign])
     reads: Need = (table, "SELECT", (model.column,))
     updated, deleted = means.besides(table, "update", NOTHING), means.besides(table, "delete", NOTHING)
     found: list[Row] = []
@@ -551,19 +557,19 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
     given = REFUSED if means.rows(table) else NOTHING_OR_REFUSED
     raised = table.append_only.get("update")
     found += [
-        ("insert", "A tenant stores a row for another", _insert(model, table, theirs), REFUSED),
+        ("insert", "A tenant stores a row for another", _insert(means, table, theirs), REFUSED),
         ("insert.select", "A tenant copies its rows to another",
-         f"INSERT INTO {target} ({columns}, {tenant}) SELECT {columns}, {foreign} FROM {target}", given),
+         f"INSERT INTO {target} ({copied}) SELECT {given_away} FROM {target}", given),
         ("update.tenant", "A tenant gives its rows to another",
          f"UPDATE {target} SET {tenant} = {literal(other)}{EVERY}",
          # Whichever comes first, the trigger or the policy, refuses.
          (*given, *(() if raised is None else means.forbids(table, "update", ())))),
         ("skip", "A tenant asks by ON CONFLICT DO NOTHING what another has",
-         _insert(model, table, theirs, " ON CONFLICT DO NOTHING"), REFUSED),
+         _insert(means, table, theirs, " ON CONFLICT DO NOTHING"), REFUSED),
     ]  # fmt: skip
     found += [
         (f"upsert.{'_'.join(key)}", "A tenant overwrites another's row by ON CONFLICT DO UPDATE",
-         _insert(model, table, theirs, _upsert(model, key)), means.besides(table, "update", REFUSED))
+         _insert(means, table, theirs, _upsert(model, key)), means.besides(table, "update", REFUSED))
         for key in table.natural_keys
     ]  # fmt: skip
     return found
@@ -579,23 +585,40 @@ def _pointers(model: Model, table: Table) -> list[str]:
 
 
 def _can_point(model: Model, means: Means, table: Table, key: ForeignKey) -> bool:
-    """Say whether there is a row to point to, and the tenant's own can go out of the way."""
+    """Say whether there is a row to point to, and the tenant's own can go out of the way.
+
+    Where what points is a key of all tenants, the other's own row has it already.
+    """
+    if any(set(surrogate) <= set(key.columns) for surrogate in table.surrogate_keys):
+        return False
     parent = next(item for item in model.tables if item.name == key.references)
-    own = [parent.name, *_pointers(model, parent)] if key.key in parent.natural_keys else []
+    own = _in_the_way(model, table, key)
     return means.stores(parent) and not any("delete" in item.append_only for item in model.tables if item.name in own)
+
+
+def _in_the_way(model: Model, table: Table, key: ForeignKey) -> list[str]:
+    """Return the tables whose own rows go before a row is pointed elsewhere, in the order to delete from.
+
+    The tenant may have the same key itself, to which the row would point then, and has the row's own natural keys.
+    """
+    parent = next(item for item in model.tables if item.name == key.references)
+    first = [parent] if key.key in parent.natural_keys else []
+    first += [table] if any(set(natural).isdisjoint(key.columns) for natural in table.natural_keys) else []
+    gone = {name for item in first for name in (item.name, *_pointers(model, item))}
+    # What points to another table stands behind it.
+    return [item.name for item in reversed(model.tables) if item.name in gone]
 
 
 def _pointing(model: Model, means: Means, table: Table, key: ForeignKey) -> Row:
     """Return the attempt of a tenant to point its row to another's."""
     return (
         f"point.{'_'.join(key.columns)}", f"A tenant points to a row of another in {key.references}",
-        _point(model, table, key), means.allows(POINTS_NOWHERE, *_points(model, means, table, key)),
+        _point(means, table, key), means.allows(POINTS_NOWHERE, *_points(model, means, table, key)),
     )  # fmt: skip
 
 
 def _points(model: Model, means: Means, table: Table, key: ForeignKey) -> list[Need]:
-    parent = next(item for item in model.tables if item.name == key.references)
-    own = [parent.name, *_pointers(model, parent)] if key.key in parent.natural_keys else []
+    own = _in_the_way(model, table, key)
     return [*means.inserts(table), *((item, "DELETE", ()) for item in model.tables if item.name in own)]
 
 
@@ -609,17 +632,13 @@ def _theirs(model: Model, key: ForeignKey) -> str:
     return f"SELECT pg_catalog.json_build_object({pairs}) FROM {qualified(model.schema, key.references)} LIMIT 1"
 
 
-def _point(model: Model, table: Table, key: ForeignKey) -> str:
-    """Return the statements of one attempt: use the other tenant's key, which is $1, as oneself.
-
-    Where the tenant has the same key, its own rows go before, or the attempt would point to them.
-    """
-    parent = next(item for item in model.tables if item.name == key.references)
+def _point(means: Means, table: Table, key: ForeignKey) -> str:
+    """Return the statements of one attempt: use the other tenant's key, which is $1, as oneself."""
+    model = means.model
     # A row of the table's own type takes each value back as what it was.
     theirs = f"(pg_catalog.json_populate_record(NULL::{qualified(model.schema, table.name)}, $1))"
-    own = [*_pointers(model, parent), parent.name] if key.key in parent.natural_keys else []
-    values = _sample(model, table) | {column: f"{theirs}.{identifier(column)}" for column in key.columns}
-    return "; ".join((*_delete(model, own), _insert_values(model, table, values)))
+    values = {**means.values(table)} | {column: f"{theirs}.{identifier(column)}" for column in key.columns}
+    return "; ".join((*_delete(model, _in_the_way(model, table, key)), _insert_values(model, table, values)))
 
 
 def _delete(model: Model, names: Iterable[str]) -> list[str]:
@@ -643,17 +662,24 @@ def _written(model: Model, means: Means, table: Table, suffix: str = "") -> list
     targets = [other for other in model.tables if other.name in table.sample_writes and means.stores(table)]
     return [
         (f"own.trigger.{target.name}{suffix}", f"The trigger writes {target.name} for the tenant of the row",
-         _read(model, target, "".join(
-             f" {word} {identifier(name)} {EQUAL} {literal(table.sample[name])}"
-             for word, name in zip(("WHERE", *["AND"] * len(table.sample)), _shared(table, target), strict=False))),
-         means.allows(ONE, (target, "SELECT", _shared(table, target))))
+         _read(model, target, _of_the_trigger(means, table, shared)),
+         means.allows(ONE if shared else _every(means, target), (target, "SELECT", shared)))
         for target in targets
+        for shared in [_shared(means, table, target)]
     ]  # fmt: skip
 
 
-def _shared(table: Table, target: Table) -> list[str]:
-    """Return the columns of the table's sample that the other's has as well."""
-    return [name for name in table.sample if name in target.sample]
+def _of_the_trigger(means: Means, table: Table, shared: Sequence[str]) -> str:
+    """Return the condition for the row that a trigger wrote: it has the sample's values."""
+    return "".join(
+        f" {word} {identifier(name)} {EQUAL} {means.values(table)[name]}"
+        for word, name in zip(("WHERE", *["AND"] * len(shared)), shared, strict=False)
+    )
+
+
+def _shared(means: Means, table: Table, target: Table) -> list[str]:
+    """Return the columns of the target's natural keys that the table's sample has as well."""
+    return [name for name in dict.fromkeys(itertools.chain(*target.natural_keys)) if name in means.values(table)]
 
 
 def _without(identity: str, who: str, model: Model, means: Means, table: Table, errors: tuple[str, ...]) -> list[Row]:
@@ -661,5 +687,5 @@ def _without(identity: str, who: str, model: Model, means: Means, table: Table, 
     read = means.allows((*NOTHING, *errors), (table, "SELECT", ()))
     return [
         (f"read.{identity}", f"{who} reads", _read(model, table), read),
-        (f"insert.{identity}", f"{who} stores a row", _insert(model, table), (*REFUSED_WITHOUT_TENANT, *errors)),
+        (f"insert.{identity}", f"{who} stores a row", _insert(means, table), (*REFUSED_WITHOUT_TENANT, *errors)),
     ]

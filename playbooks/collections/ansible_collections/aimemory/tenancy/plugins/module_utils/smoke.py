@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -20,17 +20,17 @@ Found = dict[str, Any]
 # What the module service_request returns of one request.
 Answer = Mapping[str, Any]
 
-# Errors of the database that end with the migration: the SQLSTATE, what stands in the error if the code has other
-# meanings as well, and the phases of the plan of which one makes it end. (A sentence about a column also names the
-# relation, as that about a relation does.)
+# Errors of the database that end with the migration: the SQLSTATEs, what must stand in the error as well, and phases
+# of the plan of which one makes it end. (A sentence about a column also names the relation, as that about a relation.)
 CURED = (
     (("42703", "42P01"), "{column}", ("column",)),
-    (("42501",), "row-level security", ("policy", "bridge", "default")),
-    (("42704",), "{setting}", ("policy", "bridge")),
-    (("22P02",), "", ("policy", "bridge")),
     (("23502",), "{column}", ("default", "bridge")),
     (("42P10",), "", ("key", "function")),
 )
+# Of policies that were made by hand: a row that they refuse, a setting without a value.
+HELD_BACK = ("42501", "42704", "22P02")
+ROW_SECURITY = ("bridge", "policy")
+DENIED = "permission denied"
 
 # Stands for the caller in paths and bodies of the model.
 USER = "%(user_id)s"
@@ -200,7 +200,7 @@ def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
     """Return what an answer comes to: ``verdict`` (ok, unproven or trouble) and a sentence for the last two.
 
     ``about`` has service, secret (the variable's name), token (which kind requests have), before (whether nothing was
-    changed yet), phases (those that the plan has statements of), column and setting.
+    changed yet), phases (those that the plan has statements of), row_security (whether any table has it) and column.
 
     Before the change all is trouble but an error that the plan makes end. After it, what the database does not cause
     proves nothing, and is none.
@@ -210,7 +210,7 @@ def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
     if about["before"]:
         if answer["verdict"] == "refused":
             return {"verdict": "trouble", "sentence": _refused(answer, about)}
-        if cured(answer, about["phases"], about["column"], about["setting"]):
+        if cured(answer, about):
             return {
                 "verdict": "unproven",
                 "sentence": f"The release of {about['service']} that runs does not work before the change"
@@ -250,16 +250,19 @@ def _refused(answer: Answer, about: Mapping[str, Any]) -> str:
     )
 
 
-def cured(answer: Answer, phases: Collection[str], column: str, setting: str) -> bool:
-    """Say whether an error of the database ends with a plan that has statements of ``phases``."""
+def cured(answer: Answer, about: Mapping[str, Any]) -> bool:
+    """Say whether an error of the database ends with the plan. In another language it has no code."""
+    code, said, phases = answer["code"], answer["said"], set(about["phases"])
     if answer["verdict"] != "database":
         return False
-    for codes, needle, ends in CURED:
-        named = re.search(rf"(?<![\w.]){re.escape(needle.format(column=column, setting=setting))}", answer["said"])
-        # In another language the error has no code, and must be known by the name in it.
-        if named and set(ends) & set(phases) and (answer["code"] in codes or (needle and not answer["code"])):
-            return True
-    return False
+    if about["row_security"] and phases.intersection(ROW_SECURITY) and DENIED not in said and code in (*HELD_BACK, ""):
+        return True
+    return any(
+        phases.intersection(ends)
+        and (code in codes or (needle and not code))
+        and re.search(rf"(?<![\w.]){re.escape(needle.format(**about))}", said)
+        for codes, needle, ends in CURED
+    )
 
 
 def emptied(answers: Sequence[Answer], earlier: Sequence[Answer]) -> list[str]:

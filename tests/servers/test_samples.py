@@ -1,0 +1,319 @@
+"""The proof's rows come from the catalogs: whatever types, CHECKs and keys the tables have."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import model, proof
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from lab import OWNER
+from planner import Database
+from server import Server
+
+NAME = "ai_memory_samples"
+# One of each, and some with modifiers.
+TYPES = (
+    "smallint", "integer", "bigint", "numeric", "numeric(2,2)", "numeric(5,-2)", "real", "double precision", "money",
+    "boolean", "text", "varchar", "varchar(3)", "char", "char(2)", '"char"', "name", "citext", "date", "timestamp",
+    "timestamp(0)", "timestamptz", "time", "time(0)", "timetz", "interval", "interval hour to minute", "uuid", "json",
+    "jsonb", "jsonpath", "bytea", "xml", "bit(3)", "bit varying(5)", "inet", "cidr", "macaddr", "macaddr8", "point",
+    "line", "lseg", "box", "path", "polygon", "circle", "tsvector", "tsquery", "oid", "regclass", "regtype", "regrole",
+    "pg_lsn", "xid8", "tid", "hstore", "ltree", "cube", "seg", "int4range", "daterange", "tstzrange", "int4multirange",
+    "integer[]", "varchar(3)[]", "text[][]", "hstore[]", "mood", "mood[]", '"Odd ""type"""', "pair", "pair[]", "word",
+    "word[]", "small", "inner_word", "named_mood", "spread", "odd_pair", "int2vector", "refcursor", "lo",
+)  # fmt: skip
+BEFORE = (
+    *(f"CREATE EXTENSION {name}" for name in ("citext", "hstore", "ltree", "cube", "seg", "lo")),
+    f"SET ROLE {OWNER}",
+    "CREATE TYPE mood AS ENUM ('it''s \"ok\"', 'sad')",
+    'CREATE TYPE "Odd ""type""" AS ENUM (\'a, b\')',
+    "CREATE DOMAIN word AS varchar(12) NOT NULL CHECK (VALUE IN ('one', 'two, \"three\"'))",
+    "CREATE DOMAIN small AS integer CHECK (VALUE > 100) CHECK (VALUE <= 102)",
+    "CREATE DOMAIN inner_word AS word",
+    "CREATE DOMAIN named_mood AS mood CHECK (VALUE <> 'it''s \"ok\"')",
+    "CREATE TYPE pair AS (one integer, other text, w word, m mood)",
+    "CREATE TYPE odd_pair AS (p pair, r int4range)",
+    "CREATE TYPE spread AS RANGE (subtype = varchar)",
+)
+
+
+def column_list() -> str:
+    """Return a column of each type without a default."""
+    return ", ".join(f"c{number} {name} NOT NULL" for number, name in enumerate(TYPES))
+
+
+@contextlib.contextmanager
+def tables(server: Server, statements: tuple[str, ...], entries: list[dict[str, Any]]) -> Iterator[Database]:
+    """Yield a database of its owner's ``statements``, with a model of ``entries``."""
+    server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
+    wanted = model.parse({
+        "database": NAME, "application_role": OWNER, "schema": "public", "column": "customer_id",
+        "column_type": "integer", "setting": "app.current_tenant", "default_tenant": 1, "bridge": True,
+        "tables": entries,
+    })  # fmt: skip
+    try:
+        with contextlib.closing(server.connect(NAME)) as connection:
+            connection.autocommit = False
+            database = Database(connection, NAME, wanted)
+            database.run(*BEFORE, *statements, "RESET ROLE")
+            database.commit()
+            yield database
+            connection.rollback()
+    finally:
+        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+
+
+def assert_migrates(database: Database) -> None:
+    """Require that nothing leaks, that nothing is left to do, and that every finding holds."""
+    before = database.state()
+    found = database.migrate()
+    assert [item for item in found if not item["ok"]] == []
+    assert database.failures(before) == []
+    assert database.plan() == []
+
+
+def refused(database: Database) -> list[str]:
+    """Return what the plan refuses."""
+    with pytest.raises(UnsafeStateError) as caught:
+        database.plan()
+    return caught.value.obstacles
+
+
+def test_a_column_of_every_type(server: Server) -> None:
+    statements = (f"CREATE TABLE things (id bigserial PRIMARY KEY, {column_list()})",)
+    with tables(server, statements, [{"name": "things", "surrogate_keys": [["id"]]}]) as database:
+        assert_migrates(database)
+
+
+REGEX = "code text NOT NULL CHECK (code ~ '^[A-Z]{3}$')"
+
+
+def test_a_column_without_a_known_value_is_named_and_taken_from_the_sample(server: Server) -> None:
+    statements = (f"CREATE TABLE things (id serial PRIMARY KEY, {REGEX})",)
+    entry = {"name": "things", "surrogate_keys": [["id"]]}
+    with tables(server, statements, [entry]) as database:
+        (sentence,) = refused(database)
+        assert sentence == (
+            "public.things.code is NOT NULL without a default, and no value for it can be derived "
+            "(CHECK (code ~ '^[A-Z]{3}$'::text)): add code: … to sample of things in tenancy_tables."
+        )
+    with tables(server, statements, [entry | {"sample": {"code": "ABC"}}]) as database:
+        assert_migrates(database)
+
+
+ROLES = "CREATE TABLE roles (id serial PRIMARY KEY, label text NOT NULL UNIQUE)"
+USERS = (
+    "CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, username text NOT NULL UNIQUE, mail text,"
+    " role_id integer NOT NULL REFERENCES roles, upper_name text GENERATED ALWAYS AS (upper(username)) STORED)"
+)
+MEMBERS = (
+    "CREATE TABLE teams (id uuid PRIMARY KEY DEFAULT gen_random_uuid())",
+    "CREATE TABLE members (user_id bigint REFERENCES users, team_id uuid REFERENCES teams)",
+    "ALTER TABLE members ADD PRIMARY KEY (user_id, team_id)",
+    "CREATE TABLE badges (user_id bigint PRIMARY KEY REFERENCES users, issued date NOT NULL)",
+)
+OF_USERS = {"name": "users", "surrogate_keys": [["id"]], "natural_keys": [["username"]]}
+OF_ROLES = {"name": "roles", "surrogate_keys": [["id"]], "natural_keys": [["label"]]}
+TO_USERS = {"columns": ["user_id"], "references": "users", "key": ["id"]}
+OF_MEMBERS = (
+    {"name": "teams", "surrogate_keys": [["id"]]},
+    {"name": "members", "natural_keys": [["user_id", "team_id"]], "sample": {},
+     "foreign_keys": [TO_USERS, {"columns": ["team_id"], "references": "teams", "key": ["id"]}]},
+    {"name": "badges", "surrogate_keys": [["user_id"]], "foreign_keys": [TO_USERS]},
+)  # fmt: skip
+
+
+def test_a_look_up_a_join_table_and_a_table_of_defaults_alone(server: Server) -> None:
+    statements = (ROLES, "INSERT INTO roles (label) VALUES ('reader')", USERS, *MEMBERS)
+    with tables(server, statements, [OF_USERS, *OF_MEMBERS]) as database:
+        assert_migrates(database)
+
+
+def test_a_row_with_a_natural_key_is_pointed_elsewhere(server: Server) -> None:
+    role = {"columns": ["role_id"], "references": "roles", "key": ["id"]}
+    with tables(
+        server, (ROLES, USERS, *MEMBERS), [OF_ROLES, OF_USERS | {"foreign_keys": [role]}, *OF_MEMBERS]
+    ) as database:
+        assert_migrates(database)
+
+
+def test_an_empty_look_up_is_named(server: Server) -> None:
+    with tables(server, (ROLES, USERS), [OF_USERS]) as database:
+        (sentence,) = refused(database)
+        assert sentence == (
+            "public.users.role_id is NOT NULL without a default, and no value for it can be derived (public.roles, to "
+            "which it points, has no row): add role_id: … to sample of users in tenancy_tables."
+        )
+        database.run("INSERT INTO roles (label) VALUES ('reader')")
+        assert_migrates(database)
+
+
+def test_a_look_up_is_read_without_code_of_its_owner(server: Server) -> None:
+    statements = (
+        """CREATE FUNCTION fine(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+        IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN RAISE EXCEPTION 'superuser'; END IF;
+        RETURN true; END $$""",
+        "CREATE DOMAIN region AS citext CHECK (fine(VALUE))",
+        "CREATE TABLE cities (region region, city mood, parts integer[], PRIMARY KEY (region, city), UNIQUE (parts))",
+        "INSERT INTO cities VALUES (E'north\\x01 <&>', 'sad', '{1}')",
+        # An heir's rows are no keys.
+        "CREATE TABLE more_cities () INHERITS (cities)", "ALTER TABLE cities ENABLE ROW LEVEL SECURITY",
+        "CREATE TABLE houses (id serial PRIMARY KEY, region region NOT NULL, city mood NOT NULL)",
+        "ALTER TABLE houses ADD FOREIGN KEY (region, city) REFERENCES cities",
+        "CREATE TABLE rooms (id serial PRIMARY KEY, parts integer[] NOT NULL REFERENCES cities (parts))",
+    )  # fmt: skip
+    entries = [{"name": name, "surrogate_keys": [["id"]]} for name in ("houses", "rooms")]
+    with tables(server, statements, entries) as database:
+        (sentence,) = refused(database)
+        assert sentence.startswith(
+            "public.rooms.parts is NOT NULL without a default, and no value for it can be derived "
+        )
+        assert "to which it points, is of a type whose code is not run here" in sentence
+    entries[1]["sample"] = {"parts": "{1}"}
+    with tables(server, statements, entries) as database:
+        assert_migrates(database)
+
+
+CHECKED = """CREATE TABLE things (id serial PRIMARY KEY,
+  age integer NOT NULL CHECK (age BETWEEN 18 AND 99),
+  code char(3) NOT NULL CHECK (length(code) = 3),
+  plan text NOT NULL CHECK (plan IN ('free', 'it''s')),
+  stage text NOT NULL CHECK (stage = ANY ('{new,old}'::text[])),
+  mood mood NOT NULL CHECK (mood = 'sad'),
+  kind varchar(9) NOT NULL CHECK (kind = ANY (ARRAY['a', 'b'])),
+  share numeric(3, 2) NOT NULL CHECK (share > 0 AND share < 0.1),
+  ratio float NOT NULL CHECK (ratio > 0 AND ratio < 1),
+  name text NOT NULL CHECK (btrim(name) <> '' AND name = lower(name)),
+  shout varchar(20) NOT NULL CHECK (upper(shout) = shout AND char_length(shout) >= 17),
+  mail text NOT NULL CHECK (mail LIKE '%@%'),
+  born date NOT NULL CHECK (born > '1900-01-01' AND born <= CURRENT_DATE),
+  due timestamptz NOT NULL CHECK (due > now()),
+  since date NOT NULL, until date NOT NULL, CHECK (since < until),
+  began timestamp NOT NULL, ended timestamp NOT NULL, CHECK (ended > began + interval '1 hour'),
+  took interval NOT NULL CHECK (took > interval '36 hours'),
+  data jsonb NOT NULL CHECK (jsonb_typeof(data) = 'array'),
+  tags text[] NOT NULL CHECK (cardinality(tags) > 0),
+  even integer NOT NULL CHECK (even <> 0 AND NOT even = 1),
+  state text NOT NULL DEFAULT 'new', reason text, CHECK (state = 'new' OR reason IS NOT NULL),
+  a text, b text, CHECK (num_nonnulls(a, b) = 1),
+  c text, d varchar(5), CHECK (c IS NOT NULL OR d IS NOT NULL),
+  flag boolean NOT NULL CHECK (NOT flag),
+  small smallint NOT NULL CHECK (small >= 32767),
+  free text CHECK (free ~ '^x'), wild text NOT NULL CHECK (wild <> '' OR free ~ 'y'),
+  period tstzrange NOT NULL CHECK (NOT isempty(period)),
+  gone text NOT NULL CHECK (length(gone) BETWEEN 2 AND 4),
+  kept text NOT NULL CHECK (kept ~~ 'x%'::text OR kept IS NOT NULL))"""
+
+
+def test_checks_are_satisfied(server: Server) -> None:
+    with tables(server, (CHECKED,), [{"name": "things", "surrogate_keys": [["id"]]}]) as database:
+        assert_migrates(database)
+
+
+def test_checks_that_are_not_understood_are_named_and_their_remedy_passes(server: Server) -> None:
+    statements = (
+        "CREATE DOMAIN code AS text CHECK (VALUE ~ '^[A-Z]{3}$')",
+        f"CREATE TABLE things (id serial PRIMARY KEY, {REGEX}, other code NOT NULL)",
+        "ALTER TABLE things ADD nickname text UNIQUE CHECK (nickname SIMILAR TO 'x%'), ADD one int, ADD two int",
+        "ALTER TABLE things ADD CHECK (one > 3 AND one < 2 AND (one IS NOT NULL OR two IS NOT NULL))",
+    )
+    entry = {"name": "things", "surrogate_keys": [["id"]], "natural_keys": [["nickname"]]}
+    with tables(server, statements, [entry]) as database:
+        found = refused(database)
+        named = [sentence.split(", and no value for it can be derived (")[0] for sentence in found]
+        assert named == [
+            "public.things.code is NOT NULL without a default",
+            "public.things.other is NOT NULL without a default",
+            "public.things.nickname is part of a natural key",
+        ]
+        assert "(public.code: CHECK (VALUE ~ '^[A-Z]{3}$'::text)): add other: … " in found[1]
+    entry["sample"] = {"code": "ABC", "other": "DEF", "nickname": "xy"}
+    with tables(server, statements, [entry]) as database:
+        assert_migrates(database)
+
+
+def test_nothing_satisfies_a_check(server: Server) -> None:
+    table = "CREATE TABLE things (id serial PRIMARY KEY, a int, b int, CHECK (a IS NOT NULL AND a > 3 AND a < 2))"
+    with tables(server, (table,), [{"name": "things", "surrogate_keys": [["id"]]}]) as database:
+        (sentence,) = refused(database)
+        assert sentence.startswith(
+            "public.things.a is what a CHECK asks for, and no value for it can be derived (CHECK "
+        )
+
+
+def test_a_surrogate_key_that_the_application_makes_is_random(server: Server) -> None:
+    kinds = ("uuid", "text", "varchar(21)", "bigint", "integer", "char(32)", "numeric")
+    statements = tuple(f"CREATE TABLE t{number} (id {kind} PRIMARY KEY)" for number, kind in enumerate(kinds))
+    entries = [{"name": f"t{number}", "surrogate_keys": [["id"]]} for number in range(len(kinds))]
+    with tables(server, statements, entries) as database:
+        assert_migrates(database)
+    statements = ("CREATE TABLE t (id boolean PRIMARY KEY)",)
+    with tables(server, statements, [{"name": "t", "surrogate_keys": [["id"]]}]) as database:
+        assert "two rows cannot have the same surrogate key, and no random one is known" in refused(database)[0]
+
+
+@pytest.mark.parametrize("by", ["RANGE (at)", "LIST (kind)", "HASH (kind)"])
+def test_the_row_lies_in_a_partition(server: Server, by: str) -> None:
+    parts = {
+        "RANGE (at)": ("FROM ('2031-02-01') TO ('2031-03-01')", "FROM ('2031-03-01') TO ('2031-04-01')"),
+        "LIST (kind)": ("IN ('x', 'y')", "IN ('z')"),
+        "HASH (kind)": ("WITH (MODULUS 2, REMAINDER 0)", "WITH (MODULUS 2, REMAINDER 1)"),
+    }[by]
+    statements = (
+        f"CREATE TABLE events (id serial, at timestamptz NOT NULL, kind text NOT NULL) PARTITION BY {by}",
+        *(f"CREATE TABLE events_{place} PARTITION OF events FOR VALUES {bound}" for place, bound in enumerate(parts)),
+    )
+    with tables(server, statements, [{"name": "events"}]) as database:
+        assert_migrates(database)
+
+
+def test_what_a_trigger_writes_does_not_meet_the_samples_of_its_target(server: Server) -> None:
+    statements = (
+        "CREATE TABLE calls (id serial PRIMARY KEY, caller varchar(9) NOT NULL, day date NOT NULL, minutes integer)",
+        "CREATE TABLE callers (caller varchar(9), day date, calls integer NOT NULL, PRIMARY KEY (caller, day))",
+        "CREATE TABLE notes (id serial PRIMARY KEY, caller varchar(9) NOT NULL)",
+        """CREATE FUNCTION count_call() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO public.callers (caller, day, calls) VALUES (NEW.caller, NEW.day, 1);
+        INSERT INTO public.notes (caller) VALUES (NEW.caller); RETURN NULL; END $$""",
+        "CREATE TRIGGER count_call AFTER INSERT ON calls FOR EACH ROW EXECUTE FUNCTION count_call()",
+    )
+    entries = [
+        {"name": "calls", "surrogate_keys": [["id"]], "sample_writes": ["callers", "notes"]},
+        {"name": "callers", "natural_keys": [["caller", "day"]]}, {"name": "notes", "surrogate_keys": [["id"]]},
+    ]  # fmt: skip
+    with tables(server, statements, entries) as database:
+        assert_migrates(database)
+
+
+@pytest.mark.parametrize(
+    ("sample", "sentence"),
+    [
+        ({"nick": "x"}, "nick, and public.users has no such column: correct it."),
+        ({"upper_name": "X"}, "upper_name, a generated column, which PostgreSQL writes itself: take it out."),
+        ({"id": 7}, "id, a generated column, which PostgreSQL writes itself: take it out."),
+        ({"customer_id": 1}, "customer_id, the tenant column, which each attempt sets by itself: take it out."),
+    ],
+)  # fmt: skip
+def test_a_sample_that_no_row_can_have_is_refused(server: Server, sample: dict[str, Any], sentence: str) -> None:
+    statements = (ROLES, "INSERT INTO roles (label) VALUES ('reader')", USERS)
+    entry = OF_USERS | {"surrogate_keys": [["id", "mail"]], "sample": sample}
+    with tables(server, statements, [entry]) as database:
+        assert f"The sample of users in tenancy_tables names {sentence}" in refused(database)
+
+
+def test_what_was_added_since_is_named_by_the_proof(server: Server) -> None:
+    """Whoever only verifies is told the column and the remedy."""
+    with tables(
+        server, ("CREATE TABLE t (id serial PRIMARY KEY)",), [{"name": "t", "surrogate_keys": [["id"]]}]
+    ) as database:
+        assert_migrates(database)
+        database.run("ALTER TABLE t ADD c text NOT NULL CHECK (c ~ '^x')")
+        assert database.plan() == []
+        with pytest.raises(
+            proof.ProofError, match=r"error 23502 \(column c, table t\).* Give the sample of t in tenancy"
+        ):
+            database.prove()
