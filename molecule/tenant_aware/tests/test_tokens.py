@@ -16,8 +16,6 @@ from service import assert_works_in_full, deploy
 CALLER = "+15550000000-runbook"
 CODE = "/opt/ai-memory/app.py"
 REFUSED = "ai-memory refuses the smoke test s request POST /memory/store (HTTP 401"
-    "ai-memory refuses the smoke test s request POST /memory/store (HTTP 401 {detail:Could not validate credentials})"
-)
 
 
 def rows_of_the_test(machine: Host) -> dict[str, int]:
