@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import api, tokens
+from ansible_collections.aimemory.tenancy.plugins.modules import service_endpoints, service_request
 
 NAMES = api.Names("customer_id", "app.current_tenant", ("memories",))
 SECRET = "a secret of thirty-two characters"
@@ -212,3 +213,60 @@ def test_an_answer_that_is_late_or_missing_is_told(url: str) -> None:
     gone = api.Conversation("http://127.0.0.1:1", 5).ask("GET", "/", None, {})
     assert (gone.status, gone.late) == (0, False)
     assert "refused" in gone.problem
+
+
+def test_what_callers_said_is_not_returned(url: str) -> None:
+    request = {"name": "POST /", "method": "POST", "path": "/", "body": {"said": "in confidence"}, "claims": None}
+    conversation, caller = api.Conversation(url, 5), api.Caller({}, "", 60)
+    for marker, told in (("", False), ("in confidence", True), ("something else", True)):
+        found = service_request.answered(conversation, caller, NAMES, {**request, "marker": marker})
+        assert ("in confidence" in found["said"], found["verdict"]) == (told, "ok")
+        assert found["marked"] == (marker == "in confidence")
+    conversation.close()
+
+
+class Shop(http.server.BaseHTTPRequestHandler):
+    """A service with one session, which has the tenant of the last token."""
+
+    protocol_version = "HTTP/1.1"
+    tenant = 0
+
+    def do_GET(self) -> None:
+        """Show the session's tenant's row; /apart asks for a token, /open and /always do not."""
+        token = self.headers["Authorization"]
+        if token and self.path != "/open":
+            type(self).tenant = decoded(token.split(".")[1])["customer_id"]
+        row = f"a row of tenant {1 if self.path == '/always' else self.tenant}"
+        shown = [row] if self.tenant == 1 or self.path == "/always" else []
+        status = 500 if self.path == "/broken" else 200
+        text = json.dumps({"rows": shown, "of": "rows of this very shop"}).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_endpoints_that_show_the_tenant_of_the_request_before_are_found() -> None:
+    first: dict[str, Any] = {"path": "/apart", "method": "GET", "body": None, "claims": {"customer_id": 1}}
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        wanted = {
+            "url": f"http://127.0.0.1:{server.server_port}", "timeout": 5, "other": {"customer_id": 2},
+            "names": {"column": "customer_id", "setting": "app.current_tenant", "tables": []},
+            "endpoints": [first],
+        }  # fmt: skip
+        look = service_endpoints.Look(wanted, api.Caller({}, SECRET, 60))
+        outcomes = {
+            name: look.at({**first, "name": name, "path": name, "claims": first["claims"] if token else None})[
+                "outcome"
+            ]
+            for name, token in (("/apart", True), ("/open", False), ("/always", True), ("/broken", True))
+        }
+        look.close()
+        server.shutdown()
+    # What everybody is shown is nobody's: /always shows the other tenant the same before.
+    assert outcomes == {"/apart": "apart", "/open": "shown", "/always": "nothing", "/broken": "failed"}
+    assert Shop.tenant == 1

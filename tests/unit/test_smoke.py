@@ -125,7 +125,7 @@ def test_after_the_change_only_what_it_may_have_caused_is_trouble(verdict: str, 
         ("signed", "it does not believe a token that is signed with JWT_SECRET_KEY"),
         ("missing", "its environment has no JWT_SECRET_KEY"),
         ("asymmetric", "JWT_SECRET_KEY of its environment is a key with which no token can be signed here"),
-        ("given", "it does not accept the headers in service_smoke_headers"),
+        ("given", "the headers in service_smoke_headers are those of one caller"),
         ("none", "service_token names no secret"),
     ],
 )

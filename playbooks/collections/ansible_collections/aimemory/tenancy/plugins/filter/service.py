@@ -91,6 +91,7 @@ class FilterModule:
             "api_writers": endpoints.writers,
             "smoke_judged": smoke.judged,
             "smoke_troubles": smoke.troubles,
+            "smoke_untold": smoke.untold,
             "smoke_emptied": smoke.emptied,
             "api_filed": endpoints.filed,
             "api_leaks": endpoints.leaks,

@@ -191,14 +191,19 @@ def troubles(answers: Iterable[Answer], about: Mapping[str, Any]) -> list[str]:
     return [item["sentence"] for item in found if item["verdict"] == "trouble"]
 
 
-def _refused(answer: Answer, about: Mapping[str, Any]) -> str:
-    reason = {
-        "signed": f"it does not believe a token that is signed with {about['secret']} of its environment (HS256)",
-        "missing": f"its environment has no {about['secret']} to sign a token with",
-        "asymmetric": f"{about['secret']} of its environment is a key with which no token can be signed here",
-        "given": "it does not accept the headers in service_smoke_headers",
+def untold(token: str, secret: str) -> str:
+    """Return why nobody is known to the service by a token, as a clause; ``token`` is which kind requests have."""
+    return {
+        "signed": f"it does not believe a token that is signed with {secret} of its environment (HS256)",
+        "missing": f"its environment has no {secret} to sign a token with",
+        "asymmetric": f"{secret} of its environment is a key with which no token can be signed here",
+        "given": "the headers in service_smoke_headers are those of one caller",
         "none": "service_token names no secret to sign a token with",
-    }[about["token"]]
+    }[token]
+
+
+def _refused(answer: Answer, about: Mapping[str, Any]) -> str:
+    reason = untold(about["token"], about["secret"])
     return (
         f"{about['service']} refuses the smoke test's request {answer['name']} ({answer['said']}): {reason}. Give"
         " headers that it accepts in service_smoke_headers (encrypted with ansible-vault); or set service_smoke to read"

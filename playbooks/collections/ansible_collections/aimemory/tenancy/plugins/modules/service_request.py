@@ -80,8 +80,8 @@ token:
 answers:
   description: >-
     Of each request its name; verdict (ok, refused, database, unavailable, broken), code (the SQLSTATE, if one is
-    known), said (status and beginning of the body), marked (whether the marker stands in it), filled (parts of the
-    document that hold something), seconds.
+    known), said (status and beginning of the body; of an answer that is ok only if it has a marker), marked (whether
+    the marker stands in it), filled (parts of the document that hold something), seconds.
   returned: success
   type: list
 """
@@ -92,8 +92,10 @@ def answered(conversation: api.Conversation, caller: api.Caller, names: api.Name
     headers = caller.headers(request["claims"])
     answer = conversation.ask(request["method"], request["path"], request["body"], headers)
     verdict, code = api.judged(answer, names)
+    # What callers said is nobody's business here: the answer is told if it is of use.
+    told = verdict != api.OK or request["marker"]
     return {
-        "name": request["name"], "verdict": verdict, "code": code, "said": api.shown(answer, caller),
+        "name": request["name"], "verdict": verdict, "code": code, "said": api.shown(answer, caller) if told else "",
         "marked": bool(request["marker"]) and api.holds(answer, request["marker"]),
         "filled": api.filled(answer.document), "seconds": round(answer.seconds, 3),
     }  # fmt: skip
