@@ -1,9 +1,9 @@
-"""Where the rows of the smoke test's caller are, and whether they are where they belong."""
+"""The smoke test: what its answers come to, and whether the rows of its caller are where they belong."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .errors import TenancyError
@@ -13,12 +13,24 @@ try:
 except ImportError:
     sql = None
 
-# One entry a table: table, stored (whether the store must leave a row there), and rows by tenant, each with its tenant
-# ("" where it has none, null where the table has no tenant column) and count.
+# One entry a table: table, stored (whether the store must leave a row there), and tenants: its rows by caller and
+# tenant, each with its caller, tenant ("" where it has none, null where the table has no tenant column) and count.
 Found = dict[str, Any]
+# What the module service_request returns of one request.
+Answer = Mapping[str, Any]
 
-# The phases of a plan that decide which rows a session may store.
+# Errors of the database that end with the migration: the SQLSTATEs, what must stand in the error as well, and phases
+# of the plan of which one makes it end. (A sentence about a column also names the relation, as that about a relation.)
+CURED = (
+    (("42703", "42P01"), "{column}", ("column",)),
+    (("23502",), "{column}", ("default", "bridge")),
+    (("42P10",), "", ("key", "function")),
+)
+# Of policies that were made by hand: a row that they refuse, a setting without a value.
+HELD_BACK = ("42501", "42704", "22P02")
 ROW_SECURITY = ("bridge", "policy")
+DENIED = "permission denied"
+
 # The table is locked by its name first: what is judged here is then what is read.
 COLUMNS = """
 SELECT c.relkind,
@@ -31,12 +43,24 @@ SELECT c.relkind,
 FROM pg_catalog.pg_class c
 WHERE c.oid = %(table)s::pg_catalog.regclass
 """
+# Its own rows, and those of runs that were lost.
+ROWS = """
+SELECT {column}::pg_catalog.text, {tenant}, pg_catalog.count(*)
+FROM {table}
+WHERE {column}::pg_catalog.text = %(caller)s
+   OR %(prefix)s <> '' AND pg_catalog.starts_with({column}::pg_catalog.text, %(prefix)s)
+GROUP BY 1, 2
+ORDER BY 1, 2
+"""
 
 
-def read(cursor: Any, schema: str, rows: Sequence[Mapping[str, Any]], value: str, tenant_column: str) -> list[Found]:
-    """Return what the tables hold of the caller ``value``, in a transaction of the administrator's.
+def read(
+    cursor: Any, schema: str, rows: Sequence[Mapping[str, Any]], caller: str, prefix: str, tenant_column: str
+) -> list[Found]:
+    """Return what the tables hold of ``caller`` and of all that begin with ``prefix``, as the administrator.
 
-    ``rows`` has one entry a table of ``schema``: table, column (that names the caller), stored. Raises TenancyError
+    An empty ``prefix`` stands for no other caller. ``rows`` has one entry a table of ``schema``: table, column (that
+    names the caller), stored. Raises TenancyError
     for a view or a type that is not PostgreSQL's own, whose code would run with the administrator's rights, and
     psycopg2.Error.
     """
@@ -60,22 +84,32 @@ def read(cursor: Any, schema: str, rows: Sequence[Mapping[str, Any]], value: str
                 )
         tenant = sql.Identifier(tenant_column) if tenant_plain else None
         cursor.execute(
-            sql.SQL("SELECT {tenant}, pg_catalog.count(*) FROM {table} WHERE {column} = %(value)s GROUP BY 1").format(
+            sql.SQL(ROWS).format(
                 tenant=sql.SQL("coalesce({}::text, '')").format(tenant) if tenant else sql.SQL("NULL::text"),
                 table=table,
                 column=sql.Identifier(entry["column"]),
             ),
-            {"value": value},
+            {"caller": caller, "prefix": prefix},
         )
-        tenants = [{"tenant": who, "count": count} for who, count in cursor.fetchall()]
+        tenants = [{"caller": who, "tenant": whose, "count": count} for who, whose, count in cursor.fetchall()]
         found.append({"table": name, "stored": entry["stored"], "tenants": tenants})
     return found
+
+
+def of_caller(found: Sequence[Found], caller: str) -> list[Found]:
+    """Return what was found of one caller alone."""
+    return [{**table, "tenants": [item for item in table["tenants"] if item["caller"] == caller]} for table in found]
 
 
 def tenants(found: Sequence[Found], default: str) -> list[str]:
     """Return under which tenants rows were found, and the default one."""
     seen = {item["tenant"] for table in found for item in table["tenants"]}
     return sorted({default} | {tenant for tenant in seen if tenant})
+
+
+def callers(found: Sequence[Found], caller: str) -> list[str]:
+    """Return whose rows were found, and the caller of this run."""
+    return sorted({caller} | {item["caller"] for table in found for item in table["tenants"]})
 
 
 def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: bool = True) -> str:
@@ -105,21 +139,6 @@ def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: boo
     return ""
 
 
-def excuse(answer: str, state: Mapping[str, Any], plan: Sequence[Mapping[str, Any]], column: str) -> str:
-    """Return why the service cannot store before the migration and can behind it, as a clause; "" if nothing says so.
-
-    ``answer`` is what the service says, ``state`` and ``plan`` the database's and the migration's, ``column`` the
-    tenant's.
-    """
-    tables = state["tables"].values()
-    if any(table["column"] is None for table in tables) and re.search(rf"\b{re.escape(column)}\b", answer):
-        return f"it names {column}, which is not there yet"
-    # What was made by hand may hold back a release that names no tenant.
-    if any(table["rls"]["enabled"] for table in tables) and any(item["phase"] in ROW_SECURITY for item in plan):
-        return "row security that is there already may keep it from that, and is replaced"
-    return ""
-
-
 def left(found: Sequence[Found]) -> str:
     """Return what of the test is left, in one sentence; "" where nothing is."""
     counts = {table["table"]: sum(item["count"] for item in table["tenants"]) for table in found}
@@ -130,3 +149,79 @@ def left(found: Sequence[Found]) -> str:
         if named
         else ""
     )
+
+
+def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
+    """Return what an answer comes to: ``verdict`` (ok, unproven or trouble) and a sentence for the last two.
+
+    ``about`` has service, secret (the variable's name), token (which kind requests have), before (whether nothing was
+    changed yet), phases (those that the plan has statements of), row_security (whether any table has it) and column.
+
+    Before the change all is trouble but an error that the plan makes end. After it, what the database does not cause
+    proves nothing, and is none.
+    """
+    if answer["verdict"] == "ok":
+        return {"verdict": "ok", "sentence": ""}
+    if about["before"]:
+        if answer["verdict"] == "refused":
+            return {"verdict": "trouble", "sentence": _refused(answer, about)}
+        if cured(answer, about):
+            return {
+                "verdict": "unproven",
+                "sentence": f"The release of {about['service']} that runs does not work before the change"
+                f" ({answer['name']}: {answer['said']}); the plan makes that error end, and it is tried after the"
+                " start",
+            }
+    elif answer["verdict"] in ("refused", "unavailable"):
+        return {
+            "verdict": "unproven",
+            "sentence": f"{answer['name']} answers {answer['said']} after the change, which the change does not cause:"
+            f" that {about['service']} works is not proven",
+        }
+    return {
+        "verdict": "trouble",
+        "sentence": f"The API does not do what it is told: {answer['name']} answers {answer['said']}. The journal of"
+        f" {about['service']} says why; correct service_smoke_* if it is a request that this release does not take.",
+    }
+
+
+def troubles(answers: Iterable[Answer], about: Mapping[str, Any]) -> list[str]:
+    """Return what is trouble in several answers, as ``judged`` tells it."""
+    found = [judged(answer, about) for answer in answers]
+    return [item["sentence"] for item in found if item["verdict"] == "trouble"]
+
+
+def _refused(answer: Answer, about: Mapping[str, Any]) -> str:
+    reason = {
+        "signed": f"it does not believe a token that is signed with {about['secret']} of its environment (HS256)",
+        "missing": f"its environment has no {about['secret']} to sign a token with",
+        "asymmetric": f"{about['secret']} of its environment is a key with which no token can be signed here",
+        "given": "it does not accept the headers in service_smoke_headers",
+        "none": "service_token names no secret to sign a token with",
+    }[about["token"]]
+    return (
+        f"{about['service']} refuses the smoke test's request {answer['name']} ({answer['said']}): {reason}. Give"
+        " headers that it accepts in service_smoke_headers (encrypted with ansible-vault); or set service_smoke to read"
+        " or none, and the report says what is not proven."
+    )
+
+
+def cured(answer: Answer, about: Mapping[str, Any]) -> bool:
+    """Say whether an error of the database ends with the plan. In another language it has no code."""
+    code, said, phases = answer["code"], answer["said"], set(about["phases"])
+    if answer["verdict"] != "database":
+        return False
+    if about["row_security"] and phases.intersection(ROW_SECURITY) and DENIED not in said and code in (*HELD_BACK, ""):
+        return True
+    return any(
+        phases.intersection(ends)
+        and (code in codes or (needle and not code))
+        and re.search(rf"(?<![\w.]){re.escape(needle.format(**about))}", said)
+        for codes, needle, ends in CURED
+    )
+
+
+def emptied(answers: Sequence[Answer], earlier: Sequence[Answer]) -> list[str]:
+    """Return which of the same requests shows nothing any more in a part that held something ``earlier``."""
+    before = {answer["name"]: set(answer["filled"]) for answer in earlier}
+    return [answer["name"] for answer in answers if before.get(answer["name"], set()) - set(answer["filled"])]
