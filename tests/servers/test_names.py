@@ -65,7 +65,10 @@ FREE = {
     "another schema": f"CREATE SCHEMA o; CREATE SEQUENCE o.{INDEX}; CREATE TABLE o.{RECORD} (a int)",
     "enumeration as index": f"CREATE TYPE {INDEX} AS ENUM ('a')",
     "old key of that name": f"ALTER TABLE caller_profiles RENAME CONSTRAINT caller_profiles_user_id_key TO {KEY}",
-    "function of an earlier release's name": "CREATE FUNCTION tenancy_bridge_note() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "function with that result": (
+        "CREATE FUNCTION tenancy_bridge_note(text) RETURNS boolean LANGUAGE sql AS 'SELECT true'"
+    ),
+    "note without arguments": "CREATE FUNCTION tenancy_bridge_note() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
     "another note": "CREATE FUNCTION tenancy_bridge_note(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
     "restrictive policy": "CREATE POLICY tenancy_bridge_memories_select ON memories AS RESTRICTIVE USING (true)",
     "function of rows": "CREATE FUNCTION f(memories) RETURNS SETOF memories LANGUAGE sql AS 'SELECT $1'",

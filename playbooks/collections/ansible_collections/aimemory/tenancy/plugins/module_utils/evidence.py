@@ -53,7 +53,7 @@ def accepted(given: str | Iterable[str] | None) -> list[str]:
 
 def judge(
     record: Mapping[str, Any],
-    ages: Sequence[int],
+    ages: Iterable[int | str],
     quiet_seconds: int,
     startup_seconds: int,
     accept: Iterable[str] = (),
@@ -69,7 +69,7 @@ def judge(
     The verdict is "needed" while callers need the bridge, "known" while only kinds need it that are not in ``accept``,
     "short" while the service runs for less than ``quiet_seconds`` and its start-up, else "done".
     """
-    now, starts = record["now"], [record["now"] - age for age in ages]
+    now, starts = record["now"], [record["now"] - int(age) for age in ages]
     started = min(starts)
     # Earlier ones are of the processes before.
     uses = [use for use in record["uses"] if use["used_at"] is not None and use["used_at"] > started - TOLERANCE]
