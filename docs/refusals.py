@@ -50,7 +50,7 @@ PYTHON = {
     "Within the transaction": [UTILITIES / f"{name}.py" for name in ("transaction", "proof", "sessions")],
     "On the server": [*sorted(MODULES.glob("*.py")), *(UTILITIES / f"{name}.py" for name in HOST)],
     "On this machine": sorted(ACTIONS.glob("*.py")),
-    "How the playbook is called": [UTILITIES.parent / "filter/run.py"],
+    "How the playbook is called": [UTILITIES.parent / "filter/run.py", UTILITIES / "evidence.py"],
 }
 SQL = {"In the files of SQL": [*sorted(ROOT.glob("roles/*/files/*.sql")), *sorted(ROOT.glob("files/*.sql"))]}
 RAISED = re.compile(r"\bRAISE\s+(?:EXCEPTION\s+)?(?:USING\s+MESSAGE\s*=\s*)?'((?:[^']|'')*)'")

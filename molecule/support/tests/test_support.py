@@ -252,7 +252,8 @@ def test_what_helps_is_there_as_documents(machine: Host, bundle: Bundle, logs: P
     memories = bundle.document("database/state.json")["tables"]["memories"]
     assert memories["rows"] == 5755
     assert memories["rls"] == {"enabled": True, "forced": True}
-    assert {"tenant_isolation_memories", "tenancy_bridge_memories"} == {item["name"] for item in memories["policies"]}
+    record = {f"tenancy_bridge_memories_{command}" for command in ("select", "insert", "update", "delete")}
+    assert {"tenant_isolation_memories", *record} == {item["name"] for item in memories["policies"]}
     roles = {role["name"]: role for role in bundle.document("database/roles.json")}
     assert roles["planted"]["password_method"] == "SCRAM-SHA-256"
     assert roles["planted"]["databases"] == {"all": {"settings": ["app.secret=[removed]"]}}
