@@ -28,11 +28,12 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import 
 from lab import OWNER
 from planner import FILES, NAME, Database
 from production import production_source
+from rows import insert
 from server import Server
 
 EXPIRED = "DELETE FROM memories WHERE created_at + ttl_days * interval '1 day' < now()"
 COUNT = "SELECT count(*) FROM memories"
-PROFILE = "INSERT INTO caller_profiles (user_id) VALUES ('+9')"
+PROFILE = insert("caller_profiles", {"user_id": "+9"})
 COLUMN = "customer_id IS NOT NULL AND"
 # The record as releases before this one made it.
 EARLIER = (
@@ -373,7 +374,7 @@ def test_a_table_that_joined_since_loses_its_part_of_the_record(database: Databa
 def test_enforcing_is_taken_back_beside_rows_of_a_second_tenant(
     server: Server, database: Database, service: Service
 ) -> None:
-    server.sql("INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1')", NAME)
+    server.sql(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}), NAME)
     before = database.state()
     statements = enforce.build(before, database.model)
     carry_out(database, statements)
@@ -395,7 +396,7 @@ def test_enforcing_is_taken_back_beside_rows_of_a_second_tenant(
 def test_the_setting_that_is_given_again_brings_the_record(
     server: Server, database: Database, service: Service
 ) -> None:
-    server.sql("INSERT INTO caller_profiles (customer_id, user_id) VALUES (2, '+1')", NAME)
+    server.sql(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}), NAME)
     carry_out(database, enforce.build(database.state(), database.model))
     assert database.plan() == []
     server.sql(f"ALTER ROLE {OWNER} IN DATABASE {NAME} SET app.current_tenant = '01'")
