@@ -31,8 +31,9 @@ SCORES = (
     "openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism", "formality", "directness",
     "detail_orientation", "patience", "technical_comfort", "frustration_level", "satisfaction_level", "urgency_level",
 )  # fmt: skip
+PROFILE = "user_id, first_call_date, last_call_date, total_calls, preferred_name, preferences, context"
+AVERAGES = "user_id, call_count, last_updated, avg_openness, recent_frustration, recent_satisfaction, recent_urgency"
 SUMMARY = "id, call_id, call_date, summary, sentiment, resolution_status"
-
 Row = dict[str, Any]
 app = FastAPI()
 
@@ -294,7 +295,7 @@ async def create_shared_memory(request: Request) -> Row:
 @answered
 async def profile(request: Request, user_id: str) -> Row:
     """Return what is known of a caller over all calls."""
-    rows = _read("SELECT * FROM caller_profiles WHERE user_id = %s", (user_id,), _tenant(request))
+    rows = _read(f"SELECT {PROFILE} FROM caller_profiles WHERE user_id = %s", (user_id,), _tenant(request))
     return {"profile": rows[0] if rows else None}
 
 
@@ -335,7 +336,7 @@ async def search(request: Request) -> Row:
 @answered
 async def personality(user_id: str) -> Row:
     """Return a caller's averages. FAULT: no token; it shows the tenant of the request before."""
-    rows = _read("SELECT * FROM personality_averages WHERE user_id = %s", (user_id,))
+    rows = _read(f"SELECT {AVERAGES} FROM personality_averages WHERE user_id = %s", (user_id,))
     return {"personality": rows[0] if rows else None}
 
 
@@ -345,5 +346,5 @@ async def enriched_context(request: Request) -> Row:
     """Return what an agent is told of a caller before it answers."""
     tenant, body = _tenant(request), await request.json()
     memories = _memories("user_id = %s", (body["user_id"],), int(body.get("limit", 10)), tenant)
-    callers = _read("SELECT * FROM caller_profiles WHERE user_id = %s", (body["user_id"],), tenant)
+    callers = _read(f"SELECT {PROFILE} FROM caller_profiles WHERE user_id = %s", (body["user_id"],), tenant)
     return {"memories": memories, "profile": callers[0] if callers else None}

@@ -1,0 +1,64 @@
+"""What the API says after the start is judged by whether the change may have caused it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from lab import MIGRATE, ROWS, Host
+from service import assert_works_in_full
+
+pytestmark = pytest.mark.by_turns
+
+CODE = "/opt/ai-memory/app.py"
+
+
+@contextlib.contextmanager
+def from_the_next_start(machine: Host, edit: str) -> Iterator[None]:
+    """Edit the code of the running service with sed: it is another release from the next start on."""
+    machine.reset()
+    machine.run(f"sudo cp -p {CODE} {CODE}.whole && sudo sed -i '{edit}' {CODE}")
+    try:
+        yield
+    finally:
+        machine.run(f"sudo mv {CODE}.whole {CODE} && sudo systemctl restart ai-memory")
+        machine.wait_until_healthy()
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        ('s/if os.environ.get("LLM_DOWN"):/if text != "health":/', "the language model refused the connection"),
+        ("s/if not TENANT_AWARE:/if False:/", "HTTP 403"),
+    ],
+    ids=["language-model", "token"],
+)
+def test_what_the_change_does_not_cause_takes_nothing_back(machine: Host, edit: str, said: str) -> None:
+    with from_the_next_start(machine, edit):
+        run = machine.playbook(*MIGRATE)
+        assert run.record["outcome"] == "SUCCESS"
+        (sentence,) = run.record["api"]["unproven"]
+        assert sentence.startswith("POST /memory/store answers ")
+        assert said in sentence
+        assert "API: NOT PROVEN in full (service_smoke=full)" in run.words
+    assert_works_in_full(machine)
+    assert machine.rows() == ROWS
+
+
+def test_an_error_of_the_database_takes_it_back(machine: Host) -> None:
+    # It names a column that was renamed, as a release that does not know the new schema.
+    with from_the_next_start(machine, 's/"k": body.get/"no_such": body.get/'):
+        run = machine.playbook(*MIGRATE, check=False)
+        assert run.record["failure"]["phase"] == "start"
+        assert "The API does not do what it is told: POST /memory/store answers HTTP 200" in run.words
+        assert "Database: what was committed was taken back again." in run.words
+    assert machine.rows() == ROWS
+
+
+def test_rows_of_a_run_that_was_lost_are_removed(machine: Host) -> None:
+    machine.reset()
+    machine.call("/memory/store", user_id="+15550000000-runbook-20250101T000000Z-lost", content="left behind")
+    assert machine.playbook(*MIGRATE).record["outcome"] == "SUCCESS"
+    assert machine.rows() == ROWS

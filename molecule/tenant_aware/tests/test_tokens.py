@@ -1,0 +1,138 @@
+"""The smoke test signs the service's own tokens, and says what it cannot prove where it may not."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import tokens
+from lab import MIGRATE, ROWS, TOKEN_SECRET, Host, Run
+from service import assert_works_in_full, deploy
+
+CALLER = "+15550000000-runbook"
+CODE = "/opt/ai-memory/app.py"
+REFUSED = "ai-memory refuses the smoke test s request POST /memory/store (HTTP 401"
+
+
+def rows_of_the_test(machine: Host) -> dict[str, int]:
+    return machine.rows(f"starts_with(user_id, '{CALLER}')")
+
+
+def traces(machine: Host, run: Run) -> str:
+    """Return all that a run left on this machine and in the service's journal."""
+    journal = machine.run("sudo journalctl --unit=ai-memory --since=-10min")
+    return "\n".join([run.output, *run.files().values(), journal])
+
+
+@contextlib.contextmanager
+def other_tokens(machine: Host) -> Iterator[None]:
+    """Run a release that believes no token which this machine could sign."""
+    machine.run("sudo lab-reset tenant_aware")
+    machine.run(f"sudo cp -p {CODE} {CODE}.whole && sudo sed -i s/hashlib.sha256\\).dig/hashlib.sha512\\).dig/ {CODE}")
+    try:
+        machine.run("sudo systemctl restart ai-memory")
+        machine.wait_until_healthy()
+        yield
+    finally:
+        machine.run(f"sudo mv {CODE}.whole {CODE} && sudo systemctl restart ai-memory")
+        machine.wait_until_healthy()
+
+
+@pytest.fixture(scope="module")
+def migrated(machine: Host) -> Run:
+    """Migrate under the release that names its tenant, with every word that Ansible has."""
+    machine.run("sudo lab-reset tenant_aware")
+    return machine.playbook(*MIGRATE, "-vvv")
+
+
+def test_it_is_tried_with_a_token_that_is_kept_nowhere(machine: Host, migrated: Run) -> None:
+    assert migrated.record["outcome"] == "SUCCESS"
+    assert migrated.record["api"] == {
+        "mode": "full", "token": "signed", "unproven": [], "shown": [], "endpoints": 0, "apart": 0,
+    }  # fmt: skip
+    assert set(rows_of_the_test(machine).values()) == {0}
+    left = traces(machine, migrated)
+    assert "JWT validated: customer_id=1" in left
+    # Every token begins with its head, which is always the same.
+    assert tokens.signed({}, "x").split(".")[0] not in left
+    assert TOKEN_SECRET not in left
+
+
+@pytest.mark.by_turns
+def test_the_endpoints_that_show_the_tenant_of_the_request_before_are_named(machine: Host, migrated: Run) -> None:
+    run = machine.playbook("playbooks/verify.yml")
+    for endpoint in ("GET /v1/memories/shared?limit=5", "POST /v2/summaries/search"):
+        assert f"WARNING {endpoint} asks for no token and shows what is tenant 1 s to whoever asks" in run.words
+    assert "API: 1 of 9 endpoints were seen to keep tenants apart; 2 warnings." in run.words
+    assert "Nothing is proven of GET /v1/memories/user?user_id={user_id}" in run.words
+    # The session has a caller's tenant again.
+    assert machine.call("/v1/memories/shared", method="GET")["memories"]
+
+
+@pytest.mark.by_turns
+def test_writers_that_forget_the_tenant_are_named_and_leave_nothing(machine: Host, migrated: Run) -> None:
+    run = machine.playbook("playbooks/verify.yml", "-everify_proof=true")
+    assert run.changed == 0
+    assert "WARNING POST /v1/memories/user stores what is tenant 32767 s as tenant 1 s (public.memories)." in run.words
+    assert (
+        "WARNING POST /v2/process-call stores what is tenant 32767 s as tenant 1 s (public.call_summaries" in run.words
+    )
+    assert "WARNING GET /v2/personality/{user_id} asks for no token" in run.words
+    assert "POST /memory/store stores what is tenant" not in run.words
+    assert "API: 5 of 9 endpoints were seen to keep tenants apart; 6 warnings." in run.words
+    assert machine.rows() == ROWS
+
+
+@pytest.mark.by_turns
+def test_tokens_that_cannot_be_signed_are_refused_before_the_stop(machine: Host) -> None:
+    with other_tokens(machine):
+        check = machine.playbook("migrate.yml", "--check")
+        assert (
+            "NOTE A run would end before anything is stopped: ai-memory refuses the smoke test s request" in check.words
+        )
+        before = machine.catalogs(), machine.service_pid(), machine.rows()
+        run = machine.playbook(*MIGRATE, check=False)
+        assert (run.record["failure"]["phase"], run.record["stopped_at"]) == ("try", None), run.output
+        assert REFUSED in run.words
+        assert "it does not believe a token that is signed with JWT_SECRET_KEY of its environment" in run.words
+        assert "service_smoke_headers (encrypted with ansible-vault); or set service_smoke to read or none" in run.words
+        assert (machine.catalogs(), machine.service_pid(), machine.rows()) == before
+
+
+@pytest.mark.by_turns
+def test_without_a_request_it_goes_on_and_says_what_is_not_proven(machine: Host) -> None:
+    with other_tokens(machine):
+        run = machine.playbook(*MIGRATE, "-eservice_smoke=none")
+    assert run.record["outcome"] == "SUCCESS"
+    assert run.record["api"]["mode"] == "none"
+    (sentence,) = run.record["api"]["unproven"]
+    assert "That ai-memory works through its API is not proven" in sentence
+    assert "API: NOT PROVEN in full (service_smoke=none)" in run.words
+    assert "- [ ] API endpoints respond correctly (NOT PROVEN: see below)" in run.log
+
+
+@pytest.mark.by_turns
+def test_headers_of_the_operators_take_the_place_of_the_token(machine: Host) -> None:
+    machine.run("sudo lab-reset tenant_aware")
+    deploy(machine, "tenant_aware")
+    claims = {"customer_id": 1, "sub": "operator", "exp": int(time.time()) + 3600}
+    token = tokens.signed(claims, TOKEN_SECRET)
+    headers = json.dumps({"service_smoke_headers": {"Authorization": f"Bearer {token}"}, "service_token": {}})
+    run = machine.playbook(*MIGRATE, f"-e{headers}")
+    assert (run.record["outcome"], run.record["api"]["token"]) == ("SUCCESS", "given")
+    assert token not in traces(machine, run)
+
+
+@pytest.mark.by_turns
+def test_reading_requests_alone_find_a_service_that_shows_nothing_any_more(machine: Host) -> None:
+    machine.reset()
+    # Without the bridge the older release, which names no tenant, is shown nothing.
+    run = machine.playbook(*MIGRATE, "-eservice_smoke=read", "-etenancy_bridge=false", check=False)
+    assert "The API shows less than before the change: GET /v1/memories?limit=5, GET /v1/memories/shared" in run.words
+    assert "Database: what was committed was taken back again." in run.words
+    assert machine.rows() == ROWS
+    assert_works_in_full(machine)
