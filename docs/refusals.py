@@ -35,7 +35,7 @@ TASKS = {
 }
 UTILITIES, MODULES, ACTIONS = (Path(package.__path__[0]) for package in (module_utils, modules, action))
 HOST = ("processes", "sockets", "smoke")
-PLANNED = ("bridge", "definitions", "foreign_keys", "views", "enforce", "revert", "schema")
+PLANNED = ("bridge", "definitions", "foreign_keys", "samples", "views", "enforce", "revert", "schema")
 PYTHON = {
     "Encrypted variables": [UTILITIES / "messages.py"],
     "The model (`tenancy_*`)": [UTILITIES / f"{name}.py" for name in ("model", "tenants", "quoting")],
