@@ -65,7 +65,7 @@ REMEDIES = {
     "The lock cannot be taken": "See why root can make no link in /run on the server (`df /run`), and run again.",
     "The journal shows failures": (
         "The service runs on the changed database. Read the lines; if callers suffer, roll back; if they are harmless, "
-        "narrow `service_journal_failure_patterns`."
+        "the run is done: `playbooks/verify.yml` says so."
     ),
     "The API answered, but": (
         "The service's journal says why. If it is the request that this release does not take, correct "

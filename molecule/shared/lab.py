@@ -26,6 +26,8 @@ import psycopg2
 import psycopg2.extensions
 import yaml
 
+from ansible_collections.aimemory.tenancy.plugins.module_utils import tokens
+
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ("memories", "call_summaries", "caller_profiles", "personality_metrics", "personality_averages")
 ROWS = {
@@ -41,6 +43,8 @@ HOSTS: dict[str, Any] = {
     for inventory in INVENTORIES
     for name, variables in yaml.safe_load((ROOT / inventory).read_text())["ai_memory"]["hosts"].items()
 }
+# The one that the release which names its tenant signs its tokens with.
+TOKEN_SECRET: str = yaml.safe_load((ROOT / "inventory/group_vars/lab.yml").read_text())["lab_token_secret"]
 # A migration without the rehearsal and without the proof and the copy of its backup, which have their own scenarios.
 MIGRATE = (
     "migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", "-ebackup_test_restore=false",
@@ -55,6 +59,19 @@ def copied_checkout(directory: Path) -> Path:
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
     (directory / ".lab").symlink_to(ROOT / ".lab")
     return directory
+
+
+def _environment(checkout: Path, inventories: tuple[str, ...]) -> dict[str, str]:
+    """Return the environment in which a checkout's Ansible prints plain text, also below Molecule."""
+    environment = os.environ | {
+        "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"),
+        "ANSIBLE_INVENTORY": ",".join(str(checkout / inventory) for inventory in inventories),
+        "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "500",
+    }  # fmt: skip
+    # Molecule names a callback, and this checkout's roles and collections, which would take the place of another's.
+    for name in ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_ROLES_PATH", "ANSIBLE_STDOUT_CALLBACK"):
+        environment.pop(name, None)
+    return environment
 
 
 def _options(port: int) -> list[str]:
@@ -127,22 +144,29 @@ class Host:
         """Return the rows of every tenant table."""
         return {table: self.sql(f"SELECT count(*) FROM {table} WHERE {where}")[0][0] for table in TABLES}
 
-    def _request(self, path: str, body: str) -> str:
+    def _request(self, path: str, method: str, body: str, token: str) -> str:
         program = (
-            "import sys, urllib.request as u; print(u.urlopen(u.Request(sys.argv[1], sys.stdin.buffer.read() or None,"
-            ' {"content-type": "application/json"}), timeout=10).read().decode())'
+            "import sys, urllib.request as u; token, body = sys.stdin.read().split(chr(10), 1);"
+            ' headers = {"content-type": "application/json", "authorization": "Bearer " + token};'
+            " request = u.Request(sys.argv[1], body.encode() or None, headers, method=sys.argv[2]);"
+            " print(u.urlopen(request, timeout=10).read().decode())"
         )
-        return self.run(f"python3 -c '{program}' http://127.0.0.1:8100{path}", given=body)
+        return self.run(f"python3 -c '{program}' 'http://127.0.0.1:8100{path}' {method}", given=f"{token}\n{body}")
 
-    def call(self, path: str, **body: Any) -> dict[str, Any]:
-        """POST to the service on the host and return its answer."""
-        answer: dict[str, Any] = json.loads(self._request(path, json.dumps(body)))
+    def call(self, path: str, *, method: str = "POST", tenant: int | None = None, **body: Any) -> dict[str, Any]:
+        """Ask the service on the host and return its answer.
+
+        The tenant, that of the body if none is given, stands in a token, which the older release does not ask for.
+        """
+        claims = {"sub": "tests", "customer_id": tenant or body.get("customer_id", 1), "exp": int(time.time()) + 60}
+        text = "" if method == "GET" else json.dumps(body)
+        answer: dict[str, Any] = json.loads(self._request(path, method, text, tokens.signed(claims, TOKEN_SECRET)))
         return answer
 
     def healthy(self) -> bool:
         """Say whether the service answers."""
         try:
-            return "healthy" in self._request("/health", "")
+            return bool(self._request("/health", "GET", "", ""))
         except AssertionError:
             return False
 
@@ -217,15 +241,10 @@ class Host:
 
     def module(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Run one module of the collection on this host as root and return its result, also of a failure."""
-        environment = os.environ | {
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_INVENTORY": ",".join(str(ROOT / inventory) for inventory in INVENTORIES),
-        }  # fmt: skip
-        environment.pop("ANSIBLE_COLLECTIONS_PATH", None)
         done = subprocess.run(
             ["ansible", self.name, "--become", "--one-line", f"--module-name=aimemory.tenancy.{name}",
              f"--args={json.dumps(arguments)}"],
-            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False,
+            cwd=ROOT, env=_environment(ROOT, INVENTORIES), capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
         found = re.search(r"=> (\{.*\})\s*$", done.stdout, re.DOTALL)
         assert found, done.stdout + done.stderr
@@ -274,15 +293,7 @@ class Run:
         """
         self._logs = tempfile.TemporaryDirectory()
         self._copies = tempfile.TemporaryDirectory()
-        environment = os.environ | {
-            "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"),
-            "ANSIBLE_INVENTORY": ",".join(str(checkout / inventory) for inventory in (*INVENTORIES, *inventories)),
-            "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "500",
-            **(variables or {}),
-        }  # fmt: skip
-        # Molecule names a callback, and this checkout's roles and collections, which would take the place of another's.
-        for name in ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_ROLES_PATH", "ANSIBLE_STDOUT_CALLBACK"):
-            environment.pop(name, None)
+        environment = {**_environment(checkout, (*INVENTORIES, *inventories)), **(variables or {})}
         self.process = subprocess.Popen(
             ["ansible-playbook", playbook, "--limit", host, f"-ereport_directory={self._logs.name}",
              f"-ebackup_copy_directory={self._copies.name}", *arguments],

@@ -6,10 +6,11 @@ import contextlib
 import itertools
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg2.extensions
 
-from lab import OWNER, Host, meanwhile
+from lab import OWNER, TOKEN_SECRET, Host, meanwhile
 
 _numbers = itertools.count(1)
 
@@ -17,22 +18,30 @@ _numbers = itertools.count(1)
 def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
     """Store, retrieve, summarise and record for a caller nobody knows; the rows go again."""
     user = f"+1555777{next(_numbers):04d}-{tenant}"
-    named = {"user_id": user, "customer_id": tenant}
+    named: dict[str, Any] = {"user_id": user, "customer_id": tenant}
     try:
         stored = machine.call("/memory/store", content="she prefers mornings", **named)
         assert stored["success"], stored
         found = machine.call("/memory/retrieve", **named)
         assert [memory["content"] for memory in found["memories"]] == ["she prefers mornings"]
-        summary = machine.call("/call/summary", call_id=f"call-{user}", summary="asked for a quote", **named)
-        assert summary["success"], summary
         for number in (1, 2):
-            recorded = machine.call("/personality/record", call_id=f"call-{user}", openness=40, **named)
-            assert recorded == {"success": True, "call_count": number}
+            call = machine.call("/v2/process-call", call_id=f"{user} {number}", summary="a quote", openness=40, **named)
+            assert (call["success"], call["call_count"]) == (True, number), call
         profiles = machine.sql("SELECT total_calls FROM caller_profiles WHERE user_id = %s", (user,))
-        assert profiles == [(2,)]
+        assert profiles == [(3,)]
+        shown = machine.call("/v2/context/enriched", **named)
+        assert (len(shown["memories"]), shown["profile"]["total_calls"]) == (1, 3), shown
     finally:
         for table in ("memories", "call_summaries", "caller_profiles", "personality_metrics", "personality_averages"):
             machine.sql(f"DELETE FROM {table} WHERE user_id = %s", (user,))
+
+
+def deploy(machine: Host, release: str) -> None:
+    """Write which release is run from the next start on, with the secret of its tokens if it asks for any."""
+    text = machine.run("sudo cat /opt/ai-memory/.env")
+    kept = [line for line in text.splitlines() if not line.startswith(("AI_MEMORY_RELEASE=", "JWT_SECRET_KEY="))]
+    added = [f"AI_MEMORY_RELEASE={release}"] + ([f'JWT_SECRET_KEY="{TOKEN_SECRET}"'] if release != "legacy" else [])
+    machine.run("sudo tee /opt/ai-memory/.env", given="\n".join([*kept, *added, ""]))
 
 
 @contextlib.contextmanager

@@ -84,7 +84,8 @@ def look(
 
     params = {
         "unit": "x", "variable": "DATABASE_URL", "database": "postgres", "port": port, "user": SERVER_USER,
-        "schema": "public", "tables": ["memories"], "files": [], "health_timeout": 20, "request": None,
+        "schema": "public", "tables": ["memories"], "files": [], "request": None,
+        "health_timeout": 20, "health_request_timeout": 20,
         "health_url": f"http://127.0.0.1:{service[1]}/health", **options,
     }  # fmt: skip
     witness = service_witness.Witness(SimpleNamespace(params=params))
@@ -113,7 +114,10 @@ def test_a_session_of_a_request_is_seen(
 def test_a_request_is_made_instead(
     where: tuple[str, int, Server], service: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = {"url": f"http://127.0.0.1:{service[1]}/store", "body": {"content": "x"}}
+    request = {
+        "url": f"http://127.0.0.1:{service[1]}", "method": "POST", "path": "/store", "body": {"content": "x"},
+        "timeout": 20, "headers": {}, "secret": "", "seconds": 300, "file": "",
+    }  # fmt: skip
     witness = look(where, service, monkeypatch, request=request)
     assert {item["role"] for item in witness.own} == {"postgres"}
 

@@ -11,18 +11,18 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import journal
 from ansible_collections.aimemory.tenancy.plugins.module_utils.redaction import Known
 
 PATTERNS = {
-    "failure": "psycopg2", "error": "ERROR", "request": r'" [1-5][0-9]{2}$', "refused": r'" [45][0-9]{2}$',
+    "failure": "psycopg2", "request": r'" [1-5][0-9]{2}$', "refused": r'" [45][0-9]{2}$',
 }  # fmt: skip
 KNOWN = Known(["memories", "ai", "ai-memory"])
 HEAD = "2026-11-28T07:43:11+00:00 lab17 gunicorn[2]: "
 
 
-def entry(message: Any, speaker: str = "gunicorn") -> str:
+def entry(message: Any, speaker: str = "gunicorn", priority: str = "6") -> str:
     """Return an entry as journalctl writes it."""
     return json.dumps(
         {
             "__REALTIME_TIMESTAMP": "1795851791123456", "MESSAGE": message, "SYSLOG_IDENTIFIER": speaker,
-            "_PID": "2", "_HOSTNAME": "lab17",
+            "_PID": "2", "_HOSTNAME": "lab17", "PRIORITY": priority,
         }
     )  # fmt: skip
 
@@ -44,6 +44,27 @@ def test_what_is_of_the_start_is_counted() -> None:
     assert {name: told[name] for name in numbers} == dict(zip(numbers, (6, 5, 1, 4, 2, 1, 1), strict=True))
     assert len(told["lines"]) == 2
     assert told["failures"] == []
+
+
+def test_a_line_of_success_is_no_failure_and_no_error() -> None:
+    told = summary(STARTED, entry("INFO ai-memory JWT validated: customer_id=1"))
+    assert (told["errors"], told["failures"]) == (0, [])
+
+
+def test_a_line_that_is_left_out_has_its_sqlstate() -> None:
+    said = '{"level": "error", "error": "permission denied for table memories"}'
+    assert summary(STARTED, entry(said))["failures"] == [f"{HEAD}[removed] (SQLSTATE 42501)"]
+
+
+def test_a_service_that_fails_at_every_request_says_so_a_few_times() -> None:
+    failing = entry("ERROR storing failed: permission denied for table memories")
+    told = summary(*[failing] * 60)
+    assert (len(told["failures"]), told["errors"]) == (journal.MOST_FAILURES, 60)
+
+
+def test_systemd_says_nothing_of_the_database() -> None:
+    told = summary(entry('Failed to start: role "alice" does not exist', "systemd", priority="3"))
+    assert (told["errors"], told["failures"]) == (1, [])
 
 
 @pytest.mark.parametrize("entries", [(), (STARTED,)])

@@ -101,6 +101,10 @@ def record(**other: Any) -> dict[str, Any]:
             {"rule": "role-owner", "severity": "warning", "subject": "s", "why": "w", "remedy": "r", "cured": False},
         ],
         "journal": {"lines": ["started"], "failures": [], "errors": 1, "errors_before": 2, "refused_before": 3},
+        "api": {
+            "mode": "read", "token": "signed", "unproven": ["that it stores"], "shown": ["what it shows"],
+            "endpoints": 2, "apart": 1,
+        },
         "watched": {
             "seconds": 60, "samples": 6, "lines": 40, "errors": 1, "requests": 12, "refused": 0, "refused_before": 3,
             "unnamed": "a session last named no tenant 7 s ago", "trouble": ["ill"],
@@ -335,8 +339,8 @@ def test_a_run_that_was_refused_at_once_is_shown(kind: str) -> None:
     refused = record(
         kind=kind, outcome="FAILED", failure=failure, phases=record()["phases"][:1], stopped_at=None, healthy_at=None,
         operator=None, application_role=None, service_login=None, evidence=None, backup=None, copy=None, rehearsal=None,
-        strategy=None, plan=[], durations={}, proof=[], login=[], findings=[], audit=[], journal=None, watched=None,
-        written=None, replaced_database=None, tables={"before": {}, "after": {}}, commands=[],
+        strategy=None, plan=[], durations={}, proof=[], login=[], findings=[], audit=[], journal=None, api=None,
+        watched=None, written=None, replaced_database=None, tables={"before": {}, "after": {}}, commands=[],
         versions=record()["versions"] | {"PostgreSQL": None},
     )  # fmt: skip
     jsonschema.validate(refused, SCHEMA)

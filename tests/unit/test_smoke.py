@@ -1,4 +1,4 @@
-"""Whether the rows of the smoke test are where they belong."""
+"""What the answers of the smoke test come to, and whether its rows are where they belong."""
 
 from __future__ import annotations
 
@@ -8,12 +8,31 @@ import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import smoke
 
+CALLER = "+1555-runbook-1"
+ABOUT: dict[str, Any] = {
+    "service": "ai-memory", "secret": "JWT_SECRET_KEY", "token": "signed", "before": True,
+    "phases": ["column", "policy"], "column": "customer_id", "setting": "app.current_tenant",
+}  # fmt: skip
+ENDPOINTS: list[dict[str, Any]] = [
+    {"path": "/profile/%(user_id)s"},
+    {"path": "/shared", "token": False},
+    {"path": "/search", "method": "POST", "body": {"who": ["%(user_id)s"], "limit": 5, "also": f"of {CALLER}"}},
+]
+
+
+def row(tenant: str | None, count: int, caller: str = CALLER) -> dict[str, Any]:
+    return {"caller": caller, "tenant": tenant, "count": count}
+
+
+def answer(verdict: str, said: str = "HTTP 200 {}", code: str = "", **more: Any) -> dict[str, Any]:
+    return {"name": "POST /memory/store", "verdict": verdict, "said": said, "code": code, **more}
+
 
 def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, ...] = ()) -> list[dict[str, Any]]:
     """Return what the tables hold: a row of each tenant where it is stored, and two of ``touched`` beside it."""
     return [
-        {"table": "public.memories", "stored": stored, "tenants": [{"tenant": who, "count": 1} for who in tenants]},
-        {"table": "public.profiles", "stored": False, "tenants": [{"tenant": who, "count": 2} for who in touched]},
+        {"table": "public.memories", "stored": stored, "tenants": [row(who, 1) for who in tenants]},
+        {"table": "public.profiles", "stored": False, "tenants": [row(who, 2) for who in touched]},
     ]
 
 
@@ -40,32 +59,6 @@ def test_what_is_stored_elsewhere_is_told(rows: list[dict[str, Any]], required: 
     assert bool(told) == bool(sentence)
 
 
-def stands(*, column: bool, isolated: bool) -> dict[str, Any]:
-    """Return a state of one table."""
-    return {"tables": {"t": {"column": {} if column else None, "rls": {"enabled": isolated}}}}
-
-
-@pytest.mark.parametrize(
-    ("answer", "state", "phases", "clause"),
-    [
-        ('column "customer_id" of relation', stands(column=False, isolated=False), ["column"], "names customer_id"),
-        ('column "customer_id" of relation', stands(column=True, isolated=False), ["policy"], ""),
-        ("disk full", stands(column=False, isolated=False), ["column", "policy"], ""),
-        ("old_customer_ids", stands(column=False, isolated=False), ["column"], ""),
-        # In whatever language PostgreSQL says it.
-        ("verletzt", stands(column=True, isolated=True), ["default", "policy"], "row security that is there already"),
-        ("verletzt", stands(column=True, isolated=True), ["bridge"], "row security that is there already"),
-        ("verletzt", stands(column=True, isolated=True), ["key"], ""),
-    ],
-)
-def test_what_the_migration_remedies_is_no_reason_to_refuse_it(
-    answer: str, state: dict[str, Any], phases: list[str], clause: str
-) -> None:
-    told = smoke.excuse(answer, state, [{"phase": phase} for phase in phases], "customer_id")
-    assert clause in told
-    assert bool(told) == bool(clause)
-
-
 def test_what_is_left_is_counted() -> None:
     assert smoke.left(found()) == ""
     assert "are left (1 in public.memories, 2 in public.profiles)" in smoke.left(found("1", touched=("1",)))
@@ -73,3 +66,136 @@ def test_what_is_left_is_counted() -> None:
 
 def test_rows_are_removed_under_every_tenant_that_has_some() -> None:
     assert smoke.tenants(found("3", None, "", touched=("2",)), "1") == ["1", "2", "3"]
+
+
+def test_rows_of_runs_that_were_lost_are_told_apart() -> None:
+    rows = found("1")
+    rows[0]["tenants"].append(row("2", 3, "+1555-runbook-0"))
+    assert smoke.callers(rows, CALLER) == ["+1555-runbook-0", CALLER]
+    assert smoke.misplaced(smoke.of_caller(rows, CALLER), "1", "customer_id") == ""
+    assert smoke.tenants(rows, "1") == ["1", "2"]
+    assert smoke.callers(found(), CALLER) == [CALLER]
+
+
+def test_endpoints_become_requests_of_the_caller() -> None:
+    profile, shared, search = smoke.requests(ENDPOINTS, CALLER, {"customer_id": 1})
+    assert profile == {
+        "name": "GET /profile/{user_id}", "method": "GET", "path": "/profile/%2B1555-runbook-1",
+        "claims": {"customer_id": 1},
+    }  # fmt: skip
+    assert "claims" not in shared
+    assert search["body"] == {"who": [CALLER], "limit": 5, "also": f"of {CALLER}"}
+    assert [item["name"] for item in smoke.requests(ENDPOINTS, CALLER, {}, "GET")] == [
+        "GET /profile/{user_id}", "GET /shared",
+    ]  # fmt: skip
+    assert not any("claims" in item for item in smoke.requests(ENDPOINTS, CALLER, {}))
+
+
+def test_each_writer_is_a_caller_of_its_own() -> None:
+    made = smoke.writers(ENDPOINTS[2:] * 2, CALLER, {})
+    assert [item["body"]["who"] for item in made] == [[f"{CALLER}-1"], [f"{CALLER}-2"]]
+    assert [item["body"]["also"] for item in made] == [f"of {CALLER}-1", f"of {CALLER}-2"]
+
+
+def test_claims_are_those_of_the_model() -> None:
+    token = {"secret": "KEY", "tenant_claim": "org", "caller_claim": "sub", "claims": {"iss": "runbook"}}
+    assert smoke.claims(token, 7, CALLER) == {"iss": "runbook", "org": 7, "sub": CALLER}
+    assert smoke.claims({"secret": "KEY", "tenant_claim": "org"}, 7, CALLER) == {"org": 7}
+    assert smoke.claims({}, 7, CALLER) == {}
+
+
+COLUMN = 'HTTP 200 {"error":"column \\"customer_id\\" of relation \\"memories\\" does not exist"}'
+POLICY = 'HTTP 200 {"error":"new row violates row-level security policy for table \\"memories\\""}'
+SETTING = 'HTTP 500 unrecognized configuration parameter "app.current_tenant"'
+
+
+@pytest.mark.parametrize(
+    ("given", "phases", "verdict"),
+    [
+        (answer("ok"), [], "ok"),
+        (answer("database", COLUMN, "42P01"), ["column"], "unproven"),
+        (answer("database", "Spalte »customer_id« existiert nicht"), ["column"], "unproven"),
+        (answer("database", COLUMN, "42P01"), ["policy"], "trouble"),
+        (answer("database", POLICY, "42501"), ["policy"], "unproven"),
+        (answer("database", SETTING, "42704"), ["policy"], "unproven"),
+        (answer("database", POLICY, "42501"), [], "trouble"),
+        (answer("database", "HTTP 200 permission denied for table memories", "42501"), ["policy"], "trouble"),
+        (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), ["policy"], "trouble"),
+        (answer("unavailable", COLUMN), ["column"], "trouble"),
+        (answer("broken", "HTTP 404 nothing here"), ["column"], "trouble"),
+        (answer("refused", "HTTP 403 {}"), ["column"], "trouble"),
+    ],
+)
+def test_before_the_change_only_what_it_cures_is_no_trouble(
+    given: dict[str, Any], phases: list[str], verdict: str
+) -> None:
+    assert smoke.judged(given, {**ABOUT, "phases": phases})["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("verdict", "comes_to"),
+    [
+        ("ok", "ok"), ("refused", "unproven"), ("unavailable", "unproven"), ("database", "trouble"),
+        ("broken", "trouble"),
+    ],
+)  # fmt: skip
+def test_after_the_change_only_what_it_may_have_caused_is_trouble(verdict: str, comes_to: str) -> None:
+    assert smoke.judged(answer(verdict, COLUMN, "42P01"), {**ABOUT, "before": False})["verdict"] == comes_to
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        ("signed", "it does not believe a token that is signed with JWT_SECRET_KEY"),
+        ("missing", "its environment has no JWT_SECRET_KEY"),
+        ("asymmetric", "JWT_SECRET_KEY of its environment is a key with which no token can be signed here"),
+        ("given", "it does not accept the headers in service_smoke_headers"),
+        ("none", "service_token names no secret"),
+    ],
+)
+def test_a_refusal_says_why_and_what_to_do(token: str, reason: str) -> None:
+    (told,) = smoke.troubles([answer("ok"), answer("refused", "HTTP 401 {}")], {**ABOUT, "token": token})
+    assert reason in told
+    assert "service_smoke_headers" in told
+    assert "set service_smoke to read or none" in told
+
+
+def test_what_shows_less_than_before_is_told() -> None:
+    earlier = [{"name": "GET /a", "filled": ["memories"]}, {"name": "GET /b", "filled": []}]
+    now = [{"name": "GET /a", "filled": []}, {"name": "GET /b", "filled": []}, {"name": "GET /c", "filled": []}]
+    assert smoke.emptied(now, earlier) == ["GET /a"]
+    assert smoke.emptied(now, []) == smoke.emptied(earlier, earlier) == []
+
+
+def test_writers_that_file_rows_under_another_tenant_are_told() -> None:
+    of_two = [row("1", 1, f"{CALLER}-2"), row("7", 1, f"{CALLER}-1")]
+    rows = [
+        {"table": "public.memories", "stored": True, "tenants": of_two},
+        {"table": "public.calls", "stored": False, "tenants": [row("", 1, f"{CALLER}-2"), row("1", 9)]},
+        {"table": "public.tenantless", "stored": False, "tenants": [row(None, 1, f"{CALLER}-1")]},
+    ]  # fmt: skip
+    endpoints = [{"path": "/a", "method": "POST"}, {"path": "/b", "method": "POST"}]
+    assert smoke.filed(rows, endpoints, CALLER, 7) == [
+        "POST /b stores what is tenant 7's as tenant 1's (public.memories).",
+        "POST /b stores what is tenant 7's as tenant NULL's (public.calls).",
+    ]
+
+
+def test_what_endpoints_show_another_tenant_is_told() -> None:
+    def seen(name: str, outcome: str, *, token: bool = True) -> dict[str, Any]:
+        return {"name": f"GET /{name}", "outcome": outcome, "token": token, "said": "HTTP 500"}
+
+    told = smoke.leaks(
+        [
+            seen("a", "apart"), seen("b", "shown"), seen("c", "shown", token=False), seen("d", "nothing"),
+            seen("e", "failed"),
+        ],
+        1, 7,
+    )  # fmt: skip
+    assert told["apart"] == 1
+    assert told["shown"][0] == "GET /b shows tenant 7 what is tenant 1's."
+    assert told["shown"][1].startswith("GET /c asks for no token and shows what is tenant 1's")
+    assert told["unproven"] == [
+        "What GET /e shows is not proven: it answers HTTP 500.",
+        "It shows tenant 1 nothing that others could see: GET /d.",
+    ]

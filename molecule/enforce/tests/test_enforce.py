@@ -11,7 +11,7 @@ import yaml
 
 from lab import MIGRATE, OWNER, ROOT, ROWS, Host, only_readers
 from rows import insert
-from service import a_login, assert_works_in_full, faulty_release
+from service import a_login, assert_works_in_full, deploy, faulty_release
 
 ENFORCE = ("playbooks/enforce.yml", "-eenforce_confirm=YES")
 AT_ONCE = "-etenancy_bridge_quiet_seconds=0"
@@ -31,7 +31,7 @@ def bridges(machine: Host) -> list[tuple[str, str]]:
 
 def start(machine: Host, release: str) -> None:
     """Deploy a release, and let the seconds pass in which the old one may have used the bridge."""
-    machine.run(f"sudo sed -i s/^AI_MEMORY_RELEASE=.*/AI_MEMORY_RELEASE={release}/ /opt/ai-memory/.env")
+    deploy(machine, release)
     machine.run("sudo systemctl stop ai-memory")
     time.sleep(4)
     machine.run("sudo systemctl start ai-memory")

@@ -44,7 +44,7 @@ def without_retrieve(machine: Host) -> Iterator[None]:
             "The API answered, but did not store what it was told.",
         ),
         (
-            "service_health_timeout=2", ELSEWHERE, "DROP FUNCTION elsewhere() CASCADE",
+            "service_health_timeout=2 service_health_request_timeout=2", ELSEWHERE, "DROP FUNCTION elsewhere() CASCADE",
             "public.memories has no row of it",
         ),
         (

@@ -16,6 +16,7 @@ from service import assert_works_in_full, faulty_release, schema
 pytestmark = pytest.mark.by_turns
 
 HOLD = "-emigrate_on_failure=hold"
+IMPATIENT = ("-eservice_health_timeout=2", "-eservice_health_request_timeout=2")
 
 
 def test_a_planner_that_leaks_commits_nothing(machine: Host, tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_a_failure_after_the_commit_is_partial(machine: Host) -> None:
 def test_a_service_that_stays_ill_is_said_so(machine: Host) -> None:
     machine.reset()
     with faulty_release(machine, "/health"):
-        run = machine.playbook(*MIGRATE, HOLD, "-eservice_health_timeout=2", check=False)
+        run = machine.playbook(*MIGRATE, HOLD, *IMPATIENT, check=False)
         assert run.record["outcome"] == "PARTIAL"
         assert "DOES NOT ANSWER" in run.words
         # Nobody knows whether the service works, so the timer that starts it stays armed.

@@ -204,7 +204,8 @@ CASES = [
     Case(
         "the service is never healthy", CUTOVER,
         lambda m: now(m, f"cp -p {CODE} /root/code && sed -i s#/health#/ill# {CODE}"), ILL, "start",
-        mend=f"mv /root/code {CODE}; systemctl restart ai-memory", arguments=("-eservice_health_timeout=2",),
+        mend=f"mv /root/code {CODE}; systemctl restart ai-memory",
+        arguments=("-eservice_health_timeout=2", "-eservice_health_request_timeout=2"),
     ),
     Case(
         "the service answers success false", "cutover | Keep how long each statement took",

@@ -39,6 +39,10 @@ def table(**entries: Any) -> str:
     [
         (["-emigrate_confirm=yes"], "Not confirmed: nothing was touched. Type YES in capitals"),
         (["-eservice_health_timeout=soon"], "service_health_timeout"),
+        (
+            ["-eservice_health_request_timeout=61"],
+            "service_health_request_timeout is 61: it must be at most service_health_timeout, the whole wait, which is",
+        ),
         (["-etenancy_default_tenant=one"], "tenancy_default_tenant must be an integer of at least 1, not one"),
         ([given(tenancy_default_tenant=2**31)], "2147483648 does not fit into a column of type integer, which ends at"),
         (["-etenancy_column_type=money"], "value of tenancy_column_type must be one of: integer, bigint, smallint"),
@@ -93,7 +97,7 @@ def test_values_that_make_no_sense_are_refused_all_at_once(machine: Host) -> Non
         "preflight_max_clock_skew_seconds": 0, "backup_directory": "backups", "database_lock_timeout": "soon",
         "database_name": "ai/memory", "service_base_url": "http://example.org", "service_name": "",
         "tenancy_app_role": "pg_app", "tenancy_online_lock_timeout_ms": 0, "tenancy_online_attempts": 0,
-        "service_watch_interval": 0, "report_watch_seconds": 1,
+        "service_watch_interval": 0, "report_watch_seconds": 1, "service_health_request_timeout": 0,
     }  # fmt: skip
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, given(**wrong), check=False)

@@ -16,7 +16,7 @@ SECRET = "error server database"
 SAID = f"ERROR: {SECRET} is lost"
 FILE = "/run/service-journal-test"
 PATTERNS = {
-    "failure_patterns": ["lost"], "error_pattern": "ERROR", "request_pattern": "HTTP", "refused_pattern": "404",
+    "failure_patterns": ["lost"], "request_pattern": "HTTP", "refused_pattern": "404",
 }  # fmt: skip
 
 

@@ -105,13 +105,14 @@ def test_trouble_ends_the_run_at_once(machine: Host) -> None:
 @pytest.mark.by_turns
 def test_a_service_that_falls_ill_and_stays_so_is_not_said_to_answer(machine: Host) -> None:
     machine.reset()
-    run = Run(machine.name, *WATCHED, "-eservice_health_timeout=3", "-eservice_failsafe_seconds=15")
+    impatient = ("-eservice_health_timeout=3", "-eservice_health_request_timeout=3", "-eservice_failsafe_seconds=15")
+    run = Run(machine.name, *WATCHED, *impatient)
     wait_for(run, "run.json", '"name": "watch"')
     with machine.drop_in("ExecStartPre=/bin/false\nRestart=no"):
         machine.run("sudo systemctl stop ai-memory")
         run.wait()
     assert run.record["failure"]["phase"] == "watch"
-    assert "/health answers -1" in run.record["failure"]["message"]
+    assert "/health cannot be asked: [Errno 111] Connection refused" in run.record["failure"]["message"]
     assert "Service: ai-memory DOES NOT ANSWER." in run.words
     assert "It did not start: " in run.words
     assert "answers again" not in run.words

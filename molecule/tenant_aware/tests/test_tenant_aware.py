@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab import ROWS, Host
-from service import assert_works_in_full
+from service import assert_works_in_full, deploy
 
 
 @pytest.mark.by_turns
@@ -64,7 +64,7 @@ def test_it_works_after_the_rollback_of_the_policies(machine: Host) -> None:
 @pytest.mark.by_turns
 def test_the_old_schema_comes_back_with_the_legacy_release(machine: Host) -> None:
     # The restored database has no customer_id, so the release that names it cannot be what runs on it.
-    machine.run("sudo sed -i s/^AI_MEMORY_RELEASE=.*/AI_MEMORY_RELEASE=legacy/ /opt/ai-memory/.env")
+    deploy(machine, "legacy")
     machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
     assert_works_in_full(machine)
     assert machine.rows() == ROWS

@@ -86,6 +86,14 @@ class FilterModule:
             "route_judged": route.judge,
             "scram_verifier": scram.verifier,
             "connection_trouble": connection.trouble,
-            "smoke_excuse": smoke.excuse,
+            "smoke_claims": smoke.claims,
+            "smoke_requests": smoke.requests,
+            "smoke_writers": smoke.writers,
+            "smoke_judged": smoke.judged,
+            "smoke_troubles": smoke.troubles,
+            "smoke_emptied": smoke.emptied,
+            "smoke_filed": smoke.filed,
+            "smoke_leaks": smoke.leaks,
+            "smoke_values": smoke.cleanup_values,
         }
         return {name: _typed(function) for name, function in exposed.items()}

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from . import logged
 from .messages import visible
 from .redaction import MARK, Known, message, without
 from .redaction_logs import journal_message
 
+# A service that fails at every request says no more in all of its lines.
+MOST_FAILURES = 50
+
 
 @dataclass(frozen=True)
 class Line:
-    """One line: who wrote it, ``head`` (when, where and who), and its text."""
+    """One line: who wrote it, ``head`` (when, where and who), its text, and the journal's priority."""
 
     speaker: str
     head: str
     text: str
+    priority: int | None = None
 
     @property
     def whole(self) -> str:
@@ -45,15 +51,21 @@ def since_start(found: list[Line]) -> list[Line]:
 
 
 def _of_entry(fields: Mapping[str, Any]) -> Iterator[Line]:
-    time = datetime.datetime.fromtimestamp(int(fields["__REALTIME_TIMESTAMP"]) / 1e6, datetime.UTC)
     said = fields.get("MESSAGE")
     # What is no text comes as numbers.
     text = bytes(said).decode("utf-8", errors="replace") if isinstance(said, list) else str(said or "")
     speaker = str(fields.get("SYSLOG_IDENTIFIER", "-"))
     host, pid = fields.get("_HOSTNAME", "-"), fields.get("_PID", 0)
-    head = f"{time.isoformat(timespec='seconds')} {host} {speaker}[{pid}]: "
+    head = f"{_time(int(fields['__REALTIME_TIMESTAMP']) // 1_000_000)} {host} {speaker}[{pid}]: "
+    priority = str(fields.get("PRIORITY", ""))
     for line in text.split("\n"):
-        yield Line(speaker, head, line)
+        yield Line(speaker, head, line, int(priority) if priority.isdigit() else None)
+
+
+@functools.lru_cache(maxsize=16)
+def _time(second: int) -> str:
+    """Return a time as text; many lines have the same."""
+    return datetime.datetime.fromtimestamp(second, datetime.UTC).isoformat()
 
 
 def shown(line: Line, known: Known, secrets: Iterable[str]) -> str:
@@ -70,22 +82,37 @@ def summary(
 ) -> dict[str, Any]:
     """Return what is told of the lines since the start and of those before the stop.
 
-    ``patterns`` are regular expressions: failure (case ignored), error, request and refused. Returned are ``total``,
-    ``own`` (not of systemd), ``errors``, ``requests`` and ``refused`` of the first, ``errors_before`` and
-    ``refused_before`` of the second, and as texts that may be shown the ``last`` ``lines`` and all ``failures``.
+    ``patterns`` are regular expressions: failure (case ignored; of the application's own, beside those that ``logged``
+    knows), request and refused. Returned are ``total``, ``own`` (not of systemd), ``errors``, ``requests`` and
+    ``refused`` of the first, ``errors_before`` and ``refused_before`` of the second, and as texts that may be shown the
+    ``last`` ``lines`` and the first ``failures``.
     """
-    failing = re.compile(patterns["failure"], re.IGNORECASE)
+    failing = re.compile(patterns["failure"], re.IGNORECASE) if patterns["failure"] else None
+    errors = 0
+    failures: list[str] = []
+    for line in found:
+        said = logged.read(line.text, line.priority)
+        errors += said.level == logged.ERROR
+        # systemd says nothing of the database.
+        of_database = said.failure and line.speaker != "systemd"
+        if (of_database or (failing and failing.search(line.whole))) and len(failures) < MOST_FAILURES:
+            failures.append(_with_code(shown(line, known, secrets), said.code))
     return {
         "total": len(found),
         "own": sum(line.speaker != "systemd" for line in found),
-        "errors": _count(found, patterns["error"]),
+        "errors": errors,
         "requests": _count(found, patterns["request"]),
         "refused": _count(found, patterns["refused"]),
-        "errors_before": _count(before, patterns["error"]),
+        "errors_before": sum(logged.level(line.text, line.priority) == logged.ERROR for line in before),
         "refused_before": _count(before, patterns["refused"]),
         "lines": [shown(line, known, secrets) for line in found[-last:]],
-        "failures": [shown(line, known, secrets) for line in found if failing.search(line.whole)],
+        "failures": failures,
     }
+
+
+def _with_code(text: str, code: str | None) -> str:
+    """Return a line with its SQLSTATE, which nothing else tells of a line that is left out."""
+    return f"{text} (SQLSTATE {code})" if code and MARK in text else text
 
 
 def _count(found: Iterable[Line], pattern: str) -> int:

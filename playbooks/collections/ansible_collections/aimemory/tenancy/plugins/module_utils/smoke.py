@@ -1,10 +1,11 @@
-"""Where the rows of the smoke test's caller are, and whether they are where they belong."""
+"""The smoke test: what its answers come to, and whether the rows of its caller are where they belong."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from .errors import TenancyError
 
@@ -13,12 +14,27 @@ try:
 except ImportError:
     sql = None
 
-# One entry a table: table, stored (whether the store must leave a row there), and rows by tenant, each with its tenant
-# ("" where it has none, null where the table has no tenant column) and count.
+# One entry a table: table, stored (whether the store must leave a row there), and tenants: its rows by caller and
+# tenant, each with its caller, tenant ("" where it has none, null where the table has no tenant column) and count.
 Found = dict[str, Any]
+# What the module service_request returns of one request.
+Answer = Mapping[str, Any]
 
-# The phases of a plan that decide which rows a session may store.
-ROW_SECURITY = ("bridge", "policy")
+# Errors of the database that end with the migration: the SQLSTATE, what stands in the error if the code has other
+# meanings as well, and the phases of the plan of which one makes it end. (A sentence about a column also names the
+# relation, as that about a relation does.)
+CURED = (
+    (("42703", "42P01"), "{column}", ("column",)),
+    (("42501",), "row-level security", ("policy", "bridge", "default")),
+    (("42704",), "{setting}", ("policy", "bridge")),
+    (("22P02",), "", ("policy", "bridge")),
+    (("23502",), "{column}", ("default", "bridge")),
+    (("42P10",), "", ("key", "function")),
+)
+
+# Stands for the caller in paths and bodies of the model.
+USER = "%(user_id)s"
+
 # The table is locked by its name first: what is judged here is then what is read.
 COLUMNS = """
 SELECT c.relkind,
@@ -31,12 +47,24 @@ SELECT c.relkind,
 FROM pg_catalog.pg_class c
 WHERE c.oid = %(table)s::pg_catalog.regclass
 """
+# Its own rows, and those of runs that were lost.
+ROWS = """
+SELECT {column}::pg_catalog.text, {tenant}, pg_catalog.count(*)
+FROM {table}
+WHERE {column}::pg_catalog.text = %(caller)s
+   OR %(prefix)s <> '' AND pg_catalog.starts_with({column}::pg_catalog.text, %(prefix)s)
+GROUP BY 1, 2
+ORDER BY 1, 2
+"""
 
 
-def read(cursor: Any, schema: str, rows: Sequence[Mapping[str, Any]], value: str, tenant_column: str) -> list[Found]:
-    """Return what the tables hold of the caller ``value``, in a transaction of the administrator's.
+def read(
+    cursor: Any, schema: str, rows: Sequence[Mapping[str, Any]], caller: str, prefix: str, tenant_column: str
+) -> list[Found]:
+    """Return what the tables hold of ``caller`` and of all that begin with ``prefix``, as the administrator.
 
-    ``rows`` has one entry a table of ``schema``: table, column (that names the caller), stored. Raises TenancyError
+    An empty ``prefix`` stands for no other caller. ``rows`` has one entry a table of ``schema``: table, column (that
+    names the caller), stored. Raises TenancyError
     for a view or a type that is not PostgreSQL's own, whose code would run with the administrator's rights, and
     psycopg2.Error.
     """
@@ -60,22 +88,32 @@ def read(cursor: Any, schema: str, rows: Sequence[Mapping[str, Any]], value: str
                 )
         tenant = sql.Identifier(tenant_column) if tenant_plain else None
         cursor.execute(
-            sql.SQL("SELECT {tenant}, pg_catalog.count(*) FROM {table} WHERE {column} = %(value)s GROUP BY 1").format(
+            sql.SQL(ROWS).format(
                 tenant=sql.SQL("coalesce({}::text, '')").format(tenant) if tenant else sql.SQL("NULL::text"),
                 table=table,
                 column=sql.Identifier(entry["column"]),
             ),
-            {"value": value},
+            {"caller": caller, "prefix": prefix},
         )
-        tenants = [{"tenant": who, "count": count} for who, count in cursor.fetchall()]
+        tenants = [{"caller": who, "tenant": whose, "count": count} for who, whose, count in cursor.fetchall()]
         found.append({"table": name, "stored": entry["stored"], "tenants": tenants})
     return found
+
+
+def of_caller(found: Sequence[Found], caller: str) -> list[Found]:
+    """Return what was found of one caller alone."""
+    return [{**table, "tenants": [item for item in table["tenants"] if item["caller"] == caller]} for table in found]
 
 
 def tenants(found: Sequence[Found], default: str) -> list[str]:
     """Return under which tenants rows were found, and the default one."""
     seen = {item["tenant"] for table in found for item in table["tenants"]}
     return sorted({default} | {tenant for tenant in seen if tenant})
+
+
+def callers(found: Sequence[Found], caller: str) -> list[str]:
+    """Return whose rows were found, and the caller of this run."""
+    return sorted({caller} | {item["caller"] for table in found for item in table["tenants"]})
 
 
 def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: bool = True) -> str:
@@ -105,21 +143,6 @@ def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: boo
     return ""
 
 
-def excuse(answer: str, state: Mapping[str, Any], plan: Sequence[Mapping[str, Any]], column: str) -> str:
-    """Return why the service cannot store before the migration and can behind it, as a clause; "" if nothing says so.
-
-    ``answer`` is what the service says, ``state`` and ``plan`` the database's and the migration's, ``column`` the
-    tenant's.
-    """
-    tables = state["tables"].values()
-    if any(table["column"] is None for table in tables) and re.search(rf"\b{re.escape(column)}\b", answer):
-        return f"it names {column}, which is not there yet"
-    # What was made by hand may hold back a release that names no tenant.
-    if any(table["rls"]["enabled"] for table in tables) and any(item["phase"] in ROW_SECURITY for item in plan):
-        return "row security that is there already may keep it from that, and is replaced"
-    return ""
-
-
 def left(found: Sequence[Found]) -> str:
     """Return what of the test is left, in one sentence; "" where nothing is."""
     counts = {table["table"]: sum(item["count"] for item in table["tenants"]) for table in found}
@@ -130,3 +153,176 @@ def left(found: Sequence[Found]) -> str:
         if named
         else ""
     )
+
+
+def requests(
+    endpoints: Iterable[Mapping[str, Any]],
+    caller: str,
+    claims: Mapping[str, Any],
+    method: str = "",
+    *,
+    own: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return the requests that endpoints of the model stand for, as the module service_request takes them.
+
+    ``%(user_id)s`` in a path or in a text of a body is ``caller``, and both are ``own`` where that is given. ``claims``
+    are those of the token, which an endpoint with ``token: false`` does not get. ``method`` leaves out those that have
+    another one.
+    """
+    found = []
+    for endpoint in endpoints:
+        way, path = endpoint.get("method", "GET"), endpoint["path"]
+        made: dict[str, Any] = {
+            "name": f"{way} {path.replace(USER, '{user_id}')}", "method": way,
+            "path": path.replace(USER, quote(own or caller, safe="")),
+        }  # fmt: skip
+        if "body" in endpoint:
+            made["body"] = _named(endpoint["body"], caller, own or caller)
+        if claims and endpoint.get("token", True):
+            made["claims"] = dict(claims)
+        if "marker" in endpoint:
+            made["marker"] = endpoint["marker"]
+        if method in ("", way):
+            found.append(made)
+    return found
+
+
+def _named(value: Any, caller: str, own: str) -> Any:
+    """Return a body with the caller's name in its texts."""
+    if isinstance(value, str):
+        return value.replace(caller, USER).replace(USER, own)
+    if isinstance(value, Mapping):
+        return {key: _named(item, caller, own) for key, item in value.items()}
+    return [_named(item, caller, own) for item in value] if isinstance(value, list) else value
+
+
+def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
+    """Return what an answer comes to: ``verdict`` (ok, unproven or trouble) and a sentence for the last two.
+
+    ``about`` has service, secret (the variable's name), token (which kind requests have), before (whether nothing was
+    changed yet), phases (those that the plan has statements of), column and setting.
+
+    Before the change all is trouble but an error that the plan makes end. After it, what the database does not cause
+    proves nothing, and is none.
+    """
+    if answer["verdict"] == "ok":
+        return {"verdict": "ok", "sentence": ""}
+    if about["before"]:
+        if answer["verdict"] == "refused":
+            return {"verdict": "trouble", "sentence": _refused(answer, about)}
+        if cured(answer, about["phases"], about["column"], about["setting"]):
+            return {
+                "verdict": "unproven",
+                "sentence": f"The release of {about['service']} that runs does not work before the change"
+                f" ({answer['name']}: {answer['said']}); the plan makes that error end, and it is tried after the"
+                " start.",
+            }
+    elif answer["verdict"] in ("refused", "unavailable"):
+        return {
+            "verdict": "unproven",
+            "sentence": f"{answer['name']} answers {answer['said']} after the change, which the change does not cause:"
+            f" that {about['service']} works is not proven.",
+        }
+    return {
+        "verdict": "trouble",
+        "sentence": f"The API does not do what it is told: {answer['name']}: {answer['said']}",
+    }
+
+
+def troubles(answers: Iterable[Answer], about: Mapping[str, Any]) -> list[str]:
+    """Return what is trouble in several answers, as ``judged`` tells it."""
+    found = [judged(answer, about) for answer in answers]
+    return [item["sentence"] for item in found if item["verdict"] == "trouble"]
+
+
+def _refused(answer: Answer, about: Mapping[str, Any]) -> str:
+    reason = {
+        "signed": f"it does not believe a token that is signed with {about['secret']} of its environment (HS256)",
+        "missing": f"its environment has no {about['secret']} to sign a token with",
+        "asymmetric": f"{about['secret']} of its environment is a key with which no token can be signed here",
+        "given": "it does not accept the headers in service_smoke_headers",
+        "none": "service_token names no secret to sign a token with",
+    }[about["token"]]
+    return (
+        f"{about['service']} refuses the smoke test's request {answer['name']} ({answer['said']}): {reason}. Give"
+        " headers that it accepts in service_smoke_headers (encrypted with ansible-vault); or set service_smoke to read"
+        " or none, and the report says what is not proven."
+    )
+
+
+def cured(answer: Answer, phases: Collection[str], column: str, setting: str) -> bool:
+    """Say whether an error of the database ends with a plan that has statements of ``phases``."""
+    if answer["verdict"] != "database":
+        return False
+    for codes, needle, ends in CURED:
+        named = re.search(rf"(?<![\w.]){re.escape(needle.format(column=column, setting=setting))}", answer["said"])
+        # In another language the error has no code, and must be known by the name in it.
+        if named and set(ends) & set(phases) and (answer["code"] in codes or (needle and not answer["code"])):
+            return True
+    return False
+
+
+def emptied(answers: Sequence[Answer], earlier: Sequence[Answer]) -> list[str]:
+    """Return which of the same requests shows nothing any more in a part that held something ``earlier``."""
+    before = {answer["name"]: set(answer["filled"]) for answer in earlier}
+    return [answer["name"] for answer in answers if before.get(answer["name"], set()) - set(answer["filled"])]
+
+
+def writers(endpoints: Iterable[Mapping[str, Any]], caller: str, claims: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the requests of endpoints that write, each of a caller of its own, in their order."""
+    return [
+        request
+        for number, endpoint in enumerate(endpoints, 1)
+        for request in requests([endpoint], caller, claims, own=f"{caller}-{number}")
+    ]
+
+
+def filed(found: Sequence[Found], endpoints: Iterable[Mapping[str, Any]], caller: str, tenant: int | str) -> list[str]:
+    """Return which of ``writers`` filed rows of ``tenant`` under another one, as sentences."""
+    sentences = []
+    for number, request in enumerate(writers(endpoints, caller, {}), 1):
+        elsewhere: dict[str, set[str]] = {}
+        for table in of_caller(found, f"{caller}-{number}"):
+            for item in table["tenants"]:
+                if item["tenant"] not in (None, str(tenant)):
+                    elsewhere.setdefault(item["tenant"] or "NULL", set()).add(table["table"])
+        sentences += [
+            f"{request['name']} stores what is tenant {tenant}'s as tenant {other}'s ({', '.join(sorted(tables))})."
+            for other, tables in sorted(elsewhere.items())
+        ]
+    return sentences
+
+
+def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int | str) -> dict[str, Any]:
+    """Return what the module service_endpoints found: ``shown`` and ``unproven`` (sentences), ``apart`` (a number)."""
+    shown, unproven, nothing, apart = [], [], [], 0
+    for item in endpoints:
+        if item["outcome"] == "apart":
+            apart += 1
+        elif item["outcome"] == "nothing":
+            nothing.append(item["name"])
+        elif item["outcome"] == "failed":
+            unproven.append(f"What {item['name']} shows is not proven: it answers {item['said']}.")
+        elif item["token"]:
+            shown.append(f"{item['name']} shows tenant {other} what is tenant {tenant}'s.")
+        else:
+            shown.append(
+                f"{item['name']} asks for no token and shows what is tenant {tenant}'s to whoever asks after that"
+                " tenant: the session still has the tenant of the request before."
+            )
+    if nothing:
+        unproven.append(f"It shows tenant {tenant} nothing that others could see: {', '.join(nothing)}.")
+    return {"shown": shown, "unproven": unproven, "apart": apart}
+
+
+def claims(token: Mapping[str, Any], tenant: int | str, caller: str) -> dict[str, Any]:
+    """Return what a token claims for a caller of a tenant; nothing where ``service_token`` names no secret."""
+    if not token.get("secret"):
+        return {}
+    named = {"tenant_claim": tenant, "caller_claim": caller}
+    return {**token.get("claims", {}), **{token[name]: value for name, value in named.items() if token.get(name)}}
+
+
+def cleanup_values(callers: Iterable[str]) -> list[dict[str, str]]:
+    """Return the values of service_smoke_cleanup for each caller."""
+    return [{"user_id": caller} for caller in callers]

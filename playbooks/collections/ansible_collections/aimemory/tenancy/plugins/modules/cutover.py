@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import signal
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -17,6 +15,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     cgroups,
     clients,
     errors,
+    health,
     messages,
     sessions,
     systemctl,
@@ -97,9 +96,13 @@ options:
     description: URL that answers 200 when the service is healthy; needed with O(start).
     type: str
   health_timeout:
-    description: Seconds to wait for that.
+    description: Seconds to wait for that; an answer that was asked for by then has its own time.
     type: int
     default: 60
+  health_request_timeout:
+    description: Seconds to wait for one answer.
+    type: int
+    default: 30
 author: AI-Memory operations
 """
 
@@ -139,6 +142,10 @@ result:
   description: RV(aimemory.tenancy.postgresql_transaction#module:result).
   returned: when the transaction was committed
   type: dict
+health_said:
+  description: RV(aimemory.tenancy.service_health#module:said).
+  returned: when the unit was started
+  type: str
 inactive_since:
   description: When the unit became inactive, as systemd writes it.
   returned: when the unit was started
@@ -155,10 +162,6 @@ WHERE datname = %(database)s AND usename = ANY (%(roles)s) AND backend_type = 'c
   AND backend_start <= %(moment)s AND pid <> pg_backend_pid()
 """
 PAUSE = 0.05
-# The first request may meet a process that dies with it; one that asks a language model takes its time.
-FIRST_PATIENCE = 5
-# Whatever the environment says of proxies: the service is on this host.
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class StageError(Exception):
@@ -323,24 +326,18 @@ class Cutover:
         """Ask the service until it says that it is healthy."""
         wanted = self.wanted
         deadline = time.monotonic() + wanted["health_timeout"]
-        patience: float = min(FIRST_PATIENCE, wanted["health_timeout"])
         while True:
-            try:
-                with DIRECT.open(wanted["health_url"], timeout=patience) as response:
-                    if response.status == 200:
-                        return
-                    answer = f"HTTP status {response.status}"
-            except (OSError, HTTPException) as error:
-                answer = str(error)
-                if isinstance(error, TimeoutError):
-                    # As long as before the stop, when one answer may have taken the whole of it.
-                    patience = wanted["health_timeout"]
+            # As long as before the stop: a request that is given up may keep the only worker from the next one.
+            answer = health.ask(wanted["health_url"], wanted["health_request_timeout"])
+            if answer.healthy:
+                self.outcome["health_said"] = answer.said
+                return
             if time.monotonic() > deadline:
                 break
             time.sleep(PAUSE)
         raise StageError(
             f"{wanted['unit']} was started, but {wanted['health_url']} was not healthy within"
-            f" {wanted['health_timeout']} s: {answer}"
+            f" {wanted['health_timeout']} s: it {answer.sentence}"
         )
 
     def _end_older_sessions(self, moment: Any) -> None:
@@ -387,6 +384,7 @@ def main() -> None:
             "roles": names,
             "health_url": {"type": "str"},
             "health_timeout": {"type": "int", "default": 60},
+            "health_request_timeout": {"type": "int", "default": 30},
         },
         required_if=[("start", "started", ["health_url"]), ("start", "restarted", ["health_url"])],
     )  # fmt: skip

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -18,7 +19,8 @@ DOCUMENTATION = r"""
 module: postgresql_login_statements
 short_description: Run statements over the service's own login and commit them
 description:
-  - Logs in with the given parameters and password and runs the statements once for each tenant, in one transaction.
+  - Logs in with the given parameters and password and runs the statements once for each tenant and each set of values,
+    in one transaction.
   - Triggers and rules of the service's role run with no more rights than it has, as they would not in a session of the
     administrator.
 options:
@@ -49,9 +51,10 @@ options:
     elements: str
     required: true
   values:
-    description: The values by their names.
-    type: dict
-    default: {}
+    description: Sets of values by their names.
+    type: list
+    elements: dict
+    required: true
   timeout:
     description: Seconds that all statements together may take; then they are ended from outside.
     type: int
@@ -67,7 +70,7 @@ EXAMPLES = r"""
     setting: app.current_tenant
     tenants: ["1"]
     statements: [DELETE FROM public.memories WHERE user_id = %(user_id)s]
-    values: {user_id: "+15550000000"}
+    values: [{user_id: "+15550000000"}]
 """
 
 RETURN = r"""
@@ -90,7 +93,7 @@ def main() -> None:
             "setting": {"type": "str", "required": True},
             "tenants": texts,
             "statements": texts,
-            "values": {"type": "dict", "default": {}},
+            "values": {"type": "list", "elements": "dict", "required": True},
             "timeout": {"type": "int", "default": 60},
         },
     )
@@ -109,8 +112,8 @@ def main() -> None:
         with bounded, connection.cursor() as cursor:
             for tenant in wanted["tenants"]:
                 cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (wanted["setting"], tenant))
-                for statement in wanted["statements"]:
-                    cursor.execute(statement, wanted["values"])
+                for values, statement in itertools.product(wanted["values"], wanted["statements"]):
+                    cursor.execute(statement, values)
                     rows += max(cursor.rowcount, 0)
             connection.commit()
     except (psycopg2.Error, sessions.TimeLimitError) as error:

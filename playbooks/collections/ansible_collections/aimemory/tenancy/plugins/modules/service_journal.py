@@ -31,14 +31,10 @@ options:
     type: bool
     default: false
   failure_patterns:
-    description: Regular expressions, case ignored, of the lines that RV(failures) holds.
+    description: Regular expressions, case ignored, of lines that RV(failures) holds as well.
     type: list
     elements: str
-    required: true
-  error_pattern:
-    description: Regular expression of lines of errors.
-    type: str
-    required: true
+    default: []
   request_pattern:
     description: Regular expression of lines of requests.
     type: str
@@ -70,8 +66,6 @@ EXAMPLES = r"""
   aimemory.tenancy.service_journal:
     unit: ai-memory.service
     since: Sat 2026-11-28 15:15:04 UTC
-    failure_patterns: [psycopg2, Traceback]
-    error_pattern: \bERROR\b
     request_pattern: '" [1-5][0-9]{2}$'
     refused_pattern: '" [45][0-9]{2}$'
     last: 50
@@ -84,12 +78,15 @@ lines:
   returned: success
   type: list
 failures:
-  description: The lines since the start that O(failure_patterns) meet.
+  description:
+    - The first 50 lines since the start that have an error of PostgreSQL that the change may cause, or meet
+      O(failure_patterns).
   returned: success
   type: list
 total:
   description:
-    - How many lines there are since the start; likewise C(own) (not of systemd), C(errors), C(requests) and C(refused).
+    - How many lines there are since the start; likewise C(own) (not of systemd), C(errors) (whose level says so),
+      C(requests) and C(refused).
   returned: success
   type: int
 errors_before:
@@ -102,7 +99,7 @@ errors_before:
 def read(module: AnsibleModule, *when: str) -> list[journal.Line]:
     """Return the lines of the unit in a span of time; the failure of journalctl is the module's."""
     found: list[journal.Line] = []
-    fields = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID,_HOSTNAME"
+    fields = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID,_HOSTNAME,PRIORITY"
     # The journal knows a unit by its own name alone, and the run may know it by an alias.
     named = ["systemctl", "show", "--property=Id", "--value", "--", module.params["unit"]]
     code, name, error = module.run_command(named)
@@ -149,8 +146,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "unit": text, "since": text, "before": {"type": "bool", "default": False},
-            "failure_patterns": {"type": "list", "elements": "str", "required": True},
-            "error_pattern": text, "request_pattern": text, "refused_pattern": text,
+            "failure_patterns": {"type": "list", "elements": "str", "default": []},
+            "request_pattern": text, "refused_pattern": text,
             "last": {"type": "int", "required": True},
             "names": {"type": "list", "elements": "str", "default": []},
             "files": {"type": "list", "elements": "str", "default": []},
@@ -160,8 +157,8 @@ def main() -> None:
     wanted = module.params
     known = Known(wanted["names"])
     values = hidden(module, known)
-    patterns = {name: wanted[f"{name}_pattern"] for name in ("error", "request", "refused")}
-    patterns["failure"] = "|".join(f"(?:{pattern})" for pattern in wanted["failure_patterns"]) or r"\A(?!)"
+    patterns = {name: wanted[f"{name}_pattern"] for name in ("request", "refused")}
+    patterns["failure"] = "|".join(f"(?:{pattern})" for pattern in wanted["failure_patterns"])
     found = journal.since_start(read(module, f"--since={wanted['since']}"))
     before = read(module, "--since=-1h", f"--until={wanted['since']}") if wanted["before"] else []
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 import os
 import signal
 import time
 import urllib.request
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    api,
     cgroups,
     messages,
     processes,
@@ -78,21 +79,18 @@ options:
     type: str
     required: true
   health_timeout:
-    description: Seconds to wait for its answer, and for a session.
+    description: Seconds to wait for its answers, and for a session.
     type: int
     default: 60
+  health_request_timeout:
+    description: Seconds to wait for one answer about its health.
+    type: int
+    default: 30
   request:
-    description: What is posted to the service, twice, instead of asking for its health; also where a session is found.
+    description: >-
+      What the service is asked for, twice, instead of its health, also where a session is found. It has the options of
+      M(aimemory.tenancy.service_request), and beside them those of its one request.
     type: dict
-    suboptions:
-      url:
-        description: URL of the request.
-        type: str
-        required: true
-      body:
-        description: What is posted there.
-        type: dict
-        required: true
 author: AI-Memory operations
 """
 
@@ -322,7 +320,8 @@ class Witness:
     def _sessions_while_asking(self, cursor: Any) -> tuple[list[witnesses.Session], dict[int, set[str]]]:
         """Return the server's sessions until some time after the answer, and sockets of those over Unix sockets."""
         wanted = self.wanted
-        asking = ask(wanted["health_url"], wanted["health_timeout"], wanted["request"])
+        patience = wanted["health_timeout"] if wanted["request"] else wanted["health_request_timeout"]
+        asking = ask(wanted["health_url"], patience, self._request())
         deadline, after = time.monotonic() + wanted["health_timeout"], None
         found: dict[tuple[Any, ...], witnesses.Session] = {}
         backends: dict[int, set[str]] = {}
@@ -341,6 +340,16 @@ class Witness:
                 os.kill(asking, signal.SIGKILL)
                 os.waitpid(asking, 0)
         return list(found.values()), backends
+
+    def _request(self) -> Callable[[], Any] | None:
+        """Return what makes the request that is wanted, none where the service is asked for its health."""
+        wanted = self.wanted["request"]
+        if not wanted:
+            return None
+        sources = api.environments(self._output, self.unit, wanted["file"]) if wanted["secret"] else []
+        caller = api.Caller(wanted["headers"], api.secret_in(wanted["secret"], sources), wanted["seconds"])
+        asked = wanted["method"], wanted["path"], wanted.get("body"), caller.headers(wanted.get("claims"))
+        return lambda: api.Conversation(wanted["url"], wanted["timeout"]).ask(*asked)
 
     def _backend(self, pid: int) -> list[str]:
         """Return the sockets of a process of the server, at once: it may be gone in a millisecond."""
@@ -407,26 +416,21 @@ class Witness:
                 self.outcome["next_environment"]["problem"] = f"{error.filename or ''}: {error.strerror or error}"
 
 
-def ask(url: str, timeout: float, request: dict[str, Any] | None = None) -> int:
-    """Ask for a service's health, or make another request, and return the child that waits for the answer."""
+def ask(url: str, timeout: float, request: Callable[[], Any] | None = None) -> int:
+    """Ask for a service's health, or make another ``request``, and return the child that waits for the answer."""
     child = os.fork()
     if child == 0:
         with contextlib.suppress(Exception):
             if request:
                 for _ in range(ANSWERS):
-                    _answer(_posted(request), timeout)
+                    request()
             else:
                 _ask_for_health(url, timeout)
         os._exit(0)
     return child
 
 
-def _posted(request: dict[str, Any]) -> urllib.request.Request:
-    headers = {"Content-Type": "application/json"}
-    return urllib.request.Request(request["url"], json.dumps(request["body"]).encode(), headers)
-
-
-def _answer(request: urllib.request.Request | str, timeout: float) -> None:
+def _answer(request: str, timeout: float) -> None:
     with DIRECT.open(request, timeout=timeout) as response:
         response.read()
 
@@ -465,10 +469,8 @@ def main() -> None:
             "tables": {"type": "list", "elements": "str", "required": True}, "health_url": text,
             "files": {"type": "list", "elements": "str", "default": []},
             "health_timeout": {"type": "int", "default": 60},
-            "request": {
-                "type": "dict",
-                "options": {"url": text, "body": {"type": "dict", "required": True}},
-            },
+            "health_request_timeout": {"type": "int", "default": 30},
+            "request": {"type": "dict"},
         },
         supports_check_mode=True,
     )  # fmt: skip

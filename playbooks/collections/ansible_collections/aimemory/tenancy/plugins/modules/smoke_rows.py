@@ -19,7 +19,7 @@ DOCUMENTATION = r"""
 module: smoke_rows
 short_description: Look for the rows that the smoke test's request left
 description:
-  - Reads as the administrator what the tables hold of one caller, until it is what is expected or time is up.
+  - Reads as the administrator what the tables hold of the test's callers, until it is what is expected or time is up.
 extends_documentation_fragment:
   - aimemory.tenancy.database
 options:
@@ -46,9 +46,13 @@ options:
         type: bool
         default: false
   caller:
-    description: The caller.
+    description: The caller of this run, of whom rows must be C(stored).
     type: str
     required: true
+  prefix:
+    description: The begin of the callers of earlier runs, which are looked for as well; empty for none.
+    type: str
+    default: ""
   tenant_column:
     description: The tenant column, which the tables may lack.
     type: str
@@ -91,9 +95,21 @@ EXAMPLES = r"""
 
 RETURN = r"""
 count:
-  description: Rows of the caller.
+  description: Rows that were found.
   returned: success
   type: int
+callers:
+  description: Whose rows were found, and O(caller).
+  returned: success
+  type: list
+tables:
+  description: The names of the tables in which rows were found.
+  returned: success
+  type: list
+found:
+  description: Of each table its name, and of each caller and tenant the number of rows.
+  returned: success
+  type: list
 tenants:
   description: The tenants that rows were found under, and O(tenant).
   returned: success
@@ -115,7 +131,7 @@ def main() -> None:
         argument_spec={
             "database": text, "port": {"type": "int", "required": True}, "schema": text,
             "rows": {"type": "list", "elements": "dict", "required": True, "options": entry},
-            "caller": text, "tenant_column": text, "tenant": text,
+            "caller": text, "prefix": {"type": "str", "default": ""}, "tenant_column": text, "tenant": text,
             "tenant_required": {"type": "bool", "default": True},
             "expect": {"type": "str", "choices": ["stored", "none", "any"], "required": True},
             "timeout": {"type": "float", "default": 0},
@@ -132,11 +148,14 @@ def main() -> None:
         while True:
             # A transaction of its own each time, so that it sees what was committed meanwhile.
             with connection, connection.cursor() as cursor:
-                names = (wanted["schema"], wanted["rows"], wanted["caller"], wanted["tenant_column"])
-                found = smoke.read(cursor, *names)
+                callers = (wanted["caller"], wanted["prefix"])
+                found = smoke.read(cursor, wanted["schema"], wanted["rows"], *callers, wanted["tenant_column"])
             if wanted["expect"] == "stored":
                 trouble = smoke.misplaced(
-                    found, wanted["tenant"], wanted["tenant_column"], required=wanted["tenant_required"]
+                    smoke.of_caller(found, wanted["caller"]),
+                    wanted["tenant"],
+                    wanted["tenant_column"],
+                    required=wanted["tenant_required"],
                 )
             elif wanted["expect"] == "none":
                 trouble = smoke.left(found)
@@ -155,6 +174,9 @@ def main() -> None:
         changed=False,
         count=sum(item["count"] for table in found for item in table["tenants"]),
         tenants=smoke.tenants(found, wanted["tenant"]),
+        callers=smoke.callers(found, wanted["caller"]),
+        tables=[entry["table"] for entry, table in zip(wanted["rows"], found, strict=True) if table["tenants"]],
+        found=found,
         seconds=round(seconds, 3),
     )
 

@@ -1,0 +1,99 @@
+"""What the service logs and says of its health is judged by its form, and a slow answer is no bad one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from lab import MIGRATE, Host
+from service import assert_works_in_full
+
+pytestmark = pytest.mark.by_turns
+
+CODE = "/opt/ai-memory/app.py"
+# It waits for a language model, which never is well, and keeps every other request waiting.
+SLOW = """
+
+@app.middleware("http")
+async def ask_the_language_model(request, call_next):
+    import time
+    from fastapi.responses import JSONResponse
+    if request.url.path == "/health":
+        time.sleep({seconds})
+        return JSONResponse({{"status": "degraded", "database": "healthy"}})
+    return await call_next(request)
+"""
+
+
+def says(line: str) -> str:
+    """Return the setting by which the service has a line in its journal at every start."""
+    return f"ExecStartPost=/bin/echo '{line}'"
+
+
+@contextlib.contextmanager
+def slow_health(machine: Host, seconds: int) -> Iterator[None]:
+    """Run a release whose answers about its health take some time."""
+    machine.run(f"sudo cp -p {CODE} {CODE}.whole && sudo tee -a {CODE}", given=SLOW.format(seconds=seconds))
+    try:
+        machine.run("sudo systemctl restart ai-memory")
+        machine.wait_until_healthy()
+        yield
+    finally:
+        machine.run(f"sudo mv {CODE}.whole {CODE} && sudo systemctl restart ai-memory")
+        machine.wait_until_healthy()
+
+
+def test_lines_of_success_that_name_the_tenant_are_no_failure(machine: Host) -> None:
+    machine.reset()
+    lines = (
+        "INFO ai-memory JWT validated: customer_id=1",
+        "INFO:ai_memory:stored 7c9e6679 in database ai_memory with psycopg2 [customer:1]",
+        '{"level": "info", "event": "relation customer_id does not exist in the cache yet"}',
+    )
+    with machine.drop_in("\n".join(map(says, lines))):
+        run = machine.playbook(*MIGRATE)
+    assert run.record["outcome"] == "SUCCESS"
+    assert "JWT" in machine.run("sudo journalctl --unit=ai-memory --since=-5min")
+    # The language model's, of which the service says so at every start.
+    assert (run.record["journal"]["failures"], run.record["journal"]["errors"]) == ([], 1)
+    assert_works_in_full(machine)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ERROR ai-memory storing failed: psycopg2.errors.UndefinedColumn: no such column",
+        "psycopg2.errors.InsufficientPrivilege: FEHLER:  keine Berechtigung",
+        '{"level": "error", "error": "permission denied for table memories"}',
+    ],
+    ids=["level", "translated", "structured"],
+)
+def test_an_error_of_postgresql_fails_the_run(machine: Host, line: str) -> None:
+    machine.reset()
+    with machine.drop_in(says(line)):
+        run = machine.playbook(*MIGRATE, check=False)
+    assert (run.record["outcome"], run.record["failure"]["phase"]) == ("PARTIAL", "journal")
+    assert "The journal shows failures of the database" in run.words
+    assert len(run.record["journal"]["failures"]) == 1
+
+
+def test_a_slow_and_degraded_health_is_quoted_and_takes_nothing_back(machine: Host) -> None:
+    machine.reset()
+    with slow_health(machine, 12):
+        run = machine.playbook(*MIGRATE)
+        assert run.record["outcome"] == "SUCCESS"
+    assert "NOTE ai-memory says of its health, before anything was stopped: degraded." in run.words
+    assert "NOTE ai-memory says of its health, after the start: degraded (before the stop: degraded)." in run.words
+
+
+def test_a_health_that_is_slower_than_allowed_is_refused_before_the_stop(machine: Host) -> None:
+    machine.reset()
+    with slow_health(machine, 12):
+        before = machine.catalogs(), machine.service_pid(), machine.rows()
+        run = machine.playbook(*MIGRATE, "-eservice_health_request_timeout=4", check=False)
+        assert (run.record["failure"]["phase"], run.record["stopped_at"]) == ("try", None), run.output
+        assert (machine.catalogs(), machine.service_pid(), machine.rows()) == before
+    assert "/health does not answer within 4 s before anything was stopped: see why it is slow" in run.words
+    assert "with service_health_request_timeout" in run.words

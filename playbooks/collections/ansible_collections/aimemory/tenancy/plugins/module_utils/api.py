@@ -1,0 +1,254 @@
+"""Requests to a service's API on its own host, as its callers make them: signed with its own secret, past every proxy.
+
+What an answer is called (its ``verdict``) is one of
+
+* **ok**: 2xx, and no ``success`` that is false;
+* **refused**: 401 or 403, which nothing that is changed in the database causes;
+* **database**: an error of PostgreSQL stands in it, whatever its status;
+* **unavailable**: ``success`` is false for another reason, such as a language model; or it is late, or 429;
+* **broken**: any other status, or no answer at all.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import time
+import urllib.parse
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import cgroups, logged, messages, processes, tokens, unit_environment
+
+OK, REFUSED, DATABASE, UNAVAILABLE, BROKEN = "ok", "refused", "database", "unavailable", "broken"
+_SUCCESS, _REFUSED, _TOO_MANY = range(200, 300), (401, 403), 429
+# Of every module that asks.
+OPTIONS = {
+    "unit": {"type": "str", "required": True}, "url": {"type": "str", "required": True},
+    "timeout": {"type": "int", "required": True},
+    # The task is not logged: a value here may be an ordinary word, and would be struck from every result.
+    "headers": {"type": "dict", "default": {}, "no_log": False},
+    "secret": {"type": "str", "default": "", "no_log": False}, "seconds": {"type": "int", "default": 300},
+    "file": {"type": "str", "default": ""}, "names": {"type": "dict", "required": True},
+}  # fmt: skip
+# Of an answer, what is shown; and what is read.
+SHOWN, _MOST_BYTES = 300, 4 * 2**20
+# Of a row's values, those that no other row has are at least this long: a caller's number, an id, a sentence.
+_LEAST = 12
+_REMOVED = "[removed]"
+# What is shorter would be struck from ordinary words.
+_SECRET = 8
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer; ``problem`` says why none came, and ``late`` whether it did not come in time."""
+
+    status: int = 0
+    body: bytes = b""
+    problem: str = ""
+    late: bool = False
+    seconds: float = 0.0
+
+    @property
+    def document(self) -> Any:
+        """Return the JSON document that it is, none where it is no document."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+@dataclass(frozen=True)
+class Names:
+    """What an error of the database may name in any language: the tenant column, the setting, the tables."""
+
+    column: str
+    setting: str
+    tables: tuple[str, ...]
+
+    def stand_in(self, text: str) -> bool:
+        """Say whether one stands in an error; a table only in quotes, since its name may be an ordinary word."""
+        words = "|".join(map(re.escape, (self.column, self.setting)))
+        tables = "|".join(map(re.escape, self.tables))
+        return re.search(rf"(?<![\w.])(?:{words})(?!\w)|[\"'„“«»](?:{tables})[\"'“”«»]", text) is not None
+
+
+class Conversation:
+    """Requests over one connection that is kept: a server with several workers answers all of them with one."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        """Take where the service is, and how many seconds one answer may take."""
+        parts = urllib.parse.urlsplit(url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(parts.hostname or "", parts.port, timeout=timeout)
+
+    def ask(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Answer:
+        """Make one request; ``body`` is sent as JSON, none where it is none."""
+        given = dict(headers) if body is None else {"Content-Type": "application/json", **headers}
+        content = None if body is None else json.dumps(body).encode()
+        kept, began = self._connection.sock is not None, time.monotonic()
+        try:
+            status, received = self._exchanged(method, path, content, given)
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            if kept and isinstance(error, ConnectionError):
+                # The server closed it before it read the request.
+                return self.ask(method, path, body, headers)
+            late = isinstance(error, TimeoutError)
+            problem = "no answer in time" if late else str(error) or type(error).__name__
+            return Answer(problem=problem, late=late, seconds=time.monotonic() - began)
+        return Answer(status, received, seconds=time.monotonic() - began)
+
+    def _exchanged(self, method: str, path: str, content: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        self._connection.request(method, path, content, headers)
+        response = self._connection.getresponse()
+        received = response.read(_MOST_BYTES)
+        if not response.isclosed():
+            # The rest of it would be taken for the next answer.
+            self._connection.close()
+        return response.status, received
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+
+class Caller:
+    """Who asks: with the headers that the operator gave, and a token that claims what a request is to claim."""
+
+    def __init__(self, headers: Mapping[str, str], secret: str, seconds: int) -> None:
+        """Take the secret, "" where tokens cannot be signed, and how many seconds a token holds."""
+        self._headers, self._seconds = dict(headers), seconds
+        # What the operator gave is meant so.
+        self.given = any(name.lower() == "authorization" for name in headers)
+        self._secret = secret if tokens.is_symmetric(secret) and not self.given else ""
+        self._known = {text for value in headers.values() for text in (value, value.partition(" ")[2])} | {secret}
+
+    def headers(self, claims: Mapping[str, Any] | None) -> dict[str, str]:
+        """Return the headers of a request; ``claims`` are none where it needs no token."""
+        if claims is None or not self._secret:
+            return dict(self._headers)
+        now = int(time.time())
+        token = tokens.signed({**claims, "iat": now, "exp": now + self._seconds}, self._secret)
+        self._known.add(token)
+        return {"Authorization": f"Bearer {token}", **self._headers}
+
+    def redacted(self, text: str) -> str:
+        """Return a text without the headers, tokens and the secret, which a service may quote."""
+        for value in sorted((value for value in self._known if len(value) >= _SECRET), key=len, reverse=True):
+            for form in (value, json.dumps(value)[1:-1]):
+                text = text.replace(form, _REMOVED)
+        return text
+
+
+def secret_in(name: str, sources: Iterable[Mapping[str, str]]) -> str:
+    """Return the first value that ``sources`` have of a variable, "" where none has one."""
+    return next((source[name] for source in sources if source.get(name)), "")
+
+
+def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapping[str, str]]:
+    """Yield what a unit's program may take a setting from, what it has before what it gets at its next start.
+
+    ``file`` is one that its code may read itself, "" for none. Raises OSError where systemd cannot be asked.
+    """
+    shown = unit_environment.show(run, unit)
+    for process in processes.read(cgroups.processes(shown.get("ControlGroup", ""))):
+        yield process["environment"]
+    if shown["LoadState"] == "loaded":
+        for _, pairs in unit_environment.next_environment(run, unit):
+            yield pairs
+    if file and Path(file).is_file():
+        yield unit_environment.parse(Path(file).read_text(encoding="utf-8", errors="surrogateescape"))
+
+
+def caller(module: Any) -> tuple[str, Caller]:
+    """Return which kind of token requests have, and who asks, for a module with OPTIONS; end it if that fails."""
+    wanted = module.params
+
+    def output(*command: str) -> str:
+        code, printed, error = module.run_command(list(command))
+        if code != 0:
+            raise OSError((error or printed).strip())
+        return str(printed)
+
+    try:
+        sources = environments(output, f"{wanted['unit']}.service", wanted["file"]) if wanted["secret"] else []
+        secret = secret_in(wanted["secret"], sources)
+    except OSError as error:
+        module.fail_json(msg=f"The environment of {wanted['unit']} cannot be read: {error}")
+    headers = {name: str(value) for name, value in wanted["headers"].items()}
+    found = Caller(headers, secret, wanted["seconds"])
+    return "given" if found.given else token_said(wanted["secret"], secret), found
+
+
+def names(wanted: Mapping[str, Any]) -> Names:
+    """Return the option ``names`` of a module."""
+    return Names(wanted["column"], wanted["setting"], tuple(wanted["tables"]))
+
+
+def token_said(name: str, secret: str) -> str:
+    """Return which kind of token requests have: signed, none, missing (its secret) or asymmetric."""
+    if not name:
+        return "none"
+    if not secret:
+        return "missing"
+    return "signed" if tokens.is_symmetric(secret) else "asymmetric"
+
+
+def judged(answer: Answer, names: Names) -> tuple[str, str]:
+    """Return the verdict of an answer, and the SQLSTATE of the error that stands in it, "" where none is known."""
+    document = answer.document
+    failed = isinstance(document, Mapping) and document.get("success") is False
+    if answer.status in _SUCCESS and not failed:
+        return OK, ""
+    if answer.status in _REFUSED:
+        return REFUSED, ""
+    text = "\n".join(texts(document)) if document is not None else answer.body.decode("utf-8", "replace")
+    said = logged.read(text)
+    if said.failure or names.stand_in(text):
+        return DATABASE, said.code or ""
+    return (UNAVAILABLE if failed or answer.late or answer.status == _TOO_MANY else BROKEN), ""
+
+
+def texts(document: Any) -> Iterator[str]:
+    """Yield every text of a document."""
+    left = [document]
+    while left:
+        item = left.pop()
+        if isinstance(item, Mapping):
+            left += item.values()
+        elif isinstance(item, list):
+            left += item
+        elif isinstance(item, str):
+            yield item
+
+
+def values(document: Any) -> frozenset[str]:
+    """Return the texts of a document by which one row can be told from another."""
+    return frozenset(text for text in texts(document) if len(text) >= _LEAST)
+
+
+def filled(document: Any) -> list[str]:
+    """Return which of a document's parts hold something: the keys at its top, "" for itself where it is a list."""
+    if isinstance(document, list):
+        return [""] if document else []
+    if not isinstance(document, Mapping):
+        return []
+    return sorted(key for key, value in document.items() if isinstance(value, Mapping | list) and value)
+
+
+def holds(answer: Answer, marker: str) -> bool:
+    """Say whether a text stands in an answer."""
+    return marker.encode() in answer.body or any(marker in text for text in texts(answer.document))
+
+
+def shown(answer: Answer, caller: Caller) -> str:
+    """Return an answer as the operator sees it: its status and the beginning of its body."""
+    if not answer.status:
+        return messages.visible(answer.problem)
+    body = caller.redacted(answer.body.decode("utf-8", "replace"))
+    return messages.visible(f"HTTP {answer.status} {body[:SHOWN]}{'...' if len(body) > SHOWN else ''}".rstrip())

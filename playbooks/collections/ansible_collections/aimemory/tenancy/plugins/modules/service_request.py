@@ -1,0 +1,127 @@
+#!/usr/bin/python
+"""Ask a service's API on its own host, with tokens that are signed with its own secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import api
+
+DOCUMENTATION = r"""
+module: service_request
+short_description: Ask a service's API on its own host, with tokens that are signed with its own secret
+description:
+  - Makes requests, one after the other over one connection, past every proxy. A request with O(requests[].claims) gets
+    a bearer token (HS256) that is signed with the secret in the service's own environment.
+  - Neither headers nor tokens are returned, and they are removed from what the service answers.
+  - What came of it is returned and does not fail the task. The headers may be secrets, so the task needs C(no_log).
+    Runs as root.
+extends_documentation_fragment:
+  - aimemory.tenancy.api
+options:
+  requests:
+    description: The requests.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: What the request is called.
+        type: str
+        required: true
+      method:
+        description: The method.
+        type: str
+        default: GET
+      path:
+        description: The path, with its query.
+        type: str
+        required: true
+      body:
+        description: What is sent as JSON; nothing where it is left out.
+        type: dict
+      claims:
+        description: What its token claims; without one it has none.
+        type: dict
+      marker:
+        description: A text that is looked for in the answer.
+        type: str
+        default: ""
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Store a memory
+  become: true
+  aimemory.tenancy.service_request:
+    unit: ai-memory
+    url: http://127.0.0.1:8100
+    timeout: 60
+    secret: JWT_SECRET_KEY
+    names: {column: customer_id, setting: app.current_tenant, tables: [memories]}
+    requests:
+      - name: store
+        method: POST
+        path: /memory/store
+        body: {user_id: "+15550000000", content: she prefers mornings}
+        claims: {customer_id: 1, sub: "+15550000000"}
+  no_log: true
+"""
+
+RETURN = r"""
+token:
+  description: >-
+    Whether tokens could be C(signed); one is C(given) in O(headers), C(none) was wanted, their secret is C(missing), or
+    it is C(asymmetric).
+  returned: success
+  type: str
+answers:
+  description: >-
+    Of each request its name; verdict (ok, refused, database, unavailable, broken), code (the SQLSTATE, if one is
+    known), said (status and beginning of the body), marked (whether the marker stands in it), filled (parts of the
+    document that hold something), seconds.
+  returned: success
+  type: list
+"""
+
+
+def answered(conversation: api.Conversation, caller: api.Caller, names: api.Names, request: Any) -> dict[str, Any]:
+    """Make one request and return what came of it."""
+    headers = caller.headers(request["claims"])
+    answer = conversation.ask(request["method"], request["path"], request["body"], headers)
+    verdict, code = api.judged(answer, names)
+    return {
+        "name": request["name"], "verdict": verdict, "code": code, "said": api.shown(answer, caller),
+        "marked": bool(request["marker"]) and api.holds(answer, request["marker"]),
+        "filled": api.filled(answer.document), "seconds": round(answer.seconds, 3),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Run the module."""
+    text = {"type": "str", "required": True}
+    request = {
+        "name": text, "method": {"type": "str", "default": "GET"}, "path": text, "body": {"type": "dict"},
+        "claims": {"type": "dict"}, "marker": {"type": "str", "default": ""},
+    }  # fmt: skip
+    module = AnsibleModule(
+        argument_spec={
+            **api.OPTIONS, "requests": {"type": "list", "elements": "dict", "required": True, "options": request},
+        },
+        supports_check_mode=True,
+    )  # fmt: skip
+    wanted = module.params
+    token, caller = api.caller(module)
+    names = api.names(wanted["names"])
+    conversation = api.Conversation(wanted["url"], wanted["timeout"])
+    try:
+        answers = [answered(conversation, caller, names, request) for request in wanted["requests"]]
+    finally:
+        conversation.close()
+    module.exit_json(changed=False, token=token, answers=answers)
+
+
+if __name__ == "__main__":
+    main()
