@@ -34,7 +34,7 @@ TASKS = {
     **{role: (f"roles/{role}/tasks",) for role in ROLES},
 }
 UTILITIES, MODULES, ACTIONS = (Path(package.__path__[0]) for package in (module_utils, modules, action))
-HOST = ("processes", "sockets", "smoke")
+HOST = ("api", "processes", "sockets", "smoke")
 PLANNED = ("bridge", "definitions", "foreign_keys", "samples", "views", "enforce", "revert", "schema")
 PYTHON = {
     "Encrypted variables": [UTILITIES / "messages.py"],
@@ -67,6 +67,11 @@ REMEDIES = {
         "The service runs on the changed database. Read the lines; if callers suffer, roll back; if they are harmless, "
         "the run is done: `playbooks/verify.yml` says so."
     ),
+    "The API shows less than before": (
+        "The change was taken back. See with which role and setting the service reads, and whether its rows are the "
+        "default tenant's."
+    ),
+    "The environment of … cannot be read": "Mend what systemctl names, and run again.",
     "The API answered, but": (
         "The service's journal says why. If it is the request that this release does not take, correct "
         "`service_smoke_*`."

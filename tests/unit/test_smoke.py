@@ -11,13 +11,8 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import smoke
 CALLER = "+1555-runbook-1"
 ABOUT: dict[str, Any] = {
     "service": "ai-memory", "secret": "JWT_SECRET_KEY", "token": "signed", "before": True,
-    "phases": ["column", "policy"], "column": "customer_id", "setting": "app.current_tenant",
+    "phases": ["column", "policy"], "column": "customer_id", "row_security": False,
 }  # fmt: skip
-ENDPOINTS: list[dict[str, Any]] = [
-    {"path": "/profile/%(user_id)s"},
-    {"path": "/shared", "token": False},
-    {"path": "/search", "method": "POST", "body": {"who": ["%(user_id)s"], "limit": 5, "also": f"of {CALLER}"}},
-]
 
 
 def row(tenant: str | None, count: int, caller: str = CALLER) -> dict[str, Any]:
@@ -77,59 +72,40 @@ def test_rows_of_runs_that_were_lost_are_told_apart() -> None:
     assert smoke.callers(found(), CALLER) == [CALLER]
 
 
-def test_endpoints_become_requests_of_the_caller() -> None:
-    profile, shared, search = smoke.requests(ENDPOINTS, CALLER, {"customer_id": 1})
-    assert profile == {
-        "name": "GET /profile/{user_id}", "method": "GET", "path": "/profile/%2B1555-runbook-1",
-        "claims": {"customer_id": 1},
-    }  # fmt: skip
-    assert "claims" not in shared
-    assert search["body"] == {"who": [CALLER], "limit": 5, "also": f"of {CALLER}"}
-    assert [item["name"] for item in smoke.requests(ENDPOINTS, CALLER, {}, "GET")] == [
-        "GET /profile/{user_id}", "GET /shared",
-    ]  # fmt: skip
-    assert not any("claims" in item for item in smoke.requests(ENDPOINTS, CALLER, {}))
-
-
-def test_each_writer_is_a_caller_of_its_own() -> None:
-    made = smoke.writers(ENDPOINTS[2:] * 2, CALLER, {})
-    assert [item["body"]["who"] for item in made] == [[f"{CALLER}-1"], [f"{CALLER}-2"]]
-    assert [item["body"]["also"] for item in made] == [f"of {CALLER}-1", f"of {CALLER}-2"]
-
-
-def test_claims_are_those_of_the_model() -> None:
-    token = {"secret": "KEY", "tenant_claim": "org", "caller_claim": "sub", "claims": {"iss": "runbook"}}
-    assert smoke.claims(token, 7, CALLER) == {"iss": "runbook", "org": 7, "sub": CALLER}
-    assert smoke.claims({"secret": "KEY", "tenant_claim": "org"}, 7, CALLER) == {"org": 7}
-    assert smoke.claims({}, 7, CALLER) == {}
-
-
 COLUMN = 'HTTP 200 {"error":"column \\"customer_id\\" of relation \\"memories\\" does not exist"}'
 POLICY = 'HTTP 200 {"error":"new row violates row-level security policy for table \\"memories\\""}'
 SETTING = 'HTTP 500 unrecognized configuration parameter "app.current_tenant"'
+DENIED = "HTTP 200 permission denied for table memories"
+ISOLATED = {"row_security": True, "phases": ["default", "policy"]}
 
 
 @pytest.mark.parametrize(
-    ("given", "phases", "verdict"),
+    ("given", "about", "verdict"),
     [
-        (answer("ok"), [], "ok"),
-        (answer("database", COLUMN, "42P01"), ["column"], "unproven"),
-        (answer("database", "Spalte »customer_id« existiert nicht"), ["column"], "unproven"),
-        (answer("database", COLUMN, "42P01"), ["policy"], "trouble"),
-        (answer("database", POLICY, "42501"), ["policy"], "unproven"),
-        (answer("database", SETTING, "42704"), ["policy"], "unproven"),
-        (answer("database", POLICY, "42501"), [], "trouble"),
-        (answer("database", "HTTP 200 permission denied for table memories", "42501"), ["policy"], "trouble"),
-        (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), ["policy"], "trouble"),
-        (answer("unavailable", COLUMN), ["column"], "trouble"),
-        (answer("broken", "HTTP 404 nothing here"), ["column"], "trouble"),
-        (answer("refused", "HTTP 403 {}"), ["column"], "trouble"),
+        (answer("ok"), {}, "ok"),
+        (answer("database", COLUMN, "42P01"), {"phases": ["column"]}, "unproven"),
+        (answer("database", COLUMN, "42P01"), {"phases": ["policy"]}, "trouble"),
+        (answer("database", 'column "old_customer_ids" does not exist', "42703"), {"phases": ["column"]}, "trouble"),
+        (answer("database", 'null value in column "customer_id"', "23502"), {"phases": ["default"]}, "unproven"),
+        (answer("database", "ON CONFLICT", "42P10"), {"phases": ["function"]}, "unproven"),
+        (answer("database", POLICY, "42501"), ISOLATED, "unproven"),
+        (answer("database", POLICY, "42501"), {"phases": ["policy"]}, "trouble"),
+        (answer("database", POLICY, "42501"), {"row_security": True, "phases": ["key"]}, "trouble"),
+        (answer("database", SETTING, "42704"), ISOLATED, "unproven"),
+        (answer("database", DENIED, "42501"), ISOLATED, "trouble"),
+        # In whatever language PostgreSQL says it.
+        (answer("database", "Spalte »customer_id« existiert nicht"), {"phases": ["column"]}, "unproven"),
+        (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), ISOLATED, "unproven"),
+        (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), {"phases": ["policy"]}, "trouble"),
+        (answer("unavailable", COLUMN), {"phases": ["column"]}, "trouble"),
+        (answer("broken", "HTTP 404 nothing here"), {"phases": ["column"]}, "trouble"),
+        (answer("refused", "HTTP 403 {}"), ISOLATED, "trouble"),
     ],
 )
 def test_before_the_change_only_what_it_cures_is_no_trouble(
-    given: dict[str, Any], phases: list[str], verdict: str
+    given: dict[str, Any], about: dict[str, Any], verdict: str
 ) -> None:
-    assert smoke.judged(given, {**ABOUT, "phases": phases})["verdict"] == verdict
+    assert smoke.judged(given, {**ABOUT, **about})["verdict"] == verdict
 
 
 @pytest.mark.parametrize(
@@ -165,37 +141,3 @@ def test_what_shows_less_than_before_is_told() -> None:
     now = [{"name": "GET /a", "filled": []}, {"name": "GET /b", "filled": []}, {"name": "GET /c", "filled": []}]
     assert smoke.emptied(now, earlier) == ["GET /a"]
     assert smoke.emptied(now, []) == smoke.emptied(earlier, earlier) == []
-
-
-def test_writers_that_file_rows_under_another_tenant_are_told() -> None:
-    of_two = [row("1", 1, f"{CALLER}-2"), row("7", 1, f"{CALLER}-1")]
-    rows = [
-        {"table": "public.memories", "stored": True, "tenants": of_two},
-        {"table": "public.calls", "stored": False, "tenants": [row("", 1, f"{CALLER}-2"), row("1", 9)]},
-        {"table": "public.tenantless", "stored": False, "tenants": [row(None, 1, f"{CALLER}-1")]},
-    ]  # fmt: skip
-    endpoints = [{"path": "/a", "method": "POST"}, {"path": "/b", "method": "POST"}]
-    assert smoke.filed(rows, endpoints, CALLER, 7) == [
-        "POST /b stores what is tenant 7's as tenant 1's (public.memories).",
-        "POST /b stores what is tenant 7's as tenant NULL's (public.calls).",
-    ]
-
-
-def test_what_endpoints_show_another_tenant_is_told() -> None:
-    def seen(name: str, outcome: str, *, token: bool = True) -> dict[str, Any]:
-        return {"name": f"GET /{name}", "outcome": outcome, "token": token, "said": "HTTP 500"}
-
-    told = smoke.leaks(
-        [
-            seen("a", "apart"), seen("b", "shown"), seen("c", "shown", token=False), seen("d", "nothing"),
-            seen("e", "failed"),
-        ],
-        1, 7,
-    )  # fmt: skip
-    assert told["apart"] == 1
-    assert told["shown"][0] == "GET /b shows tenant 7 what is tenant 1's."
-    assert told["shown"][1].startswith("GET /c asks for no token and shows what is tenant 1's")
-    assert told["unproven"] == [
-        "What GET /e shows is not proven: it answers HTTP 500.",
-        "It shows tenant 1 nothing that others could see: GET /d.",
-    ]

@@ -16,10 +16,11 @@ SMOKE = "+15550000000-runbook"
 # After the answer the row goes again, as where a service stores in a database of its own.
 ELSEWHERE = f"""
 CREATE FUNCTION elsewhere() RETURNS trigger LANGUAGE plpgsql AS
-$$ /* customer_id */ BEGIN DELETE FROM memories WHERE id = NEW.id AND user_id = '{SMOKE}'; RETURN NEW; END $$;
+$$ /* customer_id */ BEGIN DELETE FROM memories WHERE id = NEW.id AND starts_with(user_id, '{SMOKE}');
+RETURN NEW; END $$;
 CREATE TRIGGER elsewhere AFTER INSERT ON memories FOR EACH ROW EXECUTE FUNCTION elsewhere()
 """
-REFUSED = f"ALTER TABLE memories ADD CONSTRAINT nobody CHECK (user_id <> '{SMOKE}')"
+REFUSED = f"ALTER TABLE memories ADD CONSTRAINT nobody CHECK (NOT starts_with(user_id, '{SMOKE}'))"
 
 
 @contextlib.contextmanager
@@ -38,10 +39,10 @@ def without_retrieve(machine: Host) -> Iterator[None]:
             "service_health_path=/nope", "SELECT 1", "SELECT 1",
             "http://127.0.0.1:8100/nope answers 404 before anything was stopped",
         ),
-        ("service_smoke_store_path=/nope", "SELECT 1", "SELECT 1", "HTTP Error 404: Not Found"),
+        ("service_smoke_store_path=/nope", "SELECT 1", "SELECT 1", "POST /nope answers HTTP 404"),
         (
             "service_name=ai-memory", REFUSED, "ALTER TABLE memories DROP CONSTRAINT nobody",
-            "The API answered, but did not store what it was told.",
+            "The API does not do what it is told: POST /memory/store answers HTTP 200",
         ),
         (
             "service_health_timeout=2 service_health_request_timeout=2", ELSEWHERE, "DROP FUNCTION elsewhere() CASCADE",

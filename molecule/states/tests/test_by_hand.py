@@ -40,5 +40,6 @@ def test_a_service_that_can_store_nothing_is_migrated_all_the_same(machine: Host
     assert not machine.call("/memory/store", user_id="+1", content="she prefers mornings")["success"]
     run = machine.playbook(*MIGRATE)
     assert run.record["outcome"] == "SUCCESS"
+    assert "does not work before the change" in run.words
     assert_works_in_full(machine)
     machine.reset()

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import asked, connection, route, scram, smoke
+from ansible_collections.aimemory.tenancy.plugins.module_utils import asked, connection, endpoints, route, scram, smoke
 from ansible_collections.aimemory.tenancy.plugins.module_utils import database_url as url_module
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 
@@ -86,14 +86,14 @@ class FilterModule:
             "route_judged": route.judge,
             "scram_verifier": scram.verifier,
             "connection_trouble": connection.trouble,
-            "smoke_claims": smoke.claims,
-            "smoke_requests": smoke.requests,
-            "smoke_writers": smoke.writers,
+            "api_claims": endpoints.claims,
+            "api_requests": endpoints.requests,
+            "api_writers": endpoints.writers,
             "smoke_judged": smoke.judged,
             "smoke_troubles": smoke.troubles,
             "smoke_emptied": smoke.emptied,
-            "smoke_filed": smoke.filed,
-            "smoke_leaks": smoke.leaks,
-            "smoke_values": smoke.cleanup_values,
+            "api_filed": endpoints.filed,
+            "api_leaks": endpoints.leaks,
+            "api_values": endpoints.cleanup_values,
         }
         return {name: _typed(function) for name, function in exposed.items()}

@@ -53,18 +53,18 @@ def refused(model: Model, table: Table, document: Document) -> list[str]:
     for name in table.sample:
         if name == model.column:
             found.append(
-                f"The sample of {table.name} in tenancy_tables names {name}, the tenant column, which each attempt sets by "
-                "itself: take it out."
+                f"The sample of {table.name} in tenancy_tables names {name}, the tenant column, which each attempt "
+                "sets by itself: take it out."
             )
         elif name not in known:
             found.append(
-                f"The sample of {table.name} in tenancy_tables names {name}, and {model.schema}.{table.name} has no such "
-                "column: correct it."
+                f"The sample of {table.name} in tenancy_tables names {name}, and {model.schema}.{table.name} has no "
+                "such column: correct it."
             )
         elif known[name]["generated"]:
             found.append(
-                f"The sample of {table.name} in tenancy_tables names {name}, a generated column, which PostgreSQL writes "
-                "itself: take it out."
+                f"The sample of {table.name} in tenancy_tables names {name}, a generated column, which PostgreSQL "
+                "writes itself: take it out."
             )
     return found
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from .errors import TenancyError
 
@@ -20,20 +19,17 @@ Found = dict[str, Any]
 # What the module service_request returns of one request.
 Answer = Mapping[str, Any]
 
-# Errors of the database that end with the migration: the SQLSTATE, what stands in the error if the code has other
-# meanings as well, and the phases of the plan of which one makes it end. (A sentence about a column also names the
-# relation, as that about a relation does.)
+# Errors of the database that end with the migration: the SQLSTATEs, what must stand in the error as well, and phases
+# of the plan of which one makes it end. (A sentence about a column also names the relation, as that about a relation.)
 CURED = (
     (("42703", "42P01"), "{column}", ("column",)),
-    (("42501",), "row-level security", ("policy", "bridge", "default")),
-    (("42704",), "{setting}", ("policy", "bridge")),
-    (("22P02",), "", ("policy", "bridge")),
     (("23502",), "{column}", ("default", "bridge")),
     (("42P10",), "", ("key", "function")),
 )
-
-# Stands for the caller in paths and bodies of the model.
-USER = "%(user_id)s"
+# Of policies that were made by hand: a row that they refuse, a setting without a value.
+HELD_BACK = ("42501", "42704", "22P02")
+ROW_SECURITY = ("bridge", "policy")
+DENIED = "permission denied"
 
 # The table is locked by its name first: what is judged here is then what is read.
 COLUMNS = """
@@ -155,52 +151,11 @@ def left(found: Sequence[Found]) -> str:
     )
 
 
-def requests(
-    endpoints: Iterable[Mapping[str, Any]],
-    caller: str,
-    claims: Mapping[str, Any],
-    method: str = "",
-    *,
-    own: str | None = None,
-) -> list[dict[str, Any]]:
-    """Return the requests that endpoints of the model stand for, as the module service_request takes them.
-
-    ``%(user_id)s`` in a path or in a text of a body is ``caller``, and both are ``own`` where that is given. ``claims``
-    are those of the token, which an endpoint with ``token: false`` does not get. ``method`` leaves out those that have
-    another one.
-    """
-    found = []
-    for endpoint in endpoints:
-        way, path = endpoint.get("method", "GET"), endpoint["path"]
-        made: dict[str, Any] = {
-            "name": f"{way} {path.replace(USER, '{user_id}')}", "method": way,
-            "path": path.replace(USER, quote(own or caller, safe="")),
-        }  # fmt: skip
-        if "body" in endpoint:
-            made["body"] = _named(endpoint["body"], caller, own or caller)
-        if claims and endpoint.get("token", True):
-            made["claims"] = dict(claims)
-        if "marker" in endpoint:
-            made["marker"] = endpoint["marker"]
-        if method in ("", way):
-            found.append(made)
-    return found
-
-
-def _named(value: Any, caller: str, own: str) -> Any:
-    """Return a body with the caller's name in its texts."""
-    if isinstance(value, str):
-        return value.replace(caller, USER).replace(USER, own)
-    if isinstance(value, Mapping):
-        return {key: _named(item, caller, own) for key, item in value.items()}
-    return [_named(item, caller, own) for item in value] if isinstance(value, list) else value
-
-
 def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
     """Return what an answer comes to: ``verdict`` (ok, unproven or trouble) and a sentence for the last two.
 
     ``about`` has service, secret (the variable's name), token (which kind requests have), before (whether nothing was
-    changed yet), phases (those that the plan has statements of), column and setting.
+    changed yet), phases (those that the plan has statements of), row_security (whether any table has it) and column.
 
     Before the change all is trouble but an error that the plan makes end. After it, what the database does not cause
     proves nothing, and is none.
@@ -210,22 +165,23 @@ def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
     if about["before"]:
         if answer["verdict"] == "refused":
             return {"verdict": "trouble", "sentence": _refused(answer, about)}
-        if cured(answer, about["phases"], about["column"], about["setting"]):
+        if cured(answer, about):
             return {
                 "verdict": "unproven",
                 "sentence": f"The release of {about['service']} that runs does not work before the change"
                 f" ({answer['name']}: {answer['said']}); the plan makes that error end, and it is tried after the"
-                " start.",
+                " start",
             }
     elif answer["verdict"] in ("refused", "unavailable"):
         return {
             "verdict": "unproven",
             "sentence": f"{answer['name']} answers {answer['said']} after the change, which the change does not cause:"
-            f" that {about['service']} works is not proven.",
+            f" that {about['service']} works is not proven",
         }
     return {
         "verdict": "trouble",
-        "sentence": f"The API does not do what it is told: {answer['name']}: {answer['said']}",
+        "sentence": f"The API does not do what it is told: {answer['name']} answers {answer['said']}. The journal of"
+        f" {about['service']} says why; correct service_smoke_* if it is a request that this release does not take.",
     }
 
 
@@ -250,79 +206,22 @@ def _refused(answer: Answer, about: Mapping[str, Any]) -> str:
     )
 
 
-def cured(answer: Answer, phases: Collection[str], column: str, setting: str) -> bool:
-    """Say whether an error of the database ends with a plan that has statements of ``phases``."""
+def cured(answer: Answer, about: Mapping[str, Any]) -> bool:
+    """Say whether an error of the database ends with the plan. In another language it has no code."""
+    code, said, phases = answer["code"], answer["said"], set(about["phases"])
     if answer["verdict"] != "database":
         return False
-    for codes, needle, ends in CURED:
-        named = re.search(rf"(?<![\w.]){re.escape(needle.format(column=column, setting=setting))}", answer["said"])
-        # In another language the error has no code, and must be known by the name in it.
-        if named and set(ends) & set(phases) and (answer["code"] in codes or (needle and not answer["code"])):
-            return True
-    return False
+    if about["row_security"] and phases.intersection(ROW_SECURITY) and DENIED not in said and code in (*HELD_BACK, ""):
+        return True
+    return any(
+        phases.intersection(ends)
+        and (code in codes or (needle and not code))
+        and re.search(rf"(?<![\w.]){re.escape(needle.format(**about))}", said)
+        for codes, needle, ends in CURED
+    )
 
 
 def emptied(answers: Sequence[Answer], earlier: Sequence[Answer]) -> list[str]:
     """Return which of the same requests shows nothing any more in a part that held something ``earlier``."""
     before = {answer["name"]: set(answer["filled"]) for answer in earlier}
     return [answer["name"] for answer in answers if before.get(answer["name"], set()) - set(answer["filled"])]
-
-
-def writers(endpoints: Iterable[Mapping[str, Any]], caller: str, claims: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the requests of endpoints that write, each of a caller of its own, in their order."""
-    return [
-        request
-        for number, endpoint in enumerate(endpoints, 1)
-        for request in requests([endpoint], caller, claims, own=f"{caller}-{number}")
-    ]
-
-
-def filed(found: Sequence[Found], endpoints: Iterable[Mapping[str, Any]], caller: str, tenant: int | str) -> list[str]:
-    """Return which of ``writers`` filed rows of ``tenant`` under another one, as sentences."""
-    sentences = []
-    for number, request in enumerate(writers(endpoints, caller, {}), 1):
-        elsewhere: dict[str, set[str]] = {}
-        for table in of_caller(found, f"{caller}-{number}"):
-            for item in table["tenants"]:
-                if item["tenant"] not in (None, str(tenant)):
-                    elsewhere.setdefault(item["tenant"] or "NULL", set()).add(table["table"])
-        sentences += [
-            f"{request['name']} stores what is tenant {tenant}'s as tenant {other}'s ({', '.join(sorted(tables))})."
-            for other, tables in sorted(elsewhere.items())
-        ]
-    return sentences
-
-
-def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int | str) -> dict[str, Any]:
-    """Return what the module service_endpoints found: ``shown`` and ``unproven`` (sentences), ``apart`` (a number)."""
-    shown, unproven, nothing, apart = [], [], [], 0
-    for item in endpoints:
-        if item["outcome"] == "apart":
-            apart += 1
-        elif item["outcome"] == "nothing":
-            nothing.append(item["name"])
-        elif item["outcome"] == "failed":
-            unproven.append(f"What {item['name']} shows is not proven: it answers {item['said']}.")
-        elif item["token"]:
-            shown.append(f"{item['name']} shows tenant {other} what is tenant {tenant}'s.")
-        else:
-            shown.append(
-                f"{item['name']} asks for no token and shows what is tenant {tenant}'s to whoever asks after that"
-                " tenant: the session still has the tenant of the request before."
-            )
-    if nothing:
-        unproven.append(f"It shows tenant {tenant} nothing that others could see: {', '.join(nothing)}.")
-    return {"shown": shown, "unproven": unproven, "apart": apart}
-
-
-def claims(token: Mapping[str, Any], tenant: int | str, caller: str) -> dict[str, Any]:
-    """Return what a token claims for a caller of a tenant; nothing where ``service_token`` names no secret."""
-    if not token.get("secret"):
-        return {}
-    named = {"tenant_claim": tenant, "caller_claim": caller}
-    return {**token.get("claims", {}), **{token[name]: value for name, value in named.items() if token.get(name)}}
-
-
-def cleanup_values(callers: Iterable[str]) -> list[dict[str, str]]:
-    """Return the values of service_smoke_cleanup for each caller."""
-    return [{"user_id": caller} for caller in callers]
