@@ -35,7 +35,7 @@ TASKS = {
 }
 UTILITIES, MODULES, ACTIONS = (Path(package.__path__[0]) for package in (module_utils, modules, action))
 HOST = ("api", "processes", "sockets", "smoke")
-PLANNED = ("bridge", "definitions", "foreign_keys", "views", "enforce", "revert", "schema")
+PLANNED = ("bridge", "definitions", "foreign_keys", "samples", "views", "enforce", "revert", "schema")
 PYTHON = {
     "Encrypted variables": [UTILITIES / "messages.py"],
     "The model (`tenancy_*`)": [UTILITIES / f"{name}.py" for name in ("model", "tenants", "quoting")],
@@ -50,7 +50,7 @@ PYTHON = {
     "Within the transaction": [UTILITIES / f"{name}.py" for name in ("transaction", "proof", "sessions")],
     "On the server": [*sorted(MODULES.glob("*.py")), *(UTILITIES / f"{name}.py" for name in HOST)],
     "On this machine": sorted(ACTIONS.glob("*.py")),
-    "How the playbook is called": [UTILITIES.parent / "filter/run.py"],
+    "How the playbook is called": [UTILITIES.parent / "filter/run.py", UTILITIES / "evidence.py"],
 }
 SQL = {"In the files of SQL": [*sorted(ROOT.glob("roles/*/files/*.sql")), *sorted(ROOT.glob("files/*.sql"))]}
 RAISED = re.compile(r"\bRAISE\s+(?:EXCEPTION\s+)?(?:USING\s+MESSAGE\s*=\s*)?'((?:[^']|'')*)'")

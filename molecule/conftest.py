@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from lab import OWNER, Host
 from planner import NAME, Database, unmigrated
+from rows import NO_ROW_OF_THE_PROOF
 from turns import Case, places
 
 
@@ -46,8 +47,7 @@ def fresh(machine: Host) -> None:
 @pytest.fixture
 def one_row_refuses(machine: Host) -> Iterator[None]:
     """Make a table refuse the row of the proof: the transaction fails at its end."""
-    refused = "CHECK (user_id <> 'proof-of-metrics')"
-    machine.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row {refused}")
+    machine.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row {NO_ROW_OF_THE_PROOF}")
     yield
     machine.sql("ALTER TABLE personality_metrics DROP CONSTRAINT one_row")
 

@@ -19,6 +19,9 @@ REQUIRED = {
     "personality_averages": {"last_updated": "now()"},
 }  # fmt: skip
 
+# A CHECK of no column, which refuses what the tenants of the proof store and nothing else.
+NO_ROW_OF_THE_PROOF = "CHECK (coalesce(current_setting('app.current_tenant', true), '') !~ '^3276')"
+
 # Two calls of one caller, whose averages are 50.
 METRICS = tuple({"user_id": "+1", "call_id": call, "openness": score} for call, score in (("c", 40), ("d", 60)))
 

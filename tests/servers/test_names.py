@@ -12,6 +12,7 @@ from planner import Database
 
 INDEX, KEY = "idx_memories_customer_id_user_id", "caller_profiles_customer_id_user_id_key"
 BUILT = "caller_profiles_customer_id_user_id_tenant_key"
+RECORD = "tenancy_bridge_used_memories_select"
 # What stands in the way, and how its refusal begins.
 TAKEN = {
     "index of another table": (f"CREATE INDEX {INDEX} ON call_summaries (summary)",
@@ -31,17 +32,15 @@ TAKEN = {
     "foreign key as key": (
         f"ALTER TABLE caller_profiles ADD CONSTRAINT {KEY} FOREIGN KEY (id) REFERENCES caller_profiles",
         f"public.caller_profiles has a constraint {KEY} already"),
-    "table as record": ("CREATE TABLE tenancy_bridge_used (a int)",
-                        "public.tenancy_bridge_used is there already, a table,"),
-    "enumeration as record": ("CREATE TYPE tenancy_bridge_used AS ENUM ('a')",
-                              "public.tenancy_bridge_used is there already, a type,"),
+    "table as record": (f"CREATE TABLE {RECORD} (a int)", f"public.{RECORD} is there already, a table,"),
+    "enumeration as record": (f"CREATE TYPE {RECORD} AS ENUM ('a')", f"public.{RECORD} is there already, a type,"),
     "function with another result": (
-        "CREATE FUNCTION tenancy_bridge_note() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
-        "public.tenancy_bridge_note() is there already, no function that returns boolean,"),
-    "procedure": ("CREATE PROCEDURE tenancy_bridge_note() LANGUAGE plpgsql AS 'BEGIN NULL; END'",
-                  "public.tenancy_bridge_note() is there already, no function that returns boolean,"),
-    "permissive policy": ("CREATE POLICY tenancy_bridge_memories ON memories USING (true)",
-                          "public.memories has a permissive policy tenancy_bridge_memories already"),
+        "CREATE FUNCTION tenancy_bridge_note(text) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "public.tenancy_bridge_note(text) is there already, no function that returns boolean,"),
+    "procedure": ("CREATE PROCEDURE tenancy_bridge_note(text) LANGUAGE plpgsql AS 'BEGIN NULL; END'",
+                  "public.tenancy_bridge_note(text) is there already, no function that returns boolean,"),
+    "permissive policy": ("CREATE POLICY tenancy_bridge_memories_select ON memories USING (true)",
+                          "public.memories has a permissive policy tenancy_bridge_memories_select already"),
     "rows of its type": ("CREATE SCHEMA other; CREATE TABLE other.history (at timestamptz, old memories)",
                          "other.history.old holds rows of the type public.memories"),
     "rows in an array": ("CREATE TABLE history (old memories[])",
@@ -63,12 +62,15 @@ FREE = {
     "leftover": f"CREATE INDEX {INDEX} ON memories (k)",
     "leftover of a key": f"CREATE INDEX {BUILT} ON caller_profiles (updated_at)",
     "constraint's name on another table": f"ALTER TABLE memories ADD CONSTRAINT {KEY} CHECK (user_id <> '')",
-    "another schema": f"CREATE SCHEMA o; CREATE SEQUENCE o.{INDEX}; CREATE TABLE o.tenancy_bridge_used (a int)",
+    "another schema": f"CREATE SCHEMA o; CREATE SEQUENCE o.{INDEX}; CREATE TABLE o.{RECORD} (a int)",
     "enumeration as index": f"CREATE TYPE {INDEX} AS ENUM ('a')",
     "old key of that name": f"ALTER TABLE caller_profiles RENAME CONSTRAINT caller_profiles_user_id_key TO {KEY}",
-    "function with that result": "CREATE FUNCTION tenancy_bridge_note() RETURNS boolean LANGUAGE sql AS 'SELECT true'",
+    "function with that result": (
+        "CREATE FUNCTION tenancy_bridge_note(text) RETURNS boolean LANGUAGE sql AS 'SELECT true'"
+    ),
+    "note without arguments": "CREATE FUNCTION tenancy_bridge_note() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
     "another note": "CREATE FUNCTION tenancy_bridge_note(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
-    "restrictive policy": "CREATE POLICY tenancy_bridge_memories ON memories AS RESTRICTIVE USING (true)",
+    "restrictive policy": "CREATE POLICY tenancy_bridge_memories_select ON memories AS RESTRICTIVE USING (true)",
     "function of rows": "CREATE FUNCTION f(memories) RETURNS SETOF memories LANGUAGE sql AS 'SELECT $1'",
     "view of rows": "CREATE VIEW v AS SELECT m FROM memories m",
     "type of rows": "CREATE TYPE kept AS (at date, old memories)",

@@ -166,7 +166,7 @@ def test_a_look_up_is_read_without_code_of_its_owner(server: Server) -> None:
         "ALTER TABLE houses ADD FOREIGN KEY (region, city) REFERENCES cities",
         "CREATE TABLE rooms (id serial PRIMARY KEY, parts integer[] NOT NULL REFERENCES cities (parts))",
     )  # fmt: skip
-    entries = [{"name": name, "surrogate_keys": [["id"]]} for name in ("houses", "rooms")]
+    entries: list[dict[str, Any]] = [{"name": name, "surrogate_keys": [["id"]]} for name in ("houses", "rooms")]
     with tables(server, statements, entries) as database:
         (sentence,) = refused(database)
         assert sentence.startswith(
@@ -221,7 +221,7 @@ def test_checks_that_are_not_understood_are_named_and_their_remedy_passes(server
         "ALTER TABLE things ADD nickname text UNIQUE CHECK (nickname SIMILAR TO 'x%'), ADD one int, ADD two int",
         "ALTER TABLE things ADD CHECK (one > 3 AND one < 2 AND (one IS NOT NULL OR two IS NOT NULL))",
     )
-    entry = {"name": "things", "surrogate_keys": [["id"]], "natural_keys": [["nickname"]]}
+    entry: dict[str, Any] = {"name": "things", "surrogate_keys": [["id"]], "natural_keys": [["nickname"]]}
     with tables(server, statements, [entry]) as database:
         found = refused(database)
         named = [sentence.split(", and no value for it can be derived (")[0] for sentence in found]

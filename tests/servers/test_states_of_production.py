@@ -121,11 +121,12 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
     """Count what came of each combination, and print it at the end."""
     found: Counter[str] = Counter()
     yield found
-    printer = request.config.get_terminal_writer()
-    printer.line(
-        f"\nStates of production: {found['tried']} combinations tried, {found['migrated']} migrated, "
-        f"{found['refused']} refused."
-    )
+    plugins = request.config.pluginmanager
+    with plugins.getplugin("capturemanager").global_and_fixture_disabled():
+        plugins.getplugin("terminalreporter").write_line(
+            f"\nStates of production: {found['tried']} combinations tried, {found['migrated']} migrated, "
+            f"{found['refused']} refused."
+        )
 
 
 @contextlib.contextmanager

@@ -76,7 +76,7 @@ def blank_state(rows: int = 3) -> dict[str, Any]:
         "tables": {name: table(name) for name in columns},
         "types": {"text": TYPE}, "functions": [], "bridges": {}, "hazards": no_hazards(),
         "code": {"types": [], "functions": [], "operators": [], "casts": [], "converted": []},
-        "bridge_watch": {"exists": False, "granted": False, "used_at": None, "strays": []},
+        "bridge_watch": {"exists": False, "used_at": None, "sequences": {}, "strays": []},
         "application_role": {"name": "alice", "superuser": False, "bypassrls": False, "bypassing_memberships": []},
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ from pglast import ast, enums
 
 State = dict[str, Any]
 SESSION = "(NULLIF(current_setting('app.current_tenant'::text, true), ''::text))::integer"
-WATCH = "((customer_id IS NOT NULL) AND ( SELECT tenancy_bridge_note() AS tenancy_bridge_note))"
+WATCH = "((customer_id IS NOT NULL) AND ( SELECT tenancy_bridge_note({}) AS tenancy_bridge_note))"
 PREDICATE = f'(customer_id = ( SELECT {SESSION} AS "nullif"))'
 
 
@@ -149,7 +149,9 @@ def _drop(state: State, node: Any) -> None:
             document = _table(state, parts[-2])
             document["policies"] = [p for p in document["policies"] if p["name"] != parts[-1]]
         elif node.removeType == enums.ObjectType.OBJECT_SEQUENCE:
-            state["bridge_watch"] = {"exists": False, "granted": False, "used_at": None, "strays": []}
+            watch = state["bridge_watch"]
+            del watch["sequences"][parts[-1]]
+            watch["exists"] = bool(watch["sequences"])
         else:
             assert node.removeType == enums.ObjectType.OBJECT_INDEX
             for document in state["tables"].values():
@@ -161,16 +163,26 @@ def _policy(state: State, node: Any) -> None:
         {
             "name": node.policy_name, "command": node.cmd_name.upper(), "permissive": node.permissive,
             "roles": [role.rolename for role in node.roles], "public": False,
-            # One that restricts is the record of the bridge.
-            "using": PREDICATE if node.permissive else WATCH, "check": PREDICATE if node.permissive else None,
+            "using": _predicate(node, node.qual), "check": _predicate(node, node.with_check),
         }
     )  # fmt: skip
 
 
+def _predicate(node: Any, written: Any) -> str | None:
+    """Return a policy's predicate as PostgreSQL prints it; one that restricts is the record of the bridge."""
+    if written is None:
+        return None
+    if node.permissive:
+        return PREDICATE
+    (noted,) = (part for part in written.args if isinstance(part, ast.SubLink))
+    given = noted.subselect.targetList[0].val.args or ()
+    return WATCH.format(", ".join("'" + value.val.sval.replace("'", "''") + "'::text" for value in given))
+
+
 def _grant(state: State, node: Any) -> None:
     if node.objtype == enums.ObjectType.OBJECT_SEQUENCE:
-        assert state["bridge_watch"]["exists"]
-        state["bridge_watch"]["granted"] = node.is_grant
+        for target in node.objects:
+            state["bridge_watch"]["sequences"][target.relname]["granted"] = node.is_grant
         return
     if node.objtype == enums.ObjectType.OBJECT_FUNCTION:
         (target,) = node.objects
@@ -186,7 +198,9 @@ def _grant(state: State, node: Any) -> None:
 
 
 def _sequence(state: State, node: Any) -> None:
-    state["bridge_watch"] = {"exists": True, "granted": False, "used_at": None, "strays": []}
+    watch = state["bridge_watch"]
+    watch["exists"] = True
+    watch["sequences"][node.sequence.relname] = {"granted": False}
 
 
 def _role_setting(state: State, node: Any) -> None:

@@ -28,7 +28,7 @@ CALLS = ("playbook", "Run", "run")
 # takes long.
 BESIDE = {
     "migrate_confirm", "rollback_confirm", "enforce_confirm", "run_batches", "backup_test_restore", "migrate_rehearse",
-    "backup_copy_max_bytes", "tenancy_bridge_quiet_seconds",
+    "backup_copy_max_bytes", "tenancy_bridge_quiet_seconds", "tenancy_bridge_startup_seconds",
 }  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def record(**changes: Any) -> Callable[[State], None]:
 
     def change(state: State) -> None:
         policies = state["tables"]["memories"]["policies"]
-        next(item for item in policies if item["name"] == "tenancy_bridge_memories").update(changes)
+        next(item for item in policies if item["name"] == "tenancy_bridge_memories_select").update(changes)
 
     return change
 
@@ -97,7 +97,7 @@ def second_tenant(state: State) -> None:
         (lambda state: state.update(bridges={"alice": "2"}), [("bridge is off or names the default tenant", "")]),
         # A bridge that spells the tenant as a session would leaves no evidence.
         (lambda state: state.update(bridges={"alice": "1"}), [("bridge is off or names the default tenant", "")]),
-        (lambda state: state["bridge_watch"].update(granted=False),
+        (lambda state: state["bridge_watch"]["sequences"]["tenancy_bridge_used_memories_select"].update(granted=False),
          [("parts of the bridge's record that are missing", "")]),
         (record(using="true"), [("parts of the bridge's record that are missing", "")]),
         (record(roles=["bob"]), [("parts of the bridge's record that are missing", "")]),

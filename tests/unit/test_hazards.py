@@ -54,6 +54,7 @@ def test_a_url_may_let_the_service_only_read(wanted: model.Model, options: str, 
 def test_a_column_without_a_value_is_refused_unless_the_service_may_not_store_it(wanted: model.Model) -> None:
     state = blank_state()
     document = state["tables"]["memories"]
+    document["columns"].append("c")
     document["attributes"].append(attribute("c", not_null=True))
     document["checks"] = [{"name": "c", "expression": "(c ~ '^x'::text)"}]
     (found,) = refused(state, wanted)

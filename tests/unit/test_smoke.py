@@ -88,6 +88,8 @@ ISOLATED = {"row_security": True, "phases": ["default", "policy"]}
         (answer("database", 'column "old_customer_ids" does not exist', "42703"), {"phases": ["column"]}, "trouble"),
         (answer("database", 'null value in column "customer_id"', "23502"), {"phases": ["default"]}, "unproven"),
         (answer("database", "ON CONFLICT", "42P10"), {"phases": ["function"]}, "unproven"),
+        (answer("database", "function does not exist", "42883"), {"phases": ["function"]}, "unproven"),
+        (answer("database", "function does not exist", "42883"), {"phases": ["policy"]}, "trouble"),
         (answer("database", POLICY, "42501"), ISOLATED, "unproven"),
         (answer("database", POLICY, "42501"), {"phases": ["policy"]}, "trouble"),
         (answer("database", POLICY, "42501"), {"row_security": True, "phases": ["key"]}, "trouble"),

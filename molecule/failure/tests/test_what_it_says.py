@@ -81,7 +81,7 @@ def test_an_error_of_postgresql_fails_the_run(machine: Host, line: str) -> None:
 
 def test_a_slow_and_degraded_health_is_quoted_and_takes_nothing_back(machine: Host) -> None:
     machine.reset()
-    with slow_health(machine, 12):
+    with slow_health(machine, 8):
         run = machine.playbook(*MIGRATE)
         assert run.record["outcome"] == "SUCCESS"
     assert "NOTE ai-memory says of its health, before anything was stopped: degraded." in run.words
@@ -90,7 +90,7 @@ def test_a_slow_and_degraded_health_is_quoted_and_takes_nothing_back(machine: Ho
 
 def test_a_health_that_is_slower_than_allowed_is_refused_before_the_stop(machine: Host) -> None:
     machine.reset()
-    with slow_health(machine, 12):
+    with slow_health(machine, 8):
         before = machine.catalogs(), machine.service_pid(), machine.rows()
         run = machine.playbook(*MIGRATE, "-eservice_health_request_timeout=4", check=False)
         assert (run.record["failure"]["phase"], run.record["stopped_at"]) == ("try", None), run.output

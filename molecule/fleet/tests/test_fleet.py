@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from lab import INVENTORIES, MIGRATE, ROOT, ROWS, Host, Run, typed
+from rows import NO_ROW_OF_THE_PROOF
 
 
 class Fleet(NamedTuple):
@@ -52,7 +53,7 @@ def fleet() -> Iterator[Fleet]:
 @contextlib.contextmanager
 def broken(host: Host) -> Iterator[None]:
     """Refuse the row of the proof, which fails inside the transaction."""
-    host.sql("ALTER TABLE personality_metrics ADD CONSTRAINT one_row CHECK (user_id <> 'proof-of-metrics')")
+    host.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row {NO_ROW_OF_THE_PROOF}")
     try:
         yield
     finally:

@@ -200,7 +200,9 @@ def test_the_migration_brings_the_login_and_tells_nobody_its_password(machine: H
 def test_it_may_do_what_the_service_does_and_nothing_else(machine: Host) -> None:
     assert role(machine) == [(True, False, False, False, False, False)]
     wanted = {f"public.{table}": ["DELETE", "INSERT", "SELECT", "UPDATE"] for table in TABLES}
-    assert dict(machine.sql(RIGHTS)) == {**wanted, "public.tenancy_bridge_used": ["UPDATE"]}
+    commands = ("delete", "insert", "select", "update")
+    record = {f"public.tenancy_bridge_used_{table}_{command}": ["UPDATE"] for table in TABLES for command in commands}
+    assert dict(machine.sql(RIGHTS)) == wanted | record
     memberships = "SELECT count(*) FROM pg_auth_members WHERE member = 'ai_memory_app'::regrole"
     assert machine.sql(memberships) == [(0,)]
     owned = "SELECT count(*) FROM pg_shdepend WHERE refobjid = 'ai_memory_app'::regrole AND deptype = 'o'"

@@ -50,8 +50,12 @@ def table(**entries: Any) -> str:
         (['-e{"tenancy_tables": []}'], "tenancy_tables must be a non-empty list"),
         ([table(name="Memories")], "Table public.Memories does not exist: correct tenancy_tables or the database."),
         (
-            [table(natural_keys=[["no_key"]], indexes=[["no_index"]], sample={"no_sample": 1}, written_at="no_time")],
-            "public.memories has no column no_index, no_key, no_sample, no_time: correct its entry in tenancy_tables.",
+            [table(natural_keys=[["no_key"]], indexes=[["no_index"]], written_at="no_time")],
+            "public.memories has no column no_index, no_key, no_time: correct its entry in tenancy_tables.",
+        ),
+        (
+            [table(sample={"no_sample": 1})],
+            "The sample of memories in tenancy_tables names no_sample, and public.memories has no such column",
         ),
         # To Jinja it is a number, which a type of the argument specs lets pass.
         ([given(tenancy_column="{{ 1 }}")], "tenancy_column must be a non-empty string, not 1."),
@@ -333,7 +337,7 @@ def test_a_standby_is_refused(machine: Host) -> None:
 
 def test_what_the_catalogs_know_to_fail_is_refused_at_once(machine: Host) -> None:
     machine.sql(
-        "ALTER TABLE memories ADD COLUMN shape point NOT NULL DEFAULT '(0,0)', ALTER shape DROP DEFAULT;"
+        "ALTER TABLE memories ADD COLUMN code text NOT NULL DEFAULT 'x' CHECK (code ~ '^x'), ALTER code DROP DEFAULT;"
         " ALTER TABLE call_summaries ADD COLUMN customer_id integer; UPDATE call_summaries SET customer_id = 40;"
         " ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key;"
         f" {insert('caller_profiles', {'user_id': '+7'}, {'user_id': '+7'})}"
@@ -343,7 +347,7 @@ def test_what_the_catalogs_know_to_fail_is_refused_at_once(machine: Host) -> Non
         run = machine.playbook("migrate.yml", "--check", check=False)
         assert run.record["failure"]["phase"] == "plan"
         for sentence in (
-            "public.memories.value_json is NOT NULL without a default, and the sample of memories",
+            "public.memories.code is NOT NULL without a default, and no value for it can be derived (CHECK (code ~ ^x",
             "public.call_summaries.customer_id is there already, holds values other than 1 (40; 123 rows)",
             "2 rows share 1 values of it within a tenant, and no unique index forbids it",
         ):

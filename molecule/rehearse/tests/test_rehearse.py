@@ -18,7 +18,7 @@ pytestmark = pytest.mark.one_host(together=True)
 REHEARSE = "playbooks/rehearse.yml"
 BACKUP = ("playbooks/backup.yml", "-ebackup_copy_max_bytes=0")
 MIGRATE = ("migrate.yml", "-emigrate_confirm=YES", "-ebackup_copy_max_bytes=0")
-DATES = ("first_call_date", "last_call_date")
+CODE = "CHECK (code ~ '^[A-Z]{3}$')"
 PLACE = "/var/backups/tenancy-throwaway-ai_memory"
 LEFT = (
     f"ls -d {PLACE} /var/tmp/tenancy-probe-* /tmp/tenancy-* 2> /dev/null;"
@@ -166,26 +166,18 @@ def test_a_trigger_that_refuses_what_the_proof_tries_is_found_here(machine: Host
 
 
 @pytest.mark.by_turns
-def test_columns_that_an_insert_must_name_end_the_run_in_its_plan(machine: Host) -> None:
-    """A sample that names them is what the refusal asks for, and enough."""
+def test_a_column_without_a_value_for_the_proof_ends_the_run_in_its_plan(machine: Host) -> None:
+    """A sample that names it is what the refusal asks for, and enough."""
     machine.reset()
-    machine.sql("ALTER TABLE memories ALTER value_json DROP DEFAULT, ALTER embedding SET NOT NULL")
-    machine.sql("UPDATE caller_profiles SET first_call_date = now(), last_call_date = now()")
-    machine.sql(
-        "ALTER TABLE caller_profiles ALTER first_call_date DROP DEFAULT, ALTER first_call_date SET NOT NULL,"
-        " ALTER last_call_date DROP DEFAULT, ALTER last_call_date SET NOT NULL"
-    )
+    machine.sql(f"ALTER TABLE memories ADD code text NOT NULL DEFAULT 'ABC' {CODE}, ALTER code DROP DEFAULT")
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, check=False)
     assert (run.record["failure"]["phase"], run.record["stopped_at"]) == ("plan", None)
-    for column in ("memories.value_json", "memories.embedding", *(f"caller_profiles.{name}" for name in DATES)):
-        assert f"public.{column} is NOT NULL without a default" in run.words
+    assert "public.memories.code is NOT NULL without a default, and no value for it can be derived (CHECK" in run.words
+    assert ": add code: … to sample of memories in tenancy_tables." in run.words
     assert machine.untouched() == before
     tables = yaml.safe_load((ROOT / "inventory/group_vars/ai_memory/tenancy.yml").read_text())["tenancy_tables"]
-    samples = {table["name"]: table["sample"] for table in tables}
-    ((embedding,),) = machine.sql("SELECT embedding::text FROM memories LIMIT 1")
-    samples["memories"] |= {"value_json": "{}", "embedding": embedding}
-    samples["caller_profiles"] |= dict.fromkeys(DATES, "2026-01-01")
+    tables[0]["sample"] = {"code": "XYZ"}
     run = machine.playbook(REHEARSE, f"-e{json.dumps({'tenancy_tables': tables})}")
     assert "186 attempts of the isolation proof" in run.words
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 
 from browser import SCHEMES, WIDTHS, chromium, opened
 from lab import MIGRATE, Host, Run
+from rows import NO_ROW_OF_THE_PROOF
 
 # What its fixtures prepare would be made on both hosts.
 pytestmark = pytest.mark.one_host(together=True)
@@ -24,8 +25,7 @@ A4 = (595, 842)
 def runs(machine: Host) -> dict[str, Run]:
     """Return a migration that failed in its transaction, and the one after it."""
     machine.reset()
-    refused = "CHECK (user_id <> 'proof-of-metrics')"
-    machine.sql(f'ALTER TABLE personality_metrics ADD CONSTRAINT "<b>one</b>" {refused}')
+    machine.sql(f'ALTER TABLE personality_metrics ADD CONSTRAINT "<b>one</b>" {NO_ROW_OF_THE_PROOF}')
     failed = machine.playbook(*MIGRATE, check=False)
     machine.sql('ALTER TABLE personality_metrics DROP CONSTRAINT "<b>one</b>"')
     done = machine.playbook("migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none")

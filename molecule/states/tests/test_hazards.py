@@ -104,13 +104,15 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         "The row filter of the publication p on public.personality_averages looks at call_count",
     ),
     "a column that an insert must name": (
-        ["ALTER TABLE memories ALTER value_json DROP DEFAULT"],
-        "public.memories.value_json is NOT NULL without a default, and the sample of memories in tenancy_tables ",
+        ["ALTER TABLE memories ADD c text NOT NULL DEFAULT 'x' CHECK (c ~ 'x')",
+         "ALTER TABLE memories ALTER c DROP DEFAULT"],
+        "public.memories.c is NOT NULL without a default, and no value for it can be derived (CHECK (c ~ 'x'::text))",
     ),
     "a domain that an insert must name": (
-        ["CREATE DOMAIN word AS text NOT NULL", "ALTER TABLE memories ADD COLUMN w word DEFAULT 'x'",
+        ["CREATE DOMAIN word AS text NOT NULL CHECK (VALUE ~ 'x')",
+         "ALTER TABLE memories ADD COLUMN w word DEFAULT 'x'",
          "ALTER TABLE memories ALTER w DROP DEFAULT"],
-        "public.memories.w is NOT NULL without a default",
+        "public.memories.w is NOT NULL without a default, and no value for it can be derived (public.word: CHECK ",
     ),
     "a role that may only read": (
         [f"ALTER ROLE {OWNER} IN DATABASE {NAME} {READ_ONLY}'on'"],

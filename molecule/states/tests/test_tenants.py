@@ -77,7 +77,8 @@ def test_what_the_bridge_spells_is_the_default_tenant_and_is_noted(other_type: D
         other_type.run("SET LOCAL row_security = on", f"SET LOCAL ROLE {OWNER}", _named(wanted, tenant))
         assert other_type.value("SELECT count(*) FROM memories") == rows
         other_type.run("RESET ROLE")
-        assert (other_type.value("SELECT pg_sequence_last_value('tenancy_bridge_used'::regclass)") is not None) is noted
+        used = "SELECT pg_sequence_last_value('tenancy_bridge_used_memories_select'::regclass)"
+        assert (other_type.value(used) is not None) is noted
 
 
 def _named(wanted: model.Model, tenant: str) -> str:

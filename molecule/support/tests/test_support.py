@@ -232,7 +232,7 @@ def test_only_the_operator_can_read_it_and_only_it_was_changed(machine: Host, bu
         ("environment.txt", "AI_MEMORY_RELEASE=[removed]\nDATABASE_URL=[removed]\nAPI_KEY=[removed]\n"),
         ("postgresql.log", 'ERROR:  duplicate key value violates unique constraint "caller_profiles_'),
         ("postgresql.log", "DETAIL:  Key (customer_id, user_id)=[removed]"),
-        ("postgresql.log", "INSERT INTO caller_profiles (customer_id, user_id, preferred_name) VALUES (?, '?', '?')"),
+        ("postgresql.log", "last_call_date, customer_id, user_id, preferred_name) VALUES (now(), now(), ?, '?', '?')"),
         ("postgresql.log", 'ERROR:  null value in column "type" of relation "memories" violates not-null constraint'),
         ("postgresql.log", "ERROR:  no policy for [removed]"),
         ("postgresql.log", "operator@ai_memory LOG:  duration: "),
@@ -252,7 +252,8 @@ def test_what_helps_is_there_as_documents(machine: Host, bundle: Bundle, logs: P
     memories = bundle.document("database/state.json")["tables"]["memories"]
     assert memories["rows"] == 5755
     assert memories["rls"] == {"enabled": True, "forced": True}
-    assert {"tenant_isolation_memories", "tenancy_bridge_memories"} == {item["name"] for item in memories["policies"]}
+    record = {f"tenancy_bridge_memories_{command}" for command in ("select", "insert", "update", "delete")}
+    assert {"tenant_isolation_memories", *record} == {item["name"] for item in memories["policies"]}
     roles = {role["name"]: role for role in bundle.document("database/roles.json")}
     assert roles["planted"]["password_method"] == "SCRAM-SHA-256"
     assert roles["planted"]["databases"] == {"all": {"settings": ["app.secret=[removed]"]}}

@@ -7,7 +7,10 @@ import pytest
 from lab import OWNER, Host, only_readers
 from service import callers
 
-RECORD = "customer_id IS NOT NULL AND (SELECT tenancy_bridge_note())"
+RECORD = (
+    f"TO {OWNER} USING (customer_id IS NOT NULL AND"
+    " (SELECT tenancy_bridge_note('tenancy_bridge_used_memories_select')))"
+)
 SESSION = "nullif(current_setting('app.current_tenant', true), '')::integer"
 
 
@@ -39,9 +42,9 @@ def test_callers_that_go_on_fail_no_verification(machine: Host) -> None:
          "FAIL memories: FORCE is False, expected True"),
         ("ALTER TABLE memories DISABLE ROW LEVEL SECURITY", "ALTER TABLE memories ENABLE ROW LEVEL SECURITY",
          "FAIL memories.login.copy: A login copies another tenant s rows to itself:"),
-        ("DROP POLICY tenancy_bridge_memories ON memories",
-         f"CREATE POLICY tenancy_bridge_memories ON memories AS RESTRICTIVE TO {OWNER} USING ({RECORD})",
-         "FAIL parts of the bridge s record that are missing: [ memories.bridge ]"),
+        ("DROP POLICY tenancy_bridge_memories_select ON memories",
+         f"CREATE POLICY tenancy_bridge_memories_select ON memories AS RESTRICTIVE FOR SELECT {RECORD}",
+         "FAIL parts of the bridge s record that are missing: [ memories.bridge.select ]"),
         (f"GRANT postgres TO {OWNER}", f"REVOKE postgres FROM {OWNER}",
          "The service s login passes row security by: The service becomes postgres by SET ROLE"),
         ("CREATE POLICY open ON memories USING (true)", "DROP POLICY open ON memories",

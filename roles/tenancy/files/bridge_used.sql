@@ -1,4 +1,10 @@
--- When a session last worked by the bridge (null: never) and now, in seconds since 1970. Named argument: schema.
+-- When a session last worked by the bridge with each kind of statement (null: never), the latest of that, and now, in seconds
+-- since 1970. Named arguments: schema, kinds (JSON list of {table, command, sequence}).
 -- (A percent sign is doubled because named arguments are in use.)
-SELECT pg_sequence_last_value(to_regclass(format('%%I.tenancy_bridge_used', %(schema)s))) AS used_at,
+SELECT json_agg(json_build_object('table', "table", 'command', command, 'sequence', sequence, 'used_at', used_at)) AS uses,
+       max(used_at) AS used_at,
        extract(epoch FROM clock_timestamp())::bigint AS now
+FROM (
+  SELECT k.*, pg_sequence_last_value(to_regclass(format('%%I.%%I', %(schema)s, k.sequence))) AS used_at
+  FROM json_to_recordset(%(kinds)s::json) AS k ("table" text, command text, sequence text)
+) AS kind

@@ -185,7 +185,7 @@ SELECT json_build_object(
       UNION ALL
       -- PostgreSQL makes no sequence of a type's name.
       SELECT n.nspname, y.typname, 'type', NULL
-      FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace WHERE y.typrelid = 0 AND y.typname = 'tenancy_bridge_used'
+      FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace WHERE y.typrelid = 0 AND starts_with(y.typname, 'tenancy_bridge_used')
     ) AS named
     WHERE schema = %(schema)s OR schema IN (SELECT schema FROM relation)),
   -- Constraints of the tables that the state does not tell.

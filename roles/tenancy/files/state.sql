@@ -478,25 +478,30 @@ SELECT json_build_object(
     JOIN pg_database d ON d.oid = s.setdatabase AND d.datname = current_database()
     CROSS JOIN LATERAL unnest(s.setconfig) AS entry
     WHERE starts_with(lower(entry), lower(%(setting)s) || '=')),
-  -- When a session last worked by that, in seconds since 1970.
+  -- When a session last worked by that, in seconds since 1970. Each sequence holds the time of one kind of statement; which
+  -- of those with such a name are the record's is known to the plan.
   'bridge_watch', (
     SELECT json_build_object(
-        'exists', relid IS NOT NULL,
-        'granted', coalesce(relid IS NOT NULL AND has_sequence_privilege(r.oid, relid, 'UPDATE'), false),
-        'used_at', pg_sequence_last_value(relid),
+        'exists', count(s.relid) > 0,
+        'used_at', max(pg_sequence_last_value(s.relid)),
+        'sequences', coalesce(json_object_agg(s.relname, json_build_object(
+            'granted', coalesce(has_sequence_privilege(r.oid, s.relid, 'UPDATE'), false)) ORDER BY s.relname)
+          FILTER (WHERE s.relid IS NOT NULL), '{}'),
         -- Its policies on what is no tenant table any more, such as a partition that was detached.
         'strays', (
           SELECT coalesce(json_agg(p.document || jsonb_build_object('schema', n.nspname, 'table', c.relname)
-                          ORDER BY n.nspname, c.relname), '[]')
+                          ORDER BY n.nspname, c.relname, p.document ->> 'name'), '[]')
           FROM pg_depend d
           JOIN policy_document p ON p.oid = d.objid
           JOIN pg_class c ON c.oid = p.relid
           JOIN pg_namespace n ON n.oid = c.relnamespace
           WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass
-            AND d.refobjid = to_regprocedure(format('%%I.tenancy_bridge_note()', %(schema)s))
+            AND d.refobjid IN (to_regprocedure(format('%%I.tenancy_bridge_note()', %(schema)s)),
+                               to_regprocedure(format('%%I.tenancy_bridge_note(text)', %(schema)s)))
             AND p.relid NOT IN (SELECT relid FROM relation)))
-    -- Something else of that name is refused.
-    FROM (SELECT (SELECT c.oid FROM pg_class c WHERE c.oid = to_regclass(format('%%I.tenancy_bridge_used', %(schema)s))
-                  AND c.relkind = 'S')::regclass AS relid) AS used
+    FROM (SELECT) AS one
+    LEFT JOIN (
+      SELECT c.oid::regclass AS relid, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = %(schema)s AND c.relkind = 'S' AND starts_with(c.relname, 'tenancy_bridge_used')) AS s ON true
     LEFT JOIN pg_roles r ON r.rolname = %(application_role)s)
 ) AS state

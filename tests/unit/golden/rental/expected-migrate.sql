@@ -139,24 +139,97 @@ REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels_now" FROM "desk";
 -- skippers.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
 REVOKE REFERENCES, TRUNCATE ON "rental"."skippers" FROM "desk";
 
--- bridge.used: Record when a session still needs the bridge
-CREATE SEQUENCE "rental"."tenancy_bridge_used";
+-- boats.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_boats_select";
 
--- bridge.used.grant: Record when a session still needs the bridge
-GRANT UPDATE ON SEQUENCE "rental"."tenancy_bridge_used" TO "desk";
+-- boats.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_boats_insert";
 
--- bridge.note: Record when a session still needs the bridge
-CREATE OR REPLACE FUNCTION "rental"."tenancy_bridge_note"() RETURNS boolean LANGUAGE plpgsql AS $tenancy$
+-- boats.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_boats_update";
+
+-- boats.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_boats_delete";
+
+-- boats.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+GRANT UPDATE ON SEQUENCE "rental"."tenancy_bridge_used_boats_select", "rental"."tenancy_bridge_used_boats_insert", "rental"."tenancy_bridge_used_boats_update", "rental"."tenancy_bridge_used_boats_delete" TO "desk";
+
+-- berths.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_berths_select";
+
+-- berths.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_berths_insert";
+
+-- berths.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_berths_update";
+
+-- berths.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_berths_delete";
+
+-- berths.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+GRANT UPDATE ON SEQUENCE "rental"."tenancy_bridge_used_berths_select", "rental"."tenancy_bridge_used_berths_insert", "rental"."tenancy_bridge_used_berths_update", "rental"."tenancy_bridge_used_berths_delete" TO "desk";
+
+-- trips.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_trips_select";
+
+-- trips.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_trips_insert";
+
+-- trips.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_trips_update";
+
+-- trips.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_trips_delete";
+
+-- trips.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+GRANT UPDATE ON SEQUENCE "rental"."tenancy_bridge_used_trips_select", "rental"."tenancy_bridge_used_trips_insert", "rental"."tenancy_bridge_used_trips_update", "rental"."tenancy_bridge_used_trips_delete" TO "desk";
+
+-- water_levels.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_water_levels_select";
+
+-- water_levels.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_water_levels_insert";
+
+-- water_levels.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_water_levels_update";
+
+-- water_levels.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_water_levels_delete";
+
+-- water_levels.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+GRANT UPDATE ON SEQUENCE "rental"."tenancy_bridge_used_water_levels_select", "rental"."tenancy_bridge_used_water_levels_insert", "rental"."tenancy_bridge_used_water_levels_update", "rental"."tenancy_bridge_used_water_levels_delete" TO "desk";
+
+-- skippers.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_skippers_select";
+
+-- skippers.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_skippers_insert";
+
+-- skippers.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_skippers_update";
+
+-- skippers.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "rental"."tenancy_bridge_used_skippers_delete";
+
+-- skippers.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+GRANT UPDATE ON SEQUENCE "rental"."tenancy_bridge_used_skippers_select", "rental"."tenancy_bridge_used_skippers_insert", "rental"."tenancy_bridge_used_skippers_update", "rental"."tenancy_bridge_used_skippers_delete" TO "desk";
+
+-- bridge.note: Record when a session still needs the bridge, and for what kind of statement
+CREATE OR REPLACE FUNCTION "rental"."tenancy_bridge_note"(used text) RETURNS boolean LANGUAGE plpgsql AS $tenancy$
 DECLARE
-  now_is CONSTANT bigint := extract(epoch FROM clock_timestamp());
+  now_is bigint;
+  noted text;
 BEGIN
   IF current_setting('rental.marina', true) = '{9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683}'
     AND NOT current_setting('transaction_read_only')::boolean
-    AND now_is - coalesce(nullif(current_setting('tenancy_runbook.noted', true), ''), '0')::bigint >= 10
   THEN
     BEGIN
-      PERFORM setval('"rental"."tenancy_bridge_used"', now_is),
-              set_config('tenancy_runbook.noted', now_is::text, false);
+      now_is := extract(epoch FROM clock_timestamp());
+      noted := 'tenancy_runbook.noted_' || to_hex(hashtext(used));
+      IF now_is - coalesce(nullif(current_setting(noted, true), ''), '0')::bigint >= 10 THEN
+        PERFORM setval('"rental".' || quote_ident(used), now_is),
+                set_config(noted, now_is::text, false);
+      END IF;
     EXCEPTION WHEN OTHERS THEN
       -- A record that is broken must not break the service; enforcing tries it before it is believed.
       NULL;
@@ -166,35 +239,116 @@ BEGIN
 END
 $tenancy$;
 
--- bridge.note.grant: Record when a session still needs the bridge
-GRANT EXECUTE ON FUNCTION "rental"."tenancy_bridge_note"() TO "desk";
+-- bridge.note.grant: Record when a session still needs the bridge, and for what kind of statement
+GRANT EXECUTE ON FUNCTION "rental"."tenancy_bridge_note"(text) TO "desk";
 
--- boats.bridge: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_boats" ON "rental"."boats" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+-- boats.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_boats_select" ON "rental"."boats" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_boats_select')));
 
--- berths.bridge: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_berths" ON "rental"."berths" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+-- boats.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_boats_insert" ON "rental"."boats" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_boats_insert')));
 
--- trips.bridge: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_trips" ON "rental"."trips" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+-- boats.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_boats_update" ON "rental"."boats" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_boats_update')));
 
--- water_levels.bridge: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+-- boats.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_boats_delete" ON "rental"."boats" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_boats_delete')));
 
--- water_levels.bridge.rental.water_levels_2025_a: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025_a" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+-- berths.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_berths_select" ON "rental"."berths" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_berths_select')));
 
--- water_levels.bridge.rental.water_levels_2025_others: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025_others" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+-- berths.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_berths_insert" ON "rental"."berths" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_berths_insert')));
 
--- water_levels.bridge.rental.water_levels_2025: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_2025" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+-- berths.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_berths_update" ON "rental"."berths" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_berths_update')));
 
--- water_levels.bridge.rental.water_levels_now: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_water_levels" ON "rental"."water_levels_now" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+-- berths.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_berths_delete" ON "rental"."berths" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_berths_delete')));
 
--- skippers.bridge: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_skippers" ON "rental"."skippers" AS RESTRICTIVE FOR ALL TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"()));
+-- trips.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_trips_select" ON "rental"."trips" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_trips_select')));
+
+-- trips.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_trips_insert" ON "rental"."trips" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_trips_insert')));
+
+-- trips.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_trips_update" ON "rental"."trips" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_trips_update')));
+
+-- trips.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_trips_delete" ON "rental"."trips" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_trips_delete')));
+
+-- water_levels.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_select')));
+
+-- water_levels.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_insert')));
+
+-- water_levels.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_update')));
+
+-- water_levels.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_delete')));
+
+-- water_levels.bridge.select.rental.water_levels_2025_a: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels_2025_a" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_select')));
+
+-- water_levels.bridge.insert.rental.water_levels_2025_a: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels_2025_a" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_insert')));
+
+-- water_levels.bridge.update.rental.water_levels_2025_a: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels_2025_a" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_update')));
+
+-- water_levels.bridge.delete.rental.water_levels_2025_a: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels_2025_a" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_delete')));
+
+-- water_levels.bridge.select.rental.water_levels_2025_others: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels_2025_others" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_select')));
+
+-- water_levels.bridge.insert.rental.water_levels_2025_others: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels_2025_others" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_insert')));
+
+-- water_levels.bridge.update.rental.water_levels_2025_others: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels_2025_others" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_update')));
+
+-- water_levels.bridge.delete.rental.water_levels_2025_others: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels_2025_others" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_delete')));
+
+-- water_levels.bridge.select.rental.water_levels_2025: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels_2025" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_select')));
+
+-- water_levels.bridge.insert.rental.water_levels_2025: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels_2025" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_insert')));
+
+-- water_levels.bridge.update.rental.water_levels_2025: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels_2025" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_update')));
+
+-- water_levels.bridge.delete.rental.water_levels_2025: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels_2025" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_delete')));
+
+-- water_levels.bridge.select.rental.water_levels_now: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels_now" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_select')));
+
+-- water_levels.bridge.insert.rental.water_levels_now: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels_now" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_insert')));
+
+-- water_levels.bridge.update.rental.water_levels_now: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels_now" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_update')));
+
+-- water_levels.bridge.delete.rental.water_levels_now: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels_now" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_delete')));
+
+-- skippers.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_skippers_select" ON "rental"."skippers" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_skippers_select')));
+
+-- skippers.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_skippers_insert" ON "rental"."skippers" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_skippers_insert')));
+
+-- skippers.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_skippers_update" ON "rental"."skippers" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_skippers_update')));
+
+-- skippers.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_skippers_delete" ON "rental"."skippers" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_skippers_delete')));
 
 -- bridge: Let code that names no tenant yet work as tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683
 ALTER ROLE "desk" IN DATABASE "boat_rental_leaks" SET "rental"."marina" = '{9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683}';

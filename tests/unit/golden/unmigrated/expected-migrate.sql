@@ -123,24 +123,97 @@ REVOKE REFERENCES, TRUNCATE ON "public"."personality_averages" FROM "alice";
 -- function.update_personality_averages(integer, character varying).grant: Let the service execute the functions by a right of its own
 GRANT EXECUTE ON FUNCTION "public"."update_personality_averages"(integer, character varying) TO "alice";
 
--- bridge.used: Record when a session still needs the bridge
-CREATE SEQUENCE "public"."tenancy_bridge_used";
+-- memories.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_memories_select";
 
--- bridge.used.grant: Record when a session still needs the bridge
-GRANT UPDATE ON SEQUENCE "public"."tenancy_bridge_used" TO "alice";
+-- memories.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_memories_insert";
 
--- bridge.note: Record when a session still needs the bridge
-CREATE OR REPLACE FUNCTION "public"."tenancy_bridge_note"() RETURNS boolean LANGUAGE plpgsql AS $tenancy$
+-- memories.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_memories_update";
+
+-- memories.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_memories_delete";
+
+-- memories.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+GRANT UPDATE ON SEQUENCE "public"."tenancy_bridge_used_memories_select", "public"."tenancy_bridge_used_memories_insert", "public"."tenancy_bridge_used_memories_update", "public"."tenancy_bridge_used_memories_delete" TO "alice";
+
+-- call_summaries.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_call_summaries_select";
+
+-- call_summaries.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_call_summaries_insert";
+
+-- call_summaries.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_call_summaries_update";
+
+-- call_summaries.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_call_summaries_delete";
+
+-- call_summaries.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+GRANT UPDATE ON SEQUENCE "public"."tenancy_bridge_used_call_summaries_select", "public"."tenancy_bridge_used_call_summaries_insert", "public"."tenancy_bridge_used_call_summaries_update", "public"."tenancy_bridge_used_call_summaries_delete" TO "alice";
+
+-- caller_profiles.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_caller_profiles_select";
+
+-- caller_profiles.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_caller_profiles_insert";
+
+-- caller_profiles.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_caller_profiles_update";
+
+-- caller_profiles.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_caller_profiles_delete";
+
+-- caller_profiles.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+GRANT UPDATE ON SEQUENCE "public"."tenancy_bridge_used_caller_profiles_select", "public"."tenancy_bridge_used_caller_profiles_insert", "public"."tenancy_bridge_used_caller_profiles_update", "public"."tenancy_bridge_used_caller_profiles_delete" TO "alice";
+
+-- personality_metrics.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_personality_metrics_select";
+
+-- personality_metrics.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_personality_metrics_insert";
+
+-- personality_metrics.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_personality_metrics_update";
+
+-- personality_metrics.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_personality_metrics_delete";
+
+-- personality_metrics.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+GRANT UPDATE ON SEQUENCE "public"."tenancy_bridge_used_personality_metrics_select", "public"."tenancy_bridge_used_personality_metrics_insert", "public"."tenancy_bridge_used_personality_metrics_update", "public"."tenancy_bridge_used_personality_metrics_delete" TO "alice";
+
+-- personality_averages.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_personality_averages_select";
+
+-- personality_averages.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_personality_averages_insert";
+
+-- personality_averages.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_personality_averages_update";
+
+-- personality_averages.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE SEQUENCE "public"."tenancy_bridge_used_personality_averages_delete";
+
+-- personality_averages.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+GRANT UPDATE ON SEQUENCE "public"."tenancy_bridge_used_personality_averages_select", "public"."tenancy_bridge_used_personality_averages_insert", "public"."tenancy_bridge_used_personality_averages_update", "public"."tenancy_bridge_used_personality_averages_delete" TO "alice";
+
+-- bridge.note: Record when a session still needs the bridge, and for what kind of statement
+CREATE OR REPLACE FUNCTION "public"."tenancy_bridge_note"(used text) RETURNS boolean LANGUAGE plpgsql AS $tenancy$
 DECLARE
-  now_is CONSTANT bigint := extract(epoch FROM clock_timestamp());
+  now_is bigint;
+  noted text;
 BEGIN
   IF current_setting('app.current_tenant', true) = '01'
     AND NOT current_setting('transaction_read_only')::boolean
-    AND now_is - coalesce(nullif(current_setting('tenancy_runbook.noted', true), ''), '0')::bigint >= 10
   THEN
     BEGIN
-      PERFORM setval('"public"."tenancy_bridge_used"', now_is),
-              set_config('tenancy_runbook.noted', now_is::text, false);
+      now_is := extract(epoch FROM clock_timestamp());
+      noted := 'tenancy_runbook.noted_' || to_hex(hashtext(used));
+      IF now_is - coalesce(nullif(current_setting(noted, true), ''), '0')::bigint >= 10 THEN
+        PERFORM setval('"public".' || quote_ident(used), now_is),
+                set_config(noted, now_is::text, false);
+      END IF;
     EXCEPTION WHEN OTHERS THEN
       -- A record that is broken must not break the service; enforcing tries it before it is believed.
       NULL;
@@ -150,23 +223,68 @@ BEGIN
 END
 $tenancy$;
 
--- bridge.note.grant: Record when a session still needs the bridge
-GRANT EXECUTE ON FUNCTION "public"."tenancy_bridge_note"() TO "alice";
+-- bridge.note.grant: Record when a session still needs the bridge, and for what kind of statement
+GRANT EXECUTE ON FUNCTION "public"."tenancy_bridge_note"(text) TO "alice";
 
--- memories.bridge: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_memories" ON "public"."memories" AS RESTRICTIVE FOR ALL TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"()));
+-- memories.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_memories_select" ON "public"."memories" AS RESTRICTIVE FOR SELECT TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_memories_select')));
 
--- call_summaries.bridge: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_call_summaries" ON "public"."call_summaries" AS RESTRICTIVE FOR ALL TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"()));
+-- memories.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_memories_insert" ON "public"."memories" AS RESTRICTIVE FOR INSERT TO "alice" WITH CHECK ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_memories_insert')));
 
--- caller_profiles.bridge: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_caller_profiles" ON "public"."caller_profiles" AS RESTRICTIVE FOR ALL TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"()));
+-- memories.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_memories_update" ON "public"."memories" AS RESTRICTIVE FOR UPDATE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_memories_update')));
 
--- personality_metrics.bridge: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_personality_metrics" ON "public"."personality_metrics" AS RESTRICTIVE FOR ALL TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"()));
+-- memories.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_memories_delete" ON "public"."memories" AS RESTRICTIVE FOR DELETE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_memories_delete')));
 
--- personality_averages.bridge: Record when a session still needs the bridge
-CREATE POLICY "tenancy_bridge_personality_averages" ON "public"."personality_averages" AS RESTRICTIVE FOR ALL TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"()));
+-- call_summaries.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_call_summaries_select" ON "public"."call_summaries" AS RESTRICTIVE FOR SELECT TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_call_summaries_select')));
+
+-- call_summaries.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_call_summaries_insert" ON "public"."call_summaries" AS RESTRICTIVE FOR INSERT TO "alice" WITH CHECK ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_call_summaries_insert')));
+
+-- call_summaries.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_call_summaries_update" ON "public"."call_summaries" AS RESTRICTIVE FOR UPDATE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_call_summaries_update')));
+
+-- call_summaries.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_call_summaries_delete" ON "public"."call_summaries" AS RESTRICTIVE FOR DELETE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_call_summaries_delete')));
+
+-- caller_profiles.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_caller_profiles_select" ON "public"."caller_profiles" AS RESTRICTIVE FOR SELECT TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_caller_profiles_select')));
+
+-- caller_profiles.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_caller_profiles_insert" ON "public"."caller_profiles" AS RESTRICTIVE FOR INSERT TO "alice" WITH CHECK ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_caller_profiles_insert')));
+
+-- caller_profiles.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_caller_profiles_update" ON "public"."caller_profiles" AS RESTRICTIVE FOR UPDATE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_caller_profiles_update')));
+
+-- caller_profiles.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_caller_profiles_delete" ON "public"."caller_profiles" AS RESTRICTIVE FOR DELETE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_caller_profiles_delete')));
+
+-- personality_metrics.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_personality_metrics_select" ON "public"."personality_metrics" AS RESTRICTIVE FOR SELECT TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_metrics_select')));
+
+-- personality_metrics.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_personality_metrics_insert" ON "public"."personality_metrics" AS RESTRICTIVE FOR INSERT TO "alice" WITH CHECK ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_metrics_insert')));
+
+-- personality_metrics.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_personality_metrics_update" ON "public"."personality_metrics" AS RESTRICTIVE FOR UPDATE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_metrics_update')));
+
+-- personality_metrics.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_personality_metrics_delete" ON "public"."personality_metrics" AS RESTRICTIVE FOR DELETE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_metrics_delete')));
+
+-- personality_averages.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_personality_averages_select" ON "public"."personality_averages" AS RESTRICTIVE FOR SELECT TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_averages_select')));
+
+-- personality_averages.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_personality_averages_insert" ON "public"."personality_averages" AS RESTRICTIVE FOR INSERT TO "alice" WITH CHECK ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_averages_insert')));
+
+-- personality_averages.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_personality_averages_update" ON "public"."personality_averages" AS RESTRICTIVE FOR UPDATE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_averages_update')));
+
+-- personality_averages.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+CREATE POLICY "tenancy_bridge_personality_averages_delete" ON "public"."personality_averages" AS RESTRICTIVE FOR DELETE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_averages_delete')));
 
 -- bridge: Let code that names no tenant yet work as tenant 1
 ALTER ROLE "alice" IN DATABASE "ai_memory_states" SET "app"."current_tenant" = '01';

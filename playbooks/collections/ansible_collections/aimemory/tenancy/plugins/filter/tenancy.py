@@ -15,6 +15,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     clock,
     contents,
     enforce,
+    evidence,
     expressions,
     finding,
     findings,
@@ -172,6 +173,11 @@ def login_unnamed(source: Mapping[str, Any]) -> list[dict[str, Any]]:
     return login.unnamed(model.parse(source))
 
 
+def bridge_kinds(source: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the kinds of statements that the bridge's record tells apart, for bridge_used.sql."""
+    return bridge.kinds(model.parse(source))
+
+
 def bridge_tenant(state: Mapping[str, Any], source: Mapping[str, Any]) -> str | None:
     """Return the tenant that the bridge gives a login, as a session would name it; nothing while it is off."""
     return bridge.named(state, model.parse(source))
@@ -211,7 +217,10 @@ class FilterModule:
             "login_becoming": login_becoming,
             "login_reaching": login_reaching,
             "login_unnamed": login_unnamed,
-            "bridge_evidence": bridge.evidence,
+            "bridge_accepted": evidence.accepted,
+            "bridge_evidence": evidence.judge,
+            "bridge_kinds": bridge_kinds,
+            "bridge_unnoted": evidence.unnoted,
             "bridge_tenant": bridge_tenant,
             "session_options": sessions.options,
             "code_of_ordinary_roles": expressions.refusals,

@@ -4,8 +4,12 @@ The bridge is a setting of the application role in the database. It spells the d
 so that what a session was given at login can be told from what it named itself. PostgreSQL shows the origin of a
 setting only to the session that has it, so the record is made there: a restrictive policy on every tenant table, which
 can only narrow what others show, calls a function that shows every row and notes the time when it meets the bridge's
-spelling. Reads and writes are seen alike, whoever makes them, and no caller's data is written anywhere, as it would be
-in a log of statements.
+spelling. There is one policy a command, so that the kind of a statement is known: its table and its command. The last
+use of each kind stands in a sequence of its own, which nobody waits for and which no rollback takes back. Reads and
+writes are seen alike, whoever makes them, and no caller's data is written anywhere, as it would be in a log of
+statements. What the record says of a service is judged in ``evidence``.
+
+Earlier releases had one policy for all commands and one sequence for all tables; the plan replaces that form.
 
 Policies say what is shown, not whether the service names its tenant. That enforcing has found it does is told by what
 enforcing leaves: the same setting, empty, which is no tenant. Without it the bridge is a part of the migration.
@@ -13,7 +17,7 @@ enforcing leaves: the same setting, empty, which is no tenant. Without it the br
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import names
@@ -26,12 +30,12 @@ from .statement import State, Statement, statement
 
 # What the setting holds once the bridge is removed for good.
 REMOVED = ""
-NOTE, USED = "tenancy_bridge_note", "tenancy_bridge_used"
-RECORD = "Record when a session still needs the bridge"
-# A session writes the time of use once in so many seconds: nobody waits for a sequence, but it is not for free.
+NOTE, USED, ARGUMENT = "tenancy_bridge_note", "tenancy_bridge_used", "text"
+COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+RECORD = "Record when a session still needs the bridge, and for what kind of statement"
+REPLACED = "Replace the record of an earlier release"
+# A session writes the time of a kind's use once in so many seconds: nobody waits for a sequence, but it costs a commit.
 RESOLUTION = 10
-# The start of a process is known to the second, and so is the time of use.
-TOLERANCE = 2
 
 
 def value(state: State, model: Model) -> str | None:
@@ -51,41 +55,101 @@ def named(state: State, model: Model) -> str | None:
     return None if spelled is None else model.kind.plain(spelled)
 
 
-def bring_record(state: State, model: Model) -> list[Statement]:
-    """Return the statements that are missing of what the record is kept in and by."""
-    role, used, note = identifier(model.application_role), qualified(model.schema, USED), qualified(model.schema, NOTE)
-    watch = state["bridge_watch"]
+def sequence_name(table: str, command: str) -> str:
+    """Return the name of the sequence that holds when a statement of that kind last needed the bridge."""
+    return derived_name(USED, table, command.lower())
+
+
+def kinds(model: Model) -> list[dict[str, str]]:
+    """Return every kind of statement that the record tells apart: {table, command, sequence}."""
+    return [
+        {"table": table.name, "command": command, "sequence": sequence_name(table.name, command)}
+        for table in model.tables
+        for command in COMMANDS
+    ]
+
+
+def bring_record(state: State, model: Model, relations: Iterable[Relation] | None = None) -> list[Statement]:
+    """Return the statements that are missing of the record on ``relations`` (None: all), in its form of today."""
+    relations = _relations(state, model) if relations is None else list(relations)
+    watched = {relation.table.name for relation in relations}
+    planned = [
+        item for table in model.tables if table.name in watched for item in _bring_sequences(state, model, table)
+    ]
+    planned += _bring_function(state, model)
+    for relation in relations:
+        planned += _bring_policies(relation, model)
+    return planned + _remove_earlier(state, model)
+
+
+def _bring_sequences(state: State, model: Model, table: Table) -> list[Statement]:
+    role, there = identifier(model.application_role), state["bridge_watch"]["sequences"]
+    wanted = {command: sequence_name(table.name, command) for command in COMMANDS}
     planned = []
-    if not watch["exists"]:
+    for command, name in wanted.items():
+        if name not in there:
+            target = qualified(model.schema, name)
+            planned.append(
+                statement(
+                    f"{table.name}.bridge.used.{command.lower()}", table.name, "bridge", f"CREATE SEQUENCE {target}",
+                    RECORD, f"DROP SEQUENCE {target}", makes=[names.sequence(model.schema, name)],
+                )
+            )  # fmt: skip
+    without = [name for name in wanted.values() if not there.get(name, {}).get("granted")]
+    if without:
+        targets = ", ".join(qualified(model.schema, name) for name in without)
         planned.append(
             statement(
-                "bridge.used", "", "bridge", f"CREATE SEQUENCE {used}", RECORD, f"DROP SEQUENCE {used}",
-                makes=[names.sequence(model.schema, USED)],
+                f"{table.name}.bridge.used.grant", table.name, "bridge",
+                f"GRANT UPDATE ON SEQUENCE {targets} TO {role}", RECORD,
+                f"REVOKE UPDATE ON SEQUENCE {targets} FROM {role}",
             )
         )  # fmt: skip
-    if not watch["granted"]:
-        planned.append(
-            statement(
-                "bridge.used.grant", "", "bridge", f"GRANT UPDATE ON SEQUENCE {used} TO {role}", RECORD,
-                f"REVOKE UPDATE ON SEQUENCE {used} FROM {role}",
-            )
-        )  # fmt: skip
-    now = catalog.function(state, NOTE, "")
+    return planned
+
+
+def _bring_function(state: State, model: Model) -> list[Statement]:
+    role, note = identifier(model.application_role), f"{qualified(model.schema, NOTE)}({ARGUMENT})"
+    now, planned = catalog.function(state, NOTE, ARGUMENT), []
     if now is None or now["body"].strip() != _body(model).strip():
         planned.append(
             statement(
                 "bridge.note", "", "bridge",
-                f"CREATE OR REPLACE FUNCTION {note}() RETURNS boolean LANGUAGE plpgsql "
-                f"AS {dollar_quoted(_body(model))}",
-                RECORD, f"DROP FUNCTION {note}()" if now is None else now["definition"],
-                makes=[names.function(model.schema, NOTE)],
+                f"CREATE OR REPLACE FUNCTION {qualified(model.schema, NOTE)}(used {ARGUMENT}) RETURNS boolean "
+                f"LANGUAGE plpgsql AS {dollar_quoted(_body(model))}",
+                RECORD, f"DROP FUNCTION {note}" if now is None else now["definition"],
+                makes=[names.function(model.schema, NOTE, [ARGUMENT])],
             )
         )  # fmt: skip
     if now is None or not now["granted"]:
         planned.append(
             statement(
-                "bridge.note.grant", "", "bridge", f"GRANT EXECUTE ON FUNCTION {note}() TO {role}", RECORD,
-                f"REVOKE EXECUTE ON FUNCTION {note}() FROM {role}",
+                "bridge.note.grant", "", "bridge", f"GRANT EXECUTE ON FUNCTION {note} TO {role}", RECORD,
+                f"REVOKE EXECUTE ON FUNCTION {note} FROM {role}",
+            )
+        )  # fmt: skip
+    return planned
+
+
+def _bring_policies(relation: Relation, model: Model) -> list[Statement]:
+    table, present = relation.table, {policy["name"]: policy for policy in relation.document["policies"]}
+    earlier = present.get(_earlier_policy(table))
+    planned = [] if earlier is None else [_drop_policy_of(relation, earlier, REPLACED)]
+    for command in COMMANDS:
+        name = policy_name(table, command)
+        now = present.get(name)
+        if now is not None and _is_watch(now, table, command, model):
+            continue
+        planned += [] if now is None else [_drop_policy_of(relation, now, RECORD)]
+        note = f"{qualified(model.schema, NOTE)}({literal(sequence_name(table.name, command))})"
+        planned.append(
+            statement(
+                f"{table.name}.bridge.{command.lower()}{relation.suffix}", table.name, "bridge",
+                f"CREATE POLICY {identifier(name)} ON {relation.target} AS RESTRICTIVE FOR {command} "
+                f"TO {identifier(model.application_role)} {'WITH CHECK' if command == 'INSERT' else 'USING'} "
+                f"({identifier(model.column)} IS NOT NULL AND (SELECT {note}))",
+                RECORD, f"DROP POLICY {identifier(name)} ON {relation.target}",
+                makes=[names.policy(relation, name)],
             )
         )  # fmt: skip
     return planned
@@ -107,23 +171,7 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 def bring(state: State, model: Model) -> list[Statement]:
     """Return the statements that are missing of the bridge and its record; the setting comes last."""
-    role, note = identifier(model.application_role), qualified(model.schema, NOTE)
     planned = bring_record(state, model)
-    for relation in _relations(state, model):
-        name = policy_name(relation.table)
-        present = [policy for policy in relation.document["policies"] if policy["name"] == name]
-        if any(_is_watch(policy, model) for policy in present):
-            continue
-        planned += [_drop_policy_of(relation, policy, RECORD) for policy in present]
-        planned.append(
-            statement(
-                f"{relation.table.name}.bridge{relation.suffix}", relation.table.name, "bridge",
-                f"CREATE POLICY {identifier(name)} ON {relation.target} AS RESTRICTIVE FOR ALL TO {role} "
-                f"USING ({identifier(model.column)} IS NOT NULL AND (SELECT {note}()))",
-                RECORD, f"DROP POLICY {identifier(name)} ON {relation.target}",
-                makes=[names.policy(relation, name)],
-            )
-        )  # fmt: skip
     if value(state, model) != model.bridge_value:
         planned.append(
             statement(
@@ -170,33 +218,68 @@ def _empty(state: State, model: Model) -> list[Statement]:
 
 
 def remove_record(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove the record of who needs the bridge."""
-    used, note = qualified(model.schema, USED), qualified(model.schema, NOTE)
+    """Return the statements that remove the record of who needs the bridge, in whichever form it is there."""
     reason = "Stop recording who needs the bridge"
     planned = [
         _drop_policy_of(relation, policy, reason)
         for relation in _relations(state, model)
         for policy in relation.document["policies"]
-        if policy["name"] == policy_name(relation.table)
+        if policy["name"] in policy_names(relation.table)
     ]
-    # They would hold the function.
-    for policy in state["bridge_watch"]["strays"]:
-        target = qualified(policy["schema"], policy["table"])
-        planned.append(_drop_policy(f"bridge.stray.{policy['schema']}.{policy['table']}", "", target, policy, reason))
-    now = catalog.function(state, NOTE, "")
-    if now is not None:
-        # The definition holds no rights.
-        grant = f";\nGRANT EXECUTE ON FUNCTION {note}() TO {identifier(model.application_role)}"
-        undo = now["definition"].strip() + (grant if now["granted"] else "")
-        planned.append(statement("bridge.note.drop", "", "bridge", f"DROP FUNCTION {note}()", reason, undo))
-    if state["bridge_watch"]["exists"]:
-        planned.append(
-            statement(
-                "bridge.used.drop", "", "bridge", f"DROP SEQUENCE {used}", reason,
-                f"CREATE SEQUENCE {used}; GRANT UPDATE ON SEQUENCE {used} TO {identifier(model.application_role)}",
-            )
-        )  # fmt: skip
+    planned += _drop_strays(state, reason)
+    for arguments in ("", ARGUMENT):
+        planned += _drop_function(state, model, arguments, reason)
+    tables = {table.name for table in model.tables} | {item["table"] for item in state["bridge_watch"]["strays"]}
+    planned += remove_sequences(state, model, tables, reason)
+    if USED in state["bridge_watch"]["sequences"]:
+        planned.append(_drop_sequence(model, USED, reason))
     return planned
+
+
+def remove_sequences(state: State, model: Model, tables: Iterable[str], reason: str) -> list[Statement]:
+    """Return the statements that drop the sequences of ``tables``; what notes there is to be gone."""
+    ours = {sequence_name(table, command) for table in tables for command in COMMANDS}
+    there = state["bridge_watch"]["sequences"]
+    return [_drop_sequence(model, name, reason) for name in sorted(ours & {*there})]
+
+
+def _remove_earlier(state: State, model: Model) -> list[Statement]:
+    """Return the statements that remove what only an earlier release's form of the record has."""
+    function = _drop_function(state, model, "", REPLACED)
+    # What was detached meanwhile would hold it.
+    planned = [*_drop_strays(state, REPLACED), *function] if function else []
+    if USED in state["bridge_watch"]["sequences"]:
+        planned.append(_drop_sequence(model, USED, REPLACED))
+    return planned
+
+
+def _drop_strays(state: State, reason: str) -> list[Statement]:
+    return [
+        _drop_policy(
+            f"bridge.stray.{policy['schema']}.{policy['table']}.{policy['name']}", "",
+            qualified(policy["schema"], policy["table"]), policy, reason,
+        )
+        for policy in state["bridge_watch"]["strays"]
+    ]  # fmt: skip
+
+
+def _drop_function(state: State, model: Model, arguments: str, reason: str) -> list[Statement]:
+    now = catalog.function(state, NOTE, arguments)
+    # Another result is somebody else's function.
+    if now is None or now["returns"] != names.RESULT:
+        return []
+    note = f"{qualified(model.schema, NOTE)}({arguments})"
+    # The definition holds no rights.
+    grant = f";\nGRANT EXECUTE ON FUNCTION {note} TO {identifier(model.application_role)}"
+    undo = now["definition"].strip() + (grant if now["granted"] else "")
+    identity = "bridge.note.drop" if arguments else "bridge.note.drop.earlier"
+    return [statement(identity, "", "bridge", f"DROP FUNCTION {note}", reason, undo)]
+
+
+def _drop_sequence(model: Model, name: str, reason: str) -> Statement:
+    target = qualified(model.schema, name)
+    undo = f"CREATE SEQUENCE {target}; GRANT UPDATE ON SEQUENCE {target} TO {identifier(model.application_role)}"
+    return statement(f"bridge.used.drop.{name}", "", "bridge", f"DROP SEQUENCE {target}", reason, undo)
 
 
 def findings(state: State, model: Model) -> list[Finding]:
@@ -213,43 +296,23 @@ def findings(state: State, model: Model) -> list[Finding]:
     ]
 
 
-def evidence(used_at: int | None, started: int, now: int, quiet_seconds: int) -> dict[str, Any]:
-    """Return whether nothing lives on the bridge any more: ``{holds, used, used_at, sentence}``.
-
-    ``used_at`` is when a session last worked by the bridge (None: never), ``started`` when the service was started,
-    ``now`` when it is asked, each in seconds since 1970 by the server's clock. It holds when the service was started
-    ``quiet_seconds`` ago or longer and nothing has used the bridge since.
-    """
-    used = used_at is not None and used_at > started - TOLERANCE
-    if used:
-        sentence = f"a session worked by the bridge {_age(now - (used_at or 0))} ago"
-    else:
-        sentence = f"nothing worked by the bridge since the service was started {_age(now - started)} ago"
-    holds = not used and now - started >= quiet_seconds
-    return {"holds": holds, "used": used, "used_at": used_at, "sentence": sentence}
-
-
-def _age(seconds: int) -> str:
-    """Return a duration, cut off, in the largest unit of which it has two: 119 is "119 seconds", 120 "2 minutes"."""
-    for name, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {name}"
-    return f"{seconds} seconds"
-
-
 def _body(model: Model) -> str:
     """Return the function's body: what meets the bridge's spelling of the tenant leaves the time in the sequence."""
     return f"""
 DECLARE
-  now_is CONSTANT bigint := extract(epoch FROM clock_timestamp());
+  now_is bigint;
+  noted text;
 BEGIN
   IF current_setting({literal(model.setting)}, true) = {literal(model.bridge_value)}
     AND NOT current_setting('transaction_read_only')::boolean
-    AND now_is - coalesce(nullif(current_setting('tenancy_runbook.noted', true), ''), '0')::bigint >= {RESOLUTION}
   THEN
     BEGIN
-      PERFORM setval({literal(qualified(model.schema, USED))}, now_is),
-              set_config('tenancy_runbook.noted', now_is::text, false);
+      now_is := extract(epoch FROM clock_timestamp());
+      noted := 'tenancy_runbook.noted_' || to_hex(hashtext(used));
+      IF now_is - coalesce(nullif(current_setting(noted, true), ''), '0')::bigint >= {RESOLUTION} THEN
+        PERFORM setval({literal(identifier(model.schema) + ".")} || quote_ident(used), now_is),
+                set_config(noted, now_is::text, false);
+      END IF;
     EXCEPTION WHEN OTHERS THEN
       -- A record that is broken must not break the service; enforcing tries it before it is believed.
       NULL;
@@ -269,32 +332,44 @@ def _relations(state: State, model: Model) -> list[Relation]:
     ]
 
 
-def policy_name(table: Table) -> str:
-    """Return the name of the policy that keeps the record of one table."""
+def policy_name(table: Table, command: str) -> str:
+    """Return the name of the policy that keeps the record of one command on one table."""
+    return derived_name("tenancy_bridge", table.name, command.lower())
+
+
+def _earlier_policy(table: Table) -> str:
     return derived_name("tenancy_bridge", table.name)
 
 
-def _is_watch(policy: Mapping[str, Any], model: Model) -> bool:
+def policy_names(table: Table) -> set[str]:
+    """Return the names of the policies that keep the record of one table, in whichever form."""
+    return {_earlier_policy(table), *(policy_name(table, command) for command in COMMANDS)}
+
+
+def _is_watch(policy: Mapping[str, Any], table: Table, command: str, model: Model) -> bool:
     # PostgreSQL leaves the schema out where the search path finds the function without it.
     schemas = ("", *(f"{schema}." for schema in catalog.printed(model.schema)))
+    used = "'" + sequence_name(table.name, command).replace("'", "''") + "'::text"
     wanted = [
-        f"(({column} IS NOT NULL) AND ( SELECT {schema}{NOTE}() AS {NOTE}))"
+        f"(({column} IS NOT NULL) AND ( SELECT {schema}{NOTE}({used}) AS {NOTE}))"
         for column in catalog.printed(model.column)
         for schema in schemas
     ]
+    own, other = ("check", "using") if command == "INSERT" else ("using", "check")
     return (
-        policy["command"] == "ALL"
+        policy["command"] == command
         and not policy["permissive"]
         and policy["roles"] == [model.application_role]
         and not policy["public"]
-        and policy["using"] in wanted
-        and policy["check"] is None
+        and policy[own] in wanted
+        and policy[other] is None
     )
 
 
 def _drop_policy_of(relation: Relation, policy: Mapping[str, Any], reason: str) -> Statement:
     table = relation.table.name
-    return _drop_policy(f"{table}.bridge.drop{relation.suffix}", table, relation.target, policy, reason)
+    identity = f"{table}.bridge.drop.{policy['name']}{relation.suffix}"
+    return _drop_policy(identity, table, relation.target, policy, reason)
 
 
 def _drop_policy(identity: str, table: str, target: str, policy: Mapping[str, Any], reason: str) -> Statement:

@@ -187,7 +187,7 @@ class _Parser:
 
     def _need(self, text: str) -> None:
         if not self._take(text):
-            raise ValueError(f"{self._next} instead of {text}")
+            raise ValueError(self._next)
 
     def _any(self) -> Expression:
         parts = [self._all()]
@@ -288,7 +288,7 @@ class _Parser:
             if self._take("."):
                 words.append(".")
         if self._take("("):
-            raise ValueError("a cast with a modifier")
+            raise ValueError(words)
         while self._take("[", "]"):
             words.append("[]")
         return " ".join(words)

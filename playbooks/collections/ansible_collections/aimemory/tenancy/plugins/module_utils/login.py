@@ -87,10 +87,13 @@ def _sessions(state: State, model: Model, tables: Sequence[Table], stranger: str
 
 
 def unnamed(model: Model) -> list[Attempt]:
-    """Return the attempt that uses the bridge as a session of the service would, to try the record of its use."""
-    table = model.tables[0]
-    sql = f"SELECT FROM {qualified(model.schema, table.name)} LIMIT 1"
-    return [_attempt("login.unnamed", table.name, "A login names no tenant", (*NOTHING, *ONE), sql, writes=True)]
+    """Return the attempt that uses the bridge as every kind of statement does, to try the record of its use.
+
+    It calls the policies' function itself: a statement on a table without rows of the tenant would note nothing.
+    """
+    note = qualified(model.schema, bridge.NOTE)
+    noted = " AND ".join(f"{note}({literal(kind['sequence'])})" for kind in bridge.kinds(model))
+    return [_attempt("login.unnamed", "", "A login names no tenant", ONE, f"SELECT WHERE {noted}", writes=True)]
 
 
 def _of_table(state: State, model: Model, table: Table, stranger: str, writes: bool) -> list[Attempt]:

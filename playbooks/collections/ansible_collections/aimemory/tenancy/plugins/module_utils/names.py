@@ -53,9 +53,9 @@ def sequence(schema: str, name: str) -> Made:
     return {"kind": "sequence", "schema": schema, "name": name}
 
 
-def function(schema: str, name: str) -> Made:
-    """Return what CREATE OR REPLACE FUNCTION without arguments makes."""
-    return {"kind": "function", "schema": schema, "name": name}
+def function(schema: str, name: str, types: Sequence[str]) -> Made:
+    """Return what CREATE OR REPLACE FUNCTION with arguments of those types makes."""
+    return {"kind": "function", "schema": schema, "name": name, "types": list(types)}
 
 
 def obstacles(state: State, model: Model, statements: Iterable[Statement]) -> list[str]:
@@ -72,7 +72,7 @@ def obstacles(state: State, model: Model, statements: Iterable[Statement]) -> li
 def _taken(state: State, relations: Mapping[tuple[str, str], Relation], made: Made) -> list[str]:
     kind, schema, name = made["kind"], made["schema"], made["name"]
     if kind == "function":
-        return _function(state, schema, name)
+        return _function(state, schema, name, made["types"])
     if kind == "sequence":
         return _relation(state, relations, made, None)
     own = relations[schema, made["table"]]
@@ -140,13 +140,14 @@ def _policy(relation: Relation, name: str) -> list[str]:
     return [refusal]
 
 
-def _function(state: State, schema: str, name: str) -> list[str]:
-    now = catalog.function(state, name, "")
-    there = [item for item in state["hazards"]["routines"] if (item["name"], item["types"]) == (name, [])]
+def _function(state: State, schema: str, name: str, types: Sequence[str]) -> list[str]:
+    arguments = ", ".join(types)
+    now = catalog.function(state, name, arguments)
+    there = [item for item in state["hazards"]["routines"] if (item["name"], item["types"]) == (name, types)]
     if not there and (now is None or now["returns"] == RESULT):
         return []
     refusal = (
-        f"{schema}.{name}() is there already, no function that returns {RESULT}, and the plan makes one of that name: "
-        "rename or drop it first."
+        f"{schema}.{name}({arguments}) is there already, no function that returns {RESULT}, and the plan makes one of "
+        "that name: rename or drop it first."
     )
     return [refusal]

@@ -49,15 +49,23 @@ def of(model: Model, table: Table, document: Document, types: Mapping[str, Docum
 def refused(model: Model, table: Table, document: Document) -> list[str]:
     """Return what of the table's sample in the model no row can be given, a sentence each."""
     known = {item["name"]: item for item in document["attributes"]}
-    where = f"The sample of {table.name} in tenancy_tables names {{}}"
     found = []
     for name in table.sample:
         if name == model.column:
-            found.append(f"{where.format(name)}, the tenant column, which each attempt sets by itself: take it out.")
+            found.append(
+                f"The sample of {table.name} in tenancy_tables names {name}, the tenant column, which each attempt "
+                "sets by itself: take it out."
+            )
         elif name not in known:
-            found.append(f"{where.format(name)}, and {model.schema}.{table.name} has no such column: correct it.")
+            found.append(
+                f"The sample of {table.name} in tenancy_tables names {name}, and {model.schema}.{table.name} has no "
+                "such column: correct it."
+            )
         elif known[name]["generated"]:
-            found.append(f"{where.format(name)}, a generated column, which PostgreSQL writes itself: take it out.")
+            found.append(
+                f"The sample of {table.name} in tenancy_tables names {name}, a generated column, which PostgreSQL "
+                "writes itself: take it out."
+            )
     return found
 
 

@@ -6,6 +6,7 @@ policies were rolled back, and one without the bridge all lead to the same schem
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from . import bridge, definitions, foreign_keys, functions, indexes, plan, views
 from . import state as catalog
 from .errors import UnsafeStateError
 from .finding import Finding, finding
-from .model import Function, Model
+from .model import Function, Model, Table
 from .quoting import identifier, literal, qualified
 from .state import Relation
 from .statement import State, Statement, statement
@@ -61,7 +62,7 @@ def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[s
     What somebody else has made since, and does not use the tenant column, is left alone.
     """
     found = []
-    snapshot = upgraded(snapshot, state, model)
+    watched, snapshot = _watched(state, model, snapshot), upgraded(snapshot, state, model)
     for table in model.tables:
         now, before = catalog.required(state, table.name), catalog.required(snapshot, table.name)
         found += [
@@ -73,9 +74,16 @@ def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[s
         for relation in catalog.relations(state, model, table):
             # A partition of later was never without the tenant.
             if (relation.schema, relation.name) in kept:
-                found += _as_before(relation, kept[relation.schema, relation.name], _role(snapshot) == _role(state))
+                before = kept[relation.schema, relation.name]
+                before = {**before, "policies": _own_policies(before, table, snapshot)}
+                found += _as_before(relation, before, _role(snapshot) == _role(state))
+    if snapshot["bridge_watch"]["exists"]:
+        missing = [item["id"] for item in bridge.bring_record(state, _model_of(snapshot, model), watched)]
+        found.append(finding("parts of the bridge's record that are missing", "", [], missing))
+    has_record = snapshot["bridge_watch"]["exists"]
+    functions_before = [item for item in snapshot["functions"] if item["name"] != bridge.NOTE or not has_record]
     found.append(
-        finding("functions of before that are missing", "", [], _missing(snapshot["functions"], state["functions"]))
+        finding("functions of before that are missing", "", [], _missing(functions_before, state["functions"]))
     )
     left = [
         function.name
@@ -196,7 +204,7 @@ def _dependents(state: State, model: Model, relation: Relation) -> list[str]:
     """Return one obstacle for each object that uses the tenant column and that this project did not make."""
     table, now = relation.table, relation.document
     ours = _of_the_migration(model, relation)
-    own = {table.policy, bridge.policy_name(table), plan.check_name(model, table)}
+    own = {table.policy, *bridge.policy_names(table), plan.check_name(model, table)}
     own |= {name for index in ours for name in (index["name"], index["constraint"])}
     # What is neither an index, a key nor a policy has no name here, and is never this project's.
     used = [
@@ -269,10 +277,13 @@ class _Relation:
         return self._statement(identity, phase, f"ALTER TABLE {self.target} {action}", reason)
 
     def _policies(self) -> list[Statement]:
-        now, before = _by_name(self.now["policies"]), _by_name(self.before["policies"])
-        # The bridge takes its own policies along where it goes; somebody else's stay.
-        watch, has_watch = bridge.policy_name(self.table), self.snapshot["bridge_watch"]["exists"]
-        ours = {self.table.policy, watch, *before} if has_watch else {self.table.policy, *before} - {watch}
+        now, before = _by_name(self.now["policies"]), _by_name(self._own_policies())
+        ours, record = {self.table.policy, *before}, bridge.policy_names(self.table)
+        # The bridge takes its own policies along where it goes, and brings them where they were; somebody else's stay.
+        if not self.snapshot["bridge_watch"]["exists"]:
+            ours -= record
+        elif not _has_record(self.before, self.table):
+            ours |= record
         planned = [
             self._statement(
                 f"policy.drop.{name}", "policy", f"DROP POLICY {identifier(name)} ON {self.target}",
@@ -291,7 +302,10 @@ class _Relation:
 
     def _policies_of_before(self) -> list[Document]:
         now = _by_name(self.now["policies"])
-        return [policy for policy in self.before["policies"] if policy != now.get(policy["name"])]
+        return [policy for policy in self._own_policies() if policy != now.get(policy["name"])]
+
+    def _own_policies(self) -> list[Document]:
+        return _own_policies(self.before, self.table, self.snapshot)
 
     def _row_security(self) -> list[Statement]:
         words = {("enabled", False): "DISABLE", ("enabled", True): "ENABLE", ("forced", False): "NO FORCE",
@@ -415,8 +429,40 @@ def _bridge(state: State, model: Model, snapshot: State) -> list[Statement]:
     ]  # fmt: skip
     # A table that joined later was migrated beside the record, which enforcing may have removed since.
     if snapshot["bridge_watch"]["exists"]:
-        return planned + bridge.bring_record(state, model)
+        watched = _watched(state, model, snapshot)
+        planned += bridge.bring_record(state, _model_of(snapshot, model), watched)
+        later = {table.name for table in model.tables} - {relation.table.name for relation in watched}
+        return planned + bridge.remove_sequences(state, model, later, "Stop recording who needs the bridge there")
     return planned + bridge.remove_record(state, model)
+
+
+def _model_of(snapshot: State, model: Model) -> Model:
+    """Return the model with the login that the service had then."""
+    return dataclasses.replace(model, application_role=_role(snapshot) or model.application_role)
+
+
+def _watched(state: State, model: Model, snapshot: State) -> list[Relation]:
+    """Return the relations on which the bridge's record was kept then."""
+    found = []
+    for table in model.tables:
+        kept = _by_place(catalog.relations(snapshot, model, table))
+        found += [
+            relation
+            for relation in catalog.relations(state, model, table)
+            if _has_record(kept.get((relation.schema, relation.name), NOTHING), table)
+        ]
+    return found if snapshot["bridge_watch"]["exists"] else []
+
+
+def _has_record(before: Document, table: Table) -> bool:
+    names = bridge.policy_names(table)
+    return any(policy["name"] in names for policy in before["policies"])
+
+
+def _own_policies(before: Document, table: Table, snapshot: State) -> list[Document]:
+    """Return the policies of before without those of the bridge's record, which comes back in its form of today."""
+    names = bridge.policy_names(table) if snapshot["bridge_watch"]["exists"] else set()
+    return [policy for policy in before["policies"] if policy["name"] not in names]
 
 
 def _functions(state: State, model: Model, snapshot: State) -> list[Statement]:
