@@ -83,6 +83,7 @@ def test_a_second_tenant_may_not_have_rows_meanwhile(machine: Host) -> None:
         machine.sql("DELETE FROM caller_profiles WHERE customer_id = 2")
 
 
+@pytest.mark.by_turns
 def test_only_what_names_no_tenant_is_noted(machine: Host) -> None:
     start(machine, "tenant_aware")
     wait_for_the_end_of_the_start_up(machine)
