@@ -333,7 +333,8 @@ def test_a_standby_is_refused(machine: Host) -> None:
 
 def test_what_the_catalogs_know_to_fail_is_refused_at_once(machine: Host) -> None:
     machine.sql(
-        "ALTER TABLE memories ADD COLUMN code text NOT NULL DEFAULT 'x' CHECK (code ~ '^x'), ALTER code DROP DEFAULT;"
+        "ALTER TABLE memories ADD COLUMN code text NOT NULL DEFAULT 'x' CHECK (code ~ '^x');"
+        " ALTER TABLE memories ALTER code DROP DEFAULT;"
         " ALTER TABLE call_summaries ADD COLUMN customer_id integer; UPDATE call_summaries SET customer_id = 40;"
         " ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key;"
         f" {insert('caller_profiles', {'user_id': '+7'}, {'user_id': '+7'})}"

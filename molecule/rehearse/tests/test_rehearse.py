@@ -169,7 +169,8 @@ def test_a_trigger_that_refuses_what_the_proof_tries_is_found_here(machine: Host
 def test_a_column_without_a_value_for_the_proof_ends_the_run_in_its_plan(machine: Host) -> None:
     """A sample that names it is what the refusal asks for, and enough."""
     machine.reset()
-    machine.sql(f"ALTER TABLE memories ADD code text NOT NULL DEFAULT 'ABC' {CODE}, ALTER code DROP DEFAULT")
+    machine.sql(f"ALTER TABLE memories ADD code text NOT NULL DEFAULT 'ABC' {CODE}")
+    machine.sql("ALTER TABLE memories ALTER code DROP DEFAULT")
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, check=False)
     assert (run.record["failure"]["phase"], run.record["stopped_at"]) == ("plan", None)
