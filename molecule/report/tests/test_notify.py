@@ -16,7 +16,7 @@ from receiver import TOKEN, listening
 
 pytestmark = pytest.mark.one_host
 
-SECRET = re.compile("SECRET|verysecret")
+SECRET = re.compile("0SECRET|verysecret")
 BACKUP = ("playbooks/backup.yml", "-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0")
 
 
