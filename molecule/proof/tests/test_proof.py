@@ -48,7 +48,7 @@ MUTANTS = {
         policy(f"USING (customer_id = {SESSION}) WITH CHECK (true)"), "memories.insert",
     ),
     "another policy to insert": (also("FOR INSERT WITH CHECK (true)"), "memories.insert.select"),
-    "another policy to select": (also("FOR SELECT USING (user_id IS NOT NULL)"), "memories.read.another"),
+    "another policy to select": (also("FOR SELECT USING (user_id IS NOT NULL)"), "memories.read.default"),
     "another policy to update": (also("FOR UPDATE USING (false) WITH CHECK (true)"), "memories.update.tenant"),
     "another policy to delete": (also("FOR DELETE USING (true)"), "memories.own.delete"),
     "the setting must exist": (
@@ -76,7 +76,8 @@ MUTANTS = {
     "the constant default": (["ALTER TABLE memories ALTER customer_id SET DEFAULT 1"], "memories.own.insert"),
     "no default": (["ALTER TABLE memories ALTER customer_id DROP DEFAULT"], "memories.own.insert"),
     "the trigger writes for the default tenant": (
-        trigger("PERFORM update_personality_averages(1, NEW.user_id)"), f"{TRIGGER}.personality_averages",
+        # The policy refuses the row of averages, and with it the row of metrics.
+        trigger("PERFORM update_personality_averages(1, NEW.user_id)"), "personality_metrics.own.insert",
     ),
     "the trigger writes past row security": (
         [*trigger(f"INSERT INTO personality_averages ({AVERAGE}) SELECT 1, NEW.user_id, now()", "SECURITY DEFINER"),
