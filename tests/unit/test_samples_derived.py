@@ -101,6 +101,14 @@ def test_a_value_of_a_list(value: str) -> None:
     assert checks.literals(rule)[0] == value
 
 
+@pytest.mark.parametrize(
+    ("rule", "known"), [("public.fine(c)", True), ("(c ~ '^x'::text)", False), ("(c = 'public.fine('::text)", False)]
+)
+def test_what_the_applications_own_code_says_is_tried(rule: str, known: bool) -> None:
+    found = derived(required("c"), checks=[{"name": "c", "expression": rule + (" AND c ~ 'a'" if not known else "")}])
+    assert (found.missing == {}) is known
+
+
 def test_tables_have_other_values() -> None:
     target = wanted(natural_keys=[["k", "n", "d"]])
     document = {

@@ -232,7 +232,7 @@ def test_only_the_operator_can_read_it_and_only_it_was_changed(machine: Host, bu
         ("environment.txt", "AI_MEMORY_RELEASE=[removed]\nDATABASE_URL=[removed]\nAPI_KEY=[removed]\n"),
         ("postgresql.log", 'ERROR:  duplicate key value violates unique constraint "caller_profiles_'),
         ("postgresql.log", "DETAIL:  Key (customer_id, user_id)=[removed]"),
-        ("postgresql.log", "last_call_date, customer_id, user_id, preferred_name) VALUES (now(), now(), ?, '?', '?')"),
+        ("postgresql.log", "customer_id, user_id, preferred_name) VALUES (now(), now(), '?', '?', '?')"),
         ("postgresql.log", 'ERROR:  null value in column "type" of relation "memories" violates not-null constraint'),
         ("postgresql.log", "ERROR:  no policy for [removed]"),
         ("postgresql.log", "operator@ai_memory LOG:  duration: "),

@@ -106,6 +106,14 @@ def mentioned(expression: str) -> set[str]:
     return {text for kind, text in _tokens(expression) if kind in ("word", "quoted")}
 
 
+def calls_own_code(expression: str) -> bool:
+    """Say whether the expression calls a function that is not PostgreSQL's: its schema is printed."""
+    texts = [text for _, text in _tokens(expression)]
+    return any(
+        texts[place] == "." and texts[place + 2 : place + 3] == ["("] for place in range(1, max(1, len(texts) - 2))
+    )
+
+
 def literals(expression: str) -> list[str]:
     """Return the constants in an expression, as texts; of an array its elements as well."""
     found = [text for kind, text in _tokens(expression) if kind in ("string", "number")]

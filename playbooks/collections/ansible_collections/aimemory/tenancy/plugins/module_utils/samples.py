@@ -111,9 +111,10 @@ class _Deriving:
 
     def _is_needed(self, name: str) -> bool:
         natural = itertools.chain(*self.table.natural_keys)
-        return name not in self.values and (self._is_required(name) or name in natural)
+        return name not in self.values and (self.is_required(name) or name in natural)
 
-    def _is_required(self, name: str) -> bool:
+    def is_required(self, name: str) -> bool:
+        """Say whether a row must have a value that the column has not by itself."""
         attribute = self.attributes[name]
         return not attribute["has_default"] and (attribute["not_null"] or self._forbids_null(attribute["type"]))
 
@@ -275,7 +276,7 @@ class _Deriving:
             return [
                 text
                 for text in self._of_type(of["type"], of["formatted"], told)
-                if all(checks.holds(rule, {"VALUE": self._meant_as(base, text)}) is True for rule in rules)
+                if all(_holds(rule, {"VALUE": self._meant_as(base, text)}) for rule in rules)
             ]
         if kind == "enum":
             return list(found["labels"] or [])
@@ -304,8 +305,13 @@ class _Deriving:
 
 def _accepts(rule: str, row: Mapping[str, Any], given: set[str]) -> bool:
     """Say whether a rule accepts a row; what cannot be told of it is good enough where it is ``given`` nothing."""
+    return _holds(rule, row) or (checks.holds(rule, row) is not False and given.isdisjoint(checks.mentioned(rule)))
+
+
+def _holds(rule: str, row: Mapping[str, Any]) -> bool:
+    """Say whether a row is worth trying: what the application's own code says of it, PostgreSQL alone can tell."""
     found = checks.holds(rule, row)
-    return found is True or (found is not False and given.isdisjoint(checks.mentioned(rule)))
+    return found is True or (found is not False and checks.calls_own_code(rule))
 
 
 def _together(names: Sequence[str], rules: Sequence[str]) -> list[list[str]]:
@@ -458,19 +464,17 @@ def lacking(
 
     ``may`` says whether the role can store a column at all.
     """
-    missing = of(model, table, document, types).missing
+    deriving = _Deriving(model, table, document, types)
+    missing = deriving.sample().missing
     return [
-        f"{model.schema}.{table.name}.{name} {_role(table, document, name)}, and no value for it can be derived "
-        f"({missing[name]}): add {name}: … to sample of {table.name} in tenancy_tables."
+        f"{model.schema}.{table.name}.{name} {_role(table, name, deriving.is_required(name))}, and no value for it can "
+        f"be derived ({missing[name]}): add {name}: … to sample of {table.name} in tenancy_tables."
         for name in document["columns"]
         if name in missing and may(name)
     ]
 
 
-def _role(table: Table, document: Document, name: str) -> str:
-    attribute = next(item for item in document["attributes"] if item["name"] == name)
+def _role(table: Table, name: str, is_required: bool) -> str:
     if any(name in key for key in table.natural_keys):
         return "is part of a natural key"
-    if attribute["has_default"] or not attribute["not_null"]:
-        return "is what a CHECK asks for"
-    return "is NOT NULL without a default"
+    return "is NOT NULL without a default" if is_required else "is what a CHECK asks for"
