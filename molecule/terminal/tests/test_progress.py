@@ -102,7 +102,7 @@ def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
 @pytest.fixture
 def slow(machine: Host) -> Iterator[None]:
     """Make a table of one row a block, and a function that takes 20 ms."""
-    machine.sql("CREATE TABLE slow (text text STORAGE PLAIN)")
+    machine.sql("CREATE TABLE slow (text text); ALTER TABLE slow ALTER text SET STORAGE PLAIN")
     machine.sql("INSERT INTO slow SELECT repeat('x', 5000) FROM generate_series(1, 100)")
     machine.sql(
         "CREATE FUNCTION slowly(text) RETURNS integer LANGUAGE plpgsql IMMUTABLE"
