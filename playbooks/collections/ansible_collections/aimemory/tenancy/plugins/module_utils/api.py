@@ -5,8 +5,8 @@ What an answer is called (its ``verdict``) is one of
 * **ok**: 2xx, and no ``success`` that is false;
 * **refused**: 401 or 403, which nothing that is changed in the database causes;
 * **database**: an error of PostgreSQL stands in it, whatever its status;
-* **unavailable**: ``success`` is false for another reason, such as a language model; or it is late, or 429;
-* **broken**: any other status, or no answer at all.
+* **unavailable**: ``success`` is false because of another service (a language model); or it is late, or 429;
+* **broken**: ``success`` is false for an unknown reason, any other status, or no answer at all.
 """
 
 from __future__ import annotations
@@ -24,6 +24,13 @@ from typing import Any
 from . import cgroups, logged, messages, processes, tokens, unit_environment
 
 OK, REFUSED, DATABASE, UNAVAILABLE, BROKEN = "ok", "refused", "database", "unavailable", "broken"
+# Causes outside of the database that an application names in its own words. An error without one may be the change's.
+_ELSEWHERE = re.compile(
+    r"connection (?:error|refused|reset|timed out)|(?:refused|reset) (?:the|by) |time(?:d)?[ -]?out|name resolution"
+    r"|rate limit|too many requests|quota|overloaded|temporarily unavailable|service unavailable|bad gateway"
+    r"|\b(?:language )?model\b|\bembed(?:ded|ding|dings)?\b|\b(?:LLM|OpenAI|Ollama|Anthropic)\b",
+    re.IGNORECASE,
+)
 _SUCCESS, _REFUSED, _TOO_MANY = range(200, 300), (401, 403), 429
 # Of every module that asks.
 OPTIONS = {
@@ -211,7 +218,8 @@ def judged(answer: Answer, names: Names) -> tuple[str, str]:
     said = logged.read(text)
     if said.failure or names.stand_in(text):
         return DATABASE, said.code or ""
-    return (UNAVAILABLE if failed or answer.late or answer.status == _TOO_MANY else BROKEN), ""
+    elsewhere = failed and _ELSEWHERE.search(text) is not None
+    return (UNAVAILABLE if elsewhere or answer.late or answer.status == _TOO_MANY else BROKEN), ""
 
 
 def texts(document: Any) -> Iterator[str]:

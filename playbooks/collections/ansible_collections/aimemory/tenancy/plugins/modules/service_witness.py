@@ -8,7 +8,6 @@ import contextlib
 import os
 import signal
 import time
-import urllib.request
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     api,
     cgroups,
+    health,
     messages,
     processes,
     sessions,
@@ -193,7 +193,6 @@ ANSWERS = 2
 AFTER_ANSWER = 2.0
 SERVERS = {"postgres", "postmaster"}
 SOCKETS = ("/run/postgresql", "/var/run/postgresql", "/tmp")
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Witness:
@@ -430,11 +429,6 @@ def ask(url: str, timeout: float, request: Callable[[], Any] | None = None) -> i
     return child
 
 
-def _answer(request: str, timeout: float) -> None:
-    with DIRECT.open(request, timeout=timeout) as response:
-        response.read()
-
-
 def _ask_for_health(url: str, timeout: float) -> None:
     """Ask several times. Whether it is healthy is not asked; but it may answer with an error first.
 
@@ -442,10 +436,9 @@ def _ask_for_health(url: str, timeout: float) -> None:
     """
     answers = 0
     for _ in range(HEALTH_ATTEMPTS):
-        try:
-            _answer(url, timeout)
+        if health.ask(url, timeout).healthy:
             answers += 1
-        except Exception:
+        else:
             time.sleep(PAUSE)
         if answers == ANSWERS:
             return
