@@ -24,7 +24,7 @@ PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstra
 # One of them shows the report to the tests; Debian's is the first.
 BROWSERS := chromium chromium-browser google-chrome
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
-PYTHON_FILES := benchmarks docs playbooks/collections/ansible_collections/aimemory/tenancy/plugins tests/unit $(filter-out %/conftest.py,$(wildcard tests/servers/*.py)) molecule/shared
+PYTHON_FILES := benchmarks docs collections/ansible_collections/aimemory/tenancy/plugins tests/unit $(filter-out %/conftest.py,$(wildcard tests/servers/*.py)) molecule/shared
 BASES := trixie bookworm
 PGVECTOR_trixie := postgresql-17-pgvector
 PGVECTOR_bookworm :=
@@ -121,13 +121,13 @@ test-faults: lab
 
 # Its results are measurements, not verdicts: no test depends on them.
 bench: lab
-	PYTHONPATH=benchmarks:playbooks/collections:tests/unit:molecule/shared \
+	PYTHONPATH=benchmarks:collections:tests/unit:molecule/shared \
 	  python benchmarks/run.py $(BENCH)
 
 docs: setup
 	python docs/variables.py
-	PYTHONPATH=playbooks/collections python docs/audit.py
-	PYTHONPATH=playbooks/collections python docs/refusals.py
+	PYTHONPATH=collections python docs/audit.py
+	PYTHONPATH=collections python docs/refusals.py
 
 # Of the newest report in logs/.
 screenshots: setup .lab/browser

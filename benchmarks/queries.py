@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg2.extensions
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import enforce, plan
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan
 from changes import planner, transact
 from cluster import Cluster
 from lab import TABLES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils.audit import ERROR, RULES
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.audit import ERROR, RULES
 
 PAGE = Path(__file__).resolve().parent / "audit.md"
 HEAD = """# The audit

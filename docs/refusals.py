@@ -13,7 +13,6 @@ import jinja2
 import yaml
 from jinja2 import nodes
 
-from ansible_collections.aimemory.tenancy.plugins import action, module_utils, modules
 from variables import ROLES, ROOT
 
 PAGE = ROOT / "docs/refusals.md"
@@ -33,24 +32,29 @@ TASKS = {
     "Before anything else": ("playbooks/checkout.yml", "playbooks/rollback.yml"),
     **{role: (f"roles/{role}/tasks",) for role in ROLES},
 }
-UTILITIES, MODULES, ACTIONS = (Path(package.__path__[0]) for package in (module_utils, modules, action))
+UTILITIES, MODULES, ACTIONS = (ROOT / "plugins" / name for name in ("module_utils", "modules", "action"))
+LAPTOP = ROOT / "plugins/plugin_utils"
 HOST = ("api", "processes", "sockets", "smoke")
-PLANNED = ("bridge", "definitions", "foreign_keys", "samples", "views", "enforce", "revert", "schema")
+
+
+def _of_the_laptop(*packages: str) -> list[Path]:
+    """Return the files of packages of plugin_utils."""
+    return [file for package in packages for file in sorted((LAPTOP / package).glob("*.py"))]
+
+
 PYTHON = {
     "Encrypted variables": [UTILITIES / "messages.py"],
-    "The model (`tenancy_*`)": [UTILITIES / f"{name}.py" for name in ("model", "tenants", "quoting")],
-    "`DATABASE_URL`": [UTILITIES / "database_url.py"],
-    "Where the service works": [UTILITIES / "asked.py", UTILITIES / "route.py"],
-    "What cannot be planned": [
-        UTILITIES / f"{name}.py" for name in ("audit", "plan", "hazards", "functions", "indexes", "members", *PLANNED)
-    ],
+    "The model (`tenancy_*`)": [*_of_the_laptop("model"), UTILITIES / "quoting.py"],
+    "`DATABASE_URL`": [LAPTOP / "service/database_url.py"],
+    "Where the service works": [LAPTOP / "service/asked.py", LAPTOP / "service/route.py"],
+    "What cannot be planned": _of_the_laptop("catalog", "changes", "proof", "audit"),
     "What cannot be restored or rehearsed": [
         UTILITIES / f"{name}.py" for name in ("toc", "restoring", "throwaway", "rehearsal")
     ],
-    "Within the transaction": [UTILITIES / f"{name}.py" for name in ("transaction", "proof", "sessions")],
+    "Within the transaction": [UTILITIES / f"{name}.py" for name in ("transaction", "outcomes", "sessions")],
     "On the server": [*sorted(MODULES.glob("*.py")), *(UTILITIES / f"{name}.py" for name in HOST)],
     "On this machine": sorted(ACTIONS.glob("*.py")),
-    "How the playbook is called": [UTILITIES.parent / "filter/run.py", UTILITIES / "evidence.py"],
+    "How the playbook is called": [ROOT / "plugins/filter/run.py"],
 }
 SQL = {"In the files of SQL": [*sorted(ROOT.glob("roles/*/files/*.sql")), *sorted(ROOT.glob("files/*.sql"))]}
 RAISED = re.compile(r"\bRAISE\s+(?:EXCEPTION\s+)?(?:USING\s+MESSAGE\s*=\s*)?'((?:[^']|'')*)'")

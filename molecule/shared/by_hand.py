@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import model
 from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import dollar_quoted
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from lab import OWNER, TABLES
 from production import production_source
 

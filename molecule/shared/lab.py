@@ -36,7 +36,10 @@ ROWS = {
 }  # fmt: skip
 OWNER = "alice"
 # Of the collection, in a checkout.
-PLUGINS = "playbooks/collections/ansible_collections/aimemory/tenancy/plugins"
+PLUGINS = "plugins"
+# What a checkout needs to run a playbook.
+FILES = ("ansible.cfg", "galaxy.yml", "migrate.yml", "rollback.yml")
+FOLDERS = ("collections", "files", "inventory", "meta", "playbooks", "plugins", "roles")
 INVENTORIES = ("inventory/lab.yml", "inventory/fleet.yml")
 HOSTS: dict[str, Any] = {
     name: variables
@@ -54,9 +57,9 @@ MIGRATE = (
 
 def copied_checkout(directory: Path) -> Path:
     """Copy what runs a playbook into a directory, so that a test may break it by hand, and return it."""
-    for name in ("ansible.cfg", "migrate.yml", "rollback.yml", "playbooks", "roles", "files", "inventory"):
+    for name in (*FILES, *FOLDERS):
         source, target = ROOT / name, directory / name
-        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+        shutil.copytree(source, target, symlinks=True) if source.is_dir() else shutil.copy(source, target)
     (directory / ".lab").symlink_to(ROOT / ".lab")
     return directory
 

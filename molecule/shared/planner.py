@@ -12,22 +12,21 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import (
-    audit,
+from ansible_collections.aimemory.tenancy.plugins.module_utils import backfill_login, sessions, transaction
+from ansible_collections.aimemory.tenancy.plugins.modules import postgresql_backfill, postgresql_online
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
     backfill,
     findings,
     hazards,
-    model,
     online,
     plan,
-    proof,
     schema,
-    sessions,
-    transaction,
 )
-from ansible_collections.aimemory.tenancy.plugins.module_utils.finding import Finding
-from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import Statement
-from ansible_collections.aimemory.tenancy.plugins.modules import postgresql_backfill, postgresql_online
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.finding import Finding
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement import Statement
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
 from lab import OWNER, Host
 from production import ROOT, production_source
 
@@ -111,7 +110,7 @@ class Database:
             "views": json.dumps([view.name for view in self.model.views]),
             "setting": self.model.setting, "application_role": self.model.application_role,
             "functions": json.dumps([function.name for function in self.model.functions]),
-            "backfill_role": backfill.role(self.model.database),
+            "backfill_role": backfill_login.role(self.model.database),
             "keys": json.dumps(hazards.keys(self.model)), "default_tenant": str(self.model.default_tenant),
         }  # fmt: skip
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import psycopg2.extensions
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import expressions, sessions
+from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import expressions
 from lab import OWNER
 from server import ROOT, Server
 

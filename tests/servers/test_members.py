@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, members, sessions
+from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, sessions
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import members
 from lab import OWNER
 from planner import Database
 from server import ROOT, TEMPLATE, Server

@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg2
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import hazards, plan
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import hazards, plan
 from lab import OWNER
 from planner import Database
 

@@ -14,17 +14,17 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import qualified
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
     bridge,
     enforce,
     evidence,
     login,
-    model,
     plan,
     revert,
 )
-from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import qualified
-from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import Statement
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement import Statement
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from lab import OWNER
 from planner import FILES, NAME, Database
 from production import production_source

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import model, proof
+from ansible_collections.aimemory.tenancy.plugins.module_utils import outcomes
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from lab import OWNER
 from planner import Database
 from server import Server
@@ -314,6 +315,6 @@ def test_what_was_added_since_is_named_by_the_proof(server: Server) -> None:
         database.run("ALTER TABLE t ADD c text NOT NULL CHECK (c ~ '^x')")
         assert database.plan() == []
         with pytest.raises(
-            proof.ProofError, match=r"error 23502 \(column c, table t\).* Give the sample of t in tenancy"
+            outcomes.ProofError, match=r"error 23502 \(column c, table t\).* Give the sample of t in tenancy"
         ):
             database.prove()

@@ -17,8 +17,9 @@ import psycopg2.extensions
 import pytest
 
 import by_hand
-from ansible_collections.aimemory.tenancy.plugins.module_utils import audit, enforce, plan
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan
 from by_hand import FIRST_HALF, MODEL, Made
 from lab import OWNER, TABLES
 from planner import Database

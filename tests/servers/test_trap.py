@@ -11,16 +11,11 @@ from collections.abc import Callable, Iterator
 import psycopg2
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import (
-    enforce,
-    plan,
-    proof,
-    revert,
-    sessions,
-    transaction,
-)
+from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions, transaction
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
-from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import Statement
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan, revert
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement import Statement
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
 from lab import OWNER
 from planner import Database
 from server import MAJORS, ROOT, TEMPLATE, Server

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import model_source
 from simulator import index_entry
 

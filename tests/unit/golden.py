@@ -1,6 +1,6 @@
 """Golden cases: the state documents of real databases, and the SQL that is planned for them.
 
-``PYTHONPATH=playbooks/collections python tests/unit/golden.py`` accepts what is planned now; the difference is to be
+``PYTHONPATH=collections python tests/unit/golden.py`` accepts what is planned now; the difference is to be
 read before it is committed.
 """
 
@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import enforce, model, plan, revert, schema
-from ansible_collections.aimemory.tenancy.plugins.module_utils.statement import State, Statement
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan, revert, schema
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement import State, Statement
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import model_source, rental_source
 
 DIRECTORY = Path(__file__).parent / "golden"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import asked
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import asked
 
 FILE = "/opt/ai-memory/.env"
 WANTED = {"service": "ai-memory", "database": "ai_memory", "port": 5432, "role": "app"}

@@ -9,8 +9,9 @@ import re
 import pytest
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import audit, model
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import ROOT, model_source
 
 MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())

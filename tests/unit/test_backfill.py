@@ -8,7 +8,9 @@ import pglast
 import pytest
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import backfill, model, online, plan
+from ansible_collections.aimemory.tenancy.plugins.module_utils import backfill_login
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import backfill, online, plan
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from conftest import blank_state
 from production import model_source, rental_source
 
@@ -83,7 +85,7 @@ def test_the_transaction_changes_no_row_and_refuses_those_that_came() -> None:
 
 @pytest.mark.parametrize("name", ["ai_memory", "a" * 63])
 def test_the_login_is_a_name_of_the_databases(name: str) -> None:
-    assert len(backfill.role(name).encode()) <= 63
-    given = {"name": backfill.role(name), "verifier": "SCRAM-SHA-256$x'", "database": name, "schema": "public"}
-    for text in [*backfill.login(given), *backfill.removal(given["name"])]:
+    assert len(backfill_login.role(name).encode()) <= 63
+    given = {"name": backfill_login.role(name), "verifier": "SCRAM-SHA-256$x'", "database": name, "schema": "public"}
+    for text in [*backfill_login.login(given), *backfill_login.removal(given["name"])]:
         assert len(pglast.parse_sql(text)) == 1

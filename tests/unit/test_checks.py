@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import checks
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import checks
 
 ROW: dict[str, Any] = {
     "a": Decimal(5), "t": "abc", "n": None, "b": False, "d": checks.value("2025-01-01", "date"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import clock
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock
 
 
 def seconds_since(text: str) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils.connection import ASKED, HOME_FULL, trouble
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service.connection import ASKED, HOME_FULL, trouble
 
 WELL = {"stdout": f"{ASKED}\r\n", "rc": 0}
 PONG = {"ping": "pong"}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import database_url
-from ansible_collections.aimemory.tenancy.plugins.module_utils.database_url import DatabaseUrlError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import database_url
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service.database_url import DatabaseUrlError
 
 # libpq takes no NUL; surrogates are no text.
 passwords = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)

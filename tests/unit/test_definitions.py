@@ -9,15 +9,10 @@ from typing import Any
 import pytest
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import (
-    definitions,
-    foreign_keys,
-    functions,
-    indexes,
-    schema,
-)
-from ansible_collections.aimemory.tenancy.plugins.module_utils import state as catalog
-from ansible_collections.aimemory.tenancy.plugins.module_utils.state import Relation
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import definitions
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import state as catalog
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog.state import Relation
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import foreign_keys, functions, indexes, schema
 from conftest import blank_state
 from simulator import foreign_key_entry, index_entry
 from test_schema import WANTED

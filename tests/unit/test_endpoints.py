@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import endpoints
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import endpoints
 
 CALLER = "+1555-runbook-1"
 ENDPOINTS: list[dict[str, Any]] = [

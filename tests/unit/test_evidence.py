@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import bridge, evidence, model
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import bridge, evidence
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import model_source
 
 DAY, START_UP = 86400, 60

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import expressions
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import expressions
 
 COLUMN = r"{VAR :varno 1 :varattno 4 :vartype 25 :location 44}"
 CONSTANT = "{CONST :consttype 25 :constlen -1 :constisnull false :constvalue 5 [ 20 0 0 0 120 ] :location 50}"

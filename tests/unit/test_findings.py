@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import finding, findings, model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import finding, findings
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import model_source
 
 State = dict[str, Any]

@@ -9,16 +9,11 @@ from typing import Any
 import pglast
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import (
-    audit,
-    findings,
-    foreign_keys,
-    model,
-    plan,
-    proof,
-    schema,
-)
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import ModelError, UnsafeStateError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import findings, foreign_keys, plan, schema
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
 from conftest import attribute, blank_state
 from production import model_source
 from simulator import foreign_key_entry, index_entry, run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import gathered
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import gathered
 
 ITEM = {"name": "a.txt", "kind": "log", "what": "a log"}
 

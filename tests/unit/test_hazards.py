@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import hazards, model, plan
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import hazards, plan
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from conftest import attribute, blank_state
 from simulator import run
 

@@ -9,7 +9,8 @@ import pglast
 import pytest
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import login, model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import login
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import model_source
 
 MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text()) | {"snapshot_xmin": 2**32 + 700}

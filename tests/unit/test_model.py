@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import model
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import ModelError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import model_source
 
 TABLE = {"name": "t", "sample": {"a": 1}}

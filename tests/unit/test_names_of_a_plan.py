@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import model, names, state
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import state
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import names
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import model_source
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from pglast import ast
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import model, online, plan, schema
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import online, plan, schema
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from conftest import blank_state
 from production import model_source
 from simulator import index_entry, run

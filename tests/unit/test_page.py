@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils import page
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import page
 from production import ROOT
 
 SOURCE = (ROOT / "roles/report/files/report.html.j2").read_text()

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import bridge, enforce, findings, model, plan, revert
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import bridge, enforce, findings, plan, revert
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from conftest import blank_state
 from production import model_source, rental_source
 from simulator import PREDICATE, SESSION, index_entry, run

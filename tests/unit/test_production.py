@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import production_source
 
 

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from pglast.enums import A_Expr_Kind
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import model, proof
+from ansible_collections.aimemory.tenancy.plugins.module_utils import outcomes
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
 from production import model_source, rental_source
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=15)
@@ -162,17 +164,17 @@ ATTEMPT = {"id": "t.read", "table": "t", "sentence": "A tenant reads", "expected
     ],
 )  # fmt: skip
 def test_an_outcome_is_judged_by_what_was_expected(outcome: dict[str, Any], actual: str, ok: bool) -> None:
-    [found] = proof.judge([ATTEMPT], [outcome], {}, {"c", "t"})
+    [found] = outcomes.judge([ATTEMPT], [outcome], {}, {"c", "t"})
     assert (found["actual"], found["ok"]) == (actual, ok)
-    assert ("t.read: A tenant reads: " in proof.failure([found])) is not ok
+    assert ("t.read: A tenant reads: " in outcomes.failure([found])) is not ok
 
 
-@pytest.mark.parametrize("outcomes", [[], [{"rows": 0}, {"rows": 0}], [None]])
-def test_an_attempt_without_an_outcome_is_no_proof(outcomes: list[Any]) -> None:
-    with pytest.raises(proof.ProofError, match="outcomes of 1 attempts"):
-        proof.judge([ATTEMPT], outcomes, {})
-    with pytest.raises(proof.ProofError, match="no attempt was made"):
-        proof.judge([], outcomes, {})
+@pytest.mark.parametrize("told", [[], [{"rows": 0}, {"rows": 0}], [None]])
+def test_an_attempt_without_an_outcome_is_no_proof(told: list[Any]) -> None:
+    with pytest.raises(outcomes.ProofError, match="outcomes of 1 attempts"):
+        outcomes.judge([ATTEMPT], told, {})
+    with pytest.raises(outcomes.ProofError, match="no attempt was made"):
+        outcomes.judge([], told, {})
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,7 @@ def test_an_attempt_without_an_outcome_is_no_proof(outcomes: list[Any]) -> None:
 def test_a_row_that_the_change_wrote_is_found(now: dict[str, Any], backfilled: int, ok: bool) -> None:
     before = {"files": [1], "inserted": 5, "updated": 5, "deleted": 5}
     after = {name: value if name == "files" else value + now.get(name, 0) for name, value in before.items()}
-    [found] = proof.unchanged({"t": before}, {"t": {**after, "files": now.get("files", [1])}}, {"t": backfilled})
+    [found] = outcomes.unchanged({"t": before}, {"t": {**after, "files": now.get("files", [1])}}, {"t": backfilled})
     assert found["ok"] is ok
 
 
@@ -208,24 +210,24 @@ def test_what_follows_from_a_row_that_could_not_be_stored_is_counted() -> None:
         }
 
     refused = found("own.insert", "error 23503")
-    both = proof.failure([refused, found("own.read"), found("point.b", "error 42501"), found("own.update", ok=True)])
+    both = outcomes.failure([refused, found("own.read"), found("point.b", "error 42501"), found("own.update", ok=True)])
     assert both == (
         "t.own.insert: S: error 23503 instead of 1 rows; 2 more attempts came out otherwise, which may follow from it."
         " Give the sample of t in tenancy_tables values that the table accepts"
     )
     # What was reached, or changed, does not follow from it.
     for check, actual in (("read.another", "7 rows"), ("unchanged", {"written": 1})):
-        leak = proof.failure([refused, found("own.read"), found(check, actual)])
+        leak = outcomes.failure([refused, found("own.read"), found(check, actual)])
         assert leak.startswith(f"t.{check}: S: {actual} instead of 1 rows; t.own.insert: ")
         assert "; 1 more attempt came out otherwise, which may follow from it. Give the sample of t " in leak
-    assert "error 42501 instead of 1 rows" in proof.failure([found("own.insert", "error 42501")])
-    assert "Give" not in proof.failure([found("own.insert", "error 42501")])
-    assert "correct its sample_writes" in proof.failure([found("own.trigger.u")])
-    assert "say append_only: [update] at t in" in proof.failure([found("own.update", "error P0001")])
+    assert "error 42501 instead of 1 rows" in outcomes.failure([found("own.insert", "error 42501")])
+    assert "Give" not in outcomes.failure([found("own.insert", "error 42501")])
+    assert "correct its sample_writes" in outcomes.failure([found("own.trigger.u")])
+    assert "say append_only: [update] at t in" in outcomes.failure([found("own.update", "error P0001")])
     fewer = found("own.delete", "1 rows") | {"expected": ["2 rows"]}
-    assert "1 more attempt" in proof.failure([refused, fewer])
+    assert "1 more attempt" in outcomes.failure([refused, fewer])
     for expected in (["error 42501"], ["0 rows", "error 42501"], ["1 rows"]):
         reached = found("own.delete", "3 rows") | {"expected": expected}
-        assert "3 rows instead of" in proof.failure([refused, reached])
-    assert proof.failure([found("own.read"), found("own.update")]).count("instead of") == 2
-    assert proof.failure([found("own.read", ok=True)]) == ""
+        assert "3 rows instead of" in outcomes.failure([refused, reached])
+    assert outcomes.failure([found("own.read"), found("own.update")]).count("instead of") == 2
+    assert outcomes.failure([found("own.read", ok=True)]) == ""

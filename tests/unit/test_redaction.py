@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     redaction,
-    redaction_files,
     redaction_logs,
     redaction_sql,
     vocabulary,
 )
 from ansible_collections.aimemory.tenancy.plugins.module_utils.redaction import MARK, Known
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import redaction_files
 
 KNOWN = Known(
     ["memories", "caller_profiles", "caller_profiles_user_id_key", "user_id", "value_json", "alice", "k", "health"]

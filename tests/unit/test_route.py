@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import route
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import route
 
 WANTED = {"user": "alice", "host": "localhost", "port": 6432, "database": "ai_memory", "setting": "app.current_tenant"}
 OWN = {

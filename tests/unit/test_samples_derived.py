@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import checks, model, samples
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import checks, samples
 from conftest import TYPE, attribute
 from production import model_source
 

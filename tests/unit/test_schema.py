@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import model, schema
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import schema
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import model_source
 
 State = dict[str, Any]

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import model, plan, proof, revert
-from ansible_collections.aimemory.tenancy.plugins.module_utils.tenants import KINDS, Kind, Tenant
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import plan, revert
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model.tenants import KINDS, Kind, Tenant
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
 from conftest import blank_state
 from production import model_source
 

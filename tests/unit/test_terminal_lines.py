@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.callback import terminal
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils import screen
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import screen
 
 PATH = "/var/backups/" + "ai-memory-" * 9 + "20261126T034259Z"
 SIGNS = {"-": "-", "|": "|", "a": "+", "b": "+", "c": "+", "d": "+"}

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import audit, findings, model, plan, proof, schema
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import ModelError, UnsafeStateError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import findings, plan, schema
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
 from conftest import blank_state
 from production import model_source
 from simulator import run

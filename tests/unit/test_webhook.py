@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils import webhook
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import webhook
 from receiver import TOKEN, listening
 
 

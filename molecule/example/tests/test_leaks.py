@@ -10,9 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import enforce, model, plan, revert
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
-from ansible_collections.aimemory.tenancy.plugins.module_utils.proof import ProofError
+from ansible_collections.aimemory.tenancy.plugins.module_utils.outcomes import ProofError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan, revert
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from lab import ROOT, Host
 from planner import Database
 from production import rental_source

@@ -40,7 +40,7 @@ def job(directory: Path, machine: Host, playbook: str, **extra: Any) -> subproce
     # From the paths in the project's settings, to which AWX adds its own.
     environment |= {
         "ANSIBLE_ROLES_PATH": f"{directory / 'requirements_roles'}:roles",
-        "ANSIBLE_COLLECTIONS_PATH": f"{directory / 'requirements_collections'}:playbooks/collections",
+        "ANSIBLE_COLLECTIONS_PATH": f"{directory / 'requirements_collections'}:collections",
     }
     return subprocess.run(
         ["ansible-runner", "run", str(directory), "--playbook", playbook], env=environment, stdin=subprocess.DEVNULL,

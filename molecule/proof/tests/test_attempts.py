@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions
-from ansible_collections.aimemory.tenancy.plugins.module_utils.proof import ProofError
+from ansible_collections.aimemory.tenancy.plugins.module_utils.outcomes import ProofError
 from ansible_collections.aimemory.tenancy.plugins.module_utils.sessions import TimeLimitError
 from lab import OWNER, Host
 from planner import NAME, Database

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import audit
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
 from lab import HOSTS, OWNER, Host
 from planner import NAME, Database
 from service import a_login

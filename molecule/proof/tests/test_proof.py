@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils.proof import ProofError
+from ansible_collections.aimemory.tenancy.plugins.module_utils.outcomes import ProofError
 from lab import OWNER
 from planner import Database
 

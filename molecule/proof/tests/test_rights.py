@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import model, proof
-from ansible_collections.aimemory.tenancy.plugins.module_utils.proof import ProofError
+from ansible_collections.aimemory.tenancy.plugins.module_utils.outcomes import ProofError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
 from lab import OWNER, TABLES
 from planner import NAME, Database
 from production import model_source

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import backfill
+from ansible_collections.aimemory.tenancy.plugins.module_utils import backfill_login
 from lab import MIGRATE, OWNER, ROWS, Host
 
 pytestmark = pytest.mark.by_turns
 
-LOGIN = backfill.role("ai_memory")
+LOGIN = backfill_login.role("ai_memory")
 # Notes that it ran, and that it ran above its owner: a sequence keeps that whatever is rolled back.
 NOTE = (
     "PERFORM nextval('public.seen'); IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)"
@@ -107,7 +107,7 @@ def test_a_backfill_that_fails_ends_the_run_before_the_stop(half: Host, case: st
 
 def test_what_an_interrupted_run_left_goes_with_the_next(half: Host) -> None:
     half.sql(
-        f"CREATE ROLE {LOGIN} LOGIN; COMMENT ON ROLE {LOGIN} IS '{backfill.MARK}';"
+        f"CREATE ROLE {LOGIN} LOGIN; COMMENT ON ROLE {LOGIN} IS '{backfill_login.MARK}';"
         f" GRANT SELECT, UPDATE ON memories TO {LOGIN};"
         f" CREATE POLICY tenancy_backfill ON memories TO {LOGIN} USING (true);"
         " UPDATE memories SET customer_id = 1"

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from psycopg2.errors import InsufficientPrivilege, NotNullViolation
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import audit, model
 from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import identifier
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from lab import OWNER, ROWS, TABLES, Host
 from planner import NAME, Database, State, committed, unmigrated
 from production import production_source

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import bridge, model, plan, revert
 from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import literal
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import bridge, plan, revert
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from lab import OWNER
 from planner import Database
 from production import production_source

@@ -1,0 +1,326 @@
+"""What an operator sees of a run: its phases, what it says, and every failure."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.plugins.callback.default import CallbackModule as Default
+from ansible.plugins.loader import filter_loader
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import screen
+
+DOCUMENTATION = """
+name: terminal
+type: stdout
+short_description: The phases of a run instead of its tasks
+description:
+  - Of the playbooks beside this collection it shows one line a phase, with state and duration, what tasks say with
+    C(debug), every failure in full, and at the foot of a terminal what goes on now.
+  - Of any other playbook, and with C(-v), it is the callback C(ansible.builtin.default).
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+"""
+
+# Of the collection: its playbooks, and those in its root that import them.
+ROOT = Path(__file__).resolve().parents[2]
+COLORS = {"ok": constants.COLOR_OK, "FAILED": constants.COLOR_ERROR, "CANCELLED": constants.COLOR_WARN}
+MARKS = {"FAIL ": constants.COLOR_ERROR, "ERROR ": constants.COLOR_ERROR, "WARNING": constants.COLOR_WARN}
+
+
+WARNINGS = ("warnings", "deprecations")
+
+
+def _own(method: Callable[..., None]) -> Callable[..., None]:
+    """Leave the event to the default callback where the playbook is none of ours."""
+
+    @functools.wraps(method)
+    def call(self: CallbackModule, *args: Any, **kwargs: Any) -> None:
+        if self.phased:
+            method(self, *args, **kwargs)
+        else:
+            getattr(Default, method.__name__)(self, *args, **kwargs)
+
+    return call
+
+
+class Progress:
+    """How far a host is: its phases, and which of them were shown."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.phases: list[Mapping[str, str]] = []
+        self.shown = 0
+        self.failed = ""
+        self.cancelled = False
+        self.closed = False
+        self.stopped: str | None = None
+        self.answered = False
+
+
+def seconds(begun: str, ended: str | None = None) -> float:
+    """Return the seconds from one time to another or to now, in UTC as ISO 8601 without a zone."""
+    end = datetime.datetime.fromisoformat(ended) if ended else datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    return (end - datetime.datetime.fromisoformat(begun)).total_seconds()
+
+
+class CallbackModule(Default):  # type: ignore[misc]
+    """The callback."""
+
+    CALLBACK_NAME = "aimemory.tenancy.terminal"
+
+    def __init__(self) -> None:
+        """Begin with nothing to show."""
+        super().__init__()
+        self.phased = False
+        self._hosts: dict[str, Progress] = {}
+        self._several = False
+        self._heading = ""
+        self._speaker = ""
+        self._blank = False
+        self._task = ""
+        self._signs = screen.symbols()
+        self._foot = screen.Foot(self._now)
+
+    # What is printed
+
+    def _say(self, text: str = "", color: str | None = None) -> None:
+        with self._foot:
+            if self._heading:
+                self._display.display(f"\n{self._heading}\n")
+                self._heading, self._blank = "", True
+            # One blank line is enough.
+            if text or not self._blank:
+                # Names and errors come from the server: what is in them is shown, and not obeyed.
+                self._display.display(messages.visible(text), color=color)
+            self._blank = not text
+
+    def _speak(self, host: str, lines: Iterable[str], color: str | None = None) -> None:
+        """Print lines of a host; of several hosts with its name before them."""
+        if self._several and host != self._speaker:
+            self._say()
+            self._say(f"[{host}]")
+        self._speaker = host
+        for line in lines:
+            mark = next((mark for mark in MARKS if line.strip().startswith(mark)), None)
+            self._say(line, color or (MARKS[mark] if mark else None))
+
+    def _phase(self, host: str, number: int, state: str, until: str | None = None) -> None:
+        phase = self._hosts[host].phases[number]
+        name = f"{host:<20} {phase['name']}" if self._several else phase["name"]
+        line = f"{self._signs[state]} {number + 1:>2} {name:<40} {state:<9} {seconds(phase['started'], until):>7.1f} s"
+        self._say(line, COLORS[state])
+
+    def _follow(self, host: str, phases: list[Mapping[str, str]]) -> None:
+        """Show the phases that have ended since."""
+        progress = self._hosts[host]
+        progress.phases = phases
+        while progress.shown < len(phases) - 1:
+            self._phase(host, progress.shown, "ok", phases[progress.shown + 1]["started"])
+            progress.shown += 1
+
+    def _close(self, host: str) -> None:
+        """Show the last phase."""
+        progress = self._hosts[host]
+        if progress.shown < len(progress.phases):
+            self._phase(
+                host, progress.shown, "CANCELLED" if progress.cancelled else "FAILED" if progress.failed else "ok"
+            )
+            progress.shown += 1
+        progress.closed = True
+
+    def _now(self) -> str:
+        """Return the line at the foot."""
+        going = [(host, progress) for host, progress in self._hosts.items() if not progress.closed]
+        if not going or not self._task:
+            return ""
+        parts = []
+        for host, progress in going:
+            phase = progress.phases[-1] if progress.phases else None
+            name = f"{host} {phase['name']}" if phase and self._several else phase["name"] if phase else host
+            since = None if progress.answered else progress.stopped
+            waited = f", callers wait {seconds(since):.1f} s" if since else ""
+            parts.append(f"{name} {seconds(phase['started']):.0f} s{waited}" if phase else name)
+        return messages.visible(f"{self._signs['now']} {'; '.join(parts)}: {self._task}")
+
+    def _learn(self, host: str, facts: Mapping[str, Any]) -> None:
+        """Take from facts that are set where the run is."""
+        progress = self._hosts[host]
+        if "service_stopped_at" in facts:
+            progress.stopped = facts["service_stopped_at"]
+        progress.answered = progress.answered or "service_healthy_at" in facts
+        if "report_phases" in facts:
+            self._follow(host, facts["report_phases"])
+        progress.cancelled = progress.cancelled or "report_cancelled" in facts
+        if "report_failure" in facts:
+            progress.failed = facts["report_failure"]["message"]
+            self._close(host)
+        if "report_outcome" in facts:
+            self._close(host)
+
+    def _failed(self, host: str, name: str, result: Mapping[str, Any], title: str = "FAILED") -> None:
+        """Print a failure with everything that the failed task said, but for what was printed before."""
+        progress = self._hosts[host]
+        # What came of the question is said with the outcome.
+        if progress.cancelled:
+            return
+        errors = [key for key in ("stderr", "module_stderr") if result.get(key)]
+        # Some programs complain where others answer.
+        keys = ("msg", *(errors or ("stdout", "module_stdout")), "censored")
+        said = [str(result[key]).strip() for key in keys if result.get(key)]
+        texts = list(dict.fromkeys(messages.sentence(text) for text in said))
+        if progress.failed and texts == [progress.failed]:
+            return
+        lines = [line for text in texts for line in screen.wrapped(text, screen.columns() - 4)]
+        self._speak(host, [f"{title}: {name}", *(f"    {line}" for line in lines)], constants.COLOR_ERROR)
+
+    @staticmethod
+    def _name(task: Any) -> str:
+        """Return a task's name without its role and its file."""
+        return str(task.get_name()).rpartition(" : ")[2].rpartition(" | ")[2]
+
+    # What Ansible reports
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Decide whether the playbook is one of ours."""
+        path = Path(playbook._file_name).resolve()
+        self.phased = not self._display.verbosity and path.parent in (ROOT, ROOT / "playbooks")
+        if self.phased:
+            # Looking for one loads all of the collection: once, and not again in the process that each task is given.
+            filter_loader.get("aimemory.tenancy.tenancy_plan")
+            self._foot.begin()
+        else:
+            super().v2_playbook_on_start(playbook)
+
+    @_own
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """Print the play's name before the first thing that it says."""
+        self._play = play
+        names = [host.name for host in play.get_variable_manager()._inventory.get_hosts(play.hosts)]
+        self._several = len(names) > 1
+        dry = " (dry run)" if play.check_mode else ""
+        self._heading = f"{play.get_name()}{dry}: {', '.join(names)}"
+
+    @_own
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        """Keep the task's name for the foot; a question needs the line for itself."""
+        self._task = self._name(task)
+        self._foot.still = task.action.rpartition(".")[2] == "ask"
+        if self._foot.still:
+            with self._foot:
+                self._display.display("")
+
+    @_own
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        """Keep the handler's name for the foot."""
+        self._task = self._name(task)
+
+    @_own
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        """Know the host."""
+        self._hosts.setdefault(host.name, Progress())
+
+    @_own
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """Print what the task says, and learn from the facts that it sets."""
+        self._warn(result)
+        if "results" not in result.result:
+            self._ended(result)
+
+    @_own
+    def v2_runner_item_on_ok(self, result: Any) -> None:
+        """Do so for an item."""
+        self._warn(result)
+        self._ended(result)
+
+    def _warn(self, result: Any) -> None:
+        """Print the warnings of a task; its error is printed as a failure, once."""
+        said = {key: messages.visible_document(result.result[key]) for key in WARNINGS if key in result.result}
+        with self._foot:
+            self._handle_warnings(said)
+
+    def _ended(self, result: Any) -> None:
+        host, said = result.host.name, result.result
+        self._hosts.setdefault(host, Progress())
+        self._learn(host, said.get("ansible_facts") or {})
+        # The module cutover returns when the service answers; that this is noted comes later.
+        if any(stage["name"] == "start" for stage in said.get("stages") or ()):
+            self._hosts[host].answered = True
+        if result.task.action.rpartition(".")[2] != "debug" or "msg" not in said:
+            return
+        lines = said["msg"] if isinstance(said["msg"], list) else str(said["msg"]).splitlines()
+        if (result.task.vars or {}).get("report_box"):
+            broken = screen.boxed(map(str, lines), self._signs)
+        else:
+            width = screen.columns()
+            broken = [part for line in lines for part in screen.wrapped(str(line), width) or [""]]
+        self._speak(host, ["", *broken] if len(broken) > 1 else broken)
+        if len(broken) > 1:
+            self._say()
+
+    @_own
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """Print the failure; of a loop, whose items have said it, nothing more."""
+        self._warn(result)
+        if not any(item.get("failed") for item in result.result.get("results", [])):
+            self._failed(result.host.name, self._name(result.task), result.result)
+
+    @_own
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        """Print the failure of an item."""
+        self._warn(result)
+        self._failed(result.host.name, self._name(result.task), result.result)
+
+    @_own
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """Print that contact was lost."""
+        self._warn(result)
+        self._failed(result.host.name, self._name(result.task), result.result, "UNREACHABLE")
+        self._hosts[result.host.name].failed = "unreachable"
+        self._close(result.host.name)
+
+    @_own
+    def v2_runner_retry(self, result: Any) -> None:
+        """Say at the foot what the task waits for."""
+        self._task = f"{self._name(result.task)}: {result.result.get('msg') or 'not yet'}"
+
+    @_own
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        """Show nothing."""
+
+    @_own
+    def v2_runner_item_on_skipped(self, result: Any) -> None:
+        """Show nothing."""
+
+    @_own
+    def v2_playbook_on_include(self, included_file: Any) -> None:
+        """Show nothing."""
+
+    @_own
+    def v2_on_file_diff(self, result: Any) -> None:
+        """Show the diff where one is asked for."""
+        with self._foot:
+            super().v2_on_file_diff(result)
+
+    def _get_diff(self, difflist: Any) -> str:
+        """Return the diff as the default callback makes it, with every character to be seen."""
+        return messages.visible(super()._get_diff(messages.visible_document(difflist)), lines=True)
+
+    @_own
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Print how many tasks there were, as Ansible counts them."""
+        self._foot.end()
+        self._heading = ""
+        self._say()
+        for host in sorted(stats.processed):
+            counts = stats.summarize(host)
+            names = {"ok": "ok", "changed": "changed", "unreachable": "unreachable", "failed": "failures"}
+            numbers = "  ".join(f"{name}={counts[key]}" for name, key in names.items())
+            bad = counts["failures"] or counts["unreachable"]
+            self._say(f"{host:<20} : {numbers}", constants.COLOR_ERROR if bad else None)

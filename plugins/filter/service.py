@@ -1,0 +1,101 @@
+"""Filters that read the service's DATABASE_URL and environment file, and judge where the service works."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import scram, smoke
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import asked, connection, endpoints, route
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import database_url as url_module
+
+
+def database_url_in(text: str) -> str:
+    """Return the DATABASE_URL of an environment file's text."""
+    return url_module.from_environment_file(text)
+
+
+def database_url(url: str) -> dict[str, Any]:
+    """Return ``{user, host, port, dbname, sslmode, options, has_password}`` for a DATABASE_URL."""
+    return url_module.parse(url)
+
+
+def database_parameters(url: str, sslmode: str = "") -> dict[str, str]:
+    """Return libpq's connection parameters without the password; ``sslmode`` fills in where the URL names none."""
+    return url_module.parameters(url, sslmode)
+
+
+def database_password(url: str) -> str:
+    """Return the password in a DATABASE_URL: for arguments that are never logged."""
+    return url_module.password(url)
+
+
+def service_judged(
+    witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]], wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return where the service works: ``{ok, pending, confirmed, sentence, url, source, notes}``.
+
+    See module_utils/asked.py. ``files`` are {kind, path}, in the order in which the module service_witness read them.
+    """
+    contents = [None if held is None else base64.b64decode(held).decode(errors="replace") for held in witness["files"]]
+    texts = [
+        {**file, "text": text, "real": real}
+        for file, text, real in zip(files, contents, witness["real_files"], strict=True)
+    ]
+    return asked.judge(witness, texts, wanted)
+
+
+def with_database_login(text: str, user: str, password: str) -> str:
+    """Return the environment file's text with another login in DATABASE_URL."""
+    return url_module.with_value(text, url_module.with_login(database_url_in(text), user, password))
+
+
+def with_database_url_of(text: str, other: str) -> str:
+    """Return the environment file's text with the DATABASE_URL of another one."""
+    return url_module.with_value(text, database_url_in(other))
+
+
+def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn an error into Ansible's with the same sentence, and without its cause, which may quote the URL."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TenancyError as error:
+            raise AnsibleFilterError(str(error)) from None
+
+    return call
+
+
+class FilterModule:
+    """Filters of the collection aimemory.tenancy."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        exposed: dict[str, Callable[..., Any]] = {
+            "database_url_in": database_url_in,
+            "database_url": database_url,
+            "database_parameters": database_parameters,
+            "database_password": database_password,
+            "with_database_login": with_database_login,
+            "with_database_url_of": with_database_url_of,
+            "service_judged": service_judged,
+            "route_judged": route.judge,
+            "scram_verifier": scram.verifier,
+            "connection_trouble": connection.trouble,
+            "api_claims": endpoints.claims,
+            "api_requests": endpoints.requests,
+            "api_writers": endpoints.writers,
+            "smoke_judged": smoke.judged,
+            "smoke_troubles": smoke.troubles,
+            "smoke_untold": smoke.untold,
+            "smoke_emptied": smoke.emptied,
+            "api_filed": endpoints.filed,
+            "api_leaks": endpoints.leaks,
+            "api_values": endpoints.cleanup_values,
+        }
+        return {name: _typed(function) for name, function in exposed.items()}

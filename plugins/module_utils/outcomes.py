@@ -1,0 +1,136 @@
+"""Findings of the proof's attempts and of the whole change, and the sentence about those that fail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from .errors import TenancyError
+
+# The fields of an error that name something; its message may quote values.
+ERROR_FIELDS = ("column", "table", "constraint", "datatype")
+
+
+class ProofError(TenancyError):
+    """The proof was not made, or something leaked."""
+
+
+def judge(
+    made: Sequence[Mapping[str, Any]],
+    outcomes: Sequence[Mapping[str, Any]],
+    contents: Mapping[str, Any],
+    names: Collection[str] = (),
+) -> list[dict[str, Any]]:
+    """Return a finding for each attempt: check, table, sentence, expected, actual, ok.
+
+    ``outcomes`` are what proof.sql returns, one for each attempt in its order; ``contents`` what the tables of the
+    default tenant hold. ``names`` are those of the tables, their columns, constraints and types: the database's code
+    can raise errors with any others. Raises ProofError where an attempt has no outcome.
+    """
+    if not made:
+        raise ProofError("The isolation proof failed: no attempt was made.")
+    if len(outcomes) != len(made) or not all(isinstance(outcome, Mapping) for outcome in outcomes):
+        raise ProofError(f"The isolation proof failed: {len(outcomes)} outcomes of {len(made)} attempts.")
+    return [_judged(attempt, outcome, contents, names) for attempt, outcome in zip(made, outcomes, strict=True)]
+
+
+def _judged(
+    attempt: Mapping[str, Any], outcome: Mapping[str, Any], contents: Mapping[str, Any], names: Collection[str]
+) -> dict[str, Any]:
+    if "error" in outcome:
+        plain = f"error {outcome['error']}"
+        told = [f"{what} {outcome[what]}" for what in ERROR_FIELDS if outcome.get(what) in names]
+        actual: Any = plain + (f" ({', '.join(told)})" if told else "")
+        holds = plain in attempt["expected"]
+        expected: Any = attempt["expected"]
+    elif "value" in outcome:
+        actual, expected = outcome["value"], contents[attempt["table"]]
+        holds = actual is not None and actual == expected
+    else:
+        actual, expected = f"{outcome['rows']} rows", attempt["expected"]
+        holds = actual in expected
+    return {
+        "check": attempt["id"], "table": attempt["table"], "sentence": attempt["sentence"], "expected": expected,
+        "actual": actual, "ok": holds,
+    }  # fmt: skip
+
+
+def unchanged(before: Mapping[str, Any], now: Mapping[str, Any], backfilled: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return a finding for each table: the change wrote no row but those that it gave a tenant.
+
+    ``before`` and ``now`` are the counters of the transaction at its beginning and before the proof, by table: files
+    (of the relation and its partitions), inserted, updated, deleted. ``backfilled`` are the rows of the backfills.
+    """
+    found = []
+    for name, then in before.items():
+        done = {what: now[name][what] - then[what] for what in ("inserted", "updated", "deleted")}
+        given = backfilled.get(name, 0)
+        # A row whose tenant decides where it lies is deleted there and inserted here.
+        moved = done["inserted"] if done["inserted"] == done["deleted"] else None
+        is_same = now[name]["files"] == then["files"]
+        expected = {"written": given, "rewritten": False}
+        actual = {"written": sum(done.values()) - (moved or 0), "rewritten": not is_same}
+        found.append(
+            {
+                "check": f"{name}.unchanged", "table": name, "expected": expected, "actual": actual,
+                "sentence": "The change writes no row but those that had no tenant",
+                "ok": is_same and moved is not None and done["updated"] + moved == given,
+            }
+        )  # fmt: skip
+    return found
+
+
+def failure(findings: Iterable[Mapping[str, Any]]) -> str:
+    """Return the sentence about the findings that do not hold; nothing where all hold.
+
+    Where a tenant could not store its row, what may follow from that is counted and not told; a leak is told.
+    """
+    failed = [found for found in findings if not found["ok"]]
+    own = [found for found in failed if found["check"] == f"{found['table']}.own.insert"]
+    told = [found for found in failed if not _may_follow(found)] + own if own else failed
+    sentences = [
+        f"{found['check']}: {found['sentence']}: {found['actual']} instead of {_named(found['expected'])}"
+        for found in told
+    ]
+    if more := len(failed) - len(told):
+        attempts_more = "1 more attempt" if more == 1 else f"{more} more attempts"
+        sentences.append(f"{attempts_more} came out otherwise, which may follow from it")
+    remedies = dict.fromkeys(remedy for found in told if (remedy := _remedy(found)))
+    return "; ".join(sentences) + "".join(f". {remedy}" for remedy in remedies)
+
+
+_ROWS = re.compile(r"(\d+) rows")
+# Classes of SQLSTATE, or whole ones, that a value of a row leads to: data exceptions, constraints, generated columns.
+_OF_A_VALUE = ("22", "23", "428C9")
+
+
+def _remedy(found: Mapping[str, Any]) -> str:
+    """Return what of the model to correct where a row of its own was refused; "" where that is not it."""
+    table, actual = found["table"], str(found["actual"])
+    if found["check"] == f"{table}.own.insert" and actual.startswith(tuple(f"error {code}" for code in _OF_A_VALUE)):
+        return f"Give the sample of {table} in tenancy_tables values that the table accepts"
+    if found["check"].startswith(f"{table}.own.trigger.") and actual == "0 rows":
+        return f"If no trigger of {table} writes that row, correct its sample_writes in tenancy_tables"
+    if found["check"] == f"{table}.own.update" and actual.startswith("error P0"):
+        return f"If a trigger forbids to change rows of {table}, say append_only: [update] at {table} in tenancy_tables"
+    return ""
+
+
+def _may_follow(found: Mapping[str, Any]) -> bool:
+    """Say whether an attempt that found less than it must, or failed, may have come out so because a row is missing."""
+    actual = str(found["actual"])
+    if actual.startswith("error "):
+        return True
+    rows, *wanted = (_ROWS.fullmatch(str(text)) for text in (actual, *_several(found["expected"])))
+    # Where an error is expected, whatever was reached is a leak.
+    return rows is not None and int(rows[1]) < min(int(one[1]) if one else 1 for one in wanted)
+
+
+def _named(expected: Any) -> str:
+    """Return what a finding expects as words: one of several outcomes, or what is in a table."""
+    return " or ".join(map(str, _several(expected)))
+
+
+def _several(expected: Any) -> list[Any]:
+    return expected if isinstance(expected, list) else [expected]

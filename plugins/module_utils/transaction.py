@@ -1,0 +1,173 @@
+"""The one transaction of a run: locks, statements, the isolation proof. Whatever raises, nothing has changed.
+
+What only plans makes the document (``plan.document``); this runs it on the server.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from . import outcomes, sessions
+
+# Set for the transaction alone. A session that is left alone in it would keep everybody's locks.
+SETTINGS: Mapping[str, str] = {"idle_in_transaction_session_timeout": "2s"}
+
+# What is called a table must be one: a view runs its functions with the rights of whoever reads it.
+KINDS = """
+SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = %s::regclass AND c.relkind NOT IN ('r', 'p')
+"""
+# Files and writes of a table and all its partitions, in this transaction: rolled back writes count as well.
+COUNTERS = """
+SELECT json_build_object(
+  'files', json_agg(pg_relation_filenode(relid) ORDER BY relid),
+  'inserted', sum(pg_stat_get_xact_tuples_inserted(relid)),
+  'updated', sum(pg_stat_get_xact_tuples_updated(relid)),
+  'deleted', sum(pg_stat_get_xact_tuples_deleted(relid)))
+FROM (SELECT %s::regclass AS relid UNION SELECT relid FROM pg_partition_tree(%s::regclass)) AS tree
+"""
+# Names that an error of the proof may be told with, as they are before anything is tried: of tables, their partitions,
+# columns, constraints and indexes, and of types.
+NAMES = """
+WITH relation AS (
+  SELECT name::regclass AS oid FROM unnest(%s::text[]) AS t (name)
+),
+tree AS (SELECT oid FROM relation UNION SELECT p.relid FROM relation CROSS JOIN LATERAL pg_partition_tree(oid) AS p)
+SELECT array_agg(name) FROM (
+  SELECT c.relname::text AS name FROM tree JOIN pg_class c USING (oid)
+  UNION SELECT a.attname FROM tree JOIN pg_attribute a ON a.attrelid = tree.oid
+  UNION SELECT k.conname FROM tree JOIN pg_constraint k ON k.conrelid = tree.oid
+  UNION SELECT x.relname FROM tree JOIN pg_index i ON i.indrelid = tree.oid JOIN pg_class x ON x.oid = i.indexrelid
+  UNION SELECT y.typname FROM tree JOIN pg_attribute a ON a.attrelid = tree.oid JOIN pg_type y ON y.oid = a.atttypid
+  UNION SELECT k.conname FROM tree
+  JOIN pg_attribute a ON a.attrelid = tree.oid JOIN pg_constraint k ON k.contypid = a.atttypid
+) AS known
+"""
+# What the service's login is given, the later before the earlier, and the server's own value of what the
+# administrator's sessions set otherwise.
+LOGIN_SETTINGS = """
+WITH filed AS (
+  SELECT DISTINCT ON (lower(name)) lower(name) AS name, setting
+  FROM pg_catalog.pg_file_settings WHERE applied ORDER BY lower(name), seqno DESC
+)
+SELECT json_agg(json_build_array(name, value) ORDER BY place, number) FROM (
+  SELECT 0 AS place, 0::bigint AS number, k.name, coalesce(f.setting, k.boot_val) AS value
+  FROM pg_catalog.pg_settings k LEFT JOIN filed f ON f.name = lower(k.name)
+  WHERE k.name = ANY (%(ours)s) AND coalesce(f.setting, k.boot_val) IS NOT NULL
+  UNION ALL
+  SELECT CASE WHEN s.setrole = 0 THEN 1 WHEN s.setdatabase = 0 THEN 2 ELSE 3 END, x.number,
+         split_part(x.entry, '=', 1), substr(x.entry, strpos(x.entry, '=') + 1)
+  FROM pg_catalog.pg_db_role_setting s
+  CROSS JOIN LATERAL unnest(s.setconfig) WITH ORDINALITY AS x (entry, number)
+  WHERE s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = %(role)s))
+    AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+) AS found
+"""
+# The proof names tenants itself, and bounds its attempts itself.
+NOT_THE_LOGINS = {"role", "session_authorization", "row_security", "lock_timeout", "statement_timeout"}
+
+
+def run(connection: Any, guard: Any, wanted: Mapping[str, Any], *, commits: bool = True) -> dict[str, Any]:
+    """Run the document ``wanted`` in one transaction, bounded from ``guard``, another connection in autocommit mode.
+
+    It is rolled back where it is not to be committed. Returns findings (the proof's, in the order of its attempts),
+    rows (of each table that is counted), durations (by the id of the statement, in seconds), seconds in all and the
+    number of the transaction. Raises psycopg2.Error, outcomes.ProofError, sessions.TimeLimitError.
+    """
+    with connection.cursor() as cursor, sessions.bounded(connection, guard, wanted["seconds"], "The transaction"):
+        result = work(cursor, guard, wanted)
+        # A trigger that was put off may still run now.
+        if commits:
+            connection.commit()
+        else:
+            connection.rollback()
+    return result
+
+
+def work(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Do what ``run`` does, in a transaction of the caller's."""
+    began = time.monotonic()
+    for query in wanted["begin"]:
+        cursor.execute(query)
+    for target in wanted["tables"].values():
+        cursor.execute(KINDS, (target,))
+        if found := cursor.fetchone():
+            raise outcomes.ProofError(f"{found[0]} is no table any more: somebody changes the schema meanwhile.")
+    counters = _counters(cursor, wanted)
+    rows = {}
+    for name, query in wanted["counts"].items():
+        cursor.execute(query)
+        rows[name] = cursor.fetchone()[0]
+    for query in wanted["checks"]:
+        cursor.execute(query)
+    durations: dict[str, float] = {}
+    backfilled: dict[str, int] = {}
+    for statement in wanted["statements"]:
+        started = time.monotonic()
+        for query in (*statement["checks"], statement["sql"]):
+            cursor.execute(query)
+        durations[statement["id"]] = round(time.monotonic() - started, 6)
+        if statement["phase"] == "backfill":
+            backfilled[statement["table"]] = backfilled.get(statement["table"], 0) + cursor.rowcount
+    findings: list[dict[str, Any]] = []
+    if wanted["proof"] is not None:
+        changed = outcomes.unchanged(counters, _counters(cursor, wanted), backfilled)
+        findings = prove(cursor, guard, wanted["proof"]) + changed
+        if leaks := outcomes.failure(findings):
+            raise outcomes.ProofError(f"The isolation proof failed: {leaks}")
+    cursor.execute("SELECT txid_current()")
+    return {
+        "findings": findings, "rows": rows, "durations": durations, "transaction": cursor.fetchone()[0],
+        "seconds": round(time.monotonic() - began, 6),
+    }  # fmt: skip
+
+
+def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Make the attempts of the proof, take back whatever they did, and return a finding for each."""
+    contents = {}
+    for name, query in wanted["contents"].items():
+        cursor.execute(query)
+        contents[name] = cursor.fetchone()[0]
+    cursor.execute(NAMES, (wanted["tables"],))
+    names = set(cursor.fetchone()[0])
+    cursor.execute(LOGIN_SETTINGS, {"ours": [*sessions.SETTINGS], "role": wanted["role"]})
+    settings = [*(cursor.fetchone()[0] or []), *map(list, wanted["url_settings"].items())]
+    apart = NOT_THE_LOGINS | {wanted["setting"].lower()}
+    given = {
+        "setting": wanted["setting"], "setting_name": wanted["setting_name"], "lock_timeout": wanted["lock_timeout"],
+        "settings": [[name, value] for name, value in settings if name.lower() not in apart],
+        # What is null, or false, is left out: the function asks whether something is there.
+        "attempts": [
+            {name: attempt[name] for name in ("sql", "tenant", "theirs", "value", "keep") if _is_given(attempt, name)}
+            for attempt in wanted["attempts"]
+        ],
+    }  # fmt: skip
+    cursor.execute("SAVEPOINT tenancy_proof")
+    cursor.execute(wanted["runner"])
+    cursor.execute(f"ALTER FUNCTION pg_temp.tenancy_attempts(pg_catalog.jsonb) OWNER TO {wanted['role_name']}")
+    with sessions.bounded(cursor.connection, guard, wanted["seconds"], "The isolation proof"):
+        try:
+            cursor.execute("SELECT pg_temp.tenancy_attempts(%s)", (json.dumps(given),))
+            told = cursor.fetchone()[0]
+        finally:
+            # Nothing comes between: the role could change its function, and a deferred trigger waits for the commit.
+            if not cursor.connection.closed:
+                cursor.execute("ROLLBACK TO SAVEPOINT tenancy_proof")
+    return outcomes.judge(wanted["attempts"], told or [], contents, names)
+
+
+def _is_given(attempt: Mapping[str, Any], name: str) -> bool:
+    value = attempt.get(name)
+    return value is not None and value is not False
+
+
+def _counters(cursor: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for name, target in wanted["tables"].items():
+        cursor.execute(COUNTERS, (target, target))
+        found[name] = cursor.fetchone()[0]
+    return found

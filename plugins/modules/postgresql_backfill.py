@@ -1,0 +1,288 @@
+#!/usr/bin/python
+"""Give rows without a tenant the default one, over a login that may do nothing else."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import backfill_login, messages, scram, sessions
+from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
+from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import identifier
+
+try:
+    import psycopg2
+    from psycopg2 import errors
+except ImportError:
+    psycopg2 = None
+
+DOCUMENTATION = r"""
+module: postgresql_backfill
+short_description: Give rows without a tenant the default one, over a login that may do nothing else
+description:
+  - An UPDATE runs triggers and CHECKs of the table's owner. They run as a login that this module makes for the
+    purpose, which may read and change the tenant column of the tables and nothing else, and never as the administrator.
+  - Changes the rows in batches, each in a transaction of its own. A batch that does not end within O(batch_timeout)
+    seconds is ended from outside, since a timeout inside can be swallowed.
+  - Removes the login with its rights and policies at the end, also after a failure, and first what an interrupted run
+    left of it.
+extends_documentation_fragment:
+  - aimemory.tenancy.database
+  - aimemory.tenancy.database.user
+options:
+  schema:
+    description: Schema of the tables.
+    type: str
+    required: true
+  hosts:
+    description: Where the login connects to, in the order in which it tries; empty is the Unix socket.
+    type: list
+    elements: str
+    required: true
+  socket:
+    description: Directory of the socket of another server of the host, over which everything goes then.
+    type: str
+    default: ""
+  items:
+    description: The tables, as the filter C(tenancy_backfills) returns them.
+    type: list
+    elements: dict
+    required: true
+  lock_timeout:
+    description: Milliseconds that a statement of the administrator waits for a lock, while others queue up behind it.
+    type: int
+    required: true
+  attempts:
+    description: How often such a statement is tried.
+    type: int
+    required: true
+  batch_timeout:
+    description: Seconds that a batch may take.
+    type: int
+    required: true
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Give rows without a tenant the default one
+  aimemory.tenancy.postgresql_backfill:
+    database: ai_memory
+    port: 5432
+    schema: public
+    hosts: [localhost]
+    items: "{{ tenancy_state | aimemory.tenancy.tenancy_backfills(model) }}"
+    lock_timeout: 20
+    attempts: 100
+    batch_timeout: 60
+"""
+
+RETURN = r"""
+steps:
+  description: One entry a table, with id, rows (changed) and seconds.
+  returned: always
+  type: list
+"""
+
+
+# The search path is the database's: triggers find what they find in a session of the service.
+OPTIONS = "-c row_security=on -c default_transaction_read_only=off -c lock_timeout=0 -c statement_timeout=0"
+
+
+class BackfillError(Exception):
+    """What keeps rows without a tenant from getting one; the message says what to do."""
+
+
+def retried(cursor: Any, statements: list[str], wanted: Mapping[str, Any]) -> None:
+    """Run statements in one transaction, again while one does not get its lock. Raises psycopg2.Error."""
+    for attempt in range(1, wanted["attempts"] + 1):
+        try:
+            # One message is one transaction.
+            cursor.execute("; ".join(statements))
+            return
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            if attempt == wanted["attempts"]:
+                raise
+            time.sleep(min(1.0, 0.05 * attempt))
+
+
+def remove(cursor: Any, name: str, wanted: Mapping[str, Any]) -> None:
+    """Remove the login that a run left, if there is one. Raises BackfillError for a role of somebody else's."""
+    cursor.execute("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s", (name,))
+    found = cursor.fetchone()
+    if found is None:
+        return
+    if found[0] != backfill_login.MARK:
+        raise BackfillError(
+            f"The role {name} exists already and was not made by this runbook: drop or rename it first."
+        )
+    cursor.execute(f"ALTER ROLE {identifier(name)} NOLOGIN")
+    cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (name,))
+    retried(cursor, backfill_login.removal(name), wanted)
+
+
+def connected(wanted: Mapping[str, Any], name: str, password: str) -> Any:
+    """Return a connection of the login. Raises BackfillError where no way leads in."""
+    refused = []
+    for host in [wanted["socket"]] if wanted["socket"] else dict.fromkeys(wanted["hosts"]):
+        try:
+            with acting_as(wanted["user"]):
+                connection = psycopg2.connect(
+                    dbname=wanted["database"], port=wanted["port"], host=host, user=name, password=password,
+                    application_name=sessions.APPLICATION, connect_timeout=10, options=OPTIONS,
+                )  # fmt: skip
+        except psycopg2.OperationalError as error:
+            refused.append(f"{host or 'the Unix socket'}: {str(error).strip().splitlines()[0]}")
+        else:
+            connection.autocommit = True
+            return connection
+    raise BackfillError(
+        f"Rows without a tenant are changed over the login {name}, which cannot log in ({'; '.join(refused)}): allow "
+        f"it in pg_hba.conf (host {wanted['database']} {name} 127.0.0.1/32 scram-sha-256), or give those rows their "
+        "tenant by hand"
+    )
+
+
+def watched(administrator: Any, pid: int, seconds: int, barked: threading.Event) -> threading.Timer:
+    """Return the watchdog that ends the session ``pid`` from outside after so many seconds; it is running.
+
+    It sets ``barked`` when it does.
+    """
+
+    def end() -> None:
+        barked.set()
+        with administrator.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", (pid,))
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def change(cursor: Any, item: Mapping[str, Any], pages: Callable[[str], int], watch: Callable[[], Any]) -> int:
+    """Change the rows of one table over the login, and return how many. Raises psycopg2.Error."""
+    changed = 0
+    for update in item["updates"]:
+        last = pages(update["relation"]) if update["paged"] else 0
+        for first in range(0, last + 1, backfill_login.BATCH_PAGES):
+            watchdog = watch()
+            try:
+                cursor.execute(
+                    update["sql"], {"first": f"({first},0)", "end": f"({first + backfill_login.BATCH_PAGES},0)"}
+                )
+            finally:
+                watchdog.cancel()
+            changed += cursor.rowcount
+    return changed
+
+
+def carry_out(administrator: Any, wanted: Mapping[str, Any], name: str, done: list[dict[str, Any]]) -> None:
+    """Make the login, change the rows of every table with it, and note each in ``done``.
+
+    Raises BackfillError and psycopg2.Error.
+    """
+    password = secrets.token_urlsafe(30)
+    given = {
+        "name": name, "verifier": scram.verifier(password), "database": wanted["database"], "schema": wanted["schema"],
+    }  # fmt: skip
+    with administrator.cursor() as cursor:
+        for text in backfill_login.login(given):
+            cursor.execute(text)
+        login, barked = connected(wanted, name, password), threading.Event()
+        try:
+            for item in wanted["items"]:
+                started = time.monotonic()
+                for text in [*item["prepare"], *([item["default"]] if item["default"] else [])]:
+                    retried(cursor, [text], wanted)
+
+                def pages(relation: str) -> int:
+                    cursor.execute(
+                        "SELECT pg_relation_size(%s::regclass) / current_setting('block_size')::int", (relation,)
+                    )
+                    return int(cursor.fetchone()[0])
+
+                def watch() -> threading.Timer:
+                    return watched(administrator, login.info.backend_pid, wanted["batch_timeout"], barked)
+
+                try:
+                    with login.cursor() as changing:
+                        changed = change(changing, item, pages, watch)
+                except psycopg2.Error:
+                    if not barked.is_set():
+                        raise
+                    raise BackfillError(
+                        f"{item['id']}: a batch did not end within {wanted['batch_timeout']} s and was ended from "
+                        "outside: a trigger or a CHECK takes long, or never returns"
+                    ) from None
+                cursor.execute(item["count"])
+                left = cursor.fetchone()[0]
+                if not changed or left:
+                    raise BackfillError(
+                        f"{item['id']}: {changed} of {item['nulls']} rows without a tenant got one and {left} are "
+                        "left: a policy or a trigger keeps them from it, or somebody stores more of them"
+                    )
+                done.append({"id": item["id"], "rows": changed, "seconds": round(time.monotonic() - started, 3)})
+        finally:
+            login.close()
+
+
+def main() -> None:
+    """Run the module."""
+    number: dict[str, Any] = {"type": "int", "required": True}
+    text: dict[str, Any] = {"type": "str", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "database": text, "user": text, "port": number, "schema": text,
+            "hosts": {"type": "list", "elements": "str", "required": True}, "socket": {"type": "str", "default": ""},
+            "items": {"type": "list", "elements": "dict", "required": True},
+            "lock_timeout": number, "attempts": number, "batch_timeout": number,
+        },
+        supports_check_mode=True,
+    )  # fmt: skip
+    if psycopg2 is None:
+        module.fail_json(msg=missing_required_lib("psycopg2"))
+    wanted = module.params
+    if module.check_mode:
+        module.exit_json(changed=len(wanted["items"]) > 0, steps=[])
+    name = backfill_login.role(wanted["database"])
+    done: list[dict[str, Any]] = []
+    administrator = None
+    failure = None
+    try:
+        with acting_as(wanted["user"]):
+            administrator = sessions.connect(
+                wanted["database"],
+                wanted["port"],
+                host=wanted["socket"],
+                settings={"lock_timeout": str(wanted["lock_timeout"])},
+            )
+        administrator.autocommit = True
+        with administrator.cursor() as cursor:
+            remove(cursor, name, wanted)
+            try:
+                if wanted["items"]:
+                    carry_out(administrator, wanted, name, done)
+            finally:
+                remove(cursor, name, wanted)
+    except (BackfillError, psycopg2.Error) as error:
+        failure = messages.of_database(error, {item["table"] for item in wanted["items"]}).splitlines()
+    finally:
+        if administrator is not None:
+            administrator.close()
+    if failure is not None:
+        module.fail_json(
+            msg=f"{failure[0]}. Rows without a tenant get the default one before the service is stopped, over a login "
+            "that may read and change that column alone: what triggers and CHECKs need beyond it they do not have. "
+            f"Where that is why, give those rows their tenant by hand. {' '.join(failure[1:])}".strip(),
+            steps=done, changed=len(done) > 0,
+        )  # fmt: skip
+    module.exit_json(changed=len(done) > 0, steps=done)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""Questions to the state document that ``roles/tenancy/files/state.sql`` returns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...module_utils.quoting import identifier, qualified
+from ..model.model import Model, Table
+
+Document = Mapping[str, Any]
+
+
+# The schema before a name.
+QUALIFIED = re.compile(r'^(?:[a-z_][a-z0-9_$]*|"(?:[^"]|"")+")\.')
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A tenant table or one of its partitions: each has policies, row security, indexes and rights of its own.
+
+    PostgreSQL asks the policies of the relation that a statement names, so that whoever reads a partition by its name
+    is held by the partition's alone (PostgreSQL manual, "CREATE POLICY" and 5.12 "Table Partitioning").
+    """
+
+    table: Table
+    schema: str
+    name: str
+    document: Document
+    is_partition: bool
+
+    @property
+    def target(self) -> str:
+        """Return the name as SQL."""
+        return qualified(self.schema, self.name)
+
+    @property
+    def suffix(self) -> str:
+        """Return what a statement's id has beside that of its table's: nothing for the table itself."""
+        return f".{self.schema}.{self.name}" if self.is_partition else ""
+
+    @property
+    def alone(self) -> str:
+        """Return the name as SQL for a change that its partitions do not get along with it."""
+        return f"ONLY {self.target}" if self.is_partitioned else self.target
+
+    @property
+    def is_partitioned(self) -> bool:
+        """Say whether partitions hold its rows."""
+        return bool(self.document["kind"] == "p")
+
+
+def table(state: Document, name: str) -> Document | None:
+    """Return the table's part of the state, or None where the table does not exist."""
+    document: Document | None = state["tables"].get(name)
+    return document if document and document["exists"] else None
+
+
+def required(state: Document, name: str) -> Document:
+    """Return the table's part of the state; the table is known to exist."""
+    document = table(state, name)
+    if document is None:
+        raise KeyError(name)
+    return document
+
+
+def relation(state: Document, model: Model, wanted: Table) -> Relation:
+    """Return the table; it is known to exist."""
+    return Relation(wanted, model.schema, wanted.name, required(state, wanted.name), is_partition=False)
+
+
+def partitions(state: Document, model: Model, wanted: Table) -> list[Relation]:
+    """Return the table's partitions, the deepest first."""
+    return [
+        Relation(wanted, document["schema"], document["name"], document, is_partition=True)
+        # A snapshot of an earlier version of this runbook has none.
+        for document in required(state, wanted.name).get("partitions", [])
+    ]
+
+
+def relations(state: Document, model: Model, wanted: Table) -> list[Relation]:
+    """Return the table and its partitions."""
+    return [relation(state, model, wanted), *partitions(state, model, wanted)]
+
+
+def holders(state: Document, model: Model, wanted: Table) -> list[Relation]:
+    """Return the relations that hold the table's rows: itself, or the deepest of its partitions."""
+    return [found for found in relations(state, model, wanted) if not found.is_partitioned]
+
+
+def tenant_column(state: Document, name: str) -> Document | None:
+    """Return the tenant column's type, nullability, default, NULLs and tenants, or None."""
+    column: Document | None = required(state, name)["column"]
+    return column
+
+
+def application_role(state: Document) -> Document | None:
+    """Return the application role's attributes, or None where the role does not exist."""
+    role: Document | None = state["application_role"]
+    return role
+
+
+def depends(state: Document, name: str, dependent: str) -> bool:
+    """Say whether something of that name uses the tenant column."""
+    column = tenant_column(state, name)
+    return column is not None and any(item["name"] == dependent for item in column["dependents"])
+
+
+def index_named(document: Document, name: str) -> Document | None:
+    """Return the relation's index of that name."""
+    return next((index for index in document["indexes"] if index["name"] == name), None)
+
+
+def has_index(document: Document, columns: Sequence[tuple[str, bool]]) -> bool:
+    """Say whether a valid btree index covers exactly ``columns`` (name, descending) in that order."""
+    return any(
+        index["valid"]
+        and index["plain"]
+        and index["method"] == "btree"
+        and list(zip(index["names"], index["descending"], strict=True)) == list(columns)
+        for index in document["indexes"]
+    )
+
+
+def unique_key(document: Document, columns: Sequence[str]) -> Document | None:
+    """Return the valid unique index on exactly ``columns``; one that backs a constraint comes first."""
+    found = [
+        index
+        for index in document["indexes"]
+        if index["unique"] and index["valid"] and index["plain"] and index["names"] == list(columns)
+    ]
+    return min(found, key=lambda index: index["constraint"] is None, default=None)
+
+
+def function(state: Document, name: str, identity: str) -> Document | None:
+    """Return the function of that name whose argument types are ``identity`` (comma-separated types)."""
+    types = [part.strip() for part in identity.split(",") if part.strip()]
+    # PostgreSQL prints the schema of a type that is not its own.
+    return next(
+        (
+            item
+            for item in state["functions"]
+            if item["name"] == name
+            and (item["types"] == types or [QUALIFIED.sub("", each) for each in item["types"]] == types)
+        ),
+        None,
+    )
+
+
+def other_tenants(state: Document, model: Model) -> dict[str, int]:
+    """Return the rows of each table that belong to a tenant other than the default one; tables without are left out."""
+    counted = {}
+    for item in model.tables:
+        document = table(state, item.name)
+        if document is None or document["column"] is None:
+            continue
+        rows = sum(
+            count for tenant, count in document["column"]["tenants"].items() if tenant != str(model.default_tenant)
+        )
+        if rows:
+            counted[item.name] = rows
+    return counted
+
+
+def is_session_default(expression: str | None, model: Model) -> bool:
+    """Say whether a column default is the session's tenant."""
+    return expression == model.kind.printed_session(model.setting)
+
+
+def is_model_predicate(expression: str | None, model: Model) -> bool:
+    """Say whether a policy's expression is the model's predicate.
+
+    Compared as a whole with what PostgreSQL prints for it: whatever differs at all is not the model's.
+    """
+    tenant = f'( SELECT {model.kind.printed_session(model.setting)} AS "nullif")'
+    return expression in [f"({column} = {tenant})" for column in printed(model.column)]
+
+
+def printed(name: str) -> tuple[str, ...]:
+    """Return the identifier as PostgreSQL prints it: quoted where it must be, and so are its version's key words."""
+    plain = name.isascii() and name.replace("_", "a").isalnum() and name == name.lower() and not name[0].isdigit()
+    return (name, identifier(name)) if plain else (identifier(name),)
+
+
+def titles(schema: str, name: str) -> tuple[str, ...]:
+    """Return the relation's name with its schema as PostgreSQL prints it."""
+    return tuple(f"{first}.{second}" for first in printed(schema) for second in printed(name))
+
+
+def without_schema(text: str, schema: str) -> str:
+    """Return a definition without the schema's name before the names of what is in it."""
+    for name in sorted(printed(schema), reverse=True):
+        text = re.sub(rf'(?<![\w"$.]){re.escape(name)}\.', "", text)
+    return text
+
+
+def is_wanted_policy(policy: Document, model: Model, wanted: Table) -> bool:
+    """Say whether a policy is exactly the model's: name, command, role and both predicates."""
+    return (
+        policy["name"] == wanted.policy
+        and policy["command"] == "ALL"
+        and policy["permissive"] is True
+        and policy["roles"] == [model.application_role]
+        and not policy["public"]
+        and is_model_predicate(policy["using"], model)
+        and is_model_predicate(policy["check"], model)
+    )
+
+
+def policy_sql(policy: Document, target: str) -> str:
+    """Return the CREATE POLICY statement that brings ``policy`` back."""
+    roles = ["PUBLIC"] if policy["public"] else [identifier(role) for role in policy["roles"]]
+    return " ".join(
+        part
+        for part in (
+            f"CREATE POLICY {identifier(policy['name'])} ON {target}",
+            "AS PERMISSIVE" if policy["permissive"] else "AS RESTRICTIVE",
+            f"FOR {policy['command']} TO {', '.join(roles)}",
+            f"USING ({policy['using']})" if policy["using"] is not None else "",
+            f"WITH CHECK ({policy['check']})" if policy["check"] is not None else "",
+        )
+        if part
+    )

@@ -1,0 +1,74 @@
+"""Rows without a tenant get the default one before the service is stopped, over a login that has no other right.
+
+An UPDATE runs the triggers and CHECKs of the table's owner. Over this login they run with the rights to read and change
+the tenant column, and with none of the administrator's. The login and its policies live as long as the backfill.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...module_utils import backfill_login
+from ...module_utils.quoting import identifier, qualified
+from ..catalog import state as catalog
+from ..model.model import Model
+from .statement import State
+
+Item = dict[str, Any]
+
+
+def items(state: State, model: Model) -> list[Item]:
+    """Return the tables that have rows without a tenant: id, table, nulls, prepare, updates, count.
+
+    ``prepare`` is the SQL that gives the login its rights, ``default`` the SQL that lets no more such rows come (or
+    None), each of ``updates`` ``{relation, sql}``, where sql takes the first and the last page but one, or none where
+    the whole is changed at once; ``count`` selects how many are left.
+    """
+    found = []
+    for table in model.tables:
+        column = catalog.tenant_column(state, table.name)
+        if column is None or not column["nulls"]:
+            continue
+        relations = catalog.relations(state, model, table)
+        whole, name = qualified(model.schema, table.name), identifier(model.column)
+        # A row whose tenant decides where it lies moves, which only an update of the whole table does.
+        moves = any(model.column in (relation.document["partition_key"] or ()) for relation in relations)
+        updated = relations[:1] if moves else catalog.holders(state, model, table)
+        login = identifier(backfill_login.role(model.database))
+        prepare = [
+            text
+            for relation in updated
+            for text in (
+                f"GRANT SELECT ({name}, ctid), UPDATE ({name}) ON {relation.target} TO {login}",
+                *([_policy(model, relation.target)] if relation.document["rls"]["enabled"] else []),
+            )
+        ]
+        update = f"SET {name} = {model.default_constant} WHERE {name} IS NULL"
+        found.append(
+            {
+                "id": f"{table.name}.backfill", "table": table.name, "nulls": column["nulls"], "prepare": prepare,
+                # A default of somebody's is left alone: it may give each session its own tenant.
+                "default": f"ALTER TABLE {whole} ALTER COLUMN {name} SET DEFAULT {model.default_constant}"
+                if column["default"] is None
+                else None,
+                "updates": [
+                    {
+                        "relation": relation.target,
+                        "sql": f"UPDATE {relation.target} {update}"
+                        + ("" if moves else " AND ctid >= %(first)s::tid AND ctid < %(end)s::tid"),
+                        "paged": not moves,
+                    }
+                    for relation in updated
+                ],
+                "count": f"SELECT count(*) FROM {whole} WHERE {name} IS NULL",
+            }
+        )  # fmt: skip
+    return found
+
+
+def _policy(model: Model, target: str) -> str:
+    name, login = identifier(model.column), identifier(backfill_login.role(model.database))
+    return (
+        f"CREATE backfill_login.POLICY {identifier(backfill_login.POLICY)} ON {target} FOR ALL TO {login} "
+        f"USING ({name} IS NULL OR {name} = {model.default_constant}) WITH CHECK ({name} = {model.default_constant})"
+    )

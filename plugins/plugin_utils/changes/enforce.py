@@ -1,0 +1,21 @@
+"""Enforcing: the way from a migrated database with the bridge to one in which every session names its tenant."""
+
+from __future__ import annotations
+
+from ...module_utils.errors import UnsafeStateError
+from ..model.model import Model
+from . import bridge, plan
+from .statement import State, Statement
+
+
+def build(state: State, model: Model) -> list[Statement]:
+    """Return the statements that remove the bridge and its record.
+
+    Raises UnsafeStateError where the database is not migrated in full.
+    """
+    left = plan.build(state, model)
+    if left:
+        raise UnsafeStateError(
+            [f"The database is not migrated in full ({len(left)} statements are left): run migrate.yml first."]
+        )
+    return bridge.remove_for_good(state, model)

@@ -1,0 +1,195 @@
+"""Foreign keys between tenant tables: made to name the tenant, so that no row can point to another tenant's.
+
+A key that names the tenant points to a key that does. Both are exchanged in one transaction: the old foreign key goes
+before the key that it needs, and comes back with the tenant in it once the new key is there. Its name, actions and
+comment stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...module_utils.quoting import identifier, literal, qualified
+from ..catalog import state as catalog
+from ..model.model import ForeignKey, Model, Table
+from .finding import Finding, finding
+from .statement import State, Statement, statement
+
+Document = Mapping[str, Any]
+
+# pg_constraint.confupdtype and confdeltype; NO ACTION is not written.
+ACTIONS = {"a": "", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+SETTING_ACTIONS = ("n", "d")
+# ON DELETE SET NULL (column) came with it.
+SET_COLUMNS_VERSION = 150000
+
+
+def of_table(document: Document) -> list[Document]:
+    """Return the foreign keys in a table's part of the state."""
+    return list(document.get("foreign_keys", []))
+
+
+def descriptions(state: State, model: Model) -> set[str]:
+    """Return how PostgreSQL describes the foreign keys that the model names, with the tenant or without."""
+    return {
+        found["description"]
+        for table in model.tables
+        if (document := catalog.table(state, table.name)) is not None
+        for found in of_table(document)
+        if any(_points(found, model, key) or names_tenant(found, model, key) for key in table.foreign_keys)
+    }
+
+
+def names_tenant(found: Document, model: Model, key: ForeignKey) -> bool:
+    """Say whether a foreign key of the state is the model's, with the tenant on both sides."""
+    return _is(found, model, key, (model.column, *key.columns), (model.column, *key.key))
+
+
+def _points(found: Document, model: Model, key: ForeignKey) -> bool:
+    return _is(found, model, key, key.columns, key.key)
+
+
+def _is(found: Document, model: Model, key: ForeignKey, columns: Sequence[str], others: Sequence[str]) -> bool:
+    target = {"schema": model.schema, "table": key.references}
+    return (found["columns"], found["references"], found["key"]) == (list(columns), target, list(others))
+
+
+def definition(key: Document) -> str:
+    """Return the foreign key as ADD CONSTRAINT takes it."""
+    target = qualified(key["references"]["schema"], key["references"]["table"])
+    set_columns = f" ({_list(key['set_columns'])})" if key["set_columns"] else ""
+    return "".join(
+        (
+            f"FOREIGN KEY ({_list(key['columns'])}) REFERENCES {target} ({_list(key['key'])})",
+            " MATCH FULL" if key["match"] == "f" else "",
+            f" ON UPDATE {ACTIONS[key['update']]}" if ACTIONS[key["update"]] else "",
+            f" ON DELETE {ACTIONS[key['delete']]}{set_columns}" if ACTIONS[key["delete"]] else "",
+            " DEFERRABLE" if key["deferrable"] else "",
+            " INITIALLY DEFERRED" if key["deferred"] else "",
+            "" if key["validated"] else " NOT VALID",
+        )
+    )
+
+
+def bring(target: str, key: Document) -> str:
+    """Return the statement that adds the foreign key to the table ``target``."""
+    return f"ALTER TABLE {target} ADD CONSTRAINT {identifier(key['name'])} {definition(key)}"
+
+
+def _comment(target: str, key: Document) -> list[str]:
+    if key["comment"] is None:
+        return []
+    return [f"COMMENT ON CONSTRAINT {identifier(key['name'])} ON {target} IS {literal(key['comment'])}"]
+
+
+def obstacles(state: State, model: Model, table: Table) -> list[str]:
+    """Return what keeps the table's foreign keys from naming the tenant."""
+    document = catalog.required(state, table.name)
+    name, found = f"{model.schema}.{table.name}", []
+    for key in table.foreign_keys:
+        words = f"({', '.join(key.columns)}) to {key.references} ({', '.join(key.key)})"
+        present = [item for item in of_table(document) if names_tenant(item, model, key)]
+        old = [item for item in of_table(document) if _points(item, model, key)]
+        if not present and not old:
+            found.append(f"{name} has no foreign key {words}: correct its entry in tenancy_tables.")
+        for item in [] if present else old:
+            found += calling(state, model.schema, table.name, item)
+            if item["match"] == "f":
+                found.append(
+                    f"The foreign key {item['name']} of {name} is MATCH FULL, which a row without a value would break "
+                    "once the tenant is part of it: make it MATCH SIMPLE first."
+                )
+            if item["update"] in SETTING_ACTIONS:
+                found.append(
+                    f"The foreign key {item['name']} of {name} is ON UPDATE {ACTIONS[item['update']]}, which would set "
+                    "the tenant column as well: make it ON UPDATE CASCADE or NO ACTION first."
+                )
+            if item["delete"] in SETTING_ACTIONS and state["server_version_num"] < SET_COLUMNS_VERSION:
+                found.append(
+                    f"The foreign key {item['name']} of {name} is ON DELETE {ACTIONS[item['delete']]}, which would set "
+                    "the tenant column as well before PostgreSQL 15: make it ON DELETE CASCADE or NO ACTION first."
+                )
+    return found
+
+
+def calling(state: State, schema: str, name: str, key: Document) -> list[str]:
+    """Return what keeps a foreign key of a table from being made: PostgreSQL would call functions of ordinary roles."""
+    references = key["references"]
+    functions: set[str] = set()
+    for own, other in zip(key["columns"], key["key"], strict=True):
+        left = _converted(state, schema, name, own)
+        right = _converted(state, references["schema"], references["table"], other)
+        # Values of one type need not be converted.
+        if left != right:
+            functions |= {function for _, function in left | right}
+    if not functions:
+        return []
+    refusal = (
+        f"The foreign key {key['name']} of {schema}.{name} compares its columns by {', '.join(sorted(functions))}, "
+        "which a new key would call for every row with the rights of a superuser: give both columns the same type "
+        "first."
+    )
+    return [refusal]
+
+
+def _converted(state: State, schema: str, table: str, column: str) -> set[tuple[str, str]]:
+    return {
+        (item["type"], item["function"])
+        for item in state["code"]["converted"]
+        if (item["schema"], item["table"], item["column"]) == (schema, table, column)
+    }
+
+
+def planned(state: State, model: Model, table: Table) -> list[Statement]:
+    """Return the statements that exchange the table's foreign keys for ones that name the tenant."""
+    target = qualified(model.schema, table.name)
+    document = catalog.required(state, table.name)
+    statements = []
+    for key in table.foreign_keys:
+        present = any(names_tenant(item, model, key) for item in of_table(document))
+        identity = f"{table.name}.foreign_key.{'_'.join(key.columns)}"
+        reason = "Let foreign keys name the tenant: no row points to another tenant's"
+        for item in of_table(document):
+            if not _points(item, model, key):
+                continue
+            drop = f"ALTER TABLE {target} DROP CONSTRAINT {identifier(item['name'])}"
+            comment = _comment(target, item)
+            back = "; ".join([bring(target, item), *comment])
+            statements.append(statement(f"{identity}.drop", table.name, "unlink", drop, reason, back))
+            if not present:
+                sql = bring(target, _with_tenant(item, model))
+                statements.append(statement(identity, table.name, "link", sql, reason, drop))
+                statements += [
+                    statement(f"{identity}.comment", table.name, "link", text, reason, "") for text in comment
+                ]
+                present = True
+    return statements
+
+
+def _with_tenant(key: Document, model: Model) -> Document:
+    # The tenant column stays when the others are set.
+    set_columns = key["set_columns"] or (key["columns"] if key["delete"] in SETTING_ACTIONS else None)
+    return {
+        **key, "columns": [model.column, *key["columns"]], "key": [model.column, *key["key"]],
+        "set_columns": set_columns,
+    }  # fmt: skip
+
+
+def findings(state: State, model: Model, table: Table) -> list[Finding]:
+    """Return whether every foreign key that the model names is there with the tenant, and none without."""
+    document = catalog.required(state, table.name)
+    found = []
+    for key in table.foreign_keys:
+        words = f"foreign key ({', '.join(key.columns)})"
+        there = any(names_tenant(item, model, key) for item in of_table(document))
+        left = [item["name"] for item in of_table(document) if _points(item, model, key)]
+        found += [
+            finding(f"{words} names the tenant", table.name, True, there),
+            finding(f"{words} without the tenant left", table.name, [], left),
+        ]
+    return found
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(map(identifier, names))

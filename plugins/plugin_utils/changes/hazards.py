@@ -1,0 +1,239 @@
+"""What the catalogs say before anything is touched: what is certain to make the change fail.
+
+``roles/tenancy/files/hazards.sql`` returns the document; it is a part of the state by the name ``hazards``. What is
+certain to fail is an obstacle and refused here; what may fail, or what others notice, is a note (notes.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ...module_utils.quoting import identifier, qualified
+from ..catalog import state as catalog
+from ..model.model import Model, Table
+from ..proof import proof, samples
+from .statement import State
+
+Document = Mapping[str, Any]
+
+# PostgreSQL's limit of a table's columns, dropped ones included (manual, appendix K "PostgreSQL Limits").
+MAX_COLUMNS = 1600
+# How PostgreSQL reads a boolean that is true: any beginning of true and yes, on, and 1.
+TRUE = re.compile(r"t|tr|tru|true|y|ye|yes|on|1", re.IGNORECASE)
+READ_ONLY = "default_transaction_read_only"
+# As libpq's options set it: -c name=on, -cname=on, --name=on, with hyphens for underscores as well.
+IN_URL = re.compile(rf"(?:-c\s*|--){READ_ONLY.replace('_', '[_-]')}\s*=\s*(\w+)", re.IGNORECASE)
+
+
+def keys(model: Model) -> list[dict[str, Any]]:
+    """Return the keys that are to be unique per tenant, as hazards.sql reads them: table and columns."""
+    return [{"table": table.name, "columns": list(key)} for table in model.tables for key in model.tenant_keys(table)]
+
+
+def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
+    """Return what is certain to make the change fail, a sentence with its remedy each.
+
+    ``url_options`` are the options of DATABASE_URL.
+    """
+    found = state["hazards"]
+    return [
+        *(text for table in model.tables for text in _of_table(state, model, table)),
+        *_duplicates(found, model),
+        *_read_only(found, model, url_options),
+        *(text for item in found["publications"] for text in _publication(item, model)),
+        *(_event_trigger(item) for item in found["event_triggers"] if _runs_as_administrator(item)),
+        *_subscriptions(found["subscriptions"]),
+        *(
+            f"The prepared transaction {item['gid']} of {item['owner']} ({item['prepared']}) holds locks on "
+            f"{', '.join(item['tables'])}, and so does it until it ends: COMMIT PREPARED or ROLLBACK PREPARED it first."
+            for item in found["prepared"]
+        ),
+        *(_relation(item) for item in found["relations"] if item["persistence"] == "t"),
+        *(text for table in model.tables for text in _row_types(state, model, table)),
+    ]
+
+
+def _of_table(state: State, model: Model, table: Table) -> list[str]:
+    document = catalog.table(state, table.name)
+    if document is None:
+        return []
+    found = samples.lacking(
+        model, table, document, state["types"], lambda column: not proof.lacks(document, "INSERT", (column,))
+    )
+    if document["column"] is None:
+        found += [
+            f"{item['schema']}.{item['name']} has {item['attributes']:,} columns, dropped ones included, and "
+            f"PostgreSQL allows no more than {MAX_COLUMNS:,}: copy it into a new table first, which leaves the dropped "
+            "ones behind."
+            for item in state["hazards"]["relations"]
+            if item["attributes"] >= MAX_COLUMNS
+            and any((item["schema"], item["name"]) == (one.schema, one.name)
+                    for one in catalog.relations(state, model, table))
+        ]  # fmt: skip
+    elif not table.adopt and not is_tied(document, model):
+        found += _meanings(state, model, table, document["column"])
+    return found
+
+
+def _row_types(state: State, model: Model, table: Table) -> list[str]:
+    """Return what stores rows of the table's type: PostgreSQL adds no column with a default to it (0A000)."""
+    document = catalog.table(state, table.name)
+    if document is None or document["column"] is not None:
+        return []
+    names = {(relation.schema, relation.name) for relation in catalog.relations(state, model, table)}
+    return [
+        f"{item['used_by']} holds rows of the type {item['schema']}.{item['name']}, and PostgreSQL adds no column to a "
+        "table whose rows are stored elsewhere: make that column jsonb, or of a type of its own, or drop it first."
+        for item in state["hazards"]["row_types"]
+        if (item["schema"], item["name"]) in names
+    ]
+
+
+def _meanings(state: State, model: Model, table: Table, column: Document) -> list[str]:
+    """Return what says that the column is no tenant's: values of others, another default, or keys on it alone."""
+    name = f"{model.schema}.{table.name}.{model.column}"
+    others = {tenant: rows for tenant, rows in column["tenants"].items() if tenant != str(model.default_tenant)}
+    why = []
+    if others:
+        few = ", ".join(sorted(others, key=lambda tenant: (len(tenant), tenant))[:3])
+        why.append(
+            f"holds values other than {model.default_tenant} ({few}{', …' if len(others) > 3 else ''}; "
+            f"{sum(others.values()):,} rows)"
+        )
+    if column["default"] is not None and _literal(column["default"]) != str(model.default_tenant):
+        why.append(f"has the default {column['default']}")
+    for item in state["hazards"]["meanings"]:
+        if item["table"] != table.name:
+            continue
+        if item["type"] != "f":
+            why.append(f"is unique by {item['constraint']}")
+        elif item["own"]:
+            why.append(f"references {item['other']} ({item['constraint']})")
+        else:
+            why.append(f"is referenced by {item['other']} ({item['constraint']})")
+    if not why:
+        return []
+    refusal = (
+        f"{name} is there already, {' and '.join(why)}, and no policy or default ties it to {model.setting}: it means "
+        "something else. Rename it, or name another tenancy_column; where its values are tenants, say adopt: true at "
+        f"{table.name} in tenancy_tables."
+    )
+    return [refusal]
+
+
+def _literal(default: str) -> str:
+    """Return the value of a default that is one literal, as PostgreSQL prints it; another expression as it is."""
+    found = re.fullmatch(r"\(?'?([^'()]*)'?\)?(::[\w \".]+)?", default)
+    return found[1] if found else default
+
+
+def is_tied(document: Document, model: Model) -> bool:
+    """Say whether the column is known for the tenant's: by row security that reads both, or by its default."""
+    setting = f"current_setting('{model.setting}'".replace("\\", "\\\\")
+    tied = document["rls"]["enabled"] and any(
+        policy["permissive"] and setting in text and any(name in text for name in catalog.printed(model.column))
+        for policy in document["policies"]
+        for text in (policy["using"] or "", policy["check"] or "")
+    )
+    return bool(tied) or catalog.is_session_default(document["column"]["default"], model)
+
+
+def _duplicates(found: Document, model: Model) -> list[str]:
+    return [_duplicate(item, model) for item in found["duplicates"]]
+
+
+def _duplicate(item: Document, model: Model) -> str:
+    columns, target = ", ".join(map(identifier, item["columns"])), qualified(model.schema, item["table"])
+    query = f"SELECT {columns}, count(*) FROM {target} GROUP BY {columns} HAVING count(*) > 1"
+    return (
+        f"({', '.join(item['columns'])}) of {model.schema}.{item['table']} is a natural key in tenancy_tables, but "
+        f"{item['rows']:,} rows share {item['keys']:,} values of it within a tenant, and no unique index forbids it: "
+        f"keep one row of each, or take the key out of natural_keys; they are what {query} returns."
+    )
+
+
+def _read_only(found: Document, model: Model, url_options: str) -> list[str]:
+    in_url = IN_URL.search(url_options)
+    strongest = next(iter(found["settings"]), None)
+    if in_url is not None:
+        value, where = in_url[1], "options= in DATABASE_URL"
+    elif strongest is not None:
+        value, where = strongest["value"], strongest["place"]
+    else:
+        return []
+    if not TRUE.fullmatch(value):
+        return []
+    return [
+        f"{READ_ONLY} is on for {model.application_role} ({where}): the service could store nothing. End that first."
+    ]
+
+
+def _publication(item: Document, model: Model) -> list[str]:
+    """Return what makes PostgreSQL refuse each UPDATE and DELETE of a published table once it is migrated."""
+    if not (item["update"] or item["delete"]) or item["identity"] in ("f", "n"):
+        return []
+    table = next((table for table in model.tables if table.name == item["table"]), None)
+    identity = list(item["identity_columns"])
+    if table is not None and item["identity"] == "d" and tuple(identity) in table.natural_keys:
+        identity = [model.column, *identity]
+    name = f"{item['schema']}.{item['table']}"
+    found = []
+    lacking = [column for column in identity if column not in (item["columns"] or identity)]
+    if lacking:
+        found.append(
+            f"The publication {item['name']} publishes {name} by the columns ({', '.join(item['columns'])}), without "
+            f"{', '.join(lacking)} of the primary key that the table is to have: PostgreSQL would refuse every UPDATE "
+            f"and DELETE (42P10). ALTER PUBLICATION {identifier(item['name'])} DROP TABLE "
+            f"{qualified(item['schema'], item['table'])} first, and add it with {', '.join(lacking)} afterwards."
+        )
+    outside = [column for column in item["filter"] if column not in identity]
+    if outside:
+        found.append(
+            f"The row filter of the publication {item['name']} on {name} looks at {', '.join(outside)}, which is no "
+            "part of the table's replica identity: PostgreSQL refuses every UPDATE and DELETE (42P10), the proof's as "
+            "well. Change the filter or the replica identity first."
+        )
+    return found
+
+
+def _runs_as_administrator(item: Document) -> bool:
+    return bool(item["enabled"] and not item["owner_superuser"] and not item["definer"])
+
+
+def _event_trigger(item: Document) -> str:
+    off = f"ALTER EVENT TRIGGER {identifier(item['name'])} DISABLE"
+    return (
+        f"The event trigger {item['name']} ({item['event']}{tags(item)}) runs {item['function']}(), which "
+        f"{item['owner']} owns, with the rights of whoever makes the change, here a superuser: {off} meanwhile, or "
+        "give the function to a superuser."
+    )
+
+
+def tags(item: Document) -> str:
+    """Return the commands that an event trigger is for, as the end of a list; nothing where it is for all."""
+    return f", {', '.join(item['tags'])}" if item["tags"] else ""
+
+
+def _subscriptions(items: Iterable[Document]) -> list[str]:
+    tables: dict[str, list[str]] = {}
+    for item in items:
+        if item["enabled"]:
+            tables.setdefault(item["name"], []).append(f"{item['schema']}.{item['table']}")
+    return [_subscription(name, where) for name, where in tables.items()]
+
+
+def _subscription(name: str, tables: Sequence[str]) -> str:
+    off = f"ALTER SUBSCRIPTION {identifier(name)} DISABLE"
+    return (
+        f"The enabled subscription {name} stores rows into {', '.join(tables)}, around row security and without a "
+        f"tenant: {off} first, or drop it."
+    )
+
+
+def _relation(item: Document) -> str:
+    return (
+        f"{item['schema']}.{item['name']} is a temporary table, which no other session has: correct tenancy_schema or "
+        "tenancy_tables."
+    )

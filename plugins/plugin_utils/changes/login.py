@@ -1,0 +1,133 @@
+"""Attempts that are made over the service's own login: what it may become, and what it reaches as it logs in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ...module_utils.contents import YOUNG_ROWS
+from ...module_utils.quoting import identifier, literal, qualified
+from ..catalog import state as catalog
+from ..model.model import Model, Table
+from ..proof import samples
+from ..proof.proof import EQUAL, NOTHING, ONE, REFUSED, Attempt, lacks, synthetic_tenants
+from . import bridge
+from .statement import State
+
+# COPY FROM is not supported with row security (PostgreSQL manual, "COPY").
+NOT_SUPPORTED = ("error 0A000",)
+
+
+def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
+    """Return the attempts of ``role`` to become each of the roles that pass policies by."""
+    name = literal(role)
+    made = [
+        _attempt("login", "", "The service is its own role", ONE,
+                 f"SELECT FROM (VALUES (1)) AS one WHERE current_user {EQUAL} {name} AND session_user {EQUAL} {name}")
+    ]  # fmt: skip
+    for other in bypassing:
+        if other == role:
+            continue
+        made += [
+            _attempt(f"login.role.{other}", "", f"The service becomes {other} by SET ROLE", REFUSED,
+                     f"SET LOCAL ROLE {identifier(other)}"),
+            _attempt(f"login.session.{other}", "", f"The service becomes {other} by SET SESSION AUTHORIZATION", REFUSED,
+                     f"SET LOCAL SESSION AUTHORIZATION {identifier(other)}"),
+        ]  # fmt: skip
+    return made
+
+
+def reaching(state: State, model: Model, writes: bool) -> list[Attempt]:
+    """Return the attempts to reach rows by COPY, and without naming a tenant.
+
+    Tables without the tenant column are left out: their findings say already that it is missing. ``writes`` says
+    whether the attempts that would write, and lock the table for it, are made as well.
+    """
+    stranger = synthetic_tenants(state, model)[0]
+    tables = [
+        table
+        for table in model.tables
+        if catalog.table(state, table.name) is not None and catalog.tenant_column(state, table.name) is not None
+    ]
+    # What a session was given at login can be tried only before it names a tenant.
+    return _sessions(state, model, tables, stranger) + [
+        attempt for table in tables for attempt in _of_table(state, model, table, stranger, writes)
+    ]
+
+
+def _sessions(state: State, model: Model, tables: Sequence[Table], stranger: str) -> list[Attempt]:
+    """Return the guide's Test 1: how many rows a session sees that has named no tenant, one, none again, another one.
+
+    A login that names no tenant has the bridge's. Rows of the tenant that came since the state was read are told by
+    their age. Beside a long transaction every row looks that young, so that no age excuses what it must not see.
+    """
+    default = str(model.default_tenant)
+    bridged = bridge.value(state, model) is not None
+    reset = f"RESET {'.'.join(map(identifier, model.setting.split('.')))}; "
+    young = YOUNG_ROWS.format(since=state["snapshot_xmin"] % 2**32)
+    made = []
+    for title, tenant, first, owns in (
+        ("no tenant set: rows visible", None, "", bridged),
+        ("default tenant: rows visible", default, "", True),
+        ("after RESET: rows visible", default, reset, bridged),
+        ("empty tenant: rows visible", "", "", False),
+        ("tenant without rows: rows visible", stranger, "", False),
+    ):
+        for table in tables:
+            tenants = (catalog.tenant_column(state, table.name) or {})["tenants"]
+            rows = tenants.get(default, 0) if owns else 0
+            own = f"(t.{identifier(model.column)} {EQUAL} {literal(default)}) IS TRUE" if owns else "false"
+            forbidden = f"pg_catalog.count(*) FILTER (WHERE NOT ({own}))"
+            target = qualified(model.schema, table.name)
+            sql = f"{first}SELECT pg_catalog.count(*), {young}, {forbidden} FROM {target} AS t"
+            made.append(
+                _attempt(f"{table.name}.{title}", table.name, f"A session with {title.partition(':')[0]} reads",
+                         (f"{rows} rows",), sql, visible=rows, **({} if tenant is None else {"tenant": tenant}))
+            )  # fmt: skip
+    return made
+
+
+def unnamed(model: Model) -> list[Attempt]:
+    """Return the attempt that uses the bridge as every kind of statement does, to try the record of its use.
+
+    It calls the policies' function itself: a statement on a table without rows of the tenant would note nothing.
+    """
+    note = qualified(model.schema, bridge.NOTE)
+    noted = " AND ".join(f"{note}({literal(kind['sequence'])})" for kind in bridge.kinds(model))
+    return [_attempt("login.unnamed", "", "A login names no tenant", ONE, f"SELECT WHERE {noted}", writes=True)]
+
+
+def _of_table(state: State, model: Model, table: Table, stranger: str, writes: bool) -> list[Attempt]:
+    target, tenant = qualified(model.schema, table.name), identifier(model.column)
+    column = catalog.tenant_column(state, table.name) or {}
+    own = ONE if column["tenants"].get(str(model.default_tenant)) else NOTHING
+    default = str(model.default_tenant)
+    document = catalog.required(state, table.name)
+    reads = REFUSED if lacks(document, "SELECT") else None
+    of_tenant = REFUSED if lacks(document, "SELECT", (model.column,)) else NOTHING
+    made = [
+        _attempt(f"{table.name}.login.copy", table.name, "A login copies another tenant's rows to itself", of_tenant,
+                 f"COPY {target} ({tenant}) TO STDOUT", tenant=stranger),
+        _attempt(f"{table.name}.login.copy.own", table.name, "A login copies a row of its tenant to itself",
+                 reads or own, f"COPY (SELECT 1 FROM {target} LIMIT 1) TO STDOUT", tenant=default),
+        _attempt(f"{table.name}.login.unnamed.other", table.name,
+                 "A login that names no tenant reads another's than the default one's rows", of_tenant,
+                 f"SELECT FROM {target} WHERE {tenant} OPERATOR(pg_catalog.<>) {literal(default)} LIMIT 1"),
+        _attempt(f"{table.name}.login.unnamed", table.name,
+                 "A login that names no tenant reads what the bridge gives it",
+                 reads or (own if bridge.value(state, model) is not None else NOTHING),
+                 f"SELECT FROM {target} LIMIT 1"),
+    ]  # fmt: skip
+    if writes:
+        columns = (*samples.of(model, table, document, state["types"]).values, model.column)
+        made.append(
+            _attempt(f"{table.name}.login.copy.in", table.name, "A login copies rows into another tenant",
+                     REFUSED if lacks(document, "INSERT", columns) else NOT_SUPPORTED,
+                     f"COPY {target} ({', '.join(map(identifier, columns))}) FROM STDIN",
+                     tenant=stranger, data="", writes=True)
+        )  # fmt: skip
+    return made
+
+
+def _attempt(identity: str, table: str, sentence: str, expected: Iterable[str], sql: str, **more: Any) -> Attempt:
+    return {"id": identity, "table": table, "sentence": sentence, "sql": sql, "expected": list(expected), **more}

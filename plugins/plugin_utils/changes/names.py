@@ -1,0 +1,153 @@
+"""The names that a plan makes: one that is there already with another meaning is refused.
+
+A plan puts what it finds in the way of its own names, an index of an interrupted build for example, out of it; what is
+no such thing is somebody's, and PostgreSQL would refuse the statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ...module_utils.quoting import identifier, qualified
+from ..catalog import state as catalog
+from ..catalog.state import Relation
+from ..model.model import Model
+from .statement import State, Statement
+
+Made = Mapping[str, Any]
+
+# pg_class.relkind; "type" is what has no relation.
+KINDS = {
+    "r": "a table", "p": "a partitioned table", "i": "an index", "I": "an index", "S": "a sequence", "v": "a view",
+    "m": "a materialized view", "c": "a composite type", "f": "a foreign table", "t": "a TOAST table",
+    "type": "a type",
+}  # fmt: skip
+RESULT = "boolean"
+
+
+def index(relation: Relation, name: str) -> Made:
+    """Return what CREATE INDEX makes."""
+    return {"kind": "index", "schema": relation.schema, "table": relation.name, "name": name}
+
+
+def key(relation: Relation, name: str, taken: str, gone: Sequence[str]) -> Made:
+    """Return what ADD CONSTRAINT of a key makes: ``taken`` is the index that gets its name, ``gone`` keys that go."""
+    free = name == taken or name in gone
+    kind = "constraint" if free else "key"
+    return {"kind": kind, "schema": relation.schema, "table": relation.name, "name": name, "gone": list(gone)}
+
+
+def check(relation: Relation, name: str) -> Made:
+    """Return what ADD CONSTRAINT of a check makes."""
+    return {"kind": "constraint", "schema": relation.schema, "table": relation.name, "name": name, "gone": []}
+
+
+def policy(relation: Relation, name: str) -> Made:
+    """Return what CREATE POLICY makes."""
+    return {"kind": "policy", "schema": relation.schema, "table": relation.name, "name": name}
+
+
+def sequence(schema: str, name: str) -> Made:
+    """Return what CREATE SEQUENCE makes."""
+    return {"kind": "sequence", "schema": schema, "name": name}
+
+
+def function(schema: str, name: str, types: Sequence[str]) -> Made:
+    """Return what CREATE OR REPLACE FUNCTION with arguments of those types makes."""
+    return {"kind": "function", "schema": schema, "name": name, "types": list(types)}
+
+
+def obstacles(state: State, model: Model, statements: Iterable[Statement]) -> list[str]:
+    """Return what bears a name that the statements make, a sentence with its remedy each."""
+    relations = {
+        (relation.schema, relation.name): relation
+        for table in model.tables
+        if catalog.table(state, table.name) is not None
+        for relation in catalog.relations(state, model, table)
+    }
+    return [text for item in statements for made in item["makes"] for text in _taken(state, relations, made)]
+
+
+def _taken(state: State, relations: Mapping[tuple[str, str], Relation], made: Made) -> list[str]:
+    kind, schema, name = made["kind"], made["schema"], made["name"]
+    if kind == "function":
+        return _function(state, schema, name, made["types"])
+    if kind == "sequence":
+        return _relation(state, relations, made, None)
+    own = relations[schema, made["table"]]
+    if kind == "policy":
+        return _policy(own, name)
+    if kind == "index":
+        return _relation(state, relations, made, own)
+    if kind == "constraint":
+        return _constraint(state, own, name, made["gone"])
+    if kind == "key":
+        return _constraint(state, own, name, made["gone"]) + _relation(state, relations, made, own)
+    raise KeyError(kind)
+
+
+def _relation(
+    state: State, relations: Mapping[tuple[str, str], Relation], made: Made, own: Relation | None
+) -> list[str]:
+    schema, name, makes = made["schema"], made["name"], made["kind"]
+    found = [
+        KINDS.get(item["kind"], "something else") + (f" of {item['table']}" if item["table"] else "")
+        for item in state["hazards"]["names"]
+        if (item["schema"], item["name"]) == (schema, name) and (item["kind"] != "type" or makes == "sequence")
+    ]
+    found += ["a tenant table"] if (schema, name) in relations else []
+    for relation in relations.values():
+        there = catalog.index_named(relation.document, name) if relation.schema == schema else None
+        if there is None:
+            continue
+        # The plan itself drops one of the table that no constraint needs.
+        if relation is not own or makes != "index" or there["constraint"] is not None:
+            found.append(f"an index of {relation.name}")
+    article = "an index" if makes == "index" else f"a {makes}"
+    return [
+        f"{schema}.{name} is there already, {what}, and the plan makes {article} of that name: rename or drop it first."
+        for what in found
+    ]
+
+
+def _constraint(state: State, relation: Relation, name: str, gone: Sequence[str]) -> list[str]:
+    there = {
+        item["name"]
+        for item in state["hazards"]["constraints"]
+        if (item["schema"], item["table"]) == (relation.schema, relation.name)
+    }
+    there |= {item["name"] for item in relation.document.get("foreign_keys", [])}
+    if name not in there or name in gone:
+        return []
+    target = qualified(relation.schema, relation.name)
+    refusal = (
+        f"{relation.schema}.{relation.name} has a constraint {name} already, and the plan makes another one of that "
+        f"name: ALTER TABLE {target} RENAME CONSTRAINT {identifier(name)} TO another name first, or drop it."
+    )
+    return [refusal]
+
+
+def _policy(relation: Relation, name: str) -> list[str]:
+    # A restrictive one is replaced; a permissive one is dropped later than the plan makes its own.
+    if not any(item["name"] == name and item["permissive"] for item in relation.document["policies"]):
+        return []
+    target = qualified(relation.schema, relation.name)
+    refusal = (
+        f"{relation.schema}.{relation.name} has a permissive policy {name} already, and the plan makes another one of "
+        f"that name: DROP POLICY {identifier(name)} ON {target} first."
+    )
+    return [refusal]
+
+
+def _function(state: State, schema: str, name: str, types: Sequence[str]) -> list[str]:
+    arguments = ", ".join(types)
+    now = catalog.function(state, name, arguments)
+    there = [item for item in state["hazards"]["routines"] if (item["name"], item["types"]) == (name, types)]
+    if not there and (now is None or now["returns"] == RESULT):
+        return []
+    refusal = (
+        f"{schema}.{name}({arguments}) is there already, no function that returns {RESULT}, and the plan makes one of "
+        "that name: rename or drop it first."
+    )
+    return [refusal]

@@ -1,0 +1,62 @@
+"""The same plan carried out while the service works: in steps that nobody waits behind for long.
+
+An index is built CONCURRENTLY; a column becomes NOT NULL by a check that is validated
+beforehand (PostgreSQL manual, "ALTER TABLE", SET NOT NULL and VALIDATE CONSTRAINT). What is left, the keys' exchange,
+functions, policies and row security, is short at every size and stays one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...module_utils.quoting import identifier
+from .statement import Statement, step
+
+Step = dict[str, Any]
+# The phase of what is done over a login of its own, whatever the strategy (see backfill.py).
+BACKFILL = "backfill"
+
+
+def expand(statements: Sequence[Statement], strategy: str) -> list[Statement]:
+    """Return what is carried out while the service works: nothing with the strategy ``atomic``."""
+    return [item for item in statements if item["online"]] if strategy == "online" else []
+
+
+def steps(statements: Sequence[Statement]) -> list[Step]:
+    """Return the steps of what can be carried out while the service works: id of the statement, sql, patient."""
+    return [{"id": item["id"], **part} for item in statements for part in item["online"]]
+
+
+def cutover(statements: Sequence[Statement], strategy: str) -> list[Statement]:
+    """Return what is left for the transaction while the service is stopped: never a backfill, which has a login."""
+    return [item for item in statements if item["phase"] != BACKFILL and (strategy != "online" or not item["online"])]
+
+
+def choose(tables: Mapping[str, Mapping[str, Any]], strategy: str, rows: int) -> str:
+    """Return ``strategy``, or for ``auto`` the one for these tables of a state: ``online`` above so many ``rows``."""
+    if strategy != "auto":
+        return strategy
+    return "online" if sum(document["rows"] for document in tables.values() if document["exists"]) > rows else "atomic"
+
+
+def concurrently(sql: str) -> list[Step]:
+    """Return the step that builds or drops an index without holding up those who write."""
+    for words in ("CREATE INDEX ", "CREATE UNIQUE INDEX ", "DROP INDEX "):
+        if sql.startswith(words):
+            return [step(f"{words}CONCURRENTLY {sql[len(words) :]}", patient=True)]
+    raise ValueError(f"{sql!r} neither builds nor drops an index")
+
+
+def not_null(target: str, column: str, check: str) -> list[Step]:
+    """Return the steps that make a column NOT NULL: the rows are looked at while others write, not under the lock."""
+    name, check = identifier(column), identifier(check)
+    return [
+        step(
+            f"ALTER TABLE {target} DROP CONSTRAINT IF EXISTS {check}, "
+            f"ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID"
+        ),
+        step(f"ALTER TABLE {target} VALIDATE CONSTRAINT {check}"),
+        # One message is one transaction.
+        step(f"ALTER TABLE {target} ALTER COLUMN {name} SET NOT NULL; ALTER TABLE {target} DROP CONSTRAINT {check}"),
+    ]

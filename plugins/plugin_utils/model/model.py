@@ -1,0 +1,363 @@
+"""The wanted model: which tables get the tenant column, and which of their keys carry it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...module_utils.errors import ModelError
+from ...module_utils.quoting import derived_name, identifier
+from .tenants import KINDS, Kind, Tenant
+
+# A custom setting needs a prefix (PostgreSQL manual, 20.16 "Customized Options").
+SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+")
+SQLSTATE = re.compile("[0-9A-Z]{5}")
+TABLE_ENTRIES = {
+    "name", "surrogate_keys", "natural_keys", "foreign_keys", "indexes", "sample", "sample_writes", "written_at",
+    "adopt", "append_only",
+}  # fmt: skip
+# What a trigger may forbid, and how RAISE EXCEPTION reports it (PostgreSQL manual, appendix A).
+FORBIDDEN, RAISED = ("update", "delete"), "P0001"
+# What stands for tenancy_schema in a function.
+SCHEMA = "%schema%"
+# What the operator calls the entries of the model that are not tenancy_<entry>.
+VARIABLES = {
+    "database": "database_name",
+    "application_role": "tenancy_app_role (or the user of DATABASE_URL)",
+    "replaced_role": "The user of DATABASE_URL",
+}
+
+
+@dataclass(frozen=True)
+class IndexColumn:
+    """One column of an index: its name, and whether it sorts descending."""
+
+    name: str
+    descending: bool = False
+
+    @property
+    def sql(self) -> str:
+        """Return the column as CREATE INDEX wants it."""
+        return identifier(self.name) + (" DESC" if self.descending else "")
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """Columns that point to a key of another tenant table, or of the same one."""
+
+    columns: tuple[str, ...]
+    references: str
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A tenant table: columns of its surrogate, natural and foreign keys and of its extra indexes."""
+
+    name: str
+    surrogate_keys: tuple[tuple[str, ...], ...]
+    natural_keys: tuple[tuple[str, ...], ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    indexes: tuple[tuple[IndexColumn, ...], ...]
+    # What of the sample row cannot be derived (samples.py).
+    sample: Mapping[str, str | int]
+    sample_writes: tuple[str, ...]
+    written_at: str | None
+    # Whether a tenant column that is there already, and that nothing ties to the setting, is the tenant's.
+    adopt: bool
+    # What triggers forbid, with the SQLSTATE that they raise.
+    append_only: Mapping[str, str]
+
+    @property
+    def columns(self) -> set[str]:
+        """Return every column that the table's entry names, but for those of the sample."""
+        keys = {name for key in (*self.surrogate_keys, *self.natural_keys) for name in key}
+        indexed = {column.name for index in self.indexes for column in index}
+        indexed |= {name for key in self.foreign_keys for name in key.columns}
+        return keys | indexed | ({self.written_at} if self.written_at else set())
+
+    @property
+    def policy(self) -> str:
+        """Return the name of the table's policy."""
+        return derived_name("tenant_isolation", self.name)
+
+
+@dataclass(frozen=True)
+class View:
+    """A view over tenant tables, and how many rows it shows a tenant that has only the samples."""
+
+    name: str
+    sample_rows: int
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function whose body must know the tenant."""
+
+    name: str
+    arguments: str
+    identity: str
+    returns: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the database shall be."""
+
+    database: str
+    schema: str
+    column: str
+    column_type: str
+    setting: str
+    default_tenant: Tenant
+    application_role: str
+    # The role whose place the application role takes in this run, which provides it.
+    replaced_role: str | None
+    bridge: bool
+    tables: tuple[Table, ...]
+    views: tuple[View, ...]
+    functions: tuple[Function, ...]
+
+    def tenant_keys(self, table: Table) -> tuple[tuple[str, ...], ...]:
+        """Return the keys that get the tenant column: the natural ones, and those that foreign keys point to."""
+        pointed = (key.key for other in self.tables for key in other.foreign_keys if key.references == table.name)
+        return tuple(dict.fromkeys((*table.natural_keys, *pointed)))
+
+    @property
+    def kind(self) -> Kind:
+        """The type of a tenant."""
+        return KINDS[self.column_type]
+
+    @property
+    def default_constant(self) -> str:
+        """The default tenant as an SQL constant."""
+        return self.kind.constant(self.default_tenant)
+
+    @property
+    def printed_default(self) -> str:
+        """That constant as PostgreSQL prints it back."""
+        return self.kind.printed_constant(self.default_tenant)
+
+    @property
+    def session_tenant(self) -> str:
+        """The session's tenant as an SQL expression: NULL where none is named (unset, reset or empty)."""
+        return self.kind.session(self.setting)
+
+    @property
+    def bridge_value(self) -> str:
+        """The default tenant as the bridge spells it: no session that names it writes it like this."""
+        return self.kind.bridge(self.default_tenant)
+
+    @property
+    def predicate(self) -> str:
+        """The policy's predicate. The sub-select is evaluated once a query instead of once a row."""
+        return f"{identifier(self.column)} = (SELECT {self.session_tenant})"
+
+
+def _text(source: Mapping[str, Any], key: str) -> str:
+    value = source.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise ModelError(f"{VARIABLES.get(key, f'tenancy_{key}')} must be a non-empty string, not {value!r}.")
+    return value
+
+
+def _named(value: Any, where: str) -> str:
+    """Return the identifier ``value``; what is wrong with it is said of ``where``."""
+    try:
+        identifier(value)
+    except ModelError as error:
+        raise ModelError(f"{where}: {error}") from None
+    return str(value)
+
+
+def _names(value: Any, where: str) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence) or not value:
+        raise ModelError(f"{where} must be a list of column names, not {value!r}.")
+    return tuple(_named(name, where) for name in value)
+
+
+def _index(value: Any, where: str) -> tuple[IndexColumn, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence) or not value:
+        raise ModelError(f"{where} must be a list of columns, not {value!r}.")
+    columns = []
+    for entry in value:
+        if isinstance(entry, Mapping):
+            order = str(entry.get("order", "asc")).lower()
+            if order not in ("asc", "desc"):
+                raise ModelError(f"{where}: order must be asc or desc, not {entry.get('order')!r}.")
+            columns.append(IndexColumn(entry.get("name", ""), order == "desc"))
+        else:
+            columns.append(IndexColumn(entry))
+        _named(columns[-1].name, where)
+    return tuple(columns)
+
+
+def _sample(value: Any, where: str) -> dict[str, str | int]:
+    if not isinstance(value, Mapping):
+        raise ModelError(f"{where}: sample must hold columns and their values, not {value!r}.")
+    for name, content in value.items():
+        _named(name, f"{where}: sample")
+        if isinstance(content, bool) or not isinstance(content, (str, int)):
+            raise ModelError(f"{where}: the sample's {name} must be a string or an integer, not {content!r}.")
+    return dict(value)
+
+
+def _table(value: Any, number: int) -> Table:
+    if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
+        raise ModelError(f"tenancy_tables[{number}] must be a mapping with a name, not {value!r}.")
+    name = _named(value["name"], f"tenancy_tables[{number}]")
+    where = f"tenancy_tables, table {name!r}"
+    unknown = sorted(set(value) - TABLE_ENTRIES)
+    if unknown:
+        raise ModelError(f"{where}: unknown entries {', '.join(map(repr, unknown))}.")
+    surrogate = tuple(_names(key, f"{where}: a surrogate key") for key in value.get("surrogate_keys", []))
+    sample = _sample(value.get("sample", {}), where)
+    for key in surrogate:
+        if set(key) <= set(sample):
+            raise ModelError(
+                f"{where}: the sample names the surrogate key ({', '.join(key)}), of which two rows of the proof must "
+                "have different values: take it out, since a value is made for each row."
+            )
+    return Table(
+        name=name,
+        surrogate_keys=surrogate,
+        natural_keys=tuple(_names(key, f"{where}: a natural key") for key in value.get("natural_keys", [])),
+        foreign_keys=tuple(_foreign_key(key, where) for key in value.get("foreign_keys", [])),
+        indexes=tuple(_index(index, f"{where}: an index") for index in value.get("indexes", [])),
+        sample=sample,
+        sample_writes=tuple(value.get("sample_writes", [])),
+        written_at=_named(value["written_at"], f"{where}: written_at") if "written_at" in value else None,
+        adopt=_flag(value.get("adopt", False), f"{where}: adopt"),
+        append_only=_append_only(value.get("append_only", []), where),
+    )
+
+
+def _flag(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise ModelError(f"{where} must be true or false, not {value!r}.")
+    return value
+
+
+def _append_only(value: Any, where: str) -> dict[str, str]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ModelError(f"{where}: append_only must be a list of what a trigger forbids, not {value!r}.")
+    found = {}
+    for entry in value:
+        given = entry if isinstance(entry, Mapping) else {"command": entry}
+        command, raised = given.get("command"), given.get("sqlstate", RAISED)
+        if set(given) - {"command", "sqlstate"} or command not in FORBIDDEN:
+            raise ModelError(
+                f"{where}: an entry of append_only must be {' or '.join(FORBIDDEN)}, or have that as its command, "
+                f"not {entry!r}."
+            )
+        if not isinstance(raised, str) or not SQLSTATE.fullmatch(raised):
+            raise ModelError(f"{where}: append_only: an sqlstate has five capitals and digits, not {raised!r}.")
+        found[command] = raised
+    return found
+
+
+def _foreign_key(value: Any, where: str) -> ForeignKey:
+    if not isinstance(value, Mapping) or set(value) != {"columns", "references", "key"}:
+        raise ModelError(f"{where}: a foreign key must have columns, references and key, not {value!r}.")
+    columns, key = (_names(value[part], f"{where}: the {part} of a foreign key") for part in ("columns", "key"))
+    if len(columns) != len(key):
+        raise ModelError(f"{where}: a foreign key of {len(columns)} columns cannot point to a key of {len(key)}.")
+    return ForeignKey(columns, _named(value["references"], f"{where}: references"), key)
+
+
+def _view(value: Any, number: int) -> View:
+    where = f"tenancy_views[{number}]"
+    if not isinstance(value, Mapping) or set(value) != {"name", "sample_rows"}:
+        raise ModelError(f"{where} must have a name and sample_rows, not {value!r}.")
+    rows = value["sample_rows"]
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise ModelError(
+            f"{where}: sample_rows must be an integer of at least 1, not {rows!r}: a view that shows a tenant none of "
+            "its rows proves nothing."
+        )
+    return View(_named(value["name"], where), rows)
+
+
+def _require_what_is_referenced(tables: Sequence[Table]) -> None:
+    """Require of every foreign key that it points to a key of a table before its own, which holds the sample then."""
+    seen: dict[str, Table] = {}
+    for table in tables:
+        seen[table.name] = table
+        for key in table.foreign_keys:
+            where, target = f"tenancy_tables, table {table.name!r}", seen.get(key.references)
+            if target is None:
+                raise ModelError(
+                    f"{where}: a foreign key references {key.references!r}, which is no tenant table before it: name "
+                    "the tables that others point to first."
+                )
+            if key.key not in (*target.surrogate_keys, *target.natural_keys):
+                raise ModelError(
+                    f"{where}: a foreign key points to ({', '.join(key.key)}) of {target.name!r}, which is none of its "
+                    "surrogate_keys and natural_keys."
+                )
+
+
+def _function(value: Any, schema: str) -> Function:
+    fields = ("name", "arguments", "identity", "returns", "body")
+    if not isinstance(value, Mapping) or any(not isinstance(value.get(field), str) for field in fields):
+        raise ModelError(f"Each of tenancy_functions needs the strings {', '.join(fields)}, not {value!r}.")
+    # The schema is a variable, and a function may be found without any search path.
+    return Function(**{field: value[field].replace(SCHEMA, identifier(schema)) for field in fields})
+
+
+def parse(source: Mapping[str, Any]) -> Model:
+    """Return the Model that ``source`` describes.
+
+    ``source`` holds the ``tenancy_*`` variables without their prefix, plus ``database`` and
+    ``application_role``. Raises ModelError with one sentence for the first thing that is wrong.
+    """
+    column_type = _text(source, "column_type")
+    if column_type not in KINDS:
+        raise ModelError(f"tenancy_column_type must be one of {', '.join(KINDS)}, not {column_type!r}.")
+    default_tenant = KINDS[column_type].tenant(source.get("default_tenant"))
+    bridge = source.get("bridge")
+    if not isinstance(bridge, bool):
+        raise ModelError(f"tenancy_bridge must be true or false, not {bridge!r}.")
+    setting = _text(source, "setting")
+    if not SETTING.fullmatch(setting):
+        raise ModelError(
+            f"tenancy_setting must be a prefixed setting name such as app.current_tenant, not {setting!r}."
+        )
+    for part in setting.split("."):
+        _named(part, "tenancy_setting")
+    if setting.lower().startswith("plpgsql."):
+        raise ModelError(f"tenancy_setting {setting!r} is kept for PL/pgSQL itself: name another, such as app.tenant.")
+    tables = source.get("tables")
+    if isinstance(tables, str) or not isinstance(tables, Sequence) or not tables:
+        raise ModelError("tenancy_tables must be a non-empty list: without a table there is nothing to migrate.")
+    parsed = tuple(_table(table, number) for number, table in enumerate(tables))
+    if len({table.name for table in parsed}) != len(parsed):
+        raise ModelError("tenancy_tables names a table twice.")
+    for table in parsed:
+        if unknown := set(table.sample_writes) - {other.name for other in parsed}:
+            raise ModelError(
+                f"tenancy_tables, table {table.name!r}: sample_writes names {min(unknown)!r}, no tenant table."
+            )
+    _require_what_is_referenced(parsed)
+    views = tuple(_view(view, number) for number, view in enumerate(source.get("views", [])))
+    replaced_role = source.get("replaced_role")
+    for key in ("database", "schema", "column", "application_role", "replaced_role"):
+        if key != "replaced_role" or replaced_role is not None:
+            _named(_text(source, key), VARIABLES.get(key, f"tenancy_{key}"))
+    return Model(
+        database=source["database"],
+        schema=source["schema"],
+        column=source["column"],
+        column_type=column_type,
+        setting=setting,
+        default_tenant=default_tenant,
+        application_role=source["application_role"],
+        replaced_role=replaced_role,
+        bridge=bridge,
+        tables=parsed,
+        views=views,
+        functions=tuple(_function(function, source["schema"]) for function in source.get("functions", [])),
+    )

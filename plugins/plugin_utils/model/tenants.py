@@ -1,0 +1,186 @@
+"""The types that a tenant may have: how each is written in SQL, printed by PostgreSQL, and spelled by the bridge."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+from ...module_utils.errors import ModelError
+from ...module_utils.quoting import literal
+
+Tenant = int | str
+# Identity, who tries it, the setting's value, and the errors that it ends in.
+Wrong = tuple[str, str, str, tuple[str, ...]]
+
+# Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
+NOT_OF_THE_TYPE, OUT_OF_RANGE = ("error 22P02",), ("error 22003",)
+
+
+class Kind(ABC):
+    """A type of the tenant column."""
+
+    def __init__(self, name: str) -> None:
+        """Name the type as format_type prints it."""
+        self.name = name
+
+    @abstractmethod
+    def tenant(self, value: Any) -> Tenant:
+        """Return the tenant ``value`` as PostgreSQL prints it; raises ModelError for what is none."""
+
+    def constant(self, tenant: Tenant) -> str:
+        """Return the tenant as an SQL constant."""
+        return f"{literal(tenant).strip()}::{self.name}"
+
+    def printed_constant(self, tenant: Tenant) -> str:
+        """Return that constant as PostgreSQL prints it back: where quoting writes E'', with one backslash and no E."""
+        return self.constant(tenant).removeprefix("E").replace("\\\\", "\\")
+
+    def session(self, setting: str) -> str:
+        """Return the session's tenant as an SQL expression: NULL where none is named (unset, reset or empty)."""
+        return f"nullif(current_setting({literal(setting)}, true), '')::{self.name}"
+
+    def printed_session(self, setting: str) -> str:
+        """Return that expression as PostgreSQL prints it back (pg_get_expr, PostgreSQL 12 to 18)."""
+        return f"(NULLIF(current_setting({literal(setting)}::text, true), ''::text))::{self.name}"
+
+    @abstractmethod
+    def bridge(self, tenant: Tenant) -> str:
+        """Return the tenant in a spelling that means the same and that no session uses."""
+
+    @abstractmethod
+    def plain(self, spelled: str) -> str:
+        """Return what ``bridge`` spelled as everybody else spells it."""
+
+    @abstractmethod
+    def nobodys(self) -> Iterator[str]:
+        """Return tenants that nobody is likely to have, one after the other."""
+
+    @abstractmethod
+    def wrong(self) -> list[Wrong]:
+        """Return settings that are no tenant."""
+
+
+class Number(Kind):
+    """A tenant that is a number of at least 1."""
+
+    def __init__(self, name: str, largest: int) -> None:
+        """Keep the largest that the type holds."""
+        super().__init__(name)
+        self.largest = largest
+
+    def tenant(self, value: Any) -> Tenant:
+        """Return the number."""
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ModelError(f"tenancy_default_tenant must be an integer of at least 1, not {value!r}.")
+        if value > self.largest:
+            raise ModelError(
+                f"tenancy_default_tenant {value} does not fit into a column of type {self.name}, which ends at "
+                f"{self.largest}: name a smaller one, or another tenancy_column_type."
+            )
+        return value
+
+    def constant(self, tenant: Tenant) -> str:
+        """Return the number; PostgreSQL quotes those that do not fit into an integer."""
+        return str(tenant) if int(tenant) < 2**31 else super().constant(tenant)
+
+    def bridge(self, tenant: Tenant) -> str:
+        """Return the number with a zero before it."""
+        return f"0{tenant}"
+
+    def plain(self, spelled: str) -> str:
+        """Return the number without it."""
+        return spelled.lstrip("0") or spelled
+
+    def nobodys(self) -> Iterator[str]:
+        """Return the largest numbers that fit every type."""
+        return map(str, range(2**15 - 1, 0, -1))
+
+    def wrong(self) -> list[Wrong]:
+        """Return what is no number, and one that is too large."""
+        return [
+            ("garbage", "A session whose tenant is no number", "1 OR true", NOT_OF_THE_TYPE),
+            ("range", "A session whose tenant is out of range", "9" * 20, OUT_OF_RANGE),
+        ]
+
+
+class Uuid(Kind):
+    """A tenant that is a uuid."""
+
+    FORM = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+    def tenant(self, value: Any) -> Tenant:
+        """Return the uuid in small letters."""
+        if not isinstance(value, str) or not self.FORM.fullmatch(value):
+            raise ModelError(
+                "tenancy_default_tenant must be a uuid such as 3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74, since "
+                f"tenancy_column_type is uuid, not {value!r}."
+            )
+        return value.lower()
+
+    def bridge(self, tenant: Tenant) -> str:
+        """Return the uuid in braces, which PostgreSQL reads and never writes (manual, 8.12 "UUID Type")."""
+        return f"{{{tenant}}}"
+
+    def plain(self, spelled: str) -> str:
+        """Return the uuid without them."""
+        return spelled.strip("{}")
+
+    def nobodys(self) -> Iterator[str]:
+        """Return uuids that count: no generator makes them."""
+        return (f"00000000-0000-0000-0000-{number:012x}" for number in itertools.count(1))
+
+    def wrong(self) -> list[Wrong]:
+        """Return what is no uuid, and what only begins like one."""
+        return [
+            ("garbage", "A session whose tenant is no uuid", "1 OR true", NOT_OF_THE_TYPE),
+            ("range", "A session whose tenant is too long for a uuid", f"{next(self.nobodys())}0", NOT_OF_THE_TYPE),
+        ]
+
+
+class Text(Kind):
+    """A tenant that is a text: whatever a session names is one, but blanks before it are no part of it."""
+
+    def tenant(self, value: Any) -> Tenant:
+        """Return the text."""
+        if not isinstance(value, str) or not value or value.startswith(" "):
+            raise ModelError(
+                "tenancy_default_tenant must be a non-empty string that does not begin with a blank, since "
+                f"tenancy_column_type is text, not {value!r}."
+            )
+        return value
+
+    def session(self, setting: str) -> str:
+        """Return the session's tenant without blanks before it, which leaves the bridge a spelling of its own."""
+        return f"nullif(ltrim(current_setting({literal(setting)}, true)), '')"
+
+    def printed_session(self, setting: str) -> str:
+        """Return that expression as PostgreSQL prints it back."""
+        return f"NULLIF(ltrim(current_setting({literal(setting)}::text, true)), ''::text)"
+
+    def bridge(self, tenant: Tenant) -> str:
+        """Return the text with a blank before it."""
+        return f" {tenant}"
+
+    def plain(self, spelled: str) -> str:
+        """Return the text without it."""
+        return spelled.lstrip(" ")
+
+    def nobodys(self) -> Iterator[str]:
+        """Return texts that say what they are."""
+        return (f"isolation proof {number}" for number in itertools.count(1))
+
+    def wrong(self) -> list[Wrong]:
+        """Return what is blank; any other text is a tenant."""
+        return [("blank", "A session whose tenant is blank", "  ", ())]
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Number("integer", 2**31 - 1), Number("bigint", 2**63 - 1), Number("smallint", 2**15 - 1), Uuid("uuid"),
+        Text("text"),
+    )
+}  # fmt: skip

@@ -1,0 +1,480 @@
+"""The sample row of a tenant table, which the proof stores as two tenants.
+
+The model's ``sample`` says what cannot be derived. From the catalogs come values for every other column that a row
+must have, and for those of the natural keys, so that two tenants try the same key. A value is a constant that
+PostgreSQL reads as the column's type, or an expression: a key of the tenant's own row, or a random surrogate key.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from ...module_utils.quoting import identifier, literal, qualified
+from ..model.model import Model, Table
+from . import checks
+
+Document = Mapping[str, Any]
+
+# How many rows are looked at for one that satisfies CHECKs of several columns.
+TRIED = 5_000
+RANDOM = "pg_catalog.replace(pg_catalog.gen_random_uuid()::pg_catalog.text, '-', '')"
+# Far from the numbers that a sequence gives.
+RANDOM_NUMBER = "pg_catalog.int4mi(2147483647, pg_catalog.int4and(pg_catalog.hashtext({}), 1073741823))".format(
+    "pg_catalog.gen_random_uuid()::pg_catalog.text"
+)
+# How many random letters make two equal ones unlikely.
+LETTERS = 8
+TEXTS = ("text", "varchar", "bpchar", "citext", "name", "char")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The row: SQL by column, and why there is none for others that it must have."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+def of(model: Model, table: Table, document: Document, types: Mapping[str, Document]) -> Sample:
+    """Return the sample row of a table; ``document`` is its part of the state, ``types`` those of the state."""
+    return _Deriving(model, table, document, types).sample()
+
+
+def refused(model: Model, table: Table, document: Document) -> list[str]:
+    """Return what of the table's sample in the model no row can be given, a sentence each."""
+    known = {item["name"]: item for item in document["attributes"]}
+    found = []
+    for name in table.sample:
+        if name == model.column:
+            found.append(
+                f"The sample of {table.name} in tenancy_tables names {name}, the tenant column, which each attempt "
+                "sets by itself: take it out."
+            )
+        elif name not in known:
+            found.append(
+                f"The sample of {table.name} in tenancy_tables names {name}, and {model.schema}.{table.name} has no "
+                "such column: correct it."
+            )
+        elif known[name]["generated"]:
+            found.append(
+                f"The sample of {table.name} in tenancy_tables names {name}, a generated column, which PostgreSQL "
+                "writes itself: take it out."
+            )
+    return found
+
+
+def updated(model: Model, table: Table, sample: Sample, document: Document, may: Callable[[str], bool]) -> str:
+    """Return a column for attempts to update: one that the role ``may``, and of no key, where there is one."""
+    keys = {
+        model.column,
+        *itertools.chain(*table.surrogate_keys, *table.natural_keys, *(key.columns for key in table.foreign_keys)),
+    }
+    generated = {item["name"] for item in document.get("attributes", []) if item["generated"]}
+    named = dict.fromkeys([*sample.values, *(item["name"] for item in document.get("attributes", []))])
+    columns = [name for name in named if name not in generated]
+    columns.sort(key=lambda name: (not may(name), name in keys, name not in sample.values))
+    return columns[0] if columns else model.column
+
+
+class _Deriving:
+    """One table's row while it is made."""
+
+    def __init__(self, model: Model, table: Table, document: Document, types: Mapping[str, Document]) -> None:
+        """Begin with what the model gives."""
+        self.model, self.table, self.document, self.types = model, table, document, types
+        self.attributes = {
+            item["name"]: item
+            for item in document.get("attributes", [])
+            if item["name"] != model.column and not item["generated"]
+        }
+        self.place = 1 + model.tables.index(table)
+        self.values = {name: literal(value) for name, value in table.sample.items()}
+        self.missing: dict[str, str] = {}
+        # What CHECKs are told of the columns; one that is not known is not told.
+        self.known: dict[str, Any] = {
+            name: self._meant(name, str(value)) for name, value in table.sample.items() if name in self.attributes
+        }
+
+    def sample(self) -> Sample:
+        """Return the row."""
+        self._point_to_own()
+        self._randomise()
+        self._look_up()
+        self._derive()
+        return Sample(self.values, self.missing)
+
+    def _is_needed(self, name: str) -> bool:
+        natural = itertools.chain(*self.table.natural_keys)
+        return name not in self.values and (self.is_required(name) or name in natural)
+
+    def is_required(self, name: str) -> bool:
+        """Say whether a row must have a value that the column has not by itself."""
+        attribute = self.attributes[name]
+        return not attribute["has_default"] and (attribute["not_null"] or self._forbids_null(attribute["type"]))
+
+    def _forbids_null(self, type_name: str) -> bool:
+        found = self.types[type_name]
+        return found["kind"] == "domain" and (found["not_null"] or self._forbids_null(found["of"]["type"]))
+
+    def _point_to_own(self) -> None:
+        """Point foreign keys to the session's own sample row."""
+        for key in self.table.foreign_keys:
+            target = qualified(self.model.schema, key.references)
+            order = ", ".join(map(identifier, key.key))
+            for column, pointed in zip(key.columns, key.key, strict=True):
+                own = f"(SELECT {identifier(pointed)} FROM {target} ORDER BY {order} LIMIT 1)"
+                self.values.setdefault(column, own)
+
+    def _randomise(self) -> None:
+        """Give each surrogate key that has no default of its own a value that no other row has."""
+        for key in self.table.surrogate_keys:
+            if not all(name in self.attributes and self._is_needed(name) for name in key):
+                continue
+            found = next(((name, sql) for name in key if (sql := self._random(name)) is not None), None)
+            if found is not None:
+                self.values[found[0]] = found[1]
+            else:
+                self.missing[key[0]] = "two rows cannot have the same surrogate key, and no random one is known"
+
+    def _random(self, name: str) -> str | None:
+        type_name, formatted = self._base(self.attributes[name])
+        kind = self.types[type_name]["name"]
+        if kind == "uuid":
+            return "pg_catalog.gen_random_uuid()"
+        if kind in ("int4", "int8", "numeric"):
+            return RANDOM_NUMBER if kind == "int4" or not _modifiers(formatted) else None
+        if kind in ("text", "varchar", "bpchar", "citext"):
+            length = _length(kind, formatted)
+            return RANDOM if length is None or length >= 32 else _cut(length) if length >= LETTERS else None
+        return None
+
+    def _look_up(self) -> None:
+        """Point foreign keys to other than tenant tables to a row that is there."""
+        for key in self.document.get("lookups", []):
+            if not any(name in self.attributes and self._is_needed(name) for name in key["columns"]):
+                continue
+            names = [name for name in key["columns"] if name not in self.values]
+            if self.model.column in key["columns"]:
+                why = f"the tenant column is part of the foreign key {key['name']}"
+            elif len(names) < len(key["columns"]):
+                why = f"the sample has only a part of the foreign key {key['name']}"
+            elif not key["readable"]:
+                why = f"the key of {key['references']}, to which it points, is of a type whose code is not run here"
+            elif key["values"] is None:
+                why = f"{key['references']}, to which it points, has no row"
+            else:
+                for name, text in zip(key["columns"], key["values"], strict=True):
+                    self._give(name, text)
+                continue
+            self.missing |= dict.fromkeys(set(names) & set(self.attributes), why)
+
+    def _derive(self) -> None:
+        """Give the other columns values of their types, which satisfy the CHECKs."""
+        rules = self._rules()
+        needed = [name for name in self.attributes if self._is_needed(name) and name not in self.missing]
+        # What may stay NULL gets a value only where a CHECK asks for one.
+        optional = [name for name in self._nullable() if any(name in checks.mentioned(rule) for rule in rules)]
+        tried: dict[str, list[str | None]] = {name: [*self._candidates(name, rules)] for name in needed}
+        tried |= {name: [None, *self._candidates(name, rules)] for name in optional}
+        for name in needed:
+            if not tried[name]:
+                self.missing[name] = self._why_none(name)
+        for names in _together([name for name in tried if tried[name]], rules):
+            mine = [rule for rule in rules if not checks.mentioned(rule).isdisjoint(names)]
+            self._choose(names, tried, mine)
+
+    def _rules(self) -> list[str]:
+        """Return the CHECKs, and that one of the partitions takes the row."""
+        rules = [item["expression"] for item in self.document.get("checks", [])]
+        bounds = self.document.get("bounds") or []
+        # A lone partition for whatever no other takes has no bound.
+        return [*rules, " OR ".join(f"({bound})" for bound in bounds)] if bounds and None not in bounds else rules
+
+    def _nullable(self) -> list[str]:
+        """Return the columns that are NULL where nobody names them, and that point to nothing."""
+        pointing = {name for key in self.document.get("foreign_keys", []) for name in key["columns"]}
+        return [
+            name
+            for name, item in self.attributes.items()
+            if not item["has_default"] and name not in pointing and not self._is_needed(name)
+            and name not in self.values and name not in self.missing
+        ]  # fmt: skip
+
+    def _choose(self, names: Sequence[str], tried: Mapping[str, Sequence[str | None]], rules: Sequence[str]) -> None:
+        """Take the first values of columns that the rules which mention them accept together."""
+        others = {name: self._unnamed(name) for name in self.attributes if name not in names}
+        refusing = ""
+        for texts in itertools.islice(itertools.product(*(tried[name] for name in names)), TRIED):
+            row = others | {name: self._meant(name, text) for name, text in zip(names, texts, strict=True)}
+            given = {name for name, text in zip(names, texts, strict=True) if text is not None}
+            refusing = next((rule for rule in rules if not _accepts(rule, row, given)), "")
+            if not refusing:
+                for name, text in zip(names, texts, strict=True):
+                    self._give(name, text)
+                return
+        lacking = [name for name in names if self._is_needed(name)] or names[:1]
+        self.missing |= dict.fromkeys(lacking, f"CHECK {refusing}")
+
+    def _unnamed(self, name: str) -> Any:
+        """Return what is known of a column that is not to be derived: its value, its default, or NULL."""
+        if name in self.known:
+            return self.known[name]
+        attribute = self.attributes[name]
+        if name in self.values or name in self.missing:
+            return checks.UNKNOWN
+        if attribute["has_default"]:
+            return checks.evaluate(attribute["default"], {}) if attribute["default"] else checks.UNKNOWN
+        return None
+
+    def _give(self, name: str, text: str | None) -> None:
+        if text is not None:
+            self.values[name] = literal(text)
+        self.known[name] = self._meant(name, text)
+
+    def _meant(self, name: str, text: str | None) -> Any:
+        return self._meant_as(self._base(self.attributes[name])[0], text)
+
+    def _meant_as(self, type_name: str, text: str | None) -> Any:
+        """Return what CHECKs are told of a value."""
+        kind = self.types[type_name]["kind"]
+        if kind == "enum" or text is None:
+            return text
+        if kind == "array":
+            return [] if text == "{}" else [checks.UNKNOWN]
+        return checks.value(text, type_name)
+
+    def _base(self, attribute: Document) -> tuple[str, str]:
+        """Return a column's type, and as it is printed with its modifiers; that below a domain."""
+        type_name, formatted = attribute["type"], attribute["formatted"]
+        while self.types[type_name]["kind"] == "domain":
+            of = self.types[type_name]["of"]
+            type_name, formatted = of["type"], of["formatted"]
+        return type_name, formatted
+
+    def _candidates(self, name: str, rules: Sequence[str]) -> list[str]:
+        """Return values of a column's type that its domains accept, the plainest first."""
+        attribute = self.attributes[name]
+        told = [text for rule in rules if name in checks.mentioned(rule) for text in checks.literals(rule)]
+        return self._of_type(attribute["type"], attribute["formatted"], told)
+
+    def _of_type(self, type_name: str, formatted: str, told: Sequence[str] = ()) -> list[str]:
+        """Return values of a type; ``told`` are the constants of the CHECKs."""
+        found = self.types[type_name]
+        kind, of = found["kind"], found["of"] or {}
+        if kind == "base":
+            return _of_base(found["name"], formatted, self.table.name, self.place, told)
+        if kind == "domain":
+            rules = [item["expression"] for item in found["checks"]]
+            base, _ = self._base({"type": type_name, "formatted": formatted})
+            told = [*told, *(text for rule in rules for text in checks.literals(rule))]
+            return [
+                text
+                for text in self._of_type(of["type"], of["formatted"], told)
+                if all(_holds(rule, {"VALUE": self._meant_as(base, text)}) for rule in rules)
+            ]
+        if kind == "enum":
+            return list(found["labels"] or [])
+        if kind == "array":
+            elements = self._of_type(of["type"], formatted.removesuffix("[]"))[:1]
+            return [*(f"{{{_quoted(element)}}}" for element in elements), "{}"]
+        if kind == "composite":
+            parts = [self._of_type(part["type"], part["formatted"])[:1] for part in found["attributes"] or []]
+            return [f"({','.join(_quoted(*texts) if texts else '' for texts in parts)})"]
+        if kind == "range":
+            return [f"[{_quoted(text)},{_quoted(text)}]" for text in self._of_type(of["type"], of["formatted"])[:1]]
+        if kind == "multirange":
+            return [f"{{{text}}}" for text in self._of_type(of["type"], of["formatted"])]
+        return []
+
+    def _why_none(self, name: str) -> str:
+        """Return why there is no value for a column, whatever else the row holds."""
+        type_name = self.attributes[name]["type"]
+        while self.types[type_name]["kind"] == "domain":
+            found = self.types[type_name]
+            if found["checks"] and self._of_type(found["of"]["type"], found["of"]["formatted"]):
+                return f"{type_name}: " + ", ".join(f"CHECK {item['expression']}" for item in found["checks"])
+            type_name = found["of"]["type"]
+        return f"type {type_name}"
+
+
+def _accepts(rule: str, row: Mapping[str, Any], given: set[str]) -> bool:
+    """Say whether a rule accepts a row; what cannot be told of it is good enough where it is ``given`` nothing."""
+    return _holds(rule, row) or (checks.holds(rule, row) is not False and given.isdisjoint(checks.mentioned(rule)))
+
+
+def _holds(rule: str, row: Mapping[str, Any]) -> bool:
+    """Say whether a row is worth trying: what the application's own code says of it, PostgreSQL alone can tell."""
+    found = checks.holds(rule, row)
+    return found is True or (found is not False and checks.calls_own_code(rule))
+
+
+def _together(names: Sequence[str], rules: Sequence[str]) -> list[list[str]]:
+    """Return the columns in groups: those that a rule mentions together."""
+    groups: list[set[str]] = [{name} for name in names]
+    for rule in rules:
+        mentioned = checks.mentioned(rule)
+        joined = [group for group in groups if group & mentioned]
+        groups = [group for group in groups if not group & mentioned] + ([set().union(*joined)] if joined else [])
+    found = [[name for name in names if name in group] for group in groups]
+    return sorted(found, key=lambda group: names.index(group[0]))
+
+
+def _quoted(text: str) -> str:
+    """Return a value as a part of an array, a row or a range."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _modifiers(formatted: str) -> list[int]:
+    """Return the numbers that PostgreSQL prints behind a type's name."""
+    found = re.search(r"\((-?\d+(?:,-?\d+)?)\)", formatted)
+    return [int(number) for number in found[1].split(",")] if found else []
+
+
+# PostgreSQL reads these texts as values of the types; %d is a number of the table's own.
+PLAIN = {
+    "bool": ("true", "false"),
+    "uuid": ("00000000-0000-4000-8000-%012d", "00000000-0000-4000-9000-%012d"),
+    "json": ("{}", "[]", '"proof"', "1"), "jsonb": ("{}", "[]", '"proof"', "1"), "jsonpath": ("$",),
+    "bytea": ("\\x%02x",), "xml": ("<proof/>",), "refcursor": ("proof",),
+    "interval": ("1 day", "00:00:00"), "time": ("12:00:00", "00:00:00", "23:00:00"), "timetz": ("12:00:00+00",),
+    "inet": ("192.0.2.%d",), "cidr": ("192.0.2.%d/32",), "macaddr": ("08:00:2b:01:02:%02x",),
+    "macaddr8": ("08:00:2b:01:02:03:04:%02x",),
+    "point": ("(%d,1)",), "line": ("{1,1,1}",), "lseg": ("[(0,0),(1,1)]",), "box": ("(1,1),(0,0)",),
+    "path": ("[(0,0),(1,1)]",), "polygon": ("((0,0),(1,1),(1,0))",), "circle": ("<(1,1),1>",),
+    "tsvector": ("proof",), "tsquery": ("proof",), "oid": ("%d",), "xid": ("%d",), "xid8": ("%d",), "cid": ("%d",),
+    "tid": ("(0,%d)",), "pg_lsn": ("0/%d",), "pg_snapshot": ("1:1:",), "txid_snapshot": ("1:1:",),
+    "int2vector": ("%d",), "oidvector": ("%d",),
+    **dict.fromkeys(
+        ("regclass", "regtype", "regproc", "regprocedure", "regoper", "regoperator", "regrole", "regnamespace",
+         "regconfig", "regdictionary", "regcollation"), ("0",),
+    ),
+    "hstore": ('"proof"=>"%d"',), "ltree": ("proof.%d",), "lquery": ("proof",), "ltxtquery": ("proof",),
+    "cube": ("(%d)",), "seg": ("%d",),
+}  # fmt: skip
+# Types of pgvector, with what one of so many dimensions looks like.
+VECTORS: dict[str, Callable[[int], str]] = {
+    "vector": lambda size: f"[{','.join(['1'] * size)}]",
+    "halfvec": lambda size: f"[{','.join(['1'] * size)}]",
+    "sparsevec": lambda size: f"{{1:1}}/{size}",
+}
+BOUNDS = {"int2": 2**15, "int4": 2**31, "int8": 2**63, "oid": 2**32}
+NUMBERS = (*("int2", "int4", "int8"), "numeric", "float4", "float8", "money")
+TIMES = {"date": "", "timestamp": " 12:00:00", "timestamptz": " 12:00:00+00"}
+# A length that a CHECK may ask for, and none that is a number of something else.
+LONGEST = 1000
+
+
+def _of_base(kind: str, formatted: str, table: str, place: int, told: Sequence[str]) -> list[str]:
+    """Return values of a type that is made of no other, by its name in the catalogs; none of one that is not known."""
+    modifiers = _modifiers(formatted)
+    if kind in NUMBERS:
+        found = _numbers(kind, modifiers, place, told)
+    elif kind in TEXTS:
+        found = _texts(_length(kind, formatted), f"proof of {table}", place, told)
+    elif kind in TIMES:
+        found = _times(kind, place, told)
+    elif kind in ("bit", "varbit"):
+        found = ["1" * (modifiers[0] if modifiers else 1)]
+    elif kind in VECTORS:
+        found = [VECTORS[kind](modifiers[0] if modifiers else 3)]
+    elif kind in ("interval", "time"):
+        found = [*PLAIN[kind], *_spans(kind, told)]
+    else:
+        found = [text % place if "%" in text else text for text in PLAIN.get(kind, ())]
+    return list(dict.fromkeys(found))
+
+
+def _numbers(kind: str, modifiers: Sequence[int], place: int, told: Sequence[str]) -> list[str]:
+    """Return numbers, with those at, beside and between the constants of CHECKs."""
+    given = [number for text in told if isinstance(number := checks.value(text, "numeric"), Decimal)]
+    beside = [number + step for number in given for step in (0, 1, -1)]
+    between = [(one + other) / 2 for one, other in zip(sorted(given), sorted(given)[1:], strict=False)]
+    numbers = [Decimal(place), Decimal(1), Decimal(0), Decimal(place + 1), *beside, *between]
+    return [f"{number:f}" for number in numbers if _fits(number, kind, modifiers)]
+
+
+def _fits(number: Decimal, kind: str, modifiers: Sequence[int]) -> bool:
+    if not number.is_finite():
+        return False
+    if kind in BOUNDS:
+        return number == number.to_integral_value() and -BOUNDS[kind] <= number < BOUNDS[kind]
+    if not modifiers:
+        return True
+    precision, scale = (*modifiers, 0)[:2]
+    return abs(number) < Decimal(10) ** (precision - scale) and number == round(number, scale)
+
+
+def _length(kind: str, formatted: str) -> int | None:
+    """Return how many characters a text may have; None where it may have any number of them."""
+    if kind in ("name", "char"):
+        return {"name": 63, "char": 1}[kind]
+    modifiers = _modifiers(formatted)
+    return modifiers[0] if modifiers else 1 if formatted == "character" else None
+
+
+def _texts(length: int | None, title: str, place: int, told: Sequence[str]) -> list[str]:
+    """Return texts, also of the lengths that are constants of CHECKs, and those constants."""
+    sizes = [int(text) + step for text in told if text.isdecimal() and int(text) <= LONGEST for step in (0, -1, 1)]
+    made = [title, *(_sized(title, place, size) for size in sizes if size > 0)]
+    made = [*made, *told, "proof@example.com", ""]
+    found = [text if length is None or len(text) <= length else _sized(title, place, length) for text in made]
+    return [each for text in found for each in (text, text.upper(), text.lower())]
+
+
+def _sized(title: str, place: int, size: int) -> str:
+    """Return a text of so many characters that another table's differs from where there is room."""
+    return title.ljust(size, "x") if len(title) <= size else f"proof{place}"[-size:].ljust(size, "x")
+
+
+def _times(kind: str, place: int, told: Sequence[str]) -> list[str]:
+    """Return points in time, with those at and beside the constants of CHECKs, and one to come."""
+    own = [(date(2025, 1, 1) + timedelta(days=days)).isoformat() + TIMES[kind] for days in (place, place + 1)]
+    given = [time for text in told if isinstance(time := checks.value(text, "timestamp with time zone"), datetime)]
+    beside = [time + timedelta(days=days) for time in given for days in (0, 1, -1)]
+    return [*own, *(_printed(time, kind) for time in beside), f"2100-01-01{TIMES[kind]}"]
+
+
+def _spans(kind: str, told: Sequence[str]) -> list[str]:
+    """Return the times of the day, or the intervals, that are constants of CHECKs, and longer ones."""
+    given = [text for text in told if isinstance(checks.value(text, "interval"), timedelta)]
+    hours = [int(checks.value(text, "interval").total_seconds() // 3600) + 1 for text in given]
+    return [*given, *(f"{number}:00:00" for number in hours if kind == "interval" or number < 24)]
+
+
+def _printed(time: datetime, kind: str) -> str:
+    if kind == "date":
+        return time.date().isoformat()
+    return time.isoformat(" ") + ("+00" if kind == "timestamptz" else "")
+
+
+def _cut(length: int) -> str:
+    return f"pg_catalog.left({RANDOM}, {length})"
+
+
+def lacking(
+    model: Model, table: Table, document: Document, types: Mapping[str, Document], may: Callable[[str], bool]
+) -> list[str]:
+    """Return what the model must add to the table's sample, a sentence each.
+
+    ``may`` says whether the role can store a column at all.
+    """
+    deriving = _Deriving(model, table, document, types)
+    missing = deriving.sample().missing
+    return [
+        f"{model.schema}.{table.name}.{name} {_role(table, name, deriving.is_required(name))}, and no value for it can "
+        f"be derived ({missing[name]}): add {name}: … to sample of {table.name} in tenancy_tables."
+        for name in document["columns"]
+        if name in missing and may(name)
+    ]
+
+
+def _role(table: Table, name: str, is_required: bool) -> str:
+    if any(name in key for key in table.natural_keys):
+        return "is part of a natural key"
+    return "is NOT NULL without a default" if is_required else "is what a CHECK asks for"

@@ -1,0 +1,172 @@
+"""The record of a run for people: as one page of HTML that needs nothing else, and as a log in Markdown."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from ...module_utils import contents, messages
+
+Record = Mapping[str, Any]
+
+# What means something within a line of Markdown with tables, as GitHub has them: underscores within words do not, nor
+# do brackets and angles that are those of no link and no tag.
+_SIGNS = re.compile(r"[\\`*|~]|\](?=\()|<(?=[A-Za-z/!?])|&(?=[A-Za-z#])|(?<![^\W_])_|_(?![^\W_])")
+_BLANKS = re.compile(r"\s+")
+
+
+def _at(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text)
+
+
+def timeline(record: Record) -> list[dict[str, Any]]:
+    """Return the phases with name, started, seconds, state, and where they lie between begin (0) and end (1000).
+
+    ``down`` is where callers waited, and is the same for all; it is empty where nobody did. A run that was lost ends
+    with the begin of its last phase.
+    """
+    phases = record["phases"]
+    if not phases:
+        return []
+    begin = _at(phases[0]["started"])
+    ended = _at(record["completed"] or phases[-1]["started"])
+    whole = max((ended - begin).total_seconds(), 0.001)
+
+    def place(start: datetime.datetime, end: datetime.datetime) -> dict[str, float]:
+        left, right = ((moment - begin).total_seconds() / whole * 1000 for moment in (start, end))
+        return {"x": round(left, 1), "width": round(max(right - left, 0), 1)}
+
+    stopped, healthy = record["stopped_at"], record["healthy_at"]
+    down = place(_at(stopped), _at(healthy) if healthy else ended) if stopped else {}
+    ends = [*(_at(phase["started"]) for phase in phases[1:]), ended]
+    failed = (record["failure"] or {}).get("phase")
+    return [
+        {
+            "name": phase["name"],
+            "started": phase["started"],
+            "seconds": (end - _at(phase["started"])).total_seconds(),
+            "state": "FAILED" if phase["name"] == failed and number == len(phases) - 1 else "ok",
+            "bar": place(_at(phase["started"]), end),
+            "down": down,
+        }
+        for number, (phase, end) in enumerate(zip(phases, ends, strict=True))
+    ]
+
+
+def downtime(record: Record) -> float | None:
+    """Return the seconds from stop to healthy, or none where the service was not stopped or did not come back."""
+    if record["stopped_at"] is None or record["healthy_at"] is None:
+        return None
+    return (_at(record["healthy_at"]) - _at(record["stopped_at"])).total_seconds()
+
+
+def compared(record: Record) -> list[dict[str, Any]]:
+    """Return every table as it was ``before`` and ``after``: rows, column, row_security, none for what there is not,
+    and definitions, the lists policies, keys and indexes.
+    """
+    before, after = record["tables"]["before"], record["tables"]["after"]
+    names = dict.fromkeys((*before, *after))
+    return [
+        {"name": name, "before": _table(before.get(name, {})), "after": _table(after.get(name, {}))} for name in names
+    ]
+
+
+def _table(document: Record) -> dict[str, Any]:
+    # Of a table that does not exist nothing else is known.
+    column, rls = document.get("column"), document.get("rls")
+    return {
+        "rows": document.get("rows"),
+        "column": column and f"{column['type']}, {'NOT NULL' if column['not_null'] else 'may be NULL'}",
+        "row_security": rls and ("on" if rls["enabled"] else "off") + (", forced" if rls["forced"] else ""),
+        "definitions": {
+            "policies": [_policy(item) for item in document.get("policies", ())],
+            "keys": [_index(item) for item in document.get("indexes", ()) if _is_key(item)]
+            + [_foreign_key(item) for item in document.get("foreign_keys", ())],
+            "indexes": [_index(item) for item in document.get("indexes", ()) if not _is_key(item)],
+        },
+    }
+
+
+def _policy(policy: Record) -> str:
+    kind = "" if policy["permissive"] else "restrictive, "
+    roles = ["public"] if policy["public"] else policy["roles"]
+    return f"{policy['name']}: {kind}{policy['command']} to {', '.join(roles)}"
+
+
+def _is_key(index: Record) -> bool:
+    return bool(index["unique"] or index["constraint"])
+
+
+def _index(index: Record) -> str:
+    # What follows the names of index and table, which the page says already.
+    built = index["definition"].partition(" USING ")[2] or index["definition"]
+    shown = index["constraint_definition"] or f"{'unique ' if index['unique'] else ''}{built}"
+    return f"{index['name']}: {shown}{'' if index['valid'] else ', INVALID'}"
+
+
+def _foreign_key(key: Record) -> str:
+    target = f"{key['references']['schema']}.{key['references']['table']}"
+    return f"{key['name']}: FOREIGN KEY ({', '.join(key['columns'])}) REFERENCES {target} ({', '.join(key['key'])})"
+
+
+def _one_line(text: str) -> str:
+    """Return a text as one line in which every character shows itself."""
+    return _BLANKS.sub(" ", messages.visible(text, lines=True))
+
+
+def line(value: Any) -> Markup:
+    """Return the value as text of one line of Markdown, or of one cell of a table: it shows what it is, and no more."""
+    return Markup(_SIGNS.sub(r"\\\g<0>", "-" if value is None else _one_line(str(value))))
+
+
+def prose(value: Any) -> Markup:
+    """Return the same for a paragraph of its own, where a pipe separates nothing."""
+    return line(value).replace(r"\|", "|")
+
+
+def code(text: str) -> Markup:
+    """Return the text as code within a line of Markdown: between more backticks than it holds in a row."""
+    shown = _one_line(text).strip()
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    blank = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return Markup(f"{fence}{blank}{shown}{blank}{fence}" if shown else "")
+
+
+def block(lines: Iterable[str]) -> Markup:
+    """Return the lines as a block of code of Markdown: by its indent, since nothing in a line can end that."""
+    return Markup("\n".join(f"    {messages.visible(text, lines=True)}" for text in "\n".join(lines).split("\n")))
+
+
+def _shown(value: Any) -> Any:
+    return value if isinstance(value, Markup | jinja2.Undefined) else line(value)
+
+
+def _seen(value: Any) -> Any:
+    return messages.visible(value, lines=True) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@functools.lru_cache
+def _template(source: str, markdown: bool) -> jinja2.Template:
+    # What is Markup is taken as it is in both; whatever else an expression gives is escaped, for Markdown by _shown.
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=_shown if markdown else _seen,
+    )  # fmt: skip
+    return environment.from_string(source)
+
+
+def render(source: str, record: Record, markdown: bool = False) -> str:
+    """Return what the Jinja template ``source`` makes of run.json's document: HTML, or Markdown.
+
+    Whatever the document says is escaped.
+    """
+    return _template(source, markdown).render(
+        record=record, timeline=timeline(record), downtime=downtime(record), tables=compared(record), prose=prose,
+        code=code, block=block, changed=contents.changed_names,
+    )  # fmt: skip

@@ -1,0 +1,342 @@
+"""Where a service works, from what witnesses say: its sessions, its environment, and files that name its database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+from ...module_utils import messages
+from . import database_url
+
+# Where this server can be meant. What they lead to in truth is asked over the route.
+LOCAL = ("localhost", "127.0.0.1", "::1", "", "/var/run/postgresql", "/run/postgresql")
+SERVERS = ("postgres", "postmaster")
+URL_FILE = "service_database_url_file"
+
+Answer = dict[str, Any]
+
+
+class RefusalError(Exception):
+    """The witnesses cannot be believed, or lead elsewhere; the message is a sentence for the operator."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one witness says that DATABASE_URL is."""
+
+    what: str
+    url: str
+    kind: str
+
+    def leads_to(self) -> dict[str, Any]:
+        """Return the parts of the URL. Raises RefusalError."""
+        try:
+            return database_url.parse(self.url)
+        except database_url.DatabaseUrlError as error:
+            raise RefusalError(f"What {self.what} names cannot be used. {error}") from None
+
+    def says(self) -> str:
+        """Return where it leads, without the password."""
+        found = self.leads_to()
+        return f"DATABASE_URL in {self.what} leads to {found['dbname']} on {endpoint(found)} as {found['user']}"
+
+
+def endpoint(where: Mapping[str, Any]) -> str:
+    """Return host and port as they are shown."""
+    return f"{where['host'] or 'the Unix socket'}:{where['port']}"
+
+
+def judge(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]], wanted: Mapping[str, Any]) -> Answer:
+    """Return what the witnesses come to: ``{ok, pending, confirmed, sentence, url, source, notes}``.
+
+    ``witness`` is the result of the module service_witness. ``files`` are {kind, path, real, text}: kind is ``file``
+    (the environment file of the inventory), ``url`` (URL_FILE) or ``kept`` (the environment file before the service
+    got another login); the path is "" where none is named, the text None where there is no such file. ``real`` is the
+    path that links lead to. ``wanted`` has service, database, port, and role (the one that a run gives the service).
+    ``pending`` says that PostgreSQL did not answer, so that nothing can be said before it does. ``confirmed`` says
+    that a running service was seen to work as is claimed, or that it does not run; without it a note says what is
+    missing. ``sentence`` says what is wrong and what to do, or what was found; it holds no password, ``url`` does.
+    """
+    claims = _claims(witness, files)
+    try:
+        chosen, confirmed, notes = _judge(witness, claims, list(files), wanted)
+    except RefusalError as refusal:
+        first = next((claim.url for claim in claims if _parses(claim)), "")
+        return {
+            "ok": False,
+            "pending": False,
+            "confirmed": False,
+            "sentence": messages.visible(str(refusal)),
+            "url": first,
+            "source": "",
+            "notes": [],
+        }
+    pending = not (witness["server"]["answered"] and witness["server"]["database"])
+    return {
+        "ok": not pending, "pending": pending, "confirmed": confirmed, "sentence": messages.visible(chosen.says()),
+        "url": chosen.url, "source": chosen.kind, "notes": [messages.visible(note) for note in notes],
+    }  # fmt: skip
+
+
+def _parses(claim: Claim) -> bool:
+    try:
+        return bool(claim.leads_to())
+    except RefusalError:
+        return False
+
+
+def _claims(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> list[Claim]:
+    """Return the claims, the most credible first."""
+    environments = sorted(witness["environment"], key=lambda found: not found["sessions"])
+    claims = [
+        Claim(f"the environment of {_processes(found['processes'])}", found["url"], "process") for found in environments
+    ]
+    next_one = witness["next_environment"]
+    if next_one["url"]:
+        claims.append(Claim(f"what systemd gives it at its next start ({next_one['set_by']})", next_one["url"], "next"))
+    # What was named because nothing else tells comes before what is only the inventory's default. A file that systemd
+    # reads means what systemd reads in it: that is the claim above.
+    for file in sorted(files, key=lambda file: file["kind"] != "url"):
+        if file["text"] is not None and file["kind"] in ("url", "file") and not _is_read(file, next_one):
+            url = _url_in(file["text"], whole=file["kind"] == "url")
+            if url:
+                claims.append(Claim(file["path"], url, file["kind"]))
+    return claims
+
+
+def _is_read(file: Mapping[str, Any], next_one: Mapping[str, Any]) -> bool:
+    """Say whether a file is the one from which systemd takes the URL at the next start."""
+    return bool(next_one["url"]) and file["real"] == next_one["set_by"]
+
+
+def _url_in(text: str, *, whole: bool) -> str:
+    """Return the URL that a file names; a file of secrets may hold nothing else. "" where it names none."""
+    try:
+        return database_url.from_environment_file(text)
+    except database_url.DatabaseUrlError:
+        return text.strip() if whole and "\n" not in text.strip() else ""
+
+
+def _processes(found: Iterable[Mapping[str, Any]]) -> str:
+    """Return processes as they are shown: the first by name and number, and how many more there are."""
+    first, *more = found
+    return f"{first['name']} ({first['pid']})" + (f" and {len(more)} more" if more else "")
+
+
+def _judge(
+    witness: Mapping[str, Any], claims: list[Claim], files: list[Mapping[str, Any]], wanted: Mapping[str, Any]
+) -> tuple[Claim, bool, list[str]]:
+    """Return the claim in force, whether it is confirmed, and what else is to be known. Raises RefusalError."""
+    service, answered = wanted["service"], witness["server"]["answered"]
+    running = witness["unit"]["active_state"] == "active"
+    _require_readable(witness, files, wanted, running=running)
+    here = [item for item in witness["sessions"] if item["database"] == wanted["database"]]
+    if witness["sessions"] and not here:
+        raise RefusalError(
+            f"{service} works in {', '.join(sorted({_session(item) for item in witness['sessions']}))}, not in"
+            f" {wanted['database']} on this server (port {wanted['port']}). {_all(claims)}Correct database_name, or run"
+            " against the right host."
+        )
+    if not claims:
+        raise RefusalError(_no_claim(service, files, seen=bool(here)))
+    if witness["unit"]["as_started"] and claims[0].kind == "process" and not witness["next_environment"]["url"]:
+        raise RefusalError(
+            f"{claims[0].says()}, but nothing sets it at its next start: {service} would not find its database. Put"
+            " it back into the file from which the unit reads it."
+        )
+    chosen, login = _agreeing(witness, claims, files, wanted)
+    leads = chosen.leads_to()
+    # Host and port prove nothing: a pooler may answer there, and what PostgreSQL itself says comes first.
+    if not answered:
+        if leads["dbname"] != wanted["database"]:
+            raise RefusalError(_elsewhere(chosen, wanted))
+        return chosen, False, []
+    if not witness["server"]["database"]:
+        if (leads["dbname"], leads["port"]) != (wanted["database"], wanted["port"]) or leads["host"] not in LOCAL:
+            raise RefusalError(_elsewhere(chosen, wanted))
+        return chosen, False, []
+    by_sessions = [item for item in here if item["role"] == login]
+    through = [item for item in witness["strangers"] if _is_at(item, leads)]
+    if here and not by_sessions:
+        raise RefusalError(
+            f"{service} works in {_session(here[0])}, but {chosen.says()}: restart {service}, or correct the one"
+            " that is not in use."
+        )
+    if running and not by_sessions and not through and chosen.kind not in ("process", "url"):
+        raise RefusalError(_no_claim(service, files, seen=False, named=chosen))
+    if running and not by_sessions and not through and witness["strangers"]:
+        raise RefusalError(
+            f"{service} works on another server: {_stranger(witness['strangers'][0])}. {_all(claims)}Correct what"
+            " is not in use, or run against the right host."
+        )
+    # Over a Unix socket nothing is seen where the kernel does not tell its other end.
+    hidden = not witness["tells_sockets"] and (not leads["host"] or leads["host"].startswith("/"))
+    confirmed = not running or bool(by_sessions or through or hidden)
+    notes = _others(witness, by_sessions, through, service)
+    return chosen, confirmed, notes if confirmed else [_unconfirmed(service, chosen), *notes]
+
+
+def _require_readable(
+    witness: Mapping[str, Any], files: list[Mapping[str, Any]], wanted: Mapping[str, Any], *, running: bool
+) -> None:
+    """Require that what is to be believed could be looked at. Raises RefusalError."""
+    for file in files:
+        if file["text"] is None and file["kind"] in ("url", "file") and file["path"]:
+            name = URL_FILE if file["kind"] == "url" else "service_environment_file"
+            raise RefusalError(f"{file['path']} cannot be read on the server: correct {name}.")
+    if witness["next_environment"]["problem"]:
+        raise RefusalError(
+            f"What systemd gives {wanted['service']} at its next start cannot be told"
+            f" ({witness['next_environment']['problem']}): correct its unit."
+        )
+    found = {item["pid"] for item in witness["processes"]}
+    if running and (not found or witness["unit"]["main_pid"] not in {0, *found} or witness["unit"]["tasks"] == 0):
+        raise RefusalError(
+            f"{wanted['service']} runs, but its processes are not found in its control group: nothing can be said"
+            " of its sessions."
+        )
+    closed = [item for item in witness["processes"] if not item["readable"]]
+    if closed and len(closed) == len(found):
+        raise RefusalError(
+            f"Neither root nor its own user may look at {_processes(closed)} of {wanted['service']}: nothing can be"
+            " said of its sessions. Start it as that user (User= of its unit), not by a change of user within it."
+        )
+
+
+def _agreeing(
+    witness: Mapping[str, Any], claims: list[Claim], files: list[Mapping[str, Any]], wanted: Mapping[str, Any]
+) -> tuple[Claim, str]:
+    """Return the most credible claim, and the role of its sessions; all others say the same. Raises RefusalError."""
+    chosen = claims[0]
+    for other in claims[1:]:
+        difference = _difference(chosen, other)
+        if not difference:
+            continue
+        lost = _of_a_lost_run(witness, claims, files, wanted)
+        if lost:
+            # The processes are the old login's until they are started again.
+            return lost, chosen.leads_to()["user"]
+        raise RefusalError(
+            f"{chosen.says()}, but {other.says()}{difference}: restart {wanted['service']} if the one was changed"
+            " since its start; or correct service_environment_file, or the one that is not in use."
+        )
+    return chosen, chosen.leads_to()["user"]
+
+
+def _difference(one: Claim, other: Claim) -> str:
+    """Return how two claims differ, "" where they do not; what they lead to is said beside it."""
+    first, second = one.leads_to(), other.leads_to()
+    if any(first[name] != second[name] for name in ("user", "host", "port", "dbname")):
+        return " instead"
+    if database_url.password(one.url) != database_url.password(other.url):
+        return " with another password"
+    return "" if database_url.parameters(one.url) == database_url.parameters(other.url) else " with other parameters"
+
+
+def _of_a_lost_run(
+    witness: Mapping[str, Any], claims: list[Claim], files: list[Mapping[str, Any]], wanted: Mapping[str, Any]
+) -> Claim | None:
+    """Return the claim of the environment file where a run was lost that had given the service another login.
+
+    The file names the run's role, a copy of the file of before is kept, and the processes still have what that one
+    names.
+    """
+    kept = next((_url_in(file["text"], whole=False) for file in files if file["kind"] == "kept" and file["text"]), "")
+    read = any(_is_read(file, witness["next_environment"]) for file in files if file["kind"] == "file")
+    kind = "next" if read else "file"
+    file = next((claim for claim in claims if claim.kind == kind), None)
+    if not kept or file is None or file.leads_to()["user"] != wanted["role"]:
+        return None
+    known = {"process": (kept, file.url), "next": (file.url,), "file": (file.url,)}
+    return file if all(claim.url in known.get(claim.kind, ()) for claim in claims) else None
+
+
+def _path(files: list[Mapping[str, Any]]) -> str:
+    return next((str(file["path"]) for file in files if file["kind"] == "file"), "")
+
+
+def _is_at(stranger: Mapping[str, Any], leads: Mapping[str, Any]) -> bool:
+    """Say whether a connection leads to host and port of a URL."""
+    host: str = stranger["host"]
+    if stranger["port"] != leads["port"]:
+        return False
+    if leads["host"] in LOCAL:
+        return host in ("127.0.0.1", "::1") or host.startswith("/")
+    try:
+        return host == str(ip_address(leads["host"]))
+    except ValueError:
+        # A directory of sockets; or a name, which may have any address.
+        return host == leads["host"] if leads["host"].startswith("/") else not host.startswith("/")
+
+
+def _others(
+    witness: Mapping[str, Any], own: list[Mapping[str, Any]], through: list[Mapping[str, Any]], service: str
+) -> list[str]:
+    """Return what further sessions of the service are to be named. Raises RefusalError where one reaches the tables."""
+    notes, login = [], {item["role"] for item in own}
+    for item in witness["sessions"]:
+        if item in own:
+            continue
+        if item["reaches"] and item["role"] not in login:
+            raise RefusalError(
+                f"{service} also works in {_session(item)}, a role that reaches the tenant tables: no policy would"
+                " be made for it. Let it work with one role, or REVOKE that role's rights."
+            )
+        notes.append(f"{service} also works in {_session(item)}")
+    for item in witness["strangers"]:
+        if item in through:
+            continue
+        pooler = item["local"] and item["program"] not in SERVERS
+        if pooler or (not item["local"] and item["sessions_here"]):
+            raise RefusalError(
+                f"{service} also works elsewhere: {_stranger(item)}. It may lead to this server, and what it"
+                " reaches there cannot be told: let the service connect to PostgreSQL itself."
+            )
+        notes.append(f"{service} also works on another server: {_stranger(item)}")
+    closed = [item for item in witness["processes"] if not item["readable"]]
+    if closed:
+        notes.append(f"Neither root nor its own user may look at {_processes(closed)}: its sessions were not seen")
+    return sorted(set(notes))
+
+
+def _session(item: Mapping[str, Any]) -> str:
+    return f"{item['database']} as {item['role']} ({item['name']})"
+
+
+def _stranger(item: Mapping[str, Any]) -> str:
+    program = f", where {item['program']} answers" if item["program"] else ""
+    return f"{item['name']} ({item['process']}) is connected to {item['host']}:{item['port']}{program}"
+
+
+def _elsewhere(claim: Claim, wanted: Mapping[str, Any]) -> str:
+    return (
+        f"{claim.says()}, not to {wanted['database']} on this server (port {wanted['port']}): correct database_name and"
+        " database_port, or run against the right host."
+    )
+
+
+def _unconfirmed(service: str, claim: Claim) -> str:
+    found = claim.leads_to()
+    return (
+        f"{service} was seen in no session, also while its health was asked for: that it works in {found['dbname']} as"
+        f" {found['user']} is only said by {claim.what}, and a run refuses it unless a session is seen while the"
+        " service stores a memory"
+    )
+
+
+def _no_claim(service: str, files: list[Mapping[str, Any]], *, seen: bool, named: Claim | None = None) -> str:
+    session = "it has sessions" if seen else "it has no session, also after its health was asked for"
+    if named:
+        file = f"nothing shows that it reads {named.what}"
+    else:
+        file = f"DATABASE_URL is not set in {_path(files)}" if _path(files) else "no file is named"
+    return (
+        f"Neither sessions nor environment of {service} tell its DATABASE_URL ({session}, its environment does not name"
+        f" it, and {file}): name the file that its code reads with -e {URL_FILE}=..."
+    )
+
+
+def _all(claims: list[Claim]) -> str:
+    return "".join(f"{claim.says()}. " for claim in claims)

@@ -1,0 +1,127 @@
+"""Where the service's DATABASE_URL leads, without its password."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+from urllib.parse import quote
+
+import psycopg2
+from dotenv import dotenv_values
+from psycopg2.extensions import parse_dsn
+
+from ...module_utils.errors import TenancyError
+
+
+class DatabaseUrlError(TenancyError):
+    """DATABASE_URL is missing or cannot be used; the message never holds the password."""
+
+
+def from_environment_file(text: str, variable: str = "DATABASE_URL") -> str:
+    """Return the value of ``variable`` in an environment file.
+
+    Raises DatabaseUrlError where it is missing or empty.
+    """
+    value = _values(text).get(variable)
+    if not value:
+        raise DatabaseUrlError(f"{variable} is not set in the service's environment file: add it there.")
+    return value
+
+
+def with_value(text: str, value: str, variable: str = "DATABASE_URL") -> str:
+    """Return the environment file's text with another value of ``variable``; all else stays as it is.
+
+    Raises DatabaseUrlError where the line cannot be rewritten without a change of meaning.
+    """
+    line = re.compile(
+        rf"(?m)^([ \t]*(?:export[ \t]+)?{re.escape(variable)}[ \t]*=[ \t]*)(['\"]?)[^\r\n]*?\2([ \t]*)(?=\r?$)"
+    )
+    written = line.sub(lambda found: f"{found[1]}{found[2]}{value}{found[2]}{found[3]}", text)
+    wanted = {**_values(text), variable: value}
+    if _values(written) != wanted:
+        raise DatabaseUrlError(
+            f"{variable} cannot be rewritten where it stands in the environment file: put it on a line of its own, "
+            "without a comment."
+        )
+    return written
+
+
+def with_login(url: str, user: str, password: str) -> str:
+    """Return the URL with another user and password; it leads to the same server and database as before.
+
+    Raises DatabaseUrlError where it cannot be rewritten.
+    """
+    scheme, rest = url.split("://", 1)
+    authority, path, query = re.fullmatch(r"(?s)([^/?#]*)([^?]*)(?:\?(.*))?", rest).groups()  # type: ignore[union-attr]
+    kept = [part for part in (query or "").split("&") if part and part.split("=")[0] not in ("user", "password")]
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}@{authority.rpartition('@')[2]}"
+    written = f"{scheme}://{login}{path}" + (f"?{'&'.join(kept)}" if kept else "")
+    if parameters(written) != {**parameters(url), "user": user}:
+        raise DatabaseUrlError(
+            "DATABASE_URL cannot be rewritten: write it as postgresql://user:password@host/database."
+        )
+    return written
+
+
+def password(url: str) -> str:
+    """Return the password of the URL; "" where it has none."""
+    return str(_parsed(url).get("password", ""))
+
+
+def parameters(url: str, sslmode: str = "") -> dict[str, str]:
+    """Return libpq's connection parameters without the password; ``sslmode`` fills in where the URL names none."""
+    found = {name: value for name, value in _parsed(url).items() if name != "password"}
+    return {"sslmode": sslmode, **found} if sslmode else found
+
+
+def _values(text: str) -> dict[str, str | None]:
+    return dict(dotenv_values(stream=io.StringIO(text), interpolate=False))
+
+
+def _parsed(url: str) -> dict[str, str]:
+    """Return what libpq itself reads from the URL; SQLAlchemy's ``postgresql+driver://`` is accepted."""
+    plain = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", url)
+    if not re.match(r"^postgres(ql)?://", plain):
+        raise DatabaseUrlError("DATABASE_URL does not begin with postgresql://: correct it in the environment file.")
+    try:
+        return dict(parse_dsn(plain))
+    except (psycopg2.ProgrammingError, ValueError) as error:
+        # libpq's message may quote the URL, password included. A ValueError is of what is no UTF-8 text.
+        raise DatabaseUrlError(
+            "DATABASE_URL cannot be parsed: check that special characters of the password are percent-encoded, that "
+            "PostgreSQL knows every parameter after the question mark, and that the file is UTF-8."
+        ) from error
+
+
+def parse(url: str) -> dict[str, Any]:
+    """Return ``{user, host, port, dbname, sslmode, options, has_password}`` of a PostgreSQL URL.
+
+    ``host`` is "" for a Unix socket of the default directory, ``port`` an int.
+
+    Raises DatabaseUrlError where libpq cannot parse it, a user or database is missing, the port is none, several hosts
+    are named, or a file of the service's machine decides where it leads.
+    """
+    found = _parsed(url)
+    if "service" in found or "servicefile" in found:
+        raise DatabaseUrlError(
+            "DATABASE_URL names a service of pg_service.conf: write host, port and database out in it."
+        )
+    for part in ("user", "dbname"):
+        if not found.get(part):
+            raise DatabaseUrlError(f"DATABASE_URL names no {part}: correct it in the environment file.")
+    # libpq connects to hostaddr, whatever the host says.
+    host, port = found.get("hostaddr") or found.get("host", ""), found.get("port", "5432")
+    if "," in host or "," in port:
+        raise DatabaseUrlError("DATABASE_URL names several hosts: this runbook changes one server at a time.")
+    if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+        raise DatabaseUrlError("DATABASE_URL names a port that is none: it must be a number from 1 to 65535.")
+    return {
+        "user": found["user"],
+        "host": host,
+        "port": int(port),
+        "dbname": found["dbname"],
+        "sslmode": found.get("sslmode", ""),
+        "options": found.get("options", ""),
+        "has_password": bool(found.get("password")),
+    }

@@ -1,0 +1,113 @@
+"""Endpoints of the service's API: the requests they stand for, and whether they keep tenants apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from ...module_utils.smoke import Found, of_caller
+
+# Stands for the caller in paths and bodies of the model.
+USER = "%(user_id)s"
+
+
+def requests(
+    endpoints: Iterable[Mapping[str, Any]],
+    caller: str,
+    claims: Mapping[str, Any],
+    method: str = "",
+    *,
+    own: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return the requests that endpoints of the model stand for, as the module service_request takes them.
+
+    ``%(user_id)s`` in a path or in a text of a body is ``caller``, and both are ``own`` where that is given. ``claims``
+    are those of the token, which an endpoint with ``token: false`` does not get. ``method`` leaves out those that have
+    another one.
+    """
+    found = []
+    for endpoint in endpoints:
+        way, path = endpoint.get("method", "GET"), endpoint["path"]
+        made: dict[str, Any] = {
+            "name": f"{way} {path.replace(USER, '{user_id}')}", "method": way,
+            "path": path.replace(USER, quote(own or caller, safe="")),
+        }  # fmt: skip
+        if "body" in endpoint:
+            made["body"] = _named(endpoint["body"], caller, own or caller)
+        if claims and endpoint.get("token", True):
+            made["claims"] = dict(claims)
+        if "marker" in endpoint:
+            made["marker"] = endpoint["marker"]
+        if method in ("", way):
+            found.append(made)
+    return found
+
+
+def _named(value: Any, caller: str, own: str) -> Any:
+    """Return a body with the caller's name in its texts."""
+    if isinstance(value, str):
+        return value.replace(caller, USER).replace(USER, own)
+    if isinstance(value, Mapping):
+        return {key: _named(item, caller, own) for key, item in value.items()}
+    return [_named(item, caller, own) for item in value] if isinstance(value, list) else value
+
+
+def writers(endpoints: Iterable[Mapping[str, Any]], caller: str, claims: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the requests of endpoints that write, each of a caller of its own, in their order."""
+    return [
+        request
+        for number, endpoint in enumerate(endpoints, 1)
+        for request in requests([endpoint], caller, claims, own=f"{caller}-{number}")
+    ]
+
+
+def filed(found: Sequence[Found], endpoints: Iterable[Mapping[str, Any]], caller: str, tenant: int | str) -> list[str]:
+    """Return which of ``writers`` filed rows of ``tenant`` under another one, as sentences."""
+    sentences = []
+    for number, request in enumerate(writers(endpoints, caller, {}), 1):
+        elsewhere: dict[str, set[str]] = {}
+        for table in of_caller(found, f"{caller}-{number}"):
+            for item in table["tenants"]:
+                if item["tenant"] not in (None, str(tenant)):
+                    elsewhere.setdefault(item["tenant"] or "NULL", set()).add(table["table"])
+        sentences += [
+            f"{request['name']} stores what is tenant {tenant}'s as tenant {other}'s ({', '.join(sorted(tables))})."
+            for other, tables in sorted(elsewhere.items())
+        ]
+    return sentences
+
+
+def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int | str) -> dict[str, Any]:
+    """Return what the module service_endpoints found: ``shown`` and ``unproven`` (sentences), ``apart`` (a number)."""
+    shown, unproven, nothing, apart = [], [], [], 0
+    for item in endpoints:
+        if item["outcome"] == "apart":
+            apart += 1
+        elif item["outcome"] == "nothing":
+            nothing.append(item["name"])
+        elif item["outcome"] == "failed":
+            unproven.append(f"What {item['name']} shows is not proven: it answers {item['said']}.")
+        elif item["token"]:
+            shown.append(f"{item['name']} shows tenant {other} what is tenant {tenant}'s.")
+        else:
+            shown.append(
+                f"{item['name']} asks for no token and shows what is tenant {tenant}'s to whoever asks after that"
+                " tenant: the session still has the tenant of the request before."
+            )
+    if nothing:
+        unproven.append(f"Nothing is proven of {', '.join(nothing)}: tenant {tenant} itself is shown nothing there.")
+    return {"shown": shown, "unproven": unproven, "apart": apart}
+
+
+def claims(token: Mapping[str, Any], tenant: int | str, caller: str) -> dict[str, Any]:
+    """Return what a token claims for a caller of a tenant; nothing where ``service_token`` names no secret."""
+    if not token.get("secret"):
+        return {}
+    named = {"tenant_claim": tenant, "caller_claim": caller}
+    return {**token.get("claims", {}), **{token[name]: value for name, value in named.items() if token.get(name)}}
+
+
+def cleanup_values(callers: Iterable[str]) -> list[dict[str, str]]:
+    """Return the values of service_smoke_cleanup for each caller."""
+    return [{"user_id": caller} for caller in callers]

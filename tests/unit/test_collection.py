@@ -1,0 +1,81 @@
+"""The repository is the collection aimemory.tenancy, which a checkout finds through a link to itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from production import ROOT
+
+# Imports every file of a package while nothing but the standard library, psycopg2 and what is named can be found.
+ALONE = """
+import importlib, pathlib, sys
+
+class Refusing:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names or top in ("psycopg2", "ansible_collections") or name.startswith(ALLOWED):
+            return None
+        raise ImportError(f"{name} is not on the server")
+
+sys.meta_path.insert(0, Refusing())
+for file in sorted(pathlib.Path(FOLDER).glob("*.py")):
+    module = importlib.import_module(f"ansible_collections.aimemory.tenancy.{FOLDER.replace('/', '.')}.{file.stem}")
+    laptops = [name for name in sys.modules if ".plugin_utils" in name]
+    assert not laptops, (file.name, laptops)
+    print(file.stem)
+"""
+
+
+def ansible(*command: str, directory: Path = ROOT) -> str:
+    environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_INVENTORY": "inventory/lab.yml"}
+    environment.pop("ANSIBLE_COLLECTIONS_PATH", None)
+    return subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("folder", "allowed"),
+    [("plugins/module_utils", ()), ("plugins/modules", ("ansible", "_ansiballz"))],
+    ids=["module_utils", "modules"],
+)
+def test_what_runs_on_the_server_imports_the_standard_library_and_psycopg2(
+    folder: str, allowed: tuple[str, ...]
+) -> None:
+    program = f"FOLDER, ALLOWED = {folder!r}, {allowed!r} or ('no module',)\n{ALONE}"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env={"PYTHONPATH": "collections"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) == len(list((ROOT / folder).glob("*.py"))) > 20
+
+
+def test_an_archive_holds_what_runs_and_nothing_of_one_agency_or_of_the_tests(tmp_path: Path) -> None:
+    ansible("ansible-galaxy", "collection", "build", "--output-path", str(tmp_path), str(ROOT))
+    [archive] = tmp_path.iterdir()
+    with tarfile.open(archive) as opened:
+        files = {name for name in opened.getnames() if (ROOT / name).is_file()}
+    assert {name.partition("/")[0] for name in files} == {
+        "CHANGELOG.md", "README.md", "ansible.cfg", "docs", "examples", "files", "inventory", "meta", "migrate.yml",
+        "playbooks", "plugins", "requirements.in", "requirements.yml", "roles", "rollback.yml",
+    }  # fmt: skip
+    assert {name.split("/")[1] for name in files if name.startswith("inventory/")} == {"group_vars"}
+    assert not [name for name in files if "209.38.143.71" in (ROOT / name).read_text(errors="replace")]
+
+
+def test_a_checkout_finds_one_copy_of_the_collection_and_it_is_its_own() -> None:
+    listed = ansible("ansible-galaxy", "collection", "list", "aimemory.tenancy")
+    assert listed.count("aimemory.tenancy") == 1
+    assert str(ROOT / "collections/ansible_collections") in listed
+    assert os.path.samefile(ROOT / "collections/ansible_collections/aimemory/tenancy", ROOT)
+
+
+@pytest.mark.parametrize("playbook", ["playbooks/verify.yml", "aimemory.tenancy.verify"])
+def test_a_playbook_is_found_by_path_and_by_name(playbook: str) -> None:
+    assert "Check the checkout" in ansible("ansible-playbook", "--list-tasks", playbook)
