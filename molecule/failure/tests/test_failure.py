@@ -21,7 +21,7 @@ IMPATIENT = ("-eservice_health_timeout=2", "-eservice_health_request_timeout=2")
 
 def test_a_planner_that_leaks_commits_nothing(machine: Host, tmp_path: Path) -> None:
     """The predicate is broken by hand in a copy of the checkout: the proof stops the transaction."""
-    model = copied_checkout(tmp_path) / PLUGINS / "module_utils/model.py"
+    model = copied_checkout(tmp_path) / PLUGINS / "plugin_utils/model/model.py"
     strict = 'f"{identifier(self.column)} = (SELECT'
     assert strict in model.read_text()
     model.write_text(model.read_text().replace(strict, 'f"customer_id = 1 OR {identifier(self.column)} = (SELECT'))
