@@ -38,7 +38,8 @@ GUARDS = {
         ("migrate.yml", "--check", READABLE),
     ),
     "constants": Guard(
-        f"{PLUGINS}/plugin_utils/catalog/expressions.py", 'not any(_varies(argument, catalog["calls"]) for argument in arguments)', "False",
+        f"{PLUGINS}/plugin_utils/catalog/expressions.py",
+        'not any(_varies(argument, catalog["calls"]) for argument in arguments)', "False",
         ("migrate.yml", "--check", READABLE), CONSTANT,
     ),
     "definer": Guard("roles/tenancy/files/proof.sql", "SECURITY DEFINER", "SECURITY INVOKER"),
