@@ -15,12 +15,15 @@ export CONTAINERS_CONF := $(CURDIR)/lab/containers.conf
 endif
 
 PYTHON ?= $(shell lab/find-python)
-PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring openssh-client openssl \
-  libossp-uuid16
+# The PostgreSQL servers that need no host load it.
+LIBRARIES := libossp-uuid16
+PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring \
+  openssh-client openssl $(LIBRARIES)
 # One of them shows the report to the tests; Debian's is the first.
 BROWSERS := chromium chromium-browser google-chrome
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
-PYTHON_FILES := benchmarks docs collections/ansible_collections/aimemory/tenancy/plugins tests/unit $(filter-out %/conftest.py,$(wildcard tests/servers/*.py)) molecule/shared
+PYTHON_FILES := benchmarks docs collections/ansible_collections/aimemory/tenancy/plugins tests/unit \
+  $(filter-out %/conftest.py,$(wildcard tests/servers/*.py)) molecule/shared
 BASES := trixie bookworm
 PGVECTOR_trixie := postgresql-17-pgvector
 PGVECTOR_bookworm :=
@@ -30,14 +33,20 @@ SERVERS := 17 18
 # The bases of the images are intermediate files, which make would remove.
 .SECONDARY:
 
-.PHONY: help setup images prepare demo test test-faults bench check lint compatible unit servers oldest oldest-setup scenarios lab docs screenshots clean lock
+.PHONY: help setup images prepare demo check test test-faults bench lint compatible unit servers \
+  oldest oldest-setup scenarios lab docs screenshots clean lock
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand --tabs=14
 
 setup: $(VENV)/complete ## make the Python environment .venv and install the collections
 
-.lab/packages: lab/install-packages Makefile
+.lab/libraries: lab/install-packages Makefile
 	mkdir -p .lab && chmod 0700 .lab
+	lab/install-packages $(LIBRARIES)
+	touch $@
+
+# After the libraries: two installations at once would wait for each other's lock, and fail.
+.lab/packages: lab/install-packages Makefile .lab/libraries
 	lab/install-packages $(PACKAGES)
 	touch $@
 
@@ -62,7 +71,7 @@ $(VENV)/complete: requirements/py311-dev.txt requirements/py312-dev.txt requirem
 	  --build-arg PGVECTOR=$(PGVECTOR_$*) lab/image
 	touch $@
 
-.lab/postgresql-%.tar.gz: requirements/postgresql-%.txt $(VENV)/complete
+.lab/postgresql-%.tar.gz: requirements/postgresql-%.txt $(VENV)/complete | .lab/libraries
 	lab/fetch-postgresql $* $@
 
 images: $(BASES:%=.lab/image-%) ## build the images of the lab hosts
@@ -117,7 +126,8 @@ test: prepare check oldest scenarios ## run every test; TESTS=all takes every va
 # The scenario "faults" tries a fixed sample; this tries all, shared among the hosts.
 test-faults: lab ## interrupt runs in every way: about two hours
 	FAULTS=all FAULTS_RECORD=$(CURDIR)/.cache/faults.jsonl python -m pytest --hosts=lab17,lab15 \
-	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible --numprocesses 2 --dist loadscope molecule/faults/tests
+	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible \
+	  --numprocesses 2 --dist loadscope molecule/faults/tests
 
 # Its results are measurements, not verdicts: no test depends on them.
 bench: lab ## measure runs beside SQL by hand and a shell script
