@@ -1,7 +1,8 @@
 """Check that sentences are short and use the field's words: ``python docs/prose.py [--all]``.
 
-The documents must pass. ``--all`` also reports on generated pages, task names, comments and docstrings, with a count
-for each kind. Code and quoted output are no prose. A sentence may have 25 words, except in tables and messages.
+The documents must pass. ``--all`` also reports on messages with their generated pages, task names, comments and
+docstrings, and counts the findings of each kind. Code and quoted output are no prose. A sentence may have 25 words,
+except in tables and messages.
 The rules have no list of exceptions: reword what they find.
 """
 
@@ -45,6 +46,7 @@ YAML = (
     "playbooks/**/*.yml",
     "roles/**/*.yml",
 )
+PLUGINS = ("plugins/**/*.py",)
 SQL = ("files/*.sql", "lab/**/*.sql", "plugins/**/*.sql", "roles/**/*.sql", "roles/**/*.sql.j2")
 
 WORD = re.compile(r"\S*\w\S*")
@@ -203,6 +205,29 @@ def of_docstrings(path: Path) -> Iterator[Passage]:
             yield from _paragraphs("docstring", path, enumerate(text.splitlines(), first.lineno))
 
 
+def of_strings(path: Path) -> Iterator[Passage]:
+    """Yield the texts of a Python file that are not docstrings: messages, labels, a module's documentation."""
+    tree = ast.parse(path.read_text())
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else CODE for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings | parts:
+            text = node.value
+        else:
+            continue
+        yield Passage("message", f"{path.relative_to(ROOT)}:{node.lineno}", " ".join(text.split()), counts=False)
+
+
+def of_messages(path: Path) -> Iterator[Passage]:
+    """Yield what the tasks of a file print or ask."""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if match := re.match(r"\s*(?:fail_msg|msg|prompt|success_msg): [\"']?([^\"'>|].*?)[\"']?$", line):
+            text = re.sub(r"\{\{.*?\}\}", CODE, match[1])
+            yield Passage("message", f"{path.relative_to(ROOT)}:{number}", text, counts=False)
+
+
 def passages(everything: bool) -> Iterator[Passage]:
     """Yield what is checked: the documents, and ``everything`` else that is written in English."""
     for path in files(MARKDOWN):
@@ -210,6 +235,9 @@ def passages(everything: bool) -> Iterator[Passage]:
     if everything:
         for path in files(YAML):
             yield from of_task_names(path)
+            yield from of_messages(path)
+        for path in files(PLUGINS):
+            yield from of_strings(path)
         for path in files((*YAML, *SQL, *PYTHON)):
             yield from of_comments(path)
         for path in files(PYTHON):

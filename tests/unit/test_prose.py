@@ -128,6 +128,17 @@ def test_comments_docstrings_and_task_names_are_read(root: Path) -> None:
     assert [passage.text for passage in prose.of_comments(file)] == ["One. A comment of two lines."]
 
 
+def test_messages_are_read_from_tasks_and_strings(root: Path) -> None:
+    file = root / "tasks.yml"
+    file.write_text('- assert:\n    fail_msg: "{{ x }} is gone"\n- debug:\n    msg: Say {{ y }} now.\n- z: msg\n')
+    assert [passage.text for passage in prose.of_messages(file)] == ["CODE is gone", "Say CODE now."]
+    file = root / "source.py"
+    file.write_text('"""Not this."""\nraise E(\n    f"{name} is gone: "\n    "drop it"\n)\nx = "One"\n')
+    assert [(passage.place, passage.text) for passage in sorted(prose.of_strings(file), key=str)] == [
+        ("source.py:3", "CODE is gone: drop it"), ("source.py:6", "One"),
+    ]  # fmt: skip
+
+
 def test_every_kind_of_text_is_there() -> None:
     everything = {passage.kind for passage in prose.passages(everything=True)}
     assert everything == {"comment", "docstring", "document", "message", "task name"}
