@@ -1,8 +1,4 @@
-# make demo   migrate a freshly seeded lab host, ending with the report
-# make test   lint, unit tests, every scenario; make test TESTS=all: on both hosts, with every side path
-# make test-faults  everything that can go wrong in the middle of a run
-# make bench  what callers feel and runs cost, beside SQL by hand and a shell script
-# make clean  remove everything that the other targets made, but for Debian packages
+# `make help` lists the targets. README.md and CONTRIBUTING.md explain their use.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -19,12 +15,15 @@ export CONTAINERS_CONF := $(CURDIR)/lab/containers.conf
 endif
 
 PYTHON ?= $(shell lab/find-python)
-PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring openssh-client openssl \
-  libossp-uuid16
+# The PostgreSQL servers that need no host load it.
+LIBRARIES := libossp-uuid16
+PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring \
+  openssh-client openssl $(LIBRARIES)
 # One of them shows the report to the tests; Debian's is the first.
 BROWSERS := chromium chromium-browser google-chrome
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
-PYTHON_FILES := benchmarks docs collections/ansible_collections/aimemory/tenancy/plugins tests/unit $(filter-out %/conftest.py,$(wildcard tests/servers/*.py)) molecule/shared
+PYTHON_FILES := benchmarks docs collections/ansible_collections/aimemory/tenancy/plugins tests/unit \
+  $(filter-out %/conftest.py,$(wildcard tests/servers/*.py)) molecule/shared
 BASES := trixie bookworm
 PGVECTOR_trixie := postgresql-17-pgvector
 PGVECTOR_bookworm :=
@@ -34,14 +33,20 @@ SERVERS := 17 18
 # The bases of the images are intermediate files, which make would remove.
 .SECONDARY:
 
-.PHONY: help setup images prepare demo test test-faults bench lint compatible unit servers oldest oldest-setup scenarios lab docs screenshots clean lock
-help:
-	@sed -n 's/^# //p' $(MAKEFILE_LIST) | head -5
+.PHONY: help setup images prepare demo check test test-faults bench lint compatible unit servers \
+  oldest oldest-setup scenarios lab docs screenshots clean lock
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand --tabs=14
 
-setup: $(VENV)/complete
+setup: $(VENV)/complete ## make the Python environment .venv and install the collections
 
-.lab/packages: lab/install-packages Makefile
+.lab/libraries: lab/install-packages Makefile
 	mkdir -p .lab && chmod 0700 .lab
+	lab/install-packages $(LIBRARIES)
+	touch $@
+
+# After the libraries: two installations at once would wait for each other's lock, and fail.
+.lab/packages: lab/install-packages Makefile .lab/libraries
 	lab/install-packages $(PACKAGES)
 	touch $@
 
@@ -66,77 +71,82 @@ $(VENV)/complete: requirements/py311-dev.txt requirements/py312-dev.txt requirem
 	  --build-arg PGVECTOR=$(PGVECTOR_$*) lab/image
 	touch $@
 
-.lab/postgresql-%.tar.gz: requirements/postgresql-%.txt $(VENV)/complete
+.lab/postgresql-%.tar.gz: requirements/postgresql-%.txt $(VENV)/complete | .lab/libraries
 	lab/fetch-postgresql $* $@
 
-images: $(BASES:%=.lab/image-%)
+images: $(BASES:%=.lab/image-%) ## build the images of the lab hosts
 
-lab: setup images
+lab: setup images ## boot the lab hosts
 	ansible-playbook lab/up.yml
 
-demo: setup .lab/image-trixie
+demo: setup .lab/image-trixie ## migrate a freshly seeded lab host, ending with the report
 	ansible-playbook lab/up.yml --limit lab17,localhost
 	ansible-playbook lab/reset.yml --limit lab17
 	ansible-playbook migrate.yml --limit lab17 -e migrate_confirm=YES
 
-lint: setup compatible
+lint: setup compatible ## check format, types, YAML, Ansible and English
 	ruff check .
 	ruff format --check .
 	yamllint --strict .
 	ansible-lint --strict
+	python docs/prose.py
 
 # What another Python or ansible-core could see with other eyes.
-compatible: setup
+compatible: setup ## check types and the syntax of the playbooks
 	mypy $(PYTHON_FILES)
 	for playbook in $(PLAYBOOKS); do ansible-playbook --syntax-check "$$playbook" > /dev/null; done
 
-unit: setup
+unit: setup ## run the unit tests
 	python -m pytest --numprocesses 2 tests/unit
 
 # The planner and its SQL on versions of PostgreSQL that no lab host has.
-servers: setup $(SERVERS:%=.lab/postgresql-%.tar.gz)
+servers: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## run the tests on throwaway servers of PostgreSQL 17 and 18
 	python -m pytest --numprocesses 2 tests/servers
 
 # The oldest ansible-core that is supported, where its Python is installed; the scenarios run on the newest.
 OLDEST = $(filter-out $(PYTHON),$(shell lab/find-python 3.11 2> /dev/null))
-oldest:
+oldest: ## run the unit tests with Python 3.11 and the oldest ansible-core, if installed
 	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) compatible unit,\
 	  @echo "No second environment: Python 3.11 is missing, or is the one used above.")
-oldest-setup:
+oldest-setup: ## make the environment of Python 3.11
 	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) setup)
 
 # Each of the first three keeps one core busy.
-prepare:
+prepare: ## install and build everything that make test needs
 	$(MAKE) --jobs 2 --output-sync=target images setup oldest-setup .lab/browser $(SERVERS:%=.lab/postgresql-%.tar.gz)
 
-scenarios: lab .lab/browser
+scenarios: lab .lab/browser ## run the scenarios on the lab hosts
 	lab/run-scenarios
 
-test: prepare lint unit servers oldest scenarios
+# Run this before every commit: it needs no lab host.
+check: lint unit servers ## run lint, unit tests and tests on servers
+
+test: prepare check oldest scenarios ## run every test; TESTS=all takes every variant on both hosts
 
 # The scenario "faults" tries a fixed sample; this tries all, shared among the hosts.
-test-faults: lab
+test-faults: lab ## interrupt runs in every way: about two hours
 	FAULTS=all FAULTS_RECORD=$(CURDIR)/.cache/faults.jsonl python -m pytest --hosts=lab17,lab15 \
-	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible --numprocesses 2 --dist loadscope molecule/faults/tests
+	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible \
+	  --numprocesses 2 --dist loadscope molecule/faults/tests
 
 # Its results are measurements, not verdicts: no test depends on them.
-bench: lab
+bench: lab ## measure runs beside SQL by hand and a shell script
 	PYTHONPATH=benchmarks:collections:tests/unit:molecule/shared \
 	  python benchmarks/run.py $(BENCH)
 
-docs: setup
+docs: setup ## write the generated pages
 	python docs/variables.py
 	PYTHONPATH=collections python docs/audit.py
 	PYTHONPATH=collections python docs/refusals.py
 
 # Of the newest report in logs/.
-screenshots: setup .lab/browser
+screenshots: setup .lab/browser ## photograph the newest report
 	PYTHONPATH=molecule/shared python docs/screenshots.py "$$(ls -t logs/*/report.html | head -1)"
 
-lock:
+lock: ## write the hash-locked requirements
 	lab/lock-requirements
 
-clean:
+clean: ## remove everything that the other targets made, except Debian packages
 	-podman rm --force --time 1 $$(podman ps --all --quiet --filter name=^ai-memory-lab)
 	-podman rmi --force $(BASES:%=localhost/ai-memory-lab:%) $(BASES:%=localhost/debian:%)
 	rm -rf .lab .venv .venv-3.11 .cache .hypothesis .ansible .mypy_cache .pytest_cache .ruff_cache

@@ -18,14 +18,14 @@ from variables import ROLES, ROOT
 PAGE = ROOT / "docs/refusals.md"
 HEAD = """# Every message that ends a run
 
-Each says what is wrong and what to do; where the message itself does not, that stands here in italics. `…` stands for
-names, numbers and what a program answered. Before the phase *stop* callers notice nothing of a run that ends with one;
-later ones also say what became of the database and the service ([when something
-fails](../README.md#when-something-fails)). [Troubleshooting](troubleshooting.md) says more about the commonest.
+Each message says what is wrong and what to do. If a message gives no remedy, this page adds one in italics. `…` stands
+for names, numbers and the answers of programs. Callers notice nothing of a run that ends before the phase *stop*. Later
+messages also describe the state of the database and the service ([when something
+fails](../README.md#when-something-fails)). [Troubleshooting](troubleshooting.md) says more about the most common ones.
 
-Written by `make docs` from the playbooks, the roles and the collection themselves. Not here is what PostgreSQL, SSH
-and Ansible say in their own words; nor what is wrong with the value of a single variable, which its description in
-[variables](variables.md) says.
+Written by `make docs` from the playbooks, the roles and the collection. PostgreSQL, SSH and Ansible have messages of
+their own, which are not here. Nor are errors in the value of a single variable: [variables](variables.md) describes the
+values.
 """
 GAP = "…"
 TASKS = {

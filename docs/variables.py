@@ -14,9 +14,9 @@ PAGE = ROOT / "docs/variables.md"
 HEAD = """# Variables
 
 Set them in `inventory/group_vars/ai_memory/`, for one host in `inventory/host_vars/`, for one run with `-e name=value`.
-What the last column says is checked before the host is asked anything. Another application is another file like
-`tenancy.yml` there: its tables with their natural and surrogate keys and a sample row for the proof, its tenant column
-and its functions. No role names a table. Written by `make docs` from `roles/*/meta/argument_specs.yml`.
+A run checks the types and limits in the last column before it contacts the host. Another application needs another file
+like `tenancy.yml`: its tables with their natural and surrogate keys, its tenant column and its functions. No role names
+a table. Written by `make docs` from `roles/*/meta/argument_specs.yml`.
 """
 TABLE = ("| variable | type | value here | meaning |", "|---|---|---|---|")
 

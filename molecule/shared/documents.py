@@ -6,7 +6,7 @@ import re
 
 from production import ROOT
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/*.md"))]
+DOCUMENTS = [path for pattern in ("*.md", "docs/*.md", "examples/*/*.md") for path in sorted(ROOT.glob(pattern))]
 # A line of an indented block, without its remark.
 LINE = re.compile(r"^    (\S.*?)(?:\s+#.*)?$", re.MULTILINE)
 

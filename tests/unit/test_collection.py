@@ -62,8 +62,8 @@ def test_an_archive_holds_what_runs_and_nothing_of_one_agency_or_of_the_tests(tm
     with tarfile.open(archive) as opened:
         files = {name for name in opened.getnames() if (ROOT / name).is_file()}
     assert {name.partition("/")[0] for name in files} == {
-        "CHANGELOG.md", "README.md", "ansible.cfg", "docs", "examples", "files", "inventory", "meta", "migrate.yml",
-        "playbooks", "plugins", "requirements.in", "requirements.yml", "roles", "rollback.yml",
+        "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "ansible.cfg", "docs", "examples", "files", "inventory",
+        "meta", "migrate.yml", "playbooks", "plugins", "requirements.in", "requirements.yml", "roles", "rollback.yml",
     }  # fmt: skip
     assert {name.split("/")[1] for name in files if name.startswith("inventory/")} == {"group_vars"}
     assert not [name for name in files if "209.38.143.71" in (ROOT / name).read_text(errors="replace")]

@@ -9,11 +9,10 @@ from types import ModuleType
 import pytest
 
 import audit
+import prose
 import refusals
 import variables
 from production import ROOT
-
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 @pytest.mark.parametrize("source", [audit, refusals, variables], ids=lambda module: module.__name__)
@@ -94,7 +93,7 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", list(prose.files(prose.MARKDOWN)), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_somewhere(document: Path) -> None:
     text = document.read_text()
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):

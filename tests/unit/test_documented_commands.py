@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,10 +146,18 @@ def test_every_target_of_make_is_one() -> None:
     assert set(documents.found(TARGET)) - set(targets) == set()
 
 
+def test_help_has_a_line_for_every_target_that_is_no_file() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    [phony] = re.findall(r"^\.PHONY: (.+)$", makefile.replace("\\\n", " "), re.MULTILINE)
+    helped = subprocess.run(["make", "--silent", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert sorted(line.split()[0] for line in helped.splitlines()) == sorted(phony.split())
+    assert all(len(line.split()) > 2 for line in helped.splitlines())
+
+
 # They need what a test has not: the project's page, an index of packages, Galaxy, a registry of images.
 FROM_ELSEWHERE = {"apt-get", "git", "pip", "ansible-galaxy", "ansible-builder"}
 # The tests above look at them, or run in what they make.
-HERE = {"ansible-playbook", "make", "python3", "python3.12"}
+HERE = {"ansible-playbook", "make", "python", "python3", "python3.12"}
 
 
 def _taken(path: Path) -> Iterator[str]:

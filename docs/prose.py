@@ -1,0 +1,269 @@
+"""Check that sentences are short and use the field's words: ``python docs/prose.py [--all]``.
+
+The documents must pass. ``--all`` also reports on messages with their generated pages, task names, comments and
+docstrings, and counts the findings of each kind. Code and quoted output are no prose. A sentence may have 25 words,
+except in tables and messages.
+The rules have no list of exceptions: reword what they find.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import io
+import re
+import sys
+import tokenize
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+ROOT = Path(__file__).resolve().parents[1]
+LONGEST = 25
+# Stands for code within a sentence, as one word.
+CODE = "CODE"
+GENERATED = "Written by `make docs`"
+MARKDOWN = (
+    "*.md",
+    "docs/*.md",
+    "examples/*/*.md",
+    "benchmarks/*.md",
+    "roles/*/*.md",
+    "molecule/*/*.md",
+    ".github/*.md",
+)
+PYTHON = ("benchmarks/*.py", "docs/*.py", "lab/**/*.py", "molecule/**/*.py", "plugins/**/*.py", "tests/**/*.py")
+YAML = (
+    "*.yml",
+    "awx/*.yml",
+    "inventory/**/*.yml",
+    "lab/**/*.yml",
+    "molecule/**/*.yml",
+    "playbooks/**/*.yml",
+    "roles/**/*.yml",
+)
+PLUGINS = ("plugins/**/*.py",)
+SQL = ("files/*.sql", "lab/**/*.sql", "plugins/**/*.sql", "roles/**/*.sql", "roles/**/*.sql.j2")
+
+WORD = re.compile(r"\S*\w\S*")
+END = re.compile(r"(?<=[.!?])[\"')*]*\s+(?=[\"'(\[*]*[A-Z0-9…`])")
+# Not the field's words, each with the ones to use instead.
+PHRASES = {
+    r"\bof before\b": "original, earlier",
+    r"\b(of nobody|nobody's)\b": "of no tenant, unused",
+    r"\bwho(m)?ever\b": "any role that, anyone who",
+    r"\bways? back\b|\bthere and back\b": "rollback",
+    r"\b(leads?|leading|led) (\w+ )?back\b": "roll back",
+    r"\bpass(es|ing)? (\w+ ){1,3}by\b": "bypass",
+    r"\bmend(s|ed|ing)?\b": "fix, correct",
+    r"\bby half\b": "partly",
+    r"\bat last\b": "finally, or nothing",
+    r"\bsome hundredths\b": "a number",
+    r"\b(is|are|was|were|be|being|not) begun\b": "starts, has started",
+    r"\basked again\b": "checked again, retried",
+    r"\bin earnest\b": "for real, in a real run",
+}
+# After these words "where" stands for a place. Elsewhere it stands for "if" or "when".
+PLACE = re.compile(
+    r"\b(?:address|branch|case|column|database|directory|file|folder|host|line|machine|page|phase|place|point|query|row"
+    r"|schema|server|step|table|to|knows?|see|shows?|says?|finds?|asks?|tells?|decides?|from|of|and|is|matters?)$",
+    re.IGNORECASE,
+)
+WHERE = re.compile(r"(?<![\w-])where(?![\w-])")
+PRONOUN = re.compile(
+    r"^\w+(?: (?:away|down|in|on|out|up))? "
+    r"(?:(?:it|them|him)\b|(?:this|that|these|those|both|all|one)(?=$| (?:as|at|by|for|in|on|to|with)\b))"
+)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A paragraph, cell, name or comment: where it stands, its kind and its text on one line."""
+
+    kind: str
+    place: str
+    text: str
+    counts: bool = True
+
+
+def too_long(passage: Passage) -> Iterator[str]:
+    """Yield a finding for each sentence of more than 25 words."""
+    for sentence in END.split(passage.text) if passage.counts else ():
+        if (words := len(WORD.findall(sentence))) > LONGEST:
+            yield f"{words} words: {sentence[:60]}…"
+
+
+def banned(passage: Passage) -> Iterator[str]:
+    """Yield a finding for each phrase that is not the field's."""
+    for pattern, better in PHRASES.items():
+        for match in re.finditer(pattern, passage.text, re.IGNORECASE):
+            yield f'"{match[0]}": {better}'
+    for sentence in END.split(passage.text):
+        if re.match(r"What\b.*\.$", sentence):
+            yield f'"What …": name the thing: {sentence[:60]}…'
+
+
+def where_for_if(passage: Passage) -> Iterator[str]:
+    """Yield a finding for each "where" that states a condition, as far as the word before it tells."""
+    for sentence in END.split(passage.text):
+        if sentence.endswith("?"):
+            continue
+        if re.match(r"Where\b.*,", sentence):
+            yield f'"Where" for "if": {sentence[:60]}…'
+        for match in WHERE.finditer(sentence):
+            before = sentence[: match.start()].rstrip(" ,")
+            if before and not PLACE.search(before):
+                yield f'"where" for "if": …{before[-30:]} where{sentence[match.end() :][:30]}…'
+
+
+def without_object(passage: Passage) -> Iterator[str]:
+    """Yield a finding for a task name that only its neighbours explain: a verb alone, or a verb and a pronoun."""
+    name = passage.text.rpartition(" | ")[2]
+    if passage.kind == "task name" and (PRONOUN.search(name) or len(name.split()) < 2):
+        yield f'no object: "{passage.text}"'
+
+
+RULES: tuple[Callable[[Passage], Iterator[str]], ...] = (too_long, banned, where_for_if, without_object)
+
+
+def files(patterns: Iterable[str]) -> Iterator[Path]:
+    """Yield the files of the repository that the patterns name, each once."""
+    yield from sorted({path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()})
+
+
+def _inline(token: Token) -> str:
+    parts = []
+    for child in token.children or ():
+        if child.type == "text":
+            parts.append(child.content)
+        elif child.type == "code_inline":
+            parts.append(CODE)
+        elif child.type in ("softbreak", "hardbreak"):
+            parts.append(" ")
+    return "".join(parts)
+
+
+def of_markdown(path: Path) -> Iterator[Passage]:
+    """Yield the paragraphs, headings, list items and cells of a document; a generated page holds messages."""
+    text = path.read_text()
+    kind = "message" if GENERATED in text else "document"
+    table = False
+    for token in MarkdownIt("commonmark").enable("table").parse(text):
+        if token.type in ("table_open", "table_close"):
+            table = token.type == "table_open"
+        if token.type == "inline":
+            line = (token.map or [0])[0] + 1
+            yield Passage(kind, f"{path.relative_to(ROOT)}:{line}", _inline(token), kind == "document" and not table)
+
+
+def of_task_names(path: Path) -> Iterator[Passage]:
+    """Yield the names of a file's plays and tasks."""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if match := re.match(r"\s*- name: [\"']?([A-Z].*|\w+ \| .*?)[\"']?$", line):
+            yield Passage("task name", f"{path.relative_to(ROOT)}:{number}", match[1], counts=False)
+
+
+def _paragraphs(kind: str, path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[Passage]:
+    """Yield numbered lines as passages: adjacent lines are one, an empty line or an item of a list begins another."""
+    start, last, parts = 0, -1, list[str]()
+    for number, line in [*lines, (-1, "")]:
+        words = re.sub(r"(`+)[^`]+\1|\{\{.*?\}\}", CODE, line.strip())
+        if parts and (number != last + 1 or not words or words.startswith(("* ", "- "))):
+            yield Passage(kind, f"{path.relative_to(ROOT)}:{start}", " ".join(parts))
+            parts = []
+        if words:
+            start = start if parts else number
+            parts.append(words)
+        last = number
+
+
+def of_comments(path: Path) -> Iterator[Passage]:
+    """Yield the comments of a Python, YAML or SQL file."""
+    text = path.read_text()
+    found: list[tuple[int, str]] = []
+    if path.suffix == ".py":
+        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+        found = [(token.start[0], token.string.lstrip("#")) for token in tokens if token.type == tokenize.COMMENT]
+    else:
+        mark = r"(?:^|\s)#\s(.+)$" if path.suffix == ".yml" else r"(?:^|\s)--\s(.+)$"
+        for number, line in enumerate(text.splitlines(), 1):
+            found += [(number, match[1]) for match in [re.search(mark, line)] if match]
+    prose = [(number, line) for number, line in found if not re.match(r"!|\s*(fmt|noqa|type|ruff|yamllint)\b", line)]
+    yield from _paragraphs("comment", path, prose)
+
+
+def of_docstrings(path: Path) -> Iterator[Passage]:
+    """Yield the paragraphs of a Python file's docstrings."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            first = node.body[0]
+            text = ast.get_docstring(node) or ""
+            yield from _paragraphs("docstring", path, enumerate(text.splitlines(), first.lineno))
+
+
+def of_strings(path: Path) -> Iterator[Passage]:
+    """Yield the texts of a Python file that are not docstrings: messages, labels, a module's documentation."""
+    tree = ast.parse(path.read_text())
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else CODE for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings | parts:
+            text = node.value
+        else:
+            continue
+        yield Passage("message", f"{path.relative_to(ROOT)}:{node.lineno}", " ".join(text.split()), counts=False)
+
+
+def of_messages(path: Path) -> Iterator[Passage]:
+    """Yield what the tasks of a file print or ask."""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if match := re.match(r"\s*(?:fail_msg|msg|prompt|success_msg): [\"']?([^\"'>|].*?)[\"']?$", line):
+            text = re.sub(r"\{\{.*?\}\}", CODE, match[1])
+            yield Passage("message", f"{path.relative_to(ROOT)}:{number}", text, counts=False)
+
+
+def passages(everything: bool) -> Iterator[Passage]:
+    """Yield what is checked: the documents, and ``everything`` else that is written in English."""
+    for path in files(MARKDOWN):
+        yield from (passage for passage in of_markdown(path) if everything or passage.kind == "document")
+    if everything:
+        for path in files(YAML):
+            yield from of_task_names(path)
+            yield from of_messages(path)
+        for path in files(PLUGINS):
+            yield from of_strings(path)
+        for path in files((*YAML, *SQL, *PYTHON)):
+            yield from of_comments(path)
+        for path in files(PYTHON):
+            yield from of_docstrings(path)
+
+
+def findings(passage: Passage) -> list[str]:
+    """Return what the rules find in a passage."""
+    return [finding for rule in RULES for finding in rule(passage)]
+
+
+def main() -> int:
+    """Print the findings with a count for each kind, and return 1 if a document has one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--all", action="store_true", help="report on generated pages, task names, comments and docstrings too"
+    )
+    counts: Counter[str] = Counter()
+    for passage in passages(parser.parse_args().all):
+        for finding in findings(passage):
+            counts[passage.kind] += 1
+            sys.stdout.write(f"{passage.place}: {finding}\n")
+    for kind, count in sorted(counts.items()):
+        sys.stdout.write(f"{count} findings of the kind {kind}\n")
+    return 1 if counts["document"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
