@@ -61,7 +61,7 @@ def sections(rounds: int, sizes: list[int]) -> Iterator[str]:
     )
     yield report.section("Backup", ["way", "seconds"], [list(item.values()) for item in backups(rounds)])
     fleet = hosts()
-    yield report.section("One run over several hosts", ["hosts", "wall time, s"], [[*item.values()] for item in fleet])
+    yield report.section("One run across hosts", ["hosts", "wall time, s"], [[*item.values()] for item in fleet])
     yield report.section("Goals", ["what", "goal", "measured"], goals(felt, costs, made, fleet))
 
 
