@@ -38,7 +38,8 @@ GUARDS = {
         ("migrate.yml", "--check", READABLE),
     ),
     "constants": Guard(
-        f"{PLUGINS}/plugin_utils/catalog/expressions.py", 'not any(_varies(argument, catalog["calls"]) for argument in arguments)', "False",
+        f"{PLUGINS}/plugin_utils/catalog/expressions.py",
+        'not any(_varies(argument, catalog["calls"]) for argument in arguments)', "False",
         ("migrate.yml", "--check", READABLE), CONSTANT,
     ),
     "definer": Guard("roles/tenancy/files/proof.sql", "SECURITY DEFINER", "SECURITY INVOKER"),
@@ -47,11 +48,10 @@ GUARDS = {
         f"{UTILS}/transaction.py", "ROLLBACK TO SAVEPOINT tenancy_proof", "RELEASE SAVEPOINT tenancy_proof"
     ),
     "clean-up": Guard(
-        "roles/service/tasks/clean.yml",
-        'become_user: "{{ service_state.user }}"\n      aimemory.tenancy.postgresql_login_statements:\n'
-        '        parameters: "{{ service_url | aimemory.tenancy.database_parameters(service_sslmode) }}"',
-        'become_user: postgres\n      aimemory.tenancy.postgresql_login_statements:\n'
-        '        parameters: {dbname: "{{ database_name }}", user: postgres, host: /var/run/postgresql}',
+        "roles/service/vars/main.yml",
+        '  user: "{{ service_state.user }}"\n'
+        '  parameters: "{{ service_url | aimemory.tenancy.database_parameters(service_sslmode) }}"',
+        '  user: postgres\n  parameters: {dbname: "{{ database_name }}", user: postgres, host: /var/run/postgresql}',
     ),
     "backfill": Guard(
         f"{PLUGINS}/modules/postgresql_backfill.py", "user=name, password=password,", 'user=wanted["user"],',
