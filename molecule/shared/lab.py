@@ -114,8 +114,8 @@ class Host:
         return done.stdout
 
     def at_home(self, command: str, *, cwd: Path) -> None:
-        """Run a command line of ssh or scp on this machine, as an operator would, with this host for production's."""
-        program, *words = shlex.split(re.sub(r"\b\d+(\.\d+){3}\b", self.ssh[-1], command))
+        """Run a command line of ssh or scp on this machine, as an operator would, with this host for SERVER."""
+        program, *words = shlex.split(re.sub(r"\bSERVER\b", self.ssh[-1], command))
         # It must not go anywhere else.
         assert any(self.ssh[-1] in word for word in words), command
         options = self.ssh[1:-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab import ROWS, Host
+from lab import MIGRATE, ROWS, Host
 from service import assert_works_in_full, deploy
 
 
@@ -62,8 +62,19 @@ def test_it_works_after_the_rollback_of_the_policies(machine: Host) -> None:
 
 
 @pytest.mark.by_turns
-def test_the_old_schema_comes_back_with_the_legacy_release(machine: Host) -> None:
-    # The restored database has no customer_id, so the release that names it cannot be what runs on it.
+def test_the_original_schema_comes_back_with_the_legacy_release(machine: Host) -> None:
+    # The original schema has no customer_id, so the release that names it cannot be what runs on it.
+    deploy(machine, "legacy")
+    machine.playbook("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
+    assert_works_in_full(machine)
+    assert machine.rows() == ROWS
+    machine.playbook(*MIGRATE)
+    deploy(machine, "tenant_aware")
+    assert_works_in_full(machine)
+
+
+@pytest.mark.by_turns
+def test_the_backup_comes_back_with_the_legacy_release(machine: Host) -> None:
     deploy(machine, "legacy")
     machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
     assert_works_in_full(machine)
