@@ -34,7 +34,7 @@ TASKS = {
 }
 UTILITIES, MODULES, ACTIONS = (ROOT / "plugins" / name for name in ("module_utils", "modules", "action"))
 LAPTOP = ROOT / "plugins/plugin_utils"
-HOST = ("api", "processes", "sockets", "smoke")
+HOST = ("api", "processes", "sockets", "smoke", "smoke_rows", "smoke_run")
 
 
 def _of_the_laptop(*packages: str) -> list[Path]:
@@ -46,7 +46,7 @@ PYTHON = {
     "Encrypted variables": [UTILITIES / "messages.py"],
     "The model (`tenancy_*`)": [*_of_the_laptop("model"), UTILITIES / "quoting.py"],
     "`DATABASE_URL`": [LAPTOP / "service/database_url.py"],
-    "Where the service works": [LAPTOP / "service/asked.py", LAPTOP / "service/route.py"],
+    "Where the service works": [LAPTOP / f"service/{name}.py" for name in ("asked", "route", "tried")],
     "What cannot be planned": _of_the_laptop("catalog", "changes", "proof", "audit"),
     "What cannot be restored or rehearsed": [
         UTILITIES / f"{name}.py" for name in ("toc", "restoring", "throwaway", "rehearsal")

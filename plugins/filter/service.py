@@ -10,7 +10,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import scram, smoke
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import asked, connection, endpoints, route
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import asked, connection, endpoints, route, tried
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import database_url as url_module
 
 
@@ -90,12 +90,12 @@ class FilterModule:
             "api_claims": endpoints.claims,
             "api_requests": endpoints.requests,
             "api_writers": endpoints.writers,
-            "smoke_judged": smoke.judged,
-            "smoke_troubles": smoke.troubles,
+            "smoke_notes": tried.notes,
+            "smoke_tried": tried.kept,
+            "smoke_troubles": tried.troubles,
             "smoke_untold": smoke.untold,
-            "smoke_emptied": smoke.emptied,
+            "smoke_read": tried.read,
             "api_filed": endpoints.filed,
             "api_leaks": endpoints.leaks,
-            "api_values": endpoints.cleanup_values,
         }
         return {name: _typed(function) for name, function in exposed.items()}

@@ -41,6 +41,12 @@ OPTIONS = {
     "secret": {"type": "str", "default": "", "no_log": False}, "seconds": {"type": "int", "default": 300},
     "file": {"type": "str", "default": ""}, "names": {"type": "dict", "required": True},
 }  # fmt: skip
+# Of one request, in the options of a module.
+REQUEST = {
+    "name": {"type": "str", "required": True}, "method": {"type": "str", "default": "GET"},
+    "path": {"type": "str", "required": True}, "body": {"type": "dict"}, "claims": {"type": "dict"},
+    "marker": {"type": "str", "default": ""},
+}  # fmt: skip
 # Of an answer, what is shown; and what is read.
 SHOWN, _MOST_BYTES = 300, 4 * 2**20
 # Of a row's values, those that no other row has are at least this long: a caller's number, an id, a sentence.
@@ -260,3 +266,17 @@ def shown(answer: Answer, caller: Caller) -> str:
         return messages.visible(answer.problem)
     body = caller.redacted(answer.body.decode("utf-8", "replace"))
     return messages.visible(f"HTTP {answer.status} {body[:SHOWN]}{'...' if len(body) > SHOWN else ''}".rstrip())
+
+
+def answered(conversation: Conversation, caller: Caller, names: Names, request: Any) -> dict[str, Any]:
+    """Make one request and return its answer, as the module service_request tells it."""
+    headers = caller.headers(request["claims"])
+    answer = conversation.ask(request["method"], request["path"], request["body"], headers)
+    verdict, code = judged(answer, names)
+    # What callers said is nobody's business here: the answer is told if it is of use.
+    told = verdict != OK or request["marker"]
+    return {
+        "name": request["name"], "verdict": verdict, "code": code, "said": shown(answer, caller) if told else "",
+        "marked": bool(request["marker"]) and holds(answer, request["marker"]),
+        "filled": filled(answer.document), "seconds": round(answer.seconds, 3),
+    }  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import pwd
 import select
 import signal
 import time
@@ -243,6 +244,12 @@ def credentials(pid: int, proc: Path = Path("/proc")) -> tuple[int, int, tuple[i
     status = (proc / str(pid) / "status").read_text()
     lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     return int(lines["Uid"].split()[1]), int(lines["Gid"].split()[1]), tuple(map(int, lines["Groups"].split()))
+
+
+def user(name: str) -> tuple[int, int, list[int]]:
+    """Return user, group and further groups of a system user, by its name or number. Raises KeyError."""
+    entry = pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
+    return entry.pw_uid, entry.pw_gid, os.getgrouplist(entry.pw_name, entry.pw_gid)
 
 
 def _look(pids: Iterable[int], proc: Path) -> list[Process]:

@@ -15,6 +15,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     cgroups,
     clients,
     errors,
+    failsafe,
     health,
     messages,
     sessions,
@@ -55,13 +56,20 @@ options:
         sessions are given at login changes.
     type: bool
     default: false
+  failsafe_seconds:
+    description:
+      - Seconds after which systemd starts the unit, with O(triggers) and O(companions), if the run is lost.
+      - The timer is armed before the stop. A healthy start disarms it.
+    type: int
   triggers:
-    description: Units that start the unit; they are stopped before it and started with it.
+    description:
+      - Units that start the unit; they are stopped before it and started with it. Those that run, and those that an
+        armed timer names, are found.
     type: list
     elements: str
     default: []
   companions:
-    description: Units that go down with the unit; they are started with it.
+    description: Units that go down with the unit; they are started with it, and found in the same way.
     type: list
     elements: str
     default: []
@@ -115,6 +123,7 @@ EXAMPLES = r"""
     user: postgres
     unit: ai-memory.service
     stop: true
+    failsafe_seconds: 900
     transaction: "{{ plan | aimemory.tenancy.tenancy_transaction(model, '5s', 900, proof=proof) }}"
     start: started
     health_url: http://127.0.0.1:8100/health
@@ -130,6 +139,18 @@ stopped_ago:
   description: Seconds between the order to stop and the end of the call.
   returned: when O(stop) was asked for and the unit ran
   type: float
+timer:
+  description: Name of the timer's unit.
+  returned: when it was armed
+  type: str
+triggers:
+  description: RV(aimemory.tenancy.service_failsafe#module:triggers).
+  returned: when the timer was armed
+  type: list
+companions:
+  description: RV(aimemory.tenancy.service_failsafe#module:companions).
+  returned: when the timer was armed
+  type: list
 came_up:
   description: Whether something else started the unit after it was stopped; it was then started anew.
   returned: always
@@ -180,6 +201,7 @@ class Cutover:
         # By the server's clock.
         self.committed_at: Any = None
         self.systemd = systemctl.Systemctl(module.run_command)
+        self.failsafe = failsafe.Failsafe(module.run_command, self.wanted["unit"])
         self.outcome: dict[str, Any] = {"changed": False, "came_up": False, "ended": []}
 
     def run(self) -> None:
@@ -187,6 +209,8 @@ class Cutover:
         wanted = self.wanted
         if wanted["stop"]:
             self._stage("stop")
+            if wanted["failsafe_seconds"]:
+                self._arm()
             self._stop()
         if wanted["transaction"]:
             self._stage("apply")
@@ -217,6 +241,18 @@ class Cutover:
             connection.commit()
         finally:
             connection.close()
+
+    def _arm(self) -> None:
+        """Arm the timer, and note what belongs to the unit."""
+        wanted = self.wanted
+        try:
+            around = self.failsafe.arm(wanted["failsafe_seconds"], wanted["triggers"], wanted["companions"])
+        except systemctl.SystemctlError as error:
+            raise StageError(f"systemd did not set up the timer {self.failsafe.name}: {error}") from error
+        wanted |= {"triggers": around.triggers, "companions": around.companions}
+        self.outcome |= {
+            "timer": f"{self.failsafe.name}.timer", "triggers": around.triggers, "companions": around.companions,
+        }  # fmt: skip
 
     def _stop(self) -> None:
         """Stop the unit and what starts it, and require that nothing of it, and nobody else, is left."""
@@ -301,8 +337,9 @@ class Cutover:
 
     def _start(self) -> None:
         """Start the unit with what belongs to it, and wait until it is healthy and no session is older."""
-        wanted = self.wanted
-        unit, triggers = wanted["unit"], wanted["triggers"]
+        wanted, armed = self.wanted, self.failsafe.armed()
+        unit, triggers = wanted["unit"], list(dict.fromkeys([*wanted["triggers"], *armed.triggers]))
+        companions = list(dict.fromkeys([*wanted["companions"], *armed.companions]))
         running = not self.systemd.is_down(unit)
         # What runs although it was stopped has sessions that may be older than what was committed.
         self.outcome["came_up"] = running and (
@@ -316,11 +353,12 @@ class Cutover:
         self.outcome["inactive_since"] = self.systemd.property("InactiveEnterTimestamp", unit)
         # Its starts are counted, and too many refused; a unit that nothing refers to is not loaded, nor counted.
         self.module.run_command(["systemctl", "reset-failed", "--", unit])
-        self.systemd.order("start", [*triggers, unit, *wanted["companions"]])
+        self.systemd.order("start", [*triggers, unit, *companions])
         self.outcome["changed"] = True
         self._wait_until_healthy()
         if moment is not None and wanted["roles"]:
             self._end_older_sessions(moment)
+        self.failsafe.disarm()
 
     def _wait_until_healthy(self) -> None:
         """Ask the service until it says that it is healthy."""
@@ -373,6 +411,7 @@ def main() -> None:
             "user": {"type": "str", "required": True},
             "unit": {"type": "str", "required": True},
             "stop": {"type": "bool", "default": False},
+            "failsafe_seconds": {"type": "int"},
             "triggers": names,
             "companions": names,
             "terminate_clients": {"type": "bool", "default": False},

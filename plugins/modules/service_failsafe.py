@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import systemctl, units
+from ansible_collections.aimemory.tenancy.plugins.module_utils import failsafe, systemctl
 
 DOCUMENTATION = r"""
 module: service_failsafe
@@ -64,49 +64,6 @@ companions:
   type: list
 """
 
-# The timer is not loaded, so nothing is armed.
-NOT_LOADED = 5
-
-
-class Failsafe:
-    """The timer of one unit."""
-
-    def __init__(self, module: AnsibleModule) -> None:
-        """Take the options of the module."""
-        self.module = module
-        self.unit: str = module.params["unit"]
-        self.name = units.failsafe(self.unit)
-        self.systemd = systemctl.Systemctl(module.run_command)
-
-    def disarm(self) -> bool:
-        """Stop the timer; return whether there was one. Raises SystemctlError."""
-        code, output, error = self.module.run_command(["systemctl", "stop", "--", f"{self.name}.timer"])
-        if code not in (0, NOT_LOADED):
-            raise systemctl.SystemctlError((error or output).strip())
-        return bool(code == 0)
-
-    def arm(self) -> units.Surroundings:
-        """Start the timer; return what else it would start. Raises SystemctlError."""
-        around = units.surroundings(self.unit, self.systemd.show)
-        earlier = self._earlier()
-        before = earlier[: earlier.index(self.unit)] if self.unit in earlier else []
-        after = earlier[len(before) + 1 :]
-        wanted = self.module.params
-        triggers = list(dict.fromkeys([*around.triggers, *wanted["triggers"], *before]))
-        companions = list(dict.fromkeys([*around.companions, *wanted["companions"], *after]))
-        self.disarm()
-        self.systemd.run(
-            "systemd-run", "--quiet", f"--unit={self.name}", f"--on-active={wanted['seconds']}s",
-            "--timer-property=AccuracySec=1s", "--collect",
-            "systemctl", "start", *triggers, self.unit, *companions,
-        )  # fmt: skip
-        return units.Surroundings(triggers, companions)
-
-    def _earlier(self) -> list[str]:
-        """Return what the timer of an earlier run would start."""
-        shown = self.systemd.run("systemctl", "show", "--property=ExecStart", "--value", "--", f"{self.name}.service")
-        return units.started_by(shown)
-
 
 def main() -> None:
     """Run the module."""
@@ -121,11 +78,12 @@ def main() -> None:
         },
         required_if=[("state", "armed", ["seconds"])],
     )
-    timer = Failsafe(module)
+    timer = failsafe.Failsafe(module.run_command, module.params["unit"])
     try:
         if module.params["state"] == "disarmed":
             module.exit_json(changed=timer.disarm())
-        around = timer.arm()
+        wanted = module.params
+        around = timer.arm(wanted["seconds"], wanted["triggers"], wanted["companions"])
     except systemctl.SystemctlError as error:
         module.fail_json(msg=f"systemd did not set up the timer {timer.name}: {error}")
     module.exit_json(changed=True, timer=f"{timer.name}.timer", triggers=around.triggers, companions=around.companions)

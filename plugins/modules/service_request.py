@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import api
@@ -87,30 +85,11 @@ answers:
 """
 
 
-def answered(conversation: api.Conversation, caller: api.Caller, names: api.Names, request: Any) -> dict[str, Any]:
-    """Make one request and return what came of it."""
-    headers = caller.headers(request["claims"])
-    answer = conversation.ask(request["method"], request["path"], request["body"], headers)
-    verdict, code = api.judged(answer, names)
-    # What callers said is nobody's business here: the answer is told if it is of use.
-    told = verdict != api.OK or request["marker"]
-    return {
-        "name": request["name"], "verdict": verdict, "code": code, "said": api.shown(answer, caller) if told else "",
-        "marked": bool(request["marker"]) and api.holds(answer, request["marker"]),
-        "filled": api.filled(answer.document), "seconds": round(answer.seconds, 3),
-    }  # fmt: skip
-
-
 def main() -> None:
     """Run the module."""
-    text = {"type": "str", "required": True}
-    request = {
-        "name": text, "method": {"type": "str", "default": "GET"}, "path": text, "body": {"type": "dict"},
-        "claims": {"type": "dict"}, "marker": {"type": "str", "default": ""},
-    }  # fmt: skip
     module = AnsibleModule(
         argument_spec={
-            **api.OPTIONS, "requests": {"type": "list", "elements": "dict", "required": True, "options": request},
+            **api.OPTIONS, "requests": {"type": "list", "elements": "dict", "required": True, "options": api.REQUEST},
         },
         supports_check_mode=True,
     )  # fmt: skip
@@ -119,7 +98,7 @@ def main() -> None:
     names = api.names(wanted["names"])
     conversation = api.Conversation(wanted["url"], wanted["timeout"])
     try:
-        answers = [answered(conversation, caller, names, request) for request in wanted["requests"]]
+        answers = [api.answered(conversation, caller, names, request) for request in wanted["requests"]]
     finally:
         conversation.close()
     module.exit_json(changed=False, token=token, answers=answers)

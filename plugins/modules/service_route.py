@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import secrets
 import select
 import socket
@@ -376,8 +375,7 @@ def owner_of(process: int, user: str) -> tuple[int, int, Iterable[int]]:
     """Return user, group and further groups of a process, or of a user's next one. Raises OSError and KeyError."""
     if process:
         return processes.credentials(process)
-    entry = pwd.getpwuid(int(user)) if user.isdigit() else pwd.getpwnam(user)
-    return entry.pw_uid, entry.pw_gid, os.getgrouplist(entry.pw_name, entry.pw_gid)
+    return processes.user(user)
 
 
 def environment(module: AnsibleModule) -> dict[str, str]:

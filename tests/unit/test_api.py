@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import api, tokens
-from ansible_collections.aimemory.tenancy.plugins.modules import service_endpoints, service_request
+from ansible_collections.aimemory.tenancy.plugins.modules import service_endpoints
 
 NAMES = api.Names("customer_id", "app.current_tenant", ("memories",))
 SECRET = "a secret of thirty-two characters"
@@ -227,7 +227,7 @@ def test_what_callers_said_is_not_returned(url: str) -> None:
     request = {"name": "POST /", "method": "POST", "path": "/", "body": {"said": "in confidence"}, "claims": None}
     conversation, caller = api.Conversation(url, 5), api.Caller({}, "", 60)
     for marker, told in (("", False), ("in confidence", True), ("something else", True)):
-        found = service_request.answered(conversation, caller, NAMES, {**request, "marker": marker})
+        found = api.answered(conversation, caller, NAMES, {**request, "marker": marker})
         assert ("in confidence" in found["said"], found["verdict"]) == (told, "ok")
         assert found["marked"] == (marker == "in confidence")
     conversation.close()

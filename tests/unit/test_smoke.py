@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import smoke
+from ansible_collections.aimemory.tenancy.plugins.module_utils import smoke, smoke_rows
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import tried
 
 CALLER = "+1555-runbook-1"
 ABOUT: dict[str, Any] = {
@@ -49,27 +50,27 @@ def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, 
     ],
 )
 def test_what_is_stored_elsewhere_is_told(rows: list[dict[str, Any]], required: bool, sentence: str) -> None:
-    told = smoke.misplaced(rows, "1", "customer_id", required=required)
+    told = smoke_rows.misplaced(rows, "1", "customer_id", required=required)
     assert sentence in told
     assert bool(told) == bool(sentence)
 
 
 def test_what_is_left_is_counted() -> None:
-    assert smoke.left(found()) == ""
-    assert "are left (1 in public.memories, 2 in public.profiles)" in smoke.left(found("1", touched=("1",)))
+    assert smoke_rows.left(found()) == ""
+    assert "are left (1 in public.memories, 2 in public.profiles)" in smoke_rows.left(found("1", touched=("1",)))
 
 
 def test_rows_are_removed_under_every_tenant_that_has_some() -> None:
-    assert smoke.tenants(found("3", None, "", touched=("2",)), "1") == ["1", "2", "3"]
+    assert smoke_rows.tenants(found("3", None, "", touched=("2",)), "1") == ["1", "2", "3"]
 
 
 def test_rows_of_runs_that_were_lost_are_told_apart() -> None:
     rows = found("1")
     rows[0]["tenants"].append(row("2", 3, "+1555-runbook-0"))
-    assert smoke.callers(rows, CALLER) == ["+1555-runbook-0", CALLER]
-    assert smoke.misplaced(smoke.of_caller(rows, CALLER), "1", "customer_id") == ""
-    assert smoke.tenants(rows, "1") == ["1", "2"]
-    assert smoke.callers(found(), CALLER) == [CALLER]
+    assert smoke_rows.callers(rows, CALLER) == ["+1555-runbook-0", CALLER]
+    assert smoke_rows.misplaced(smoke_rows.of_caller(rows, CALLER), "1", "customer_id") == ""
+    assert smoke_rows.tenants(rows, "1") == ["1", "2"]
+    assert smoke_rows.callers(found(), CALLER) == [CALLER]
 
 
 COLUMN = 'HTTP 200 {"error":"column \\"customer_id\\" of relation \\"memories\\" does not exist"}'
@@ -132,7 +133,7 @@ def test_after_the_change_only_what_it_may_have_caused_is_trouble(verdict: str, 
     ],
 )
 def test_a_refusal_says_why_and_what_to_do(token: str, reason: str) -> None:
-    (told,) = smoke.troubles([answer("ok"), answer("refused", "HTTP 401 {}")], {**ABOUT, "token": token})
+    (told,) = tried.troubles([answer("ok"), answer("refused", "HTTP 401 {}")], {**ABOUT, "token": token})
     assert reason in told
     assert "service_smoke_headers" in told
     assert "set service_smoke to read or none" in told
@@ -141,5 +142,5 @@ def test_a_refusal_says_why_and_what_to_do(token: str, reason: str) -> None:
 def test_what_shows_less_than_before_is_told() -> None:
     earlier = [{"name": "GET /a", "filled": ["memories"]}, {"name": "GET /b", "filled": []}]
     now = [{"name": "GET /a", "filled": []}, {"name": "GET /b", "filled": []}, {"name": "GET /c", "filled": []}]
-    assert smoke.emptied(now, earlier) == ["GET /a"]
-    assert smoke.emptied(now, []) == smoke.emptied(earlier, earlier) == []
+    assert tried.emptied(now, earlier) == ["GET /a"]
+    assert tried.emptied(now, []) == tried.emptied(earlier, earlier) == []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ...module_utils.smoke import Found, of_caller
+from ...module_utils.smoke_rows import Found, of_caller
 
 # Stands for the caller in paths and bodies of the model.
 USER = "%(user_id)s"
@@ -106,8 +106,3 @@ def claims(token: Mapping[str, Any], tenant: int | str, caller: str) -> dict[str
         return {}
     named = {"tenant_claim": tenant, "caller_claim": caller}
     return {**token.get("claims", {}), **{token[name]: value for name, value in named.items() if token.get(name)}}
-
-
-def cleanup_values(callers: Iterable[str]) -> list[dict[str, str]]:
-    """Return the values of service_smoke_cleanup for each caller."""
-    return [{"user_id": caller} for caller in callers]

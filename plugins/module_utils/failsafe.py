@@ -1,0 +1,50 @@
+"""The timer that starts a service by itself if a run is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from . import systemctl, units
+
+# The timer is not loaded, so nothing is armed.
+NOT_LOADED = 5
+
+
+class Failsafe:
+    """The timer of one unit."""
+
+    def __init__(self, run_command: Any, unit: str) -> None:
+        """Take a module's ``run_command``, and the unit that the timer starts."""
+        self.unit, self.name = unit, units.failsafe(unit)
+        self._run_command = run_command
+        self.systemd = systemctl.Systemctl(run_command)
+
+    def disarm(self) -> bool:
+        """Stop the timer; return whether there was one. Raises SystemctlError."""
+        code, output, error = self._run_command(["systemctl", "stop", "--", f"{self.name}.timer"])
+        if code not in (0, NOT_LOADED):
+            raise systemctl.SystemctlError((error or output).strip())
+        return bool(code == 0)
+
+    def arm(self, seconds: int, triggers: Sequence[str] = (), companions: Sequence[str] = ()) -> units.Surroundings:
+        """Start the timer; return what else it would start, with what is given. Raises SystemctlError."""
+        around, armed = units.surroundings(self.unit, self.systemd.show), self.armed()
+        triggers = list(dict.fromkeys([*around.triggers, *triggers, *armed.triggers]))
+        companions = list(dict.fromkeys([*around.companions, *companions, *armed.companions]))
+        self.disarm()
+        self.systemd.run(
+            "systemd-run", "--quiet", f"--unit={self.name}", f"--on-active={seconds}s",
+            "--timer-property=AccuracySec=1s", "--collect",
+            "systemctl", "start", *triggers, self.unit, *companions,
+        )  # fmt: skip
+        return units.Surroundings(triggers, companions)
+
+    def armed(self) -> units.Surroundings:
+        """Return what an armed timer would start beside the unit; nothing if none is armed. Raises SystemctlError."""
+        shown = self.systemd.run("systemctl", "show", "--property=ExecStart", "--value", "--", f"{self.name}.service")
+        started = units.started_by(shown)
+        if self.unit not in started:
+            return units.Surroundings()
+        place = started.index(self.unit)
+        return units.Surroundings(started[:place], started[place + 1 :])

@@ -1,0 +1,171 @@
+"""Rows of the smoke test's callers: where they are, whether they belong there, and how they are removed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import service_login, sessions
+from .errors import TenancyError
+
+try:
+    from psycopg2 import sql
+except ImportError:
+    sql = None
+
+# One entry a table: table, stored (whether the store must leave a row there), and tenants: its rows by caller and
+# tenant, each with its caller, tenant ("" where it has none, null where the table has no tenant column) and count.
+Found = dict[str, Any]
+
+# The table is locked by its name first: what is judged here is then what is read.
+COLUMNS = """
+SELECT c.relkind,
+       (SELECT t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
+        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+        WHERE a.attrelid = c.oid AND a.attname = %(column)s AND NOT a.attisdropped),
+       (SELECT t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
+        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+        WHERE a.attrelid = c.oid AND a.attname = %(tenant_column)s AND NOT a.attisdropped)
+FROM pg_catalog.pg_class c
+WHERE c.oid = %(table)s::pg_catalog.regclass
+"""
+# Its own rows, and those of runs that were lost.
+ROWS = """
+SELECT {column}::pg_catalog.text, {tenant}, pg_catalog.count(*)
+FROM {table}
+WHERE {column}::pg_catalog.text = %(caller)s
+   OR %(prefix)s <> '' AND pg_catalog.starts_with({column}::pg_catalog.text, %(prefix)s)
+GROUP BY 1, 2
+ORDER BY 1, 2
+"""
+
+
+def read(
+    cursor: Any, schema: str, rows: Sequence[Mapping[str, Any]], caller: str, prefix: str, tenant_column: str
+) -> list[Found]:
+    """Return what the tables hold of ``caller`` and of all that begin with ``prefix``, as the administrator.
+
+    An empty ``prefix`` stands for no other caller. ``rows`` has one entry a table of ``schema``: table, column (that
+    names the caller), stored. Raises TenancyError
+    for a view or a type that is not PostgreSQL's own, whose code would run with the administrator's rights, and
+    psycopg2.Error.
+    """
+    found = []
+    for entry in rows:
+        name = f"{schema}.{entry['table']}"
+        table = sql.Identifier(schema, entry["table"])
+        cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(table))
+        names = {"column": entry["column"], "tenant_column": tenant_column, "table": table.as_string(cursor)}
+        cursor.execute(COLUMNS, names)
+        kind, plain, tenant_plain = cursor.fetchone()
+        if kind not in ("r", "p"):
+            raise TenancyError(f"{name} is no table: correct its entry in service_smoke_rows.")
+        if plain is None:
+            raise TenancyError(f"{name} has no column {entry['column']}: correct its entry in service_smoke_rows.")
+        for column, known in ((entry["column"], plain), (tenant_column, tenant_plain)):
+            if known is False:
+                raise TenancyError(
+                    f"The type of {name}.{column} is none of PostgreSQL's own, and comparing it could run code of its"
+                    " owner: name another column in service_smoke_rows."
+                )
+        tenant = sql.Identifier(tenant_column) if tenant_plain else None
+        cursor.execute(
+            sql.SQL(ROWS).format(
+                tenant=sql.SQL("coalesce({}::text, '')").format(tenant) if tenant else sql.SQL("NULL::text"),
+                table=table,
+                column=sql.Identifier(entry["column"]),
+            ),
+            {"caller": caller, "prefix": prefix},
+        )
+        tenants = [{"caller": who, "tenant": whose, "count": count} for who, whose, count in cursor.fetchall()]
+        found.append({"table": name, "stored": entry["stored"], "tenants": tenants})
+    return found
+
+
+def of_caller(found: Sequence[Found], caller: str) -> list[Found]:
+    """Return what was found of one caller alone."""
+    return [{**table, "tenants": [item for item in table["tenants"] if item["caller"] == caller]} for table in found]
+
+
+def tenants(found: Sequence[Found], default: str) -> list[str]:
+    """Return under which tenants rows were found, and the default one."""
+    seen = {item["tenant"] for table in found for item in table["tenants"]}
+    return sorted({default} | {tenant for tenant in seen if tenant})
+
+
+def callers(found: Sequence[Found], caller: str) -> list[str]:
+    """Return whose rows were found, and the caller of this run."""
+    return sorted({caller} | {item["caller"] for table in found for item in table["tenants"]})
+
+
+def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: bool = True) -> str:
+    """Return why what was stored is not where it belongs, in one sentence; "" where it is.
+
+    ``required`` says whether each row must have a tenant; before a migration it need not.
+    """
+    storing = [table for table in found if table["stored"]]
+    if not storing:
+        return (
+            "No entry of service_smoke_rows says stored: true, so nothing would be found: say where the store writes."
+        )
+    for table in storing:
+        if not table["tenants"]:
+            return (
+                f"The service answered that it stored a memory, but {table['table']} has no row of it: it stores"
+                " somewhere else, or later than it says. See which database its sessions lead to (DATABASE_URL), or"
+                " correct service_smoke_rows; for a service that writes later, raise service_smoke_margin."
+            )
+    for table in found:
+        for item in table["tenants"]:
+            if item["tenant"] not in ((None, tenant) if required else (None, tenant, "")):
+                return (
+                    f"What the service stored is in {table['table']} under {column} = {item['tenant'] or 'NULL'}, not"
+                    f" under {tenant}: it names another tenant than the one that it is told."
+                )
+    return ""
+
+
+def left(found: Sequence[Found]) -> str:
+    """Return what of the test is left, in one sentence; "" where nothing is."""
+    counts = {table["table"]: sum(item["count"] for item in table["tenants"]) for table in found}
+    named = ", ".join(f"{count} in {table}" for table, count in counts.items() if count)
+    return (
+        f"Rows of the smoke test's caller are left ({named}) although service_smoke_cleanup ran over the service's"
+        " login: correct it, or give that login the right to DELETE them."
+        if named
+        else ""
+    )
+
+
+def tables(found: Sequence[Found]) -> set[str]:
+    """Return the names of the tables, with their schema, in which rows were found."""
+    return {table["table"] for table in found if table["tenants"]}
+
+
+def remove(login: Mapping[str, Any], tenants: Sequence[str], callers: Sequence[str], statements: Sequence[str]) -> int:
+    """Run ``statements`` for each tenant and caller over the service's login; return how many rows they changed.
+
+    ``login`` has parameters, password, environment, setting (the tenant setting) and seconds (a limit). A trigger runs
+    with the login's rights, not with the administrator's. Raises psycopg2.Error and sessions.TimeLimitError.
+    """
+    rows = 0
+    opened: list[Any] = []
+    try:
+        connection, guard = opened = [
+            service_login.connect(login["parameters"], login["password"], login["environment"]) for _ in range(2)
+        ]
+        guard.autocommit = True
+        # A trigger can swallow a timeout of the session's own.
+        bounded = sessions.bounded(connection, guard, login["seconds"], "What is run over the service's login")
+        with bounded, connection.cursor() as cursor:
+            for tenant in tenants:
+                cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (login["setting"], tenant))
+                for caller, statement in itertools.product(callers, statements):
+                    cursor.execute(statement, {"user_id": caller})
+                    rows += max(cursor.rowcount, 0)
+            connection.commit()
+    finally:
+        for connection in opened:
+            connection.close()
+    return rows

@@ -1,0 +1,341 @@
+#!/usr/bin/python
+"""Store a memory through a service's API, find its row, retrieve it, and remove what is left of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    api,
+    messages,
+    processes,
+    sessions,
+    smoke_rows,
+    smoke_run,
+)
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
+
+try:
+    import psycopg2
+except ImportError:
+    psycopg2 = None
+
+DOCUMENTATION = r"""
+module: service_smoke
+short_description: Store a memory through a service's API, find its row, retrieve it, and remove what is left of it
+description:
+  - Reads the rows of the test's callers as the administrator, and removes them over the service's own login, whose
+    triggers run with its own rights.
+  - What came of it is returned and does not fail the task. Headers and password are secrets, so the task needs
+    C(no_log). Runs as root.
+extends_documentation_fragment:
+  - aimemory.tenancy.api
+  - aimemory.tenancy.database
+  - aimemory.tenancy.database.user
+options:
+  action:
+    description:
+      - C(test) removes rows of earlier tests, stores, finds the row, retrieves it and removes it.
+      - C(find) waits for a row that another request stored, then removes it.
+      - C(clear) removes rows, and C(look) names them.
+    type: str
+    choices: [test, find, clear, look]
+    required: true
+  rows:
+    description: The rows that the test leaves.
+    type: dict
+    required: true
+    suboptions:
+      schema:
+        description: The schema of the tables.
+        type: str
+        required: true
+      tables:
+        description: Of each table its name (table), its column of the caller, and whether the test is C(stored) there.
+        type: list
+        elements: dict
+        required: true
+      caller:
+        description: The caller of this test.
+        type: str
+        required: true
+      prefix:
+        description: The begin of the callers of earlier tests; empty for none.
+        type: str
+        default: ""
+      tenant_column:
+        description: The tenant column, which the tables may lack.
+        type: str
+        required: true
+      tenant:
+        description: The tenant that the rows must have if there is the column.
+        type: str
+        required: true
+      tenant_required:
+        description: Whether a row without a tenant is refused if there is the column.
+        type: bool
+        default: true
+      patience:
+        description: Seconds to wait for the row.
+        type: float
+        default: 0
+  cleanup:
+    description: How the rows are removed over the service's login.
+    type: dict
+    required: true
+    suboptions:
+      user:
+        description: The system user that the service runs as, whose files libpq reads.
+        type: str
+        required: true
+      parameters:
+        description: Connection parameters of the service's URL.
+        type: dict
+        required: true
+      password:
+        description: Its password; empty for none.
+        type: str
+        default: ""
+      environment:
+        description: Variables of the service that libpq reads.
+        type: dict
+        default: {}
+      setting:
+        description: The tenant setting.
+        type: str
+        required: true
+      statements:
+        description: The statements, with C(%(user_id\)s) for the caller.
+        type: list
+        elements: str
+        required: true
+      write_tables:
+        description: Tables, with their schema, of which rows need O(cleanup.write_statements) too.
+        type: list
+        elements: str
+        default: []
+      write_statements:
+        description: More statements.
+        type: list
+        elements: str
+        default: []
+      always:
+        description: Whether they are run also if no row is seen.
+        type: bool
+        default: false
+      writes:
+        description: Whether O(cleanup.write_statements) are run also if no row of O(cleanup.write_tables) is seen.
+        type: bool
+        default: false
+      seconds:
+        description: Seconds that the statements may take.
+        type: int
+        default: 60
+  store:
+    description: The request that stores, as an item of O(aimemory.tenancy.service_request#module:requests).
+    type: dict
+  retrieve:
+    description: The request that retrieves, with a marker.
+    type: dict
+  other:
+    description: The request of another tenant, which is to see nothing.
+    type: dict
+    default: {}
+    suboptions:
+      request:
+        description: The request, with a marker.
+        type: dict
+      tenant:
+        description: The other tenant.
+        type: str
+      only_signed:
+        description: Whether it is made only if tokens can be signed.
+        type: bool
+        default: false
+      fails:
+        description: Whether the test fails if it sees the memory.
+        type: bool
+        default: false
+  about:
+    description: What answers are judged by - service, secret, before, phases, row_security, column.
+    type: dict
+    default: {}
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Remove what the smoke test left
+  become: true
+  aimemory.tenancy.service_smoke:
+    action: clear
+    unit: ai-memory
+    url: http://127.0.0.1:8100
+    timeout: 60
+    names: {column: customer_id, setting: app.current_tenant, tables: [memories]}
+    database: ai_memory
+    port: 5432
+    user: postgres
+    rows:
+      schema: public
+      tables: [{table: memories, column: user_id, stored: true}]
+      caller: "+15550000000"
+      tenant_column: customer_id
+      tenant: "1"
+    cleanup:
+      user: ai-memory
+      parameters: {host: localhost, user: alice, dbname: ai_memory, sslmode: require}
+      password: "{{ password }}"
+      setting: app.current_tenant
+      statements: [DELETE FROM public.memories WHERE user_id = %(user_id)s]
+  no_log: true
+"""
+
+RETURN = r"""
+trouble:
+  description: Why the test failed, in one sentence; empty if it succeeded.
+  returned: success
+  type: str
+token:
+  description: RV(aimemory.tenancy.service_request#module:token).
+  returned: success
+  type: str
+stored_seconds:
+  description: Seconds until the stored row was found; none if none was.
+  returned: success
+  type: float
+unproven:
+  description: Sentences about what the test does not prove.
+  returned: success
+  type: list
+shown:
+  description: Sentences about what another tenant is shown.
+  returned: success
+  type: list
+found:
+  description: With O(action=look), of each table its name, and of each caller and tenant the number of rows.
+  returned: success
+  type: list
+"""
+
+READ_ONLY = {"default_transaction_read_only": "on", "row_security": "off", "lock_timeout": "10s"}
+TABLE = {
+    "table": {"type": "str", "required": True}, "column": {"type": "str", "required": True},
+    "stored": {"type": "bool", "default": False},
+}  # fmt: skip
+ROWS = {
+    "schema": {"type": "str", "required": True},
+    "tables": {"type": "list", "elements": "dict", "required": True, "options": TABLE},
+    "caller": {"type": "str", "required": True}, "prefix": {"type": "str", "default": ""},
+    "tenant_column": {"type": "str", "required": True}, "tenant": {"type": "str", "required": True},
+    "tenant_required": {"type": "bool", "default": True}, "patience": {"type": "float", "default": 0},
+}  # fmt: skip
+# The task is not logged: a value of these may be an ordinary word, and would be struck from every result.
+CLEANUP = {
+    "user": {"type": "str", "required": True}, "parameters": {"type": "dict", "required": True},
+    "password": {"type": "str", "default": "", "no_log": False},
+    "environment": {"type": "dict", "default": {}, "no_log": False}, "setting": {"type": "str", "required": True},
+    "statements": {"type": "list", "elements": "str", "required": True},
+    "write_tables": {"type": "list", "elements": "str", "default": []},
+    "write_statements": {"type": "list", "elements": "str", "default": []},
+    "always": {"type": "bool", "default": False}, "writes": {"type": "bool", "default": False},
+    "seconds": {"type": "int", "default": 60},
+}  # fmt: skip
+OTHER = {
+    "request": {"type": "dict", "options": api.REQUEST}, "tenant": {"type": "str"},
+    "only_signed": {"type": "bool", "default": False}, "fails": {"type": "bool", "default": False},
+}  # fmt: skip
+
+
+class Tables:
+    """The rows of the test: seen by the administrator, removed by the service's login."""
+
+    def __init__(self, wanted: dict[str, Any]) -> None:
+        """Take the options of the module."""
+        self.wanted = wanted
+        self.connection: Any = None
+
+    def look(self) -> list[smoke_rows.Found]:
+        """Return the rows of the test's callers. Raises SmokeError."""
+        rows = self.wanted["rows"]
+        try:
+            if self.connection is None:
+                with acting_as(self.wanted["user"]):
+                    self.connection = sessions.connect(self.wanted["database"], self.wanted["port"], settings=READ_ONLY)
+            # A transaction of its own each time, so that it sees what was committed meanwhile.
+            with self.connection, self.connection.cursor() as cursor:
+                return smoke_rows.read(
+                    cursor, rows["schema"], rows["tables"], rows["caller"], rows["prefix"], rows["tenant_column"]
+                )
+        except (psycopg2.Error, TenancyError) as error:
+            raise smoke_run.SmokeError(messages.of_database(error)) from error
+
+    def remove(self, tenants: Any, callers: Any, statements: Any) -> int:
+        """Run statements over the service's login, with the rights of its system user. Raises SmokeError."""
+        cleanup = self.wanted["cleanup"]
+
+        def work() -> dict[str, Any]:
+            try:
+                return {"rows": smoke_rows.remove(cleanup, tenants, callers, statements)}
+            except (psycopg2.Error, sessions.TimeLimitError) as error:
+                return {"error": messages.of_database(error)}
+
+        try:
+            found = processes.as_user(*processes.user(cleanup["user"]), work, patience=2 * cleanup["seconds"])
+        except (OSError, KeyError) as error:
+            found = {"error": str(error)}
+        if "error" in found:
+            said = (found["error"].splitlines() or ["no message"])[0]
+            raise smoke_run.SmokeError(
+                f"The service's login cannot remove the rows of the smoke test: {said}."
+                " Correct service_smoke_cleanup and service_write_cleanup, or give that login the right to DELETE them."
+            )
+        return int(found["rows"])
+
+    def close(self) -> None:
+        """End the administrator's connection."""
+        if self.connection is not None:
+            self.connection.close()
+
+
+def main() -> None:
+    """Run the module."""
+    request = {"type": "dict", "options": api.REQUEST}
+    module = AnsibleModule(
+        argument_spec={
+            **api.OPTIONS,
+            "action": {"type": "str", "choices": ["test", "find", "clear", "look"], "required": True},
+            "database": {"type": "str", "required": True}, "port": {"type": "int", "required": True},
+            "user": {"type": "str", "required": True},
+            "rows": {"type": "dict", "required": True, "options": ROWS},
+            "cleanup": {"type": "dict", "required": True, "options": CLEANUP},
+            "store": request, "retrieve": request,
+            "other": {"type": "dict", "default": {}, "options": OTHER, "apply_defaults": True},
+            "about": {"type": "dict", "default": {}},
+        },
+        required_if=[("action", "test", ["store", "retrieve"])],
+    )  # fmt: skip
+    if psycopg2 is None:
+        module.fail_json(msg=missing_required_lib("psycopg2"))
+    wanted = module.params
+    token, caller = api.caller(module)
+    names = api.names(wanted["names"])
+    conversation, tables = api.Conversation(wanted["url"], wanted["timeout"]), Tables(wanted)
+    run = smoke_run.SmokeRun(
+        wanted, token, lambda asked: api.answered(conversation, caller, names, asked), tables.look, tables.remove
+    )
+    trouble = ""
+    try:
+        {"test": run.test, "find": run.find, "clear": run.clear, "look": run.see}[wanted["action"]]()
+    except smoke_run.SmokeError as error:
+        trouble = str(error)
+    finally:
+        conversation.close()
+        tables.close()
+    module.exit_json(changed=False, trouble=trouble, token=token, **run.outcome)
+
+
+if __name__ == "__main__":
+    main()
