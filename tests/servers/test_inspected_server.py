@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -61,6 +62,18 @@ def test_the_queries_of_a_run_are_answered(server: Server) -> None:
     assert found["session_settings"]["restrict_nonsystem_relation_kind"] == "view,foreign-table"
     assert os.path.isdir(found["data_directory"])
     assert 0 < found["asked"] <= found["answered"]
+
+
+def test_clock_and_encoding_are_those_of_server_and_database(server: Server) -> None:
+    server.sql("CREATE DATABASE odd TEMPLATE template0 ENCODING SQL_ASCII LC_COLLATE 'C' LC_CTYPE 'C'")
+    try:
+        began = time.time()
+        row = asked(server, QUERIES, VALUES, name="odd")["rows"]["server"][0]["server"]
+        assert began - 1 < row["clock"] < time.time() + 1
+        assert row["encoding"] == "SQL_ASCII"
+        assert row["standby"] is False
+    finally:
+        server.sql("DROP DATABASE odd")
 
 
 def test_they_see_one_state_and_write_nothing(server: Server) -> None:
