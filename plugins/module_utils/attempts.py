@@ -113,6 +113,6 @@ def log_in_and_make(
             with sessions.bounded(connection, guard, seconds, "The attempts of the service's login"):
                 return {"problem": "", "findings": make(connection, setting, attempts)}
     except psycopg2.Error as error:
-        return {"problem": messages.of_database(error), "findings": []}
+        return {"problem": messages.of_connection(error), "findings": []}
     except sessions.TimeLimitError as error:
         return {"problem": str(error), "findings": []}

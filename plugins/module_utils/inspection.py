@@ -91,8 +91,7 @@ def _connected(name: str, port: int, user: str, host: str, settings: Mapping[str
 def _sentence(error: Exception, user: str) -> str:
     if isinstance(error, KeyError):
         return f"there is no system user {user}"
-    # What libpq says of a connection that was not made names sockets and roles, and no values.
-    return messages.of_database(error) if getattr(error, "pgcode", None) else messages.sentence(str(error))
+    return messages.of_connection(error)
 
 
 def _login_triggers(name: str, port: int, user: str, host: str) -> list[str]:
