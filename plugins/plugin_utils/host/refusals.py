@@ -56,7 +56,7 @@ def of_attempts(findings: Iterable[Found]) -> list[str]:
     """Return why a login is refused that reached a role that bypasses row security."""
     reached = [finding["sentence"] for finding in findings if not finding["ok"]]
     return (
-        [f"The service's login passes row security by: {'; '.join(reached)}. REVOKE that role from it."]
+        [f"The service's login can bypass row security: {'; '.join(reached)}. REVOKE that role from it."]
         if reached
         else []
     )
