@@ -346,5 +346,7 @@ def test_attempts_that_were_not_made_or_reached_another_role_are_refused() -> No
     )
     leak = {"problem": "", "findings": [*MADE["findings"], {"ok": False, "sentence": "The service becomes eve"}]}
     (refusal,) = refusals.of_route(well, leak, ROUTE, WANTED)
-    assert refusal == ("The service's login can bypass row security: The service becomes eve. REVOKE that role from it.")
+    assert refusal == (
+        "The service's login can bypass row security: The service becomes eve. REVOKE that role from it."
+    )
     assert refusals.of_route(well, leak, ROUTE, WANTED | {"isolating": False}) == []
