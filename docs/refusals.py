@@ -47,6 +47,7 @@ PYTHON = {
     "The model (`tenancy_*`)": [*_of_the_laptop("model"), UTILITIES / "quoting.py"],
     "`DATABASE_URL`": [LAPTOP / "service/database_url.py"],
     "Where the service works": [LAPTOP / f"service/{name}.py" for name in ("asked", "route", "tried")],
+    "The host, its PostgreSQL and the lock": [LAPTOP / "host/refusals.py"],
     "What cannot be planned": _of_the_laptop("catalog", "changes", "proof", "audit"),
     "What cannot be restored or rehearsed": [
         UTILITIES / f"{name}.py" for name in ("toc", "restoring", "throwaway", "rehearsal")
@@ -66,7 +67,6 @@ UNREHEARSED = (
 )
 # What to do about messages that do not say it themselves, by how they begin.
 REMEDIES = {
-    "The lock cannot be taken": "See why root can make no link in /run on the server (`df /run`), and run again.",
     "The journal shows failures": (
         "The service runs on the changed database. Read the lines; if callers suffer, roll back; if they are harmless, "
         "the run is done: `playbooks/verify.yml` says so."
@@ -122,6 +122,7 @@ REMEDIES = {
         "The change is committed. Correct what is named, restart the service, and run `playbooks/verify.yml`."
     ),
     "The service cannot be looked at": "Mend what is named, and run again.",
+    "PostgreSQL on … did not answer for": "If it names psycopg2, install that: `apt-get install python3-psycopg2`.",
     "The service's route cannot be taken": "Mend what is named, and run again.",
     "The service's route was not taken": GUARD,
     "Nothing is known of the job": "Run again: what the lost job left is cleared.",
@@ -246,9 +247,11 @@ def of_python(files: list[Path]) -> Iterator[str]:
             for node in ast.walk(tree)
             if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and isinstance(node.body[0], ast.Expr)
         }
+        # A part of a text is none of its own.
+        parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
         said = {id(part) for node in ast.walk(tree) for part in _said(node)}
         for node in ast.walk(tree):
-            text = _literal(node)
+            text = None if id(node) in parts else _literal(node)
             # Obstacles are collected before they are raised: they are known by their form alone.
             if text is not None and (id(node) in said or (id(node) not in documents and is_message(_tidy(text)))):
                 yield _tidy(text)

@@ -1,16 +1,17 @@
-"""Filters that read the service's DATABASE_URL and environment file, and judge where the service works."""
+"""Filters that read the service's DATABASE_URL and environment file, and judge the host and where the service works."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import scram, smoke
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import asked, connection, endpoints, route, tried
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import found as host_found
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import refusals, settings
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import connection, endpoints, found, route, tried
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import database_url as url_module
 
 
@@ -34,19 +35,9 @@ def database_password(url: str) -> str:
     return url_module.password(url)
 
 
-def service_judged(
-    witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]], wanted: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return where the service works: ``{ok, pending, confirmed, sentence, url, source, notes}``.
-
-    See module_utils/asked.py. ``files`` are {kind, path}, in the order in which the module service_witness read them.
-    """
-    contents = [None if held is None else base64.b64decode(held).decode(errors="replace") for held in witness["files"]]
-    texts = [
-        {**file, "text": text, "real": real}
-        for file, text, real in zip(files, contents, witness["real_files"], strict=True)
-    ]
-    return asked.judge(witness, texts, wanted)
+def setting_names(_: Any = None) -> list[str]:
+    """Return the names of the variables that invalid_settings judges."""
+    return settings.names()
 
 
 def with_database_login(text: str, user: str, password: str) -> str:
@@ -83,8 +74,16 @@ class FilterModule:
             "database_password": database_password,
             "with_database_login": with_database_login,
             "with_database_url_of": with_database_url_of,
-            "service_judged": service_judged,
+            "service_files": found.files,
+            "service_found": found.of_witness,
+            "host_found": host_found.of_inspection,
+            "invalid_settings": settings.invalid,
+            "setting_names": setting_names,
+            "route_refusals": refusals.of_route,
+            "attempt_refusals": refusals.of_attempts,
+            "lock_refusals": refusals.of_lock,
             "route_judged": route.judge,
+            "route_pooler": route.pooler,
             "scram_verifier": scram.verifier,
             "connection_trouble": connection.trouble,
             "api_claims": endpoints.claims,

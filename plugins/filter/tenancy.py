@@ -19,7 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
 )
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import expressions, members
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import expressions
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
     backfill,
     bridge,
@@ -183,11 +183,6 @@ def bridge_tenant(state: Mapping[str, Any], source: Mapping[str, Any]) -> str | 
     return bridge.named(state, model.parse(source))
 
 
-def session_query(_: Any = None) -> str:
-    """Return the query for what the administrator's sessions set beside their fixed settings: for session_options."""
-    return sessions.QUERY
-
-
 class FilterModule:
     """Filters of the collection aimemory.tenancy."""
 
@@ -224,8 +219,6 @@ class FilterModule:
             "bridge_tenant": bridge_tenant,
             "session_options": sessions.options,
             "code_of_ordinary_roles": expressions.refusals,
-            "members_of_extensions": members.refusals,
-            "session_query": session_query,
             "own_backups": backups.own,
             "document_of_version": backups.document,
             "tables_lacking": backups.lacking,

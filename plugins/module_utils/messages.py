@@ -233,6 +233,14 @@ def sentence(message: str) -> str:
     return visible(message.strip(), lines=True)
 
 
+def of_connection(error: Any) -> str:
+    """Return what an error of a session says, also of one that could not begin.
+
+    What libpq says of that names sockets, databases and roles, and no values.
+    """
+    return of_database(error) if getattr(error, "pgcode", None) else sentence(str(error))
+
+
 def of_failure(result: Mapping[str, Any]) -> str:
     """Return the sentence in the result of a failed task: what a program said, else what the module did."""
     return sentence(str(result.get("stderr") or result.get("msg", "no message")))

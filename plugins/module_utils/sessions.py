@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -136,8 +137,10 @@ def connect(
     """Return a connection of the administrator, in no transaction yet.
 
     ``host`` is the directory of the server's socket, "" for libpq's own; ``settings`` come on top of those of ``kind``.
-    Raises psycopg2.Error, and SessionError where the session is not the administrator's own.
+    Raises psycopg2.Error, and SessionError if psycopg2 is missing or the session is not the administrator's own.
     """
+    if psycopg2 is None:
+        raise SessionError(f"{sys.executable} has no psycopg2: apt-get install python3-psycopg2.")
     where = {"host": host} if host else {}
     connection = psycopg2.connect(
         dbname=database, port=port, application_name=APPLICATION, options=options(None, kind, settings), **where

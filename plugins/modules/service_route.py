@@ -17,6 +17,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    attempts,
     processes,
     service_login,
     sessions,
@@ -44,7 +45,11 @@ description:
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
+  - aimemory.tenancy.attempts
 options:
+  attempts:
+    default: []
+    required: false
   unit:
     description: The service's systemd unit, without C(.service).
     type: str
@@ -109,6 +114,11 @@ settings:
     or the database, which stands for its roles and the server's files as well; empty where none of them sets it).
   returned: when it can log in
   type: list
+attempts:
+  description: problem, why the attempts were not made, "" if they were or none was given; findings, as those of
+    M(aimemory.tenancy.postgresql_attempts).
+  returned: success
+  type: dict
 environment:
   description: What libpq reads in the service's environment. It may hold a password.
   returned: success
@@ -199,6 +209,10 @@ OPENED = 60
 ENDING = 3.0
 ANSWER = 15.0
 PATIENCE = 120
+# Seconds that all attempts together may take.
+ATTEMPTING = 60
+# By what a session is in the server and the database of the administrator's.
+PLACE = ("system_identifier", "started", "database_oid")
 SERVERS = ("postgres", "postmaster")
 
 
@@ -371,6 +385,30 @@ def as_service(
     return found
 
 
+def make_attempts(
+    wanted: Mapping[str, Any], found: Mapping[str, Any], administrator: Mapping[str, Any], given: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what came of the attempts over a route that leads to the administrator's database. Raises OSError.
+
+    ``found`` is the route, ``given`` the service's environment.
+    """
+    if not wanted["attempts"]:
+        return {"problem": "", "findings": []}
+    if found["problem"] or any(found["service"][name] != administrator[name] for name in PLACE):
+        return {"problem": "its route does not lead to the database", "findings": []}
+
+    def work() -> dict[str, Any]:
+        return attempts.log_in_and_make(
+            wanted["parameters"], wanted["password"], service_login.of_libpq(given), wanted["setting"],
+            wanted["attempts"], ATTEMPTING,
+        )  # fmt: skip
+
+    made: dict[str, Any] = processes.as_user(
+        *owner_of(wanted["process"], wanted["service_user"]), work, patience=PATIENCE
+    )
+    return made
+
+
 def owner_of(process: int, user: str) -> tuple[int, int, Iterable[int]]:
     """Return user, group and further groups of a process, or of a user's next one. Raises OSError and KeyError."""
     if process:
@@ -410,6 +448,7 @@ def main() -> None:
             "variable": {"type": "str", "default": "DATABASE_URL"},
             "parameters": {"type": "dict", "required": True},
             "password": {"type": "str", "required": True, "no_log": True},
+            "attempts": {"type": "list", "elements": "dict", "default": [], "options": attempts.OPTIONS},
         },
         supports_check_mode=True,
     )  # fmt: skip
@@ -428,12 +467,13 @@ def main() -> None:
         found = as_service(owner, given, parameters, wanted["setting"])
         for item in found["settings"]:
             item["by"] = item["by"] or ("the database" if item["name"].lower() in filed else "")
+        made = make_attempts(wanted, found, administrator, given)
     except (OSError, KeyError, psycopg2.Error) as error:
         module.fail_json(msg=f"The service's route cannot be taken: {str(error).strip()}")
     port = int(wanted["parameters"].get("port", 5432))
     module.exit_json(
         changed=False, **found, administrator=administrator, programs=witnesses.listeners(port),
-        environment=service_login.of_libpq(given),
+        environment=service_login.of_libpq(given), attempts=made,
     )  # fmt: skip
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg2
-import psycopg2.extensions
 import pytest
-import yaml
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions
-from server import ROOT, Server
+from ansible_collections.aimemory.tenancy.plugins.module_utils import inspection
+from server import SERVER_USER, Server
 
 NAME = "ai_memory_login"
 NOTE = """
@@ -35,30 +31,18 @@ def noted(server: Server) -> Iterator[str]:
     server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
 
 
-def look() -> dict[str, Any]:
-    """Return the arguments of the task that looks for such event triggers."""
-    tasks = yaml.safe_load((ROOT / "roles/preflight/tasks/postgresql.yml").read_text())
-    (task,) = [task for task in tasks if "event triggers at login" in task["name"]]
-    found: dict[str, Any] = task["community.postgresql.postgresql_query"]
-    return found
+def asked(server: Server) -> dict[str, Any]:
+    query = {"name": "one", "sql": "SELECT 1 AS one"}
+    return inspection.database(NAME, 5432, SERVER_USER, [query], {}, host=str(server.directory))
 
 
-def reading(server: Server, more: dict[str, str] | None = None) -> psycopg2.extensions.connection:
-    """Connect as the administrator's sessions do that only read."""
-    return psycopg2.connect(
-        dbname=NAME, user="postgres", host=str(server.directory), options=sessions.options(more, "reading")
-    )
-
-
-def test_it_refuses_a_session_that_reads_and_its_name_is_found(server: Server, noted: str) -> None:
-    variables = yaml.safe_load((ROOT / "roles/preflight/vars/main.yml").read_text())
-    (words,) = [part for part in variables["__preflight_refused"].split("'") if "transaction" in part]
-    with pytest.raises(psycopg2.OperationalError, match=words):
-        reading(server)
-    given = look()
-    assert "{'event_triggers': 'off'}" in given["connect_params"]["options"]
-    with contextlib.closing(reading(server, {"event_triggers": "off"})) as connection, connection.cursor() as cursor:
-        cursor.execute(given["query"])
-        assert cursor.fetchall() == [('"Note"',)]
+def test_it_refuses_a_session_that_reads_and_its_name_is_found(
+    server: Server, noted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGUSER", "postgres")
+    found = asked(server)
+    assert "cannot execute INSERT in a read-only transaction" in found["problem"]
+    assert (found["login_triggers"], found["rows"]) == (['"Note"'], {})
     server.sql('ALTER EVENT TRIGGER "Note" DISABLE', noted)
-    reading(server).close()
+    found = asked(server)
+    assert (found["problem"], found["login_triggers"], found["rows"]) == ("", [], {"one": [{"one": 1}]})

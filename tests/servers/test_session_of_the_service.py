@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.aimemory.tenancy.plugins.module_utils import processes, service_login, unit_environment
 from ansible_collections.aimemory.tenancy.plugins.modules import service_route
 from lab import OWNER
-from server import TEMPLATE, Server
+from server import SERVER_USER, TEMPLATE, Server
 
 SETTING = "app.current_tenant"
 
@@ -107,6 +107,32 @@ def test_an_environment_that_was_overwritten_is_that_of_the_next_start(
     sources = [("/x", {"DATABASE_URL": "next"}), ("Environment=", {"PGHOST": "next", "DATABASE_URL": "older"})]
     monkeypatch.setattr(unit_environment, "next_environment", lambda run, unit: sources)
     assert service_route.environment(module) == expected
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root")
+def test_attempts_are_made_over_a_route_that_leads_to_the_database(server: Server) -> None:
+    given = {"host": str(server.directory), "user": OWNER, "dbname": TEMPLATE}
+    wanted: dict[str, Any] = {
+        "process": 0, "service_user": SERVER_USER, "parameters": given, "password": "", "setting": SETTING,
+        "attempts": [
+            {"id": "role", "table": "", "sentence": "It becomes postgres", "tenant": None, "data": None,
+             "visible": None, "writes": False, "sql": "SET LOCAL ROLE postgres", "expected": ["error 42501"]},
+        ],
+    }  # fmt: skip
+    with service_login.environment_of({}):
+        found = service_route.Route(given, SETTING).take()
+    own = found["service"]
+    made = service_route.make_attempts(wanted, found, own, {})
+    assert (made["problem"], [item["ok"] for item in made["findings"]]) == ("", [True])
+    # A copy of the server is another one, and nothing is tried there.
+    made = service_route.make_attempts(wanted, found, own | {"started": "another"}, {})
+    assert made == {"problem": "its route does not lead to the database", "findings": []}
+    made = service_route.make_attempts(wanted, found | {"problem": "no password"}, own, {})
+    assert made["findings"] == []
+    assert service_route.make_attempts(wanted | {"attempts": []}, found, own, {}) == {"problem": "", "findings": []}
+    nobody = wanted | {"parameters": given | {"user": "nobody-such"}}
+    made = service_route.make_attempts(nobody, found, own, {})
+    assert 'role "nobody-such" does not exist' in made["problem"]
 
 
 def test_a_service_has_the_user_of_its_process() -> None:

@@ -7,13 +7,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import cgroups
-from ansible_collections.aimemory.tenancy.plugins.modules import service_witness
+from ansible_collections.aimemory.tenancy.plugins.module_utils import cgroups, witness
 from lab import OWNER
 from server import SERVER_USER, Server, running
 
@@ -74,13 +72,17 @@ def service(where: tuple[str, int, Server]) -> Iterator[tuple[int, int]]:
             process.terminate()
 
 
+def _no_command(*command: Any) -> tuple[int, str, str]:
+    raise AssertionError(command)
+
+
 def look(
     where: tuple[str, int, Server], service: tuple[int, int], monkeypatch: pytest.MonkeyPatch, **options: Any
-) -> service_witness.Witness:
+) -> witness.Witness:
     host, port, _ = where
     monkeypatch.setenv("PGHOST", host)
     monkeypatch.setattr(cgroups, "processes", lambda _: [service[0]])
-    monkeypatch.setattr(service_witness, "AFTER_ANSWER", 0.2)
+    monkeypatch.setattr(witness, "AFTER_ANSWER", 0.2)
 
     params = {
         "unit": "x", "variable": "DATABASE_URL", "database": "postgres", "port": port, "user": SERVER_USER,
@@ -88,10 +90,10 @@ def look(
         "health_timeout": 20, "health_request_timeout": 20,
         "health_url": f"http://127.0.0.1:{service[1]}/health", **options,
     }  # fmt: skip
-    witness = service_witness.Witness(SimpleNamespace(params=params))
-    witness.outcome["unit"] = {"active_state": "active"}
-    witness._look_until_seen("x")
-    return witness
+    looking = witness.Witness(params, _no_command)
+    looking.outcome["unit"] = {"active_state": "active"}
+    looking._look_until_seen("x")
+    return looking
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -104,11 +106,11 @@ def roles(where: tuple[str, int, Server]) -> None:
 def test_a_session_of_a_request_is_seen(
     where: tuple[str, int, Server], service: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    witness = look(where, service, monkeypatch)
-    assert {(item["role"], item["database"], item["process"]) for item in witness.own} == {
+    found = look(where, service, monkeypatch)
+    assert {(item["role"], item["database"], item["process"]) for item in found.own} == {
         (OWNER, "postgres", service[0])
     }
-    assert {item["pid"] for item in witness.seen} == {service[0]}
+    assert {item["pid"] for item in found.seen} == {service[0]}
 
 
 def test_a_request_is_made_instead(
@@ -118,8 +120,8 @@ def test_a_request_is_made_instead(
         "url": f"http://127.0.0.1:{service[1]}", "method": "POST", "path": "/store", "body": {"content": "x"},
         "timeout": 20, "headers": {}, "secret": "", "seconds": 300, "file": "",
     }  # fmt: skip
-    witness = look(where, service, monkeypatch, request=request)
-    assert {item["role"] for item in witness.own} == {"postgres"}
+    found = look(where, service, monkeypatch, request=request)
+    assert {item["role"] for item in found.own} == {"postgres"}
 
 
 def test_sessions_of_others_are_none_of_the_service(
@@ -130,7 +132,7 @@ def test_sessions_of_others_are_none_of_the_service(
     code = f"import psycopg2\nwhile True: psycopg2.connect({dsn!r}).close()"
     with subprocess.Popen([sys.executable, "-c", code]) as other:
         try:
-            witness = look(where, service, monkeypatch)
+            found = look(where, service, monkeypatch)
         finally:
             other.terminate()
-    assert {item["role"] for item in witness.own} == {OWNER}
+    assert {item["role"] for item in found.own} == {OWNER}

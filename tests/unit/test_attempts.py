@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.modules import postgresql_attempts
+from ansible_collections.aimemory.tenancy.plugins.module_utils import attempts
 
 
 class Cursor:
@@ -39,4 +39,4 @@ class Cursor:
 )
 def test_rows_that_came_since_excuse_no_row_of_others(visible: int, row: tuple[int, ...], outcome: str) -> None:
     attempt = {"visible": visible, "sql": "SELECT", "data": None}
-    assert postgresql_attempts.outcome(Cursor(*row), attempt) == outcome
+    assert attempts.outcome(Cursor(*row), attempt) == outcome

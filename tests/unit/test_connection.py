@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service.connection import ASKED, HOME_FULL, trouble
 
 WELL = {"stdout": f"{ASKED}\r\n", "rc": 0}
-PONG = {"ping": "pong"}
+ROOT = {"service": {}}
 
 
 def asked(shell: dict[str, Any], ping: dict[str, Any]) -> str:
@@ -17,7 +17,7 @@ def asked(shell: dict[str, Any], ping: dict[str, Any]) -> str:
 
 
 def test_what_works_is_no_trouble() -> None:
-    assert asked(WELL, PONG) == ""
+    assert asked(WELL, ROOT) == ""
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_what_works_is_no_trouble() -> None:
     ],
 )
 def test_the_shell_is_judged_first(shell: dict[str, Any], sentence: str) -> None:
-    assert asked(shell, PONG).startswith(sentence)
+    assert asked(shell, ROOT).startswith(sentence)
     assert asked(shell, {}).startswith(sentence)
 
 

@@ -39,6 +39,17 @@ def cutover(machine: Host, **arguments: Any) -> dict[str, Any]:
     return machine.module("cutover", **CALL | arguments)
 
 
+def unit_info(machine: Host, unit: str) -> dict[str, Any]:
+    """Return what a run knows of a unit before it begins."""
+    found = machine.module(
+        "inspect_host", **CALL | {"unit": unit.removesuffix(".service")}, schema="public", tables=["memories"],
+        queries=[], asked_at=0,
+        backup_directory="/var/backups", lock="/run/tenancy-ai_memory.lock",
+    )  # fmt: skip
+    unit_found: dict[str, Any] = found["unit"]
+    return unit_found
+
+
 def wait_until_down(machine: Host) -> None:
     """Wait until the call has stopped the service."""
     deadline = time.monotonic() + 600
@@ -172,7 +183,7 @@ def test_a_process_of_the_unit_that_is_left_is_named_and_another_application_is_
         with machine.drop_in(left):
             machine.run("sudo systemctl restart ai-memory")
             machine.wait_until_healthy()
-            assert "(KillMode=process)" in str(machine.module("service_unit_info", unit=UNIT)["notes"])
+            assert "(KillMode=process)" in str(unit_info(machine, UNIT)["notes"])
             failed = cutover(machine, stop=True, transaction=transaction("SELECT 1"), start="started")
             assert "ai-memory.service was stopped, but processes of it still run: " in failed["msg"]
             assert failed["msg"].endswith(" /bin/sleep 321")
@@ -244,7 +255,7 @@ def test_what_systemd_would_not_do_is_told_before_anything_is_touched(
 def test_a_unit_that_is_gone_once_it_is_stopped_is_told(machine: Host) -> None:
     machine.run("sudo systemd-run --quiet --unit=passing sleep infinity")
     try:
-        found = machine.module("service_unit_info", unit="passing.service")
+        found = unit_info(machine, "passing.service")
         assert "passing.service was made by systemd-run and is gone once it is stopped" in json.dumps(
             found["obstacles"]
         )
@@ -267,7 +278,7 @@ def test_a_unit_that_is_gone_once_it_is_stopped_is_told(machine: Host) -> None:
 )
 def test_what_a_start_needs_is_looked_for_where_systemd_does(machine: Host, settings: str, missing: str) -> None:
     with machine.drop_in(settings):
-        found = machine.module("service_unit_info", unit="ai-memory.service")["obstacles"]
+        found = unit_info(machine, "ai-memory.service")["obstacles"]
     assert [missing in text for text in found] == ([True] if missing else [])
     # The remedy: the unit's file is right again, and systemd has read it.
-    assert machine.module("service_unit_info", unit="ai-memory.service")["obstacles"] == []
+    assert unit_info(machine, "ai-memory.service")["obstacles"] == []

@@ -46,7 +46,7 @@ def test_callers_that_go_on_fail_no_verification(machine: Host) -> None:
          f"CREATE POLICY tenancy_bridge_memories_select ON memories AS RESTRICTIVE FOR SELECT {RECORD}",
          "FAIL parts of the bridge s record that are missing: [ memories.bridge.select ]"),
         (f"GRANT postgres TO {OWNER}", f"REVOKE postgres FROM {OWNER}",
-         "The service s login passes row security by: The service becomes postgres by SET ROLE"),
+         "The service s login can bypass row security: The service becomes postgres by SET ROLE"),
         ("CREATE POLICY open ON memories USING (true)", "DROP POLICY open ON memories",
          "FAIL memories: permissive policies is"),
         ("ALTER TABLE memories ALTER COLUMN customer_id SET DEFAULT 1",

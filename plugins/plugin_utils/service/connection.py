@@ -6,17 +6,20 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# What the login's shell is asked for (``roles/preflight/tasks/host.yml``): this line alone, or one about its home.
+# What the login's shell is asked for (``roles/preflight/tasks/inspect.yml``): this line alone, or one about its home.
 ASKED = "tenancy-runbook"
 HOME_FULL = "tenancy-home:"
+# What the module inspect_host returns whenever it runs.
+INSPECTED = "service"
 
 
-def trouble(shell: Mapping[str, Any], ping: Mapping[str, Any], user: str, host: str) -> str:
+def trouble(shell: Mapping[str, Any], answer: Mapping[str, Any], user: str, host: str) -> str:
     """Return what is wrong with the way to root on a host and what to do, in one sentence; "" where nothing is.
 
-    ``shell`` is the result of ``raw`` as the login, ``ping`` that of the module ping as root. Both may have failed.
+    ``shell`` is the result of ``raw`` as the login, ``answer`` that of the module inspect_host as root. Both may have
+    failed.
     """
-    return _of_shell(shell, user, host) or ("" if ping.get("ping") == "pong" else _of_root(ping, user, host))
+    return _of_shell(shell, user, host) or ("" if INSPECTED in answer else _of_root(answer, user, host))
 
 
 def _of_shell(shell: Mapping[str, Any], user: str, host: str) -> str:
@@ -90,9 +93,9 @@ _ROOT = (
 )
 
 
-def _of_root(ping: Mapping[str, Any], user: str, host: str) -> str:
+def _of_root(result: Mapping[str, Any], user: str, host: str) -> str:
     said = " ".join(
-        " ".join(str(ping.get(part, "")) for part in ("module_stderr", "module_stdout", "stderr", "msg")).split()
+        " ".join(str(result.get(part, "")) for part in ("module_stderr", "module_stdout", "stderr", "msg")).split()
     )
     for pattern, sentence in _ROOT:
         if re.search(pattern, said, re.IGNORECASE):

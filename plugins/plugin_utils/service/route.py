@@ -48,6 +48,11 @@ def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     return {"verdict": "ok", "sentence": f"{between} stands between, and {_kept(route)}", "address": route["address"]}
 
 
+def pooler(verdict: Mapping[str, Any], role: str) -> dict[str, str]:
+    """Return whose sessions are those of the pooler that the route leads through, {} without one."""
+    return {} if verdict["address"] is None else {"role": role, "address": verdict["address"]}
+
+
 def _refused(sentence: str, verdict: str) -> Answer:
     return {"verdict": verdict, "sentence": sentence, "address": None}
 

@@ -1,17 +1,14 @@
--- What preflight must know of the server, in one round trip. Named arguments: application_role (of DATABASE_URL),
--- app_role (the one that a run can provide).
+-- What preflight must know of the server, in one round trip. Named arguments: app_role (the one that a run can provide).
 SELECT json_build_object(
   'version', current_setting('server_version'),
   'version_num', current_setting('server_version_num')::int,
-  'data_directory', CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN current_setting('data_directory') END,
   'standby', pg_is_in_recovery(),
   'clock', extract(epoch FROM clock_timestamp())::float,
   'encoding', (SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()),
   'admin_superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
   'database_size_bytes', pg_database_size(current_database()),
-  'application_role', (
-    SELECT json_build_object('superuser', rolsuper, 'bypassrls', rolbypassrls, 'login', rolcanlogin)
-    FROM pg_roles WHERE rolname = %(application_role)s),
+  -- Each with whether no policy applies to it.
+  'roles', (SELECT json_object_agg(rolname, rolsuper OR rolbypassrls) FROM pg_roles),
   'app_role', (SELECT json_build_object('comment', shobj_description(oid, 'pg_authid')) FROM pg_roles WHERE rolname = %(app_role)s),
   -- Roles that read or write around policies.
   'bypassing_roles', (

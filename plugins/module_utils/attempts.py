@@ -1,0 +1,118 @@
+"""Attempts of the service's own login, each with what may come of it; nothing of them stays."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from . import messages, service_login, sessions
+
+try:
+    import psycopg2
+except ImportError:
+    psycopg2 = None
+
+_TEXT = {"type": "str", "required": True}
+# An attempt as a module's option (plugins/doc_fragments/attempts.py describes it).
+OPTIONS: dict[str, dict[str, Any]] = {
+    "id": _TEXT,
+    "table": _TEXT,
+    "sentence": _TEXT,
+    "tenant": {"type": "str"},
+    "sql": _TEXT,
+    "data": {"type": "str"},
+    "visible": {"type": "int"},
+    "writes": {"type": "bool", "default": False},
+    "expected": {"type": "list", "elements": "str", "required": True},
+}
+
+
+class Lines:
+    """What COPY TO STDOUT writes, counted and forgotten: one line is one row."""
+
+    def __init__(self) -> None:
+        """Begin with no line."""
+        self.count = 0
+
+    def write(self, data: Any) -> int:
+        """Count the line ends of ``data``; a line end within a value is escaped."""
+        self.count += data.count(b"\n" if isinstance(data, bytes) else "\n")
+        return len(data)
+
+
+def outcome(cursor: Any, attempt: dict[str, Any]) -> str:
+    """Run one attempt and say what came of it."""
+    if attempt.get("visible") is not None:
+        cursor.execute(attempt["sql"])
+        total, young, forbidden = cursor.fetchone()
+        if forbidden:
+            return f"{total} rows, {forbidden} of which it must not see"
+        return f"{attempt['visible'] if total - young <= attempt['visible'] <= total else total} rows"
+    copies = attempt["sql"].startswith("COPY ")
+    if copies and attempt["data"] is None:
+        lines = Lines()
+        cursor.copy_expert(attempt["sql"], lines)
+        return f"{lines.count} rows"
+    if copies:
+        cursor.copy_expert(attempt["sql"], io.StringIO(attempt["data"]))
+    else:
+        cursor.execute(attempt["sql"])
+    return f"{cursor.rowcount} rows" if cursor.rowcount >= 0 else "done"
+
+
+def make(connection: Any, setting: str, attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Make the attempts in one transaction that is never committed."""
+    findings = []
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        for attempt in attempts:
+            cursor.execute("SAVEPOINT attempt")
+            try:
+                if not attempt["writes"]:
+                    cursor.execute("SET LOCAL transaction_read_only = on")
+                if attempt["tenant"] is not None:
+                    cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (setting, attempt["tenant"]))
+                actual = outcome(cursor, attempt)
+            except psycopg2.Error as error:
+                if connection.closed:
+                    raise
+                actual = f"error {error.pgcode}"
+            cursor.execute("ROLLBACK TO SAVEPOINT attempt")
+            findings.append(
+                {
+                    "check": attempt["id"], "table": attempt["table"], "sentence": attempt["sentence"],
+                    "expected": attempt["expected"], "actual": actual, "ok": actual in attempt["expected"],
+                }
+            )  # fmt: skip
+    return findings
+
+
+def log_in_and_make(
+    parameters: Mapping[str, Any],
+    password: str,
+    environment: Mapping[str, str],
+    setting: str,
+    attempts: list[dict[str, Any]],
+    seconds: float,
+) -> dict[str, Any]:
+    """Log in as the service does, make the attempts within ``seconds`` and return ``{problem, findings}``.
+
+    ``problem`` says why they could not be made, "" if they were. Another session of the same login ends them when they
+    take too long.
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            connection, guard = (
+                stack.enter_context(contextlib.closing(service_login.connect(parameters, password, environment)))
+                for _ in range(2)
+            )
+            guard.autocommit = True
+            with sessions.bounded(connection, guard, seconds, "The attempts of the service's login"):
+                return {"problem": "", "findings": make(connection, setting, attempts)}
+    except psycopg2.Error as error:
+        return {"problem": messages.of_connection(error), "findings": []}
+    except sessions.TimeLimitError as error:
+        return {"problem": str(error), "findings": []}

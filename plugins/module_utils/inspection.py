@@ -1,0 +1,140 @@
+"""What a run must know of a host before it begins, but for the service: each part is data, also if it cannot be had."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from . import messages, sessions, systemctl, units
+from .identity import acting_as
+from .witness import DOES_NOT_ANSWER
+
+RunCommand = Callable[..., tuple[int, str, str]]
+# What PostgreSQL says to a session that only reads if something that runs at every login writes.
+READ_ONLY = "in a read-only transaction"
+LOGIN_TRIGGERS = """
+SELECT pg_catalog.quote_ident(evtname) FROM pg_catalog.pg_event_trigger
+WHERE evtevent = 'login' AND evtenabled IN ('O', 'A') ORDER BY evtname
+"""
+
+
+def unit(name: str, run_command: RunCommand) -> dict[str, Any]:
+    """Return how a systemd unit can be stopped and started: ``{obstacles, notes, problem}``, sentences."""
+    systemd = systemctl.Systemctl(run_command)
+    try:
+        return {
+            "obstacles": units.obstacles(name, systemd.show),
+            "notes": units.notes(name, systemd.show),
+            "problem": "",
+        }
+    except systemctl.SystemctlError as error:
+        return {"obstacles": [], "notes": [], "problem": str(error)}
+
+
+def database(
+    name: str,
+    port: int,
+    user: str,
+    queries: Iterable[Mapping[str, str]],
+    values: Mapping[str, Any],
+    *,
+    host: str = "",
+) -> dict[str, Any]:
+    """Return what PostgreSQL answers in one session that only reads.
+
+    ``queries`` are {name, sql}, run in their order with ``values`` as named arguments. The result is ``{problem,
+    login_triggers, session_settings, data_directory, rows, asked, answered}``: ``problem`` is the first error, ""
+    without one; ``rows`` are those of each query by its name, dicts of columns; ``asked`` and ``answered`` are seconds
+    of time.monotonic() around the first query. A superuser gets ``session_settings``, what QUERY of
+    module_utils/sessions.py selects, and the server's data directory. ``login_triggers`` names the event triggers that
+    end such a session before it begins.
+    """
+    found: dict[str, Any] = {
+        "problem": "", "login_triggers": [], "session_settings": {}, "data_directory": "", "rows": {},
+        "asked": 0.0, "answered": 0.0,
+    }  # fmt: skip
+    try:
+        connection = _connected(name, port, user, host, {})
+    except DOES_NOT_ANSWER as error:
+        found["problem"] = _sentence(error, user)
+        if READ_ONLY in found["problem"]:
+            found["login_triggers"] = _login_triggers(name, port, user, host)
+        return found
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        try:
+            for query in queries:
+                started = time.monotonic()
+                cursor.execute(query["sql"], values)
+                columns = [column.name for column in cursor.description]
+                found["rows"][query["name"]] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+                if not found["asked"]:
+                    found |= {"asked": started, "answered": time.monotonic()}
+            if connection.info.parameter_status("is_superuser") == "on":
+                cursor.execute(sessions.QUERY)
+                found["session_settings"] = cursor.fetchone()[0]
+                cursor.execute("SHOW data_directory")
+                found["data_directory"] = cursor.fetchone()[0]
+        except DOES_NOT_ANSWER as error:
+            found["problem"] = _sentence(error, user)
+    return found
+
+
+def _connected(name: str, port: int, user: str, host: str, settings: Mapping[str, str]) -> Any:
+    with acting_as(user):
+        return sessions.connect(name, port, host=host, kind="reading", settings=settings)
+
+
+def _sentence(error: Exception, user: str) -> str:
+    if isinstance(error, KeyError):
+        return f"there is no system user {user}"
+    return messages.of_connection(error)
+
+
+def _login_triggers(name: str, port: int, user: str, host: str) -> list[str]:
+    """Return the quoted names of the event triggers at login; PostgreSQL 17 and later can start without them."""
+    try:
+        connection = _connected(name, port, user, host, {"event_triggers": "off"})
+    except DOES_NOT_ANSWER:
+        return []
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute(LOGIN_TRIGGERS)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def program_version(program: str, user: str, run_command: RunCommand) -> str:
+    """Return what a program says of its version to a system user, "" if it does not run."""
+    try:
+        with acting_as(user):
+            code, output, _ = run_command([program, "--version"], handle_exceptions=False)
+    except (OSError, KeyError):
+        return ""
+    return output.strip() if code == 0 else ""
+
+
+def directory(path: str) -> dict[str, bool]:
+    """Return what stands at a path: ``{exists, is_directory, is_link, writable}``.
+
+    It is asked as root, whom only a read-only file system or an immutable directory refuses.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return {"exists": False, "is_directory": False, "is_link": False, "writable": False}
+    return {
+        "exists": True, "is_directory": stat.S_ISDIR(mode), "is_link": stat.S_ISLNK(mode),
+        "writable": os.access(path, os.W_OK),
+    }  # fmt: skip
+
+
+def free_space(paths: Iterable[str], run_command: RunCommand) -> dict[str, Any] | None:
+    """Return mount point and free bytes of the first path that exists: ``{mount, free}``; None if none does."""
+    for path in paths:
+        code, output, _ = run_command(["df", "--output=avail,target", "--block-size=1", "--", path])
+        if code == 0:
+            free, mount = output.splitlines()[1].split(None, 1)
+            return {"mount": mount, "free": int(free)}
+    return None

@@ -1,0 +1,46 @@
+"""The lock that lets one run at a time change a database: a symbolic link whose target says who holds it.
+
+A link is made in one step or not at all, and holds its text in itself. /run is empty after a reboot.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from . import sessions
+
+# Every session of a run has this name; a transaction or a dump may outlive the laptop that began it.
+ALIVE = """
+SELECT min(pid), string_agg(concat('process ', pid, ' in ', datname, ' since ',
+       to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ' UTC'), ', ')
+FROM pg_stat_activity WHERE application_name = %(name)s AND pid <> pg_backend_pid()
+"""
+
+
+def holder(path: str) -> str:
+    """Return who holds the lock, "" if nobody does."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def take(path: str, text: str) -> None:
+    """Take the lock. Raises OSError; FileExistsError if somebody holds it."""
+    os.symlink(text, path)
+
+
+def release(path: str, text: str) -> bool:
+    """Release the lock if it still has this text: another run may have broken and taken it. Raises OSError."""
+    if holder(path) != text:
+        return False
+    os.unlink(path)
+    return True
+
+
+def sessions_alive(cursor: Any) -> dict[str, Any]:
+    """Return the sessions of a run on the server but the one that asks: ``{pid, names}``, empty if there is none."""
+    cursor.execute(ALIVE, {"name": sessions.APPLICATION})
+    pid, names = cursor.fetchone()
+    return {} if pid is None else {"pid": pid, "names": names}

@@ -1,0 +1,325 @@
+"""What one look at a service finds: its unit, processes and sessions, and what names its database."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from . import api, cgroups, health, messages, processes, sessions, sockets, unit_environment, witnesses
+from .identity import acting_as
+
+try:
+    import psycopg2
+except ImportError:
+    psycopg2 = None
+
+# What reading of processes and asking PostgreSQL can end with; a user that there is none of is a KeyError.
+DOES_NOT_ANSWER: tuple[type[Exception], ...] = (OSError, KeyError, sessions.SessionError)
+if psycopg2 is not None:
+    DOES_NOT_ANSWER = (*DOES_NOT_ANSWER, psycopg2.Error)
+
+_TEXT = {"type": "str", "required": True}
+# Options of the modules that look at a service (plugins/doc_fragments/witness.py describes them).
+OPTIONS: dict[str, dict[str, Any]] = {
+    "database": _TEXT,
+    "port": {"type": "int", "required": True},
+    "user": _TEXT,
+    "unit": _TEXT,
+    "variable": {"type": "str", "default": "DATABASE_URL"},
+    "schema": _TEXT,
+    "tables": {"type": "list", "elements": "str", "required": True},
+    "files": {"type": "list", "elements": "str", "default": []},
+    "health_url": _TEXT,
+    "health_timeout": {"type": "int", "default": 60},
+    "health_request_timeout": {"type": "int", "default": 30},
+}
+
+SESSIONS = """
+SELECT pid, coalesce(host(client_addr), ''), coalesce(client_port, -1), datname, usename
+FROM pg_stat_activity
+WHERE backend_type IN ('client backend', 'walsender') AND datname IS NOT NULL AND pid <> pg_backend_pid()
+"""
+DATABASES = "SELECT datname FROM pg_database WHERE datname = %(database)s"
+# Of each role: whether it reaches one of the tables, by itself or as one of the roles that it may become.
+REACHES = """
+SELECT r.rolname, r.rolsuper OR r.rolbypassrls OR EXISTS (
+  SELECT FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_roles m ON pg_has_role(r.oid, m.oid, 'MEMBER')
+  WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s)
+    AND (m.rolsuper OR m.rolbypassrls OR c.relowner = m.oid
+         OR has_table_privilege(m.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER')
+         OR has_any_column_privilege(m.oid, c.oid, 'SELECT, INSERT, UPDATE')))
+FROM pg_roles r WHERE r.rolname = ANY(%(roles)s)
+"""
+PAUSE = 0.1
+# A connection that is being opened or closed has no session, or a session no connection.
+LOOKS = 4
+HEALTH_ATTEMPTS = 5
+# A session that is opened for each request is there for milliseconds: another request shows one that was missed.
+ANSWERS = 2
+# After the answer, for a service that opens its session behind it.
+AFTER_ANSWER = 2.0
+SERVERS = {"postgres", "postmaster"}
+SOCKETS = ("/run/postgresql", "/var/run/postgresql", "/tmp")
+
+
+class Witness:
+    """What one call finds; ``outcome`` is what it returns."""
+
+    def __init__(self, wanted: Mapping[str, Any], run_command: Callable[..., tuple[int, str, str]]) -> None:
+        """Take the options of the module, and how it runs commands."""
+        self.wanted = {"request": None, **wanted}
+        self._run_command = run_command
+        self.unit = f"{wanted['unit']}.service"
+        self.addresses: set[str] = set()
+        self.own: list[dict[str, Any]] = []
+        self.others: list[dict[str, Any]] = []
+        self.seen: list[processes.Process] = []
+        self.outcome: dict[str, Any] = {"server": {"answered": False, "problem": "it was not asked"}}
+
+    def run(self) -> None:
+        """Ask; raises OSError and psycopg2.Error."""
+        shown = unit_environment.show(self._output, self.unit)
+        tasks = shown.get("TasksCurrent", "")
+        self.outcome["unit"] = {
+            "load_state": shown["LoadState"], "active_state": shown["ActiveState"], "main_pid": int(shown["MainPID"]),
+            "user": shown.get("User") or "root", "tasks": int(tasks) if tasks.isdigit() else -1, "as_started": False,
+        }  # fmt: skip
+        if shown["LoadState"] == "loaded":
+            self._look_until_seen(shown.get("ControlGroup", ""))
+        self._environments(loaded=shown["LoadState"] == "loaded")
+        self.outcome["unit"]["as_started"] = self._as_started(unit_environment.program(shown.get("ExecStart", "")))
+        self.outcome["processes"] = [{name: item[name] for name in ("pid", "name", "readable")} for item in self.seen]
+        self.outcome["sessions"] = self.own
+        groups = {process["user"]: process["group"] for process in self.seen}
+        programs = (
+            witnesses.listeners(self.wanted["port"]) if self.others or not self.outcome["server"]["answered"] else []
+        )
+        others = [
+            {**item, "user": self._user(item["process"])}
+            for item in self.others
+            if not self._is_of_this_server(item, programs)
+        ]
+        strange = witnesses.strangers(others, groups)
+        self.outcome["strangers"] = [{**item, "sessions_here": item["host"] in self.addresses} for item in strange]
+        self.outcome["listeners"] = [] if self.outcome["server"]["answered"] else programs
+        self.outcome["tells_sockets"] = sockets.tells_peers()
+        self.outcome["real_files"] = [os.path.realpath(path) if path else "" for path in self.wanted["files"]]
+        self.outcome["files"] = [_content(path) for path in self.wanted["files"]]
+
+    def _user(self, pid: int) -> int:
+        return next(int(process["user"]) for process in self.seen if process["pid"] == pid)
+
+    def _output(self, *command: str) -> str:
+        code, output, error = self._run_command(list(command))
+        if code != 0:
+            raise OSError((error or output).strip())
+        return str(output)
+
+    def _look_until_seen(self, control_group: str) -> None:
+        """Look for sessions; where there are none, ask the service for its health and look again."""
+        connection = self._connected()
+        if connection is None:
+            self.seen = processes.read(cgroups.processes(control_group))
+            return
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(DATABASES, {"database": self.wanted["database"]})
+                self.outcome["server"] = {"answered": True, "problem": "", "database": cursor.fetchone() is not None}
+                self._look_calmly(cursor, control_group)
+                if self.outcome["unit"]["active_state"] == "active" and (self.wanted["request"] or not self.own):
+                    self._look_while_asking(cursor, control_group)
+        finally:
+            connection.close()
+        self._reaching()
+
+    def _connected(self) -> Any:
+        """Return a connection of the administrator, none where PostgreSQL does not answer."""
+        try:
+            with acting_as(self.wanted["user"]):
+                return sessions.connect("postgres", self.wanted["port"])
+        except DOES_NOT_ANSWER as error:
+            self.outcome["server"]["problem"] = messages.of_database(error)
+            return None
+
+    def _sessions(self, cursor: Any) -> list[witnesses.Session]:
+        cursor.execute(SESSIONS)
+        return [
+            {"pid": pid, "address": sockets.address(host) if host else "", "port": port, "database": name, "role": role}
+            for pid, host, port, name, role in cursor.fetchall()
+        ]
+
+    def _look(self, cursor: Any, control_group: str) -> None:
+        self.seen = processes.read(cgroups.processes(control_group))
+        found = self._sessions(cursor)
+        self.addresses = {item["address"] for item in found if item["address"]}
+        local = [item["pid"] for item in found if not item["address"]]
+        self.own, self.others = witnesses.split(self.seen, found, witnesses.backend_sockets(local))
+
+    def _look_calmly(self, cursor: Any, control_group: str) -> None:
+        """Look until no connection is left that could be a session; those to other servers stay."""
+        for look in range(LOOKS):
+            if look:
+                time.sleep(PAUSE)
+            self._look(cursor, control_group)
+            if not self.others:
+                return
+
+    def _look_while_asking(self, cursor: Any, control_group: str) -> None:
+        """Ask the service for something, and look at both ends of its connections without a pause meanwhile."""
+        watch = processes.Watch(partial(cgroups.processes, control_group))
+        try:
+            found, backends = self._sessions_while_asking(cursor)
+        finally:
+            seen = watch.end()
+        own, others = witnesses.split(seen, found, backends)
+        # What is open still is told with its other end.
+        self._look_calmly(cursor, control_group)
+        self.addresses |= {item["address"] for item in found if item["address"]}
+        self.seen += [item for item in seen if item["pid"] not in {known["pid"] for known in self.seen}]
+        self.own += [item for item in own if item["pid"] not in {known["pid"] for known in self.own}]
+        self.others += [item for item in others if item["inode"] not in {known["inode"] for known in self.others}]
+
+    def _sessions_while_asking(self, cursor: Any) -> tuple[list[witnesses.Session], dict[int, set[str]]]:
+        """Return the server's sessions until some time after the answer, and sockets of those over Unix sockets."""
+        wanted = self.wanted
+        patience = wanted["health_timeout"] if wanted["request"] else wanted["health_request_timeout"]
+        asking = ask(wanted["health_url"], patience, self._request())
+        deadline, after = time.monotonic() + wanted["health_timeout"], None
+        found: dict[tuple[Any, ...], witnesses.Session] = {}
+        backends: dict[int, set[str]] = {}
+        try:
+            while time.monotonic() < (after or deadline):
+                for item in self._sessions(cursor):
+                    if tuple(item.values()) in found:
+                        continue
+                    found[tuple(item.values())] = item
+                    if not item["address"]:
+                        backends.setdefault(item["pid"], set()).update(self._backend(item["pid"]))
+                if after is None and os.waitpid(asking, os.WNOHANG) != (0, 0):
+                    after = min(time.monotonic() + AFTER_ANSWER, deadline)
+        finally:
+            if after is None:
+                os.kill(asking, signal.SIGKILL)
+                os.waitpid(asking, 0)
+        return list(found.values()), backends
+
+    def _request(self) -> Callable[[], Any] | None:
+        """Return what makes the request that is wanted, none where the service is asked for its health."""
+        wanted = self.wanted["request"]
+        if not wanted:
+            return None
+        sources = api.environments(self._output, self.unit, wanted["file"]) if wanted["secret"] else []
+        caller = api.Caller(wanted["headers"], api.secret_in(wanted["secret"], sources), wanted["seconds"])
+        asked = wanted["method"], wanted["path"], wanted.get("body"), caller.headers(wanted.get("claims"))
+        return lambda: api.Conversation(wanted["url"], wanted["timeout"]).ask(*asked)
+
+    def _backend(self, pid: int) -> list[str]:
+        """Return the sockets of a process of the server, at once: it may be gone in a millisecond."""
+        for user in (contextlib.nullcontext(), acting_as(self.wanted["user"])):
+            with contextlib.suppress(OSError), user:
+                return sockets.inodes(Path(f"/proc/{pid}"))
+        return []
+
+    def _is_of_this_server(self, connection: sockets.Connection, programs: list[str]) -> bool:
+        """Say whether a connection leads to the server that was asked: its session was not there yet, or no more."""
+        if not programs or not set(programs) <= SERVERS:
+            return False
+        port = self.wanted["port"]
+        if connection["kind"] == "unix":
+            return connection["path"] in {f"{directory}/.s.PGSQL.{port}" for directory in SOCKETS}
+        return bool(connection["remote"] == [connection["local"][0], port])
+
+    def _reaching(self) -> None:
+        """Add to each session whether its role has rights on the tables."""
+        wanted, roles = self.wanted, sorted({item["role"] for item in self.own})
+        reaches: dict[str, bool] = {}
+        if roles and self.outcome["server"]["database"]:
+            with acting_as(wanted["user"]):
+                connection = sessions.connect(wanted["database"], wanted["port"])
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(REACHES, {**wanted, "roles": roles})
+                    reaches = dict(cursor.fetchall())
+            finally:
+                connection.close()
+        self.own = [{**item, "reaches": reaches.get(item["role"], True)} for item in self.own]
+
+    def _as_started(self, program: str) -> bool:
+        """Say whether the main process is the unit's program itself, which has its URL from systemd."""
+        main, variable = self.outcome["unit"]["main_pid"], self.wanted["variable"]
+        return any(
+            process["pid"] == main and program in process["arguments"] and variable in process["environment"]
+            for process in self.seen
+        )
+
+    def _environments(self, *, loaded: bool) -> None:
+        """Find the URLs in the environments of the processes and of the next start."""
+        variable = self.wanted["variable"]
+        having = {item["process"] for item in self.own}
+        found: dict[str, dict[str, Any]] = {}
+        for process in self.seen:
+            url = process["environment"].get(variable)
+            if url is not None:
+                # What is no text could not be told to anybody.
+                url = url.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+                entry = found.setdefault(url, {"url": url, "processes": [], "sessions": False})
+                entry["processes"].append({"pid": process["pid"], "name": process["name"]})
+                entry["sessions"] |= process["pid"] in having
+        self.outcome["environment"] = list(found.values())
+        self.outcome["next_environment"] = {"url": "", "set_by": "", "problem": ""}
+        self.outcome["rewritable"] = False
+        if loaded:
+            try:
+                source, url = witnesses.set_by(unit_environment.next_environment(self._output, self.unit), variable)
+                self.outcome["next_environment"] = {"url": url, "set_by": source, "problem": ""}
+                own = os.path.realpath(self.wanted["files"][0]) if self.wanted["files"] else ""
+                self.outcome["rewritable"] = source in ("", own)
+            except OSError as error:
+                self.outcome["next_environment"]["problem"] = f"{error.filename or ''}: {error.strerror or error}"
+
+
+def ask(url: str, timeout: float, request: Callable[[], Any] | None = None) -> int:
+    """Ask for a service's health, or make another ``request``, and return the child that waits for the answer."""
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(Exception):
+            if request:
+                for _ in range(ANSWERS):
+                    request()
+            else:
+                _ask_for_health(url, timeout)
+        os._exit(0)
+    return child
+
+
+def _ask_for_health(url: str, timeout: float) -> None:
+    """Ask several times. Whether it is healthy is not asked; but it may answer with an error first.
+
+    It does where it finds that its session was ended.
+    """
+    answers = 0
+    for _ in range(HEALTH_ATTEMPTS):
+        if health.ask(url, timeout).healthy:
+            answers += 1
+        else:
+            time.sleep(PAUSE)
+        if answers == ANSWERS:
+            return
+
+
+def _content(path: str) -> str | None:
+    """Return what a file holds in Base64, nothing where it cannot be read."""
+    try:
+        return base64.b64encode(Path(path).read_bytes()).decode() if path else None
+    except OSError:
+        return None

@@ -1,0 +1,135 @@
+#!/usr/bin/python
+"""Take or release the lock that lets one run at a time change a database."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, run_lock, sessions, witness
+from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
+
+DOCUMENTATION = r"""
+module: run_lock
+short_description: Take or release the lock that lets one run at a time change a database
+description:
+  - The lock is a symbolic link whose target says who holds it.
+  - Somebody else's lock is removed only if O(break_lock) is set and the server has no session of a run.
+  - The outcome is data; only an unexpected error fails. Runs as root.
+options:
+  path:
+    description: The symbolic link.
+    type: path
+    required: true
+  text:
+    description: Who takes the lock, or whose is released; one that has another text stays.
+    type: str
+    required: true
+  state:
+    description: V(taken) takes the lock, V(released) gives it back.
+    type: str
+    choices: [taken, released]
+    required: true
+  break_lock:
+    description: Whether the lock of a lost run is removed first.
+    type: bool
+    default: false
+  port:
+    description: Port that names the socket of the server that is asked for sessions of a run.
+    type: int
+    required: true
+  user:
+    description: System user that works in the database, as the role of the same name.
+    type: str
+    required: true
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Take the lock
+  become: true
+  aimemory.tenancy.run_lock:
+    path: /run/tenancy-ai_memory.lock
+    text: alice on laptop, run 20260101T000000Z (migrate), since 2026-01-01 00:00:00 UTC
+    state: taken
+    port: 5432
+    user: postgres
+"""
+
+RETURN = r"""
+held:
+  description: Whether the lock is held under O(text) after the call.
+  returned: success
+  type: bool
+text:
+  description: The option.
+  returned: success
+  type: str
+holder:
+  description: Who held the lock before, "" if nobody did.
+  returned: success
+  type: str
+broken:
+  description: Whether that lock was removed.
+  returned: success
+  type: bool
+alive:
+  description: Sessions of a run that kept it from being removed - pid (of the first) and names; empty if there is none.
+  returned: success
+  type: dict
+problem:
+  description: Why the lock can be neither taken nor broken, "" if nothing but its holder prevents it.
+  returned: success
+  type: str
+"""
+
+
+def lock(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return what became of the lock (see RETURN)."""
+    path, text = wanted["path"], wanted["text"]
+    found = {"held": False, "text": text, "holder": run_lock.holder(path), "broken": False, "alive": {}, "problem": ""}
+    try:
+        if wanted["state"] == "released":
+            found["held"] = found["holder"] == text and not run_lock.release(path, text)
+            return found
+        if wanted["break_lock"]:
+            found["alive"] = _alive(wanted)
+            if found["alive"]:
+                return found
+            found["broken"] = bool(found["holder"]) and run_lock.release(path, found["holder"])
+        run_lock.take(path, text)
+        found["held"] = True
+    except FileExistsError as error:
+        found["holder"] = run_lock.holder(path)
+        found["problem"] = "" if found["holder"] else str(error)
+    except witness.DOES_NOT_ANSWER as error:
+        found["problem"] = messages.of_database(error)
+    return found
+
+
+def _alive(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return the sessions of a run. Raises what DOES_NOT_ANSWER has."""
+    with acting_as(wanted["user"]):
+        connection = sessions.connect("postgres", wanted["port"], kind="reading")
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        return run_lock.sessions_alive(cursor)
+
+
+def main() -> None:
+    """Run the module."""
+    text = {"type": "str", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True}, "text": text,
+            "state": {"type": "str", "choices": ["taken", "released"], "required": True},
+            "break_lock": {"type": "bool", "default": False}, "port": {"type": "int", "required": True}, "user": text,
+        },
+    )  # fmt: skip
+    # The lock is none of what a run is there to change.
+    module.exit_json(changed=False, **lock(module.params))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""What a run must know of a host: the answer of the module inspect_host, read and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..service import found as service_found
+from . import refusals
+
+Answer = dict[str, Any]
+
+
+def of_inspection(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
+    """Return ``{service, refusals, notes, result}`` for the result of the module inspect_host.
+
+    ``wanted`` holds what the run wants of the host (roles/preflight/vars/main.yml describes it). ``service`` is that of
+    ``service.found.of_witness``, with the password, and empty if the service cannot be looked at. ``refusals`` and
+    ``notes`` are sentences; ``result`` is the role's fact, empty if the run is refused.
+    """
+    witness = inspected["service"]
+    service = {} if witness["problem"] else service_found.of_witness(witness, wanted["files"], wanted)
+    refused = refusals.of_host(inspected, service, wanted)
+    return {
+        "service": service,
+        "refusals": refused,
+        "notes": notes(inspected, service, wanted),
+        "result": {} if refused else _result(inspected, service, wanted),
+    }
+
+
+def notes(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Return what the operator should know of the host, one sentence each."""
+    found = list(inspected["unit"]["notes"]) if wanted["stops_service"] else []
+    found += [f"{note}." for note in service["asked"]["notes"]] if service else []
+    if inspected["lock_holder"]:
+        found.append(f"Another run works on this database, or was lost: {inspected['lock_holder']}.")
+    return found
+
+
+def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
+    server = inspected["postgresql"]["rows"]["server"][0]["server"]
+    named = service["state"]["database_url"]["user"]
+    replaces = wanted["provides_login"] and named != wanted["role"]
+    size = server["database_size_bytes"]
+    return {
+        "operator": wanted["operator"],
+        "application_role": wanted["role"] if replaces else named,
+        # The role of DATABASE_URL, if the run gives the service another one.
+        "replaced_role": named if replaces else None,
+        "app_role": server["app_role"],
+        "bypassing_roles": server["bypassing_roles"],
+        # What the administrator's sessions set beside their fixed settings.
+        "session_settings": inspected["postgresql"]["session_settings"],
+        "server_version": server["version"],
+        "server_version_num": server["version_num"],
+        "database_size_bytes": size,
+        # The symbolic link that lets one run at a time change the database.
+        "lock": wanted["lock"],
+        "lock_holder": inspected["lock_holder"],
+        # What takes long runs on the server by itself and is watched; 0 is waited for.
+        "job_seconds": wanted["watch_seconds"] if size >= wanted["watch_bytes"] else 0,
+    }

@@ -1,0 +1,279 @@
+"""Why a run does not begin on a host: pure functions over what the module inspect_host found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible.module_utils.common.text.formatters import bytes_to_human
+
+from ...module_utils.messages import visible
+from ..catalog import expressions, members
+
+Found = Mapping[str, Any]
+SERVERS = ("postgres", "postmaster")
+# What PostgreSQL says to an ordinary role that wants the settings of the administrator's sessions.
+NO_SUPERUSER = "permission denied to set parameter"
+
+
+def of_host(inspected: Found, service: Found, wanted: Found) -> list[str]:
+    """Return the sentences of the first cause: what comes behind it could not be known, or would be its consequence.
+
+    ``service`` and ``wanted`` are those of ``found.of_inspection``. The order is the unit, where the service works,
+    whether PostgreSQL answers, what it is, code that reading would run, and what a backup needs.
+    """
+    causes = (_unit, _service, _answer, _server, _code, _backup)
+    return next(filter(None, (cause(inspected, service, wanted) for cause in causes)), [])
+
+
+def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found) -> list[str]:
+    """Return why the service's own route to the database is refused.
+
+    ``verdict`` is that of ``service.route.judge``; ``attempts`` what came of the attempts to bypass row security
+    ({problem, findings}), which a run that isolates requires; ``database_url`` the parts of the URL.
+    A rollback stays open to a service that cannot log in, and to one behind a pooler that shares sessions.
+    """
+    accepted = {"ok"}
+    if not wanted["isolating"]:
+        accepted |= {"unfit"} | ({"unreachable"} if database_url["dbname"] == wanted["database"] else set())
+    if verdict["verdict"] not in accepted:
+        return [verdict["sentence"]]
+    if not wanted["isolating"]:
+        return []
+    if attempts["problem"]:
+        where = f"{database_url['host'] or 'the Unix socket'}, port {database_url['port']}"
+        return [
+            (
+                f"{database_url['user']} cannot log in over the service's own route ({where}): {attempts['problem']}."
+                " Check its password in DATABASE_URL, and pg_hba.conf."
+            )
+        ]
+    return of_attempts(attempts["findings"])
+
+
+def of_attempts(findings: Iterable[Found]) -> list[str]:
+    """Return why a login is refused that reached a role that bypasses row security."""
+    reached = [finding["sentence"] for finding in findings if not finding["ok"]]
+    return (
+        [f"The service's login can bypass row security: {'; '.join(reached)}. REVOKE that role from it."]
+        if reached
+        else []
+    )
+
+
+def of_lock(lock: Found, database: str) -> list[str]:
+    """Return why the run does not get the lock; ``lock`` is the result of the module run_lock."""
+    if lock["held"]:
+        return []
+    if lock["alive"]:
+        return [
+            (
+                f"The lock of {visible(lock['holder'] or 'nobody')} is not stale: a session of a run is alive,"
+                f" {visible(lock['alive']['names'])}. Wait for its end, or end it with"
+                f" SELECT pg_terminate_backend({lock['alive']['pid']})."
+            )
+        ]
+    if lock["problem"]:
+        return [
+            (
+                f"The lock cannot be taken ({lock['problem']}): see why root can make no link in /run on the server, or"
+                " reach PostgreSQL, and run again."
+            )
+        ]
+    return [
+        (
+            f"Another run works on {database}: {visible(lock['holder'])}. Wait for its end. If that run is lost, add"
+            " -e migrate_break_lock=true."
+        )
+    ]
+
+
+def _unit(inspected: Found, service: Found, wanted: Found) -> list[str]:
+    unit, name = inspected["unit"], wanted["service"]
+    if wanted["stops_service"]:
+        if unit["problem"]:
+            return [f"What systemd knows of {name}.service cannot be asked ({unit['problem']}): correct service_name."]
+        if unit["obstacles"]:
+            return list(unit["obstacles"])
+    if inspected["service"]["problem"]:
+        return [f"The service cannot be looked at ({inspected['service']['problem']}): correct service_name."]
+    if not service["state"]["unit_exists"]:
+        return [f"There is no systemd unit {name} on {wanted['host']}: correct service_name."]
+    if wanted["require_active"] and not service["state"]["active"]:
+        return [
+            (
+                f"The service {name} is not running: start it first (systemctl start {name}), so that the run can tell"
+                " afterwards whether it works."
+            )
+        ]
+    return []
+
+
+def _service(inspected: Found, service: Found, wanted: Found) -> list[str]:
+    """Return why the service does not use this database; if PostgreSQL does not answer, its own message comes first."""
+    asked = service["asked"]
+    return [] if asked["ok"] or asked["pending"] else [asked["sentence"]]
+
+
+def _answer(inspected: Found, service: Found, wanted: Found) -> list[str]:
+    postgresql, host = inspected["postgresql"], wanted["host"]
+    server = postgresql["rows"].get("server")
+    if NO_SUPERUSER in postgresql["problem"] or (server and not server[0]["server"]["admin_superuser"]):
+        return [f"{wanted['admin']} is no superuser of this server: correct database_admin_user."]
+    if postgresql["problem"]:
+        return [_silence(postgresql, service["state"]["listeners"], wanted)]
+    if not service["asked"]["ok"]:
+        # It may answer only since then.
+        return [
+            (
+                f"PostgreSQL on {host} did not answer when the sessions of {wanted['service']} were looked for"
+                f" ({inspected['service']['server']['problem']}): run again."
+            )
+        ]
+    return []
+
+
+def _silence(postgresql: Found, listeners: Iterable[str], wanted: Found) -> str:
+    """Return why PostgreSQL gave no answer and what to do."""
+    host, database = wanted["host"], wanted["database"]
+    said = visible(postgresql["problem"].strip().rstrip("."), lines=True)
+    if postgresql["login_triggers"]:
+        names = postgresql["login_triggers"]
+        return (
+            f"PostgreSQL on {host} refuses a session that only reads {database}: {said}. What runs at every login"
+            f" there is the event trigger {', '.join(names)}: ALTER EVENT TRIGGER {names[0]} DISABLE for the time of"
+            " the run, or let its function write nothing if transaction_read_only is on."
+        )
+    silent = f"PostgreSQL on {host} did not answer for the database {database}: {said}."
+    if "psycopg2" in said:
+        return silent
+    poolers = [name for name in listeners if name not in SERVERS]
+    if poolers:
+        return (
+            f"{silent} {' and '.join(poolers)} answers at port {wanted['port']}, not PostgreSQL: set database_port to"
+            " the port of PostgreSQL itself; the port that the service connects to is found in its DATABASE_URL."
+        )
+    return f"{silent} Check systemctl status postgresql, and database_name, database_port and database_admin_user."
+
+
+def _server(inspected: Found, service: Found, wanted: Found) -> list[str]:
+    rows = inspected["postgresql"]["rows"]
+    server, host, database = rows["server"][0]["server"], wanted["host"], wanted["database"]
+    least = wanted["minimum_version"]
+    found = []
+    if server["version_num"] < least:
+        found.append(f"PostgreSQL {server['version']} is too old: {least // 10000} or newer is needed.")
+    if server["standby"]:
+        found.append(f"{host} is a standby, which cannot be changed: run against the primary.")
+    found += _clock(server["clock"], inspected["clock"], wanted)
+    if server["encoding"] != "UTF8":
+        found.append(
+            f"The encoding of {database} is {server['encoding']}: the run compares and names everything in UTF8, so"
+            " convert the database first (pg_dump --encoding=UTF8, restored into one that was created with ENCODING"
+            " UTF8)."
+        )
+    found += members.refusals(rows["members"][0]["members"])
+    return found + _role(server["roles"], service["state"]["database_url"]["user"], wanted)
+
+
+def _clock(clock: float, times: Found, wanted: Found) -> list[str]:
+    """Return why the clocks are refused. Names of files and the journal's "since" are by either clock.
+
+    The server's clock was read between two moments of this machine's; outside of them it is certain to differ.
+    """
+    earliest, latest = times["asked_at"] + times["before"], wanted["answered_at"] - times["after"]
+    ahead = max(clock - latest, 0) + min(clock - earliest, 0)
+    if abs(ahead) <= wanted["max_clock_skew_seconds"]:
+        return []
+    return [
+        (
+            f"The clock of {wanted['host']} is {round(abs(ahead))} seconds {'ahead of' if ahead > 0 else 'behind'} this"
+            " machine's: set the wrong one (timedatectl), or allow the difference with"
+            " -e preflight_max_clock_skew_seconds=..."
+        )
+    ]
+
+
+def _role(roles: Mapping[str, bool], user: str, wanted: Found) -> list[str]:
+    """Return why the role of DATABASE_URL is refused; ``roles`` says of each whether it bypasses row security."""
+    if user not in roles:
+        return [f"The user of DATABASE_URL, {visible(user)}, is no role of this server: correct DATABASE_URL."]
+    if roles[user] and wanted["isolating"] and not wanted["provides_login"]:
+        return [
+            (
+                f"The service logs in as {visible(user)}, a role that bypasses row security: no policy would isolate"
+                " anyone. Let the run give it a login of its own with -e tenancy_provision_app_role=true, or put an"
+                " ordinary one into DATABASE_URL."
+            )
+        ]
+    return []
+
+
+def _code(inspected: Found, service: Found, wanted: Found) -> list[str]:
+    return expressions.refusals(inspected["postgresql"]["rows"]["expressions"][0]["expressions"])
+
+
+def _backup(inspected: Found, service: Found, wanted: Found) -> list[str]:
+    """Return what keeps a backup from being made: each stands by itself."""
+    found = _pg_dump(inspected, wanted)
+    if not wanted["backs_up"]:
+        return found
+    directory = _directory(inspected["backups"], wanted)
+    return found + (directory or _room(inspected, wanted))
+
+
+def _pg_dump(inspected: Found, wanted: Found) -> list[str]:
+    major = inspected["postgresql"]["rows"]["server"][0]["server"]["version_num"] // 10000
+    number = re.search(r"\d+", inspected["pg_dump"])
+    if number and int(number.group()) >= major:
+        return []
+    return [
+        (
+            f"The pg_dump of PostgreSQL {major} or newer is needed on {wanted['host']}"
+            f" ({inspected['pg_dump'] or 'none was found'}): apt-get install postgresql-client-{major}."
+        )
+    ]
+
+
+def _directory(backups: Found, wanted: Found) -> list[str]:
+    directory, parent = backups["directory"], backups["parent"]
+    place = directory if directory["exists"] else parent
+    if place["is_directory"] and place["writable"] and not directory["is_link"]:
+        return []
+    what = "a symbolic link" if directory["is_link"] else "no directory that can be written"
+    return [
+        (
+            f"The backup_directory {wanted['backup_directory']} on {wanted['host']} is {what}: name a directory (whose"
+            " parent exists) with -e backup_directory=..."
+        )
+    ]
+
+
+def _room(inspected: Found, wanted: Found) -> list[str]:
+    """Return which disk lacks room.
+
+    A dump is never larger than the database; a restore beside it takes as much again. Room for a throwaway server is
+    asked for when one is made.
+    """
+    data, backups = inspected["disk"]["data"], inspected["disk"]["backups"]
+    size, margin = inspected["postgresql"]["rows"]["server"][0]["server"]["database_size_bytes"], wanted["margin_bytes"]
+    needs = [(backups, "a dump", size + margin)]
+    if wanted["restores"]:
+        needs.append((data, "a restored copy", size + margin))
+        if data and backups and data["mount"] == backups["mount"]:
+            needs = [(backups, "a dump and a restored copy", 2 * size + margin)]
+    unknown = [what for disk, what, _ in needs if disk is None]
+    if unknown:
+        return [
+            (
+                f"The command df on {wanted['host']} does not tell the room for {' and '.join(unknown)} of"
+                f" {wanted['database']}: see what it says of backup_directory and of PostgreSQL's data directory."
+            )
+        ]
+    return [
+        f"{disk['mount']} has {bytes_to_human(disk['free'])} free, but {what} of {wanted['database']} needs up to"
+        f" {bytes_to_human(wants)}: make room there{', or name another backup_directory' if 'dump' in what else ''}."
+        for disk, what, wants in needs
+        if disk["free"] < wants
+    ]

@@ -1,0 +1,123 @@
+"""Values of variables that no type of an argument spec refuses, and that would fail a run on its way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# Each number's least value.
+MINIMUMS = {
+    "backup_copy_max_bytes": 0,
+    "backup_hash_max_bytes": 0,
+    "backup_jobs": 1,
+    "backup_keep": 1,
+    "database_port": 1,
+    "preflight_disk_margin_bytes": 0,
+    "preflight_max_clock_skew_seconds": 1,
+    "rehearse_max_duration": 1,
+    "report_watch_bytes": 0,
+    # It is asked every two.
+    "report_watch_seconds": 2,
+    "report_webhook_timeout": 1,
+    "service_failsafe_seconds": 1,
+    "service_health_request_timeout": 1,
+    "service_health_timeout": 1,
+    "service_journal_lines": 0,
+    "service_watch_interval": 1,
+    "support_journal_lines": 0,
+    "support_log_lines": 0,
+    "support_runs": 0,
+    "tenancy_bridge_quiet_seconds": 0,
+    "tenancy_bridge_startup_seconds": 0,
+    "tenancy_max_downtime": 0,
+    "tenancy_online_attempts": 1,
+    # Without a limit, callers would queue up behind it.
+    "tenancy_online_lock_timeout_ms": 1,
+    "tenancy_online_max_lag_bytes": 0,
+    "tenancy_online_max_waiting": 1,
+    "tenancy_online_patience_seconds": 0,
+    "tenancy_online_rows": 0,
+    "tenancy_online_transaction_seconds": 1,
+    "tenancy_proof_max_rows": 0,
+}
+
+# Texts that a program on the server reads: it would tell only after the service was stopped.
+TEXTS = {
+    "backup_directory": (r"/.*[^/]", "an absolute path that does not end in /, such as /var/backups/ai-memory"),
+    "database_lock_timeout": (r"[1-9][0-9]{0,4} ?(ms|s)", "a time with its unit, such as 5s or 500ms"),
+    # Backups are named after the database; pg_dump takes what holds = for something else, and Ansible's modules cannot
+    # quote ".
+    "database_name": (
+        r'[^"/=.-][^"/=]*',
+        "a name without /, = and double quotes that does not begin with a dot or a hyphen",
+    ),
+    "service_base_url": (
+        r"https?://(127[.]0[.]0[.]1|localhost|\[::1\])(:[0-9]+)?",
+        "a URL of the server itself, such as http://127.0.0.1:8100",
+    ),
+    "service_name": (
+        r"(?!.*[.]service$)[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*",
+        "the name of a systemd unit without .service",
+    ),
+    # PostgreSQL keeps the others for itself; the old environment file is named after the role.
+    "tenancy_app_role": (
+        r'(?!pg_|public$|none$)[^"%/]+',
+        "a role's name without /, % and double quotes that does not begin with pg_",
+    ),
+}
+# What passes over the network is encrypted.
+WEBHOOK = r"(https://[!-~]+|http://(127[.]0[.]0[.]1|localhost|\[::1\])(:[0-9]+)?(/[!-~]*)?)?"
+OTHERS = (
+    "service_smoke", "service_smoke_prefix", "service_smoke_user_id", "service_read_endpoints", "report_webhook_url",
+)  # fmt: skip
+
+
+def names() -> list[str]:
+    """Return the names of the variables that ``invalid`` judges."""
+    return [*MINIMUMS, *TEXTS, *OTHERS]
+
+
+def invalid(values: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each value that makes no sense.
+
+    ``values`` are those of ``names``; a variable that is left out is "" there and has its role's default.
+    """
+    given = {name: value for name, value in values.items() if value != ""}
+    return [*_numbers(given), *_texts(given), *_together(given)]
+
+
+def _numbers(values: Mapping[str, Any]) -> Iterator[str]:
+    for name, least in MINIMUMS.items():
+        # What is no number at all is refused by its argument spec.
+        if name in values and int(values[name]) < least:
+            yield f"{name} is {values[name]}: it must be at least {least}."
+
+
+def _texts(values: Mapping[str, Any]) -> Iterator[str]:
+    for name, (pattern, must) in TEXTS.items():
+        if not re.fullmatch(pattern, str(values.get(name, ""))):
+            yield f"{name} is {values.get(name, '')}: it must be {must}."
+
+
+def _together(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with values beside others."""
+    request, whole = values.get("service_health_request_timeout"), values.get("service_health_timeout")
+    if request is not None and whole is not None and int(request) > int(whole):
+        yield (
+            f"service_health_request_timeout is {request}: it must be at most service_health_timeout, the whole wait,"
+            f" which is {whole}."
+        )
+    prefix = values.get("service_smoke_prefix", "")
+    if prefix and (len(prefix) < 8 or not str(values.get("service_smoke_user_id", "")).startswith(prefix)):
+        yield (
+            f"service_smoke_prefix is {prefix}: it must be the begin of service_smoke_user_id and have at least 8"
+            " characters, or be empty."
+        )
+    if values.get("service_smoke") == "read" and not values.get("service_read_endpoints"):
+        yield "service_smoke is read: service_read_endpoints must name what is read."
+    if not re.fullmatch(WEBHOOK, str(values.get("report_webhook_url", ""))):
+        yield (
+            "report_webhook_url is not the URL of a webhook (it is a secret and not shown here): it must begin with"
+            " https:// (with http:// on this machine alone) and hold no blanks; empty tells nobody."
+        )

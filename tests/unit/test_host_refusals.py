@@ -1,0 +1,352 @@
+"""Each refusal of a host follows from what the module inspect_host found there, and the first cause comes first."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import found, refusals
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import found as service_found
+
+URL = "postgresql://alice:s3cret@localhost:5432/ai_memory"
+ENVIRONMENT = "/opt/ai-memory/.env"
+# This machine's time at the call and at the answer; the server was asked 2 s later and 1 s before.
+ASKED, ANSWERED = 1000.0, 1004.0
+SOUND = {"exists": True, "is_directory": True, "is_link": False, "writable": True}
+MISSING = dict.fromkeys(SOUND, False)
+ROOM = 10**9
+WANTED: dict[str, Any] = {
+    "operator": "eve", "host": "db1", "service": "ai-memory", "database": "ai_memory", "port": 5432,
+    "admin": "postgres", "role": "app", "provides_login": False, "isolating": True, "stops_service": True,
+    "require_active": True, "minimum_version": 120000, "answered_at": ANSWERED, "max_clock_skew_seconds": 60,
+    "backs_up": True, "backup_directory": "/var/backups/ai", "restores": False, "margin_bytes": 10**6,
+    "watch_bytes": 10**9, "watch_seconds": 5, "lock": "/run/tenancy-ai_memory.lock",
+    "files": service_found.files(ENVIRONMENT, "", "app"),
+}  # fmt: skip
+
+
+def witness(**changes: Any) -> dict[str, Any]:
+    return {
+        "problem": "",
+        "unit": {
+            "load_state": "loaded", "active_state": "active", "main_pid": 7, "user": "ai", "tasks": 1,
+            "as_started": False,
+        },
+        "processes": [{"pid": 7, "name": "gunicorn", "readable": True}],
+        "environment": [{"url": URL, "processes": [{"pid": 7, "name": "gunicorn"}], "sessions": True}],
+        "next_environment": {"url": URL, "set_by": ENVIRONMENT, "problem": ""}, "rewritable": True,
+        "sessions": [
+            {"pid": 9, "process": 7, "name": "gunicorn", "database": "ai_memory", "role": "alice", "reaches": True}
+        ],
+        "strangers": [], "server": {"answered": True, "problem": "", "database": True}, "listeners": [],
+        "tells_sockets": True, "real_files": [ENVIRONMENT, "", ""],
+        "files": [base64.b64encode(f"DATABASE_URL={URL}".encode()).decode(), None, None], **changes,
+    }  # fmt: skip
+
+
+def server(**changes: Any) -> dict[str, Any]:
+    return {
+        "version": "17.2", "version_num": 170002, "standby": False, "clock": 1002.5, "encoding": "UTF8",
+        "admin_superuser": True, "database_size_bytes": 10**8, "roles": {"alice": False, "postgres": True},
+        "app_role": None, "bypassing_roles": ["postgres"], **changes,
+    }  # fmt: skip
+
+
+NO_CODE: dict[str, list[Any]] = {
+    name: [] for name in ("computed", "functions", "calls", "operators", "types", "domains", "written")
+}
+
+
+def postgresql(*, code: dict[str, Any] | None = None, members: list[Any] | None = None, **changes: Any) -> Any:
+    rows = {
+        "server": [{"server": server(**changes)}], "members": [{"members": members or []}],
+        "expressions": [{"expressions": code or NO_CODE}],
+    }  # fmt: skip
+    return {"problem": "", "login_triggers": [], "session_settings": {}, "data_directory": "/data", "rows": rows}
+
+
+def silent(problem: str, **changes: Any) -> dict[str, Any]:
+    """Return what is found of a PostgreSQL that gives no answer."""
+    return {
+        "problem": problem, "login_triggers": [], "session_settings": {}, "data_directory": "", "rows": {}, **changes,
+    }  # fmt: skip
+
+
+def inspected(**changes: Any) -> dict[str, Any]:
+    return {
+        "service": witness(), "unit": {"obstacles": [], "notes": [], "problem": ""}, "postgresql": postgresql(),
+        "clock": {"asked_at": ASKED, "before": 2.0, "after": 1.0}, "pg_dump": "pg_dump (PostgreSQL) 17.2",
+        "backups": {"directory": SOUND, "parent": SOUND},
+        "disk": {"data": {"mount": "/", "free": ROOM}, "backups": {"mount": "/var", "free": ROOM}},
+        "lock_holder": "", **changes,
+    }  # fmt: skip
+
+
+def refused(host: dict[str, Any], **wanted: Any) -> list[str]:
+    answer = found.of_inspection(host, {**WANTED, **wanted})
+    assert bool(answer["refusals"]) != bool(answer["result"])
+    assert "s3cret" not in str([answer["refusals"], answer["notes"], answer["result"]])
+    sentences: list[str] = answer["refusals"]
+    return sentences
+
+
+def test_a_host_that_is_ready_is_described() -> None:
+    answer = found.of_inspection(inspected(), WANTED)
+    assert answer["refusals"] == answer["notes"] == []
+    assert answer["result"] == {
+        "operator": "eve", "application_role": "alice", "replaced_role": None, "app_role": None,
+        "bypassing_roles": ["postgres"], "session_settings": {}, "server_version": "17.2",
+        "server_version_num": 170002, "database_size_bytes": 10**8, "job_seconds": 0, "lock": WANTED["lock"],
+        "lock_holder": "",
+    }  # fmt: skip
+    assert answer["service"]["state"]["database_url"]["user"] == "alice"
+    assert answer["service"]["url"] == URL
+
+
+def test_a_login_of_the_runs_own_replaces_the_service_s() -> None:
+    result = found.of_inspection(inspected(), {**WANTED, "provides_login": True, "watch_bytes": 1})["result"]
+    assert (result["application_role"], result["replaced_role"], result["job_seconds"]) == ("app", "alice", 5)
+
+
+OBSTACLE = {"obstacles": ["ai-memory.service is masked."], "notes": [], "problem": ""}
+INACTIVE = {**witness()["unit"], "active_state": "inactive", "main_pid": 0, "tasks": -1}
+UNKNOWN = {**INACTIVE, "load_state": "not-found"}
+STOPPED: dict[str, Any] = {"processes": [], "environment": [], "sessions": []}
+NOT_ANSWERED = {"answered": False, "problem": "connection refused", "database": False}
+PENDING = witness(server=NOT_ANSWERED, sessions=[])
+
+
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        (inspected(unit=OBSTACLE), "ai-memory.service is masked."),
+        (
+            inspected(unit={"obstacles": [], "notes": [], "problem": "no bus"}),
+            "What systemd knows of ai-memory.service cannot be asked (no bus): correct service_name.",
+        ),
+        (inspected(service=witness(problem="no /proc")), "The service cannot be looked at (no /proc): correct service"),
+        (
+            inspected(service=witness(unit=UNKNOWN, **STOPPED)),
+            "There is no systemd unit ai-memory on db1: correct service_name.",
+        ),
+        (
+            inspected(service=witness(unit=INACTIVE, **STOPPED)),
+            "The service ai-memory is not running: start it first (systemctl start ai-memory), so that the run can",
+        ),
+        (
+            inspected(service=witness(environment=[], next_environment={"url": "", "set_by": "", "problem": "x"})),
+            "What systemd gives ai-memory at its next start cannot be told (x)",
+        ),
+        (
+            inspected(service=PENDING, postgresql=silent("connection refused.\n")),
+            "PostgreSQL on db1 did not answer for the database ai_memory: connection refused. Check systemctl status",
+        ),
+        (
+            inspected(service=PENDING | {"listeners": ["pgbouncer"]}, postgresql=silent("not supported")),
+            "pgbouncer answers at port 5432, not PostgreSQL: set database_port to the port of PostgreSQL itself;",
+        ),
+        (
+            inspected(service=PENDING, postgresql=silent("python3 has no psycopg2: apt-get install python3-psycopg2.")),
+            "did not answer for the database ai_memory: python3 has no psycopg2: apt-get install python3-psycopg2.",
+        ),
+        (
+            inspected(postgresql=silent("INSERT in a read-only transaction", login_triggers=['"A"', "b"])),
+            'the event trigger "A", b: ALTER EVENT TRIGGER "A" DISABLE for the time of the run,',
+        ),
+        (
+            inspected(service=PENDING),
+            "did not answer when the sessions of ai-memory were looked for (connection refused): run again.",
+        ),
+        (
+            inspected(postgresql=silent('permission denied to set parameter "lc_messages"')),
+            "postgres is no superuser of this server: correct database_admin_user.",
+        ),
+        (inspected(postgresql=postgresql(admin_superuser=False)), "postgres is no superuser of this server: correct"),
+        (
+            inspected(postgresql=postgresql(version="11.9", version_num=110009)),
+            "PostgreSQL 11.9 is too old: 12 or newer is needed.",
+        ),
+        (inspected(postgresql=postgresql(standby=True)), "db1 is a standby, which cannot be changed: run against the"),
+        (
+            inspected(postgresql=postgresql(encoding="SQL_ASCII")),
+            "The encoding of ai_memory is SQL_ASCII: the run compares and names everything in UTF8, so convert the",
+        ),
+        (
+            inspected(postgresql=postgresql(members=[
+                {"extension": "x", "schema": "public", "name": "t", "owner": "o", "is_table": True, "is_tenant": True}
+            ])),
+            "The tenant table public.t is a member of the extension x, so that no dump holds it: ALTER EXTENSION",
+        ),
+        (
+            inspected(postgresql=postgresql(roles={"postgres": True})),
+            "The user of DATABASE_URL, alice, is no role of this server: correct DATABASE_URL.",
+        ),
+        (
+            inspected(postgresql=postgresql(roles={"alice": True})),
+            "The service logs in as alice, a role that bypasses row security: no policy would isolate anyone. Let the",
+        ),
+        (
+            inspected(postgresql=postgresql(code=NO_CODE | {"written": [{"what": "The index i", "type": "d"}]})),
+            "The index i holds a value of d, a domain whose CHECK calls code of an ordinary role, which would run when",
+        ),
+        (
+            inspected(pg_dump="pg_dump (PostgreSQL) 16.4"),
+            "The pg_dump of PostgreSQL 17 or newer is needed on db1 (pg_dump (PostgreSQL) 16.4): apt-get install",
+        ),
+        (inspected(pg_dump=""), "(none was found): apt-get install postgresql-client-17."),
+        (
+            inspected(backups={"directory": SOUND | {"is_link": True, "is_directory": False}, "parent": SOUND}),
+            "backup_directory /var/backups/ai on db1 is a symbolic link: name a directory (whose parent exists) with",
+        ),
+        (
+            inspected(backups={"directory": SOUND | {"is_directory": False}, "parent": SOUND}),
+            "backup_directory /var/backups/ai on db1 is no directory that can be written: name a directory",
+        ),
+        (
+            inspected(backups={"directory": SOUND | {"writable": False}, "parent": SOUND}),
+            "is no directory that can be written",
+        ),
+        (inspected(backups={"directory": MISSING, "parent": MISSING}), "is no directory that can be written"),
+        (
+            inspected(backups={"directory": MISSING, "parent": SOUND | {"writable": False}}),
+            "is no directory that can be written",
+        ),
+        (
+            inspected(disk={"data": None, "backups": {"mount": "/var", "free": 10**8}}),
+            "/var has 95.37 MB free, but a dump of ai_memory needs up to 96.32 MB: make room there, or name another",
+        ),
+        (
+            inspected(disk={"data": None, "backups": None}),
+            "The command df on db1 does not tell the room for a dump of ai_memory: see",
+        ),
+    ],
+)  # fmt: skip
+def test_a_refusal_follows_from_what_was_found(host: dict[str, Any], sentence: str) -> None:
+    (refusal,) = refused(host)
+    assert sentence in refusal
+
+
+@pytest.mark.parametrize(
+    ("clock", "sentence"),
+    [
+        (1002.0, ""), (1003.0, ""),
+        (ASKED + 2 - 60, ""), (ASKED + 2 - 61, "is 61 seconds behind this machine's"),
+        (ANSWERED - 1 + 60, ""), (ANSWERED - 1 + 61, "is 61 seconds ahead of this machine's"),
+    ],
+)  # fmt: skip
+def test_clocks_are_refused_for_what_the_call_itself_does_not_explain(clock: float, sentence: str) -> None:
+    sentences = refused(inspected(postgresql=postgresql(clock=clock)))
+    assert [sentence in text for text in sentences] == ([True] if sentence else [])
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [
+        (inspected(unit=OBSTACLE), {"stops_service": False}),
+        (inspected(service=witness(unit=INACTIVE, **STOPPED)), {"require_active": False}),
+        (inspected(postgresql=postgresql(roles={"alice": True})), {"isolating": False}),
+        (inspected(postgresql=postgresql(roles={"alice": True})), {"provides_login": True}),
+        (inspected(backups={"directory": MISSING, "parent": MISSING}), {"backs_up": False}),
+        (inspected(backups={"directory": MISSING, "parent": SOUND}), {}),
+        (inspected(disk={"data": None, "backups": {"mount": "/var", "free": ROOM}}), {}),
+    ],
+)
+def test_what_a_run_does_not_need_is_not_refused(host: dict[str, Any], wanted: dict[str, bool]) -> None:
+    assert refused(host, **wanted) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "backups", "missing"),
+    [
+        (("/", ROOM), ("/var", ROOM), []),
+        (("/", 10**8), ("/var", ROOM), ["/ has 95.37 MB free, but a restored copy of ai_memory needs up to 96.32 MB"]),
+        # On one disk the room for both counts.
+        (("/", 3 * 10**8), ("/", 3 * 10**8), []),
+        (("/", 2 * 10**8), ("/", 2 * 10**8), ["a dump and a restored copy of ai_memory needs up to 191.69 MB"]),
+        (("/", 10**8), ("/var", 10**8), ["a dump of", "a restored copy of"]),
+    ],
+)
+def test_a_restore_needs_room_beside_the_database(
+    data: tuple[str, int], backups: tuple[str, int], missing: list[str]
+) -> None:
+    room = {name: {"mount": mount, "free": free} for name, (mount, free) in {"data": data, "backups": backups}.items()}
+    sentences = refused(inspected(disk=room), restores=True)
+    assert len(sentences) == len(missing)
+    assert all(part in sentence for part, sentence in zip(missing, sentences, strict=True))
+
+
+def test_the_first_cause_alone_is_refused() -> None:
+    """Take the causes away one after the other: each is refused by itself once those before it are gone."""
+    everything = inspected(
+        unit=OBSTACLE, service=witness(unit=UNKNOWN, **STOPPED), postgresql=silent("connection refused"), pg_dump="",
+        backups={"directory": MISSING, "parent": MISSING},
+    )  # fmt: skip
+    stages: list[tuple[dict[str, Any], list[str]]] = [
+        ({}, ["masked"]),
+        ({"unit": inspected()["unit"]}, ["no systemd unit"]),
+        ({"service": witness(next_environment={"url": "", "set_by": "", "problem": "x"})}, ["cannot be told"]),
+        ({"service": PENDING}, ["did not answer for"]),
+        ({"postgresql": postgresql(standby=True, encoding="LATIN1")}, ["when the sessions"]),
+        ({"service": witness()}, ["standby", "LATIN1"]),
+        ({"postgresql": postgresql(code=NO_CODE | {"written": [{"what": "i", "type": "d"}]})}, ["domain"]),
+        # What a backup needs is told at once.
+        ({"postgresql": postgresql()}, ["pg_dump", "backup_directory"]),
+    ]
+    for changes, parts in stages:
+        everything |= changes
+        sentences = refused(everything)
+        assert len(sentences) == len(parts)
+        assert all(part in sentence for part, sentence in zip(parts, sentences, strict=True))
+
+
+def test_notes_are_sentences_of_what_else_is_there() -> None:
+    noted = inspected(
+        unit={"obstacles": [], "notes": ["x.timer would start it."], "problem": ""}, lock_holder="eve, since noon"
+    )
+    another = "Another run works on this database, or was lost: eve, since noon."
+    assert found.of_inspection(noted, WANTED)["notes"] == ["x.timer would start it.", another]
+    assert found.of_inspection(noted, {**WANTED, "stops_service": False})["notes"] == [another]
+    further = witness()["sessions"][0] | {"pid": 10, "database": "other", "reaches": False}
+    (note,) = found.of_inspection(inspected(service=witness(sessions=[*witness()["sessions"], further])), WANTED)[
+        "notes"
+    ]
+    assert note == "ai-memory also works in other as alice (gunicorn)."
+
+
+ROUTE = {"host": "localhost", "port": 5432, "user": "alice", "dbname": "ai_memory"}
+MADE = {"problem": "", "findings": [{"ok": True, "sentence": "The service becomes postgres"}]}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "isolating", "dbname", "is_refused"),
+    [
+        ("ok", True, "ai_memory", False), ("unfit", True, "ai_memory", True), ("elsewhere", True, "ai_memory", True),
+        ("unreachable", True, "ai_memory", True),
+        # A rollback stays open to a service that cannot log in.
+        ("ok", False, "ai_memory", False), ("unfit", False, "ai_memory", False),
+        ("unreachable", False, "ai_memory", False), ("unreachable", False, "other", True),
+        ("elsewhere", False, "ai_memory", True),
+    ],
+)  # fmt: skip
+def test_a_route_is_refused_by_its_verdict(verdict: str, isolating: bool, dbname: str, is_refused: bool) -> None:
+    judged = {"verdict": verdict, "sentence": "It leads elsewhere."}
+    wanted = WANTED | {"isolating": isolating}
+    refusal = refusals.of_route(judged, MADE, ROUTE | {"dbname": dbname}, wanted)
+    assert refusal == (["It leads elsewhere."] if is_refused else [])
+
+
+def test_attempts_that_were_not_made_or_reached_another_role_are_refused() -> None:
+    well = {"verdict": "ok", "sentence": ""}
+    (refusal,) = refusals.of_route(well, {"problem": "too many clients", "findings": []}, ROUTE, WANTED)
+    assert refusal == (
+        "alice cannot log in over the service's own route (localhost, port 5432): too many clients. Check its password"
+        " in DATABASE_URL, and pg_hba.conf."
+    )
+    leak = {"problem": "", "findings": [*MADE["findings"], {"ok": False, "sentence": "The service becomes eve"}]}
+    (refusal,) = refusals.of_route(well, leak, ROUTE, WANTED)
+    assert refusal == (
+        "The service's login can bypass row security: The service becomes eve. REVOKE that role from it."
+    )
+    assert refusals.of_route(well, leak, ROUTE, WANTED | {"isolating": False}) == []

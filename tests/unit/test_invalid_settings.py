@@ -1,0 +1,97 @@
+"""Values that make no sense are refused by name, all at once, and those of the inventories are not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import variables
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import settings
+
+# Of an inventory that names what is required alone; what is left out is "".
+PLAIN: dict[str, Any] = dict.fromkeys(settings.names(), "") | {
+    "backup_directory": "/var/backups/ai-memory", "database_lock_timeout": "5s", "database_name": "ai_memory",
+    "service_base_url": "http://127.0.0.1:8100", "service_name": "ai-memory", "tenancy_app_role": "ai_memory_app",
+}  # fmt: skip
+
+
+def invalid(**values: Any) -> list[str]:
+    assert set(values) <= set(settings.names())
+    return settings.invalid(PLAIN | values)
+
+
+def test_what_is_left_out_is_not_refused() -> None:
+    assert invalid() == []
+
+
+@pytest.mark.parametrize("name", settings.MINIMUMS)
+def test_a_number_has_a_least_value(name: str) -> None:
+    least = settings.MINIMUMS[name]
+    # Of -e a number comes as a text.
+    assert [found for value in (least, str(least), least + 1) for found in invalid(**{name: value})] == []
+    assert invalid(**{name: least - 1})[0] == f"{name} is {least - 1}: it must be at least {least}."
+
+
+def test_each_number_is_a_variable_of_a_role() -> None:
+    known = {name for role in variables.ROLES for name in variables.specs(role)}
+    assert set(settings.names()) - known == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "holds"),
+    [
+        ("backup_directory", "/", False), ("backup_directory", "/x/", False), ("backup_directory", "x", False),
+        ("backup_directory", "/x\n", True),
+        ("database_lock_timeout", "500 ms", True), ("database_lock_timeout", "5", False),
+        ("database_lock_timeout", "0s", False), ("database_lock_timeout", "5s\n", False),
+        ("database_name", 'Odd d é', True), ("database_name", "a/b", False), ("database_name", "-x", False),
+        ("database_name", "", False),
+        ("service_base_url", "https://localhost", True), ("service_base_url", "http://[::1]:81", True),
+        ("service_base_url", "http://example.org", False), ("service_base_url", "http://localhost/x", False),
+        ("service_name", "api@1", True), ("service_name", "api.service", False), ("service_name", "-x", False),
+        ("tenancy_app_role", "pg_app", False), ("tenancy_app_role", "none", False), ("tenancy_app_role", "nones", True),
+        ("report_webhook_url", "https://example.org/x", True), ("report_webhook_url", "http://example.org/x", False),
+        ("report_webhook_url", "http://127.0.0.1:9/x", True), ("report_webhook_url", "https://a b", False),
+    ],
+)  # fmt: skip
+def test_a_text_has_a_form(name: str, value: str, holds: bool) -> None:
+    sentences = invalid(**{name: value})
+    assert [sentence.split()[0] for sentence in sentences] == ([] if holds else [name])
+
+
+def test_a_webhook_is_a_secret() -> None:
+    assert "s3cret" not in invalid(report_webhook_url="http://example.org/s3cret")[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (
+            {"service_health_request_timeout": 61, "service_health_timeout": "60"},
+            "service_health_request_timeout is 61: it must be at most service_health_timeout, the whole wait, which is",
+        ),
+        (
+            {"service_smoke_prefix": "smoke", "service_smoke_user_id": "smoke-1"},
+            "service_smoke_prefix is smoke: it must be the begin of service_smoke_user_id and have at least 8",
+        ),
+        (
+            {"service_smoke_prefix": "smoke-test-", "service_smoke_user_id": "other"},
+            "service_smoke_prefix is smoke-test-: it must be the begin",
+        ),
+        ({"service_smoke": "read"}, "service_smoke is read: service_read_endpoints must name what is read."),
+    ],
+)
+def test_values_must_go_together(values: dict[str, Any], sentence: str) -> None:
+    assert [sentence in found for found in invalid(**values)] == [True]
+
+
+def test_values_that_go_together_are_not_refused() -> None:
+    assert invalid(
+        service_health_request_timeout=60, service_health_timeout=60, service_smoke_prefix="smoke-test-",
+        service_smoke_user_id="smoke-test-1", service_smoke="read", service_read_endpoints=[{"path": "/x"}],
+    ) == []  # fmt: skip
+
+
+def test_everything_is_told_at_once() -> None:
+    assert len(invalid(backup_jobs=0, service_name="", service_smoke="read")) == 3
