@@ -4,23 +4,64 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.audit import ERROR, RULES
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.audit import MODULES, RULES
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import (
+    ERROR,
+    Example,
+    Inventory,
+    ServerVersion,
+    ServiceStatement,
+    Sql,
+    UrlOptions,
+)
 
 PAGE = Path(__file__).resolve().parent / "audit.md"
 HEAD = """# The audit
 
-Ways past row security that no attempt of the proof finds out, read from the catalogs in *plan* and *verify*. An error
-that the plan does not cure ends the run before anything is touched, and *verify* allows none; a warning is shown. Each
-names what it was found on. Written by `make docs` from the rules themselves.
+The audit reads from the catalogs what no attempt of the proof can show: ways to bypass row security. *plan* and
+*verify* run it, and name what each rule found. A warning is shown. An error that the plan does not fix ends the run
+before anything is changed. *verify* allows no error.
+
+The examples use a database `ai_memory` with the tenant tables of AI-Memory. The service logs in as `alice`; the tenant
+column is `customer_id`. The tests run them on real servers: a rule finds its bad example, and nothing after the good
+one.
+
+Written by `make docs` from the [rules](../plugins/plugin_utils/audit/rules).
 """
+# The words before an example of each kind, and the language of its block.
+KINDS: dict[type[Example], tuple[str, str]] = {
+    Sql: ("", "sql"),
+    ServiceStatement: (", as a statement of the service", "sql"),
+    UrlOptions: (", as `options` of `DATABASE_URL`", "text"),
+    ServerVersion: (", as the version of the server", "text"),
+    Inventory: (", in the inventory beside what is there", "yaml"),
+}
+
+
+def _example(title: str, example: Example, end: str = "") -> str:
+    where, language = KINDS[type(example)]
+    return f"{title}{where}{end}:\n\n```{language}\n{example.strip()}\n```\n"
+
+
+def _section(name: str) -> str:
+    rule = RULES[name]
+    return "\n".join(
+        (
+            f"## {name}\n",
+            f"*{rule.severity.capitalize()}.* {MODULES[name].__doc__} {rule.why}\n",
+            _example("Bad", rule.bad, f" (found: `{rule.found}`)"),
+            _example("Good", rule.good),
+            f"Remedy: {rule.remedy}\n",
+        )
+    )
 
 
 def page() -> str:
-    """Return the page as Markdown: errors first, each rule with its reason and remedy."""
-    lines = [HEAD, "| rule | severity | why | remedy |", "|---|---|---|---|"]
-    for name, rule in sorted(RULES.items(), key=lambda item: item[1].severity != ERROR):
-        lines.append("| " + " | ".join((f"`{name}`", rule.severity, rule.why, rule.remedy)) + " |")
-    return "\n".join(lines) + "\n"
+    """Return the page as Markdown: a table of the rules, errors first, and a section a rule."""
+    names = sorted(RULES, key=lambda name: RULES[name].severity != ERROR)
+    rows = [f"| [{name}](#{name}) | {RULES[name].severity} | {MODULES[name].__doc__} |" for name in names]
+    table = "\n".join(("| rule | severity | what it finds |", "|---|---|---|", *rows))
+    return "\n".join((HEAD, table + "\n", *map(_section, names)))
 
 
 if __name__ == "__main__":

@@ -168,16 +168,19 @@ class Database:
 
     def audit(self, url_options: str = "", readable: Iterable[str] = ()) -> list[audit.Entry]:
         """Return what the audit finds; ``readable`` are further relations that the service may read."""
+        return audit.collect(self.audit_facts(readable), self.state(), self.model, url_options)
+
+    def audit_facts(self, readable: Iterable[str] = ()) -> dict[str, list[str]]:
+        """Return what the audit's queries find: the subjects of each rule."""
         readable = [*readable, *(f"{self.model.schema}.{view.name}" for view in self.model.views)]
         with self._as_administrator():
-            readable = self._arguments() | {"readable": json.dumps(readable)}
-            self._cursor.execute((FILES / "audit.sql").read_text(), readable)
-            facts = self._cursor.fetchone()[0]
+            self._cursor.execute(audit.query(), self._arguments() | {"readable": json.dumps(readable)})
+            facts: dict[str, list[str]] = self._cursor.fetchone()[0]
             given = self._arguments() | {"tables": [table.name for table in self.model.tables]}
             self._cursor.execute("SELECT set_config('tenancy_runbook.input', %s, false)", (json.dumps(given),))
-            self._cursor.execute((FILES / "statements.sql").read_text(), {})
+            self._cursor.execute(audit.statements_query(), {})
             facts |= self.value("SELECT current_setting('tenancy_runbook.statements')::json")
-        return audit.collect(facts, self.state(), self.model, url_options)
+        return facts
 
     def transaction(self, statements: list[Statement], *, counted: bool = True, options: str = "") -> dict[str, Any]:
         """Return the transaction around ``statements``, with the isolation proof."""

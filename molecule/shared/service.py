@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import threading
 from collections.abc import Iterator
@@ -76,6 +77,14 @@ def callers(machine: Host, user: str) -> Iterator[list[str]]:
 def schema(machine: Host, database: str = "ai_memory") -> str:
     """Return the whole definition of a database as pg_dump writes it, with a fixed word where it would draw one."""
     return machine.run(f"sudo -u postgres pg_dump --schema-only --create --restrict-key=fixed {database}")
+
+
+def run_statement(cursor: psycopg2.extensions.cursor, statement: str) -> None:
+    """Run a statement as the service does; what it copies goes nowhere."""
+    if statement.lower().startswith("copy"):
+        cursor.copy_expert(statement, io.StringIO())
+    else:
+        cursor.execute(statement)
 
 
 @contextlib.contextmanager

@@ -137,8 +137,18 @@ def tenancy_schema_findings(
 def tenancy_audit(
     facts: Mapping[str, list[str]], state: Mapping[str, Any], source: Mapping[str, Any], url_options: str
 ) -> list[dict[str, Any]]:
-    """Return the ways past row security: rule, severity, subject, why, remedy, cured."""
+    """Return the ways to bypass row security: rule, severity, subject, why, remedy, cured."""
     return audit.collect(facts, state, model.parse(source), url_options)
+
+
+def audit_query(_: Any = None) -> str:
+    """Return the query of the audit's rules that read the catalogs."""
+    return audit.query()
+
+
+def audit_statements_query(_: Any = None) -> str:
+    """Return the block of the audit's rules that read the service's statements."""
+    return audit.statements_query()
 
 
 def isolation_proof(
@@ -207,6 +217,8 @@ class FilterModule:
             "tenancy_schema_findings": tenancy_schema_findings,
             "tenancy_audit": tenancy_audit,
             "audit_finding": audit.as_finding,
+            "audit_query": audit_query,
+            "audit_statements_query": audit_statements_query,
             "isolation_proof": isolation_proof,
             "other_tenants_refused": other_tenants_refused,
             "login_becoming": login_becoming,

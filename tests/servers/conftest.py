@@ -11,16 +11,16 @@ import pytest
 
 from lab import OWNER
 from planner import NAME, Database
-from server import MAJORS, ROOT, TEMPLATE, Server, running
+from server import MAJORS, TEMPLATE, Server, fill, running
 from turns import Case, places
 
-ON_EACH = ("test_chain", "test_trap")
+ON_EACH = ("test_audit_rules", "test_chain", "test_trap")
 # So many combinations that each is made on one version, whatever is asked for.
 ON_ONE = ("test_states_of_production",)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Share the tests among the versions, but for the way there and back and the trap (pytest's hook).
+    """Share the tests among the versions, but for those of ON_EACH (pytest's hook).
 
     With TESTS=all each is made on every version, but for combinations.
     """
@@ -44,14 +44,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """Return a server with the filled template database."""
     with running(request.param) as found:
-        found.sql(f"CREATE ROLE {OWNER} LOGIN")
-        found.sql(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
-        found.sql('CREATE EXTENSION "uuid-ossp"', TEMPLATE)
-        role = ROOT / "tests/servers/as_owner.sql"
-        found.script(
-            TEMPLATE, role, ROOT / "lab/database/schema.sql", ROOT / "lab/database/seed.sql",
-            embedding="real[]", owner=OWNER,
-        )  # fmt: skip
+        fill(found)
         yield found
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 
+from lab import OWNER
+
 ROOT = Path(__file__).resolve().parents[2]
 MAJORS = (17, 18)
 # The database of AI-Memory before tenants, which tests copy.
@@ -100,6 +102,18 @@ class Server:
             *(f"--set={name}={value}" for name, value in variables.items()), "--file=-",
             given="\n".join(path.read_text() for path in files),
         )  # fmt: skip
+
+
+def fill(server: Server) -> None:
+    """Make the role and the template database of AI-Memory before tenants, with its rows."""
+    server.sql(f"CREATE ROLE {OWNER} LOGIN")
+    server.sql(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
+    server.sql('CREATE EXTENSION "uuid-ossp"', TEMPLATE)
+    role = ROOT / "tests/servers/as_owner.sql"
+    server.script(
+        TEMPLATE, role, ROOT / "lab/database/schema.sql", ROOT / "lab/database/seed.sql",
+        embedding="real[]", owner=OWNER,
+    )  # fmt: skip
 
 
 @contextlib.contextmanager

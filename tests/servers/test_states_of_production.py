@@ -18,7 +18,7 @@ import pytest
 
 import by_hand
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import ERROR
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan
 from by_hand import FIRST_HALF, MODEL, Made
 from lab import OWNER, TABLES
@@ -185,12 +185,12 @@ def test_every_state_ends_migrated_and_goes_back(server: Server, few: str, tally
     tally["tried"] += len(RELEASES)
     with made_by_hand(server, few, made) as database:
         before, dump, kept = database.state(), dumped(server), rows(server)
-        assert [entry for entry in database.audit() if entry["severity"] == audit.ERROR and not entry["cured"]] == []
+        assert [entry for entry in database.audit() if entry["severity"] == ERROR and not entry["cured"]] == []
         assert [item for item in database.migrate() if not item["ok"]] == []
         database.commit()
         assert database.plan() == []
         assert database.failures(before) == []
-        assert [entry for entry in database.audit() if entry["severity"] == audit.ERROR] == []
+        assert [entry for entry in database.audit() if entry["severity"] == ERROR] == []
         for of_release in RELEASES:
             assert_works_in_full(server, of_release, {name: len(found) for name, found in kept.items()})
         assert rows(server) == kept

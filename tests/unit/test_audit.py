@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import re
 
@@ -11,11 +12,13 @@ import pytest
 import golden
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import ERROR, WARNING, Rule
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
-from production import ROOT, model_source
+from production import model_source
 
 MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
 WANTED = model.parse(model_source(MIGRATED["database"]))
+REQUIRED = [field for field in dataclasses.fields(Rule) if field.default is field.default_factory]
 
 
 def test_errors_come_first_and_each_has_a_reason_and_a_remedy() -> None:
@@ -26,34 +29,53 @@ def test_errors_come_first_and_each_has_a_reason_and_a_remedy() -> None:
     assert audit.as_finding(found)["actual"] == ["view-definer: v"]
     assert not audit.as_finding(found)["ok"]
     assert audit.as_finding(found[1:])["ok"]
-    for rule in audit.RULES.values():
-        assert rule.severity in (audit.ERROR, audit.WARNING)
-        assert rule.why
-        assert rule.remedy
 
 
-def sql_rules() -> set[str]:
-    """Return the rules that the SQL of the role reports."""
-    audit_sql = (ROOT / "roles/tenancy/files/audit.sql").read_text()
-    found = audit_sql.partition("found (rule, subject) AS (")[2]
-    statements = (ROOT / "roles/tenancy/files/statements.sql").read_text().partition("LATERAL (VALUES")[2]
-    return {
-        *re.findall(r"(?m)^\s*(?:UNION ALL )?SELECT '([a-z-]+)',", found),
-        *re.findall(r"(?m)^\s*\('([a-z-]+)',", statements),
-    }
+@pytest.mark.parametrize("name", audit.RULES)
+def test_a_rule_is_whole(name: str) -> None:
+    rule = audit.RULES[name]
+    assert isinstance(rule, Rule)
+    assert re.fullmatch("[a-z]+(-[a-z]+)*", name)
+    assert rule.severity in (ERROR, WARNING)
+    for sentence in (audit.MODULES[name].__doc__, rule.why, rule.remedy):
+        assert re.fullmatch(r"\w[^\n]* [^\n]*\.", sentence or ""), sentence
+    for part in (rule.bad, rule.good, rule.found):
+        assert part.strip()
+    assert any((rule.sql, rule.service_statement, rule.judge))
 
 
-def test_sql_and_table_name_the_same_rules() -> None:
-    assert len(sql_rules()) > 20
-    assert sql_rules() | audit.DERIVED == audit.RULES.keys()
-    assert not sql_rules() & audit.DERIVED
+@pytest.mark.parametrize("part", [field.name for field in REQUIRED])
+def test_a_rule_that_lacks_a_part_cannot_be_made(part: str) -> None:
+    parts = {field.name: getattr(audit.RULES["publication"], field.name) for field in REQUIRED if field.name != part}
+    with pytest.raises(TypeError, match=f"missing 1 required keyword-only argument: '{part}'"):
+        Rule(**parts)
 
 
-def test_every_member_of_the_sql_s_union_is_a_rule() -> None:
-    """One that is written in another form would not be seen by the test above."""
-    found = (ROOT / "roles/tenancy/files/audit.sql").read_text().partition("found (rule, subject) AS (")[2]
-    members = re.split(r"\bUNION ALL\b", found.partition("\n)\nSELECT ")[0])
-    assert all(re.match(r"\s*SELECT '[a-z-]+',", member) for member in members)
+def test_every_file_is_a_rule() -> None:
+    files = {file.stem for file in (audit.HERE / "rules").iterdir() if not file.name.startswith("__pycache__")}
+    assert {name.replace("-", "_") for name in audit.RULES} == files
+    assert len(files) > 25
+
+
+def test_a_query_has_the_rules_of_its_kind_and_no_other_percent_sign() -> None:
+    """psycopg2 reads a single one as an argument."""
+    for query, with_sql in (
+        (audit.query(), {name for name, rule in audit.RULES.items() if rule.sql}),
+        (audit.statements_query(), {name for name, rule in audit.RULES.items() if rule.service_statement}),
+    ):
+        assert {name for name in audit.RULES if f"'{name}'," in query} == with_sql
+        assert set(re.findall(r"%(?:\((\w+)\)s|%)", query)) <= {
+            "", "schema", "tables", "column", "setting", "application_role", "readable",
+        }  # fmt: skip
+        assert "%" not in re.sub(r"%\(\w+\)s|%%", "", query)
+
+
+def test_the_queries_name_the_schema_of_the_catalogs() -> None:
+    for query in (audit.query(), audit.statements_query()):
+        named = re.findall(r"\b(?:FROM|JOIN) (?:[a-z]+, )*(pg_[\w.]+)", query)
+        assert len(named) > 3
+        assert [name for name in named if not name.startswith("pg_catalog.")] == []
+        assert re.findall(r"'pg_(?!catalog)\w+'::regclass", query) == []
 
 
 @pytest.mark.parametrize("rule", ["role-owners", "unique-key"])

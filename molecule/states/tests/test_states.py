@@ -11,7 +11,7 @@ import pytest
 from psycopg2.errors import InsufficientPrivilege, NotNullViolation
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import identifier
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import ERROR
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from lab import OWNER, ROWS, TABLES, Host
 from planner import NAME, Database, State, committed, unmigrated
@@ -236,6 +236,6 @@ def test_a_strange_name_of_the_column_is_a_name(database: Database, column: str)
     assert [finding for finding in proof if not finding["ok"]] == []
     assert database.plan() == []
     assert database.failures(before) == []
-    assert [entry for entry in database.audit() if entry["severity"] == audit.ERROR] == []
+    assert [entry for entry in database.audit() if entry["severity"] == ERROR] == []
     assert database.back_to(before) == []
     assert schema_of(database.state()) == schema_of(before)

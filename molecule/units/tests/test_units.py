@@ -163,6 +163,14 @@ def test_another_session_of_its_login_that_is_older_than_the_change_is_ended(mac
         assert (done["came_up"], done["ended"]) == (False, ["alice"])
 
 
+@pytest.mark.by_turns
+def test_logins_within_each_other_leave_no_way_in(machine: Host) -> None:
+    before = machine.run("sudo cat $(sudo -u postgres psql -Atc 'SHOW hba_file')")
+    with a_login(machine), a_login(machine):
+        pass
+    assert machine.run("sudo cat $(sudo -u postgres psql -Atc 'SHOW hba_file')") == before
+
+
 @pytest.mark.usefixtures("served")
 def test_a_service_that_was_not_stopped_is_not_said_to_have_come_up(machine: Host) -> None:
     before = machine.service_pid()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab import OWNER, Host, only_readers
+from lab import HOSTS, OWNER, Host, only_readers
 from service import callers
 
 RECORD = (
@@ -22,6 +22,11 @@ def test_a_migrated_database_passes(machine: Host) -> None:
     assert machine.untouched() == before
     assert "RLS policies created: 5/5" in run.words
     assert f"The bridge is on: a login of {OWNER} that names no tenant" in run.words
+    # The audit: what was found, why it matters, and what to do.
+    for part in ("WARNING role-owner: ", "An owner can disable row security", "Remedy: Give the service a login"):
+        assert part in run.words
+    approximate = "WARNING approximate-index: idx_memories_embedding of public.memories" in run.words
+    assert approximate is HOSTS[machine.name]["lab_pgvector"]
 
 
 @pytest.mark.by_turns

@@ -1,0 +1,93 @@
+-- The relations that the rules of the audit select from. Reads only.
+-- Named arguments: schema, tables (a JSON list of names), column, setting, application_role, and readable. The last is
+-- a JSON list of the other relations, schema.name, that the application role may read.
+-- (A percent sign is doubled because named arguments are in use. The rules take none, and write it once.)
+WITH RECURSIVE
+-- The model: one row.
+given AS (
+  SELECT %(column)s::name AS tenant_column, %(setting)s AS setting, %(application_role)s AS application_role,
+         -- The column's name as a function's body writes it, as a pattern: a quoted name has its quotes doubled.
+         regexp_replace(replace(%(column)s, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') AS column_pattern
+),
+-- The relations that the application role may read although no policy covers them: schema.name.
+readable (plain) AS (
+  SELECT json_array_elements_text(%(readable)s::json)
+),
+tree (name, relid) AS (
+  SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name))::oid
+  FROM json_array_elements_text(%(tables)s::json) AS name
+  UNION
+  -- A rule for a table applies to its partitions.
+  SELECT c.relname::text COLLATE "default", c.oid
+  FROM tree t
+  JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relid
+  JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
+),
+-- The tenant tables and their partitions. The relid of a table that does not exist is NULL; "pattern" is the name as a
+-- function's body writes it.
+wanted AS (
+  SELECT name, relid,
+         regexp_replace(replace(name, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') AS pattern
+  FROM tree
+),
+-- The application role: one row, or none if the role does not exist.
+app AS (
+  SELECT * FROM pg_catalog.pg_roles WHERE rolname = %(application_role)s
+),
+-- The settings that a session of the application role has without asking for them; "bridge" says whether that is the
+-- place where the bridge sets the tenant.
+preset AS (
+  SELECT lower(split_part(x.entry, '=', 1)) AS name, lower(substr(x.entry, strpos(x.entry, '=') + 1)) AS value,
+         s.setrole <> 0 AND s.setdatabase <> 0 AS bridge,
+         coalesce(nullif(concat_ws(' in ',
+           CASE WHEN s.setrole <> 0 THEN format('role %%I', pg_get_userbyid(s.setrole)) END,
+           CASE WHEN s.setdatabase <> 0 THEN format('database %%I', current_database()) END),
+           ''), 'every role and database') AS place
+  FROM pg_catalog.pg_db_role_setting s
+  CROSS JOIN LATERAL unnest(s.setconfig) AS x (entry)
+  WHERE s.setrole IN (0, (SELECT oid FROM app))
+    AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+  UNION ALL
+  SELECT lower(name), lower(setting), false, format('%%s, line %%s', sourcefile, sourceline)
+  FROM pg_catalog.pg_file_settings WHERE applied
+),
+superuser AS (
+  SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper
+),
+-- Every relation of the database that is no extension's. "title" is its name as SQL, "plain" its name without quotes.
+-- The owner of an extension can add his own objects to it. A member is the extension's own only if a superuser owns it,
+-- or if its rows are dumped. Only the extension's script can ask for that.
+relation AS (
+  SELECT c.*, format('%%I.%%I', n.nspname, c.relname) AS title, n.nspname || '.' || c.relname AS plain
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+    AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend d
+      JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND e.oid = d.refobjid
+      WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+        AND (c.relowner IN (SELECT oid FROM superuser) OR c.oid = ANY (e.extconfig)))
+),
+-- Every function and procedure of the database that is no extension's; "title" has its argument types.
+routine AS (
+  SELECT f.*, f.oid::regprocedure::text AS title
+  FROM pg_catalog.pg_proc f
+  JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+  WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend d
+      WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e'
+        AND f.proowner IN (SELECT oid FROM superuser))
+),
+-- The tenant tables, the views over them, and the views over those.
+over_tenants (relid) AS (
+  WITH RECURSIVE found (relid) AS (
+    SELECT relid FROM wanted WHERE relid IS NOT NULL
+    UNION
+    SELECT r.ev_class FROM found f
+    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = f.relid
+      AND d.classid = 'pg_catalog.pg_rewrite'::regclass
+    JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
+  )
+  SELECT relid FROM found
+)

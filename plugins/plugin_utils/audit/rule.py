@@ -1,0 +1,94 @@
+"""The parts of a rule of the audit. Its file in ``rules/`` holds all of them, and gives it its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..catalog import state as catalog
+from ..changes.statement import State
+from ..model.model import Model
+
+# An error ends the run unless the plan fixes it; a warning is shown.
+ERROR, WARNING = "error", "warning"
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """The database as it was inspected: its state document, the model, and the options of DATABASE_URL."""
+
+    state: State
+    model: Model
+    url_options: str
+
+    def relations(self) -> Iterator[catalog.Relation]:
+        """Yield the tenant tables that exist, and their partitions."""
+        for table in self.model.tables:
+            if catalog.table(self.state, table.name) is not None:
+                yield from catalog.relations(self.state, self.model, table)
+
+
+class Sql(str):
+    """Statements that a superuser runs in the migrated database."""
+
+    __slots__ = ()
+
+
+class ServiceStatement(str):
+    """A statement that the service runs in the database before it is migrated."""
+
+    __slots__ = ()
+
+
+class UrlOptions(str):
+    """The options of DATABASE_URL."""
+
+    __slots__ = ()
+
+
+class ServerVersion(str):
+    """The version of the server, such as 17.11."""
+
+    __slots__ = ()
+
+
+class Inventory(str):
+    """YAML of the inventory: entries beside those that a variable has."""
+
+    __slots__ = ()
+
+
+Example = Sql | ServiceStatement | UrlOptions | ServerVersion | Inventory
+Judgement = Callable[[Inspected], Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One way to bypass row security: what finds it, what it means, and what to do.
+
+    ``sql``, ``service_statement`` or ``judge`` finds it, or several of them together:
+
+    * ``sql`` selects one column of subjects. It reads the catalogs and what ``catalog.sql`` defines, and takes no
+      arguments.
+    * ``service_statement`` is an SQL condition on ``query``, a statement of the service. ``title`` is a pattern of
+      a tenant table's name. The subjects are those tables.
+    * ``judge`` returns the subjects from what is known already.
+
+    ``bad`` is the rule's mutant: the tests plant it on real servers, and the rule must then name ``found`` and
+    nothing else. ``good`` is run after it, and the rule must then be silent. The page of the rule shows both;
+    ``setup`` is run before them, and is not shown.
+    """
+
+    severity: str
+    # Sentences for the operator.
+    why: str
+    remedy: str
+    bad: Example
+    good: Example
+    found: str
+    sql: str = ""
+    service_statement: str = ""
+    judge: Judgement | None = None
+    # The subjects that the plan fixes: they do not end the run.
+    fixed_by_plan: Judgement | None = None
+    setup: str = ""

@@ -1,0 +1,20 @@
+"""The service may call a SECURITY DEFINER function of another role."""
+
+from __future__ import annotations
+
+from ..rule import ERROR, Rule, Sql
+
+RULE = Rule(
+    severity=ERROR,
+    why="It runs with its owner's privileges, and dynamic SQL shows no dependency.",
+    remedy="ALTER FUNCTION ... SECURITY INVOKER, or REVOKE EXECUTE.",
+    sql="""
+SELECT f.title FROM routine f, app
+WHERE f.prosecdef AND f.proowner <> app.oid AND has_function_privilege(app.oid, f.oid, 'EXECUTE')
+""",
+    bad=Sql(
+        "CREATE FUNCTION stored() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM memories';"
+    ),
+    good=Sql("ALTER FUNCTION stored() SECURITY INVOKER;"),
+    found="public.stored()",
+)

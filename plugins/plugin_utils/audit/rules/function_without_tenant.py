@@ -1,0 +1,34 @@
+"""A function writes a tenant table and does not name the tenant column."""
+
+from __future__ import annotations
+
+from ..rule import ERROR, Inspected, Rule, Sql
+
+
+def _fixed_by_plan(inspected: Inspected) -> list[str]:
+    return [f"{item.name}({item.identity.replace(', ', ',')})" for item in inspected.model.functions]
+
+
+RULE = Rule(
+    severity=ERROR,
+    why="It can write the rows of another tenant.",
+    remedy="Name it in tenancy_functions.",
+    sql=r"""
+SELECT f.title FROM routine f, given
+WHERE f.prosrc !~* format('(\m|")%s(\M|")', given.column_pattern) AND EXISTS (
+  SELECT FROM wanted w
+  WHERE f.prosrc ~* format(
+    '\m(insert\s+into|update|delete\s+from|merge\s+into)\s+(only\s+)?("?\w+"?\.)?"?%s(\M|")', w.pattern))
+""",
+    fixed_by_plan=_fixed_by_plan,
+    bad=Sql("""
+CREATE FUNCTION forget(caller text) RETURNS void LANGUAGE sql
+  AS 'DELETE FROM ONLY public.memories WHERE user_id = caller';
+"""),
+    good=Sql("""
+CREATE OR REPLACE FUNCTION forget(caller text) RETURNS void LANGUAGE sql
+  AS 'DELETE FROM ONLY public.memories WHERE user_id = caller
+      AND customer_id = current_setting(''app.current_tenant'')::integer';
+"""),
+    found="public.forget(text)",
+)

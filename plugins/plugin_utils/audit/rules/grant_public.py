@@ -1,0 +1,21 @@
+"""Every role has privileges on a tenant table."""
+
+from __future__ import annotations
+
+from ..rule import WARNING, Rule, Sql
+
+RULE = Rule(
+    severity=WARNING,
+    why="Roles without a policy can use the table.",
+    remedy="REVOKE the privilege from PUBLIC, and GRANT it to each role by name.",
+    sql="""
+SELECT format('%s on %s', a.privilege_type, c.title)
+FROM relation c
+JOIN wanted w ON w.relid = c.oid
+CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+WHERE a.grantee = 0
+""",
+    bad=Sql("GRANT SELECT ON memories TO PUBLIC;"),
+    good=Sql("REVOKE SELECT ON memories FROM PUBLIC;"),
+    found="SELECT on public.memories",
+)

@@ -1,0 +1,34 @@
+"""The service's role has a privilege that row security does not restrict."""
+
+from __future__ import annotations
+
+from ..rule import ERROR, Inspected, Rule, Sql
+
+
+def _privileges(inspected: Inspected, which: str) -> list[str]:
+    return [
+        f"{privilege} on {relation.schema}.{relation.name}"
+        for relation in inspected.relations()
+        for privilege in relation.document[which]
+    ]
+
+
+def _judge(inspected: Inspected) -> list[str]:
+    return _privileges(inspected, "excess_privileges")
+
+
+def _fixed_by_plan(inspected: Inspected) -> list[str]:
+    # The plan revokes what the role itself was granted, not what PUBLIC or another role has.
+    return _privileges(inspected, "granted_excess")
+
+
+RULE = Rule(
+    severity=ERROR,
+    why="Row security does not apply to this privilege.",
+    remedy="REVOKE it.",
+    judge=_judge,
+    fixed_by_plan=_fixed_by_plan,
+    bad=Sql("GRANT TRUNCATE ON memories TO PUBLIC;"),
+    good=Sql("REVOKE TRUNCATE ON memories FROM PUBLIC;"),
+    found="TRUNCATE on public.memories",
+)

@@ -1,0 +1,26 @@
+"""The service reads a relation that the model does not name."""
+
+from __future__ import annotations
+
+from ..rule import ERROR, Inventory, Rule, Sql
+
+RULE = Rule(
+    severity=ERROR,
+    why="The service reads it, and no policy of the model covers it.",
+    remedy="Add it to tenancy_tables; if its rows belong to no tenant, name it in tenancy_readable.",
+    sql="""
+SELECT c.title FROM relation c, app
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_any_column_privilege(app.oid, c.oid, 'SELECT')
+  AND c.oid NOT IN (SELECT relid FROM wanted WHERE relid IS NOT NULL)
+  AND c.plain NOT IN (SELECT plain FROM readable)
+""",
+    bad=Sql("""
+CREATE TABLE languages (code text PRIMARY KEY);
+GRANT SELECT ON languages TO alice;
+"""),
+    good=Inventory("""
+tenancy_readable:
+  - public.languages
+"""),
+    found="public.languages",
+)

@@ -1,0 +1,26 @@
+"""The service's role can become a role that bypasses row security."""
+
+from __future__ import annotations
+
+from ...catalog import state as catalog
+from ..rule import ERROR, Inspected, Rule, Sql
+
+
+def _judge(inspected: Inspected) -> list[str]:
+    role = catalog.application_role(inspected.state)
+    return list(role["bypassing_memberships"]) if role else []
+
+
+RULE = Rule(
+    severity=ERROR,
+    why="SET ROLE turns it into a role that bypasses every policy.",
+    remedy="REVOKE that role from it.",
+    judge=_judge,
+    bad=Sql("""
+CREATE ROLE operators;
+GRANT postgres TO operators;
+GRANT operators TO alice;
+"""),
+    good=Sql("REVOKE operators FROM alice;"),
+    found="postgres",
+)

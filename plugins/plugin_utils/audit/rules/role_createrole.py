@@ -1,0 +1,15 @@
+"""The service's role can make roles."""
+
+from __future__ import annotations
+
+from ..rule import ERROR, Rule, Sql
+
+RULE = Rule(
+    severity=ERROR,
+    why="It can give itself roles that read the tables without policies.",
+    remedy="ALTER ROLE ... NOCREATEROLE.",
+    sql="SELECT rolname FROM app WHERE rolcreaterole",
+    bad=Sql("ALTER ROLE alice CREATEROLE;"),
+    good=Sql("ALTER ROLE alice NOCREATEROLE;"),
+    found="alice",
+)

@@ -1,0 +1,19 @@
+"""The service's role may read or write files of the server, or run programs on it."""
+
+from __future__ import annotations
+
+from ..rule import ERROR, Rule, Sql
+
+RULE = Rule(
+    severity=ERROR,
+    why="Files and programs of the server read the tables without policies.",
+    remedy="REVOKE that role from it.",
+    sql="""
+SELECT b.rolname FROM pg_catalog.pg_roles b, app
+WHERE b.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
+  AND NOT app.rolsuper AND pg_has_role(app.oid, b.oid, 'MEMBER')
+""",
+    bad=Sql("GRANT pg_read_server_files TO alice;"),
+    good=Sql("REVOKE pg_read_server_files FROM alice;"),
+    found="pg_read_server_files",
+)

@@ -1,0 +1,15 @@
+"""The service's role is a superuser."""
+
+from __future__ import annotations
+
+from ..rule import ERROR, Rule, Sql
+
+RULE = Rule(
+    severity=ERROR,
+    why="A superuser bypasses every policy.",
+    remedy="Give the service an ordinary login of its own in DATABASE_URL.",
+    sql="SELECT rolname FROM app WHERE rolsuper",
+    bad=Sql("ALTER ROLE alice SUPERUSER;"),
+    good=Sql("ALTER ROLE alice NOSUPERUSER;"),
+    found="alice",
+)

@@ -1,0 +1,18 @@
+"""The service reads all columns of a table."""
+
+from __future__ import annotations
+
+from ..rule import WARNING, Rule, ServiceStatement
+
+RULE = Rule(
+    severity=WARNING,
+    why="The service was seen to read all its columns. If a driver prepares that, a new column breaks it.",
+    remedy="Migrate with -e tenancy_strategy=atomic, or deploy a release that names the columns.",
+    service_statement=r"""
+query ~* '\m(select|returning)\s+(distinct\s+)?("?\w+"?\.)?\*'
+AND query ~* format('\m(from|join|into|update)\s+%s(\s|[,;)]|$)', title)
+""",
+    bad=ServiceStatement("SELECT * FROM memories LIMIT 1;"),
+    good=ServiceStatement("SELECT id, k, value_json FROM memories LIMIT 1;"),
+    found="memories",
+)

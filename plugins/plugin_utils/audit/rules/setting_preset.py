@@ -1,0 +1,18 @@
+"""The tenant is set for sessions that name none."""
+
+from __future__ import annotations
+
+from ..rule import ERROR, Rule, Sql
+
+RULE = Rule(
+    severity=ERROR,
+    why="A session has a tenant that it did not name.",
+    remedy="RESET it there; only the bridge may set it.",
+    sql="""
+SELECT format('%s for %s', p.value, p.place) FROM preset p, given
+WHERE p.name = lower(given.setting) AND NOT p.bridge
+""",
+    bad=Sql("ALTER DATABASE ai_memory SET app.current_tenant = '1';"),
+    good=Sql("ALTER DATABASE ai_memory RESET app.current_tenant;"),
+    found="1 for database ai_memory",
+)

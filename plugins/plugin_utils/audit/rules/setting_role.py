@@ -1,0 +1,33 @@
+"""A setting turns the service's sessions into those of another role."""
+
+from __future__ import annotations
+
+import re
+
+from ..rule import ERROR, Inspected, Rule, Sql
+
+# As libpq's options set it: -c role=x, -crole=x, --role=x.
+OPTION = re.compile(r"(?:-c\s*|--)(role|session[_-]authorization)\s*=\s*(\S+)", re.IGNORECASE)
+
+
+def _judge(inspected: Inspected) -> list[str]:
+    return [
+        f"{name.lower()} = {value} in options= of DATABASE_URL"
+        for name, value in OPTION.findall(inspected.url_options)
+        if value.strip("\"'").lower() not in ("none", inspected.model.application_role.lower())
+    ]
+
+
+RULE = Rule(
+    severity=ERROR,
+    why="A login becomes another role, which has no policy and which no proof covers.",
+    remedy="RESET it there, and grant the service's login what that role may do.",
+    sql="""
+SELECT format('%s = %s for %s', p.name, p.value, p.place) FROM preset p, given
+WHERE p.name IN ('role', 'session_authorization') AND p.value NOT IN ('none', lower(given.application_role))
+""",
+    judge=_judge,
+    bad=Sql("ALTER ROLE alice IN DATABASE ai_memory SET role = 'pg_monitor';"),
+    good=Sql("ALTER ROLE alice IN DATABASE ai_memory RESET role;"),
+    found="role = pg_monitor for role alice in database ai_memory",
+)

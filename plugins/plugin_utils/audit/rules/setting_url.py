@@ -1,0 +1,23 @@
+"""DATABASE_URL names a tenant."""
+
+from __future__ import annotations
+
+import re
+
+from ..rule import ERROR, Inspected, Rule, UrlOptions
+
+
+def _judge(inspected: Inspected) -> list[str]:
+    named = re.search(rf"(?<![\w.]){re.escape(inspected.model.setting)}\s*=", inspected.url_options, re.IGNORECASE)
+    return ["DATABASE_URL"] if named else []
+
+
+RULE = Rule(
+    severity=ERROR,
+    why="options= in DATABASE_URL gives every session the tenant.",
+    remedy="Remove it from the environment file.",
+    judge=_judge,
+    bad=UrlOptions("-c app.current_tenant=1"),
+    good=UrlOptions("-c application_name=ai-memory"),
+    found="DATABASE_URL",
+)

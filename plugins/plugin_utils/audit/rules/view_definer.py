@@ -1,0 +1,28 @@
+"""A view reads tenant tables with its owner's privileges."""
+
+from __future__ import annotations
+
+from ...catalog import state as catalog
+from ..rule import ERROR, Inspected, Rule, Sql
+
+
+def _fixed_by_plan(inspected: Inspected) -> list[str]:
+    schema = inspected.model.schema
+    return [title for view in inspected.model.views for title in catalog.titles(schema, view.name)]
+
+
+RULE = Rule(
+    severity=ERROR,
+    why="It reads with its owner's privileges, and the policies of the service do not apply.",
+    remedy="Name it in tenancy_views (PostgreSQL 15).",
+    sql="""
+SELECT c.title FROM relation c JOIN over_tenants o ON o.relid = c.oid
+WHERE c.relkind = 'v' AND NOT EXISTS (
+  SELECT FROM unnest(c.reloptions) AS x
+  WHERE x LIKE 'security_invoker=%' AND lower(split_part(x, '=', 2)) ~ '^(on|t|tr|tru|true|y|ye|yes|1)$')
+""",
+    fixed_by_plan=_fixed_by_plan,
+    bad=Sql("CREATE VIEW newest AS SELECT * FROM memories ORDER BY created_at DESC LIMIT 10;"),
+    good=Sql("ALTER VIEW newest SET (security_invoker);"),
+    found="public.newest",
+)

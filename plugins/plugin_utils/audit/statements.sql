@@ -1,0 +1,53 @@
+-- Statements of the application role that a rule names: {rule: [table]}, of tables without the tenant column. They are
+-- looked for in the last statement of every session, and in pg_stat_statements if the database has it. No text of them
+-- is kept: it may hold what callers said. Reads only. Reads tenancy_runbook.input: {schema, tables: [name], column,
+-- application_role}; writes what it finds into tenancy_runbook.statements.
+-- (A percent sign is doubled because named arguments are in use.)
+DO $statements$
+DECLARE
+  input CONSTANT jsonb := current_setting('tenancy_runbook.input')::jsonb;
+  -- The extension's own function: a view of the database may be another's.
+  known CONSTANT text := (
+    SELECT format('%%I.%%I', n.nspname, f.proname)
+    FROM pg_catalog.pg_extension e
+    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = e.oid
+      AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_proc'::regclass
+    JOIN pg_catalog.pg_proc f ON f.oid = d.objid AND f.proname = 'pg_stat_statements'
+    JOIN pg_catalog.pg_roles o ON o.oid = f.proowner AND o.rolsuper
+    JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+    WHERE e.extname = 'pg_stat_statements');
+  queries text[] := ARRAY(
+    SELECT query FROM pg_catalog.pg_stat_activity
+    WHERE datname = current_database() AND usename = input ->> 'application_role');
+  more text[];
+BEGIN
+  IF known IS NOT NULL THEN
+    BEGIN
+      EXECUTE format(
+        'SELECT array_agg(s.query) FROM %%s(true) s'
+        ' WHERE s.userid = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = %%L)'
+        ' AND s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())',
+        known, input ->> 'application_role') INTO more;
+      queries := queries || more;
+    EXCEPTION
+      -- The extension is there, and its library is not loaded.
+      WHEN object_not_in_prerequisite_state THEN NULL;
+    END;
+  END IF;
+  PERFORM set_config('tenancy_runbook.statements', coalesce((
+    SELECT jsonb_object_agg(rule, names) FROM (
+      SELECT rule, jsonb_agg(DISTINCT name) AS names
+      FROM jsonb_array_elements_text(input -> 'tables') AS name
+      CROSS JOIN LATERAL (SELECT format('(only\s+)?("?\w+"?\.)?"?%%s"?',
+        regexp_replace(replace(name, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g'))) AS p (title)
+      CROSS JOIN unnest(queries) AS query
+      CROSS JOIN LATERAL (VALUES
+        /* one row a rule */
+      ) AS r (rule, met)
+      WHERE met AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_attribute
+        WHERE attrelid = to_regclass(format('%%I.%%I', input ->> 'schema', name))
+          AND attname = input ->> 'column' AND NOT attisdropped)
+      GROUP BY rule) AS found), '{}')::text, false);
+END
+$statements$
