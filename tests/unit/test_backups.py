@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import backups
@@ -37,3 +39,63 @@ def test_a_document_of_another_version_or_none_at_all_is_empty(text: str) -> Non
 
 def test_a_document_of_the_version_is_whole() -> None:
     assert backups.document('{"version": 1, "run": "x"}', 1) == {"version": 1, "run": "x"}
+
+
+def found(*names: str, proven: str = "", snapshot: str = "") -> list[dict[str, object]]:
+    """Return backups, the oldest first, of which some were proven or hold a snapshot."""
+    return [{"path": name, "proven": name in proven, "snapshot": name in snapshot} for name in names]
+
+
+@pytest.mark.parametrize(
+    ("backups_found", "keep", "needed", "gone"),
+    [
+        (found("a", "b", "c"), 2, [], ["a"]),
+        (found("a", "b", "c"), 3, [], []),
+        (found("a", "b", "c"), 9, [], []),
+        # The newest stays, whatever is asked for.
+        (found("a", "b"), 0, [], ["a"]),
+        ([], 1, [], []),
+        # What was proven last stays, if all that came later was not.
+        (found("a", "b", "c", "d", proven="ab"), 1, [], ["a", "c"]),
+        (found("a", "b", "c", proven="abc"), 1, [], ["a", "b"]),
+        # A migration that can be rolled back goes back to it.
+        (found("a", "b", "c", snapshot="a"), 1, [], ["b"]),
+        (found("a", "b", "c"), 1, ["b", "elsewhere"], ["a"]),
+    ],
+)
+def test_the_oldest_may_go_and_none_that_is_needed(
+    backups_found: list[dict[str, object]], keep: int, needed: list[str], gone: list[str]
+) -> None:
+    assert backups.expendable(backups_found, keep, needed) == gone
+
+
+def test_a_dump_without_the_rows_of_a_tenant_table_is_refused() -> None:
+    held = [{"schema": "public", "name": "a"}]
+    assert backups.incomplete(held, "public", ["a"]) == ""
+    assert backups.incomplete(held, "public", ["a", "c", "b"]) == (
+        "The dump lacks the rows of b, c: correct tenancy_tables, or database_name."
+    )
+
+
+def test_a_copy_with_other_rows_is_refused() -> None:
+    assert backups.unproven([]) == ""
+    assert backups.unproven(["public.a is missing", "public.b has 1 rows instead of 2"]) == (
+        "The test restore failed: What was restored is not what was dumped: public.a is missing; public.b has 1 rows"
+        " instead of 2."
+    )
+
+
+def test_a_manifest_names_what_a_restore_and_a_report_ask_for() -> None:
+    dump = {
+        "tables": [], "snapshot_at": "2026-11-24T18:11:04+00:00", "snapshot_xmin": 7, "duration_seconds": 0.5,
+        "size_bytes": 9, "sha256": "ab",
+    }  # fmt: skip
+    made = backups.manifest(
+        dump, path="/b/db-1", database="db", server_version="17.6", layout="custom", encrypted=False,
+        proven_seconds=None,
+    )  # fmt: skip
+    assert list(made) == [
+        "version", "path", "database", "server_version", "created", "snapshot_xmin", "duration_seconds", "format",
+        "encrypted", "proven_seconds", "size_bytes", "sha256", "tables",
+    ]  # fmt: skip
+    assert backups.document(json.dumps(made), 1) == made
