@@ -98,6 +98,7 @@ REMEDIES = {
     "The encrypted backup": "See that `age` works on the server and its disk has room, and run again.",
     "The backup cannot be encrypted": "See that `age` works on the server and its disk has room, and run again.",
     "age-keygen makes nothing of the key": "Correct `backup_age_identity`, as `age-keygen` prints it.",
+    "The backup cannot be read": "Mend what is named, or name another backup with `-e restore_backup=...`.",
     "The backup cannot be copied": (
         "The backup on the server is complete. Make room in the home of the login, or allow no copy of that size with "
         "`-e backup_copy_max_bytes=...`."

@@ -228,7 +228,6 @@ class FilterModule:
             "session_query": session_query,
             "own_backups": backups.own,
             "document_of_version": backups.document,
-            "tables_lacking": backups.lacking,
             "contents_differences": contents.differences,
             "changed_names": contents.changed_names,
             "time_ago": clock.ago,

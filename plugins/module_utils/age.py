@@ -8,7 +8,7 @@ import pwd
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 from .errors import TenancyError
 
@@ -43,6 +43,20 @@ def encrypt(directory: str, user: str, identity: str) -> None:
         raise AgeError(f"The encrypted backup does not decrypt to what was dumped: {said}")
 
 
+def member(directory: str, user: str, identity: str, name: str) -> tuple[bytes, str | None]:
+    """Return a small file of the archive in ``directory``; nothing that is decrypted gets a name on the disk.
+
+    The second is what age and tar said if they failed, as they do on an archive that was changed or cut; else None.
+    Raises OSError.
+    """
+    with tempfile.TemporaryFile() as output:
+        said = _piped(
+            (*_DECRYPT, ARCHIVE), ("tar", "--extract", "--to-stdout", name), user, directory, identity, output
+        )
+        output.seek(0)
+        return output.read(), said
+
+
 def _recipient(directory: str, user: str, identity: str) -> str:
     done = subprocess.run(
         ["age-keygen", "-y"], input=f"{identity}\n".encode(), capture_output=True, check=False,
@@ -54,11 +68,17 @@ def _recipient(directory: str, user: str, identity: str) -> str:
 
 
 def _piped(
-    first: Sequence[str], second: Sequence[str], user: str, directory: str, given: str | None = None
+    first: Sequence[str],
+    second: Sequence[str],
+    user: str,
+    directory: str,
+    given: str | None = None,
+    output: IO[bytes] | None = None,
 ) -> str | None:
     """Run two programs as ``user``, the output of the first being the input of the second.
 
-    ``given`` is the input of the first. Return what they said if one of them failed, else None. Raises OSError.
+    ``given`` is the input of the first; the output of the second goes to ``output``. Return what they said if one of
+    them failed, else None. Raises OSError.
     """
     with tempfile.TemporaryFile() as said:
         options = _as(user, directory) | {"stderr": said}
@@ -68,7 +88,7 @@ def _piped(
         try:
             assert source.stdout is not None
             with source.stdout:
-                target = subprocess.Popen(second, stdin=source.stdout, stdout=said, **options)
+                target = subprocess.Popen(second, stdin=source.stdout, stdout=output or said, **options)
             if source.stdin is not None:
                 # What fails at once reads nothing.
                 with contextlib.suppress(BrokenPipeError), source.stdin:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
+import glob
+import hashlib
 import json
 import os
 import pwd
@@ -10,7 +12,7 @@ import shutil
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from . import backups
+from . import age, backups, dumping
 from .identity import acting_as
 
 PARTIAL = ".partial"
@@ -78,6 +80,52 @@ def _is_proven(path: str) -> bool:
             return json.load(file)["proven_seconds"] is not None
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def manifests(directory: str, database: str, asked: str, *, proven: bool) -> list[str]:
+    """Return the manifests that a restore may choose among, the last one first choice. Raises OSError.
+
+    ``asked`` is the path of a backup or of a directory of backups; empty takes the database's own in ``directory``.
+    With ``proven`` these are those that passed their test restore.
+    """
+    if not asked:
+        found = listed(directory, database) if os.path.isdir(directory) else []
+        return [f"{backup['path']}/manifest.json" for backup in found if backup["proven"] or not proven]
+    place = glob.escape(os.path.normpath(asked))
+    return sorted(glob.glob(f"{place}/manifest.json") + glob.glob(f"{place}/*/manifest.json"))
+
+
+def damage(manifest: Mapping[str, Any], user: str, identity: str) -> list[str]:
+    """Return what of a backup is not what its manifest describes, by the SHA-256 of every file. Raises OSError.
+
+    age itself knows an encrypted archive that was changed or cut.
+    """
+    path = manifest["path"]
+    if manifest["encrypted"]:
+        sums, said = age.member(path, user, identity, "SHA256SUMS")
+        found = [line for line in (said or "").splitlines() if not line.startswith(("tar", "age: report"))]
+        if said is not None and not found:
+            found = ["age failed"]
+    else:
+        with acting_as(user):
+            try:
+                with open(f"{path}/SHA256SUMS", "rb") as file:
+                    sums = file.read()
+            except OSError as error:
+                return [f"SHA256SUMS: {error.strerror}"]
+            found = [text for line in sums.decode().splitlines() if (text := _differing(path, line))]
+    if not found and hashlib.sha256(sums).hexdigest() != manifest["sha256"]:
+        return ["another list of checksums"]
+    return found
+
+
+def _differing(directory: str, line: str) -> str:
+    """Return how a file differs from its line in SHA256SUMS; empty if it does not."""
+    digest, _, name = line.partition("  ")
+    try:
+        return "" if dumping.digest(os.path.join(directory, name)) == digest else f"{name}: FAILED"
+    except OSError as error:
+        return f"{name}: {error.strerror}"
 
 
 def prune(directory: str, database: str, keep: int, needed: Collection[str]) -> list[str]:

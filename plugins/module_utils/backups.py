@@ -78,3 +78,45 @@ def expendable(found: Sequence[Mapping[str, Any]], keep: int, needed: Collection
         for backup in found[: -max(keep, 1)]
         if not backup["snapshot"] and backup["path"] not in proven and backup["path"] not in needed
     ]
+
+
+def unsuitable(
+    source: str, manifest: Mapping[str, Any], *, asked: str, directory: str, database: str, schema: str,
+    tables: Iterable[str], has_key: bool,
+) -> str:  # fmt: skip
+    """Return the sentence that refuses to restore a backup by what its manifest says; empty if it does.
+
+    ``source`` is the path of the manifest (empty: there is none) and ``manifest`` what ``document`` made of it;
+    ``asked`` is the backup that was named, or empty. ``has_key`` says whether a key was given.
+    """
+    if not source:
+        return (
+            f"No backup with a manifest was found as {asked or f'{directory}/{database}-*'}: name one with"
+            " -e restore_backup=/path/on/the/server, or take one with ansible-playbook playbooks/backup.yml."
+        )
+    if not manifest:
+        return (
+            f"{source} is damaged, or was written by another release of this runbook: name another backup with"
+            " -e restore_backup=..."
+        )
+    missing = lacking(manifest.get("tables", []), schema, tables)
+    path = manifest.get("path", "?")
+    if manifest.get("database") != database or f"{path}/manifest.json" != source or missing:
+        without = f" (without {', '.join(missing)})" if missing else ""
+        return (
+            f"{source} is of database {manifest.get('database', '?')} in {path}{without}, not of {database} beside it"
+            " with the tables of tenancy_tables: name another backup with -e restore_backup=..."
+        )
+    if manifest["encrypted"] and not has_key:
+        return f"{path} is encrypted: give the key that it was encrypted with as backup_age_identity (from the vault)."
+    return ""
+
+
+def damaged(path: str, found: Sequence[str]) -> str:
+    """Return the sentence that refuses to restore a damaged backup; empty if nothing was ``found``."""
+    if not found:
+        return ""
+    return (
+        f"{path} is damaged, incomplete or not what its manifest describes (SHA-256), so it is not restored:"
+        f" {'; '.join(found)}. Name another backup with -e restore_backup=..."
+    )

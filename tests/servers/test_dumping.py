@@ -41,7 +41,7 @@ def dump(server: Server, path: Path, **more: Any) -> dumping.Dump:
         )  # fmt: skip
         return done.returncode, done.stdout, done.stderr
 
-    options = {"format": "directory", "jobs": 2, "hash_max_bytes": 1 << 30} | more
+    options: dict[str, Any] = {"format": "directory", "jobs": 2, "hash_max_bytes": 1 << 30} | more
     return dumping.Dump(run=run, user="postgres", database=NAME, port=5432, path=str(path), **options)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import backup_files
+from ansible_collections.aimemory.tenancy.plugins.module_utils import backup_files, dumping
 
 NAMES = ["db-20260101T000000Z", "db-20260102T000000Z", "db-20260103T000000Z"]
 
@@ -72,6 +72,53 @@ def test_a_backup_without_a_proof_in_its_manifest_is_not_proven(directory: Path,
         {"path": str(directory / NAMES[0]), "proven": False, "snapshot": False},
         {"path": str(directory / NAMES[1]), "proven": True, "snapshot": True},
     ]
+
+
+def test_the_newest_is_chosen_unless_one_is_named(directory: Path) -> None:
+    made(directory, *NAMES[:2], proven_seconds=3.5)
+    made(directory, NAMES[2], "db_archive-20270101T000000Z", proven_seconds=None)
+    places = [str(directory / name / "manifest.json") for name in NAMES]
+    assert backup_files.manifests(str(directory), "db", "", proven=False) == places
+    assert backup_files.manifests(str(directory), "db", "", proven=True) == places[:2]
+    assert backup_files.manifests(str(directory / "none"), "db", "", proven=False) == []
+    assert backup_files.manifests(str(directory), "db", f"{directory / NAMES[0]}/", proven=False) == places[:1]
+    assert backup_files.manifests("/elsewhere", "db", str(directory), proven=False)[:3] == places
+    assert backup_files.manifests(str(directory), "db", str(directory / "[d]b*"), proven=False) == []
+
+
+def sealed(directory: Path) -> dict[str, Any]:
+    """Return the manifest of a backup of two files."""
+    path = directory / NAMES[0]
+    (path / "database").mkdir(parents=True)
+    (path / "database" / "toc.dat").write_text("list")
+    (path / "globals.sql").write_text("CREATE ROLE alice")
+    return {"path": str(path), "encrypted": False, **dumping.seal(str(path))}
+
+
+def test_a_whole_backup_has_no_damage(directory: Path) -> None:
+    assert backup_files.damage(sealed(directory), "postgres", "") == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "found"),
+    [
+        ("database/toc.dat", "lisp", ["database/toc.dat: FAILED"]),
+        ("database/toc.dat", None, ["database/toc.dat: No such file or directory"]),
+        ("SHA256SUMS", None, ["SHA256SUMS: No such file or directory"]),
+        ("SHA256SUMS", "", ["another list of checksums"]),
+        ("SHA256SUMS", "nonsense\n", [": Is a directory"]),
+    ],
+)
+def test_every_file_that_is_not_what_was_written_is_named(
+    directory: Path, file: str, text: str | None, found: list[str]
+) -> None:
+    manifest = sealed(directory)
+    path = Path(manifest["path"]) / file
+    if text is None:
+        path.unlink()
+    else:
+        path.write_text(text)
+    assert backup_files.damage(manifest, "postgres", "") == found
 
 
 def test_only_the_databases_own_backups_are_removed(directory: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -99,3 +100,60 @@ def test_a_manifest_names_what_a_restore_and_a_report_ask_for() -> None:
         "encrypted", "proven_seconds", "size_bytes", "sha256", "tables",
     ]  # fmt: skip
     assert backups.document(json.dumps(made), 1) == made
+
+
+WHOLE = {
+    "version": 1,
+    "path": "/b/db-1",
+    "database": "db",
+    "encrypted": False,
+    "tables": [{"schema": "s", "name": "a"}],
+}
+ASKED: dict[str, Any] = {
+    "asked": "", "directory": "/b", "database": "db", "schema": "s", "tables": ["a"], "has_key": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "changes", "asked", "sentence"),
+    [
+        ("/b/db-1/manifest.json", {}, {}, ""),
+        ("/b/db-1/manifest.json", {"encrypted": True}, {"has_key": True}, ""),
+        ("", {}, {}, "No backup with a manifest was found as /b/db-*: name one with"),
+        ("", {}, {"asked": "/none"}, "No backup with a manifest was found as /none: name one with"),
+        ("/b/db-2/manifest.json", {}, {}, "/b/db-2/manifest.json is of database db in /b/db-1, not of db beside it"),
+        (
+            "/b/db-1/manifest.json",
+            {"database": "x"},
+            {},
+            "/b/db-1/manifest.json is of database x in /b/db-1, not of db",
+        ),
+        (
+            "/b/db-1/manifest.json",
+            {},
+            {"tables": ["b", "a", "c"]},
+            "is of database db in /b/db-1 (without b, c), not of",
+        ),
+        ("/b/db-1/manifest.json", {}, {"schema": "t"}, "is of database db in /b/db-1 (without a), not of"),
+        ("/b/db-1/manifest.json", {"encrypted": True}, {}, "/b/db-1 is encrypted: give the key that it was encrypted"),
+    ],
+)
+def test_a_backup_that_is_another_cannot_be_restored(
+    source: str, changes: dict[str, Any], asked: dict[str, Any], sentence: str
+) -> None:
+    refusal = backups.unsuitable(source, WHOLE | changes, **(ASKED | asked))
+    assert sentence in refusal
+    assert bool(refusal) is bool(sentence)
+
+
+@pytest.mark.parametrize("manifest", [{}, {"version": 1}, {"version": 1, "database": "db"}])
+def test_a_manifest_that_lacks_what_it_must_have_is_refused(manifest: dict[str, Any]) -> None:
+    assert backups.unsuitable("/b/db-1/manifest.json", manifest, **ASKED).startswith("/b/db-1/manifest.json is ")
+
+
+def test_damage_is_named() -> None:
+    assert backups.damaged("/b/db-1", []) == ""
+    assert backups.damaged("/b/db-1", ["toc.dat: FAILED", "x: FAILED"]) == (
+        "/b/db-1 is damaged, incomplete or not what its manifest describes (SHA-256), so it is not restored: toc.dat:"
+        " FAILED; x: FAILED. Name another backup with -e restore_backup=..."
+    )
