@@ -49,12 +49,13 @@ PYTHON = {
     "Where the service works": [LAPTOP / f"service/{name}.py" for name in ("asked", "route", "tried")],
     "The host, its PostgreSQL and the lock": [LAPTOP / "host/refusals.py"],
     "What cannot be planned": _of_the_laptop("catalog", "changes", "proof", "audit"),
+    "What cannot be backed up": [UTILITIES / f"{name}.py" for name in ("dumping", "backups", "age")],
     "What cannot be restored or rehearsed": [
-        UTILITIES / f"{name}.py" for name in ("toc", "restoring", "throwaway", "rehearsal")
+        UTILITIES / f"{name}.py" for name in ("toc", "restoring", "throwaway", "restored_copy", "rehearsal")
     ],
     "Within the transaction": [UTILITIES / f"{name}.py" for name in ("transaction", "outcomes", "sessions")],
     "On the server": [*sorted(MODULES.glob("*.py")), *(UTILITIES / f"{name}.py" for name in HOST)],
-    "On this machine": sorted(ACTIONS.glob("*.py")),
+    "On this machine": [*sorted(ACTIONS.glob("*.py")), ROOT / "plugins/lookup/logged_backups.py"],
     "How the playbook is called": [ROOT / "plugins/filter/run.py"],
 }
 SQL = {"In the files of SQL": [*sorted(ROOT.glob("roles/*/files/*.sql")), *sorted(ROOT.glob("files/*.sql"))]}
@@ -95,6 +96,17 @@ REMEDIES = {
     "The way back does not bring": UNREHEARSED,
     "There and back changed": UNREHEARSED,
     "The encrypted backup": "See that `age` works on the server and its disk has room, and run again.",
+    "The backup cannot be encrypted": "See that `age` works on the server and its disk has room, and run again.",
+    "age-keygen makes nothing of the key": "Correct `backup_age_identity`, as `age-keygen` prints it.",
+    "The backup cannot be read": "Mend what is named, or name another backup with `-e restore_backup=...`.",
+    "The backup cannot be copied": (
+        "The backup on the server is complete. Make room in the home of the login, or allow no copy of that size with "
+        "`-e backup_copy_max_bytes=...`."
+    ),
+    "The copy on this machine failed": (
+        "The backup on the server is complete. Make room on this machine, or name another directory with "
+        "`-e backup_copy_directory=...`."
+    ),
     "The backup failed": (
         "This run changed no table. Mend what is named (room, rights, what cannot be dumped), and run again."
     ),

@@ -233,7 +233,6 @@ class FilterModule:
             "code_of_ordinary_roles": expressions.refusals,
             "own_backups": backups.own,
             "document_of_version": backups.document,
-            "tables_lacking": backups.lacking,
             "contents_differences": contents.differences,
             "changed_names": contents.changed_names,
             "time_ago": clock.ago,

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import messages, sessions, toc
+from .errors import TenancyError
 from .identity import acting_as
 
 try:
@@ -210,7 +211,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname !~ '^pg_' AND n.nspname <>
 """
 
 
-class RestoreError(Exception):
+class RestoreError(TenancyError):
     """The dump cannot be restored; the message says what of it, and why."""
 
 

@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from . import sessions
+from .errors import TenancyError
 from .identity import acting_as
 from .restoring import NICENESS
 
@@ -167,7 +168,7 @@ print(json.dumps({
 WALLS = ("user", "no new privileges", "network", "files outside", "socket of the database", "processes")
 
 
-class ThrowawayError(Exception):
+class ThrowawayError(TenancyError):
     """The server cannot be made; the message says why, and what to do."""
 
 

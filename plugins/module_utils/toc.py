@@ -151,6 +151,11 @@ def _kind(words: str, catalog: str) -> str | None:
     return found[0] if found else None
 
 
+_PARTS = (
+    "schemas", "definitions", "attachments", "rights", "data", "after", "refreshes", "finish", "event_triggers",
+)  # fmt: skip
+
+
 def steps(
     entries: Iterable[Entry],
     *,
@@ -165,62 +170,59 @@ def steps(
     functions that an ordinary role may not make whoever owns them; ``excluded`` are kinds that stay out;
     ``unrefreshed`` names, by schema and name, materialized views that stay empty.
     """
+    parts: dict[str, list[Entry]] = {name: [] for name in _PARTS}
     left_out = []
-    parts: dict[str, list[Entry]] = {
-        name: []
-        for name in (
-            "schemas", "definitions", "attachments", "rights", "data", "after", "refreshes", "finish", "events",
-        )
-    }  # fmt: skip
     for entry in entries:
-        subject = entry.tag.partition(" ")[0]
         if entry.kind in LEFT_OUT:
             continue
-        if (
-            entry.kind in excluded
-            or (entry.kind in ("COMMENT", "SECURITY LABEL") and subject in excluded)
-            or (entry.kind == "MATERIALIZED VIEW DATA" and (entry.schema, entry.tag) in unrefreshed)
+        if _is_excluded(entry, excluded) or (
+            entry.kind == "MATERIALIZED VIEW DATA" and (entry.schema, entry.tag) in unrefreshed
         ):
             left_out.append(entry)
-        elif entry.kind == "SCHEMA":
-            parts["schemas"].append(entry)
-        elif entry.kind == "TABLE ATTACH":
-            # Nothing else of the definitions needs them.
-            parts["attachments"].append(entry)
-        elif entry.kind in DATA:
-            parts["data"].append(entry)
-        elif entry.kind == "MATERIALIZED VIEW DATA":
-            parts["refreshes"].append(entry)
-        elif entry.kind == "EVENT TRIGGER" or (
-            entry.kind in ("COMMENT", "SECURITY LABEL") and entry.tag.startswith("EVENT TRIGGER ")
-        ):
-            parts["events"].append(entry)
-        elif entry.kind in FINISH:
-            early = entry.kind == "ACL" and entry.tag.startswith(_RIGHTS_FIRST)
-            parts["rights" if early else "finish"].append(entry)
         else:
-            parts["after" if entry.kind in AFTER_DATA else "definitions"].append(entry)
-
-    def segments(part: Sequence[Entry]) -> list[Segment]:
-        found: list[Segment] = []
-        for entry in part:
-            ordinary = (
-                entry.kind in EXPRESSIONS
-                and entry.owner not in superusers
-                and not (entry.kind in _FUNCTIONS and (entry.schema, entry.tag) in privileged)
-            )
-            owner = entry.owner if ordinary else None
-            if not found or found[-1].owner != owner:
-                found.append(Segment(owner))
-            found[-1].entries.append(entry)
-        return found
-
+            parts[_part(entry)].append(entry)
+    data = parts.pop("data")
     return Steps(
-        schemas=segments(parts["schemas"]), definitions=segments(parts["definitions"]),
-        attachments=segments(parts["attachments"]), rights=segments(parts["rights"]), data=parts["data"],
-        after=segments(parts["after"]), refreshes=segments(parts["refreshes"]), finish=segments(parts["finish"]),
-        event_triggers=segments(parts["events"]), left_out=left_out,
-    )  # fmt: skip
+        **{name: _segments(part, superusers, privileged) for name, part in parts.items()}, data=data, left_out=left_out
+    )
+
+
+def _is_excluded(entry: Entry, kinds: Collection[str]) -> bool:
+    subject = entry.tag.partition(" ")[0]
+    return entry.kind in kinds or (entry.kind in ("COMMENT", "SECURITY LABEL") and subject in kinds)
+
+
+def _part(entry: Entry) -> str:
+    """Return the step in which an entry is restored."""
+    if entry.kind in DATA:
+        return "data"
+    if entry.kind == "EVENT TRIGGER" or (
+        entry.kind in ("COMMENT", "SECURITY LABEL") and entry.tag.startswith("EVENT TRIGGER ")
+    ):
+        return "event_triggers"
+    if entry.kind in FINISH:
+        return "rights" if entry.kind == "ACL" and entry.tag.startswith(_RIGHTS_FIRST) else "finish"
+    # Nothing else of the definitions needs what attaches a partition.
+    named = {"SCHEMA": "schemas", "TABLE ATTACH": "attachments", "MATERIALIZED VIEW DATA": "refreshes"}
+    return named.get(entry.kind, "after" if entry.kind in AFTER_DATA else "definitions")
+
+
+def _segments(
+    part: Sequence[Entry], superusers: Collection[str], privileged: Collection[tuple[str, str]]
+) -> list[Segment]:
+    """Return the entries in their order, in runs that the same role restores."""
+    found: list[Segment] = []
+    for entry in part:
+        ordinary = (
+            entry.kind in EXPRESSIONS
+            and entry.owner not in superusers
+            and not (entry.kind in _FUNCTIONS and (entry.schema, entry.tag) in privileged)
+        )
+        owner = entry.owner if ordinary else None
+        if not found or found[-1].owner != owner:
+            found.append(Segment(owner))
+        found[-1].entries.append(entry)
+    return found
 
 
 def without(entries: Iterable[Entry], keys: Collection[tuple[str, str, str]]) -> list[Entry]:

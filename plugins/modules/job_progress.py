@@ -37,13 +37,16 @@ options:
     required: true
   kind:
     description:
-      - V(dump) measures the directory O(path), V(restore) the database, and V(build) asks which indexes are built in
-        the database.
+      - V(backup) measures the directory O(path) until there is O(copy), which is measured then; V(dump) measures
+        O(path) alone, V(restore) the database, and V(build) asks which indexes are built in the database.
     type: str
-    choices: [dump, restore, build]
+    choices: [backup, dump, restore, build]
     required: true
   path:
     description: The directory that a dump is written to.
+    type: path
+  copy:
+    description: The directory of the throwaway server that a dump is restored into.
     type: path
   bytes:
     description: What the dump or the database will have in the end, about.
@@ -143,6 +146,10 @@ def ask(wanted: dict[str, Any], query: str) -> list[Any]:
 
 def how_far(wanted: dict[str, Any]) -> str:
     """Return how far the job is, as text. Raises psycopg2.Error."""
+    if wanted["kind"] == "backup":
+        restores = os.path.isdir(wanted["copy"])
+        done = share(size_of(wanted["copy" if restores else "path"]), wanted["bytes"])
+        return f"{'test restore' if restores else 'dump'}, {done}"
     if wanted["kind"] == "dump":
         return share(size_of(wanted["path"]), wanted["bytes"])
     if wanted["kind"] == "restore":
@@ -159,13 +166,17 @@ def main() -> None:
             "user": {"type": "str", "required": True},
             "job": {"type": "str", "required": True},
             "directory": {"type": "path", "required": True},
-            "kind": {"type": "str", "choices": ["dump", "restore", "build"], "required": True},
+            "kind": {"type": "str", "choices": ["backup", "dump", "restore", "build"], "required": True},
             "path": {"type": "path"},
+            "copy": {"type": "path"},
             "bytes": {"type": "int"},
         },
-        required_if=[("kind", "dump", ["path", "bytes"]), ("kind", "restore", ["bytes"])],
+        required_if=[
+            ("kind", "backup", ["path", "copy", "bytes"]), ("kind", "dump", ["path", "bytes"]),
+            ("kind", "restore", ["bytes"]),
+        ],
         supports_check_mode=True,
-    )
+    )  # fmt: skip
     if psycopg2 is None:
         module.fail_json(msg=missing_required_lib("psycopg2"))
     try:

@@ -11,7 +11,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, restoring, scram, sessions, throwaway
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    database_settings,
+    messages,
+    restoring,
+    scram,
+    sessions,
+    throwaway,
+)
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
@@ -38,8 +45,8 @@ options:
     description: The database that is to be replaced; its catalogs say what an ordinary role may not make.
     type: str
     required: true
-  create:
-    description: SQL that creates O(database).
+  setting:
+    description: The setting whose values are returned as RV(bridge).
     type: str
     required: true
   files:
@@ -66,7 +73,7 @@ EXAMPLES = r"""
     source: ai_memory
     port: 5432
     user: postgres
-    create: CREATE DATABASE ai_memory_restore_20261124_181104 TEMPLATE template0 OWNER alice
+    setting: app.current_tenant
     files: /var/backups/ai-memory/ai_memory-20261124T181104Z
     jobs: 2
 """
@@ -74,6 +81,14 @@ EXAMPLES = r"""
 RETURN = r"""
 left:
   description: What of the dump was left out, as sentences.
+  returned: success
+  type: list
+replay:
+  description: SQL that brings back what a dump does not carry, privileges, settings and comment of O(source).
+  returned: success
+  type: list
+bridge:
+  description: The part of RV(replay) that gives O(setting) a value.
   returned: success
   type: list
 """
@@ -122,8 +137,19 @@ def route(wanted: dict[str, Any], password: str, verifier: str) -> dict[str, str
     )
 
 
-def restore(module: AnsibleModule, lists: str) -> list[str]:
-    """Restore, and return sentences about what was left out."""
+def read_definition(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return the statements that make the new database like the source. Raises psycopg2.Error."""
+    with acting_as(wanted["user"]):
+        connection = sessions.connect("postgres", wanted["port"], kind="reading")
+    try:
+        with connection.cursor() as cursor:
+            return database_settings.read(cursor, wanted["source"], wanted["database"], wanted["setting"])
+    finally:
+        connection.close()
+
+
+def restore(module: AnsibleModule, lists: str) -> dict[str, Any]:
+    """Restore, and return the module's result. Raises TenancyError, psycopg2.Error and OSError."""
     wanted = module.params
     (data_directory,) = execute(wanted, "postgres", "SELECT pg_catalog.current_setting('data_directory')")[0]
     programs = throwaway.postmaster_directory(wanted["user"], data_directory)
@@ -132,7 +158,8 @@ def restore(module: AnsibleModule, lists: str) -> list[str]:
     # Of a run that was lost.
     for (name,) in execute(wanted, "postgres", LEFT, (PREFIX, restoring.MARK)):
         execute(wanted, "postgres", sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
-    execute(wanted, "postgres", wanted["create"])
+    definition = read_definition(wanted)
+    execute(wanted, "postgres", definition["create"])
     password = secrets.token_urlsafe(32)
     verifier = scram.verifier(password)
     target = restoring.Target(
@@ -143,7 +170,8 @@ def restore(module: AnsibleModule, lists: str) -> list[str]:
         privileged=execute(wanted, wanted["source"], restoring.PRIVILEGED.replace("%%", "%")),
         risky_keys=execute(wanted, wanted["source"], restoring.RISKY_KEYS),
     )  # fmt: skip
-    return restoring.Restoring(target, module.run_command).run()
+    left = restoring.Restoring(target, module.run_command).run()
+    return {"left": left, "replay": definition["replay"], "bridge": definition["bridge"]}
 
 
 def main() -> None:
@@ -152,7 +180,7 @@ def main() -> None:
     number: dict[str, Any] = {"type": "int", "required": True}
     module = AnsibleModule(
         argument_spec={
-            "database": text, "source": text, "user": text, "port": number, "create": text | {"no_log": False},
+            "database": text, "source": text, "user": text, "port": number, "setting": text,
             "files": {"type": "path", "required": True}, "jobs": number,
             "hosts": {"type": "list", "elements": "str", "default": ["localhost", ""]},
         },
@@ -161,17 +189,17 @@ def main() -> None:
     if psycopg2 is None:
         module.fail_json(msg=missing_required_lib("psycopg2"))
     if module.check_mode:
-        module.exit_json(changed=True, left=[])
+        module.exit_json(changed=True, left=[], replay=[], bridge=[])
     with acting_as(module.params["user"]):
         lists = tempfile.mkdtemp(prefix="tenancy-restore-")
     try:
-        left = restore(module, lists)
-    except (throwaway.ThrowawayError, restoring.RestoreError, TenancyError, psycopg2.Error, OSError) as error:
+        result = restore(module, lists)
+    except (TenancyError, psycopg2.Error, OSError) as error:
         module.fail_json(msg=messages.of_database(error))
     finally:
         if os.path.isdir(lists):
             shutil.rmtree(lists)
-    module.exit_json(changed=True, left=left)
+    module.exit_json(changed=True, **result)
 
 
 if __name__ == "__main__":

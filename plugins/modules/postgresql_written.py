@@ -24,7 +24,7 @@ extends_documentation_fragment:
   - aimemory.tenancy.database.user
 options:
   since:
-    description: The value C(snapshot_xmin) of M(aimemory.tenancy.postgresql_dump).
+    description: The value C(snapshot_xmin) in the manifest of M(aimemory.tenancy.backup).
     type: int
     required: true
   until:
@@ -32,7 +32,7 @@ options:
     type: int
     required: true
   tables:
-    description: The value C(tables) of M(aimemory.tenancy.postgresql_dump).
+    description: The value C(tables) in the manifest of M(aimemory.tenancy.backup).
     type: list
     elements: dict
     required: true

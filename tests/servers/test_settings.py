@@ -6,11 +6,10 @@ import contextlib
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions
+from ansible_collections.aimemory.tenancy.plugins.module_utils import database_settings, sessions
 from lab import OWNER
-from server import ROOT, Server
+from server import Server
 
-QUERY = (ROOT / "roles/restore/files/database.sql").read_text()
 NAMES = ("ai_memory_settings", "ai_memory_settings_two")
 
 
@@ -34,10 +33,7 @@ def test_a_search_path_that_was_set_from_another_is_quoted_anew(server: Server, 
             cursor.execute(f"ALTER ROLE {OWNER} IN DATABASE {NAMES[0]} SET search_path FROM CURRENT")
             cursor.execute("RESET SESSION AUTHORIZATION")
             cursor.execute(f"SET search_path = {sessions.SETTINGS['search_path']}")
-            cursor.execute(QUERY, {"source": NAMES[0], "target": NAMES[1], "setting": "app.current_tenant"})
-            row = cursor.fetchone()
-            assert row is not None
-            for statement in row[0]["replay"]:
+            for statement in database_settings.read(cursor, *NAMES)["replay"]:
                 cursor.execute(statement)
             cursor.execute(
                 "SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import backups
@@ -37,3 +40,120 @@ def test_a_document_of_another_version_or_none_at_all_is_empty(text: str) -> Non
 
 def test_a_document_of_the_version_is_whole() -> None:
     assert backups.document('{"version": 1, "run": "x"}', 1) == {"version": 1, "run": "x"}
+
+
+def found(*names: str, proven: str = "", snapshot: str = "") -> list[dict[str, object]]:
+    """Return backups, the oldest first, of which some were proven or hold a snapshot."""
+    return [{"path": name, "proven": name in proven, "snapshot": name in snapshot} for name in names]
+
+
+@pytest.mark.parametrize(
+    ("backups_found", "keep", "needed", "gone"),
+    [
+        (found("a", "b", "c"), 2, [], ["a"]),
+        (found("a", "b", "c"), 3, [], []),
+        (found("a", "b", "c"), 9, [], []),
+        # The newest stays, whatever is asked for.
+        (found("a", "b"), 0, [], ["a"]),
+        ([], 1, [], []),
+        # What was proven last stays, if all that came later was not.
+        (found("a", "b", "c", "d", proven="ab"), 1, [], ["a", "c"]),
+        (found("a", "b", "c", proven="abc"), 1, [], ["a", "b"]),
+        # A migration that can be rolled back goes back to it.
+        (found("a", "b", "c", snapshot="a"), 1, [], ["b"]),
+        (found("a", "b", "c"), 1, ["b", "elsewhere"], ["a"]),
+    ],
+)
+def test_the_oldest_may_go_and_none_that_is_needed(
+    backups_found: list[dict[str, object]], keep: int, needed: list[str], gone: list[str]
+) -> None:
+    assert backups.expendable(backups_found, keep, needed) == gone
+
+
+def test_a_dump_without_the_rows_of_a_tenant_table_is_refused() -> None:
+    held = [{"schema": "public", "name": "a"}]
+    assert backups.incomplete(held, "public", ["a"]) == ""
+    assert backups.incomplete(held, "public", ["a", "c", "b"]) == (
+        "The dump lacks the rows of b, c: correct tenancy_tables, or database_name."
+    )
+
+
+def test_a_copy_with_other_rows_is_refused() -> None:
+    assert backups.unproven([]) == ""
+    assert backups.unproven(["public.a is missing", "public.b has 1 rows instead of 2"]) == (
+        "The test restore failed: What was restored is not what was dumped: public.a is missing; public.b has 1 rows"
+        " instead of 2."
+    )
+
+
+def test_a_manifest_names_what_a_restore_and_a_report_ask_for() -> None:
+    dump = {
+        "tables": [], "snapshot_at": "2026-11-24T18:11:04+00:00", "snapshot_xmin": 7, "duration_seconds": 0.5,
+        "size_bytes": 9, "sha256": "ab",
+    }  # fmt: skip
+    made = backups.manifest(
+        dump, path="/b/db-1", database="db", server_version="17.6", layout="custom", encrypted=False,
+        proven_seconds=None,
+    )  # fmt: skip
+    assert list(made) == [
+        "version", "path", "database", "server_version", "created", "snapshot_xmin", "duration_seconds", "format",
+        "encrypted", "proven_seconds", "size_bytes", "sha256", "tables",
+    ]  # fmt: skip
+    assert backups.document(json.dumps(made), 1) == made
+
+
+WHOLE = {
+    "version": 1,
+    "path": "/b/db-1",
+    "database": "db",
+    "encrypted": False,
+    "tables": [{"schema": "s", "name": "a"}],
+}
+ASKED: dict[str, Any] = {
+    "asked": "", "directory": "/b", "database": "db", "schema": "s", "tables": ["a"], "has_key": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "changes", "asked", "sentence"),
+    [
+        ("/b/db-1/manifest.json", {}, {}, ""),
+        ("/b/db-1/manifest.json", {"encrypted": True}, {"has_key": True}, ""),
+        ("", {}, {}, "No backup with a manifest was found as /b/db-*: name one with"),
+        ("", {}, {"asked": "/none"}, "No backup with a manifest was found as /none: name one with"),
+        ("/b/db-2/manifest.json", {}, {}, "/b/db-2/manifest.json is of database db in /b/db-1, not of db beside it"),
+        (
+            "/b/db-1/manifest.json",
+            {"database": "x"},
+            {},
+            "/b/db-1/manifest.json is of database x in /b/db-1, not of db",
+        ),
+        (
+            "/b/db-1/manifest.json",
+            {},
+            {"tables": ["b", "a", "c"]},
+            "is of database db in /b/db-1 (without b, c), not of",
+        ),
+        ("/b/db-1/manifest.json", {}, {"schema": "t"}, "is of database db in /b/db-1 (without a), not of"),
+        ("/b/db-1/manifest.json", {"encrypted": True}, {}, "/b/db-1 is encrypted: give the key that it was encrypted"),
+    ],
+)
+def test_a_backup_that_is_another_cannot_be_restored(
+    source: str, changes: dict[str, Any], asked: dict[str, Any], sentence: str
+) -> None:
+    refusal = backups.unsuitable(source, WHOLE | changes, **(ASKED | asked))
+    assert sentence in refusal
+    assert bool(refusal) is bool(sentence)
+
+
+@pytest.mark.parametrize("manifest", [{}, {"version": 1}, {"version": 1, "database": "db"}])
+def test_a_manifest_that_lacks_what_it_must_have_is_refused(manifest: dict[str, Any]) -> None:
+    assert backups.unsuitable("/b/db-1/manifest.json", manifest, **ASKED).startswith("/b/db-1/manifest.json is ")
+
+
+def test_damage_is_named() -> None:
+    assert backups.damaged("/b/db-1", []) == ""
+    assert backups.damaged("/b/db-1", ["toc.dat: FAILED", "x: FAILED"]) == (
+        "/b/db-1 is damaged, incomplete or not what its manifest describes (SHA-256), so it is not restored: toc.dat:"
+        " FAILED; x: FAILED. Name another backup with -e restore_backup=..."
+    )

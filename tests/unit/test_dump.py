@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.modules.postgresql_dump import lacking
+from ansible_collections.aimemory.tenancy.plugins.module_utils.dumping import lacking
 
 # As pg_restore --list of PostgreSQL 15 and 17 prints them.
 LISTED = """

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.one_host
 
 QUICK = MIGRATE[2:]
 SMALL = "/mnt/small"
+THROWAWAY = f"{SMALL}/tenancy-throwaway-ai_memory"
 UNIT = "/etc/systemd/system/ai-memory.service.d"
 CUT_AT_ONCE = "systemctl stop ssh; pkill -KILL sshd; sleep 8; systemctl start ssh"
 CUT = f"sleep 2; {CUT_AT_ONCE}"
@@ -148,7 +149,7 @@ ILL = "Service: ai-memory DOES NOT ANSWER. On the server: systemctl status ai-me
 KEPT_NOTHING = "The backup failed, and nothing of it was kept"
 FULL = "No space left on device"
 WAITED = "canceling statement due to lock timeout"
-DUMP, RESTORE, CUTOVER = "dump | Dump, count", "make | Restore into a throwaway server", "offline | Stop, change"
+DUMP, CUTOVER = "take | Dump the database", "offline | Stop, change"
 UNDO_UNIT = f"rm -r {UNIT}; systemctl daemon-reload"
 
 CASES = [
@@ -175,7 +176,8 @@ CASES = [
         arguments=(f"-ebackup_directory={SMALL}/backups",), mend=f"rm -r {SMALL}/filler {SMALL}/backups",
     ),
     Case(
-        "the disk is full during the test restore", RESTORE, lambda m: now(m, fill("60M")), FULL, "backup",
+        "the disk is full during the test restore", DUMP,
+        lambda m: on(m, f"until ls -d {THROWAWAY}; do sleep 0.02; done; {fill('20M')}"), FULL, "backup",
         arguments=(f"-erehearse_directory={SMALL}",), mend=f"rm {SMALL}/filler",
     ),
     Case(
@@ -218,10 +220,10 @@ CASES = [
         "The journal shows failures of the database", "journal",
         arguments=('-e{"service_journal_failure_patterns": ["language model"]}',),
     ),
-    Case("the copy is interrupted", "copy | Fetch it", lambda m: on(m, CUT_AT_ONCE), "UNREACHABLE", None),
+    Case("the copy is interrupted", "copy | Fetch the archive", lambda m: on(m, CUT_AT_ONCE), "UNREACHABLE", None),
     Case(
-        "the copy arrives damaged", "copy | Measure what arrived",
-        lambda m: f"truncate --size=-1 $COPIES/{m.name}/incoming.partial",
+        "the copy arrives damaged", "copy | Fetch the archive",
+        lambda m: now(m, "truncate --size=-1 /home/operator/.tenancy-copy/backup.tar"),
         "The copy on this machine differs from the backup (SHA-256)", "backup",
     ),
     Case(
@@ -238,7 +240,7 @@ def test_a_harmed_run(machine: Host, migrated: Migrated, case: Case, tmp_path: P
     logs, copies = tmp_path / "logs", tmp_path / "copies"
     before = Before(machine, migrated.schema)
     with case.around(machine):
-        command = case.command(machine).replace("$LOGS", str(logs)).replace("$COPIES", str(copies))
+        command = case.command(machine).replace("$LOGS", str(logs))
         here = (f"-ereport_directory={logs}", f"-ebackup_copy_directory={copies}")
         run = harmed(machine, case.at, command, *case.arguments, *here)
         try:

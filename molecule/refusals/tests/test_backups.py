@@ -65,8 +65,8 @@ NAME = "Name another backup with -e restore_backup=..."
         (files("rm SHA256SUMS"), "SHA256SUMS: No such file or directory"),
         (files("echo { > manifest.json"), f"{COPY}/manifest.json is damaged, or was written by another release"),
         (manifest(sha256="0" * 64), f"{DAMAGED} another list of checksums. {NAME}"),
-        (manifest(database="other"), f"manifest.json is of database other in {COPY} , not of ai_memory beside it"),
-        (manifest(path="/elsewhere"), "manifest.json is of database ai_memory in /elsewhere , not of ai_memory beside"),
+        (manifest(database="other"), f"manifest.json is of database other in {COPY}, not of ai_memory beside it"),
+        (manifest(path="/elsewhere"), "manifest.json is of database ai_memory in /elsewhere, not of ai_memory beside"),
         (manifest(tables=[{"schema": "public", "name": "memories"}]), "(without call_summaries, caller_profiles, pers"),
     ],
 )

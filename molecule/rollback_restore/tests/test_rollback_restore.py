@@ -8,7 +8,8 @@ import re
 import pytest
 
 import documents
-from lab import MIGRATE, OWNER, ROOT, ROWS, Host
+from ansible_collections.aimemory.tenancy.plugins.module_utils import database_settings
+from lab import MIGRATE, OWNER, ROWS, Host
 from planted import planted
 from rows import insert
 from service import assert_works_in_full
@@ -142,10 +143,8 @@ def test_it_runs_no_code_above_its_owner(machine: Host) -> None:
 
 @pytest.mark.by_turns
 def test_the_locale_provider_is_the_databases_and_not_the_servers(machine: Host) -> None:
-    query = (ROOT / "roles/restore/files/database.sql").read_text()
     with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
-        cursor.execute(query, {"source": "ai_memory", "target": "copy", "setting": "app.current_tenant"})
-        ((found,),) = cursor.fetchall()
+        found = database_settings.read(cursor, "ai_memory", "copy")
     for statement in (found["create"], found["elsewhere"]):
         assert statement.count("LOCALE_PROVIDER libc") == 1
     assert "TABLESPACE" not in found["elsewhere"]

@@ -1,7 +1,14 @@
--- What a dump does not carry of a database, as the statements that bring it back on another one: owner, encoding and
--- locale at its creation; privileges, connection limit, comment and settings afterwards.
--- Named arguments: source, target (databases), setting (the bridge).
--- (A percent sign is doubled because named arguments are in use.)
+"""What a dump does not carry of a database, as the statements that bring it back on another one.
+
+Owner, encoding and locale come with its creation; privileges, connection limit, comment and settings afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Named arguments: source, target (databases), setting (the bridge); a percent sign is doubled because of them.
+QUERY = r"""
 WITH source AS (
   SELECT d.*, to_jsonb(d) AS document, pg_get_userbyid(d.datdba) AS owner, t.spcname AS tablespace
   FROM pg_database d
@@ -23,7 +30,8 @@ created AS (
       -- A server knows providers since 15; without one, the database would get the server's.
       CASE document ->> 'datlocprovider'
         WHEN 'c' THEN 'LOCALE_PROVIDER libc'
-        WHEN 'i' THEN format('LOCALE_PROVIDER icu ICU_LOCALE %%L', coalesce(document ->> 'datlocale', document ->> 'daticulocale'))
+        WHEN 'i' THEN format('LOCALE_PROVIDER icu ICU_LOCALE %%L',
+                        coalesce(document ->> 'datlocale', document ->> 'daticulocale'))
         WHEN 'b' THEN format('LOCALE_PROVIDER builtin BUILTIN_LOCALE %%L', document ->> 'datlocale')
       END,
       'ICU_RULES ' || quote_literal(document ->> 'daticurules')) AS statement, tablespace
@@ -48,12 +56,14 @@ replayed AS (
     CASE WHEN setrole = 0 THEN format('ALTER DATABASE %%I', %(target)s)
          ELSE format('ALTER ROLE %%I IN DATABASE %%I', rolname, %(target)s) END,
     (SELECT string_agg(quote_ident(part), '.') FROM unnest(string_to_array(name, '.')) AS part),
-    -- These hold a list of names (GUC_LIST_QUOTE). SET quotes them, SET FROM CURRENT keeps what anybody wrote: each is read, and
-    -- quoted anew.
+    -- These hold a list of names (GUC_LIST_QUOTE). SET quotes them, SET FROM CURRENT keeps what anybody wrote: each is
+    -- read and quoted again.
     CASE WHEN lower(name) IN ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries',
                               'shared_preload_libraries', 'unix_socket_directories') AND value <> ''
-         THEN (SELECT coalesce(string_agg(quote_literal(coalesce(replace(found[1], '""', '"'), lower(found[2]))), ', ' ORDER BY n), quote_literal(''))
-               FROM regexp_matches(value, '\s*(?:"((?:[^"]|"")*)"|([^,"\s]+))\s*(?:,|$)', 'g') WITH ORDINALITY AS m (found, n))
+         THEN (SELECT coalesce(string_agg(quote_literal(coalesce(replace(found[1], '""', '"'), lower(found[2]))), ', '
+                                          ORDER BY n), quote_literal(''))
+               FROM regexp_matches(value, '\s*(?:"((?:[^"]|"")*)"|([^,"\s]+))\s*(?:,|$)', 'g')
+                    WITH ORDINALITY AS m (found, n))
          ELSE quote_literal(value) END)
   FROM settings
 )
@@ -65,3 +75,15 @@ SELECT json_build_object(
   'bridge', (SELECT coalesce(json_agg(statement), '[]') FROM replayed
              WHERE step = 5 AND lower(statement) LIKE lower('%% SET ' || %(setting)s || ' TO %%'))
 ) AS database
+"""
+
+
+def read(cursor: Any, source: str, target: str, setting: str | None = None) -> dict[str, Any]:
+    """Return the statements that make ``target`` like ``source``.
+
+    ``create`` makes it on the same server and ``elsewhere`` on another one, which has no tablespaces; ``replay`` is a
+    list of those that follow, and ``bridge`` the part of them that gives ``setting`` a value. Raises psycopg2.Error.
+    """
+    cursor.execute(QUERY, {"source": source, "target": target, "setting": setting})
+    found: dict[str, Any] = cursor.fetchone()[0]
+    return found

@@ -1,0 +1,57 @@
+"""Fetch the archive of a backup, and give it its name after its checksum was compared.
+
+The action ``fetch`` asks the server for another checksum first, and knows no name until it is checked; modules
+delegated to localhost start a Python interpreter each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+# Overwritten by the next fetch, if this one is interrupted.
+INCOMING = "incoming.partial"
+
+
+def put(incoming: Path, path: Path, sha256: str) -> str:
+    """Give what was fetched its name, at once, and return the sentence that refuses it, if there is one."""
+    with incoming.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            return (
+                "The copy on this machine differs from the backup (SHA-256); the backup on the server is complete."
+                " Run again."
+            )
+    if path.exists():
+        return f"{path} exists already: it was not overwritten."
+    incoming.chmod(0o600)
+    incoming.rename(path)
+    return ""
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Fetch ``archive`` from the server to ``path`` on this machine, whose directory (0700) is made."""
+
+    _supports_check_mode = False
+
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return Ansible's result, failed if the archive cannot be fetched or is another."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        text = {"type": "str", "required": True}
+        _, arguments = self.validate_argument_spec(
+            {"archive": text, "path": {"type": "path", "required": True}, "sha256": text}
+        )
+        path = Path(arguments["path"])
+        incoming = path.with_name(INCOMING)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            incoming.unlink(missing_ok=True)
+            incoming.touch(mode=0o600)
+            self._connection.fetch_file(arguments["archive"], str(incoming))
+            refusal = put(incoming, path, arguments["sha256"])
+        except OSError as error:
+            refusal = f"The copy on this machine failed: {error.strerror} ({error.filename or path})."
+        return result | ({"failed": True, "msg": refusal} if refusal else {"changed": True})

@@ -1,0 +1,75 @@
+"""Which backups the records of this machine name as what a migration goes back to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+
+DOCUMENTATION = """
+name: logged_backups
+short_description: Paths of the backups that migrations of a host go back to
+description:
+  - Reads C(run.json) of every run below a directory on this machine, within the process of ansible-playbook.
+  - A migration that changed the database, wholly or in part, goes back to its backup.
+options:
+  _terms:
+    description: The directory of the runs, as one term.
+    type: list
+    elements: path
+    required: true
+  host:
+    description: The host whose backups they are, by its name in the inventory.
+    type: str
+    required: true
+"""
+
+EXAMPLES = """
+- ansible.builtin.debug:
+    msg: "{{ query('aimemory.tenancy.logged_backups', 'logs', host='db1') }}"
+"""
+
+RETURN = """
+_raw:
+  description: The paths on the host.
+  type: list
+  elements: str
+"""
+
+
+def needed(records: Iterable[Mapping[str, Any]], host: str) -> list[str]:
+    """Return the paths of the backups that the migrations of a host in ``records`` (run.json each) go back to."""
+    return [
+        record["backup"]["path"]
+        for record in records
+        if (record.get("kind"), record.get("host")) == ("migrate", host)
+        and record.get("outcome") in ("SUCCESS", "PARTIAL")
+        and record.get("backup")
+    ]
+
+
+def read(directory: str) -> list[dict[str, Any]]:
+    """Return the records of all runs below a directory; raises AnsibleLookupError for one that cannot be read."""
+    found = []
+    for path in sorted(Path(directory).glob("*/run.json")):
+        try:
+            found.append(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise AnsibleLookupError(
+                f"The record {path} cannot be read ({error}); it may name a backup that is needed: move it away."
+            ) from error
+    return found
+
+
+class LookupModule(LookupBase):  # type: ignore[misc]
+    """The lookup."""
+
+    def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[str]:
+        """Return the paths."""
+        self.set_options(var_options=variables, direct=kwargs)
+        (directory,) = terms
+        return needed(read(directory), self.get_option("host"))

@@ -1,0 +1,142 @@
+"""Backups on the server's disk: what lost runs left, the manifest, the name by which a backup is one, the oldest."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import hashlib
+import json
+import os
+import pwd
+import shutil
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from . import age, backups, dumping
+from .identity import acting_as
+
+PARTIAL = ".partial"
+# Where an encrypted backup lies in plain while it is restored.
+UNPACKED = "unpacked"
+
+
+def make_directory(directory: str, user: str) -> None:
+    """Make the directory of the backups, which only ``user`` may read. Raises OSError."""
+    entry = pwd.getpwnam(user)
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    os.chown(directory, entry.pw_uid, entry.pw_gid)
+    os.chmod(directory, 0o700)
+
+
+def remove_leftovers(directory: str) -> None:
+    """Remove what lost runs left in the directory of the backups. Raises OSError."""
+    with os.scandir(directory) as entries:
+        left = [
+            entry.path
+            for entry in entries
+            if entry.is_dir(follow_symlinks=False) and (entry.name.endswith(PARTIAL) or entry.name == UNPACKED)
+        ]
+    for path in left:
+        shutil.rmtree(path)
+
+
+def put_in_place(manifest: Mapping[str, Any], user: str) -> None:
+    """Write the manifest and give the backup its name, last: whatever bears such a name is one. Raises OSError."""
+    path = manifest["path"]
+    with acting_as(user):
+        with open(f"{path}{PARTIAL}/manifest.json", "w", encoding="utf-8") as file:
+            file.write(json.dumps(manifest, indent=4) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(file.name, 0o600)
+        _sync(f"{path}{PARTIAL}")
+        os.rename(f"{path}{PARTIAL}", path)
+        _sync(os.path.dirname(path))
+
+
+def _sync(directory: str) -> None:
+    """Have the names in a directory survive a crash of the server."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def listed(directory: str, database: str) -> list[dict[str, Any]]:
+    """Return the database's backups, the oldest first, as ``backups.expendable`` wants them. Raises OSError."""
+    paths = (os.path.join(directory, name) for name in os.listdir(directory))
+    found = []
+    for path in backups.own(paths, directory, database):
+        if not os.path.islink(path) and os.path.isfile(f"{path}/manifest.json"):
+            snapshot = any(fnmatch.fnmatchcase(name, "schema*.json") for name in os.listdir(path))
+            found.append({"path": path, "proven": _is_proven(path), "snapshot": snapshot})
+    return found
+
+
+def _is_proven(path: str) -> bool:
+    try:
+        with open(f"{path}/manifest.json", encoding="utf-8") as file:
+            return json.load(file)["proven_seconds"] is not None
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def manifests(directory: str, database: str, asked: str, *, proven: bool) -> list[str]:
+    """Return the manifests that a restore may choose among, the last one first choice. Raises OSError.
+
+    ``asked`` is the path of a backup or of a directory of backups; empty takes the database's own in ``directory``.
+    With ``proven`` these are those that passed their test restore.
+    """
+    if not asked:
+        found = listed(directory, database) if os.path.isdir(directory) else []
+        return [f"{backup['path']}/manifest.json" for backup in found if backup["proven"] or not proven]
+    place = glob.escape(os.path.normpath(asked))
+    return sorted(glob.glob(f"{place}/manifest.json") + glob.glob(f"{place}/*/manifest.json"))
+
+
+def damage(manifest: Mapping[str, Any], user: str, identity: str) -> list[str]:
+    """Return what of a backup is not what its manifest describes, by the SHA-256 of every file. Raises OSError.
+
+    age itself knows an encrypted archive that was changed or cut.
+    """
+    path = manifest["path"]
+    if manifest["encrypted"]:
+        sums, said = age.member(path, user, identity, "SHA256SUMS")
+        found = [line for line in (said or "").splitlines() if not line.startswith(("tar", "age: report"))]
+        if said is not None and not found:
+            found = ["age failed"]
+    else:
+        with acting_as(user):
+            try:
+                with open(f"{path}/SHA256SUMS", "rb") as file:
+                    sums = file.read()
+            except OSError as error:
+                return [f"SHA256SUMS: {error.strerror}"]
+            found = [text for line in sums.decode().splitlines() if (text := _differing(path, line))]
+    if not found and hashlib.sha256(sums).hexdigest() != manifest["sha256"]:
+        return ["another list of checksums"]
+    return found
+
+
+def _differing(directory: str, line: str) -> str:
+    """Return how a file differs from its line in SHA256SUMS; empty if it does not."""
+    digest, _, name = line.partition("  ")
+    try:
+        return "" if dumping.digest(os.path.join(directory, name)) == digest else f"{name}: FAILED"
+    except OSError as error:
+        return f"{name}: {error.strerror}"
+
+
+def prune(directory: str, database: str, keep: int, needed: Collection[str]) -> list[str]:
+    """Remove the oldest backups, and return a sentence for each that cannot be removed."""
+    left = []
+    try:
+        for path in backups.expendable(listed(directory, database), keep, needed):
+            try:
+                shutil.rmtree(path)
+            except OSError as error:
+                left.append(f"{path} cannot be removed ({error.strerror})")
+    except OSError as error:
+        left.append(f"The backups in {directory} cannot be listed ({error.strerror})")
+    return left

@@ -1,0 +1,150 @@
+"""A dump of one database, with what its tables hold in the same snapshot."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import contents, database_settings, messages, sessions, toc
+from .errors import TenancyError
+from .identity import acting_as
+
+
+class DumpError(TenancyError):
+    """The database cannot be dumped, or the dump is not complete; the message says why."""
+
+
+@dataclass(frozen=True)
+class Dump:
+    """A dump of ``database`` in the directory ``path``, which ``user`` makes.
+
+    It holds the dump itself (``database``), what one of a single database lacks, the roles (``globals.sql``, with their
+    password verifiers) and the database's settings (``settings.sql``), and the SHA-256 of every file (``SHA256SUMS``).
+    ``run`` runs a program, as Ansible's run_command.
+    """
+
+    run: Callable[..., tuple[int, str, str]]
+    user: str
+    database: str
+    port: int
+    path: str
+    format: str
+    jobs: int
+    hash_max_bytes: int
+
+    def take(self) -> dict[str, Any]:
+        """Write it, and return what a manifest says of it.
+
+        That is ``tables``, ``snapshot_at`` (ISO 8601 with offset), ``snapshot_xmin`` (the oldest transaction that was
+        running then), ``duration_seconds`` of pg_dump, ``size_bytes`` of all files and ``sha256`` of SHA256SUMS.
+        Raises DumpError, psycopg2.Error and OSError.
+        """
+        mask = os.umask(0o077)
+        try:
+            return self._take()
+        finally:
+            os.umask(mask)
+
+    def _take(self) -> dict[str, Any]:
+        with acting_as(self.user):
+            os.mkdir(self.path, 0o700)
+            connection = contents.connect(self.database, self.port)
+        try:
+            with connection.cursor() as cursor:
+                self._write_settings(database_settings.read(cursor, self.database, self.database))
+                self._program(
+                    ["pg_dumpall", "--globals-only", f"--port={self.port}", f"--file={self.path}/globals.sql"]
+                )
+                # The dump's snapshot is that of the next statement.
+                connection.rollback()
+                found = self._dump(cursor)
+        finally:
+            connection.close()
+        missing = lacking(found["tables"], self._program(["pg_restore", "--list", f"{self.path}/database"]))
+        if missing:
+            raise DumpError(f"The dump lacks the rows of {', '.join(missing)}: it was not kept.")
+        with acting_as(self.user):
+            return found | seal(self.path)
+
+    def _write_settings(self, settings: Mapping[str, Any]) -> None:
+        with acting_as(self.user), open(f"{self.path}/settings.sql", "w", encoding="utf-8") as file:
+            file.writelines(f"{statement};\n" for statement in [settings["create"], *settings["replay"]])
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _dump(self, cursor: Any) -> dict[str, Any]:
+        """Dump, count and hash in one snapshot, which lives as long as the connection's transaction."""
+        cursor.execute(
+            "SELECT pg_export_snapshot(), clock_timestamp(), txid_snapshot_xmin(txid_current_snapshot()),"
+            " current_setting('server_encoding')"
+        )
+        snapshot, snapshot_at, snapshot_xmin, encoding = cursor.fetchone()
+        started = time.monotonic()
+        self._program(
+            [
+                "pg_dump", f"--format={self.format}", f"--port={self.port}", f"--snapshot={snapshot}",
+                f"--file={self.path}/database", f"--dbname={self.database}",
+                # Nothing is converted, whatever the session's encoding is.
+                f"--encoding={encoding}",
+                *([f"--jobs={self.jobs}"] if self.format == "directory" else []),
+            ]
+        )  # fmt: skip
+        return {
+            "duration_seconds": round(time.monotonic() - started, 3),
+            "tables": contents.read(cursor, self.hash_max_bytes), "snapshot_at": snapshot_at.isoformat(),
+            "snapshot_xmin": snapshot_xmin,
+        }  # fmt: skip
+
+    def _program(self, command: list[str]) -> str:
+        """Run a program as the database's user and return what it says; raises DumpError."""
+        with acting_as(self.user):
+            code, output, error = self.run(command, environ_update={"PGOPTIONS": sessions.options()})
+        if code != 0:
+            raise DumpError(f"{command[0]} failed: {messages.without_values(error.strip())}")
+        return output
+
+
+def lacking(tables: list[dict[str, Any]], listed: str) -> list[str]:
+    """Return the tables whose rows pg_restore does not list: an entry is number; oid oid KIND schema name owner."""
+    # A name may hold what other lines end with.
+    left = listed.split("\n")
+    missing = []
+    # A name may be the beginning of another's: each entry stands for one table, the longest name's first.
+    for table in sorted(tables, key=lambda table: -len(table["name"])):
+        kind = "TABLE" if table["partitioned"] else "TABLE DATA"
+        wanted = f" {kind} {toc.shown(table['schema'])} {toc.shown(table['name'])} "
+        entry = next((line for line in left if wanted in line), None)
+        if entry is None:
+            missing.append(f"{table['schema']}.{table['name']}")
+        else:
+            left.remove(entry)
+    return sorted(missing)
+
+
+def digest(path: str) -> str:
+    """Return the SHA-256 of a file."""
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            found.update(block)
+    return found.hexdigest()
+
+
+def seal(directory: str) -> dict[str, Any]:
+    """Write SHA256SUMS, as sha256sum reads it, over all files of the directory."""
+    files = sorted(
+        os.path.relpath(os.path.join(place, name), directory)
+        for place, _, names in os.walk(directory)
+        for name in names
+    )
+    sums = os.path.join(directory, "SHA256SUMS")
+    with open(sums, "w", encoding="utf-8") as file:
+        file.writelines(f"{digest(os.path.join(directory, name))}  {name}\n" for name in files)
+        file.flush()
+        os.fsync(file.fileno())
+    size = sum(os.path.getsize(os.path.join(directory, name)) for name in files)
+    return {"size_bytes": size, "sha256": digest(sums)}

@@ -1,0 +1,199 @@
+"""A restored copy of a database in a throwaway server."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import backfill_login, contents, database_settings, rehearsal, restoring, sessions, throwaway, toc
+from .identity import acting_as
+
+try:
+    from psycopg2 import sql
+except ImportError:
+    sql = None
+
+_NAMES: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
+# Of a module that makes or removes one; described in the fragment of documentation ``throwaway``.
+OPTIONS: dict[str, Any] = {
+    "directory": {"type": "path", "required": True}, "system_user": {"type": "str", "required": True},
+    "roles": _NAMES, "logins": _NAMES, "seconds": {"type": "int", "default": 1800},
+    "bytes": {"type": "int", "default": 0}, "secrets": {"type": "list", "elements": "path", "default": []},
+}  # fmt: skip
+
+
+class Copy:
+    """The restored copy of one database in a server of its own.
+
+    ``options`` are ``database``, ``port``, ``user`` and ``server`` (OPTIONS below); ``make`` needs ``hash_max_bytes``
+    and ``jobs`` as well. ``run`` runs a program, as Ansible's run_command.
+    """
+
+    def __init__(self, run: Callable[..., tuple[int, str, str]], options: Mapping[str, Any]) -> None:
+        """Name the server."""
+        self._run = run
+        self.wanted = options
+        self.chosen: Mapping[str, Any] = options["server"]
+        self.server = throwaway.Server(
+            run, self.chosen["directory"], options["database"], self.chosen["system_user"], options["user"],
+            options["port"],
+        )  # fmt: skip
+
+    def make(self, files: str, tables: list[dict[str, Any]], mode: str) -> dict[str, Any]:
+        """Make it of the dump in the directory ``files``, and return the options of a module that returns it.
+
+        ``tables`` is what the dump's snapshot held; ``mode`` is ``full``, or ``schema`` for the definitions with
+        samples of rows. What fails leaves no server. Raises TenancyError, psycopg2.Error and OSError.
+        """
+        began = time.monotonic()
+        try:
+            return self._make(files, tables, mode)
+        except Exception as error:
+            self.server.end()
+            if time.monotonic() - began >= self.chosen["seconds"]:
+                raise throwaway.ThrowawayError(
+                    f"The throwaway server was ended after {self.chosen['seconds']} s: allow it longer with"
+                    " -e rehearse_max_duration=..., or rehearse the definitions alone with -e migrate_rehearse=schema."
+                ) from error
+            raise
+
+    def _make(self, files: str, tables: list[dict[str, Any]], mode: str) -> dict[str, Any]:
+        wanted, chosen, server = self.wanted, self.chosen, self.server
+        began = time.monotonic()
+        server.end()
+        server.require_room(rehearsal.room(chosen["bytes"], mode))
+        server.make_user()
+        source = self._read()
+        programs = throwaway.postmaster_directory(wanted["user"], source["data_directory"])
+        pg_restore = restoring.pg_restore_that_reads(self._run, wanted["user"], programs, f"{files}/database")
+        logins = restoring.login_names(restoring.LOGIN_NAME, sorted(source["ordinary"])).values()
+        hidden = source["socket"] or "/run/postgresql"
+        walls = server.start(
+            programs, throwaway.settings(source["settings"], source["libraries"], server.place, wanted["port"]),
+            source["encoding"], [*logins, backfill_login.role(wanted["database"]), *chosen["logins"]],
+            chosen["seconds"], [source["data_directory"], *chosen["secrets"]], hidden,
+        )  # fmt: skip
+        started = time.monotonic()
+        with self._there("postgres") as cursor:
+            for statement in source["roles"]:
+                cursor.execute(statement)
+            self._provide(cursor)
+            cursor.execute(source["definition"]["elsewhere"])
+        target = restoring.Target(
+            user=wanted["user"], database=wanted["database"], port=wanted["port"], host=server.place,
+            files=f"{files}/database", pg_restore=pg_restore, jobs=wanted["jobs"],
+            lists=f"{server.place}/lists", logins={"host": server.place, "port": str(wanted["port"])},
+            excluded=toc.ELSEWHERE, privileged=source["privileged"], risky_keys=source["risky_keys"],
+            samples=mode == "schema", may_stay_empty=True, gently=restoring.gently(),
+        )  # fmt: skip
+        left = [
+            *restoring.Restoring(target, self._run).run(),
+            *(
+                f"the preloaded library {name} was not loaded: no extension of the database needs it"
+                for name in source["unloaded"]
+            ),
+        ]
+        with self._there(wanted["database"]) as cursor:
+            for statement in [*source["definition"]["replay"], "ANALYZE"]:
+                cursor.execute(statement)
+        restored = time.monotonic()
+        differences = self._compare(tables) if mode == "full" else []
+        return {
+            "host": server.place, "walls": walls, "left": left, "differences": differences,
+            "seconds": {
+                "start": round(started - began, 2), "restore": round(restored - started, 2),
+                "compare": round(time.monotonic() - restored, 2),
+            },
+        }  # fmt: skip
+
+    def _read(self) -> dict[str, Any]:
+        """Return what the copy needs to know of the server that runs."""
+        wanted = self.wanted
+        found: dict[str, Any] = {}
+        with acting_as(wanted["user"]):
+            connection = sessions.connect(
+                wanted["database"], wanted["port"], settings={"default_transaction_read_only": "on"}
+            )
+        try:
+            with connection.cursor() as cursor:
+                # Roles and the settings of a role may be named as patterns of nothing: values go by name.
+                values = {"administrator": wanted["user"]}
+
+                def ask(query: str) -> list[Any]:
+                    cursor.execute(query, values)
+                    rows: list[Any] = cursor.fetchall()
+                    return rows
+
+                found["settings"] = ask(throwaway.SERVER_SETTINGS)
+                preloaded, found["data_directory"], sockets, found["encoding"] = ask(
+                    "SELECT pg_catalog.current_setting('shared_preload_libraries'),"
+                    " pg_catalog.current_setting('data_directory'),"
+                    " pg_catalog.current_setting('unix_socket_directories'),"
+                    " pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database"
+                    " WHERE datname = pg_catalog.current_database()"
+                )[0]
+                found["socket"] = sockets.split(",")[0].strip().strip('"')
+                libraries = [library.strip() for library in preloaded.split(",") if library.strip()]
+                found["libraries"] = throwaway.needed_libraries(libraries, ask(throwaway.LIBRARIES))
+                found["unloaded"] = [name for name in libraries if name not in found["libraries"]]
+                found["ordinary"] = [name for name, superuser in ask(restoring.ROLES) if not superuser]
+                found["privileged"] = ask(restoring.PRIVILEGED)
+                found["risky_keys"] = ask(restoring.RISKY_KEYS)
+                made = ask(throwaway.ROLES)
+                number = connection.server_version // 10000
+                found["roles"] = [
+                    *(create for create, _, administrator in made if not administrator),
+                    *(alter for _, alter, _ in made),
+                    *(
+                        membership(row, number).as_string(cursor)
+                        for row in ask(throwaway.MEMBERSHIPS)
+                    ),
+                    *(statement for (statement,) in ask(throwaway.ROLE_SETTINGS)),
+                ]  # fmt: skip
+                found["definition"] = database_settings.read(cursor, wanted["database"], wanted["database"])
+                if connection.server_version >= throwaway.PARAMETER_RIGHTS_VERSION:
+                    found["roles"] += [statement for (statement,) in ask(throwaway.PARAMETER_RIGHTS)]
+        finally:
+            connection.close()
+        return found
+
+    def _provide(self, cursor: Any) -> None:
+        """Create the roles that the run is to provide."""
+        for name in self.chosen["roles"]:
+            cursor.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", (name,))
+            if not cursor.fetchall():
+                cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+
+    @contextlib.contextmanager
+    def _there(self, database: str) -> Any:
+        """Yield a cursor of the throwaway server, without transactions."""
+        with acting_as(self.wanted["user"]):
+            connection = sessions.connect(database, self.wanted["port"], host=self.server.place)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                yield cursor
+        finally:
+            connection.close()
+
+    def _compare(self, tables: list[dict[str, Any]]) -> list[str]:
+        """Return how the rows differ from those that were dumped."""
+        wanted = self.wanted
+        with acting_as(wanted["user"]):
+            connection = contents.connect(wanted["database"], wanted["port"], host=self.server.place)
+        try:
+            with connection.cursor() as cursor:
+                return contents.differences(contents.read(cursor, wanted["hash_max_bytes"]), tables)
+        finally:
+            connection.close()
+
+
+def membership(row: tuple[str, str, bool, bool, bool], version: int) -> Any:
+    """Return the statement that makes a role a member of another; before 16 a membership has but one option."""
+    granted, member, admin, inherit, assume = row
+    options = f"ADMIN {admin}, INHERIT {inherit}, SET {assume}" if version >= 16 else "ADMIN OPTION" if admin else ""
+    return sql.SQL("GRANT {} TO {}" + (f" WITH {options}" if options else "")).format(
+        sql.Identifier(granted), sql.Identifier(member)
+    )

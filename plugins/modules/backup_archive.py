@@ -1,0 +1,79 @@
+#!/usr/bin/python
+"""Archive a backup as a file of the login that sends it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import dumping
+
+DOCUMENTATION = r"""
+module: backup_archive
+short_description: Archive a backup as a file of the login that sends it
+description:
+  - Makes a tar archive that belongs to the owner of its directory, who alone may read it, and measures it. Replaces
+    what an interrupted run left. Runs as root.
+options:
+  path:
+    description: Directory of the backup, which the archive holds under its last name.
+    type: path
+    required: true
+  archive:
+    description: The archive, in a directory of the login's.
+    type: path
+    required: true
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Archive the backup
+  become: true
+  aimemory.tenancy.backup_archive:
+    path: /var/backups/ai-memory/ai_memory-20261124T181104Z
+    archive: /home/operator/.tenancy-copy/backup.tar
+"""
+
+RETURN = r"""
+sha256:
+  description: SHA-256 of the archive.
+  returned: success
+  type: str
+"""
+
+
+def create(archive: str) -> None:
+    """Create an empty file of its directory's owner, in place of what there is. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(archive)
+    descriptor = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        owner = os.stat(os.path.dirname(archive))
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(descriptor)
+
+
+def main() -> None:
+    """Run the module."""
+    path = {"type": "path", "required": True}
+    module = AnsibleModule(argument_spec={"path": path, "archive": path}, supports_check_mode=True)
+    if module.check_mode:
+        module.exit_json(changed=True, sha256="")
+    archive = module.params["archive"]
+    directory, name = os.path.split(module.params["path"])
+    try:
+        create(archive)
+        code, _, error = module.run_command(["tar", "--create", f"--file={archive}", f"--directory={directory}", name])
+        if code != 0:
+            module.fail_json(msg=f"The backup cannot be copied: {error.strip()}")
+        sha256 = dumping.digest(archive)
+    except OSError as error:
+        module.fail_json(msg=f"The backup cannot be copied: {error.strerror} ({error.filename or archive}).")
+    module.exit_json(changed=True, sha256=sha256)
+
+
+if __name__ == "__main__":
+    main()

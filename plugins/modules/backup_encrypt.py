@@ -1,0 +1,112 @@
+#!/usr/bin/python
+"""Encrypt a backup that was taken for it, and give it its name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import age, backup_files
+
+DOCUMENTATION = r"""
+module: backup_encrypt
+short_description: Encrypt a backup that was taken for it, and give it its name
+description:
+  - Goes on where M(aimemory.tenancy.backup) with O(aimemory.tenancy.backup#module:encrypt=true) ends. Makes one archive
+    with C(age), decrypts it again and compares, removes what is not encrypted, writes C(manifest.json), gives the
+    directory its name, and removes the oldest backups.
+  - It is no job in the background, whose files would hold the key. What fails leaves nothing. Runs as root.
+options:
+  user:
+    description: System user to whom the backup belongs.
+    type: str
+    required: true
+  manifest:
+    description: The value C(manifest) of M(aimemory.tenancy.backup).
+    type: dict
+    required: true
+  identity:
+    description: Key of age, which goes to the standard input of C(age) alone.
+    type: str
+    required: true
+  keep:
+    description: Backups that are kept, at least 1.
+    type: int
+    required: true
+  needed:
+    description: Paths of backups that are kept as well.
+    type: list
+    elements: path
+    default: []
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Encrypt the backup
+  become: true
+  aimemory.tenancy.backup_encrypt:
+    user: postgres
+    manifest: "{{ backup.manifest }}"
+    identity: "{{ backup_age_identity }}"
+    keep: 5
+"""
+
+RETURN = r"""
+left:
+  description: Sentences about old backups that cannot be removed.
+  returned: success
+  type: list
+"""
+
+
+def encrypt(manifest: dict[str, Any], user: str, identity: str) -> None:
+    """Leave the encrypted archive and the manifest under the backup's name. Raises AgeError and OSError."""
+    partial = f"{manifest['path']}{backup_files.PARTIAL}"
+    age.encrypt(partial, user, identity)
+    for part in age.PARTS:
+        path = f"{partial}/{part}"
+        if os.path.isdir(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+    backup_files.put_in_place(manifest, user)
+
+
+def main() -> None:
+    """Run the module."""
+    text: dict[str, Any] = {"type": "str", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "user": text, "manifest": {"type": "dict", "required": True}, "identity": text | {"no_log": True},
+            "keep": {"type": "int", "required": True},
+            "needed": {"type": "list", "elements": "path", "default": []},
+        },
+        supports_check_mode=True,
+    )  # fmt: skip
+    if module.check_mode:
+        module.exit_json(changed=True, left=[])
+    wanted = module.params
+    manifest = wanted["manifest"]
+    done = False
+    try:
+        encrypt(manifest, wanted["user"], wanted["identity"])
+        done = True
+    except age.AgeError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(
+            msg=f"The backup cannot be encrypted: {error.strerror} ({error.filename or manifest['path']})."
+        )
+    finally:
+        if not done:
+            shutil.rmtree(f"{manifest['path']}{backup_files.PARTIAL}", ignore_errors=True)
+    directory = os.path.dirname(manifest["path"])
+    left = backup_files.prune(directory, manifest["database"], wanted["keep"], wanted["needed"])
+    module.exit_json(changed=True, left=left)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+#!/usr/bin/python
+"""Find the backup that a restore takes, and tell whether it is whole."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import backup_files, backups
+
+DOCUMENTATION = r"""
+module: backup_info
+short_description: Find the backup that a restore takes, and tell whether it is whole
+description:
+  - Reads the manifest of the backup that is named, or of the newest one, and compares every file with its checksum.
+    Changes nothing. Runs as root.
+extends_documentation_fragment:
+  - aimemory.tenancy.database.user
+options:
+  directory:
+    description: Directory of the backups.
+    type: path
+    required: true
+  database:
+    description: The database.
+    type: str
+    required: true
+  backup:
+    description: A backup, or a directory with backups, of which the last by name is taken; empty is O(directory).
+    type: str
+    default: ""
+  proven:
+    description: Whether only backups that passed their test restore are looked for. It is no refusal if there is none.
+    type: bool
+    default: false
+  schema:
+    description: Schema of O(tables).
+    type: str
+    required: true
+  tables:
+    description: Tables that the backup must hold.
+    type: list
+    elements: str
+    required: true
+  identity:
+    description: Key of age, which goes to the standard input of C(age) alone; empty for none.
+    type: str
+    default: ""
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Find the newest backup
+  become: true
+  aimemory.tenancy.backup_info:
+    directory: /var/backups/ai-memory
+    database: ai_memory
+    user: postgres
+    schema: public
+    tables: [memories]
+"""
+
+RETURN = r"""
+found:
+  description: Whether there is a backup.
+  returned: success
+  type: bool
+refusal:
+  description: Why it cannot be restored, as a sentence; empty if it can.
+  returned: success
+  type: str
+manifest:
+  description: The backup's manifest; empty if it cannot be read.
+  returned: success
+  type: dict
+written:
+  description:
+    - What C(written.json) beside it holds, what was written between the backup of a migration and the stop; empty if it
+      is damaged, null if there is none.
+  returned: success
+  type: dict
+"""
+
+
+def text_of(path: str) -> str:
+    """Return what a file holds, with what is no UTF-8 replaced. Raises OSError."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def find(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return the module's result. Raises OSError."""
+    directory, database = wanted["directory"], wanted["database"]
+    found = backup_files.manifests(directory, database, wanted["backup"], proven=wanted["proven"])
+    if not found and wanted["proven"]:
+        return {"found": False, "refusal": "", "manifest": {}, "written": None}
+    source = found[-1] if found else ""
+    manifest = backups.document(text_of(source), 1) if source else {}
+    refusal = backups.unsuitable(
+        source, manifest, asked=wanted["backup"], directory=directory, database=database, schema=wanted["schema"],
+        tables=wanted["tables"], has_key=bool(wanted["identity"]),
+    )  # fmt: skip
+    written = None
+    if not refusal:
+        damage = backup_files.damage(manifest, wanted["user"], wanted["identity"])
+        refusal = backups.damaged(manifest["path"], damage)
+        path = f"{manifest['path']}/written.json"
+        written = backups.document(text_of(path), 1) if os.path.exists(path) else None
+    return {"found": bool(found), "refusal": refusal, "manifest": manifest, "written": written}
+
+
+def main() -> None:
+    """Run the module."""
+    text: dict[str, Any] = {"type": "str", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "directory": {"type": "path", "required": True}, "database": text, "user": text,
+            "backup": {"type": "str", "default": ""}, "proven": {"type": "bool", "default": False}, "schema": text,
+            "tables": {"type": "list", "elements": "str", "required": True},
+            "identity": {"type": "str", "default": "", "no_log": True},
+        },
+        supports_check_mode=True,
+    )  # fmt: skip
+    try:
+        result = find(module.params)
+    except OSError as error:
+        module.fail_json(msg=f"The backup cannot be read: {error.strerror} ({error.filename}).")
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

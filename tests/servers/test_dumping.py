@@ -1,0 +1,113 @@
+"""A dump holds what its snapshot held, and says so; what cannot be dumped is an error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import backups, dumping
+from lab import OWNER, ROWS
+from server import TEMPLATE, Server
+
+NAME = "ai_memory_dumped"
+
+
+@pytest.fixture
+def named(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Return the name of a copy of the unmigrated database, which the tests' own user reaches as the superuser."""
+    server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
+    monkeypatch.setattr(dumping, "acting_as", lambda user: contextlib.nullcontext())
+    for name, value in (("PGHOST", str(server.directory)), ("PGUSER", "postgres")):
+        monkeypatch.setenv(name, value)
+    yield NAME
+    server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+
+
+def dump(server: Server, path: Path, **more: Any) -> dumping.Dump:
+    """Return a dump that is made by the server's own programs."""
+
+    def run(command: list[str], environ_update: dict[str, str]) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [server.programs / command[0], *command[1:]], capture_output=True, text=True, check=False,
+            env=os.environ | environ_update,
+        )  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
+    options: dict[str, Any] = {"format": "directory", "jobs": 2, "hash_max_bytes": 1 << 30} | more
+    return dumping.Dump(run=run, user="postgres", database=NAME, port=5432, path=str(path), **options)
+
+
+@pytest.mark.parametrize("layout", ["directory", "custom"])
+def test_a_dump_is_whole_and_nobody_else_reads_it(server: Server, named: str, tmp_path: Path, layout: str) -> None:
+    server.sql(f"ALTER DATABASE {named} SET work_mem = '9MB'")
+    server.sql("CREATE TABLE parted (n integer) PARTITION BY LIST (n)", named)
+    path = tmp_path / "new.partial"
+    found = dump(server, path, format=layout).take()
+    rows = {table["name"]: table["rows"] for table in found["tables"] if not table["partitioned"]}
+    assert rows == ROWS
+    assert backups.incomplete(found["tables"], "public", [*ROWS, "parted"]) == ""
+    assert all(table["hash"] for table in found["tables"] if not table["partitioned"])
+    assert f"CREATE ROLE {OWNER}" in (path / "globals.sql").read_text()
+    settings = (path / "settings.sql").read_text().splitlines()
+    assert settings[0].startswith(f"CREATE DATABASE {named} TEMPLATE template0 OWNER {OWNER}")
+    assert f"ALTER DATABASE {named} SET work_mem TO '9MB';" in settings
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=path, check=True)
+    listed = (path / "SHA256SUMS").read_text().splitlines()
+    files = [file for file in path.rglob("*") if file.is_file()]
+    assert len(listed) == len(files) - 1
+    assert {stat.S_IMODE(place.stat().st_mode) for place in [path, *path.rglob("*")]} == {0o600, 0o700}
+    assert found["sha256"] == dumping.digest(str(path / "SHA256SUMS"))
+    assert found["size_bytes"] == sum(file.stat().st_size for file in files if file.name != "SHA256SUMS")
+
+
+def test_rows_that_are_written_while_the_roles_are_dumped_are_in_the_dump_and_in_the_count(
+    server: Server, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = dump(server, tmp_path / "new.partial")
+    run = wanted.run
+
+    def write_first(command: list[str], environ_update: dict[str, str]) -> tuple[int, str, str]:
+        if command[0] == "pg_dumpall":
+            server.sql("CREATE TABLE notes AS SELECT generate_series(1, 7)", named)
+        if command[0] == "pg_dump":
+            server.sql("INSERT INTO notes VALUES (8)", named)
+        return run(command, environ_update)
+
+    monkeypatch.setitem(vars(wanted), "run", write_first)
+    tables = {table["name"]: table["rows"] for table in wanted.take()["tables"]}
+    assert tables["notes"] == 7
+    listed = server.run("pg_restore", "--data-only", "--table=notes", "--file=-", str(copied(server, wanted)))
+    rows = listed.partition("COPY public.notes")[2].partition("\\.")[0]
+    assert rows.split("\n")[1:-1] == [str(number) for number in range(1, 8)]
+
+
+def copied(server: Server, wanted: dumping.Dump) -> Path:
+    """Return a copy of a dump that the server's user may read."""
+    target = server.directory / "dumped"
+    subprocess.run(["rm", "-rf", target], check=True)
+    subprocess.run(["cp", "-r", f"{wanted.path}/database", target], check=True)
+    subprocess.run(["chmod", "-R", "a+rX", target], check=True)
+    return target
+
+
+def test_what_pg_dump_cannot_dump_is_an_error_without_values(server: Server, named: str, tmp_path: Path) -> None:
+    with pytest.raises(dumping.DumpError, match=r"^pg_dump failed: "):
+        dump(server, tmp_path / "new.partial", format="unknown").take()
+
+
+def test_a_database_that_is_not_there_is_an_error(server: Server, named: str, tmp_path: Path) -> None:
+    wanted = dump(server, tmp_path / "new.partial")
+    server.sql(f"ALTER DATABASE {named} RENAME TO {named}_away")
+    try:
+        with pytest.raises(psycopg2.OperationalError, match="does not exist"):
+            wanted.take()
+    finally:
+        server.sql(f"ALTER DATABASE {named}_away RENAME TO {named}")
