@@ -155,10 +155,13 @@ class Database:
         finally:
             connection.autocommit = False
 
-    def back_to(self, snapshot: State) -> list[Finding]:
-        """Go back to the schema of ``snapshot``, and return the findings that do not hold then."""
+    def back_to(self, snapshot: State, *, lone: bool = True) -> list[Finding]:
+        """Go back to the schema of ``snapshot``, and return the findings that do not hold then.
+
+        ``lone`` says whether that is refused while another tenant has rows.
+        """
         rows = {name: table["rows"] for name, table in self.state()["tables"].items()}
-        statements = schema.build(self.state(), self.model, snapshot)
+        statements = schema.build(self.state(), self.model, snapshot, lone=lone)
         self.execute(plan.document(statements, self.model, "5s", 60))
         return [item for item in schema.findings(self.state(), self.model, snapshot, rows) if not item["ok"]]
 

@@ -65,7 +65,7 @@ def tenancy_plan(
     lone: bool = True,
     url_options: str = "",
 ) -> list[dict[str, Any]]:
-    """Return the ordered statements that lead from ``state`` to ``goal``: id, table, phase, sql, reason, undo.
+    """Return the ordered statements that lead from ``state`` to ``goal``: id, table, phase, sql, reason.
 
     ``snapshot`` is the state document to which the goal ``schema`` leads back; ``lone`` says whether the ways back are
     refused while another tenant has rows, and the migration where something would make it fail; ``url_options`` are the
@@ -130,7 +130,10 @@ def tenancy_revert_findings(
 def tenancy_schema_findings(
     state: Mapping[str, Any], source: Mapping[str, Any], snapshot: Mapping[str, Any], rows_before: Mapping[str, int]
 ) -> list[dict[str, Any]]:
-    """Return the findings after the way back to the schema of ``snapshot``: check, table, expected, actual, ok."""
+    """Return the findings after the way back to the schema of ``snapshot``: check, table, expected, actual, ok.
+
+    ``rows_before`` is empty if the rows were not counted.
+    """
     return schema.findings(state, model.parse(source), snapshot, rows_before)
 
 
@@ -205,7 +208,6 @@ class FilterModule:
             "tenancy_expand": online.expand,
             "tenancy_steps": online.steps,
             "tenancy_cutover": online.cutover,
-            "undo": plan.undo,
             "tenancy_findings": tenancy_findings,
             "failing": finding.failing,
             "tenancy_revert_findings": tenancy_revert_findings,

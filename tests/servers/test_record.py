@@ -282,18 +282,6 @@ def test_every_prefix_of_the_replacement_of_an_earlier_record_converges(database
         database.roll_back()
 
 
-def test_the_replacement_is_taken_back(database: Database) -> None:
-    database.migrate()
-    database.commit()
-    record_of_earlier(database)
-    before = database.state()
-    statements = database.plan()
-    database.run(*(item["sql"] for item in statements))
-    assert database.plan() == []
-    database.run(*(item["sql"] for item in plan.undo(statements)))
-    assert without_oids(database.state()) == without_oids(before)
-
-
 def without_oids(state: dict[str, Any]) -> dict[str, Any]:
     """Return a state without the order of what is listed as it was made."""
     return {**state, "functions": sorted(state["functions"], key=lambda item: (item["name"], item["identity"]))}
@@ -383,7 +371,8 @@ def test_enforcing_is_taken_back_beside_rows_of_a_second_tenant(
         assert cursor.fetchone() == (0,)
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             cursor.execute(PROFILE)
-    carry_out(database, plan.undo(statements))
+    assert database.back_to(before, lone=False) == []
+    database.commit()
     assert without_oids(database.state()) == without_oids(before)
     assert database.plan() == []
     service.run(COUNT, PROFILE)

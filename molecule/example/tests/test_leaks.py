@@ -193,15 +193,8 @@ def test_what_is_missing_is_found_and_planned_again(rental: Database, statements
     assert rental.failures(before) == []
 
 
-def test_every_statement_is_undone_by_its_undo(rental: Database) -> None:
-    rental.run('COMMENT ON CONSTRAINT "Berth" ON rental.berths IS $$as painted on the pier$$')
-    before, statements = rental.state(), rental.plan()
-    rental.run(*plan.transaction(statements, rental.model, "5s"))
-    rental.run(*(item["sql"] for item in plan.undo(statements)))
-    assert rental.state() == before
-
-
 def test_it_leads_back(rental: Database) -> None:
+    rental.run('COMMENT ON CONSTRAINT "Berth" ON rental.berths IS $$as painted on the pier$$')
     before = rental.state()
     rental.migrate()
     assert rental.back_to(before) == []
@@ -219,21 +212,17 @@ def test_enforcing_leaves_nothing_of_the_bridge(rental: Database) -> None:
     assert rental.value(bridges) == 0
     assert rental.failures(before) == []
     assert [item for item in rental.prove() if not item["ok"]] == []
-    rental.run(*(item["sql"] for item in plan.undo(statements)))
+    assert rental.back_to(migrated, lone=False) == []
     assert rental.state() == migrated
 
 
 @pytest.mark.parametrize("own", OWN)
-@pytest.mark.parametrize("way", ["undo", "snapshot"])
-def test_what_a_partition_has_of_its_own_comes_back(rental: Database, own: str, way: str) -> None:
+def test_what_a_partition_has_of_its_own_comes_back(rental: Database, own: str) -> None:
     rental.run(*OWN[own])
-    before, statements = rental.state(), rental.plan()
+    before = rental.state()
     rental.migrate()
     assert rental.failures(before) == []
-    if way == "undo":
-        rental.run(*(item["sql"] for item in plan.undo(statements)))
-    else:
-        assert rental.back_to(before) == []
+    assert rental.back_to(before) == []
     assert rental.state() == before
 
 

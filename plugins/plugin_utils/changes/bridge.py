@@ -92,7 +92,7 @@ def _bring_sequences(state: State, model: Model, table: Table) -> list[Statement
             planned.append(
                 statement(
                     f"{table.name}.bridge.used.{command.lower()}", table.name, "bridge", f"CREATE SEQUENCE {target}",
-                    RECORD, f"DROP SEQUENCE {target}", makes=[names.sequence(model.schema, name)],
+                    RECORD, makes=[names.sequence(model.schema, name)],
                 )
             )  # fmt: skip
     without = [name for name in wanted.values() if not there.get(name, {}).get("granted")]
@@ -102,7 +102,6 @@ def _bring_sequences(state: State, model: Model, table: Table) -> list[Statement
             statement(
                 f"{table.name}.bridge.used.grant", table.name, "bridge",
                 f"GRANT UPDATE ON SEQUENCE {targets} TO {role}", RECORD,
-                f"REVOKE UPDATE ON SEQUENCE {targets} FROM {role}",
             )
         )  # fmt: skip
     return planned
@@ -117,7 +116,7 @@ def _bring_function(state: State, model: Model) -> list[Statement]:
                 "bridge.note", "", "bridge",
                 f"CREATE OR REPLACE FUNCTION {qualified(model.schema, NOTE)}(used {ARGUMENT}) RETURNS boolean "
                 f"LANGUAGE plpgsql AS {dollar_quoted(_body(model))}",
-                RECORD, f"DROP FUNCTION {note}" if now is None else now["definition"],
+                RECORD,
                 makes=[names.function(model.schema, NOTE, [ARGUMENT])],
             )
         )  # fmt: skip
@@ -125,7 +124,6 @@ def _bring_function(state: State, model: Model) -> list[Statement]:
         planned.append(
             statement(
                 "bridge.note.grant", "", "bridge", f"GRANT EXECUTE ON FUNCTION {note} TO {role}", RECORD,
-                f"REVOKE EXECUTE ON FUNCTION {note} FROM {role}",
             )
         )  # fmt: skip
     return planned
@@ -148,7 +146,7 @@ def _bring_policies(relation: Relation, model: Model) -> list[Statement]:
                 f"CREATE POLICY {identifier(name)} ON {relation.target} AS RESTRICTIVE FOR {command} "
                 f"TO {identifier(model.application_role)} {'WITH CHECK' if command == 'INSERT' else 'USING'} "
                 f"({identifier(model.column)} IS NOT NULL AND (SELECT {note}))",
-                RECORD, f"DROP POLICY {identifier(name)} ON {relation.target}",
+                RECORD,
                 makes=[names.policy(relation, name)],
             )
         )  # fmt: skip
@@ -177,7 +175,6 @@ def bring(state: State, model: Model) -> list[Statement]:
             statement(
                 "bridge", "", "bridge", assign(model, model.application_role, model.bridge_value),
                 f"Let code that names no tenant yet work as tenant {model.default_tenant}",
-                assign(model, model.application_role, value(state, model)),
             )
         )  # fmt: skip
     return planned
@@ -189,9 +186,7 @@ def forget(state: State, model: Model, role: str | None) -> list[Statement]:
     if role is None or tenant is None:
         return []
     reason = "Remove the bridge: a login that names no tenant has none"
-    return [
-        statement(f"bridge.remove.{role}", "", "bridge", assign(model, role, None), reason, assign(model, role, tenant))
-    ]
+    return [statement(f"bridge.remove.{role}", "", "bridge", assign(model, role, None), reason)]
 
 
 def remove(state: State, model: Model) -> list[Statement]:
@@ -211,10 +206,9 @@ def keep_removed(state: State, model: Model) -> list[Statement]:
 
 
 def _empty(state: State, model: Model) -> list[Statement]:
-    role, before = model.application_role, state["bridges"].get(model.application_role)
+    role = model.application_role
     reason = "Remove the bridge: a login that names no tenant has none"
-    return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason,
-                      assign(model, role, before))]  # fmt: skip
+    return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason)]  # fmt: skip
 
 
 def remove_record(state: State, model: Model) -> list[Statement]:
@@ -269,17 +263,13 @@ def _drop_function(state: State, model: Model, arguments: str, reason: str) -> l
     if now is None or now["returns"] != names.RESULT:
         return []
     note = f"{qualified(model.schema, NOTE)}({arguments})"
-    # The definition holds no rights.
-    grant = f";\nGRANT EXECUTE ON FUNCTION {note} TO {identifier(model.application_role)}"
-    undo = now["definition"].strip() + (grant if now["granted"] else "")
     identity = "bridge.note.drop" if arguments else "bridge.note.drop.earlier"
-    return [statement(identity, "", "bridge", f"DROP FUNCTION {note}", reason, undo)]
+    return [statement(identity, "", "bridge", f"DROP FUNCTION {note}", reason)]
 
 
 def _drop_sequence(model: Model, name: str, reason: str) -> Statement:
     target = qualified(model.schema, name)
-    undo = f"CREATE SEQUENCE {target}; GRANT UPDATE ON SEQUENCE {target} TO {identifier(model.application_role)}"
-    return statement(f"bridge.used.drop.{name}", "", "bridge", f"DROP SEQUENCE {target}", reason, undo)
+    return statement(f"bridge.used.drop.{name}", "", "bridge", f"DROP SEQUENCE {target}", reason)
 
 
 def findings(state: State, model: Model) -> list[Finding]:
@@ -374,7 +364,7 @@ def _drop_policy_of(relation: Relation, policy: Mapping[str, Any], reason: str) 
 
 def _drop_policy(identity: str, table: str, target: str, policy: Mapping[str, Any], reason: str) -> Statement:
     sql = f"DROP POLICY {identifier(policy['name'])} ON {target}"
-    return statement(identity, table, "bridge", sql, reason, catalog.policy_sql(policy, target))
+    return statement(identity, table, "bridge", sql, reason)
 
 
 def assign(model: Model, role: str, tenant: str | None) -> str:

@@ -155,14 +155,11 @@ def planned(state: State, model: Model, table: Table) -> list[Statement]:
                 continue
             drop = f"ALTER TABLE {target} DROP CONSTRAINT {identifier(item['name'])}"
             comment = _comment(target, item)
-            back = "; ".join([bring(target, item), *comment])
-            statements.append(statement(f"{identity}.drop", table.name, "unlink", drop, reason, back))
+            statements.append(statement(f"{identity}.drop", table.name, "unlink", drop, reason))
             if not present:
                 sql = bring(target, _with_tenant(item, model))
-                statements.append(statement(identity, table.name, "link", sql, reason, drop))
-                statements += [
-                    statement(f"{identity}.comment", table.name, "link", text, reason, "") for text in comment
-                ]
+                statements.append(statement(identity, table.name, "link", sql, reason))
+                statements += [statement(f"{identity}.comment", table.name, "link", text, reason) for text in comment]
                 present = True
     return statements
 

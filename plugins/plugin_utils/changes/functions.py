@@ -88,14 +88,13 @@ def planned(state: State, model: Model, function: Function) -> list[Statement]:
     body = dollar_quoted("\n" + wanted + "\n")
     if now is None:
         sql = f"CREATE FUNCTION {name}({function.arguments}) RETURNS {function.returns} LANGUAGE {LANGUAGE} AS {body}"
-        undo = f"DROP FUNCTION {name}({function.identity})"
     else:
-        sql, undo = f"{header(now)}\nAS {body}", now["definition"]
+        sql = f"{header(now)}\nAS {body}"
     identity = f"function.{function.name}({function.identity})"
     found = []
     if now is None or now["body"].strip() != wanted:
         found.append(
-            statement(identity, "", "function", sql, f"Make {function.name} work within one tenant", undo),
+            statement(identity, "", "function", sql, f"Make {function.name} work within one tenant"),
         )
     if now is None or not now["granted"]:
         signature, role = f"{name}({function.identity})", identifier(model.application_role)
@@ -103,7 +102,6 @@ def planned(state: State, model: Model, function: Function) -> list[Statement]:
             statement(
                 f"{identity}.grant", "", "privilege", f"GRANT EXECUTE ON FUNCTION {signature} TO {role}",
                 "Let the service execute the functions by a right of its own",
-                f"REVOKE EXECUTE ON FUNCTION {signature} FROM {role}",
             )
         )  # fmt: skip
     return found

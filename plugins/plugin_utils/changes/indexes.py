@@ -8,7 +8,7 @@ partitioned table has already: its partitions' become keys first, and the table'
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...module_utils.quoting import derived_name, identifier, literal, qualified
@@ -179,15 +179,11 @@ def _comment(subject: str, text: str) -> tuple[str, str, str]:
     return "comment", f"comment.{subject}", f"COMMENT ON {subject} IS {literal(text)}"
 
 
-def _back(indexes: Iterable[tuple[Relation, Document]]) -> list[str]:
-    return [sql for relation, index in indexes for _, _, sql in bring(relation, index)]
-
-
-def _build(identity: str, relation: Relation, sql: str, reason: str, undo: str, makes: str | None = None) -> Statement:
+def _build(identity: str, relation: Relation, sql: str, reason: str, makes: str | None = None) -> Statement:
     # PostgreSQL neither builds nor drops a partitioned table's index CONCURRENTLY.
     steps = [] if relation.is_partitioned else online.concurrently(sql)
     made = [] if makes is None else [names.index(relation, makes)]
-    return statement(identity, relation.table.name, "build", sql, reason, undo, steps, made)
+    return statement(identity, relation.table.name, "build", sql, reason, steps, made)
 
 
 def _index(state: State, model: Model, table: Table, index: Sequence[IndexColumn]) -> list[Statement]:
@@ -196,12 +192,8 @@ def _index(state: State, model: Model, table: Table, index: Sequence[IndexColumn
     if catalog.has_index(whole.document, wanted):
         return []
     columns = [column.name for column in index]
-    own = [
-        (part, taken)
-        for part in catalog.partitions(state, model, table)
-        if (taken := _taken_over(whole, part, [name for name, _ in wanted])) is not None
-    ]
-    there = {part.target for part, _ in own}
+    names_wanted = [name for name, _ in wanted]
+    there = {part.target for part in catalog.partitions(state, model, table) if _has_own(whole, part, names_wanted)}
     planned = []
     for relation in [*catalog.holders(state, model, table), *([whole] if whole.is_partitioned else [])]:
         if relation.target in there:
@@ -214,34 +206,24 @@ def _index(state: State, model: Model, table: Table, index: Sequence[IndexColumn
                 f"CREATE INDEX {identifier(name)} ON {relation.target} "
                 f"({', '.join([identifier(model.column), *(column.sql for column in index)])})",
                 "Serve the service's queries within one tenant",
-                # A partitioned table's index takes its partitions' along, those of before as well.
-                "; ".join([_drop(relation, name), *([] if relation.is_partition else _back(own))]),
                 name,
             )
         )  # fmt: skip
     return planned
 
 
-def _taken_over(whole: Relation, part: Relation, names: Sequence[str]) -> Document | None:
-    """Return the index of a partition that PostgreSQL takes for a new one of the table's, ascending or descending."""
-    found = (
-        index
-        for index in part.document["indexes"]
-        if index["names"] == list(names)
+def _has_own(whole: Relation, part: Relation, names: Sequence[str]) -> bool:
+    """Say whether a partition has an index that PostgreSQL takes for a new one of the table's, in whichever order."""
+    return any(
+        index["names"] == list(names)
         and index["method"] == "btree"
         and index["valid"]
         and index["plain"]
         and not index["unique"]
         and " INCLUDE (" not in index["definition"]
         and catalog.index_named(whole.document, index["root"]) is None
+        for index in part.document["indexes"]
     )
-    return next(found, None)
-
-
-def _drop(relation: Relation, name: str) -> str:
-    # A partitioned table's index takes those of its partitions along.
-    words = "DROP INDEX IF EXISTS" if relation.is_partition else "DROP INDEX"
-    return f"{words} {qualified(relation.schema, name)}"
 
 
 def _drop_leftover(relation: Relation, name: str) -> list[Statement]:
@@ -254,7 +236,6 @@ def _drop_leftover(relation: Relation, name: str) -> list[Statement]:
             f"{relation.table.name}.leftover.{name}", relation,
             f"DROP INDEX {qualified(relation.schema, name)}",
             "Remove an index of that name that is invalid or covers other columns",
-            "; ".join(_back([(relation, leftover)])),
         )
     ]  # fmt: skip
 
@@ -316,10 +297,6 @@ class _Key:
         ]
         return min(own, key=lambda index: index["constraint"] is None, default=None)
 
-    @property
-    def _taken(self) -> list[tuple[Relation, Document]]:
-        return [(relation, own) for relation in self.holders if (own := self._own(relation)) is not None]
-
     def _index_to_take(self, relation: Relation) -> tuple[str | None, list[Statement]]:
         """Return the index that becomes the key of a relation that holds rows, and what builds it first.
 
@@ -333,8 +310,6 @@ class _Key:
             f"{self.identity}.build{relation.suffix}", relation,
             f"CREATE UNIQUE INDEX {identifier(name)} ON {relation.target} ({self._columns})",
             f"Build the key ({', '.join(self.wanted)})",
-            # The key takes the index over, and takes it along when it goes.
-            f"DROP INDEX IF EXISTS {qualified(relation.schema, name)}",
             name,
         )  # fmt: skip
         return name, [*_drop_leftover(relation, name), build]
@@ -342,14 +317,11 @@ class _Key:
     def _exchanged(self, takes: Sequence[tuple[Relation, str]]) -> list[Statement]:
         """Return the one statement that exchanges the key of an ordinary table."""
         drops = self._drops
-        added = [identifier(self._name(relation)) for relation, _ in takes]
         adds = [self._using(*take) for take in takes]
         if not drops and not adds:
             return []
-        undo = [f"ALTER TABLE {self.whole.target} DROP CONSTRAINT {name}" for name in added]
-        undo += _back([*((self.whole, index) for index in self.constraints), *(self._taken if adds else [])])
         makes = [self._makes(*take) for take in takes]
-        return [self._change(self.identity, self.whole, [*drops, *adds], undo, makes)]
+        return [self._change(self.identity, self.whole, [*drops, *adds], makes)]
 
     def _exchanged_in_parts(self, takes: Sequence[tuple[Relation, str]]) -> list[Statement]:
         """Return the statements that exchange the key of a partitioned table: it goes with its partitions' keys, the
@@ -357,12 +329,11 @@ class _Key:
         """
         planned = []
         if self._drops:
-            undo = _back((relation, index) for relation, index in self._parted() if index["constraint"] is not None)
-            planned.append(self._change(f"{self.identity}.drop", self.whole, self._drops, undo))
+            planned.append(self._change(f"{self.identity}.drop", self.whole, self._drops))
         planned += [
             # The table's key takes it along when it goes.
             self._change(
-                f"{self.identity}{relation.suffix}", relation, [self._using(relation, name)], [],
+                f"{self.identity}{relation.suffix}", relation, [self._using(relation, name)],
                 [self._makes(relation, name)],
             )
             for relation, name in takes
@@ -370,8 +341,7 @@ class _Key:
         if self._is_missing():
             name = identifier(self._name(self.whole))
             add = f"ADD CONSTRAINT {name} {CONSTRAINTS[self.kind]} ({self._columns})"
-            undo = [f"ALTER TABLE {self.whole.target} DROP CONSTRAINT {name}", *_back(self._taken)]
-            planned.append(self._change(self.identity, self.whole, [add], undo, [self._makes(self.whole, "")]))
+            planned.append(self._change(self.identity, self.whole, [add], [self._makes(self.whole, "")]))
         return planned
 
     def _without_bare(self) -> list[Statement]:
@@ -380,20 +350,9 @@ class _Key:
                 f"{self.identity}.drop.{index['name']}", self.whole.name, "key",
                 f"DROP INDEX {qualified(self.whole.schema, index['name'])}",
                 f"Drop the global key ({', '.join(self.key)}), which tells one tenant what another has",
-                "; ".join(
-                    _back(
-                        (relation, item)
-                        for relation, item in self._parted()
-                        if index["name"] == (item["root"] if relation.is_partition else item["name"])
-                    )
-                ),
             )
             for index in self.bare
         ]  # fmt: skip
-
-    def _parted(self) -> list[tuple[Relation, Document]]:
-        """Return the old key of the table and what its partitions have of it, the deepest first."""
-        return [(relation, index) for relation in [*self.parts, self.whole] for index in self._old(relation)]
 
     @property
     def _columns(self) -> str:
@@ -417,12 +376,7 @@ class _Key:
         return f"ADD CONSTRAINT {name} {CONSTRAINTS[self.kind]} USING INDEX {identifier(index)}"
 
     def _change(
-        self,
-        identity: str,
-        relation: Relation,
-        actions: Sequence[str],
-        undo: Sequence[str],
-        makes: Sequence[names.Made] = (),
+        self, identity: str, relation: Relation, actions: Sequence[str], makes: Sequence[names.Made] = ()
     ) -> Statement:
         sql = f"ALTER TABLE {relation.target} {', '.join(actions)}"
-        return statement(identity, self.whole.name, "key", sql, self.reason, "; ".join(undo), makes=makes)
+        return statement(identity, self.whole.name, "key", sql, self.reason, makes=makes)

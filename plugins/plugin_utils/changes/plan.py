@@ -136,11 +136,6 @@ def _refused_nulls(item: Statement, model: Model) -> list[str]:
     return [f"DO {dollar_quoted(block)}"]
 
 
-def undo(statements: Sequence[Statement]) -> list[Statement]:
-    """Return the statements that take ``statements`` back, in the order in which they run."""
-    return [{**item, "sql": item["undo"]} for item in reversed(statements) if item["undo"]]
-
-
 def _obstacles(state: State, model: Model, table: Table) -> list[str]:
     document = catalog.table(state, table.name)
     name = f"{model.schema}.{table.name}"
@@ -181,7 +176,7 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
             statement(
                 f"{table.name}.column", table.name, "column", sql,
                 f"Add {model.column}; existing rows belong to tenant {model.default_tenant} (no table rewrite)",
-                f"ALTER TABLE {target} DROP COLUMN {column}", [step(sql)],
+                [step(sql)],
             )
         ]  # fmt: skip
     planned = []
@@ -191,7 +186,6 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
                 f"{table.name}.backfill", table.name, online.BACKFILL,
                 f"UPDATE {target} SET {column} = {model.default_constant} WHERE {column} IS NULL",
                 f"Assign {now['nulls']} rows without a tenant to tenant {model.default_tenant} before the stop",
-                "",
             )
         )  # fmt: skip
     if not now["not_null"]:
@@ -203,7 +197,6 @@ def _column(state: State, model: Model, table: Table) -> list[Statement]:
                 f"{table.name}.not_null", table.name, "not_null",
                 f"ALTER TABLE {target} ALTER COLUMN {column} SET NOT NULL{left}",
                 f"Refuse rows without {model.column}",
-                f"ALTER TABLE {target} ALTER COLUMN {column} DROP NOT NULL",
                 online.not_null(target, model.column, check),
                 [] if left else [names.check(catalog.relation(state, model, table), check)],
             )
@@ -228,7 +221,6 @@ def _privileges(state: State, model: Model, table: Table) -> list[Statement]:
                 f"{table.name}.revoke{relation.suffix}", table.name, "privilege",
                 f"REVOKE {privileges} ON {relation.target} FROM {role}",
                 f"Revoke {privileges}, which row security does not hold back",
-                f"GRANT {privileges} ON {relation.target} TO {role}",
             )
         )  # fmt: skip
     return planned
@@ -243,14 +235,11 @@ def _default(state: State, model: Model, table: Table) -> list[Statement]:
         now, target = relation.document["column"], relation.target if is_new else relation.alone
         if now is not None and catalog.is_session_default(now["default"], model):
             continue
-        before = now["default"] if now else model.default_constant
         planned.append(
             statement(
                 f"{table.name}.default{relation.suffix}", table.name, "default",
                 f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.session_tenant}",
                 "Give a row that names no tenant the session's; refuse it where there is none",
-                f"ALTER TABLE {target} ALTER COLUMN {column} "
-                + (f"SET DEFAULT {before}" if before is not None else "DROP DEFAULT"),
             )
         )  # fmt: skip
     return planned
@@ -271,7 +260,6 @@ def _policies_of(relation: Relation, model: Model) -> list[Statement]:
                     f"{table.name}.policy.drop.{policy['name']}{relation.suffix}", table.name, "policy",
                     f"DROP POLICY {identifier(policy['name'])} ON {relation.target}",
                     "Drop a policy that would show more: permissive ones are combined with OR",
-                    catalog.policy_sql(policy, relation.target),
                 )
             )  # fmt: skip
     if not wanted:
@@ -282,7 +270,6 @@ def _policies_of(relation: Relation, model: Model) -> list[Statement]:
                 f"TO {identifier(model.application_role)} "
                 f"USING ({model.predicate}) WITH CHECK ({model.predicate})",
                 "Show and accept only the session tenant's rows",
-                f"DROP POLICY {identifier(table.policy)} ON {relation.target}",
             )
         )  # fmt: skip
     return planned
@@ -298,7 +285,6 @@ def _row_security(state: State, model: Model, table: Table) -> list[Statement]:
                     f"{table.name}.enable{relation.suffix}", table.name, "enable",
                     f"ALTER TABLE {relation.target} ENABLE ROW LEVEL SECURITY",
                     "Switch row-level security on",
-                    f"ALTER TABLE {relation.target} DISABLE ROW LEVEL SECURITY",
                 )
             )  # fmt: skip
         if not now["forced"]:
@@ -307,7 +293,6 @@ def _row_security(state: State, model: Model, table: Table) -> list[Statement]:
                     f"{table.name}.force{relation.suffix}", table.name, "force",
                     f"ALTER TABLE {relation.target} FORCE ROW LEVEL SECURITY",
                     "Hold the owner of the table to it as well (FORCE)",
-                    f"ALTER TABLE {relation.target} NO FORCE ROW LEVEL SECURITY",
                 )
             )  # fmt: skip
     return planned

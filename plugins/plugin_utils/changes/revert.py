@@ -91,13 +91,11 @@ def _relation(relation: Relation, model: Model) -> list[Statement]:
     planned = []
     now, rls = relation.document["column"], relation.document["rls"]
     if now is not None and now["default"] != model.printed_default:
-        before = f"SET DEFAULT {now['default']}" if now["default"] is not None else "DROP DEFAULT"
         planned.append(
             statement(
                 f"{table.name}.default.constant{relation.suffix}", table.name, "default",
                 f"ALTER TABLE {relation.alone} ALTER COLUMN {column} SET DEFAULT {model.default_constant}",
                 f"Give a row that names no tenant to tenant {model.default_tenant} again",
-                f"ALTER TABLE {relation.alone} ALTER COLUMN {column} {before}",
             )
         )  # fmt: skip
     if rls["forced"]:
@@ -106,7 +104,6 @@ def _relation(relation: Relation, model: Model) -> list[Statement]:
                 f"{table.name}.no_force{relation.suffix}", table.name, "force",
                 f"ALTER TABLE {target} NO FORCE ROW LEVEL SECURITY",
                 "Exempt the owner of the table again",
-                f"ALTER TABLE {target} FORCE ROW LEVEL SECURITY",
             )
         )  # fmt: skip
     if rls["enabled"]:
@@ -115,7 +112,6 @@ def _relation(relation: Relation, model: Model) -> list[Statement]:
                 f"{table.name}.disable{relation.suffix}", table.name, "enable",
                 f"ALTER TABLE {target} DISABLE ROW LEVEL SECURITY",
                 "Switch row-level security off",
-                f"ALTER TABLE {target} ENABLE ROW LEVEL SECURITY",
             )
         )  # fmt: skip
     planned += [
@@ -123,7 +119,6 @@ def _relation(relation: Relation, model: Model) -> list[Statement]:
             f"{table.name}.policy.drop.{policy['name']}{relation.suffix}", table.name, "policy",
             f"DROP POLICY {identifier(policy['name'])} ON {target}",
             "Remove the tenant policy",
-            catalog.policy_sql(policy, target),
         )
         for policy in relation.document["policies"]
         if policy["name"] == table.policy

@@ -60,7 +60,8 @@ def build(state: State, model: Model, snapshot: State, *, lone: bool = True) -> 
 def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[str, int]) -> list[Finding]:
     """Return whether everything of the schema of ``snapshot`` is there again, and every row still.
 
-    What somebody else has made since, and does not use the tenant column, is left alone.
+    ``rows_before`` maps a table's name to its rows before the rollback; it is empty if they were not counted, since the
+    service works meanwhile. What somebody else has made since, and does not use the tenant column, is left alone.
     """
     found = []
     watched, snapshot = _watched(state, model, snapshot), upgraded(snapshot, state, model)
@@ -70,7 +71,8 @@ def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[s
             finding(f"{part} of before that are missing", table.name, [], _missing(before[part], now[part]))
             for part in ("columns", "triggers", "views")
         ]
-        found.append(finding("rows unchanged", table.name, rows_before[table.name], now["rows"]))
+        if rows_before:
+            found.append(finding("rows unchanged", table.name, rows_before[table.name], now["rows"]))
         kept = _by_place(catalog.relations(snapshot, model, table))
         for relation in catalog.relations(state, model, table):
             # A partition of later was never without the tenant.
@@ -271,8 +273,7 @@ class _Relation:
         return found
 
     def _statement(self, identity: str, phase: str, sql: str, reason: str) -> Statement:
-        # The way back of a way back is the migration.
-        return statement(f"{self.table.name}.{identity}{self.relation.suffix}", self.table.name, phase, sql, reason, "")
+        return statement(f"{self.table.name}.{identity}{self.relation.suffix}", self.table.name, phase, sql, reason)
 
     def _alter(self, identity: str, phase: str, action: str, reason: str) -> Statement:
         return self._statement(identity, phase, f"ALTER TABLE {self.target} {action}", reason)
@@ -424,7 +425,7 @@ def _bridge(state: State, model: Model, snapshot: State) -> list[Statement]:
     now, before = state["bridges"], snapshot["bridges"]
     planned = [
         statement(f"bridge.{role}", "", "bridge", bridge.assign(model, role, before.get(role)),
-                  "Bring the bridge back to what it was", "")
+                  "Bring the bridge back to what it was")
         for role in sorted({*now, *before})
         if now.get(role) != before.get(role)
     ]  # fmt: skip
@@ -475,16 +476,16 @@ def _functions(state: State, model: Model, snapshot: State) -> list[Statement]:
         reason = f"Bring {function.name} back to what it was"
         if now is not None and before is None:
             sql = f"DROP FUNCTION {name}({function.identity})"
-            planned.append(statement(f"{identity}.drop", "", "function", sql, reason, ""))
+            planned.append(statement(f"{identity}.drop", "", "function", sql, reason))
         if (brought := _function_of_before(state, snapshot, function)) is not None:
-            planned.append(statement(identity, "", "function", brought["definition"].strip(), reason, ""))
+            planned.append(statement(identity, "", "function", brought["definition"].strip(), reason))
             # What is made again belongs to whoever makes it, here a superuser, and may be SECURITY DEFINER.
             if now is None or now["owner"] != brought["owner"]:
                 sql = f"ALTER FUNCTION {name}({function.identity}) OWNER TO {identifier(brought['owner'])}"
-                planned.append(statement(f"{identity}.owner", "", "function", sql, reason, ""))
+                planned.append(statement(f"{identity}.owner", "", "function", sql, reason))
         if before is not None and now is not None and now["granted"] and not before["granted"]:
             sql = f"REVOKE EXECUTE ON FUNCTION {name}({function.identity}) FROM {identifier(model.application_role)}"
-            planned.append(statement(f"{identity}.revoke", "", "function", sql, reason, ""))
+            planned.append(statement(f"{identity}.revoke", "", "function", sql, reason))
     return planned
 
 

@@ -57,7 +57,6 @@ def planned(state: State, model: Model) -> list[Statement]:
             f"{view.name}.invoker", view.name, "view",
             f"ALTER VIEW {qualified(model.schema, view.name)} SET (security_invoker = true)",
             "Let views work with the rights, and the tenant, of whoever reads them",
-            _set(model, view, document),
         )
         for view in model.views
         if (document := of_state(state, view)) is not None and not _is_invoker(document)
@@ -69,7 +68,7 @@ def back(state: State, model: Model, snapshot: State) -> list[Statement]:
     return [
         statement(
             f"{view.name}.invoker.back", view.name, "view", _set(model, view, before),
-            "Bring the rights that views work with back to what they were", "",
+            "Bring the rights that views work with back to what they were",
         )
         for view in model.views
         if (before := of_state(snapshot, view)) is not None
