@@ -23,6 +23,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import ex
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
     backfill,
     bridge,
+    bridge_record,
     enforce,
     evidence,
     finding,
@@ -178,7 +179,7 @@ def login_unnamed(source: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def bridge_kinds(source: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the kinds of statements that the bridge's record tells apart, for bridge_used.sql."""
-    return bridge.kinds(model.parse(source))
+    return bridge_record.kinds(model.parse(source))
 
 
 def bridge_tenant(state: Mapping[str, Any], source: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import qualified
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
-    bridge,
+    bridge_record,
     enforce,
     evidence,
     login,
@@ -73,7 +73,7 @@ class Service:
 
     def record(self) -> dict[str, Any]:
         """Return the record as the role reads it."""
-        arguments = {"schema": self.model.schema, "kinds": json.dumps(bridge.kinds(self.model))}
+        arguments = {"schema": self.model.schema, "kinds": json.dumps(bridge_record.kinds(self.model))}
         with contextlib.closing(self.server.connect(NAME)) as connection, connection.cursor() as cursor:
             cursor.execute((FILES / "bridge_used.sql").read_text(), arguments)
             uses, used_at, now = cursor.fetchone()
@@ -87,7 +87,7 @@ class Service:
 
     def forget(self, used_at: int | None = None) -> None:
         """Let the record say that each kind was never used, or at ``used_at``."""
-        for kind in bridge.kinds(self.model):
+        for kind in bridge_record.kinds(self.model):
             target = qualified(self.model.schema, kind["sequence"]).replace("'", "''")
             value = "1, false" if used_at is None else f"{used_at}, true"
             self.server.sql(f"SELECT setval('{target}', {value})", NAME)
@@ -108,7 +108,7 @@ def carry_out(database: Database, statements: list[Statement]) -> None:
 
 def record_of_earlier(database: Database) -> None:
     """Put the record of earlier releases in the place of this one's."""
-    carry_out(database, bridge.remove_record(database.state(), database.model))
+    carry_out(database, bridge_record.remove_record(database.state(), database.model))
     database.run(*EARLIER)
     database.commit()
 
@@ -402,7 +402,7 @@ def test_the_record_costs_a_statement_little(database: Database, tenant: str) ->
         "DO $$ BEGIN FOR i IN 1..500 LOOP PERFORM user_id FROM caller_profiles WHERE user_id = '+1' LIMIT 1; "
         "END LOOP; END $$"
     )
-    removal = [item["sql"] for item in bridge.remove_record(database.state(), database.model)]
+    removal = [item["sql"] for item in bridge_record.remove_record(database.state(), database.model)]
     best = {"with": float("inf"), "without": float("inf")}
     # By turns, so that whatever else the machine does slows both down; the fastest of each is what they take.
     for _ in range(15):

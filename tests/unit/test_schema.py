@@ -11,7 +11,7 @@ import pytest
 
 import golden
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import bridge, enforce, schema
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import bridge, bridge_record, enforce, schema
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import model_source, rental_source
 
@@ -92,7 +92,7 @@ def test_enforcing_is_rolled_back_beside_rows_of_another_tenant(case: str) -> No
         "parts of the bridge's record that are missing", "bridges as before"
     }  # fmt: skip
     # As many statements bring it as a migration of a database without it has.
-    brought = [item["id"] for item in bridge.bring_record(after, wanted)]
+    brought = [item["id"] for item in bridge_record.bring_record(after, wanted)]
     assert [item["id"] for item in planned] == [f"bridge.{wanted.application_role}", *brought]
 
 
@@ -102,9 +102,9 @@ def enforced(state: State, wanted: model.Model) -> State:
     for table in wanted.tables:
         document = after["tables"][table.name]
         for relation in [document, *document.get("partitions", [])]:
-            names = bridge.policy_names(table)
+            names = bridge_record.policy_names(table)
             relation["policies"] = [item for item in relation["policies"] if item["name"] not in names]
-    after["functions"] = [item for item in after["functions"] if item["name"] != bridge.NOTE]
+    after["functions"] = [item for item in after["functions"] if item["name"] != bridge_record.NOTE]
     after["bridge_watch"] = {"exists": False, "used_at": None, "sequences": {}, "strays": []}
     after["bridges"] = {wanted.application_role: bridge.REMOVED}
     return after
