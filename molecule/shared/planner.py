@@ -184,8 +184,7 @@ class Database:
 
     def transaction(self, statements: list[Statement], *, counted: bool = True, options: str = "") -> dict[str, Any]:
         """Return the transaction around ``statements``, with the isolation proof."""
-        runner = (FILES / "proof.sql").read_text()
-        made = proof.document(self.state(), self.model, runner, MAX_ROWS, 60, options)
+        made = proof.document(self.state(), self.model, MAX_ROWS, 60, options)
         return plan.document(statements, self.model, "5s", 60, proof=made, counted=counted)
 
     def _transaction(self, statements: list[Statement]) -> list[Finding]:

@@ -148,13 +148,12 @@ def tenancy_audit(
 def isolation_proof(
     state: Mapping[str, Any],
     source: Mapping[str, Any],
-    runner: str,
     max_rows: int,
     seconds: float,
     url_options: str = "",
 ) -> dict[str, Any]:
-    """Return the isolation proof for ``tenancy_transaction``; ``runner`` is proof.sql."""
-    return proof.document(state, model.parse(source), runner, max_rows, float(seconds), url_options)
+    """Return the isolation proof for ``tenancy_transaction``."""
+    return proof.document(state, model.parse(source), max_rows, float(seconds), url_options)
 
 
 def other_tenants_refused(state: Mapping[str, Any], source: Mapping[str, Any]) -> list[str]:
@@ -177,8 +176,13 @@ def login_unnamed(source: Mapping[str, Any]) -> list[dict[str, Any]]:
     return login.unnamed(model.parse(source))
 
 
+def bridge_query(_: Any = None) -> str:
+    """Return the query for when each kind of statement last needed the bridge; it takes schema and kinds."""
+    return bridge_record.query()
+
+
 def bridge_kinds(source: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the kinds of statements that the bridge's record tells apart, for bridge_used.sql."""
+    """Return the kinds of statements that the bridge's record tells apart, for bridge_query."""
     return bridge_record.kinds(model.parse(source))
 
 
@@ -223,6 +227,7 @@ class FilterModule:
             "bridge_accepted": evidence.accepted,
             "bridge_evidence": evidence.judge,
             "bridge_kinds": bridge_kinds,
+            "bridge_query": bridge_query,
             "bridge_unnoted": evidence.unnoted,
             "bridge_tenant": bridge_tenant,
             "session_options": sessions.options,

@@ -26,7 +26,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement import Statement
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from lab import OWNER
-from planner import FILES, NAME, Database
+from planner import NAME, Database
 from production import production_source
 from rows import insert
 from server import Server
@@ -75,7 +75,7 @@ class Service:
         """Return the record as the role reads it."""
         arguments = {"schema": self.model.schema, "kinds": json.dumps(bridge_record.kinds(self.model))}
         with contextlib.closing(self.server.connect(NAME)) as connection, connection.cursor() as cursor:
-            cursor.execute((FILES / "bridge_used.sql").read_text(), arguments)
+            cursor.execute(bridge_record.query(), arguments)
             uses, used_at, now = cursor.fetchone()
         times = [use["used_at"] for use in uses if use["used_at"] is not None]
         assert used_at == max(times, default=None)
@@ -108,7 +108,7 @@ def carry_out(database: Database, statements: list[Statement]) -> None:
 
 def record_of_earlier(database: Database) -> None:
     """Put the record of earlier releases in the place of this one's."""
-    carry_out(database, bridge_record.remove_record(database.state(), database.model))
+    carry_out(database, bridge_record.plan_remove(database.state(), database.model))
     database.run(*EARLIER)
     database.commit()
 
@@ -402,7 +402,7 @@ def test_the_record_costs_a_statement_little(database: Database, tenant: str) ->
         "DO $$ BEGIN FOR i IN 1..500 LOOP PERFORM user_id FROM caller_profiles WHERE user_id = '+1' LIMIT 1; "
         "END LOOP; END $$"
     )
-    removal = [item["sql"] for item in bridge_record.remove_record(database.state(), database.model)]
+    removal = [item["sql"] for item in bridge_record.plan_remove(database.state(), database.model)]
     best = {"with": float("inf"), "without": float("inf")}
     # By turns, so that whatever else the machine does slows both down; the fastest of each is what they take.
     for _ in range(15):

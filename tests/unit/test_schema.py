@@ -92,7 +92,7 @@ def test_enforcing_is_rolled_back_beside_rows_of_another_tenant(case: str) -> No
         "parts of the bridge's record that are missing", "bridges as before"
     }  # fmt: skip
     # As many statements bring it as a migration of a database without it has.
-    brought = [item["id"] for item in bridge_record.bring_record(after, wanted)]
+    brought = [item["id"] for item in bridge_record.plan_install(after, wanted)]
     assert [item["id"] for item in planned] == [f"bridge.{wanted.application_role}", *brought]
 
 

@@ -13,8 +13,7 @@ from ...module_utils.quoting import identifier, literal
 from ...module_utils.smoke import HELD_BACK
 from ..catalog import state as catalog
 from ..model.model import Model
-from .bridge_record import bring_back, bring_record, remove_record, was_kept
-from .bridge_record import rollback as roll_record_back
+from . import bridge_record
 from .change import Change, Ended, Rollback, nothing
 from .finding import Finding, finding
 from .statement import State, Statement, statement
@@ -37,7 +36,7 @@ def is_enforced(state: State, model: Model) -> bool:
 def named(state: State, model: Model) -> str | None:
     """Return that tenant as a session would name it, or None."""
     spelled = value(state, model)
-    return None if spelled is None else model.kind.plain(spelled)
+    return None if spelled is None else model.tenant_type.plain(spelled)
 
 
 def hazards(state: State, model: Model) -> list[str]:
@@ -57,13 +56,13 @@ def hazards(state: State, model: Model) -> list[str]:
 def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that bring the bridge, or leave it removed for good once that was enforced."""
     if is_enforced(state, model):
-        return keep_removed(state, model)
-    return bring(state, model) + forget(state, model, model.replaced_role) if model.bridge else []
+        return plan_keep_removed(state, model)
+    return plan_install(state, model) + plan_reset(state, model, model.replaced_role) if model.bridge else []
 
 
-def bring(state: State, model: Model) -> list[Statement]:
+def plan_install(state: State, model: Model) -> list[Statement]:
     """Return the statements that are missing of the bridge and its record; the setting comes last."""
-    planned = bring_record(state, model)
+    planned = bridge_record.plan_install(state, model)
     if value(state, model) != model.bridge_value:
         planned.append(
             statement(
@@ -74,7 +73,7 @@ def bring(state: State, model: Model) -> list[Statement]:
     return planned
 
 
-def forget(state: State, model: Model, role: str | None) -> list[Statement]:
+def plan_reset(state: State, model: Model, role: str | None) -> list[Statement]:
     """Return the statement that removes the bridge of ``role``, if it has one."""
     tenant = state["bridges"].get(role)
     if role is None or tenant is None:
@@ -83,23 +82,25 @@ def forget(state: State, model: Model, role: str | None) -> list[Statement]:
     return [statement(f"bridge.remove.{role}", "", "bridge", assign(model, role, None), reason)]
 
 
-def remove(state: State, model: Model) -> list[Statement]:
+def plan_remove(state: State, model: Model) -> list[Statement]:
     """Return the statements that remove the bridge and its record, and what enforcing left of it."""
-    return forget(state, model, model.application_role) + remove_record(state, model)
+    return plan_reset(state, model, model.application_role) + bridge_record.plan_remove(state, model)
 
 
-def remove_for_good(state: State, model: Model) -> list[Statement]:
+def plan_remove_for_good(state: State, model: Model) -> list[Statement]:
     """Return the statements that remove the bridge and its record, and leave that it was enforced."""
-    return (_empty(state, model) if value(state, model) is not None else []) + remove_record(state, model)
+    return (_plan_empty(state, model) if value(state, model) is not None else []) + bridge_record.plan_remove(
+        state, model
+    )
 
 
-def keep_removed(state: State, model: Model) -> list[Statement]:
+def plan_keep_removed(state: State, model: Model) -> list[Statement]:
     """Return the statements that hand on to a login of its own that the bridge was removed for good."""
-    kept = _empty(state, model) if state["bridges"].get(model.application_role) != REMOVED else []
-    return kept + forget(state, model, model.replaced_role)
+    kept = _plan_empty(state, model) if state["bridges"].get(model.application_role) != REMOVED else []
+    return kept + plan_reset(state, model, model.replaced_role)
 
 
-def _empty(state: State, model: Model) -> list[Statement]:
+def _plan_empty(state: State, model: Model) -> list[Statement]:
     role = model.application_role
     reason = "Remove the bridge: a login that names no tenant has none"
     return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason)]  # fmt: skip
@@ -119,7 +120,7 @@ def findings(state: State, model: Model) -> list[Finding]:
         return [finding("bridge is off once a second tenant has rows", "", None, tenant)]
     if tenant is None:
         return [finding("bridge is off or names the default tenant", "", None, tenant)]
-    missing = [item["id"] for item in bring(state, model) if item["id"] != "bridge"]
+    missing = [item["id"] for item in plan_install(state, model) if item["id"] != "bridge"]
     return [
         finding("bridge is off or names the default tenant", "", model.bridge_value, tenant),
         finding("parts of the bridge's record that are missing", "", [], missing),
@@ -135,14 +136,14 @@ def rollback(back: Rollback) -> list[Statement]:
         for role in sorted({*now, *before})
         if now.get(role) != before.get(role)
     ]  # fmt: skip
-    return planned + roll_record_back(back)
+    return planned + bridge_record.rollback(back)
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
     """Return whether every role has the bridge that it had, and the record is complete."""
     found = []
-    if was_kept(back):
-        missing = [item["id"] for item in bring_back(back)]
+    if bridge_record.was_kept(back):
+        missing = [item["id"] for item in bridge_record.plan_restore(back)]
         found.append(finding("parts of the bridge's record that are missing", "", [], missing))
     return [*found, finding("bridges as before", "", back.snapshot["bridges"], back.state["bridges"])]
 
@@ -161,7 +162,7 @@ CHANGE = Change(
     rollback=rollback,
     rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
-    row_security_off=remove,
+    row_security_off=plan_remove,
     row_security_off_findings=row_security_off_findings,
     ended_errors=(Ended("bridge", ("23502",), "{column}"), Ended("bridge", HELD_BACK)),
     audit_rules=frozenset(),

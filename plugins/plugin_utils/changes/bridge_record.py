@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ...module_utils.quoting import derived_name, dollar_quoted, identifier, literal, qualified
@@ -46,20 +47,25 @@ def kinds(model: Model) -> list[dict[str, str]]:
     ]
 
 
-def bring_record(state: State, model: Model, on: Iterable[Relation] | None = None) -> list[Statement]:
+def query() -> str:
+    """Return the query for when each of ``kinds`` was last noted: see bridge_used.sql."""
+    return Path(__file__).with_name("bridge_used.sql").read_text()
+
+
+def plan_install(state: State, model: Model, on: Iterable[Relation] | None = None) -> list[Statement]:
     """Return the statements that are missing of the record ``on`` relations (None: all), in its form of today."""
     wanted = relations(state, model) if on is None else list(on)
     watched = {relation.table.name for relation in wanted}
     planned = [
-        item for table in model.tables if table.name in watched for item in _bring_sequences(state, model, table)
+        item for table in model.tables if table.name in watched for item in _install_sequences(state, model, table)
     ]
-    planned += _bring_function(state, model)
+    planned += _install_function(state, model)
     for relation in wanted:
-        planned += _bring_policies(relation, model)
+        planned += _install_policies(relation, model)
     return planned + _remove_earlier(state, model)
 
 
-def _bring_sequences(state: State, model: Model, table: Table) -> list[Statement]:
+def _install_sequences(state: State, model: Model, table: Table) -> list[Statement]:
     role, there = identifier(model.application_role), state["bridge_watch"]["sequences"]
     wanted = {command: sequence_name(table.name, command) for command in COMMANDS}
     planned = []
@@ -84,7 +90,7 @@ def _bring_sequences(state: State, model: Model, table: Table) -> list[Statement
     return planned
 
 
-def _bring_function(state: State, model: Model) -> list[Statement]:
+def _install_function(state: State, model: Model) -> list[Statement]:
     role, note = identifier(model.application_role), f"{qualified(model.schema, NOTE)}({ARGUMENT})"
     now, planned = catalog.function(state, NOTE, ARGUMENT), []
     if now is None or now["body"].strip() != _body(model).strip():
@@ -106,7 +112,7 @@ def _bring_function(state: State, model: Model) -> list[Statement]:
     return planned
 
 
-def _bring_policies(relation: Relation, model: Model) -> list[Statement]:
+def _install_policies(relation: Relation, model: Model) -> list[Statement]:
     table, present = relation.table, {policy["name"]: policy for policy in relation.document["policies"]}
     earlier = present.get(_earlier_policy(table))
     planned = [] if earlier is None else [_drop_policy_of(relation, earlier, REPLACED)]
@@ -130,7 +136,7 @@ def _bring_policies(relation: Relation, model: Model) -> list[Statement]:
     return planned
 
 
-def remove_record(state: State, model: Model) -> list[Statement]:
+def plan_remove(state: State, model: Model) -> list[Statement]:
     """Return the statements that remove the record of who needs the bridge, in whichever form it is there."""
     reason = "Stop recording who needs the bridge"
     planned = [
@@ -143,13 +149,13 @@ def remove_record(state: State, model: Model) -> list[Statement]:
     for arguments in ("", ARGUMENT):
         planned += _drop_function(state, model, arguments, reason)
     tables = {table.name for table in model.tables} | {item["table"] for item in state["bridge_watch"]["strays"]}
-    planned += remove_sequences(state, model, tables, reason)
+    planned += plan_remove_sequences(state, model, tables, reason)
     if USED in state["bridge_watch"]["sequences"]:
         planned.append(_drop_sequence(model, USED, reason))
     return planned
 
 
-def remove_sequences(state: State, model: Model, tables: Iterable[str], reason: str) -> list[Statement]:
+def plan_remove_sequences(state: State, model: Model, tables: Iterable[str], reason: str) -> list[Statement]:
     """Return the statements that drop the sequences of ``tables``; what notes there is to be gone."""
     ours = {sequence_name(table, command) for table in tables for command in COMMANDS}
     there = state["bridge_watch"]["sequences"]
@@ -274,19 +280,19 @@ def is_on(item: RelationRollback) -> bool:
     return any(policy["name"] in names_there for policy in item.before["policies"])
 
 
-def bring_back(back: Rollback) -> list[Statement]:
+def plan_restore(back: Rollback) -> list[Statement]:
     """Return the statements that restore the record on the relations that had it, in its present form."""
     model = dataclasses.replace(back.model, application_role=back.role or back.model.application_role)
     watched = [item.relation for item in back.known if is_on(item)]
-    return bring_record(back.state, model, watched)
+    return plan_install(back.state, model, watched)
 
 
 def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that restore the record on the relations that had it, and remove it from others."""
     if not was_kept(back):
-        return remove_record(back.state, back.model)
+        return plan_remove(back.state, back.model)
     # A table that joined later was migrated beside the record, which enforcing may have removed since.
     watched = {item.table.name for item in back.known if is_on(item)}
     later = {table.name for table in back.model.tables} - watched
     reason = "Stop recording who needs the bridge there"
-    return bring_back(back) + remove_sequences(back.state, back.model, later, reason)
+    return plan_restore(back) + plan_remove_sequences(back.state, back.model, later, reason)

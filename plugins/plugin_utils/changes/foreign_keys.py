@@ -73,7 +73,7 @@ def definition(key: Document) -> str:
     )
 
 
-def bring(target: str, key: Document) -> str:
+def add_sql(target: str, key: Document) -> str:
     """Return the statement that adds the foreign key to the table ``target``."""
     return f"ALTER TABLE {target} ADD CONSTRAINT {identifier(key['name'])} {definition(key)}"
 
@@ -166,7 +166,7 @@ def _planned(state: State, model: Model, table: Table) -> list[Statement]:
             comment = _comment(target, item)
             statements.append(statement(f"{identity}.drop", table.name, "unlink", drop, reason))
             if not present:
-                sql = bring(target, _with_tenant(item, model))
+                sql = add_sql(target, _with_tenant(item, model))
                 statements.append(statement(identity, table.name, "link", sql, reason))
                 statements += [statement(f"{identity}.comment", table.name, "link", text, reason) for text in comment]
                 present = True
@@ -210,7 +210,7 @@ def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]
         for name in _changed(back, item)
     ]
     for key in _of_before(back, item):
-        name, sql = key["name"], bring(item.target, key)
+        name, sql = key["name"], add_sql(item.target, key)
         planned.append(item.statement(f"foreign_key.{name}", "link", sql, "Bring the foreign keys back"))
         planned += item.comment(f"CONSTRAINT {identifier(name)} ON {item.target}", key["comment"])
     return planned

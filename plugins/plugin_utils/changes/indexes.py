@@ -94,7 +94,7 @@ def drop_leftover(relation: Relation, name: str) -> list[Statement]:
     ]  # fmt: skip
 
 
-def bring(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
+def recreate(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
     """Return what makes an index of a snapshot anew, by its full definition: phase, identity and SQL of each statement.
 
     A key takes the index over. A partitioned table's takes over the keys of its partitions, which come before it.

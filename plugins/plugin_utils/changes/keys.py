@@ -321,7 +321,7 @@ def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]
     for index in _of_before(back, item):
         planned += [
             item.statement(identity, phase, sql, reasons.get(phase, "Bring the keys and indexes of before back"))
-            for phase, identity, sql in indexes.bring(item.relation, index)
+            for phase, identity, sql in indexes.recreate(item.relation, index)
         ]
     return planned
 
