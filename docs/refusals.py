@@ -58,7 +58,13 @@ PYTHON = {
     "On this machine": [*sorted(ACTIONS.glob("*.py")), ROOT / "plugins/lookup/logged_backups.py"],
     "How the playbook is called": [ROOT / "plugins/filter/run.py"],
 }
-SQL = {"In the files of SQL": [*sorted(ROOT.glob("roles/*/files/*.sql")), *sorted(ROOT.glob("files/*.sql"))]}
+SQL = {
+    "In the files of SQL": [
+        *sorted(ROOT.glob("roles/*/files/*.sql")),
+        *sorted(LAPTOP.glob("*/*.sql")),
+        *sorted(ROOT.glob("files/*.sql")),
+    ]
+}
 RAISED = re.compile(r"\bRAISE\s+(?:EXCEPTION\s+)?(?:USING\s+MESSAGE\s*=\s*)?'((?:[^']|'')*)'")
 FAILING = ("ansible.builtin.assert", "ansible.builtin.fail")
 GUARD = "It keeps an error of this runbook from doing harm: report it, with the archive of `playbooks/support.yml`."

@@ -155,10 +155,13 @@ class Database:
         finally:
             connection.autocommit = False
 
-    def back_to(self, snapshot: State) -> list[Finding]:
-        """Go back to the schema of ``snapshot``, and return the findings that do not hold then."""
+    def back_to(self, snapshot: State, *, lone: bool = True) -> list[Finding]:
+        """Go back to the schema of ``snapshot``, and return the findings that do not hold then.
+
+        ``lone`` says whether that is refused while another tenant has rows.
+        """
         rows = {name: table["rows"] for name, table in self.state()["tables"].items()}
-        statements = schema.build(self.state(), self.model, snapshot)
+        statements = schema.build(self.state(), self.model, snapshot, lone=lone)
         self.execute(plan.document(statements, self.model, "5s", 60))
         return [item for item in schema.findings(self.state(), self.model, snapshot, rows) if not item["ok"]]
 
@@ -184,8 +187,7 @@ class Database:
 
     def transaction(self, statements: list[Statement], *, counted: bool = True, options: str = "") -> dict[str, Any]:
         """Return the transaction around ``statements``, with the isolation proof."""
-        runner = (FILES / "proof.sql").read_text()
-        made = proof.document(self.state(), self.model, runner, MAX_ROWS, 60, options)
+        made = proof.document(self.state(), self.model, MAX_ROWS, 60, options)
         return plan.document(statements, self.model, "5s", 60, proof=made, counted=counted)
 
     def _transaction(self, statements: list[Statement]) -> list[Finding]:

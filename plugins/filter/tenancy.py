@@ -23,6 +23,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import ex
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
     backfill,
     bridge,
+    bridge_record,
     enforce,
     evidence,
     finding,
@@ -65,7 +66,7 @@ def tenancy_plan(
     lone: bool = True,
     url_options: str = "",
 ) -> list[dict[str, Any]]:
-    """Return the ordered statements that lead from ``state`` to ``goal``: id, table, phase, sql, reason, undo.
+    """Return the ordered statements that lead from ``state`` to ``goal``: id, table, phase, sql, reason.
 
     ``snapshot`` is the state document to which the goal ``schema`` leads back; ``lone`` says whether the ways back are
     refused while another tenant has rows, and the migration where something would make it fail; ``url_options`` are the
@@ -130,7 +131,10 @@ def tenancy_revert_findings(
 def tenancy_schema_findings(
     state: Mapping[str, Any], source: Mapping[str, Any], snapshot: Mapping[str, Any], rows_before: Mapping[str, int]
 ) -> list[dict[str, Any]]:
-    """Return the findings after the way back to the schema of ``snapshot``: check, table, expected, actual, ok."""
+    """Return the findings after the way back to the schema of ``snapshot``: check, table, expected, actual, ok.
+
+    ``rows_before`` is empty if the rows were not counted.
+    """
     return schema.findings(state, model.parse(source), snapshot, rows_before)
 
 
@@ -154,13 +158,12 @@ def audit_statements_query(_: Any = None) -> str:
 def isolation_proof(
     state: Mapping[str, Any],
     source: Mapping[str, Any],
-    runner: str,
     max_rows: int,
     seconds: float,
     url_options: str = "",
 ) -> dict[str, Any]:
-    """Return the isolation proof for ``tenancy_transaction``; ``runner`` is proof.sql."""
-    return proof.document(state, model.parse(source), runner, max_rows, float(seconds), url_options)
+    """Return the isolation proof for ``tenancy_transaction``."""
+    return proof.document(state, model.parse(source), max_rows, float(seconds), url_options)
 
 
 def other_tenants_refused(state: Mapping[str, Any], source: Mapping[str, Any]) -> list[str]:
@@ -183,9 +186,14 @@ def login_unnamed(source: Mapping[str, Any]) -> list[dict[str, Any]]:
     return login.unnamed(model.parse(source))
 
 
+def bridge_query(_: Any = None) -> str:
+    """Return the query for when each kind of statement last needed the bridge; it takes schema and kinds."""
+    return bridge_record.query()
+
+
 def bridge_kinds(source: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the kinds of statements that the bridge's record tells apart, for bridge_used.sql."""
-    return bridge.kinds(model.parse(source))
+    """Return the kinds of statements that the bridge's record tells apart, for bridge_query."""
+    return bridge_record.kinds(model.parse(source))
 
 
 def bridge_tenant(state: Mapping[str, Any], source: Mapping[str, Any]) -> str | None:
@@ -210,7 +218,6 @@ class FilterModule:
             "tenancy_expand": online.expand,
             "tenancy_steps": online.steps,
             "tenancy_cutover": online.cutover,
-            "undo": plan.undo,
             "tenancy_findings": tenancy_findings,
             "failing": finding.failing,
             "tenancy_revert_findings": tenancy_revert_findings,
@@ -227,6 +234,7 @@ class FilterModule:
             "bridge_accepted": evidence.accepted,
             "bridge_evidence": evidence.judge,
             "bridge_kinds": bridge_kinds,
+            "bridge_query": bridge_query,
             "bridge_unnoted": evidence.unnoted,
             "bridge_tenant": bridge_tenant,
             "session_options": sessions.options,

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import qualified
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
-    bridge,
+    bridge_record,
     enforce,
     evidence,
     login,
@@ -26,7 +26,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement import Statement
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from lab import OWNER
-from planner import FILES, NAME, Database
+from planner import NAME, Database
 from production import production_source
 from rows import insert
 from server import Server
@@ -73,9 +73,9 @@ class Service:
 
     def record(self) -> dict[str, Any]:
         """Return the record as the role reads it."""
-        arguments = {"schema": self.model.schema, "kinds": json.dumps(bridge.kinds(self.model))}
+        arguments = {"schema": self.model.schema, "kinds": json.dumps(bridge_record.kinds(self.model))}
         with contextlib.closing(self.server.connect(NAME)) as connection, connection.cursor() as cursor:
-            cursor.execute((FILES / "bridge_used.sql").read_text(), arguments)
+            cursor.execute(bridge_record.query(), arguments)
             uses, used_at, now = cursor.fetchone()
         times = [use["used_at"] for use in uses if use["used_at"] is not None]
         assert used_at == max(times, default=None)
@@ -87,7 +87,7 @@ class Service:
 
     def forget(self, used_at: int | None = None) -> None:
         """Let the record say that each kind was never used, or at ``used_at``."""
-        for kind in bridge.kinds(self.model):
+        for kind in bridge_record.kinds(self.model):
             target = qualified(self.model.schema, kind["sequence"]).replace("'", "''")
             value = "1, false" if used_at is None else f"{used_at}, true"
             self.server.sql(f"SELECT setval('{target}', {value})", NAME)
@@ -108,7 +108,7 @@ def carry_out(database: Database, statements: list[Statement]) -> None:
 
 def record_of_earlier(database: Database) -> None:
     """Put the record of earlier releases in the place of this one's."""
-    carry_out(database, bridge.remove_record(database.state(), database.model))
+    carry_out(database, bridge_record.plan_remove(database.state(), database.model))
     database.run(*EARLIER)
     database.commit()
 
@@ -282,18 +282,6 @@ def test_every_prefix_of_the_replacement_of_an_earlier_record_converges(database
         database.roll_back()
 
 
-def test_the_replacement_is_taken_back(database: Database) -> None:
-    database.migrate()
-    database.commit()
-    record_of_earlier(database)
-    before = database.state()
-    statements = database.plan()
-    database.run(*(item["sql"] for item in statements))
-    assert database.plan() == []
-    database.run(*(item["sql"] for item in plan.undo(statements)))
-    assert without_oids(database.state()) == without_oids(before)
-
-
 def without_oids(state: dict[str, Any]) -> dict[str, Any]:
     """Return a state without the order of what is listed as it was made."""
     return {**state, "functions": sorted(state["functions"], key=lambda item: (item["name"], item["identity"]))}
@@ -383,7 +371,8 @@ def test_enforcing_is_taken_back_beside_rows_of_a_second_tenant(
         assert cursor.fetchone() == (0,)
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             cursor.execute(PROFILE)
-    carry_out(database, plan.undo(statements))
+    assert database.back_to(before, lone=False) == []
+    database.commit()
     assert without_oids(database.state()) == without_oids(before)
     assert database.plan() == []
     service.run(COUNT, PROFILE)
@@ -413,7 +402,7 @@ def test_the_record_costs_a_statement_little(database: Database, tenant: str) ->
         "DO $$ BEGIN FOR i IN 1..500 LOOP PERFORM user_id FROM caller_profiles WHERE user_id = '+1' LIMIT 1; "
         "END LOOP; END $$"
     )
-    removal = [item["sql"] for item in bridge.remove_record(database.state(), database.model)]
+    removal = [item["sql"] for item in bridge_record.plan_remove(database.state(), database.model)]
     best = {"with": float("inf"), "without": float("inf")}
     # By turns, so that whatever else the machine does slows both down; the fastest of each is what they take.
     for _ in range(15):

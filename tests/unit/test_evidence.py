@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import bridge, evidence
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import bridge_record, evidence
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import model_source
 
@@ -28,10 +28,10 @@ TABLES = (
 def record(now: int, **used: int) -> dict[str, Any]:
     """Return a record; each of ``used`` is a command and a table with the seconds after the start of its last use."""
     uses = [
-        {"table": table, "command": command, "sequence": bridge.sequence_name(table, command),
+        {"table": table, "command": command, "sequence": bridge_record.sequence_name(table, command),
          "used_at": None if (after := used.get(f"{command}_{table}")) is None else STARTED + after}
         for table in TABLES
-        for command in bridge.COMMANDS
+        for command in bridge_record.COMMANDS
     ]  # fmt: skip
     return {"now": STARTED + now, "uses": uses}
 
@@ -86,7 +86,7 @@ def test_a_health_check_reads(command: str) -> None:
 
 
 def test_a_use_long_before_the_health_check_was_asked_is_not_explained_by_it() -> None:
-    asked = DAY - bridge.RESOLUTION - evidence.TOLERANCE
+    asked = DAY - bridge_record.RESOLUTION - evidence.TOLERANCE
     assert judged(record(DAY + 5, SELECT_memories=asked), "startup", asked=DAY)["verdict"] == "done"
     assert judged(record(DAY + 5, SELECT_memories=asked - 1), "startup", asked=DAY)["verdict"] == "needed"
 
@@ -129,7 +129,7 @@ def test_what_becomes_of_each_kind_is_told() -> None:
 @given(st.data())
 def test_it_fits_on_a_screen(data: st.DataObject) -> None:
     times = st.one_of(st.none(), st.integers(0, 2 * DAY))
-    used = {f"{command}_{table}": data.draw(times) for table in TABLES for command in bridge.COMMANDS}
+    used = {f"{command}_{table}": data.draw(times) for table in TABLES for command in bridge_record.COMMANDS}
     found = judged(record(2 * DAY, **{kind: at for kind, at in used.items() if at is not None}), asked=2 * DAY)
     assert len(found["lines"]) < 24 - 2
     assert all(len(line) < 80 and line.isprintable() for line in found["lines"])
@@ -165,8 +165,12 @@ def test_a_kind_that_was_not_noted_is_named() -> None:
 
 
 def test_each_kind_has_a_sequence_of_its_own() -> None:
-    found = [kind["sequence"] for kind in bridge.kinds(model.parse(model_source()))]
+    found = [kind["sequence"] for kind in bridge_record.kinds(model.parse(model_source()))]
     assert len({*found}) == len(found) == 20
-    long = [bridge.sequence_name(name, command) for name in ("m" * 63, "m" * 62 + "n") for command in bridge.COMMANDS]
+    long = [
+        bridge_record.sequence_name(name, command)
+        for name in ("m" * 63, "m" * 62 + "n")
+        for command in bridge_record.COMMANDS
+    ]
     assert len({*long}) == 8
     assert all(len(name.encode()) <= 63 for name in long)

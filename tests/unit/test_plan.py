@@ -146,7 +146,7 @@ def test_a_bridge_that_was_removed_does_not_come_back_with_a_login_of_its_own() 
 
 def test_policies_of_ours_do_not_say_that_the_service_names_its_tenant(wanted: model.Model) -> None:
     migrated = run(blank_state(), plan.build(blank_state(), wanted))
-    unbridged = run(migrated, bridge.remove(migrated, wanted))
+    unbridged = run(migrated, bridge.plan_remove(migrated, wanted))
     assert unbridged["bridges"] == {}
     bridged = run(unbridged, plan.build(unbridged, wanted))
     assert bridged["bridges"] == {"alice": "01"}
@@ -165,7 +165,7 @@ def test_what_enforcing_left_goes_with_the_policies(wanted: model.Model) -> None
 
 def test_the_bridge_is_not_brought_to_a_second_tenant(wanted: model.Model) -> None:
     migrated = run(blank_state(), plan.build(blank_state(), wanted))
-    unbridged = run(migrated, bridge.remove(migrated, wanted))
+    unbridged = run(migrated, bridge.plan_remove(migrated, wanted))
     for state in (migrated, unbridged):
         state["tables"]["memories"]["column"]["tenants"] = {"1": 3, "2": 1}
     assert plan.build(migrated, wanted) == []

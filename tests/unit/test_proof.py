@@ -85,7 +85,7 @@ def test_a_large_table_is_probed_instead_of_counted_in_full() -> None:
     wanted = model.parse(model_source())
     for rows, probed in ((5755, False), (5756, True)):
         state["tables"]["memories"]["rows"] = rows
-        made = proof.document(state, wanted, "runner", 5755, 60)
+        made = proof.document(state, wanted, 5755, 60)
         own = next(item["sql"] for item in made["attempts"] if item["id"] == "memories.content")
         for sql in (made["contents"]["memories"], own):
             assert ("'probed'" in sql) is probed
@@ -142,7 +142,7 @@ def operators(sql: str) -> list[str]:
 def test_no_attempt_asks_an_operator_or_a_function_of_the_services() -> None:
     assert operators("SELECT a = 1 FROM f(1)") == ["=", "f"]
     state = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
-    for attempt in proof.document(state, model.parse(model_source()), "runner", 10, 60)["attempts"]:
+    for attempt in proof.document(state, model.parse(model_source()), 10, 60)["attempts"]:
         assert operators(attempt["sql"]) == [], attempt["sql"]
 
 

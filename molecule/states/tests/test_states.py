@@ -156,14 +156,6 @@ def test_a_state_from_elsewhere_leads_to_the_same_schema(machine: Host, whole: t
     assert migrated(machine, STATES[state])[1] == whole[1]
 
 
-def test_the_undo_of_every_statement_leads_back(database: Database) -> None:
-    before = database.state()
-    statements = database.plan()
-    database.migrate()
-    database.run(*(item["undo"] for item in reversed(statements) if item["undo"]))
-    assert database.state() == before
-
-
 def schema_of(state: State) -> State:
     """Return the state without what the rows say."""
     found = copy.deepcopy(state)

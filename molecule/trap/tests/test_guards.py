@@ -42,7 +42,7 @@ GUARDS = {
         'not any(_varies(argument, catalog["calls"]) for argument in arguments)', "False",
         ("migrate.yml", "--check", READABLE), CONSTANT,
     ),
-    "definer": Guard("roles/tenancy/files/proof.sql", "SECURITY DEFINER", "SECURITY INVOKER"),
+    "definer": Guard("plugins/plugin_utils/proof/proof.sql", "SECURITY DEFINER", "SECURITY INVOKER"),
     "owner": Guard(f"{UTILS}/transaction.py", "OWNER TO {wanted['role_name']}", "OWNER TO CURRENT_USER"),
     "rollback": Guard(
         f"{UTILS}/transaction.py", "ROLLBACK TO SAVEPOINT tenancy_proof", "RELEASE SAVEPOINT tenancy_proof"

@@ -166,7 +166,7 @@ def other_tenants(state: Document, model: Model) -> dict[str, int]:
 
 def is_session_default(expression: str | None, model: Model) -> bool:
     """Say whether a column default is the session's tenant."""
-    return expression == model.kind.printed_session(model.setting)
+    return expression == model.tenant_type.printed_session(model.setting)
 
 
 def is_model_predicate(expression: str | None, model: Model) -> bool:
@@ -174,7 +174,7 @@ def is_model_predicate(expression: str | None, model: Model) -> bool:
 
     Compared as a whole with what PostgreSQL prints for it: whatever differs at all is not the model's.
     """
-    tenant = f'( SELECT {model.kind.printed_session(model.setting)} AS "nullif")'
+    tenant = f'( SELECT {model.tenant_type.printed_session(model.setting)} AS "nullif")'
     return expression in [f"({column} = {tenant})" for column in printed(model.column)]
 
 

@@ -12,7 +12,10 @@ from ...module_utils import backfill_login
 from ...module_utils.quoting import identifier, qualified
 from ..catalog import state as catalog
 from ..model.model import Model
-from .statement import State
+from . import online
+from .change import Change, nothing, tables
+from .finding import Finding, finding
+from .statement import State, Statement, statement
 
 Item = dict[str, Any]
 
@@ -72,3 +75,42 @@ def _policy(model: Model, target: str) -> str:
         f"CREATE backfill_login.POLICY {identifier(backfill_login.POLICY)} ON {target} FOR ALL TO {login} "
         f"USING ({name} IS NULL OR {name} = {model.default_constant}) WITH CHECK ({name} = {model.default_constant})"
     )
+
+
+def plan(state: State, model: Model) -> list[Statement]:
+    """Return what says which rows get a tenant; they get it over the login, in the steps of ``items``."""
+    planned = []
+    for table in tables(state, model):
+        target, column = qualified(model.schema, table.name), identifier(model.column)
+        now = catalog.tenant_column(state, table.name)
+        if now is not None and now["nulls"]:
+            sql = f"UPDATE {target} SET {column} = {model.default_constant} WHERE {column} IS NULL"
+            reason = f"Assign {now['nulls']} rows without a tenant to tenant {model.default_tenant} before the stop"
+            planned.append(statement(f"{table.name}.backfill", table.name, online.BACKFILL, sql, reason))
+    return planned
+
+
+def findings(state: State, model: Model) -> list[Finding]:
+    """Return whether every row has a tenant."""
+    return [
+        finding("NULLs", table.name, 0, column["nulls"])
+        for table in tables(state, model)
+        if (column := catalog.tenant_column(state, table.name)) is not None
+    ]
+
+
+CHANGE = Change(
+    phases=frozenset({online.BACKFILL}),
+    obstacles=nothing,
+    hazards=nothing,
+    plan=plan,
+    findings=findings,
+    # No rollback touches a row.
+    rollback=nothing,
+    rollback_obstacles=nothing,
+    rollback_findings=nothing,
+    row_security_off=nothing,
+    row_security_off_findings=nothing,
+    ended_errors=(),
+    audit_rules=frozenset(),
+)

@@ -1,15 +1,7 @@
-"""The bridge: a login that names no tenant works as the default one; and the record of who still needs that.
+"""The bridge: a login that names no tenant works as the default one.
 
-The bridge is a setting of the application role in the database. It spells the default tenant as no session would (01),
-so that what a session was given at login can be told from what it named itself. PostgreSQL shows the origin of a
-setting only to the session that has it, so the record is made there: a restrictive policy on every tenant table, which
-can only narrow what others show, calls a function that shows every row and notes the time when it meets the bridge's
-spelling. There is one policy a command, so that the kind of a statement is known: its table and its command. The last
-use of each kind stands in a sequence of its own, which nobody waits for and which no rollback takes back. Reads and
-writes are seen alike, whoever makes them, and no caller's data is written anywhere, as it would be in a log of
-statements. What the record says of a service is judged in ``evidence``.
-
-Earlier releases had one policy for all commands and one sequence for all tables; the plan replaces that form.
+It is a setting of the application role in the database. It spells the default tenant as no session would (01), so that
+what a session was given at login can be told from what it named itself: ``bridge_record`` notes who needs it.
 
 Policies say what is shown, not whether the service names its tenant. That enforcing has found it does is told by what
 enforcing leaves: the same setting, empty, which is no tenant. Without it the bridge is a part of the migration.
@@ -17,25 +9,17 @@ enforcing leaves: the same setting, empty, which is no tenant. Without it the br
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
-from ...module_utils.quoting import derived_name, dollar_quoted, identifier, literal, qualified
+from ...module_utils.quoting import identifier, literal
+from ...module_utils.smoke import HELD_BACK
 from ..catalog import state as catalog
-from ..catalog.state import Relation
-from ..model.model import Model, Table
-from . import names
+from ..model.model import Model
+from . import bridge_record
+from .change import Change, Ended, Rollback, nothing
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
 # What the setting holds once the bridge is removed for good.
 REMOVED = ""
-NOTE, USED, ARGUMENT = "tenancy_bridge_note", "tenancy_bridge_used", "text"
-COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
-RECORD = "Record when a session still needs the bridge, and for what kind of statement"
-REPLACED = "Replace the record of an earlier release"
-# A session writes the time of a kind's use once in so many seconds: nobody waits for a sequence, but it costs a commit.
-RESOLUTION = 10
 
 
 def value(state: State, model: Model) -> str | None:
@@ -52,110 +36,10 @@ def is_enforced(state: State, model: Model) -> bool:
 def named(state: State, model: Model) -> str | None:
     """Return that tenant as a session would name it, or None."""
     spelled = value(state, model)
-    return None if spelled is None else model.kind.plain(spelled)
+    return None if spelled is None else model.tenant_type.plain(spelled)
 
 
-def sequence_name(table: str, command: str) -> str:
-    """Return the name of the sequence that holds when a statement of that kind last needed the bridge."""
-    return derived_name(USED, table, command.lower())
-
-
-def kinds(model: Model) -> list[dict[str, str]]:
-    """Return every kind of statement that the record tells apart: {table, command, sequence}."""
-    return [
-        {"table": table.name, "command": command, "sequence": sequence_name(table.name, command)}
-        for table in model.tables
-        for command in COMMANDS
-    ]
-
-
-def bring_record(state: State, model: Model, relations: Iterable[Relation] | None = None) -> list[Statement]:
-    """Return the statements that are missing of the record on ``relations`` (None: all), in its form of today."""
-    relations = _relations(state, model) if relations is None else list(relations)
-    watched = {relation.table.name for relation in relations}
-    planned = [
-        item for table in model.tables if table.name in watched for item in _bring_sequences(state, model, table)
-    ]
-    planned += _bring_function(state, model)
-    for relation in relations:
-        planned += _bring_policies(relation, model)
-    return planned + _remove_earlier(state, model)
-
-
-def _bring_sequences(state: State, model: Model, table: Table) -> list[Statement]:
-    role, there = identifier(model.application_role), state["bridge_watch"]["sequences"]
-    wanted = {command: sequence_name(table.name, command) for command in COMMANDS}
-    planned = []
-    for command, name in wanted.items():
-        if name not in there:
-            target = qualified(model.schema, name)
-            planned.append(
-                statement(
-                    f"{table.name}.bridge.used.{command.lower()}", table.name, "bridge", f"CREATE SEQUENCE {target}",
-                    RECORD, f"DROP SEQUENCE {target}", makes=[names.sequence(model.schema, name)],
-                )
-            )  # fmt: skip
-    without = [name for name in wanted.values() if not there.get(name, {}).get("granted")]
-    if without:
-        targets = ", ".join(qualified(model.schema, name) for name in without)
-        planned.append(
-            statement(
-                f"{table.name}.bridge.used.grant", table.name, "bridge",
-                f"GRANT UPDATE ON SEQUENCE {targets} TO {role}", RECORD,
-                f"REVOKE UPDATE ON SEQUENCE {targets} FROM {role}",
-            )
-        )  # fmt: skip
-    return planned
-
-
-def _bring_function(state: State, model: Model) -> list[Statement]:
-    role, note = identifier(model.application_role), f"{qualified(model.schema, NOTE)}({ARGUMENT})"
-    now, planned = catalog.function(state, NOTE, ARGUMENT), []
-    if now is None or now["body"].strip() != _body(model).strip():
-        planned.append(
-            statement(
-                "bridge.note", "", "bridge",
-                f"CREATE OR REPLACE FUNCTION {qualified(model.schema, NOTE)}(used {ARGUMENT}) RETURNS boolean "
-                f"LANGUAGE plpgsql AS {dollar_quoted(_body(model))}",
-                RECORD, f"DROP FUNCTION {note}" if now is None else now["definition"],
-                makes=[names.function(model.schema, NOTE, [ARGUMENT])],
-            )
-        )  # fmt: skip
-    if now is None or not now["granted"]:
-        planned.append(
-            statement(
-                "bridge.note.grant", "", "bridge", f"GRANT EXECUTE ON FUNCTION {note} TO {role}", RECORD,
-                f"REVOKE EXECUTE ON FUNCTION {note} FROM {role}",
-            )
-        )  # fmt: skip
-    return planned
-
-
-def _bring_policies(relation: Relation, model: Model) -> list[Statement]:
-    table, present = relation.table, {policy["name"]: policy for policy in relation.document["policies"]}
-    earlier = present.get(_earlier_policy(table))
-    planned = [] if earlier is None else [_drop_policy_of(relation, earlier, REPLACED)]
-    for command in COMMANDS:
-        name = policy_name(table, command)
-        now = present.get(name)
-        if now is not None and _is_watch(now, table, command, model):
-            continue
-        planned += [] if now is None else [_drop_policy_of(relation, now, RECORD)]
-        note = f"{qualified(model.schema, NOTE)}({literal(sequence_name(table.name, command))})"
-        planned.append(
-            statement(
-                f"{table.name}.bridge.{command.lower()}{relation.suffix}", table.name, "bridge",
-                f"CREATE POLICY {identifier(name)} ON {relation.target} AS RESTRICTIVE FOR {command} "
-                f"TO {identifier(model.application_role)} {'WITH CHECK' if command == 'INSERT' else 'USING'} "
-                f"({identifier(model.column)} IS NOT NULL AND (SELECT {note}))",
-                RECORD, f"DROP POLICY {identifier(name)} ON {relation.target}",
-                makes=[names.policy(relation, name)],
-            )
-        )  # fmt: skip
-    return planned
-
-
-def obstacles(state: State, model: Model) -> list[str]:
+def hazards(state: State, model: Model) -> list[str]:
     """Return what keeps the bridge from being brought: with it, a login that names no tenant is the default one."""
     others = catalog.other_tenants(state, model)
     if not model.bridge or is_enforced(state, model) or value(state, model) == model.bridge_value or not others:
@@ -169,117 +53,64 @@ def obstacles(state: State, model: Model) -> list[str]:
     return [obstacle]
 
 
-def bring(state: State, model: Model) -> list[Statement]:
+def plan(state: State, model: Model) -> list[Statement]:
+    """Return the statements that bring the bridge, or leave it removed for good once that was enforced."""
+    if is_enforced(state, model):
+        return plan_keep_removed(state, model)
+    return plan_install(state, model) + plan_reset(state, model, model.replaced_role) if model.bridge else []
+
+
+def plan_install(state: State, model: Model) -> list[Statement]:
     """Return the statements that are missing of the bridge and its record; the setting comes last."""
-    planned = bring_record(state, model)
+    planned = bridge_record.plan_install(state, model)
     if value(state, model) != model.bridge_value:
         planned.append(
             statement(
                 "bridge", "", "bridge", assign(model, model.application_role, model.bridge_value),
                 f"Let code that names no tenant yet work as tenant {model.default_tenant}",
-                assign(model, model.application_role, value(state, model)),
             )
         )  # fmt: skip
     return planned
 
 
-def forget(state: State, model: Model, role: str | None) -> list[Statement]:
+def plan_reset(state: State, model: Model, role: str | None) -> list[Statement]:
     """Return the statement that removes the bridge of ``role``, if it has one."""
     tenant = state["bridges"].get(role)
     if role is None or tenant is None:
         return []
     reason = "Remove the bridge: a login that names no tenant has none"
-    return [
-        statement(f"bridge.remove.{role}", "", "bridge", assign(model, role, None), reason, assign(model, role, tenant))
-    ]
+    return [statement(f"bridge.remove.{role}", "", "bridge", assign(model, role, None), reason)]
 
 
-def remove(state: State, model: Model) -> list[Statement]:
+def plan_remove(state: State, model: Model) -> list[Statement]:
     """Return the statements that remove the bridge and its record, and what enforcing left of it."""
-    return forget(state, model, model.application_role) + remove_record(state, model)
+    return plan_reset(state, model, model.application_role) + bridge_record.plan_remove(state, model)
 
 
-def remove_for_good(state: State, model: Model) -> list[Statement]:
+def plan_remove_for_good(state: State, model: Model) -> list[Statement]:
     """Return the statements that remove the bridge and its record, and leave that it was enforced."""
-    return (_empty(state, model) if value(state, model) is not None else []) + remove_record(state, model)
+    return (_plan_empty(state, model) if value(state, model) is not None else []) + bridge_record.plan_remove(
+        state, model
+    )
 
 
-def keep_removed(state: State, model: Model) -> list[Statement]:
+def plan_keep_removed(state: State, model: Model) -> list[Statement]:
     """Return the statements that hand on to a login of its own that the bridge was removed for good."""
-    kept = _empty(state, model) if state["bridges"].get(model.application_role) != REMOVED else []
-    return kept + forget(state, model, model.replaced_role)
+    kept = _plan_empty(state, model) if state["bridges"].get(model.application_role) != REMOVED else []
+    return kept + plan_reset(state, model, model.replaced_role)
 
 
-def _empty(state: State, model: Model) -> list[Statement]:
-    role, before = model.application_role, state["bridges"].get(model.application_role)
+def _plan_empty(state: State, model: Model) -> list[Statement]:
+    role = model.application_role
     reason = "Remove the bridge: a login that names no tenant has none"
-    return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason,
-                      assign(model, role, before))]  # fmt: skip
+    return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason)]  # fmt: skip
 
 
-def remove_record(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove the record of who needs the bridge, in whichever form it is there."""
-    reason = "Stop recording who needs the bridge"
-    planned = [
-        _drop_policy_of(relation, policy, reason)
-        for relation in _relations(state, model)
-        for policy in relation.document["policies"]
-        if policy["name"] in policy_names(relation.table)
-    ]
-    planned += _drop_strays(state, reason)
-    for arguments in ("", ARGUMENT):
-        planned += _drop_function(state, model, arguments, reason)
-    tables = {table.name for table in model.tables} | {item["table"] for item in state["bridge_watch"]["strays"]}
-    planned += remove_sequences(state, model, tables, reason)
-    if USED in state["bridge_watch"]["sequences"]:
-        planned.append(_drop_sequence(model, USED, reason))
-    return planned
-
-
-def remove_sequences(state: State, model: Model, tables: Iterable[str], reason: str) -> list[Statement]:
-    """Return the statements that drop the sequences of ``tables``; what notes there is to be gone."""
-    ours = {sequence_name(table, command) for table in tables for command in COMMANDS}
-    there = state["bridge_watch"]["sequences"]
-    return [_drop_sequence(model, name, reason) for name in sorted(ours & {*there})]
-
-
-def _remove_earlier(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove what only an earlier release's form of the record has."""
-    function = _drop_function(state, model, "", REPLACED)
-    # What was detached meanwhile would hold it.
-    planned = [*_drop_strays(state, REPLACED), *function] if function else []
-    if USED in state["bridge_watch"]["sequences"]:
-        planned.append(_drop_sequence(model, USED, REPLACED))
-    return planned
-
-
-def _drop_strays(state: State, reason: str) -> list[Statement]:
-    return [
-        _drop_policy(
-            f"bridge.stray.{policy['schema']}.{policy['table']}.{policy['name']}", "",
-            qualified(policy["schema"], policy["table"]), policy, reason,
-        )
-        for policy in state["bridge_watch"]["strays"]
-    ]  # fmt: skip
-
-
-def _drop_function(state: State, model: Model, arguments: str, reason: str) -> list[Statement]:
-    now = catalog.function(state, NOTE, arguments)
-    # Another result is somebody else's function.
-    if now is None or now["returns"] != names.RESULT:
-        return []
-    note = f"{qualified(model.schema, NOTE)}({arguments})"
-    # The definition holds no rights.
-    grant = f";\nGRANT EXECUTE ON FUNCTION {note} TO {identifier(model.application_role)}"
-    undo = now["definition"].strip() + (grant if now["granted"] else "")
-    identity = "bridge.note.drop" if arguments else "bridge.note.drop.earlier"
-    return [statement(identity, "", "bridge", f"DROP FUNCTION {note}", reason, undo)]
-
-
-def _drop_sequence(model: Model, name: str, reason: str) -> Statement:
-    target = qualified(model.schema, name)
-    undo = f"CREATE SEQUENCE {target}; GRANT UPDATE ON SEQUENCE {target} TO {identifier(model.application_role)}"
-    return statement(f"bridge.used.drop.{name}", "", "bridge", f"DROP SEQUENCE {target}", reason, undo)
+def assign(model: Model, role: str, tenant: str | None) -> str:
+    """Return the statement that gives the role's sessions in this database ``tenant`` (None: none)."""
+    prefix = f"ALTER ROLE {identifier(role)} IN DATABASE {identifier(model.database)}"
+    name = ".".join(identifier(part) for part in model.setting.split("."))
+    return f"{prefix} RESET {name}" if tenant is None else f"{prefix} SET {name} = {literal(tenant)}"
 
 
 def findings(state: State, model: Model) -> list[Finding]:
@@ -289,96 +120,50 @@ def findings(state: State, model: Model) -> list[Finding]:
         return [finding("bridge is off once a second tenant has rows", "", None, tenant)]
     if tenant is None:
         return [finding("bridge is off or names the default tenant", "", None, tenant)]
-    missing = [item["id"] for item in bring(state, model) if item["id"] != "bridge"]
+    missing = [item["id"] for item in plan_install(state, model) if item["id"] != "bridge"]
     return [
         finding("bridge is off or names the default tenant", "", model.bridge_value, tenant),
         finding("parts of the bridge's record that are missing", "", [], missing),
     ]
 
 
-def _body(model: Model) -> str:
-    """Return the function's body: what meets the bridge's spelling of the tenant leaves the time in the sequence."""
-    return f"""
-DECLARE
-  now_is bigint;
-  noted text;
-BEGIN
-  IF current_setting({literal(model.setting)}, true) = {literal(model.bridge_value)}
-    AND NOT current_setting('transaction_read_only')::boolean
-  THEN
-    BEGIN
-      now_is := extract(epoch FROM clock_timestamp());
-      noted := 'tenancy_runbook.noted_' || to_hex(hashtext(used));
-      IF now_is - coalesce(nullif(current_setting(noted, true), ''), '0')::bigint >= {RESOLUTION} THEN
-        PERFORM setval({literal(identifier(model.schema) + ".")} || quote_ident(used), now_is),
-                set_config(noted, now_is::text, false);
-      END IF;
-    EXCEPTION WHEN OTHERS THEN
-      -- A record that is broken must not break the service; enforcing tries it before it is believed.
-      NULL;
-    END;
-  END IF;
-  RETURN true;
-END
-"""
+def rollback(back: Rollback) -> list[Statement]:
+    """Return the statements that give every role the bridge that it had, and the record that was kept."""
+    now, before = back.state["bridges"], back.snapshot["bridges"]
+    planned = [
+        statement(f"bridge.{role}", "", "bridge", assign(back.model, role, before.get(role)),
+                  "Bring the bridge back to what it was")
+        for role in sorted({*now, *before})
+        if now.get(role) != before.get(role)
+    ]  # fmt: skip
+    return planned + bridge_record.rollback(back)
 
 
-def _relations(state: State, model: Model) -> list[Relation]:
-    return [
-        relation
-        for table in model.tables
-        if catalog.table(state, table.name) is not None
-        for relation in catalog.relations(state, model, table)
-    ]
+def rollback_findings(back: Rollback) -> list[Finding]:
+    """Return whether every role has the bridge that it had, and the record is complete."""
+    found = []
+    if bridge_record.was_kept(back):
+        missing = [item["id"] for item in bridge_record.plan_restore(back)]
+        found.append(finding("parts of the bridge's record that are missing", "", [], missing))
+    return [*found, finding("bridges as before", "", back.snapshot["bridges"], back.state["bridges"])]
 
 
-def policy_name(table: Table, command: str) -> str:
-    """Return the name of the policy that keeps the record of one command on one table."""
-    return derived_name("tenancy_bridge", table.name, command.lower())
+def row_security_off_findings(state: State, model: Model) -> list[Finding]:
+    """Return whether the bridge is off."""
+    return [finding("bridge", "", None, value(state, model))]
 
 
-def _earlier_policy(table: Table) -> str:
-    return derived_name("tenancy_bridge", table.name)
-
-
-def policy_names(table: Table) -> set[str]:
-    """Return the names of the policies that keep the record of one table, in whichever form."""
-    return {_earlier_policy(table), *(policy_name(table, command) for command in COMMANDS)}
-
-
-def _is_watch(policy: Mapping[str, Any], table: Table, command: str, model: Model) -> bool:
-    # PostgreSQL leaves the schema out where the search path finds the function without it.
-    schemas = ("", *(f"{schema}." for schema in catalog.printed(model.schema)))
-    used = "'" + sequence_name(table.name, command).replace("'", "''") + "'::text"
-    wanted = [
-        f"(({column} IS NOT NULL) AND ( SELECT {schema}{NOTE}({used}) AS {NOTE}))"
-        for column in catalog.printed(model.column)
-        for schema in schemas
-    ]
-    own, other = ("check", "using") if command == "INSERT" else ("using", "check")
-    return (
-        policy["command"] == command
-        and not policy["permissive"]
-        and policy["roles"] == [model.application_role]
-        and not policy["public"]
-        and policy[own] in wanted
-        and policy[other] is None
-    )
-
-
-def _drop_policy_of(relation: Relation, policy: Mapping[str, Any], reason: str) -> Statement:
-    table = relation.table.name
-    identity = f"{table}.bridge.drop.{policy['name']}{relation.suffix}"
-    return _drop_policy(identity, table, relation.target, policy, reason)
-
-
-def _drop_policy(identity: str, table: str, target: str, policy: Mapping[str, Any], reason: str) -> Statement:
-    sql = f"DROP POLICY {identifier(policy['name'])} ON {target}"
-    return statement(identity, table, "bridge", sql, reason, catalog.policy_sql(policy, target))
-
-
-def assign(model: Model, role: str, tenant: str | None) -> str:
-    """Return the statement that gives the role's sessions in this database ``tenant`` (None: none)."""
-    prefix = f"ALTER ROLE {identifier(role)} IN DATABASE {identifier(model.database)}"
-    name = ".".join(identifier(part) for part in model.setting.split("."))
-    return f"{prefix} RESET {name}" if tenant is None else f"{prefix} SET {name} = {literal(tenant)}"
+CHANGE = Change(
+    phases=frozenset({"bridge"}),
+    obstacles=nothing,
+    hazards=hazards,
+    plan=plan,
+    findings=findings,
+    rollback=rollback,
+    rollback_obstacles=nothing,
+    rollback_findings=rollback_findings,
+    row_security_off=plan_remove,
+    row_security_off_findings=row_security_off_findings,
+    ended_errors=(Ended("bridge", ("23502",), "{column}"), Ended("bridge", HELD_BACK)),
+    audit_rules=frozenset(),
+)

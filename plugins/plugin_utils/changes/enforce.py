@@ -18,4 +18,4 @@ def build(state: State, model: Model) -> list[Statement]:
         raise UnsafeStateError(
             [f"The database is not migrated in full ({len(left)} statements are left): run migrate.yml first."]
         )
-    return bridge.remove_for_good(state, model)
+    return bridge.plan_remove_for_good(state, model)

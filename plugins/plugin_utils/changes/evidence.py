@@ -15,7 +15,7 @@ from typing import Any
 
 from ...module_utils.errors import TenancyError
 from ...module_utils.messages import visible
-from .bridge import COMMANDS, RESOLUTION
+from .bridge_record import COMMANDS, RESOLUTION
 
 Use = Mapping[str, Any]
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..model.model import Model
+
 Finding = dict[str, Any]
 
 
 def finding(check: str, table: str, expected: Any, actual: Any) -> Finding:
     """Return one finding as a plain dict: it holds when ``actual`` equals ``expected``."""
     return {"check": check, "table": table, "expected": expected, "actual": actual, "ok": expected == actual}
+
+
+def by_table(findings: Iterable[Finding], model: Model) -> list[Finding]:
+    """Return findings in the order of the model's tables, each table's in their own; those of no table come last."""
+    places = {table.name: place for place, table in enumerate(model.tables)}
+    return sorted(findings, key=lambda found: places.get(found["table"], len(places)))
 
 
 def failing(findings: Iterable[Finding]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from ...module_utils.quoting import identifier, literal, qualified
 from ..catalog import state as catalog
 from ..model.model import ForeignKey, Model, Table
+from .change import Change, RelationRollback, Rollback, by_name, made, missing, nothing, tables
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -72,7 +73,7 @@ def definition(key: Document) -> str:
     )
 
 
-def bring(target: str, key: Document) -> str:
+def add_sql(target: str, key: Document) -> str:
     """Return the statement that adds the foreign key to the table ``target``."""
     return f"ALTER TABLE {target} ADD CONSTRAINT {identifier(key['name'])} {definition(key)}"
 
@@ -83,8 +84,12 @@ def _comment(target: str, key: Document) -> list[str]:
     return [f"COMMENT ON CONSTRAINT {identifier(key['name'])} ON {target} IS {literal(key['comment'])}"]
 
 
-def obstacles(state: State, model: Model, table: Table) -> list[str]:
-    """Return what keeps the table's foreign keys from naming the tenant."""
+def obstacles(state: State, model: Model) -> list[str]:
+    """Return what keeps the foreign keys from naming the tenant."""
+    return [text for table in tables(state, model) for text in _of_table(state, model, table)]
+
+
+def _of_table(state: State, model: Model, table: Table) -> list[str]:
     document = catalog.required(state, table.name)
     name, found = f"{model.schema}.{table.name}", []
     for key in table.foreign_keys:
@@ -141,8 +146,12 @@ def _converted(state: State, schema: str, table: str, column: str) -> set[tuple[
     }
 
 
-def planned(state: State, model: Model, table: Table) -> list[Statement]:
-    """Return the statements that exchange the table's foreign keys for ones that name the tenant."""
+def plan(state: State, model: Model) -> list[Statement]:
+    """Return the statements that exchange the foreign keys for ones that name the tenant."""
+    return [item for table in tables(state, model) for item in _planned(state, model, table)]
+
+
+def _planned(state: State, model: Model, table: Table) -> list[Statement]:
     target = qualified(model.schema, table.name)
     document = catalog.required(state, table.name)
     statements = []
@@ -155,14 +164,11 @@ def planned(state: State, model: Model, table: Table) -> list[Statement]:
                 continue
             drop = f"ALTER TABLE {target} DROP CONSTRAINT {identifier(item['name'])}"
             comment = _comment(target, item)
-            back = "; ".join([bring(target, item), *comment])
-            statements.append(statement(f"{identity}.drop", table.name, "unlink", drop, reason, back))
+            statements.append(statement(f"{identity}.drop", table.name, "unlink", drop, reason))
             if not present:
-                sql = bring(target, _with_tenant(item, model))
-                statements.append(statement(identity, table.name, "link", sql, reason, drop))
-                statements += [
-                    statement(f"{identity}.comment", table.name, "link", text, reason, "") for text in comment
-                ]
+                sql = add_sql(target, _with_tenant(item, model))
+                statements.append(statement(identity, table.name, "link", sql, reason))
+                statements += [statement(f"{identity}.comment", table.name, "link", text, reason) for text in comment]
                 present = True
     return statements
 
@@ -176,20 +182,92 @@ def _with_tenant(key: Document, model: Model) -> Document:
     }  # fmt: skip
 
 
-def findings(state: State, model: Model, table: Table) -> list[Finding]:
+def findings(state: State, model: Model) -> list[Finding]:
     """Return whether every foreign key that the model names is there with the tenant, and none without."""
-    document = catalog.required(state, table.name)
     found = []
-    for key in table.foreign_keys:
-        words = f"foreign key ({', '.join(key.columns)})"
-        there = any(names_tenant(item, model, key) for item in of_table(document))
-        left = [item["name"] for item in of_table(document) if _points(item, model, key)]
-        found += [
-            finding(f"{words} names the tenant", table.name, True, there),
-            finding(f"{words} without the tenant left", table.name, [], left),
-        ]
+    for table in tables(state, model):
+        keys = of_table(catalog.required(state, table.name))
+        for key in table.foreign_keys:
+            words = f"foreign key ({', '.join(key.columns)})"
+            there = any(names_tenant(item, model, key) for item in keys)
+            left = [item["name"] for item in keys if _points(item, model, key)]
+            found += [
+                finding(f"{words} names the tenant", table.name, True, there),
+                finding(f"{words} without the tenant left", table.name, [], left),
+            ]
     return found
+
+
+def rollback(back: Rollback) -> list[Statement]:
+    """Return the statements that drop the foreign keys which name the tenant, and bring those of the snapshot back."""
+    return [statement for item in back.relations for statement in _back_of_relation(back, item)]
+
+
+def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
+    reason = "Drop the foreign keys that name the tenant"
+    planned = [
+        item.alter(f"foreign_key.drop.{name}", "unlink", f"DROP CONSTRAINT {identifier(name)}", reason)
+        for name in _changed(back, item)
+    ]
+    for key in _of_before(back, item):
+        name, sql = key["name"], add_sql(item.target, key)
+        planned.append(item.statement(f"foreign_key.{name}", "link", sql, "Bring the foreign keys back"))
+        planned += item.comment(f"CONSTRAINT {identifier(name)} ON {item.target}", key["comment"])
+    return planned
+
+
+def _changed(back: Rollback, item: RelationRollback) -> list[str]:
+    now, before = (by_name(of_table(document)) for document in (item.now, item.before))
+    return [
+        name
+        for name, key in now.items()
+        if any(names_tenant(key, back.model, wanted) for wanted in item.table.foreign_keys)
+        and (name not in before or made(key) != made(before[name]))
+    ]
+
+
+def _of_before(back: Rollback, item: RelationRollback) -> list[Document]:
+    now, changed = by_name(of_table(item.now)), _changed(back, item)
+    return [key for key in of_table(item.before) if key["name"] not in now or key["name"] in changed]
+
+
+def rollback_obstacles(back: Rollback) -> list[str]:
+    """Return what of an ordinary role would run if the foreign keys came back."""
+    return [
+        text
+        for item in back.relations
+        for key in _of_before(back, item)
+        for text in calling(back.state, item.relation.schema, item.relation.name, key)
+    ]
+
+
+def rollback_findings(back: Rollback) -> list[Finding]:
+    """Return whether every foreign key of the snapshot is there."""
+    return [
+        finding(
+            f"foreign keys{item.where} of before that are missing", item.table.name, [],
+            missing(of_table(item.before), of_table(item.now)),
+        )
+        for item in back.known
+    ]  # fmt: skip
 
 
 def _list(names: Sequence[str]) -> str:
     return ", ".join(map(identifier, names))
+
+
+CHANGE = Change(
+    phases=frozenset({"unlink", "link", "comment"}),
+    obstacles=obstacles,
+    hazards=nothing,
+    plan=plan,
+    findings=findings,
+    rollback=rollback,
+    rollback_obstacles=rollback_obstacles,
+    rollback_findings=rollback_findings,
+    # Keys stay.
+    row_security_off=nothing,
+    row_security_off_findings=nothing,
+    ended_errors=(),
+    audit_rules=frozenset({"foreign-key"}),
+)

@@ -8,9 +8,12 @@ body that calls its arguments otherwise gets their names as aliases, and one for
 from __future__ import annotations
 
 from ...module_utils.quoting import dollar_quoted, identifier, qualified
+from ..catalog import definitions
 from ..catalog import state as catalog
-from ..catalog.state import Document
 from ..model.model import Function, Model
+from . import bridge_record
+from .change import Change, Document, Ended, Rollback, missing, nothing
+from .finding import Finding, finding
 from .statement import State, Statement, statement
 
 LANGUAGE = "plpgsql"
@@ -81,32 +84,83 @@ def header(document: Document) -> str:
     return definition.removesuffix(f"\nAS {quote}${document['body']}{quote}$")
 
 
-def planned(state: State, model: Model, function: Function) -> list[Statement]:
-    """Return the statements that give the function its body, and the service the right to execute it."""
+def plan(state: State, model: Model) -> list[Statement]:
+    """Return the statements that give the functions their bodies."""
+    return [item for function in model.functions for item in _planned(state, model, function)]
+
+
+def _planned(state: State, model: Model, function: Function) -> list[Statement]:
     now = catalog.function(state, function.name, function.identity)
     name, wanted = qualified(model.schema, function.name), wanted_body(function, now)
     body = dollar_quoted("\n" + wanted + "\n")
     if now is None:
         sql = f"CREATE FUNCTION {name}({function.arguments}) RETURNS {function.returns} LANGUAGE {LANGUAGE} AS {body}"
-        undo = f"DROP FUNCTION {name}({function.identity})"
     else:
-        sql, undo = f"{header(now)}\nAS {body}", now["definition"]
+        sql = f"{header(now)}\nAS {body}"
+    if now is not None and now["body"].strip() == wanted:
+        return []
     identity = f"function.{function.name}({function.identity})"
-    found = []
-    if now is None or now["body"].strip() != wanted:
-        found.append(
-            statement(identity, "", "function", sql, f"Make {function.name} work within one tenant", undo),
+    return [statement(identity, "", "function", sql, f"Make {function.name} work within one tenant")]
+
+
+def findings(state: State, model: Model) -> list[Finding]:
+    """Return whether each function has its body."""
+    return [
+        finding(
+            f"function {function.name}({function.identity}) is tenant-aware", "", True, is_tenant_aware(state, function)
         )
-    if now is None or not now["granted"]:
-        signature, role = f"{name}({function.identity})", identifier(model.application_role)
-        found.append(
-            statement(
-                f"{identity}.grant", "", "privilege", f"GRANT EXECUTE ON FUNCTION {signature} TO {role}",
-                "Let the service execute the functions by a right of its own",
-                f"REVOKE EXECUTE ON FUNCTION {signature} FROM {role}",
-            )
-        )  # fmt: skip
+        for function in model.functions
+    ]
+
+
+def rollback(back: Rollback) -> list[Statement]:
+    """Return the statements that drop the migration's functions and bring those of the snapshot back."""
+    planned = []
+    for function in back.model.functions:
+        now, before = _now_and_before(back, function)
+        identity = f"function.{function.name}({function.identity})"
+        signature = f"{qualified(back.model.schema, function.name)}({function.identity})"
+        reason = f"Bring {function.name} back to what it was"
+        if now is not None and before is None:
+            planned.append(statement(f"{identity}.drop", "", "function", f"DROP FUNCTION {signature}", reason))
+        if before is not None and (now is None or now["definition"] != before["definition"]):
+            planned.append(statement(identity, "", "function", before["definition"].strip(), reason))
+            # What is made again belongs to whoever makes it, here a superuser, and may be SECURITY DEFINER.
+            if now is None or now["owner"] != before["owner"]:
+                sql = f"ALTER FUNCTION {signature} OWNER TO {identifier(before['owner'])}"
+                planned.append(statement(f"{identity}.owner", "", "function", sql, reason))
+    return planned
+
+
+def rollback_obstacles(back: Rollback) -> list[str]:
+    """Return what of an ordinary role would run if the functions came back."""
+    found = []
+    for function in back.model.functions:
+        now, before = _now_and_before(back, function)
+        if before is not None and (now is None or now["definition"] != before["definition"]):
+            what = f"The function {function.name} of before"
+            found += definitions.literals(back.state, what, [header(before)], back.path)
     return found
+
+
+def rollback_findings(back: Rollback) -> list[Finding]:
+    """Return whether every function of the snapshot is there, and none of the migration's."""
+    has_record = bridge_record.was_kept(back)
+    before = [item for item in back.snapshot["functions"] if item["name"] != bridge_record.NOTE or not has_record]
+    left = [
+        function.name
+        for function in back.model.functions
+        if (documents := _now_and_before(back, function))[0] is not None and documents[1] is None
+    ]
+    return [
+        finding("functions of before that are missing", "", [], missing(before, back.state["functions"])),
+        finding("functions of the migration that are left", "", [], left),
+    ]
+
+
+def _now_and_before(back: Rollback, function: Function) -> tuple[Document | None, Document | None]:
+    now, before = (catalog.function(found, function.name, function.identity) for found in (back.state, back.snapshot))
+    return now, before
 
 
 def _types(function: Function) -> list[str]:
@@ -120,3 +174,24 @@ def _names(function: Function) -> list[str]:
         part[: -len(kind)].strip() if part.endswith(kind) else part.split()[0]
         for part, kind in zip(parts, _types(function), strict=False)
     ]
+
+
+CHANGE = Change(
+    phases=frozenset({"function"}),
+    obstacles=obstacles,
+    hazards=nothing,
+    plan=plan,
+    findings=findings,
+    rollback=rollback,
+    rollback_obstacles=rollback_obstacles,
+    rollback_findings=rollback_findings,
+    # They work within one tenant, whether row security is on or off.
+    row_security_off=nothing,
+    row_security_off_findings=nothing,
+    ended_errors=(
+        Ended("function", ("42P10",)),
+        # A trigger that calls the function which the plan makes.
+        Ended("function", ("42883",)),
+    ),
+    audit_rules=frozenset({"function-without-tenant"}),
+)

@@ -11,7 +11,7 @@ from ..catalog import state as catalog
 from ..model.model import Model, Table
 from ..proof import samples
 from ..proof.proof import EQUAL, NOTHING, ONE, REFUSED, Attempt, lacks, synthetic_tenants
-from . import bridge
+from . import bridge, bridge_record
 from .statement import State
 
 # COPY FROM is not supported with row security (PostgreSQL manual, "COPY").
@@ -92,8 +92,8 @@ def unnamed(model: Model) -> list[Attempt]:
 
     It calls the policies' function itself: a statement on a table without rows of the tenant would note nothing.
     """
-    note = qualified(model.schema, bridge.NOTE)
-    noted = " AND ".join(f"{note}({literal(kind['sequence'])})" for kind in bridge.kinds(model))
+    note = qualified(model.schema, bridge_record.NOTE)
+    noted = " AND ".join(f"{note}({literal(kind['sequence'])})" for kind in bridge_record.kinds(model))
     return [_attempt("login.unnamed", "", "A login names no tenant", ONE, f"SELECT WHERE {noted}", writes=True)]
 
 

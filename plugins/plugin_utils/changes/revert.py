@@ -1,4 +1,8 @@
-"""The plan backwards: what switches row security off again and keeps the columns and the rows."""
+"""The rollback of rollback_mode=policies: row security goes, the columns, the keys and the rows stay.
+
+It needs no snapshot and leads to none: its goal lies between the schema that the run found and the migrated one. So it
+is no part of the difference to a snapshot, and each kind says what it does here.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,10 @@ from collections.abc import Mapping
 from ...module_utils.errors import UnsafeStateError
 from ...module_utils.quoting import dollar_quoted, identifier, literal, qualified
 from ..catalog import state as catalog
-from ..catalog.state import Relation
 from ..model.model import Model
-from . import bridge
-from .finding import Finding, finding
-from .statement import State, Statement, statement
+from .finding import Finding, by_table, finding
+from .registry import CHANGES
+from .statement import State, Statement
 
 # The constant default comes first, so that no moment exists in which an insert that names no tenant fails; row security
 # goes before the policies, or the owner would see no row between.
@@ -35,13 +38,7 @@ def policies(state: State, model: Model, *, lone: bool = True) -> list[Statement
             "every session would see them. Move or delete those rows first, or use rollback_mode=restore."
         )
         raise UnsafeStateError([obstacle])
-    statements = [
-        item
-        for table in model.tables
-        for relation in catalog.relations(state, model, table)
-        for item in _relation(relation, model)
-    ]
-    statements += bridge.remove(state, model)
+    statements = [item for change in CHANGES for item in change.row_security_off(state, model)]
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
 
 
@@ -68,64 +65,8 @@ def refuse_other_tenants(state: State, model: Model) -> list[str]:
 
 def policies_findings(state: State, model: Model, rows_before: Mapping[str, int]) -> list[Finding]:
     """Return the findings after ``policies``: row security off, columns and rows kept."""
-    found = [finding("bridge", "", None, bridge.value(state, model))]
+    found = [item for change in CHANGES for item in change.row_security_off_findings(state, model)]
     for table in model.tables:
-        for relation in catalog.relations(state, model, table):
-            where = f" of {relation.name}" if relation.is_partition else ""
-            column, rls = relation.document["column"], relation.document["rls"]
-            own = [policy["name"] for policy in relation.document["policies"] if policy["name"] == table.policy]
-            found += [
-                finding(f"RLS{where}", table.name, False, rls["enabled"]),
-                finding(f"FORCE{where}", table.name, False, rls["forced"]),
-                finding(f"tenant policies{where}", table.name, [], own),
-            ]
-            if column is not None:
-                found.append(finding(f"default{where}", table.name, model.printed_default, column["default"]))
         rows = catalog.required(state, table.name)["rows"]
         found.append(finding("rows unchanged", table.name, rows_before[table.name], rows))
-    return found
-
-
-def _relation(relation: Relation, model: Model) -> list[Statement]:
-    table, target, column = relation.table, relation.target, identifier(model.column)
-    planned = []
-    now, rls = relation.document["column"], relation.document["rls"]
-    if now is not None and now["default"] != model.printed_default:
-        before = f"SET DEFAULT {now['default']}" if now["default"] is not None else "DROP DEFAULT"
-        planned.append(
-            statement(
-                f"{table.name}.default.constant{relation.suffix}", table.name, "default",
-                f"ALTER TABLE {relation.alone} ALTER COLUMN {column} SET DEFAULT {model.default_constant}",
-                f"Give a row that names no tenant to tenant {model.default_tenant} again",
-                f"ALTER TABLE {relation.alone} ALTER COLUMN {column} {before}",
-            )
-        )  # fmt: skip
-    if rls["forced"]:
-        planned.append(
-            statement(
-                f"{table.name}.no_force{relation.suffix}", table.name, "force",
-                f"ALTER TABLE {target} NO FORCE ROW LEVEL SECURITY",
-                "Exempt the owner of the table again",
-                f"ALTER TABLE {target} FORCE ROW LEVEL SECURITY",
-            )
-        )  # fmt: skip
-    if rls["enabled"]:
-        planned.append(
-            statement(
-                f"{table.name}.disable{relation.suffix}", table.name, "enable",
-                f"ALTER TABLE {target} DISABLE ROW LEVEL SECURITY",
-                "Switch row-level security off",
-                f"ALTER TABLE {target} ENABLE ROW LEVEL SECURITY",
-            )
-        )  # fmt: skip
-    planned += [
-        statement(
-            f"{table.name}.policy.drop.{policy['name']}{relation.suffix}", table.name, "policy",
-            f"DROP POLICY {identifier(policy['name'])} ON {target}",
-            "Remove the tenant policy",
-            catalog.policy_sql(policy, target),
-        )
-        for policy in relation.document["policies"]
-        if policy["name"] == table.policy
-    ]  # fmt: skip
-    return planned
+    return by_table(found, model)

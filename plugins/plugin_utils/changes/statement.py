@@ -1,4 +1,4 @@
-"""One planned statement: what it is for, its SQL, and the SQL that undoes it."""
+"""One planned statement: what it is for, and its SQL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ def statement(
     phase: str,
     sql: str,
     reason: str,
-    undo: str,
     online: Sequence[Mapping[str, Any]] = (),
     makes: Sequence[Mapping[str, str]] = (),
 ) -> Statement:
@@ -33,6 +32,6 @@ def statement(
     ``makes`` are the names that must be free for it, as ``names`` looks for them.
     """
     return {
-        "id": identity, "table": table, "phase": phase, "sql": sql, "reason": reason, "undo": undo,
+        "id": identity, "table": table, "phase": phase, "sql": sql, "reason": reason,
         "online": [dict(item) for item in online], "makes": [dict(item) for item in makes],
     }  # fmt: skip

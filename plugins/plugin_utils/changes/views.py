@@ -10,6 +10,7 @@ from typing import Any
 
 from ...module_utils.quoting import qualified
 from ..model.model import Model, View
+from .change import Change, Rollback, nothing
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -50,30 +51,29 @@ def obstacles(state: State, model: Model) -> list[str]:
     return found
 
 
-def planned(state: State, model: Model) -> list[Statement]:
+def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that make the views work with their reader's rights."""
     return [
         statement(
             f"{view.name}.invoker", view.name, "view",
             f"ALTER VIEW {qualified(model.schema, view.name)} SET (security_invoker = true)",
             "Let views work with the rights, and the tenant, of whoever reads them",
-            _set(model, view, document),
         )
         for view in model.views
         if (document := of_state(state, view)) is not None and not _is_invoker(document)
     ]  # fmt: skip
 
 
-def back(state: State, model: Model, snapshot: State) -> list[Statement]:
-    """Return the statements that bring the option of each view back to what it was in ``snapshot``."""
+def rollback(back: Rollback) -> list[Statement]:
+    """Return the statements that bring the option of each view back to what it was."""
     return [
         statement(
-            f"{view.name}.invoker.back", view.name, "view", _set(model, view, before),
-            "Bring the rights that views work with back to what they were", "",
+            f"{view.name}.invoker.back", view.name, "view", _set(back.model, view, before),
+            "Bring the rights that views work with back to what they were",
         )
-        for view in model.views
-        if (before := of_state(snapshot, view)) is not None
-        and (now := of_state(state, view)) is not None
+        for view in back.model.views
+        if (before := of_state(back.snapshot, view)) is not None
+        and (now := of_state(back.state, view)) is not None
         and now["security_invoker"] != before["security_invoker"]
     ]  # fmt: skip
 
@@ -89,14 +89,14 @@ def findings(state: State, model: Model) -> list[Finding]:
     ]  # fmt: skip
 
 
-def as_before(state: State, model: Model, snapshot: State) -> list[Finding]:
-    """Return whether each view works with the rights that it worked with in ``snapshot``."""
+def rollback_findings(back: Rollback) -> list[Finding]:
+    """Return whether each view works with the rights that it worked with before."""
     return [
         finding(
             f"view {view.name} as before", "", *((document or {}).get("security_invoker") for document in documents)
         )
-        for view in model.views
-        if (documents := (of_state(snapshot, view), of_state(state, view)))[0] is not None
+        for view in back.model.views
+        if (documents := (of_state(back.snapshot, view), of_state(back.state, view)))[0] is not None
     ]
 
 
@@ -104,3 +104,20 @@ def _set(model: Model, view: View, document: Document) -> str:
     before = document["security_invoker"]
     action = "RESET (security_invoker)" if before is None else f"SET (security_invoker = {before})"
     return f"ALTER VIEW {qualified(model.schema, view.name)} {action}"
+
+
+CHANGE = Change(
+    phases=frozenset({"view"}),
+    obstacles=obstacles,
+    hazards=nothing,
+    plan=plan,
+    findings=findings,
+    rollback=rollback,
+    rollback_obstacles=nothing,
+    rollback_findings=rollback_findings,
+    # With the rights of its reader a view shows the same once no policy filters.
+    row_security_off=nothing,
+    row_security_off_findings=nothing,
+    ended_errors=(),
+    audit_rules=frozenset({"view-definer"}),
+)

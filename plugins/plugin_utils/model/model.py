@@ -9,7 +9,7 @@ from typing import Any
 
 from ...module_utils.errors import ModelError
 from ...module_utils.quoting import derived_name, identifier
-from .tenants import KINDS, Kind, Tenant
+from .tenants import TENANT_TYPES, Tenant, TenantType
 
 # A custom setting needs a prefix (PostgreSQL manual, 20.16 "Customized Options").
 SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+")
@@ -127,29 +127,29 @@ class Model:
         return tuple(dict.fromkeys((*table.natural_keys, *pointed)))
 
     @property
-    def kind(self) -> Kind:
+    def tenant_type(self) -> TenantType:
         """The type of a tenant."""
-        return KINDS[self.column_type]
+        return TENANT_TYPES[self.column_type]
 
     @property
     def default_constant(self) -> str:
         """The default tenant as an SQL constant."""
-        return self.kind.constant(self.default_tenant)
+        return self.tenant_type.constant(self.default_tenant)
 
     @property
     def printed_default(self) -> str:
         """That constant as PostgreSQL prints it back."""
-        return self.kind.printed_constant(self.default_tenant)
+        return self.tenant_type.printed_constant(self.default_tenant)
 
     @property
     def session_tenant(self) -> str:
         """The session's tenant as an SQL expression: NULL where none is named (unset, reset or empty)."""
-        return self.kind.session(self.setting)
+        return self.tenant_type.session(self.setting)
 
     @property
     def bridge_value(self) -> str:
         """The default tenant as the bridge spells it: no session that names it writes it like this."""
-        return self.kind.bridge(self.default_tenant)
+        return self.tenant_type.bridge(self.default_tenant)
 
     @property
     def predicate(self) -> str:
@@ -315,9 +315,9 @@ def parse(source: Mapping[str, Any]) -> Model:
     ``application_role``. Raises ModelError with one sentence for the first thing that is wrong.
     """
     column_type = _text(source, "column_type")
-    if column_type not in KINDS:
-        raise ModelError(f"tenancy_column_type must be one of {', '.join(KINDS)}, not {column_type!r}.")
-    default_tenant = KINDS[column_type].tenant(source.get("default_tenant"))
+    if column_type not in TENANT_TYPES:
+        raise ModelError(f"tenancy_column_type must be one of {', '.join(TENANT_TYPES)}, not {column_type!r}.")
+    default_tenant = TENANT_TYPES[column_type].tenant(source.get("default_tenant"))
     bridge = source.get("bridge")
     if not isinstance(bridge, bool):
         raise ModelError(f"tenancy_bridge must be true or false, not {bridge!r}.")

@@ -13,13 +13,13 @@ from ...module_utils.quoting import literal
 
 Tenant = int | str
 # Identity, who tries it, the setting's value, and the errors that it ends in.
-Wrong = tuple[str, str, str, tuple[str, ...]]
+InvalidSetting = tuple[str, str, str, tuple[str, ...]]
 
 # Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
 NOT_OF_THE_TYPE, OUT_OF_RANGE = ("error 22P02",), ("error 22003",)
 
 
-class Kind(ABC):
+class TenantType(ABC):
     """A type of the tenant column."""
 
     def __init__(self, name: str) -> None:
@@ -55,15 +55,15 @@ class Kind(ABC):
         """Return what ``bridge`` spelled as everybody else spells it."""
 
     @abstractmethod
-    def nobodys(self) -> Iterator[str]:
+    def unused_tenants(self) -> Iterator[str]:
         """Return tenants that nobody is likely to have, one after the other."""
 
     @abstractmethod
-    def wrong(self) -> list[Wrong]:
+    def invalid_settings(self) -> list[InvalidSetting]:
         """Return settings that are no tenant."""
 
 
-class Number(Kind):
+class Number(TenantType):
     """A tenant that is a number of at least 1."""
 
     def __init__(self, name: str, largest: int) -> None:
@@ -94,11 +94,11 @@ class Number(Kind):
         """Return the number without it."""
         return spelled.lstrip("0") or spelled
 
-    def nobodys(self) -> Iterator[str]:
+    def unused_tenants(self) -> Iterator[str]:
         """Return the largest numbers that fit every type."""
         return map(str, range(2**15 - 1, 0, -1))
 
-    def wrong(self) -> list[Wrong]:
+    def invalid_settings(self) -> list[InvalidSetting]:
         """Return what is no number, and one that is too large."""
         return [
             ("garbage", "A session whose tenant is no number", "1 OR true", NOT_OF_THE_TYPE),
@@ -106,7 +106,7 @@ class Number(Kind):
         ]
 
 
-class Uuid(Kind):
+class Uuid(TenantType):
     """A tenant that is a uuid."""
 
     FORM = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -128,19 +128,24 @@ class Uuid(Kind):
         """Return the uuid without them."""
         return spelled.strip("{}")
 
-    def nobodys(self) -> Iterator[str]:
+    def unused_tenants(self) -> Iterator[str]:
         """Return uuids that count: no generator makes them."""
         return (f"00000000-0000-0000-0000-{number:012x}" for number in itertools.count(1))
 
-    def wrong(self) -> list[Wrong]:
+    def invalid_settings(self) -> list[InvalidSetting]:
         """Return what is no uuid, and what only begins like one."""
         return [
             ("garbage", "A session whose tenant is no uuid", "1 OR true", NOT_OF_THE_TYPE),
-            ("range", "A session whose tenant is too long for a uuid", f"{next(self.nobodys())}0", NOT_OF_THE_TYPE),
+            (
+                "range",
+                "A session whose tenant is too long for a uuid",
+                f"{next(self.unused_tenants())}0",
+                NOT_OF_THE_TYPE,
+            ),
         ]
 
 
-class Text(Kind):
+class Text(TenantType):
     """A tenant that is a text: whatever a session names is one, but blanks before it are no part of it."""
 
     def tenant(self, value: Any) -> Tenant:
@@ -168,16 +173,16 @@ class Text(Kind):
         """Return the text without it."""
         return spelled.lstrip(" ")
 
-    def nobodys(self) -> Iterator[str]:
+    def unused_tenants(self) -> Iterator[str]:
         """Return texts that say what they are."""
         return (f"isolation proof {number}" for number in itertools.count(1))
 
-    def wrong(self) -> list[Wrong]:
+    def invalid_settings(self) -> list[InvalidSetting]:
         """Return what is blank; any other text is a tenant."""
         return [("blank", "A session whose tenant is blank", "  ", ())]
 
 
-KINDS: dict[str, Kind] = {
+TENANT_TYPES: dict[str, TenantType] = {
     kind.name: kind
     for kind in (
         Number("integer", 2**31 - 1), Number("bigint", 2**63 - 1), Number("smallint", 2**15 - 1), Uuid("uuid"),

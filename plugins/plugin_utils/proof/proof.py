@@ -1,7 +1,7 @@
 """The isolation proof: attempts of the application role to reach another tenant's rows, made on the real database.
 
 An attempt is one statement, made as the application role with row security on, and what may come of it: a number of
-rows or an SQLSTATE. ``roles/tenancy/files/proof.sql`` makes the attempts, ``transaction`` takes back whatever they did,
+rows or an SQLSTATE. ``proof.sql`` makes the attempts, ``transaction`` takes back whatever they did,
 and what came of them is judged here. Each kind has a positive control, which must succeed: a proof in which everything
 fails has proved nothing.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ...module_utils import sessions
@@ -21,6 +22,8 @@ from ..changes.statement import State
 from ..model.model import ForeignKey, Model, Table, View
 from . import samples
 from .samples import Sample
+
+RUNNER = Path(__file__).with_name("proof.sql")
 
 Attempt = dict[str, Any]
 Document = Mapping[str, Any]
@@ -178,23 +181,21 @@ def synthetic_tenants(state: State, model: Model) -> tuple[str, str]:
     documents = [catalog.table(state, table.name) for table in model.tables]
     columns = [document["column"] for document in documents if document and document["column"]]
     used = {tenant for column in columns for tenant in column["tenants"]} | {str(model.default_tenant)}
-    one, other = itertools.islice((tenant for tenant in model.kind.nobodys() if tenant not in used), 2)
+    one, other = itertools.islice((tenant for tenant in model.tenant_type.unused_tenants() if tenant not in used), 2)
     return one, other
 
 
-def document(
-    state: State, model: Model, runner: str, max_rows: int, seconds: float, url_options: str = ""
-) -> dict[str, Any]:
+def document(state: State, model: Model, max_rows: int, seconds: float, url_options: str = "") -> dict[str, Any]:
     """Return all that ``transaction.run`` needs of the proof, as plain data.
 
-    ``runner`` is proof.sql, ``seconds`` how long all attempts together may take, ``url_options`` the options of the
-    service's DATABASE_URL. Of tables of more than ``max_rows`` rows the default tenant's are probed instead of counted.
+    ``seconds`` is how long all attempts together may take, ``url_options`` are the options of the service's
+    DATABASE_URL. Of tables of more than ``max_rows`` rows the default tenant's are probed instead of counted.
     """
     means = _means(state, model)
     compared = [table for table in model.tables if not means.lacks(table, "SELECT", (model.column,))]
     made = attempts(model, *synthetic_tenants(state, model), partitions(state, model), means.documents, state["types"])
     return {
-        "runner": runner,
+        "runner": RUNNER.read_text(),
         "role": model.application_role,
         "role_name": identifier(model.application_role),
         "seconds": seconds,
@@ -257,57 +258,88 @@ def attempts(
     what the application role may do: without a right an attempt must be refused, be it the tenant's own. ``types`` are
     those of the state.
     """
-    made: list[Attempt] = []
     means = _of_documents(model, documents or {}, types or {})
-
-    def add(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> None:
-        made.extend(
-            {
-                "id": f"{table.name}.{identity}", "table": table.name, "sentence": sentence,
-                "tenant": tenant, "sql": sql, "expected": list(expected), "keep": keep,
-            }
-            for identity, sentence, sql, expected in found
-        )  # fmt: skip
-
-    # "Never set" can be tried only before the session first sets it.
     relations: list[Table | View] = [*model.tables, *model.views]
-    for relation in relations:
-        allowed = means.allows(NOTHING, (relation, "SELECT", ())) if isinstance(relation, Table) else NOTHING
-        add(relation, None, [("read.unset", "A session that names no tenant reads", _read(model, relation), allowed)])
+    # "Never set" can be tried only before the session first sets it.
+    made = [attempt for relation in relations for attempt in _unset(model, means, relation)]
+    made += [attempt for table in model.tables for attempt in _stored(means, table, one, other)]
     for table in model.tables:
-        stored = means.allows(ONE, *means.inserts(table))
-        # One that may, and has nothing to point to or no value for a column, shows nothing.
-        if stored == REFUSED or means.stores(table):
-            add(table, one, [("own.insert", "A tenant stores a row", _insert(means, table), stored)], keep=True)
-            sentence = "Another tenant stores a row with the same keys"
-            add(table, other, [("own.insert.same", sentence, _insert(means, table), stored)], keep=True)
-    for table in model.tables:
-        add(table, one, _own(model, means, table))
-        add(table, one, _towards(model, means, table, one, other))
-        keys = [key for key in table.foreign_keys if _can_point(model, means, table, key)]
-        add(table, one, [_pointing(model, means, table, key) for key in keys])
-        for attempt, key in zip(made[len(made) - len(keys) :], keys, strict=True):
-            attempt["theirs"] = {"tenant": other, "sql": _theirs(model, key)}
-        add(table, one, _around(model, table))
-        add(table, one, _written(model, means, table))
-        add(table, other, _written(model, means, table, ".same"))
-        add(table, None, _without("reset", "A session that reset its tenant", model, means, table, ()))
-        add(table, "", _without("empty", "A session whose tenant is empty", model, means, table, ()))
-        for identity, who, setting, errors in model.kind.wrong():
-            add(table, setting, _without(identity, who, model, means, table, errors))
-        parts = (parted or {}).get(table.name, [])
-        add(table, one, _in_partitions(model, means, table, parts, other))
-        add(table, None, [_from_partition(part, "reset", "A session that reset its tenant") for part in parts])
-        add(table, "", [_from_partition(part, "empty", "A session whose tenant is empty") for part in parts])
+        made += _of_table(model, means, table, one, other, (parted or {}).get(table.name, []))
     for view in model.views:
-        through = (f"{view.sample_rows} rows",)
-        add(view, one, [("own.read", "A tenant reads its own rows through the view", _read(model, view), through)])
-        sentence = "Another tenant reads its own rows through the view"
-        add(view, other, [("own.read.same", sentence, _read(model, view), through)])
-        add(view, None, [("read.reset", "A session that reset its tenant reads", _read(model, view), NOTHING)])
-        add(view, "", [("read.empty", "A session whose tenant is empty reads", _read(model, view), NOTHING)])
-        for identity, who, setting, errors in model.kind.wrong():
-            add(view, setting, [(f"read.{identity}", f"{who} reads", _read(model, view), (*NOTHING, *errors))])
+        made += _of_view(model, view, one, other)
+    return made
+
+
+def _made(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> list[Attempt]:
+    return [
+        {
+            "id": f"{table.name}.{identity}", "table": table.name, "sentence": sentence,
+            "tenant": tenant, "sql": sql, "expected": list(expected), "keep": keep,
+        }
+        for identity, sentence, sql, expected in found
+    ]  # fmt: skip
+
+
+def _unset(model: Model, means: Means, relation: Table | View) -> list[Attempt]:
+    """Return the attempt of a session that never named a tenant."""
+    allowed = means.allows(NOTHING, (relation, "SELECT", ())) if isinstance(relation, Table) else NOTHING
+    read = ("read.unset", "A session that names no tenant reads", _read(model, relation), allowed)
+    return _made(relation, None, [read])
+
+
+def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
+    """Return the attempts of two tenants to store the same row, which stays for the others."""
+    stored = means.allows(ONE, *means.inserts(table))
+    # One that may, and has nothing to point to or no value for a column, shows nothing.
+    if stored != REFUSED and not means.stores(table):
+        return []
+    sentence = "Another tenant stores a row with the same keys"
+    return [
+        *_made(table, one, [("own.insert", "A tenant stores a row", _insert(means, table), stored)], keep=True),
+        *_made(table, other, [("own.insert.same", sentence, _insert(means, table), stored)], keep=True),
+    ]
+
+
+def _of_table(
+    model: Model, means: Means, table: Table, one: str, other: str, parts: Sequence[Relation]
+) -> list[Attempt]:
+    """Return the attempts on one table and its partitions once both tenants have stored their rows."""
+    keys = [key for key in table.foreign_keys if _can_point(model, means, table, key)]
+    pointing = _made(table, one, [_pointing(model, means, table, key) for key in keys])
+    made = [
+        *_made(table, one, _own(model, means, table)),
+        *_made(table, one, _towards(model, means, table, one, other)),
+        *(
+            {**attempt, "theirs": {"tenant": other, "sql": _theirs(model, key)}}
+            for attempt, key in zip(pointing, keys, strict=True)
+        ),
+        *_made(table, one, _around(model, table)),
+        *_made(table, one, _written(model, means, table)),
+        *_made(table, other, _written(model, means, table, ".same")),
+        *_made(table, None, _without("reset", "A session that reset its tenant", model, means, table, ())),
+        *_made(table, "", _without("empty", "A session whose tenant is empty", model, means, table, ())),
+    ]
+    for identity, who, setting, errors in model.tenant_type.invalid_settings():
+        made += _made(table, setting, _without(identity, who, model, means, table, errors))
+    made += _made(table, one, _in_partitions(model, means, table, parts, other))
+    made += _made(table, None, [_from_partition(part, "reset", "A session that reset its tenant") for part in parts])
+    return made + _made(
+        table, "", [_from_partition(part, "empty", "A session whose tenant is empty") for part in parts]
+    )
+
+
+def _of_view(model: Model, view: View, one: str, other: str) -> list[Attempt]:
+    """Return the attempts through one view."""
+    read, through = _read(model, view), (f"{view.sample_rows} rows",)
+    sentence = "Another tenant reads its own rows through the view"
+    made = [
+        *_made(view, one, [("own.read", "A tenant reads its own rows through the view", read, through)]),
+        *_made(view, other, [("own.read.same", sentence, read, through)]),
+        *_made(view, None, [("read.reset", "A session that reset its tenant reads", read, NOTHING)]),
+        *_made(view, "", [("read.empty", "A session whose tenant is empty reads", read, NOTHING)]),
+    ]
+    for identity, who, setting, errors in model.tenant_type.invalid_settings():
+        made += _made(view, setting, [(f"read.{identity}", f"{who} reads", read, (*NOTHING, *errors))])
     return made
 
 

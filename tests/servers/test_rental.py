@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -14,35 +15,26 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import Uns
 from ansible_collections.aimemory.tenancy.plugins.module_utils.outcomes import ProofError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan, revert
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
-from lab import ROOT, Host
 from planner import Database
 from production import rental_source
+from rental import OWNER, seeded
+from server import Server
 
-# What its fixtures prepare would be made on both hosts.
-pytestmark = pytest.mark.one_host(together=True)
-
-NAME, OWNER = "boat_rental_leaks", "desk"
+NAME = "boat_rental_leaks"
 BOATS, BERTHS = "trips_boat_id_fkey", '"leaves from"'
 
 
 @pytest.fixture(scope="module")
-def seeded(machine: Host) -> Iterator[None]:
-    """Make the rental's database, without its service."""
-    directory = ROOT / "molecule/example/application"
-    script = "".join((directory / f"{name}.sql").read_text() for name in ("schema", "seed"))
-    machine.sql(f"CREATE ROLE {OWNER} LOGIN", database="postgres")
-    machine.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}", database="postgres")
-    psql = f"psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --dbname={NAME}"
-    machine.run(f"sudo -u postgres {psql}", given=f"SET ROLE {OWNER};\n{script}")
-    yield
-    machine.sql(f"DROP DATABASE {NAME} WITH (FORCE)", database="postgres")
-    machine.sql(f"DROP ROLE {OWNER}", database="postgres")
+def made(server: Server) -> Iterator[None]:
+    """Make the rental's database."""
+    with seeded(server, NAME):
+        yield
 
 
 @pytest.fixture
-def rental(machine: Host, seeded: None) -> Iterator[Database]:
+def rental(server: Server, made: None) -> Iterator[Database]:
     """Return the unmigrated database; whatever is done to it is rolled back."""
-    with contextlib.closing(machine.connect(NAME)) as connection:
+    with contextlib.closing(server.connect(NAME)) as connection:
         connection.autocommit = False
         yield Database(connection, NAME, model.parse(rental_source(NAME)))
         connection.rollback()
@@ -193,15 +185,8 @@ def test_what_is_missing_is_found_and_planned_again(rental: Database, statements
     assert rental.failures(before) == []
 
 
-def test_every_statement_is_undone_by_its_undo(rental: Database) -> None:
-    rental.run('COMMENT ON CONSTRAINT "Berth" ON rental.berths IS $$as painted on the pier$$')
-    before, statements = rental.state(), rental.plan()
-    rental.run(*plan.transaction(statements, rental.model, "5s"))
-    rental.run(*(item["sql"] for item in plan.undo(statements)))
-    assert rental.state() == before
-
-
 def test_it_leads_back(rental: Database) -> None:
+    rental.run('COMMENT ON CONSTRAINT "Berth" ON rental.berths IS $$as painted on the pier$$')
     before = rental.state()
     rental.migrate()
     assert rental.back_to(before) == []
@@ -219,21 +204,17 @@ def test_enforcing_leaves_nothing_of_the_bridge(rental: Database) -> None:
     assert rental.value(bridges) == 0
     assert rental.failures(before) == []
     assert [item for item in rental.prove() if not item["ok"]] == []
-    rental.run(*(item["sql"] for item in plan.undo(statements)))
+    assert rental.back_to(migrated, lone=False) == []
     assert rental.state() == migrated
 
 
 @pytest.mark.parametrize("own", OWN)
-@pytest.mark.parametrize("way", ["undo", "snapshot"])
-def test_what_a_partition_has_of_its_own_comes_back(rental: Database, own: str, way: str) -> None:
+def test_what_a_partition_has_of_its_own_comes_back(rental: Database, own: str) -> None:
     rental.run(*OWN[own])
-    before, statements = rental.state(), rental.plan()
+    before = rental.state()
     rental.migrate()
     assert rental.failures(before) == []
-    if way == "undo":
-        rental.run(*(item["sql"] for item in plan.undo(statements)))
-    else:
-        assert rental.back_to(before) == []
+    assert rental.back_to(before) == []
     assert rental.state() == before
 
 
@@ -384,10 +365,14 @@ def test_foreign_keys_of_every_kind_come_back_as_they_were(rental: Database) -> 
 
 def test_the_accepted_plan_is_the_one_of_this_database(rental: Database) -> None:
     for case in ("rental", "rental-migrated"):
-        # The case was taken from one release of PostgreSQL.
-        release = {"server_version": "", "server_version_num": 0}
-        assert {**rental.state(), **release} == {**golden.catalog(case), **release}
+        assert anywhere(rental.state()) == anywhere(golden.catalog(case))
         rental.migrate()
+
+
+def anywhere(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a state without what another server says otherwise: its release, and the name of its superuser."""
+    functions = [{**function, "owner": None} for function in state["functions"]]
+    return {**state, "server_version": "", "server_version_num": 0, "functions": functions}
 
 
 def test_what_can_be_done_while_the_service_works_is_done_then(rental: Database) -> None:

@@ -1,0 +1,199 @@
+"""One kind of change to a database, and every part that such a kind must have.
+
+A kind is a file that ends with its ``CHANGE``; ``registry.CHANGES`` lists them in order. No part has a default: a kind
+says ``nothing`` if there is nothing to do, so that none can be forgotten.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ...module_utils.quoting import literal
+from ..catalog import state as catalog
+from ..catalog.state import Relation
+from ..model.model import Model, Table
+from .finding import Finding
+from .statement import State, Statement, statement
+
+Document = Mapping[str, Any]
+# What a relation has that no snapshot knows.
+NO_DOCUMENT: Document = {
+    "policies": [], "rls": {"enabled": False, "forced": False}, "indexes": [], "foreign_keys": [], "column": None,
+    "granted_excess": [],
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """Errors of the database that a service meets until statements of ``phase`` are made.
+
+    ``codes`` are their SQLSTATEs; ``needle`` is what stands in the error, with ``{column}`` for the tenant column.
+    """
+
+    phase: str
+    codes: tuple[str, ...]
+    needle: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Change:
+    """One kind of change.
+
+    ``phases`` are those of its statements in the plan and in the rollbacks. Each has a place in the orders of plan.py,
+    schema.py and revert.py.
+
+    ``obstacles`` says what keeps it from being planned, ``hazards`` what keeps a plan from being carried out. ``plan``
+    makes the statements of the migration. ``findings`` says whether it is made.
+
+    ``rollback`` makes the statements that return to the snapshot. ``rollback_obstacles`` says what keeps them from
+    being made, ``rollback_findings`` whether all is as in the snapshot.
+
+    ``row_security_off`` makes the statements of rollback_mode=policies, which keeps columns and keys.
+    ``row_security_off_findings`` says whether they were made.
+
+    ``ended_errors`` are the service's errors that it ends, ``audit_rules`` the audit's findings.
+    """
+
+    phases: frozenset[str]
+    obstacles: Callable[[State, Model], list[str]]
+    hazards: Callable[[State, Model], list[str]]
+    plan: Callable[[State, Model], list[Statement]]
+    findings: Callable[[State, Model], list[Finding]]
+    rollback: Callable[[Rollback], list[Statement]]
+    rollback_obstacles: Callable[[Rollback], list[str]]
+    rollback_findings: Callable[[Rollback], list[Finding]]
+    row_security_off: Callable[[State, Model], list[Statement]]
+    row_security_off_findings: Callable[[State, Model], list[Finding]]
+    ended_errors: tuple[Ended, ...]
+    audit_rules: frozenset[str]
+
+
+def nothing(*_: Any) -> list[Any]:
+    """Return that a kind has nothing to say here."""
+    return []
+
+
+class Rollback:
+    """The way from ``state`` to the schema of ``snapshot``, which is ``upgraded`` so that both can be compared."""
+
+    def __init__(self, state: State, model: Model, snapshot: State) -> None:
+        """Compare each relation with what it was."""
+        self.state, self.model, self.snapshot = state, model, snapshot
+        self.relations = [
+            RelationRollback(self, relation)
+            for table in model.tables
+            # The deepest partitions first: the table's indexes take theirs over.
+            for relation in [*catalog.partitions(state, model, table), catalog.relation(state, model, table)]
+        ]
+
+    @property
+    def path(self) -> str | None:
+        """Return the schema whose names stand without it in the snapshot."""
+        return None if self.snapshot.get("qualified") else self.model.schema
+
+    @property
+    def role(self) -> str | None:
+        """Return the login that the service had then."""
+        return role_of(self.snapshot)
+
+    @property
+    def is_same_role(self) -> bool:
+        """Say whether the service has that login still."""
+        return self.role == role_of(self.state)
+
+    @property
+    def from_the_top(self) -> list[RelationRollback]:
+        """Return what there is, each table before its partitions, and those before their own."""
+        return [item for table in self.model.tables for item in reversed(self.relations) if item.table == table]
+
+    @property
+    def known(self) -> list[RelationRollback]:
+        """Return what the snapshot knows, each table before its partitions."""
+        order = [table.name for table in self.model.tables]
+        found = [item for item in self.relations if item.is_known]
+        return sorted(found, key=lambda item: (order.index(item.table.name), item.relation.is_partition))
+
+
+class RelationRollback:
+    """A table or partition as it is, ``now``, and as it was in the snapshot, ``before``."""
+
+    def __init__(self, whole: Rollback, relation: Relation) -> None:
+        """Look at it as it is and as it was."""
+        self.whole, self.relation, self.table = whole, relation, relation.table
+        self.now, self.target = relation.document, relation.target
+        kept = by_place(catalog.relations(whole.snapshot, whole.model, self.table))
+        self.is_known = (relation.schema, relation.name) in kept
+        is_ours = any(policy["name"] == self.table.policy for policy in self.now["policies"])
+        # The snapshot knows nothing of a partition that is newer; row security that it got by hand stays.
+        later = NO_DOCUMENT if is_ours else {**NO_DOCUMENT, "rls": self.now["rls"]}
+        self.before = kept.get((relation.schema, relation.name), later)
+
+    @property
+    def title(self) -> str:
+        """Return its name as a sentence has it."""
+        return f"{self.relation.schema}.{self.relation.name}"
+
+    @property
+    def where(self) -> str:
+        """Return what a finding about a partition says beside the table's name."""
+        return f" of {self.relation.name}" if self.relation.is_partition else ""
+
+    def statement(self, identity: str, phase: str, sql: str, reason: str) -> Statement:
+        """Return one statement of the rollback."""
+        return statement(f"{self.table.name}.{identity}{self.relation.suffix}", self.table.name, phase, sql, reason)
+
+    def alter(self, identity: str, phase: str, action: str, reason: str) -> Statement:
+        """Return the statement that alters the table."""
+        return self.statement(identity, phase, f"ALTER TABLE {self.target} {action}", reason)
+
+    def comment(self, what: str, text: str | None) -> list[Statement]:
+        """Return the statement that brings a comment back, if there was one."""
+        if text is None:
+            return []
+        sql = f"COMMENT ON {what} IS {literal(text)}"
+        return [self.statement(f"comment.{what}", "comment", sql, "Bring the comments of before back")]
+
+
+def role_of(state: State) -> str | None:
+    """Return the name of the application role, or None if it does not exist."""
+    role = catalog.application_role(state)
+    return None if role is None else str(role["name"])
+
+
+def by_name(documents: Iterable[Document]) -> dict[str, Document]:
+    """Return documents by their names."""
+    return {document["name"]: document for document in documents}
+
+
+def by_place(relations: Iterable[Relation]) -> dict[tuple[str, str], Document]:
+    """Return the documents of relations by schema and name."""
+    return {(relation.schema, relation.name): relation.document for relation in relations}
+
+
+def made(document: Any) -> Any:
+    """Return what says how an index or another object is made, without what uses it."""
+    if isinstance(document, Mapping):
+        # A snapshot of an earlier version of this runbook knows of no index that is a part of another.
+        found = {"root": None, **document}
+        # Nor had one of an earlier version of the state what converts the columns of a foreign key.
+        left_out = ("dependents", "valid", "clustered", "casts")
+        return {name: value for name, value in found.items() if name not in left_out}
+    return document
+
+
+def missing(before: list[Any], now: list[Any]) -> list[str]:
+    """Return the names of what is not as it was."""
+    there = [made(item) for item in now]
+    return [item["name"] if isinstance(item, Mapping) else item for item in before if made(item) not in there]
+
+
+def tables(state: State, model: Model) -> list[Table]:
+    """Return the tables of the model that exist."""
+    return [table for table in model.tables if catalog.table(state, table.name) is not None]
+
+
+def relations(state: State, model: Model) -> list[Relation]:
+    """Return the tables of the model that exist, each before its partitions."""
+    return [relation for table in tables(state, model) for relation in catalog.relations(state, model, table)]

@@ -1,0 +1,179 @@
+"""The tenant column of every tenant table: its type, and that no row is without a tenant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...module_utils.quoting import derived_name, dollar_quoted, identifier, literal, qualified
+from ..catalog import state as catalog
+from ..model.model import Model, Table
+from . import bridge_record, foreign_keys, indexes, names, online
+from .change import Change, Document, Ended, RelationRollback, Rollback, nothing, tables
+from .finding import Finding, finding
+from .statement import State, Statement, statement, step
+
+
+def check_name(model: Model, table: Table) -> str:
+    """Return the name of the check that stands in for NOT NULL while the rows are looked at."""
+    return derived_name(table.name, model.column, "not_null_check")
+
+
+def refused_nulls(item: Statement, model: Model) -> list[str]:
+    """Return the SQL that raises before a column is made NOT NULL, if rows came without a value meanwhile."""
+    if item["phase"] != "not_null":
+        return []
+    problem = (
+        f"Rows without {model.column} were stored in {item['table']} since the others got theirs: stop what stores "
+        "NULL there, and run it again."
+    )
+    rows = f"SELECT FROM {qualified(model.schema, item['table'])} WHERE {identifier(model.column)} IS NULL"
+    block = f"BEGIN IF EXISTS ({rows}) THEN RAISE USING MESSAGE = {literal(problem)}; END IF; END"
+    return [f"DO {dollar_quoted(block)}"]
+
+
+def obstacles(state: State, model: Model) -> list[str]:
+    """Return what keeps a column of that name from being the tenant's."""
+    found = []
+    for table in tables(state, model):
+        name, column = f"{model.schema}.{table.name}.{model.column}", catalog.tenant_column(state, table.name)
+        if column is not None and column["type"] != model.column_type:
+            found.append(
+                f"{name} exists with type {column['type']}, the model wants {model.column_type}: rename or convert "
+                "that column by hand first."
+            )
+        if column is not None and column["generated"]:
+            found.append(f"{name} is an identity or generated column: drop that property first.")
+    return found
+
+
+def plan(state: State, model: Model) -> list[Statement]:
+    """Return the statements that add the column and refuse rows without a tenant."""
+    planned = []
+    for table in tables(state, model):
+        now = catalog.tenant_column(state, table.name)
+        if now is None:
+            planned.append(_added(model, table))
+        elif not now["not_null"]:
+            planned.append(_not_null(state, model, table))
+    return planned
+
+
+def _added(model: Model, table: Table) -> Statement:
+    target, column = qualified(model.schema, table.name), identifier(model.column)
+    sql = f"ALTER TABLE {target} ADD COLUMN {column} {model.column_type} NOT NULL DEFAULT {model.default_constant}"
+    reason = f"Add {model.column}; existing rows belong to tenant {model.default_tenant} (no table rewrite)"
+    return statement(f"{table.name}.column", table.name, "column", sql, reason, [step(sql)])
+
+
+def _not_null(state: State, model: Model, table: Table) -> Statement:
+    target, column, check = qualified(model.schema, table.name), identifier(model.column), check_name(model, table)
+    # A run that was interrupted while the service worked may have left it.
+    left = f", DROP CONSTRAINT {identifier(check)}" if catalog.depends(state, table.name, check) else ""
+    return statement(
+        f"{table.name}.not_null", table.name, "not_null",
+        f"ALTER TABLE {target} ALTER COLUMN {column} SET NOT NULL{left}",
+        f"Refuse rows without {model.column}",
+        online.not_null(target, model.column, check),
+        [] if left else [names.check(catalog.relation(state, model, table), check)],
+    )  # fmt: skip
+
+
+def findings(state: State, model: Model) -> list[Finding]:
+    """Return whether the column is there, with the model's type, and NOT NULL."""
+    found = []
+    for table in tables(state, model):
+        column = catalog.tenant_column(state, table.name)
+        found.append(finding(model.column, table.name, True, column is not None))
+        if column is not None:
+            found += [
+                finding("type", table.name, model.column_type, column["type"]),
+                finding("NOT NULL", table.name, True, column["not_null"]),
+            ]
+    return found
+
+
+def rollback(back: Rollback) -> list[Statement]:
+    """Return the statements that drop the column, or let it be NULL again; every row stays."""
+    # The table first: a partition's column goes with it, and may be NULL once the table's may.
+    return [
+        statement
+        for item in back.from_the_top
+        if item.now["column"] is not None
+        for statement in _back_of_relation(back, item)
+    ]
+
+
+def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
+    column, now, before = identifier(back.model.column), item.now["column"], item.before["column"]
+    if before is None:
+        reason = f"Drop {back.model.column}; every row stays"
+        drop = item.alter("column.drop", "column", f"DROP COLUMN {column}", reason)
+        return [] if item.relation.is_partition else [drop]
+    planned = []
+    reason = f"Bring {back.model.column} back to what it was"
+    check = check_name(back.model, item.table)
+    if not item.relation.is_partition and now != before and catalog.depends(back.state, item.table.name, check):
+        planned.append(item.alter("check.drop", "not_null", f"DROP CONSTRAINT {identifier(check)}", reason))
+    # From PostgreSQL 18 on, a partition's primary key leaves a NOT NULL of the partition's own.
+    if now["not_null"] and not before["not_null"]:
+        planned.append(item.alter("not_null", "not_null", f"ALTER COLUMN {column} DROP NOT NULL", reason))
+    return planned
+
+
+def rollback_obstacles(back: Rollback) -> list[str]:
+    """Return one obstacle for each object that uses a column which goes, and that this project did not make."""
+    return [
+        text
+        for item in back.relations
+        if catalog.tenant_column(back.state, item.table.name) is not None
+        and catalog.tenant_column(back.snapshot, item.table.name) is None
+        for text in _dependents(back, item)
+    ]
+
+
+def _dependents(back: Rollback, item: RelationRollback) -> list[str]:
+    model, ours = back.model, indexes.of_migration(back.model, item.relation)
+    own = {item.table.policy, *bridge_record.policy_names(item.table), check_name(model, item.table)}
+    own |= {name for index in ours for name in (index["name"], index["constraint"])}
+    # What is neither an index, a key nor a policy has no name here, and is never this project's.
+    used = [
+        found["description"]
+        for found in item.now["column"]["dependents"]
+        if found["name"] is None or found["name"] not in own
+    ]
+    used += [text for index in ours for text in index["dependents"]]
+    links = foreign_keys.descriptions(back.state, model)
+    return [f"{text} uses {item.title}.{model.column}, which goes: drop it first." for text in sorted({*used} - links)]
+
+
+def rollback_findings(back: Rollback) -> list[Finding]:
+    """Return whether the column is what it was, its default included."""
+    return [
+        finding(
+            f"tenant column{item.where} as before", item.table.name,
+            _definition(item.before["column"]), _definition(item.now["column"]),
+        )
+        for item in back.known
+    ]  # fmt: skip
+
+
+def _definition(column: Document | None) -> dict[str, Any] | None:
+    """Return what of the tenant column is schema."""
+    return None if column is None else {name: column[name] for name in ("type", "not_null", "default", "generated")}
+
+
+CHANGE = Change(
+    phases=frozenset({"column", "not_null"}),
+    obstacles=obstacles,
+    hazards=nothing,
+    plan=plan,
+    findings=findings,
+    rollback=rollback,
+    rollback_obstacles=rollback_obstacles,
+    rollback_findings=rollback_findings,
+    # Columns and rows stay.
+    row_security_off=nothing,
+    row_security_off_findings=nothing,
+    ended_errors=(Ended("column", ("42703", "42P01"), "{column}"),),
+    audit_rules=frozenset(),
+)

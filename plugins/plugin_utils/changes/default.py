@@ -1,0 +1,120 @@
+"""The tenant column's default: the session's tenant, so that a row that names no tenant gets it."""
+
+from __future__ import annotations
+
+from ...module_utils.quoting import identifier
+from ..catalog import definitions
+from ..catalog import state as catalog
+from ..model.model import Model
+from .change import Change, Ended, Rollback, nothing, relations, tables
+from .finding import Finding, finding
+from .statement import State, Statement, statement
+
+
+def plan(state: State, model: Model) -> list[Statement]:
+    """Return the statements that set the default where it is another."""
+    column, planned = identifier(model.column), []
+    for relation in relations(state, model):
+        # The partitions get a new column's along with the table; of one that was there each may have another.
+        is_new = catalog.tenant_column(state, relation.table.name) is None
+        now, target = relation.document["column"], relation.target if is_new else relation.alone
+        if is_new and relation.is_partition:
+            continue
+        if now is not None and catalog.is_session_default(now["default"], model):
+            continue
+        planned.append(
+            statement(
+                f"{relation.table.name}.default{relation.suffix}", relation.table.name, "default",
+                f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.session_tenant}",
+                "Give a row that names no tenant the session's; refuse it where there is none",
+            )
+        )  # fmt: skip
+    return planned
+
+
+def findings(state: State, model: Model) -> list[Finding]:
+    """Return whether the default is the session's tenant in each table and partition."""
+    found = []
+    for table in tables(state, model):
+        column = catalog.tenant_column(state, table.name)
+        if column is not None:
+            is_session = catalog.is_session_default(column["default"], model)
+            found.append(finding("default is the session's tenant", table.name, True, is_session))
+        parts = catalog.partitions(state, model, table)
+        lacking = [
+            part.name
+            for part in parts
+            if not catalog.is_session_default((part.document["column"] or {}).get("default"), model)
+        ]
+        found += (
+            [finding("partitions without the session's tenant as default", table.name, [], lacking)] if parts else []
+        )
+    return found
+
+
+def rollback(back: Rollback) -> list[Statement]:
+    """Return the statements that set the default to what it was; a column that goes takes it along."""
+    column, planned = identifier(back.model.column), []
+    for item in back.relations:
+        now, before = item.now["column"], item.before["column"]
+        if now is None or before is None or now["default"] == before["default"]:
+            continue
+        action = "DROP DEFAULT" if before["default"] is None else f"SET DEFAULT {before['default']}"
+        sql = f"ALTER TABLE {item.relation.alone} ALTER COLUMN {column} {action}"
+        planned.append(item.statement("default", "default", sql, f"Bring {back.model.column} back to what it was"))
+    return planned
+
+
+def rollback_obstacles(back: Rollback) -> list[str]:
+    """Return what of an ordinary role would run if the default came back."""
+    found = []
+    for item in back.relations:
+        now, before = item.now["column"], item.before["column"]
+        if now is not None and before is not None and now["default"] != before["default"]:
+            what = f"The default of {item.title}.{back.model.column}"
+            found += definitions.literals(back.state, what, [before["default"]], back.path)
+    return found
+
+
+def row_security_off(state: State, model: Model) -> list[Statement]:
+    """Return the statements that make the default the default tenant."""
+    column, planned = identifier(model.column), []
+    for relation in relations(state, model):
+        now = relation.document["column"]
+        if now is None or now["default"] == model.printed_default:
+            continue
+        planned.append(
+            statement(
+                f"{relation.table.name}.default.constant{relation.suffix}", relation.table.name, "default",
+                f"ALTER TABLE {relation.alone} ALTER COLUMN {column} SET DEFAULT {model.default_constant}",
+                f"Give a row that names no tenant to tenant {model.default_tenant} again",
+            )
+        )  # fmt: skip
+    return planned
+
+
+def row_security_off_findings(state: State, model: Model) -> list[Finding]:
+    """Return whether the default is the default tenant."""
+    found = []
+    for relation in relations(state, model):
+        where, column = f" of {relation.name}" if relation.is_partition else "", relation.document["column"]
+        if column is not None:
+            found.append(finding(f"default{where}", relation.table.name, model.printed_default, column["default"]))
+    return found
+
+
+CHANGE = Change(
+    phases=frozenset({"default"}),
+    obstacles=nothing,
+    hazards=nothing,
+    plan=plan,
+    findings=findings,
+    rollback=rollback,
+    rollback_obstacles=rollback_obstacles,
+    # The column's says what its default is.
+    rollback_findings=nothing,
+    row_security_off=row_security_off,
+    row_security_off_findings=row_security_off_findings,
+    ended_errors=(Ended("default", ("23502",), "{column}"),),
+    audit_rules=frozenset(),
+)

@@ -1,0 +1,166 @@
+"""The model's policy on every tenant table and partition, alone among the permissive ones, which are combined by OR."""
+
+from __future__ import annotations
+
+from ...module_utils.quoting import identifier
+from ...module_utils.smoke import HELD_BACK
+from ..catalog import definitions
+from ..catalog import state as catalog
+from ..catalog.state import Relation
+from ..model.model import Model
+from . import bridge_record
+from .change import Change, Document, Ended, RelationRollback, Rollback, by_name, missing, nothing, relations, tables
+from .finding import Finding, finding
+from .statement import State, Statement, statement
+
+
+def plan(state: State, model: Model) -> list[Statement]:
+    """Return the statements that drop other permissive policies and create the model's."""
+    return [item for relation in relations(state, model) for item in _of_relation(relation, model)]
+
+
+def _of_relation(relation: Relation, model: Model) -> list[Statement]:
+    table, planned, wanted = relation.table, [], False
+    for policy in relation.document["policies"]:
+        if catalog.is_wanted_policy(policy, model, table):
+            wanted = True
+        elif policy["permissive"] or policy["name"] == table.policy:
+            reason = "Drop a policy that would show more: permissive ones are combined with OR"
+            planned.append(_drop(relation, policy["name"], reason))
+    if not wanted:
+        planned.append(
+            statement(
+                f"{table.name}.policy{relation.suffix}", table.name, "policy",
+                f"CREATE POLICY {identifier(table.policy)} ON {relation.target} FOR ALL "
+                f"TO {identifier(model.application_role)} "
+                f"USING ({model.predicate}) WITH CHECK ({model.predicate})",
+                "Show and accept only the session tenant's rows",
+            )
+        )  # fmt: skip
+    return planned
+
+
+def _drop(relation: Relation, name: str, reason: str) -> Statement:
+    table, sql = relation.table.name, f"DROP POLICY {identifier(name)} ON {relation.target}"
+    return statement(f"{table}.policy.drop.{name}{relation.suffix}", table, "policy", sql, reason)
+
+
+def findings(state: State, model: Model) -> list[Finding]:
+    """Return whether the model's policy is the only permissive one of each table and partition."""
+    found, created = [], 0
+    for table in tables(state, model):
+        policies = catalog.required(state, table.name)["policies"]
+        has_own = any(catalog.is_wanted_policy(policy, model, table) for policy in policies)
+        created += has_own
+        permissive = [policy["name"] for policy in policies if policy["permissive"]]
+        found += [
+            finding("permissive policies", table.name, [table.policy], permissive),
+            finding("policy is the model's", table.name, True, has_own),
+        ]
+        parts = catalog.partitions(state, model, table)
+        lacking = [part.name for part in parts if not _is_alone(part, model)]
+        found += [finding("partitions without the model's policy alone", table.name, [], lacking)] if parts else []
+    wanted = len(model.tables)
+    return [*found, finding("RLS policies created", "", f"{wanted}/{wanted}", f"{created}/{wanted}")]
+
+
+def _is_alone(part: Relation, model: Model) -> bool:
+    permissive = [policy for policy in part.document["policies"] if policy["permissive"]]
+    return [catalog.is_wanted_policy(policy, model, part.table) for policy in permissive] == [True]
+
+
+def rollback(back: Rollback) -> list[Statement]:
+    """Return the statements that drop the migration's policies and create those of the snapshot."""
+    return [item for relation in back.relations for item in _back_of_relation(back, relation)]
+
+
+def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
+    before = by_name(_of_before(back, item))
+    ours, record = {item.table.policy, *before}, bridge_record.policy_names(item.table)
+    # The bridge drops and creates the policies of its record; somebody else's stay.
+    if not bridge_record.was_kept(back):
+        ours -= record
+    elif not bridge_record.is_on(item):
+        ours |= record
+    planned = [
+        _drop(item.relation, name, "Drop the policies of the migration")
+        for name, policy in by_name(item.now["policies"]).items()
+        if name in ours and policy != before.get(name)
+    ]
+    for policy in _changed(back, item):
+        sql = catalog.policy_sql(policy, item.target)
+        planned.append(item.statement(f"policy.{policy['name']}", "restore", sql, "Bring the policies of before back"))
+        planned += item.comment(f"POLICY {identifier(policy['name'])} ON {item.target}", policy["comment"])
+    return planned
+
+
+def _of_before(back: Rollback, item: RelationRollback) -> list[Document]:
+    """Return the snapshot's policies without those of the bridge's record, which is restored in its present form."""
+    names = bridge_record.policy_names(item.table) if bridge_record.was_kept(back) else set()
+    return [policy for policy in item.before["policies"] if policy["name"] not in names]
+
+
+def _changed(back: Rollback, item: RelationRollback) -> list[Document]:
+    now = by_name(item.now["policies"])
+    return [policy for policy in _of_before(back, item) if policy != now.get(policy["name"])]
+
+
+def rollback_obstacles(back: Rollback) -> list[str]:
+    """Return what of an ordinary role would run if the policies came back."""
+    return [
+        text
+        for item in back.relations
+        for policy in _changed(back, item)
+        for text in definitions.literals(
+            back.state, f"The policy {policy['name']} of {item.title}", [policy["using"], policy["check"]], back.path
+        )
+    ]
+
+
+def rollback_findings(back: Rollback) -> list[Finding]:
+    """Return whether every policy of the snapshot is there, and none of the migration's."""
+    found = []
+    for item in back.known:
+        lost = missing(_of_before(back, item), item.now["policies"])
+        left = {item.table.policy} & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
+        found += [
+            finding(f"policies{item.where} of before that are missing", item.table.name, [], lost),
+            finding(f"policies{item.where} of the migration that are left", item.table.name, [], sorted(left)),
+        ]
+    return found
+
+
+def row_security_off(state: State, model: Model) -> list[Statement]:
+    """Return the statements that drop the model's policies."""
+    return [
+        _drop(relation, policy["name"], "Remove the tenant policy")
+        for relation in relations(state, model)
+        for policy in relation.document["policies"]
+        if policy["name"] == relation.table.policy
+    ]
+
+
+def row_security_off_findings(state: State, model: Model) -> list[Finding]:
+    """Return whether the model's policies are gone."""
+    found = []
+    for relation in relations(state, model):
+        where = f" of {relation.name}" if relation.is_partition else ""
+        own = [policy["name"] for policy in relation.document["policies"] if policy["name"] == relation.table.policy]
+        found.append(finding(f"tenant policies{where}", relation.table.name, [], own))
+    return found
+
+
+CHANGE = Change(
+    phases=frozenset({"policy", "restore", "comment"}),
+    obstacles=nothing,
+    hazards=nothing,
+    plan=plan,
+    findings=findings,
+    rollback=rollback,
+    rollback_obstacles=rollback_obstacles,
+    rollback_findings=rollback_findings,
+    row_security_off=row_security_off,
+    row_security_off_findings=row_security_off_findings,
+    ended_errors=(Ended("policy", HELD_BACK),),
+    audit_rules=frozenset(),
+)

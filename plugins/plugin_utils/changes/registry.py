@@ -1,0 +1,33 @@
+"""The kinds of changes in order: a kind is one file and one line here."""
+
+from __future__ import annotations
+
+from . import (
+    backfill,
+    bridge,
+    column,
+    default,
+    foreign_keys,
+    functions,
+    keys,
+    policies,
+    privileges,
+    row_security,
+    views,
+)
+from .change import Change
+
+# The order of a plan's phases is fixed by PostgreSQL (see plan.py); that of kinds matters within a phase alone.
+CHANGES: tuple[Change, ...] = (
+    column.CHANGE,
+    backfill.CHANGE,
+    keys.CHANGE,
+    foreign_keys.CHANGE,
+    functions.CHANGE,
+    views.CHANGE,
+    privileges.CHANGE,
+    bridge.CHANGE,
+    default.CHANGE,
+    policies.CHANGE,
+    row_security.CHANGE,
+)

@@ -1,0 +1,113 @@
+"""Row security of the tenant tables and their partitions: enabled, and forced on the owner too."""
+
+from __future__ import annotations
+
+from ..catalog import state as catalog
+from ..catalog.state import Relation
+from ..model.model import Model
+from .change import Change, Rollback, nothing, relations, tables
+from .finding import Finding, finding
+from .statement import State, Statement, statement
+
+PARTS = ("enabled", "forced")
+# What ALTER TABLE says of each part, by its value.
+ACTIONS = {
+    ("enabled", True): "ENABLE", ("enabled", False): "DISABLE", ("forced", True): "FORCE", ("forced", False): "NO FORCE"
+}  # fmt: skip
+PHASES = {"enabled": "enable", "forced": "force"}
+
+
+def _switch(relation: Relation, part: str, value: bool, identity: str, reason: str) -> Statement:
+    sql = f"ALTER TABLE {relation.target} {ACTIONS[part, value]} ROW LEVEL SECURITY"
+    table = relation.table.name
+    return statement(f"{table}.{identity}{relation.suffix}", table, PHASES[part], sql, reason)
+
+
+def plan(state: State, model: Model) -> list[Statement]:
+    """Return the statements that switch row security on."""
+    words = {
+        "enabled": ("enable", "Switch row-level security on"),
+        "forced": ("force", "Hold the owner of the table to it as well (FORCE)"),
+    }
+    return [
+        _switch(relation, part, True, *words[part])
+        for relation in relations(state, model)
+        for part in PARTS
+        if not relation.document["rls"][part]
+    ]
+
+
+def findings(state: State, model: Model) -> list[Finding]:
+    """Return whether row security is enabled and forced on each table and partition."""
+    found = []
+    for table in tables(state, model):
+        rls = catalog.required(state, table.name)["rls"]
+        found += [
+            finding("RLS", table.name, True, rls["enabled"]),
+            finding("FORCE", table.name, True, rls["forced"]),
+        ]
+        parts = catalog.partitions(state, model, table)
+        lacking = [part.name for part in parts if not all(part.document["rls"][name] for name in PARTS)]
+        found += [finding("partitions without row security", table.name, [], lacking)] if parts else []
+    return found
+
+
+def rollback(back: Rollback) -> list[Statement]:
+    """Return the statements that switch row security to what it was."""
+    return [
+        _switch(item.relation, part, item.before["rls"][part], part, "Bring row-level security back to what it was")
+        for item in back.relations
+        for part in reversed(PARTS)
+        if item.now["rls"][part] != item.before["rls"][part]
+    ]
+
+
+def rollback_findings(back: Rollback) -> list[Finding]:
+    """Return whether row security is what it was."""
+    return [
+        finding(f"rls{item.where} as before", item.table.name, item.before["rls"], item.now["rls"])
+        for item in back.known
+    ]
+
+
+def row_security_off(state: State, model: Model) -> list[Statement]:
+    """Return the statements that switch row security off."""
+    words = {
+        "forced": ("no_force", "Exempt the owner of the table again"),
+        "enabled": ("disable", "Switch row-level security off"),
+    }
+    return [
+        _switch(relation, part, False, *words[part])
+        for relation in relations(state, model)
+        for part in reversed(PARTS)
+        if relation.document["rls"][part]
+    ]
+
+
+def row_security_off_findings(state: State, model: Model) -> list[Finding]:
+    """Return whether row security is off."""
+    found = []
+    for relation in relations(state, model):
+        where = f" of {relation.name}" if relation.is_partition else ""
+        rls = relation.document["rls"]
+        found += [
+            finding(f"RLS{where}", relation.table.name, False, rls["enabled"]),
+            finding(f"FORCE{where}", relation.table.name, False, rls["forced"]),
+        ]
+    return found
+
+
+CHANGE = Change(
+    phases=frozenset(PHASES.values()),
+    obstacles=nothing,
+    hazards=nothing,
+    plan=plan,
+    findings=findings,
+    rollback=rollback,
+    rollback_obstacles=nothing,
+    rollback_findings=rollback_findings,
+    row_security_off=row_security_off,
+    row_security_off_findings=row_security_off_findings,
+    ended_errors=(),
+    audit_rules=frozenset(),
+)

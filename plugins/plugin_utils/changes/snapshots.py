@@ -1,0 +1,62 @@
+"""Snapshots of earlier versions of this runbook: their definitions are read as PostgreSQL prints them now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...module_utils.quoting import identifier
+from ..catalog import state as catalog
+from ..model.model import Model
+from .statement import State, Statement
+
+# Phases of a rollback whose SQL holds definitions of the snapshot.
+QUOTING = ("function", "default", "build", "attach", "link", "restore")
+
+
+def upgraded(snapshot: State, state: State, model: Model) -> State:
+    """Return a snapshot whose definitions can be compared with those of ``state``.
+
+    An earlier version of this runbook read the catalogs under the search path of the session, so that PostgreSQL left
+    the schema out of the names in it. Where nothing else differs, the definition of now is the same one.
+    """
+    if snapshot.get("qualified"):
+        return snapshot
+    found: State = _upgraded(snapshot, state, model)
+    return found
+
+
+def _upgraded(before: Any, now: Any, model: Model) -> Any:
+    if isinstance(before, str) and isinstance(now, str):
+        return now if _plain(before, model) == _plain(now, model) else before
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        return {key: _upgraded(value, now.get(key), model) for key, value in before.items()}
+    if isinstance(before, list) and isinstance(now, list):
+        return [_upgraded(item, _counterpart(item, now, model), model) for item in before]
+    return before
+
+
+def _counterpart(item: Any, now: list[Any], model: Model) -> Any:
+    def name(document: Any) -> Any:
+        if isinstance(document, Mapping):
+            # Functions of one name differ in their types.
+            types = [_plain(each, model) for each in document.get("types", [])]
+            return document.get("name"), types, document.get("description") if document.get("name") is None else None
+        return _plain(document, model) if isinstance(document, str) else document
+
+    return next((other for other in now if name(other) == name(item)), None)
+
+
+def _plain(text: str, model: Model) -> str:
+    return catalog.without_schema(text, model.schema)
+
+
+def under_its_path(item: Statement, model: Model) -> Statement:
+    """Return a statement of an old snapshot so that it finds the names that stand without their schema in it.
+
+    PostgreSQL's own come first, and a printed expression has the types of its arguments.
+    """
+    if item["phase"] not in QUOTING:
+        return item
+    path = f"SET LOCAL search_path = pg_catalog, {identifier(model.schema)}, pg_temp"
+    return {**item, "sql": f"{path}; {item['sql'].rstrip(';')}; SET LOCAL search_path = pg_catalog, pg_temp"}

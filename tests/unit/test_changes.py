@@ -1,0 +1,112 @@
+"""Every kind of change has every part: how it is planned, found, rolled back and what it ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+
+import pytest
+
+import golden
+from ansible_collections.aimemory.tenancy.plugins.module_utils import smoke
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import plan, registry, revert, schema
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.change import Change, Rollback
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement import State
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from production import ROOT, model_source, rental_source
+
+PACKAGE = "ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes"
+FILES = sorted((ROOT / "plugins/plugin_utils/changes").glob("*.py"))
+KINDS: dict[str, Change] = {
+    name: found
+    for name in (path.stem for path in FILES if path.stem != "__init__")
+    if (found := getattr(importlib.import_module(f"{PACKAGE}.{name}"), "CHANGE", None)) is not None
+}
+# A database without the bridge is right as well.
+HOLDS_WITHOUT = {"bridge"}
+# A column that goes takes its default along; it has none if it is missing, and is told with it.
+FOUND_BY = {"default": "column"}
+
+
+def read(case: str) -> tuple[State, model.Model]:
+    """Return a golden case's state and the model that it is planned for."""
+    state = golden.catalog(case)
+    source = rental_source if case.startswith("rental") else model_source
+    return state, model.parse(source(state["database"]))
+
+
+def test_every_kind_is_registered_once() -> None:
+    assert len(KINDS) > 10
+    assert sorted(map(id, registry.CHANGES)) == sorted(map(id, KINDS.values()))
+
+
+def test_no_part_has_a_default() -> None:
+    missing = (dataclasses.MISSING, dataclasses.MISSING)
+    fields = dataclasses.fields(Change)
+    assert [field.name for field in fields if (field.default, field.default_factory) != missing] == []
+
+
+def test_every_phase_has_a_place_and_every_place_a_kind() -> None:
+    places = {*plan.PHASES, *schema.PHASES, *revert.PHASES}
+    assert {phase for kind in KINDS.values() for phase in kind.phases} == places
+    for order in (plan.PHASES, schema.PHASES, revert.PHASES):
+        assert len({*order}) == len(order)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_a_kind_plans_is_what_it_finds_missing(name: str) -> None:
+    kind, planned = KINDS[name], 0
+    for path in sorted(golden.DIRECTORY.iterdir()):
+        state, wanted = read(path.name)
+        statements = kind.plan(state, wanted)
+        planned += len(statements)
+        assert {item["phase"] for item in statements} <= kind.phases & {*plan.PHASES}
+        if statements and name not in HOLDS_WITHOUT:
+            found = kind.findings(state, wanted) + KINDS[FOUND_BY.get(name, name)].findings(state, wanted)
+            assert [item for item in found if not item["ok"]] != [], path.name
+    assert planned > 0
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(
+    ("case", "before"), [("migrated", "unmigrated"), ("migrated", "guide"), ("rental-migrated", "rental")]
+)
+def test_what_a_kind_rolls_back_is_what_it_finds_changed(name: str, case: str, before: str) -> None:
+    state, wanted = read(case)
+    snapshot = {**golden.catalog(before), "database": state["database"]}
+    kind, back = KINDS[name], Rollback(state, wanted, snapshot)
+    statements = kind.rollback(back)
+    assert {item["phase"] for item in statements} <= kind.phases & {*schema.PHASES}
+    taken_along = KINDS[FOUND_BY.get(name, name)].rollback(back)
+    assert bool(kind.plan(snapshot, wanted)) <= bool(statements or taken_along)
+    found = KINDS[FOUND_BY.get(name, name)].rollback_findings(back)
+    assert bool(statements) <= any(not item["ok"] for item in found)
+    same = Rollback(snapshot, wanted, snapshot)
+    assert kind.rollback(same) == []
+    assert kind.rollback_obstacles(same) == []
+    assert [item for item in kind.rollback_findings(same) if not item["ok"]] == []
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_goes_with_row_security_is_found_on(name: str) -> None:
+    kind = KINDS[name]
+    state, wanted = read("rental-migrated")
+    statements = kind.row_security_off(state, wanted)
+    assert {item["phase"] for item in statements} <= kind.phases & {*revert.PHASES}
+    found = kind.row_security_off_findings(state, wanted)
+    assert bool(statements) == any(not item["ok"] for item in found)
+
+
+def test_the_errors_that_end_are_those_that_the_smoke_test_knows() -> None:
+    ended = {(item.codes, item.needle, item.phase) for kind in KINDS.values() for item in kind.ended_errors}
+    known = {(codes, needle, phase) for codes, needle, phases in smoke.CURED for phase in phases}
+    assert ended == known | {(smoke.HELD_BACK, "", phase) for phase in smoke.ROW_SECURITY}
+    for kind in KINDS.values():
+        assert {item.phase for item in kind.ended_errors} <= kind.phases
+
+
+def test_the_findings_that_end_are_the_audits() -> None:
+    rules = [rule for kind in KINDS.values() for rule in kind.audit_rules]
+    assert len({*rules}) == len(rules)
+    assert {*rules} <= {*audit.RULES}
