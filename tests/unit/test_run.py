@@ -34,30 +34,6 @@ def test_what_leaves_tasks_out_is_named(arguments: dict[str, Any], left_out_by: 
     assert run.left_out_by(arguments) == left_out_by
 
 
-@pytest.mark.parametrize("kind", ["migrate", "enforce"])
-def test_a_migrated_database_can_be_verified_and_rolled_back(kind: str) -> None:
-    commands = [item["command"] for item in run.next_commands("ansible-playbook -l a", kind)]
-    assert commands == [
-        "ansible-playbook -l a playbooks/verify.yml",
-        *(f"ansible-playbook -l a rollback.yml -e rollback_mode={mode}" for mode in ("policies", "schema", "restore")),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("mode", "further"), [("policies", ["schema", "restore"]), ("schema", ["restore"]), ("restore", [])]
-)
-def test_after_a_rollback_one_can_migrate_or_go_back_further(mode: str, further: list[str]) -> None:
-    first, *others = [item["command"] for item in run.next_commands("ansible-playbook", "rollback", mode)]
-    assert first == "ansible-playbook migrate.yml"
-    assert others == [f"ansible-playbook rollback.yml -e rollback_mode={name}" for name in further]
-
-
-@pytest.mark.parametrize(("kind", "mode"), [("backup", ""), ("rollback", ""), ("rollback", "everything")])
-def test_a_run_that_changes_nothing_has_no_commands_to_promise(kind: str, mode: str) -> None:
-    with pytest.raises(KeyError):
-        run.next_commands("ansible-playbook", kind, mode)
-
-
 @pytest.mark.parametrize("playbook", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.stem)
 def test_every_playbook_checks_the_checkout_first(playbook: Any) -> None:
     plays = yaml.safe_load(playbook.read_text())

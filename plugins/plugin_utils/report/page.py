@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from ...module_utils import contents, messages
+from . import clock
 
 Record = Mapping[str, Any]
 
@@ -63,7 +64,7 @@ def downtime(record: Record) -> float | None:
     """Return the seconds from stop to healthy, or none where the service was not stopped or did not come back."""
     if record["stopped_at"] is None or record["healthy_at"] is None:
         return None
-    return (_at(record["healthy_at"]) - _at(record["stopped_at"])).total_seconds()
+    return clock.seconds(record["stopped_at"], record["healthy_at"])
 
 
 def compared(record: Record) -> list[dict[str, Any]]:
