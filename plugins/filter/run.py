@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -43,6 +44,12 @@ def of_whole_run(pattern: str) -> str:
             " was touched."
         )
     return pattern
+
+
+def are_batches(value: object) -> bool:
+    """Say whether the value of ``run_batches`` is a number of hosts, a percentage, or a list of both, at least 1."""
+    items = value if isinstance(value, list) else [value]
+    return bool(items) and all(re.fullmatch(r"[1-9][0-9]*|([1-9][0-9]?|100)%", str(item)) for item in items)
 
 
 def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,10 +97,13 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "of_whole_run": of_whole_run,
+            "are_batches": are_batches,
             "new_run": result.new,
             "begin_phase": _typed(result.begin_phase),
             "add_stages": _typed(result.add_stages),
             "fail_run": _typed(result.fail),
+            "fail_recovery": result.fail_recovery,
+            "fail_service": result.fail_service,
             "end_run": result.end,
             "run_record": record.build,
             "run_summary": summary.lines,

@@ -12,6 +12,7 @@ import yaml
 
 from ansible_collections.aimemory.tenancy.plugins.filter import run
 from ansible_collections.aimemory.tenancy.plugins.lookup import operator
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import result
 from production import ROOT
 
 
@@ -43,12 +44,34 @@ def test_every_playbook_checks_the_checkout_first(playbook: Any) -> None:
         assert plays[0]["ansible.builtin.import_playbook"] == "checkout.yml"
 
 
-def test_what_finishes_a_lost_run_says_so_itself() -> None:
-    variables = yaml.safe_load((ROOT / "playbooks/migrate.yml").read_text())[1]["vars"]
-    phases = {phase["name"]: phase for phase in variables["migrate_phases"]}
-    assert {name for name, phase in phases.items() if "finishes" in phase} == {"verify", "journal", "watch"}
-    assert all(phase["finishes"] is True for phase in phases.values() if "finishes" in phase)
-    assert "[-" not in variables["run_phases"]
+@pytest.mark.parametrize("value", [1, "1", "50%", "100%", [1, "25%", "100%"]])
+def test_batches_are_numbers_or_percentages(value: object) -> None:
+    assert run.are_batches(value)
+
+
+@pytest.mark.parametrize("value", [0, "", [], [[1]], "0%", "101%", "-1", 1.5, "1 host", [1, 0], ["50%", "1\n"]])
+def test_nothing_else_is_a_batch(value: object) -> None:
+    assert not run.are_batches(value)
+
+
+def phases() -> list[tuple[str, str]]:
+    """Return the file and the name of each phase that a playbook begins."""
+    files = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/tasks/*.yml")]
+    return [
+        (str(path), name)
+        for path in files
+        for name in re.findall(r"begin_phase.yml\n +vars: \{report_phase: (.*)\}", path.read_text())
+    ]
+
+
+def test_every_phase_that_a_playbook_begins_is_known_and_every_known_one_is_begun() -> None:
+    assert {name for _, name in phases()} == result.PHASES
+    text = "".join(path.read_text() for path in ROOT.glob("playbooks/**/*.yml"))
+    assert text.count("report_phase:") == len(phases())
+
+
+def test_no_file_begins_a_phase_twice() -> None:
+    assert len(phases()) == len(set(phases()))
 
 
 def test_the_operator_has_a_name_without_an_environment(monkeypatch: pytest.MonkeyPatch) -> None:

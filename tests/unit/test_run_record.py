@@ -34,7 +34,7 @@ def facts(result_: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]
         "versions": {"python": "3.13.0", "ansible-core": "2.21.5", "aimemory.tenancy": "0.1.0"},
         "asked": dict.fromkeys(PICKED["asked"], ""), "root": "/home/alice/runbook", "hosts": ["lab17"],
         "inventories": ["/home/alice/runbook/inventory/production.yml"], "unfinished_before": False,
-        "default_inventory": "/home/alice/runbook/inventory/production.yml", "undone": False, "swapped": False,
+        "default_inventory": "inventory/production.yml", "undone": False, "swapped": False,
         "service_login": {"switched": False, "put_back": None, "role": None, "kept": "/etc/ai.env.before-app"},
         "tables": {"before": {}, "after": {}}, "failsafe_seconds": 900,
     }  # fmt: skip
@@ -252,6 +252,11 @@ def test_what_failed_is_said_in_a_sentence(failed: dict[str, Any], message: str)
     expected = {"phase": "backup", "task": "Dump", "message": message}
     assert result.fail(begun, "Dump", failed)["failure"] == expected
     assert result.fail(result.new("a"), "Dump", failed)["failure"]["phase"] == "start"
+
+
+def test_what_fails_in_the_recovery_is_kept() -> None:
+    assert result.fail_recovery(result.new("a"), {"msg": "no"})["recovery_failure"] == "no"
+    assert result.fail_service(result.new("a"), {})["service_failure"] == "no message"
 
 
 def test_a_call_that_fails_is_in_the_stage_that_it_came_to() -> None:

@@ -15,8 +15,9 @@ def playbook(facts: Mapping[str, Any]) -> str:
     Without them it would mean production, and every host there. They come first, so that a command that is copied by
     half means nothing else.
     """
-    sources = facts["inventories"]
-    given = [] if list(sources) == [facts["default_inventory"]] else [near(source, facts["root"]) for source in sources]
+    root, sources = facts["root"], facts["inventories"]
+    is_default = list(sources) == [f"{root}/{facts['default_inventory']}"]
+    given = [] if is_default else [near(source, root) for source in sources]
     is_limited = given or facts["limit"] is not None or len(facts["hosts"]) > 1
     limit = ["-l", facts["host"]] if is_limited else []
     return " ".join(["ansible-playbook", *(f"-i {shlex.quote(source)}" for source in given), *limit])

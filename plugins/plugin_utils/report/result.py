@@ -69,6 +69,16 @@ def fail(result: Result, task: str, failed: Mapping[str, Any]) -> dict[str, Any]
     return {**come, "failure": {"phase": last_phase(come), "task": task, "message": messages.sentence(message)}}
 
 
+def fail_recovery(result: Result, failed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of a run whose recovery failed as well, with the result of the task that did."""
+    return {**result, "recovery_failure": failed.get("msg", "no message")}
+
+
+def fail_service(result: Result, failed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of a run after which the service does not start, with the result of the task that failed."""
+    return {**result, "service_failure": failed.get("msg", "no message")}
+
+
 def end(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result of a run that ends now, from the facts that ``record.build`` takes."""
     result = facts["result"]
