@@ -102,6 +102,7 @@ class FilterModule:
             "begin_phase": _typed(result.begin_phase),
             "add_stages": _typed(result.add_stages),
             "fail_run": _typed(result.fail),
+            "failed_in": _typed(result.failed_in),
             "fail_recovery": result.fail_recovery,
             "fail_service": result.fail_service,
             "end_run": result.end,

@@ -70,6 +70,13 @@ def test_every_phase_that_a_playbook_begins_is_known_and_every_known_one_is_begu
     assert text.count("report_phase:") == len(phases())
 
 
+def test_the_phases_that_the_readme_tells_of_are_known() -> None:
+    [table] = re.findall(r"\| phase \| what happens \|\n\|---\|---\|\n((?:\|.*\n)+)", (ROOT / "README.md").read_text())
+    told = [line.split("|")[1].strip() for line in table.splitlines()]
+    assert len(told) > 10
+    assert set(told) <= result.PHASES
+
+
 def test_no_file_begins_a_phase_twice() -> None:
     assert len(phases()) == len(set(phases()))
 

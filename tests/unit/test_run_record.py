@@ -254,6 +254,15 @@ def test_what_failed_is_said_in_a_sentence(failed: dict[str, Any], message: str)
     assert result.fail(result.new("a"), "Dump", failed)["failure"]["phase"] == "start"
 
 
+def test_a_run_fails_in_one_phase() -> None:
+    failed = result.fail(result.begin_phase(result.new("a"), "apply"), "Run", {"msg": "no"})
+    assert result.failed_in(failed, "apply")
+    assert not result.failed_in(failed, "start")
+    assert not result.failed_in(result.new("a"), "start")
+    with pytest.raises(TenancyError, match="Unknown phase 'strat'"):
+        result.failed_in(failed, "strat")
+
+
 def test_what_fails_in_the_recovery_is_kept() -> None:
     assert result.fail_recovery(result.new("a"), {"msg": "no"})["recovery_failure"] == "no"
     assert result.fail_service(result.new("a"), {})["service_failure"] == "no message"

@@ -69,6 +69,11 @@ def fail(result: Result, task: str, failed: Mapping[str, Any]) -> dict[str, Any]
     return {**come, "failure": {"phase": last_phase(come), "task": task, "message": messages.sentence(message)}}
 
 
+def failed_in(result: Result, name: str) -> bool:
+    """Say whether the run failed in the phase. Raises TenancyError for an unknown name."""
+    return phase(name) == (result["failure"] or {}).get("phase")
+
+
 def fail_recovery(result: Result, failed: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result of a run whose recovery failed as well, with the result of the task that did."""
     return {**result, "recovery_failure": failed.get("msg", "no message")}
