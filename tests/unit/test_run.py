@@ -70,6 +70,28 @@ def test_every_phase_that_a_playbook_begins_is_known_and_every_known_one_is_begu
     assert text.count("report_phase:") == len(phases())
 
 
+@pytest.mark.parametrize("name", ["migrate", "rollback", "enforce", "backup", "rehearse"])
+def test_every_run_ends_with_its_record_and_one_outcome(name: str) -> None:
+    tasks = yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text())[1]["tasks"]
+    [run_] = [task for task in tasks if "block" in task]
+    assert [task["ansible.builtin.import_tasks"] for task in run_["rescue"]] == ["tasks/fail.yml"]
+    assert [task["ansible.builtin.import_tasks"] for task in run_["always"]] == ["tasks/close.yml"]
+    assert tasks[-1]["ansible.builtin.import_tasks"] == "tasks/end.yml"
+    begins = "tasks/begin_phase.yml"
+    # What takes the lock, or changes something, is left out of a dry run.
+    changing = [
+        task for task in run_["block"] if "block" in task or task.get("ansible.builtin.include_tasks", begins) != begins
+    ]
+    assert len(changing) >= 2
+    assert all("not ansible_check_mode" in task["when"] for task in changing)
+
+
+def test_two_tasks_alone_end_the_run_of_other_hosts() -> None:
+    files = [*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
+    fatal = {path.relative_to(ROOT).as_posix() for path in files if "any_errors_fatal: true" in path.read_text()}
+    assert fatal == {"playbooks/tasks/end.yml", "roles/report/tasks/earlier.yml"}
+
+
 def test_the_phases_that_the_readme_tells_of_are_known() -> None:
     [table] = re.findall(r"\| phase \| what happens \|\n\|---\|---\|\n((?:\|.*\n)+)", (ROOT / "README.md").read_text())
     told = [line.split("|")[1].strip() for line in table.splitlines()]
