@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.plugins.loader import filter_loader
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import screen
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock, screen
 
 DOCUMENTATION = """
 name: terminal
@@ -64,12 +63,6 @@ class Progress:
         self.answered = False
 
 
-def seconds(begun: str, ended: str | None = None) -> float:
-    """Return the seconds from one time to another or to now, in UTC as ISO 8601 without a zone."""
-    end = datetime.datetime.fromisoformat(ended) if ended else datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-    return (end - datetime.datetime.fromisoformat(begun)).total_seconds()
-
-
 class CallbackModule(Default):  # type: ignore[misc]
     """The callback."""
 
@@ -114,8 +107,8 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _phase(self, host: str, number: int, state: str, until: str | None = None) -> None:
         phase = self._hosts[host].phases[number]
         name = f"{host:<20} {phase['name']}" if self._several else phase["name"]
-        line = f"{self._signs[state]} {number + 1:>2} {name:<40} {state:<9} {seconds(phase['started'], until):>7.1f} s"
-        self._say(line, COLORS[state])
+        seconds = clock.seconds(phase["started"], until)
+        self._say(f"{self._signs[state]} {number + 1:>2} {name:<40} {state:<9} {seconds:>7.1f} s", COLORS[state])
 
     def _follow(self, host: str, phases: list[Mapping[str, str]]) -> None:
         """Show the phases that have ended since."""
@@ -145,8 +138,8 @@ class CallbackModule(Default):  # type: ignore[misc]
             phase = progress.phases[-1] if progress.phases else None
             name = f"{host} {phase['name']}" if phase and self._several else phase["name"] if phase else host
             since = None if progress.answered else progress.stopped
-            waited = f", callers wait {seconds(since):.1f} s" if since else ""
-            parts.append(f"{name} {seconds(phase['started']):.0f} s{waited}" if phase else name)
+            waited = f", callers wait {clock.seconds(since):.1f} s" if since else ""
+            parts.append(f"{name} {clock.seconds(phase['started']):.0f} s{waited}" if phase else name)
         return messages.visible(f"{self._signs['now']} {'; '.join(parts)}: {self._task}")
 
     def _learn(self, host: str, facts: Mapping[str, Any]) -> None:
@@ -155,14 +148,13 @@ class CallbackModule(Default):  # type: ignore[misc]
         if "service_stopped_at" in facts:
             progress.stopped = facts["service_stopped_at"]
         progress.answered = progress.answered or "service_healthy_at" in facts
-        if "report_phases" in facts:
-            self._follow(host, facts["report_phases"])
-        progress.cancelled = progress.cancelled or "report_cancelled" in facts
-        if "report_failure" in facts:
-            progress.failed = facts["report_failure"]["message"]
-            self._close(host)
-        if "report_outcome" in facts:
-            self._close(host)
+        if "report_result" in facts:
+            result = facts["report_result"]
+            self._follow(host, result["phases"])
+            progress.cancelled = result["cancelled"]
+            progress.failed = progress.failed or (result["failure"] or {}).get("message", "")
+            if result["failure"] or result["outcome"]:
+                self._close(host)
 
     def _failed(self, host: str, name: str, result: Mapping[str, Any], title: str = "FAILED") -> None:
         """Print a failure with everything that the failed task said, but for what was printed before."""

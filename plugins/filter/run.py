@@ -1,14 +1,18 @@
-"""Filters about the run itself: how ansible-playbook was called, and what may be called next."""
+"""Filters about the run itself: how ansible-playbook was called, how far it is, and what is said of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
-ROLL_BACK = ("policies", "schema", "restore")
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import record, result, summary
+
 # No task bears a tag of its own, so that to skip another name leaves nothing out (Molecule always skips two).
 SPECIAL_TAGS = {"all", "always", "never", "tagged", "untagged"}
 # What shows tasks, hosts or tags, and does nothing.
@@ -42,24 +46,48 @@ def of_whole_run(pattern: str) -> str:
     return pattern
 
 
-def next_commands(playbook: str, kind: str, mode: str = "") -> list[dict[str, str]]:
-    """Return what may be called after a run that changed the database, as label and command; never nothing.
+def are_batches(value: object) -> bool:
+    """Say whether the value of ``run_batches`` is a number of hosts, a percentage, or a list of both, at least 1."""
+    items = value if isinstance(value, list) else [value]
+    return bool(items) and all(re.fullmatch(r"[1-9][0-9]*|([1-9][0-9]?|100)%", str(item)) for item in items)
 
-    ``playbook`` is ansible-playbook with inventory and limit, ``kind`` that of the run, ``mode`` what it rolled back.
-    Raises KeyError for a run that has nothing to go on with.
-    """
-    modes: tuple[str, ...]
-    if kind in ("migrate", "enforce"):
-        commands, modes = [("Verify:", "playbooks/verify.yml")], ROLL_BACK
-    elif kind == "rollback" and mode in ROLL_BACK:
-        # What goes back further.
-        commands, modes = [("Migrate:", "migrate.yml")], ROLL_BACK[ROLL_BACK.index(mode) + 1 :]
-    else:
-        raise KeyError((kind, mode))
-    back = [
-        ("" if number else "Roll back:", f"rollback.yml -e rollback_mode={name}") for number, name in enumerate(modes)
-    ]
-    return [{"label": label, "command": f"{playbook} {command}"} for label, command in (*commands, *back)]
+
+def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn errors with a remedy into Ansible's, with the same sentence."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TenancyError as error:
+            raise AnsibleFilterError(str(error)) from error
+
+    return call
+
+
+def _results(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the role report returned of the hosts whose run began."""
+    return {name: hostvars[name]["report_result"] for name in hosts if "report_result" in hostvars[name]}
+
+
+def begun_hosts(hosts: list[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the hosts whose run began."""
+    return list(_results(hosts, hostvars))
+
+
+def unsuccessful_hosts(hosts: list[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the hosts whose run began and did not end in SUCCESS."""
+    return summary.unsuccessful(hosts, _results(hosts, hostvars))
+
+
+def hosts_summary(hosts: list[str], hostvars: Mapping[str, Mapping[str, Any]], check_mode: bool) -> list[str]:
+    """Return lines that say how each host ended."""
+    return summary.of_hosts(hosts, _results(hosts, hostvars), check_mode=check_mode)
+
+
+def run_questions(hosts: list[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what is to be confirmed, of each host that has something to confirm."""
+    return [hostvars[name]["__report_question"] for name in hosts if "__report_question" in hostvars[name]]
 
 
 class FilterModule:
@@ -67,4 +95,22 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"of_whole_run": of_whole_run, "next_commands": next_commands}
+        return {
+            "of_whole_run": of_whole_run,
+            "are_batches": are_batches,
+            "new_run": result.new,
+            "begin_phase": _typed(result.begin_phase),
+            "add_stages": _typed(result.add_stages),
+            "fail_run": _typed(result.fail),
+            "failed_in": _typed(result.failed_in),
+            "fail_recovery": result.fail_recovery,
+            "fail_service": result.fail_service,
+            "end_run": result.end,
+            "run_record": record.build,
+            "run_summary": summary.lines,
+            "run_message": summary.message,
+            "run_questions": run_questions,
+            "begun_hosts": begun_hosts,
+            "unsuccessful_hosts": unsuccessful_hosts,
+            "hosts_summary": hosts_summary,
+        }

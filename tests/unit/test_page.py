@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import page
 from production import ROOT
 
@@ -349,6 +350,13 @@ def test_a_run_that_was_refused_at_once_is_shown(kind: str) -> None:
     assert 'Phase preflight, task "inputs | Require": no | such \\<thing>\n' in log
     assert "- [x]" not in log
     assert log.endswith("- aimemory.tenancy 0.1.0\n")
+
+
+def test_a_template_that_asks_for_an_unknown_phase_is_an_error() -> None:
+    assert page.render("{{ done('preflight') }} {{ reached('swap') }}", record()) == "True False"
+    for asked in ("done", "reached"):
+        with pytest.raises(TenancyError, match="Unknown phase 'bakcup'"):
+            page.render(f"{{{{ {asked}('bakcup') }}}}", record())
 
 
 def test_a_run_that_was_lost_is_shown_as_far_as_it_came() -> None:

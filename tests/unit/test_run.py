@@ -12,6 +12,7 @@ import yaml
 
 from ansible_collections.aimemory.tenancy.plugins.filter import run
 from ansible_collections.aimemory.tenancy.plugins.lookup import operator
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import result
 from production import ROOT
 
 
@@ -34,30 +35,6 @@ def test_what_leaves_tasks_out_is_named(arguments: dict[str, Any], left_out_by: 
     assert run.left_out_by(arguments) == left_out_by
 
 
-@pytest.mark.parametrize("kind", ["migrate", "enforce"])
-def test_a_migrated_database_can_be_verified_and_rolled_back(kind: str) -> None:
-    commands = [item["command"] for item in run.next_commands("ansible-playbook -l a", kind)]
-    assert commands == [
-        "ansible-playbook -l a playbooks/verify.yml",
-        *(f"ansible-playbook -l a rollback.yml -e rollback_mode={mode}" for mode in ("policies", "schema", "restore")),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("mode", "further"), [("policies", ["schema", "restore"]), ("schema", ["restore"]), ("restore", [])]
-)
-def test_after_a_rollback_one_can_migrate_or_go_back_further(mode: str, further: list[str]) -> None:
-    first, *others = [item["command"] for item in run.next_commands("ansible-playbook", "rollback", mode)]
-    assert first == "ansible-playbook migrate.yml"
-    assert others == [f"ansible-playbook rollback.yml -e rollback_mode={name}" for name in further]
-
-
-@pytest.mark.parametrize(("kind", "mode"), [("backup", ""), ("rollback", ""), ("rollback", "everything")])
-def test_a_run_that_changes_nothing_has_no_commands_to_promise(kind: str, mode: str) -> None:
-    with pytest.raises(KeyError):
-        run.next_commands("ansible-playbook", kind, mode)
-
-
 @pytest.mark.parametrize("playbook", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.stem)
 def test_every_playbook_checks_the_checkout_first(playbook: Any) -> None:
     plays = yaml.safe_load(playbook.read_text())
@@ -67,12 +44,63 @@ def test_every_playbook_checks_the_checkout_first(playbook: Any) -> None:
         assert plays[0]["ansible.builtin.import_playbook"] == "checkout.yml"
 
 
-def test_what_finishes_a_lost_run_says_so_itself() -> None:
-    variables = yaml.safe_load((ROOT / "playbooks/migrate.yml").read_text())[1]["vars"]
-    phases = {phase["name"]: phase for phase in variables["migrate_phases"]}
-    assert {name for name, phase in phases.items() if "finishes" in phase} == {"verify", "journal", "watch"}
-    assert all(phase["finishes"] is True for phase in phases.values() if "finishes" in phase)
-    assert "[-" not in variables["run_phases"]
+@pytest.mark.parametrize("value", [1, "1", "50%", "100%", [1, "25%", "100%"]])
+def test_batches_are_numbers_or_percentages(value: object) -> None:
+    assert run.are_batches(value)
+
+
+@pytest.mark.parametrize("value", [0, "", [], [[1]], "0%", "101%", "-1", 1.5, "1 host", [1, 0], ["50%", "1\n"]])
+def test_nothing_else_is_a_batch(value: object) -> None:
+    assert not run.are_batches(value)
+
+
+def phases() -> list[tuple[str, str]]:
+    """Return the file and the name of each phase that a playbook begins."""
+    files = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/tasks/*.yml")]
+    return [
+        (str(path), name)
+        for path in files
+        for name in re.findall(r"begin_phase.yml\n +vars: \{report_phase: (.*)\}", path.read_text())
+    ]
+
+
+def test_every_phase_that_a_playbook_begins_is_known_and_every_known_one_is_begun() -> None:
+    assert {name for _, name in phases()} == result.PHASES
+    text = "".join(path.read_text() for path in ROOT.glob("playbooks/**/*.yml"))
+    assert text.count("report_phase:") == len(phases())
+
+
+@pytest.mark.parametrize("name", ["migrate", "rollback", "enforce", "backup", "rehearse"])
+def test_every_run_ends_with_its_record_and_one_outcome(name: str) -> None:
+    tasks = yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text())[1]["tasks"]
+    [run_] = [task for task in tasks if "block" in task]
+    assert [task["ansible.builtin.import_tasks"] for task in run_["rescue"]] == ["tasks/fail.yml"]
+    assert [task["ansible.builtin.import_tasks"] for task in run_["always"]] == ["tasks/close.yml"]
+    assert tasks[-1]["ansible.builtin.import_tasks"] == "tasks/end.yml"
+    begins = "tasks/begin_phase.yml"
+    # What takes the lock, or changes something, is left out of a dry run.
+    changing = [
+        task for task in run_["block"] if "block" in task or task.get("ansible.builtin.include_tasks", begins) != begins
+    ]
+    assert len(changing) >= 2
+    assert all("not ansible_check_mode" in task["when"] for task in changing)
+
+
+def test_two_tasks_alone_end_the_run_of_other_hosts() -> None:
+    files = [*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
+    fatal = {path.relative_to(ROOT).as_posix() for path in files if "any_errors_fatal: true" in path.read_text()}
+    assert fatal == {"playbooks/tasks/end.yml", "roles/report/tasks/earlier.yml"}
+
+
+def test_the_phases_that_the_readme_tells_of_are_known() -> None:
+    [table] = re.findall(r"\| phase \| what happens \|\n\|---\|---\|\n((?:\|.*\n)+)", (ROOT / "README.md").read_text())
+    told = [line.split("|")[1].strip() for line in table.splitlines()]
+    assert len(told) > 10
+    assert set(told) <= result.PHASES
+
+
+def test_no_file_begins_a_phase_twice() -> None:
+    assert len(phases()) == len(set(phases()))
 
 
 def test_the_operator_has_a_name_without_an_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,11 @@ def ago(seconds: float, since: str | None = None) -> str:
     return (moment - datetime.timedelta(seconds=seconds)).isoformat(timespec="microseconds")
 
 
+def seconds(start: str, end: str | None = None) -> float:
+    """Return the seconds from one time to another or to now, both as ``ago`` returns them."""
+    return (datetime.datetime.fromisoformat(end or ago(0)) - datetime.datetime.fromisoformat(start)).total_seconds()
+
+
 def phases(stages: Iterable[Mapping[str, Any]], current: str, ended: str | None = None) -> list[dict[str, str]]:
     """Return the stages of the module cutover as phases of a run (name, started); ``current`` has begun before.
 

@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from ...module_utils import contents, messages
+from . import clock, result
 
 Record = Mapping[str, Any]
 
@@ -63,7 +64,19 @@ def downtime(record: Record) -> float | None:
     """Return the seconds from stop to healthy, or none where the service was not stopped or did not come back."""
     if record["stopped_at"] is None or record["healthy_at"] is None:
         return None
-    return (_at(record["healthy_at"]) - _at(record["stopped_at"])).total_seconds()
+    return clock.seconds(record["stopped_at"], record["healthy_at"])
+
+
+def _reached(record: Record, name: str) -> bool:
+    """Say whether the run came to the phase. Raises TenancyError for an unknown name."""
+    return result.phase(name) in [phase["name"] for phase in record["phases"]]
+
+
+def _done(record: Record, name: str) -> bool:
+    """Say whether the run came to the end of the phase. Raises TenancyError for an unknown name."""
+    is_whole = record["finished"] and not record["failure"]
+    phases = record["phases"] if is_whole else record["phases"][:-1]
+    return result.phase(name) in [phase["name"] for phase in phases]
 
 
 def compared(record: Record) -> list[dict[str, Any]]:
@@ -168,5 +181,6 @@ def render(source: str, record: Record, markdown: bool = False) -> str:
     """
     return _template(source, markdown).render(
         record=record, timeline=timeline(record), downtime=downtime(record), tables=compared(record), prose=prose,
-        code=code, block=block, changed=contents.changed_names,
+        code=code, block=block, changed=contents.changed_names, reached=functools.partial(_reached, record),
+        done=functools.partial(_done, record),
     )  # fmt: skip

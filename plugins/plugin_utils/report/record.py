@@ -1,0 +1,89 @@
+"""The record of a run: run.json, as docs/run.schema.json describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...module_utils import messages
+from . import aftermath, commands
+
+Facts = Mapping[str, Any]
+
+
+def build(facts: Facts) -> dict[str, Any]:
+    """Return the record of a run, every text of it visible. It is finished if its result has an outcome.
+
+    ``facts`` is what ``__report_facts`` of the role report picks: none, or nothing in it, for what is not known. Of a
+    run that was refused nothing more may be known than its name. Raises KeyError for a fact that is not among them.
+    """
+    result, found = facts["result"], facts["preflight"]
+    record = {
+        "run": result["run"],
+        **{name: facts[name] for name in ("kind", "host", "database", "service", "tenant", "tenant_column")},
+        "operator": found.get("operator"),
+        "application_role": found.get("application_role"),
+        "versions": _versions(facts),
+        "options": options(facts),
+        "outcome": result["outcome"] or "FAILED",
+        "finished": result["outcome"] is not None,
+        "completed": result["completed"],
+        "failure": result["failure"],
+        "aftermath": aftermath.sentences(facts) if result["failure"] is not None else [],
+        "phases": result["phases"],
+        "stopped_at": facts["stopped_at"],
+        "healthy_at": facts["healthy_at"] if aftermath.is_answered(facts) else None,
+        **{name: facts[name] for name in ("backup", "copy", "rehearsal")},
+        "service_login": _service_login(facts),
+        **{name: facts[name] for name in ("evidence", "strategy")},
+        "online_steps": aftermath.online_steps(facts),
+        "plan": facts["plan"] or [],
+        "durations": {step["id"]: step["seconds"] for step in aftermath.timed_steps(facts)} | facts["durations"],
+        **{name: facts[name] for name in ("proof", "login", "audit", "findings", "journal", "api", "watched")},
+        **{name: facts[name] for name in ("written", "replaced_database", "tables")},
+        "commands": [item["command"] for item in next_commands(facts)],
+    }
+    shown: dict[str, Any] = messages.visible_document(record)
+    return shown
+
+
+def _versions(facts: Facts) -> dict[str, str | None]:
+    here = facts["versions"]
+    return {
+        "PostgreSQL": facts["preflight"].get("server_version"),
+        "ansible-core": here["ansible-core"],
+        "Python": here["python"],
+        "aimemory.tenancy": here["aimemory.tenancy"],
+    }
+
+
+def options(facts: Facts) -> dict[str, str]:
+    """Return what the run was asked for, without what was given no value."""
+    texts = {name: str(value) for name, value in facts["asked"].items()}
+    texts |= {
+        "limit": facts["limit"] or "",
+        "inventory": ", ".join(commands.near(source, facts["root"]) for source in facts["inventories"]),
+    }
+    words = {"True": "true", "False": "false"}
+    given = {name: words.get(text, text) for name, text in texts.items() if text}
+    return {**given, "check mode": str(facts["check_mode"]).lower()}
+
+
+def _service_login(facts: Facts) -> dict[str, str | None] | None:
+    login = facts["service_login"]
+    if not login["switched"] and login["put_back"] is None:
+        return None
+    replaced = facts["preflight"].get("replaced_role") if login["put_back"] is None else None
+    return {"role": login["role"], "replaced": replaced}
+
+
+def next_commands(facts: Facts) -> list[dict[str, str]]:
+    """Return what may be typed next, as label and command.
+
+    A migration can always be rolled back; what else was changed and then failed says how to go on.
+    """
+    is_changed = aftermath.is_changed(facts)
+    is_migrated = facts["kind"] == "migrate" and (is_changed or aftermath.is_finishing(facts))
+    if not is_migrated and not (is_changed and facts["result"]["failure"] is not None):
+        return []
+    return commands.following(commands.playbook(facts), facts["kind"], facts["asked"]["rollback_mode"])

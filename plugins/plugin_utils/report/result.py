@@ -1,0 +1,98 @@
+"""What the role report returns: how far a run is, and how it ended; its name everywhere is ``report_result``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ...module_utils import messages
+from ...module_utils.errors import TenancyError
+from . import aftermath, clock
+
+Result = Mapping[str, Any]
+
+# The names of all phases. Their order is that of the playbook that begins them.
+PHASES = frozenset((
+    "preflight", "lock", "plan", "evidence", "confirm", "record", "backup", "rehearse", "try", "snapshot", "backfill",
+    "expand", "provide", "switch", "cutover", "stop", "apply", "start", "written", "restore", "swap", "verify", "login",
+    "journal", "watch",
+))  # fmt: skip
+# Of what fails before the first phase.
+BEFORE = "start"
+
+
+def phase(name: str) -> str:
+    """Return the name of a phase; raise TenancyError for any other name."""
+    if name not in PHASES:
+        raise TenancyError(f"Unknown phase {name!r}: name it in plugins/plugin_utils/report/result.py.")
+    return name
+
+
+def new(run: str) -> dict[str, Any]:
+    """Return the result of a run that has just begun.
+
+    ``run`` is its name; ``phases`` are name and start; ``confirmed`` says whether the run was to change something and
+    may; ``failure`` is phase, task and message; ``recovery_failure`` and ``service_failure`` are messages; ``outcome``,
+    ``completed`` and ``downtime`` (seconds from stop to healthy) are none until the end.
+    """
+    nothing = dict.fromkeys(("failure", "recovery_failure", "service_failure", "outcome", "completed", "downtime"))
+    return {"run": run, "phases": [], "confirmed": False, "cancelled": False, **nothing}
+
+
+def begin_phase(result: Result, name: str) -> dict[str, Any]:
+    """Return the result with a phase that begins now. Raises TenancyError for an unknown name."""
+    return {**result, "phases": [*result["phases"], {"name": phase(name), "started": clock.ago(0)}]}
+
+
+def add_stages(result: Result, stages: Iterable[Mapping[str, Any]], ended: str | None = None) -> dict[str, Any]:
+    """Return the result with the stages of a call (name, ago) as phases; ``ended`` is when it did, else now."""
+    found = clock.phases(stages, last_phase(result), ended)
+    return {**result, "phases": [*result["phases"], *({**item, "name": phase(item["name"])} for item in found)]}
+
+
+def last_phase(result: Result) -> str:
+    """Return the name of the phase that the run came to."""
+    return str(result["phases"][-1]["name"]) if result["phases"] else BEFORE
+
+
+def fail(result: Result, task: str, failed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result with the failure of a task, after the stages that its call came to.
+
+    ``failed`` is the task's result as Ansible has it; of a loop, what its items say is the message.
+    """
+    items = [item for item in failed.get("results") or () if item.get("failed")]
+    if items:
+        message = " ".join(str(item.get("msg", "no message")) for item in items)
+    else:
+        message = str(failed.get("msg", failed.get("exception", "no message")))
+    come = add_stages(result, failed["stages"]) if "stages" in failed else dict(result)
+    return {**come, "failure": {"phase": last_phase(come), "task": task, "message": messages.sentence(message)}}
+
+
+def failed_in(result: Result, name: str) -> bool:
+    """Say whether the run failed in the phase. Raises TenancyError for an unknown name."""
+    return phase(name) == (result["failure"] or {}).get("phase")
+
+
+def fail_recovery(result: Result, failed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of a run whose recovery failed as well, with the result of the task that did."""
+    return {**result, "recovery_failure": failed.get("msg", "no message")}
+
+
+def fail_service(result: Result, failed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of a run after which the service does not start, with the result of the task that failed."""
+    return {**result, "service_failure": failed.get("msg", "no message")}
+
+
+def end(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of a run that ends now, from the facts that ``record.build`` takes."""
+    result = facts["result"]
+    if result["failure"] is None:
+        outcome = "SUCCESS"
+    elif result["cancelled"]:
+        outcome = "CANCELLED"
+    else:
+        outcome = "PARTIAL" if aftermath.is_changed(facts) else "FAILED"
+    is_served = facts["stopped_at"] is not None and aftermath.is_answered(facts)
+    downtime = clock.seconds(facts["stopped_at"], facts["healthy_at"]) if is_served else None
+    return {**result, "outcome": outcome, "completed": clock.ago(0), "downtime": downtime}

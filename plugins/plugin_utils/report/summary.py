@@ -1,0 +1,164 @@
+"""What the operator and others are told of a run at its end: the box, the table of hosts, the message of a webhook."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.common.text.formatters import bytes_to_human
+
+from . import aftermath, page, record, result
+
+Facts = Mapping[str, Any]
+# Of a line in the box of a terminal of 80 columns.
+WIDTH = 76
+
+
+def lines(facts: Facts) -> list[str]:
+    """Return how the run ended, for the terminal, from the facts that ``record.build`` takes."""
+    built = record.build(facts)
+    commands = [f"{item['label']:<10} {item['command']}" for item in record.next_commands(facts)]
+    return [
+        *_ended(built, facts),
+        *_rehearsed(built),
+        *_api(built["api"]),
+        *_backup(built, facts),
+        *_left(built, facts),
+        *_files(facts),
+        *commands,
+    ]
+
+
+def _ended(built: Facts, facts: Facts) -> list[str]:
+    said = []
+    if facts["result"]["cancelled"]:
+        said = ["Not confirmed: nothing was touched."]
+    elif failure := built["failure"]:
+        sentences = (f"FAILED in phase {failure['phase']}: {failure['message']}", *built["aftermath"])
+        said = [line for sentence in sentences for line in _wrapped(sentence)]
+    said.append(f"Outcome:   {built['outcome']}{' (check mode: nothing was touched)' if facts['check_mode'] else ''}")
+    downtime = page.downtime(built)
+    return said if downtime is None else [*said, f"Downtime:  {downtime:.1f} s from stop to healthy"]
+
+
+def _wrapped(text: str) -> list[str]:
+    return [
+        part
+        for line in text.splitlines()
+        for part in textwrap.wrap(line, WIDTH, expand_tabs=False, replace_whitespace=False, break_on_hyphens=False)
+        or [""]
+    ]
+
+
+def _rehearsed(built: Facts) -> list[str]:
+    is_left_out = built["kind"] == "migrate" and built["options"].get("migrate_rehearse") == "none"
+    return ["Rehearsal: NONE (migrate_rehearse=none)"] if is_left_out else []
+
+
+def _api(tried: Facts | None) -> list[str]:
+    said = []
+    if tried and tried["unproven"]:
+        said.append(f"API:       NOT PROVEN in full (service_smoke={tried['mode']}), see the log")
+    if tried and tried["shown"]:
+        said.append(f"API:       {len(tried['shown'])} WARNINGS: it shows or files a tenant's rows under another")
+    return said
+
+
+def _backup(built: Facts, facts: Facts) -> list[str]:
+    backup = built["backup"]
+    if backup is None:
+        return []
+    seconds = backup["proven_seconds"]
+    proven = "NOT restored for a test" if seconds is None else f"restored and compared in {seconds} s"
+    encrypted = "encrypted" if backup["encrypted"] else "not encrypted"
+    copy = built["copy"]
+    return [
+        f"Backup:    {backup['path']}",
+        f"           {bytes_to_human(backup['size_bytes'])}, {encrypted}; {proven}",
+        f"SHA-256:   {backup['sha256'][:32]}",
+        f"           {backup['sha256'][32:]}",
+        f"Copy:      {_near(copy['path'], facts['root']) if copy else 'none on this machine'}",
+    ]
+
+
+def _left(built: Facts, facts: Facts) -> list[str]:
+    login, said = facts["service_login"], []
+    if login["put_back"] is not None:
+        said.append(f"Login:     {login['put_back']} again")
+    elif login["switched"]:
+        said.append(f"Login:     {login['role']}; DATABASE_URL of before is kept in")
+        said.append(f"           {login['kept']}")
+    if built["replaced_database"] is not None:
+        said.append(f"Replaced:  database {built['replaced_database']} (kept, closed to logins)")
+    return said
+
+
+def _files(facts: Facts) -> list[str]:
+    if facts["log"] is None:
+        return []
+    log = Path(facts["log"])
+    return [
+        f"Log:       {_near(str(log), facts['root'])}",
+        f"Report:    {_near(str(log.with_name('report.html')), facts['root'])}",
+    ]
+
+
+def _near(path: str, root: str) -> str:
+    """Return the path from the repository's root, or the whole of what lies outside."""
+    near = os.path.relpath(os.path.realpath(path), root)
+    return path if near.startswith("..") else near
+
+
+def message(facts: Facts, event: str) -> str:
+    """Return what a webhook is told: ``event`` is start, success, cancelled or failure.
+
+    What failed is not told: PostgreSQL's messages quote rows, and those are of callers.
+    """
+    built, ended = record.build(facts), facts["result"]
+    name = f"{built['host']}: {built['kind']} of {built['database']}"
+    run = f" Run {built['run']}."
+    if event == "start":
+        return f"{name} begun.{run}"
+    if event == "cancelled":
+        how = ", nothing was touched"
+    elif ended["failure"] is not None:
+        how = f" in phase {ended['failure']['phase']}"
+    else:
+        how = "" if ended["confirmed"] else ", nothing to do"
+    seconds = page.downtime(built)
+    downtime = "" if seconds is None else f", downtime {seconds:.1f} s"
+    service = f" {aftermath.service(facts)}" if event == "failure" else ""
+    return f"{name} {built['outcome']}{how}{downtime}.{service}{run}"
+
+
+def unsuccessful(hosts: Iterable[str], results: Mapping[str, Facts]) -> list[str]:
+    """Return the hosts whose run began and did not end in SUCCESS; ``results`` has those of hosts that began."""
+    return [name for name in hosts if name in results and results[name]["outcome"] != "SUCCESS"]
+
+
+def of_hosts(hosts: Iterable[str], results: Mapping[str, Facts], *, check_mode: bool) -> list[str]:
+    """Return how each host ended, a line each; ``results`` has ``report_result`` and ``downtime`` by host."""
+    return ["HOSTS:", *(_host(name, results.get(name), check_mode) for name in hosts)]
+
+
+def _host(name: str, ended: Facts | None, check_mode: bool) -> str:
+    if ended is None:
+        outcome, how = "-", "not begun"
+    elif ended["outcome"] is None:
+        outcome, how = "LOST", f"contact lost in phase {result.last_phase(ended)}"
+    else:
+        outcome, how = ended["outcome"], _how(ended, check_mode)
+    return f"{name:<30} {outcome:<9} {how}"
+
+
+def _how(ended: Facts, check_mode: bool) -> str:
+    if ended["outcome"] == "CANCELLED":
+        return "nothing touched"
+    if ended["failure"] is not None:
+        return f"failed in phase {ended['failure']['phase']}"
+    if ended["downtime"] is not None:
+        return f"downtime {ended['downtime']:.1f} s"
+    return "looked at, nothing touched" if check_mode else "nothing to do"
