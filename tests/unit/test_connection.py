@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service.connection import ASKED, HOME_FULL, trouble
 
 WELL = {"stdout": f"{ASKED}\r\n", "rc": 0}
-ROOT = {"service": {}}
+ROOT: dict[str, Any] = {"service": {}}
 
 
 def asked(shell: dict[str, Any], ping: dict[str, Any]) -> str:
