@@ -8,6 +8,8 @@ from typing import Any
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import webhook
+
 ROLL_BACK = ("policies", "schema", "restore")
 # No task bears a tag of its own, so that to skip another name leaves nothing out (Molecule always skips two).
 SPECIAL_TAGS = {"all", "always", "never", "tagged", "untagged"}
@@ -67,4 +69,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"of_whole_run": of_whole_run, "next_commands": next_commands}
+        return {"of_whole_run": of_whole_run, "next_commands": next_commands, "webhook_problem": webhook.problem}
