@@ -131,7 +131,7 @@ def plant_in_the_catalogs(machine: Host) -> None:
     machine.sql(f"COMMENT ON TABLE memories IS 'as {NAME} wanted'")
     machine.sql(f"CREATE INDEX planted ON memories (k) WHERE user_id = '{CALLER}'")
     machine.sql(f"COMMENT ON INDEX planted IS 'of {NAME}'")
-    machine.sql(f"CREATE INDEX \"{NAME}\" ON memories ((k || '{NAME}'))")
+    machine.sql(f"CREATE INDEX \"{NAME}'s\" ON memories ((k || '{NAME}'))")
     machine.sql(f"ALTER TABLE call_summaries ADD COLUMN ophelia text DEFAULT '{NAME}' CHECK (ophelia <> '{CALLER}')")
     machine.sql(f"CREATE POLICY \"{NAME}\" ON memories AS RESTRICTIVE FOR SELECT TO planted USING (k <> '{CALLER}')")
     machine.sql(
@@ -281,7 +281,7 @@ def test_what_helps_is_there_as_documents(machine: Host, archive: Archive, logs:
     assert roles["planted"]["password_method"] == "SCRAM-SHA-256"
     assert len(roles["planted"]["settings"]) == 2
     assert roles["alice"]["settings"] == ["app.current_tenant"]
-    assert archive.document("database/settings.json")["port"]["setting"] == "5432"
+    assert archive.document("database/settings.json")["ssl"]["setting"] == "on"
     sessions = archive.document("database/sessions.json")
     assert ("active", "SELECT") in [(session["state"], session["command"]) for session in sessions]
     assert archive.document("database/sizes.json")["databases"]["ai_memory"] > 1_000_000
@@ -335,7 +335,7 @@ def test_raw_logs_come_only_if_they_are_asked_for_and_in_files_of_their_own(
 def test_without_the_service_and_without_a_run(machine: Host) -> None:
     machine.run("sudo systemctl stop ai-memory")
     before = machine.untouched()
-    made = archive_of(machine, None, "-esupport_journal_lines=5", "-esupport_log_lines=3")
+    made = archive_of(machine, None, "-esupport_journal_lines=5", "-esupport_log_lines=3", "-esupport_logs=false")
     assert machine.untouched() == before
     machine.run("sudo systemctl start ai-memory")
     assert made.leaks() == []
