@@ -1,4 +1,7 @@
-"""Write one archive of texts on this machine, within the process of ansible-playbook: no text lies about in a file."""
+"""Write one archive of texts on this machine, within the process of ansible-playbook.
+
+community.general.archive, which no requirement brings along, packs files: each text would first be written to one.
+"""
 
 from __future__ import annotations
 

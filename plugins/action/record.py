@@ -1,7 +1,7 @@
 """Write one record of a run on this machine, within the process of ansible-playbook.
 
-A template task delegated to localhost starts two Python interpreters, half a second for each record; some are written
-while the service is stopped.
+A copy task that is delegated to localhost starts two Python interpreters: 0.4 s of CPU a record against 0.05 s here.
+A run writes one at the start of each phase, some of them while the service is stopped.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A word that also stands in lines of success (a table, a column, a driver's name) tells nothing. A line is
 
-* **quiet** if the level at its place says so (INFO, DEBUG, NOTICE ...): nothing else in it matters;
+* **quiet** (info) if the level at its place says so (INFO, DEBUG, NOTICE ...): nothing else in it matters;
 * an **error** if that level is ERROR or worse;
 * a **failure** if it is not quiet and has an error of PostgreSQL of a kind that the change of a schema, of policies, of
   rights or of a login may cause. The last line of a traceback has no level, and is one by its exception alone.
@@ -22,7 +22,7 @@ from typing import Any
 
 from psycopg2 import errorcodes
 
-QUIET, WARNING, ERROR = "quiet", "warning", "error"
+QUIET, WARNING, ERROR = "info", "warning", "error"
 
 # Classes of SQLSTATEs (PostgreSQL manual, appendix A) that the change may cause: what is not supported (a cached plan),
 # cardinality, transactions (read-only, aborted by an error before), logins, functions, names, syntax and rights,
@@ -192,6 +192,16 @@ def read(text: str, priority: int | None = None) -> Said:
     codes = list(_codes(said, coded=document is None or found is not None)) or list(_wrapped(said))
     ours = next((code for code in codes if _is_ours(code, said)), None)
     return Said(found, ours is not None or (not codes and _TRANSLATED.search(said) is not None), ours)
+
+
+def condition(code: str) -> str:
+    """Return PostgreSQL's name of an SQLSTATE: insufficient_privilege."""
+    return _SQLSTATES.get(code, "").lower().rstrip("_")
+
+
+def sqlstate(text: str) -> str | None:
+    """Return the surest SQLSTATE that a line names, of whatever kind."""
+    return next(_codes(text, coded=True), None)
 
 
 def _plain(text: str) -> str:

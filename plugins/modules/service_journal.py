@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Count the lines of a service's journal on the server, and return those that are shown."""
+"""Count the lines of a service's journal on the server, and say what the last ones and the failures are."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import journal, redaction, unit_environment
-from ansible_collections.aimemory.tenancy.plugins.module_utils.redaction import Known
+from ansible_collections.aimemory.tenancy.plugins.module_utils import journal
 
 DOCUMENTATION = r"""
 module: service_journal
-short_description: Count the lines of a service's journal on the server, and return those that are shown
+short_description: Count the lines of a service's journal on the server, and say what the last ones and the failures are
 description:
-  - Reads the journal of the unit since its last start, and of the hour before its last stop. No line leaves the server
-    but those that are shown, and of them only what is known to hold nothing of callers and no secret.
+  - Reads the journal of the unit since its last start, and of the hour before its last stop.
+  - No word of a line leaves the server. A line is described by its time, its process, its level, an HTTP status, the
+    SQLSTATE of an error of PostgreSQL, an exception of Python, the O(names) in it and the O(failure_patterns) that it
+    meets.
   - Runs as root.
 options:
   unit:
-    description: The systemd unit. No value that systemd gives it at its next start is shown.
+    description: The systemd unit.
     type: str
     required: true
   since:
@@ -44,16 +45,11 @@ options:
     type: str
     required: true
   last:
-    description: How many lines RV(lines) holds at most.
+    description: How many lines RV(lines) describes at most.
     type: int
     required: true
   names:
-    description: Names that may be shown, such as those of tables.
-    type: list
-    elements: str
-    default: []
-  files:
-    description: Files of the service's settings; none of the values in them is shown. An empty name stands for none.
+    description: Names, such as those of tables, that are shown of a line of an error if they occur in it.
     type: list
     elements: str
     default: []
@@ -69,18 +65,19 @@ EXAMPLES = r"""
     request_pattern: '" [1-5][0-9]{2}$'
     refused_pattern: '" [45][0-9]{2}$'
     last: 50
-    files: [/opt/ai-memory/.env]
+    names: [memories]
 """
 
 RETURN = r"""
 lines:
-  description: The last lines since the start.
+  description: What each of the last lines since the start is.
   returned: success
   type: list
+  sample: ["2026-11-28T07:43:11+00:00 ai-memory.service[12]: error, SQLSTATE 42501 insufficient_privilege, memories"]
 failures:
   description:
-    - The first 50 lines since the start that have an error of PostgreSQL that the change may cause, or meet
-      O(failure_patterns).
+    - What each of the first 50 lines since the start is that have an error of PostgreSQL that the change may cause, or
+      meet O(failure_patterns).
   returned: success
   type: list
 total:
@@ -118,28 +115,6 @@ def read(module: AnsibleModule, *when: str) -> list[journal.Line]:
     return found
 
 
-def hidden(module: AnsibleModule, known: Known) -> list[str]:
-    """Return the values that are not shown: of the unit's environment and of the files; what cannot be read fails."""
-
-    def run(*command: str) -> str:
-        code, printed, error = module.run_command(list(command))
-        if code != 0:
-            raise OSError((error or printed).strip())
-        return str(printed)
-
-    values: list[str] = []
-    try:
-        for _, pairs in unit_environment.next_environment(run, module.params["unit"]):
-            values += redaction.hidden(pairs.values(), known)
-        for path in filter(None, module.params["files"]):
-            with open(path, encoding="utf-8", errors="replace") as file:
-                values += redaction.secrets(file.read(), known)
-    except OSError as error:
-        what = error.filename or "The environment of the unit"
-        module.fail_json(msg=f"{what} cannot be read: {error.strerror or error}.")
-    return sorted(set(values), key=len, reverse=True)
-
-
 def main() -> None:
     """Run the module."""
     text = {"type": "str", "required": True}
@@ -150,22 +125,23 @@ def main() -> None:
             "request_pattern": text, "refused_pattern": text,
             "last": {"type": "int", "required": True},
             "names": {"type": "list", "elements": "str", "default": []},
-            "files": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )  # fmt: skip
     wanted = module.params
-    known = Known(wanted["names"])
-    values = hidden(module, known)
-    patterns = {name: wanted[f"{name}_pattern"] for name in ("request", "refused")}
-    patterns["failure"] = "|".join(f"(?:{pattern})" for pattern in wanted["failure_patterns"])
-    found = journal.since_start(read(module, f"--since={wanted['since']}"))
-    before = read(module, "--since=-1h", f"--until={wanted['since']}") if wanted["before"] else []
     try:
-        told = journal.summary(found, before, patterns, known, values, wanted["last"])
+        searched = journal.Wanted(
+            unit=wanted["unit"],
+            names=wanted["names"],
+            failures=[re.compile(pattern, re.IGNORECASE) for pattern in wanted["failure_patterns"]],
+            request=re.compile(wanted["request_pattern"]),
+            refused=re.compile(wanted["refused_pattern"]),
+        )
     except re.error as error:
         module.fail_json(msg=f"A service_journal_* pattern is no regular expression: {error}.")
-    module.exit_json(changed=False, **told)
+    found = journal.since_start(read(module, f"--since={wanted['since']}"))
+    before = read(module, "--since=-1h", f"--until={wanted['since']}") if wanted["before"] else []
+    module.exit_json(changed=False, **journal.summary(found, before, searched, wanted["last"]))
 
 
 if __name__ == "__main__":

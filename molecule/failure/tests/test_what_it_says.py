@@ -62,21 +62,35 @@ def test_lines_of_success_that_name_the_tenant_are_no_failure(machine: Host) -> 
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "shown"),
     [
-        "ERROR ai-memory storing failed: psycopg2.errors.UndefinedColumn: no such column",
-        "psycopg2.errors.InsufficientPrivilege: FEHLER:  keine Berechtigung",
-        '{"level": "error", "error": "permission denied for table memories"}',
+        (
+            "ERROR ai-memory storing failed: psycopg2.errors.UndefinedColumn: no such column",
+            "error, SQLSTATE 42703 undefined_column",
+        ),
+        (
+            "psycopg2.errors.InsufficientPrivilege: FEHLER:  keine Berechtigung",
+            "SQLSTATE 42501 insufficient_privilege",
+        ),
+        (
+            '{"level": "error", "error": "permission denied for table memories"}',
+            "error, SQLSTATE 42501 insufficient_privilege, memories",
+        ),
     ],
     ids=["level", "translated", "structured"],
 )
-def test_an_error_of_postgresql_fails_the_run(machine: Host, line: str) -> None:
+def test_an_error_of_postgresql_fails_the_run(machine: Host, line: str, shown: str) -> None:
     machine.reset()
     with machine.drop_in(says(line)):
         run = machine.playbook(*MIGRATE, check=False)
     assert (run.record["outcome"], run.record["failure"]["phase"]) == ("PARTIAL", "journal")
     assert "The journal shows failures of the database" in run.words
-    assert len(run.record["journal"]["failures"]) == 1
+    (failure,) = run.record["journal"]["failures"]
+    assert failure.endswith(f"]: {shown}")
+    assert failure in run.record["failure"]["message"]
+    # The command that the message names shows the line itself.
+    command = run.record["failure"]["message"].partition("Read them on the server: ")[2]
+    assert line in machine.run(f"sudo {command}")
 
 
 def test_a_slow_and_degraded_health_is_quoted_and_takes_nothing_back(machine: Host) -> None:

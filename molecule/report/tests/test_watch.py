@@ -95,7 +95,8 @@ def test_trouble_ends_the_run_at_once(machine: Host) -> None:
     record = run.record
     assert record["outcome"] == "PARTIAL"
     assert record["failure"]["phase"] == "watch"
-    assert "permission denied for table memories" in record["failure"]["message"]
+    assert "error, SQLSTATE 42501 insufficient_privilege, memories" in record["failure"]["message"]
+    assert "The journal on the server: journalctl --unit=ai-memory.service --since=" in record["failure"]["message"]
     assert "rollback_mode=policies (at once)" in record["failure"]["message"]
     assert f"-l {machine.name} rollback.yml -e rollback_mode=policies" in run.words
     assert record["watched"]["seconds"] < 60

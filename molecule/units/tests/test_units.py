@@ -97,7 +97,7 @@ def test_an_instance_of_a_template_is_migrated_with_its_socket_and_its_companion
     assert not set(pids) & set(
         machine.run(f"systemctl show --property=MainPID --value {' '.join(instance[1:])}").split()
     )
-    assert any("Started server process" in line for line in run.record["journal"]["lines"])
+    assert any(" aimem@8100.service[" in line for line in run.record["journal"]["lines"])
     assert "failsafe" not in machine.run("systemctl list-timers --all")
     assert_works_in_full(machine)
 

@@ -1,8 +1,8 @@
 -- Which server this is. Reads only.
 SELECT json_build_object(
-  'version', version(),
+  'version', current_setting('server_version'),
   'extensions', (SELECT json_object_agg(extname, extversion ORDER BY extname) FROM pg_extension),
-  -- Null where PostgreSQL writes to its standard error, which the system keeps.
+  -- Null if PostgreSQL writes to its standard error, which the system keeps.
   'log_file', (
     SELECT CASE WHEN starts_with(file, '/') THEN file ELSE concat(current_setting('data_directory'), '/', file) END
     FROM pg_current_logfile('stderr') AS file WHERE file IS NOT NULL)

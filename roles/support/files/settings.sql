@@ -1,6 +1,5 @@
--- Settings of PostgreSQL that differ from the default, and where they come from. Reads only.
-SELECT coalesce(json_agg(json_build_object(
-    'name', name, 'setting', setting, 'unit', unit, 'vartype', vartype, 'source', source,
-    'file', sourcefile, 'line', sourceline, 'pending_restart', pending_restart) ORDER BY name), '[]') AS document
+-- Settings of PostgreSQL that differ from the default and hold a number or one of a list of words. Reads only.
+SELECT coalesce(json_object_agg(name, json_build_object(
+    'setting', setting, 'unit', unit, 'source', source, 'pending_restart', pending_restart) ORDER BY name), '{}') AS document
 FROM pg_settings
-WHERE setting IS DISTINCT FROM boot_val AND source NOT IN ('default', 'client', 'session')
+WHERE vartype <> 'string' AND setting IS DISTINCT FROM boot_val AND source NOT IN ('default', 'client', 'session')

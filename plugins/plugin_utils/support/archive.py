@@ -1,0 +1,61 @@
+"""An archive for support: files of facts, why some are missing, and the names that its pseudonyms stand for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from . import documents, host, logs
+from .names import Names
+from .shapes import Shape, pick
+
+_DOCUMENTS: dict[str, Shape] = {
+    "roles": documents.ROLES,
+    "run": documents.RUN,
+    "sessions": documents.SESSIONS,
+    "settings": documents.SETTINGS,
+    "sizes": documents.SIZES,
+    "state": documents.STATE,
+    "verification": documents.VERIFICATION,
+    "versions": documents.VERSIONS,
+}
+_PRINTED: dict[str, Callable[[str, Names], Any]] = {
+    "disks": host.disks,
+    "environment": host.environment,
+    "service": host.service,
+    "unit": host.unit,
+}
+_LOGS: dict[str, Callable[[str, str], str]] = {"journal": logs.of_journal, "postgresql_log": logs.of_postgresql}
+# As they are: only where the operator asked for them.
+_RAW: dict[str, Callable[[str], str]] = {"raw": str, "raw_journal": logs.raw_journal}
+
+
+def archive(taken: Iterable[Mapping[str, Any]], known: Iterable[str]) -> dict[str, Any]:
+    """Return ``files`` (name, what, content), ``missing`` (name, what, why) and ``pseudonyms`` (name by pseudonym).
+
+    ``taken`` are dicts with name, kind (a key of the tables above), what, and either text or why there is none; of logs
+    the unit as well. ``known`` are the names that the archive may show.
+    """
+    names = Names([*known, *documents.BUILT_IN])
+    files, missing = [], []
+    for item in taken:
+        about = {"name": item["name"], "what": item["what"]}
+        try:
+            if "text" in item:
+                files.append({**about, "content": _content(item, names)})
+            else:
+                missing.append({**about, "why": item["why"]})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            missing.append({**about, "why": "its form is not known"})
+    return {"files": files, "missing": missing, "pseudonyms": names.pseudonyms}
+
+
+def _content(item: Mapping[str, Any], names: Names) -> str:
+    kind, text = item["kind"], item["text"]
+    if kind in _RAW:
+        return _RAW[kind](text)
+    if kind in _LOGS:
+        return _LOGS[kind](text, item["unit"])
+    found = _PRINTED[kind](text, names) if kind in _PRINTED else pick(json.loads(text), _DOCUMENTS[kind], names)
+    return json.dumps(found, indent=2) + "\n"

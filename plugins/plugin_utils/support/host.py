@@ -1,0 +1,87 @@
+"""What an archive for support takes out of what programs on the server print."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from io import StringIO
+from typing import Any
+
+from dotenv import dotenv_values
+
+from .names import Names
+
+_PROPERTIES = """
+LoadState ActiveState SubState Result Type Restart MainPID NRestarts ExecMainCode ExecMainStatus UnitFileState
+NeedDaemonReload ActiveEnterTimestamp InactiveEnterTimestamp
+"""
+# systemd's words for their values.
+_WORDS = """
+abort activating active alias always auto-restart auto-restart-queued bad bad-setting cleaning condition core-dump dbus
+dead deactivating disabled enabled enabled-runtime error exec exec-condition exit-code exited failed final-sigkill
+final-sigterm final-watchdog forking generated idle inactive indirect linked linked-runtime loaded maintenance masked
+masked-runtime no not-found notify notify-reload on-abnormal on-abort on-failure on-success on-watchdog oneshot oom-kill
+protocol refreshing reload reload-notify reload-signal reloading resources running signal simple start start-limit-hit
+start-post start-pre static stop stop-post stop-sigkill stop-sigterm stop-watchdog success timeout transient watchdog
+yes
+"""
+_NUMBER_OR_TIME = re.compile(r"\d{1,10}|[A-Z][a-z]{2} [\d-]{10} [\d:]{8} UTC")
+_OPTIONS = """
+After AmbientCapabilities Before BindsTo CapabilityBoundingSet CPUQuota Conflicts DefaultDependencies DynamicUser
+Environment EnvironmentFile ExecReload ExecStart ExecStartPost ExecStartPre ExecStop ExecStopPost Group KillMode
+KillSignal LimitNOFILE LoadCredential MemoryHigh MemoryMax Nice NoNewPrivileges NotifyAccess PartOf PIDFile
+PrivateDevices PrivateNetwork PrivateTmp ProtectHome ProtectSystem ReadOnlyPaths ReadWritePaths RemainAfterExit Requires
+Restart RestartSec RootDirectory RuntimeDirectory Slice StandardError StandardOutput StartLimitBurst
+StartLimitIntervalSec StateDirectory SuccessExitStatus SyslogIdentifier TasksMax TimeoutSec TimeoutStartSec
+TimeoutStopSec Type UMask UnsetEnvironment User WantedBy Wants WatchdogSec WorkingDirectory
+"""
+# What libpq reads, and the service's own.
+_VARIABLES = """
+DATABASE_URL PGAPPNAME PGCHANNELBINDING PGCLIENTENCODING PGCONNECT_TIMEOUT PGDATABASE PGHOST PGHOSTADDR PGOPTIONS
+PGPASSFILE PGPASSWORD PGPORT PGSERVICE PGSERVICEFILE PGSSLCERT PGSSLKEY PGSSLMODE PGSSLROOTCERT PGTARGETSESSIONATTRS
+PGTZ PGUSER
+"""
+_FILE_SYSTEMS = frozenset(("btrfs", "ext3", "ext4", "overlay", "xfs", "zfs"))
+_MOUNTS = frozenset(
+    ["/", "/boot", "/data", "/home", "/opt", "/srv", "/usr", "/var", "/var/lib", "/var/lib/postgresql", "/var/log"]
+)
+
+
+def service(text: str, _: Names) -> dict[str, str | None]:
+    """Return the listed properties of what ``systemctl show`` prints."""
+    pairs = dict(line.partition("=")[::2] for line in text.splitlines())
+    words = _WORDS.split()
+    return {
+        name: value if (value := pairs.get(name, "")) in words or _NUMBER_OR_TIME.fullmatch(value) else None
+        for name in _PROPERTIES.split()
+    }
+
+
+def unit(text: str, _: Names) -> dict[str, Any]:
+    """Return which options a unit sets, as ``systemctl cat`` writes it, and in how many files; no value."""
+    text, known = re.sub(r"\\\n\s*", " ", text), frozenset(_OPTIONS.split())
+    options = Counter(re.findall(r"(?m)^\s*(\w+)\s*=", text))
+    return {
+        "files": len(re.findall(r"(?m)^# /\S+\.(?:service|conf)$", text)),
+        "options": {option: times for option, times in sorted(options.items()) if option in known},
+        "others": sum(times for option, times in options.items() if option not in known),
+    }
+
+
+def environment(text: str, names: Names) -> dict[str, Any]:
+    """Return which variables of PostgreSQL's and of the model's an environment file sets, and how many others."""
+    variables = set(dotenv_values(stream=StringIO(text), interpolate=False))
+    known = variables & {*_VARIABLES.split(), *names.known}
+    return {"variables": sorted(known), "others": len(variables - known)}
+
+
+def disks(text: str, names: Names) -> list[dict[str, Any]]:
+    """Return the sizes in bytes that df prints (fstype, size, used, avail, target, one line a file system)."""
+    found = re.findall(r"(?m)^(\w+) +(\d+) +(\d+) +(\d+) +(/.*)$", text)
+    return [
+        {
+            "type": kind if kind in _FILE_SYSTEMS else "other", "size": int(size), "used": int(used),
+            "available": int(available), "mount": mount if mount in _MOUNTS else names.of("mount", mount),
+        }
+        for kind, size, used, available, mount in found
+    ]  # fmt: skip

@@ -1,0 +1,57 @@
+"""What an archive for support takes out of logs: of each line the time, the level, the SQLSTATE and the unit."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+from ...module_utils import journal, logged
+
+_SEVERITIES = (
+    "DEBUG[1-5]|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT|BACKTRACE"
+)
+_RECORD = re.compile(rf"(20\d\d-\d\d-\d\d \d\d:\d\d:\d\d)?[^\n]*?\b({_SEVERITIES}):  (.*)")
+
+
+def of_journal(text: str, unit: str) -> str:
+    """Return a line for each line of a unit's journal, given as journalctl writes it in JSON. Raises ValueError."""
+    return "".join(
+        _line(
+            line.time,
+            logged.level(line.text, line.priority),
+            None if line.speaker == journal.SYSTEMD else logged.sqlstate(line.text),
+            journal.SYSTEMD if line.speaker == journal.SYSTEMD else unit,
+        )
+        for line in journal.lines(text)
+    )
+
+
+def of_postgresql(text: str, unit: str) -> str:
+    """Return a line for each record of PostgreSQL's log (of ``stderr``), its times in ``log_timezone``."""
+    # PostgreSQL begins the further lines of a record with a tab.
+    records = (_RECORD.match(line) for line in text.splitlines() if not line.startswith("\t"))
+    return "".join(
+        _line(_time(found[1]), found[2], logged.sqlstate(found[3]) if found[2] in _FAILING else None, unit)
+        if found
+        else _line(None, None, None, unit)
+        for found in records
+    )
+
+
+def raw_journal(text: str) -> str:
+    """Return the journal's lines as they are."""
+    return "".join(f"{line.whole}\n" for line in journal.lines(text))
+
+
+_FAILING = ("ERROR", "FATAL", "PANIC", "WARNING")
+
+
+def _time(text: str | None) -> str | None:
+    try:
+        return datetime.datetime.strptime(text or "", "%Y-%m-%d %H:%M:%S").isoformat()
+    except ValueError:
+        return None
+
+
+def _line(time: str | None, level: str | None, code: str | None, unit: str) -> str:
+    return f"{time or '-':<25} {level or '-':<9} {code or '-':<5} {unit}\n"

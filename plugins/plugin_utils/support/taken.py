@@ -1,0 +1,88 @@
+"""What was taken for an archive for support: every module's result in one shape, with the reason if there is none.
+
+The reasons are sentences of this runbook: what a program says may quote anything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...module_utils.errors import TenancyError
+from ..service import database_url
+
+Taken = dict[str, Any]
+
+_NAME = re.compile(r"[A-Za-z_][\w.$-]{0,62}")
+
+
+def text(item: Mapping[str, Any], content: str, reason: str) -> Taken:
+    """Return ``item`` (name, kind, what) with ``text``, or with ``why`` there is none."""
+    return {**item, "text": content} if content.strip() else {**item, "why": reason}
+
+
+def outputs(results: Iterable[Mapping[str, Any]], raw: bool) -> list[Taken]:
+    """Return what programs printed: the results of a loop over items (with argv) with the module command.
+
+    With ``raw``, what an item has a kind ``raw`` for is returned a second time, to be shown as it is.
+    """
+    found = []
+    for result in results:
+        item, code = result["item"], result.get("rc")
+        problem = "could not be run" if code is None else f"ended with code {code}" if code else "printed nothing"
+        taken = text(item, "" if code else result.get("stdout", ""), f"{item['argv'][0]} {problem}")
+        found.append(taken)
+        if raw and "raw" in item and "text" in taken:
+            found.append(_raw(item["name"], item["raw"], item["what"], taken["text"]))
+    return found
+
+
+def runs(directories: Iterable[str], raw: bool) -> list[Taken]:
+    """Return the records in directories of this machine; with ``raw`` their execution logs, to be shown as they are."""
+    found = []
+    for directory in map(Path, directories):
+        item = {"name": f"runs/{directory.name}/run.json", "kind": "run", "what": "record of a run"}
+        found.append(text(item, _read(directory / "run.json"), "the run left none"))
+        log = _read(directory / "execution-log.md")
+        if raw and log:
+            found.append(_raw(f"runs/{directory.name}/execution-log.md", "raw", "log of a run", log))
+    return found or [{"name": "runs", "what": "records of runs", "why": "report_directory has no run of this host"}]
+
+
+def _raw(name: str, kind: str, what: str, content: str) -> Taken:
+    return {"name": f"raw-logs/{name}", "kind": kind, "what": f"RAW: {what}", "text": content}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def names(inventory: Any) -> list[str]:
+    """Return all keys and values of variables of the inventory that may be names."""
+    if isinstance(inventory, Mapping):
+        return [found for pair in inventory.items() for part in pair for found in names(part)]
+    if isinstance(inventory, list | tuple):
+        return [found for item in inventory for found in names(item)]
+    return [inventory] if isinstance(inventory, str) and _NAME.fullmatch(inventory) else []
+
+
+def answers(items: Iterable[Mapping[str, Any]], result: Mapping[str, Any]) -> list[Taken]:
+    """Return what PostgreSQL answered: of each query in one list, the column that ``item`` names in its first row."""
+    rows = result.get("query_all_results")
+    if rows is None:
+        return [text(item, "", "PostgreSQL did not answer the query") for item in items]
+    return [text(item, json.dumps(row[0][item["column"]]), "") for item, row in zip(items, rows, strict=True)]
+
+
+def login(environment: str, otherwise: str) -> str:
+    """Return the role in DATABASE_URL of an environment file; ``otherwise`` if it cannot be told."""
+    try:
+        return str(database_url.parse(database_url.from_environment_file(environment))["user"])
+    except TenancyError:
+        return otherwise
