@@ -36,6 +36,8 @@ PLAY = """
         report_webhook_url: "{{ item }}"
         report_event: start
         report_run_kind: migrate
+        report_result: "{{ '20261125T172240Z-localhost' | aimemory.tenancy.new_run }}"
+        __report_settings: "{{ settings }}"
         database_name: "a\u202eb"
         report_webhook_timeout: 1
       loop_control:
@@ -49,7 +51,7 @@ PLAY = """
 def told(directory: Path, urls: list[str]) -> list[str]:
     """Return why webhooks were not told by a run that tells each of them of its start."""
     (directory / "play.yml").write_text(PLAY)
-    (directory / "urls.json").write_text(json.dumps({"urls": urls}))
+    (directory / "urls.json").write_text(json.dumps({"urls": urls, "settings": str(ROOT / "ansible.cfg")}))
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"), "ANSIBLE_STDOUT_CALLBACK": "default",
@@ -103,7 +105,9 @@ def test_webhooks_are_told_or_it_is_said_why_not(tmp_path: Path) -> None:
     ):  # fmt: skip
         urls = [well.url, elsewhere.url, gone.url, silent.url, drops, stranger.url.replace("http:", "https:")]
         problems = told(tmp_path, urls)
-        assert well.posted == [(f"/services/{TOKEN}", {"text": "localhost: migrate of a\\u202eb begun."})]
+        assert well.posted == [
+            (f"/services/{TOKEN}", {"text": "localhost: migrate of a\\u202eb begun. Run 20261125T172240Z-localhost."})
+        ]
         # A redirect would be followed without the message.
         assert (len(elsewhere.posted), stranger.posted) == (1, [])
     assert problems == [
