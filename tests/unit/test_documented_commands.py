@@ -149,7 +149,9 @@ def test_every_target_of_make_is_one() -> None:
 def test_help_has_a_line_for_every_target_that_is_no_file() -> None:
     makefile = (ROOT / "Makefile").read_text()
     [phony] = re.findall(r"^\.PHONY: (.+)$", makefile.replace("\\\n", " "), re.MULTILINE)
-    helped = subprocess.run(["make", "--silent", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    helped = subprocess.run(
+        ["make", "--silent", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert sorted(line.split()[0] for line in helped.splitlines()) == sorted(phony.split())
     assert all(len(line.split()) > 2 for line in helped.splitlines())
 
