@@ -86,12 +86,17 @@ def chosen(numbers: range) -> list[int]:
 
 def test_a_run_that_is_killed_before_the_stop_is_finished_by_the_next(machine: Host, migrated: Migrated) -> None:
     first = 1 if ALL else migrated.number("take | Take the lock")
-    kill_at(machine, migrated, chosen(range(first, migrated.number("disarm | Disarm"))))
+    kill_at(machine, migrated, chosen(range(first, migrated.number("cutover | Keep how long each statement took"))))
 
 
 def test_a_run_that_is_killed_after_it_is_finished_by_the_next(machine: Host, migrated_quickly: Migrated) -> None:
     usual = migrated_quickly
-    kill_at(machine, usual, chosen(range(usual.number("disarm | Disarm"), len(usual.tasks) + 1)), *QUICK)
+    kill_at(
+        machine,
+        usual,
+        chosen(range(usual.number("cutover | Keep how long each statement took"), len(usual.tasks) + 1)),
+        *QUICK,
+    )
 
 
 @contextlib.contextmanager
