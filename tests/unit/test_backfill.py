@@ -53,6 +53,7 @@ def test_a_policy_is_made_where_row_security_is_on() -> None:
     assert [text.split()[0] for text in off["prepare"]] == ["GRANT"]
     assert [text.split()[0] for text in on["prepare"]] == ["GRANT", "CREATE"]
     assert 'TO "tenancy_backfill_ai_memory"' in on["prepare"][1]
+    assert len(pglast.parse_sql("; ".join(on["prepare"]))) == len(on["prepare"])
 
 
 def test_rows_that_move_with_their_tenant_are_changed_at_once() -> None:

@@ -60,7 +60,8 @@ def test_a_migration_shows_its_phases_and_ends_in_a_box(machine: Host) -> None:
     assert re.search(r"Log: logs/\S+/execution-log.md Report: logs/\S+/report.html ", said)
     assert "\x1b[0;32m" in screen.written
     # What went on, and how long callers waited.
-    assert any(re.fullmatch(r"… backup \d+ s: Dump, count and hash in one snapshot", foot) for foot in screen.feet)
+    backup = r"… backup \d+ s: Dump the database, restore the dump and compare"
+    assert any(re.fullmatch(backup, foot) for foot in screen.feet)
     waited = [float(found) for foot in screen.feet for found in re.findall(r"callers wait ([\d.]+) s", foot)]
     assert waited
     assert waited == sorted(waited)

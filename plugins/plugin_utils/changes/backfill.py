@@ -72,7 +72,7 @@ def items(state: State, model: Model) -> list[Item]:
 def _policy(model: Model, target: str) -> str:
     name, login = identifier(model.column), identifier(backfill_login.role(model.database))
     return (
-        f"CREATE backfill_login.POLICY {identifier(backfill_login.POLICY)} ON {target} FOR ALL TO {login} "
+        f"CREATE POLICY {identifier(backfill_login.POLICY)} ON {target} FOR ALL TO {login} "
         f"USING ({name} IS NULL OR {name} = {model.default_constant}) WITH CHECK ({name} = {model.default_constant})"
     )
 
