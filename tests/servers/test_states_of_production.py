@@ -1,7 +1,7 @@
 """Whatever was done to AI-Memory's database by hand: it ends migrated, either release works in full, and it goes back.
 
 What stands there is combined of policies, tenant column, keys, functions and bridge; the state that production was left
-in is one of them. A run makes a fixed sample, TESTS=all makes all.
+in is one of them. A run makes a sample in which every way of a part meets every way of another; TESTS=all makes all.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import psycopg2.extensions
 import pytest
 
 import by_hand
+import turns
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import ERROR
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan
@@ -25,7 +26,6 @@ from lab import OWNER, TABLES
 from planner import Database
 from rows import insert
 from server import ROOT, Server
-from turns import TURNS, has_turn
 
 NAME, FEW = "ai_memory_by_hand", "ai_memory_few_rows"
 WANTED = dataclasses.replace(MODEL, database=NAME)
@@ -46,8 +46,24 @@ ALL = [
     # Neither keys nor policies can name a column that is not there.
     if made.column != "none" or (made.keys, made.policies) == ("old", "none")
 ]
-# With steps of seven every way of a part meets every way of another, but for those without the column.
-SAMPLE = [made for number, made in enumerate(ALL) if made in by_hand.KNOWN or has_turn(number, min(TURNS, 7))]
+
+
+def pairs(made: Made) -> set[tuple[tuple[str, str], ...]]:
+    """Return which ways of two parts meet in it."""
+    return set(itertools.combinations(dataclasses.asdict(made).items(), 2))
+
+
+def pairwise(every: list[Made], chosen: list[Made]) -> list[Made]:
+    """Return combinations, ``chosen`` first, in which all pairs of ``every`` meet: each next one adds the most."""
+    found = list(chosen)
+    missing = set().union(*map(pairs, every)) - set().union(*map(pairs, found))
+    while missing:
+        found.append(max(every, key=lambda made: len(pairs(made) & missing)))
+        missing -= pairs(found[-1])
+    return found
+
+
+SAMPLE = ALL if turns.ALL else pairwise(ALL, list(by_hand.KNOWN))
 
 
 class Release:
