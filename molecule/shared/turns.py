@@ -6,8 +6,10 @@ import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
+# Every test is made, also the wide ones.
+ALL = os.environ.get("TESTS") == "all"
 # One side path of so many is made, and one a scenario at least; TESTS=all makes them all.
-TURNS = 1 if os.environ.get("TESTS") == "all" else 30
+TURNS = 1 if ALL else 30
 
 
 def has_turn(number: int, turns: int = TURNS) -> bool:

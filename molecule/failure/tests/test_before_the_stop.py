@@ -10,7 +10,7 @@ import pytest
 from lab import MIGRATE, OWNER, Host
 from service import faulty_release
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 SMOKE = "+15550000000-runbook"
 # After the answer the row goes again, as where a service stores in a database of its own.

@@ -9,7 +9,7 @@ import pytest
 
 from lab import Host
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 # A login of the test's own: the operator's carries the tests themselves.
 LOGIN = "deputy"
