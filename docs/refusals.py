@@ -30,7 +30,7 @@ values.
 GAP = "…"
 TASKS = {
     "Before anything else": ("playbooks/checkout.yml", "playbooks/rollback.yml"),
-    **{role: (f"roles/{role}/tasks",) for role in ROLES},
+    **{role: (f"roles/{role}/tasks",) for role in ROLES if (ROOT / f"roles/{role}/tasks").is_dir()},
 }
 UTILITIES, MODULES, ACTIONS = (ROOT / "plugins" / name for name in ("module_utils", "modules", "action"))
 LAPTOP = ROOT / "plugins/plugin_utils"
@@ -99,8 +99,8 @@ REMEDIES = {
         "`rollback_mode=restore` brings the backup."
     ),
     "The migrated copy": UNREHEARSED,
-    "The way back does not bring": UNREHEARSED,
-    "There and back changed": UNREHEARSED,
+    "The rollback does not restore": UNREHEARSED,
+    "Migrating and rolling back changed": UNREHEARSED,
     "The encrypted backup": "See that `age` works on the server and its disk has room, and run again.",
     "The backup cannot be encrypted": "See that `age` works on the server and its disk has room, and run again.",
     "age-keygen makes nothing of the key": "Correct `backup_age_identity`, as `age-keygen` prints it.",
@@ -156,6 +156,10 @@ REMEDIES = {
         "makes what is left of the run."
     ),
     "The journal cannot be read": "The service runs. Mend what journalctl names, and read the journal.",
+    "The catalogs of … cannot be read": "Nothing was changed. Correct what PostgreSQL names, and run again.",
+    "… cannot be read after the transaction": (
+        "The transaction was committed. Correct what PostgreSQL names; then run `playbooks/verify.yml`."
+    ),
     "… cannot be read": "Correct `service_environment_file`, or the file's rights.",
     "A service_journal_* pattern": "Correct it in the inventory.",
     "… exists already": "Run again: the name is the time.",

@@ -9,7 +9,10 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-ROLES = ("preflight", "lock", "service", "login", "tenancy", "backup", "restore", "rehearse", "report", "support")
+ROLES = (
+    "preflight", "lock", "service", "login", "tenancy", "plan", "apply", "verify", "backup", "restore", "rehearse",
+    "report", "support",
+)  # fmt: skip
 PAGE = ROOT / "docs/variables.md"
 HEAD = """# Variables
 
@@ -29,9 +32,8 @@ def read(path: str) -> Any:
 
 def specs(role: str) -> dict[str, dict[str, Any]]:
     """Return the options that the role's argument spec names."""
-    options: dict[str, dict[str, Any]] = read(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]["main"][
-        "options"
-    ]
+    [entry] = read(f"roles/{role}/meta/argument_specs.yml")["argument_specs"].values()
+    options: dict[str, dict[str, Any]] = entry["options"]
     return options
 
 

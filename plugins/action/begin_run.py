@@ -26,7 +26,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the facts ``report_run`` and ``report_result``; failed if the log cannot be written.
+        """Return the ``result`` of the run that begins; failed if its log cannot be written.
 
         A run that cannot leave a log must not begin.
         """
@@ -43,4 +43,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 sentence = f"The log {log} cannot be written: {error.strerror}. Name another directory with"
                 return done | {"failed": True, "msg": f"{sentence} -e report_directory=..."}
         begun = result.new(name, None if log is None else str(log))
-        return done | {"changed": False, "ansible_facts": {"report_run": name, "report_result": begun}}
+        return done | {"changed": False, "result": begun}

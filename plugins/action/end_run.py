@@ -35,7 +35,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the fact ``report_result``, ``lines`` for the operator, and ``problem`` if a file is missing.
+        """Return the ``result``, ``lines`` for the operator, and ``problem``, a sentence if a file is missing.
 
         It does not fail then: the operator and the webhook are told of the outcome first.
         """
@@ -45,4 +45,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         known["result"] = ended = result.end(known)
         problem = "" if ended["log"] is None else write(known, Path(ended["log"]))
         said = {"lines": summary.lines(known), "problem": problem}
-        return done | {"changed": False, "ansible_facts": {"report_result": ended}} | said
+        return done | {"changed": False, "result": ended} | said

@@ -83,6 +83,7 @@ class FilterModule:
         return {
             "of_whole_run": of_whole_run,
             "are_batches": are_batches,
+            "begin_phase": result.begin_phase,
             "add_stages": result.add_stages,
             "fail_run": result.fail,
             "failed_in_start": result.failed_in_start,

@@ -43,13 +43,20 @@ def remove_leftovers(directory: str) -> None:
 def put_in_place(manifest: Mapping[str, Any], user: str) -> None:
     """Write the manifest and give the backup its name, last: whatever bears such a name is one. Raises OSError."""
     path = manifest["path"]
+    put(f"{path}{PARTIAL}/manifest.json", manifest, user)
     with acting_as(user):
-        with open(f"{path}{PARTIAL}/manifest.json", "w", encoding="utf-8") as file:
-            file.write(json.dumps(manifest, indent=4) + "\n")
+        os.rename(f"{path}{PARTIAL}", path)
+        _sync(os.path.dirname(path))
+
+
+def put(path: str, document: Mapping[str, Any], user: str) -> None:
+    """Write a document as JSON that only ``user`` may read, so that it survives a crash. Raises OSError."""
+    with acting_as(user):
+        with open(f"{path}{PARTIAL}", "w", encoding="utf-8") as file:
+            os.chmod(file.name, 0o600)
+            file.write(json.dumps(document, indent=4) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(file.name, 0o600)
-        _sync(f"{path}{PARTIAL}")
         os.rename(f"{path}{PARTIAL}", path)
         _sync(os.path.dirname(path))
 

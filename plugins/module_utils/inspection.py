@@ -21,6 +21,13 @@ SELECT pg_catalog.quote_ident(evtname) FROM pg_catalog.pg_event_trigger
 WHERE evtevent = 'login' AND evtenabled IN ('O', 'A') ORDER BY evtname
 """
 
+# Options of the modules that read the catalogs.
+_TEXT = {"type": "str", "required": True}
+OPTIONS: dict[str, Any] = {
+    "queries": {"type": "list", "elements": "dict", "default": [], "options": {"name": _TEXT, "sql": _TEXT}},
+    "values": {"type": "dict", "default": {}},
+}
+
 
 def unit(name: str, run_command: RunCommand) -> dict[str, Any]:
     """Return how a systemd unit can be stopped and started: ``{obstacles, notes, problem}``, sentences."""
@@ -46,10 +53,10 @@ def database(
 ) -> dict[str, Any]:
     """Return what PostgreSQL answers in one session that only reads.
 
-    ``queries`` are {name, sql}, run in their order with ``values`` as named arguments. The result is ``{problem,
-    login_triggers, session_settings, data_directory, rows, asked, answered}``: ``problem`` is the first error, ""
-    without one; ``rows`` are those of each query by its name, dicts of columns; ``asked`` and ``answered`` are seconds
-    of time.monotonic() around the first query. A superuser gets ``session_settings``, what QUERY of
+    ``queries`` are {name, sql}, run in their order in one transaction, with ``values`` as named arguments. The result
+    is ``{problem, login_triggers, session_settings, data_directory, rows, asked, answered}``. ``problem`` is the first
+    error, "" without one. ``rows`` are those of each query by its name, dicts of columns. ``asked`` and ``answered``
+    are seconds of time.monotonic() around the first query. A superuser gets ``session_settings``, what QUERY of
     module_utils/sessions.py selects, and the server's data directory. ``login_triggers`` names the event triggers that
     end such a session before it begins.
     """
@@ -69,8 +76,9 @@ def database(
             for query in queries:
                 started = time.monotonic()
                 cursor.execute(query["sql"], values)
-                columns = [column.name for column in cursor.description]
-                found["rows"][query["name"]] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+                if cursor.description is not None:
+                    columns = [column.name for column in cursor.description]
+                    found["rows"][query["name"]] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
                 if not found["asked"]:
                     found |= {"asked": started, "answered": time.monotonic()}
             if connection.info.parameter_status("is_superuser") == "on":

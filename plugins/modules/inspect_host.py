@@ -151,14 +151,10 @@ def inspect(wanted: dict[str, Any], run_command: inspection.RunCommand) -> dict[
 
 def main() -> None:
     """Run the module."""
-    text = {"type": "str", "required": True}
     module = AnsibleModule(
         argument_spec={
             **witness.OPTIONS,
-            "queries": {
-                "type": "list", "elements": "dict", "required": True, "options": {"name": text, "sql": text},
-            },
-            "values": {"type": "dict", "default": {}},
+            **inspection.OPTIONS,
             "backup_directory": {"type": "path", "required": True},
             "lock": {"type": "path", "required": True},
             "asked_at": {"type": "float", "required": True},

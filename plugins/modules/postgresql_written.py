@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages, sessions
+from ansible_collections.aimemory.tenancy.plugins.module_utils import backup_files, contents, messages, sessions
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 try:
@@ -41,6 +41,9 @@ options:
     type: list
     elements: str
     default: []
+  path:
+    description: A file for what was found, which only O(user) may read; none by default.
+    type: path
 author: AI-Memory operations
 """
 
@@ -73,7 +76,7 @@ def main() -> None:
         argument_spec={
             "database": {"type": "str", "required": True}, "port": number, "user": {"type": "str", "required": True},
             "since": number, "until": number, "tables": {"type": "list", "elements": "dict", "required": True},
-            "rewritten": {"type": "list", "elements": "str", "default": []},
+            "rewritten": {"type": "list", "elements": "str", "default": []}, "path": {"type": "path"},
         },
         supports_check_mode=True,
     )  # fmt: skip
@@ -91,6 +94,11 @@ def main() -> None:
     finally:
         if connection is not None:
             connection.close()
+    if wanted["path"] and not module.check_mode:
+        try:
+            backup_files.put(wanted["path"], {"version": 1, "tables": tables}, wanted["user"])
+        except OSError as error:
+            module.fail_json(msg=f"{wanted['path']} cannot be written: {error.strerror}.", tables=tables)
     module.exit_json(changed=False, tables=tables)
 
 

@@ -1,4 +1,4 @@
-"""Questions to the state document that ``roles/tenancy/files/state.sql`` returns."""
+"""Questions to the state document that ``state.sql`` returns."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the catalogs say before anything is touched: what is certain to make the change fail.
 
-``roles/tenancy/files/hazards.sql`` returns the document; it is a part of the state by the name ``hazards``. What is
+``catalog/hazards.sql`` returns the document; it is a part of the state by the name ``hazards``. What is
 certain to fail is an obstacle and refused here; what may fail, or what others notice, is a note (notes.py).
 """
 

@@ -28,25 +28,17 @@ RESULTS: dict[str, tuple[str, Any]] = {
     "stopped_at": ("service_stopped_at", None),
     "healthy_at": ("service_healthy_at", None),
     "failsafe_timer": ("service_failsafe_timer", None),
-    "committed": ("tenancy_committed", None),
     "swapped": ("restore_swapped", False),
     "replaced_database": ("restore_replaced", None),
     "backup": ("backup_manifest", None),
     "copy": ("backup_copy", None),
-    "rehearsal": ("tenancy_rehearsal", None),
-    "strategy": ("tenancy_strategy_used", None),
-    "expanded": ("tenancy_expanded", {}),
+    "rehearsal": ("rehearse_result", None),
+    "expanded": ("apply_expanded", {}),
     "job": ("report_job_result", {}),
-    "plan": ("tenancy_plan", None),
-    "durations": ("tenancy_durations", {}),
-    "proof": ("tenancy_proof", []),
     "login": ("login_findings", []),
-    "audit": ("tenancy_audit", []),
-    "findings": ("tenancy_findings", []),
     "journal": ("service_journal_result", None),
     "api": ("service_tried", None),
     "watched": ("service_watched", None),
-    "written": ("tenancy_written", None),
 }
 
 
@@ -73,17 +65,33 @@ def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[s
         # Whether an earlier run was lost after it had migrated the database.
         "unfinished_before": "migrate_resumed" in variables,
         "failsafe_seconds": setting("service_failsafe_seconds", None),
-        "undone": "tenancy_undone" in variables,
         "service_login": {
             "switched": "login_switched" in variables,
             "put_back": variables.get("login_put_back"),
             "role": variables.get("service_state", {}).get("database_url", {}).get("user"),
             "kept": f"{setting('service_environment_file')}.before-{setting('tenancy_app_role')}",
         },
-        "evidence": variables.get("tenancy_evidence", {}).get("sentence"),
+        **_changed(*(variables.get(f"{role}_result", {}) for role in ("plan", "apply", "verify"))),
+    }
+
+
+def _changed(planned: Mapping[str, Any], applied: Mapping[str, Any], verified: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the roles plan, apply and verify returned; none, or nothing, of a run that did not come to them."""
+    last = verified if "state" in verified else applied if "state" in applied else planned
+    return {
+        "plan": planned.get("statements"),
+        "strategy": planned.get("strategy"),
+        "committed": applied.get("committed"),
+        "undone": applied.get("undone", False),
+        "proof": applied.get("proof", []),
+        "durations": applied.get("durations", {}),
+        "written": applied.get("written"),
+        "evidence": verified.get("evidence", {}).get("sentence"),
+        "findings": verified.get("findings", []),
+        "audit": verified.get("audit", planned.get("audit", [])),
         "tables": {
-            "before": variables.get("tenancy_state_before", {}).get("tables", {}),
-            "after": variables.get("tenancy_state", {}).get("tables", {}),
+            "before": planned.get("state_before", {}).get("tables", {}),
+            "after": last.get("state", {}).get("tables", {}),
         },
     }
 
