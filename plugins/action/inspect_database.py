@@ -33,7 +33,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         arguments = {name: wanted[name] for name in ("database", "port", "host", "user")}
         try:
             asked = inspection.request(wanted["model"], wanted["readable"])
-            answered = self._execute_module("aimemory.tenancy.read_catalogs", arguments | asked, task_vars=task_vars)
+            answered: dict[str, Any] = self._execute_module(
+                "aimemory.tenancy.read_catalogs", arguments | asked, task_vars=task_vars
+            )
             if answered.get("failed"):
                 return done | answered
             found = inspection.read(answered["rows"], wanted["model"], wanted["url_options"])

@@ -22,7 +22,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import mode
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import audited, planned, verified
 
 Document = Mapping[str, Any]
-Findings = Sequence[Mapping[str, Any]]
+Findings = Sequence[dict[str, Any]]
 
 
 def plan_result(

@@ -70,7 +70,7 @@ def result(
     }
 
 
-def refusals(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+def refusals(entries: Sequence[dict[str, Any]]) -> list[str]:
     """Return the sentence that refuses a migration whose plan leaves a bypass of row security, if it does."""
     left = audit.as_finding([entry for entry in entries if not entry["cured"]])["actual"]
     if not left:
