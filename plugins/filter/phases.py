@@ -10,6 +10,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
+    ended,
     finding,
     findings,
     online,
@@ -105,6 +106,11 @@ def backfilled_tables(found: Findings, schema: str) -> list[str]:
     return list(dict.fromkeys(f"{schema}.{item['table']}" for item in found if item["phase"] == online.BACKFILL))
 
 
+def ended_errors(found: Findings, column: str, is_secured: bool) -> list[dict[str, Any]]:
+    """Return the errors of the service that the statements of a plan end: see ``ended.errors``."""
+    return ended.errors(found, column, is_secured=is_secured)
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "plan_result": plan_result,
     "plan_statements": plan_statements,
@@ -115,6 +121,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "rows_by_table": rows_by_table,
     "model_errors": model_errors,
     "backfilled_tables": backfilled_tables,
+    "ended_errors": ended_errors,
 }
 
 

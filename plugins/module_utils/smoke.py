@@ -9,18 +9,6 @@ from typing import Any
 # What the modules service_request and service_smoke return of one request.
 Answer = Mapping[str, Any]
 
-# Errors of the database that end with the migration: the SQLSTATEs, what must stand in the error as well, and phases
-# of the plan of which one makes it end. (A sentence about a column also names the relation, as that about a relation.)
-CURED = (
-    (("42703", "42P01"), "{column}", ("column",)),
-    (("23502",), "{column}", ("default", "bridge")),
-    (("42P10",), "", ("key", "function")),
-    # A trigger that calls the function which the plan makes.
-    (("42883",), "", ("function",)),
-)
-# Of policies that were made by hand: a row that they refuse, a setting without a value.
-HELD_BACK = ("42501", "42704", "22P02")
-ROW_SECURITY = ("bridge", "policy")
 DENIED = "permission denied"
 
 
@@ -28,7 +16,8 @@ def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
     """Return what an answer comes to: ``verdict`` (ok, unproven or trouble) and a sentence for the last two.
 
     ``about`` has service, secret (the variable's name), token (which kind requests have), before (whether nothing was
-    changed yet), phases (those that the plan has statements of), row_security (whether any table has it) and column.
+    changed yet) and ended, the errors that the plan ends. Of these codes are the SQLSTATEs, needle stands in the error,
+    and secured says whether row security causes it.
 
     Before the change all is trouble but an error that the plan makes end. After it, what the database does not cause
     proves nothing, and is none.
@@ -80,14 +69,13 @@ def _refused(answer: Answer, about: Mapping[str, Any]) -> str:
 
 def cured(answer: Answer, about: Mapping[str, Any]) -> bool:
     """Say whether an error of the database ends with the plan. In another language it has no code."""
-    code, said, phases = answer["code"], answer["said"], set(about["phases"])
-    if answer["verdict"] != "database":
-        return False
-    if about["row_security"] and phases.intersection(ROW_SECURITY) and DENIED not in said and code in (*HELD_BACK, ""):
-        return True
-    return any(
-        phases.intersection(ends)
-        and (code in codes or (needle and not code))
-        and re.search(rf"(?<![\w.]){re.escape(needle.format(**about))}", said)
-        for codes, needle, ends in CURED
-    )
+    return answer["verdict"] == "database" and any(_is(answer, error) for error in about["ended"])
+
+
+def _is(answer: Answer, error: Mapping[str, Any]) -> bool:
+    """Say whether an answer tells of an error: {codes, needle, secured}."""
+    code, said = answer["code"], answer["said"]
+    if error["secured"]:
+        return DENIED not in said and code in (*error["codes"], "")
+    is_known = code in error["codes"] or (error["needle"] and not code)
+    return bool(is_known and re.search(rf"(?<![\w.]){re.escape(error['needle'])}", said))

@@ -160,7 +160,7 @@ options:
         type: bool
         default: false
   about:
-    description: What answers are judged by - service, secret, before, phases, row_security, column.
+    description: What answers are judged by - service, secret, token, before, ended.
     type: dict
     default: {}
 author: AI-Memory operations

@@ -109,8 +109,7 @@ def wanted(service: Service, **more: Any) -> dict[str, Any]:
         "store": request("/store"), "retrieve": request("/retrieve", marker=CONTENT),
         "other": {"request": None, "tenant": "2", "only_signed": False, "fails": False},
         "about": {
-            "service": "shop", "secret": "", "before": False, "phases": [], "row_security": True,
-            "column": "customer_id",
+            "service": "shop", "secret": "", "before": False, "ended": [],
         },
     }  # fmt: skip
     for name, value in more.items():

@@ -30,11 +30,17 @@ class Ended:
     """Errors of the database that a service meets until statements of ``phase`` are made.
 
     ``codes`` are their SQLSTATEs; ``needle`` is what stands in the error, with ``{column}`` for the tenant column.
+    ``secured`` says whether only row security causes them.
     """
 
     phase: str
     codes: tuple[str, ...]
     needle: str = ""
+    secured: bool = False
+
+
+# Policies that were made by hand refuse a row, or read a setting without a value.
+HELD_BACK = ("42501", "42704", "22P02")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
