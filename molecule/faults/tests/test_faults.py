@@ -221,7 +221,7 @@ CASES = [
         mend=f'{PSQL} "GRANT INSERT ON memories TO alice"',
     ),
     Case(
-        "the journal shows errors", "since | Read", lambda m: "true",
+        "the journal shows errors", "read_journal | Read", lambda m: "true",
         "The journal shows failures of the database", "journal",
         arguments=('-e{"service_journal_failure_patterns": ["language model"]}',),
     ),
