@@ -90,6 +90,7 @@ class FilterModule:
             "route_refusals": refusals.of_route,
             "attempt_refusals": refusals.of_attempts,
             "lock_refusals": refusals.of_lock,
+            "login_refusals": refusals.of_new_login,
             "client_refusals": refusals.of_clients,
             "service_reached": route.reached,
             "service_trouble": found.trouble,

@@ -136,3 +136,29 @@ def test_other_clients_end_a_run(*, dry_run: bool) -> None:
     assert [("a run ends here" in sentence) for sentence in (first, second)] == [dry_run, dry_run]
     assert refusals.of_clients(clients, wanted | {"terminates": True}) == [second]
     assert refusals.of_clients({"clients": [], "holders": []}, wanted) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "comment", "begins"),
+    [
+        ("export DATABASE_URL=a", {}, "ours", []),
+        ("DATABASE_URL = a", {}, None, []),
+        (
+            "# DATABASE_URL=a",
+            {},
+            None,
+            ["The run cannot give ai-memory another login"],
+        ),
+        ("DATABASE_URL=a", {"url_rewritable": False}, None, ["The run cannot give ai-memory another login"]),
+        ("DATABASE_URL=a", {}, "theirs", ["The role app exists already and was not made by this runbook"]),
+    ],
+)
+def test_a_new_login_needs_its_file_and_its_role(
+    text: str, state: dict[str, Any], comment: str | None, begins: list[str]
+) -> None:
+    wanted = {
+        "service": "ai-memory", "file": "/etc/ai.env", "role": "app", "mark": "ours",
+        "existing_role": None if comment is None else {"comment": comment},
+    }  # fmt: skip
+    found = refusals.of_new_login(text, {"url_rewritable": True, "url_set_by": "", **state}, wanted)
+    assert [sentence.startswith(begin) for sentence, begin in zip(found, begins, strict=True)] == [True] * len(begins)

@@ -62,6 +62,29 @@ def of_attempts(findings: Iterable[Found]) -> list[str]:
     )
 
 
+def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
+    """Return why the service cannot get a login of its own.
+
+    ``environment`` is the text of its environment file, ``state`` that of the role service. ``wanted`` has service,
+    file (the path), role, mark (the comment of a role that this runbook created) and existing_role (with its comment,
+    or None).
+    """
+    found = []
+    if not state["url_rewritable"] or not re.search(r"(?m)^\s*(export\s+)?DATABASE_URL\s*=", environment):
+        found.append(
+            f"The run cannot give {wanted['service']} another login: its DATABASE_URL comes from"
+            f" {state['url_set_by'] or 'its code'}, and not from {wanted['file'] or 'an environment file'}. Name that"
+            " file with -e service_environment_file=..., or let the unit read it (EnvironmentFile=)."
+        )
+    existing = wanted["existing_role"]
+    if existing is not None and existing["comment"] != wanted["mark"]:
+        found.append(
+            f"The role {wanted['role']} exists already and was not made by this runbook: name another with -e"
+            " tenancy_app_role=..., or drop it."
+        )
+    return found
+
+
 def of_clients(clients: Found, wanted: Found) -> list[str]:
     """Return why other clients of the database end a run; of a dry run, why a run would end.
 
