@@ -48,8 +48,10 @@ def test_rows_are_counted_in_tables_with_a_time() -> None:
     tables = [{"name": "o'hara", "written_at": "made"}, {"name": "calls"}, {"name": "b", "written_at": "at"}]
     counts = comparison.written_since_query(tables, "public").split(" UNION ALL ")
     assert counts == [
-        "SELECT 'o''hara' AS name, count(*) AS written FROM \"public\".\"o'hara\""
-        ' WHERE "made" > %(created)s::timestamptz',
+        (
+            "SELECT 'o''hara' AS name, count(*) AS written FROM \"public\".\"o'hara\""
+            ' WHERE "made" > %(created)s::timestamptz'
+        ),
         'SELECT \'b\' AS name, count(*) AS written FROM "public"."b" WHERE "at" > %(created)s::timestamptz',
     ]
     assert comparison.written_since_query([{"name": "calls"}], "public") == ""
