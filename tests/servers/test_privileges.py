@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import psycopg2
 import pytest
@@ -17,7 +16,7 @@ QUOTED = '"the ""new"" login"'
 
 
 @pytest.fixture
-def granted(database: Database) -> Iterator[Database]:
+def granted(database: Database) -> Database:
     """Return the database with an ordinary table, and a role that has the privileges."""
     database.run(
         f"CREATE ROLE {QUOTED} LOGIN",

@@ -1,0 +1,120 @@
+"""The facts that the record of a run is made of, picked from the variables of its host."""
+
+from __future__ import annotations
+
+import configparser
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from . import versions
+
+# The root of the checkout or of the installed collection.
+ROOT = Path(__file__).resolve().parents[3]
+# Options of a run that hold no secret.
+ASKED = (
+    "tenancy_strategy", "tenancy_provision_app_role", "tenancy_bridge", "migrate_rehearse", "migrate_on_failure",
+    "migrate_break_lock", "migrate_watch_minutes", "run_batches", "rollback_mode", "restore_backup",
+    "tenancy_snapshot_file", "backup_format", "backup_test_restore", "service_terminate_clients", "service_smoke",
+)  # fmt: skip
+# Inventory variables by the name of their fact.
+SETTINGS = {
+    "database": "database_name", "service": "service_name", "tenant": "tenancy_default_tenant_name",
+    "tenant_column": "tenancy_column",
+}  # fmt: skip
+# Results of roles by the name of their fact, with the value of a run that did not get that far.
+RESULTS: dict[str, tuple[str, Any]] = {
+    "preflight": ("preflight_result", {}),
+    "stopped_at": ("service_result.stopped_at", None),
+    "healthy_at": ("service_result.healthy_at", None),
+    "failsafe_timer": ("service_result.failsafe_timer", None),
+    "committed": ("tenancy_committed", None),
+    "replaced_database": ("restore_result.replaced", None),
+    "copy": ("backup_result.copy", None),
+    "rehearsal": ("tenancy_rehearsal", None),
+    "strategy": ("tenancy_strategy_used", None),
+    "expanded": ("tenancy_expanded", {}),
+    "job": ("report_job_result", {}),
+    "plan": ("tenancy_plan", None),
+    "durations": ("tenancy_durations", {}),
+    "proof": ("tenancy_proof", []),
+    "audit": ("tenancy_audit", []),
+    "findings": ("tenancy_findings", []),
+    "journal": ("service_result.journal", None),
+    "api": ("service_result.api", None),
+    "watched": ("service_result.watched", None),
+    "written": ("tenancy_written", None),
+}
+
+
+def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return the facts that ``record.build`` takes, from the variables of a host.
+
+    ``template`` renders the value of an inventory variable. The results of roles hold no templates: they are taken as
+    they are, since to render them costs a tenth of a second each.
+    """
+
+    def setting(name: str, default: Any = "") -> Any:
+        return template(variables[name]) if name in variables else default
+
+    return {
+        "result": variables["report_result"],
+        "kind": setting("report_run_kind"),
+        "host": variables["inventory_hostname"],
+        "check_mode": variables["ansible_check_mode"],
+        "versions": versions.of("aimemory.tenancy"),
+        "asked": {name: setting(name) for name in ASKED},
+        **{fact: setting(name) for fact, name in SETTINGS.items()},
+        **{fact: _result(variables, path, default) for fact, (path, default) in RESULTS.items()},
+        **_of_roles(variables),
+        **_called(variables),
+        # Whether an earlier run was lost after it had migrated the database.
+        "unfinished_before": "migrate_resumed" in variables,
+        "failsafe_seconds": setting("service_failsafe_seconds", None),
+        "undone": "tenancy_undone" in variables,
+        "service_login": {
+            "switched": _result(variables, "login_result.switched", False),
+            "put_back": _result(variables, "login_result.restored", None),
+            "role": _result(variables, "service_result.state.database_url.user", None),
+            "kept": f"{setting('service_environment_file')}.before-{setting('tenancy_app_role')}",
+        },
+        "evidence": variables.get("tenancy_evidence", {}).get("sentence"),
+        "tables": {
+            "before": variables.get("tenancy_state_before", {}).get("tables", {}),
+            "after": variables.get("tenancy_state", {}).get("tables", {}),
+        },
+    }
+
+
+def _result(variables: Mapping[str, Any], path: str, default: Any) -> Any:
+    """Return a part of a role's result, or ``default`` if the run did not get that far."""
+    found: Any = variables
+    for name in path.split("."):
+        if name not in found:
+            return default
+        found = found[name]
+    return found
+
+
+def _of_roles(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts that depend on two parts of a role's result."""
+    backup, attempts = variables.get("backup_result", {}), _result(variables, "service_result.attempts.findings", [])
+    return {
+        "backup": backup["manifest"] if backup.get("taken") else None,
+        "login": _result(variables, "login_result.findings", attempts),
+        "swapped": _result(variables, "restore_result.replaced", None) is not None,
+    }
+
+
+def _called(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how ansible-playbook was called, for the commands that the operator may type next."""
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "ansible.cfg")
+    return {
+        "root": str(ROOT),
+        "hosts": variables["ansible_play_hosts_all"],
+        "limit": variables.get("ansible_limit"),
+        "inventories": variables["ansible_inventory_sources"],
+        "default_inventory": settings.get("defaults", "inventory", fallback=""),
+        "log": variables["report_result"]["log"],
+    }
