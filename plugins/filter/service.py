@@ -19,6 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import (
     route,
     tried,
     watched,
+    working,
 )
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import database_url as url_module
 
@@ -93,9 +94,12 @@ class FilterModule:
             "login_refusals": refusals.of_new_login,
             "client_refusals": refusals.of_clients,
             "service_reached": route.reached,
-            "service_trouble": found.trouble,
+            "service_trouble": working.trouble,
             "service_after_call": calls.after,
             "service_call_notes": calls.notes,
+            "service_unconfirmed": working.unconfirmed,
+            "health_refusal": working.health_refusal,
+            "watch_samples": watched.samples,
             "service_sampled": watched.sampled,
             "service_unnamed": watched.unnamed,
             "service_watch_line": watched.line,

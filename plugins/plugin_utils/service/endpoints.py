@@ -101,17 +101,18 @@ def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int 
     return {"shown": shown, "unproven": unproven, "apart": apart}
 
 
-def separation(
-    read: Mapping[str, Any], tenant: int | str, other: int | str, service: str, secret: str
-) -> dict[str, Any]:
+def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Mapping[str, Any]) -> dict[str, Any]:
     """Return what reading as two tenants came to: ``shown`` and ``unproven`` (sentences), and ``api`` for the report.
 
     ``read`` is the result of the module service_endpoints; ``api`` has token, endpoints (how many) and apart (how many
-    of them separate tenants). ``secret`` names the variable of the service that holds the secret of tokens.
+    of them separate tenants). ``tenants`` are the default tenant and the other one. ``about`` has service, and secret:
+    the variable of the service that holds the secret of tokens.
     """
-    token, found = read["token"], leaks(read["endpoints"], tenant, other)
+    token, found = read["token"], leaks(read["endpoints"], *tenants)
     if token != "signed":
-        found["unproven"] = [f"That the API of {service} keeps tenants apart is not proven: {untold(token, secret)}."]
+        found["unproven"] = [
+            f"That the API of {about['service']} keeps tenants apart is not proven: {untold(token, about['secret'])}."
+        ]
     api = {"token": token, "endpoints": len(read["endpoints"]), "apart": found["apart"]}
     return {"api": api, "shown": found["shown"], "unproven": found["unproven"]}
 

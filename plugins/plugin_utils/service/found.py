@@ -54,20 +54,3 @@ def of_witness(
             },
         },
     }
-
-
-def trouble(result: Mapping[str, Any], service: str, role: str) -> str:
-    """Return what is wrong with a service that was started, "" for nothing.
-
-    ``result`` is that of the role service, inspected and its route checked again; ``role`` is the one that the service
-    must use.
-    """
-    location, state, route = result["location"], result["state"], result["route"]
-    if not state["active"]:
-        return f"{service} does not run any more."
-    if not location["ok"]:
-        return str(location["sentence"])
-    if route["verdict"] != "ok":
-        return str(route["sentence"])
-    user = state["database_url"]["user"]
-    return "" if user == role else f"{service} works as {user}, not as {role}: {location['sentence']}"

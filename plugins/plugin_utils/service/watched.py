@@ -8,16 +8,21 @@ from typing import Any
 Document = Mapping[str, Any]
 
 
-def sampled(
-    watched: Document, journal: Document, health: Document, processes: tuple[str, str], about: Document
-) -> dict[str, Any]:
+def samples(minutes: int | str, interval: int | str) -> list[int]:
+    """Return the seconds after its beginning at which a watch samples; a watch shorter than the interval does once."""
+    total = int(minutes) * 60
+    step = min(int(interval), total)
+    return list(range(step, total + 1, step)) if step else []
+
+
+def sampled(watched: Document, journal: Document, health: Document, about: Document) -> dict[str, Any]:
     """Return the record of a watch after one more sample.
 
-    ``journal`` and ``health`` are the results of the modules service_journal and service_health. ``processes`` are the
-    main process ids at the beginning and now; 0 is of a service that is being started. ``about`` has service,
-    health_path and interval (seconds between two samples).
+    ``journal`` and ``health`` are the results of the modules service_journal and service_health. ``about`` has service,
+    health_path, seconds (since the beginning of the watch), and processes: the main process ids at the beginning and
+    now. The id 0 belongs to a service that is being started.
     """
-    before, now = processes
+    before, now = about["processes"]
     trouble = list(journal["failures"][:3])
     if not health["healthy"]:
         trouble.append(f"{about['health_path']} {health['sentence']}")
@@ -29,7 +34,7 @@ def sampled(
         trouble.append(f"{about['service']} was started again meanwhile: its main process was {before} and is {now}")
     return {
         **watched,
-        "seconds": watched["seconds"] + int(about["interval"]),
+        "seconds": about["seconds"],
         "samples": watched["samples"] + 1,
         "lines": journal["total"],
         **{name: journal[name] for name in ("errors", "requests", "refused")},
