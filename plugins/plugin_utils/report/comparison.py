@@ -1,4 +1,4 @@
-"""What a restore would leave behind: the backup compared with the database, as lines for the terminal."""
+"""The comparison of a backup with the database, as lines for the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service's role keeps of one look at the service."""
+"""The result of an inspection of the service."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def files(environment_file: str, url_file: str, role: str) -> list[dict[str, str
 def of_witness(
     witness: Mapping[str, Any], named: Iterable[Mapping[str, str]], wanted: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return where the service works and how it runs: ``{result, credentials}`` for the role service.
+    """Return the location and state of the service: ``{result, credentials}`` for the role service.
 
-    ``witness`` is what the module service_witness found, ``named`` are ``files`` in the order in which it read them,
-    ``wanted`` is that of ``asked.judge``, whose answer without the URL is ``result.location``. ``credentials`` are the
-    ``url`` and the ``environment`` file in Base64, which hold the password; ``result`` holds none.
+    ``witness`` is the result of the module service_witness, and ``named`` are ``files`` in the order in which it read
+    them. ``wanted`` is that of ``asked.judge``, whose answer without the URL is ``result.location``. ``credentials``
+    are the ``url`` and the ``environment`` file in Base64, which hold the password; ``result`` holds none.
     """
     contents = [None if held is None else base64.b64decode(held).decode(errors="replace") for held in witness["files"]]
     texts = [

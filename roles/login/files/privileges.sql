@@ -1,5 +1,5 @@
--- The statements that grant the role what the service uses: the tenant tables, their sequences, the functions behind
--- their triggers, and the further relations that it may read.
+-- The GRANT statements for the role. The service uses the tenant tables, their sequences and the functions behind their
+-- triggers, and it may read further relations.
 -- Named arguments: role, schema, tables, functions, readable (JSON lists of names; readable ones with their schema).
 -- (A percent sign is doubled because named arguments are in use.)
 WITH named AS (
