@@ -46,7 +46,9 @@ PYTHON = {
     "Encrypted variables": [UTILITIES / "messages.py"],
     "The model (`tenancy_*`)": [*_of_the_laptop("model"), UTILITIES / "quoting.py"],
     "`DATABASE_URL`": [LAPTOP / "service/database_url.py"],
-    "Where the service works": [LAPTOP / f"service/{name}.py" for name in ("asked", "route", "tried")],
+    "Where the service works": [
+        LAPTOP / f"service/{name}.py" for name in ("asked", "found", "route", "tried", "working")
+    ],
     "The host, its PostgreSQL and the lock": [LAPTOP / "host/refusals.py"],
     "What cannot be planned": _of_the_laptop("catalog", "changes", "proof", "audit"),
     "What cannot be backed up": [UTILITIES / f"{name}.py" for name in ("dumping", "backups", "age")],

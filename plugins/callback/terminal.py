@@ -145,9 +145,10 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _learn(self, host: str, facts: Mapping[str, Any]) -> None:
         """Take from facts that are set where the run is."""
         progress = self._hosts[host]
-        if "service_stopped_at" in facts:
-            progress.stopped = facts["service_stopped_at"]
-        progress.answered = progress.answered or "service_healthy_at" in facts
+        service = facts.get("service_result", {})
+        if "stopped_at" in service:
+            progress.stopped = service["stopped_at"]
+        progress.answered = progress.answered or "healthy_at" in service
         if "report_result" in facts:
             result = facts["report_result"]
             self._follow(host, result["phases"])

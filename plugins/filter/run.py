@@ -9,7 +9,7 @@ from typing import Any
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import result, summary, webhook
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import comparison, result, summary, webhook
 
 # No task bears a tag of its own, so that to skip another name leaves nothing out (Molecule always skips two).
 SPECIAL_TAGS = {"all", "always", "never", "tagged", "untagged"}
@@ -93,5 +93,7 @@ class FilterModule:
             "begun_hosts": begun_hosts,
             "unsuccessful_hosts": unsuccessful_hosts,
             "hosts_summary": hosts_summary,
+            "restore_comparison": comparison.lines,
+            "written_since_query": comparison.written_since_query,
             "webhook_problem": webhook.problem,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -50,6 +50,11 @@ def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
             raise AnsibleFilterError(str(error)) from error
 
     return call
+
+
+def qualified_names(names: Iterable[str], schema: str) -> list[str]:
+    """Return names of relations with their schema, unquoted."""
+    return [f"{schema}.{name}" for name in names]
 
 
 def tenancy_model(source: Mapping[str, Any]) -> bool:
@@ -254,5 +259,6 @@ class FilterModule:
             "quote_identifier": quoting.identifier,
             "quote_literal": quoting.literal,
             "name_beside": quoting.name_beside,
+            "qualified_names": qualified_names,
         }
         return {name: _typed(function) for name, function in exposed.items()}

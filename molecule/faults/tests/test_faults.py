@@ -221,13 +221,16 @@ CASES = [
         mend=f'{PSQL} "GRANT INSERT ON memories TO alice"',
     ),
     Case(
-        "the journal shows errors", "since | Read", lambda m: "true",
+        "the journal shows errors", "read_journal | Read", lambda m: "true",
         "The journal shows failures of the database", "journal",
         arguments=('-e{"service_journal_failure_patterns": ["language model"]}',),
     ),
-    Case("the copy is interrupted", "copy | Fetch the archive", lambda m: on(m, CUT_AT_ONCE), "UNREACHABLE", None),
     Case(
-        "the copy arrives damaged", "copy | Fetch the archive",
+        "the copy is interrupted", "copy_to_laptop | Fetch the archive", lambda m: on(m, CUT_AT_ONCE), "UNREACHABLE",
+        None,
+    ),
+    Case(
+        "the copy arrives damaged", "copy_to_laptop | Fetch the archive",
         lambda m: now(m, "truncate --size=-1 /home/operator/.tenancy-copy/backup.tar"),
         "The copy on this machine differs from the backup (SHA-256)", "backup",
     ),

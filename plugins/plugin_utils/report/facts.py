@@ -22,23 +22,20 @@ SETTINGS = {
     "database": "database_name", "service": "service_name", "tenant": "tenancy_default_tenant_name",
     "tenant_column": "tenancy_column",
 }  # fmt: skip
-# What roles return, by the name of its fact, with the value of a run that did not come to it.
+# Results of roles by the name of their fact, with the value of a run that did not get that far.
 RESULTS: dict[str, tuple[str, Any]] = {
     "preflight": ("preflight_result", {}),
-    "stopped_at": ("service_stopped_at", None),
-    "healthy_at": ("service_healthy_at", None),
-    "failsafe_timer": ("service_failsafe_timer", None),
-    "swapped": ("restore_swapped", False),
-    "replaced_database": ("restore_replaced", None),
-    "backup": ("backup_manifest", None),
-    "copy": ("backup_copy", None),
-    "rehearsal": ("rehearse_result", None),
+    "stopped_at": ("service_result.stopped_at", None),
+    "healthy_at": ("service_result.healthy_at", None),
+    "failsafe_timer": ("service_result.failsafe_timer", None),
+    "replaced_database": ("restore_result.replaced", None),
+    "copy": ("backup_result.copy", None),
+    "rehearsal": ("rehearse_result.measured", None),
     "expanded": ("apply_expanded", {}),
     "job": ("report_job_result", {}),
-    "login": ("login_findings", []),
-    "journal": ("service_journal_result", None),
-    "api": ("service_tried", None),
-    "watched": ("service_watched", None),
+    "journal": ("service_result.journal", None),
+    "api": ("service_result.api", None),
+    "watched": ("service_result.watched", None),
 }
 
 
@@ -60,15 +57,16 @@ def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[s
         "versions": versions.of("aimemory.tenancy"),
         "asked": {name: setting(name) for name in ASKED},
         **{fact: setting(name) for fact, name in SETTINGS.items()},
-        **{fact: variables.get(name, default) for fact, (name, default) in RESULTS.items()},
+        **{fact: _result(variables, path, default) for fact, (path, default) in RESULTS.items()},
+        **_of_roles(variables),
         **_called(variables),
         # Whether an earlier run was lost after it had migrated the database.
         "unfinished_before": "migrate_resumed" in variables,
         "failsafe_seconds": setting("service_failsafe_seconds", None),
         "service_login": {
-            "switched": "login_switched" in variables,
-            "put_back": variables.get("login_put_back"),
-            "role": variables.get("service_state", {}).get("database_url", {}).get("user"),
+            "switched": _result(variables, "login_result.switched", False),
+            "put_back": _result(variables, "login_result.restored", None),
+            "role": _result(variables, "service_result.state.database_url.user", None),
             "kept": f"{setting('service_environment_file')}.before-{setting('tenancy_app_role')}",
         },
         **_changed(*(variables.get(f"{role}_result", {}) for role in ("plan", "apply", "verify"))),
@@ -93,6 +91,26 @@ def _changed(planned: Mapping[str, Any], applied: Mapping[str, Any], verified: M
             "before": planned.get("state_before", {}).get("tables", {}),
             "after": last.get("state", {}).get("tables", {}),
         },
+    }
+
+
+def _result(variables: Mapping[str, Any], path: str, default: Any) -> Any:
+    """Return a part of a role's result, or ``default`` if the run did not get that far."""
+    found: Any = variables
+    for name in path.split("."):
+        if name not in found:
+            return default
+        found = found[name]
+    return found
+
+
+def _of_roles(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts that depend on two parts of a role's result."""
+    backup, attempts = variables.get("backup_result", {}), _result(variables, "service_result.attempts.findings", [])
+    return {
+        "backup": backup["manifest"] if backup.get("taken") else None,
+        "login": _result(variables, "login_result.findings", attempts),
+        "swapped": _result(variables, "restore_result.replaced", None) is not None,
     }
 
 
