@@ -142,7 +142,7 @@ def test_start_up_code_and_health_check_are_told_from_callers(service: Service) 
     service.forget()
     with service.session() as cursor:
         for statement, verdict, told in (
-            (COUNT, "done", "by the health check (SELECT on memories, when it is asked)"),
+            (COUNT, "done", "by the health check (SELECT on memories, when it is called)"),
             (PROFILE, "needed", "by callers (INSERT on caller_profiles, last"),
         ):
             cursor.execute(statement)

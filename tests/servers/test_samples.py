@@ -99,7 +99,7 @@ def test_a_column_without_a_known_value_is_named_and_taken_from_the_sample(serve
     with tables(server, statements, [entry]) as database:
         (sentence,) = refused(database)
         assert sentence == (
-            "public.things.code is NOT NULL without a default, and no value for it can be derived "
+            "public.things.code is NOT NULL without a default, but no value for it can be derived "
             "(CHECK (code ~ '^[A-Z]{3}$'::text)): add code: … to sample of things in tenancy_tables."
         )
     with tables(server, statements, [entry | {"sample": {"code": "ABC"}}]) as database:
@@ -146,8 +146,8 @@ def test_an_empty_look_up_is_named(server: Server) -> None:
     with tables(server, (ROLES, USERS), [OF_USERS]) as database:
         (sentence,) = refused(database)
         assert sentence == (
-            "public.users.role_id is NOT NULL without a default, and no value for it can be derived (public.roles, to "
-            "which it points, has no row): add role_id: … to sample of users in tenancy_tables."
+            "public.users.role_id is NOT NULL without a default, but no value for it can be derived (public.roles, "
+            "which it references, has no row): add role_id: … to sample of users in tenancy_tables."
         )
         database.run("INSERT INTO roles (label) VALUES ('reader')")
         assert_migrates(database)
@@ -171,9 +171,9 @@ def test_a_look_up_is_read_without_code_of_its_owner(server: Server) -> None:
     with tables(server, statements, entries) as database:
         (sentence,) = refused(database)
         assert sentence.startswith(
-            "public.rooms.parts is NOT NULL without a default, and no value for it can be derived "
+            "public.rooms.parts is NOT NULL without a default, but no value for it can be derived "
         )
-        assert "to which it points, is of a type whose code is not run here" in sentence
+        assert "which it references, has a type whose code must not run" in sentence
     entries[1]["sample"] = {"parts": "{1}"}
     with tables(server, statements, entries) as database:
         assert_migrates(database)
@@ -225,7 +225,7 @@ def test_checks_that_are_not_understood_are_named_and_their_remedy_passes(server
     entry: dict[str, Any] = {"name": "things", "surrogate_keys": [["id"]], "natural_keys": [["nickname"]]}
     with tables(server, statements, [entry]) as database:
         found = refused(database)
-        named = [sentence.split(", and no value for it can be derived (")[0] for sentence in found]
+        named = [sentence.split(", but no value for it can be derived (")[0] for sentence in found]
         assert named == [
             "public.things.code is NOT NULL without a default",
             "public.things.other is NOT NULL without a default",
@@ -241,9 +241,7 @@ def test_nothing_satisfies_a_check(server: Server) -> None:
     table = "CREATE TABLE things (id serial PRIMARY KEY, a int, b int, CHECK (a IS NOT NULL AND a > 3 AND a < 2))"
     with tables(server, (table,), [{"name": "things", "surrogate_keys": [["id"]]}]) as database:
         (sentence,) = refused(database)
-        assert sentence.startswith(
-            "public.things.a is what a CHECK asks for, and no value for it can be derived (CHECK "
-        )
+        assert sentence.startswith("public.things.a is required by a CHECK, but no value for it can be derived (CHECK ")
 
 
 def test_a_surrogate_key_that_the_application_makes_is_random(server: Server) -> None:
@@ -254,7 +252,7 @@ def test_a_surrogate_key_that_the_application_makes_is_random(server: Server) ->
         assert_migrates(database)
     statements = ("CREATE TABLE t (id boolean PRIMARY KEY)",)
     with tables(server, statements, [{"name": "t", "surrogate_keys": [["id"]]}]) as database:
-        assert "two rows cannot have the same surrogate key, and no random one is known" in refused(database)[0]
+        assert "two rows cannot have the same surrogate key, and its type has no random value" in refused(database)[0]
 
 
 @pytest.mark.parametrize("by", ["RANGE (at)", "LIST (kind)", "HASH (kind)"])
@@ -294,9 +292,9 @@ def test_what_a_trigger_writes_does_not_meet_the_samples_of_its_target(server: S
     ("sample", "sentence"),
     [
         ({"nick": "x"}, "nick, and public.users has no such column: correct it."),
-        ({"upper_name": "X"}, "upper_name, a generated column, which PostgreSQL writes itself: take it out."),
-        ({"id": 7}, "id, a generated column, which PostgreSQL writes itself: take it out."),
-        ({"customer_id": 1}, "customer_id, the tenant column, which each attempt sets by itself: take it out."),
+        ({"upper_name": "X"}, "upper_name, a generated column, which PostgreSQL writes itself: remove it."),
+        ({"id": 7}, "id, a generated column, which PostgreSQL writes itself: remove it."),
+        ({"customer_id": 1}, "customer_id, the tenant column, which each attempt sets itself: remove it."),
     ],
 )  # fmt: skip
 def test_a_sample_that_no_row_can_have_is_refused(server: Server, sample: dict[str, Any], sentence: str) -> None:

@@ -205,7 +205,7 @@ def test_the_bridge_is_not_built_beside_a_second_tenant(server: Server, few: str
     theirs = insert("caller_profiles", {"customer_id": 2, "user_id": "+2"})
     with made_by_hand(server, few, FIRST_HALF, theirs) as database:
         before, dump = database.state(), dumped(server)
-        sentence = r"tenants other than 1 exist \(caller_profiles 1\), .* say tenancy_bridge: false"
+        sentence = r"tenants other than 1 exist \(caller_profiles 1\), .* set tenancy_bridge: false"
         with pytest.raises(UnsafeStateError, match=sentence):
             database.plan()
         tally["refused"] += 1

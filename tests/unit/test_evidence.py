@@ -99,29 +99,27 @@ def test_a_worker_that_was_started_later_makes_a_start_up_of_its_own() -> None:
 
 
 def test_the_sentence_names_kinds_and_times() -> None:
-    assert (
-        judged(record(2 * DAY))["sentence"] == "nothing worked by the bridge since the service was started 2 days ago"
-    )
+    assert judged(record(2 * DAY))["sentence"] == "nothing used the bridge since the service started 2 days ago"
     made = record(
         2 * DAY, DELETE_memories=2, SELECT_memories=2 * DAY - 1, INSERT_caller_profiles=DAY, UPDATE_caller_profiles=5000
     )
     assert judged(made, asked=2 * DAY)["sentence"] == (
-        "statements without a tenant worked by the bridge since the service was started 2 days ago, "
+        "statements without a tenant used the bridge since the service started 2 days ago, "
         "by callers (INSERT, UPDATE on caller_profiles, last 24 hours ago, 24 hours after the start), "
         "at the start (DELETE on memories, last 2 seconds after it), "
-        "by the health check (SELECT on memories, when it is asked)"
+        "by the health check (SELECT on memories, when it is called)"
     )
 
 
 def test_what_becomes_of_each_kind_is_told() -> None:
     lines = judged(record(DAY, DELETE_memories=2, SELECT_memories=DAY - 1), asked=DAY - 1)["lines"]
     assert lines == [
-        "Statements without a tenant since the service was started 24 hours ago:",
+        "Statements without a tenant since the service started 24 hours ago:",
         "At the start:",
         "  DELETE on memories, last 2 seconds after it",
         "  without the bridge: DELETE deletes no row",
         "Health check:",
-        "  SELECT on memories, when it is asked",
+        "  SELECT on memories, when it is called",
         "  without the bridge: SELECT sees no row",
     ]
 

@@ -85,7 +85,7 @@ def second_tenant(state: State) -> None:
         (in_memories("rls", "forced", value=False), [("FORCE", "memories")]),
         (in_memories("rows", value=5754), [("rows unchanged", "memories")]),
         (in_memories("excess_privileges", value=["TRUNCATE"]),
-         [("privileges that pass row security by", "memories")]),
+         [("privileges that bypass row security", "memories")]),
         (another_policy, [("permissive policies", "memories")]),
         (without_index("idx_memories_customer_id_user_id"), [("index (customer_id, user_id)", "memories")]),
         (without_index("caller_profiles_customer_id_user_id_key"), [("key (customer_id, user_id)", "caller_profiles")]),
@@ -94,7 +94,7 @@ def second_tenant(state: State) -> None:
         (lambda state: state["application_role"].update(superuser=True), [("application role obeys row security", "")]),
         (lambda state: state["application_role"].update(bypassrls=True), [("application role obeys row security", "")]),
         (lambda state: state["application_role"].update(bypassing_memberships=["postgres"]),
-         [("roles it could become to bypass it", "")]),
+         [("roles that it can become to bypass row security", "")]),
         (lambda state: state.update(bridges={"alice": "2"}), [("bridge is off or names the default tenant", "")]),
         # A bridge that spells the tenant as a session would leaves no evidence.
         (lambda state: state.update(bridges={"alice": "1"}), [("bridge is off or names the default tenant", "")]),

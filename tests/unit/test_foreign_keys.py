@@ -231,11 +231,11 @@ def test_a_sample_points_to_the_samples_before_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"references": "bills"}, "references 'bills', which is no tenant table before it"),
-        ({"references": "trips_to_come"}, "references 'trips_to_come', which is no tenant table before it"),
+        ({"references": "bills"}, "references 'bills', which is not an earlier tenant table"),
+        ({"references": "trips_to_come"}, "references 'trips_to_come', which is not an earlier tenant table"),
         ({"references": ""}, "references: An SQL identifier must be"),
-        ({"key": ["name"]}, r"points to \(name\) of 'boats', which is none of its"),
-        ({"columns": ["a", "b"]}, "of 2 columns cannot point to a key of 1"),
+        ({"key": ["name"]}, r"references \(name\) of 'boats', which is not one of its"),
+        ({"columns": ["a", "b"]}, "of 2 columns cannot reference a key of 1"),
         ({"columns": "a"}, "the columns of a foreign key must be a list"),
         ({"column": ["a"]}, "must have columns, references and key"),
     ],

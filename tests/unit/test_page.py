@@ -88,7 +88,7 @@ def record(**other: Any) -> dict[str, Any]:
         },
         "copy": {"path": "/home/alice/backups/ai_memory-1.tar", "sha256": "18f1"},
         "rehearsal": {"backup": "/var/backups/ai-memory/ai_memory-1", "locked_seconds": 0.42},
-        "service_login": {"role": "memory_app", "replaced": "postgres"}, "evidence": "nothing worked by the bridge",
+        "service_login": {"role": "memory_app", "replaced": "postgres"}, "evidence": "nothing used the bridge",
         "strategy": "atomic", "online_steps": [],
         "plan": [
             {
@@ -186,7 +186,7 @@ def logged(**other: Any) -> str:
 
 # What both must say.
 FACTS = (
-    "SUCCESS", "alice on laptop", "tenancy_strategy", "2.21.5", "3.13.0", "0.1.0", "nothing worked by the bridge",
+    "SUCCESS", "alice on laptop", "tenancy_strategy", "2.21.5", "3.13.0", "0.1.0", "nothing used the bridge",
     "memory_app now, in place of postgres", "locked seconds", "0.42", "integer, NOT NULL", "on, forced",
     "tenant_isolation_memories: ALL to alice", "memories_pkey: PRIMARY KEY (id)", "idx_k: btree (k)", "ALTER TABLE x",
     "12.5", "A tenant reads", "2 of 3 hold", "['text']", "role-owner", "restored and compared in 3.5 s", "-1002",

@@ -29,7 +29,7 @@ def test_a_view_is_made_to_work_with_its_readers_rights() -> None:
     assert plan.build(after, WANTED) == []
     assert [item for item in findings.collect(after, WANTED) if not item["ok"]] == []
     failed = [item["check"] for item in findings.collect(after | {"views": state()["views"]}, WANTED) if not item["ok"]]
-    assert failed == ["view newest works with its reader's rights"]
+    assert failed == ["view newest reads with the caller's privileges"]
 
 
 @pytest.mark.parametrize("invoker", ["true", "on", "yes", "1", "TRUE"])
@@ -46,7 +46,9 @@ def test_it_leads_back_to_what_was_written_before(before: str | None, action: st
     assert back["sql"] == f'ALTER VIEW "public"."newest" {action}'
     rows = {name: table["rows"] for name, table in migrated["tables"].items()}
     failed = [item for item in schema.findings(migrated, WANTED, state(before), rows) if not item["ok"]]
-    assert ("view newest as before", before, "true") in [(i["check"], i["expected"], i["actual"]) for i in failed]
+    assert ("original security_invoker of view newest", before, "true") in [
+        (i["check"], i["expected"], i["actual"]) for i in failed
+    ]
     assert run(migrated, [back])["views"] == state(before)["views"]
 
 
@@ -55,7 +57,7 @@ def test_it_leads_back_to_what_was_written_before(before: str | None, action: st
     [
         (state(exists=False), r"View public\.newest does not exist: correct tenancy_views or the database"),
         (blank_state(), r"View public\.newest does not exist"),
-        (state(kind="m"), r"public\.newest is no view \(kind 'm'\): take it out of tenancy_views"),
+        (state(kind="m"), r"public\.newest is not a view \(kind 'm'\): remove it from tenancy_views"),
         (state() | {"server_version_num": 140000}, "only PostgreSQL 15 and newer can change that"),
     ],
 )

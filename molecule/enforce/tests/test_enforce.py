@@ -65,7 +65,7 @@ def test_the_legacy_release_still_needs_it(machine: Host) -> None:
     before = machine.untouched()
     # Callers are never accepted.
     run = machine.playbook(*ENFORCE, *ACCEPTING, check=False)
-    assert "The bridge is still needed: statements without a tenant worked by the bridge since" in run.words
+    assert "The bridge is still needed: statements without a tenant used the bridge since" in run.words
     assert "by callers (" in run.words
     assert "INSERT is refused (42501)" in run.words
     assert run.record["failure"]["phase"] == "evidence"
@@ -149,7 +149,7 @@ def test_a_record_that_was_not_kept_for_long_is_no_evidence(machine: Host) -> No
     forget(machine)
     before = machine.untouched()
     run = machine.playbook(*ENFORCE, check=False)
-    assert "The bridge was not watched for long enough: nothing worked by the bridge since" in run.words
+    assert "The bridge was not watched for long enough: nothing used the bridge since" in run.words
     assert machine.untouched() == before
 
 
@@ -159,8 +159,8 @@ def test_check_tells_what_it_would_find(machine: Host) -> None:
     before = machine.untouched()
     with only_readers(machine):
         run = machine.playbook(*ENFORCE, *AT_ONCE, "--check")
-    assert "Nothing worked by the bridge since the service was started" in run.words
-    assert "1. Remove the bridge: a login that names no tenant has none" in run.words
+    assert "Nothing used the bridge since the service started" in run.words
+    assert "1. Remove the bridge: a login that names no tenant has no tenant" in run.words
     assert machine.untouched() == before
 
 
@@ -286,6 +286,6 @@ def test_a_database_without_tenants_is_refused(machine: Host) -> None:
     machine.reset()
     before = machine.untouched()
     run = machine.playbook(*ENFORCE, check=False)
-    assert "The database is not migrated in full" in run.words
+    assert "The database is not migrated completely" in run.words
     assert "run migrate.yml first" in run.words
     assert machine.untouched() == before

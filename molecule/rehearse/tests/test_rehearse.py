@@ -174,7 +174,7 @@ def test_a_column_without_a_value_for_the_proof_ends_the_run_in_its_plan(machine
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, check=False)
     assert (run.record["failure"]["phase"], run.record["stopped_at"]) == ("plan", None)
-    assert "public.memories.code is NOT NULL without a default, and no value for it can be derived (CHECK" in run.words
+    assert "public.memories.code is NOT NULL without a default, but no value for it can be derived (CHECK" in run.words
     assert ": add code: … to sample of memories in tenancy_tables." in run.words
     assert machine.untouched() == before
     tables = yaml.safe_load((ROOT / "inventory/group_vars/ai_memory/tenancy.yml").read_text())["tenancy_tables"]

@@ -73,7 +73,7 @@ def test_check_shows_the_way_back_and_touches_nothing(machine: Host, before: str
          "policy later on table memories uses public.memories.customer_id"),
         (insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}),
          "DELETE FROM caller_profiles WHERE customer_id = 2",
-         "Rows of tenants other than 1 exist (caller_profiles 1), which the old schema could not tell apart."),
+         "Rows of tenants other than 1 exist (caller_profiles 1), which the old schema cannot tell apart."),
     ],
 )  # fmt: skip
 def test_what_stands_in_the_way_is_named(machine: Host, before: str, made: str, unmade: str, sentence: str) -> None:

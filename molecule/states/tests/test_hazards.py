@@ -107,13 +107,13 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a column that an insert must name": (
         ["ALTER TABLE memories ADD c text NOT NULL DEFAULT 'x' CHECK (c ~ 'x')",
          "ALTER TABLE memories ALTER c DROP DEFAULT"],
-        "public.memories.c is NOT NULL without a default, and no value for it can be derived (CHECK (c ~ 'x'::text))",
+        "public.memories.c is NOT NULL without a default, but no value for it can be derived (CHECK (c ~ 'x'::text))",
     ),
     "a domain that an insert must name": (
         ["CREATE DOMAIN word AS text NOT NULL CHECK (VALUE ~ 'x')",
          "ALTER TABLE memories ADD COLUMN w word DEFAULT 'x'",
          "ALTER TABLE memories ALTER w DROP DEFAULT"],
-        "public.memories.w is NOT NULL without a default, and no value for it can be derived (public.word: CHECK ",
+        "public.memories.w is NOT NULL without a default, but no value for it can be derived (public.word: CHECK ",
     ),
     "a role that may only read": (
         [f"ALTER ROLE {OWNER} IN DATABASE {NAME} {READ_ONLY}'on'"],
@@ -124,7 +124,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     ),
     "no column left": (
         ["ALTER TABLE memories " + ", ".join(f"ADD COLUMN c{number} boolean" for number in range(1590))],
-        "public.memories has 1,600 columns, dropped ones included",
+        "public.memories has 1,600 columns, including dropped ones",
     ),
     "a function of another language": (
         ["DROP FUNCTION update_personality_averages(varchar)",
