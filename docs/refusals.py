@@ -142,7 +142,7 @@ REMEDIES = {
     "The service cannot be looked at": "Mend what is named, and run again.",
     "PostgreSQL on … did not answer for": "If it names psycopg2, install that: `apt-get install python3-psycopg2`.",
     "The service's route cannot be taken": "Mend what is named, and run again.",
-    "The service's route was not taken": GUARD,
+    "The service's route was not tested": GUARD,
     "Nothing is known of the job": "Run again: what the lost job left is cleared.",
     "No attempt was given": GUARD,
     "Other clients cannot be looked for": "Nothing was touched. Mend what is named, and run again.",

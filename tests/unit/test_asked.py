@@ -92,7 +92,7 @@ def test_witnesses_that_agree_are_believed(
     [
         (witness(sessions=[session("two")]), None, "ai-memory works in two as alice (gunicorn), not in ai_memory on "),
         (witness(sessions=[session(role="bob")]), None, "works in ai_memory as bob (gunicorn), but DATABASE_URL in t"),
-        (witness(environment=[environment(url(user="bob"))]), None, "as bob, but DATABASE_URL in what systemd gives "),
+        (witness(environment=[environment(url(user="bob"))]), None, "but DATABASE_URL in the environment of its next st"),
         (witness(next_environment=NOT_SET), files(f"DATABASE_URL={url('two')}"), f"{FILE} leads to two on localhost:"),
         (witness(next_environment=NOT_SET), files(f"DATABASE_URL={url(password='x')}"), "with another password"),
         (witness(next_environment=NOT_SET), files(f"DATABASE_URL={url()}?connect_timeout=3"), "with other parameters"),
@@ -105,13 +105,13 @@ def test_witnesses_that_agree_are_believed(
             files("A=1\n"), "but nothing sets it at its next start: ai-memory would not find its database",
         ),
         (witness(), files(None), f"{FILE} cannot be read on the server: correct service_environment_file."),
-        (witness(next_environment={**NOT_SET, "problem": "/x: gone"}), None, "at its next start cannot be told (/x: "),
+        (witness(next_environment={**NOT_SET, "problem": "/x: gone"}), None, "at its next start is unknown (/x: "),
         (witness(processes=[]), None, "its processes are not found in its control group"),
         (witness(unit={**UNIT, "main_pid": 1}), None, "its processes are not found"),
         (witness(processes=[{"pid": 7, "name": "x", "readable": False}], **LATE), None, "Neither root nor its own us"),
-        (witness(**NO_ENVIRONMENT), files("A=1\n"), "(it has sessions, its environment does not name it, and DATABAS"),
-        (witness(**NO_ENVIRONMENT, **LATE), None, f"nothing shows that it reads {FILE}): name the file that its code"),
-        (witness(environment=[environment("mysql://x")], next_environment=NOT_SET), [], "does not begin with postgre"),
+        (witness(**NO_ENVIRONMENT), files("A=1\n"), "(it has sessions, its environment does not set it, and DATABASE"),
+        (witness(**NO_ENVIRONMENT, **LATE), None, f"nothing shows that it reads {FILE}): set the file that its code"),
+        (witness(environment=[environment("mysql://x")], next_environment=NOT_SET), [], "does not start with postgre"),
         (witness(strangers=[stranger(host="10.0.0.5", port=25060, program="", local=False)], **LATE), None,
          "ai-memory works on another server: gunicorn (8) is connected to 10.0.0.5:25060."),
         (witness(sessions=[session(), session(role="bob")]), None, "also works in ai_memory as bob (gunicorn), a rol"),
@@ -136,7 +136,7 @@ def test_witnesses_that_contradict_each_other_are_refused(
         (witness(strangers=[stranger(program="postgres", port=5433)]), "also works on another server: gunicorn (8) i"),
         (witness(strangers=[stranger(local=False, sessions_here=False)]), "also works on another server"),
         (witness(processes=[{"pid": 7, "name": "a", "readable": True}, {"pid": 8, "name": "b", "readable": False}]),
-         "may look at b (8): its sessions were not seen"),
+         "may read b (8): its sessions were not seen"),
     ],
 )  # fmt: skip
 def test_what_reaches_no_table_is_named(found: dict[str, Any], note: str) -> None:
@@ -177,9 +177,7 @@ def test_nothing_is_said_before_postgresql_answers() -> None:
 def test_what_no_session_confirms_is_named(found: dict[str, Any], given: list[dict[str, Any]] | None) -> None:
     answer = judge(found, given)
     assert (answer["ok"], answer["confirmed"]) == (True, False)
-    assert (
-        "ai-memory was seen in no session, also while its health was asked for: that it works in" in answer["notes"][0]
-    )
+    assert "ai-memory had no session, also during a health check: only " in answer["notes"][0]
 
 
 def test_a_kernel_that_does_not_tell_sockets_lets_a_claim_of_one_stand() -> None:

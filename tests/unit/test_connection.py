@@ -47,9 +47,9 @@ def test_the_shell_is_judged_first(shell: dict[str, Any], sentence: str) -> None
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
-        ({"module_stderr": "sudo: sorry, you must have a tty to run sudo"}, "sudo on db1 wants a terminal, which"),
+        ({"module_stderr": "sudo: sorry, you must have a tty to run sudo"}, "sudo on db1 requires a terminal, which"),
         ({"msg": "Task failed: Missing sudo password"}, "sudo on db1 asks operator for a password: add --ask-become-p"),
-        ({"msg": "Task failed: Incorrect sudo password"}, "sudo on db1 did not take the password of operator: type"),
+        ({"msg": "Task failed: Incorrect sudo password"}, "sudo on db1 rejected the password of operator: enter"),
         ({"module_stderr": "operator is not in the sudoers file."}, "operator may not use sudo on db1: give it sudo"),
         (
             {"module_stderr": "Sorry, user operator is not allowed to execute '/bin/sh' as root on db1."},
@@ -58,7 +58,7 @@ def test_the_shell_is_judged_first(shell: dict[str, Any], sentence: str) -> None
         ({"module_stderr": "/bin/sh: 1: sudo: not found"}, "There is no sudo on db1: apt-get install sudo"),
         ({"module_stderr": "/bin/sh: 1: /usr/bin/python3: not found"}, "There is no Python 3 on db1 where Ansible"),
         ({"msg": "The module interpreter '/usr/bin/python3' was not found."}, "There is no Python 3 on db1 where"),
-        ({"msg": "[Errno 28] No space left on device: '/tmp/x'"}, "A disk of db1 is full: make room where it says ("),
+        ({"msg": "[Errno 28] No space left on device: '/tmp/x'"}, "A disk of db1 is full: free space there ("),
         (
             {"module_stderr": "kaput", "msg": "MODULE FAILURE"},
             "Cannot become root on db1: kaput MODULE FAILURE. Try ssh",

@@ -124,9 +124,9 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         (inspected(unit=OBSTACLE), "ai-memory.service is masked."),
         (
             inspected(unit={"obstacles": [], "notes": [], "problem": "no bus"}),
-            "What systemd knows of ai-memory.service cannot be asked (no bus): correct service_name.",
+            "systemd did not describe ai-memory.service (no bus): correct service_name.",
         ),
-        (inspected(service=witness(problem="no /proc")), "The service cannot be looked at (no /proc): correct service"),
+        (inspected(service=witness(problem="no /proc")), "The service cannot be inspected (no /proc): correct service"),
         (
             inspected(service=witness(unit=UNKNOWN, **STOPPED)),
             "There is no systemd unit ai-memory on db1: correct service_name.",
@@ -137,7 +137,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(service=witness(environment=[], next_environment={"url": "", "set_by": "", "problem": "x"})),
-            "What systemd gives ai-memory at its next start cannot be told (x)",
+            "The environment of ai-memory at its next start is unknown (x)",
         ),
         (
             inspected(service=PENDING, postgresql=silent("connection refused.\n")),
@@ -145,7 +145,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(service=PENDING | {"listeners": ["pgbouncer"]}, postgresql=silent("not supported")),
-            "pgbouncer answers at port 5432, not PostgreSQL: set database_port to the port of PostgreSQL itself;",
+            "pgbouncer answers at port 5432, not PostgreSQL: set database_port to the port of PostgreSQL itself.",
         ),
         (
             inspected(service=PENDING, postgresql=silent("python3 has no psycopg2: apt-get install python3-psycopg2.")),
@@ -153,25 +153,25 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(postgresql=silent("INSERT in a read-only transaction", login_triggers=['"A"', "b"])),
-            'the event trigger "A", b: ALTER EVENT TRIGGER "A" DISABLE for the time of the run,',
+            'The event trigger "A", b runs at every login there: ALTER EVENT TRIGGER "A" DISABLE for the time of the run,',
         ),
         (
             inspected(service=PENDING),
-            "did not answer when the sessions of ai-memory were looked for (connection refused): run again.",
+            "did not answer when the sessions of ai-memory were read (connection refused): run again.",
         ),
         (
             inspected(postgresql=silent('permission denied to set parameter "lc_messages"')),
-            "postgres is no superuser of this server: correct database_admin_user.",
+            "postgres is not a superuser of this server: correct database_admin_user.",
         ),
-        (inspected(postgresql=postgresql(admin_superuser=False)), "postgres is no superuser of this server: correct"),
+        (inspected(postgresql=postgresql(admin_superuser=False)), "postgres is not a superuser of this server"),
         (
             inspected(postgresql=postgresql(version="11.9", version_num=110009)),
             "PostgreSQL 11.9 is too old: 12 or newer is needed.",
         ),
-        (inspected(postgresql=postgresql(standby=True)), "db1 is a standby, which cannot be changed: run against the"),
+        (inspected(postgresql=postgresql(standby=True)), "db1 is a standby, which is read-only: run against the"),
         (
             inspected(postgresql=postgresql(encoding="SQL_ASCII")),
-            "The encoding of ai_memory is SQL_ASCII: the run compares and names everything in UTF8, so convert the",
+            "The encoding of ai_memory is SQL_ASCII: the run requires UTF8, so convert the",
         ),
         (
             inspected(postgresql=postgresql(members=[
@@ -181,11 +181,11 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(postgresql=postgresql(roles={"postgres": True})),
-            "The user of DATABASE_URL, alice, is no role of this server: correct DATABASE_URL.",
+            "The user of DATABASE_URL, alice, is not a role of this server: correct DATABASE_URL.",
         ),
         (
             inspected(postgresql=postgresql(roles={"alice": True})),
-            "The service logs in as alice, a role that bypasses row security: no policy would isolate anyone. Let the",
+            "The service logs in as alice, a role that bypasses row security: no policy would isolate tenants. Let the",
         ),
         (
             inspected(postgresql=postgresql(code=NO_CODE | {"written": [{"what": "The index i", "type": "d"}]})),
@@ -193,33 +193,33 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(pg_dump="pg_dump (PostgreSQL) 16.4"),
-            "The pg_dump of PostgreSQL 17 or newer is needed on db1 (pg_dump (PostgreSQL) 16.4): apt-get install",
+            "pg_dump of PostgreSQL 17 or newer is required on db1 (pg_dump (PostgreSQL) 16.4): apt-get install",
         ),
         (inspected(pg_dump=""), "(none was found): apt-get install postgresql-client-17."),
         (
             inspected(backups={"directory": SOUND | {"is_link": True, "is_directory": False}, "parent": SOUND}),
-            "backup_directory /var/backups/ai on db1 is a symbolic link: name a directory (whose parent exists) with",
+            "backup_directory /var/backups/ai on db1 is a symbolic link: set a directory (whose parent exists) with",
         ),
         (
             inspected(backups={"directory": SOUND | {"is_directory": False}, "parent": SOUND}),
-            "backup_directory /var/backups/ai on db1 is no directory that can be written: name a directory",
+            "backup_directory /var/backups/ai on db1 is not a writable directory: set a directory",
         ),
         (
             inspected(backups={"directory": SOUND | {"writable": False}, "parent": SOUND}),
-            "is no directory that can be written",
+            "is not a writable directory",
         ),
-        (inspected(backups={"directory": MISSING, "parent": MISSING}), "is no directory that can be written"),
+        (inspected(backups={"directory": MISSING, "parent": MISSING}), "is not a writable directory"),
         (
             inspected(backups={"directory": MISSING, "parent": SOUND | {"writable": False}}),
-            "is no directory that can be written",
+            "is not a writable directory",
         ),
         (
             inspected(disk={"data": None, "backups": {"mount": "/var", "free": 10**8}}),
-            "/var has 95.37 MB free, but a dump of ai_memory needs up to 96.32 MB: make room there, or name another",
+            "/var has 95.37 MB free, but a dump of ai_memory needs up to 96.32 MB: free space there, or set another",
         ),
         (
             inspected(disk={"data": None, "backups": None}),
-            "The command df on db1 does not tell the room for a dump of ai_memory: see",
+            "The command df on db1 does not show the free space for a dump of ai_memory: run",
         ),
     ],
 )  # fmt: skip
@@ -286,7 +286,7 @@ def test_the_first_cause_alone_is_refused() -> None:
     stages: list[tuple[dict[str, Any], list[str]]] = [
         ({}, ["masked"]),
         ({"unit": inspected()["unit"]}, ["no systemd unit"]),
-        ({"service": witness(next_environment={"url": "", "set_by": "", "problem": "x"})}, ["cannot be told"]),
+        ({"service": witness(next_environment={"url": "", "set_by": "", "problem": "x"})}, ["is unknown"]),
         ({"service": PENDING}, ["did not answer for"]),
         ({"postgresql": postgresql(standby=True, encoding="LATIN1")}, ["when the sessions"]),
         ({"service": witness()}, ["standby", "LATIN1"]),
@@ -305,7 +305,7 @@ def test_notes_are_sentences_of_what_else_is_there() -> None:
     noted = inspected(
         unit={"obstacles": [], "notes": ["x.timer would start it."], "problem": ""}, lock_holder="eve, since noon"
     )
-    another = "Another run works on this database, or was lost: eve, since noon."
+    another = "Another run uses this database, or was lost: eve, since noon."
     assert found.of_inspection(noted, WANTED)["notes"] == ["x.timer would start it.", another]
     assert found.of_inspection(noted, {**WANTED, "stops_service": False})["notes"] == [another]
     further = witness()["sessions"][0] | {"pid": 10, "database": "other", "reaches": False}

@@ -66,7 +66,7 @@ def test_another_login_is_found(machine: Host) -> None:
     with file(machine, OTHER_FILE, text), unit(machine, f"{RESET}\nEnvironmentFile={OTHER_FILE}"):
         refused(
             machine, "leads to ai_memory on localhost:5432 as postgres, but DATABASE_URL in",
-            f"{ENVIRONMENT} leads to ai_memory on localhost:5432 as {OWNER} instead: restart ai-memory if the one",
+            f"{ENVIRONMENT} leads to ai_memory on localhost:5432 as {OWNER} instead: restart ai-memory if the second",
             playbooks=(MIGRATE, VERIFY),
         )  # fmt: skip
 
@@ -97,13 +97,13 @@ def test_what_the_next_start_brings_is_found(machine: Host) -> None:
     with file(machine, OTHER_FILE, text), unit(machine, settings, restart=False):
         refused(
             machine, "leads to ai_memory on localhost:5432 as alice, but DATABASE_URL in",
-            f"systemd gives it at its next start ({OTHER_FILE}) leads to {TWO} on",
+            f"the environment of its next start ({OTHER_FILE}) leads to {TWO} on",
         )  # fmt: skip
 
 
 def test_a_file_of_the_unit_that_is_missing_is_found(machine: Host) -> None:
     with unit(machine, "EnvironmentFile=/etc/nothing.env", restart=False):
-        refused(machine, "at its next start cannot be told (/etc/nothing.env: No such file or directory)")
+        refused(machine, "at its next start is unknown (/etc/nothing.env: No such file or directory)")
 
 
 def test_another_password_is_found(machine: Host) -> None:
@@ -146,8 +146,8 @@ def test_a_file_that_the_code_reads_is_to_be_named(machine: Host) -> None:
         unit(machine, f"{RESET}\n{settings}"),
     ):
         refused(
-            machine, "Neither sessions nor environment of ai-memory tell its DATABASE_URL (it has sessions, its env",
-            f"DATABASE_URL is not set in {ENVIRONMENT}): name the file that its code reads with -e service_databa",
+            machine, "Neither sessions nor environment of ai-memory show its DATABASE_URL (it has sessions, its env",
+            f"DATABASE_URL is not set in {ENVIRONMENT}): set the file that its code reads with -e service_databa",
         )  # fmt: skip
         accepted(machine, f"-eservice_database_url_file={secret}")
 
@@ -165,8 +165,8 @@ def test_a_file_that_nothing_confirms_is_not_believed(machine: Host) -> None:
     )
     with code(machine, "") as _, unit_that_serves(machine, settings):
         refused(
-            machine, "it has no session, also after its health was asked for, its environment does not name it, and"
-            f" nothing shows that it reads {ENVIRONMENT}): name the file", playbooks=(CHECK,),
+            machine, "it has no session, also after a health check, its environment does not set it, and"
+            f" nothing shows that it reads {ENVIRONMENT}): set the file", playbooks=(CHECK,),
         )  # fmt: skip
 
 
@@ -230,8 +230,8 @@ def test_a_connection_for_each_request_confirms_what_it_should(machine: Host) ->
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ("-c app.current_tenant=2", "begins with app.current_tenant = 2, so that every session of it has a tenant"),
-        ("-c row_security=of", "begins with row_security = off, so that queries that policies filter fail"),
+        ("-c app.current_tenant=2", "starts with app.current_tenant = 2, so that every session has a tenant"),
+        ("-c row_security=of", "starts with row_security = off, so that queries that policies filter fail"),
         ("-c default_transaction_read_only=on", "default_transaction_read_only = on, so that it cannot store anything"),
     ],
     ids=["tenant", "row-security", "read-only"],
@@ -269,7 +269,7 @@ def unit_that_serves(machine: Host, settings: str) -> Iterator[None]:
     [
         (
             url(user="postgres"),
-            "also works in ai_memory as postgres (python3), a role that reaches the tenant tables: no policy would be",
+            "also works in ai_memory as postgres (python3), a role that reaches the tenant tables: no policy covers",
         ),
         (url(TWO), ""),
     ],
@@ -327,7 +327,7 @@ def test_a_stopped_unit_is_asked_for_its_next_start(machine: Host) -> None:
     with file(machine, OTHER_FILE, text), unit(machine, settings, restart=False):
         machine.run("sudo systemctl stop ai-memory")
         refused(
-            machine, f"systemd gives it at its next start ({OTHER_FILE}) leads to {TWO} on localhost:5432 as ali",
+            machine, f"the environment of its next start ({OTHER_FILE}) leads to {TWO} on localhost:5432 as ali",
             playbooks=(VERIFY, backup),
         )  # fmt: skip
     machine.run("sudo systemctl stop ai-memory")

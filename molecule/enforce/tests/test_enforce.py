@@ -197,7 +197,7 @@ def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> 
         run = machine.playbook(*ENFORCE, *ACCEPTING, check=False)
     assert run.record["outcome"] == "FAILED"
     assert run.record["failure"]["phase"] == "start"
-    assert "Database: what was committed was taken back again." in run.words
+    assert "Database: the change was committed and then rolled back." in run.words
     assert bridges(machine) == [(OWNER, "app.current_tenant=01")]
     assert machine.sql("DELETE FROM caller_profiles WHERE customer_id = 2 RETURNING user_id") == [("+1",)]
     assert_works_in_full(machine)

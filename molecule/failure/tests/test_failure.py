@@ -158,7 +158,7 @@ def test_a_service_that_does_not_work_with_it_brings_the_schema_of_before_back(m
         run = machine.playbook(*MIGRATE, check=False)
         assert run.record["outcome"] == "FAILED"
         assert run.record["failure"]["phase"] == "start"
-    assert "Database: what was committed was taken back again." in run.words
+    assert "Database: the change was committed and then rolled back." in run.words
     assert "Service: ai-memory answers again." in run.words
     assert schema(machine) == before
     assert machine.rows() == ROWS

@@ -43,12 +43,12 @@ def test_the_second_is_told_who_holds_it_and_a_lost_run_s_lock_can_be_broken(mac
         before, holder = machine.untouched(), machine.lock()
         for playbook in ("migrate.yml", "playbooks/backup.yml", "playbooks/rehearse.yml"):
             run = machine.playbook(playbook, "-emigrate_confirm=YES", check=False)
-            assert re.search(rf"Another run works on ai_memory: {HOLDER}\. Wait for its end\.", run.words)
+            assert re.search(rf"Another run uses ai_memory: {HOLDER}\. Wait for its end\.", run.words)
             assert "If that run is lost, add -e migrate_break_lock=true." in run.words
             assert run.record["failure"]["phase"] == "lock"
         # Who only looks is not kept waiting.
         assert (
-            f"NOTE Another run works on this database, or was lost: {holder}."
+            f"NOTE Another run uses this database, or was lost: {holder}."
             in machine.playbook("migrate.yml", "--check").words
         )
         assert machine.untouched() == before

@@ -217,7 +217,7 @@ CASES = [
     Case(
         "the service answers success false", "cutover | Keep how long each statement took",
         lambda m: now(m, f'{PSQL} "REVOKE INSERT ON memories FROM alice"'),
-        "Database: what was committed was taken back again.", "start",
+        "Database: the change was committed and then rolled back.", "start",
         mend=f'{PSQL} "GRANT INSERT ON memories TO alice"',
     ),
     Case(

@@ -169,7 +169,7 @@ def test_a_service_that_does_not_work_gets_schema_and_login_of_before(machine: H
     with faulty_release(machine):
         run = machine.playbook(*PROVISION, check=False)
     assert run.record["outcome"] == "FAILED"
-    assert "Database: what was committed was taken back again." in run.words
+    assert "Database: the change was committed and then rolled back." in run.words
     assert (environment(machine), schema(machine)) == before
     assert machine.run(f"sudo ls {KEPT}", check=False) == ""
     assert role(machine) == []

@@ -43,18 +43,18 @@ def sudoers(line: str) -> str:
     [
         (
             sudoers(f"Defaults:{LOGIN} requiretty\n{ALLOWED}"), {},
-            "wants a terminal, which Ansible s connection has not: add Defaults:deputy !requiretty to /etc/sudoers",
+            "requires a terminal, which Ansible s connection does not have: add Defaults:deputy !requiretty to",
         ),
         (sudoers(f"{LOGIN} ALL=(ALL) ALL"), {}, "asks deputy for a password: add --ask-become-pass"),
         (
             sudoers(f"{LOGIN} ALL=(ALL) ALL"), {"ansible_become_pass": "wrong"},
-            "did not take the password of deputy: type the right one at --ask-become-pass.",
+            "rejected the password of deputy: enter the right one at --ask-become-pass.",
         ),
         (
             f"sudo rm /etc/sudoers.d/{LOGIN}", {"ansible_become_pass": "secret"},
             "deputy may not use sudo on HOST: give it sudo there",
         ),
-        (f"sudo rm /etc/sudoers.d/{LOGIN}", {}, "asks deputy for a password: add --ask-become-pass; or, where deputy"),
+        (f"sudo rm /etc/sudoers.d/{LOGIN}", {}, "asks deputy for a password: add --ask-become-pass. If deputy"),
         (
             "true", {"ansible_python_interpreter": "/usr/bin/python9"},
             "There is no Python 3 on HOST where Ansible looks for it: apt-get install python3",
@@ -69,7 +69,7 @@ def sudoers(line: str) -> str:
         ),
         (
             f"sudo chown root: /home/{LOGIN}; sudo chmod 0755 /home/{LOGIN}", {},
-            "deputy on HOST cannot write into its home, where Ansible keeps what it transfers (mkdir: cannot create",
+            "deputy on HOST cannot write into its home, where Ansible stores temporary files (mkdir: cannot create",
         ),
         (
             (f"sudo mkdir {SMALL}; sudo cp -r /home/{LOGIN}/.ssh {SMALL}/; sudo chown -R {LOGIN}: {SMALL};"

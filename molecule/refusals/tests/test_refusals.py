@@ -64,7 +64,7 @@ def table(**entries: Any) -> str:
         (["-edatabase_admin_user=ai-memory"], "role ai-memory does not exist"),
         (["-eservice_name=nothing"], "There is no systemd unit nothing"),
         (["-eservice_environment_file=/nowhere"], "/nowhere cannot be read"),
-        (['-e{"preflight_disk_margin_bytes": 1000000000000000}'], "make room there"),
+        (['-e{"preflight_disk_margin_bytes": 1000000000000000}'], "free space there"),
         # A file system that the container has read-only.
         (["-ebackup_directory=/sys"], "backup_directory /sys on"),
         (["-eansible_port=1"], "Make sure this host can be reached over ssh"),
@@ -155,7 +155,7 @@ Trouble = Callable[[Host], contextlib.AbstractContextManager[None]]
     ("trouble", "sentence"),
     [
         (lambda m: environment(m, "/^DATABASE_URL/d"), "nothing sets it at its next start: ai-memory would not find"),
-        (lambda m: environment(m, "s/^DATABASE_URL=.*/DATABASE_URL=mysql:x/"), "does not begin with postgresql://"),
+        (lambda m: environment(m, "s/^DATABASE_URL=.*/DATABASE_URL=mysql:x/"), "does not start with postgresql://"),
         (lambda m: environment(m, "s/localhost/db.example.org/"), "leads to ai_memory on db.example.org:5432"),
         (lambda m: hidden(m, "/usr/lib/python3/dist-packages/psycopg2"), "apt-get install python3-psycopg2"),
         (lambda m: hidden(m, "/usr/bin/pg_dump"), "apt-get install postgresql-client-"),
@@ -245,7 +245,7 @@ def test_a_standby_is_refused(machine: Host) -> None:
     machine.run(f"sudo -u postgres touch {signal} && sudo systemctl restart postgresql")
     try:
         run = machine.playbook(*MIGRATE, check=False)
-        assert "is a standby, which cannot be changed" in run.words
+        assert "is a standby, which is read-only" in run.words
     finally:
         machine.run(f"sudo rm {signal} && sudo systemctl restart postgresql")
     machine.wait_until_healthy()
@@ -281,7 +281,7 @@ def test_what_may_stop_the_change_is_named(machine: Host) -> None:
     )
     try:
         run = machine.playbook("migrate.yml", "--check")
-        assert "The event trigger guard (ddl_command_start) runs public.guard() of operator at the" in run.words
+        assert "The event trigger guard (ddl_command_start) runs public.guard() of operator on the" in run.words
         assert run.changed == 0
     finally:
         machine.sql("DROP EVENT TRIGGER guard; DROP FUNCTION guard()")

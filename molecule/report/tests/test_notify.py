@@ -58,7 +58,7 @@ def test_the_start_and_the_success_are_told(machine: Host, tmp_path: Path) -> No
     with listening(then=look) as receiver:
         run = machine.playbook(*MIGRATE, told(tmp_path, receiver.url, report_webhook_timeout=30), "-vvv")
     begun, ended = receiver.texts
-    assert begun == f"{machine.name}: migrate of ai_memory begun. Run {run.record['run']}."
+    assert begun == f"{machine.name}: migrate of ai_memory started. Run {run.record['run']}."
     assert re.fullmatch(
         rf"{machine.name}: migrate of ai_memory SUCCESS, downtime [\d.]+ s\. Run {run.record['run']}\.", ended
     )
@@ -111,7 +111,7 @@ def test_a_refusal_is_told_as_a_failure(machine: Host, tmp_path: Path) -> None:
 @pytest.mark.by_turns
 def test_a_webhook_that_is_silent_or_gone_is_said_and_harms_nothing(machine: Host, tmp_path: Path) -> None:
     def first_silent(text: str) -> None:
-        if "begun" in text:
+        if "started" in text:
             time.sleep(3)
 
     with listening(status=404, then=first_silent) as receiver:
@@ -134,7 +134,7 @@ def test_what_is_no_url_is_refused_and_not_shown(machine: Host, tmp_path: Path, 
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, told(tmp_path, url), check=False)
     assert "report_webhook_url is not the URL of a webhook" in run.words
-    assert "it must begin with https:// (with http:// on this machine alone)" in run.words
+    assert "it must start with https:// (http:// only for this machine)" in run.words
     assert machine.untouched() == before
     assert_kept(run)
 

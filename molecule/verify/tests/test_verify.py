@@ -60,7 +60,7 @@ def test_callers_that_go_on_fail_no_verification(machine: Host) -> None:
         ("CREATE UNIQUE INDEX leak ON caller_profiles (user_id)", "DROP INDEX leak",
          "FAIL caller_profiles: global key (user_id) left is"),
         (f"ALTER ROLE {OWNER} BYPASSRLS", f"ALTER ROLE {OWNER} NOBYPASSRLS",
-         "bypasses row security: no policy would isolate anyone"),
+         "bypasses row security: no policy would isolate tenants"),
         ("CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM memories'",
          "DROP FUNCTION peek()", "FAIL ways past row security: [ definer-function: public.peek() ]"),
         (f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET app.current_tenant = '2'",

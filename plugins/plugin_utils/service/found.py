@@ -1,4 +1,4 @@
-"""What the service's role keeps of one look at the service."""
+"""The facts that the role service keeps from one inspection of the service."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from . import asked, database_url
 
 
 def files(environment_file: str, url_file: str, role: str) -> list[dict[str, str]]:
-    """Return the files that may name the database: ``{kind, path}``; the path is "" if none is named.
+    """Return the files that may contain DATABASE_URL: ``{kind, path}``; the path is "" if none is set.
 
-    The first two are claims; the third is the environment file before a run gave the service the login ``role``.
+    The first two are claims. The third is the environment file before a run gave the service the login ``role``.
     """
     kept = f"{environment_file}.before-{role}" if environment_file else ""
     return [
@@ -23,11 +23,11 @@ def files(environment_file: str, url_file: str, role: str) -> list[dict[str, str
 def of_witness(
     witness: Mapping[str, Any], named: Iterable[Mapping[str, str]], wanted: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return where the service works and how it runs: ``{asked, url, environment, state}``.
+    """Return the service's database and how the service runs: ``{asked, url, environment, state}``.
 
-    ``witness`` is what the module service_witness found, ``named`` are ``files`` in the order in which it read them,
-    ``wanted`` is that of ``asked.judge``, whose answer is ``asked``. ``url`` and ``environment`` (the environment file
-    in Base64) hold the password; ``state`` does not.
+    ``witness`` is the result of the module service_witness. ``named`` are ``files`` in the order in which it read them.
+    ``wanted`` is the argument of ``asked.judge``, whose answer is ``asked``. ``url`` and ``environment`` (the
+    environment file in Base64) contain the password; ``state`` does not.
     """
     contents = [None if held is None else base64.b64decode(held).decode(errors="replace") for held in witness["files"]]
     texts = [
@@ -46,7 +46,7 @@ def of_witness(
             "main_pid": unit["main_pid"],
             "user": unit["user"],
             "listeners": witness["listeners"],
-            # The file that systemd reads it from, or how its unit sets it; and whether that is the environment file.
+            # The file from which systemd reads DATABASE_URL, or how the unit sets it; and whether a run can rewrite it.
             "url_set_by": next_environment["set_by"],
             "url_rewritable": witness["rewritable"],
             "database_url": database_url.parse(answer["url"]) if answer["url"] else {},
