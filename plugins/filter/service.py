@@ -1,4 +1,4 @@
-"""Filters that read the service's DATABASE_URL and environment file, and judge the host and where the service works."""
+"""Filters for the service's DATABASE_URL and environment file, and for the checks of the host and the service."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def database_url(url: str) -> dict[str, Any]:
 
 
 def database_parameters(url: str, sslmode: str = "") -> dict[str, str]:
-    """Return libpq's connection parameters without the password; ``sslmode`` fills in where the URL names none."""
+    """Return libpq's connection parameters without the password; ``sslmode`` is the default for a URL without it."""
     return url_module.parameters(url, sslmode)
 
 
 def database_password(url: str) -> str:
-    """Return the password in a DATABASE_URL: for arguments that are never logged."""
+    """Return the password in a DATABASE_URL, for arguments that are never logged."""
     return url_module.password(url)
 
 
 def setting_names(_: Any = None) -> list[str]:
-    """Return the names of the variables that invalid_settings judges."""
+    """Return the names of the variables that invalid_settings checks."""
     return settings.names()
 
 
@@ -51,7 +51,7 @@ def with_database_url_of(text: str, other: str) -> str:
 
 
 def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn an error into Ansible's with the same sentence, and without its cause, which may quote the URL."""
+    """Turn an error into Ansible's error with the same sentence, without its cause, which may quote the URL."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Filters that expose the planner: state document in, plan, revert, findings or tables out."""
+"""Filters that expose the planner: from the state document to plan, findings, proof and tables."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clo
 
 
 def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn the planner's errors into Ansible's, with the same sentence."""
+    """Turn the planner's errors into Ansible's errors with the same sentence."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -53,7 +53,7 @@ def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def tenancy_model(source: Mapping[str, Any]) -> bool:
-    """Return true for a model that can be planned for; the error of any other says what is wrong with it."""
+    """Return true for a valid model. Raises AnsibleFilterError, with the first error of the model, for any other."""
     return bool(model.parse(source))
 
 
@@ -66,10 +66,10 @@ def tenancy_plan(
     lone: bool = True,
     url_options: str = "",
 ) -> list[dict[str, Any]]:
-    """Return the ordered statements that lead from ``state`` to ``goal``: id, table, phase, sql, reason.
+    """Return the ordered statements from ``state`` to ``goal``: id, table, phase, sql, reason.
 
-    ``snapshot`` is the state document to which the goal ``schema`` leads back; ``lone`` says whether the ways back are
-    refused while another tenant has rows, and the migration where something would make it fail; ``url_options`` are the
+    ``snapshot`` is the state document that the goal ``schema`` restores. With ``lone``, a rollback is refused if
+    another tenant has rows, and the migration is refused if something would make it fail. ``url_options`` are the
     options of DATABASE_URL.
     """
     if goal == "migrate":
@@ -84,7 +84,7 @@ def tenancy_plan(
 
 
 def tenancy_notes(state: Mapping[str, Any], source: Mapping[str, Any]) -> list[str]:
-    """Return what may stop the migration and what others notice of it, a sentence each."""
+    """Return what may stop the migration and which effects others notice, a sentence for each."""
     return notes.of_plan(state, model.parse(source))
 
 
@@ -94,7 +94,7 @@ def tenancy_backfills(state: Mapping[str, Any], source: Mapping[str, Any]) -> li
 
 
 def hazard_keys(source: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the keys that are to be unique per tenant: input of ``hazards.sql``."""
+    """Return the keys that will be unique per tenant: input of ``hazards.sql``."""
     return hazards.keys(model.parse(source))
 
 
@@ -124,14 +124,14 @@ def tenancy_findings(
 def tenancy_revert_findings(
     state: Mapping[str, Any], source: Mapping[str, Any], rows_before: Mapping[str, int]
 ) -> list[dict[str, Any]]:
-    """Return the findings after the revert of the policies: check, table, expected, actual, ok."""
+    """Return the findings after the rollback of the policies: check, table, expected, actual, ok."""
     return revert.policies_findings(state, model.parse(source), rows_before)
 
 
 def tenancy_schema_findings(
     state: Mapping[str, Any], source: Mapping[str, Any], snapshot: Mapping[str, Any], rows_before: Mapping[str, int]
 ) -> list[dict[str, Any]]:
-    """Return the findings after the way back to the schema of ``snapshot``: check, table, expected, actual, ok.
+    """Return the findings after the rollback to the schema of ``snapshot``: check, table, expected, actual, ok.
 
     ``rows_before`` is empty if the rows were not counted.
     """
@@ -141,7 +141,7 @@ def tenancy_schema_findings(
 def tenancy_audit(
     facts: Mapping[str, list[str]], state: Mapping[str, Any], source: Mapping[str, Any], url_options: str
 ) -> list[dict[str, Any]]:
-    """Return the ways to bypass row security: rule, severity, subject, why, remedy, cured."""
+    """Return the ways to bypass row security: rule, severity, subject, why, remedy, fixed_by_plan."""
     return audit.collect(facts, state, model.parse(source), url_options)
 
 
@@ -167,7 +167,7 @@ def isolation_proof(
 
 
 def other_tenants_refused(state: Mapping[str, Any], source: Mapping[str, Any]) -> list[str]:
-    """Return the SQL that raises, within the transaction of a way back, where another tenant has got rows by then."""
+    """Return SQL that fails a rollback's transaction if another tenant has rows by then."""
     return revert.refuse_other_tenants(state, model.parse(source))
 
 
@@ -187,18 +187,79 @@ def login_unnamed(source: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def bridge_query(_: Any = None) -> str:
-    """Return the query for when each kind of statement last needed the bridge; it takes schema and kinds."""
+    """Return the query for the last use of the bridge by each kind of statement; it takes schema and kinds."""
     return bridge_record.query()
 
 
 def bridge_kinds(source: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the kinds of statements that the bridge's record tells apart, for bridge_query."""
+    """Return the kinds of statements that the bridge's record distinguishes, for bridge_query."""
     return bridge_record.kinds(model.parse(source))
 
 
 def bridge_tenant(state: Mapping[str, Any], source: Mapping[str, Any]) -> str | None:
-    """Return the tenant that the bridge gives a login, as a session would name it; nothing while it is off."""
+    """Return the tenant that the bridge gives a login, as a session would name it, or None if it is off."""
     return bridge.named(state, model.parse(source))
+
+
+_PLAN: Mapping[str, Callable[..., Any]] = {
+    "tenancy_model": tenancy_model,
+    "tenancy_plan": tenancy_plan,
+    "tenancy_notes": tenancy_notes,
+    "hazard_keys": hazard_keys,
+    "code_of_ordinary_roles": expressions.refusals,
+    "tenancy_transaction": tenancy_transaction,
+    "other_tenants_refused": other_tenants_refused,
+    "tenancy_strategy": online.choose,
+    "tenancy_expand": online.expand,
+    "tenancy_steps": online.steps,
+    "tenancy_cutover": online.cutover,
+    "tenancy_backfills": tenancy_backfills,
+    "backfill_role": backfill_login.role,
+}
+_FINDINGS: Mapping[str, Callable[..., Any]] = {
+    "tenancy_findings": tenancy_findings,
+    "tenancy_revert_findings": tenancy_revert_findings,
+    "tenancy_schema_findings": tenancy_schema_findings,
+    "failing": finding.failing,
+    "tenancy_audit": tenancy_audit,
+    "audit_finding": audit.as_finding,
+    "audit_query": audit_query,
+    "audit_statements_query": audit_statements_query,
+}
+_ATTEMPTS: Mapping[str, Callable[..., Any]] = {
+    "isolation_proof": isolation_proof,
+    "login_becoming": login_becoming,
+    "login_reaching": login_reaching,
+    "login_unnamed": login_unnamed,
+}
+_BRIDGE: Mapping[str, Callable[..., Any]] = {
+    "bridge_accepted": evidence.accepted,
+    "bridge_evidence": evidence.judge,
+    "bridge_kinds": bridge_kinds,
+    "bridge_query": bridge_query,
+    "bridge_unnoted": evidence.unnoted,
+    "bridge_tenant": bridge_tenant,
+}
+_BACKUPS: Mapping[str, Callable[..., Any]] = {
+    "own_backups": backups.own,
+    "document_of_version": backups.document,
+    "contents_differences": contents.differences,
+    "changed_names": contents.changed_names,
+    "plan_differences": rehearsal.plan_differences,
+    "rehearsal_cost": rehearsal.cost,
+    "throwaway_name": throwaway.unit_name,
+}
+_TEXTS: Mapping[str, Callable[..., Any]] = {
+    "time_ago": clock.ago,
+    "run_page": page.render,
+    "error_sentence": messages.sentence,
+    "failure_sentence": messages.of_failure,
+    "visible": messages.visible,
+    "session_options": sessions.options,
+    "quote_identifier": quoting.identifier,
+    "quote_literal": quoting.literal,
+    "name_beside": quoting.name_beside,
+}
 
 
 class FilterModule:
@@ -206,53 +267,5 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        exposed: dict[str, Callable[..., Any]] = {
-            "tenancy_model": tenancy_model,
-            "tenancy_plan": tenancy_plan,
-            "tenancy_notes": tenancy_notes,
-            "tenancy_backfills": tenancy_backfills,
-            "backfill_role": backfill_login.role,
-            "hazard_keys": hazard_keys,
-            "tenancy_transaction": tenancy_transaction,
-            "tenancy_strategy": online.choose,
-            "tenancy_expand": online.expand,
-            "tenancy_steps": online.steps,
-            "tenancy_cutover": online.cutover,
-            "tenancy_findings": tenancy_findings,
-            "failing": finding.failing,
-            "tenancy_revert_findings": tenancy_revert_findings,
-            "tenancy_schema_findings": tenancy_schema_findings,
-            "tenancy_audit": tenancy_audit,
-            "audit_finding": audit.as_finding,
-            "audit_query": audit_query,
-            "audit_statements_query": audit_statements_query,
-            "isolation_proof": isolation_proof,
-            "other_tenants_refused": other_tenants_refused,
-            "login_becoming": login_becoming,
-            "login_reaching": login_reaching,
-            "login_unnamed": login_unnamed,
-            "bridge_accepted": evidence.accepted,
-            "bridge_evidence": evidence.judge,
-            "bridge_kinds": bridge_kinds,
-            "bridge_query": bridge_query,
-            "bridge_unnoted": evidence.unnoted,
-            "bridge_tenant": bridge_tenant,
-            "session_options": sessions.options,
-            "code_of_ordinary_roles": expressions.refusals,
-            "own_backups": backups.own,
-            "document_of_version": backups.document,
-            "contents_differences": contents.differences,
-            "changed_names": contents.changed_names,
-            "time_ago": clock.ago,
-            "run_page": page.render,
-            "plan_differences": rehearsal.plan_differences,
-            "rehearsal_cost": rehearsal.cost,
-            "throwaway_name": throwaway.unit_name,
-            "error_sentence": messages.sentence,
-            "failure_sentence": messages.of_failure,
-            "visible": messages.visible,
-            "quote_identifier": quoting.identifier,
-            "quote_literal": quoting.literal,
-            "name_beside": quoting.name_beside,
-        }
-        return {name: _typed(function) for name, function in exposed.items()}
+        subjects = (_PLAN, _FINDINGS, _ATTEMPTS, _BRIDGE, _BACKUPS, _TEXTS)
+        return {name: _typed(function) for subject in subjects for name, function in subject.items()}

@@ -147,7 +147,7 @@ def test_a_migrated_database_has_no_way_past(migrated: Database) -> None:
 def test_an_unmigrated_database_has_only_what_the_plan_fixes(unmigrated: Database) -> None:
     found = [entry for entry in unmigrated.audit() if entry["rule"] not in ACCEPTED]
     assert {entry["rule"] for entry in found} == {"privilege-excess", "unique-key", "function-without-tenant"}
-    assert all(entry["cured"] for entry in found)
+    assert all(entry["fixed_by_plan"] for entry in found)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,9 @@ def test_an_unmigrated_database_has_only_what_the_plan_fixes(unmigrated: Databas
 )
 def test_what_the_plan_does_not_fix_is_an_error_that_is_left(unmigrated: Database, rule: str, also: str) -> None:
     unmigrated.run(audit.RULES[rule].bad, *([also] if also else []))
-    left = [entry["subject"] for entry in unmigrated.audit() if entry["severity"] == ERROR and not entry["cured"]]
+    left = [
+        entry["subject"] for entry in unmigrated.audit() if entry["severity"] == ERROR and not entry["fixed_by_plan"]
+    ]
     assert left == [audit.RULES[rule].found]
 
 

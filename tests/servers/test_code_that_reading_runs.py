@@ -72,8 +72,11 @@ HARMLESS = (
     "ALTER TABLE memories ADD CHECK (public.seen(k) = k), ADD CHECK (scope IN ('a', 'b'))",
     "CREATE TABLE other (k text) PARTITION BY LIST (lower(k)); CREATE TABLE other_rest PARTITION OF other DEFAULT",
 )
-CONSTANTS, OPERATOR = "with constants, or with what may become one", "as an operator, whose function estimates call"
-BODY, DEFAULTS = "whose body uses what belongs to ordinary roles", "with defaults of its arguments"
+CONSTANTS, OPERATOR = (
+    "with constants, or with values that may become constants",
+    "as an operator, whose function the planner calls for estimates",
+)
+BODY, DEFAULTS = "whose body uses objects of ordinary roles", "with defaults of its arguments"
 SEEN = "public.seen(text)"
 # What is planted; the function that is named, and why.
 READ = {
@@ -207,4 +210,4 @@ def test_a_constraint_that_a_change_looks_into_is_found(
 def test_a_literal_of_a_domain_in_a_policy_is_found(reader: psycopg2.extensions.connection) -> None:
     planted(reader, "CREATE POLICY p ON memories USING (k = ('{a}'::public.words[])[1])")
     (sentence,) = refusals(reader)
-    assert sentence.startswith("The policy p of public.memories holds a value of public.words[]")
+    assert sentence.startswith("The policy p of public.memories contains a value of public.words[]")

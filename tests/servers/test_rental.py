@@ -136,7 +136,7 @@ def test_every_attempt_comes_out_as_it_may(rental: Database) -> None:
 
 
 def test_the_audit_shows_what_the_plan_cures(rental: Database) -> None:
-    found = {(e["rule"], e["subject"]): e["cured"] for e in rental.audit(readable=["rental.boat_classes"])}
+    found = {(e["rule"], e["subject"]): e["fixed_by_plan"] for e in rental.audit(readable=["rental.boat_classes"])}
     assert found["view-definer", "rental.boats_out"]
     assert found["foreign-key", f"{BERTHS} of rental.trips"]
     assert found["foreign-key", f"{BOATS} of rental.trips"]

@@ -185,7 +185,7 @@ def test_every_state_ends_migrated_and_goes_back(server: Server, few: str, tally
     tally["tried"] += len(RELEASES)
     with made_by_hand(server, few, made) as database:
         before, dump, kept = database.state(), dumped(server), rows(server)
-        assert [entry for entry in database.audit() if entry["severity"] == ERROR and not entry["cured"]] == []
+        assert [entry for entry in database.audit() if entry["severity"] == ERROR and not entry["fixed_by_plan"]] == []
         assert [item for item in database.migrate() if not item["ok"]] == []
         database.commit()
         assert database.plan() == []

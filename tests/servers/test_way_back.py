@@ -83,12 +83,12 @@ MEANINGS = {
     "enum that becomes a domain": (
         f"{FINE}; {ENUM}; CREATE POLICY p ON memories USING (k = (('{{a}}'::words[])[1])::text)",
         f"DROP TYPE words; {WORDS}",
-        "The policy p of public.memories, which is to be brought back, holds a value of public.words,",
+        "The policy p of public.memories, which the rollback restores, contains a value of public.words,",
     ),
     "enum that gets into a default": (
         f"{FINE}; {ENUM}; ALTER TABLE memories ADD customer_id integer DEFAULT length((('{{a}}'::words[])[1])::text)",
         f"DROP TYPE words; {WORDS}",
-        "The default of public.memories.customer_id, which is to be brought back, holds a value of public.words,",
+        "The default of public.memories.customer_id, which the rollback restores, contains a value of public.words,",
     ),
     "foreign key by a cast": (
         f"""{RANKED}; CREATE TABLE ref (t integer PRIMARY KEY); INSERT INTO ref VALUES (1);
@@ -106,18 +106,18 @@ MEANINGS = {
     "index that calls": (
         f"{SEEN}; CREATE INDEX i ON memories (seen(k))",
         "DROP INDEX i",
-        "The index i of public.memories, which is to be brought back, may call public.seen",
+        "The index i of public.memories, which the rollback restores, may call public.seen",
     ),
     "index with an operator": (
         f"""{SEEN}; CREATE OPERATOR public.@@@@ (RIGHTARG = text, FUNCTION = public.seen);
         CREATE INDEX i ON memories ((@@@@ k))""",
         "DROP INDEX i",
-        "The index i of public.memories, which is to be brought back, may call public.@@@@",
+        "The index i of public.memories, which the rollback restores, may call public.@@@@",
     ),
     "index with a cast": (
         f"{MOOD}; CREATE INDEX i ON memories ((k || ('fair'::mood)::text))",
         "DROP INDEX i",
-        "The index i of public.memories, which is to be brought back, may call public.meant",
+        "The index i of public.memories, which the rollback restores, may call public.meant",
     ),
 }
 

@@ -92,7 +92,7 @@ def test_witnesses_that_agree_are_believed(
     [
         (witness(sessions=[session("two")]), None, "ai-memory works in two as alice (gunicorn), not in ai_memory on "),
         (witness(sessions=[session(role="bob")]), None, "works in ai_memory as bob (gunicorn), but DATABASE_URL in t"),
-        (witness(environment=[environment(url(user="bob"))]), None, "but DATABASE_URL in the environment of its next st"),
+        (witness(environment=[environment(url(user="bob"))]), None, "in the environment of its next start"),
         (witness(next_environment=NOT_SET), files(f"DATABASE_URL={url('two')}"), f"{FILE} leads to two on localhost:"),
         (witness(next_environment=NOT_SET), files(f"DATABASE_URL={url(password='x')}"), "with another password"),
         (witness(next_environment=NOT_SET), files(f"DATABASE_URL={url()}?connect_timeout=3"), "with other parameters"),

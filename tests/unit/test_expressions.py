@@ -95,13 +95,13 @@ def test_a_call_of_a_column_is_not(source: str) -> None:
 
 def test_defaults_of_arguments_are_computed() -> None:
     (sentence,) = expressions.refusals(found(call(16400, COLUMN), arguments=2))
-    assert ", with defaults of its arguments: whoever" in sentence
+    assert ", with defaults of its arguments: any role" in sentence
 
 
 @pytest.mark.parametrize("source", [operator(16450, 16400, COLUMN, CONSTANT), operator(16450, 67, COLUMN, CONSTANT)])
 def test_estimates_call_an_operator_or_its_negator(source: str) -> None:
     (sentence,) = expressions.refusals(found(source))
-    assert ", as an operator, whose function estimates call: whoever" in sentence
+    assert ", as an operator, whose function the planner calls for estimates: any role" in sentence
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_the_body_of_an_inlined_function_is_looked_into(body: str, refused: bool
 
 def test_the_types_of_an_inlined_function_are_looked_into() -> None:
     (sentence,) = expressions.refusals(found(call(16400, COLUMN), inlined=True, plain_types=False, body="SELECT $1"))
-    assert ", whose body uses what belongs to ordinary roles: whoever" in sentence
+    assert ", whose body uses objects of ordinary roles: any role" in sentence
 
 
 @pytest.mark.parametrize(
@@ -167,4 +167,6 @@ def test_a_body_that_is_kept_parsed_is_looked_into(parsed: str, refused: bool) -
 def test_a_value_of_a_domain_in_what_is_written_again_is_refused() -> None:
     facts = found("") | {"written": [{"what": "The policy p of public.memories", "type": "words[]"}]}
     (sentence,) = expressions.refusals(facts)
-    assert "holds a value of words[], a domain whose CHECK calls code of an ordinary role, which would run" in sentence
+    assert (
+        "contains a value of words[], a domain whose CHECK calls code of an ordinary role, which would run" in sentence
+    )

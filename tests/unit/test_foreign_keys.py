@@ -173,8 +173,8 @@ def test_a_foreign_key_that_the_model_does_not_name_keeps_its_key() -> None:
 def test_the_audit_says_that_the_plan_cures_what_the_model_names() -> None:
     subjects = ['"leaves from" of public.trips', "trips_boat_id_fkey of public.trips", "other of public.trips"]
     found = audit.collect({"foreign-key": subjects}, state(), WANTED)
-    cured = {entry["subject"]: entry["cured"] for entry in found if entry["rule"] == "foreign-key"}
-    assert cured == dict(zip(subjects, (True, True, False), strict=True))
+    fixed = {entry["subject"]: entry["fixed_by_plan"] for entry in found if entry["rule"] == "foreign-key"}
+    assert fixed == dict(zip(subjects, (True, True, False), strict=True))
 
 
 def test_findings_name_what_is_left() -> None:

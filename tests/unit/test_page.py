@@ -99,7 +99,8 @@ def record(**other: Any) -> dict[str, Any]:
         "durations": {"memories.column": 0.0125}, "proof": [FINDING], "login": [FINDING],
         "findings": [VERIFIED, FINDING, FINDING],
         "audit": [
-            {"rule": "role-owner", "severity": "warning", "subject": "s", "why": "w", "remedy": "r", "cured": False},
+            {"rule": "role-owner", "severity": "warning", "subject": "s", "why": "w", "remedy": "r",
+             "fixed_by_plan": False},
         ],
         "journal": {"lines": ["started"], "failures": [], "errors": 1, "errors_before": 2, "refused_before": 3},
         "api": {

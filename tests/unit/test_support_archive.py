@@ -39,7 +39,8 @@ RUN: dict[str, Any] = {
     "options": {"migrate_rehearse": "none", "limit": "lab17"},
     "durations": {"memories.column": 0.5, "login.role.alice": 1},
     "plan": [{"id": "memories.column", "table": "memories", "phase": "column", "sql": "ALTER", "reason": "why"}],
-    "findings": [FINDING], "audit": [{"rule": "role-superuser", "severity": "error", "subject": "x", "cured": False}],
+    "findings": [FINDING],
+    "audit": [{"rule": "role-superuser", "severity": "error", "subject": "x", "fixed_by_plan": False}],
     "journal": {"lines": ["a line"], "failures": [], "errors": 1, "errors_before": 0, "refused_before": 0},
 }  # fmt: skip
 ROLE = {
@@ -138,7 +139,7 @@ def test_what_helps_is_kept() -> None:
     assert record["durations"] == {"memories.column": 0.5, "login.role.name_1": 1}
     assert record["plan"] == [{"id": "memories.column", "table": "memories", "phase": "column"}]
     assert record["findings"] == [FINDING]
-    assert record["audit"] == [{"rule": "role-superuser", "severity": "error", "cured": False}]
+    assert record["audit"] == [{"rule": "role-superuser", "severity": "error", "fixed_by_plan": False}]
     assert (record["outcome"], record["phases"]) == ("PARTIAL", RUN["phases"])
     assert json.loads(content("roles", [ROLE]))[0] == ROLE | {
         "name": "role_1",
@@ -208,7 +209,7 @@ def test_one_name_has_one_pseudonym_and_the_operator_can_look_it_up() -> None:
 def test_a_text_of_another_form_is_named_as_missing(kind: str, text: str) -> None:
     archived = made(kind, text, unit="x")
     assert archived["files"] == []
-    assert archived["missing"] == [{"name": "a", "what": "b", "why": "its form is not known"}]
+    assert archived["missing"] == [{"name": "a", "what": "b", "why": "it has an unknown form"}]
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in golden.DIRECTORY.iterdir()))

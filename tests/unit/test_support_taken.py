@@ -51,7 +51,7 @@ def test_the_records_of_runs(tmp_path: Path) -> None:
     (whole / "execution-log.md").write_text("a log")
     found = taken.runs([str(whole), str(lost)], raw=False)
     assert [(item["name"], item.get("text"), item.get("why")) for item in found] == [
-        ("runs/whole/run.json", "{}", None), ("runs/lost/run.json", None, "the run left none"),
+        ("runs/whole/run.json", "{}", None), ("runs/lost/run.json", None, "the run wrote none"),
     ]  # fmt: skip
     names = [item["name"] for item in taken.runs([str(whole), str(lost)], raw=True)]
     assert names == ["runs/whole/run.json", "raw-logs/runs/whole/execution-log.md", "runs/lost/run.json"]

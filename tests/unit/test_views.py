@@ -72,8 +72,8 @@ def test_an_old_server_may_have_no_view_to_change() -> None:
 
 def test_the_audit_says_that_the_plan_cures_what_the_model_names() -> None:
     found = audit.collect({"view-definer": ["public.newest", "public.other"]}, state(), WANTED)
-    cured = {entry["subject"]: entry["cured"] for entry in found if entry["rule"] == "view-definer"}
-    assert cured == {"public.newest": True, "public.other": False}
+    fixed = {entry["subject"]: entry["fixed_by_plan"] for entry in found if entry["rule"] == "view-definer"}
+    assert fixed == {"public.newest": True, "public.other": False}
 
 
 def test_the_proof_reads_through_it_as_both_tenants_and_as_none() -> None:

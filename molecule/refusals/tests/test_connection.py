@@ -57,7 +57,7 @@ def sudoers(line: str) -> str:
         (f"sudo rm /etc/sudoers.d/{LOGIN}", {}, "asks deputy for a password: add --ask-become-pass. If deputy"),
         (
             "true", {"ansible_python_interpreter": "/usr/bin/python9"},
-            "There is no Python 3 on HOST where Ansible looks for it: apt-get install python3",
+            "Ansible found no Python 3 on HOST: apt-get install python3",
         ),
         (
             f"sudo sed -i '1i echo Welcome to the server' /home/{LOGIN}/.bashrc", {},
@@ -69,7 +69,7 @@ def sudoers(line: str) -> str:
         ),
         (
             f"sudo chown root: /home/{LOGIN}; sudo chmod 0755 /home/{LOGIN}", {},
-            "deputy on HOST cannot write into its home, where Ansible stores temporary files (mkdir: cannot create",
+            "deputy on HOST cannot store Ansible s temporary files in its home (mkdir: cannot create",
         ),
         (
             (f"sudo mkdir {SMALL}; sudo cp -r /home/{LOGIN}/.ssh {SMALL}/; sudo chown -R {LOGIN}: {SMALL};"

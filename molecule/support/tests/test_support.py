@@ -174,7 +174,14 @@ def plant_in_a_record(logs: Path, host: str) -> None:
     record["plan"][0] |= {"reason": SENTENCE, "id": f"index.{NAME}", "phase": "ophelia", "sql": f"SELECT '{CALLER}'"}
     record["findings"][0] |= {"check": f"key ({NAME}) left", "actual": [SENTENCE], "expected": CALLER}
     record["audit"] = [
-        {"rule": "ophelia", "severity": "error", "subject": NAME, "why": SENTENCE, "remedy": CALLER, "cured": False}
+        {
+            "rule": "ophelia",
+            "severity": "error",
+            "subject": NAME,
+            "why": SENTENCE,
+            "remedy": CALLER,
+            "fixed_by_plan": False,
+        }
     ]
     record["tables"]["after"][NAME] = {"owner": NAME, "rows": 1, "policies": [{"name": NAME, "using": SENTENCE}]}
     (later / "run.json").write_text(json.dumps(record))

@@ -62,7 +62,7 @@ def test_callers_that_go_on_fail_no_verification(machine: Host) -> None:
         (f"ALTER ROLE {OWNER} BYPASSRLS", f"ALTER ROLE {OWNER} NOBYPASSRLS",
          "bypasses row security: no policy would isolate tenants"),
         ("CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM memories'",
-         "DROP FUNCTION peek()", "FAIL ways past row security: [ definer-function: public.peek() ]"),
+         "DROP FUNCTION peek()", "FAIL ways to bypass row security: [ definer-function: public.peek() ]"),
         (f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET app.current_tenant = '2'",
          f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET app.current_tenant = '01'",
          "FAIL bridge is off or names the default tenant"),

@@ -18,8 +18,8 @@ from . import column, hazards, names, online
 from .registry import CHANGES
 from .statement import State, Statement
 
-# PostgreSQL fixes the order. Rows get a tenant before NOT NULL. Keys come before the functions that rely on them, and
-# between the foreign keys that need the old keys and those that need the new ones. Policies come before row security.
+# PostgreSQL fixes the order. Rows get a tenant before NOT NULL. Old foreign keys go before the exchange of keys, and
+# new ones come after it. Keys come before the functions that rely on them, and policies before row security.
 PHASES = (
     "column", online.BACKFILL, "not_null", "build", "unlink", "key", "link", "function", "view", "privilege", "bridge",
     "default", "policy", "enable", "force",

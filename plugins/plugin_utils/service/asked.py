@@ -56,9 +56,9 @@ def judge(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]], wanted
     service got another login). The path is "" if none is set, and the text is None if the file does not exist. ``real``
     is the path after all links. ``wanted`` has service, database, port, and role (the login that the run provides).
 
-    ``pending`` means that PostgreSQL did not answer, so no verdict is possible yet. ``confirmed`` means that a running
-    service was seen to work as claimed, or that it does not run; without it, a note says what is missing. ``sentence``
-    names the problem and the remedy, or the result; unlike ``url``, it contains no password.
+    ``pending`` means that PostgreSQL did not answer, so no verdict is possible yet. ``confirmed`` means that sessions
+    of a running service match the claim, or that the service does not run. Without it, a note says what is missing.
+    ``sentence`` names the problem and the remedy, or the result; unlike ``url``, it contains no password.
     """
     claims = _claims(witness, files)
     try:

@@ -42,7 +42,7 @@ def _of_shell(shell: Mapping[str, Any], user: str, host: str) -> str:
         if line.startswith(HOME_FULL):
             reason = line.removeprefix(HOME_FULL).strip()
             return (
-                f"{user} on {host} cannot write into its home, where Ansible stores temporary files ({reason[:200]}):"
+                f"{user} on {host} cannot store Ansible's temporary files in its home ({reason[:200]}):"
                 " free space or correct the permissions there, or use another directory with -e ansible_remote_tmp=..."
             )
     return ""
@@ -82,7 +82,7 @@ _ROOT = (
     (
         r"python\S*: (not found|no such file)|python\S*' was not found|no python interpreters? found",
         (
-            "There is no Python 3 on {host} where Ansible looks for it: apt-get install python3, or set its path with"
+            "Ansible found no Python 3 on {host}: apt-get install python3, or set its path with"
             " -e ansible_python_interpreter=/usr/bin/python3."
         ),
     ),

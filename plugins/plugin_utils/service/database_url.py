@@ -98,8 +98,11 @@ def parse(url: str) -> dict[str, Any]:
 
     ``host`` is "" for a Unix socket in the default directory, ``port`` an int.
 
-    Raises DatabaseUrlError if libpq cannot parse the URL, a user or database is missing, the port is not a port, there
-    are several hosts, or a file on the service's machine decides the host.
+    Raises DatabaseUrlError in these cases:
+
+    * libpq cannot parse the URL;
+    * the user or the database is missing, or the port is invalid;
+    * there are several hosts, or a file on the service's machine decides the host.
     """
     found = _parsed(url)
     if "service" in found or "servicefile" in found:
