@@ -75,12 +75,12 @@ UNREHEARSED = (
 # The remedies for messages without one, by the start of the message.
 REMEDIES = {
     "The journal shows failures": (
-        "The service runs on the changed database. Read the lines. If callers are affected, roll back. If the lines are "
-        "harmless, the run is complete: check it with `playbooks/verify.yml`."
+        "The service runs on the changed database. Read the lines. If callers are affected, roll back. If the lines "
+        "are harmless, the run is complete: check it with `playbooks/verify.yml`."
     ),
     "The API shows less than before": (
-        "The change was rolled back. Check the role and the tenant setting with which the service reads, and whether its "
-        "rows are the default tenant's."
+        "The change was rolled back. Check the role and the tenant setting with which the service reads, and whether "
+        "its rows are the default tenant's."
     ),
     "The environment of … cannot be read": "Fix the problem that systemctl names, and run again.",
     "The API answered, but": (
@@ -101,8 +101,8 @@ REMEDIES = {
     "The migrated copy": UNREHEARSED,
     "The way back does not bring": UNREHEARSED,
     "There and back changed": UNREHEARSED,
-    "The encrypted backup": "Check that `age` works on the server and that its disk has free space, and run again.",
-    "The backup cannot be encrypted": "Check that `age` works on the server and that its disk has free space, and run again.",
+    "The encrypted backup": "Check that `age` works on the server and its disk has free space, and run again.",
+    "The backup cannot be encrypted": "Check that `age` works on the server and its disk has free space, and run again.",
     "age-keygen makes nothing of the key": "Correct `backup_age_identity`, as `age-keygen` prints it.",
     "The backup cannot be read": "Fix the named problem, or choose another backup with `-e restore_backup=...`.",
     "The backup cannot be copied": (
@@ -114,8 +114,8 @@ REMEDIES = {
         "`-e backup_copy_directory=...`."
     ),
     "The backup failed": (
-        "This run changed no table. Fix the named problem (free space, permissions, a table that cannot be dumped), and "
-        "run again."
+        "This run changed no table. Fix the named problem (free space, permissions, a table that cannot be dumped), "
+        "and run again."
     ),
     "The restore failed": (
         "The database is unchanged, and the service runs. Fix the named problem (often free space), or choose another "
@@ -127,8 +127,8 @@ REMEDIES = {
         "Run again, with another backup if you chose one. If the error remains, check the disk and the memory."
     ),
     "The throwaway server did not start": (
-        "Nothing was changed. The message ends with its last lines: fix the problem that they name (free space, memory), "
-        "and run again."
+        "Nothing was changed. The message ends with its last lines: fix the problem that they name (free space, "
+        "memory), and run again."
     ),
     "It cannot be told which program": "Correct `database_admin_user`: the server runs as that system user.",
     "systemd does not start": "Nothing was changed. `journalctl -e` on the server shows the reason.",

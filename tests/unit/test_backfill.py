@@ -1,4 +1,4 @@
-"""Rows without a tenant get one over a login of their own, and in no other way."""
+"""Rows without a tenant get one over a login of their own, and only so."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def column(**changes: Any) -> State:
 
 
 def planned(**changes: Any) -> list[backfill.Item]:
-    """Return what is done for memories with such a column."""
+    """Return the backfill of memories with such a column."""
     state = blank_state()
     state["tables"]["memories"]["column"] = column(**changes)
     return backfill.items(state, model.parse(model_source()))

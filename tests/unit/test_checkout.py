@@ -1,4 +1,4 @@
-"""A run that could not do what it says is refused before any host is asked."""
+"""A run that cannot work as requested is refused before it connects to a host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PLAYBOOKS = ("migrate.yml", "rollback.yml", "playbooks/verify.yml", "playbooks/b
 
 
 def refusal(playbook: str, inventory: str, *arguments: str, config: str = "ansible.cfg", directory: Path = ROOT) -> str:
-    """Run the playbook, which must fail, and return what it prints with every blank as one space."""
+    """Run the playbook, which must fail, and return its output with single blanks."""
     command = ["ansible-playbook", str(ROOT / playbook), "--check", f"--inventory={inventory}", *arguments]
     environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / config) if config else "", "ANSIBLE_FORCE_COLOR": "0"}
     environment.pop("ANSIBLE_INVENTORY", None)

@@ -1,4 +1,4 @@
-"""Times of this machine from what another one says is ago."""
+"""Times of this machine, from ages of events on another one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clo
 
 
 def seconds_since(text: str) -> float:
-    """Return how long ago the time is."""
+    """Return the age of a time in seconds."""
     now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     return (now - datetime.datetime.fromisoformat(text)).total_seconds()
 

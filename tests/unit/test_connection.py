@@ -1,4 +1,4 @@
-"""What is wrong with the way to root is told from what the login and sudo answered."""
+"""A missing way to root is explained from the answers of the login and sudo."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_what_works_is_no_trouble() -> None:
             {"stdout": "", "stderr": "bash: not found"},
             "operator on db1 has no shell that runs commands (it answered: b",
         ),
-        # Of a login that says nothing at all nothing is known.
+        # A login without any output gives no reason.
         ({}, "operator on db1 has no shell that runs commands (it answered: nothing): give it one"),
         (
             {"stdout": f"{ASKED}\n{HOME_FULL} No space left"},

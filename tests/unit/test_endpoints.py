@@ -1,4 +1,4 @@
-"""What endpoints of the model stand for, and what is told of those that do not keep tenants apart."""
+"""Requests of the model's endpoints, and the report on endpoints that do not isolate tenants."""
 
 from __future__ import annotations
 

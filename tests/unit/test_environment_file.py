@@ -1,4 +1,4 @@
-"""The environment file gets another text, and keeps all else; what cannot keep it is refused."""
+"""The environment file gets a new text and keeps everything else; a file that cannot keep it is refused."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_link_stays_one(file: Path) -> None:
 
 
 def test_nobody_may_read_the_new_file_who_could_not_read_the_old(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each step of giving the new file its rights is looked at, with an ACL whose mask is wider than the group."""
+    """Check each step that sets the new file's permissions, with an ACL whose mask is wider than the group's entry."""
     os.setxattr(file, ACL, READABLE_BY_NOBODY)
     seen: list[tuple[int, bool]] = []
     for name in ("fchown", "fchmod", "setxattr", "removexattr", "fsync", "rename"):
@@ -67,7 +67,7 @@ def test_nobody_may_read_the_new_file_who_could_not_read_the_old(file: Path, mon
         monkeypatch.setattr(os, name, step)
     environment_file.replace(str(file), b"A=2\n")
     assert seen
-    # Without the ACL the group bits are the group's, which may not read it.
+    # Without the ACL, the group bits apply to the group, which may not read the file.
     assert all(acl or mode & 0o077 == 0 for mode, acl in seen), seen
 
 

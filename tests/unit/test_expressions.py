@@ -1,4 +1,4 @@
-"""Which expressions run code of an ordinary role in the session of whoever reads the table."""
+"""The expressions that run an ordinary role's code in the session of any role that reads the table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def domain(argument: str) -> str:
 
 
 def found(source: str, check: str = "", **function: Any) -> dict[str, Any]:
-    """Return what the catalogs hold of one index over a function of alice's."""
+    """Return the catalogs' facts about one index over a function of alice's."""
     whole = {
         "oid": 16400, "name": "public.f(text)", "symbol": "f", "owner": "alice", "arguments": 1, "inlined": False,
         "plain_types": True, "body": "", "parsed": "",
@@ -63,7 +63,7 @@ def found(source: str, check: str = "", **function: Any) -> dict[str, Any]:
         call(16400, f"{{CASE :arg <> :args ({{CASEWHEN :expr {CONSTANT} :result {CONSTANT}}}) :defresult {COLUMN}}}"),
         # A strict function is not called for NULL.
         call(16400, call(870, COLUMN, NULL)),
-        # One whose body may take its place, and one with a default.
+        # A function that can be inlined, and one with a default.
         call(16400, call(16402, COLUMN)),
         call(16400, call(16401, COLUMN)),
         # Braces within a name.
@@ -117,7 +117,7 @@ def test_the_check_of_a_domain_that_is_cast_to_is_looked_into(check: str, refuse
     assert [sentence.partition(" calls ")[0] for sentence in sentences] == (
         ["The index public.i uses the domain public.base, whose CHECK"] if refused else []
     )
-    # Of another one nobody casts to.
+    # No cast uses the other domain.
     assert expressions.refusals(found(call(870, COLUMN), check)) == []
 
 
@@ -129,10 +129,10 @@ def test_the_check_of_a_domain_that_is_cast_to_is_looked_into(check: str, refuse
         ("SELECT $1 || 'x'::public.Words", True),
         ("SELECT $1 || 'x'::public . \"Words\"", True),
         ("SELECT public.words2($1)", False),
-        # Nothing is found without its schema.
+        # A name without a schema is not found.
         ("SELECT $1 || words", False),
         ("SELECT $1 || 'x'::public./**/Words", True),
-        # Case, cut off names, and another way to write an operator.
+        # Upper case, truncated names, and another spelling of an operator.
         ("SELECT $1 || 'x'::public.\u03a3", True),
         (f"SELECT $1 || 'x'::public.{'x' * 70}", True),
         ("SELECT $1 OPERATOR(public.!=) 'x'", True),

@@ -1,4 +1,4 @@
-"""What an answer says of a service's health, and that a slow one is waited for."""
+"""The verdict on the answer of a health check, and the wait for a slow one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import health
 
 
 class Service(http.server.BaseHTTPRequestHandler):
-    """Answers with what ``answers`` holds, and keeps whoever asks for "late" waiting until ``over``."""
+    """Answers from ``answers``, and lets a request for "late" wait until ``over``."""
 
     answers: ClassVar[list[tuple[int, bytes]]]
     asked: ClassVar[int]
@@ -30,7 +30,7 @@ class Service(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture

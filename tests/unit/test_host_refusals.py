@@ -1,4 +1,4 @@
-"""Each refusal of a host follows from what the module inspect_host found there, and the first cause comes first."""
+"""Each refusal of a host follows from the result of the module inspect_host, and the first cause comes first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import fo
 
 URL = "postgresql://alice:s3cret@localhost:5432/ai_memory"
 ENVIRONMENT = "/opt/ai-memory/.env"
-# This machine's time at the call and at the answer; the server was asked 2 s later and 1 s before.
+# This machine's time at the call and at the answer; the server's clock was read 2 s later and 1 s before.
 ASKED, ANSWERED = 1000.0, 1004.0
 SOUND = {"exists": True, "is_directory": True, "is_link": False, "writable": True}
 MISSING = dict.fromkeys(SOUND, False)
@@ -68,7 +68,7 @@ def postgresql(*, code: dict[str, Any] | None = None, members: list[Any] | None 
 
 
 def silent(problem: str, **changes: Any) -> dict[str, Any]:
-    """Return what is found of a PostgreSQL that gives no answer."""
+    """Return the facts about a PostgreSQL that does not answer."""
     return {
         "problem": problem, "login_triggers": [], "session_settings": {}, "data_directory": "", "rows": {}, **changes,
     }  # fmt: skip
@@ -262,7 +262,7 @@ def test_what_a_run_does_not_need_is_not_refused(host: dict[str, Any], wanted: d
     [
         (("/", ROOM), ("/var", ROOM), []),
         (("/", 10**8), ("/var", ROOM), ["/ has 95.37 MB free, but a restored copy of ai_memory needs up to 96.32 MB"]),
-        # On one disk the room for both counts.
+        # On one disk, both sizes count.
         (("/", 3 * 10**8), ("/", 3 * 10**8), []),
         (("/", 2 * 10**8), ("/", 2 * 10**8), ["a dump and a restored copy of ai_memory needs up to 191.69 MB"]),
         (("/", 10**8), ("/var", 10**8), ["a dump of", "a restored copy of"]),
@@ -278,7 +278,7 @@ def test_a_restore_needs_room_beside_the_database(
 
 
 def test_the_first_cause_alone_is_refused() -> None:
-    """Take the causes away one after the other: each is refused by itself once those before it are gone."""
+    """Remove the causes one after the other: each is refused once the earlier ones are gone."""
     everything = inspected(
         unit=OBSTACLE, service=witness(unit=UNKNOWN, **STOPPED), postgresql=silent("connection refused"), pg_dump="",
         backups={"directory": MISSING, "parent": MISSING},
@@ -291,7 +291,7 @@ def test_the_first_cause_alone_is_refused() -> None:
         ({"postgresql": postgresql(standby=True, encoding="LATIN1")}, ["when the sessions"]),
         ({"service": witness()}, ["standby", "LATIN1"]),
         ({"postgresql": postgresql(code=NO_CODE | {"written": [{"what": "i", "type": "d"}]})}, ["domain"]),
-        # What a backup needs is told at once.
+        # All needs of a backup are reported at once.
         ({"postgresql": postgresql()}, ["pg_dump", "backup_directory"]),
     ]
     for changes, parts in stages:
@@ -324,7 +324,7 @@ MADE = {"problem": "", "findings": [{"ok": True, "sentence": "The service become
     [
         ("ok", True, "ai_memory", False), ("unfit", True, "ai_memory", True), ("elsewhere", True, "ai_memory", True),
         ("unreachable", True, "ai_memory", True),
-        # A rollback stays open to a service that cannot log in.
+        # A rollback accepts a service that cannot log in.
         ("ok", False, "ai_memory", False), ("unfit", False, "ai_memory", False),
         ("unreachable", False, "ai_memory", False), ("unreachable", False, "other", True),
         ("elsewhere", False, "ai_memory", True),

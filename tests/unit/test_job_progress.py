@@ -1,4 +1,4 @@
-"""Whether a job has ended, as the file says that Ansible's wrapper keeps of it."""
+"""A job's end, from the file of Ansible's async wrapper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names that a plan makes are of kinds that are known."""
+"""The names that a plan creates have known kinds."""
 
 from __future__ import annotations
 

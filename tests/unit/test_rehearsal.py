@@ -1,4 +1,4 @@
-"""What a rehearsal takes, and whether the copy's plan is the real one."""
+"""The cost of a rehearsal, and the comparison of the copy's plan with the real one."""
 
 from __future__ import annotations
 

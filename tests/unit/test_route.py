@@ -1,4 +1,4 @@
-"""What a service's own route comes to."""
+"""The verdict on a service's own route."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def changed(**own: Any) -> dict[str, Any]:
     ("found", "sentence", "address"),
     [
         (DIRECT, "", None),
-        # Whatever keeps a second session from it: the first is PostgreSQL's.
+        # No second session was possible: the first one is PostgreSQL's own.
         ({**DIRECT, "untried": "too many connections for role"}, "", None),
         (POOLED, "pgbouncer at localhost, port 6432 is in between, and gives each client a reset session", ""),
         ({**POOLED, "outlived": False, "programs": ["haproxy"], "address": "::1"},
@@ -94,7 +94,7 @@ def test_a_session_that_begins_with_a_setting_is_refused(found: dict[str, Any], 
     "found",
     [
         preset("app.current_tenant", "", ""),
-        # The bridge; what else is set there is found by the audit.
+        # The bridge; the audit finds other settings there.
         preset("app.current_tenant", "01", "the database"),
         preset("row_security", "on", "PGOPTIONS"),
         preset("default_transaction_read_only", "off", ""),

@@ -1,4 +1,4 @@
-"""How ansible-playbook was called, by whom, and what may be called next."""
+"""The call of ansible-playbook, the operator, and the possible next commands."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_nothing_else_is_a_batch(value: object) -> None:
 
 
 def phases() -> list[tuple[str, str]]:
-    """Return the file and the name of each phase that a playbook begins."""
+    """Return the file and the name of each phase that a playbook starts."""
     files = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/tasks/*.yml")]
     return [
         (str(path), name)
@@ -78,7 +78,7 @@ def test_every_run_ends_with_its_record_and_one_outcome(name: str) -> None:
     assert [task["ansible.builtin.import_tasks"] for task in run_["always"]] == ["tasks/close.yml"]
     assert tasks[-1]["ansible.builtin.import_tasks"] == "tasks/end.yml"
     begins = "tasks/begin_phase.yml"
-    # What takes the lock, or changes something, is left out of a dry run.
+    # A dry run leaves out the lock and all changes.
     changing = [
         task for task in run_["block"] if "block" in task or task.get("ansible.builtin.include_tasks", begins) != begins
     ]
@@ -113,7 +113,7 @@ def test_the_operator_has_a_name_without_an_environment(monkeypatch: pytest.Monk
 
 
 def test_no_task_bears_a_tag() -> None:
-    """So that to skip one by its name leaves nothing out."""
+    """So skipping a tag by its name leaves nothing out."""
     files = [
         *ROOT.glob("playbooks/**/*.yml"),
         *ROOT.glob("roles/*/tasks/*.yml"),

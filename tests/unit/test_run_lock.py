@@ -1,4 +1,4 @@
-"""One run at a time holds the lock, and nobody else's is taken away unless that is asked for."""
+"""One run at a time holds the lock, and takes another's only on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MINE, OTHER = "eve on laptop, run 1 (migrate), since 2026-01-01 00:00:00 UTC", "
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return where the lock is."""
+    """Return the path of the lock."""
     return tmp_path / "tenancy-ai_memory.lock"
 
 

@@ -1,4 +1,4 @@
-"""The record of a run from its facts, and what the operator and others are told of it."""
+"""The record of a run from its facts, and the messages for the operator and others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BACKUP = {
 
 
 def facts(result_: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]:
-    """Return the facts of a run that was refused at once, but for what is given."""
+    """Return the facts of a run that was refused at once, with the given changes."""
     ended = {**result.new("20261125T172240Z-lab17"), "phases": PHASES, "outcome": "SUCCESS", "completed": HEALTHY}
     known = {
         "result": ended | (result_ or {}), "kind": "migrate", "host": "lab17", "check_mode": False,

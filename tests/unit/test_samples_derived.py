@@ -1,4 +1,4 @@
-"""The sample row has a value for whatever it must have, and says what it lacks."""
+"""The sample row has a value for each required column, and names those that it lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way back to the schema of before refuses what would lose something."""
+"""The rollback to the original schema is refused if it would lose something."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_enforcing_is_rolled_back_beside_rows_of_another_tenant(case: str) -> No
     assert {item["check"] for item in failed if not item["ok"]} == {
         "parts of the bridge's record that are missing", "original bridges"
     }  # fmt: skip
-    # As many statements bring it as a migration of a database without it has.
+    # The rollback needs as many statements as a migration of a database without the bridge.
     brought = [item["id"] for item in bridge_record.plan_install(after, wanted)]
     assert [item["id"] for item in planned] == [f"bridge.{wanted.application_role}", *brought]
 
@@ -111,7 +111,7 @@ def enforced(state: State, wanted: model.Model) -> State:
 
 
 def of_now(state: State) -> State:
-    """Return the state as it is read since partitions are known."""
+    """Return the state in the form that includes partitions."""
     newer = copy.deepcopy(state)
     for table in newer["tables"].values():
         table |= {"partition_of": None, "partitions": []}

@@ -1,4 +1,4 @@
-"""What the answers of the smoke test come to, and whether its rows are where they belong."""
+"""The verdict on the answers of the smoke test, and on the tenants of its rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def answer(verdict: str, said: str = "HTTP 200 {}", code: str = "", **more: Any)
 
 
 def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, ...] = ()) -> list[dict[str, Any]]:
-    """Return what the tables hold: a row of each tenant where it is stored, and two of ``touched`` beside it."""
+    """Return the tables' rows: one of each tenant in the storing table, and two of each of ``touched`` in another."""
     return [
         {"table": "public.memories", "stored": stored, "tenants": [row(who, 1) for who in tenants]},
         {"table": "public.profiles", "stored": False, "tenants": [row(who, 2) for who in touched]},
@@ -96,7 +96,7 @@ ISOLATED = {"row_security": True, "phases": ["default", "policy"]}
         (answer("database", POLICY, "42501"), {"row_security": True, "phases": ["key"]}, "trouble"),
         (answer("database", SETTING, "42704"), ISOLATED, "unproven"),
         (answer("database", DENIED, "42501"), ISOLATED, "trouble"),
-        # In whatever language PostgreSQL says it.
+        # PostgreSQL's message may be in any language.
         (answer("database", "Spalte »customer_id« existiert nicht"), {"phases": ["column"]}, "unproven"),
         (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), ISOLATED, "unproven"),
         (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), {"phases": ["policy"]}, "trouble"),

@@ -1,4 +1,4 @@
-"""An archive for support holds facts; nothing of a secret or of a caller, wherever it was planted."""
+"""An archive for support contains facts, and nothing of a planted secret or a caller."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def made(kind: str, text: str, **more: str) -> dict[str, Any]:
 
 
 def content(kind: str, document: Any, **more: str) -> str:
-    """Return what an archive holds of a document."""
+    """Return the content that an archive has of a document."""
     (file,) = made(kind, document if isinstance(document, str) else json.dumps(document), **more)["files"]
     return str(file["content"])
 
 
 def planted(value: Any, secret: str, *, number: int = 15557654321) -> Any:
-    """Return a document with the secret in the place of each text, in each list, and as key and value of each dict."""
+    """Return a document with the secret in place of each text, in each list, and as key and value of each dict."""
     if isinstance(value, dict):
         return {
             **{key: planted(item, secret) for key, item in value.items()},
@@ -225,7 +225,7 @@ def test_of_the_labels_of_plans_and_findings_no_word_of_ours_becomes_a_pseudonym
     for text in found:
         names.label(text)
     words = set(re.findall(r"\w+", json.dumps(document)))
-    # What the plan itself makes has a name of several words.
+    # The names that the plan itself creates have several words.
     assert {name for name in names.pseudonyms.values() if "_" not in name} <= words
 
 

@@ -1,4 +1,4 @@
-"""What modules return and what lies on this machine becomes texts, or the reason why there is none."""
+"""Modules' results and files on this machine become texts, or the reason why there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views over tenant tables: made to work with the rights of whoever reads them, and back."""
+"""Views over tenant tables: changed to read with the caller's privileges, and rolled back."""
 
 from __future__ import annotations
 

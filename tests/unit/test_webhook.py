@@ -1,4 +1,4 @@
-"""A webhook is told, or it is said why not, in a limited time and without its URL; the run goes on."""
+"""A webhook gets its message, or the run names the reason, in limited time and without the URL."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ PLAY = """
 
 
 def told(directory: Path, urls: list[str]) -> list[str]:
-    """Return why webhooks were not told by a run that tells each of them of its start."""
+    """Return the reasons why webhooks did not get the message of a run's start."""
     (directory / "play.yml").write_text(PLAY)
     (directory / "urls.json").write_text(json.dumps({"urls": urls, "settings": str(ROOT / "ansible.cfg")}))
     environment = os.environ | {
@@ -70,7 +70,7 @@ def told(directory: Path, urls: list[str]) -> list[str]:
 
 @contextlib.contextmanager
 def dripping() -> Iterator[str]:
-    """Answer drop by drop and without end, each within the time limit of a step; yield the URL."""
+    """Answer byte by byte without an end, each within the time limit of a step; yield the URL."""
     given_up = threading.Event()
 
     def drip(server: socket.socket) -> None:
@@ -87,7 +87,7 @@ def dripping() -> Iterator[str]:
 
 @contextlib.contextmanager
 def untrusted(directory: Path) -> Iterator[Receiver]:
-    """Listen with a certificate that nobody trusts."""
+    """Listen with an untrusted certificate."""
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
     files = ["-keyout", str(directory / "key"), "-out", str(directory / "certificate")]
     subprocess.run([*make, *files], check=True, capture_output=True)
