@@ -101,8 +101,8 @@ REMEDIES = {
     "The migrated copy": UNREHEARSED,
     "The way back does not bring": UNREHEARSED,
     "There and back changed": UNREHEARSED,
-    "The encrypted backup": "Check that `age` works on the server and its disk has free space, and run again.",
-    "The backup cannot be encrypted": "Check that `age` works on the server and its disk has free space, and run again.",
+    "The encrypted backup": "Check `age` on the server and the free space of its disk, and run again.",
+    "The backup cannot be encrypted": "Check `age` on the server and the free space of its disk, and run again.",
     "age-keygen makes nothing of the key": "Correct `backup_age_identity`, as `age-keygen` prints it.",
     "The backup cannot be read": "Fix the named problem, or choose another backup with `-e restore_backup=...`.",
     "The backup cannot be copied": (
@@ -145,7 +145,7 @@ REMEDIES = {
         "The change is committed. Fix the named problem, restart the service, and run `playbooks/verify.yml`."
     ),
     "The service cannot be looked at": "Fix the named problem, and run again.",
-    "PostgreSQL on … did not answer for": "If the message names psycopg2, install it: `apt-get install python3-psycopg2`.",
+    "PostgreSQL on … did not answer for": "If it names psycopg2, install it: `apt-get install python3-psycopg2`.",
     "The service's route cannot be taken": "Fix the named problem, and run again.",
     "The service's route was not tested": GUARD,
     "Nothing is known of the job": "Run again: the run removes what the lost job left.",
