@@ -1,4 +1,4 @@
-"""Each rule of the audit finds its own mutant on a real server, and nothing once the mutant is remedied."""
+"""Each rule of the audit finds its own mutant on a real server, and nothing after the remedy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OF_STATEMENTS = {name for name, rule in audit.RULES.items() if rule.service_stat
 
 @pytest.fixture(scope="module", autouse=True)
 def databases(server: Server) -> Iterator[None]:
-    """Make the database before and after its migration; each test rolls back what it does."""
+    """Create the database before and after its migration; each test rolls back its changes."""
     for name in (UNMIGRATED, NAME):
         server.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER}")
     with opened(server, NAME) as migrated:
@@ -109,14 +109,14 @@ class Planted:
         self.database.model = model.parse(source)
 
     def audit(self) -> list[audit.Entry]:
-        # Within a transaction the sessions of others stay as they were seen first.
+        # Within a transaction, pg_stat_activity shows the sessions as they were first seen.
         self.database.run("SELECT pg_stat_clear_snapshot()")
         facts, state = self.database.audit_facts(self._readable), self.database.state() | self._version
         return audit.collect(facts, state, self.database.model, self._url_options)
 
 
 def named(entries: Sequence[audit.Entry], rule: str) -> set[str]:
-    """Return what a rule names."""
+    """Return the subjects of a rule."""
     return {entry["subject"] for entry in entries if entry["rule"] == rule}
 
 
@@ -190,7 +190,7 @@ def test_a_server_that_lacks_fixes_is_named(monkeypatch: pytest.MonkeyPatch, mig
         assert bool(named(migrated.audit(), "server-minor")) is found
 
 
-# Which rules a statement of the service meets.
+# The rules that match a statement of the service.
 STATEMENTS: dict[str, set[str]] = {
     "COPY memories TO STDOUT": {"copy-without-columns"},
     'copy public."memories" to stdout': {"copy-without-columns"},

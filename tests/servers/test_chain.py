@@ -1,4 +1,4 @@
-"""There and back on servers without a host: the production planner and SQL, on versions that no lab host has."""
+"""Migration and rollback on servers without a host: the production planner and SQL, on versions without a lab host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dump holds what its snapshot held, and says so; what cannot be dumped is an error."""
+"""A dump contains the rows of its snapshot and counts them; a table that cannot be dumped is an error."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def named(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def dump(server: Server, path: Path, **more: Any) -> dumping.Dump:
-    """Return a dump that is made by the server's own programs."""
+    """Return a dump that the server's own programs make."""
 
     def run(command: list[str], environ_update: dict[str, str]) -> tuple[int, str, str]:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The proof's rows come from the catalogs: whatever types, CHECKs and keys the tables have."""
+"""The proof's rows come from the catalogs, for all types, CHECKs and keys of the tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from planner import Database
 from server import Server
 
 NAME = "ai_memory_samples"
-# One of each, and some with modifiers.
+# One of each type, and some with modifiers.
 TYPES = (
     "smallint", "integer", "bigint", "numeric", "numeric(2,2)", "numeric(5,-2)", "real", "double precision", "money",
     "boolean", "text", "varchar", "varchar(3)", "char", "char(2)", '"char"', "name", "citext", "date", "timestamp",
@@ -49,7 +49,7 @@ def column_list() -> str:
 
 @contextlib.contextmanager
 def tables(server: Server, statements: tuple[str, ...], entries: list[dict[str, Any]]) -> Iterator[Database]:
-    """Yield a database of its owner's ``statements``, with a model of ``entries``."""
+    """Yield a database that the owner's ``statements`` create, with a model of ``entries``."""
     server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
     wanted = model.parse({
         "database": NAME, "application_role": OWNER, "schema": "public", "column": "customer_id",
@@ -69,7 +69,7 @@ def tables(server: Server, statements: tuple[str, ...], entries: list[dict[str, 
 
 
 def assert_migrates(database: Database) -> None:
-    """Require that nothing leaks, that nothing is left to do, and that every finding holds."""
+    """Require that nothing leaks, that no statement is left, and that every finding is ok."""
     before = database.state()
     found = database.migrate()
     assert [item for item in found if not item["ok"]] == []
@@ -78,7 +78,7 @@ def assert_migrates(database: Database) -> None:
 
 
 def refused(database: Database) -> list[str]:
-    """Return what the plan refuses."""
+    """Return the refusals of the plan."""
     with pytest.raises(UnsafeStateError) as caught:
         database.plan()
     return caught.value.obstacles
@@ -161,7 +161,7 @@ def test_a_look_up_is_read_without_code_of_its_owner(server: Server) -> None:
         "CREATE DOMAIN region AS citext CHECK (fine(VALUE))",
         "CREATE TABLE cities (region region, city mood, parts integer[], PRIMARY KEY (region, city), UNIQUE (parts))",
         "INSERT INTO cities VALUES (E'north\\x01 <&>', 'sad', '{1}')",
-        # An heir's rows are no keys.
+        # Rows of an inheriting table are not keys.
         "CREATE TABLE more_cities () INHERITS (cities)", "ALTER TABLE cities ENABLE ROW LEVEL SECURITY",
         "CREATE TABLE houses (id serial PRIMARY KEY, region region NOT NULL, city mood NOT NULL)",
         "ALTER TABLE houses ADD FOREIGN KEY (region, city) REFERENCES cities",
@@ -305,7 +305,7 @@ def test_a_sample_that_no_row_can_have_is_refused(server: Server, sample: dict[s
 
 
 def test_what_was_added_since_is_named_by_the_proof(server: Server) -> None:
-    """Whoever only verifies is told the column and the remedy."""
+    """A run that only verifies names the column and the remedy."""
     with tables(
         server, ("CREATE TABLE t (id serial PRIMARY KEY)",), [{"name": "t", "surrogate_keys": [["id"]]}]
     ) as database:

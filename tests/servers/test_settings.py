@@ -1,4 +1,4 @@
-"""What a dump does not carry comes back as it was, and is no statement of whoever set it."""
+"""Settings outside a dump are restored exactly, and their values cannot inject statements."""
 
 from __future__ import annotations
 
