@@ -1,4 +1,4 @@
-"""What stands between the service and PostgreSQL is found by what it does."""
+"""A pooler between the service and PostgreSQL is found by its effects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHARES = "pgbouncer at localhost, port 6432 shares sessions between clients:"
 
 @pytest.fixture(scope="module", autouse=True)
 def fresh(machine: Host) -> Iterator[None]:
-    """Begin and end with a fresh database."""
+    """Start and end with a fresh database."""
     machine.reset()
     yield
     machine.reset()
@@ -27,7 +27,7 @@ def fresh(machine: Host) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def service(machine: Host) -> Iterator[None]:
-    """Leave the service as it is installed."""
+    """Restore the service's installed form afterwards."""
     yield
     put_back(machine)
 

@@ -1,4 +1,4 @@
-"""What the API says after the start is judged by whether the change may have caused it."""
+"""After the start, an API error counts only if the change may have caused it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CODE = "/opt/ai-memory/app.py"
 
 @contextlib.contextmanager
 def from_the_next_start(machine: Host, edit: str) -> Iterator[None]:
-    """Edit the code of the running service with sed: it is another release from the next start on."""
+    """Edit the code of the running service with sed: the next start runs another release."""
     machine.reset()
     machine.run(f"sudo cp -p {CODE} {CODE}.whole && sudo sed -i '{edit}' {CODE}")
     try:
@@ -48,7 +48,7 @@ def test_what_the_change_does_not_cause_takes_nothing_back(machine: Host, edit: 
 
 
 def test_an_error_of_the_database_takes_it_back(machine: Host) -> None:
-    # It names a column that was renamed, as a release that does not know the new schema.
+    # It names a renamed column, like a release that does not know the new schema.
     with from_the_next_start(machine, 's/"k": body.get/"no_such": body.get/'):
         run = machine.playbook(*MIGRATE, check=False)
         assert run.record["failure"]["phase"] == "start"

@@ -1,4 +1,4 @@
-"""A migration that fails in the middle leaves the database as it was and the service running."""
+"""A migration that fails half-way leaves the database unchanged and the service running."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMPATIENT = ("-eservice_health_timeout=2", "-eservice_health_request_timeout=2")
 
 
 def test_a_planner_that_leaks_commits_nothing(machine: Host, tmp_path: Path) -> None:
-    """The predicate is broken by hand in a copy of the checkout: the proof stops the transaction."""
+    """The predicate is broken in a copy of the checkout: the proof stops the transaction."""
     model = copied_checkout(tmp_path) / PLUGINS / "plugin_utils/model/model.py"
     strict = 'f"{identifier(self.column)} = (SELECT'
     assert strict in model.read_text()
@@ -187,6 +187,6 @@ def test_a_service_that_stays_ill_is_said_so(machine: Host) -> None:
         run = machine.playbook(*MIGRATE, HOLD, *IMPATIENT, check=False)
         assert run.record["outcome"] == "PARTIAL"
         assert "DOES NOT ANSWER" in run.words
-        # Nobody knows whether the service works, so the timer that starts it stays armed.
+        # It is unknown whether the service works, so the timer that starts it stays armed.
         assert machine.failsafe_armed()
         machine.run("sudo systemctl stop ai-memory-failsafe.timer")

@@ -1,4 +1,4 @@
-"""Several hosts in one run: one goes ahead, a failure stops the batches after it, and every host is accounted for."""
+"""Several hosts in one run: one goes ahead, a failure stops later batches, and the summary names every host."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def fleet() -> Iterator[Fleet]:
 
 @contextlib.contextmanager
 def broken(host: Host) -> Iterator[None]:
-    """Refuse the row of the proof, which fails inside the transaction."""
+    """Let a host refuse the row of the proof, which fails inside the transaction."""
     host.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row {NO_ROW_OF_THE_PROOF}")
     try:
         yield
@@ -62,7 +62,7 @@ def broken(host: Host) -> Iterator[None]:
 
 @contextlib.contextmanager
 def untouched(*hosts: Host) -> Iterator[None]:
-    """Assert that nothing is touched on the hosts."""
+    """Assert that the hosts are not changed."""
     before = [host.untouched() for host in hosts]
     yield
     assert [host.untouched() for host in hosts] == before

@@ -1,4 +1,4 @@
-"""A service that logs in as a superuser gets a login of its own, and its old one back."""
+"""A service that logs in as a superuser gets a login of its own, and the rollback restores the old one."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def rights(machine: Host, path: str) -> str:
 
 @contextlib.contextmanager
 def kept_elsewhere(machine: Host) -> Iterator[str]:
-    """Make the environment file a link to one of root's, which an ACL lets the service read."""
+    """Make the environment file a link to a file of root, which an ACL lets the service read."""
     there = "/etc/ai-memory.secret"
     machine.run(
         f"sudo mv {ENVIRONMENT} {there} && sudo ln -s {there} {ENVIRONMENT} && sudo chown root:root {there}"
@@ -264,7 +264,7 @@ def test_a_login_of_before_is_used_again_and_the_restore_gives_the_old_one_back(
     machine.playbook(*PROVISION)
     assert role(machine) == [(True, False, False, False, False, False)]
     assert_works_in_full(machine)
-    # The newest backup is the one that this migration took.
+    # The newest backup is the one of this migration.
     run = machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
     assert "Login: postgres again" in run.words
     assert "DATABASE_URL=postgresql://postgres:" in environment(machine)
@@ -287,7 +287,7 @@ def test_an_owner_gets_a_login_that_owns_nothing(machine: Host) -> None:
     machine.reset()
     machine.playbook(*MIGRATE)
     assert "role-owner" in machine.playbook("playbooks/verify.yml").words
-    # The database is migrated already: policies and bridge move to the new login.
+    # The database is already migrated: policies and bridge move to the new login.
     machine.playbook(*PROVISION)
     assert "role-owner" not in machine.playbook("playbooks/verify.yml").words
     assert_works_in_full(machine)

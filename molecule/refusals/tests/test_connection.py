@@ -1,4 +1,4 @@
-"""A login that cannot be worked with is told for what it is, before anything is touched."""
+"""An unusable login is explained before any change."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from lab import Host
 
 pytestmark = pytest.mark.by_turns
 
-# A login of the test's own: the operator's carries the tests themselves.
+# A login of the test's own, because the tests themselves use the operator's.
 LOGIN = "deputy"
 ALLOWED = f"{LOGIN} ALL=(ALL) NOPASSWD: ALL"
-# A connection that is kept open would know the login as it was.
+# A persistent connection would keep the login's old state.
 FRESH = {"ansible_user": LOGIN, "ansible_ssh_args": "-o ControlMaster=no -o ControlPath=none"}
 SMALL = "/dev/shm/home"
 
 
 @pytest.fixture(autouse=True)
 def login(machine: Host) -> Iterator[None]:
-    """Make a login that may become root without a password."""
+    """Create a login that can become root without a password."""
     machine.run(
         f"sudo useradd --create-home --shell /bin/bash {LOGIN}; sudo cp -r ~/.ssh /home/{LOGIN}/;"
         f" sudo chown -R {LOGIN}: /home/{LOGIN}/.ssh; echo {LOGIN}:secret | sudo chpasswd;"
@@ -34,7 +34,7 @@ def login(machine: Host) -> Iterator[None]:
 
 
 def sudoers(line: str) -> str:
-    """Return the command that gives the login another line in sudoers."""
+    """Return the command that replaces the login's line in sudoers."""
     return f"echo '{line}' | sudo tee /etc/sudoers.d/{LOGIN}"
 
 
@@ -95,10 +95,10 @@ def test_the_cause_and_its_remedy_are_told(machine: Host, trouble: str, given: d
 @pytest.mark.parametrize(
     ("harmless", "given"),
     [
-        # What only a terminal is told, and what goes to the errors, breaks nothing.
+        # Output for a terminal only, and output to stderr, is harmless.
         (f"sudo sed -i '1i [ -t 1 ] && echo Welcome' /home/{LOGIN}/.bashrc", {}),
         (f"sudo sed -i '1i echo Welcome >&2' /home/{LOGIN}/.bashrc", {}),
-        # A file system on which nothing can be executed.
+        # A file system with noexec.
         ("findmnt --noheadings --output OPTIONS /dev/shm | grep noexec", {"ansible_remote_tmp": "/dev/shm"}),
     ],
     ids=["terminal", "errors", "noexec"],

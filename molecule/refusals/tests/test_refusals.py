@@ -1,4 +1,4 @@
-"""Bad input and bad hosts get one clear sentence, and nothing is touched."""
+"""Bad input and bad hosts get one clear sentence, and nothing is changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENVIRONMENT = "/opt/ai-memory/.env"
 
 
 def given(**variables: Any) -> str:
-    """Return the argument that gives variables as JSON, in which each keeps its type."""
+    """Return the argument that passes variables as JSON, which keeps their types."""
     return f"-e{json.dumps(variables)}"
 
 
@@ -52,7 +52,7 @@ def table(**entries: Any) -> str:
             [table(sample={"no_sample": 1})],
             "The sample of memories in tenancy_tables names no_sample, and public.memories has no such column",
         ),
-        # To Jinja it is a number, which a type of the argument specs lets pass.
+        # Jinja makes it a number, which a type of the argument specs accepts.
         ([given(tenancy_column="{{ 1 }}")], "tenancy_column must be a non-empty string, not 1."),
         (
             [given(tenancy_schema='Odd "s" é {% raw %}{{ 1 }}{% endraw %}')],
@@ -65,7 +65,7 @@ def table(**entries: Any) -> str:
         (["-eservice_name=nothing"], "There is no systemd unit nothing"),
         (["-eservice_environment_file=/nowhere"], "/nowhere cannot be read"),
         (['-e{"preflight_disk_margin_bytes": 1000000000000000}'], "free space there"),
-        # A file system that the container has read-only.
+        # A file system that is read-only in the container.
         (["-ebackup_directory=/sys"], "backup_directory /sys on"),
         (["-eansible_port=1"], "Make sure this host can be reached over ssh"),
         (["-eansible_become_exe=/bin/false"], "Cannot become root"),
@@ -122,7 +122,7 @@ def test_output_that_the_terminal_cannot_show_does_not_end_the_run(
 
 @contextlib.contextmanager
 def environment(machine: Host, expression: str) -> Iterator[None]:
-    """Edit the environment file with sed for a while; the running service keeps what it read."""
+    """Edit the environment file with sed for a while; the running service keeps the old values."""
     machine.run(f"sudo cp -p {ENVIRONMENT} /root/env && sudo sed -i '{expression}' {ENVIRONMENT}")
     try:
         yield
@@ -173,14 +173,14 @@ def test_a_host_that_is_not_ready_is_refused(machine: Host, trouble: Trouble, se
     ("expression", "sentence"),
     [
         ("s#:[^:@]*@#@#", "cannot log in over the service s own route (localhost, port"),
-        # PostgreSQL does not listen there in the lab, and lets only the system user of that name in by the socket.
+        # In the lab, PostgreSQL does not listen there, and over the socket only the user of that name can log in.
         ("s#@localhost#@[::1]#", "server at ::1 , port 5432 failed: Connection refused"),
         ("s#@[^/]*#@%2Frun%2Fpostgresql#", "Peer authentication failed for user alice"),
     ],
 )
 def test_a_login_that_does_not_serve_is_refused(machine: Host, expression: str, sentence: str) -> None:
     before = machine.catalogs(), machine.rows()
-    # A service that runs has another one.
+    # A running service would still have another login.
     with stopped(machine, "ai-memory"), environment(machine, expression):
         run = machine.playbook("playbooks/verify.yml", check=False)
     assert sentence in run.words
@@ -204,7 +204,7 @@ def test_a_socket_in_database_url_is_accepted(machine: Host) -> None:
     try:
         with restarted(machine, "s#//.*#//ai-memory@/ai_memory?host=/run/postgresql\\&application_name=api#"):
             before = machine.untouched()
-            # Numbers that -e gives are texts.
+            # -e passes numbers as texts.
             texts = ("-edatabase_port=5432", "-epreflight_max_clock_skew_seconds=60", "-epreflight_disk_margin_bytes=1")
             machine.playbook("migrate.yml", "--check", *texts)
             assert machine.untouched() == before
@@ -350,7 +350,7 @@ def test_nobody_to_ask_ends_the_run(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("migrate.yml", check=False)
     assert "Not confirmed: nothing was touched. Type YES in capitals, or pass -e migrate_confirm=YES." in run.words
-    # Nobody has cancelled it.
+    # No operator has cancelled it.
     assert run.record["outcome"] == "FAILED"
     assert machine.untouched() == before
 
@@ -365,7 +365,7 @@ NAME = "spoiled\x1b[3A\x1b[2K\u202e\nOK   all is well"
 
 @pytest.fixture
 def spoiled_names(machine: Host) -> Iterator[None]:
-    """Let names of the service's own objects hold what a terminal obeys."""
+    """Put terminal control sequences into names of the service's own objects."""
     objects = (
         ("FUNCTION", "(integer)", "RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM memories'"),
         ("VIEW", "", "AS SELECT * FROM memories"),

@@ -1,4 +1,4 @@
-"""A webhook is told of the start and the end of a run; whether it listens changes nothing; its URL shows nowhere."""
+"""A webhook gets the start and the end of a run; a silent one changes nothing; its URL is never shown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BACKUP = ("playbooks/backup.yml", "-ebackup_test_restore=false", "-ebackup_copy_
 
 
 def told(tmp_path: Path, url: str, **variables: Any) -> str:
-    """Return the argument that names the webhook, from a file: an argument would show it."""
+    """Return the argument that sets the webhook from a file, because an argument would show the URL."""
     path = tmp_path / "webhook.json"
     path.write_text(json.dumps({"report_webhook_url": url} | variables))
     return f"-e@{path}"
@@ -62,7 +62,7 @@ def test_the_start_and_the_success_are_told(machine: Host, tmp_path: Path) -> No
     assert re.fullmatch(
         rf"{machine.name}: migrate of ai_memory SUCCESS, downtime [\d.]+ s\. Run {run.record['run']}\.", ended
     )
-    # The first came before anything was changed, the second when the service was back.
+    # The first message came before any change, the second when the service was back.
     assert when_told[0] == before
     assert when_told[1][0] != before[0]
     assert when_told[1][1] not in (0, before[1])
@@ -70,7 +70,7 @@ def test_the_start_and_the_success_are_told(machine: Host, tmp_path: Path) -> No
     assert not any(SECRET.search(text) for text in listed)
     assert "The webhook was not told" not in run.words
     assert_kept(run)
-    # Now there is nothing to do, which is told; a dry run tells nobody.
+    # Now there is nothing to do, and the webhook says so; a dry run sends nothing.
     with listening() as receiver:
         given = told(tmp_path, receiver.url)
         machine.playbook("migrate.yml", "--check", given)

@@ -1,4 +1,4 @@
-"""Undo without a restore: the schema of before to the letter, and every row, those written since included."""
+"""Rollback without a restore: exactly the original schema, and every row, also newer ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rows import insert
 from service import assert_works_in_full, callers, schema
 
 ROLLBACK = ("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
-# What a dump shows of keys and tables and a plain ADD CONSTRAINT would lose.
+# Properties of keys and tables that a dump shows and a plain ADD CONSTRAINT would lose.
 ODD = (
     "ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key",
     "CREATE UNIQUE INDEX caller_profiles_user_id_key ON caller_profiles (user_id) WITH (fillfactor = 71)",
@@ -33,7 +33,7 @@ ODD = (
 
 @pytest.fixture(scope="module")
 def before(machine: Host) -> str:
-    """Return the schema before the migration; the database is migrated and in use afterwards."""
+    """Return the schema before the migration; afterwards the database is migrated and in use."""
     machine.run("sudo install -d -o postgres /var/lib/postgresql/elsewhere")
     if machine.sql("SELECT 1 FROM pg_tablespace WHERE spcname = 'elsewhere'") == []:
         machine.sql("CREATE TABLESPACE elsewhere LOCATION '/var/lib/postgresql/elsewhere'")

@@ -1,4 +1,4 @@
-"""What was run on production by hand: the older release's service is migrated, and works in full afterwards."""
+"""The manual changes of production: the legacy release's service is migrated, and works completely afterwards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.one_host(together=True)
 
 
 def make(machine: Host, made: Made) -> str:
-    """Do it to a fresh database, and return its schema."""
+    """Apply the change to a fresh database, and return its schema."""
     machine.reset()
     machine.sql(made.sql("ai_memory"))
     return schema(machine)

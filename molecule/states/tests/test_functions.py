@@ -1,4 +1,4 @@
-"""Functions get the model's body whatever their header says."""
+"""Functions get the model's body, whatever their header is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEADERS = {
     "another argument": made("uid varchar"),
     "no name of the argument": made("varchar"),
     "a default": made("uid varchar DEFAULT 'nobody'"),
-    # In the body it is a column.
+    # In the body, it is the name of a column.
     "a column's name": made("user_id varchar"),
     "an odd name": made('"select ""x"" $1" varchar'),
     "both": [*made("user_id varchar"), *EMPTY],

@@ -1,4 +1,4 @@
-"""The smoke test signs the service's own tokens, and says what it cannot prove where it may not."""
+"""The smoke test signs the service's own tokens, and names what it cannot prove without a token."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def rows_of_the_test(machine: Host) -> dict[str, int]:
 
 
 def traces(machine: Host, run: Run) -> str:
-    """Return all that a run left on this machine and in the service's journal."""
+    """Return everything that a run left on this machine and in the service's journal."""
     journal = machine.run("sudo journalctl --unit=ai-memory --since=-10min")
     return "\n".join([run.output, *run.files().values(), journal])
 
 
 @contextlib.contextmanager
 def other_tokens(machine: Host) -> Iterator[None]:
-    """Run a release that believes no token which this machine could sign."""
+    """Run a release that rejects every token which this machine can sign."""
     machine.run("sudo lab-reset tenant_aware")
     machine.run(f"sudo cp -p {CODE} {CODE}.whole && sudo sed -i s/hashlib.sha256\\).dig/hashlib.sha512\\).dig/ {CODE}")
     try:
@@ -44,7 +44,7 @@ def other_tokens(machine: Host) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def migrated(machine: Host) -> Run:
-    """Migrate under the release that names its tenant, with every word that Ansible has."""
+    """Migrate under the tenant-aware release, with Ansible's highest verbosity."""
     machine.run("sudo lab-reset tenant_aware")
     return machine.playbook(*MIGRATE, "-vvv")
 
@@ -57,7 +57,7 @@ def test_it_is_tried_with_a_token_that_is_kept_nowhere(machine: Host, migrated: 
     assert set(rows_of_the_test(machine).values()) == {0}
     left = traces(machine, migrated)
     assert "JWT validated: customer_id=1" in left
-    # Every token begins with its head, which is always the same.
+    # Every token starts with the same header.
     assert tokens.signed({}, "x").split(".")[0] not in left
     assert TOKEN_SECRET not in left
 
@@ -128,7 +128,7 @@ def test_headers_of_the_operators_take_the_place_of_the_token(machine: Host) -> 
 @pytest.mark.by_turns
 def test_reading_requests_alone_find_a_service_that_shows_nothing_any_more(machine: Host) -> None:
     machine.reset()
-    # Without the bridge the older release, which names no tenant, is shown nothing.
+    # Without the bridge, the legacy release names no tenant and sees nothing.
     run = machine.playbook(*MIGRATE, "-eservice_smoke=read", "-etenancy_bridge=false", check=False)
     assert "The API shows less than before the change: GET /v1/memories?limit=5, GET /v1/memories/shared" in run.words
     assert "Database: the change was committed and then rolled back." in run.words

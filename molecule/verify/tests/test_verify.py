@@ -1,4 +1,4 @@
-"""verify.yml passes on what is right, names what is wrong, and only reads."""
+"""verify.yml accepts a correct database, names what is wrong, and only reads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_migrated_database_passes(machine: Host) -> None:
     assert machine.untouched() == before
     assert "RLS policies created: 5/5" in run.words
     assert f"The bridge is on: a login of {OWNER} that names no tenant" in run.words
-    # The audit: what was found, why it matters, and what to do.
+    # The audit: the finding, the reason, and the remedy.
     for part in ("WARNING role-owner: ", "An owner can disable row security", "Remedy: Give the service a login"):
         assert part in run.words
     approximate = "WARNING approximate-index: idx_memories_embedding of public.memories" in run.words
