@@ -137,7 +137,7 @@ def test_a_rule_finds_its_mutant_and_nothing_after_the_remedy(
         assert named(planted.audit(), name) <= before
 
 
-def test_a_migrated_database_has_no_way_past(migrated: Database) -> None:
+def test_a_migrated_database_has_no_bypass(migrated: Database) -> None:
     found = migrated.audit()
     assert {entry["rule"] for entry in found} <= ACCEPTED
     tables = {f"public.{table.name}" for table in migrated.model.tables}

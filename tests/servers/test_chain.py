@@ -13,7 +13,7 @@ def dumped(server: Server) -> str:
     return server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", NAME)
 
 
-def test_there_and_back(server: Server, database: Database) -> None:
+def test_migration_and_rollback(server: Server, database: Database) -> None:
     before, dump = database.state(), dumped(server)
     proved = database.migrate()
     database.commit()

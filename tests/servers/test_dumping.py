@@ -46,7 +46,7 @@ def dump(server: Server, path: Path, **more: Any) -> dumping.Dump:
 
 
 @pytest.mark.parametrize("layout", ["directory", "custom"])
-def test_a_dump_is_whole_and_nobody_else_reads_it(server: Server, named: str, tmp_path: Path, layout: str) -> None:
+def test_a_dump_is_complete_and_private(server: Server, named: str, tmp_path: Path, layout: str) -> None:
     server.sql(f"ALTER DATABASE {named} SET work_mem = '9MB'")
     server.sql("CREATE TABLE parted (n integer) PARTITION BY LIST (n)", named)
     path = tmp_path / "new.partial"

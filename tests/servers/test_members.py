@@ -138,7 +138,7 @@ def test_what_the_scripts_of_extensions_made_is_theirs(server: Server, database:
     assert database.audit() == audited
 
 
-def test_a_table_that_a_script_has_dumped_is_its_own_whoever_owns_it(server: Server, database: Database) -> None:
+def test_a_table_that_a_script_dumps_is_the_extensions_with_any_owner(server: Server, database: Database) -> None:
     server.sql("CREATE TABLE public.systems (id integer)", NAME, OWNER)
     before = counted(server)
     server.sql("ALTER EXTENSION hstore ADD TABLE public.systems", NAME, OWNER)

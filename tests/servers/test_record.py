@@ -243,7 +243,7 @@ def test_a_broken_record_breaks_no_statement_and_is_found(server: Server, servic
     assert evidence.unnoted(service.record(), started) == ["SELECT on memories"]
 
 
-def test_names_are_whatever_postgresql_takes(server: Server, database: Database) -> None:
+def test_every_name_that_postgresql_accepts_works(server: Server, database: Database) -> None:
     names = ['odd "one"', "line\u2028break", "it's \\ %s", "Capital", "é" * 31]
     tables = [{"name": name, "surrogate_keys": [["id"]], "indexes": [], "sample": {"t": "x"}} for name in names]
     schema = 'the "schema" it\'s'
@@ -359,7 +359,7 @@ def test_a_table_that_joined_since_loses_its_part_of_the_record(database: Databa
     assert database.value("SELECT count(*) FROM pg_class WHERE starts_with(relname, 'tenancy_bridge_used')") == 16
 
 
-def test_enforcing_is_taken_back_beside_rows_of_a_second_tenant(
+def test_enforcing_is_rolled_back_beside_rows_of_a_second_tenant(
     server: Server, database: Database, service: Service
 ) -> None:
     server.sql(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}), NAME)

@@ -135,7 +135,7 @@ def test_every_attempt_comes_out_as_it_may(rental: Database) -> None:
     assert [e for e in rental.audit(readable=["rental.boat_classes"]) if e["severity"] == "error"] == []
 
 
-def test_the_audit_shows_what_the_plan_cures(rental: Database) -> None:
+def test_the_audit_marks_entries_that_the_plan_fixes(rental: Database) -> None:
     found = {(e["rule"], e["subject"]): e["fixed_by_plan"] for e in rental.audit(readable=["rental.boat_classes"])}
     assert found["view-definer", "rental.boats_out"]
     assert found["foreign-key", f"{BERTHS} of rental.trips"]
@@ -185,7 +185,7 @@ def test_what_is_missing_is_found_and_planned_again(rental: Database, statements
     assert rental.failures(before) == []
 
 
-def test_it_leads_back(rental: Database) -> None:
+def test_the_rental_can_be_rolled_back(rental: Database) -> None:
     rental.run('COMMENT ON CONSTRAINT "Berth" ON rental.berths IS $$as painted on the pier$$')
     before = rental.state()
     rental.migrate()
@@ -252,7 +252,7 @@ def test_row_security_that_a_partition_got_by_hand_stays(rental: Database) -> No
     assert rental.value("SELECT relrowsecurity FROM pg_class WHERE oid = 'rental.water_levels_2027'::regclass")
 
 
-def test_an_exclusion_that_somebody_dropped_comes_back(rental: Database) -> None:
+def test_an_exclusion_dropped_by_hand_is_restored(rental: Database) -> None:
     rental.run("ALTER TABLE rental.boats ADD CONSTRAINT alone EXCLUDE USING btree (id WITH =)")
     before = rental.state()
     rental.migrate()
@@ -262,7 +262,7 @@ def test_an_exclusion_that_somebody_dropped_comes_back(rental: Database) -> None
 
 
 @pytest.mark.parametrize("enforced", [False, True], ids=["with the bridge", "enforced since"])
-def test_a_table_that_joins_later_leads_back_alone(rental: Database, enforced: bool) -> None:
+def test_a_table_that_joins_later_is_rolled_back_alone(rental: Database, enforced: bool) -> None:
     # The plan cannot exchange the referenced key while this foreign key exists.
     rental.run("ALTER TABLE rental.water_levels DROP CONSTRAINT water_levels_pier_number_fkey")
     *others, levels = sorted(rental.model.tables, key=lambda table: table.name == "water_levels")
@@ -281,7 +281,7 @@ def test_a_table_that_joins_later_leads_back_alone(rental: Database, enforced: b
     assert rental.state() == before
 
 
-def test_partitions_of_later_and_of_other_schemas_lead_back(rental: Database) -> None:
+def test_newer_partitions_and_other_schemas_are_rolled_back(rental: Database) -> None:
     rental.run(
         "CREATE SCHEMA archive",
         "CREATE TABLE archive.water_levels_2024 PARTITION OF rental.water_levels"

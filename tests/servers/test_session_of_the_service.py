@@ -79,7 +79,7 @@ def test_the_own_logins_have_the_environment_of_the_service(
         service_login.connect(without_host, "", {**given, "PGHOST": str(tmp_path)})
 
 
-def test_a_lock_that_reset_all_keeps_is_seen_and_taken_back(server: Server) -> None:
+def test_a_lock_that_reset_all_keeps_is_seen_and_released(server: Server) -> None:
     with contextlib.closing(server.connect(TEMPLATE, OWNER)) as connection:
         for key in (7, 2**40 + 3, 2**62 - 1):
             service_route._row(connection, service_route.LOCK, (key,))

@@ -219,6 +219,6 @@ def test_rows_of_other_writers_need_their_own_statements(service: Service) -> No
     assert rows(service) == []
 
 
-def test_a_table_that_is_none_is_named(service: Service) -> None:
+def test_a_missing_table_is_named(service: Service) -> None:
     with pytest.raises(smoke_run.SmokeError, match="does not exist"):
         made(service, rows__tables=[{"table": "gone", "column": "caller", "stored": True}])

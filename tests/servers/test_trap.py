@@ -77,7 +77,7 @@ def test_the_trap_sees_what_was_rolled_back(server: Server, trap: Trap) -> None:
     assert {"trigger trap_row as postgres", "index as postgres"} <= set(trap.sprung())
 
 
-def test_there_and_back_springs_nothing(trap: Trap, database: Database) -> None:
+def test_migration_and_rollback_spring_nothing(trap: Trap, database: Database) -> None:
     before = database.state()
     proved = database.migrate()
     database.commit()

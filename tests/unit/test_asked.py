@@ -145,13 +145,13 @@ def test_what_reaches_no_table_is_named(found: dict[str, Any], note: str) -> Non
     assert note in answer["notes"][0]
 
 
-def test_nothing_is_said_of_a_database_that_is_not_there() -> None:
+def test_there_is_no_verdict_on_a_missing_database() -> None:
     nowhere = witness(server={"answered": True, "problem": "", "database": False}, **LATE)
     assert judge(nowhere)["pending"]
     assert "not to nowhere on this server" in judge(nowhere, database="nowhere")["sentence"]
 
 
-def test_nothing_is_said_before_postgresql_answers() -> None:
+def test_there_is_no_verdict_before_postgresql_answers() -> None:
     silent = witness(server={"answered": False, "problem": "refused"}, **LATE)
     assert judge(silent) | {"url": ""} == {
         "ok": False, "pending": True, "confirmed": False, "source": "process", "url": "", "notes": [],

@@ -37,7 +37,7 @@ def test_a_table_without_such_rows_is_left_alone() -> None:
     assert [item["id"] for item in planned()] == ["memories.backfill"]
 
 
-def test_a_default_of_somebodys_is_left_alone() -> None:
+def test_an_existing_default_is_kept() -> None:
     assert planned(default="current_setting('x')::integer")[0]["default"] is None
     assert planned()[0]["default"].endswith('ALTER COLUMN "customer_id" SET DEFAULT 1')
 

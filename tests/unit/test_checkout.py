@@ -75,7 +75,7 @@ def test_a_limit_to_a_host_of_another_group_is_refused() -> None:
     assert "No host of this run is in the inventory's group ai_memory" in words
 
 
-def test_a_limit_to_nobody_is_refused() -> None:
+def test_a_limit_without_a_host_is_refused() -> None:
     words = refusal("migrate.yml", str(ROOT / "inventory/lab.yml"), "--limit=nobody")
     assert "Could not match supplied host pattern, ignoring: nobody" in words
     assert "PLAY [" not in words

@@ -55,7 +55,7 @@ def test_an_expression_has_the_value_that_postgresql_gives_it(expression: str, f
 
 
 @given(st.text(max_size=40), st.sampled_from(["(a = 'x'::text)", "(length(t) > 3)", "(a IS NULL)"]))
-def test_whatever_is_no_expression_is_not_known(text: str, expression: str) -> None:
+def test_an_invalid_expression_is_unknown(text: str, expression: str) -> None:
     place = len(expression) // 2
     for wrong in (text, expression[:place] + text + expression[place:]):
         checks.holds(wrong, ROW)

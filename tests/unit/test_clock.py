@@ -19,7 +19,7 @@ def test_ago_is_utc_with_microseconds_always() -> None:
     assert len(text) == len("2026-11-25T17:22:40.123456")
 
 
-def test_stages_become_phases_but_the_one_that_has_begun_before() -> None:
+def test_stages_become_phases_except_the_started_one() -> None:
     stages = [{"name": "stop", "ago": 1.5}, {"name": "apply", "ago": 1.0}, {"name": "start", "ago": 0.25}]
     phases = clock.phases(stages, "stop", "2026-11-25T17:22:40.000000")
     assert phases == [

@@ -70,7 +70,7 @@ def found(source: str, check: str = "", **function: Any) -> dict[str, Any]:
         r"{FUNCEXPR :funcid 16400 :name \{VAR\ \} :args (" + CONSTANT + ")}",
     ],
 )
-def test_a_call_with_constants_alone_is_computed_by_whoever_reads(source: str) -> None:
+def test_a_call_with_only_constants_is_computed_by_every_reader(source: str) -> None:
     (sentence,) = expressions.refusals(found(source))
     assert sentence.startswith("The index public.i calls public.f(text), which belongs to alice, with constants, or")
 

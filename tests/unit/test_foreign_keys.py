@@ -121,7 +121,7 @@ def test_a_rollback_brings_the_foreign_keys_back() -> None:
     assert comments == ['COMMENT ON CONSTRAINT "leaves from" ON "public"."trips" IS \'it\'\'s a berth\'']
 
 
-def test_the_schema_of_before_has_the_foreign_keys_of_before() -> None:
+def test_the_original_schema_has_the_original_foreign_keys() -> None:
     before = state()
     migrated = run(before, plan.build(before, WANTED))
     rows = {name: table["rows"] for name, table in before["tables"].items()}
@@ -134,7 +134,7 @@ def test_the_schema_of_before_has_the_foreign_keys_of_before() -> None:
     assert [item for item in schema.build(back, WANTED, before) if item["phase"] in phases] == []
 
 
-def test_a_foreign_key_of_the_migration_does_not_stand_in_its_own_way() -> None:
+def test_a_foreign_key_of_the_migration_is_no_obstacle_to_its_rollback() -> None:
     migrated = run(state(), plan.build(state(), WANTED))
     berths = migrated["tables"]["berths"]
     ours = {"name": "leaves from", "description": "constraint leaves from on table trips"}
@@ -170,7 +170,7 @@ def test_a_foreign_key_that_the_model_does_not_name_keeps_its_key() -> None:
         plan.build(state(), wanted)
 
 
-def test_the_audit_says_that_the_plan_cures_what_the_model_names() -> None:
+def test_the_audit_marks_entries_that_the_plan_fixes() -> None:
     subjects = ['"leaves from" of public.trips', "trips_boat_id_fkey of public.trips", "other of public.trips"]
     found = audit.collect({"foreign-key": subjects}, state(), WANTED)
     fixed = {entry["subject"]: entry["fixed_by_plan"] for entry in found if entry["rule"] == "foreign-key"}

@@ -54,9 +54,7 @@ def url() -> Iterator[str]:
         (204, b"", health.Answer(healthy=False, sentence="answers 204")),
     ],
 )
-def test_an_answer_of_200_is_a_healthy_one_whatever_it_says(
-    url: str, status: int, body: bytes, expected: health.Answer
-) -> None:
+def test_every_answer_with_200_is_healthy(url: str, status: int, body: bytes, expected: health.Answer) -> None:
     Service.answers = [(status, body)]
     assert health.ask(url, 60) == expected
 
@@ -68,7 +66,7 @@ def test_an_answer_that_does_not_come_in_time_is_late(url: str) -> None:
     )  # fmt: skip
 
 
-def test_nobody_who_listens_is_not_late() -> None:
+def test_a_refused_connection_is_not_late() -> None:
     answer = health.ask_while_late("http://127.0.0.1:1/health", 60, 60)
     assert (answer.healthy, answer.late) == (False, False)
     assert "Connection refused" in answer.sentence

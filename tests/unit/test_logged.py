@@ -167,7 +167,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("line", NOTHING)
-def test_what_is_no_error_is_none_whatever_it_names(line: str) -> None:
+def test_a_line_without_an_error_is_none(line: str) -> None:
     said = logged.read(line)
     assert (said.level == logged.ERROR, said.failure) == (False, False)
 
@@ -190,7 +190,7 @@ def test_the_journal_tells_the_level_of_a_line_that_has_none() -> None:
     assert logged.level("INFO could embed", 3) == logged.QUIET
 
 
-def test_a_document_that_is_none_is_a_line() -> None:
+def test_an_invalid_document_is_a_line() -> None:
     assert logged.read('{"broken: permission denied for table memories').failure
     assert logged.level("{} ERROR") is None
 
@@ -202,6 +202,6 @@ def test_a_document_may_be_deep(depth: int) -> None:
     assert logged.read(f'{{"level": "error", "error": "permission denied for table m", "msg": {deep}}}').failure
 
 
-def test_a_level_that_is_none_tells_nothing() -> None:
+def test_an_unknown_level_is_ignored() -> None:
     assert logged.level('{"level": true, "msg": "x"}') is None
     assert logged.level('{"level": "unheard", "severity": "error"}') == logged.ERROR

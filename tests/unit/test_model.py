@@ -135,7 +135,7 @@ def test_what_a_trigger_forbids_has_its_sqlstate() -> None:
     assert not found.adopt
 
 
-def test_the_schema_stands_in_functions_as_a_name() -> None:
+def test_functions_contain_the_schema_as_an_identifier() -> None:
     function = dict.fromkeys(("arguments", "identity"), "") | {"name": "f", "returns": "void"}
     function["body"] = "BEGIN PERFORM %schema%.g(); END"
     found = model.parse(model_source() | {"schema": 'odd "s"', "functions": [function]}).functions[0]

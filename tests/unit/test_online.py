@@ -43,7 +43,7 @@ def test_after_the_first_part_only_the_second_is_planned(state: dict[str, object
 
 
 @given(partial_states())
-def test_only_what_nobody_waits_behind_is_patient(state: dict[str, object]) -> None:
+def test_only_steps_without_waiting_sessions_are_patient(state: dict[str, object]) -> None:
     for step in online.steps(plan.build(state, model.parse(model_source()))):
         trees = [raw.stmt for raw in pglast.parse_sql(step["sql"])]
         concurrent = [isinstance(tree, PARALLEL) and bool(tree.concurrent) for tree in trees]

@@ -80,7 +80,7 @@ def test_every_prefix_of_the_plan_converges(length: int) -> None:
     assert plan.build(run(half, plan.build(half, wanted)), wanted) == []
 
 
-def test_a_reverted_database_plans_the_way_back(wanted: model.Model) -> None:
+def test_a_database_without_policies_plans_the_migration_again(wanted: model.Model) -> None:
     migrated = run(blank_state(), plan.build(blank_state(), wanted))
     reverted = run(migrated, revert.policies(migrated, wanted))
     assert revert.policies(reverted, wanted) == []

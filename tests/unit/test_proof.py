@@ -40,7 +40,7 @@ def test_every_update_and_deletion_has_a_condition(source: dict[str, Any]) -> No
     assert [item for item in changes if item.whereClause is None] == []
 
 
-def test_every_table_has_its_controls_and_every_way_in() -> None:
+def test_every_table_has_its_controls_and_every_attempt() -> None:
     found = made(model_source())
     for table in model.parse(model_source()).tables:
         ids = {item["id"].removeprefix(f"{table.name}.") for item in found if item["table"] == table.name}
@@ -67,7 +67,7 @@ def test_odd_names_stay_names(table: str, column: str, value: str) -> None:
         assert 1 <= len(pglast.parse_sql(item["sql"])) <= 2
 
 
-def test_synthetic_tenants_are_nobodys() -> None:
+def test_synthetic_tenants_are_unused() -> None:
     state = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
     state["tables"]["memories"]["column"]["tenants"]["32767"] = 1
     state["tables"]["caller_profiles"]["column"]["tenants"]["32765"] = 1

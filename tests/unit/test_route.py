@@ -64,7 +64,9 @@ def test_sessions_of_its_own_are_right(found: dict[str, Any], sentence: str, add
         ({**POOLED, "direct": True, "setting_seen": True}, "unfit", "no server_reset_query"),
     ],
 )  # fmt: skip
-def test_whatever_leads_elsewhere_or_is_shared_is_refused(found: dict[str, Any], verdict: str, sentence: str) -> None:
+def test_a_route_to_another_server_or_a_shared_session_is_refused(
+    found: dict[str, Any], verdict: str, sentence: str
+) -> None:
     answer = route.judge(found, WANTED)
     assert (answer["verdict"], answer["address"]) == (verdict, None)
     assert sentence in answer["sentence"]

@@ -148,7 +148,7 @@ UNKNOWN = {"recovery_failure": "no route"}
         (migrated(FAILED, healthy_at=None), "Database: the change is committed", "systemctl status 'ai memory'"),
     ],
 )  # fmt: skip
-def test_after_a_failure_it_is_said_what_state_everything_is_in(
+def test_a_failure_reports_the_state_of_service_and_database(
     found: dict[str, Any], first: str, second: str | None
 ) -> None:
     said = record.build(found)["aftermath"]
@@ -247,7 +247,7 @@ def test_an_unknown_phase_is_an_error(name: str) -> None:
                                                         {"msg": "c"}, {"failed": True, "msg": "d"}]}, "a d"),
     ],
 )  # fmt: skip
-def test_what_failed_is_said_in_a_sentence(failed: dict[str, Any], message: str) -> None:
+def test_a_failure_is_described_in_a_sentence(failed: dict[str, Any], message: str) -> None:
     begun = result.begin_phase(result.new("a"), "backup")
     expected = {"phase": "backup", "task": "Dump", "message": message}
     assert result.fail(begun, "Dump", failed)["failure"] == expected

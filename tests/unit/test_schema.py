@@ -51,13 +51,13 @@ def test_what_would_be_lost_is_refused(change: Callable[[State], Any], sentence:
         schema.build(state, WANTED, UNMIGRATED)
 
 
-def test_nothing_of_the_migration_stands_in_its_own_way() -> None:
+def test_the_migration_is_no_obstacle_to_its_rollback() -> None:
     used = [item["name"] for table in MIGRATED["tables"].values() for item in table["column"]["dependents"]]
     assert len(used) > 10
     assert schema.build(MIGRATED, WANTED, UNMIGRATED)
 
 
-def test_the_schema_of_before_needs_nothing() -> None:
+def test_the_original_schema_needs_no_statement() -> None:
     assert schema.build(UNMIGRATED, WANTED, UNMIGRATED) == []
     rows = {name: table["rows"] for name, table in UNMIGRATED["tables"].items()}
     assert all(item["ok"] for item in schema.findings(UNMIGRATED, WANTED, UNMIGRATED, rows))
@@ -119,7 +119,7 @@ def of_now(state: State) -> State:
     return newer
 
 
-def test_a_snapshot_that_knows_no_partitions_leads_back() -> None:
+def test_a_snapshot_without_partitions_can_be_restored() -> None:
     rows = {name: table["rows"] for name, table in UNMIGRATED["tables"].items()}
     assert all(item["ok"] for item in schema.findings(of_now(UNMIGRATED), WANTED, UNMIGRATED, rows))
     assert schema.build(of_now(UNMIGRATED), WANTED, UNMIGRATED) == []

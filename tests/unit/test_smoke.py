@@ -105,7 +105,7 @@ ISOLATED = {"row_security": True, "phases": ["default", "policy"]}
         (answer("refused", "HTTP 403 {}"), ISOLATED, "trouble"),
     ],
 )
-def test_before_the_change_only_what_it_cures_is_no_trouble(
+def test_before_the_change_only_errors_that_it_fixes_are_accepted(
     given: dict[str, Any], about: dict[str, Any], verdict: str
 ) -> None:
     assert smoke.judged(given, {**ABOUT, **about})["verdict"] == verdict

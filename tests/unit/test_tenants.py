@@ -58,7 +58,7 @@ def test_unused_tenants_are_tenants_and_differ(kind: TenantType) -> None:
 
 
 @pytest.mark.parametrize("column_type", TENANTS)
-def test_whatever_is_planned_is_sql_and_leads_back(column_type: str) -> None:
+def test_every_plan_is_sql_and_can_be_rolled_back(column_type: str) -> None:
     target, state = wanted(column_type), blank_state()
     planned = plan.build(state, target)
     for item in [*planned, *schema.build(run(state, planned), target, state, lone=False)]:

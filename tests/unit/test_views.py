@@ -40,7 +40,7 @@ def test_one_that_does_already_is_left_alone(invoker: str) -> None:
 @pytest.mark.parametrize(
     ("before", "action"), [(None, "RESET (security_invoker)"), ("off", "SET (security_invoker = off)")]
 )
-def test_it_leads_back_to_what_was_written_before(before: str | None, action: str) -> None:
+def test_the_original_option_is_restored(before: str | None, action: str) -> None:
     migrated = run(state(before), plan.build(state(before), WANTED))
     (back,) = (item for item in schema.build(migrated, WANTED, state(before)) if item["phase"] == "view")
     assert back["sql"] == f'ALTER VIEW "public"."newest" {action}'
@@ -70,7 +70,7 @@ def test_an_old_server_may_have_no_view_to_change() -> None:
     assert plan.build(blank_state() | {"server_version_num": 140000}, model.parse(model_source()))
 
 
-def test_the_audit_says_that_the_plan_cures_what_the_model_names() -> None:
+def test_the_audit_marks_entries_that_the_plan_fixes() -> None:
     found = audit.collect({"view-definer": ["public.newest", "public.other"]}, state(), WANTED)
     fixed = {entry["subject"]: entry["fixed_by_plan"] for entry in found if entry["rule"] == "view-definer"}
     assert fixed == {"public.newest": True, "public.other": False}

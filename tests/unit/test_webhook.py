@@ -98,7 +98,7 @@ def untrusted(directory: Path) -> Iterator[Receiver]:
         yield receiver
 
 
-def test_webhooks_are_told_or_it_is_said_why_not(tmp_path: Path) -> None:
+def test_webhooks_get_the_message_or_a_reason_is_given(tmp_path: Path) -> None:
     with (
         listening() as well, listening(302) as elsewhere, listening(404) as gone,
         listening(then=lambda _: time.sleep(10)) as silent, dripping() as drops, untrusted(tmp_path) as stranger,
@@ -127,5 +127,5 @@ def test_webhooks_are_told_or_it_is_said_why_not(tmp_path: Path) -> None:
         ({}, "the connection failed"),
     ],
 )
-def test_why_nobody_was_told(result: dict[str, Any], problem: str) -> None:
+def test_the_reason_for_a_missing_message(result: dict[str, Any], problem: str) -> None:
     assert webhook.problem(result) == problem

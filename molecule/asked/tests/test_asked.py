@@ -401,7 +401,7 @@ def test_it_is_asked_again_after_the_start(machine: Host) -> None:
         machine.sql(f"CREATE DATABASE {TWO} TEMPLATE ai_memory_template OWNER {OWNER}", database="postgres")
 
 
-def test_nobody_is_told_the_password(machine: Host) -> None:
+def test_no_output_contains_the_password(machine: Host) -> None:
     run = machine.playbook(*CHECK, "-vvv")
     with code(machine, sets(url(TWO))) as settings, unit(machine, settings):
         other = machine.playbook(*CHECK, "-vvv", check=False)

@@ -53,7 +53,7 @@ def test_check_touches_nothing(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-def test_it_is_whole_and_proven_and_nobody_else_reads_it(machine: Host, tmp_path: Path) -> None:
+def test_it_is_complete_proven_and_private(machine: Host, tmp_path: Path) -> None:
     machine.sql("ALTER DATABASE ai_memory SET work_mem = '9MB'")
     catalogs, pid = machine.catalogs(), machine.service_pid()
     run = machine.playbook(BACKUP)

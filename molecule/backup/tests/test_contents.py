@@ -107,7 +107,7 @@ def test_a_subtransaction_that_began_before_the_snapshot_is_known(connections: t
         ("ALTER TABLE notes ADD COLUMN extra int", "public.notes has 100 rows, but not the same ones"),
     ],
 )
-def test_what_differs_is_said(connections: tuple[Any, Any], statement: str, sentence: str) -> None:
+def test_differences_are_described(connections: tuple[Any, Any], statement: str, sentence: str) -> None:
     reader, writer = connections
     _, before = look(reader)
     with writer.cursor() as cursor:

@@ -62,7 +62,7 @@ def test_an_encrypted_one_can_be_restored_with_its_key_alone(machine: Host, key:
 
 
 @pytest.mark.parametrize("key", ["nonsense", "AGE-SECRET-KEY-1QQQQ"], indirect=False)
-def test_a_key_that_is_none_is_refused(machine: Host, key: str) -> None:
+def test_an_invalid_key_is_refused(machine: Host, key: str) -> None:
     before = machine.untouched()
     run = machine.playbook(BACKUP, f"-ebackup_age_identity={key}", check=False)
     assert "makes nothing of backup_age_identity" in run.words

@@ -205,7 +205,7 @@ def test_the_policies_go_and_come_back_for_a_login_of_its_own(rental: Rental, mi
     assert rental.call("/boats/out")["out"] == 80
 
 
-def test_the_schema_is_the_one_of_before_to_the_letter(rental: Rental, migrated: Run, before: str) -> None:
+def test_the_original_schema_is_restored_exactly(rental: Rental, migrated: Run, before: str) -> None:
     assert rental.schema() != before
     rental.playbook("rollback.yml", "-erollback_mode=schema", *CONFIRMED)
     assert rental.schema() == before

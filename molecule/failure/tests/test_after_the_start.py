@@ -35,7 +35,7 @@ def from_the_next_start(machine: Host, edit: str) -> Iterator[None]:
     ],
     ids=["language-model", "token"],
 )
-def test_what_the_change_does_not_cause_takes_nothing_back(machine: Host, edit: str, said: str) -> None:
+def test_an_error_that_the_change_does_not_cause_rolls_nothing_back(machine: Host, edit: str, said: str) -> None:
     with from_the_next_start(machine, edit):
         run = machine.playbook(*MIGRATE)
         assert run.record["outcome"] == "SUCCESS"
@@ -47,7 +47,7 @@ def test_what_the_change_does_not_cause_takes_nothing_back(machine: Host, edit: 
     assert machine.rows() == ROWS
 
 
-def test_an_error_of_the_database_takes_it_back(machine: Host) -> None:
+def test_an_error_of_the_database_rolls_the_change_back(machine: Host) -> None:
     # It names a renamed column, like a release that does not know the new schema.
     with from_the_next_start(machine, 's/"k": body.get/"no_such": body.get/'):
         run = machine.playbook(*MIGRATE, check=False)

@@ -151,7 +151,7 @@ def test_a_service_that_logs_elsewhere_is_not_said_to_log_no_errors(machine: Hos
     assert run.record["outcome"] == "PARTIAL"
 
 
-def test_a_service_that_does_not_work_with_it_brings_the_schema_of_before_back(machine: Host) -> None:
+def test_a_service_that_fails_after_the_start_gets_the_original_schema(machine: Host) -> None:
     machine.reset()
     before = schema(machine)
     with faulty_release(machine):
@@ -181,7 +181,7 @@ def test_a_failure_after_the_commit_is_partial(machine: Host) -> None:
     machine.playbook("playbooks/verify.yml")
 
 
-def test_a_service_that_stays_ill_is_said_so(machine: Host) -> None:
+def test_a_service_that_stays_unhealthy_is_reported(machine: Host) -> None:
     machine.reset()
     with faulty_release(machine, "/health"):
         run = machine.playbook(*MIGRATE, HOLD, *IMPATIENT, check=False)

@@ -77,13 +77,13 @@ def test_it_is_not_broken_while_a_session_of_the_run_is_alive(machine: Host) -> 
     machine.playbook(*BACKUP, BREAK)
 
 
-def test_a_run_that_fails_gives_it_back(machine: Host) -> None:
+def test_a_run_that_fails_releases_the_lock(machine: Host) -> None:
     run = machine.playbook("migrate.yml", "-emigrate_confirm=no", check=False)
     assert run.record["failure"]["phase"] == "confirm"
     assert machine.lock() == ""
 
 
-def test_a_run_does_not_give_back_what_is_another_ones(machine: Host) -> None:
+def test_a_run_does_not_release_the_lock_of_another(machine: Host) -> None:
     with someone_thinking(machine) as (run, keyboard):
         machine.run("sudo ln -sfn 'someone else' /run/tenancy-ai_memory.lock")
         while run.process.poll() is None:

@@ -93,7 +93,7 @@ def test_an_error_of_postgresql_fails_the_run(machine: Host, line: str, shown: s
     assert line in machine.run(f"sudo {command}")
 
 
-def test_a_slow_and_degraded_health_is_quoted_and_takes_nothing_back(machine: Host) -> None:
+def test_a_slow_and_degraded_health_is_quoted_and_rolls_nothing_back(machine: Host) -> None:
     machine.reset()
     with slow_health(machine, 8):
         run = machine.playbook(*MIGRATE)

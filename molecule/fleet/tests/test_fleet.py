@@ -89,7 +89,7 @@ def test_one_answer_is_for_the_hosts_that_the_question_names(fleet: Fleet) -> No
     assert "lab15b - not started" in asked.words, asked.output
 
 
-def test_a_host_that_fails_keeps_the_rest_from_being_begun(fleet: Fleet) -> None:
+def test_a_host_that_fails_prevents_later_batches(fleet: Fleet) -> None:
     with broken(fleet.second), untouched(fleet.third):
         stopped = run(*MIGRATE, "-erun_batches=1", check=False)
         assert fleet.second.healthy()
@@ -115,7 +115,7 @@ def test_a_healthy_host_of_the_batch_is_finished(fleet: Fleet) -> None:
 
 
 @pytest.mark.by_turns
-def test_a_host_out_of_reach_keeps_later_batches_from_being_begun(fleet: Fleet, tmp_path: Path) -> None:
+def test_an_unreachable_host_prevents_later_batches(fleet: Fleet, tmp_path: Path) -> None:
     gone = tmp_path / "gone.yml"
     gone.write_text("all: {hosts: {lab15: {ansible_port: 9}}}\n")
     with untouched(*fleet):

@@ -109,7 +109,7 @@ def test_a_run_that_stopped_there_is_finished(machine: Host, whole: str, start: 
 @pytest.mark.parametrize(
     ("start", "done"), [(start, done) for start, steps in STEPS.items() for done in range(steps + 1)]
 )
-def test_a_run_that_stopped_there_is_taken_back(machine: Host, start: tuple[str, ...], done: int) -> None:
+def test_a_run_that_stopped_there_is_rolled_back(machine: Host, start: tuple[str, ...], done: int) -> None:
     with half(machine, start, done) as (database, before, definition):
         assert database.back_to(before) == []
         database.commit()

@@ -70,7 +70,7 @@ NAME = "Name another backup with -e restore_backup=..."
         (manifest(tables=[{"schema": "public", "name": "memories"}]), "(without call_summaries, caller_profiles, pers"),
     ],
 )
-def test_a_backup_that_is_none_is_refused(
+def test_an_invalid_backup_is_refused(
     machine: Host, backup: str, damage: Callable[[Host], None], sentence: str
 ) -> None:
     machine.run(f"sudo cp -a {backup} {COPY}")

@@ -346,7 +346,7 @@ def test_an_answer_that_is_not_yes_in_capitals_cancels_the_run(machine: Host, an
     assert machine.lock() == ""
 
 
-def test_nobody_to_ask_ends_the_run(machine: Host) -> None:
+def test_a_missing_operator_ends_the_run(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("migrate.yml", check=False)
     assert "Not confirmed: nothing was touched. Type YES in capitals, or pass -e migrate_confirm=YES." in run.words

@@ -58,7 +58,7 @@ def assert_found_before_the_stop(machine: Host, *words: str, playbook: tuple[str
 
 
 @pytest.mark.by_turns
-def test_it_takes_a_backup_where_there_is_none(machine: Host) -> None:
+def test_it_makes_a_backup_if_there_is_none(machine: Host) -> None:
     before = machine.catalogs(), machine.service_pid(), machine.rows()
     run = machine.playbook(REHEARSE)
     (backup,) = machine.backups()

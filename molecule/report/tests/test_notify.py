@@ -109,7 +109,7 @@ def test_a_refusal_is_told_as_a_failure(machine: Host, tmp_path: Path) -> None:
 
 
 @pytest.mark.by_turns
-def test_a_webhook_that_is_silent_or_gone_is_said_and_harms_nothing(machine: Host, tmp_path: Path) -> None:
+def test_a_webhook_that_is_silent_or_gone_is_reported_and_harmless(machine: Host, tmp_path: Path) -> None:
     def first_silent(text: str) -> None:
         if "started" in text:
             time.sleep(3)
@@ -140,7 +140,7 @@ def test_what_is_no_url_is_refused_and_not_shown(machine: Host, tmp_path: Path, 
 
 
 @pytest.mark.by_turns
-def test_events_that_nobody_knows_are_refused(machine: Host, tmp_path: Path) -> None:
+def test_unknown_events_are_refused(machine: Host, tmp_path: Path) -> None:
     run = machine.playbook(
         *MIGRATE, told(tmp_path, "", report_webhook_events=["end"], report_webhook_timeout=0), check=False
     )

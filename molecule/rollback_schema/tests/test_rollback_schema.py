@@ -53,7 +53,7 @@ def test_the_snapshot_is_kept_where_only_the_administrator_reads_it(machine: Hos
 
 
 @pytest.mark.by_turns
-def test_check_shows_the_way_back_and_touches_nothing(machine: Host, before: str) -> None:
+def test_check_shows_the_rollback_and_changes_nothing(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_mode=schema", "--check")
     assert "BACK TO: the schema of " in run.words
@@ -76,7 +76,7 @@ def test_check_shows_the_way_back_and_touches_nothing(machine: Host, before: str
          "Rows of tenants other than 1 exist (caller_profiles 1), which the old schema cannot tell apart."),
     ],
 )  # fmt: skip
-def test_what_stands_in_the_way_is_named(machine: Host, before: str, made: str, unmade: str, sentence: str) -> None:
+def test_obstacles_are_named(machine: Host, before: str, made: str, unmade: str, sentence: str) -> None:
     machine.sql(made)
     try:
         untouched = machine.untouched()
@@ -95,7 +95,7 @@ def test_a_snapshot_that_is_not_there_is_missed(machine: Host, before: str) -> N
     assert machine.untouched() == untouched
 
 
-def test_the_schema_is_the_one_of_before_and_every_row_is_there(machine: Host, before: str) -> None:
+def test_the_original_schema_is_restored_with_every_row(machine: Host, before: str) -> None:
     run = machine.playbook(*ROLLBACK)
     assert run.record["outcome"] == "SUCCESS"
     assert schema(machine) == before
@@ -151,7 +151,7 @@ def test_what_callers_say_meanwhile_is_kept_and_fails_no_run(machine: Host, befo
 
 
 @pytest.mark.by_turns
-def test_it_leads_back_from_a_login_of_the_services_own(machine: Host, before: str) -> None:
+def test_a_login_of_the_services_own_is_rolled_back(machine: Host, before: str) -> None:
     environment = machine.run("sudo cat /opt/ai-memory/.env")
     machine.playbook(*MIGRATE, "-etenancy_provision_app_role=true")
     machine.playbook(*ROLLBACK)

@@ -117,7 +117,7 @@ def test_what_an_interrupted_run_left_goes_with_the_next(half: Host) -> None:
     assert left(half) == []
 
 
-def test_somebody_elses_role_is_left_alone(half: Host) -> None:
+def test_a_role_of_another_owner_is_left_alone(half: Host) -> None:
     half.sql(f"CREATE ROLE {LOGIN}")
     try:
         run = half.playbook(*MIGRATE, check=False)

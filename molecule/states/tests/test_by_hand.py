@@ -18,7 +18,7 @@ def make(machine: Host, made: Made) -> str:
     return schema(machine)
 
 
-def test_the_first_half_is_migrated_and_goes_back(machine: Host) -> None:
+def test_the_first_half_is_migrated_and_rolled_back(machine: Host) -> None:
     left = make(machine, FIRST_HALF)
     dry = machine.playbook("migrate.yml", "--check")
     assert "Let code that names no tenant yet work as tenant 1" in dry.words

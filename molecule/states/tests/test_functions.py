@@ -35,7 +35,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_a_function_works_whatever_its_header_says(database: Database, header: str) -> None:
+def test_a_function_works_with_any_header(database: Database, header: str) -> None:
     before = database.state()
     database.run(*HEADERS[header])
     proof = database.migrate()

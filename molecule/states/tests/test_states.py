@@ -178,7 +178,7 @@ def test_every_state_comes_back(database: Database, state: str) -> None:
 @pytest.mark.one_host
 @pytest.mark.usefixtures("copy")
 @pytest.mark.parametrize("first", [0, 1])
-def test_every_half_done_migration_leads_back(machine: Host, first: int) -> None:
+def test_every_partial_migration_can_be_rolled_back(machine: Host, first: int) -> None:
     with unmigrated(machine) as whole:
         before, statements = whole.state(), whole.plan()
     for length in lengths(first, statements):

@@ -35,7 +35,7 @@ def other_type(request: pytest.FixtureRequest, database: Database) -> Database:
     return database
 
 
-def test_it_is_migrated_proven_and_led_back(other_type: Database) -> None:
+def test_it_is_migrated_proven_and_rolled_back(other_type: Database) -> None:
     before = other_type.state()
     proven = other_type.migrate()
     assert len(proven) > 100

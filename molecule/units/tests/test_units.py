@@ -121,7 +121,7 @@ def test_the_failsafe_brings_back_all_that_a_lost_run_stopped(machine: Host, ins
 
 
 @pytest.mark.usefixtures("served")
-def test_a_service_that_comes_up_in_the_transaction_is_started_anew(machine: Host) -> None:
+def test_a_service_that_starts_in_the_transaction_is_restarted(machine: Host) -> None:
     def start_it(over: threading.Event) -> None:
         """Start the unit in the transaction, and let it open a session."""
         wait_until_down(machine)
@@ -164,7 +164,7 @@ def test_another_session_of_its_login_that_is_older_than_the_change_is_ended(mac
 
 
 @pytest.mark.by_turns
-def test_logins_within_each_other_leave_no_way_in(machine: Host) -> None:
+def test_nested_lockouts_keep_all_logins_out(machine: Host) -> None:
     before = machine.run("sudo cat $(sudo -u postgres psql -Atc 'SHOW hba_file')")
     with a_login(machine), a_login(machine):
         pass

@@ -78,7 +78,7 @@ def test_what_is_wrong_is_named(machine: Host, broken: str, mended: str, sentenc
 
 
 @pytest.mark.by_turns
-def test_what_was_mended_passes_again(machine: Host) -> None:
+def test_a_fixed_database_passes_again(machine: Host) -> None:
     machine.playbook("playbooks/verify.yml")
 
 
