@@ -36,7 +36,7 @@ GUIDE = [
     ),
 ]
 STATES = {
-    "nullable column with rows of nobody": [
+    "nullable column with rows without a tenant": [
         "ALTER TABLE memories ADD COLUMN customer_id integer",
         "UPDATE memories SET customer_id = 1 WHERE type = 'fact'",
     ],
@@ -201,15 +201,15 @@ def test_a_tenant_reads_and_writes_only_its_own_rows(database: Database) -> None
     database.run("SAVEPOINT attempt")
     with pytest.raises(InsufficientPrivilege, match="violates row-level security policy"):
         database.run(insert("memories", {"customer_id": 1, "k": "planted"}))
-    nobodys = insert("memories", {"k": "of nobody"})
+    without_tenant = insert("memories", {"k": "without a tenant"})
     no_tenant = "SET LOCAL app.current_tenant = ''"
     database.run("ROLLBACK TO SAVEPOINT attempt", no_tenant)
     with pytest.raises(InsufficientPrivilege, match="violates row-level security policy"):
-        database.run(nobodys)
+        database.run(without_tenant)
     # A role that bypasses policies still meets NOT NULL.
     database.run("ROLLBACK TO SAVEPOINT attempt", "RESET ROLE", no_tenant)
     with pytest.raises(NotNullViolation, match="null value in column"):
-        database.run(nobodys)
+        database.run(without_tenant)
 
 
 def written_with(column: str) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def test_another_session_of_its_login_that_is_older_than_the_change_is_ended(mac
 
 
 @pytest.mark.by_turns
-def test_nested_lockouts_keep_all_logins_out(machine: Host) -> None:
+def test_nested_logins_leave_pg_hba_unchanged(machine: Host) -> None:
     before = machine.run("sudo cat $(sudo -u postgres psql -Atc 'SHOW hba_file')")
     with a_login(machine), a_login(machine):
         pass
