@@ -1,4 +1,4 @@
-"""Write refusals.md from the assertions of the playbooks and roles, and what the collection's Python and SQL raise."""
+"""Write refusals.md from the messages of playbooks, roles, and the collection's Python and SQL."""
 
 from __future__ import annotations
 
@@ -69,129 +69,135 @@ SQL = {
 }
 RAISED = re.compile(r"\bRAISE\s+(?:EXCEPTION\s+)?(?:USING\s+MESSAGE\s*=\s*)?'((?:[^']|'')*)'")
 FAILING = ("ansible.builtin.assert", "ansible.builtin.fail")
-GUARD = "It keeps an error of this runbook from doing harm: report it, with the archive of `playbooks/support.yml`."
+GUARD = "It prevents damage by an error of this runbook: report it, with the archive of `playbooks/support.yml`."
 UNREHEARSED = (
-    "The real database was not touched. Do not migrate before the difference is understood; the archive of "
-    "`playbooks/support.yml` is for whoever helps."
+    "The real database was not changed. Do not migrate before you understand the difference. To ask for help, make the "
+    "archive of `playbooks/support.yml`."
 )
-# What to do about messages that do not say it themselves, by how they begin.
+# The remedies for messages without one, by the start of the message.
 REMEDIES = {
     "The journal shows failures": (
-        "The service runs on the changed database. Read the lines; if callers suffer, roll back; if they are harmless, "
-        "the run is done: `playbooks/verify.yml` says so."
+        "The service runs on the changed database. Read the lines. If callers are affected, roll back. If the lines "
+        "are harmless, the run is complete: check it with `playbooks/verify.yml`."
     ),
     "The API shows less than before": (
-        "The change was taken back. See with which role and setting the service reads, and whether its rows are the "
-        "default tenant's."
+        "The change was rolled back. Check the role and the tenant setting with which the service reads, and whether "
+        "its rows are the default tenant's."
     ),
-    "The environment of … cannot be read": "Mend what systemctl names, and run again.",
+    "The environment of … cannot be read": "Fix the problem that systemctl names, and run again.",
     "The API answered, but": (
-        "The service's journal says why. If it is the request that this release does not take, correct "
+        "The service's journal shows the reason. If this release does not accept the request, correct "
         "`service_smoke_*`."
     ),
     "The API showed another tenant": (
-        "The bridge is back. Deploy the release that names the tenant of every request, and run again."
+        "The bridge is restored. Deploy the release that sets the tenant of every request, and run again."
     ),
     "… of … findings do not hold": (
-        "The playbook that made the change plans what is missing when it is run again, with `--check` first; a rule of "
-        "[the audit](audit.md) names its remedy. If callers suffer meanwhile, roll back."
+        "Run the playbook that made the change again, with `--check` first: it plans the missing statements. A rule of "
+        "[the audit](audit.md) names its remedy. If callers are affected meanwhile, roll back."
     ),
     "The old schema did not come back": (
-        "`rollback.yml -e rollback_mode=schema --check` shows what is left to do, or who stands in the way; "
-        "`rollback_mode=restore` brings the backup."
+        "`rollback.yml -e rollback_mode=schema --check` shows the remaining statements, or what prevents them. "
+        "`rollback_mode=restore` restores the backup."
     ),
     "The migrated copy": UNREHEARSED,
     "The rollback does not restore": UNREHEARSED,
     "Migrating and rolling back changed": UNREHEARSED,
-    "The encrypted backup": "See that `age` works on the server and its disk has room, and run again.",
-    "The backup cannot be encrypted": "See that `age` works on the server and its disk has room, and run again.",
+    "The encrypted backup": "Check `age` on the server and the free space of its disk, and run again.",
+    "The backup cannot be encrypted": "Check `age` on the server and the free space of its disk, and run again.",
     "age-keygen makes nothing of the key": "Correct `backup_age_identity`, as `age-keygen` prints it.",
-    "The backup cannot be read": "Mend what is named, or name another backup with `-e restore_backup=...`.",
+    "The backup cannot be read": "Fix the named problem, or choose another backup with `-e restore_backup=...`.",
     "The backup cannot be copied": (
-        "The backup on the server is complete. Make room in the home of the login, or allow no copy of that size with "
+        "The backup on the server is complete. Free space in the home of the login, or forbid a copy of that size with "
         "`-e backup_copy_max_bytes=...`."
     ),
     "The copy on this machine failed": (
-        "The backup on the server is complete. Make room on this machine, or name another directory with "
+        "The backup on the server is complete. Free space on this machine, or choose another directory with "
         "`-e backup_copy_directory=...`."
     ),
     "The backup failed": (
-        "This run changed no table. Mend what is named (room, rights, what cannot be dumped), and run again."
+        "This run changed no table. Fix the named problem (free space, permissions, a table that cannot be dumped), "
+        "and run again."
     ),
     "The restore failed": (
-        "The database is as it was, and the service runs. Mend what is named (often room), or name another backup with "
+        "The database is unchanged, and the service runs. Fix the named problem (often free space), or choose another "
+        "backup with "
         "`-e restore_backup=...`."
     ),
     "… is the database itself": GUARD,
-    "What was restored": "Run again, with another backup where one was named. If it stays so, look at disk and memory.",
+    "What was restored": (
+        "Run again, with another backup if you chose one. If the error remains, check the disk and the memory."
+    ),
     "The throwaway server did not start": (
-        "Nothing was touched. Its last words stand behind it; mend what they name (room, memory), and run again."
+        "Nothing was changed. The message ends with its last lines: fix the problem that they name (free space, "
+        "memory), and run again."
     ),
     "It cannot be told which program": "Correct `database_admin_user`: the server runs as that system user.",
-    "systemd does not start": "Nothing was touched. `journalctl -e` on the server says why.",
+    "systemd does not start": "Nothing was changed. `journalctl -e` on the server shows the reason.",
     "The system user": (
-        "Remove its groups, or name another user, which the run creates, with `-e rehearse_system_user=...`."
+        "Remove its groups, or choose another user with `-e rehearse_system_user=...`: the run creates it."
     ),
     "No pg_restore of this server": "Install the client of the PostgreSQL that made the dump.",
-    "The dump holds what this runbook": "Report it, with the line that it names; restore by hand meanwhile.",
-    "The test restore failed": "This run changed no table. Mend what is named (often room), and run again.",
-    "Table ….… does not exist": "Correct `tenancy_tables`, or bring the table back with `rollback_mode=restore`.",
-    "… was started, but": "`systemctl status` and the service's journal say why.",
-    "… was stopped, but": "End those processes: they were not started by the unit. Then run again.",
+    "The dump holds what this runbook": "Report it, with the line in the message. Meanwhile, restore by hand.",
+    "The test restore failed": "This run changed no table. Fix the named problem (often free space), and run again.",
+    "Table ….… does not exist": "Correct `tenancy_tables`, or restore the table with `rollback_mode=restore`.",
+    "… was started, but": "`systemctl status` and the service's journal show the reason.",
+    "… was stopped, but": "End those processes: the unit did not start them. Then run again.",
     "After the start: …": (
-        "The change is committed. Correct what is named, restart the service, and run `playbooks/verify.yml`."
+        "The change is committed. Fix the named problem, restart the service, and run `playbooks/verify.yml`."
     ),
-    "The service cannot be looked at": "Mend what is named, and run again.",
-    "PostgreSQL on … did not answer for": "If it names psycopg2, install that: `apt-get install python3-psycopg2`.",
-    "The service's route cannot be taken": "Mend what is named, and run again.",
-    "The service's route was not taken": GUARD,
-    "Nothing is known of the job": "Run again: what the lost job left is cleared.",
+    "The service cannot be looked at": "Fix the named problem, and run again.",
+    "PostgreSQL on … did not answer for": "If it names psycopg2, install it: `apt-get install python3-psycopg2`.",
+    "The service's route cannot be taken": "Fix the named problem, and run again.",
+    "The service's route was not tested": GUARD,
+    "Nothing is known of the job": "Run again: the run removes what the lost job left.",
     "No attempt was given": GUARD,
-    "Other clients cannot be looked for": "Nothing was touched. Mend what is named, and run again.",
-    "The rows of … cannot be counted": "Mend what PostgreSQL names, and run again.",
+    "Other clients cannot be looked for": "Nothing was changed. Fix the named problem, and run again.",
+    "The rows of … cannot be counted": "Fix the problem that PostgreSQL names, and run again.",
     "The dump lacks the rows of …: it was not kept": (
-        "pg_dump left tables out, as it does with those of an extension. Run again; if it stays so, see whose they are."
+        "pg_dump left tables out, as it does with tables of an extension. Run again. If the error remains, check which "
+        "extension they belong to."
     ),
-    "… failed: …": "Mend what the program names, and run again.",
+    "… failed: …": "Fix the problem that the program names, and run again.",
     "What was written since the dump": (
-        "The database is migrated, and the service runs on it. Mend what PostgreSQL names; then `playbooks/verify.yml` "
-        "makes what is left of the run."
+        "The database is migrated, and the service runs on it. Fix the problem that PostgreSQL names. Then "
+        "`playbooks/verify.yml` completes the run."
     ),
-    "The journal cannot be read": "The service runs. Mend what journalctl names, and read the journal.",
+    "The journal cannot be read": "The service runs. Fix the problem that journalctl names, and read the journal.",
     "The catalogs of … cannot be read": "Nothing was changed. Correct what PostgreSQL names, and run again.",
     "… cannot be read after the transaction": (
         "The transaction was committed. Correct what PostgreSQL names; then run `playbooks/verify.yml`."
     ),
-    "… cannot be read": "Correct `service_environment_file`, or the file's rights.",
+    "… cannot be read": "Correct `service_environment_file`, or the file's permissions.",
     "A service_journal_* pattern": "Correct it in the inventory.",
-    "… exists already": "Run again: the name is the time.",
-    "The dump failed": "Mend what is named (room, rights), and run again.",
+    "… exists already": "Run again: the name contains the time.",
+    "The dump failed": "Fix the named problem (free space, permissions), and run again.",
     "its lock was not free": (
-        "End the transaction that is named, or migrate when there is less to do: `migrate.yml` goes on from there."
+        "End the named transaction, or migrate at a quieter time: `migrate.yml` continues from there."
     ),
-    "after … s still …": "What is named stands in the way of a step: end it, or wait for its end. Then run again.",
-    "…: …. … of … steps are done": "Mend what is named, and run `migrate.yml` again: it goes on from there.",
+    "after … s still …": "The named session prevents a step: end it, or wait for its end. Then run again.",
+    "…: …. … of … steps are done": "Fix the named problem, and run `migrate.yml` again: it continues from there.",
     "… cannot be written": (
-        "Make room or correct the rights on this machine, or name another directory: `-e report_directory=...` for a "
-        "run's records, `-e support_directory=...` for the archive."
+        "Free space or correct the permissions on this machine, or choose another directory: `-e report_directory=...` "
+        "for a run's records, `-e support_directory=...` for the archive."
     ),
-    "systemd did not set up the timer": "Nothing was stopped. Mend what systemd names, and run again.",
-    "systemd cannot be asked about": "Correct `service_name`, or mend what systemctl names, and run again.",
-    "… is no table any more": "Let whoever changes the schema come to an end, and run again.",
+    "systemd did not set up the timer": "Nothing was stopped. Fix the problem that systemd names, and run again.",
+    "systemd cannot be asked about": "Correct `service_name`, or fix the problem that systemctl names, and run again.",
+    "… is no table any more": "Wait until the other change of the schema ends, and run again.",
     "The session of …": "Run again after that.",
     "… did not end within": (
-        "Nothing was changed by it. See which trigger, CHECK or function of the tables does not return, or raise "
+        "It changed nothing. Check which trigger, CHECK or function of the tables does not return, or raise "
         "`tenancy_proof_timeout`, `tenancy_transaction_timeout` or `tenancy_online_step_timeout`."
     ),
     "The isolation proof failed": (
-        "The transaction was taken back. Each attempt that is named reached what it must not, or did not reach its "
-        "own: look at that table's policies, triggers and rights."
+        "The transaction was rolled back. Each named attempt reached rows that it must not reach, or did not reach its "
+        "own: check that table's policies, triggers and privileges."
     ),
 }
 
 
 def _texts(node: nodes.Node) -> list[str]:
-    """Return what a Jinja expression can become; whatever only the run knows is a gap."""
+    """Return the possible values of a Jinja expression; a value that only the run knows is a gap."""
     if isinstance(node, nodes.TemplateData):
         return [node.data]
     if isinstance(node, nodes.Const):
@@ -204,12 +210,12 @@ def _texts(node: nodes.Node) -> list[str]:
 
 
 def _tidy(text: str) -> str:
-    """Return a message on one line, with one gap where several meet."""
+    """Return a message on one line, and adjacent gaps as one."""
     return re.sub(rf"({GAP}[\s/]*)+{GAP}", GAP, re.sub(r"\s+", " ", text)).strip()
 
 
 def rendered(template: str) -> list[str]:
-    """Return the messages that a Jinja template can become, each on one line."""
+    """Return the possible messages of a Jinja template, each on one line."""
     parsed = jinja2.Environment(autoescape=True).parse(template)
     return [_tidy("".join(parts)) for parts in itertools.product(*map(_texts, parsed.body))]
 
@@ -239,7 +245,7 @@ def _of_tasks(paths: tuple[str, ...]) -> Iterator[str]:
 
 
 def _literal(node: ast.AST) -> str | None:
-    """Return a string of the source with gaps for its fields; nothing for another expression."""
+    """Return a string of the source with gaps for its fields; None for any other expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.BinOp):
@@ -250,20 +256,20 @@ def _literal(node: ast.AST) -> str | None:
 
 
 def _said(node: ast.AST) -> list[ast.expr]:
-    """Return what a statement or call ends the run with."""
+    """Return the message with which a statement or call ends the run."""
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         return node.exc.args[:1]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fail_json":
         return [keyword.value for keyword in node.keywords if keyword.arg == "msg"]
     if isinstance(node, ast.Dict):
-        # What an action returns.
+        # An action's result.
         entries = {_literal(key): value for key, value in zip(node.keys, node.values, strict=True) if key}
         return [entries["msg"]] if "failed" in entries and "msg" in entries else []
     return []
 
 
 def of_python(files: list[Path]) -> Iterator[str]:
-    """Yield what Python files end a run with: what they raise or fail with, and every sentence."""
+    """Yield the messages of Python files that end a run: those that they raise or fail with, and every sentence."""
     for file in files:
         tree = ast.parse(file.read_text())
         documents = {
@@ -271,25 +277,25 @@ def of_python(files: list[Path]) -> Iterator[str]:
             for node in ast.walk(tree)
             if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and isinstance(node.body[0], ast.Expr)
         }
-        # A part of a text is none of its own.
+        # A part of an f-string is not a message of its own.
         parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
         said = {id(part) for node in ast.walk(tree) for part in _said(node)}
         for node in ast.walk(tree):
             text = None if id(node) in parts else _literal(node)
-            # Obstacles are collected before they are raised: they are known by their form alone.
+            # Obstacles are collected before they are raised: only their form shows that they are messages.
             if text is not None and (id(node) in said or (id(node) not in documents and is_message(_tidy(text)))):
                 yield _tidy(text)
 
 
 def of_sql(files: list[Path]) -> Iterator[str]:
-    """Yield what SQL files raise; a SQLSTATE alone is caught by the file itself."""
+    """Yield the messages that SQL files raise; a SQLSTATE alone is caught by the file itself."""
     for file in files:
         for text in RAISED.findall(file.read_text()):
             yield _tidy(re.sub("%%?", lambda sign: GAP if sign[0] == "%" else "%", text.replace("''", "'")))
 
 
 def is_message(text: str) -> bool:
-    """Say whether a text is a sentence for the operator."""
+    """Return whether a text is a sentence for the operator."""
     return re.fullmatch(rf"[A-Z{GAP}].*[a-z].*[.]", text) is not None and len(text.split()) > 4
 
 

@@ -186,7 +186,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         self.phased = not self._display.verbosity and path.parent in (ROOT, ROOT / "playbooks")
         if self.phased:
             # Looking for one loads all of the collection: once, and not again in the process that each task is given.
-            filter_loader.get("aimemory.tenancy.tenancy_plan")
+            filter_loader.get("aimemory.tenancy.plan_result")
             self._foot.begin()
         else:
             super().v2_playbook_on_start(playbook)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
@@ -21,6 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
 )
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import audited, planned, verified
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.typed import typed
 
 Document = Mapping[str, Any]
 Findings = Sequence[dict[str, Any]]
@@ -125,21 +124,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn errors with a remedy into Ansible's, with the same sentence."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except TenancyError as error:
-            raise AnsibleFilterError(str(error)) from error
-
-    return call
-
-
 class FilterModule:
     """Filters of the collection aimemory.tenancy."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {name: _typed(function) for name, function in FILTERS.items()}
+        return {name: typed(function) for name, function in FILTERS.items()}

@@ -1,4 +1,4 @@
-"""Filters of the role support: they put what was taken into one shape, and take the facts out of it."""
+"""Filters of the role support: they convert results into one form, and extract the facts."""
 
 from __future__ import annotations
 

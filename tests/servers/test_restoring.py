@@ -1,4 +1,4 @@
-"""What a restore gives the superuser to do runs no code of an ordinary role, on any way there."""
+"""Restored objects of the superuser run no code of an ordinary role, on any path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lab import OWNER
 from server import SERVER_USER, Server
 
 NAME, COPY = "ai_memory_dumped", "ai_memory_restored"
-# What it does is exchanged once something of the superuser's calls it.
+# The body is replaced once an object of the superuser calls it.
 HARMLESS = "CREATE OR REPLACE FUNCTION public.{name} LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1; END $$"
 SEEN = (
     "CREATE OR REPLACE FUNCTION public.{name} LANGUAGE plpgsql IMMUTABLE AS"
@@ -30,7 +30,7 @@ RUNS = "SELECT (xpath('count(//row)', query_to_xml('SELECT public.f(''x'')', tru
 
 @pytest.fixture(autouse=True)
 def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Make a database of the owner's with a schema of the superuser's."""
+    """Create a database of the owner with a schema of the superuser."""
     monkeypatch.setenv("PGUSER", "postgres")
     server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
     try:
@@ -43,14 +43,14 @@ def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def made(server: Server, *statements: str) -> None:
-    """Run statements: those of the superuser begin with "postgres: "."""
+    """Run statements: those of the superuser start with "postgres: "."""
     for statement in statements:
         of_superuser = statement.startswith("postgres: ")
         server.sql(statement.removeprefix("postgres: "), NAME, "postgres" if of_superuser else OWNER)
 
 
 def restored(server: Server) -> list[str]:
-    """Dump the database, restore it into another one, and return what was left out."""
+    """Dump the database, restore it into another one, and return the objects that were left out."""
 
     def run(command: list[str], environ_update: dict[str, str] | None = None) -> tuple[int, str, str]:
         environment = {"PATH": os.environ["PATH"], "PGHOST": str(server.directory), "PGUSER": "postgres"}

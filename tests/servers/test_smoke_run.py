@@ -1,4 +1,4 @@
-"""One smoke test against a small service and its database: every step, and every way in which it fails."""
+"""One smoke test against a small service and its database: every step, and every kind of failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server import SERVER_USER, Server, running
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root"),
-    # The service is a thread here, which waits while the module starts its child.
+    # The service is a thread here, which waits while the module starts its child process.
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 
@@ -26,7 +26,7 @@ NAMES = api.Names("customer_id", "app.current_tenant", ("memories",))
 
 
 class Service:
-    """A service of one table; ``fault`` says what is wrong with it, ``tenant`` where it stores."""
+    """A service with one table; ``fault`` names its defect, ``tenant`` the tenant of its rows."""
 
     def __init__(self, server: Server) -> None:
         """Serve on a port of its own."""
@@ -43,7 +43,7 @@ class Service:
                 self.wfile.write(json.dumps(said).encode())
 
             def log_message(self, *_: Any) -> None:
-                """Keep quiet."""
+                """Log nothing."""
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
@@ -92,7 +92,7 @@ def request(path: str, tenant: str = "1", marker: str = "") -> dict[str, Any]:
 
 
 def wanted(service: Service, **more: Any) -> dict[str, Any]:
-    """Return the options of the module; those of ``more`` with two underscores lie in another."""
+    """Return the options of the module; a key of ``more`` with two underscores names a nested option."""
     options: dict[str, Any] = {
         "database": "shop", "port": 5432, "user": SERVER_USER,
         "rows": {
@@ -119,7 +119,7 @@ def wanted(service: Service, **more: Any) -> dict[str, Any]:
 
 
 def made(service: Service, action: str = "test", **more: Any) -> smoke_run.SmokeRun:
-    """Make one test and return it."""
+    """Run one test and return it."""
     options = wanted(service, **more)
     conversation = api.Conversation(f"http://127.0.0.1:{service.http.server_port}", 20)
     tables, caller = service_smoke.Tables(options), api.Caller({}, "", 60)
@@ -218,6 +218,6 @@ def test_rows_of_other_writers_need_their_own_statements(service: Service) -> No
     assert rows(service) == []
 
 
-def test_a_table_that_is_none_is_named(service: Service) -> None:
+def test_a_missing_table_is_named(service: Service) -> None:
     with pytest.raises(smoke_run.SmokeError, match="does not exist"):
         made(service, rows__tables=[{"table": "gone", "column": "caller", "stored": True}])

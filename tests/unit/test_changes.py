@@ -1,4 +1,4 @@
-"""Every kind of change has every part: how it is planned, found, rolled back and what it ends."""
+"""Every kind of change has every part: the plan, the finding, the rollback, and the errors that it ends."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ KINDS: dict[str, Change] = {
     for name in (path.stem for path in FILES if path.stem != "__init__")
     if (found := getattr(importlib.import_module(f"{PACKAGE}.{name}"), "CHANGE", None)) is not None
 }
-# A database without the bridge is right as well.
+# A database without the bridge is also right.
 HOLDS_WITHOUT = {"bridge"}
-# A column that goes takes its default along; it has none if it is missing, and is told with it.
+# A dropped column takes its default along. A missing column has no default, and the finding about it is enough.
 FOUND_BY = {"default": "column"}
 
 
 def read(case: str) -> tuple[State, model.Model]:
-    """Return a golden case's state and the model that it is planned for."""
+    """Return a golden case's state and its model."""
     state = golden.catalog(case)
     source = rental_source if case.startswith("rental") else model_source
     return state, model.parse(source(state["database"]))

@@ -1,4 +1,4 @@
-"""The environment file gets another text, and keeps all else; what cannot keep it is refused."""
+"""The environment file gets a new text and keeps everything else; a file that cannot keep it is refused."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_a_link_stays_one(file: Path) -> None:
     assert stat.S_IMODE(file.lstat().st_mode) == 0o640
 
 
-def test_nobody_may_read_the_new_file_who_could_not_read_the_old(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each step of giving the new file its rights is looked at, with an ACL whose mask is wider than the group."""
+def test_the_new_file_is_readable_only_to_readers_of_the_old_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check each step that sets the new file's permissions, with an ACL whose mask is wider than the group's entry."""
     os.setxattr(file, ACL, READABLE_BY_NOBODY)
     seen: list[tuple[int, bool]] = []
     for name in ("fchown", "fchmod", "setxattr", "removexattr", "fsync", "rename"):
@@ -67,7 +67,7 @@ def test_nobody_may_read_the_new_file_who_could_not_read_the_old(file: Path, mon
         monkeypatch.setattr(os, name, step)
     environment_file.replace(str(file), b"A=2\n")
     assert seen
-    # Without the ACL the group bits are the group's, which may not read it.
+    # Without the ACL, the group bits apply to the group, which may not read the file.
     assert all(acl or mode & 0o077 == 0 for mode, acl in seen), seen
 
 
@@ -112,9 +112,7 @@ def test_links_without_an_end_are_an_error_and_no_loop(file: Path) -> None:
 @pytest.mark.parametrize(
     ("of_link", "of_file", "followed"), [(0, 0, True), (0, 65534, True), (65534, 65534, True), (65534, 0, False)]
 )
-def test_a_link_leads_nobody_to_a_file_that_is_not_his(
-    file: Path, of_link: int, of_file: int, *, followed: bool
-) -> None:
+def test_a_link_of_another_user_is_not_followed(file: Path, of_link: int, of_file: int, *, followed: bool) -> None:
     link, directory = file.parent / "link", file.parent / "directory"
     directory.symlink_to(file.parent)
     link.symlink_to(file)

@@ -1,4 +1,4 @@
-"""What the service's journal since the start is taken for: counts, and what lines are, without a word of them."""
+"""The report on the service's journal since the start: counts and kinds of lines, without their words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEAD = "2026-11-28T07:43:11+00:00 ai-memory.service[2]: "
 
 
 def entry(message: Any, speaker: str = "gunicorn", priority: str = "6") -> str:
-    """Return an entry as journalctl writes it."""
+    """Return an entry in journalctl's form."""
     return json.dumps(
         {
             "__REALTIME_TIMESTAMP": "1795851791123456", "MESSAGE": message, "SYSLOG_IDENTIFIER": speaker,
@@ -35,7 +35,7 @@ STARTED = entry("Started ai-memory.service.", "systemd")
 
 
 def summary(*entries: str, before: tuple[str, ...] = (), last: int = 50) -> Any:
-    """Return what is told of a journal."""
+    """Return the report on a journal."""
     found = journal.since_start(journal.lines("\n".join(entries)))
     return journal.summary(found, journal.lines("\n".join(before)), WANTED, last)
 

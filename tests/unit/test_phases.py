@@ -25,7 +25,7 @@ WANTED = {
     "service": "ai-memory", "verbose": False,
 }  # fmt: skip
 KEY = {
-    "rule": "unique-key", "severity": "error", "subject": "memories_k_key", "cured": False,
+    "rule": "unique-key", "severity": "error", "subject": "memories_k_key", "fixed_by_plan": False,
     "why": "A key without the tenant column tells one tenant which values another has.",
     "remedy": "Name the key in the model.",
 }  # fmt: skip
@@ -84,7 +84,7 @@ def test_a_new_login_is_something_to_do() -> None:
 
 
 def test_a_migration_that_leaves_a_bypass_is_refused() -> None:
-    assert planned(audit=[KEY | {"cured": True}])["refusals"] == []
+    assert planned(audit=[KEY | {"fixed_by_plan": True}])["refusals"] == []
     [sentence] = planned(audit=[KEY])["refusals"]
     assert "unique-key: memories_k_key" in sentence
     assert planned(audit=[KEY | {"severity": "warning"}])["refusals"] == []
@@ -103,7 +103,7 @@ def test_an_audit_names_the_subjects_of_a_rule_once_and_errors_first() -> None:
         "        has.",
         "        Remedy: Name the key in the model.",
     ]
-    fixed = [KEY | {"cured": True}]
+    fixed = [KEY | {"fixed_by_plan": True}]
     assert "        The plan fixes it." in audited.lines(fixed, has_plan=True)
     assert "        The plan fixes it." not in audited.lines(fixed, has_plan=False)
 

@@ -1,4 +1,4 @@
-"""The prose check finds what it names, and reads every kind of text that it lists."""
+"""The prose check finds its phrases, and reads every kind of text that it lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rehearsal takes, and whether the copy's plan is the real one."""
+"""The cost of a rehearsal, and the comparison of the copy's plan with the real one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_too_much_time_is_refused_with_the_choice() -> None:
     assert _cost("schema", size=10**11)["obstacles"] == []
 
 
-def test_none_is_said_loudly() -> None:
+def test_a_run_without_a_rehearsal_says_so() -> None:
     assert "NONE (migrate_rehearse=none)" in _cost("none", free_bytes=0)["lines"][0]
     assert _cost("none", free_bytes=0)["obstacles"] == []
 

@@ -1,4 +1,4 @@
-"""What the answers of the smoke test come to, and whether its rows are where they belong."""
+"""The verdict on the answers of the smoke test, and on the tenants of its rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def answer(verdict: str, said: str = "HTTP 200 {}", code: str = "", **more: Any)
 
 
 def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, ...] = ()) -> list[dict[str, Any]]:
-    """Return what the tables hold: a row of each tenant where it is stored, and two of ``touched`` beside it."""
+    """Return the tables' rows: one of each tenant in the storing table, and two of each of ``touched`` in another."""
     return [
         {"table": "public.memories", "stored": stored, "tenants": [row(who, 1) for who in tenants]},
         {"table": "public.profiles", "stored": False, "tenants": [row(who, 2) for who in touched]},
@@ -103,7 +103,7 @@ ISOLATED = about("default", "policy", is_secured=True)
         (answer("database", POLICY, "42501"), about("key", is_secured=True), "trouble"),
         (answer("database", SETTING, "42704"), ISOLATED, "unproven"),
         (answer("database", DENIED, "42501"), ISOLATED, "trouble"),
-        # In whatever language PostgreSQL says it.
+        # PostgreSQL's message may be in any language.
         (answer("database", "Spalte »customer_id« existiert nicht"), about("column"), "unproven"),
         (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), ISOLATED, "unproven"),
         (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), about("policy"), "trouble"),
@@ -112,7 +112,7 @@ ISOLATED = about("default", "policy", is_secured=True)
         (answer("refused", "HTTP 403 {}"), ISOLATED, "trouble"),
     ],
 )
-def test_before_the_change_only_what_it_cures_is_no_trouble(
+def test_before_the_change_only_errors_that_it_fixes_are_accepted(
     given: dict[str, Any], judged_by: dict[str, Any], verdict: str
 ) -> None:
     assert smoke.judged(given, judged_by)["verdict"] == verdict

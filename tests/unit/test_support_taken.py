@@ -1,4 +1,4 @@
-"""What modules return and what lies on this machine becomes texts, or the reason why there is none."""
+"""Modules' results and files on this machine become texts, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_records_of_runs(tmp_path: Path) -> None:
     (tmp_path / whole / "execution-log.md").write_text("a log")
     found = taken.runs(str(tmp_path), "lab17", 2, raw=False)
     assert [(item["name"], item.get("text"), item.get("why")) for item in found] == [
-        (f"runs/{whole}/run.json", "{}", None), (f"runs/{lost}/run.json", None, "the run left none"),
+        (f"runs/{whole}/run.json", "{}", None), (f"runs/{lost}/run.json", None, "the run wrote none"),
     ]  # fmt: skip
     names = [item["name"] for item in taken.runs(str(tmp_path), "lab17", 2, raw=True)]
     assert names == [f"runs/{whole}/run.json", f"raw-logs/runs/{whole}/execution-log.md", f"runs/{lost}/run.json"]

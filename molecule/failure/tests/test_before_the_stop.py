@@ -1,4 +1,4 @@
-"""A service that fails on the release that runs is found before it is stopped: callers notice nothing."""
+"""A service whose running release fails is found before the stop: callers notice nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service import faulty_release
 pytestmark = pytest.mark.by_turns
 
 SMOKE = "+15550000000-runbook"
-# After the answer the row goes again, as where a service stores in a database of its own.
+# The row is deleted after the answer, as if the service stored it in another database.
 ELSEWHERE = f"""
 CREATE FUNCTION elsewhere() RETURNS trigger LANGUAGE plpgsql AS
 $$ /* customer_id */ BEGIN DELETE FROM memories WHERE id = NEW.id AND starts_with(user_id, '{SMOKE}');

@@ -1,4 +1,4 @@
-"""Whatever happens in the middle: the data is whole, the schema the old or the new one, and running again finishes."""
+"""After any fault the data is complete, the schema is the old or the new one, and the next run completes the work."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ CUT_AT_ONCE = "systemctl stop ssh; pkill -KILL sshd; sleep 8; systemctl start ss
 CUT = f"sleep 2; {CUT_AT_ONCE}"
 CODE = "/opt/ai-memory/app.py"
 PSQL = "sudo -u postgres psql --no-psqlrc --quiet --dbname=ai_memory --command"
-# A session for replication is no client of the service's kind: a run does not refuse it.
+# A run does not refuse a replication session, because it is not a client like the service.
 REPLICA = "sudo -u postgres psql --no-psqlrc --quiet --dbname='dbname=ai_memory replication=database' --command"
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tenancy runbook'"
 
 
 @dataclass(frozen=True)
 class Migrated:
-    """What a run that nobody harms does: its tasks and the schema that it leaves."""
+    """The tasks of an undisturbed run, and the schema that it leaves."""
 
     tasks: list[str]
     schema: str
 
     def number(self, name: str) -> int:
-        """Return the number of the first task whose name has ``name`` in it, counted from 1."""
+        """Return the number of the first task whose name contains ``name``, counted from 1."""
         return next(number for number, task in enumerate(self.tasks, 1) if name in task)
 
 
@@ -58,7 +58,7 @@ def migrated_quickly(machine: Host, migrated: Migrated) -> Migrated:
 
 
 def kill_at(machine: Host, usual: Migrated, numbers: list[int], *arguments: str) -> None:
-    """Kill a run before each of the tasks; assert what must hold and that the next run finishes."""
+    """Kill a run before each of the tasks; assert the invariants, and that the next run completes the work."""
     failures, before = [], None
     for number in numbers:
         started, name, outcome = time.monotonic(), usual.tasks[number - 1], "held"
@@ -68,7 +68,7 @@ def kill_at(machine: Host, usual: Migrated, numbers: list[int], *arguments: str)
                 before = Before(machine, usual.schema)
             run = harmed(machine, str(number), "", *arguments)
             assert run.returncode < 0, f"the run was not killed:\n{run.output}"
-            # A host that was not touched is what it was: nothing is left to finish.
+            # An unchanged host needs no further run.
             if before.assert_held():
                 before.assert_finished_by_another_run()
                 before = None
@@ -123,7 +123,7 @@ def unit_command(setting: str) -> str:
 
 
 def fill(rest: str) -> str:
-    """Return the command that fills the small disk but for ``rest``."""
+    """Return the command that fills the small disk except ``rest``."""
     return f"cat /dev/zero > {SMALL}/filler 2> /dev/null; truncate --size=-{rest} {SMALL}/filler"
 
 
@@ -137,7 +137,7 @@ Around = Callable[[Host], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Case:
-    """One fault: where, what, and what the operator must read."""
+    """One fault: the task, the fault itself, and the message for the operator."""
 
     name: str
     at: str
@@ -217,7 +217,7 @@ CASES = [
     Case(
         "the service answers success false", "cutover | Set what was committed",
         lambda m: now(m, f'{PSQL} "REVOKE INSERT ON memories FROM alice"'),
-        "Database: what was committed was taken back again.", "start",
+        "Database: the change was committed and then rolled back.", "start",
         mend=f'{PSQL} "GRANT INSERT ON memories TO alice"',
     ),
     Case(

@@ -1,4 +1,4 @@
-"""What the service's journal is taken for is said without a word of its lines."""
+"""The report on the service's journal describes its lines without their words."""
 
 from __future__ import annotations
 

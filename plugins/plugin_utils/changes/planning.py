@@ -72,7 +72,7 @@ def result(
 
 def refusals(entries: Sequence[dict[str, Any]]) -> list[str]:
     """Return the sentence that refuses a migration whose plan leaves a bypass of row security, if it does."""
-    left = audit.as_finding([entry for entry in entries if not entry["cured"]])["actual"]
+    left = audit.as_finding([entry for entry in entries if not entry["fixed_by_plan"]])["actual"]
     if not left:
         return []
     return [f"The migration would isolate nobody: {'; '.join(left)}. The audit above says why, and what to do."]

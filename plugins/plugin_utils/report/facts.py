@@ -1,4 +1,4 @@
-"""The facts that the record of a run is made of, picked from the variables of its host."""
+"""The facts for the record of a run, taken from the variables of its host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import versions
 
 # The root of the checkout or of the installed collection.
 ROOT = Path(__file__).resolve().parents[3]
-# Options of a run that hold no secret.
+# The options of a run without secrets.
 ASKED = (
     "tenancy_strategy", "tenancy_provision_app_role", "tenancy_bridge", "migrate_rehearse", "migrate_on_failure",
     "migrate_break_lock", "migrate_watch_minutes", "run_batches", "rollback_mode", "restore_backup",
@@ -22,7 +22,7 @@ SETTINGS = {
     "database": "database_name", "service": "service_name", "tenant": "tenancy_default_tenant_name",
     "tenant_column": "tenancy_column",
 }  # fmt: skip
-# Results of roles by the name of their fact, with the value of a run that did not get that far.
+# The results of roles, by the name of their fact, with the value of a run that did not reach the role.
 RESULTS: dict[str, tuple[str, Any]] = {
     "preflight": ("preflight_result", {}),
     "stopped_at": ("service_result.stopped_at", None),
@@ -42,8 +42,8 @@ RESULTS: dict[str, tuple[str, Any]] = {
 def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
     """Return the facts that ``record.build`` takes, from the variables of a host.
 
-    ``template`` renders the value of an inventory variable. The results of roles hold no templates: they are taken as
-    they are, since to render them costs a tenth of a second each.
+    ``template`` renders the value of an inventory variable. The results of roles contain no templates and stay as they
+    are, because rendering costs a tenth of a second for each.
     """
 
     def setting(name: str, default: Any = "") -> Any:
@@ -60,7 +60,7 @@ def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[s
         **{fact: _result(variables, path, default) for fact, (path, default) in RESULTS.items()},
         **_of_roles(variables),
         **_called(variables),
-        # Whether an earlier run was lost after it had migrated the database.
+        # Whether an earlier run migrated the database and was lost afterwards.
         "unfinished_before": "migrate_resumed" in variables,
         "failsafe_seconds": setting("service_failsafe_seconds", None),
         "service_login": {
@@ -115,7 +115,7 @@ def _of_roles(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _called(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how ansible-playbook was called, for the commands that the operator may type next."""
+    """Return the arguments of ansible-playbook, for the operator's next commands."""
     settings = configparser.ConfigParser()
     settings.read(ROOT / "ansible.cfg")
     return {

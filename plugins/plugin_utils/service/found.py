@@ -10,9 +10,9 @@ from . import asked, database_url
 
 
 def files(environment_file: str, url_file: str, role: str) -> list[dict[str, str]]:
-    """Return the files that may name the database: ``{kind, path}``; the path is "" if none is named.
+    """Return the files that may contain DATABASE_URL: ``{kind, path}``; the path is "" if none is set.
 
-    The first two are claims; the third is the environment file before a run gave the service the login ``role``.
+    The first two are claims. The third is the environment file before a run gave the service the login ``role``.
     """
     kept = f"{environment_file}.before-{role}" if environment_file else ""
     return [
