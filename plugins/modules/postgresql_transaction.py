@@ -18,18 +18,18 @@ DOCUMENTATION = r"""
 module: postgresql_transaction
 short_description: Run the one transaction of a run, with the isolation proof in it
 description:
-  - Runs locks, statements and proof in one transaction, as the role of the system user that it runs as. Whatever
-    raises, PostgreSQL has changed nothing.
-  - Another session of the same role ends it when it takes too long, since code of the database can swallow or reset a
-    timeout of its own session.
+  - Runs locks, statements and proof in one transaction, as the role of the system user that it runs as. Any error rolls
+    all of it back.
+  - Another session of the same role terminates it when it takes too long, because code of the database can catch or
+    reset a timeout of its own session.
 extends_documentation_fragment: aimemory.tenancy.database
 options:
   host:
-    description: Directory of the server's Unix socket; libpq's own where it is empty.
+    description: Directory of the server's Unix socket; if empty, libpq's default.
     type: str
     default: ""
   transaction:
-    description: What the filter P(aimemory.tenancy.tenancy_transaction#filter) returns.
+    description: Result of the filter P(aimemory.tenancy.tenancy_transaction#filter).
     type: dict
     required: true
   commit:
@@ -51,8 +51,8 @@ EXAMPLES = r"""
 RETURN = r"""
 result:
   description:
-    - What came of it - findings (of the proof), rows (of each table that was counted), durations (seconds by the id of
-      the statement) and seconds (in all).
+    - findings (of the proof), rows (of each table that was counted), durations (seconds by the id of the statement) and
+      seconds (in total).
   returned: success
   type: dict
 """
@@ -76,7 +76,7 @@ def main() -> None:
     commits = wanted["commit"] and not module.check_mode
     settings = dict(transaction.SETTINGS)
     if not wanted["commit"]:
-        # Whatever others store meanwhile is no difference.
+        # Rows that other sessions store meanwhile must not count as differences.
         settings["default_transaction_isolation"] = "repeatable read"
     try:
         with contextlib.ExitStack() as stack:
