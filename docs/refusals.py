@@ -100,8 +100,8 @@ REMEDIES = {
         "`rollback_mode=restore` restores the backup."
     ),
     "The migrated copy": UNREHEARSED,
-    "The way back does not bring": UNREHEARSED,
-    "There and back changed": UNREHEARSED,
+    "The rollback does not restore": UNREHEARSED,
+    "Migration and rollback changed": UNREHEARSED,
     "The encrypted backup": "Check that `age` works on the server and its disk has space, and run again.",
     "The backup cannot be encrypted": "Check that `age` works on the server and its disk has space, and run again.",
     "age-keygen cannot read the key": "Correct `backup_age_identity`: use a key that `age-keygen` printed.",
