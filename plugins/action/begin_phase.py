@@ -1,4 +1,4 @@
-"""Begin a phase of a run, and write the run's record as far as it is known."""
+"""Begin a phase of a run, and write the run's record with the facts known so far."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import fac
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Begin the phase ``name``.
 
-    An unreachable host, Ctrl-C and a killed run execute neither ``rescue`` nor ``always``: the record that a phase
-    writes is the one that such a run leaves.
+    An unreachable host, Ctrl-C and a killed run execute neither ``rescue`` nor ``always``. Such a run leaves the record
+    that its last phase wrote.
     """
 
     TRANSFERS_FILES = False
