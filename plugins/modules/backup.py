@@ -32,7 +32,7 @@ DOCUMENTATION = r"""
 module: backup
 short_description: Take a backup of a database, and restore and compare it before it gets its name
 description:
-  - Removes leftovers of lost runs, runs C(pg_dump), and counts and hashes the rows of every table in the same exported
+  - Removes leftovers of lost runs, and runs C(pg_dump). Counts and hashes the rows of every table in the same exported
     snapshot (PostgreSQL manual, 9.28.5 "Snapshot Synchronization Functions"). So the numbers are those of the dump even
     while others write.
   - Adds two parts that a dump of one database lacks, the roles (C(pg_dumpall --globals-only), with their password

@@ -77,8 +77,8 @@ manifest:
   type: dict
 written:
   description:
-    - Content of C(written.json) in the backup, the tables that were written between the backup of a migration and the
-      stop; empty if it is damaged, null if there is none.
+    - Content of C(written.json) in the backup. It lists the tables that were written between the backup of a migration
+      and the stop. Empty if it is damaged, null if there is none.
   returned: success
   type: dict
 """

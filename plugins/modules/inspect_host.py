@@ -88,8 +88,8 @@ unit:
   type: dict
 postgresql:
   description:
-    - problem, the first error, "" without one; rows of each query by its name; session_settings, the settings of the
-      administrator's sessions in addition to the fixed ones; data_directory.
+    - problem (the first error, or ""), rows (of each query by its name) and data_directory.
+    - session_settings, the settings of the administrator's sessions in addition to the fixed ones.
     - login_triggers, the event triggers that refuse a session that only reads.
   returned: success
   type: dict

@@ -35,10 +35,10 @@ DOCUMENTATION = r"""
 module: other_clients
 short_description: Name the clients of a database that would remain after the stop of a service
 description:
-  - Leaves out sessions of processes of the unit and of the units that stop with it, sessions of the service's pooler,
-    and sessions that end within a moment.
-  - While the service runs, it may be unknown which sessions are its own. If none of its processes seems to have a
-    session, or one of them cannot be read, all sessions of its role count as its own.
+  - Leaves out sessions of the unit's processes, of the units that stop with it, and of the service's pooler. Also
+    leaves out sessions that end within a moment.
+  - While the service runs, it may be unknown which sessions are its own, because its processes show no session or
+    cannot be read. Then all sessions of its role count as its own.
   - Changes nothing. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database

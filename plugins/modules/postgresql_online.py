@@ -27,8 +27,8 @@ description:
   - A C(patient) step (an index that is built or dropped CONCURRENTLY) waits without limit, because no session waits
     behind it. With a limit it would fail beside any long transaction and leave an invalid index. It starts when no
     transaction in the database is older than O(long_transaction).
-  - Before each step the module waits until no C(pg_dump) runs in the database, fewer than O(max_waiting) sessions wait
-    for a lock and no standby lags behind by more than O(max_lag) bytes.
+  - Before each step the module waits until no C(pg_dump) runs in the database. It also waits until fewer than
+    O(max_waiting) sessions wait for a lock and no standby lags behind by more than O(max_lag) bytes.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user

@@ -20,8 +20,8 @@ short_description: Run the one transaction of a run, with the isolation proof in
 description:
   - Runs locks, statements and proof in one transaction, as the role of the system user that it runs as. Any error rolls
     all of it back.
-  - Another session of the same role terminates it when it takes too long, because code of the database can catch or
-    reset a timeout of its own session.
+  - Another session of the same role terminates it when it takes too long. A timeout would not suffice, because code of
+    the database can catch or reset it.
 extends_documentation_fragment: aimemory.tenancy.database
 options:
   host:

@@ -77,9 +77,9 @@ token:
   type: str
 answers:
   description: >-
-    Of each request its name; verdict (ok, refused, database, unavailable, broken), code (the SQLSTATE, if known), said
-    (status and beginning of the body; empty for an answer that is ok and has no marker), marked (whether the answer
-    contains the marker), filled (the parts of the document that are not empty), seconds.
+    Of each request its name, verdict (ok, refused, database, unavailable, broken), code (the SQLSTATE, if known) and
+    seconds. C(said) is the status and the beginning of the body, and empty for an answer that is ok and has no marker.
+    C(marked) says whether the answer contains the marker. C(filled) lists the parts of the document that are not empty.
   returned: success
   type: list
 """

@@ -110,8 +110,9 @@ administrator:
   returned: always
   type: dict
 settings:
-  description: Settings at the start of its session - name, value, by (PGOPTIONS, options= of DATABASE_URL or the
-    database, which includes its roles and the server's files; empty if none of them sets it).
+  description: >-
+    Settings at the start of its session - name, value, by. The last is PGOPTIONS, options= of DATABASE_URL, or the
+    database (which includes its roles and the server's files). It is empty if none of them sets it.
   returned: when it can log in
   type: list
 attempts:

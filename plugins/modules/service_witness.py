@@ -47,8 +47,8 @@ EXAMPLES = r"""
 RETURN = r"""
 unit:
   description:
-    - load_state, active_state, main_pid, user, tasks (-1 if systemd does not count them), as_started (whether the main
-      process is the unit's own program, not another one that it executed, and has a URL in its environment).
+    - load_state, active_state, main_pid, user, tasks (-1 if systemd does not count them), as_started.
+    - as_started says whether the main process is the unit's own program and has a URL in its environment.
   returned: always
   type: dict
 environment:
@@ -70,8 +70,8 @@ processes:
   returned: always
   type: list
 sessions:
-  description: The processes' sessions, also those that have ended since - pid (of the server), process, name, database,
-    role, reaches (whether the role has privileges on the tables).
+  description: The processes' sessions, including ended ones - pid (of the server), process, name, database, role,
+    reaches (whether the role has privileges on the tables).
   returned: always
   type: list
 strangers:

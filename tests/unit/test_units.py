@@ -96,7 +96,7 @@ def test_an_ordinary_unit_has_nothing_to_say() -> None:
         ({"Transient": "yes"}, f"{UNIT} was made by systemd-run and disappears at its stop"),
         ({"LoadState": "bad-setting"}, f"systemd cannot read the file of {UNIT} (bad-setting)"),
         ({"LoadState": "not-found"}, f"systemd cannot read the file of {UNIT} (not-found)"),
-        ({"FragmentPath": "/gone"}, f"{UNIT} runs, but its file /gone is gone"),
+        ({"FragmentPath": "/gone"}, f"{UNIT} runs, but its file /gone is missing"),
         ({"RefuseManualStop": "yes"}, f"{UNIT} may not be stopped by hand (RefuseManualStop=yes)"),
         ({"RefuseManualStart": "yes"}, f"{UNIT} may not be started by hand (RefuseManualStart=yes)"),
         ({"User": "gone"}, f"{UNIT} could not be started again: there is no user gone. Restore it"),
