@@ -213,7 +213,7 @@ def test_a_row_of_another_request_is_found_and_removed(service: Service) -> None
 def test_rows_of_other_writers_need_their_own_statements(service: Service) -> None:
     service.answer("/store", {"caller": CALLER, "content": CONTENT})
     statements = {"cleanup__statements": ["SELECT 1"], "cleanup__write_statements": ["DELETE FROM memories"]}
-    with pytest.raises(smoke_run.SmokeError, match="are left"):
+    with pytest.raises(smoke_run.SmokeError, match="caller remain"):
         made(service, "clear", **statements)
     made(service, "clear", cleanup__write_tables=["public.memories"], **statements)
     assert rows(service) == []
