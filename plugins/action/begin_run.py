@@ -1,4 +1,4 @@
-"""Begin a run: name it, and begin its log on this machine."""
+"""Begin a run: choose its name, and write the beginning of its log on this machine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import res
 
 BEGUN = """# {kind} Execution Log
 
-The run replaces this text when it ends. Until then, and if the run is lost, run.json in this directory says how far the
-run came.
+The run replaces this text when it ends. Until then, and if the run is lost, run.json in this directory shows the
+progress of the run.
 """
 
 
@@ -28,7 +28,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the ``result`` of the run that begins; failed if its log cannot be written.
 
-        A run that cannot leave a log must not begin.
+        A run without a log must not start.
         """
         done: dict[str, Any] = super().run(tmp, task_vars)
         text = {"type": "str", "required": True}

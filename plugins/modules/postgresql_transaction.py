@@ -28,11 +28,10 @@ DOCUMENTATION = r"""
 module: postgresql_transaction
 short_description: Run the one transaction of a run, with the isolation proof in it
 description:
-  - Runs locks, statements and proof in one transaction of the administrator. Whatever raises, PostgreSQL has changed
-    nothing.
-  - Another session of the same role ends it when it takes too long, since code of the database can swallow or reset a
-    timeout of its own session.
-  - After it, and in the same call, it reads the catalogs and counts the rows of all tables, if that is wanted.
+  - Runs locks, statements and proof in one transaction of the administrator. Any error rolls all of it back.
+  - Another session of the same role terminates it when it takes too long. A timeout would not suffice, because code of
+    the database can catch or reset it.
+  - After the transaction, and in the same call, it reads the catalogs and counts the rows of all tables, as requested.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.socket
@@ -40,7 +39,7 @@ extends_documentation_fragment:
   - aimemory.tenancy.database.queries
 options:
   transaction:
-    description: What the filter P(aimemory.tenancy.tenancy_transaction#filter) returns.
+    description: Result of the filter P(aimemory.tenancy.tenancy_transaction#filter).
     type: dict
     required: true
   commit:
@@ -67,8 +66,8 @@ EXAMPLES = r"""
 RETURN = r"""
 result:
   description:
-    - What came of it - findings (of the proof), rows (of each table that was counted), durations (seconds by the id of
-      the statement) and seconds (in all).
+    - findings (of the proof), rows (of each table that was counted), durations (seconds by the id of the statement) and
+      seconds (in total).
   returned: success
   type: dict
 rows:

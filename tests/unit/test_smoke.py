@@ -47,13 +47,13 @@ def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, 
         # A table without the tenant column, and one before the migration.
         (found(None), True, ""),
         (found(""), False, ""),
-        (found(""), True, "is in public.memories under customer_id = NULL, not under 1"),
-        (found("2"), True, "is in public.memories under customer_id = 2, not under 1"),
-        (found("1", "2"), False, "under customer_id = 2, not under 1"),
-        (found("1", touched=("2",)), True, "is in public.profiles under customer_id = 2, not under 1"),
+        (found(""), True, "in public.memories with customer_id = NULL instead of 1"),
+        (found("2"), True, "in public.memories with customer_id = 2 instead of 1"),
+        (found("1", "2"), False, "with customer_id = 2 instead of 1"),
+        (found("1", touched=("2",)), True, "in public.profiles with customer_id = 2 instead of 1"),
         (found(), True, "public.memories has no row of it: it stores somewhere else, or later than it says"),
         (found(touched=("1",)), True, "public.memories has no row of it"),
-        (found("1", stored=False), True, "No entry of service_smoke_rows says stored: true"),
+        (found("1", stored=False), True, "No entry of service_smoke_rows has stored: true"),
     ],
 )
 def test_what_is_stored_elsewhere_is_told(rows: list[dict[str, Any]], required: bool, sentence: str) -> None:
@@ -64,7 +64,7 @@ def test_what_is_stored_elsewhere_is_told(rows: list[dict[str, Any]], required: 
 
 def test_what_is_left_is_counted() -> None:
     assert smoke_rows.left(found()) == ""
-    assert "are left (1 in public.memories, 2 in public.profiles)" in smoke_rows.left(found("1", touched=("1",)))
+    assert "remain (1 in public.memories, 2 in public.profiles)" in smoke_rows.left(found("1", touched=("1",)))
 
 
 def test_rows_are_removed_under_every_tenant_that_has_some() -> None:
@@ -132,9 +132,9 @@ def test_after_the_change_only_what_it_may_have_caused_is_trouble(verdict: str, 
 @pytest.mark.parametrize(
     ("token", "reason"),
     [
-        ("signed", "it does not believe a token that is signed with JWT_SECRET_KEY"),
+        ("signed", "it rejects a token that is signed with JWT_SECRET_KEY"),
         ("missing", "its environment has no JWT_SECRET_KEY"),
-        ("asymmetric", "JWT_SECRET_KEY of its environment is a key with which no token can be signed here"),
+        ("asymmetric", "JWT_SECRET_KEY of its environment is a key that cannot sign a token here"),
         ("given", "the headers in service_smoke_headers are those of one caller"),
         ("none", "service_token names no secret"),
     ],
