@@ -12,7 +12,7 @@ from rows import NO_ROW_OF_THE_PROOF
 
 
 class Runs(NamedTuple):
-    """The runs, what a webhook was told of each, and what the second found at each call of the webhook."""
+    """The runs, the messages of each to a webhook, and the state of the host at each message of the second."""
 
     failed: Run
     told_of_failure: list[str]
@@ -24,7 +24,7 @@ class Runs(NamedTuple):
 
 
 def told(tmp_path: Path, url: str, **variables: Any) -> str:
-    """Return the argument that names the webhook, from a file: an argument would show it."""
+    """Return the argument that sets the webhook from a file, because an argument would show the URL."""
     path = tmp_path / "webhook.json"
     path.write_text(json.dumps({"report_webhook_url": url} | variables))
     return f"-e@{path}"

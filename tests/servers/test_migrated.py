@@ -76,7 +76,7 @@ def test_a_migrated_database_holds(migrated: Migrated) -> None:
             "DROP POLICY tenant_isolation_memories ON memories",
             {"RLS policies created", "memories: permissive policies", "memories: policy is the model's"},
         ),
-        (f"GRANT postgres TO {OWNER}", {"roles it could become to bypass it", "role-becomes: postgres"}),
+        (f"GRANT postgres TO {OWNER}", {"roles that it can become to bypass row security", "role-becomes: postgres"}),
         ("CREATE POLICY open ON memories USING (true)", {"memories: permissive policies"}),
         ("ALTER TABLE memories ALTER COLUMN customer_id SET DEFAULT 1", {"memories: default is the session's tenant"}),
         ("ALTER TABLE memories ALTER COLUMN customer_id DROP NOT NULL", {"memories: NOT NULL"}),
@@ -125,7 +125,7 @@ def to_enforced(migrated: Migrated) -> list[Statement]:
         (to_policies, PROFILES_OF_ANOTHER, "Rows of tenants other than 1 exist (caller_profiles 2): without row"),
         (
             to_schema, PROFILES_OF_ANOTHER,
-            "Rows of tenants other than 1 exist (caller_profiles 2), which the old schema could not tell apart.",
+            "Rows of tenants other than 1 exist (caller_profiles 2), which the old schema cannot tell apart.",
         ),
         (
             to_schema, "CREATE VIEW v WITH (security_invoker = true) AS SELECT customer_id FROM memories",
@@ -141,7 +141,7 @@ def to_enforced(migrated: Migrated) -> list[Statement]:
         ),
         (
             to_enforced, "ALTER TABLE memories NO FORCE ROW LEVEL SECURITY",
-            "The database is not migrated in full (1 statements are left): run migrate.yml first.",
+            "The database is not migrated completely (1 statements are left): run migrate.yml first.",
         ),
     ],
     ids=["policies-tenants", "schema-tenants", "view", "index", "policy", "enforce-unmigrated"],
@@ -192,6 +192,6 @@ def test_rows_of_another_tenant_that_come_after_the_plan_stop_the_transaction(
     database = migrated.database
     statements, checks = planned(migrated), revert.refuse_other_tenants(database.state(), database.model)
     database.run(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}))
-    sentence = "Rows of tenants other than 1 were stored in caller_profiles since this run looked"
+    sentence = "Rows of tenants other than 1 were stored in caller_profiles after this run made its plan"
     with pytest.raises(psycopg2.Error, match=sentence):
         carry_out(migrated, statements, *checks)

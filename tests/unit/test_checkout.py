@@ -1,4 +1,4 @@
-"""A run that could not do what it says is refused before any host is asked."""
+"""A run that cannot work as requested is refused before it connects to a host."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def met(options: list[list[str]]) -> list[tuple[str, list[str]]]:
 
 
 def refusal(playbook: str, inventory: str, *arguments: str, config: str = "ansible.cfg", directory: Path = ROOT) -> str:
-    """Run the playbook, which must fail, and return what it prints with every blank as one space."""
+    """Run the playbook, which must fail, and return its output with single blanks."""
     command = ["ansible-playbook", str(ROOT / playbook), "--check", f"--inventory={inventory}", *arguments]
     environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / config) if config else "", "ANSIBLE_FORCE_COLOR": "0"}
     environment.pop("ANSIBLE_INVENTORY", None)
@@ -57,7 +57,7 @@ def test_a_run_without_a_host_is_refused(playbook: str) -> None:
 
 def assert_refused_for_what_it_leaves_out(playbook: str, *options: str) -> None:
     words = refusal(playbook, str(ROOT / "inventory/lab.yml"), *options)
-    assert words.count("would leave out tasks without which a run is not safe") == 1
+    assert words.count("would leave out tasks that make a run safe") == 1
     assert "PLAY [" not in words
     assert "PLAY RECAP" not in words
 
@@ -89,7 +89,7 @@ def test_a_limit_to_a_host_of_another_group_is_refused() -> None:
     assert "No host of this run is in the inventory's group ai_memory" in words
 
 
-def test_a_limit_to_nobody_is_refused() -> None:
+def test_a_limit_without_a_host_is_refused() -> None:
     words = refusal("migrate.yml", str(ROOT / "inventory/lab.yml"), "--limit=nobody")
     assert "Could not match supplied host pattern, ignoring: nobody" in words
     assert "PLAY [" not in words

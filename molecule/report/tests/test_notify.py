@@ -1,4 +1,4 @@
-"""A webhook is told of the start and the end of a run; whether it listens changes nothing; its URL shows nowhere."""
+"""A webhook gets the start and the end of a run; a silent one changes nothing; its URL is never shown."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def assert_kept(run: Run) -> None:
 def test_the_start_and_the_success_are_told(machine: Host, runs: Runs) -> None:
     run = runs.done
     begun, ended = runs.told
-    assert begun == f"{machine.name}: migrate of ai_memory begun. Run {run.record['run']}."
+    assert begun == f"{machine.name}: migrate of ai_memory started. Run {run.record['run']}."
     assert re.fullmatch(
         rf"{machine.name}: migrate of ai_memory SUCCESS, downtime [\d.]+ s\. Run {run.record['run']}\.", ended
     )
-    # The first came before anything was changed, the second when the service was back.
+    # The first message came before any change, the second when the service was back.
     assert runs.states[0] == runs.before
     assert runs.states[1][0] != runs.before[0]
     assert runs.states[1][1] not in (0, runs.before[1])
@@ -80,9 +80,9 @@ def test_a_refusal_is_told_as_a_failure(machine: Host, tmp_path: Path) -> None:
 
 
 @pytest.mark.wide
-def test_a_webhook_that_is_silent_or_gone_is_said_and_harms_nothing(machine: Host, tmp_path: Path) -> None:
+def test_a_webhook_that_is_silent_or_gone_is_reported_and_harmless(machine: Host, tmp_path: Path) -> None:
     def first_silent(text: str) -> None:
-        if "begun" in text:
+        if "started" in text:
             time.sleep(3)
 
     with listening(status=404, then=first_silent) as receiver:
@@ -105,13 +105,13 @@ def test_what_is_no_url_is_refused_and_not_shown(machine: Host, tmp_path: Path, 
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, told(tmp_path, url), check=False)
     assert "report_webhook_url is not the URL of a webhook" in run.words
-    assert "it must begin with https:// (with http:// on this machine alone)" in run.words
+    assert "it must start with https:// (http:// only for this machine)" in run.words
     assert machine.untouched() == before
     assert_kept(run)
 
 
 @pytest.mark.wide
-def test_events_that_nobody_knows_are_refused(machine: Host, tmp_path: Path) -> None:
+def test_unknown_events_are_refused(machine: Host, tmp_path: Path) -> None:
     run = machine.playbook(
         *MIGRATE, told(tmp_path, "", report_webhook_events=["end"], report_webhook_timeout=0), check=False
     )

@@ -1,4 +1,4 @@
-"""The release that names its tenant, after the migration and after each way back."""
+"""The tenant-aware release after the migration, and after each rollback."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_it_is_tried_with_a_token_that_is_kept_nowhere(machine: Host, migrated: 
     assert set(rows_of_the_test(machine).values()) == {0}
     left = traces(machine, migrated)
     assert "JWT validated: customer_id=1" in left
-    # Every token begins with its head, which is always the same.
+    # Every token starts with the same header.
     assert tokens.signed({}, "x").split(".")[0] not in left
     assert TOKEN_SECRET not in left
 
@@ -54,7 +54,7 @@ def test_both_tenants_work_in_full_and_apart(machine: Host) -> None:
 
 
 def test_requests_of_two_tenants_on_one_connection_stay_apart(machine: Host) -> None:
-    # One worker, one connection: each request finds the setting that the one before it left.
+    # One worker, one connection: each request finds the setting of the previous one.
     user = "+15550002222"
     try:
         for turn in range(4):
@@ -83,7 +83,7 @@ def test_it_works_after_the_rollback_of_the_policies(machine: Host) -> None:
 
 @pytest.mark.wide
 def test_the_original_schema_comes_back_with_the_legacy_release(machine: Host) -> None:
-    # The original schema has no customer_id, so the release that names it cannot be what runs on it.
+    # The original schema has no customer_id, so the tenant-aware release cannot run on it.
     deploy(machine, "legacy")
     machine.playbook("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
     assert_works_in_full(machine)
