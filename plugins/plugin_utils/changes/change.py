@@ -178,7 +178,8 @@ def made(document: Any) -> Any:
         # A snapshot of an earlier version of this runbook knows of no index that is a part of another.
         found = {"root": None, **document}
         # Nor had one of an earlier version of the state what converts the columns of a foreign key.
-        left_out = ("dependents", "valid", "clustered", "casts")
+        # The definition says what the fields of a key say.
+        left_out = ("dependents", "valid", "clustered", "casts", "key")
         return {name: value for name, value in found.items() if name not in left_out}
     return document
 
