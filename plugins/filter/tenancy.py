@@ -98,6 +98,11 @@ def hazard_keys(source: Mapping[str, Any]) -> list[dict[str, Any]]:
     return hazards.keys(model.parse(source))
 
 
+def natural_keys(source: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the keys that mean something, table and columns of each: input of the audit's queries."""
+    return hazards.natural_keys(model.parse(source))
+
+
 def tenancy_transaction(
     statements: list[dict[str, Any]],
     source: Mapping[str, Any],
@@ -213,6 +218,7 @@ class FilterModule:
             "tenancy_backfills": tenancy_backfills,
             "backfill_role": backfill_login.role,
             "hazard_keys": hazard_keys,
+            "natural_keys": natural_keys,
             "tenancy_transaction": tenancy_transaction,
             "tenancy_strategy": online.choose,
             "tenancy_expand": online.expand,

@@ -147,7 +147,7 @@ def unmigrated(server: Server, keyed: Sequence[Keyed]) -> Iterator[Database]:
         server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
 
 
-def tried(database: Database, keyed: Sequence[Keyed], tenants: Sequence[int]) -> list[list[list[str]]]:
+def tried(database: Database, keyed: Sequence[Keyed], tenants: Sequence[int | None]) -> list[list[list[str]]]:
     """Return what became of each table's rows, for each of the tenants in turn; none is named where there is none."""
     database.run("SET search_path = public", "SET row_security = off", "SET jit = off", TRIED)
     found = []
@@ -157,11 +157,11 @@ def tried(database: Database, keyed: Sequence[Keyed], tenants: Sequence[int]) ->
                 columns="" if tenant is None else ", customer_id", values="" if tenant is None else f", {tenant}"
             )
             for insert in table.inserts(f"t{number}")
-            for tenant in (tenants or [None])
+            for tenant in tenants
         ]
         listed = json.dumps(statements).replace("'", "''")
         outcomes = database.value(f"SELECT pg_temp.tried(ARRAY(SELECT json_array_elements_text('{listed}'::json)))")
-        step = len(tenants) or 1
+        step = len(tenants)
         found.append([outcomes[first::step] for first in range(step)])
     database.roll_back()
     return found
@@ -175,7 +175,7 @@ def assert_same(server: Server, keyed: Sequence[Keyed]) -> None:
     """Require that definitions and behaviour are as before once migrated, and that the dump is once back."""
     with unmigrated(server, keyed) as database:
         definitions, before, dump = database.value(DEFINITIONS), database.state(), dumped(server)
-        (behaviour,) = zip(*tried(database, keyed, []), strict=True)
+        (behaviour,) = zip(*tried(database, keyed, [None]), strict=True)
         database.execute(plan.document(database.plan(), database.model, "5s", 60))
         database.commit()
         assert database.plan() == []

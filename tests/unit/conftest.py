@@ -25,7 +25,7 @@ def no_hazards() -> dict[str, Any]:
         "settings", "event_triggers", "publications", "subscriptions", "prepared", "building", "duplicates",
         "relations", "meanings", "routines", "names", "constraints", "row_types",
     )  # fmt: skip
-    return {name: [] for name in names} | {"backfill_login": False}
+    return {name: [] for name in names} | {"backfill_login": False, "records_statements": True}
 
 
 TYPE: dict[str, Any] = {

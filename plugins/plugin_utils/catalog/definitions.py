@@ -27,8 +27,13 @@ def literals(state: State, what: str, texts: Iterable[str | None], path: str | N
         f"{what}, which is to be brought back, holds a value of {title}, a domain of an ordinary role or made of one: "
         "its CHECK would run with the rights of a superuser. Look at it and give the domain to a superuser, or use "
         "rollback_mode=policies."
-        for title in _found(state["code"]["types"], texts, path, r'::{}(?![\w$"])', catalog.printed)
+        for title in domains(state, texts, path)
     ]
+
+
+def domains(state: State, texts: Iterable[str | None], path: str | None) -> list[str]:
+    """Return the types whose literals in ``texts`` call an ordinary role's code, as ``literals`` says of them."""
+    return [*_found(state["code"]["types"], texts, path, r'::{}(?![\w$"])', catalog.printed)]
 
 
 def expressions(state: State, what: str, texts: Iterable[str | None], path: str | None) -> list[str]:

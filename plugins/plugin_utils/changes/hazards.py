@@ -33,6 +33,11 @@ def keys(model: Model) -> list[dict[str, Any]]:
     return [{"table": table.name, "columns": list(key)} for table in model.tables for key in model.tenant_keys(table)]
 
 
+def natural_keys(model: Model) -> list[dict[str, Any]]:
+    """Return the keys that mean something, as the audit's queries read them: table and columns."""
+    return [{"table": table.name, "columns": list(key)} for table in model.tables for key in table.natural_keys]
+
+
 def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
     """Return what is certain to make the change fail, a sentence with its remedy each.
 

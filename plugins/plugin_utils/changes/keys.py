@@ -136,8 +136,12 @@ def _impossible(state: State, model: Model, relation: Relation, index: Document)
             f"{place} PostgreSQL attaches no partition to an exclusion constraint that is there: drop it first, and "
             f"add it with {model.column} WITH = after the migration."
         )
-    for text in _texts(index):
-        found += definitions.literals(state, f"The key {key} of {name}", [text], None)
+    found += [
+        f"The key {key} of {name} has to be replaced, and holds a value of {title}, a domain of an ordinary role or "
+        "made of one: its CHECK would run with the rights of a superuser. Look at it and give the domain to a "
+        "superuser first."
+        for title in definitions.domains(state, _texts(index), None)
+    ]
     return found
 
 

@@ -165,7 +165,7 @@ key_document AS (
   -- How a key is made, field by field: unique indexes and exclusion constraints.
   SELECT i.indexrelid, jsonb_build_object(
       'elements', e.elements,
-      -- The columns that the elements read, or the predicate if they read none.
+      -- The columns that the elements read, or the predicate if they read none but the tenant's.
       'columns', (
         SELECT coalesce(jsonb_agg(DISTINCT a.attname), '[]')
         FROM pg_attribute a
@@ -215,7 +215,7 @@ key_document AS (
         'operator', (SELECT format('OPERATOR(%%I.%%s)', n.nspname, r.oprname)
                      FROM pg_operator r JOIN pg_namespace n ON n.oid = r.oprnamespace WHERE r.oid = con.conexclop[k])
       ) ORDER BY k) AS elements,
-      bool_or(i.indkey[k - 1] <> 0) OR i.indexprs::text ~ ':varattno \d' AS reads
+      bool_or(a.attname <> %(column)s) IS TRUE OR i.indexprs::text ~ ':varattno \d' AS reads
     FROM generate_series(1, i.indnkeyatts) AS k
     JOIN pg_attribute o ON o.attrelid = i.indexrelid AND o.attnum = k
     LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]) AS e
