@@ -340,6 +340,29 @@ def test_a_build_that_was_interrupted_is_gone_on_with(server: Server) -> None:
         assert dumped(server) == dump
 
 
+def test_an_invalid_index_goes_and_the_key_is_built(server: Server) -> None:
+    made = "INSERT INTO things (a) VALUES ('x'), ('x')"
+    with things(server, (made,), [["a"]]) as database:
+        with contextlib.closing(server.connect(NAME)) as other, other.cursor() as cursor:
+            with pytest.raises(psycopg2.errors.UniqueViolation):
+                cursor.execute("CREATE UNIQUE INDEX CONCURRENTLY k ON things (a)")
+            (sentence,) = refused(database)
+            assert "2 rows share 1 values of it" in sentence
+            cursor.execute("DELETE FROM things WHERE id = 2")
+            cursor.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid")
+            assert cursor.fetchone() == (1,)
+        database.roll_back()
+        before, dump = database.state(), dumped(server)
+        assert [item for item in database.migrate() if not item["ok"]] == []
+        assert database.failures(before) == []
+        assert database.back_to(before) == []
+        database.commit()
+        # No dump carries it.
+        assert dumped(server).replace("CREATE UNIQUE INDEX k ON public.things USING btree (a);", "") == dump.replace(
+            "CREATE UNIQUE INDEX k ON public.things USING btree (a);", ""
+        )
+
+
 def test_a_collation_that_folds_case_stays(server: Server) -> None:
     with things(server, (), [["a"]]) as database:
         try:

@@ -175,26 +175,34 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 def _new_keys(state: State, model: Model, table: Table) -> list[tuple[str, ...]]:
     """Return the columns of the keys that no key of the table is, nor will be once it is exchanged."""
-    document = catalog.required(state, table.name)
+    whole = catalog.relation(state, model, table)
     return [
         key
         for key in model.tenant_keys(table)
-        if not any(_serves(index, model, table, key) for index in document["indexes"])
+        if not any(_serves(whole, index, model, key) for index in whole.document["indexes"])
     ]
 
 
-def _serves(index: Document, model: Model, table: Table, key: Sequence[str]) -> bool:
-    """Say whether an index is the key of those columns per tenant, or is exchanged for it."""
+def _serves(whole: Relation, index: Document, model: Model, key: Sequence[str]) -> bool:
+    """Say whether an index of a table is the key of those columns per tenant, or is exchanged for it."""
+    table = whole.table
     if index["name"] == _new_name(table.name, model, key):
         # Built, and not taken yet.
         return False
     is_there = index["valid"] and unique_keys.is_key(index) and unique_keys.holds_tenant(index, model.column)
-    pointed = any(
-        item.key == key for other in model.tables for item in other.foreign_keys if item.references == table.name
-    )
-    return (is_there or unique_keys.is_global(index, model, table)) and unique_keys.serves(
-        index, model, key, pointed=pointed
-    )
+    will_be = unique_keys.is_global(index, model, table) and not is_leftover(whole, index)
+    pointed = key in _pointed(model, table)
+    return (is_there or will_be) and unique_keys.serves(index, model, key, pointed=pointed)
+
+
+def _pointed(model: Model, table: Table) -> set[tuple[str, ...]]:
+    """Return the keys of the table that foreign keys point to."""
+    return {key.key for other in model.tables for key in other.foreign_keys if key.references == table.name}
+
+
+def is_leftover(relation: Relation, index: Document) -> bool:
+    """Say whether an index is what an interrupted build left: no dump carries it, and it may never become valid."""
+    return not index["valid"] and index["constraint"] is None and not relation.is_partitioned
 
 
 def _new_name(relation: str, model: Model, key: Iterable[str]) -> str:
@@ -227,6 +235,8 @@ class _Exchange:
 
     def statements(self) -> list[Statement]:
         """Return what builds the new key and puts it in the old one's place."""
+        if is_leftover(self.whole, self.index):
+            return [self._drop("Remove an index that is invalid: an interrupted build left it")]
         present = self._present()
         if present is not None:
             reason = f"Drop the global key {self.index['name']}, which tells one tenant what another has"
@@ -452,10 +462,11 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def _findings_of(state: State, model: Model, table: Table) -> list[Finding]:
-    document, found = catalog.required(state, table.name), []
+    whole, found = catalog.relation(state, model, table), []
+    document = whole.document
     for key in model.tenant_keys(table):
         present = any(
-            _serves(index, model, table, key) and unique_keys.holds_tenant(index, model.column)
+            _serves(whole, index, model, key) and unique_keys.holds_tenant(index, model.column)
             for index in document["indexes"]
         )
         found.append(finding(f"key ({', '.join((model.column, *key))})", table.name, True, present))
@@ -513,11 +524,16 @@ def _own(back: Rollback, item: RelationRollback) -> set[str]:
     return {index["name"] for index in indexes.of_migration(back.model, item.relation)}
 
 
+def _kept(item: RelationRollback) -> list[Document]:
+    """Return the indexes of the snapshot but for what an interrupted build had left."""
+    return [index for index in item.before["indexes"] if not is_leftover(item.relation, index)]
+
+
 def _of_before(back: Rollback, item: RelationRollback) -> list[Document]:
     now, ours = by_name(item.now["indexes"]), _own(back, item)
     return [
         index
-        for index in item.before["indexes"]
+        for index in _kept(item)
         if (name := index["name"]) not in now or (name in ours and made(now[name]) != made(index))
     ]
 
@@ -548,7 +564,7 @@ def rollback_findings(back: Rollback) -> list[Finding]:
     """Return whether every key and index of the snapshot is there, and none of the migration's."""
     found = []
     for item in back.known:
-        lost = missing(item.before["indexes"], item.now["indexes"])
+        lost = missing(_kept(item), item.now["indexes"])
         left = _own(back, item) - by_name(item.before["indexes"]).keys()
         found += [
             finding(f"indexes{item.where} of before that are missing", item.table.name, [], lost),
