@@ -318,8 +318,6 @@ OTHERWISE = ["ALTER TABLE rental.water_levels RENAME TO old"]
          r"The key alone of rental\.water_levels_now is that partition's alone"),
         (["CREATE UNIQUE INDEX other ON rental.water_levels_now (metres) WHERE false"],
          r"The unique key other of rental\.water_levels_now on \(metres\) is not named in the model"),
-        (["ALTER TABLE rental.water_levels_now CLUSTER ON water_levels_now_pkey"],
-         r"The key water_levels_now_pkey of rental\.water_levels_now has to be replaced, but CLUSTER is to order the"),
         (['ALTER TABLE rental.water_levels DROP CONSTRAINT "Gauge", DROP CONSTRAINT water_levels_pier_number_fkey',
           "CREATE EXTENSION file_fdw",
           "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw",
@@ -339,7 +337,7 @@ OTHERWISE = ["ALTER TABLE rental.water_levels RENAME TO old"]
          r"rental\.skippers is a partition of rental\.everybody: name that table in tenancy_tables instead"),
     ],
     ids=["gone", "match full", "another table", "no view", "a partition's own key", "a partition's other key",
-         "a partition's mark", "a partition elsewhere", "a key that holds another", "another column", "an expression",
+         "a partition elsewhere", "a key that holds another", "another column", "an expression",
          "a partition by its name"],
 )  # fmt: skip
 def test_what_cannot_be_planned_for_is_refused(rental: Database, statements: list[str], sentence: str) -> None:

@@ -185,7 +185,8 @@ def made(document: Any) -> Any:
         # A snapshot of an earlier version has no "root", the index that an index is a part of.
         found = {"root": None, **document}
         # Nor has an earlier version's state the casts of a foreign key's columns.
-        left_out = ("dependents", "valid", "clustered", "casts")
+        # The definition contains the fields of a key.
+        left_out = ("dependents", "valid", "clustered", "casts", "key")
         return {name: value for name, value in found.items() if name not in left_out}
     return document
 
