@@ -65,7 +65,6 @@ OTHERS = (
     "plugins/**/*.py",
     "plugins/**/*.sql",
     "roles/**/*.sql",
-    "roles/**/*.sql.j2",
     "roles/**/*.yml",
 )
 # The strings of these Python files are data, not messages.
