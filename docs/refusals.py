@@ -1,4 +1,4 @@
-"""Write refusals.md from the messages of playbooks, roles, and the collection's Python and SQL."""
+"""Write refusals.md from the assertions of playbooks and roles, and from the errors in the collection's code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ values.
 GAP = "…"
 TASKS = {
     "Before anything else": ("playbooks/checkout.yml", "playbooks/rollback.yml"),
-    **{role: (f"roles/{role}/tasks",) for role in ROLES},
+    **{role: (f"roles/{role}/tasks",) for role in ROLES if (ROOT / f"roles/{role}/tasks").is_dir()},
 }
 UTILITIES, MODULES, ACTIONS = (ROOT / "plugins" / name for name in ("module_utils", "modules", "action"))
 LAPTOP = ROOT / "plugins/plugin_utils"
@@ -46,7 +46,9 @@ PYTHON = {
     "Encrypted variables": [UTILITIES / "messages.py"],
     "The model (`tenancy_*`)": [*_of_the_laptop("model"), UTILITIES / "quoting.py"],
     "`DATABASE_URL`": [LAPTOP / "service/database_url.py"],
-    "Where the service works": [LAPTOP / f"service/{name}.py" for name in ("asked", "route", "tried")],
+    "Where the service works": [
+        LAPTOP / f"service/{name}.py" for name in ("asked", "found", "route", "tried", "working")
+    ],
     "The host, its PostgreSQL and the lock": [LAPTOP / "host/refusals.py"],
     "What cannot be planned": _of_the_laptop("catalog", "changes", "proof", "audit"),
     "What cannot be backed up": [UTILITIES / f"{name}.py" for name in ("dumping", "backups", "age")],
@@ -67,44 +69,45 @@ SQL = {
 }
 RAISED = re.compile(r"\bRAISE\s+(?:EXCEPTION\s+)?(?:USING\s+MESSAGE\s*=\s*)?'((?:[^']|'')*)'")
 FAILING = ("ansible.builtin.assert", "ansible.builtin.fail")
-GUARD = "It prevents damage by an error of this runbook: report it, with the archive of `playbooks/support.yml`."
-UNREHEARSED = (
-    "The real database was not changed. Do not migrate before you understand the difference. To ask for help, make the "
-    "archive of `playbooks/support.yml`."
+GUARD = (
+    "This check prevents damage by an error of this runbook: report it, with the archive of `playbooks/support.yml`."
 )
-# The remedies for messages without one, by the start of the message.
+UNREHEARSED = (
+    "The real database was not touched. Do not migrate until you understand the difference; send the archive of "
+    "`playbooks/support.yml` to anyone who helps."
+)
+# The remedies for messages that do not contain one, by the beginning of the message.
 REMEDIES = {
     "The journal shows failures": (
-        "The service runs on the changed database. Read the lines. If callers are affected, roll back. If the lines "
-        "are harmless, the run is complete: check it with `playbooks/verify.yml`."
+        "The service runs on the changed database. Read the lines. If callers suffer, roll back; if the lines are "
+        "harmless, the run is complete, which `playbooks/verify.yml` confirms."
     ),
     "The API shows less than before": (
-        "The change was rolled back. Check the role and the tenant setting with which the service reads, and whether "
-        "its rows are the default tenant's."
+        "The change was rolled back. Check with which role and setting the service reads, and whether its rows belong "
+        "to the default tenant."
     ),
     "The environment of … cannot be read": "Fix the problem that systemctl names, and run again.",
     "The API answered, but": (
-        "The service's journal shows the reason. If this release does not accept the request, correct "
-        "`service_smoke_*`."
+        "The service's journal shows the cause. If this release does not accept the request, correct `service_smoke_*`."
     ),
     "The API showed another tenant": (
-        "The bridge is restored. Deploy the release that sets the tenant of every request, and run again."
+        "The bridge is back. Deploy the release that sets the tenant of every request, and run again."
     ),
     "… of … findings do not hold": (
-        "Run the playbook that made the change again, with `--check` first: it plans the missing statements. A rule of "
-        "[the audit](audit.md) names its remedy. If callers are affected meanwhile, roll back."
+        "The playbook that made the change plans the missing statements when it runs again, with `--check` first. A "
+        "rule of [the audit](audit.md) names its remedy. If callers suffer meanwhile, roll back."
     ),
     "The old schema did not come back": (
-        "`rollback.yml -e rollback_mode=schema --check` shows the remaining statements, or what prevents them. "
+        "`rollback.yml -e rollback_mode=schema --check` shows the remaining statements, or the obstacles; "
         "`rollback_mode=restore` restores the backup."
     ),
     "The migrated copy": UNREHEARSED,
-    "The way back does not bring": UNREHEARSED,
-    "There and back changed": UNREHEARSED,
-    "The encrypted backup": "Check `age` on the server and the free space of its disk, and run again.",
-    "The backup cannot be encrypted": "Check `age` on the server and the free space of its disk, and run again.",
-    "age-keygen makes nothing of the key": "Correct `backup_age_identity`, as `age-keygen` prints it.",
-    "The backup cannot be read": "Fix the named problem, or choose another backup with `-e restore_backup=...`.",
+    "The rollback does not restore": UNREHEARSED,
+    "Migration and rollback changed": UNREHEARSED,
+    "The encrypted backup": "Check that `age` works on the server and its disk has space, and run again.",
+    "The backup cannot be encrypted": "Check that `age` works on the server and its disk has space, and run again.",
+    "age-keygen cannot read the key": "Correct `backup_age_identity`: use a key that `age-keygen` printed.",
+    "The backup cannot be read": "Fix the named problem, or name another backup with `-e restore_backup=...`.",
     "The backup cannot be copied": (
         "The backup on the server is complete. Free space in the home of the login, or forbid a copy of that size with "
         "`-e backup_copy_max_bytes=...`."
@@ -114,84 +117,87 @@ REMEDIES = {
         "`-e backup_copy_directory=...`."
     ),
     "The backup failed": (
-        "This run changed no table. Fix the named problem (free space, permissions, a table that cannot be dumped), "
-        "and run again."
+        "This run changed no table. Fix the named problem (space, rights, an object that cannot be dumped), and run "
+        "again."
     ),
     "The restore failed": (
-        "The database is unchanged, and the service runs. Fix the named problem (often free space), or choose another "
-        "backup with "
-        "`-e restore_backup=...`."
+        "The database is unchanged, and the service runs. Fix the named problem (often space), or name another backup "
+        "with `-e restore_backup=...`."
     ),
     "… is the database itself": GUARD,
-    "What was restored": (
-        "Run again, with another backup if you chose one. If the error remains, check the disk and the memory."
+    "The restored copy": (
+        "Run again; if you named a backup, name another one. If the message stays, check the disk and the memory."
     ),
     "The throwaway server did not start": (
-        "Nothing was changed. The message ends with its last lines: fix the problem that they name (free space, "
-        "memory), and run again."
+        "Nothing was touched. The message ends with the last lines of the server's log. Fix the problem in them "
+        "(space, memory), and run again."
     ),
-    "It cannot be told which program": "Correct `database_admin_user`: the server runs as that system user.",
-    "systemd does not start": "Nothing was changed. `journalctl -e` on the server shows the reason.",
+    "The program that serves": "Correct `database_admin_user`: the server runs as that system user.",
+    "systemd does not start": "Nothing was touched. `journalctl -e` on the server shows the cause.",
     "The system user": (
         "Remove its groups, or choose another user with `-e rehearse_system_user=...`: the run creates it."
     ),
     "No pg_restore of this server": "Install the client of the PostgreSQL that made the dump.",
-    "The dump holds what this runbook": "Report it, with the line in the message. Meanwhile, restore by hand.",
-    "The test restore failed": "This run changed no table. Fix the named problem (often free space), and run again.",
+    "The dump holds an object that this runbook": "Report it, with the line that it names; restore by hand meanwhile.",
+    "The test restore failed": "This run changed no table. Fix the named problem (often space), and run again.",
     "Table ….… does not exist": "Correct `tenancy_tables`, or restore the table with `rollback_mode=restore`.",
-    "… was started, but": "`systemctl status` and the service's journal show the reason.",
-    "… was stopped, but": "End those processes: the unit did not start them. Then run again.",
+    "… was started, but": "`systemctl status` and the service's journal show the cause.",
+    "… was stopped, but": "End those processes, which the unit did not start. Then run again.",
     "After the start: …": (
         "The change is committed. Fix the named problem, restart the service, and run `playbooks/verify.yml`."
     ),
-    "The service cannot be looked at": "Fix the named problem, and run again.",
-    "PostgreSQL on … did not answer for": "If it names psycopg2, install it: `apt-get install python3-psycopg2`.",
-    "The service's route cannot be taken": "Fix the named problem, and run again.",
+    "The service cannot be inspected": "Fix the named problem, and run again.",
+    "PostgreSQL on … did not answer for": "If it names psycopg2, install that: `apt-get install python3-psycopg2`.",
+    "The check of the service's route failed": "Fix the named problem, and run again.",
     "The service's route was not tested": GUARD,
-    "Nothing is known of the job": "Run again: the run removes what the lost job left.",
+    "The job's file no longer exists": "Run again: the run removes the leftovers of the lost job.",
     "No attempt was given": GUARD,
-    "Other clients cannot be looked for": "Nothing was changed. Fix the named problem, and run again.",
+    "The search for other clients failed": "Nothing was touched. Fix the named problem, and run again.",
     "The rows of … cannot be counted": "Fix the problem that PostgreSQL names, and run again.",
     "The dump lacks the rows of …: it was not kept": (
-        "pg_dump left tables out, as it does with tables of an extension. Run again. If the error remains, check which "
-        "extension they belong to."
+        "pg_dump left tables out, as it does with those of an extension. Run again; if the message stays, check which "
+        "extension the tables belong to."
     ),
     "… failed: …": "Fix the problem that the program names, and run again.",
-    "What was written since the dump": (
-        "The database is migrated, and the service runs on it. Fix the problem that PostgreSQL names. Then "
-        "`playbooks/verify.yml` completes the run."
+    "The rows written since the dump": (
+        "The database is migrated, and the service runs on it. Fix the problem that PostgreSQL names; then "
+        "`playbooks/verify.yml` does the rest of the run."
     ),
     "The journal cannot be read": "The service runs. Fix the problem that journalctl names, and read the journal.",
-    "… cannot be read": "Correct `service_environment_file`, or the file's permissions.",
+    "The catalogs of … cannot be read": "Nothing was changed. Fix the problem that PostgreSQL names, and run again.",
+    "… cannot be read after the transaction": (
+        "The transaction was committed. Fix the problem that PostgreSQL names; then run `playbooks/verify.yml`."
+    ),
+    "… cannot be read": "Correct `service_environment_file`, or the permissions of the file.",
     "A service_journal_* pattern": "Correct it in the inventory.",
     "… exists already": "Run again: the name contains the time.",
-    "The dump failed": "Fix the named problem (free space, permissions), and run again.",
+    "The dump failed": "Fix the named problem (space, rights), and run again.",
     "its lock was not free": (
-        "End the named transaction, or migrate at a quieter time: `migrate.yml` continues from there."
+        "End the named transaction, or migrate at a quieter time: `migrate.yml` continues with the remaining steps."
     ),
-    "after … s still …": "The named session prevents a step: end it, or wait for its end. Then run again.",
+    "after … s there is still an obstacle": "End the named obstacle to the step, or wait for its end. Then run again.",
     "…: …. … of … steps are done": "Fix the named problem, and run `migrate.yml` again: it continues from there.",
     "… cannot be written": (
-        "Free space or correct the permissions on this machine, or choose another directory: `-e report_directory=...` "
-        "for a run's records, `-e support_directory=...` for the archive."
+        "Make room or correct the permissions on this machine, or name another directory. Use "
+        "`-e report_directory=...` for a run's records and `-e support_directory=...` for the archive."
     ),
     "systemd did not set up the timer": "Nothing was stopped. Fix the problem that systemd names, and run again.",
-    "systemd cannot be asked about": "Correct `service_name`, or fix the problem that systemctl names, and run again.",
-    "… is no table any more": "Wait until the other change of the schema ends, and run again.",
+    "systemctl cannot show": "Correct `service_name`, or fix the problem that systemctl names, and run again.",
+    "… is no longer a table": "Wait until the other session has changed the schema, and run again.",
     "The session of …": "Run again after that.",
     "… did not end within": (
-        "It changed nothing. Check which trigger, CHECK or function of the tables does not return, or raise "
+        "The statement changed nothing. Check which trigger, CHECK or function of the tables does not return, or raise "
         "`tenancy_proof_timeout`, `tenancy_transaction_timeout` or `tenancy_online_step_timeout`."
     ),
     "The isolation proof failed": (
-        "The transaction was rolled back. Each named attempt reached rows that it must not reach, or did not reach its "
-        "own: check that table's policies, triggers and privileges."
+        "The transaction was rolled back. Each named attempt reached a row that it must not reach, or missed its own: "
+        "check that table's policies, triggers and privileges."
     ),
 }
 
 
 def _texts(node: nodes.Node) -> list[str]:
-    """Return the possible values of a Jinja expression; a value that only the run knows is a gap."""
+    """Return the texts that a Jinja expression can become; a value that only the run knows is a gap."""
     if isinstance(node, nodes.TemplateData):
         return [node.data]
     if isinstance(node, nodes.Const):
@@ -204,7 +210,7 @@ def _texts(node: nodes.Node) -> list[str]:
 
 
 def _tidy(text: str) -> str:
-    """Return a message on one line, and adjacent gaps as one."""
+    """Return a message on one line, with one gap in place of several adjacent ones."""
     return re.sub(rf"({GAP}[\s/]*)+{GAP}", GAP, re.sub(r"\s+", " ", text)).strip()
 
 
@@ -215,7 +221,7 @@ def rendered(template: str) -> list[str]:
 
 
 def _templates(tasks: Any) -> Iterator[str]:
-    """Yield the message of every play that has no hosts, and of every task that fails by an assertion, in order."""
+    """Yield the message of each play without hosts, and of each task that fails by an assertion, in order."""
     if isinstance(tasks, list):
         for task in tasks:
             yield from _templates(task)
@@ -239,7 +245,7 @@ def _of_tasks(paths: tuple[str, ...]) -> Iterator[str]:
 
 
 def _literal(node: ast.AST) -> str | None:
-    """Return a string of the source with gaps for its fields; None for any other expression."""
+    """Return a string of the source with gaps for its fields, or None for another expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.BinOp):
@@ -250,20 +256,20 @@ def _literal(node: ast.AST) -> str | None:
 
 
 def _said(node: ast.AST) -> list[ast.expr]:
-    """Return the message with which a statement or call ends the run."""
+    """Return the expressions of the messages with which a statement or call ends the run."""
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         return node.exc.args[:1]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fail_json":
         return [keyword.value for keyword in node.keywords if keyword.arg == "msg"]
     if isinstance(node, ast.Dict):
-        # An action's result.
+        # The result of an action plugin.
         entries = {_literal(key): value for key, value in zip(node.keys, node.values, strict=True) if key}
         return [entries["msg"]] if "failed" in entries and "msg" in entries else []
     return []
 
 
 def of_python(files: list[Path]) -> Iterator[str]:
-    """Yield the messages of Python files that end a run: those that they raise or fail with, and every sentence."""
+    """Yield the messages with which Python files end a run: those of errors and failures, and every sentence."""
     for file in files:
         tree = ast.parse(file.read_text())
         documents = {
@@ -271,18 +277,18 @@ def of_python(files: list[Path]) -> Iterator[str]:
             for node in ast.walk(tree)
             if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and isinstance(node.body[0], ast.Expr)
         }
-        # A part of an f-string is not a message of its own.
+        # The parts of an f-string are not messages themselves.
         parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
         said = {id(part) for node in ast.walk(tree) for part in _said(node)}
         for node in ast.walk(tree):
             text = None if id(node) in parts else _literal(node)
-            # Obstacles are collected before they are raised: only their form shows that they are messages.
+            # Obstacles are collected before they are raised, so that only their form identifies them.
             if text is not None and (id(node) in said or (id(node) not in documents and is_message(_tidy(text)))):
                 yield _tidy(text)
 
 
 def of_sql(files: list[Path]) -> Iterator[str]:
-    """Yield the messages that SQL files raise; a SQLSTATE alone is caught by the file itself."""
+    """Yield the messages that SQL files raise; the file itself catches an error with a SQLSTATE alone."""
     for file in files:
         for text in RAISED.findall(file.read_text()):
             yield _tidy(re.sub("%%?", lambda sign: GAP if sign[0] == "%" else "%", text.replace("''", "'")))
@@ -304,12 +310,12 @@ def sections() -> dict[str, list[str]]:
 
 
 def remedy(text: str) -> str:
-    """Return what to do about a message that does not say it itself; nothing for the others."""
+    """Return the remedy for a message that does not contain one, else an empty text."""
     return next((remedy for beginning, remedy in REMEDIES.items() if text.startswith(beginning)), "")
 
 
 def page() -> str:
-    """Return the page as Markdown: a section a role or kind, one point a message."""
+    """Return the page as Markdown: a section for each role or kind, and one point for each message."""
     lines = [HEAD.rstrip("\n")]
     for name, messages in sections().items():
         points = [

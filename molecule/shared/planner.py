@@ -30,7 +30,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proo
 from lab import OWNER, Host
 from production import ROOT, production_source
 
-FILES = ROOT / "roles/tenancy/files"
+FILES = ROOT / "plugins/plugin_utils/catalog"
 NAME = "ai_memory_states"
 MAX_ROWS = 100_000
 State = dict[str, Any]

@@ -9,7 +9,7 @@ from typing import Any
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import result, summary, webhook
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import comparison, result, summary, webhook
 
 # No task has a tag of its own, so skipping any other tag leaves nothing out (Molecule always skips two).
 SPECIAL_TAGS = {"all", "always", "never", "tagged", "untagged"}
@@ -82,6 +82,7 @@ class FilterModule:
         return {
             "of_whole_run": of_whole_run,
             "are_batches": are_batches,
+            "begin_phase": result.begin_phase,
             "add_stages": result.add_stages,
             "fail_run": result.fail,
             "failed_in_start": result.failed_in_start,
@@ -91,5 +92,7 @@ class FilterModule:
             "begun_hosts": begun_hosts,
             "unsuccessful_hosts": unsuccessful_hosts,
             "hosts_summary": hosts_summary,
+            "restore_comparison": comparison.lines,
+            "written_since_query": comparison.written_since_query,
             "webhook_problem": webhook.problem,
         }

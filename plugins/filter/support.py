@@ -18,6 +18,7 @@ class FilterModule:
             "support_outputs": taken.outputs,
             "support_answers": taken.answers,
             "support_runs": taken.runs,
+            "support_newest_log": taken.newest_log,
             "support_names": taken.names,
             "support_archive": archive.archive,
             "service_login": taken.login,

@@ -112,7 +112,7 @@ def test_no_token_is_made_where_none_is_asked_for_or_can_be(headers: dict[str, s
     ],
 )  # fmt: skip
 def test_what_becomes_of_the_token_is_told(name: str, secret: str, said: str) -> None:
-    assert api.token_said(name, secret) == said
+    assert api.token_kind(name, secret) == said
 
 
 def test_what_a_service_quotes_of_headers_and_tokens_is_removed() -> None:

@@ -8,7 +8,6 @@ import importlib
 import pytest
 
 import golden
-from ansible_collections.aimemory.tenancy.plugins.module_utils import smoke
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import plan, registry, revert, schema
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.change import Change, Rollback
@@ -98,12 +97,10 @@ def test_what_goes_with_row_security_is_found_on(name: str) -> None:
     assert bool(statements) == any(not item["ok"] for item in found)
 
 
-def test_the_errors_that_end_are_those_that_the_smoke_test_knows() -> None:
-    ended = {(item.codes, item.needle, item.phase) for kind in KINDS.values() for item in kind.ended_errors}
-    known = {(codes, needle, phase) for codes, needle, phases in smoke.CURED for phase in phases}
-    assert ended == known | {(smoke.HELD_BACK, "", phase) for phase in smoke.ROW_SECURITY}
+def test_errors_end_with_a_phase_of_their_kind() -> None:
     for kind in KINDS.values():
         assert {item.phase for item in kind.ended_errors} <= kind.phases
+    assert any(kind.ended_errors for kind in KINDS.values())
 
 
 def test_the_findings_that_end_are_the_audits() -> None:

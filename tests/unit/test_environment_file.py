@@ -79,7 +79,7 @@ def test_the_rights_of_the_folder_do_not_come_with_it(file: Path) -> None:
 
 
 def test_what_cannot_be_replaced_is_refused(file: Path) -> None:
-    with pytest.raises(environment_file.FileError, match="is no regular file"):
+    with pytest.raises(environment_file.FileError, match="is not a regular file"):
         environment_file.regular(str(file.parent))
     (file.parent / "nowhere").symlink_to("gone")
     with pytest.raises(environment_file.FileError, match="which does not exist"):
@@ -123,5 +123,5 @@ def test_a_link_of_another_user_is_not_followed(file: Path, of_link: int, of_fil
         if followed:
             assert environment_file.regular(str(path)) == str(file)
         else:
-            with pytest.raises(environment_file.FileError, match="is a link of user 65534 to a file of another one"):
+            with pytest.raises(environment_file.FileError, match="is a link of user 65534 to another user's file"):
                 environment_file.regular(str(path))

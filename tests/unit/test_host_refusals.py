@@ -101,8 +101,8 @@ def test_a_host_that_is_ready_is_described() -> None:
         "server_version_num": 170002, "database_size_bytes": 10**8, "job_seconds": 0, "lock": WANTED["lock"],
         "lock_holder": "",
     }  # fmt: skip
-    assert answer["service"]["state"]["database_url"]["user"] == "alice"
-    assert answer["service"]["url"] == URL
+    assert answer["service"]["result"]["state"]["database_url"]["user"] == "alice"
+    assert answer["service"]["credentials"]["url"] == URL
 
 
 def test_a_login_of_the_runs_own_replaces_the_service_s() -> None:

@@ -57,7 +57,7 @@ def test_a_line_of_success_is_no_failure_and_no_error() -> None:
 def test_a_service_that_fails_at_every_request_says_so_a_few_times() -> None:
     failing = entry("ERROR storing failed: permission denied for table memories")
     told = summary(*[failing] * 60)
-    assert (len(told["failures"]), told["errors"]) == (journal.MOST_FAILURES, 60)
+    assert (len(told["failures"]), told["errors"]) == (journal.MAX_FAILURES, 60)
 
 
 def test_systemd_says_nothing_of_the_database() -> None:
@@ -84,7 +84,7 @@ def test_a_service_that_writes_stopped_itself_stops_nothing() -> None:
         ("INFO ai-memory Ophelia said: customer_id", "info"),
         ('INFO:     127.0.0.1:1 - "POST /of/Ophelia HTTP/1.1" 500', "info, HTTP 500"),
         ("ERROR ai-memory: Ophelia's memories are lost", "error, memories"),
-        ("WARNING the LANGUAGE MODEL of Ophelia is slow", "warning, it meets 'language model'"),
+        ("WARNING the LANGUAGE MODEL of Ophelia is slow", "warning, matches 'language model'"),
         ("Traceback (most recent call last):", "a traceback"),
         ("KeyError: 'Ophelia'", "KeyError"),
         ("Ophelia: 'a sentence'", "a line without a level"),

@@ -212,18 +212,18 @@ def test_what_follows_from_a_row_that_could_not_be_stored_is_counted() -> None:
     refused = found("own.insert", "error 23503")
     both = outcomes.failure([refused, found("own.read"), found("point.b", "error 42501"), found("own.update", ok=True)])
     assert both == (
-        "t.own.insert: S: error 23503 instead of 1 rows; 2 more attempts came out otherwise, which may follow from it."
+        "t.own.insert: S: error 23503 instead of 1 rows; 2 more attempts failed, possibly as a result."
         " Give the sample of t in tenancy_tables values that the table accepts"
     )
     # A reached or changed row is not a consequence of it.
     for check, actual in (("read.another", "7 rows"), ("unchanged", {"written": 1})):
         leak = outcomes.failure([refused, found("own.read"), found(check, actual)])
         assert leak.startswith(f"t.{check}: S: {actual} instead of 1 rows; t.own.insert: ")
-        assert "; 1 more attempt came out otherwise, which may follow from it. Give the sample of t " in leak
+        assert "; 1 more attempt failed, possibly as a result. Give the sample of t " in leak
     assert "error 42501 instead of 1 rows" in outcomes.failure([found("own.insert", "error 42501")])
     assert "Give" not in outcomes.failure([found("own.insert", "error 42501")])
     assert "correct its sample_writes" in outcomes.failure([found("own.trigger.u")])
-    assert "say append_only: [update] at t in" in outcomes.failure([found("own.update", "error P0001")])
+    assert "set append_only: [update] for t in" in outcomes.failure([found("own.update", "error P0001")])
     fewer = found("own.delete", "1 rows") | {"expected": ["2 rows"]}
     assert "1 more attempt" in outcomes.failure([refused, fewer])
     for expected in (["error 42501"], ["0 rows", "error 42501"], ["1 rows"]):

@@ -90,6 +90,6 @@ def test_what_a_dump_does_not_carry_is_named_and_excepted() -> None:
     real = _plan(drop='DROP INDEX "broken"', index='CREATE INDEX "broken" ON memories (a)', other="X")
     found = rehearsal.plan_differences(_plan(index='CREATE INDEX "broken" ON memories (a)', other="X"), real, STATE)
     assert found["differing"] == []
-    assert found["excepted"] == ["drop: the index broken is invalid, and no dump carries it"]
+    assert found["excepted"] == ["drop: the index broken is invalid, and no dump contains it"]
     found = rehearsal.plan_differences(_plan(other="X"), _plan(drop='DROP INDEX "whole"', other="X"), STATE)
     assert found["differing"] == ["drop"]

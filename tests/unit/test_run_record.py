@@ -48,6 +48,21 @@ def facts(result_: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]
     return dict.fromkeys(PICKED) | known | {"service": "ai memory", "database": "ai_memory"} | other
 
 
+def test_results_of_roles_become_facts() -> None:
+    attempts = {"attempts": {"findings": ["over the route"]}, "stopped_at": STOPPED}
+    variables = VARIABLES | {"service_result": attempts, "backup_result": {"manifest": BACKUP, "taken": False}}
+    picked = facts_.pick(variables, str)
+    assert (picked["login"], picked["backup"], picked["swapped"]) == (["over the route"], None, False)
+    assert (picked["stopped_at"], picked["healthy_at"], picked["copy"]) == (STOPPED, None, None)
+    login = {"findings": ["over the login"], "switched": True, "restored": "alice"}
+    backup, restore = {"manifest": BACKUP, "taken": True, "copy": "here"}, {"replaced": "old"}
+    more = {"login_result": login, "backup_result": backup, "restore_result": restore}
+    picked = facts_.pick(variables | more, str)
+    assert (picked["login"], picked["backup"], picked["copy"]) == (["over the login"], BACKUP, "here")
+    assert (picked["swapped"], picked["replaced_database"]) == (True, "old")
+    assert picked["service_login"] | {"kept": ""} == {"switched": True, "put_back": "alice", "role": None, "kept": ""}
+
+
 def migrated(result_: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]:
     """Return the facts of a run that stopped the service and committed its change."""
     return facts(

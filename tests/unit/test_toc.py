@@ -117,7 +117,7 @@ def test_the_owner_is_the_longest_name() -> None:
     ("line", "sentence"),
     [
         ("1; 1259 5 TABLE public a zoe", "whose owner is no role of this server: create that role first"),
-        ("1; 9999 5 MARVEL public a alice", "does not know how to restore: MARVEL public a alice"),
+        ("1; 9999 5 MARVEL public a alice", "an object that this runbook cannot restore: MARVEL public a alice"),
     ],
 )
 def test_what_is_not_known_is_an_error(line: str, sentence: str) -> None:

@@ -93,13 +93,13 @@ def test_an_ordinary_unit_has_nothing_to_say() -> None:
     [
         ({"LoadState": "masked"}, f"{UNIT} is masked, so systemd would refuse to start it again: systemctl unmask"),
         ({"UnitFileState": "masked-runtime"}, f"{UNIT} is masked"),
-        ({"Transient": "yes"}, f"{UNIT} was made by systemd-run and is gone once it is stopped"),
+        ({"Transient": "yes"}, f"{UNIT} was made by systemd-run and disappears at its stop"),
         ({"LoadState": "bad-setting"}, f"systemd cannot read the file of {UNIT} (bad-setting)"),
         ({"LoadState": "not-found"}, f"systemd cannot read the file of {UNIT} (not-found)"),
-        ({"FragmentPath": "/gone"}, f"{UNIT} runs, but its file /gone is gone"),
+        ({"FragmentPath": "/gone"}, f"{UNIT} runs, but its file /gone is missing"),
         ({"RefuseManualStop": "yes"}, f"{UNIT} may not be stopped by hand (RefuseManualStop=yes)"),
         ({"RefuseManualStart": "yes"}, f"{UNIT} may not be started by hand (RefuseManualStart=yes)"),
-        ({"User": "gone"}, f"{UNIT} could not be started again: there is no user gone. Bring it back"),
+        ({"User": "gone"}, f"{UNIT} could not be started again: there is no user gone. Restore it"),
         ({"WorkingDirectory": "/gone"}, f"{UNIT} could not be started again: its working directory /gone is"),
         ({"ExecStart": command("/gone")}, f"{UNIT} could not be started again: /gone cannot be run."),
         (
@@ -167,7 +167,7 @@ def test_what_else_happens_is_told() -> None:
     )  # fmt: skip
     told = " ".join(units.notes(UNIT, systemd.add("ai-memory.socket").add("worker.service").show))
     for words in (
-        "ai-memory.socket would start", "worker.service would go down", "daemon-reload", "infinity", "KillMode=process",
+        "ai-memory.socket would start", "worker.service would stop", "daemon-reload", "infinity", "KillMode=process",
     ):  # fmt: skip
         assert words in told
 

@@ -61,7 +61,7 @@ def test_what_was_written_is_counted_and_what_came_later_is_not(connections: tup
         assert (found["written"], found["gone"]) == (5, 2)
         (untold,) = contents.changes(cursor, xmin, until, before, ["public.notes"])
     reader.rollback()
-    assert contents.changed_names([untold]) == ["public.notes (not known: this run gave every row its tenant)"]
+    assert contents.changed_names([untold]) == ["public.notes (unknown: this run gave every row its tenant)"]
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,7 @@ def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> 
 def test_an_api_that_shows_another_tenants_rows_is_found(machine: Host) -> None:
     # The other tenant is the default one, as for an API that ignores the token.
     run = machine.playbook(*ENFORCE, *ACCEPTING, "-eservice_other_tenant=1", check=False)
-    assert "The API showed another tenant what was stored" in run.words
+    assert "The API showed another tenant the stored memory" in run.words
     assert "Test memory of the run" in run.record["failure"]["message"]
     assert bridges(machine) == [(OWNER, "app.current_tenant=01")]
 

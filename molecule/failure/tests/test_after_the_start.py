@@ -52,7 +52,7 @@ def test_an_error_of_the_database_rolls_the_change_back(machine: Host) -> None:
     with from_the_next_start(machine, 's/"k": body.get/"no_such": body.get/'):
         run = machine.playbook(*MIGRATE, check=False)
         assert run.record["failure"]["phase"] == "start"
-        assert "The API does not do what it is told: POST /memory/store answers HTTP 200" in run.words
+        assert "The API fails: POST /memory/store answers HTTP 200" in run.words
         assert "Database: the change was committed and then rolled back." in run.words
     assert machine.rows() == ROWS
 

@@ -42,7 +42,7 @@ def without_retrieve(machine: Host) -> Iterator[None]:
         ("service_smoke_store_path=/nope", "SELECT 1", "SELECT 1", "POST /nope answers HTTP 404"),
         (
             "service_name=ai-memory", REFUSED, "ALTER TABLE memories DROP CONSTRAINT nobody",
-            "The API does not do what it is told: POST /memory/store answers HTTP 200",
+            "The API fails: POST /memory/store answers HTTP 200",
         ),
         (
             "service_health_timeout=2 service_health_request_timeout=2", ELSEWHERE, "DROP FUNCTION elsewhere() CASCADE",

@@ -41,7 +41,7 @@ def test_the_run_is_killed_and_the_server_ends_the_work(machine: Host) -> None:
     # The call that started the service disarmed the timer, which would have waited longer.
     machine.run("timeout 60 sh -c 'while systemctl --quiet is-active ai-memory-failsafe.timer; do sleep 0.2; done'")
     assert migrated(machine) == 5
-    assert "run.json beside it says how far it came" in run.log
+    assert "run.json in this directory shows the" in run.log
     assert run.record["phases"][-1]["name"] == "cutover"
     assert (run.record["finished"], run.record["outcome"]) == (False, "FAILED")
     assert_finished_by_another_run(machine)

@@ -86,7 +86,7 @@ def chosen(numbers: range) -> list[int]:
 
 def test_a_run_that_is_killed_before_the_stop_is_finished_by_the_next(machine: Host, migrated: Migrated) -> None:
     first = 1 if ALL else migrated.number("take | Take the lock")
-    kill_at(machine, migrated, chosen(range(first, migrated.number("cutover | Keep how long each statement took"))))
+    kill_at(machine, migrated, chosen(range(first, migrated.number("cutover | Set what was committed"))))
 
 
 def test_a_run_that_is_killed_after_it_is_finished_by_the_next(machine: Host, migrated_quickly: Migrated) -> None:
@@ -94,7 +94,7 @@ def test_a_run_that_is_killed_after_it_is_finished_by_the_next(machine: Host, mi
     kill_at(
         machine,
         usual,
-        chosen(range(usual.number("cutover | Keep how long each statement took"), len(usual.tasks) + 1)),
+        chosen(range(usual.number("cutover | Set what was committed"), len(usual.tasks) + 1)),
         *QUICK,
     )
 
@@ -154,7 +154,7 @@ ILL = "Service: ai-memory DOES NOT ANSWER. On the server: systemctl status ai-me
 KEPT_NOTHING = "The backup failed, and nothing of it was kept"
 FULL = "No space left on device"
 WAITED = "canceling statement due to lock timeout"
-DUMP, CUTOVER = "take | Dump the database", "offline | Stop, change"
+DUMP, CUTOVER = "take | Dump the database", "cutover | Stop the service"
 UNDO_UNIT = f"rm -r {UNIT}; systemctl daemon-reload"
 
 CASES = [
@@ -215,19 +215,22 @@ CASES = [
         arguments=("-eservice_health_timeout=2", "-eservice_health_request_timeout=2"),
     ),
     Case(
-        "the service answers success false", "cutover | Keep how long each statement took",
+        "the service answers success false", "cutover | Set what was committed",
         lambda m: now(m, f'{PSQL} "REVOKE INSERT ON memories FROM alice"'),
         "Database: the change was committed and then rolled back.", "start",
         mend=f'{PSQL} "GRANT INSERT ON memories TO alice"',
     ),
     Case(
-        "the journal shows errors", "since | Read", lambda m: "true",
+        "the journal shows errors", "read_journal | Read", lambda m: "true",
         "The journal shows failures of the database", "journal",
         arguments=('-e{"service_journal_failure_patterns": ["language model"]}',),
     ),
-    Case("the copy is interrupted", "copy | Fetch the archive", lambda m: on(m, CUT_AT_ONCE), "UNREACHABLE", None),
     Case(
-        "the copy arrives damaged", "copy | Fetch the archive",
+        "the copy is interrupted", "copy_to_laptop | Fetch the archive", lambda m: on(m, CUT_AT_ONCE), "UNREACHABLE",
+        None,
+    ),
+    Case(
+        "the copy arrives damaged", "copy_to_laptop | Fetch the archive",
         lambda m: now(m, "truncate --size=-1 /home/operator/.tenancy-copy/backup.tar"),
         "The copy on this machine differs from the backup (SHA-256)", "backup",
     ),

@@ -198,7 +198,7 @@ def test_no_index_is_built_beside_a_long_transaction(machine: Host) -> None:
     with session(machine, "SELECT 1"):
         run = machine.playbook(*ONLINE, *waits, END_CLIENTS, check=False)
     message = run.record["failure"]["message"]
-    assert message.startswith("memories.index.user_id: after 2 s still pid ")
+    assert message.startswith("memories.index.user_id: after 2 s there is still an obstacle: pid ")
     assert message.endswith("5 of 12 steps are done.")
     assert_works_in_full(machine)
     machine.playbook("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")

@@ -72,8 +72,8 @@ def test_a_dry_run_is_recorded_without_a_secret(machine: Host, tmp_path: Path) -
     assert (tmp_path / "ara").stat().st_mode & 0o077 == 0
     recorded, held = everything(tmp_path / "ara/ansible.sqlite")
     assert recorded == f"completed {ROOT / 'migrate.yml'}"
-    assert b"plan | Show the current state" in held
-    assert (ROOT / "roles/tenancy/tasks/plan.yml").read_bytes() in held
+    assert b"Show the plan" in held
+    assert (ROOT / "roles/plan/tasks/main.yml").read_bytes() in held
     for secret in (PASSWORD, WEBHOOK, "verysecrettoken"):
         assert [spelling for spelling in spellings(secret) if spelling in held] == []
     shown(tmp_path / "ara")

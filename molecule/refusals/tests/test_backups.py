@@ -54,7 +54,7 @@ def encrypted(machine: Host) -> None:
     manifest(encrypted=True)(machine)
 
 
-DAMAGED = "is damaged, incomplete or not what its manifest describes (SHA-256), so it is not restored:"
+DAMAGED = "is damaged, incomplete or differs from its manifest (SHA-256), so it is not restored:"
 NAME = "Name another backup with -e restore_backup=..."
 
 
@@ -64,9 +64,9 @@ NAME = "Name another backup with -e restore_backup=..."
         (files("truncate --size=-9 $(ls database/*.gz | head -n1)"), f"{DAMAGED} database/"),
         (files("rm SHA256SUMS"), "SHA256SUMS: No such file or directory"),
         (files("echo { > manifest.json"), f"{COPY}/manifest.json is damaged, or was written by another release"),
-        (manifest(sha256="0" * 64), f"{DAMAGED} another list of checksums. {NAME}"),
-        (manifest(database="other"), f"manifest.json is of database other in {COPY}, not of ai_memory beside it"),
-        (manifest(path="/elsewhere"), "manifest.json is of database ai_memory in /elsewhere, not of ai_memory beside"),
+        (manifest(sha256="0" * 64), f"{DAMAGED} SHA256SUMS is not the file that the manifest describes. {NAME}"),
+        (manifest(database="other"), f"manifest.json describes database other in {COPY}, not ai_memory in its own"),
+        (manifest(path="/elsewhere"), "manifest.json describes database ai_memory in /elsewhere, not ai_memory in"),
         (manifest(tables=[{"schema": "public", "name": "memories"}]), "(without call_summaries, caller_profiles, pers"),
     ],
 )

@@ -59,7 +59,7 @@ def test_a_damaged_dump_is_refused(machine: Host) -> None:
     try:
         before = machine.untouched()
         run = machine.playbook(*RESTORE, "-erollback_confirm=YES", check=False)
-        assert "is damaged, incomplete or not what its manifest describes (SHA-256)" in run.words
+        assert "is damaged, incomplete or differs from its manifest (SHA-256)" in run.words
         assert "database/toc.dat: FAILED" in run.words
         assert machine.untouched() == before
     finally:
@@ -74,7 +74,7 @@ def test_a_restore_that_fails_leaves_nothing(machine: Host) -> None:
     try:
         pid = machine.service_pid()
         run = machine.playbook(*RESTORE, "-erollback_confirm=YES", check=False)
-        assert "The restore failed and was removed again: What was restored is not what was dumped:" in run.words
+        assert "The restore failed and was removed again: The restored copy differs from the dump:" in run.words
         assert "public.memories has 5,755 rows instead of 5,756" in run.words
         assert run.record["outcome"] == "FAILED"
         assert machine.databases() == set()

@@ -83,7 +83,7 @@ FAILING = {
     # Code can swallow a timeout.
     "no end": (
         "BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN OTHERS OR query_canceled THEN PERFORM pg_sleep(600); END",
-        "a batch did not end within 3 s and was ended from outside",
+        "a batch did not end within 3 s and was terminated",
     ),
 }  # fmt: skip
 

@@ -99,7 +99,7 @@ def test_a_failure_is_shown_in_full_and_once(machine: Host) -> None:
     assert "\x1b[0;" not in screen.written
     assert phases(screen)[-1] == ("✗", "apply", "FAILED")
     text = " ".join(" ".join(screen.lines).replace("│", " ").split())
-    assert "FAILED: Stop, change and start on the server" in text
+    assert "FAILED: Stop the service, change the database, start the service" in text
     # Once with the failure, and once in the box.
     assert text.count("one_row") == 2
     assert text.count("error 23514") == 2
@@ -122,7 +122,7 @@ def test_without_a_terminal_it_is_plain(machine: Host) -> None:
 @pytest.mark.by_turns
 def test_on_request_every_task_shows(machine: Host) -> None:
     run = machine.playbook("migrate.yml", "--check", "-v")
-    assert "TASK [tenancy : plan | Show the current state]" in run.output
+    assert "TASK [plan : Show the plan]" in run.output
     assert "PLAY RECAP" in run.output
 
 

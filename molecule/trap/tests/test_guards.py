@@ -48,10 +48,10 @@ GUARDS = {
         f"{UTILS}/transaction.py", "ROLLBACK TO SAVEPOINT tenancy_proof", "RELEASE SAVEPOINT tenancy_proof"
     ),
     "clean-up": Guard(
-        "roles/service/vars/main.yml",
-        '  user: "{{ service_state.user }}"\n'
-        '  parameters: "{{ service_url | aimemory.tenancy.database_parameters(service_sslmode) }}"',
-        '  user: postgres\n  parameters: {dbname: "{{ database_name }}", user: postgres, host: /var/run/postgresql}',
+        "roles/service/tasks/run_smoke_test.yml",
+        'user: "{{ service_result.state.user }}"\n      '
+        'parameters: "{{ service_credentials.url | aimemory.tenancy.database_parameters(service_sslmode) }}"',
+        'user: postgres\n      parameters: {dbname: "{{ database_name }}", user: postgres, host: /var/run/postgresql}',
     ),
     "backfill": Guard(
         f"{PLUGINS}/modules/postgresql_backfill.py", "user=name, password=password,", 'user=wanted["user"],',

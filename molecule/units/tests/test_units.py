@@ -89,9 +89,12 @@ def test_an_instance_of_a_template_is_migrated_with_its_socket_and_its_companion
     with meanwhile(ask):
         run = machine.playbook(*MIGRATE, "-eservice_name=aimem@8100")
     assert run.record["outcome"] == "SUCCESS"
-    assert "NOTE aimem@8100.socket would start aimem@8100.service: stopped before it, started again" in run.words
-    assert "NOTE aimem-worker.service would go down with aimem@8100.service: started again with it." in run.words
-    # Nothing passed the socket.
+    assert (
+        "NOTE aimem@8100.socket would start aimem@8100.service: the run stops it first, and starts it again"
+        in run.words
+    )
+    assert "NOTE aimem-worker.service would stop with aimem@8100.service: the run starts it again." in run.words
+    # Nothing got past the socket.
     assert "came up while" not in run.words
     assert states(machine, instance) == ["active"] * 3
     assert not set(pids) & set(
@@ -264,9 +267,7 @@ def test_a_unit_that_is_gone_once_it_is_stopped_is_told(machine: Host) -> None:
     machine.run("sudo systemd-run --quiet --unit=passing sleep infinity")
     try:
         found = unit_info(machine, "passing.service")
-        assert "passing.service was made by systemd-run and is gone once it is stopped" in json.dumps(
-            found["obstacles"]
-        )
+        assert "passing.service was made by systemd-run and disappears at its stop" in json.dumps(found["obstacles"])
     finally:
         machine.run("sudo systemctl stop passing")
 
@@ -279,7 +280,7 @@ def test_a_unit_that_is_gone_once_it_is_stopped_is_told(machine: Host) -> None:
         ("ExecSearchPath=/usr/bin\nExecStart=\nExecStart=gunicorn --bind 127.0.0.1:8100 app:app", ""),
         ("ExecStartPre=-/gone/bin/prepare", ""),
         ("ExecStart=\nExecStart=/gone/bin/gunicorn app:app", "/gone/bin/gunicorn cannot be run"),
-        ("WorkingDirectory=/gone", "its working directory /gone is gone"),
+        ("WorkingDirectory=/gone", "its working directory /gone is missing"),
         ("User=gone", "there is no user gone"),
     ],
     ids=["by-name", "by-name-in-a-path", "may-fail", "program", "directory", "user"],

@@ -1,4 +1,4 @@
-"""Queries of the state document, the result of ``roles/tenancy/files/state.sql``."""
+"""Queries of the state document, the result of ``state.sql``."""
 
 from __future__ import annotations
 

@@ -10,11 +10,10 @@ empty, which is not a tenant. Without that mark, the bridge is a part of the mig
 from __future__ import annotations
 
 from ...module_utils.quoting import identifier, literal
-from ...module_utils.smoke import HELD_BACK
 from ..catalog import state as catalog
 from ..model.model import Model
 from . import bridge_record
-from .change import Change, Ended, Rollback, nothing
+from .change import HELD_BACK, Change, Ended, Rollback, nothing
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -164,6 +163,6 @@ CHANGE = Change(
     rollback_findings=rollback_findings,
     row_security_off=plan_remove,
     row_security_off_findings=row_security_off_findings,
-    ended_errors=(Ended("bridge", ("23502",), "{column}"), Ended("bridge", HELD_BACK)),
+    ended_errors=(Ended("bridge", ("23502",), "{column}"), Ended("bridge", HELD_BACK, secured=True)),
     audit_rules=frozenset(),
 )

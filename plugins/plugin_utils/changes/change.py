@@ -30,11 +30,17 @@ class Ended:
     """Database errors that the service meets until the statements of ``phase`` have run.
 
     ``codes`` are their SQLSTATEs. ``needle`` is a text within the error, with ``{column}`` for the tenant column.
+    ``secured`` says whether only row security causes them.
     """
 
     phase: str
     codes: tuple[str, ...]
     needle: str = ""
+    secured: bool = False
+
+
+# Policies that were made by hand refuse a row, or read a setting without a value.
+HELD_BACK = ("42501", "42704", "22P02")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Facts in the catalogs that are certain to make the change fail, found before anything is changed.
 
-``roles/tenancy/files/hazards.sql`` returns the document, which is the part ``hazards`` of the state. This module
+``catalog/hazards.sql`` returns the document, which is the part ``hazards`` of the state. This module
 refuses certain failures as obstacles. A possible failure, or an effect that others notice, is a note (notes.py).
 """
 

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from ...module_utils.quoting import identifier
-from ...module_utils.smoke import HELD_BACK
 from ..catalog import definitions
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import Model
 from . import bridge_record
-from .change import Change, Document, Ended, RelationRollback, Rollback, by_name, missing, nothing, relations, tables
+from .change import (
+    HELD_BACK,
+    Change,
+    Document,
+    Ended,
+    RelationRollback,
+    Rollback,
+    by_name,
+    missing,
+    nothing,
+    relations,
+    tables,
+)
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -161,6 +172,6 @@ CHANGE = Change(
     rollback_findings=rollback_findings,
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,
-    ended_errors=(Ended("policy", HELD_BACK),),
+    ended_errors=(Ended("policy", HELD_BACK, secured=True),),
     audit_rules=frozenset(),
 )

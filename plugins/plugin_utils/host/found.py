@@ -32,7 +32,7 @@ def of_inspection(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> An
 def notes(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Return notes on the host for the operator, a sentence for each."""
     found = list(inspected["unit"]["notes"]) if wanted["stops_service"] else []
-    found += [f"{note}." for note in service["asked"]["notes"]] if service else []
+    found += [f"{note}." for note in service["result"]["location"]["notes"]] if service else []
     if inspected["lock_holder"]:
         found.append(f"Another run uses this database, or was lost: {inspected['lock_holder']}.")
     return found
@@ -40,7 +40,7 @@ def notes(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapp
 
 def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     server = inspected["postgresql"]["rows"]["server"][0]["server"]
-    named = service["state"]["database_url"]["user"]
+    named = service["result"]["state"]["database_url"]["user"]
     replaces = wanted["provides_login"] and named != wanted["role"]
     size = server["database_size_bytes"]
     return {

@@ -62,6 +62,57 @@ def of_attempts(findings: Iterable[Found]) -> list[str]:
     )
 
 
+def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
+    """Return why the service cannot get a login of its own.
+
+    ``environment`` is the text of its environment file, ``state`` that of the role service. ``wanted`` has service,
+    file (the path), role, mark (the comment of a role that this runbook created) and existing_role (with its comment,
+    or None).
+    """
+    found = []
+    if not state["url_rewritable"] or not re.search(r"(?m)^\s*(export\s+)?DATABASE_URL\s*=", environment):
+        found.append(
+            f"The run cannot give {wanted['service']} another login: its DATABASE_URL comes from"
+            f" {state['url_set_by'] or 'its code'}, and not from {wanted['file'] or 'an environment file'}. Name that"
+            " file with -e service_environment_file=..., or let the unit read it (EnvironmentFile=)."
+        )
+    existing = wanted["existing_role"]
+    if existing is not None and existing["comment"] != wanted["mark"]:
+        found.append(
+            f"The role {wanted['role']} exists already and was not made by this runbook: name another with -e"
+            " tenancy_app_role=..., or drop it."
+        )
+    return found
+
+
+def of_clients(clients: Found, wanted: Found) -> list[str]:
+    """Return why other clients of the database end a run; of a dry run, why a run would end.
+
+    ``clients`` is the result of the module other_clients; ``wanted`` has service, database, dry_run, and terminates
+    (whether the run ends other clients itself).
+    """
+    service, database, is_dry = wanted["service"], wanted["database"], wanted["dry_run"]
+    connected, holding = "; ".join(clients["clients"]), "; ".join(clients["holders"])
+    found = []
+    if connected and not wanted["terminates"]:
+        found.append(
+            f"Other clients than {service} are connected to {database}: {connected}. While they are, a run ends here,"
+            " unless it ends them (-e service_terminate_clients=true)."
+            if is_dry
+            else f"Other clients than {service} are connected to {database}: {connected}. Close them, or let the run"
+            " end them with -e service_terminate_clients=true."
+        )
+    if holding:
+        found.append(
+            f"Sessions that the run does not end hold locks on tables of {database}: {holding}. Until they have ended,"
+            " a run ends here."
+            if is_dry
+            else f"Sessions that the run does not end hold locks on tables of {database}: {holding}. Wait until they"
+            " have ended; pg_stat_activity says what they do."
+        )
+    return found
+
+
 def of_lock(lock: Found, database: str) -> list[str]:
     """Return why the run did not get the lock; ``lock`` is the result of the module run_lock."""
     if lock["held"]:
@@ -98,9 +149,9 @@ def _unit(inspected: Found, service: Found, wanted: Found) -> list[str]:
             return list(unit["obstacles"])
     if inspected["service"]["problem"]:
         return [f"The service cannot be inspected ({inspected['service']['problem']}): correct service_name."]
-    if not service["state"]["unit_exists"]:
+    if not service["result"]["state"]["unit_exists"]:
         return [f"There is no systemd unit {name} on {wanted['host']}: correct service_name."]
-    if wanted["require_active"] and not service["state"]["active"]:
+    if wanted["require_active"] and not service["result"]["state"]["active"]:
         return [
             (
                 f"The service {name} is not running: start it first (systemctl start {name}), so that the run can check"
@@ -112,8 +163,8 @@ def _unit(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 def _service(inspected: Found, service: Found, wanted: Found) -> list[str]:
     """Return why the service does not use this database. PostgreSQL's own error comes first if it does not answer."""
-    asked = service["asked"]
-    return [] if asked["ok"] or asked["pending"] else [asked["sentence"]]
+    found = service["result"]["location"]
+    return [] if found["ok"] or found["pending"] else [found["sentence"]]
 
 
 def _answer(inspected: Found, service: Found, wanted: Found) -> list[str]:
@@ -122,8 +173,8 @@ def _answer(inspected: Found, service: Found, wanted: Found) -> list[str]:
     if NO_SUPERUSER in postgresql["problem"] or (server and not server[0]["server"]["admin_superuser"]):
         return [f"{wanted['admin']} is not a superuser of this server: correct database_admin_user."]
     if postgresql["problem"]:
-        return [_silence(postgresql, service["state"]["listeners"], wanted)]
-    if not service["asked"]["ok"]:
+        return [_silence(postgresql, service["result"]["state"]["listeners"], wanted)]
+    if not service["result"]["location"]["ok"]:
         # PostgreSQL may answer only now.
         return [
             (
@@ -174,7 +225,7 @@ def _server(inspected: Found, service: Found, wanted: Found) -> list[str]:
             " UTF8)."
         )
     found += members.refusals(rows["members"][0]["members"])
-    return found + _role(server["roles"], service["state"]["database_url"]["user"], wanted)
+    return found + _role(server["roles"], service["result"]["state"]["database_url"]["user"], wanted)
 
 
 def _clock(clock: float, times: Found, wanted: Found) -> list[str]:

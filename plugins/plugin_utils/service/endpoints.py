@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from ...module_utils.smoke import untold
 from ...module_utils.smoke_rows import Found, of_caller
 
 # The placeholder for the caller in paths and bodies of the model.
@@ -98,6 +99,31 @@ def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int 
     if nothing:
         unproven.append(f"Isolation in {', '.join(nothing)} is not proven: tenant {tenant} itself sees no row there.")
     return {"shown": shown, "unproven": unproven, "apart": apart}
+
+
+def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what reading as two tenants came to: ``shown`` and ``unproven`` (sentences), and ``api`` for the report.
+
+    ``read`` is the result of the module service_endpoints; ``api`` has token, endpoints (how many) and apart (how many
+    of them separate tenants). ``tenants`` are the default tenant and the other one. ``about`` has service, and secret:
+    the variable of the service that holds the secret of tokens.
+    """
+    token, found = read["token"], leaks(read["endpoints"], *tenants)
+    if token != "signed":
+        found["unproven"] = [
+            f"That the API of {about['service']} keeps tenants apart is not proven: {untold(token, about['secret'])}."
+        ]
+    api = {"token": token, "endpoints": len(read["endpoints"]), "apart": found["apart"]}
+    return {"api": api, "shown": found["shown"], "unproven": found["unproven"]}
+
+
+def untested(answers: Iterable[Mapping[str, Any]], tenant: int | str) -> list[str]:
+    """Return for which writers nothing is proven, from their answers as ``tenant``, a sentence each."""
+    return [
+        f"For which tenant {answer['name']} stores is not proven: as tenant {tenant} it answers {answer['said']}."
+        for answer in answers
+        if answer["verdict"] != "ok"
+    ]
 
 
 def claims(token: Mapping[str, Any], tenant: int | str, caller: str) -> dict[str, Any]:

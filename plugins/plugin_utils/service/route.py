@@ -54,9 +54,23 @@ def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     return {"verdict": "ok", "sentence": f"{between} is in between, and {_kept(route)}", "address": route["address"]}
 
 
-def pooler(verdict: Mapping[str, Any], role: str) -> dict[str, str]:
-    """Return the role and address of the pooler's sessions; empty without a pooler."""
-    return {} if verdict["address"] is None else {"role": role, "address": verdict["address"]}
+def reached(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what the route and the attempts over it came to: ``{result, credentials}`` for the role service.
+
+    ``route`` and ``wanted`` are those of ``judge``, whose answer is ``result.route``. ``result.pooler`` says whose
+    sessions are those of the pooler on the route, {} without one; ``result.attempts`` is {problem, findings}.
+    ``credentials.libpq`` is what else libpq reads in the service's environment.
+    """
+    verdict, unmade = judge(route, wanted), {"problem": "no attempt was made", "findings": []}
+    address = verdict["address"]
+    return {
+        "result": {
+            "route": verdict,
+            "pooler": {} if address is None else {"role": wanted["user"], "address": address},
+            "attempts": route.get("attempts", unmade),
+        },
+        "credentials": {"libpq": route.get("environment", {})},
+    }
 
 
 def _refused(sentence: str, verdict: str) -> Answer:

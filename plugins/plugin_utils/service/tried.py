@@ -18,9 +18,18 @@ def notes(result: Result) -> list[str]:
     ]
 
 
-def kept(tried: Mapping[str, Any], result: Result) -> dict[str, Any]:
-    """Return the report's results of all tests with those of one more; each sentence once."""
-    return {**tried, **{name: list(dict.fromkeys([*tried[name], *result[name]])) for name in ("unproven", "shown")}}
+def recorded(
+    result: Mapping[str, Any], mode: str, said: Result, told: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the result of the role service after one more test of the API.
+
+    Its ``api`` has mode (service_smoke), token, endpoints, apart, and the sentences unproven and shown, each once.
+    ``said`` adds to the sentences; ``told`` has new values of the others.
+    """
+    nothing: dict[str, Any] = {"mode": mode, "token": None, "unproven": [], "shown": [], "endpoints": 0, "apart": 0}
+    api = result.get("api", nothing) | (told or {})
+    sentences = {name: list(dict.fromkeys([*api[name], *said[name]])) for name in ("unproven", "shown")}
+    return {**result, "api": api | sentences}
 
 
 def read(answers: Sequence[Answer], earlier: Sequence[Answer], about: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ The reasons are this runbook's sentences, because a program's message may quote 
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -40,16 +41,28 @@ def outputs(results: Iterable[Mapping[str, Any]], raw: bool) -> list[Taken]:
     return found
 
 
-def runs(directories: Iterable[str], raw: bool) -> list[Taken]:
-    """Return the records in directories of this machine; with ``raw`` also their execution logs, unchanged."""
+def runs(directory_of_runs: str, host: str, count: int | str, raw: bool) -> list[Taken]:
+    """Return the records of the newest runs of a host; with ``raw`` their execution logs, to be shown as they are.
+
+    Each run has a directory of this machine, whose name begins with its time.
+    """
     found = []
-    for directory in map(Path, directories):
+    directories = (
+        path for path in Path(directory_of_runs).glob(f"[0-9]*T[0-9]*Z-{glob.escape(host)}") if path.is_dir()
+    )
+    for directory in sorted(directories, reverse=True)[: int(count)]:
         item = {"name": f"runs/{directory.name}/run.json", "kind": "run", "what": "record of a run"}
         found.append(text(item, _read(directory / "run.json"), "the run wrote none"))
         log = _read(directory / "execution-log.md")
         if raw and log:
             found.append(_raw(f"runs/{directory.name}/execution-log.md", "raw", "log of a run", log))
     return found or [{"name": "runs", "what": "records of runs", "why": "report_directory has no run of this host"}]
+
+
+def newest_log(files: Iterable[Mapping[str, Any]], directory: str) -> str:
+    """Return the path of the newest log among ``files``, as the module find returns them, or a pattern."""
+    newest = max(files, key=lambda file: file["mtime"], default={"path": f"{directory}/*.log"})
+    return str(newest["path"])
 
 
 def _raw(name: str, kind: str, what: str, content: str) -> Taken:

@@ -45,7 +45,7 @@ ALTER TABLE "public"."personality_averages" DROP CONSTRAINT "personality_average
 
 -- function.update_personality_averages(integer, character varying): Make update_personality_averages work within one tenant
 CREATE FUNCTION "public"."update_personality_averages"(p_customer_id integer, p_user_id character varying) RETURNS void LANGUAGE plpgsql AS $tenancy$
--- The tenant is an argument: neither a superuser's session nor another tenant's decides whose averages change.
+-- The tenant is an argument, so that averages do not depend on the session's role or tenant.
 BEGIN
   INSERT INTO "public".personality_averages (
     customer_id, user_id, call_count, last_updated,
@@ -83,11 +83,11 @@ CREATE OR REPLACE FUNCTION public.update_personality_averages(p_user_id characte
  RETURNS void
  LANGUAGE plpgsql
 AS $tenancy$
--- As many callers as the session may see: its own tenant's alone under row security, else each tenant's from its own rows.
+-- Updates the caller's averages for each tenant whose rows the session may see: under row security only its own tenant.
 BEGIN
   PERFORM "public".update_personality_averages(seen.customer_id, p_user_id)
   FROM (SELECT customer_id FROM "public".personality_metrics WHERE user_id = p_user_id
-        -- A caller who has no metrics gets a row as well: the tenant's that the session names.
+        -- A caller without metrics also gets a row, for the tenant of the session.
         UNION SELECT nullif(pg_catalog.current_setting('app.current_tenant', true), '')::integer) AS seen
   WHERE seen.customer_id IS NOT NULL;
 END
@@ -99,7 +99,7 @@ CREATE OR REPLACE FUNCTION public.trigger_update_personality_averages()
  LANGUAGE plpgsql
 AS $tenancy$
 BEGIN
-  -- The row says whose it is, not the session that inserted it.
+  -- The tenant comes from the row, not from the session that inserted it.
   PERFORM "public".update_personality_averages(NEW.customer_id, NEW.user_id);
   RETURN NEW;
 END
