@@ -62,7 +62,6 @@ OTHERS = (
     "plugins/**/*.py",
     "plugins/**/*.sql",
     "roles/**/*.sql",
-    "roles/**/*.sql.j2",
     "roles/**/*.yml",
     "tests/**/*.py",
 )
