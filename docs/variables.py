@@ -9,7 +9,10 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-ROLES = ("preflight", "lock", "service", "login", "tenancy", "backup", "restore", "rehearse", "report", "support")
+ROLES = (
+    "preflight", "lock", "service", "login", "tenancy", "backup", "restore", "rehearse", "report", "support",
+    "describe",
+)  # fmt: skip
 PAGE = ROOT / "docs/variables.md"
 HEAD = """# Variables
 

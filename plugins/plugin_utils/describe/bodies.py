@@ -52,9 +52,12 @@ def written(body: str, schema: str) -> list[Written]:
     text = _masked(body, strings=False)
     return [
         Written(
-            " ".join(match[1].lower().split()), _plain(match[3]), match.start(), match.end(),
+            " ".join(match[1].lower().split()),
+            _plain(match[3]),
+            match.start(),
+            match.end(),
             CONFLICT.search(text[match.end() :].partition(";")[0]) is not None,
-        )  # fmt: skip
+        )
         for match in STATEMENT.finditer(text)
         if match[2] is None or _plain(match[2].rstrip(". \n\t")) == schema
     ]
@@ -152,19 +155,18 @@ def _on_conflict(text: str, start: int, keys: Sequence[tuple[str, ...]], column:
 
 
 def _filtered(text: str, item: Written, _: Sequence[tuple[str, ...]], column: str, tenant: str) -> list[Edit] | None:
-    """Return the edits of an UPDATE or DELETE with a condition."""
+    """Return the edits of an UPDATE or DELETE."""
     end = _end(text, item.end, END)
-    where = re.compile(r"\bwhere\b", re.IGNORECASE).search(_masked_depth(text, item.end, end), 0)
+    statement = text[item.end : end]
+    alias = re.compile(r"\s+(?:as\s+)?(?!set\b|using\b|where\b)([a-z_]\w*)", re.IGNORECASE).match(statement)
+    own = f"{alias[1] if alias else quoted(item.table)}.{column} = {tenant}"
+    stop = item.end + len(statement.rstrip())
+    where = re.search(r"\bwhere\b\s*", _masked_depth(statement, 0, len(statement)), re.IGNORECASE)
     if where is None:
+        return [(stop, f" WHERE {own}")]
+    if re.match(r"current\s+of\b", statement[where.end() :], re.IGNORECASE):
         return None
-    start = item.end + where.end()
-    alias = re.compile(r"\s+(?:as\s+)?(?!set\b|using\b|where\b)([a-z_]\w*)", re.IGNORECASE).match(text, item.end)
-    name = alias[1] if alias else quoted(item.table)
-    if re.match(r"\s*current\s+of\b", text[start:end], re.IGNORECASE):
-        return None
-    condition = text[start:end]
-    first = start + len(condition) - len(condition.lstrip())
-    return [(first, f"{name}.{column} = {tenant} AND ("), (start + len(condition.rstrip()), ")")]
+    return [(item.end + where.end(), f"{own} AND ("), (stop, ")")]
 
 
 PROPOSED: Mapping[str, Callable[..., list[Edit] | None]] = {
@@ -190,7 +192,8 @@ def _closing(text: str, start: int) -> int | None:
 
 def _masked_depth(text: str, start: int, end: int) -> str:
     """Return the text between two places with blanks for all that stands in parentheses, or after the last one."""
-    depth, shown = 0, []
+    depth = 0
+    shown: list[str] = []
     for character in text[start:end]:
         depth -= character == ")"
         if depth < 0:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from ...module_utils.errors import TenancyError
-from . import frameworks
 
 Document = Mapping[str, Any]
 
@@ -43,7 +42,7 @@ class Table:
         """Whether it has the tenant column."""
         return self._column in self.columns
 
-    def keys(self) -> list[tuple[str, ...]]:
+    def unique_keys(self) -> list[tuple[str, ...]]:
         """Return the columns of its unique keys, the primary key first.
 
         A key of expressions or of some rows alone, and an exclusion, is named by the columns that it reads.
@@ -111,10 +110,6 @@ class Catalog:
             for title, item in self.relations.items()
             if _is_root(item) and item["schema"] == self.schema
         }
-
-    def framework(self, table: Table) -> frameworks.Own | None:
-        """Return whose bookkeeping a table is, or None."""
-        return frameworks.owner(table.name, table.columns)
 
     def others(self) -> dict[str, Document]:
         """Return the tables and foreign tables that are none of ``tables``, but for partitions."""

@@ -26,7 +26,7 @@ def differences(document: Document, source: Model) -> list[Difference]:
     ``document`` is what the query of ``catalog`` returns; ``source`` holds the ``tenancy_*`` variables without their
     prefix. A table is compared by its keys and foreign keys: indexes, samples and what triggers write are the model's.
     """
-    draft = build(document, source["schema"], source["column"])
+    draft = build(document, source)
     catalog = Catalog(document, source["schema"], source["column"])
     tables = {table.name: table for table in catalog.tables.values()}
     return [
@@ -62,7 +62,9 @@ def _of_table(entry: Mapping[str, Any], draft: Draft, table: Table | None) -> It
     if table is None:
         yield _difference(f"The table {name} of the model does not exist: remove its entry.", "tenancy_tables", name)
         return
-    described = next((item["entry"] for item in draft["tables"] if item["entry"]["name"] == name), {})
+    described: Mapping[str, Any] = next(
+        (item["entry"] for item in draft["tables"] if item["entry"]["name"] == name), {}
+    )
     named = [set(key) for kind in KINDS for key in entry.get(kind, ())]
     for kind in KINDS:
         for key in described.get(kind, ()):
@@ -79,7 +81,7 @@ def _of_table(entry: Mapping[str, Any], draft: Draft, table: Table | None) -> It
 def _gone(entry: Mapping[str, Any], described: Mapping[str, Any], table: Table) -> Iterator[Difference]:
     """Yield what the entry of a table names and the table has not."""
     name = entry["name"]
-    there = [set(key) for key in table.keys()]
+    there = [set(key) for key in table.unique_keys()]
     for kind in KINDS:
         for key in entry.get(kind, ()):
             if set(key) not in there:
@@ -135,8 +137,10 @@ def _functions(draft: Draft, source: Model) -> Iterator[Difference]:
         if (entry["name"], entry["identity"]) not in known:
             say = f"The function {item['title']} is new. {item['decision']}"
             yield _difference(say, "tenancy_functions", add=entry)
+    # The audit names relations that the service may read although no policy filters them.
     for item in draft["before"]:
-        yield _difference(f"{item['why']} {item['decision'] or ''}".rstrip(), "by hand")
+        if item["function"]:
+            yield _difference(f"{item['why']} {item['decision']}", "by hand")
 
 
 def _pairs(key: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]]:

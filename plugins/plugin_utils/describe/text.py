@@ -33,11 +33,17 @@ _Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("
 
 def flow(value: Any) -> str:
     """Return a value as YAML on one line, which means the same to Ansible."""
-    written = yaml.dump(
-        _guarded(value), Dumper=_Dumper, default_flow_style=True, width=float("inf"), sort_keys=False,
-        allow_unicode=True,
-    )  # fmt: skip
+    written = _dumped(value, allow_unicode=True)
+    if visible(written, lines=True) != written:
+        written = _dumped(value, allow_unicode=False)
     return written.removesuffix("...\n").rstrip("\n")
+
+
+def _dumped(value: Any, *, allow_unicode: bool) -> str:
+    return yaml.dump(
+        _guarded(value), Dumper=_Dumper, default_flow_style=True, width=float("inf"), sort_keys=False,
+        allow_unicode=allow_unicode,
+    )  # fmt: skip
 
 
 def _guarded(value: Any) -> Any:
@@ -53,7 +59,7 @@ def item(entry: Mapping[str, Any]) -> list[str]:
     line = f"  - {flow(entry)}"
     if len(line) <= WIDTH and "\n" not in entry.get("body", ""):
         return [line]
-    lines = []
+    lines: list[str] = []
     for name, value in entry.items():
         lead = "    " if lines else "  - "
         lines += [lead + part for part in _field(name, value)[:1]] + ["    " + part for part in _field(name, value)[1:]]
@@ -97,7 +103,7 @@ def tenancy(draft: Draft) -> str:
         "---",
         *comment(
             f"A draft that playbooks/describe.yml wrote from the catalogs of {draft['database']}. It leaves"
-            f" {left} decisions, each marked DECIDE. What stands there is a choice that shows no tenant another's rows."
+            f" {left} decisions, each marked DECIDE. Each has a value, which shows no tenant another's rows."
         ),
         *_head(draft),
         "",
@@ -113,32 +119,39 @@ def tenancy(draft: Draft) -> str:
 def _head(draft: Draft) -> list[str]:
     column = draft["column"]
     if column["tables"]:
-        why = f"{column['tables']} tables have the column {column['name']}. If it is not the tenant's, name a new one."
+        why = f"{column['tables']} tables have the column {column['name']}. Name another if it is not the tenant's."
     else:
-        why = "No column says whose a row is: this one is new. Its name is yours to choose."
+        why = "No column says whose a row is, so that this one is new. You choose its name."
     shared = ", ".join(f"{name} ({number} tables)" for name, number in column["shared"].items())
     if shared:
-        why += f" Most tables have: {shared}."
+        why += f" Most tables have {shared}."
+    marks = {
+        "column": (f"{DECIDE} (the tenant column):", f"{why} Run describe.yml again with -e tenancy_column=..."),
+        "column_type": (f"{DECIDE} (its type):", "integer, bigint, smallint, uuid or text."),
+        "default_tenant": (f"{DECIDE} (the default tenant):", "Existing rows belong to it."),
+    }
+    values = {
+        "column": column["name"],
+        "column_type": column["type"],
+        "setting": column["setting"],
+        "default_tenant": column["tenant"],
+        "default_tenant_name": column["tenant_name"],
+    }
     role = re.sub("[^a-z0-9_]", "_", f"{draft['database'].lower()}_app")[:MAX_IDENTIFIER_BYTES]
-    return [
-        f"tenancy_schema: {flow(draft['schema'])}",
-        *comment(why, lead=f"{DECIDE} (the tenant column):"),
-        f"tenancy_column: {flow(column['name'])}",
-        *comment("integer, bigint, smallint, uuid or text.", lead=f"{DECIDE} (its type):"),
-        f"tenancy_column_type: {column['type']}",
-        f"tenancy_setting: {flow(column['setting'])}",
-        *comment("To whom do the rows that are there belong?", lead=f"{DECIDE} (the default tenant, and its name):"),
-        f"tenancy_default_tenant: {flow(column['tenant'])}",
-        "tenancy_default_tenant_name: the first tenant",
-        "tenancy_bridge: true",
-        "tenancy_provision_app_role: false",
-        f"tenancy_app_role: {role}",
-    ]
+    lines = [f"tenancy_schema: {flow(draft['schema'])}"]
+    for name, value in values.items():
+        if name in draft["undecided"]:
+            lead, said = marks[name]
+            lines += comment(said, lead=lead)
+        lines.append(f"tenancy_{name}: {flow(value)}")
+    return [*lines, "tenancy_bridge: true", "tenancy_provision_app_role: false", f"tenancy_app_role: {role}"]
 
 
 def _readable(found: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = ["# Relations that the service may read although they hold no tenant's rows."]
     chosen = [entry for entry in found if not entry["commented"]]
+    if found and not chosen:
+        lines.append("# Remove the brackets if you name one.")
     lines.append("tenancy_readable:" if chosen else "tenancy_readable: []")
     for entry in found:
         name = flow(entry["title"])
@@ -151,13 +164,15 @@ def _readable(found: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _tables(draft: Draft) -> list[str]:
     lines = [
-        "# Tables that others point to stand before them. Each of the indexes gets a second one that begins with the tenant",
-        "# column: delete those that no query of a tenant needs.",
+        *comment(
+            "Tables that others reference come first. For each entry under indexes the migration builds an index that"
+            " begins with the tenant column. Delete those that no query of a tenant needs."
+        ),
         "tenancy_tables:",
     ]
     for entry in draft["tables"]:
         if entry["decision"]:
-            way = f"The tenants' as it stands here; shared: {entry['title']} in tenancy_readable in place of this entry."
+            way = f"As it stands, it is the tenants'. If it is shared, move {entry['title']} to tenancy_readable."
             lines += comment(f"{entry['decision']} {way}", 2, f"{DECIDE} ({visible(entry['entry']['name'])}):")
         lines += item(entry["entry"])
     return lines
@@ -179,8 +194,8 @@ def before(draft: Draft) -> str:
     if not draft["before"]:
         return ""
     lines = [
-        "-- What the migration does not do by itself. Decide, remove the comment signs of what is to be done, and run the",
-        "-- file with psql as a superuser.",
+        "-- What the migration does not do by itself. Decide, remove the comment signs of what is to be done, and run",
+        "-- the file with psql as a superuser.",
     ]
     for entry in draft["before"]:
         why = f"{entry['why']} DECIDE: {entry['decision']}" if entry["decision"] else entry["why"]
