@@ -1,4 +1,4 @@
-"""From a database that no model describes: a draft, decisions, the migration with its proof, and the way back."""
+"""From a database that no model describes: a draft, decisions, the migration with its proof, and the rollback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from planner import Database
 from server import ROOT, TEMPLATE, Server
 
 SCHEMAS = ROOT / "tests/servers/schemas"
-# What a human decides, as variables of the inventory, before the draft is made again.
+# The decisions of a human, as variables of the inventory, before the draft is made again.
 GIVEN: Mapping[str, dict[str, Any]] = {
     "ai_memory": {"column": "customer_id", "default_tenant_name": "Peterson Insurance"},
     "boat_rental": {
@@ -89,7 +89,7 @@ def test_the_draft_of_a_database_is_the_golden_one(server: Server, case: str) ->
 
 
 @pytest.mark.parametrize("case", GIVEN)
-def test_a_draft_migrates_proves_and_leads_back(server: Server, case: str) -> None:
+def test_a_draft_migrates_is_proven_and_rolls_back(server: Server, case: str) -> None:
     with made(server, case):
         first, decided = (draft.build(read(server, case), given) for given in ({}, GIVEN[case]))
         assert first["before"] == decided["before"] == []

@@ -92,7 +92,7 @@ def test_each_decision_is_marked_and_counted(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_a_draft_has_no_difference_to_its_database(case: str) -> None:
     found = difference.differences(golden.described_catalog(case), source(case))
-    # What is in before.sql, or nobody has decided yet.
+    # The others stand in before.sql, or are undecided.
     assert [item for item in found if item["variable"] not in ("by hand", "tenancy_readable")] == []
 
 

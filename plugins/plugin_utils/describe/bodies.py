@@ -1,7 +1,7 @@
 """Bodies of functions: which tables their statements write, and the same body with the tenant in each statement.
 
-A body is text. What is proposed is a draft for somebody who reads it: a statement of another form than the common ones
-is left as it is, and its line is returned.
+A body is text, and a proposed body is a draft that somebody reads. A statement of a rare form stays as it is, and its
+line is returned.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Edit = tuple[int, str]
 
 @dataclass(frozen=True)
 class Written:
-    """A statement that writes a table: its command, the table's name, where these stand, and whether it upserts."""
+    """A statement that writes a table: its command, the table's name, its place, and whether it upserts."""
 
     command: str
     table: str
@@ -135,7 +135,7 @@ def _before(text: str, place: int, added: str) -> str:
 
 
 def _rows(text: str, start: int, end: int) -> list[int]:
-    """Return where the rows of VALUES begin; empty for another form."""
+    """Return the places at which the rows of VALUES begin; empty for another form."""
     found = []
     place = start
     while opening := re.compile(r"\s*,?\s*\(").match(text, place, end):
@@ -175,7 +175,7 @@ PROPOSED: Mapping[str, Callable[..., list[Edit] | None]] = {
 
 
 def _end(text: str, start: int, ending: re.Pattern[str]) -> int:
-    """Return where a part of a statement ends: at ``ending`` outside of every parenthesis, or with the text."""
+    """Return the end of a part of a statement: ``ending`` outside of every parenthesis, or the end of the text."""
     found = ending.search(_masked_depth(text, start, len(text)))
     return start + found.start() if found else len(text)
 
@@ -205,7 +205,7 @@ def _masked_depth(text: str, start: int, end: int) -> str:
 
 
 def _masked(text: str, *, strings: bool = True) -> str:
-    """Return the text with blanks for its comments, and for its strings where these are to be hidden."""
+    """Return the text with blanks for its comments, and for its strings if asked for."""
 
     def blank(match: re.Match[str]) -> str:
         return re.sub(r"[^\n]", " ", match[0]) if strings or match[0][:2] in ("--", "/*") else match[0]
@@ -218,5 +218,5 @@ def _plain(name: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return a name as SQL, in quotes where it needs them."""
+    """Return a name as SQL, in quotes if it needs them."""
     return name if PLAIN.fullmatch(name) else identifier(name)

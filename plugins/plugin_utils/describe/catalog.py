@@ -1,7 +1,7 @@
 """Reader of what ``catalog.sql`` returns: the relations and functions of a database that no model describes.
 
-A relation's title is ``schema.name``. Whatever the catalogs say of the tenant column is left out of keys and foreign
-keys, so that a database reads the same before and after the migration.
+A relation's title is ``schema.name``. Keys and foreign keys are returned without the tenant column. A database
+therefore reads the same before and after the migration.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Catalog:
     """A database as the catalogs have it, seen as that of the tables in one schema."""
 
     def __init__(self, document: Document, schema: str | None = None, column: str | None = None) -> None:
-        """Take the schema with the most tables unless one is given; raise TenancyError where there is no table."""
+        """Take the schema with the most tables unless one is given; raise TenancyError if there is no table."""
         self.document, self.column = document, column
         found = Counter(item["schema"] for item in document["relations"] if _is_root(item))
         if not found:

@@ -1,7 +1,7 @@
--- What a database consists of, as one JSON document, without a model. Reads the catalogs alone: no table, and no code
--- of an ordinary role. Takes no arguments.
+-- The relations and functions of a database as one JSON document, without a model. Takes no arguments. It reads the
+-- catalogs alone: it reads no table, and runs no code of an ordinary role.
 WITH
--- What is no extension's: an extension's own tables are its business.
+-- Relations that belong to no extension.
 relation AS (
   SELECT c.*, n.nspname, n.nspname || '.' || c.relname AS title
   FROM pg_catalog.pg_class c

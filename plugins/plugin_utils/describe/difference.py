@@ -1,4 +1,4 @@
-"""What a database has that the model does not know, and the other way round: after a release of the application.
+"""The difference between a database and its model, which a release of the application makes.
 
 The draft of the database, with the model's own schema and tenant column, is compared with the model.
 """
@@ -14,8 +14,8 @@ from .draft import Draft, build
 
 Model = Mapping[str, Any]
 
-# A difference: what is there, in which variable it is to be changed and in which entry and list of it, and what is to
-# be added; ``add`` is none if a human decides.
+# A difference: the sentence, the variable to change, the entry and the list within it, and the value to add. ``add`` is
+# none if a human decides.
 Difference = dict[str, Any]
 KINDS = ("surrogate_keys", "natural_keys")
 

@@ -17,7 +17,7 @@ Draft = dict[str, Any]
 
 # Lists of items that may leave a decision each.
 PARTS = ("tables", "readable", "views", "functions", "before")
-# What no catalog tells of the tenant.
+# Variables that no catalog tells.
 UNDECIDED = ("column", "column_type", "default_tenant")
 
 

@@ -14,7 +14,7 @@ from .described import Described, body_of
 # A trigger function that does nothing but raise, and the SQLSTATE that it names.
 RAISING = re.compile(r"begin\s+raise\s+(?:exception|sqlstate)\b[^;]*;(\s*return\s+\w+\s*;)?\s*end\s*;?", re.IGNORECASE)
 ERRCODE = re.compile(r"(?:errcode\s*=|sqlstate)\s*'(\w{5})'", re.IGNORECASE)
-# What a list that all tenants share has beside its generated key.
+# Columns of a list that all tenants share, without its generated key.
 FEW_COLUMNS = 3
 
 

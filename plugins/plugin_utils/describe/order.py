@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 def referenced_first(links: Mapping[str, Collection[str]], nullable: Collection[tuple[str, str]]) -> list[str]:
     """Return the tables in the order of their foreign keys, and otherwise as they come.
 
-    ``links`` holds the tables that each points to, itself included. In a circle that table comes first whose foreign
-    keys to those after it are all in ``nullable``: a row of it can be stored before theirs.
+    ``links`` holds the tables that each table references, perhaps itself. In a circle the table with the fewest foreign
+    keys outside of ``nullable`` comes first: its row can be stored before the others.
     """
     left = {title: set(others) - {title} for title, others in links.items()}
     found: list[str] = []

@@ -15,7 +15,7 @@ from .draft import Draft, decisions
 
 # Width of the lines, as yamllint checks them.
 WIDTH = 120
-# What Ansible would take for a template.
+# Text that Ansible would take for a template.
 TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 DECIDE = "# DECIDE"
 
