@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-import yaml
 
 import golden
 import rental
-from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import catalog, difference, draft, text
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import difference, draft, text
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from described import dumped, lines, parsed, read
 from lab import OWNER
 from planner import Database
 from server import ROOT, TEMPLATE, Server
@@ -53,32 +52,6 @@ def made(server: Server, case: str) -> Iterator[None]:
         yield
 
 
-def read(server: Server, case: str) -> dict[str, Any]:
-    """Return the catalogs of a database as the role reads them."""
-    with contextlib.closing(server.connect(case)) as connection, connection.cursor() as cursor:
-        for name, value in {**sessions.SETTINGS, **sessions.READING}.items():
-            cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
-        cursor.execute(catalog.query())
-        found: dict[str, Any] = cursor.fetchone()[0]
-        return found
-
-
-def parsed(written: str, case: str) -> dict[str, Any]:
-    """Return the text of a draft as the role hands a model to the planner."""
-    source = {name.removeprefix("tenancy_"): value for name, value in yaml.safe_load(written).items()}
-    return source | {"database": case, "application_role": OWNERS[case]}
-
-
-def lines(given: Mapping[str, Any]) -> int:
-    """Return how many lines an inventory has for what is decided: one a value, and one an item of a list."""
-    return sum(len(value) if isinstance(value, list) else 1 for value in given.values())
-
-
-def dumped(server: Server, case: str) -> str:
-    """Return the schema, with the settings of roles in the database."""
-    return server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", case)
-
-
 @pytest.mark.parametrize("case", [*GIVEN, "by_hand"])
 def test_the_draft_of_a_database_is_the_golden_one(server: Server, case: str) -> None:
     with made(server, case):
@@ -99,7 +72,7 @@ def test_a_draft_migrates_is_proven_and_rolls_back(server: Server, case: str) ->
             first["tables"]
         )
         assert case != "workshop" or 3 * lines(GIVEN[case]) <= len(first["tables"])
-        source = parsed(text.tenancy(decided), case)
+        source = parsed(text.tenancy(decided), case, OWNERS[case])
         with contextlib.closing(server.connect(case)) as connection:
             connection.autocommit = False
             database = Database(connection, case, model.parse(source))
@@ -156,7 +129,7 @@ def test_the_difference_closes_what_a_release_added(server: Server) -> None:
     case = "workshop"
     with made(server, case), contextlib.closing(server.connect(case)) as connection:
         connection.autocommit = False
-        source = parsed(text.tenancy(draft.build(read(server, case), GIVEN[case])), case)
+        source = parsed(text.tenancy(draft.build(read(server, case), GIVEN[case])), case, OWNERS[case])
         database = Database(connection, case, model.parse(source))
         database.migrate()
         # The tables' owner has lost REFERENCES, which the release needs.
