@@ -18,7 +18,7 @@ from lab import OWNER
 from planner import Database
 from server import ROOT, TEMPLATE, Server
 
-SCHEMAS = ROOT / "tests/servers/schemas"
+SCHEMAS = ROOT / "tests/servers/databases"
 # The decisions of a human, as variables of the inventory, before the draft is made again.
 GIVEN: Mapping[str, dict[str, Any]] = {
     "ai_memory": {"column": "customer_id", "default_tenant_name": "Peterson Insurance"},

@@ -191,11 +191,50 @@ def test_a_column_that_most_tables_share_is_the_tenants() -> None:
     )
     made = draft.build(document)
     assert made["column"] == {
-        "name": "organization_id", "type": "uuid", "setting": "app.current_tenant", "tables": 2,
-        "tenant": "00000000-0000-4000-8000-000000000001", "tenant_name": "the first tenant", "shared": {"code": 2},
+        "name": "organization_id", "type": "uuid", "setting": "app.current_tenant", "tables": 2, "tenant": None,
+        "tenant_name": "no tenant", "shared": {"code": 2},
     }  # fmt: skip
     entries = {item["entry"]["name"]: item["entry"] for item in made["tables"]}
     assert entries["notes"]["natural_keys"] == [["code"]]
+
+
+def test_a_column_that_was_there_is_adopted_with_the_table_of_tenants() -> None:
+    tenant = {"columns": ["organization_id"], "references": "public.organizations", "key": ["id"]}
+    note = {"columns": ["note_id"], "references": "public.notes", "key": ["id"]}
+    owned = {"columns": [column("id", identity=True), column("organization_id", "uuid")], "foreign_keys": [tenant]}
+    document = catalog(
+        organizations={"columns": [column("id", "uuid", default="gen_random_uuid()")], "indexes": [key("id")]},
+        notes=owned | {"indexes": [key("id")]},
+        pages=owned,
+        images=owned,
+        words=owned,
+        lines={"columns": [column("note_id")], "foreign_keys": [note]},
+        loose={"columns": [column("note_id", not_null=False)], "foreign_keys": [note]},
+    )
+    found = yaml.safe_load(text.tenancy(draft.build(document)))
+    assert found["tenancy_column_adopted"] is True
+    assert found["tenancy_default_tenant"] is None
+    assert found["tenancy_bridge"] is False
+    assert found["tenancy_tenants"] == {"table": "organizations", "key": "id", "policy": "own"}
+    entries = {entry["name"]: entry for entry in found["tenancy_tables"]}
+    assert entries.keys() == {"notes", "pages", "images", "words", "lines", "loose"}
+    assert entries["lines"]["tenant_from"] == ["note_id"]
+    assert entries["notes"] == {"name": "notes", "surrogate_keys": [["id"]]}
+    decisions = {item["entry"]["name"]: item["decision"] for item in draft.build(document)["tables"]}
+    assert decisions["loose"].startswith("It lacks organization_id")
+    # The column, its type, who reads the tenants, and the table without a tenant.
+    assert draft.decisions(draft.build(document)) == 4
+
+
+def test_the_column_of_the_migration_is_not_adopted() -> None:
+    default = "(NULLIF(current_setting('app.tenant'::text, true), ''::text))::integer"
+    document = catalog(
+        notes={"columns": [column("id", identity=True), column("firm", default=default)], "indexes": [key("id")]}
+    )
+    found = yaml.safe_load(text.tenancy(draft.build(document)))
+    assert (found["tenancy_column"], found["tenancy_setting"]) == ("firm", "app.tenant")
+    assert "tenancy_column_adopted" not in found
+    assert found["tenancy_default_tenant"] == 1
 
 
 def test_what_most_tables_share_is_named_where_its_name_says_nothing() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...module_utils.errors import TenancyError
+from .columns import SESSION
 
 Document = Mapping[str, Any]
 
@@ -41,6 +42,16 @@ class Table:
     def has_tenant(self) -> bool:
         """Whether it has the tenant column."""
         return self._column in self.columns
+
+    @property
+    def has_session_tenant(self) -> bool:
+        """Whether the tenant column has the session's tenant by default."""
+        return self.has_tenant and bool(SESSION.search(self.columns[str(self._column)]["default"] or ""))
+
+    def tenant_reference(self) -> tuple[str, str] | None:
+        """Return the title and the key of the table that the tenant column references by itself, or None."""
+        keys = [item for item in self.document["foreign_keys"] if item["columns"] == [self._column]]
+        return (keys[0]["references"], keys[0]["key"][0]) if keys else None
 
     def unique_keys(self) -> list[tuple[str, ...]]:
         """Return the columns of its unique keys, the primary key first.

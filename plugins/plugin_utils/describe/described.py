@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...module_utils.errors import ModelError
@@ -33,7 +33,16 @@ class Described:
             own = frameworks.owner(table.name, table.columns)
             if own is not None:
                 self.shared[title] = f"{own.framework}: {own.holds}"
-        self.tables = {title: table for title, table in self.catalog.tables.items() if title not in self.shared}
+        candidates = {title: table for title, table in self.catalog.tables.items() if title not in self.shared}
+        there = [table for table in candidates.values() if table.has_tenant]
+        # A column of which no default is the session's tenant is not the migration's: it was there before.
+        self.adopted = bool(there) and not any(table.has_session_tenant for table in there)
+        self.tenants_table = _tenants_table(there)
+        self.tables = {
+            title: table
+            for title, table in candidates.items()
+            if self.tenants_table is None or title != self.tenants_table["title"]
+        }
         self.by_name = {table.name: table for table in self.tables.values()}
         self._triggered = {title: self._written_by_triggers(table) for title, table in self.tables.items()}
 
@@ -48,12 +57,13 @@ class Described:
         if kind not in TENANT_TYPES:
             raise ModelError(f"tenancy_column_type must be one of {', '.join(TENANT_TYPES)}, not {kind!r}.")
         settings = [match[1] for item in there if (match := columns.SESSION.search(item["default"] or ""))]
+        tenant = None if self.adopted else self.given.get("default_tenant", FIRST_TENANT.get(kind, 1))
         return {
             "name": self.column,
             "type": kind,
             "setting": self.given.get("setting") or (settings[0] if settings else SETTING),
-            "tenant": TENANT_TYPES[kind].tenant(self.given.get("default_tenant", FIRST_TENANT.get(kind, 1))),
-            "tenant_name": self.given.get("default_tenant_name", "the first tenant"),
+            "tenant": None if tenant is None else TENANT_TYPES[kind].tenant(tenant),
+            "tenant_name": self.given.get("default_tenant_name", "no tenant" if self.adopted else "the first tenant"),
             "tables": len(there),
             "shared": self._shared_columns(),
         }
@@ -114,6 +124,12 @@ def body_of(function: Document) -> str:
 def is_one_to_one(table: Table) -> bool:
     """Say whether all columns of a key are those of foreign keys."""
     return any(table.pointing() >= set(key) for key in table.unique_keys())
+
+
+def _tenants_table(tables: Iterable[Table]) -> dict[str, str] | None:
+    """Return the table that the tenant column of most tables references, with its key: title and key."""
+    found = Counter(reference for table in tables if (reference := table.tenant_reference()) is not None)
+    return dict(zip(("title", "key"), found.most_common(1)[0][0], strict=True)) if found else None
 
 
 def _existing_column(catalog: Catalog) -> str | None:

@@ -22,7 +22,7 @@ UNDECIDED = ("column", "column_type", "default_tenant")
 
 
 def build(document: Document, given: Mapping[str, Any] | None = None) -> Draft:
-    """Return the draft: database, schema, column, what of UNDECIDED is undecided, and the lists of PARTS.
+    """Return the draft: database, schema, column, undecided (of UNDECIDED), adopted, tenants, and the lists of PARTS.
 
     ``document`` is what the query of ``catalog`` returns. ``given`` holds what is decided already, as far as it is:
     schema, column, column_type, setting, default_tenant, default_tenant_name and readable (titles of what is shared).
@@ -31,7 +31,13 @@ def build(document: Document, given: Mapping[str, Any] | None = None) -> Draft:
     described = Described(document, given)
     return {
         "database": document["database"],
-        "undecided": [name for name in UNDECIDED if name not in described.given],
+        "undecided": [
+            name
+            for name in UNDECIDED
+            if name not in described.given and not (name == "default_tenant" and described.adopted)
+        ],
+        "adopted": described.adopted,
+        "tenants": described.tenants_table,
         "schema": described.schema,
         "column": described.tenant_column(),
         "tables": entries.tables(described),
@@ -44,4 +50,8 @@ def build(document: Document, given: Mapping[str, Any] | None = None) -> Draft:
 
 def decisions(draft: Draft) -> int:
     """Return how many decisions a draft leaves."""
-    return len(draft["undecided"]) + sum(item["decision"] is not None for part in PARTS for item in draft[part])
+    return (
+        len(draft["undecided"])
+        + bool(draft["tenants"])
+        + sum(item["decision"] is not None for part in PARTS for item in draft[part])
+    )

@@ -38,12 +38,14 @@ def tables(described: Described) -> list[dict[str, Any]]:
 def _entry(described: Described, title: str) -> dict[str, Any]:
     table = described.tables[title]
     surrogate, natural = keys(table)
+    foreign_keys = _foreign_keys(described, table)
     found: dict[str, Any] = {
         "name": table.name,
         "written_at": columns.written_at(table.columns),
         "surrogate_keys": surrogate,
         "natural_keys": natural,
-        "foreign_keys": _foreign_keys(described, table),
+        "foreign_keys": foreign_keys,
+        "tenant_from": _tenant_from(described, table, foreign_keys),
         "indexes": _indexes(table, natural),
         "sample_writes": sorted(described.tables[other].name for other in described.triggered(title)),
         "append_only": _append_only(described, table),
@@ -78,6 +80,15 @@ def _foreign_keys(described: Described, table: Table) -> list[dict[str, Any]]:
         if entry not in found:
             found.append(entry)
     return found
+
+
+def _tenant_from(described: Described, table: Table, foreign_keys: Sequence[dict[str, Any]]) -> list[str] | None:
+    """Return the columns of the foreign key from which rows take their tenant, if the other tables have the column."""
+    if not described.adopted or table.has_tenant:
+        return None
+    certain = [key for key in foreign_keys if all(table.columns[name]["not_null"] for name in key["columns"])]
+    others = [key for key in certain if key["references"] != table.name]
+    return others[0]["columns"] if others else None
 
 
 def _indexes(table: Table, natural: Sequence[Sequence[str]]) -> list[list[Any]]:
@@ -121,6 +132,8 @@ def _decision(described: Described, title: str) -> str | None:
         for other in described.tables.values()
         if other is not table and any(key["references"] == title for key in other.foreign_keys())
     }
+    if described.adopted and _tenant_from(described, table, _foreign_keys(described, table)) is None:
+        return f"It lacks {visible(described.column)}, and no foreign key that always has a value says whose a row is."
     if not pointed and not table.foreign_keys() and not described.is_triggered(title):
         return "No foreign key says whose its rows are."
     own = [name for name in table.columns if not table.is_random(name)]

@@ -144,7 +144,27 @@ def _head(draft: Draft) -> list[str]:
             lead, said = marks[name]
             lines += comment(said, lead=lead)
         lines.append(f"tenancy_{name}: {flow(value)}")
-    return [*lines, "tenancy_bridge: true", "tenancy_provision_app_role: false", f"tenancy_app_role: {role}"]
+    if draft["adopted"]:
+        lines.append("tenancy_column_adopted: true")
+    return [
+        *lines,
+        f"tenancy_bridge: {flow(not draft['adopted'])}",
+        "tenancy_provision_app_role: false",
+        f"tenancy_app_role: {role}",
+        *_tenants(draft["tenants"]),
+    ]
+
+
+def _tenants(found: Mapping[str, str] | None) -> list[str]:
+    """Return the table that the tenant column references."""
+    if found is None:
+        return []
+    said = (
+        "own: a session reads the row of its tenant alone. read_all: it reads every row, as a service must that finds"
+        " the tenant by its host name."
+    )
+    entry = {"table": found["title"].partition(".")[2], "key": found["key"], "policy": "own"}
+    return [*comment(said, lead=f"{DECIDE} (the tenants' own table):"), f"tenancy_tenants: {flow(entry)}"]
 
 
 def _readable(found: Sequence[Mapping[str, Any]]) -> list[str]:
