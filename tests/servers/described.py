@@ -1,4 +1,4 @@
-"""What tests of drafts share: how catalogs are read, and a draft becomes a model."""
+"""Functions of the tests of drafts: they read catalogs, and turn a draft into a model."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from planner import Database
 from server import ROOT, Server
 
 NAME, OWNER_OF_SHOP = "shop", "shop"
-# What the operator decides: whose the rows are, and that the installation's settings are everybody's.
+# The decisions of the operator: the name of the tenant, and that all tenants share the settings.
 GIVEN = {"default_tenant_name": "The first shop", "readable": ["public.shop_preference"]}
 
 

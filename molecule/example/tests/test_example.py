@@ -143,6 +143,9 @@ def test_a_description_touches_nothing_and_writes_a_draft(
         "playbooks/describe.yml", place, f"-e{json.dumps(DECIDED)}", inventory=undescribed / "production.yml"
     )
     (written,) = tmp_path.glob("*/tenancy.yml")
+    tried = rental.playbook("playbooks/rehearse.yml", f"-e@{written}", inventory=undescribed / "production.yml")
+    assert tried.record["outcome"] == "SUCCESS"
+    assert rental.untouched()[0] == untouched[0]
     shutil.copy(written, undescribed / "group_vars/ai_memory/tenancy.yml")
     described = rental.playbook("playbooks/describe.yml", place, inventory=undescribed / "production.yml")
     assert "None: the model names all that the database has." in described.words

@@ -1,4 +1,4 @@
-"""What the shop does with its tables: run by ``manage.py shell``, for the tenant of the connection."""
+"""A use of the shop's tables, by ``manage.py shell`` and for the tenant of the connection."""
 
 from __future__ import annotations
 
