@@ -222,8 +222,8 @@ def test_a_column_that_was_there_is_adopted_with_the_table_of_tenants() -> None:
     assert entries["notes"] == {"name": "notes", "surrogate_keys": [["id"]]}
     decisions = {item["entry"]["name"]: item["decision"] for item in draft.build(document)["tables"]}
     assert decisions["loose"].startswith("It lacks organization_id")
-    # The column, its type, who reads the tenants, and the table without a tenant.
-    assert draft.decisions(draft.build(document)) == 4
+    # The column, who reads the tenants, and the table without a tenant.
+    assert draft.decisions(draft.build(document)) == 3
 
 
 def test_the_column_of_the_migration_is_not_adopted() -> None:
@@ -271,13 +271,15 @@ def test_what_others_reference_comes_first(
         (["created_at", "updated_at"], "updated_at"),
         (["seen_at", "created_at"], "created_at"),
         (["measured_at", "created_at"], "created_at"),
-        (["returned_at"], "returned_at"),
+        (["expires_at"], None),
+        (["expires_at", "left_at"], "left_at"),
         (["birthday"], None),
     ],
 )
 def test_when_a_row_was_written(names: list[str], wanted: str | None) -> None:
     kinds = {name: "date" if name == "birthday" else "timestamp with time zone" for name in names}
-    assert columns.written_at({name: column(name, kind) for name, kind in kinds.items()}) == wanted
+    filled = {name: "now()" if name == "left_at" else None for name in names}
+    assert columns.written_at({name: column(name, kinds[name], default=filled[name]) for name in names}) == wanted
 
 
 NOTES = {"notes": [("author", "title")]}

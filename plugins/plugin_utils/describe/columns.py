@@ -33,7 +33,5 @@ def written_at(columns: Mapping[str, Mapping[str, Any]]) -> str | None:
         for name in times:
             if pattern.fullmatch(name):
                 return name
-    # One that is always there, and rather one that the server fills.
-    certain = [name for name, item in times.items() if item["not_null"]]
-    filled = [name for name in certain if times[name]["default"]]
-    return next(iter([*filled, *certain]), None)
+    # One that the server fills: any other may say when something ends.
+    return next((name for name, item in times.items() if item["not_null"] and item["default"]), None)

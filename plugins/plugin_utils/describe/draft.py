@@ -17,7 +17,7 @@ Draft = dict[str, Any]
 
 # Lists of items that may leave a decision each.
 PARTS = ("tables", "readable", "views", "functions", "before")
-# Variables that no catalog tells.
+# Variables that the catalogs do not tell, unless the column is there.
 UNDECIDED = ("column", "column_type", "default_tenant")
 
 
@@ -29,17 +29,16 @@ def build(document: Document, given: Mapping[str, Any] | None = None) -> Draft:
     Raises TenancyError if there is no table, or if what is given is none.
     """
     described = Described(document, given)
+    column = described.tenant_column()
+    told = {*described.given} | ({"column_type"} if column["tables"] else set())
+    told |= {"default_tenant"} if described.adopted else set()
     return {
         "database": document["database"],
-        "undecided": [
-            name
-            for name in UNDECIDED
-            if name not in described.given and not (name == "default_tenant" and described.adopted)
-        ],
+        "undecided": [name for name in UNDECIDED if name not in told],
         "adopted": described.adopted,
         "tenants": described.tenants_table,
         "schema": described.schema,
-        "column": described.tenant_column(),
+        "column": column,
         "tables": entries.tables(described),
         "readable": entries.readable(described),
         "views": entries.views(described),
