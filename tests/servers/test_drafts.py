@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import mode
 from described import dumped, lines, parsed, read
 from lab import OWNER
 from planner import Database
-from server import ROOT, TEMPLATE, Server
+from server import ROOT, TEMPLATE, Server, running
 
 SCHEMAS = ROOT / "tests/servers/databases"
 # The decisions of a human, as variables of the inventory, before the draft is made again.
@@ -89,6 +90,34 @@ def test_a_draft_migrates_is_proven_and_rolls_back(server: Server, case: str) ->
             database.commit()
             assert dumped(server, case) == schema
             assert database.state() == before
+
+
+UPSERT = """
+INSERT INTO "workshop"."customers" (email, "Full name") VALUES ('secret@example.org', 'Ada')
+ON CONFLICT ("email") DO UPDATE SET "Full name" = excluded."Full name"
+"""
+
+
+@pytest.mark.parametrize("is_recorded", [False, True], ids=["sessions", "pg_stat_statements"])
+def test_the_draft_names_what_the_service_upserts_and_no_row(server: Server, is_recorded: bool) -> None:
+    case = "workshop"
+    with contextlib.ExitStack() as stack:
+        where = server
+        if is_recorded:
+            where = stack.enter_context(running(server.major, shared_preload_libraries="pg_stat_statements"))
+        stack.enter_context(made(where, case))
+        # The extension alone, whose library is not loaded, is no error.
+        where.sql("CREATE SCHEMA elsewhere; CREATE EXTENSION pg_stat_statements SCHEMA elsewhere", case)
+        session = stack.enter_context(contextlib.closing(where.connect(case, OWNERS[case])))
+        with session.cursor() as cursor:
+            cursor.execute(UPSERT)
+            if is_recorded:
+                cursor.execute("SELECT 1")
+        document = read(where, case)
+    assert document["upserts"] == [{"relation": '"workshop"."customers"', "columns": '"email"'}]
+    assert "secret" not in json.dumps(document)
+    (entry,) = [item for item in draft.build(document)["tables"] if item["entry"]["name"] == "customers"]
+    assert 'ON CONFLICT ("email"), which finds no key after the migration' in entry["decision"]
 
 
 RELEASE = """

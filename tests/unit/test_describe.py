@@ -48,7 +48,7 @@ def catalog(**tables: dict[str, Any]) -> dict[str, Any]:
         plain | {"title": f"public.{name}", "schema": "public", "name": name, "indexes": [], "columns": []} | more
         for name, more in tables.items()
     ]
-    return {"database": "app", "extensions": [], "relations": relations, "functions": []}
+    return {"database": "app", "extensions": [], "relations": relations, "functions": [], "upserts": []}
 
 
 def column(name: str, type_name: str = "integer", **more: Any) -> dict[str, Any]:
@@ -180,6 +180,23 @@ def test_a_key_of_expressions_is_named_by_the_columns_that_it_reads() -> None:
     made = draft.build(document)
     assert made["tables"][0]["entry"]["natural_keys"] == [["code"], ["room", "at"]]
     assert [item["sql"] for item in made["before"]] == ["CREATE EXTENSION btree_gist;"]
+
+
+@pytest.mark.parametrize(
+    ("relation", "names", "is_found"),
+    [
+        ("notes", "code", True), ('"notes"', '"code"', True), ("public.notes", "code", True), ("Notes", " code ", True),
+        ("other.notes", "code", False), ("notes", "id", False), ("notes", "code, id", False), ("pages", "code", False),
+    ],
+)  # fmt: skip
+def test_an_upsert_that_finds_no_key_is_named(relation: str, names: str, is_found: bool) -> None:
+    document = catalog(
+        notes={"columns": [column("id", identity=True), column("code")], "indexes": [key("id"), key("code")]},
+    )
+    document["upserts"] = [{"relation": relation, "columns": names}]
+    decision = draft.build(document)["tables"][0]["decision"]
+    assert (f"ON CONFLICT ({names})" in decision) is is_found
+    assert "No foreign key" in decision
 
 
 def test_a_column_that_most_tables_share_is_the_tenants() -> None:

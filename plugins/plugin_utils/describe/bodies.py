@@ -69,6 +69,11 @@ def calls(body: str, names: Iterable[str]) -> set[str]:
     return {name for name in names if re.search(rf'\b{re.escape(name)}"?\s*\(', text, re.IGNORECASE)}
 
 
+def names(written_names: str, separator: str) -> tuple[str, ...]:
+    """Return the names in a list that is written as SQL."""
+    return tuple(_plain(part.strip()) for part in written_names.split(separator))
+
+
 def names_column(body: str, column: str) -> bool:
     """Say whether a body names a column, as the audit looks for it."""
     return bool(re.search(rf'(\b|"){re.escape(column)}(\b|")', body, re.IGNORECASE))

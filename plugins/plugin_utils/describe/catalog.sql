@@ -130,6 +130,32 @@ relation_document AS (
   LEFT JOIN trigger_list t ON t.relid = r.oid
   LEFT JOIN over_list o ON o.relid = r.oid
 ),
+-- Statements of the service, in the sessions and in pg_stat_statements if it is loaded. Only names leave this query.
+service_statement (query) AS (
+  SELECT query FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+  UNION
+  SELECT json_array_elements_text(x.queries)
+  FROM pg_catalog.pg_extension e
+  JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = e.oid
+    AND d.classid = 'pg_catalog.pg_proc'::regclass AND d.deptype = 'e'
+  JOIN pg_catalog.pg_proc p ON p.oid = d.objid AND p.proname = 'pg_stat_statements'
+    AND p.prolang = (SELECT oid FROM pg_catalog.pg_language WHERE lanname = 'c')
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  CROSS JOIN LATERAL XMLTABLE(
+    '/row' PASSING query_to_xml(format(
+      'SELECT coalesce(json_agg(s.query), ''[]'') AS queries FROM %I.pg_stat_statements(true) s '
+      'JOIN pg_catalog.pg_database b ON b.oid = s.dbid AND b.datname = current_database()', n.nspname), false, true, '')
+    COLUMNS queries json PATH 'queries') AS x
+  WHERE e.extname = 'pg_stat_statements' AND current_setting('shared_preload_libraries') ~ '\mpg_stat_statements\M'
+),
+upsert AS (
+  SELECT DISTINCT
+    substring(query FROM '(?i)\minsert\s+into\s+((?:"[^"]+"|\w+)(?:\s*\.\s*(?:"[^"]+"|\w+))?)') AS relation,
+    substring(query FROM '(?i)\mon\s+conflict\s*\(([^()]*)\)') AS columns
+  FROM service_statement
+  -- The text of a function is read as the function.
+  WHERE query !~* '^\s*create\M'
+),
 function_document AS (
   SELECT n.nspname, p.proname, p.oid, json_build_object(
       'id', p.oid::bigint,
@@ -162,6 +188,9 @@ SELECT json_build_object(
   'extensions', (SELECT coalesce(json_agg(extname ORDER BY extname), '[]') FROM pg_catalog.pg_extension),
   -- In the order in which they were made.
   'relations', (SELECT coalesce(json_agg(document ORDER BY oid), '[]') FROM relation_document),
+  'upserts', (
+    SELECT coalesce(json_agg(u ORDER BY relation COLLATE "C", columns COLLATE "C"), '[]')
+    FROM upsert u WHERE relation IS NOT NULL AND columns IS NOT NULL),
   'functions', (
     SELECT coalesce(json_agg(document ORDER BY nspname COLLATE "C", proname COLLATE "C", oid), '[]') FROM function_document)
 ) AS catalog

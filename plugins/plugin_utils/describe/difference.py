@@ -52,7 +52,7 @@ def _new_tables(draft: Draft, source: Model, tables: Mapping[str, Table]) -> Ite
             entry["adopt"] = True
         say = f"The table {item['title']} is new."
         if item["decision"]:
-            say += f" {item['decision']} Shared: {item['title']} under tenancy_readable instead."
+            say += f" {item['decision']}"
         yield _difference(say, "tenancy_tables", add=entry)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...module_utils.messages import visible
-from . import columns, frameworks, order
+from . import bodies, columns, frameworks, order
 from .catalog import Table
 from .described import Described, body_of
 
@@ -121,10 +121,29 @@ def _append_only(described: Described, table: Table) -> list[Any]:
 
 
 def _decision(described: Described, title: str) -> str | None:
-    """Return why a human decides whether a table is the tenants' or shared, or None."""
+    """Return why a human decides about a table, or None."""
     table = described.tables[title]
+    found = [_shared(described, title, table), *_upserts(described, table)]
+    return " ".join(text for text in found if text is not None) or None
+
+
+def _upserts(described: Described, table: Table) -> list[str]:
+    """Return the statements of the service that name a key which is exchanged."""
+    natural = {frozenset(key) for key in keys(table)[1]}
+    return [
+        f"The service stores rows with ON CONFLICT ({visible(item['columns'])}), which finds no key after the"
+        " migration. Deploy a release with ON CONFLICT ON CONSTRAINT first."
+        for item in described.catalog.document["upserts"]
+        if bodies.names(item["relation"], ".") in ((table.name,), (described.schema, table.name))
+        and frozenset(bodies.names(item["columns"], ",")) in natural
+    ]
+
+
+def _shared(described: Described, title: str, table: Table) -> str | None:
+    """Return why it is open whether a table is the tenants' or shared, or None."""
+    way = f"As it stands, it is the tenants'. If it is shared, move {visible(title)} to tenancy_readable."
     if frameworks.is_session(table.name, table.columns):
-        return "It holds sessions or a cache, whose rows are read by a key, often before there is a tenant."
+        return f"It holds sessions or a cache, whose rows are read by a key, often before there is a tenant. {way}"
     if table.has_tenant:
         return None
     pointed = {
@@ -133,13 +152,16 @@ def _decision(described: Described, title: str) -> str | None:
         if other is not table and any(key["references"] == title for key in other.foreign_keys())
     }
     if described.adopted and _tenant_from(described, table, _foreign_keys(described, table)) is None:
-        return f"It lacks {visible(described.column)}, and no foreign key that always has a value says whose a row is."
+        lacking = (
+            f"It lacks {visible(described.column)}, and no foreign key that always has a value says whose a row is."
+        )
+        return f"{lacking} {way}"
     if not pointed and not table.foreign_keys() and not described.is_triggered(title):
-        return "No foreign key says whose its rows are."
+        return f"No foreign key says whose its rows are. {way}"
     own = [name for name in table.columns if not table.is_random(name)]
     is_list = len(own) <= FEW_COLUMNS and columns.written_at(table.columns) is None
     if pointed and not table.foreign_keys() and is_list:
-        return f"It may be a list that all tenants share: {visible(', '.join(sorted(pointed)))} reference it."
+        return f"It may be a list that all tenants share: {visible(', '.join(sorted(pointed)))} reference it. {way}"
     return None
 
 

@@ -192,8 +192,7 @@ def _tables(draft: Draft) -> list[str]:
     ]
     for entry in draft["tables"]:
         if entry["decision"]:
-            way = f"As it stands, it is the tenants'. If it is shared, move {entry['title']} to tenancy_readable."
-            lines += comment(f"{entry['decision']} {way}", 2, f"{DECIDE} ({visible(entry['entry']['name'])}):")
+            lines += comment(entry["decision"], 2, f"{DECIDE} ({visible(entry['entry']['name'])}):")
         lines += item(entry["entry"])
     return lines
 
