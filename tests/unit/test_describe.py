@@ -358,6 +358,22 @@ def test_a_value_means_what_it_meant(value: str) -> None:
     assert "‮" not in written
 
 
+def test_a_value_of_ansible_is_written_as_any_other() -> None:
+    class Tagged(str):
+        """As Ansible hands a variable over."""
+
+        __slots__ = ()
+
+    class TaggedNumber(int):
+        """Likewise."""
+
+    given = {"column": Tagged("shop"), "default_tenant": TaggedNumber(7), "readable": [Tagged("workshop.settings")]}
+    written = text.tenancy(draft.build(golden.described_catalog("workshop"), given))
+    assert "\ntenancy_column: shop\n" in written
+    assert "\ntenancy_default_tenant: 7\n" in written
+    assert "\n  - workshop.settings  # shared by all tenants\n" in written
+
+
 def test_what_a_release_added_is_the_difference() -> None:
     document, before = golden.described_catalog("workshop"), source("workshop")
     model_before = copy.deepcopy(before)

@@ -28,6 +28,9 @@ class _Dumper(yaml.SafeDumper):
     """Writes each value on one line."""
 
 
+# Ansible's own kinds of text and number know where they come from.
+_Dumper.add_multi_representer(str, lambda dumper, value: dumper.represent_str(value))
+_Dumper.add_multi_representer(int, lambda dumper, value: dumper.represent_int(value))
 _Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", value, style='"'))
 
 
