@@ -66,6 +66,22 @@ def key(*names: str, **more: Any) -> dict[str, Any]:
     } | more  # fmt: skip
 
 
+class Loader(yaml.SafeLoader):
+    """Reads texts that Ansible takes for no template as pairs."""
+
+
+def _unsafe(loader: Loader, node: yaml.ScalarNode) -> tuple[str, str]:
+    return "unsafe", loader.construct_scalar(node)
+
+
+Loader.add_constructor("!unsafe", _unsafe)
+
+
+def loaded(written: str) -> Any:
+    """Return what YAML means to Ansible."""
+    return yaml.load(written, Loader)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_draft_is_what_it_was(case: str) -> None:
     for name, content in golden.described(case).items():
@@ -344,16 +360,8 @@ def test_a_statement_of_another_form_is_left_and_named(body: str) -> None:
     ["{{ lookup('pipe', 'id') }}", "{% raw %}", "a\nb: c", "\x1b[3A", "‮x", "yes", "1", "", " a", "ü", "# x", "null"],
 )
 def test_a_value_means_what_it_meant(value: str) -> None:
-    def _unsafe(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> tuple[str, str]:
-        return "unsafe", loader.construct_scalar(node)
-
-    class Loader(yaml.SafeLoader):
-        """Reads what Ansible takes for no template."""
-
-    Loader.add_constructor("!unsafe", _unsafe)
     written = text.flow({"a": value})
-    read = yaml.load(written, Loader)["a"]
-    assert read == (("unsafe", value) if "{{" in value or "{%" in value else value)
+    assert loaded(written)["a"] == (("unsafe", value) if "{{" in value or "{%" in value else value)
     assert "\x1b" not in written
     assert "‮" not in written
 
@@ -372,6 +380,33 @@ def test_a_value_of_ansible_is_written_as_any_other() -> None:
     assert "\ntenancy_column: shop\n" in written
     assert "\ntenancy_default_tenant: 7\n" in written
     assert "\n  - workshop.settings  # shared by all tenants\n" in written
+
+
+NAMES = ("a\nb", "x: {{ 1 }}", 'q"uote', "a.b", "- c", "\x1b[2K", "{a", "# d", "two  blanks", "e\n\n  f: 'g'")
+
+
+def test_any_name_is_a_name_in_both_files() -> None:
+    tables: dict[str, Any] = {
+        name: {"columns": [column("id", identity=True)], "indexes": [key("id")]} for name in NAMES
+    }  # fmt: skip
+    tables[NAMES[0]] |= {"inherits": [f"public.{NAMES[3]}"], "rules": [NAMES[-1]]}
+    tables["m"] = {"kind": "m", "over": [f"public.{NAMES[0]}"], "name": "m\nDROP TABLE notes;"}
+    document = catalog(**tables)
+    document["functions"] = [
+        {
+            "id": 1, "schema": "public", "name": "f\ng", "kind": "f", "language": "sql", "arguments": "",
+            "identity": "", "returns": "void", "trigger": False, "body": 'DELETE FROM "a.b";\nDROP TABLE x;', "definition": "f\nDROP;",
+        }
+    ]  # fmt: skip
+    made = draft.build(document)
+    written = text.tenancy(made)
+
+    names = [entry["name"] for entry in loaded(written)["tenancy_tables"]]
+    assert names == [("unsafe", name) if "{{" in name else name for name in NAMES]
+    assert "\x1b" not in written
+    before = text.before(made)
+    assert len(made["before"]) == 4
+    assert [line for line in before.splitlines() if line and not line.startswith("--")] == []
 
 
 def test_what_a_release_added_is_the_difference() -> None:

@@ -104,11 +104,11 @@ def _functions_by_hand(described: Described) -> list[dict[str, Any]]:
 def _relations(described: Described) -> list[dict[str, Any]]:
     found = []
     for title, item in described.catalog.relations.items():
-        name = f"{bodies.quoted(item['schema'])}.{bodies.quoted(item['name'])}"
+        name = _quoted(item)
         if item["kind"] in ("m", "v") and described.is_over_tenants(title):
             found += _of_view(described, title, item, name)
         if title in described.tables:
-            found += _of_table(title, item, name)
+            found += _of_table(described, title, item, name)
     return found
 
 
@@ -132,11 +132,11 @@ def _of_view(described: Described, title: str, item: Document, name: str) -> lis
     return []
 
 
-def _of_table(title: str, item: Document, name: str) -> list[dict[str, Any]]:
+def _of_table(described: Described, title: str, item: Document, name: str) -> list[dict[str, Any]]:
     parents = [
         _hand(
             f"The table {title} inherits from {parent}, whose policies do not apply to it.",
-            f"ALTER TABLE {name} NO INHERIT {'.'.join(map(bodies.quoted, parent.split('.', 1)))};",
+            f"ALTER TABLE {name} NO INHERIT {_quoted(described.catalog.relations[parent])};",
             "End the inheritance: a query of the parent no longer shows its rows.",
         )
         for parent in item["inherits"]
@@ -150,6 +150,10 @@ def _of_table(title: str, item: Document, name: str) -> list[dict[str, Any]]:
         for rule in item["rules"]
     ]
     return [*parents, *rules]
+
+
+def _quoted(relation: Document) -> str:
+    return f"{bodies.quoted(relation['schema'])}.{bodies.quoted(relation['name'])}"
 
 
 def _title(function: Document) -> str:

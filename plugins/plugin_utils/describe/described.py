@@ -37,7 +37,7 @@ class Described:
         there = [table for table in candidates.values() if table.has_tenant]
         # A column of which no default is the session's tenant is not the migration's: it was there before.
         self.adopted = bool(there) and not any(table.has_session_tenant for table in there)
-        self.tenants_table = _tenants_table(there)
+        self.tenants_table = _tenants_table(self.catalog, there)
         self.tables = {
             title: table
             for title, table in candidates.items()
@@ -126,10 +126,13 @@ def is_one_to_one(table: Table) -> bool:
     return any(table.pointing() >= set(key) for key in table.unique_keys())
 
 
-def _tenants_table(tables: Iterable[Table]) -> dict[str, str] | None:
-    """Return the table that the tenant column of most tables references, with its key: title and key."""
+def _tenants_table(catalog: Catalog, tables: Iterable[Table]) -> dict[str, str] | None:
+    """Return the table that the tenant column of most tables references: title, name, key."""
     found = Counter(reference for table in tables if (reference := table.tenant_reference()) is not None)
-    return dict(zip(("title", "key"), found.most_common(1)[0][0], strict=True)) if found else None
+    if not found:
+        return None
+    title, key = found.most_common(1)[0][0]
+    return {"title": title, "name": catalog.relations[title]["name"], "key": key}
 
 
 def _existing_column(catalog: Catalog) -> str | None:

@@ -28,8 +28,14 @@ class _Dumper(yaml.SafeDumper):
     """Writes each value on one line."""
 
 
+def _represented(dumper: _Dumper, value: str) -> yaml.ScalarNode:
+    """Return a text on one line, whatever is in it."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if len(value.splitlines()) > 1 else None)
+
+
+_Dumper.add_representer(str, _represented)
 # Ansible's own kinds of text and number know where they come from.
-_Dumper.add_multi_representer(str, lambda dumper, value: dumper.represent_str(value))
+_Dumper.add_multi_representer(str, _represented)
 _Dumper.add_multi_representer(int, lambda dumper, value: dumper.represent_int(value))
 _Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", value, style='"'))
 
@@ -166,7 +172,7 @@ def _tenants(found: Mapping[str, str] | None) -> list[str]:
         "own: a session reads the row of its tenant alone. read_all: it reads every row, as a service must that finds"
         " the tenant by its host name."
     )
-    entry = {"table": found["title"].partition(".")[2], "key": found["key"], "policy": "own"}
+    entry = {"table": found["name"], "key": found["key"], "policy": "own"}
     return [*comment(said, lead=f"{DECIDE} (the tenants' own table):"), f"tenancy_tenants: {flow(entry)}"]
 
 
