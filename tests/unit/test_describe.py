@@ -395,7 +395,8 @@ def test_any_name_is_a_name_in_both_files() -> None:
     document["functions"] = [
         {
             "id": 1, "schema": "public", "name": "f\ng", "kind": "f", "language": "sql", "arguments": "",
-            "identity": "", "returns": "void", "trigger": False, "body": 'DELETE FROM "a.b";\nDROP TABLE x;', "definition": "f\nDROP;",
+            "identity": "", "returns": "void", "trigger": False,
+            "body": 'DELETE FROM "a.b";\nDROP TABLE x;', "definition": "f\nDROP;",
         }
     ]  # fmt: skip
     made = draft.build(document)
