@@ -75,11 +75,12 @@ natural_key AS (
   FROM json_array_elements(%(natural_keys)s::json) AS k (entry)
   JOIN wanted w ON w.relid = to_regclass(format('%%I.%%I', %(schema)s, k.entry ->> 'table'))
 ),
--- Every function and procedure of the database that is not an extension's. "title" has its argument types, and "body" is
--- its text, also if PostgreSQL stores its SQL statements parsed.
+-- Every function and procedure of the database that is not an extension's. "title" has its argument types, and "body"
+-- is its text, also if PostgreSQL stores its SQL statements parsed.
 routine AS (
   SELECT f.*, f.oid::regprocedure::text AS title,
-         CASE WHEN f.prosrc = '' AND f.prokind IN ('f', 'p') THEN pg_catalog.pg_get_functiondef(f.oid) ELSE f.prosrc END AS body
+         CASE WHEN f.prosrc = '' AND f.prokind IN ('f', 'p') THEN pg_catalog.pg_get_functiondef(f.oid)
+           ELSE f.prosrc END AS body
   FROM pg_catalog.pg_proc f
   JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
   WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
