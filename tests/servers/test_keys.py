@@ -166,7 +166,7 @@ def test_a_key_that_only_mentions_the_tenant_column_does_not_hold_it(server: Ser
     with things(server, ("ALTER TABLE things ADD customer_id integer NOT NULL DEFAULT 1",), [["a"]]) as database:
         database.run("CREATE EXTENSION btree_gist", made)
         (entry,) = [item for item in database.audit() if item["rule"] == "unique-key"]
-        assert (entry["subject"], entry["cured"]) == ("k of things", True)
+        assert (entry["subject"], entry["fixed_by_plan"]) == ("k of things", True)
         assert [item for item in database.migrate() if not item["ok"]] == []
         assert defined(database, "k").partition("(")[2].startswith("customer_id, a")
 

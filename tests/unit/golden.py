@@ -1,7 +1,7 @@
 """Golden cases: the state documents of real databases, and the SQL that is planned for them.
 
-``PYTHONPATH=collections python tests/unit/golden.py`` accepts what is planned now; the difference is to be
-read before it is committed.
+``PYTHONPATH=collections python tests/unit/golden.py`` accepts the present plans. Read the difference before you commit
+it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def catalog(case: str) -> State:
 
 
 def back(state: State, wanted: model.Model) -> list[Statement]:
-    """Return what leads back to the unmigrated database."""
+    """Return the statements of a rollback to the unmigrated database."""
     return schema.build(state, wanted, catalog("rental" if wanted.schema == "rental" else "unmigrated"))
 
 
@@ -35,10 +35,10 @@ GOALS: dict[str, Callable[[State, model.Model], list[Statement]]] = {
 
 
 def cases() -> list[tuple[str, str]]:
-    """Return case and goal of every golden file: a case is a directory with catalog.json and one file a goal."""
+    """Return case and goal of every golden file: a case is a directory with catalog.json and one file for each goal."""
     names = sorted(path.name for path in DIRECTORY.iterdir())
-    # Only a migrated database can be enforced, and one of which something is migrated goes back. "rental" is the
-    # example of another application.
+    # Only a migrated database can be enforced, and only a partly migrated one has a rollback. "rental" is the example
+    # of another application.
     return [
         (name, goal)
         for name in names
@@ -50,14 +50,14 @@ def cases() -> list[tuple[str, str]]:
 
 
 def statements(case: str, goal: str) -> list[Statement]:
-    """Return what leads from the case's state to ``goal``."""
+    """Return the statements from the case's state to ``goal``."""
     state = catalog(case)
     source = rental_source if case.startswith("rental") else model_source
     return GOALS[goal](state, model.parse(source(state["database"])))
 
 
 def planned(case: str, goal: str) -> str:
-    """Return it as SQL, each statement after its reason."""
+    """Return the plan as SQL, each statement after its reason."""
     return sql(statements(case, goal))
 
 

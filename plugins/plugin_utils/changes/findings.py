@@ -12,9 +12,9 @@ from .statement import State
 
 
 def collect(state: State, model: Model, rows_before: Mapping[str, int] | None = None) -> list[Finding]:
-    """Return the findings for ``state``: what the model says, beside what the catalogs say.
+    """Return the findings for ``state``: the model's values beside those of the catalogs.
 
-    ``rows_before`` maps a table's name to its rows before the migration; given, the counts must be equal.
+    ``rows_before`` maps a table's name to its rows before the migration. If it is given, the counts must be equal.
     """
     found = [
         finding("table exists", table.name, True, False)
@@ -35,6 +35,6 @@ def _of_role(state: State) -> list[Finding]:
     if role is not None:
         found += [
             finding("application role obeys row security", "", True, not (role["superuser"] or role["bypassrls"])),
-            finding("roles it could become to bypass it", "", [], role["bypassing_memberships"]),
+            finding("roles that it can become to bypass row security", "", [], role["bypassing_memberships"]),
         ]
     return found

@@ -1,15 +1,26 @@
-"""The model's policy on every tenant table and partition, alone among the permissive ones, which are combined by OR."""
+"""The model's policy on every tenant table and partition: the only permissive one, since those are combined by OR."""
 
 from __future__ import annotations
 
 from ...module_utils.quoting import identifier
-from ...module_utils.smoke import HELD_BACK
 from ..catalog import definitions
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import Model
 from . import bridge_record
-from .change import Change, Document, Ended, RelationRollback, Rollback, by_name, missing, nothing, relations, tables
+from .change import (
+    HELD_BACK,
+    Change,
+    Document,
+    Ended,
+    RelationRollback,
+    Rollback,
+    by_name,
+    missing,
+    nothing,
+    relations,
+    tables,
+)
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -25,7 +36,7 @@ def _of_relation(relation: Relation, model: Model) -> list[Statement]:
         if catalog.is_wanted_policy(policy, model, table):
             wanted = True
         elif policy["permissive"] or policy["name"] == table.policy:
-            reason = "Drop a policy that would show more: permissive ones are combined with OR"
+            reason = "Drop a policy that would show more rows: permissive policies are combined with OR"
             planned.append(_drop(relation, policy["name"], reason))
     if not wanted:
         planned.append(
@@ -46,7 +57,7 @@ def _drop(relation: Relation, name: str, reason: str) -> Statement:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the model's policy is the only permissive one of each table and partition."""
+    """Return whether the model's policy is the only permissive one on each table and partition."""
     found, created = [], 0
     for table in tables(state, model):
         policies = catalog.required(state, table.name)["policies"]
@@ -77,7 +88,7 @@ def rollback(back: Rollback) -> list[Statement]:
 def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
     before = by_name(_of_before(back, item))
     ours, record = {item.table.policy, *before}, bridge_record.policy_names(item.table)
-    # The bridge drops and creates the policies of its record; somebody else's stay.
+    # The bridge drops and creates the policies of its record. Policies of others stay.
     if not bridge_record.was_kept(back):
         ours -= record
     elif not bridge_record.is_on(item):
@@ -89,7 +100,7 @@ def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]
     ]
     for policy in _changed(back, item):
         sql = catalog.policy_sql(policy, item.target)
-        planned.append(item.statement(f"policy.{policy['name']}", "restore", sql, "Bring the policies of before back"))
+        planned.append(item.statement(f"policy.{policy['name']}", "restore", sql, "Restore the original policies"))
         planned += item.comment(f"POLICY {identifier(policy['name'])} ON {item.target}", policy["comment"])
     return planned
 
@@ -106,7 +117,7 @@ def _changed(back: Rollback, item: RelationRollback) -> list[Document]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return what of an ordinary role would run if the policies came back."""
+    """Return the code of ordinary roles that restoring the policies would run."""
     return [
         text
         for item in back.relations
@@ -118,13 +129,13 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every policy of the snapshot is there, and none of the migration's."""
+    """Return whether every policy of the snapshot exists, and none of the migration's."""
     found = []
     for item in back.known:
         lost = missing(_of_before(back, item), item.now["policies"])
         left = {item.table.policy} & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
         found += [
-            finding(f"policies{item.where} of before that are missing", item.table.name, [], lost),
+            finding(f"original policies{item.where} that are missing", item.table.name, [], lost),
             finding(f"policies{item.where} of the migration that are left", item.table.name, [], sorted(left)),
         ]
     return found
@@ -161,6 +172,6 @@ CHANGE = Change(
     rollback_findings=rollback_findings,
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,
-    ended_errors=(Ended("policy", HELD_BACK),),
+    ended_errors=(Ended("policy", HELD_BACK, secured=True),),
     audit_rules=frozenset(),
 )

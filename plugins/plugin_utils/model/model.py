@@ -1,4 +1,4 @@
-"""The wanted model: which tables get the tenant column, and which of their keys carry it."""
+"""The model: which tables get the tenant column, and which of their keys contain it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ TABLE_ENTRIES = {
     "name", "surrogate_keys", "natural_keys", "foreign_keys", "indexes", "sample", "sample_writes", "written_at",
     "adopt", "append_only",
 }  # fmt: skip
-# What a trigger may forbid, and how RAISE EXCEPTION reports it (PostgreSQL manual, appendix A).
+# The commands that a trigger may forbid, and the SQLSTATE of RAISE EXCEPTION (PostgreSQL manual, appendix A).
 FORBIDDEN, RAISED = ("update", "delete"), "P0001"
-# What stands for tenancy_schema in a function.
+# The placeholder for tenancy_schema in a function.
 SCHEMA = "%schema%"
-# What the operator calls the entries of the model that are not tenancy_<entry>.
+# The operator's names for the entries of the model that are not tenancy_<entry>.
 VARIABLES = {
     "database": "database_name",
     "application_role": "tenancy_app_role (or the user of DATABASE_URL)",
@@ -40,13 +40,13 @@ class IndexColumn:
 
     @property
     def sql(self) -> str:
-        """Return the column as CREATE INDEX wants it."""
+        """Return the column as SQL of CREATE INDEX."""
         return identifier(self.name) + (" DESC" if self.descending else "")
 
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """Columns that point to a key of another tenant table, or of the same one."""
+    """Columns that reference a key of another tenant table, or of the same one."""
 
     columns: tuple[str, ...]
     references: str
@@ -62,18 +62,18 @@ class Table:
     natural_keys: tuple[tuple[str, ...], ...]
     foreign_keys: tuple[ForeignKey, ...]
     indexes: tuple[tuple[IndexColumn, ...], ...]
-    # What of the sample row cannot be derived (samples.py).
+    # The values of the sample row that cannot be derived (samples.py).
     sample: Mapping[str, str | int]
     sample_writes: tuple[str, ...]
     written_at: str | None
-    # Whether a tenant column that is there already, and that nothing ties to the setting, is the tenant's.
+    # Whether an existing column with the tenant column's name, without a tie to the setting, holds the tenant.
     adopt: bool
-    # What triggers forbid, with the SQLSTATE that they raise.
+    # The commands that triggers forbid, with the SQLSTATE that they raise.
     append_only: Mapping[str, str]
 
     @property
     def columns(self) -> set[str]:
-        """Return every column that the table's entry names, but for those of the sample."""
+        """Return every column that the table's entry names, except those of the sample."""
         keys = {name for key in (*self.surrogate_keys, *self.natural_keys) for name in key}
         indexed = {column.name for index in self.indexes for column in index}
         indexed |= {name for key in self.foreign_keys for name in key.columns}
@@ -87,7 +87,7 @@ class Table:
 
 @dataclass(frozen=True)
 class View:
-    """A view over tenant tables, and how many rows it shows a tenant that has only the samples."""
+    """A view over tenant tables, and the number of rows that it shows a tenant with only the sample rows."""
 
     name: str
     sample_rows: int
@@ -95,7 +95,7 @@ class View:
 
 @dataclass(frozen=True)
 class Function:
-    """A function whose body must know the tenant."""
+    """A function whose body must be aware of the tenant."""
 
     name: str
     arguments: str
@@ -106,7 +106,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Model:
-    """What the database shall be."""
+    """The wanted database."""
 
     database: str
     schema: str
@@ -115,7 +115,7 @@ class Model:
     setting: str
     default_tenant: Tenant
     application_role: str
-    # The role whose place the application role takes in this run, which provides it.
+    # The role that the application role replaces in this run, if the run provides the application role.
     replaced_role: str | None
     bridge: bool
     tables: tuple[Table, ...]
@@ -123,38 +123,38 @@ class Model:
     functions: tuple[Function, ...]
 
     def tenant_keys(self, table: Table) -> tuple[tuple[str, ...], ...]:
-        """Return the keys that get the tenant column: the natural ones, and those that foreign keys point to."""
+        """Return the keys that get the tenant column: natural keys, and keys that foreign keys reference."""
         pointed = (key.key for other in self.tables for key in other.foreign_keys if key.references == table.name)
         return tuple(dict.fromkeys((*table.natural_keys, *pointed)))
 
     @property
     def tenant_type(self) -> TenantType:
-        """The type of a tenant."""
+        """Return the type of a tenant."""
         return TENANT_TYPES[self.column_type]
 
     @property
     def default_constant(self) -> str:
-        """The default tenant as an SQL constant."""
+        """Return the default tenant as an SQL constant."""
         return self.tenant_type.constant(self.default_tenant)
 
     @property
     def printed_default(self) -> str:
-        """That constant as PostgreSQL prints it back."""
+        """Return the default tenant's constant as PostgreSQL prints it."""
         return self.tenant_type.printed_constant(self.default_tenant)
 
     @property
     def session_tenant(self) -> str:
-        """The session's tenant as an SQL expression: NULL where none is named (unset, reset or empty)."""
+        """Return the session's tenant as an SQL expression: NULL if the setting is unset, reset or empty."""
         return self.tenant_type.session(self.setting)
 
     @property
     def bridge_value(self) -> str:
-        """The default tenant as the bridge spells it: no session that names it writes it like this."""
+        """Return the default tenant in the bridge's spelling, which no session uses."""
         return self.tenant_type.bridge(self.default_tenant)
 
     @property
     def predicate(self) -> str:
-        """The policy's predicate. The sub-select is evaluated once a query instead of once a row."""
+        """Return the policy's predicate. The sub-select is evaluated once per query instead of once per row."""
         return f"{identifier(self.column)} = (SELECT {self.session_tenant})"
 
 
@@ -166,7 +166,7 @@ def _text(source: Mapping[str, Any], key: str) -> str:
 
 
 def _named(value: Any, where: str) -> str:
-    """Return the identifier ``value``; what is wrong with it is said of ``where``."""
+    """Return the identifier ``value``. An error message starts with ``where``."""
     try:
         identifier(value)
     except ModelError as error:
@@ -219,8 +219,8 @@ def _table(value: Any, number: int) -> Table:
     for key in surrogate:
         if set(key) <= set(sample):
             raise ModelError(
-                f"{where}: the sample names the surrogate key ({', '.join(key)}), of which two rows of the proof must "
-                "have different values: take it out, since a value is made for each row."
+                f"{where}: the sample names the surrogate key ({', '.join(key)}), but two rows of the proof must "
+                "have different values: remove it, and each row gets a value of its own."
             )
     return Table(
         name=name,
@@ -250,18 +250,18 @@ def _flag(value: Any, where: str) -> bool:
 
 def _append_only(value: Any, where: str) -> dict[str, str]:
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise ModelError(f"{where}: append_only must be a list of what a trigger forbids, not {value!r}.")
+        raise ModelError(f"{where}: append_only must be a list of commands that a trigger forbids, not {value!r}.")
     found = {}
     for entry in value:
         given = entry if isinstance(entry, Mapping) else {"command": entry}
         command, raised = given.get("command"), given.get("sqlstate", RAISED)
         if set(given) - {"command", "sqlstate"} or command not in FORBIDDEN:
             raise ModelError(
-                f"{where}: an entry of append_only must be {' or '.join(FORBIDDEN)}, or have that as its command, "
-                f"not {entry!r}."
+                f"{where}: an entry of append_only must be {' or '.join(FORBIDDEN)}, or have one of them as its "
+                f"command, not {entry!r}."
             )
         if not isinstance(raised, str) or not SQLSTATE.fullmatch(raised):
-            raise ModelError(f"{where}: append_only: an sqlstate has five capitals and digits, not {raised!r}.")
+            raise ModelError(f"{where}: append_only: an sqlstate has five capitals or digits, not {raised!r}.")
         found[command] = raised
     return found
 
@@ -271,7 +271,7 @@ def _foreign_key(value: Any, where: str) -> ForeignKey:
         raise ModelError(f"{where}: a foreign key must have columns, references and key, not {value!r}.")
     columns, key = (_names(value[part], f"{where}: the {part} of a foreign key") for part in ("columns", "key"))
     if len(columns) != len(key):
-        raise ModelError(f"{where}: a foreign key of {len(columns)} columns cannot point to a key of {len(key)}.")
+        raise ModelError(f"{where}: a foreign key of {len(columns)} columns cannot reference a key of {len(key)}.")
     return ForeignKey(columns, _named(value["references"], f"{where}: references"), key)
 
 
@@ -282,14 +282,14 @@ def _view(value: Any, number: int) -> View:
     rows = value["sample_rows"]
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise ModelError(
-            f"{where}: sample_rows must be an integer of at least 1, not {rows!r}: a view that shows a tenant none of "
-            "its rows proves nothing."
+            f"{where}: sample_rows must be an integer of at least 1, not {rows!r}: a view that shows a tenant no "
+            "row proves nothing."
         )
     return View(_named(value["name"], where), rows)
 
 
-def _require_what_is_referenced(tables: Sequence[Table]) -> None:
-    """Require of every foreign key that it points to a key of a table before its own, which holds the sample then."""
+def _require_referenced_keys(tables: Sequence[Table]) -> None:
+    """Require that every foreign key references a key of the same or an earlier table, whose sample row exists then."""
     seen: dict[str, Table] = {}
     for table in tables:
         seen[table.name] = table
@@ -297,21 +297,21 @@ def _require_what_is_referenced(tables: Sequence[Table]) -> None:
             where, target = f"tenancy_tables, table {table.name!r}", seen.get(key.references)
             if target is None:
                 raise ModelError(
-                    f"{where}: a foreign key references {key.references!r}, which is no tenant table before it: name "
-                    "the tables that others point to first."
+                    f"{where}: a foreign key references {key.references!r}, which is not an earlier tenant table: list "
+                    "referenced tables first."
                 )
             if key.key not in (*target.surrogate_keys, *target.natural_keys):
                 raise ModelError(
-                    f"{where}: a foreign key points to ({', '.join(key.key)}) of {target.name!r}, which is none of its "
-                    "surrogate_keys and natural_keys."
+                    f"{where}: a foreign key references ({', '.join(key.key)}) of {target.name!r}, which is not one of "
+                    "its surrogate_keys or natural_keys."
                 )
 
 
 def _function(value: Any, schema: str) -> Function:
     fields = ("name", "arguments", "identity", "returns", "body")
     if not isinstance(value, Mapping) or any(not isinstance(value.get(field), str) for field in fields):
-        raise ModelError(f"Each of tenancy_functions needs the strings {', '.join(fields)}, not {value!r}.")
-    # The schema is a variable, and a function may be found without any search path.
+        raise ModelError(f"Each entry of tenancy_functions needs the strings {', '.join(fields)}, not {value!r}.")
+    # The schema is a variable, and a caller of the function may have any search path.
     return Function(**{field: value[field].replace(SCHEMA, identifier(schema)) for field in fields})
 
 
@@ -319,7 +319,7 @@ def parse(source: Mapping[str, Any]) -> Model:
     """Return the Model that ``source`` describes.
 
     ``source`` holds the ``tenancy_*`` variables without their prefix, plus ``database`` and
-    ``application_role``. Raises ModelError with one sentence for the first thing that is wrong.
+    ``application_role``. Raises ModelError with one sentence about the first error.
     """
     column_type = _text(source, "column_type")
     if column_type not in TENANT_TYPES:
@@ -336,7 +336,7 @@ def parse(source: Mapping[str, Any]) -> Model:
     for part in setting.split("."):
         _named(part, "tenancy_setting")
     if setting.lower().startswith("plpgsql."):
-        raise ModelError(f"tenancy_setting {setting!r} is kept for PL/pgSQL itself: name another, such as app.tenant.")
+        raise ModelError(f"tenancy_setting {setting!r} is reserved for PL/pgSQL: choose another, such as app.tenant.")
     tables = source.get("tables")
     if isinstance(tables, str) or not isinstance(tables, Sequence) or not tables:
         raise ModelError("tenancy_tables must be a non-empty list: without a table there is nothing to migrate.")
@@ -346,9 +346,10 @@ def parse(source: Mapping[str, Any]) -> Model:
     for table in parsed:
         if unknown := set(table.sample_writes) - {other.name for other in parsed}:
             raise ModelError(
-                f"tenancy_tables, table {table.name!r}: sample_writes names {min(unknown)!r}, no tenant table."
+                f"tenancy_tables, table {table.name!r}: sample_writes names {min(unknown)!r}, which is not a tenant "
+                "table."
             )
-    _require_what_is_referenced(parsed)
+    _require_referenced_keys(parsed)
     views = tuple(_view(view, number) for number, view in enumerate(source.get("views", [])))
     replaced_role = source.get("replaced_role")
     for key in ("database", "schema", "column", "application_role", "replaced_role"):
