@@ -49,6 +49,8 @@ GIST = (
     "b WITH =", "r WITH &&", "r WITH =", "a WITH =", "d WITH =", "int4range(b, b + 3) WITH &&", "n WITH <>",
     "a gist_trgm_ops (siglen=32) WITH =", "r range_ops WITH -|-",
 )  # fmt: skip
+# A partitioned table, or one of its partitions alone.
+PLACES = ("{table}", "{table}", "{table}_one", "{table}_deep")
 READ_BY_GIST = {"b": "b", "r": "r", "a": "a", "d": "d", "i": "b", "n": "n"}
 
 
@@ -155,8 +157,8 @@ def constraints(draw: Callable[..., Any], number: int, *, partitioned: bool, pri
 
 
 @st.composite
-def indexes(draw: Callable[..., Any], number: int, *, partitioned: bool) -> Key:
-    """Draw a unique index on columns and expressions."""
+def indexes(draw: Callable[..., Any], number: int, *, partitioned: bool, place: str = "{table}") -> Key:
+    """Draw a unique index on columns and expressions, of the table or of one partition."""
     elements, read, plain = [], [], True
     for column in _plain(draw, partitioned=partitioned):
         collation = draw(st.sampled_from(("", *(f" COLLATE {name}" for name in COLLATIONS.get(column, ())))))
@@ -186,11 +188,12 @@ def indexes(draw: Callable[..., Any], number: int, *, partitioned: bool) -> Key:
     name = draw(st.sampled_from((f"{{table}}_i{number}", f'"{{table}} ) WHERE ( {number}"')))
     include = _include(draw, read) if not partitioned or draw(st.booleans()) else ""
     sql = (
-        f"CREATE UNIQUE INDEX {name} ON {{table}} ({', '.join(elements)}){include}"
+        f"CREATE UNIQUE INDEX {name} ON {place} ({', '.join(elements)}){include}"
         f"{_maybe(draw, ' NULLS NOT DISTINCT')}{_storage(draw, 'btree')}"
         f"{draw(st.sampled_from(('', '', ' TABLESPACE elsewhere')))}{f' WHERE {predicate}' if predicate else ''}"
     )
-    identifies = plain and not predicate and draw(st.booleans())
+    is_table = place == "{table}"
+    identifies = is_table and plain and not predicate and draw(st.booleans())
     marks = _marks(draw, name, constraint=False, can_identify=identifies, can_cluster=not predicate and not partitioned)
     if statistics and not partitioned:
         marks += [_maybe(draw, f"ALTER INDEX {name} ALTER COLUMN {statistics[0]} SET STATISTICS 77")]
@@ -252,7 +255,8 @@ def tables(draw: Callable[..., Any], major: int) -> Keyed:
     for number in range(1, draw(st.integers(1, 2)) + 1):
         kind = draw(st.sampled_from(kinds))
         if kind is indexes:
-            keys.append(draw(indexes(number, partitioned=partitioned)))
+            place = draw(st.sampled_from(PLACES)) if partitioned else "{table}"
+            keys.append(draw(indexes(number, partitioned=partitioned, place=place)))
         elif kind is constraints:
             keys.append(draw(constraints(number, partitioned=partitioned, primary=False)))
         else:

@@ -84,9 +84,9 @@ BEGIN
         SET CONSTRAINTS ALL DEFERRED;
         found := found || 'stored'::text;
       EXCEPTION WHEN OTHERS THEN
-        -- Which of two keys refuses a row first is by chance.
+        -- Which of two keys refuses a row first is by chance; one without overlaps refuses an empty range.
         found := found || concat(CASE WHEN stored THEN 'later ' END,
-                                 CASE WHEN SQLSTATE IN ('23505', '23P01') THEN 'refused' ELSE SQLSTATE END);
+                                 CASE WHEN SQLSTATE IN ('23505', '23P01', '23514') THEN 'refused' ELSE SQLSTATE END);
       END;
     END LOOP;
     RAISE SQLSTATE 'ZZ001';

@@ -72,12 +72,6 @@ def _of_index(state: State, model: Model, relation: Relation, index: Document) -
         return [_unnamed(name, index)]
     if not unique_keys.is_global(index, model, table):
         return []
-    if relation.is_partition and index["root"] is None:
-        alone = (
-            f"The key {key} of {name} is that partition's alone and has to be replaced: drop it, or make it a key of "
-            f"{model.schema}.{table.name}."
-        )
-        return [alone]
     root = catalog.index_named(catalog.required(state, table.name), index["root"]) if is_part else None
     if root is not None and root["constraint"] is None and index["constraint"] is not None:
         held = (
@@ -165,34 +159,46 @@ def plan(state: State, model: Model) -> list[Statement]:
     planned = []
     for table in tables(state, model):
         planned += [item for index in table.indexes for item in indexes.planned(state, model, table, index)]
-        for index in catalog.required(state, table.name)["indexes"]:
-            if unique_keys.is_global(index, model, table):
-                planned += _Exchange(state, model, table, index).statements()
+        for relation, index in _global_keys(state, model, table):
+            planned += _Exchange(state, model, relation, index).statements()
         for key in _new_keys(state, model, table):
             planned += _NewKey(state, model, table, key).statements()
     return planned
 
 
-def _new_keys(state: State, model: Model, table: Table) -> list[tuple[str, ...]]:
-    """Return the columns of the keys that no key of the table is, nor will be once it is exchanged."""
-    whole = catalog.relation(state, model, table)
+def _global_keys(state: State, model: Model, table: Table) -> list[tuple[Relation, Document]]:
+    """Return the keys to exchange, each with the table or partition that it is of; a part goes with the whole."""
     return [
-        key
-        for key in model.tenant_keys(table)
-        if not any(_serves(whole, index, model, key) for index in whole.document["indexes"])
+        (relation, index)
+        for relation in catalog.relations(state, model, table)
+        for index in relation.document["indexes"]
+        if unique_keys.is_global(index, model, table) and not (relation.is_partition and index["root"])
     ]
 
 
-def _serves(whole: Relation, index: Document, model: Model, key: Sequence[str]) -> bool:
-    """Say whether an index of a table is the key of those columns per tenant, or is exchanged for it."""
-    table = whole.table
-    if index["name"] == _new_name(table.name, model, key):
-        # Built, and not taken yet.
-        return False
-    is_there = index["valid"] and unique_keys.is_key(index) and unique_keys.holds_tenant(index, model.column)
-    will_be = unique_keys.is_global(index, model, table) and not is_leftover(whole, index)
+def _new_keys(state: State, model: Model, table: Table) -> list[tuple[str, ...]]:
+    """Return the columns of the keys that no key of the table is, nor will be once it is exchanged."""
+    return [key for key in model.tenant_keys(table) if not _serving(state, model, table, key)]
+
+
+def _serving(state: State, model: Model, table: Table, key: Sequence[str]) -> list[Document]:
+    """Return the keys of those columns that hold the tenant, or are exchanged for one that does.
+
+    Foreign keys point to the whole table; another natural key may be that of a partition alone.
+    """
     pointed = key in _pointed(model, table)
-    return (is_there or will_be) and unique_keys.serves(index, model, key, pointed=pointed)
+    return [
+        index
+        for relation in catalog.relations(state, model, table)
+        if not (relation.is_partition and pointed)
+        for index in relation.document["indexes"]
+        if not (relation.is_partition and index["root"])
+        # Built, and not taken yet.
+        if index["name"] != _new_name(relation.name, model, key)
+        if unique_keys.serves(index, model, key, pointed=pointed)
+        if (unique_keys.holds_tenant(index, model.column) and index["valid"])
+        or (unique_keys.is_global(index, model, table) and not is_leftover(relation, index))
+    ]
 
 
 def _pointed(model: Model, table: Table) -> set[tuple[str, ...]]:
@@ -222,14 +228,17 @@ def _key_change(
 
 
 class _Exchange:
-    """One key of a table that is exchanged for the same key with the tenant."""
+    """One key of a table, or of a partition alone, that is exchanged for the same key with the tenant."""
 
-    def __init__(self, state: State, model: Model, table: Table, index: Document) -> None:
+    def __init__(self, state: State, model: Model, relation: Relation, index: Document) -> None:
         """Look at what there is of it."""
-        self.column, self.index = model.column, index
-        self.whole = catalog.relation(state, model, table)
-        self.partitions = catalog.partitions(state, model, table)
-        self.identity = f"{table.name}.key.{index['name']}"
+        self.column, self.index, self.whole = model.column, index, relation
+        self.partitions = [
+            part
+            for part in catalog.partitions(state, model, relation.table)
+            if part.target != relation.target and (not relation.is_partition or self._part(part))
+        ]
+        self.identity = f"{relation.table.name}.key.{index['name']}{relation.suffix}"
         words = ", ".join(index["columns"])
         self.reason = f"Make ({words}) unique per tenant instead of globally"
 
@@ -304,7 +313,7 @@ class _Exchange:
         identity = f"{self.identity}{relation.suffix}"
         if self.index["constraint"] is None:
             sql = indexes.create(relation.target, name, self.index, self.column)
-            return statement(identity, self.whole.name, "key", sql, self.reason)
+            return statement(identity, self.whole.table.name, "key", sql, self.reason)
         add = f"ADD CONSTRAINT {identifier(name)} {indexes.constraint(self.index, self.column)}"
         return _key_change(identity, relation, [add], self.reason)
 
@@ -318,7 +327,7 @@ class _Exchange:
 
     def _part(self, relation: Relation) -> Document | None:
         """Return the key of a relation that is the table's or a part of it."""
-        if not relation.is_partition:
+        if relation.target == self.whole.target:
             return self.index
         return next((index for index in relation.document["indexes"] if index["root"] == self.index["name"]), None)
 
@@ -330,7 +339,7 @@ class _Exchange:
             index
             for index in relation.document["indexes"]
             if index["unique"] and index["valid"] and unique_keys.holds_tenant(index, self.column)
-            if (index["root"] is None if relation.is_partition else index["constraint"] is None)
+            if (index["constraint"] is None if relation.target == self.whole.target else index["root"] is None)
             if unique_keys.definition(index, self.column) == unique_keys.definition(self.index, self.column)
             if self.index["constraint"] is None or _sorts_by_default(index)
         ]
@@ -357,7 +366,7 @@ class _Exchange:
 
     def _renamed(self, relation: Relation, taken: str, name: str) -> Statement:
         sql = f"ALTER INDEX {qualified(relation.schema, taken)} RENAME TO {identifier(name)}"
-        return statement(f"{self.identity}.rename{relation.suffix}", self.whole.name, "key", sql, self.reason)
+        return statement(f"{self.identity}.rename{relation.suffix}", self.whole.table.name, "key", sql, self.reason)
 
     def _drop(self, reason: str) -> Statement:
         name, constraint = self.index["name"], self.index["constraint"]
@@ -365,14 +374,14 @@ class _Exchange:
         if constraint is not None:
             return _key_change(identity, self.whole, [f"DROP CONSTRAINT {identifier(constraint)}"], reason)
         sql = f"DROP INDEX {qualified(self.whole.schema, name)}"
-        return statement(identity, self.whole.name, "key", sql, reason)
+        return statement(identity, self.whole.table.name, "key", sql, reason)
 
     def _marked_as_before(self, relation: Relation, index: Document) -> list[Statement]:
         return self._marked(relation, indexes.marks(relation, index, shift=1))
 
     def _marked(self, relation: Relation, marks: Iterable[tuple[str, str]]) -> list[Statement]:
         return [
-            statement(f"{self.identity}.{what}{relation.suffix}", self.whole.name, "key", sql,
+            statement(f"{self.identity}.{what}{relation.suffix}", self.whole.table.name, "key", sql,
                       "Keep what was said of the key")
             for what, sql in marks
         ]  # fmt: skip
@@ -462,15 +471,12 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def _findings_of(state: State, model: Model, table: Table) -> list[Finding]:
-    whole, found = catalog.relation(state, model, table), []
-    document = whole.document
+    document, found = catalog.required(state, table.name), []
     for key in model.tenant_keys(table):
-        present = any(
-            _serves(whole, index, model, key) and unique_keys.holds_tenant(index, model.column)
-            for index in document["indexes"]
-        )
+        there = _serving(state, model, table, key)
+        present = any(unique_keys.holds_tenant(index, model.column) for index in there)
         found.append(finding(f"key ({', '.join((model.column, *key))})", table.name, True, present))
-    remains = [index for index in document["indexes"] if unique_keys.is_global(index, model, table)]
+    remains = [index for _, index in _global_keys(state, model, table)]
     for key in table.natural_keys:
         left = [index["name"] for index in remains if unique_keys.columns(index, model.column) == frozenset(key)]
         found.append(finding(f"global key ({', '.join(key)}) left", table.name, [], left))
