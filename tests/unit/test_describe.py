@@ -490,3 +490,115 @@ def test_what_is_decided_is_asked_no_more() -> None:
 def test_what_no_tenant_can_be_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(TenancyError, match=r"^tenancy_"):
         draft.build(golden.described_catalog("workshop"), given)
+
+
+def table(*names: str, **more: Any) -> dict[str, Any]:
+    """Return a table with a generated key and columns of such names."""
+    return {"columns": [column("id", identity=True), *map(column, names)], "indexes": [key("id")]} | more
+
+
+def pointing(columns_: list[str], references: str, pointed: list[str]) -> dict[str, Any]:
+    """Return a foreign key of the catalogs."""
+    return {"columns": columns_, "references": f"public.{references}", "key": pointed}
+
+
+def test_a_foreign_key_is_named_once_and_without_the_tenant() -> None:
+    twice = pointing(["note_id"], "notes", ["id"])
+    composite = pointing(["tenant", "note_id"], "notes", ["tenant", "id"])
+    document = catalog(
+        notes=table("tenant"), pages=table("tenant", "note_id", foreign_keys=[twice, dict(twice), composite]),
+        words=table("tenant"),
+    )  # fmt: skip
+    entries = {item["entry"]["name"]: item["entry"] for item in draft.build(document)["tables"]}
+    assert entries["pages"]["foreign_keys"] == [{"columns": ["note_id"], "references": "notes", "key": ["id"]}]
+
+
+def test_a_column_that_identifies_the_rows_is_no_tenants() -> None:
+    document = catalog(notes=table("customer"), pages=table("customer"))
+    assert draft.build(document)["column"]["name"] == "customer"
+    for relation in document["relations"]:
+        relation["indexes"] = [key("customer")]
+    assert draft.build(document)["column"]["name"] == "tenant_id"
+
+
+def test_a_relation_of_another_schema_is_shared_if_it_is_said() -> None:
+    document = catalog(notes=table(), pages=table(), daily=table(schema="reports", title="reports.daily"))
+    assert [item["commented"] for item in draft.build(document)["readable"]] == [True]
+    (said,) = draft.build(document, {"readable": ["reports.daily"]})["readable"]
+    assert (said["title"], said["commented"], said["decision"]) == ("reports.daily", False, None)
+
+
+@pytest.mark.parametrize(
+    ("names", "is_list"), [(["word"], True), (["a", "b", "c"], True), (["a", "b", "c", "d"], False)]
+)
+def test_a_list_has_few_columns(names: list[str], is_list: bool) -> None:
+    document = catalog(
+        notes=table(*names), pages=table("note_id", foreign_keys=[pointing(["note_id"], "notes", ["id"])])
+    )
+    decision = draft.build(document)["tables"][0]["decision"]
+    assert (decision is not None) is is_list
+
+
+def test_only_plain_indexes_are_had_per_tenant() -> None:
+    plain = key("word", unique=False)
+    special = [key("other", unique=False, method="gin"), key("more", unique=False, plain=False)]
+    document = catalog(notes=table("word", "other", "more", indexes=[plain, plain, *special]))
+    (found,) = draft.build(document)["tables"]
+    assert found["entry"]["indexes"] == [["word"]]
+
+
+FUNCTION = {
+    "id": 1, "schema": "public", "name": "f", "kind": "f", "language": "plpgsql", "arguments": "", "identity": "",
+    "returns": "trigger", "trigger": True, "body": "BEGIN\n  INSERT INTO notes (a) VALUES (1);\nEND", "definition": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("events", "row", "on", "tenant"),
+    [
+        (["insert"], True, "pages", "NEW.tenant_id"), (["insert", "update"], True, "pages", "NEW.tenant_id"),
+        (["delete"], True, "pages", "OLD.tenant_id"), (["delete", "insert"], True, "pages", "nullif("),
+        (["insert"], False, "pages", "nullif("), (["insert"], True, "alembic_version", "nullif("),
+    ],
+)  # fmt: skip
+def test_the_tenant_of_a_row_is_named_if_there_is_one(events: list[str], row: bool, on: str, tenant: str) -> None:
+    trigger = {"name": "t", "function": 1, "row": row, "events": events}
+    document = catalog(notes=table("a"), pages=table(), alembic_version={"columns": [column("version_num")]})
+    for relation in document["relations"]:
+        relation["triggers"] = [trigger] if relation["name"] == on else []
+    document["functions"] = [FUNCTION]
+    (found,) = draft.build(document)["functions"]
+    assert f"VALUES ({tenant}" in found["entry"]["body"]
+
+
+def test_an_upsert_of_a_generated_key_is_left_as_it_is() -> None:
+    body = "INSERT INTO notes (id) VALUES (1) ON CONFLICT (id) DO NOTHING;"
+    wanted = "INSERT INTO notes (t, id) VALUES (X, 1) ON CONFLICT (id) DO NOTHING;"
+    assert bodies.with_tenant(body, "app", NOTES, "t", "X") == bodies.Proposal(wanted, [])
+
+
+def test_an_extension_that_is_there_is_not_asked_for() -> None:
+    excluded = key("room", unique=False, exclusion=True, method="gist")
+    document = catalog(notes=table("room", indexes=[excluded])) | {"extensions": ["btree_gist"]}
+    assert draft.build(document)["before"] == []
+
+
+@pytest.mark.parametrize("body", ["  BEGIN\n  x\n  END", "BEGIN  \n\tx\nEND", "BEGIN\n\n  {{ x }}\nEND", "\n a\n b"])
+def test_a_body_is_what_it_was(body: str) -> None:
+    written = "\n".join(["functions:", *text.item({"name": "f", "body": body})])
+    found = loaded(written)["functions"][0]["body"]
+    assert (found[1] if "{{" in body else found).strip("\n") == body.strip("\n")
+
+
+def test_the_difference_adopts_a_new_table_with_the_tenant_and_names_code_alone() -> None:
+    document = catalog(notes=table("tenant_id"), pages=table())
+    document["relations"].append(document["relations"][0] | {"kind": "m", "name": "m", "title": "public.m"})
+    document["relations"][-1]["over"] = ["public.notes"]
+    document["functions"] = [FUNCTION | {"language": "plpython3u", "trigger": False}]
+    wanted = {"schema": "public", "column": "tenant_id", "column_type": "integer", "default_tenant": 1, "tables": []}
+    found = difference.differences(document, wanted)
+    assert [item["add"] for item in found if item["variable"] == "tenancy_tables"] == [
+        {"name": "notes", "surrogate_keys": [["id"]], "adopt": True}, {"name": "pages", "surrogate_keys": [["id"]]},
+    ]  # fmt: skip
+    (by_hand,) = [item["say"] for item in found if item["variable"] == "by hand"]
+    assert by_hand.startswith("The function public.f() in the language plpython3u writes tenant tables")
