@@ -592,5 +592,5 @@ CHANGE = Change(
     row_security_off=nothing,
     row_security_off_findings=nothing,
     ended_errors=(Ended("key", ("42P10",)),),
-    audit_rules=frozenset({"unique-key"}),
+    audit_rules=frozenset({"unique-key", "on-conflict"}),
 )
