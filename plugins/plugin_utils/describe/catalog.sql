@@ -46,7 +46,8 @@ index_list AS (
                 SELECT FROM generate_series(1, i.indnkeyatts) AS k WHERE i.indkey[k - 1] <> 0)
               THEN i.indexprs ELSE i.indpred END::text, ''),
             ':varattno (\d+)', 'g') AS m)),
-      'descending', (SELECT json_agg(i.indoption[k - 1] & 1 = 1 ORDER BY k) FROM generate_series(1, i.indnkeyatts) AS k),
+      'descending', (SELECT json_agg(i.indoption[k - 1] & 1 = 1 ORDER BY k)
+        FROM generate_series(1, i.indnkeyatts) AS k),
       'method', m.amname,
       'plain', i.indpred IS NULL AND i.indexprs IS NULL,
       'unique', i.indisunique,
@@ -68,7 +69,8 @@ foreign_key_list AS (
       'references', f.title,
       'key', (
         SELECT json_agg(a.attname ORDER BY u.place) FROM unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum)) ORDER BY k.conname) AS foreign_keys
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum))
+          ORDER BY k.conname) AS foreign_keys
   FROM pg_catalog.pg_constraint k
   JOIN relation r ON r.oid = k.conrelid
   JOIN relation f ON f.oid = k.confrelid
@@ -110,7 +112,8 @@ relation_document AS (
       'owner', pg_get_userbyid(r.relowner),
       'partition', r.relispartition,
       'inherits', (
-        SELECT coalesce(jsonb_agg(p.title ORDER BY p.title), '[]') FROM pg_catalog.pg_inherits i JOIN relation p ON p.oid = i.inhparent
+        SELECT coalesce(jsonb_agg(p.title ORDER BY p.title), '[]') FROM pg_catalog.pg_inherits i
+          JOIN relation p ON p.oid = i.inhparent
         WHERE i.inhrelid = r.oid),
       'rules', (
         SELECT coalesce(jsonb_agg(w.rulename ORDER BY w.rulename), '[]') FROM pg_catalog.pg_rewrite w
@@ -192,5 +195,6 @@ SELECT json_build_object(
     SELECT coalesce(json_agg(u ORDER BY relation COLLATE "C", columns COLLATE "C"), '[]')
     FROM upsert u WHERE relation IS NOT NULL AND columns IS NOT NULL),
   'functions', (
-    SELECT coalesce(json_agg(document ORDER BY nspname COLLATE "C", proname COLLATE "C", oid), '[]') FROM function_document)
+    SELECT coalesce(json_agg(document ORDER BY nspname COLLATE "C", proname COLLATE "C", oid), '[]')
+      FROM function_document)
 ) AS catalog
