@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..catalog import state as catalog
-from ..changes import hazards
+from ..changes import hazards, readers
 from ..changes.statement import State
 from ..model.model import Model
 from ..proof import proof
@@ -48,6 +48,7 @@ def of_plan(state: State, model: Model) -> list[str]:
             for item in found["subscriptions"]
             if not item["enabled"]
         ),
+        *readers.notes(state, model),
         *_adopted(state, model),
         *proof.gaps(state, model),
     ]  # fmt: skip
