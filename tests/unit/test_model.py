@@ -96,7 +96,7 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ),
         ({"readers": [{"role": "public", "tenants": "all"}]}, "a policy of PUBLIC applies to the service"),
         ({"readers": [{"role": "dashboard", "tenants": "some"}]}, "tenants must be all, not 'some'"),
-        ({"readers": [{"role": "dashboard", "tenant": "a"}]}, "tenancy_readers[0]: tenant must be an integer"),
+        ({"readers": [{"role": "dashboard", "tenant": "a"}]}, r"tenancy_readers\[0\]: tenant must be an integer"),
         ({"readers": [{"role": "alice", "tenants": "all"}]}, "tenancy_readers names 'alice', the role of the service"),
         ({"readers": [{"role": "dashboard", "tenant": 1}] * 2}, "tenancy_readers names a role twice"),
         ({"functions": [{"name": "f"}]}, "Each entry of tenancy_functions needs the strings"),
