@@ -111,6 +111,7 @@ class Database:
             "setting": self.model.setting, "application_role": self.model.application_role,
             "functions": json.dumps([function.name for function in self.model.functions]),
             "backfill_role": backfill_login.role(self.model.database),
+            "natural_keys": json.dumps(hazards.natural_keys(self.model)),
             "keys": json.dumps(hazards.keys(self.model)), "default_tenant": str(self.model.default_tenant),
         }  # fmt: skip
 
@@ -179,7 +180,10 @@ class Database:
         with self._as_administrator():
             self._cursor.execute(audit.query(), self._arguments() | {"readable": json.dumps(readable)})
             facts: dict[str, list[str]] = self._cursor.fetchone()[0]
-            given = self._arguments() | {"tables": [table.name for table in self.model.tables]}
+            given = self._arguments() | {
+                "tables": [table.name for table in self.model.tables], "replaced_role": self.model.replaced_role,
+                "natural_keys": hazards.natural_keys(self.model),
+            }  # fmt: skip
             self._cursor.execute("SELECT set_config('tenancy_runbook.input', %s, false)", (json.dumps(given),))
             self._cursor.execute(audit.statements_query(), {})
             facts |= self.value("SELECT current_setting('tenancy_runbook.statements')::json")

@@ -50,8 +50,10 @@ def values(model: Model, readable: Iterable[str]) -> dict[str, Any]:
     """Return the named arguments of all queries."""
     tables = [table.name for table in model.tables]
     views = [view.name for view in model.views]
+    natural_keys = hazards.natural_keys(model)
     document = {
         "schema": model.schema, "tables": tables, "column": model.column, "application_role": model.application_role,
+        "replaced_role": model.replaced_role, "natural_keys": natural_keys,
     }  # fmt: skip
     return {
         "input": json.dumps(document),
@@ -62,6 +64,7 @@ def values(model: Model, readable: Iterable[str]) -> dict[str, Any]:
         "setting": model.setting,
         "functions": json.dumps([function.name for function in model.functions]),
         "keys": json.dumps(hazards.keys(model)),
+        "natural_keys": json.dumps(natural_keys),
         "backfill_role": backfill_login.role(model.database),
         "default_tenant": str(model.default_tenant),
         "application_role": model.application_role,

@@ -184,8 +184,8 @@ def made(document: Any) -> Any:
     if isinstance(document, Mapping):
         # A snapshot of an earlier version has no "root", the index that an index is a part of.
         found = {"root": None, **document}
-        # Nor has an earlier version's state the casts of a foreign key's columns.
-        left_out = ("dependents", "valid", "clustered", "casts")
+        # Nor has an earlier version's state the casts of a foreign key's columns. A definition has the fields of a key.
+        left_out = ("dependents", "valid", "clustered", "casts", "key")
         return {name: value for name, value in found.items() if name not in left_out}
     return document
 
