@@ -24,6 +24,7 @@ def no_hazards() -> dict[str, Any]:
     names = (
         "settings", "event_triggers", "publications", "subscriptions", "prepared", "building", "duplicates",
         "relations", "meanings", "routines", "names", "constraints", "row_types",
+        "service_roles", "other_roles",
     )  # fmt: skip
     return {name: [] for name in names} | {"backfill_login": False, "records_statements": True}
 

@@ -536,7 +536,9 @@ SELECT json_build_object(
         'bypassing_memberships', (
           SELECT coalesce(json_agg(b.rolname ORDER BY b.rolname), '[]') FROM pg_roles b
           WHERE (b.rolsuper OR b.rolbypassrls) AND b.oid <> r.oid AND NOT r.rolsuper
-            AND pg_has_role(r.oid, b.oid, 'MEMBER')))
+            -- Since PostgreSQL 16 a member may lack the right to become the role, but an administrator of it can grant that.
+            AND (pg_has_role(r.oid, b.oid, 'USAGE') OR pg_has_role(r.oid, b.oid, 'MEMBER WITH ADMIN OPTION')
+              OR pg_has_role(r.oid, b.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END))))
     FROM pg_roles r WHERE r.rolname = %(application_role)s),
   -- Roles whose logins have a tenant without naming one.
   'bridges', (

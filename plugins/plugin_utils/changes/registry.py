@@ -12,6 +12,7 @@ from . import (
     keys,
     policies,
     privileges,
+    readers,
     row_security,
     views,
 )
@@ -29,5 +30,6 @@ CHANGES: tuple[Change, ...] = (
     bridge.CHANGE,
     default.CHANGE,
     policies.CHANGE,
+    readers.CHANGE,
     row_security.CHANGE,
 )

@@ -86,6 +86,19 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Reader:
+    """A role other than the service's with a policy: on the rows of one tenant, or to read those of all (None)."""
+
+    role: str
+    tenant: Tenant | None
+
+    @property
+    def policy(self) -> str:
+        """Return the name of the role's policy, on each table."""
+        return reader_policy(self.role)
+
+
+@dataclass(frozen=True)
 class View:
     """A view over tenant tables, and the number of rows that it shows a tenant with only the sample rows."""
 
@@ -121,6 +134,7 @@ class Model:
     tables: tuple[Table, ...]
     views: tuple[View, ...]
     functions: tuple[Function, ...]
+    readers: tuple[Reader, ...] = ()
 
     def tenant_keys(self, table: Table) -> tuple[tuple[str, ...], ...]:
         """Return the keys that get the tenant column: natural keys, and keys that foreign keys reference."""
@@ -156,6 +170,11 @@ class Model:
     def predicate(self) -> str:
         """Return the policy's predicate. The sub-select is evaluated once per query instead of once per row."""
         return f"{identifier(self.column)} = (SELECT {self.session_tenant})"
+
+
+def reader_policy(role: str) -> str:
+    """Return the name of the policy of a role in tenancy_readers."""
+    return derived_name("tenant_reader", role)
 
 
 def _text(source: Mapping[str, Any], key: str) -> str:
@@ -288,6 +307,33 @@ def _view(value: Any, number: int) -> View:
     return View(_named(value["name"], where), rows)
 
 
+def _reader(value: Any, number: int, column_type: str) -> Reader:
+    where = f"tenancy_readers[{number}]"
+    if not isinstance(value, Mapping) or set(value) not in ({"role", "tenant"}, {"role", "tenants"}):
+        raise ModelError(f"{where} must have a role, and either a tenant or tenants: all, not {value!r}.")
+    role = _named(value["role"], f"{where}: role")
+    if role.lower() == "public":
+        raise ModelError(f"{where}: a policy of PUBLIC applies to the service, too: name each role.")
+    if value.get("tenants", "all") != "all":
+        raise ModelError(f"{where}: tenants must be all, not {value['tenants']!r}: use tenant for a single one.")
+    if "tenants" in value:
+        return Reader(role, None)
+    try:
+        return Reader(role, TENANT_TYPES[column_type].tenant(value["tenant"]))
+    except ModelError as error:
+        raise ModelError(str(error).replace("tenancy_default_tenant", f"{where}: tenant", 1)) from None
+
+
+def _readers(source: Mapping[str, Any], column_type: str) -> tuple[Reader, ...]:
+    found = tuple(_reader(value, number, column_type) for number, value in enumerate(source.get("readers", [])))
+    own = {source.get("application_role")} & {reader.role for reader in found}
+    if own:
+        raise ModelError(f"tenancy_readers names {min(map(str, own))!r}, the role of the service: remove it there.")
+    if len({reader.role for reader in found}) != len(found):
+        raise ModelError("tenancy_readers names a role twice.")
+    return found
+
+
 def _require_referenced_keys(tables: Sequence[Table]) -> None:
     """Require that every foreign key references a key of the same or an earlier table, whose sample row exists then."""
     seen: dict[str, Table] = {}
@@ -368,4 +414,5 @@ def parse(source: Mapping[str, Any]) -> Model:
         tables=parsed,
         views=views,
         functions=tuple(_function(function, source["schema"]) for function in source.get("functions", [])),
+        readers=_readers(source, column_type),
     )
