@@ -175,8 +175,8 @@ def by_place(relations: Iterable[Relation]) -> dict[tuple[str, str], Document]:
 def made(document: Any) -> Any:
     """Return what says how an index or another object is made, without what uses it."""
     if isinstance(document, Mapping):
-        # A snapshot of an earlier version of this runbook knows of no index that is a part of another.
-        found = {"root": None, **document}
+        # A snapshot of an earlier version of this runbook knows neither of parts of indexes nor of these foreign keys.
+        found = {"root": None, "enforced": True, "period": False, **document}
         # Nor had one of an earlier version of the state what converts the columns of a foreign key.
         left_out = ("dependents", "valid", "clustered", "casts")
         return {name: value for name, value in found.items() if name not in left_out}

@@ -13,7 +13,7 @@ from typing import Any
 from ...module_utils.quoting import identifier, qualified
 from ..catalog import state as catalog
 from ..model.model import Model, Table
-from ..proof import proof, samples
+from ..proof import order, proof, samples
 from .statement import State
 
 Document = Mapping[str, Any]
@@ -40,6 +40,7 @@ def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
     found = state["hazards"]
     return [
         *(text for table in model.tables for text in _of_table(state, model, table)),
+        *order.refused(state, model),
         *_duplicates(found, model),
         *_read_only(found, model, url_options),
         *(text for item in found["publications"] for text in _publication(item, model)),
@@ -59,8 +60,9 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
     document = catalog.table(state, table.name)
     if document is None:
         return []
+    others = {one.name: catalog.table(state, one.name) or {} for one in model.tables}
     found = samples.lacking(
-        model, table, document, state["types"], lambda column: not proof.lacks(document, "INSERT", (column,))
+        model, table, document, state["types"], lambda column: not proof.lacks(document, "INSERT", (column,)), others
     )
     if document["column"] is None:
         found += [

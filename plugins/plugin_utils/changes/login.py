@@ -119,7 +119,8 @@ def _of_table(state: State, model: Model, table: Table, stranger: str, writes: b
                  f"SELECT FROM {target} LIMIT 1"),
     ]  # fmt: skip
     if writes:
-        columns = (*samples.of(model, table, document, state["types"]).values, model.column)
+        others = {one.name: catalog.table(state, one.name) or {} for one in model.tables}
+        columns = (*samples.of(model, table, document, state["types"], others).values, model.column)
         made.append(
             _attempt(f"{table.name}.login.copy.in", table.name, "A login copies rows into another tenant",
                      REFUSED if lacks(document, "INSERT", columns) else NOT_SUPPORTED,

@@ -123,7 +123,13 @@ class Model:
 
     def tenant_keys(self, table: Table) -> tuple[tuple[str, ...], ...]:
         """Return the keys that get the tenant column: the natural ones, and those that foreign keys point to."""
-        pointed = (key.key for other in self.tables for key in other.foreign_keys if key.references == table.name)
+        own = (*table.surrogate_keys, *table.natural_keys)
+        pointed = (
+            next(one for one in own if set(one) == set(key.key))
+            for other in self.tables
+            for key in other.foreign_keys
+            if key.references == table.name
+        )
         return tuple(dict.fromkeys((*table.natural_keys, *pointed)))
 
     @property
@@ -282,18 +288,17 @@ def _view(value: Any, number: int) -> View:
 
 
 def _require_what_is_referenced(tables: Sequence[Table]) -> None:
-    """Require of every foreign key that it points to a key of a table before its own, which holds the sample then."""
-    seen: dict[str, Table] = {}
+    """Require of every foreign key that it points to a key of a tenant table."""
+    known = {table.name: table for table in tables}
     for table in tables:
-        seen[table.name] = table
         for key in table.foreign_keys:
-            where, target = f"tenancy_tables, table {table.name!r}", seen.get(key.references)
+            where, target = f"tenancy_tables, table {table.name!r}", known.get(key.references)
             if target is None:
                 raise ModelError(
-                    f"{where}: a foreign key references {key.references!r}, which is no tenant table before it: name "
-                    "the tables that others point to first."
+                    f"{where}: a foreign key references {key.references!r}, which is no tenant table: name that in "
+                    "tenancy_tables, or take the foreign key out."
                 )
-            if key.key not in (*target.surrogate_keys, *target.natural_keys):
+            if set(key.key) not in [set(other) for other in (*target.surrogate_keys, *target.natural_keys)]:
                 raise ModelError(
                     f"{where}: a foreign key points to ({', '.join(key.key)}) of {target.name!r}, which is none of its "
                     "surrogate_keys and natural_keys."

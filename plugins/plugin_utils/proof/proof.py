@@ -20,7 +20,9 @@ from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..changes.statement import State
 from ..model.model import ForeignKey, Model, Table, View
-from . import samples
+from . import order, room, samples
+from .order import Order
+from .room import EVERY, Room
 from .samples import Sample
 
 RUNNER = Path(__file__).with_name("proof.sql")
@@ -40,8 +42,6 @@ NOTHING_OR_REFUSED = (*NOTHING, *REFUSED)
 REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
 # The search path of the service's login is its own: an operator of another schema could answer for PostgreSQL's.
 EQUAL = "OPERATOR(pg_catalog.=)"
-# Extensions such as safeupdate refuse an UPDATE or DELETE that has no condition.
-EVERY = " WHERE true"
 # Rows that are read of a table that is too large to be counted while it is locked.
 PROBED = 1000
 
@@ -62,12 +62,14 @@ class Means:
     """What the application role may do with each table, and what the tables let anybody do.
 
     ``documents`` are the tables' parts of the state, by name; a table without one has every right and no trigger.
-    ``samples`` are the tables' sample rows, by name.
+    ``types`` are those of the state, ``samples`` the tables' sample rows, by name.
     """
 
     model: Model
     documents: Mapping[str, Document]
+    types: Mapping[str, Document]
     samples: Mapping[str, Sample]
+    order: Order
 
     def values(self, table: Table) -> Mapping[str, str]:
         """Return the columns of the sample row with their SQL."""
@@ -91,19 +93,40 @@ class Means:
         """Return the allowed outcomes of a statement with such needs: one that lacks a right is proof enough."""
         return REFUSED if any(self.lacks(*need) for need in needs) else outcomes
 
+    def pointing(self, table: Table, key: ForeignKey) -> Mapping[str, str]:
+        """Return the columns of the sample row that points to another by ``key``."""
+        return self._other_sample(table, pointing=key).values
+
+    def variant(self, table: Table, columns: Sequence[str]) -> dict[str, str]:
+        """Return other values than the sample's for those of the columns that can have another constant."""
+        own = self.samples[table.name]
+        pointing = {name for key in table.foreign_keys for name in key.columns}
+        other = self._other_sample(table, unlike=own).values
+        return {
+            name: other[name]
+            for name in columns
+            if name in other and name in own.values and name not in pointing and other[name] != own.values[name]
+        }
+
+    def _other_sample(self, table: Table, **more: Any) -> Sample:
+        document = self.documents.get(table.name, {})
+        return samples.of(self.model, table, document, self.types, self.documents, **more)
+
     def inserts(self, table: Table) -> list[Need]:
         """Return what storing the sample needs: the columns, and the keys that it points to."""
-        parents = [(self._table(key.references), "SELECT", key.key) for key in table.foreign_keys]
+        parents = [(self.table(key.references), "SELECT", key.key) for key in self.order.used(table)]
         return [(table, "INSERT", sorted(self.values(table))), *parents]
 
-    def stores(self, table: Table) -> bool:
-        """Say whether the role can store the sample, and the rows that it points to."""
+    def stores(self, table: Table, *seen: str) -> bool:
+        """Say whether the role can store the sample, and the rows that it points to; ``seen`` are those asked for."""
         lacking: list[Need] = [(table, "INSERT", (name,)) for name in self.samples[table.name].missing]
         return (
             not any(self.lacks(*need) for need in [*self.inserts(table), *lacking])
-            # A table may point to itself.
+            # A table may point to itself, or in a circle.
             and all(
-                self.stores(self._table(key.references)) for key in table.foreign_keys if key.references != table.name
+                self.stores(self.table(key.references), table.name, *seen)
+                for key in self.order.used(table)
+                if key.references not in (table.name, *seen)
             )
         )
 
@@ -129,7 +152,8 @@ class Means:
         once = any(trigger["enabled"] and not trigger["row"] for trigger in triggers)
         return (*outcomes, f"error {raised}") if raised is not None and once else outcomes
 
-    def _table(self, name: str) -> Table:
+    def table(self, name: str) -> Table:
+        """Return the table of that name."""
         return next(table for table in self.model.tables if table.name == name)
 
     @staticmethod
@@ -158,10 +182,9 @@ def _gaps(model: Model, means: Means, table: Table) -> list[str]:
     if refused:
         found.append(f"{' and '.join(refused)} in {name} must be refused, to a tenant's own rows as well.")
     return found + [
-        f"That {name} ({', '.join(key.columns)}) points to no other tenant's row is not tried: rows of the proof "
-        "cannot be stored or deleted there."
+        f"That {name} ({', '.join(key.columns)}) points to no other tenant's row is not tried: {reason}."
         for key in table.foreign_keys
-        if not _can_point(model, means, table, key)
+        if (reason := _why_untried(means, table, key)) is not None
     ]
 
 
@@ -172,8 +195,10 @@ def _means(state: State, model: Model) -> Means:
 
 
 def _of_documents(model: Model, documents: Mapping[str, Document], types: Mapping[str, Document]) -> Means:
-    rows = {table.name: samples.of(model, table, documents.get(table.name, {}), types) for table in model.tables}
-    return Means(model, documents, rows)
+    rows = {
+        table.name: samples.of(model, table, documents.get(table.name, {}), types, documents) for table in model.tables
+    }
+    return Means(model, documents, types, rows, order.of(model, documents))
 
 
 def synthetic_tenants(state: State, model: Model) -> tuple[str, str]:
@@ -262,7 +287,7 @@ def attempts(
     relations: list[Table | View] = [*model.tables, *model.views]
     # "Never set" can be tried only before the session first sets it.
     made = [attempt for relation in relations for attempt in _unset(model, means, relation)]
-    made += [attempt for table in model.tables for attempt in _stored(means, table, one, other)]
+    made += [attempt for table in means.order.tables for attempt in _stored(means, table, one, other)]
     for table in model.tables:
         made += _of_table(model, means, table, one, other, (parted or {}).get(table.name, []))
     for view in model.views:
@@ -289,30 +314,57 @@ def _unset(model: Model, means: Means, relation: Table | View) -> list[Attempt]:
 
 def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
     """Return the attempts of two tenants to store the same row, which stays for the others."""
-    stored = means.allows(ONE, *means.inserts(table))
+    circle = means.order.circle(table)
+    # Those behind it are stored along with the first.
+    if table != circle[0]:
+        return []
+    stored = means.allows(ONE, *(need for member in circle for need in means.inserts(member)))
     # One that may, and has nothing to point to or no value for a column, shows nothing.
     if stored != REFUSED and not means.stores(table):
         return []
+    sql = "; ".join(_store(means, circle))
     sentence = "Another tenant stores a row with the same keys"
     return [
-        *_made(table, one, [("own.insert", "A tenant stores a row", _insert(means, table), stored)], keep=True),
-        *_made(table, other, [("own.insert.same", sentence, _insert(means, table), stored)], keep=True),
+        *_made(table, one, [("own.insert", "A tenant stores a row", sql, stored)], keep=True),
+        *_made(table, other, [("own.insert.same", sentence, sql, stored)], keep=True),
     ]
+
+
+def _store(means: Means, circle: Sequence[Table]) -> list[str]:
+    """Return the statements that store the rows of tables that point to each other in a circle, or one row."""
+    found = ["SET CONSTRAINTS ALL DEFERRED"] if len(circle) > 1 else []
+    for place, table in enumerate(circle):
+        values = {**means.values(table), **means.samples[table.name].first}
+        for before in circle[:place]:
+            for key in means.order.deferred[before.name]:
+                if key.references == table.name:
+                    values |= _chosen(means.model, before, key)
+        found.append(_insert_values(means, table, values))
+    return found
+
+
+def _chosen(model: Model, before: Table, key: ForeignKey) -> dict[str, str]:
+    """Return the key that a row which was stored before points to."""
+    source = f"{qualified(model.schema, before.name)} ORDER BY {', '.join(map(identifier, key.columns))} LIMIT 1"
+    pairs = zip(key.columns, key.key, strict=True)
+    return {pointed: f"(SELECT {identifier(column)} FROM {source})" for column, pointed in pairs}
 
 
 def _of_table(
     model: Model, means: Means, table: Table, one: str, other: str, parts: Sequence[Relation]
 ) -> list[Attempt]:
     """Return the attempts on one table and its partitions once both tenants have stored their rows."""
-    keys = [key for key in table.foreign_keys if _can_point(model, means, table, key)]
-    pointing = _made(table, one, [_pointing(model, means, table, key) for key in keys])
+    rooms = [(key, room.of(means, table, key)) for key in table.foreign_keys]
+    pointing = [
+        {**attempt, "theirs": {"tenant": other, "sql": _theirs(means, key, made_room)}}
+        for key, made_room in rooms
+        if made_room is not None and _why_untried(means, table, key) is None
+        for attempt in _made(table, one, [_pointing(means, table, key, made_room)])
+    ]
     made = [
         *_made(table, one, _own(model, means, table)),
         *_made(table, one, _towards(model, means, table, one, other)),
-        *(
-            {**attempt, "theirs": {"tenant": other, "sql": _theirs(model, key)}}
-            for attempt, key in zip(pointing, keys, strict=True)
-        ),
+        *pointing,
         *_made(table, one, _around(model, table)),
         *_made(table, one, _written(model, means, table)),
         *_made(table, other, _written(model, means, table, ".same")),
@@ -349,12 +401,22 @@ def _read(model: Model, table: Table | View, where: str = "") -> str:
 
 def _insert(means: Means, table: Table, extra: Mapping[str, Any] | None = None, clause: str = "") -> str:
     values = {**means.values(table)} | {name: literal(value) for name, value in (extra or {}).items()}
-    return _insert_values(means.model, table, values) + clause
+    return _insert_values(means, table, values) + clause
 
 
-def _insert_values(model: Model, table: Table, values: Mapping[str, str]) -> str:
-    columns = f"({', '.join(map(identifier, values))}) VALUES ({', '.join(values.values())})"
-    return f"INSERT INTO {qualified(model.schema, table.name)} {columns if values else 'DEFAULT VALUES'}"
+def _insert_values(means: Means, table: Table, values: Mapping[str, str]) -> str:
+    target, names = qualified(means.model.schema, table.name), ", ".join(map(identifier, values))
+    if not values:
+        return f"INSERT INTO {target} DEFAULT VALUES"
+    attributes = means.documents.get(table.name, {}).get("attributes", [])
+    is_given = any(item["generated"] and item["name"] in values for item in attributes)
+    overriding = " OVERRIDING SYSTEM VALUE" if is_given else ""
+    itself = means.samples[table.name].itself
+    if not itself:
+        return f"INSERT INTO {target} ({names}){overriding} VALUES ({', '.join(values.values())})"
+    own = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in itself.items())
+    listed = ", ".join(values.values())
+    return f"INSERT INTO {target} ({names}){overriding} SELECT {listed} FROM (SELECT {own}) AS {samples.ITSELF}{EVERY}"
 
 
 def _upsert(model: Model, key: tuple[str, ...]) -> str:
@@ -367,9 +429,9 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
     target, name = qualified(model.schema, table.name), means.updated(table)
     column, every = identifier(name), _every(means, table)
     # What points to them has to go before.
-    gone = [item for other in _pointers(model, table) for item in model.tables if item.name == other] + [table]
-    delete = "; ".join(_delete(model, [item.name for item in gone]))
-    deleted = every
+    gone = means.order.pointers([table.name])
+    delete = "; ".join(room.delete(means, gone))
+    deleted = _every(means, gone[-1])
     for item in gone:
         deleted = means.forbids(item, "delete", deleted)
     updates: list[Need] = [(table, "UPDATE", (name,)), (table, "SELECT", (name,))]
@@ -480,74 +542,55 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
     return found
 
 
-def _pointers(model: Model, table: Table) -> list[str]:
-    """Return the tables whose rows point to the table's, directly or through others, in the order to delete from."""
-    found = [table.name]
-    for other in model.tables:
-        if other.name not in found and any(key.references in found for key in other.foreign_keys):
-            found.append(other.name)
-    return found[:0:-1]
+def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
+    """Return why no row is pointed to another tenant's by that foreign key, or None where one is."""
+    document, columns = means.documents.get(table.name, {}), {*key.columns}
+    found = [
+        item
+        for item in document.get("foreign_keys", [])
+        if item["references"]["table"] == key.references
+        and columns <= {*item["columns"]} <= columns | {means.model.column}
+    ]
+    if "foreign_keys" in document and not found:
+        return "only partitions have that foreign key"
+    if not all(item.get("enforced", True) for item in found):
+        return "that foreign key is NOT ENFORCED"
+    if not means.stores(means.table(key.references)) or room.of(means, table, key) is None:
+        return "rows of the proof cannot be stored or deleted there"
+    return None
 
 
-def _can_point(model: Model, means: Means, table: Table, key: ForeignKey) -> bool:
-    """Say whether there is a row to point to, and the tenant's own can go out of the way.
-
-    Where what points is a key of all tenants, the other's own row has it already.
-    """
-    if any(set(surrogate) <= set(key.columns) for surrogate in table.surrogate_keys):
-        return False
-    parent = next(item for item in model.tables if item.name == key.references)
-    own = _in_the_way(model, table, key)
-    return means.stores(parent) and not any("delete" in item.append_only for item in model.tables if item.name in own)
-
-
-def _in_the_way(model: Model, table: Table, key: ForeignKey) -> list[str]:
-    """Return the tables whose own rows go before a row is pointed elsewhere, in the order to delete from.
-
-    The tenant may have the same key itself, to which the row would point then, and has the row's own natural keys.
-    """
-    parent = next(item for item in model.tables if item.name == key.references)
-    first = [parent] if key.key in parent.natural_keys else []
-    first += [table] if any(set(natural).isdisjoint(key.columns) for natural in table.natural_keys) else []
-    gone = {name for item in first for name in (item.name, *_pointers(model, item))}
-    # What points to another table stands behind it.
-    return [item.name for item in reversed(model.tables) if item.name in gone]
-
-
-def _pointing(model: Model, means: Means, table: Table, key: ForeignKey) -> Row:
+def _pointing(means: Means, table: Table, key: ForeignKey, made_room: Room) -> Row:
     """Return the attempt of a tenant to point its row to another's."""
+    needs = [*means.inserts(table), *made_room.needs(means.table(key.references))]
     return (
         f"point.{'_'.join(key.columns)}", f"A tenant points to a row of another in {key.references}",
-        _point(means, table, key), means.allows(POINTS_NOWHERE, *_points(model, means, table, key)),
+        _point(means, table, key, made_room), means.allows(POINTS_NOWHERE, *needs),
     )  # fmt: skip
 
 
-def _points(model: Model, means: Means, table: Table, key: ForeignKey) -> list[Need]:
-    own = _in_the_way(model, table, key)
-    return [*means.inserts(table), *((item, "DELETE", ()) for item in model.tables if item.name in own)]
-
-
-def _theirs(model: Model, key: ForeignKey) -> str:
+def _theirs(means: Means, key: ForeignKey, made_room: Room) -> str:
     """Return the query for a key of the other tenant, as JSON by the names of the columns that point to it."""
     pairs = ", ".join(
         part
         for column, pointed in zip(key.columns, key.key, strict=True)
         for part in (literal(column), identifier(pointed))
     )
-    return f"SELECT pg_catalog.json_build_object({pairs}) FROM {qualified(model.schema, key.references)} LIMIT 1"
+    source = qualified(means.model.schema, key.references)
+    read = f"SELECT pg_catalog.json_build_object({pairs}) FROM {source} LIMIT 1"
+    return "; ".join((*room.delete(means, made_room.deleted_by_other), read))
 
 
-def _point(means: Means, table: Table, key: ForeignKey) -> str:
+def _point(means: Means, table: Table, key: ForeignKey, made_room: Room) -> str:
     """Return the statements of one attempt: use the other tenant's key, which is $1, as oneself."""
-    model = means.model
+    schema, parent = means.model.schema, means.table(key.references)
     # A row of the table's own type takes each value back as what it was.
-    theirs = f"(pg_catalog.json_populate_record(NULL::{qualified(model.schema, table.name)}, $1))"
-    values = {**means.values(table)} | {column: f"{theirs}.{identifier(column)}" for column in key.columns}
-    return "; ".join((*_delete(model, _in_the_way(model, table, key)), _insert_values(model, table, values)))
-
-
-def _delete(model: Model, names: Iterable[str]) -> list[str]:
-    return [f"DELETE FROM {qualified(model.schema, name)}{EVERY}" for name in names]
+    theirs = f"(pg_catalog.json_populate_record(NULL::{qualified(schema, table.name)}, $1))"
+    values = {**means.pointing(table, key), **made_room.values}
+    values |= {column: f"{theirs}.{identifier(column)}" for column in key.columns}
+    changes = ", ".join(f"{identifier(name)} = {sql}" for name, sql in made_room.changed.items())
+    changed = [f"UPDATE {qualified(schema, parent.name)} SET {changes}{EVERY}"] if changes else []
+    return "; ".join((*room.delete(means, made_room.deleted), *changed, _insert_values(means, table, values)))
 
 
 def _around(model: Model, table: Table) -> list[Row]:

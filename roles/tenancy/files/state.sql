@@ -218,6 +218,9 @@ foreign_key_list AS (
                       FROM jsonb_array_elements_text(nullif(to_jsonb(k) -> 'confdelsetcols', 'null')) WITH ORDINALITY AS u (attnum, place)
                       JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum::smallint),
       'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated,
+      -- Both came with PostgreSQL 18.
+      'enforced', coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true),
+      'period', coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false),
       'comment', obj_description(k.oid, 'pg_constraint')) ORDER BY k.conname) AS foreign_keys
   FROM pg_constraint k
   JOIN pg_class f ON f.oid = k.confrelid
