@@ -111,7 +111,10 @@ class Database:
             "setting": self.model.setting, "application_role": self.model.application_role,
             "functions": json.dumps([function.name for function in self.model.functions]),
             "backfill_role": backfill_login.role(self.model.database),
-            "keys": json.dumps(hazards.keys(self.model)), "default_tenant": str(self.model.default_tenant),
+            "keys": json.dumps(hazards.keys(self.model)), "default_tenant": str(self.model.default_tenant or ""),
+            "tenants": self.model.tenants.name if self.model.tenants else "",
+            "tenants_key": self.model.tenants.key if self.model.tenants else "",
+            "links": json.dumps(hazards.links(self.model)),
         }  # fmt: skip
 
     def plan(self) -> list[Statement]:
@@ -175,7 +178,10 @@ class Database:
 
     def audit_facts(self, readable: Iterable[str] = ()) -> dict[str, list[str]]:
         """Return what the audit's queries find: the subjects of each rule."""
-        readable = [*readable, *(f"{self.model.schema}.{view.name}" for view in self.model.views)]
+        named = [view.name for view in self.model.views] + [
+            one.name for one in (self.model.tenants,) if one is not None
+        ]
+        readable = [*readable, *(f"{self.model.schema}.{name}" for name in named)]
         with self._as_administrator():
             self._cursor.execute(audit.query(), self._arguments() | {"readable": json.dumps(readable)})
             facts: dict[str, list[str]] = self._cursor.fetchone()[0]
@@ -219,7 +225,11 @@ class Database:
     def failures(self, before: State) -> list[Finding]:
         """Return the findings that do not hold; ``before`` is the state that the migration found."""
         after = self.state()
-        rows = {name: table["rows"] for name, table in before["tables"].items()}
+        adopted = {table.name for table in self.model.tables if self.model.adopted}
+        rows = {
+            name: table["column"]["tenants"] if name in adopted and table["column"] else table["rows"]
+            for name, table in before["tables"].items()
+        }
         found = findings.collect(after, self.model, rows)
         return [item for item in found if not item["ok"]]
 

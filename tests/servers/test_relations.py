@@ -195,7 +195,7 @@ SCHEMAS |= {
             "CREATE TABLE parents (id serial PRIMARY KEY, customer_id integer NOT NULL DEFAULT 1)",
             "ALTER TABLE parents ADD UNIQUE (customer_id, id)",
             ("CREATE TABLE children (id serial PRIMARY KEY, parent_id integer, customer_id integer NOT NULL DEFAULT 1,"
-            " CONSTRAINT both FOREIGN KEY (parent_id, customer_id) REFERENCES parents (id, customer_id))"),
+            " CONSTRAINT pair FOREIGN KEY (parent_id, customer_id) REFERENCES parents (id, customer_id))"),
         ],
         [surrogate("parents"), surrogate("children", TO_PARENTS)],
     ),

@@ -23,7 +23,7 @@ def no_hazards() -> dict[str, Any]:
     """Return what hazards.sql says of a database in which nothing is in the way."""
     names = (
         "settings", "event_triggers", "publications", "subscriptions", "prepared", "building", "duplicates",
-        "relations", "meanings", "routines", "names", "constraints", "row_types",
+        "relations", "links", "meanings", "routines", "names", "constraints", "row_types",
     )  # fmt: skip
     return {name: [] for name in names} | {"backfill_login": False}
 
@@ -73,7 +73,7 @@ def blank_state(rows: int = 3) -> dict[str, Any]:
     return {
         "database": "ai_memory", "server_version": "17.0", "server_version_num": 170000,
         "qualified": True, "snapshot_xmin": 1000,
-        "tables": {name: table(name) for name in columns},
+        "tables": {name: table(name) for name in columns}, "tenant_keys": [],
         "types": {"text": TYPE}, "functions": [], "bridges": {}, "hazards": no_hazards(),
         "code": {"types": [], "functions": [], "operators": [], "casts": [], "converted": []},
         "bridge_watch": {"exists": False, "used_at": None, "sequences": {}, "strays": []},

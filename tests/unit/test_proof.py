@@ -16,12 +16,13 @@ import golden
 from ansible_collections.aimemory.tenancy.plugins.module_utils import outcomes
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof.attempt import Attempt
 from production import model_source, rental_source
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=15)
 
 
-def made(source: dict[str, Any]) -> list[proof.Attempt]:
+def made(source: dict[str, Any]) -> list[Attempt]:
     return proof.attempts(model.parse(source), "32767", "32766")
 
 
@@ -92,7 +93,7 @@ def test_a_large_table_is_probed_instead_of_counted_in_full() -> None:
             assert len(pglast.parse_sql(sql)) == 1
 
 
-def with_rights(**rights: Any) -> dict[str, proof.Attempt]:
+def with_rights(**rights: Any) -> dict[str, Attempt]:
     """Return the attempts, by their identity, of a role that has these rights to caller_profiles, and all others."""
     document = {"rights": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), True) | rights, "required": []}
     made = proof.attempts(model.parse(model_source()), "1", "2", None, {"caller_profiles": document})

@@ -32,6 +32,17 @@ def keys(model: Model) -> list[dict[str, Any]]:
     return [{"table": table.name, "columns": list(key)} for table in model.tables for key in model.tenant_keys(table)]
 
 
+def links(model: Model) -> list[dict[str, Any]]:
+    """Return the foreign keys whose rows may belong to two tenants already, as hazards.sql reads them."""
+    return [
+        {
+            "table": table.name, "columns": list(key.columns), "other": key.references, "key": list(key.key),
+            "taken": table.tenant_from is not None and set(key.columns) == set(table.tenant_from),
+        }
+        for table in model.tables if model.adopted for key in table.foreign_keys
+    ]  # fmt: skip
+
+
 def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
     """Return what is certain to make the change fail, a sentence with its remedy each.
 
@@ -41,6 +52,8 @@ def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
     return [
         *(text for table in model.tables for text in _of_table(state, model, table)),
         *order.refused(state, model),
+        *(_link(item, model) for item in found["links"]),
+        *_tenants_rows(state, model),
         *_duplicates(found, model),
         *_read_only(found, model, url_options),
         *(text for item in found["publications"] for text in _publication(item, model)),
@@ -74,7 +87,7 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
             and any((item["schema"], item["name"]) == (one.schema, one.name)
                     for one in catalog.relations(state, model, table))
         ]  # fmt: skip
-    elif not table.adopt and not is_tied(document, model):
+    elif not (table.adopt or model.adopted) and not is_tied(document, model):
         found += _meanings(state, model, table, document["column"])
     return found
 
@@ -154,6 +167,32 @@ def _duplicate(item: Document, model: Model) -> str:
         f"{item['rows']:,} rows share {item['keys']:,} values of it within a tenant, and no unique index forbids it: "
         f"keep one row of each, or take the key out of natural_keys; they are what {query} returns."
     )
+
+
+def _link(item: Document, model: Model) -> str:
+    """Return that rows point to another tenant's, or to nothing that has one."""
+    name, columns = f"{model.schema}.{item['table']}", ", ".join(item["columns"])
+    if item["taken"]:
+        return (
+            f"{name} has {item['rows']:,} rows whose tenant is not known: their ({columns}) points to no row of "
+            f"{item['other']}, from which tenant_from takes it: point them to one, or delete them, first."
+        )
+    return (
+        f"{name} has {item['rows']:,} rows that point by ({columns}) to a row of another tenant in {item['other']}: "
+        "correct them first; they are not to be seen by both."
+    )
+
+
+def _tenants_rows(state: State, model: Model) -> list[str]:
+    """Return what the rows of the proof's tenants lack."""
+    document = catalog.table(state, model.tenants.name) if model.tenants is not None else None
+    if model.tenants is None or document is None:
+        return []
+    return [
+        f"{model.schema}.{model.tenants.name}.{name} is NOT NULL without a default, and no value for it can be derived "
+        f"({why}): add {name}: … to sample of tenancy_tenants; %tenant% in it stands for the tenant."
+        for name, why in proof.tenants_sample(state, model, model.tenants).missing.items()
+    ]
 
 
 def _read_only(found: Document, model: Model, url_options: str) -> list[str]:

@@ -10,7 +10,8 @@ from ...module_utils.quoting import identifier, literal, qualified
 from ..catalog import state as catalog
 from ..model.model import Model, Table
 from ..proof import samples
-from ..proof.proof import EQUAL, NOTHING, ONE, REFUSED, Attempt, lacks, synthetic_tenants
+from ..proof.attempt import EQUAL, NOTHING, ONE, REFUSED, Attempt
+from ..proof.proof import lacks, synthetic_tenants
 from . import bridge, bridge_record
 from .statement import State
 
@@ -61,7 +62,7 @@ def _sessions(state: State, model: Model, tables: Sequence[Table], stranger: str
     A login that names no tenant has the bridge's. Rows of the tenant that came since the state was read are told by
     their age. Beside a long transaction every row looks that young, so that no age excuses what it must not see.
     """
-    default = str(model.default_tenant)
+    default = _looked_at(state, model, tables)
     bridged = bridge.value(state, model) is not None
     reset = f"RESET {'.'.join(map(identifier, model.setting.split('.')))}; "
     young = YOUNG_ROWS.format(since=state["snapshot_xmin"] % 2**32)
@@ -87,6 +88,12 @@ def _sessions(state: State, model: Model, tables: Sequence[Table], stranger: str
     return made
 
 
+def _looked_at(state: State, model: Model, tables: Sequence[Table]) -> str:
+    """Return the default tenant, or one that has rows; where none has, one that nobody is."""
+    known = [catalog.known_tenant(model, catalog.required(state, table.name)) for table in tables]
+    return next((tenant for tenant in known if tenant is not None), synthetic_tenants(state, model)[1])
+
+
 def unnamed(model: Model) -> list[Attempt]:
     """Return the attempt that uses the bridge as every kind of statement does, to try the record of its use.
 
@@ -100,8 +107,8 @@ def unnamed(model: Model) -> list[Attempt]:
 def _of_table(state: State, model: Model, table: Table, stranger: str, writes: bool) -> list[Attempt]:
     target, tenant = qualified(model.schema, table.name), identifier(model.column)
     column = catalog.tenant_column(state, table.name) or {}
-    own = ONE if column["tenants"].get(str(model.default_tenant)) else NOTHING
-    default = str(model.default_tenant)
+    default = _looked_at(state, model, [table])
+    own = ONE if column["tenants"].get(default) else NOTHING
     document = catalog.required(state, table.name)
     reads = REFUSED if lacks(document, "SELECT") else None
     of_tenant = REFUSED if lacks(document, "SELECT", (model.column,)) else NOTHING

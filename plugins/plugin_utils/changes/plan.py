@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...module_utils.errors import UnsafeStateError
-from ...module_utils.quoting import literal, qualified
+from ...module_utils.quoting import identifier, literal, qualified
 from ..catalog import state as catalog
 from ..model.model import Model, Table
 from ..proof import samples
@@ -21,8 +21,8 @@ from .statement import State, Statement
 # The order is fixed by how PostgreSQL works: rows before NOT NULL, keys before the functions that rely on them and
 # between the foreign keys that need the old and the new ones, policies before row security is switched on.
 PHASES = (
-    "column", online.BACKFILL, "not_null", "build", "unlink", "key", "link", "function", "view", "privilege", "bridge",
-    "default", "policy", "enable", "force",
+    "column", "tenant", online.BACKFILL, "not_null", "build", "unlink", "key", "link", "function", "view", "privilege",
+    "bridge", "default", "policy", "enable", "force",
 )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def document(
     may take; ``checks`` is SQL that raises where the statements must not run. The rows are ``counted`` where
     nobody writes any more; that takes the longer the more there are.
     """
-    tables = {table.name: qualified(model.schema, table.name) for table in model.tables}
+    tables = {table.name: qualified(model.schema, table.name) for table in model.guarded}
     # All at once: a REVOKE changes a table's entry without locking the table, and an autovacuum that is at work
     # there and waits for that entry would be a deadlock with the next ALTER TABLE.
     mode = "ACCESS EXCLUSIVE" if statements else "ACCESS SHARE"
@@ -88,7 +88,8 @@ def document(
             f"LOCK TABLE {', '.join(tables.values())} IN {mode} MODE",
         ],
         "tables": tables,
-        "counts": {name: f"SELECT count(*) FROM {target}" for name, target in tables.items()} if counted else {},
+        "counts": {name: _count(statements, model, name, target) for name, target in tables.items()} if counted else {},
+        "rewritten": sorted({item["table"] for item in statements if item["phase"] == "tenant"}),
         "checks": list(checks),
         "statements": [
             {name: item[name] for name in ("id", "table", "phase", "sql")}
@@ -99,6 +100,16 @@ def document(
         "proof": None if proof is None else dict(proof, lock_timeout=lock_timeout),
         "seconds": seconds,
     }
+
+
+def _count(statements: Sequence[Statement], model: Model, name: str, target: str) -> str:
+    """Return the query that counts a table's rows; where the tenant column was there before, those of each tenant."""
+    added = any(item["table"] == name and item["phase"] in ("column", "tenant") for item in statements)
+    is_tenants = model.tenants is not None and model.tenants.name == name
+    if not model.adopted or added or is_tenants:
+        return f"SELECT count(*) FROM {target}"
+    grouped = f"SELECT format('%s', {identifier(model.column)}) AS tenant, count(*) AS n FROM {target} GROUP BY 1"
+    return f"SELECT coalesce(json_object_agg(tenant, n), '{{}}') FROM ({grouped}) AS t"
 
 
 def transaction(statements: Sequence[Statement], model: Model, lock_timeout: str) -> list[str]:

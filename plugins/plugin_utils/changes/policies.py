@@ -8,8 +8,20 @@ from ..catalog import definitions
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import Model
-from . import bridge_record
-from .change import Change, Document, Ended, RelationRollback, Rollback, by_name, missing, nothing, relations, tables
+from . import bridge_record, tenants_table
+from .change import (
+    Change,
+    Document,
+    Ended,
+    RelationRollback,
+    Rollback,
+    by_name,
+    guarded_relations,
+    missing,
+    nothing,
+    relations,
+    tables,
+)
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -76,7 +88,10 @@ def rollback(back: Rollback) -> list[Statement]:
 
 def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
     before = by_name(_of_before(back, item))
-    ours, record = {item.table.policy, *before}, bridge_record.policy_names(item.table)
+    ours, record = (
+        tenants_table.policy_names(back.model, item.table) | before.keys(),
+        bridge_record.policy_names(item.table),
+    )
     # The bridge drops and creates the policies of its record; somebody else's stay.
     if not bridge_record.was_kept(back):
         ours -= record
@@ -122,7 +137,10 @@ def rollback_findings(back: Rollback) -> list[Finding]:
     found = []
     for item in back.known:
         lost = missing(_of_before(back, item), item.now["policies"])
-        left = {item.table.policy} & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
+        left = (
+            tenants_table.policy_names(back.model, item.table)
+            & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
+        )
         found += [
             finding(f"policies{item.where} of before that are missing", item.table.name, [], lost),
             finding(f"policies{item.where} of the migration that are left", item.table.name, [], sorted(left)),
@@ -134,18 +152,18 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
     """Return the statements that drop the model's policies."""
     return [
         _drop(relation, policy["name"], "Remove the tenant policy")
-        for relation in relations(state, model)
+        for relation in guarded_relations(state, model)
         for policy in relation.document["policies"]
-        if policy["name"] == relation.table.policy
+        if policy["name"] in tenants_table.policy_names(model, relation.table)
     ]
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
     """Return whether the model's policies are gone."""
     found = []
-    for relation in relations(state, model):
-        where = f" of {relation.name}" if relation.is_partition else ""
-        own = [policy["name"] for policy in relation.document["policies"] if policy["name"] == relation.table.policy]
+    for relation in guarded_relations(state, model):
+        where, names = f" of {relation.name}" if relation.is_partition else "", tenants_table.policy_names
+        own = [item["name"] for item in relation.document["policies"] if item["name"] in names(model, relation.table)]
         found.append(finding(f"tenant policies{where}", relation.table.name, [], own))
     return found
 

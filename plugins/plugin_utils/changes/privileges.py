@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...module_utils.quoting import identifier, qualified
 from ..catalog import state as catalog
 from ..model.model import Model
-from .change import Change, Rollback, nothing, relations, tables
+from .change import Change, Rollback, guarded_relations, nothing, tables
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -13,7 +13,7 @@ from .statement import State, Statement, statement
 def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that revoke such privileges on tables, and grant EXECUTE on functions."""
     role, planned = identifier(model.application_role), []
-    for relation in relations(state, model):
+    for relation in guarded_relations(state, model):
         granted = relation.document["granted_excess"]
         if not granted:
             continue

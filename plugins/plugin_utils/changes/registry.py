@@ -13,6 +13,7 @@ from . import (
     policies,
     privileges,
     row_security,
+    tenants_table,
     views,
 )
 from .change import Change
@@ -29,5 +30,6 @@ CHANGES: tuple[Change, ...] = (
     bridge.CHANGE,
     default.CHANGE,
     policies.CHANGE,
+    tenants_table.CHANGE,
     row_security.CHANGE,
 )

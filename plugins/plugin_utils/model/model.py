@@ -16,8 +16,13 @@ SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+")
 SQLSTATE = re.compile("[0-9A-Z]{5}")
 TABLE_ENTRIES = {
     "name", "surrogate_keys", "natural_keys", "foreign_keys", "indexes", "sample", "sample_writes", "written_at",
-    "adopt", "append_only",
+    "adopt", "append_only", "tenant_from",
 }  # fmt: skip
+TENANTS_ENTRIES = {"table", "key", "policy", "sample", "sample_writes"}
+# What a session may do with the tenants table: see and change its tenant's row alone, or read all and change that.
+TENANTS_POLICIES = ("own", "read_all")
+# What stands for the tenant in the sample of a tenants table.
+TENANT = "%tenant%"
 # What a trigger may forbid, and how RAISE EXCEPTION reports it (PostgreSQL manual, appendix A).
 FORBIDDEN, RAISED = ("update", "delete"), "P0001"
 # What stands for tenancy_schema in a function.
@@ -69,6 +74,8 @@ class Table:
     adopt: bool
     # What triggers forbid, with the SQLSTATE that they raise.
     append_only: Mapping[str, str]
+    # The columns of the foreign key from which rows take their tenant, if the table lacks the column.
+    tenant_from: tuple[str, ...] | None = None
 
     @property
     def columns(self) -> set[str]:
@@ -82,6 +89,22 @@ class Table:
     def policy(self) -> str:
         """Return the name of the table's policy."""
         return derived_name("tenant_isolation", self.name)
+
+
+@dataclass(frozen=True)
+class Tenants:
+    """The table that has one row a tenant: its key, the decision who reads it, and the rows of the proof's tenants."""
+
+    name: str
+    key: str
+    policy: str
+    sample: Mapping[str, str | int]
+    sample_writes: tuple[str, ...]
+
+    @property
+    def table(self) -> Table:
+        """Return it as a table of no keys that would have to name a tenant."""
+        return Table(self.name, (), (), (), (), self.sample, self.sample_writes, None, adopt=False, append_only={})
 
 
 @dataclass(frozen=True)
@@ -112,7 +135,8 @@ class Model:
     column: str
     column_type: str
     setting: str
-    default_tenant: Tenant
+    # None where the tenant column was there before: each row has its tenant, and none is everybody's.
+    default_tenant: Tenant | None
     application_role: str
     # The role whose place the application role takes in this run, which provides it.
     replaced_role: str | None
@@ -120,6 +144,14 @@ class Model:
     tables: tuple[Table, ...]
     views: tuple[View, ...]
     functions: tuple[Function, ...]
+    tenants: Tenants | None = None
+    # Whether the tenant column is there before the migration.
+    adopted: bool = False
+
+    @property
+    def guarded(self) -> tuple[Table, ...]:
+        """Return the tables that get policies: the tenant tables, and that of the tenants."""
+        return (*self.tables, *([self.tenants.table] if self.tenants else []))
 
     def tenant_keys(self, table: Table) -> tuple[tuple[str, ...], ...]:
         """Return the keys that get the tenant column: the natural ones, and those that foreign keys point to."""
@@ -140,12 +172,12 @@ class Model:
     @property
     def default_constant(self) -> str:
         """The default tenant as an SQL constant."""
-        return self.tenant_type.constant(self.default_tenant)
+        return self.tenant_type.constant(self._default)
 
     @property
     def printed_default(self) -> str:
         """That constant as PostgreSQL prints it back."""
-        return self.tenant_type.printed_constant(self.default_tenant)
+        return self.tenant_type.printed_constant(self._default)
 
     @property
     def session_tenant(self) -> str:
@@ -155,7 +187,13 @@ class Model:
     @property
     def bridge_value(self) -> str:
         """The default tenant as the bridge spells it: no session that names it writes it like this."""
-        return self.tenant_type.bridge(self.default_tenant)
+        return self.tenant_type.bridge(self._default)
+
+    @property
+    def _default(self) -> Tenant:
+        if self.default_tenant is None:
+            raise ModelError("There is no default tenant, since tenancy_column_adopted is true.")
+        return self.default_tenant
 
     @property
     def predicate(self) -> str:
@@ -238,7 +276,59 @@ def _table(value: Any, number: int) -> Table:
         written_at=_named(value["written_at"], f"{where}: written_at") if "written_at" in value else None,
         adopt=_flag(value.get("adopt", False), f"{where}: adopt"),
         append_only=_append_only(value.get("append_only", []), where),
+        tenant_from=_tenant_from(value, where),
     )
+
+
+def _tenant_from(value: Mapping[str, Any], where: str) -> tuple[str, ...] | None:
+    if "tenant_from" not in value:
+        return None
+    columns = _names(value["tenant_from"], f"{where}: tenant_from")
+    if not any(set(_names(key["columns"], where)) == set(columns) for key in value.get("foreign_keys", [])):
+        raise ModelError(
+            f"{where}: tenant_from names ({', '.join(columns)}), which are the columns of none of its foreign_keys."
+        )
+    return columns
+
+
+def _tenants(value: Any, tables: Sequence[Table]) -> Tenants | None:
+    if not value:
+        return None
+    where = "tenancy_tenants"
+    if not isinstance(value, Mapping) or set(value) - TENANTS_ENTRIES or not {"table", "key", "policy"} <= set(value):
+        raise ModelError(
+            f"{where} must have table, key and policy, and may have sample and sample_writes, not {value!r}."
+        )
+    if value["policy"] not in TENANTS_POLICIES:
+        raise ModelError(
+            f"{where}: policy must be own (a session sees and changes its tenant's row alone) or read_all (it reads "
+            f"every row, as a service that finds the tenant by host name must), not {value['policy']!r}."
+        )
+    name = _named(value["table"], f"{where}: table")
+    if name in {table.name for table in tables}:
+        raise ModelError(f"{where} names {name!r}, which is one of tenancy_tables: take it out there.")
+    writes = tuple(value.get("sample_writes", []))
+    if unknown := set(writes) - {table.name for table in tables}:
+        raise ModelError(f"{where}: sample_writes names {min(unknown)!r}, no tenant table.")
+    key, sample = _named(value["key"], f"{where}: key"), _sample(value.get("sample", {}), where)
+    return Tenants(name, key, value["policy"], sample, writes)
+
+
+def _default_tenant(source: Mapping[str, Any], column_type: str, *, adopted: bool) -> Tenant | None:
+    """Return the tenant of rows that have none; a column that was there before has them all."""
+    given = source.get("default_tenant")
+    if not adopted:
+        return TENANT_TYPES[column_type].tenant(given)
+    if given not in (None, ""):
+        raise ModelError(
+            f"tenancy_default_tenant must be null, not {given!r}, since tenancy_column_adopted is true: every row has "
+            "its tenant already."
+        )
+    if source.get("bridge"):
+        raise ModelError(
+            "tenancy_bridge must be false, since tenancy_column_adopted is true: a login that names no tenant has none."
+        )
+    return None
 
 
 def _flag(value: Any, where: str) -> bool:
@@ -322,7 +412,8 @@ def parse(source: Mapping[str, Any]) -> Model:
     column_type = _text(source, "column_type")
     if column_type not in TENANT_TYPES:
         raise ModelError(f"tenancy_column_type must be one of {', '.join(TENANT_TYPES)}, not {column_type!r}.")
-    default_tenant = TENANT_TYPES[column_type].tenant(source.get("default_tenant"))
+    adopted = _flag(source.get("column_adopted", False), "tenancy_column_adopted")
+    default_tenant = _default_tenant(source, column_type, adopted=adopted)
     bridge = source.get("bridge")
     if not isinstance(bridge, bool):
         raise ModelError(f"tenancy_bridge must be true or false, not {bridge!r}.")
@@ -346,6 +437,11 @@ def parse(source: Mapping[str, Any]) -> Model:
             raise ModelError(
                 f"tenancy_tables, table {table.name!r}: sample_writes names {min(unknown)!r}, no tenant table."
             )
+        if table.tenant_from is not None and not adopted:
+            raise ModelError(
+                f"tenancy_tables, table {table.name!r}: tenant_from needs tenancy_column_adopted: true; without it "
+                "existing rows belong to the default tenant."
+            )
     _require_what_is_referenced(parsed)
     views = tuple(_view(view, number) for number, view in enumerate(source.get("views", [])))
     replaced_role = source.get("replaced_role")
@@ -365,4 +461,6 @@ def parse(source: Mapping[str, Any]) -> Model:
         tables=parsed,
         views=views,
         functions=tuple(_function(function, source["schema"]) for function in source.get("functions", [])),
+        tenants=_tenants(source.get("tenants"), parsed),
+        adopted=adopted,
     )

@@ -9,7 +9,7 @@ fails has proved nothing.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,29 +19,31 @@ from ...module_utils.quoting import identifier, literal, qualified
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..changes.statement import State
-from ..model.model import ForeignKey, Model, Table, View
-from . import order, room, samples
+from ..model.model import ForeignKey, Model, Table, Tenants, View
+from . import order, room, samples, tenants_rows
+from .attempt import (
+    EQUAL,
+    EVERY,
+    NOTHING,
+    NOTHING_OR_REFUSED,
+    ONE,
+    POINTS_NOWHERE,
+    REFUSED,
+    REFUSED_WITHOUT_TENANT,
+    Attempt,
+    Need,
+    Outcomes,
+    Row,
+    made,
+)
 from .order import Order
-from .room import EVERY, Room
+from .room import Room
 from .samples import Sample
 
 RUNNER = Path(__file__).with_name("proof.sql")
 
-Attempt = dict[str, Any]
 Document = Mapping[str, Any]
-Outcomes = tuple[str, ...]
-# Identity, sentence, statement, allowed outcomes.
-Row = tuple[str, str, str, Outcomes]
-# Table, privilege, and the columns that it is needed for; none where any column will do.
-Need = tuple[Table, str, Sequence[str]]
 
-# Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
-NOTHING, ONE = ("0 rows",), ("1 rows",)
-REFUSED, POINTS_NOWHERE = ("error 42501",), ("error 23503",)
-NOTHING_OR_REFUSED = (*NOTHING, *REFUSED)
-REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
-# The search path of the service's login is its own: an operator of another schema could answer for PostgreSQL's.
-EQUAL = "OPERATOR(pg_catalog.=)"
 # Rows that are read of a table that is too large to be counted while it is locked.
 PROBED = 1000
 
@@ -132,9 +134,17 @@ class Means:
 
     def rows(self, table: Table) -> int:
         """Return how many rows a tenant has after the samples."""
-        return sum(
+        tenants = self.model.tenants
+        by_tenants = tenants is not None and table.name in tenants.sample_writes
+        return by_tenants + sum(
             self.stores(writer) for writer in self.model.tables if writer is table or self._writes(writer, table)
         )
+
+    def others(self, table: Table, other: str) -> list[tuple[str, str]]:
+        """Return whose rows a tenant tries to reach: another's of the proof, and those of one who has some."""
+        known = catalog.known_tenant(self.model, self.documents.get(table.name, {}))
+        words = "the default" if self.model.default_tenant is not None else "an existing"
+        return [("another", other), *([(words, known)] if known is not None else [])]
 
     def forbids(self, table: Table, command: str, outcomes: Outcomes) -> Outcomes:
         """Return the outcomes of a tenant's own ``command`` (update or delete) where a trigger may forbid it."""
@@ -189,7 +199,7 @@ def _gaps(model: Model, means: Means, table: Table) -> list[str]:
 
 
 def _means(state: State, model: Model) -> Means:
-    documents = {table.name: catalog.table(state, table.name) for table in model.tables}
+    documents = {table.name: catalog.table(state, table.name) for table in model.guarded}
     found = {name: document for name, document in documents.items() if document is not None}
     return _of_documents(model, found, state["types"])
 
@@ -201,11 +211,17 @@ def _of_documents(model: Model, documents: Mapping[str, Document], types: Mappin
     return Means(model, documents, types, rows, order.of(model, documents))
 
 
+def tenants_sample(state: State, model: Model, tenants: Tenants) -> Sample:
+    """Return the row of a tenant of the proof in the tenants table, without its key."""
+    return tenants_rows.sample(_means(state, model), tenants)
+
+
 def synthetic_tenants(state: State, model: Model) -> tuple[str, str]:
     """Return two tenants that have no rows."""
     documents = [catalog.table(state, table.name) for table in model.tables]
     columns = [document["column"] for document in documents if document and document["column"]]
     used = {tenant for column in columns for tenant in column["tenants"]} | {str(model.default_tenant)}
+    used |= {str(tenant) for tenant in state["tenant_keys"]}
     one, other = itertools.islice((tenant for tenant in model.tenant_type.unused_tenants() if tenant not in used), 2)
     return one, other
 
@@ -217,8 +233,14 @@ def document(state: State, model: Model, max_rows: int, seconds: float, url_opti
     DATABASE_URL. Of tables of more than ``max_rows`` rows the default tenant's are probed instead of counted.
     """
     means = _means(state, model)
-    compared = [table for table in model.tables if not means.lacks(table, "SELECT", (model.column,))]
-    made = attempts(model, *synthetic_tenants(state, model), partitions(state, model), means.documents, state["types"])
+    compared = [
+        table
+        for table in model.tables
+        if not means.lacks(table, "SELECT", (model.column,))
+        and catalog.known_tenant(model, catalog.required(state, table.name)) is not None
+    ]
+    one, other = synthetic_tenants(state, model)
+    tried = attempts(model, one, other, partitions(state, model), means.documents, state["types"])
     return {
         "runner": RUNNER.read_text(),
         "role": model.application_role,
@@ -227,24 +249,27 @@ def document(state: State, model: Model, max_rows: int, seconds: float, url_opti
         "setting": model.setting,
         "setting_name": ".".join(map(identifier, model.setting.split("."))),
         "url_settings": sessions.parse_options(url_options),
-        "attempts": made + [_content_attempt(state, model, table, max_rows) for table in compared],
-        "tables": [qualified(model.schema, table.name) for table in model.tables],
+        "attempts": tried + [_content_attempt(state, model, table, max_rows) for table in compared],
+        "tables": [qualified(model.schema, table.name) for table in model.guarded],
+        "tenants_rows": tenants_rows.by_owner(means, one, other),
         "contents": {table.name: _content(state, model, table, max_rows) for table in compared},
     }
 
 
 def _content_attempt(state: State, model: Model, table: Table, max_rows: int) -> Attempt:
     """Return the attempt that counts what the default tenant reads: its outcome is a value."""
+    tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     return {
-        "id": f"{table.name}.content", "table": table.name, "tenant": str(model.default_tenant), "value": True,
-        "sentence": f"Tenant {model.default_tenant} reads exactly the rows that it has, and no others",
+        "id": f"{table.name}.content", "table": table.name, "tenant": tenant, "value": True,
+        "sentence": f"Tenant {tenant} reads exactly the rows that it has, and no others",
         "sql": _content(state, model, table, max_rows, as_owner=False), "expected": [], "keep": False,
     }  # fmt: skip
 
 
 def _content(state: State, model: Model, table: Table, max_rows: int, *, as_owner: bool = True) -> str:
     """Return the query for what the default tenant has, counted by who sees every row, or what it reads of it."""
-    target, default = qualified(model.schema, table.name), literal(model.default_tenant)
+    tenant = catalog.known_tenant(model, catalog.required(state, table.name))
+    target, default = qualified(model.schema, table.name), literal(str(tenant))
     column = identifier(model.column)
     # A row without a tenant is the default one's, and is missing where it does not read it.
     where = f" WHERE coalesce({column}, {default}) {EQUAL} {default}" if as_owner else ""
@@ -286,30 +311,22 @@ def attempts(
     means = _of_documents(model, documents or {}, types or {})
     relations: list[Table | View] = [*model.tables, *model.views]
     # "Never set" can be tried only before the session first sets it.
-    made = [attempt for relation in relations for attempt in _unset(model, means, relation)]
-    made += [attempt for table in means.order.tables for attempt in _stored(means, table, one, other)]
+    tried = [attempt for relation in relations for attempt in _unset(model, means, relation)]
+    tried += tenants_rows.stored(means, one, other)
+    tried += [attempt for table in means.order.tables for attempt in _stored(means, table, one, other)]
     for table in model.tables:
-        made += _of_table(model, means, table, one, other, (parted or {}).get(table.name, []))
+        tried += _of_table(model, means, table, one, other, (parted or {}).get(table.name, []))
+    tried += tenants_rows.attempts(means, one, other)
     for view in model.views:
-        made += _of_view(model, view, one, other)
-    return made
-
-
-def _made(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> list[Attempt]:
-    return [
-        {
-            "id": f"{table.name}.{identity}", "table": table.name, "sentence": sentence,
-            "tenant": tenant, "sql": sql, "expected": list(expected), "keep": keep,
-        }
-        for identity, sentence, sql, expected in found
-    ]  # fmt: skip
+        tried += _of_view(model, view, one, other)
+    return tried
 
 
 def _unset(model: Model, means: Means, relation: Table | View) -> list[Attempt]:
     """Return the attempt of a session that never named a tenant."""
     allowed = means.allows(NOTHING, (relation, "SELECT", ())) if isinstance(relation, Table) else NOTHING
     read = ("read.unset", "A session that names no tenant reads", _read(model, relation), allowed)
-    return _made(relation, None, [read])
+    return made(relation, None, [read])
 
 
 def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
@@ -325,8 +342,8 @@ def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
     sql = "; ".join(_store(means, circle))
     sentence = "Another tenant stores a row with the same keys"
     return [
-        *_made(table, one, [("own.insert", "A tenant stores a row", sql, stored)], keep=True),
-        *_made(table, other, [("own.insert.same", sentence, sql, stored)], keep=True),
+        *made(table, one, [("own.insert", "A tenant stores a row", sql, stored)], keep=True),
+        *made(table, other, [("own.insert.same", sentence, sql, stored)], keep=True),
     ]
 
 
@@ -359,23 +376,23 @@ def _of_table(
         {**attempt, "theirs": {"tenant": other, "sql": _theirs(means, key, made_room)}}
         for key, made_room in rooms
         if made_room is not None and _why_untried(means, table, key) is None
-        for attempt in _made(table, one, [_pointing(means, table, key, made_room)])
+        for attempt in made(table, one, [_pointing(means, table, key, made_room)])
     ]
-    made = [
-        *_made(table, one, _own(model, means, table)),
-        *_made(table, one, _towards(model, means, table, one, other)),
+    tried = [
+        *made(table, one, _own(model, means, table)),
+        *made(table, one, _towards(model, means, table, one, other)),
         *pointing,
-        *_made(table, one, _around(model, table)),
-        *_made(table, one, _written(model, means, table)),
-        *_made(table, other, _written(model, means, table, ".same")),
-        *_made(table, None, _without("reset", "A session that reset its tenant", model, means, table, ())),
-        *_made(table, "", _without("empty", "A session whose tenant is empty", model, means, table, ())),
+        *made(table, one, _around(model, table)),
+        *made(table, one, _written(model, means, table)),
+        *made(table, other, _written(model, means, table, ".same")),
+        *made(table, None, _without("reset", "A session that reset its tenant", model, means, table, ())),
+        *made(table, "", _without("empty", "A session whose tenant is empty", model, means, table, ())),
     ]
     for identity, who, setting, errors in model.tenant_type.invalid_settings():
-        made += _made(table, setting, _without(identity, who, model, means, table, errors))
-    made += _made(table, one, _in_partitions(model, means, table, parts, other))
-    made += _made(table, None, [_from_partition(part, "reset", "A session that reset its tenant") for part in parts])
-    return made + _made(
+        tried += made(table, setting, _without(identity, who, model, means, table, errors))
+    tried += made(table, one, _in_partitions(model, means, table, parts, other))
+    tried += made(table, None, [_from_partition(part, "reset", "A session that reset its tenant") for part in parts])
+    return tried + made(
         table, "", [_from_partition(part, "empty", "A session whose tenant is empty") for part in parts]
     )
 
@@ -384,15 +401,15 @@ def _of_view(model: Model, view: View, one: str, other: str) -> list[Attempt]:
     """Return the attempts through one view."""
     read, through = _read(model, view), (f"{view.sample_rows} rows",)
     sentence = "Another tenant reads its own rows through the view"
-    made = [
-        *_made(view, one, [("own.read", "A tenant reads its own rows through the view", read, through)]),
-        *_made(view, other, [("own.read.same", sentence, read, through)]),
-        *_made(view, None, [("read.reset", "A session that reset its tenant reads", read, NOTHING)]),
-        *_made(view, "", [("read.empty", "A session whose tenant is empty reads", read, NOTHING)]),
+    tried = [
+        *made(view, one, [("own.read", "A tenant reads its own rows through the view", read, through)]),
+        *made(view, other, [("own.read.same", sentence, read, through)]),
+        *made(view, None, [("read.reset", "A session that reset its tenant reads", read, NOTHING)]),
+        *made(view, "", [("read.empty", "A session whose tenant is empty reads", read, NOTHING)]),
     ]
     for identity, who, setting, errors in model.tenant_type.invalid_settings():
-        made += _made(view, setting, [(f"read.{identity}", f"{who} reads", read, (*NOTHING, *errors))])
-    return made
+        tried += made(view, setting, [(f"read.{identity}", f"{who} reads", read, (*NOTHING, *errors))])
+    return tried
 
 
 def _read(model: Model, table: Table | View, where: str = "") -> str:
@@ -475,7 +492,7 @@ def _in_partitions(model: Model, means: Means, table: Table, parts: Sequence[Rel
     column = identifier(means.updated(table))
     for part in parts:
         found.append((f"truncate{part.suffix}", "A tenant empties a partition", f"TRUNCATE {part.target}", REFUSED))
-        for whose, tenant in (("another", other), ("the default", model.default_tenant)):
+        for whose, tenant in means.others(table, other):
             where = f" WHERE {identifier(model.column)} {EQUAL} {literal(tenant)}"
             end = f"{whose.split()[-1]}{part.suffix}"
             found += [
@@ -504,7 +521,7 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
     reads: Need = (table, "SELECT", (model.column,))
     updated, deleted = means.besides(table, "update", NOTHING), means.besides(table, "delete", NOTHING)
     found: list[Row] = []
-    for whose, number in (("another", other), ("the default", model.default_tenant)):
+    for whose, number in means.others(table, other):
         where, name = f" WHERE {tenant} {EQUAL} {literal(number)}", whose.split()[-1]
         found += [
             (f"read.{name}", f"A tenant reads rows of {whose} tenant", _read(model, table, where),
@@ -544,20 +561,25 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
 
 def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
     """Return why no row is pointed to another tenant's by that foreign key, or None where one is."""
-    document, columns = means.documents.get(table.name, {}), {*key.columns}
-    found = [
-        item
-        for item in document.get("foreign_keys", [])
-        if item["references"]["table"] == key.references
-        and columns <= {*item["columns"]} <= columns | {means.model.column}
-    ]
-    if "foreign_keys" in document and not found:
+    document = means.documents.get(table.name, {})
+    found = _of_state(means, document, key)
+    if not found and any(_of_state(means, part, key) for part in document.get("partitions", [])):
         return "only partitions have that foreign key"
     if not all(item.get("enforced", True) for item in found):
         return "that foreign key is NOT ENFORCED"
     if not means.stores(means.table(key.references)) or room.of(means, table, key) is None:
         return "rows of the proof cannot be stored or deleted there"
     return None
+
+
+def _of_state(means: Means, document: Document, key: ForeignKey) -> list[Document]:
+    columns = {*key.columns}
+    return [
+        item
+        for item in document.get("foreign_keys", [])
+        if item["references"]["table"] == key.references
+        and columns <= {*item["columns"]} <= columns | {means.model.column}
+    ]
 
 
 def _pointing(means: Means, table: Table, key: ForeignKey, made_room: Room) -> Row:

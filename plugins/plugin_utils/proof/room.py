@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING
 from ...module_utils.quoting import identifier, qualified
 from ..model.model import ForeignKey, Table
 from . import order
+from .attempt import EVERY, Need
 
 if TYPE_CHECKING:
-    from .proof import Means, Need
-
-# Extensions such as safeupdate refuse an UPDATE or DELETE that has no condition.
-EVERY = " WHERE true"
+    from .proof import Means
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,10 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
     if any(set(natural).isdisjoint(key.columns) for natural in table.natural_keys):
         rows.append(table)
     deleted = means.order.pointers([one.name for one in rows]) if rows else []
-    theirs = [table.name] if any(set(surrogate) <= set(key.columns) for surrogate in table.surrogate_keys) else []
+    given = {*means.values(table)}
+    theirs = [
+        table.name for own in table.surrogate_keys if {*own} & {*key.columns} and {*own} <= given | {*key.columns}
+    ]
     by_other = means.order.pointers(theirs) if theirs else []
     forbidden = any("delete" in one.append_only for one in (*deleted, *by_other))
     if forbidden or parent in by_other or (changed and (parent in deleted or "update" in parent.append_only)):

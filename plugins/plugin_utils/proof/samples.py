@@ -139,7 +139,8 @@ class _Deriving:
             for item in document.get("attributes", [])
             if item["name"] != model.column and not item["generated"]
         }
-        self.place = 1 + model.tables.index(table) + (len(model.tables) if unlike else 0)
+        places = [one.name for one in model.guarded]
+        self.place = 1 + places.index(table.name) + (len(model.tables) if unlike else 0)
         self.values = {name: literal(value) for name, value in table.sample.items()}
         self.missing: dict[str, str] = {}
         # What CHECKs are told of the columns; one that is not known is not told.
@@ -254,7 +255,16 @@ class _Deriving:
         return None
 
     def _look_up(self) -> None:
-        """Point foreign keys to other than tenant tables to a row that is there."""
+        """Point foreign keys to other than tenant tables to a row that is there, or to the session's tenant."""
+        tenants = self.model.tenants
+        for key in self.document.get("foreign_keys", []) if tenants is not None else []:
+            name = key["columns"][0]
+            is_tenants = tenants is not None and (key["references"]["table"], key["key"]) == (
+                tenants.name,
+                [tenants.key],
+            )
+            if is_tenants and name in self.attributes and self._is_needed(name):
+                self.values[name], self.known[name] = self.model.session_tenant, checks.PRESENT
         for key in self.document.get("lookups", []):
             if not any(name in self.attributes and self._is_needed(name) for name in key["columns"]):
                 continue

@@ -1,0 +1,144 @@
+"""A tenant column that was there before: adopted, never given a default, and left as it was by the rollback."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+import schemas
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import findings, revert
+from lab import OWNER
+from server import Server
+
+ORGANIZATIONS = (
+    "CREATE TABLE organizations (id serial PRIMARY KEY, host text NOT NULL UNIQUE)",
+    "INSERT INTO organizations (host) SELECT 'h' || n FROM generate_series(1, 3) AS n",
+)
+TABLES = (
+    *ORGANIZATIONS,
+    (
+        "CREATE TABLE projects (id serial PRIMARY KEY, customer_id integer NOT NULL REFERENCES organizations,"
+        " slug text NOT NULL, code text NOT NULL UNIQUE, UNIQUE (customer_id, slug))"
+    ),
+    "INSERT INTO projects (customer_id, slug, code) VALUES (1, 'a', 'x'), (1, 'b', 'y'), (2, 'a', 'z')",
+    # No NULL is in it, though one might be.
+    (
+        "CREATE TABLE tasks (id serial PRIMARY KEY, project_id integer NOT NULL REFERENCES projects ON DELETE CASCADE,"
+        " customer_id integer DEFAULT 1 REFERENCES organizations, title text NOT NULL, UNIQUE (project_id, title))"
+    ),
+    "INSERT INTO tasks (project_id, customer_id, title) VALUES (1, 1, 't'), (2, 1, 't'), (3, 2, 't')",
+    "CREATE INDEX ON tasks (customer_id)",
+    # These have none: each takes it from the one before.
+    (
+        "CREATE TABLE notes (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), task_id integer NOT NULL REFERENCES tasks,"
+        " body text CHECK (body <> ''))"
+    ),
+    "CREATE INDEX ON notes (lower(body))",
+    "INSERT INTO notes (task_id, body) SELECT id, 'n' FROM tasks, generate_series(1, 2)",
+    "CREATE TABLE marks (note_id uuid NOT NULL REFERENCES notes, at date NOT NULL) PARTITION BY RANGE (at)",
+    "CREATE TABLE marks_1 PARTITION OF marks FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')",
+    "CREATE TABLE marks_2 PARTITION OF marks DEFAULT",
+    "INSERT INTO marks SELECT id, day FROM notes, unnest('{2025-02-03,2001-01-01}'::date[]) AS day",
+    "CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'a trigger'; END $$",
+    "CREATE TRIGGER never BEFORE UPDATE ON notes FOR EACH STATEMENT EXECUTE FUNCTION never()",
+)
+OF_PROJECTS = {"name": "projects", "surrogate_keys": [["id"]], "natural_keys": [["slug"], ["code"]]}
+
+
+def key(column: str, references: str) -> dict[str, Any]:
+    """Return a foreign key of the model to an id."""
+    return {"columns": [column], "references": references, "key": ["id"]}
+
+
+ENTRIES: list[dict[str, Any]] = [
+    OF_PROJECTS,
+    # A key of random values: no two tenants have one project.
+    {"name": "tasks", "surrogate_keys": [["id"], ["project_id", "title"]],
+     "foreign_keys": [key("project_id", "projects")]},
+    # In another order than that in which they take their tenant.
+    {"name": "marks", "foreign_keys": [key("note_id", "notes")], "tenant_from": ["note_id"]},
+    {"name": "notes", "surrogate_keys": [["id"]], "foreign_keys": [key("task_id", "tasks")],
+     "tenant_from": ["task_id"], "append_only": ["update"]},
+]  # fmt: skip
+ADOPTED: dict[str, Any] = {
+    "column_adopted": True, "default_tenant": None, "bridge": False,
+    "tenants": {"table": "organizations", "key": "id", "policy": "read_all"},
+}  # fmt: skip
+
+
+def test_a_round_trip(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        rows = {name: table["rows"] for name, table in found.state()["tables"].items()}
+        schemas.round_trip(server, found)
+        assert {name: table["rows"] for name, table in found.state()["tables"].items()} == rows
+
+
+def test_each_row_has_the_tenant_of_what_it_points_to(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        schemas.migrate(found)
+        for name, wanted in (("notes", {"1": 4, "2": 2}), ("marks", {"1": 8, "2": 4}), ("tasks", {"1": 2, "2": 1})):
+            assert found.state()["tables"][name]["column"]["tenants"] == wanted
+        found.run(f"SET ROLE {OWNER}", "SET app.current_tenant = '2'")
+        assert found.value("SELECT count(*) FROM marks") == 4
+        assert found.value("SELECT count(*) FROM organizations") == 3
+
+
+def test_rows_as_before_counts_by_tenant(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        document = found.transaction(found.plan())
+        counts = {name: found.value(query) for name, query in document["counts"].items()}
+        assert counts["projects"] == {"1": 2, "2": 1}
+        assert counts["notes"] == 6
+        schemas.migrate(found)
+        assert [item for item in findings.collect(found.state(), found.model, counts) if not item["ok"]] == []
+        # As many rows, one of them another tenant's.
+        found.run(
+            "INSERT INTO projects (customer_id, slug, code) SELECT 3, 's', 's'", "DELETE FROM projects WHERE id = 3"
+        )
+        failed = [item["check"] for item in findings.collect(found.state(), found.model, counts) if not item["ok"]]
+        assert failed == ["rows of each tenant unchanged"]
+
+
+def test_row_security_goes_though_many_tenants_have_rows(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        schemas.migrate(found)
+        rows = {name: found.value(f"SELECT count(*) FROM {name}") for name in found.state()["tables"]}
+        found.run(*(item["sql"] for item in revert.policies(found.state(), found.model)))
+        assert [item for item in revert.policies_findings(found.state(), found.model, rows) if not item["ok"]] == []
+        schemas.migrate(found)
+
+
+REFUSED = {
+    "rows without a tenant": (
+        "UPDATE tasks SET customer_id = NULL WHERE id < 3",
+        r"public\.tasks\.customer_id is NULL in 2 rows, and there is no default tenant",
+    ),
+    "a table that lacks the column": (
+        "ALTER TABLE projects DROP customer_id CASCADE",
+        r"public\.projects has no column customer_id, and there is no default tenant .*: name under tenant_from",
+    ),
+    "rows of two tenants": (
+        "UPDATE tasks SET customer_id = 2 WHERE id = 1",
+        r"public\.tasks has 1 rows that point by \(project_id\) to a row of another tenant in projects: correct",
+    ),
+    "rows that take it from nothing": (
+        "ALTER TABLE notes ALTER task_id DROP NOT NULL; INSERT INTO notes (body) VALUES ('alone')",
+        r"public\.notes has 1 rows whose tenant is not known: their \(task_id\) points to no row of tasks",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_has_no_tenant_is_refused(server: Server, name: str) -> None:
+    statement, sentence = REFUSED[name]
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        found.run(statement)
+        assert any(re.search(sentence, text) for text in schemas.refused(found))
+
+
+def test_without_the_decision_the_column_means_something_else(server: Server) -> None:
+    entries = [OF_PROJECTS]
+    with schemas.database(server, TABLES[:4], entries) as found:
+        assert any("holds values other than 1 (2; 1 rows)" in text for text in schemas.refused(found))
