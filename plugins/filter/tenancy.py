@@ -98,6 +98,30 @@ def hazard_keys(source: Mapping[str, Any]) -> list[dict[str, Any]]:
     return hazards.keys(model.parse(source))
 
 
+def hazard_links(source: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the foreign keys whose rows have tenants already: input of ``hazards.sql``."""
+    return hazards.links(model.parse(source))
+
+
+def readable_names(source: Mapping[str, Any]) -> list[str]:
+    """Return the views and the tenants table, which the service may read although they are no tenant tables."""
+    wanted = model.parse(source)
+    names = [view.name for view in wanted.views] + ([wanted.tenants.name] if wanted.tenants is not None else [])
+    return [f"{wanted.schema}.{name}" for name in names]
+
+
+def with_tenants(names: Sequence[str], tenants: Mapping[str, Any] | None) -> list[str]:
+    """Return the names of the tenant tables, and of the tenants table where there is one."""
+    return [*names, *([tenants["table"]] if tenants else [])]
+
+
+def assignment_warning(column: str, tenant: int | str | None, name: str, *, adopted: bool) -> list[str]:
+    """Return what the question says becomes of existing rows; ``tenant`` is the default one, with its name."""
+    if adopted:
+        return [f"Every row stays its tenant's, by {column}, which is there already:"]
+    return [f"WARNING: all existing data will be assigned to {column}={tenant}", f"({name}):"]
+
+
 def tenancy_transaction(
     statements: list[dict[str, Any]],
     source: Mapping[str, Any],
@@ -213,6 +237,10 @@ class FilterModule:
             "tenancy_backfills": tenancy_backfills,
             "backfill_role": backfill_login.role,
             "hazard_keys": hazard_keys,
+            "hazard_links": hazard_links,
+            "readable_names": readable_names,
+            "assignment_warning": assignment_warning,
+            "with_tenants": with_tenants,
             "tenancy_transaction": tenancy_transaction,
             "tenancy_strategy": online.choose,
             "tenancy_expand": online.expand,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 
+import golden
 import schemas
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import findings, revert
 from lab import OWNER
+from production import projects_source
 from server import Server
 
 ORGANIZATIONS = (
@@ -44,28 +45,16 @@ TABLES = (
     "CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'a trigger'; END $$",
     "CREATE TRIGGER never BEFORE UPDATE ON notes FOR EACH STATEMENT EXECUTE FUNCTION never()",
 )
-OF_PROJECTS = {"name": "projects", "surrogate_keys": [["id"]], "natural_keys": [["slug"], ["code"]]}
+SOURCE = projects_source(schemas.NAME)
+ENTRIES = SOURCE["tables"]
+ADOPTED = {name: SOURCE[name] for name in ("column_adopted", "default_tenant", "bridge", "tenants")}
 
 
-def key(column: str, references: str) -> dict[str, Any]:
-    """Return a foreign key of the model to an id."""
-    return {"columns": [column], "references": references, "key": ["id"]}
-
-
-ENTRIES: list[dict[str, Any]] = [
-    OF_PROJECTS,
-    # A key of random values: no two tenants have one project.
-    {"name": "tasks", "surrogate_keys": [["id"], ["project_id", "title"]],
-     "foreign_keys": [key("project_id", "projects")]},
-    # In another order than that in which they take their tenant.
-    {"name": "marks", "foreign_keys": [key("note_id", "notes")], "tenant_from": ["note_id"]},
-    {"name": "notes", "surrogate_keys": [["id"]], "foreign_keys": [key("task_id", "tasks")],
-     "tenant_from": ["task_id"], "append_only": ["update"]},
-]  # fmt: skip
-ADOPTED: dict[str, Any] = {
-    "column_adopted": True, "default_tenant": None, "bridge": False,
-    "tenants": {"table": "organizations", "key": "id", "policy": "read_all"},
-}  # fmt: skip
+def test_the_accepted_plan_is_the_one_of_this_database(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        for case in ("projects", "projects-migrated"):
+            assert golden.anywhere(found.state()) == golden.anywhere(golden.catalog(case))
+            found.migrate()
 
 
 def test_a_round_trip(server: Server) -> None:
@@ -85,6 +74,17 @@ def test_each_row_has_the_tenant_of_what_it_points_to(server: Server) -> None:
         assert found.value("SELECT count(*) FROM organizations") == 3
 
 
+def test_steps_that_go_ahead_leave_out_what_has_no_tenant_yet(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        before = found.state()
+        steps = found.steps()
+        assert {step["id"].partition(".")[0] for step in steps} == {"projects", "tasks"}
+        found.carry_out(steps)
+        schemas.migrate(found)
+        assert found.back_to(before) == []
+        found.commit()
+
+
 def test_rows_as_before_counts_by_tenant(server: Server) -> None:
     with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
         document = found.transaction(found.plan())
@@ -94,9 +94,9 @@ def test_rows_as_before_counts_by_tenant(server: Server) -> None:
         schemas.migrate(found)
         assert [item for item in findings.collect(found.state(), found.model, counts) if not item["ok"]] == []
         # As many rows, one of them another tenant's.
-        found.run(
-            "INSERT INTO projects (customer_id, slug, code) SELECT 3, 's', 's'", "DELETE FROM projects WHERE id = 3"
-        )
+        found.run("INSERT INTO projects (customer_id, slug, code) VALUES (3, 's', 's')")
+        found.run("INSERT INTO projects (customer_id, slug, code) VALUES (3, 't', 't')")
+        counts["projects"] = {"1": 2, "2": 1, "3": 1, "4": 1}
         failed = [item["check"] for item in findings.collect(found.state(), found.model, counts) if not item["ok"]]
         assert failed == ["rows of each tenant unchanged"]
 
@@ -139,6 +139,5 @@ def test_what_has_no_tenant_is_refused(server: Server, name: str) -> None:
 
 
 def test_without_the_decision_the_column_means_something_else(server: Server) -> None:
-    entries = [OF_PROJECTS]
-    with schemas.database(server, TABLES[:4], entries) as found:
+    with schemas.database(server, TABLES[:4], ENTRIES[:1]) as found:
         assert any("holds values other than 1 (2; 1 rows)" in text for text in schemas.refused(found))

@@ -43,6 +43,9 @@ def build(state: State, model: Model, url_options: str = "", *, careful: bool = 
             "check the user in DATABASE_URL."
         )
     statements = [] if obstacles else [item for change in CHANGES for item in change.plan(state, model)]
+    # What is filled in the transaction has no index that could be built before.
+    filled = {item["table"] for item in statements if item["phase"] == "tenant"}
+    statements = [{**item, "online": []} if item["table"] in filled else item for item in statements]
     # Nothing is in the way of a change that is made already.
     if careful and (obstacles or statements):
         obstacles += hazards.obstacles(state, model, url_options) + names.obstacles(state, model, statements)

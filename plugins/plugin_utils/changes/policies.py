@@ -8,7 +8,7 @@ from ..catalog import definitions
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import Model
-from . import bridge_record, tenants_table
+from . import bridge_record
 from .change import (
     Change,
     Document,
@@ -16,7 +16,6 @@ from .change import (
     RelationRollback,
     Rollback,
     by_name,
-    guarded_relations,
     missing,
     nothing,
     relations,
@@ -83,15 +82,14 @@ def _is_alone(part: Relation, model: Model) -> bool:
 
 def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the migration's policies and create those of the snapshot."""
-    return [item for relation in back.relations for item in _back_of_relation(back, relation)]
+    own = [item for item in back.relations if item.table in back.model.tables]
+    return [statement for item in own for statement in rollback_of(back, item, {item.table.policy})]
 
 
-def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
+def rollback_of(back: Rollback, item: RelationRollback, names: set[str]) -> list[Statement]:
+    """Return the statements that drop a relation's policies of those ``names`` and create those of the snapshot."""
     before = by_name(_of_before(back, item))
-    ours, record = (
-        tenants_table.policy_names(back.model, item.table) | before.keys(),
-        bridge_record.policy_names(item.table),
-    )
+    ours, record = names | before.keys(), bridge_record.policy_names(item.table)
     # The bridge drops and creates the policies of its record; somebody else's stay.
     if not bridge_record.was_kept(back):
         ours -= record
@@ -134,38 +132,44 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 def rollback_findings(back: Rollback) -> list[Finding]:
     """Return whether every policy of the snapshot is there, and none of the migration's."""
-    found = []
-    for item in back.known:
-        lost = missing(_of_before(back, item), item.now["policies"])
-        left = (
-            tenants_table.policy_names(back.model, item.table)
-            & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
-        )
-        found += [
-            finding(f"policies{item.where} of before that are missing", item.table.name, [], lost),
-            finding(f"policies{item.where} of the migration that are left", item.table.name, [], sorted(left)),
-        ]
-    return found
+    own = [item for item in back.known if item.table in back.model.tables]
+    return [found for item in own for found in rollback_findings_of(back, item, {item.table.policy})]
+
+
+def rollback_findings_of(back: Rollback, item: RelationRollback, names: set[str]) -> list[Finding]:
+    """Return whether a relation has every policy of the snapshot, and none of those ``names`` beside them."""
+    lost = missing(_of_before(back, item), item.now["policies"])
+    left = names & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
+    return [
+        finding(f"policies{item.where} of before that are missing", item.table.name, [], lost),
+        finding(f"policies{item.where} of the migration that are left", item.table.name, [], sorted(left)),
+    ]
 
 
 def row_security_off(state: State, model: Model) -> list[Statement]:
     """Return the statements that drop the model's policies."""
+    return [item for one in relations(state, model) for item in dropped(one, {one.table.policy})]
+
+
+def dropped(relation: Relation, names: set[str]) -> list[Statement]:
+    """Return the statements that drop a relation's policies of those ``names``."""
     return [
         _drop(relation, policy["name"], "Remove the tenant policy")
-        for relation in guarded_relations(state, model)
         for policy in relation.document["policies"]
-        if policy["name"] in tenants_table.policy_names(model, relation.table)
+        if policy["name"] in names
     ]
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
     """Return whether the model's policies are gone."""
-    found = []
-    for relation in guarded_relations(state, model):
-        where, names = f" of {relation.name}" if relation.is_partition else "", tenants_table.policy_names
-        own = [item["name"] for item in relation.document["policies"] if item["name"] in names(model, relation.table)]
-        found.append(finding(f"tenant policies{where}", relation.table.name, [], own))
-    return found
+    return [left(relation, {relation.table.policy}) for relation in relations(state, model)]
+
+
+def left(relation: Relation, names: set[str]) -> Finding:
+    """Return whether none of a relation's policies has one of those ``names``."""
+    where = f" of {relation.name}" if relation.is_partition else ""
+    own = [policy["name"] for policy in relation.document["policies"] if policy["name"] in names]
+    return finding(f"tenant policies{where}", relation.table.name, [], own)
 
 
 CHANGE = Change(

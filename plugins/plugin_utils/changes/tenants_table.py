@@ -13,7 +13,8 @@ from ...module_utils.quoting import derived_name, identifier
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import Model, Table, Tenants
-from .change import Change, nothing, tenants_relation
+from . import policies
+from .change import Change, RelationRollback, Rollback, nothing, tenants_relation
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -140,18 +141,45 @@ def findings(state: State, model: Model) -> list[Finding]:
     return found
 
 
+def _of_tenants(back: Rollback) -> list[tuple[RelationRollback, set[str]]]:
+    return [
+        (item, policy_names(back.model, item.table)) for item in back.relations if item.table not in back.model.tables
+    ]
+
+
+def rollback(back: Rollback) -> list[Statement]:
+    """Return the statements that drop the policies and create those of the snapshot."""
+    return [item for one, names in _of_tenants(back) for item in policies.rollback_of(back, one, names)]
+
+
+def rollback_findings(back: Rollback) -> list[Finding]:
+    """Return whether every policy of the snapshot is there, and none of the migration's."""
+    return [found for one, names in _of_tenants(back) for found in policies.rollback_findings_of(back, one, names)]
+
+
+def row_security_off(state: State, model: Model) -> list[Statement]:
+    """Return the statements that drop the policies."""
+    found = tenants_relation(state, model)
+    return [item for one in found for item in policies.dropped(one, policy_names(model, one.table))]
+
+
+def row_security_off_findings(state: State, model: Model) -> list[Finding]:
+    """Return whether the policies are gone."""
+    return [policies.left(one, policy_names(model, one.table)) for one in tenants_relation(state, model)]
+
+
 CHANGE = Change(
-    phases=frozenset({"policy"}),
+    phases=frozenset({"policy", "restore", "comment"}),
     obstacles=obstacles,
     hazards=nothing,
     plan=plan,
     findings=findings,
-    # Those of the policies, which know the tenants table as well.
-    rollback=nothing,
+    rollback=rollback,
+    # The policies' own says it of every relation.
     rollback_obstacles=nothing,
-    rollback_findings=nothing,
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
+    rollback_findings=rollback_findings,
+    row_security_off=row_security_off,
+    row_security_off_findings=row_security_off_findings,
     ended_errors=(),
     audit_rules=frozenset(),
 )

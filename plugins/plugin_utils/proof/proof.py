@@ -192,7 +192,7 @@ def _gaps(model: Model, means: Means, table: Table) -> list[str]:
     if refused:
         found.append(f"{' and '.join(refused)} in {name} must be refused, to a tenant's own rows as well.")
     return found + [
-        f"That {name} ({', '.join(key.columns)}) points to no other tenant's row is not tried: {reason}."
+        f"That {name} ({', '.join(key.columns)}) points to no other tenant's row is not tried ({reason})."
         for key in table.foreign_keys
         if (reason := _why_untried(means, table, key)) is not None
     ]
