@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import record, result, summary, webhook
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import result, summary, webhook
 
 # No task bears a tag of its own, so that to skip another name leaves nothing out (Molecule always skips two).
 SPECIAL_TAGS = {"all", "always", "never", "tagged", "untagged"}
@@ -52,19 +50,6 @@ def are_batches(value: object) -> bool:
     return bool(items) and all(re.fullmatch(r"[1-9][0-9]*|([1-9][0-9]?|100)%", str(item)) for item in items)
 
 
-def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn errors with a remedy into Ansible's, with the same sentence."""
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except TenancyError as error:
-            raise AnsibleFilterError(str(error)) from error
-
-    return call
-
-
 def _results(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return what the role report returned of the hosts whose run began."""
     return {name: hostvars[name]["report_result"] for name in hosts if "report_result" in hostvars[name]}
@@ -98,17 +83,11 @@ class FilterModule:
         return {
             "of_whole_run": of_whole_run,
             "are_batches": are_batches,
-            "new_run": result.new,
-            "begin_phase": _typed(result.begin_phase),
-            "add_stages": _typed(result.add_stages),
-            "fail_run": _typed(result.fail),
-            "failed_in": _typed(result.failed_in),
+            "add_stages": result.add_stages,
+            "fail_run": result.fail,
+            "failed_in_start": result.failed_in_start,
             "fail_recovery": result.fail_recovery,
             "fail_service": result.fail_service,
-            "end_run": result.end,
-            "run_record": record.build,
-            "run_summary": summary.lines,
-            "run_message": summary.message,
             "run_questions": run_questions,
             "begun_hosts": begun_hosts,
             "unsuccessful_hosts": unsuccessful_hosts,

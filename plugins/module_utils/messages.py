@@ -30,7 +30,8 @@ def visible(text: str, *, lines: bool = False) -> str:
 
     With ``lines`` line breaks and tabs stay what they are: for a text of several lines, not for a name.
     """
-    if text.isascii() and text.isprintable():
+    seen = text.replace("\n", "").replace("\t", "") if lines else text
+    if seen.isascii() and seen.isprintable():
         return text
     return "".join(
         character if (lines and character in "\n\t") or not _unseen(character) else _escape(character)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import webhook
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import result, webhook
 from production import ROOT
 from receiver import TOKEN, Receiver, listening
 
@@ -36,8 +36,6 @@ PLAY = """
         report_webhook_url: "{{ item }}"
         report_event: start
         report_run_kind: migrate
-        report_result: "{{ '20261125T172240Z-localhost' | aimemory.tenancy.new_run }}"
-        __report_settings: "{{ settings }}"
         database_name: "a\u202eb"
         report_webhook_timeout: 1
       loop_control:
@@ -51,7 +49,9 @@ PLAY = """
 def told(directory: Path, urls: list[str]) -> list[str]:
     """Return why webhooks were not told by a run that tells each of them of its start."""
     (directory / "play.yml").write_text(PLAY)
-    (directory / "urls.json").write_text(json.dumps({"urls": urls, "settings": str(ROOT / "ansible.cfg")}))
+    (directory / "urls.json").write_text(
+        json.dumps({"urls": urls, "report_result": result.new("20261125T172240Z-localhost", None)})
+    )
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"), "ANSIBLE_STDOUT_CALLBACK": "default",

@@ -6,48 +6,37 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...module_utils import messages
-from ...module_utils.errors import TenancyError
 from . import aftermath, clock
 
 Result = Mapping[str, Any]
 
-# The names of all phases. Their order is that of the playbook that begins them.
-PHASES = frozenset((
-    "preflight", "lock", "plan", "evidence", "confirm", "record", "backup", "rehearse", "try", "snapshot", "backfill",
-    "expand", "provide", "switch", "cutover", "stop", "apply", "start", "written", "restore", "swap", "verify", "login",
-    "journal", "watch",
-))  # fmt: skip
 # Of what fails before the first phase.
 BEFORE = "start"
+# The phase in which the service is started again.
+START = "start"
 
 
-def phase(name: str) -> str:
-    """Return the name of a phase; raise TenancyError for any other name."""
-    if name not in PHASES:
-        raise TenancyError(f"Unknown phase {name!r}: name it in plugins/plugin_utils/report/result.py.")
-    return name
-
-
-def new(run: str) -> dict[str, Any]:
+def new(run: str, log: str | None) -> dict[str, Any]:
     """Return the result of a run that has just begun.
 
-    ``run`` is its name; ``phases`` are name and start; ``confirmed`` says whether the run was to change something and
-    may; ``failure`` is phase, task and message; ``recovery_failure`` and ``service_failure`` are messages; ``outcome``,
-    ``completed`` and ``downtime`` (seconds from stop to healthy) are none until the end.
+    ``run`` is its name and ``log`` the path of its log, none in a dry run. ``phases`` are name and start. ``confirmed``
+    says whether the run was to change something and may. ``failure`` is phase, task and message; ``recovery_failure``
+    and ``service_failure`` are messages. ``outcome``, ``completed`` and ``downtime`` (seconds from stop to healthy) are
+    none until the end.
     """
     nothing = dict.fromkeys(("failure", "recovery_failure", "service_failure", "outcome", "completed", "downtime"))
-    return {"run": run, "phases": [], "confirmed": False, "cancelled": False, **nothing}
+    return {"run": run, "log": log, "phases": [], "confirmed": False, "cancelled": False, **nothing}
 
 
 def begin_phase(result: Result, name: str) -> dict[str, Any]:
-    """Return the result with a phase that begins now. Raises TenancyError for an unknown name."""
-    return {**result, "phases": [*result["phases"], {"name": phase(name), "started": clock.ago(0)}]}
+    """Return the result with a phase that begins now."""
+    return {**result, "phases": [*result["phases"], {"name": name, "started": clock.ago(0)}]}
 
 
 def add_stages(result: Result, stages: Iterable[Mapping[str, Any]], ended: str | None = None) -> dict[str, Any]:
     """Return the result with the stages of a call (name, ago) as phases; ``ended`` is when it did, else now."""
     found = clock.phases(stages, last_phase(result), ended)
-    return {**result, "phases": [*result["phases"], *({**item, "name": phase(item["name"])} for item in found)]}
+    return {**result, "phases": [*result["phases"], *found]}
 
 
 def last_phase(result: Result) -> str:
@@ -69,9 +58,9 @@ def fail(result: Result, task: str, failed: Mapping[str, Any]) -> dict[str, Any]
     return {**come, "failure": {"phase": last_phase(come), "task": task, "message": messages.sentence(message)}}
 
 
-def failed_in(result: Result, name: str) -> bool:
-    """Say whether the run failed in the phase. Raises TenancyError for an unknown name."""
-    return phase(name) == (result["failure"] or {}).get("phase")
+def failed_in_start(result: Result) -> bool:
+    """Say whether the run failed while the service was started again."""
+    return bool(result["failure"] and result["failure"]["phase"] == START)
 
 
 def fail_recovery(result: Result, failed: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,46 @@
+"""Begin a run: name it, and begin its log on this machine."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import result, texts
+
+BEGUN = """# {kind} Execution Log
+
+The run replaces this text when it ends. Until then, and if the run is lost, run.json in this directory says how far the
+run came.
+"""
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Begin a run of ``kind`` whose files go below ``directory``; a dry run writes none."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the facts ``report_run`` and ``report_result``; failed if the log cannot be written.
+
+        A run that cannot leave a log must not begin.
+        """
+        done: dict[str, Any] = super().run(tmp, task_vars)
+        text = {"type": "str", "required": True}
+        _, arguments = self.validate_argument_spec({"kind": text, "directory": {"type": "path", "required": True}})
+        name = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{(task_vars or {})['inventory_hostname']}"
+        log = None
+        if not self._task.check_mode:
+            log = Path(arguments["directory"]) / name / "execution-log.md"
+            try:
+                texts.write(log, BEGUN.format(kind=arguments["kind"].capitalize()))
+            except OSError as error:
+                sentence = f"The log {log} cannot be written: {error.strerror}. Name another directory with"
+                return done | {"failed": True, "msg": f"{sentence} -e report_directory=..."}
+        begun = result.new(name, None if log is None else str(log))
+        return done | {"changed": False, "ansible_facts": {"report_run": name, "report_result": begun}}

@@ -1,0 +1,48 @@
+"""End a run: judge its outcome, and write its record, its log and its page on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import facts, page, record, result, summary, texts
+
+
+def write(known: Mapping[str, Any], log: Path) -> str:
+    """Write the three files, and return the sentence that says which of them cannot be written, if one cannot.
+
+    Log and page are made from the record alone, so that they hold the same facts.
+    """
+    built, path = record.build(known), log.with_name("run.json")
+    try:
+        texts.write_json(path, built)
+        for path, template in ((log, "execution-log.md.j2"), (log.with_name("report.html"), "report.html.j2")):
+            source = (Path(page.__file__).with_name(template)).read_text()
+            texts.write(path, page.render(source, built, markdown=path == log).strip() + "\n")
+    except OSError as error:
+        return f"{path} cannot be written: {error.strerror}."
+    return ""
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """End the run of a host. A dry run leaves no files."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the fact ``report_result``, ``lines`` for the operator, and ``problem`` if a file is missing.
+
+        It does not fail then: the operator and the webhook are told of the outcome first.
+        """
+        done: dict[str, Any] = super().run(tmp, task_vars)
+        variables: Mapping[str, Any] = task_vars or {}
+        known = facts.pick(variables, self._templar.template)
+        known["result"] = ended = result.end(known)
+        problem = "" if ended["log"] is None else write(known, Path(ended["log"]))
+        said = {"lines": summary.lines(known), "problem": problem}
+        return done | {"changed": False, "ansible_facts": {"report_result": ended}} | said

@@ -1,0 +1,29 @@
+"""The files of a run on this machine: their texts have no character that a terminal would obey."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from ...module_utils import messages
+from . import files
+
+# JSON escapes the control characters below the space itself.
+_SPECIAL = re.compile(r"[^\n -~]")
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text. Raises OSError."""
+    files.put(path, messages.visible(text, lines=True).encode())
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a document as JSON, with the hidden characters of its strings as JSON's escapes. Raises OSError."""
+    text = json.dumps(document, indent=4, ensure_ascii=False) + "\n"
+    files.put(path, _SPECIAL.sub(lambda found: _escaped(found[0]), text).encode())
+
+
+def _escaped(character: str) -> str:
+    return character if messages.visible(character) == character else json.dumps(character)[1:-1]
