@@ -8,6 +8,7 @@ import pytest
 
 import golden
 import schemas
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import findings, revert
 from lab import OWNER
 from production import projects_source
@@ -141,3 +142,44 @@ def test_what_has_no_tenant_is_refused(server: Server, name: str) -> None:
 def test_without_the_decision_the_column_means_something_else(server: Server) -> None:
     with schemas.database(server, TABLES[:4], ENTRIES[:1]) as found:
         assert any("holds values other than 1 (2; 1 rows)" in text for text in schemas.refused(found))
+
+
+WITHOUT_TENANTS_TABLE = {**ADOPTED, "tenants": None}
+COMPOSITE = (
+    "CREATE TABLE orders (customer_id integer, region text, number bigint, PRIMARY KEY (region, number))",
+    "INSERT INTO orders VALUES (7, 'n', 1), (7, 'n', 2), (8, 's', 1)",
+    # Of another type than the key, and in another order.
+    (
+        "CREATE TABLE lines (number integer NOT NULL, region varchar(5) NOT NULL, place integer,"
+        " FOREIGN KEY (region, number) REFERENCES orders (region, number) ON UPDATE CASCADE)"
+    ),
+    "INSERT INTO lines SELECT number, region, 1 FROM orders",
+    "ALTER TABLE lines ADD extra jsonb DEFAULT '{}', ADD gone text, DROP gone",
+)
+OF_ORDERS = [
+    {"name": "orders", "natural_keys": [["region", "number"]]},
+    {"name": "lines", "tenant_from": ["number", "region"],
+     "foreign_keys": [{"columns": ["region", "number"], "references": "orders", "key": ["region", "number"]}]},
+]  # fmt: skip
+
+
+def test_a_tenant_comes_by_a_key_of_several_columns(server: Server) -> None:
+    with schemas.database(server, COMPOSITE, OF_ORDERS, **WITHOUT_TENANTS_TABLE) as found:
+        schemas.round_trip(server, found)
+
+
+def test_an_empty_database_is_adopted(server: Server) -> None:
+    empty = [text for text in TABLES if not text.startswith("INSERT")]
+    with schemas.database(server, empty, ENTRIES, **ADOPTED) as found:
+        schemas.round_trip(server, found)
+
+
+def test_a_key_that_two_tenants_share_by_now_keeps_the_schema(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        before = found.state()
+        schemas.migrate(found)
+        found.run("INSERT INTO projects (customer_id, slug, code) VALUES (3, 'c', 'x')")
+        with pytest.raises(
+            UnsafeStateError, match=r"\(code\) of public\.projects was unique .*, and 2 rows share 1 value"
+        ):
+            found.back_to(before)

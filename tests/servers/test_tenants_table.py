@@ -148,3 +148,39 @@ def test_what_is_no_tenants_table_is_refused(server: Server, change: str, senten
     with schemas.database(server, statements(), ENTRIES, tenants=tenants()) as found:
         found.run(change)
         assert any(re.search(sentence, text) for text in schemas.refused(found))
+
+
+SHARED_NAME = (
+    "CREATE TABLE firms (customer_id uuid PRIMARY KEY DEFAULT gen_random_uuid(), title varchar(20) NOT NULL UNIQUE)",
+    (
+        "CREATE TABLE people (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text NOT NULL,"
+        " customer_id uuid NOT NULL REFERENCES firms ON DELETE CASCADE)"
+    ),
+    "ALTER TABLE firms ADD boss uuid REFERENCES people, ADD sold_to uuid REFERENCES firms",
+    "INSERT INTO firms (customer_id, title) VALUES ('9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683', 'one')",
+    "INSERT INTO people (name, customer_id) SELECT 'p', customer_id FROM firms",
+    "UPDATE firms SET boss = (SELECT id FROM people)",
+)
+OF_FIRMS: dict[str, Any] = {
+    "column_type": "uuid", "default_tenant": "9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683",
+    "tenants": {"table": "firms", "key": "customer_id", "policy": "own"},
+}  # fmt: skip
+
+
+def test_its_key_may_have_the_columns_name_and_it_may_point_back(server: Server) -> None:
+    entries = [{"name": "people", "surrogate_keys": [["id"]], "adopt": True}]
+    with schemas.database(server, SHARED_NAME, entries, **OF_FIRMS) as found:
+        schemas.round_trip(server, found)
+
+
+def test_texts_are_tenants_as_well(server: Server) -> None:
+    statements = [
+        "CREATE TABLE sites (slug text PRIMARY KEY CHECK (slug <> ''), open boolean NOT NULL)",
+        "INSERT INTO sites VALUES ('main', true)",
+        "CREATE TABLE pages (path text, customer_id text NOT NULL REFERENCES sites ON UPDATE CASCADE, UNIQUE (path))",
+        "INSERT INTO pages VALUES ('/', 'main')",
+    ]
+    given = {"tenants": {"table": "sites", "key": "slug", "policy": "read_all"}, "default_tenant": "main"}
+    entries = [{"name": "pages", "natural_keys": [["path"]], "adopt": True}]
+    with schemas.database(server, statements, entries, column_type="text", **given) as found:
+        schemas.round_trip(server, found)

@@ -200,8 +200,18 @@ def _gaps(model: Model, means: Means, table: Table) -> list[str]:
 
 def _means(state: State, model: Model) -> Means:
     documents = {table.name: catalog.table(state, table.name) for table in model.guarded}
-    found = {name: document for name, document in documents.items() if document is not None}
+    found = {name: _granted(document, model) for name, document in documents.items() if document is not None}
     return _of_documents(model, found, state["types"])
+
+
+def _granted(document: Document, model: Model) -> Document:
+    """Return a table's part of the state as the plan leaves it: who has rights to columns has them to the tenant's."""
+    rights = document["rights"]
+    given = {
+        name: rights[name] for name in ("SELECT", "INSERT") if rights and rights[name] and rights[name] is not True
+    }
+    more = {name: [*columns, model.column] for name, columns in given.items()}
+    return {**document, "rights": {**rights, **more}} if more else document
 
 
 def _of_documents(model: Model, documents: Mapping[str, Document], types: Mapping[str, Document]) -> Means:
@@ -451,6 +461,9 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
     deleted = _every(means, gone[-1])
     for item in gone:
         deleted = means.forbids(item, "delete", deleted)
+    # A trigger that says nothing keeps rows that point to the table's.
+    if any("delete" in item.append_only for item in gone[:-1]):
+        deleted = (*deleted, *POINTS_NOWHERE)
     updates: list[Need] = [(table, "UPDATE", (name,)), (table, "SELECT", (name,))]
     found = [
         ("own.read", "A tenant reads its own rows and no others", _read(model, table),
