@@ -114,6 +114,7 @@ class Database:
             "keys": json.dumps(hazards.keys(self.model)), "default_tenant": str(self.model.default_tenant or ""),
             "tenants": self.model.tenants.name if self.model.tenants else "",
             "tenants_key": self.model.tenants.key if self.model.tenants else "",
+            "shared_keys": json.dumps(hazards.shared_keys(self.model)),
             "links": json.dumps(hazards.links(self.model)),
         }  # fmt: skip
 

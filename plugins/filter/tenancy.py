@@ -98,6 +98,11 @@ def hazard_keys(source: Mapping[str, Any]) -> list[dict[str, Any]]:
     return hazards.keys(model.parse(source))
 
 
+def hazard_shared_keys(source: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the natural keys that several tenants may share: input of ``hazards.sql``."""
+    return hazards.shared_keys(model.parse(source))
+
+
 def hazard_links(source: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the foreign keys whose rows have tenants already: input of ``hazards.sql``."""
     return hazards.links(model.parse(source))
@@ -238,6 +243,7 @@ class FilterModule:
             "backfill_role": backfill_login.role,
             "hazard_keys": hazard_keys,
             "hazard_links": hazard_links,
+            "hazard_shared_keys": hazard_shared_keys,
             "readable_names": readable_names,
             "assignment_warning": assignment_warning,
             "with_tenants": with_tenants,

@@ -23,7 +23,7 @@ def no_hazards() -> dict[str, Any]:
     """Return what hazards.sql says of a database in which nothing is in the way."""
     names = (
         "settings", "event_triggers", "publications", "subscriptions", "prepared", "building", "duplicates",
-        "relations", "links", "meanings", "routines", "names", "constraints", "row_types",
+        "relations", "links", "shared", "meanings", "routines", "names", "constraints", "row_types",
     )  # fmt: skip
     return {name: [] for name in names} | {"backfill_login": False}
 

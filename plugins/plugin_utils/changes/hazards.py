@@ -32,6 +32,12 @@ def keys(model: Model) -> list[dict[str, Any]]:
     return [{"table": table.name, "columns": list(key)} for table in model.tables for key in model.tenant_keys(table)]
 
 
+def shared_keys(model: Model) -> list[dict[str, Any]]:
+    """Return the natural keys that several tenants may share by now, as hazards.sql reads them."""
+    adopted = model.tables if model.adopted else ()
+    return [{"table": table.name, "columns": list(key)} for table in adopted for key in table.natural_keys]
+
+
 def links(model: Model) -> list[dict[str, Any]]:
     """Return the foreign keys whose rows may belong to two tenants already, as hazards.sql reads them."""
     return [

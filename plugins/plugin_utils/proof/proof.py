@@ -207,10 +207,8 @@ def _means(state: State, model: Model) -> Means:
 def _granted(document: Document, model: Model) -> Document:
     """Return a table's part of the state as the plan leaves it: who has rights to columns has them to the tenant's."""
     rights = document["rights"]
-    given = {
-        name: rights[name] for name in ("SELECT", "INSERT") if rights and rights[name] and rights[name] is not True
-    }
-    more = {name: [*columns, model.column] for name, columns in given.items()}
+    given = {name: rights[name] for name in ("SELECT", "INSERT") if rights}
+    more = {name: [*allowed, model.column] for name, allowed in given.items() if allowed and allowed is not True}
     return {**document, "rights": {**rights, **more}} if more else document
 
 

@@ -1,7 +1,7 @@
 -- What stands around the tenant tables and can make the change fail, as one JSON document. Reads only.
 -- Named arguments: schema, column, application_role, tables (a JSON list), keys (JSON: the keys that are to be unique per
 -- tenant, each {table, columns}), links (JSON: foreign keys whose rows have tenants, each {table, columns, other, key,
--- taken}), functions (a JSON list of names), default_tenant (as PostgreSQL prints it),
+-- taken}), shared_keys (JSON: keys that tenants may share by now, as keys), functions (a JSON list of names), default_tenant (as PostgreSQL prints it),
 -- backfill_role.
 -- (A percent sign is doubled because named arguments are in use.)
 WITH RECURSIVE wanted AS (
@@ -97,6 +97,24 @@ crossing AS (
     COLUMNS rows bigint PATH 'rows') AS x
   WHERE x.rows > 0
 ),
+-- Values of keys that several tenants have by now, which no key of all tenants could hold.
+shared_key AS (
+  SELECT k.entry ->> 'table' AS name, w.relid, ARRAY(SELECT json_array_elements_text(k.entry -> 'columns')) AS columns
+  FROM json_array_elements(%(shared_keys)s::json) AS k (entry)
+  JOIN wanted w ON w.name = k.entry ->> 'table'
+  WHERE w.relid IS NOT NULL AND NOT EXISTS (SELECT FROM tree t JOIN pg_class c ON c.oid = t.relid WHERE t.root = w.relid AND c.relkind NOT IN ('r', 'p'))
+),
+shared AS (
+  SELECT k.name, k.columns, x.keys, x.rows
+  FROM shared_key k
+  CROSS JOIN LATERAL XMLTABLE(
+    '/row' PASSING query_to_xml(CASE WHEN (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = k.relid AND a.attname = ANY (k.columns) AND NOT a.attisdropped) = cardinality(k.columns)
+      THEN format('SELECT count(*) AS keys, coalesce(sum(n), 0) AS rows FROM (SELECT count(*) AS n FROM %%s WHERE %%s GROUP BY %%s HAVING count(*) > 1) AS d',
+        k.relid::regclass, (SELECT string_agg(format('%%I IS NOT NULL', c), ' AND ') FROM unnest(k.columns) AS c), (SELECT string_agg(format('%%I', c), ', ') FROM unnest(k.columns) AS c))
+      ELSE 'SELECT 0 AS keys, 0 AS rows' END, false, true, '')
+    COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
+  WHERE x.keys > 0
+),
 -- What is made of a table's row type, and of what is made of that: whatever stores it forbids a new column with a default.
 row_type (relid, type) AS (
   SELECT c.oid, c.reltype FROM relation r JOIN pg_class c ON c.oid = r.oid
@@ -180,6 +198,9 @@ SELECT json_build_object(
   'duplicates', (
     SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'keys', keys, 'rows', rows) ORDER BY name, columns), '[]')
     FROM duplicate),
+  'shared', (
+    SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'keys', keys, 'rows', rows) ORDER BY name, columns), '[]')
+    FROM shared),
   'links', (
     SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'other', other, 'taken', taken, 'rows', rows) ORDER BY name, other), '[]')
     FROM crossing),
