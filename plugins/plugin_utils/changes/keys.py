@@ -344,7 +344,7 @@ def _shared(back: Rollback, item: RelationRollback) -> list[str]:
     again = [set(index["names"]) for index in _of_before(back, item) if index["unique"] and index["plain"]]
     return [
         f"({', '.join(shared['columns'])}) of {item.title} was unique in all tenants, and {shared['rows']:,} rows "
-        f"share {shared['keys']:,} values of it by now: change or delete those rows first, or use rollback_mode=restore."
+        f"share {shared['keys']:,} values of it by now: change or delete them first, or use rollback_mode=restore."
         for shared in back.state["hazards"]["shared"]
         if shared["table"] == item.table.name and not item.relation.is_partition and set(shared["columns"]) in again
     ]

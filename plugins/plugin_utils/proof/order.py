@@ -6,6 +6,7 @@ others one must be deferrable: its circle is stored at once, and the key is comp
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from ..catalog import state as catalog
 from ..changes.statement import State
 from ..model.model import ForeignKey, Model, Table
+from . import checks
 
 Document = Mapping[str, Any]
 
@@ -22,12 +24,13 @@ class Order:
     """The tables in the order in which their rows are stored.
 
     ``left`` are the foreign keys, by table, that point to a later one and are left NULL; ``deferred`` those that need a
-    value at once.
+    value at once. ``twice`` are the tables of which each tenant has two rows.
     """
 
     tables: tuple[Table, ...]
     left: Mapping[str, tuple[ForeignKey, ...]]
     deferred: Mapping[str, tuple[ForeignKey, ...]]
+    twice: frozenset[str] = frozenset()
 
     def used(self, table: Table) -> list[ForeignKey]:
         """Return the foreign keys by which a table's row points to the tenant's own rows."""
@@ -67,7 +70,8 @@ def of(model: Model, documents: Mapping[str, Document]) -> Order:
         document = documents.get(table.name, {})
         left[table.name] = tuple(key for key in later if is_optional(table, key, document))
         deferred[table.name] = tuple(key for key in later if key not in left[table.name])
-    return Order(tuple(stored), left, deferred)
+    paired = (pair for table in stored for pair in pairs(table, documents.get(table.name, {})))
+    return Order(tuple(stored), left, deferred, frozenset(one.references for one, _ in paired))
 
 
 def _lacking(table: Table, there: set[str]) -> list[ForeignKey]:
@@ -86,6 +90,18 @@ def is_optional(table: Table, key: ForeignKey, document: Document) -> bool:
     keys = {name for own in (*table.surrogate_keys, *table.natural_keys) for name in own}
     needed = {item["name"] for item in document.get("attributes", []) if item["not_null"] or item["has_default"]}
     return any(name not in keys and name not in needed for name in key.columns)
+
+
+def pairs(table: Table, document: Document) -> list[tuple[ForeignKey, ForeignKey]]:
+    """Return foreign keys to one table that a CHECK compares: a row cannot point to the same row by both."""
+    rules = [checks.mentioned(item["expression"]) for item in document.get("checks", [])]
+    return [
+        (one, other)
+        for one, other in itertools.combinations(table.foreign_keys, 2)
+        if (one.references, one.key) == (other.references, other.key) and one.references != table.name
+        and not is_optional(table, one, document) and not is_optional(table, other, document)
+        and any({*one.columns} & rule and {*other.columns} & rule for rule in rules)
+    ]  # fmt: skip
 
 
 def _is_deferrable(key: ForeignKey, document: Document) -> bool:

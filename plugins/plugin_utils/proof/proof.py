@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..changes.statement import State
 from ..model.model import ForeignKey, Model, Table, Tenants, View
-from . import order, room, samples, tenants_rows
+from . import checks, order, room, samples, tenants_rows
 from .attempt import (
     EQUAL,
     EVERY,
@@ -110,6 +111,10 @@ class Means:
             if name in other and name in own.values and name not in pointing and other[name] != own.values[name]
         }
 
+    def second(self, table: Table) -> Mapping[str, str]:
+        """Return the columns of a second row of the tenant's."""
+        return self._other_sample(table, unlike=self.samples[table.name]).values
+
     def _other_sample(self, table: Table, **more: Any) -> Sample:
         document = self.documents.get(table.name, {})
         return samples.of(self.model, table, document, self.types, self.documents, **more)
@@ -136,8 +141,11 @@ class Means:
         """Return how many rows a tenant has after the samples."""
         tenants = self.model.tenants
         by_tenants = tenants is not None and table.name in tenants.sample_writes
-        return by_tenants + sum(
-            self.stores(writer) for writer in self.model.tables if writer is table or self._writes(writer, table)
+        again = table.name in self.order.twice and self.stores(table)
+        return (
+            by_tenants
+            + again
+            + sum(self.stores(writer) for writer in self.model.tables if writer is table or self._writes(writer, table))
         )
 
     def others(self, table: Table, other: str) -> list[tuple[str, str]]:
@@ -365,6 +373,8 @@ def _store(means: Means, circle: Sequence[Table]) -> list[str]:
                 if key.references == table.name:
                     values |= _chosen(means.model, before, key)
         found.append(_insert_values(means, table, values))
+        if table.name in means.order.twice:
+            found.append(_insert_values(means, table, {**values, **means.second(table)}))
     return found
 
 
@@ -578,9 +588,22 @@ def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
         return "only partitions have that foreign key"
     if not all(item.get("enforced", True) for item in found):
         return "that foreign key is NOT ENFORCED"
+    if any(key in pair and not _is_symmetric(means, table, pair) for pair in order.pairs(table, document)):
+        return "a CHECK compares it with another"
     if not means.stores(means.table(key.references)) or room.of(means, table, key) is None:
         return "rows of the proof cannot be stored or deleted there"
     return None
+
+
+def _is_symmetric(means: Means, table: Table, pair: tuple[ForeignKey, ForeignKey]) -> bool:
+    """Say whether two foreign keys that a CHECK compares may point to each other's rows."""
+    rules = [item["expression"] for item in means.documents[table.name]["checks"]]
+    one, other = pair
+    rows = [
+        dict.fromkeys(one.columns, Decimal(first)) | dict.fromkeys(other.columns, Decimal(3 - first))
+        for first in (1, 2)
+    ]  # fmt: skip
+    return all(checks.holds(rule, row) is not False for rule in rules for row in rows)
 
 
 def _of_state(means: Means, document: Document, key: ForeignKey) -> list[Document]:

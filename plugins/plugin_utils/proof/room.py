@@ -45,13 +45,14 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
             values |= means.variant(table, key.key)
             rows = [table]
         elif _needed(means, table, key, means.order.pointers([parent.name])):
-            changed = means.variant(parent, key.key)
+            # A second row of the parent's has those values already.
+            changed = {} if parent.name in means.order.twice else means.variant(parent, key.key)
             rows = [one for one in means.model.tables if any(_is_same(other, key) for other in one.foreign_keys)]
         else:
             rows = [parent]
         if (rows != [parent] and not (changed or values)) or (parent is table and not {*key.key} & {*values}):
             return None
-    if any(set(natural).isdisjoint(key.columns) for natural in table.natural_keys):
+    if _has_own_key(means, table, key):
         rows.append(table)
     deleted = means.order.pointers([one.name for one in rows]) if rows else []
     given = {*means.values(table)}
@@ -63,6 +64,19 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
     if forbidden or parent in by_other or (changed and (parent in deleted or "update" in parent.append_only)):
         return None
     return Room(deleted, changed, by_other, values)
+
+
+def _has_own_key(means: Means, table: Table, key: ForeignKey) -> bool:
+    """Say whether the tenant's own row has a key that the pointing row would have as well, of whichever kind."""
+    indexes = means.documents.get(table.name, {}).get("indexes", [])
+    found = [set(natural) for natural in table.natural_keys]
+    found += [
+        {name for name in index["names"] if name not in (None, means.model.column)}
+        for index in indexes
+        if index["unique"] or index["constraint_type"] == "x"
+    ]
+    random = [set(own) for own in table.surrogate_keys]
+    return any(columns.isdisjoint(key.columns) and columns not in random for columns in found)
 
 
 def _is_same(other: ForeignKey, key: ForeignKey) -> bool:

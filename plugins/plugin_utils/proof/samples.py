@@ -182,6 +182,25 @@ class _Deriving:
                     self.values[column], self.known[column] = own, checks.PRESENT
             if key in self.order.deferred[self.table.name]:
                 self._point_ahead(key)
+        for one, other in order.pairs(self.table, self.document):
+            second = one if self._holds_for(one, other, 2, 1) and not self._holds_for(one, other, 1, 2) else other
+            self._point_to_second(second)
+
+    def _holds_for(self, one: ForeignKey, other: ForeignKey, first: int, second: int) -> bool:
+        """Say whether the CHECKs accept that a row points by one key to a row before that of the other, or behind."""
+        row = dict.fromkeys(one.columns, Decimal(first)) | dict.fromkeys(other.columns, Decimal(second))
+        rules = [rule for rule in self._rules() if {*row} & checks.mentioned(rule)]
+        return all(checks.holds(rule, row) is not False for rule in rules)
+
+    def _point_to_second(self, key: ForeignKey) -> None:
+        """Point a foreign key to the second row of the session's."""
+        for column, own in self._own(key).items():
+            if column not in self.table.sample:
+                self.values[column] = own.replace(" LIMIT 1)", " OFFSET 1 LIMIT 1)")
+        target = next(table for table in self.model.tables if table.name == key.references)
+        if any(name in target.sample for natural in target.natural_keys for name in natural):
+            why = f"two rows of {target.name} are needed, and its sample gives both the same natural key"
+            self.missing |= dict.fromkeys(key.columns, why)
 
     def _own(self, key: ForeignKey) -> dict[str, str]:
         target = qualified(self.model.schema, key.references)
