@@ -1,4 +1,4 @@
-"""The ways to change a database that are compared, each as the parts that callers feel apart."""
+"""The compared ways to change a database, each in the parts that callers notice separately."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster import Cluster
 from planner import Database
 
 HERE = Path(__file__).resolve().parent
-# How online steps wait, as the runbook has it.
+# The waits of online steps, from the runbook's defaults.
 DEFAULTS = yaml.safe_load((HERE.parent / "roles/tenancy/defaults/main.yml").read_text())
 WAITS = {
     "lock_timeout": DEFAULTS["tenancy_online_lock_timeout_ms"], "attempts": DEFAULTS["tenancy_online_attempts"],
@@ -25,7 +25,7 @@ WAITS = {
 
 @contextlib.contextmanager
 def planner(cluster: Cluster, database: str) -> Iterator[Database]:
-    """Yield the production planner on a database."""
+    """Yield the production planner for a database."""
     with contextlib.closing(cluster.connect(database, options="-c jit=off")) as connection:
         connection.autocommit = False
         yield Database(connection, database)
@@ -36,8 +36,8 @@ def guide(cluster: Cluster, database: str) -> None:
     cluster.script(database, "postgres", HERE / "guide.sql")
 
 
-def transact(cluster: Cluster, database: str, *, counted: bool = True) -> None:
-    """Run what is left of the plan, with the isolation proof, in one transaction; it is planned before."""
+def run_transaction(cluster: Cluster, database: str, *, counted: bool = True) -> None:
+    """Plan the remaining statements, then run them and the isolation proof in one transaction."""
     with planner(cluster, database) as planned:
         document = planned.transaction(planned.plan(), counted=counted)
         planned.commit()
@@ -46,28 +46,28 @@ def transact(cluster: Cluster, database: str, *, counted: bool = True) -> None:
 
 
 def cut_over(cluster: Cluster, database: str) -> None:
-    """Run what is left after the steps."""
-    transact(cluster, database, counted=False)
+    """Run the remaining statements after the online steps."""
+    run_transaction(cluster, database, counted=False)
 
 
-def widen(cluster: Cluster, database: str) -> None:
-    """Carry out what can be carried out while the service works."""
+def run_online_steps(cluster: Cluster, database: str) -> None:
+    """Run the steps that do not need to stop the service."""
     with planner(cluster, database) as planned:
         planned.carry_out(planned.steps(), WAITS)
 
 
-def nothing(cluster: Cluster, database: str) -> None:
-    """Change nothing: what the load feels by itself."""
+def change_nothing(cluster: Cluster, database: str) -> None:
+    """Change nothing, to measure the load alone."""
     time.sleep(3)
 
 
 ONLINE = "online, while the service works"
 CUTOVER = "online, cutover"
 Change = Callable[[Cluster, str], None]
-# The service is stopped for the second part of the last; that its callers would wait is shown for what it is worth.
+# The service is stopped during the cutover of the online change, so callers do not notice its stalls.
 CHANGES: dict[str, dict[str, Change]] = {
-    "nothing": {"nothing, for 3 s": nothing},
+    "nothing": {"nothing, for 3 s": change_nothing},
     "guide": {"guide's SQL": guide},
-    "atomic": {"atomic": transact},
-    "online": {ONLINE: widen, CUTOVER: cut_over},
+    "atomic": {"atomic": run_transaction},
+    "online": {ONLINE: run_online_steps, CUTOVER: cut_over},
 }

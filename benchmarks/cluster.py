@@ -1,4 +1,4 @@
-"""A PostgreSQL of the benchmark's own: in a container made of the lab's image, reached over its Unix socket alone."""
+"""The benchmark's own PostgreSQL server: a container from the lab's image, with a Unix socket only."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ START = (
 
 
 class Cluster:
-    """A running server whose socket lies in ``directory``."""
+    """A running server with its socket in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
-        """Start it and wait until it answers."""
+        """Start the server and wait until it answers."""
         self.directory = directory
         settings = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
         subprocess.run(
@@ -74,18 +74,18 @@ class Cluster:
         )  # fmt: skip
 
     def copy(self, template: str, name: str) -> None:
-        """Make the database ``name`` as a copy of ``template``, and let no checkpoint of it come later."""
+        """Copy the database ``template`` to ``name``, and run the checkpoint now instead of during a measurement."""
         self.sql("postgres", f"CREATE DATABASE {name} TEMPLATE {template} OWNER alice STRATEGY file_copy")
         self.sql("postgres", "CHECKPOINT")
 
     def drop(self, name: str) -> None:
-        """Drop a database, sessions in it or not."""
+        """Drop a database, even if it has sessions."""
         self.sql("postgres", f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextlib.contextmanager
 def running() -> Iterator[Cluster]:
-    """Yield a cluster with the role alice; it is gone afterwards."""
+    """Yield a cluster with the role alice, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="tenancy-bench-") as directory:
         cluster = Cluster(Path(directory))
         try:

@@ -1,4 +1,4 @@
-"""Databases of the old schema in the sizes that are compared."""
+"""Databases with the original schema in the compared sizes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from cluster import Cluster
 
 HERE = Path(__file__).resolve().parent
 SCHEMA = HERE.parent / "lab/database/schema.sql"
-# Rows of memories, and numbers in an embedding: 768 as in production as far as the disk allows.
+# Rows of memories, and dimensions of an embedding: 768 as in production, unless the disk is too small.
 SIZES = {5_755: 768, 100_000: 768, 1_000_000: 3, 10_000_000: 3}
 
 
 def seed(cluster: Cluster, rows: int) -> str:
-    """Make a database of ``rows`` memories, the other tables in proportion, and return its name."""
+    """Make a database with ``rows`` memories and the other tables in proportion, and return its name."""
     name = f"rows_{rows}"
     cluster.sql("postgres", f"CREATE DATABASE {name} OWNER alice")
     for extension in ("vector", '"uuid-ossp"'):

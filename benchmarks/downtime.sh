@@ -1,6 +1,6 @@
 #!/bin/sh
-# What an operator would do by hand, on the server as root: stop, change, start, ask until it answers. Prints the seconds
-# from stop to healthy. The change is read from standard input.
+# The change by hand, on the server as root: stop, change, start, and ask until the service answers. Prints the seconds
+# from stop to healthy. Reads the change from standard input.
 set -eu
 change=$(mktemp)
 trap 'rm "$change"' EXIT

@@ -1,4 +1,4 @@
-"""The wall time of one run over several hosts, the canary and then all others at once."""
+"""The wall time of one run over several hosts: first the canary, then all others at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _lab(playbook: str) -> None:
 
 
 def hosts() -> list[dict[str, Any]]:
-    """Return for every number of hosts the seconds of a whole run with Ansible's default number of forks."""
+    """Return, for each number of hosts, the seconds of a whole run with Ansible's default number of forks."""
     found = []
     _lab("lab/up.yml")
     try:

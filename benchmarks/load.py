@@ -1,4 +1,4 @@
-"""A steady load through the service's login, in processes of its own, and how long each statement took."""
+"""A steady load over the service's login, in separate processes, and the duration of its slowest statements."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ WRITE = (
     " SELECT 'fact', 'note', '{}', embedding, '+1555' FROM memories LIMIT 1"
 )
 READ = "SELECT value_json FROM memories WHERE user_id = '+1555' ORDER BY created_at DESC LIMIT 10"
-# As a release that names the tenant of every request, so that it goes on once policies are there.
+# Like a release that sets the tenant of every request, so that the load continues when policies exist.
 TENANT = "-c app.current_tenant=1"
 PAUSE = 0.002
 
 
 class Worst:
-    """The longest of each kind of statement, in milliseconds."""
+    """The longest duration of each kind of statement, in milliseconds."""
 
     write: float = 0.0
     read: float = 0.0
@@ -36,7 +36,7 @@ def _work(host: str, database: str, statement: str, results: Connection) -> None
     worst = 0.0
     while not results.poll():
         started = time.perf_counter()
-        # What waited behind the guide's change ends in an error of its schema; how long it waited counts.
+        # A statement that waits behind the guide's change fails because of its schema. Its waiting time counts.
         with contextlib.suppress(psycopg2.Error):
             cursor.execute(statement)
         worst = max(worst, time.perf_counter() - started)
@@ -46,7 +46,7 @@ def _work(host: str, database: str, statement: str, results: Connection) -> None
 
 @contextlib.contextmanager
 def load(host: str, database: str) -> Iterator[Worst]:
-    """Write and read all the time; the worst of both is known afterwards."""
+    """Write and read continuously; the longest durations are known afterwards."""
     found = Worst()
     workers = []
     for kind, statement in (("write", WRITE), ("read", READ)):
@@ -55,7 +55,7 @@ def load(host: str, database: str) -> Iterator[Worst]:
         process.start()
         ours.recv()
         workers.append((kind, process, ours))
-    # The first plans and cache misses are not the change's.
+    # The change does not cause the first plans and cache misses.
     time.sleep(0.5)
     try:
         yield found

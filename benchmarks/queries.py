@@ -1,4 +1,4 @@
-"""What row security costs the service's queries."""
+"""The cost of row security for the service's queries."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 import psycopg2.extensions
 
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan
-from changes import planner, transact
+from changes import planner, run_transaction
 from cluster import Cluster
 from lab import TABLES
 
 CALLER = "'+15557'"
 NEAREST = "SELECT id FROM memories ORDER BY embedding <=> '{vector}' LIMIT 10"
-# Those of the service's endpoints, and a scan of a whole table.
+# The queries of the service's endpoints, and a scan of a whole table.
 QUERIES = {
     "newest memories of a caller":
         f"SELECT k, value_json FROM memories WHERE user_id = {CALLER} ORDER BY created_at DESC LIMIT 10",
@@ -31,21 +31,21 @@ QUERIES = {
     "nearest, ivfflat": NEAREST,
     "nearest, exact": NEAREST,
 }  # fmt: skip
-# What decides between the two ways of the same search.
+# Planner settings that are switched off to choose between the two plans of the same search.
 WAYS = {"nearest, ivfflat": ("enable_seqscan", "enable_sort"), "nearest, exact": ("enable_indexscan",)}
-# A release that names its tenant, and before and on the bridge one that does not.
+# Session settings: a release that sets its tenant, and for "before" and "bridge" one that does not.
 TENANT = "-c app.current_tenant=1"
 VARIANTS = {"before": "", "no_rls": TENANT, "bridge": "", "enforced": TENANT, "guide": TENANT}
-# Executions of a query in each variant, in turn: those of a slow one are fewer.
+# Seconds and number of executions of a query in each variant, in turn: a slow query runs fewer times.
 SECONDS, MOST, LEAST = 1.5, 1000, 15
 
 
 def variants(cluster: Cluster, template: str) -> None:
-    """Make a database of each variant, all with the same rows."""
+    """Make one database for each variant, all with the same rows."""
     cluster.copy(template, "before")
     for name in ("bridge", "enforced"):
         cluster.copy(template, name)
-        transact(cluster, name)
+        run_transaction(cluster, name)
     with planner(cluster, "enforced") as planned:
         planned.run(*plan.transaction(enforce.build(planned.state(), planned.model), planned.model, "5s"))
         planned.commit()
@@ -61,7 +61,7 @@ def variants(cluster: Cluster, template: str) -> None:
 
 @contextlib.contextmanager
 def sessions(cluster: Cluster) -> Iterator[dict[str, psycopg2.extensions.cursor]]:
-    """Yield a session of the service in every variant."""
+    """Yield a session of the service in each variant."""
     with contextlib.ExitStack() as stack:
         yield {
             variant: stack.enter_context(contextlib.closing(cluster.connect(variant, "alice", options))).cursor()
@@ -70,7 +70,7 @@ def sessions(cluster: Cluster) -> Iterator[dict[str, psycopg2.extensions.cursor]
 
 
 def scans(node: dict[str, Any]) -> list[str]:
-    """Return the scans of a node of a plan, as EXPLAIN (FORMAT JSON) has it, each once."""
+    """Return the scans below a node of a plan, as EXPLAIN (FORMAT JSON) names them, each once."""
     found = [scan for child in node.get("Plans", ()) for scan in scans(child)]
     if "Scan" in node["Node Type"]:
         found.append(node.get("Index Name") or f"{node['Node Type']} of {node['Relation Name']}")
@@ -78,7 +78,7 @@ def scans(node: dict[str, Any]) -> list[str]:
 
 
 def explained(cursor: psycopg2.extensions.cursor, query: str) -> str:
-    """Return the indexes that a query uses, and the tables that it reads whole."""
+    """Return the indexes that a query uses, and the tables that it scans."""
     cursor.execute(f"EXPLAIN (FORMAT JSON) {query}")
     ((document,),) = cursor.fetchall()
     return ", ".join(scans(document[0]["Plan"]))
@@ -98,7 +98,7 @@ def _timed(cursors: dict[str, psycopg2.extensions.cursor], query: str) -> dict[s
 
 
 def queries(cluster: Cluster, template: str) -> list[dict[str, Any]]:
-    """Return for every query its name, the median milliseconds of every variant, and their plans."""
+    """Return for each query its name, the median milliseconds of each variant, and their plans."""
     variants(cluster, template)
     ((vector,),) = cluster.sql("before", f"SELECT embedding FROM memories WHERE user_id = {CALLER} LIMIT 1")
     found = []

@@ -1,4 +1,4 @@
-"""What an approximate search finds for a small tenant beside a large one, where the policy filters after the index."""
+"""The recall of an approximate search for a small tenant beside a large one: the policy filters after the index."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster import Cluster
 from queries import NEAREST
 
 WANTED, SEARCHES = 10, 20
-# Rows of the small tenant, of a thousand.
+# Rows of the small tenant, out of a thousand.
 SMALL = 10
 BY_INDEX = ("SET enable_seqscan = off", "SET enable_sort = off", "SET enable_bitmapscan = off")
 SETTINGS: dict[str, tuple[str, ...]] = {
@@ -32,12 +32,12 @@ def _found(cursor: psycopg2.extensions.cursor, vector: str) -> list[str]:
 
 
 def _searches(cluster: Cluster, tenant: int, *settings: str) -> tuple[list[list[str]], float]:
-    """Return what each search of a tenant finds with the settings, and the median milliseconds."""
+    """Return the results of each search of a tenant with the settings, and the median milliseconds."""
     sample = f"SELECT embedding FROM memories WHERE customer_id = {tenant} ORDER BY id LIMIT {SEARCHES}"
     found, times = [], []
     with contextlib.closing(cluster.connect("recall", "alice", f"-c app.current_tenant={tenant}")) as connection:
         cursor = connection.cursor()
-        # Its settings are known once its library is loaded.
+        # The settings of pgvector exist only after its library is loaded.
         cursor.execute("SELECT '[1]'::vector <-> '[2]'::vector")
         for setting in settings:
             cursor.execute(setting)
@@ -49,9 +49,9 @@ def _searches(cluster: Cluster, tenant: int, *settings: str) -> tuple[list[list[
 
 
 def recall(cluster: Cluster, template: str) -> list[dict[str, Any]]:
-    """Return for both tenants and every setting the recall at 10, the rows found on average, and milliseconds.
+    """Return, for both tenants and each setting, the recall at 10, the mean number of rows, and milliseconds.
 
-    ``template`` is a database that is migrated and enforced.
+    ``template`` is a migrated and enforced database.
     """
     cluster.copy(template, "recall")
     cluster.sql("recall", f"UPDATE memories SET customer_id = 2 WHERE abs(hashtext(id::text)) % 1000 < {SMALL}")

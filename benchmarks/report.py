@@ -1,4 +1,4 @@
-"""The results as a table for the terminal and for results.md, and as a plot."""
+"""Format the results as tables for the terminal and results.md, and as a plot."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _text(cell: Any) -> str:
 
 
 def machine(cluster: Cluster) -> str:
-    """Describe what was measured on."""
+    """Describe the machine and the versions."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     ((server,),) = cluster.sql("postgres", "SHOW server_version")
     return (
@@ -45,7 +45,7 @@ def machine(cluster: Cluster) -> str:
 
 
 def plot(stalls: Sequence[dict[str, Any]], path: Path) -> None:
-    """Draw the worst write stall of every change over the number of rows."""
+    """Draw the worst write stall of each change over the number of rows."""
     sizes = list(dict.fromkeys(item["rows"] for item in stalls))
     chart = pygal.Line(
         logarithmic=True, js=[], width=800, height=440, x_title="rows of memories", title="Worst stall of an INSERT, ms"

@@ -1,4 +1,4 @@
-"""Measure everything, print it, and write results.md with its plot."""
+"""Run all measurements, print the results, and write results.md with its plot."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Results = list[dict[str, Any]]
 
 
 def sections(rounds: int, sizes: list[int]) -> Iterator[str]:
-    """Yield the parts of the results as they are measured."""
+    """Yield the sections of the results in the order of the measurements."""
     with running() as cluster:
         yield f"# Results\n\n`make bench`, medians of {rounds} rounds. Machine: {report.machine(cluster)}."
         felt = stalls(cluster, sizes, rounds)
@@ -74,9 +74,9 @@ def _enforced(item: dict[str, Any]) -> float:
 
 
 def goals(felt: Results, costs: Results, made: Results, fleet: Results) -> list[list[Any]]:
-    """Return what is measured against what is wanted."""
+    """Return the goals with the measured values."""
     stall = {item["rows"]: item["write"] for item in felt if item["change"] == ONLINE}
-    # Stop and start take as long at any size: what lies between them is what grows.
+    # Stop and start take the same time at any size. Only the transaction between them grows.
     cutover = {item["rows"]: item["locked"] for item in felt if item["change"] == CUTOVER}
     run = {item["run"]: item for item in made}
     first, second, *_ = sizes = sorted(stall)
@@ -94,9 +94,9 @@ def goals(felt: Results, costs: Results, made: Results, fleet: Results) -> list[
 
 
 def main() -> None:
-    """Read the arguments and write the results as far as they are."""
+    """Read the arguments, and write the results after each section."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds of each measurement")
     parser.add_argument(
         "--sizes", type=int, nargs="+", choices=list(SIZES), default=list(SIZES), help="rows of memories, two or more"
     )

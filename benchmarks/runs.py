@@ -1,4 +1,4 @@
-"""What runs on a lab host cost: downtime, wall time and tasks."""
+"""The cost of runs on a lab host: downtime, wall time and tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 HOST = "lab17"
 BY_HAND = "shell script"
 CONFIRMED = ("migrate.yml", "-emigrate_confirm=YES")
-# Each begins with a freshly seeded host, but the second run, which comes after an atomic one.
+# Each run starts on a freshly seeded host, except the second run, which follows the atomic one.
 RUNS: dict[str, tuple[str, ...]] = {
     "--check": ("migrate.yml", "--check"),
     "atomic": (*CONFIRMED, "-etenancy_strategy=atomic"),
@@ -26,7 +26,7 @@ RUNS: dict[str, tuple[str, ...]] = {
 
 
 def _tasks(run: Run) -> int:
-    """Return how many tasks the host's line of the recap counts."""
+    """Return the number of tasks in the host's line of the recap."""
     found = re.search(rf"^{HOST} .*ok=(\d+)", run.output, re.MULTILINE)
     assert found, run.output
     return int(found.group(1))
@@ -40,7 +40,7 @@ def _downtime(record: dict[str, Any]) -> float | None:
 
 
 def _measure(host: Host, arguments: tuple[str, ...]) -> dict[str, float]:
-    """Return wall time, tasks and the downtime where there was one."""
+    """Return wall time, tasks and, if the service was stopped, the downtime."""
     started = time.perf_counter()
     run = host.playbook(*arguments)
     measured: dict[str, float] = {"seconds": time.perf_counter() - started, "tasks": _tasks(run)}
@@ -49,7 +49,7 @@ def _measure(host: Host, arguments: tuple[str, ...]) -> dict[str, float]:
 
 
 def _by_hand(host: Host) -> dict[str, float]:
-    """Do the guide's change with a shell script on the server."""
+    """Make the guide's change with a shell script on the server."""
     host.reset()
     started = time.perf_counter()
     host.run("cat > /tmp/downtime.sh", given=(HERE / "downtime.sh").read_text())
@@ -58,7 +58,7 @@ def _by_hand(host: Host) -> dict[str, float]:
 
 
 def runs(rounds: int) -> list[dict[str, Any]]:
-    """Return for the shell script and every kind of run the medians of wall time, tasks and downtime."""
+    """Return the medians of wall time, tasks and downtime, for the shell script and each kind of run."""
     host = Host(HOST)
     made: dict[str, list[dict[str, float]]] = {name: [] for name in (BY_HAND, *RUNS)}
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""What callers feel while a database of a given size is changed: every change in turn, round after round."""
+"""The stalls that callers notice while a database of a given size changes: each change in turn, in several rounds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from databases import seed
 from load import load
 from watch import watch
 
-# What takes longer, in seconds, is measured once.
+# A change that takes more seconds than this is measured only once.
 LONG = 60
 COLUMNS = {
     "write": "worst write, ms", "read": "worst read, ms", "seconds": "total, s", "locked": "ACCESS EXCLUSIVE, ms",
@@ -22,7 +22,7 @@ COLUMNS = {
 
 
 def measure(cluster: Cluster, database: str, change: Change) -> dict[str, float]:
-    """Change the database under load, and return what COLUMNS names."""
+    """Change the database under load, and return the values that COLUMNS names."""
     with load(str(cluster.directory), database) as worst, watch(cluster, database) as costs:
         started = time.perf_counter()
         change(cluster, database)
@@ -34,12 +34,12 @@ def measure(cluster: Cluster, database: str, change: Change) -> dict[str, float]
 
 
 def stalls(cluster: Cluster, sizes: Iterable[int], rounds: int) -> list[dict[str, Any]]:
-    """Return rows, change, rounds and the medians of every measurement, for every size and part of a change."""
+    """Return rows, change, rounds and the median of each measurement, for each size and part of a change."""
     found = []
     for rows in sizes:
         template = seed(cluster, rows)
         made: dict[str, list[dict[str, float]]] = {part: [] for parts in CHANGES.values() for part in parts}
-        # Side by side: what the machine does meanwhile meets all of them.
+        # In turn, so that other work on the machine affects all changes.
         for _ in range(rounds):
             for name, parts in CHANGES.items():
                 if any(result["seconds"] > LONG for part in parts for result in made[part]):

@@ -1,4 +1,4 @@
-"""What a change costs the server: locks, WAL and disk, looked at from another session."""
+"""The cost of a change for the server, its locks, WAL and disk, measured in another session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INTERVAL = 0.005
 
 
 class Costs:
-    """Seconds of the longest ACCESS EXCLUSIVE lock on memories, bytes of WAL, bytes that the disk grew by at most."""
+    """Seconds of the longest ACCESS EXCLUSIVE lock on memories, bytes of WAL, and the maximum growth of the disk."""
 
     locked: float = 0.0
     wal: int = 0
@@ -27,11 +27,11 @@ class Costs:
 
 @contextlib.contextmanager
 def watch(cluster: Cluster, database: str) -> Iterator[Costs]:
-    """Look every few milliseconds until the end."""
+    """Measure every few milliseconds until the end of the block."""
     costs, over = Costs(), threading.Event()
     connection = cluster.connect(database, options="-c jit=off")
     cursor = connection.cursor()
-    # A name would have to be looked up, which may wait for the very lock.
+    # The query uses the table's OID: the lookup of its name could wait for the lock itself.
     cursor.execute("SELECT 'memories'::regclass::oid")
     table = cursor.fetchone()
     cursor.execute(LOCKED, table)

@@ -28,13 +28,13 @@ one.
 
 Written by `make docs` from the [rules](../plugins/plugin_utils/audit/rules).
 """
-# The words before an example of each kind, and the language of its block.
+# The words before an example of each type, and the language of its code block.
 KINDS: dict[type[Example], tuple[str, str]] = {
     Sql: ("", "sql"),
     ServiceStatement: (", as a statement of the service", "sql"),
     UrlOptions: (", as `options` of `DATABASE_URL`", "text"),
     ServerVersion: (", as the version of the server", "text"),
-    Inventory: (", in the inventory beside what is there", "yaml"),
+    Inventory: (", added to the inventory", "yaml"),
 }
 
 
@@ -57,7 +57,7 @@ def _section(name: str) -> str:
 
 
 def page() -> str:
-    """Return the page as Markdown: a table of the rules, errors first, and a section a rule."""
+    """Return the page as Markdown: a table of the rules, errors first, and a section for each rule."""
     names = sorted(RULES, key=lambda name: RULES[name].severity != ERROR)
     rows = [f"| [{name}](#{name}) | {RULES[name].severity} | {MODULES[name].__doc__} |" for name in names]
     table = "\n".join(("| rule | severity | what it finds |", "|---|---|---|", *rows))

@@ -1,9 +1,8 @@
 """Check that sentences are short and use the field's words: ``python docs/prose.py [--all]``.
 
-The documents must pass. ``--all`` also reports on messages with their generated pages, task names, comments and
-docstrings, and counts the findings of each kind. Code and quoted output are no prose. A sentence may have 25 words,
-except in tables and messages.
-The rules have no list of exceptions: reword what they find.
+The check reads the documents, and the comments, docstrings, task names and messages of the files in CHECKED. ``--all``
+reads those of all files and the generated pages. Code and quoted output are no prose. A sentence may have 25 words,
+except in tables and messages. The rules have no list of exceptions: reword the sentences that they find.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST = 25
-# Stands for code within a sentence, as one word.
+# This word replaces code in a sentence.
 CODE = "CODE"
 GENERATED = "Written by `make docs`"
 MARKDOWN = (
@@ -33,28 +32,49 @@ MARKDOWN = (
     "examples/*/*.md",
     "benchmarks/*.md",
     "roles/*/*.md",
-    "molecule/*/*.md",
-    ".github/*.md",
 )
-PYTHON = ("benchmarks/*.py", "docs/*.py", "lab/**/*.py", "molecule/**/*.py", "plugins/**/*.py", "tests/**/*.py")
-YAML = (
+# The files whose comments, docstrings, task names and messages must pass.
+CHECKED = (
+    "benchmarks/*.py",
+    "benchmarks/*.sh",
+    "benchmarks/*.sql",
+    "docs/*.py",
+    "files/*.sql",
+    "inventory/**/*.example",
+    "inventory/**/*.yml",
+    "lab/*",
+    "lab/database/*",
+    "lab/image/*",
+    "lab/service/*",
+    "plugins/action/*.py",
+    "plugins/callback/*.py",
+    "plugins/lookup/*.py",
+    "plugins/module_utils/*.py",
+    "plugins/modules/*.py",
+)
+# The other files, which only --all reads.
+OTHERS = (
     "*.yml",
     "awx/*.yml",
-    "inventory/**/*.yml",
-    "lab/**/*.yml",
+    "molecule/**/*.py",
     "molecule/**/*.yml",
     "playbooks/**/*.yml",
+    "plugins/**/*.py",
+    "plugins/**/*.sql",
+    "roles/**/*.sql",
+    "roles/**/*.sql.j2",
     "roles/**/*.yml",
+    "tests/**/*.py",
 )
-PLUGINS = ("plugins/**/*.py",)
-SQL = ("files/*.sql", "lab/**/*.sql", "plugins/**/*.sql", "roles/**/*.sql", "roles/**/*.sql.j2")
+# The strings of these Python files are data, not messages.
+DATA = ("molecule/", "tests/")
 
 WORD = re.compile(r"\S*\w\S*")
 END = re.compile(r"(?<=[.!?])[\"')*]*\s+(?=[\"'(\[*]*[A-Z0-9…`])")
-# Not the field's words, each with the ones to use instead.
+# Phrases that are not the field's, each with better ones.
 PHRASES = {
     r"\bof before\b": "original, earlier",
-    r"\b(of nobody|nobody's)\b": "of no tenant, unused",
+    r"\b(of\s+nobody|nobody\W*s)\b": "of no tenant, unused",
     r"\bwho(m)?ever\b": "any role that, anyone who",
     r"\bways? back\b|\bthere and back\b": "rollback",
     r"\b(leads?|leading|led) (\w+ )?back\b": "roll back",
@@ -67,13 +87,14 @@ PHRASES = {
     r"\basked again\b": "checked again, retried",
     r"\bin earnest\b": "for real, in a real run",
 }
-# After these words "where" stands for a place. Elsewhere it stands for "if" or "when".
+# After these words the conjunction in WHERE names a place. After other words it means "if" or "when".
 PLACE = re.compile(
     r"\b(?:address|branch|case|column|database|directory|file|folder|host|line|machine|page|phase|place|point|query|row"
     r"|schema|server|step|table|to|knows?|see|shows?|says?|finds?|asks?|tells?|decides?|from|of|and|is|matters?)$",
     re.IGNORECASE,
 )
-WHERE = re.compile(r"(?<![\w-])where(?![\w-])")
+# Brackets keep an expression from matching itself.
+WHERE = re.compile(r"(?<![\w-])[w]here(?![\w-])")
 PRONOUN = re.compile(
     r"^\w+(?: (?:away|down|in|on|out|up))? "
     r"(?:(?:it|them|him)\b|(?:this|that|these|those|both|all|one)(?=$| (?:as|at|by|for|in|on|to|with)\b))"
@@ -82,7 +103,7 @@ PRONOUN = re.compile(
 
 @dataclass(frozen=True)
 class Passage:
-    """A paragraph, cell, name or comment: where it stands, its kind and its text on one line."""
+    """A paragraph, cell, name or comment, with its kind, its place and its text on one line."""
 
     kind: str
     place: str
@@ -108,20 +129,20 @@ def banned(passage: Passage) -> Iterator[str]:
 
 
 def where_for_if(passage: Passage) -> Iterator[str]:
-    """Yield a finding for each "where" that states a condition, as far as the word before it tells."""
+    """Yield a finding for each match of WHERE that states a condition, by the word before it."""
     for sentence in END.split(passage.text):
         if sentence.endswith("?"):
             continue
-        if re.match(r"Where\b.*,", sentence):
-            yield f'"Where" for "if": {sentence[:60]}…'
+        if re.match(r"[W]here\b.*,", sentence):
+            yield f"{sentence[:5]!r} instead of 'if': {sentence[:60]}…"
         for match in WHERE.finditer(sentence):
             before = sentence[: match.start()].rstrip(" ,")
             if before and not PLACE.search(before):
-                yield f'"where" for "if": …{before[-30:]} where{sentence[match.end() :][:30]}…'
+                yield f"{match[0]!r} instead of 'if': …{before[-30:]} {sentence[match.start() :][:35]}…"
 
 
 def without_object(passage: Passage) -> Iterator[str]:
-    """Yield a finding for a task name that only its neighbours explain: a verb alone, or a verb and a pronoun."""
+    """Yield a finding for a task name without an object, or with a pronoun that only other names explain."""
     name = passage.text.rpartition(" | ")[2]
     if passage.kind == "task name" and (PRONOUN.search(name) or len(name.split()) < 2):
         yield f'no object: "{passage.text}"'
@@ -131,7 +152,7 @@ RULES: tuple[Callable[[Passage], Iterator[str]], ...] = (too_long, banned, where
 
 
 def files(patterns: Iterable[str]) -> Iterator[Path]:
-    """Yield the files of the repository that the patterns name, each once."""
+    """Yield the files of the repository that match the patterns, each once."""
     yield from sorted({path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()})
 
 
@@ -168,7 +189,7 @@ def of_task_names(path: Path) -> Iterator[Passage]:
 
 
 def _paragraphs(kind: str, path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[Passage]:
-    """Yield numbered lines as passages: adjacent lines are one, an empty line or an item of a list begins another."""
+    """Yield numbered lines as passages: an empty line, a gap in the numbers or a list item begins a new passage."""
     start, last, parts = 0, -1, list[str]()
     for number, line in [*lines, (-1, "")]:
         words = re.sub(r"(`+)[^`]+\1|\{\{.*?\}\}", CODE, line.strip())
@@ -182,14 +203,14 @@ def _paragraphs(kind: str, path: Path, lines: Iterable[tuple[int, str]]) -> Iter
 
 
 def of_comments(path: Path) -> Iterator[Passage]:
-    """Yield the comments of a Python, YAML or SQL file."""
+    """Yield the comments of a Python, SQL or other file; those of other files begin with a number sign."""
     text = path.read_text()
     found: list[tuple[int, str]] = []
     if path.suffix == ".py":
         tokens = tokenize.generate_tokens(io.StringIO(text).readline)
         found = [(token.start[0], token.string.lstrip("#")) for token in tokens if token.type == tokenize.COMMENT]
     else:
-        mark = r"(?:^|\s)#\s(.+)$" if path.suffix == ".yml" else r"(?:^|\s)--\s(.+)$"
+        mark = r"(?:^|\s)--\s(.+)$" if path.suffix in (".sql", ".j2") else r"(?:^|\s)#\s(.+)$"
         for number, line in enumerate(text.splitlines(), 1):
             found += [(number, match[1]) for match in [re.search(mark, line)] if match]
     prose = [(number, line) for number, line in found if not re.match(r"!|\s*(fmt|noqa|type|ruff|yamllint)\b", line)]
@@ -206,7 +227,7 @@ def of_docstrings(path: Path) -> Iterator[Passage]:
 
 
 def of_strings(path: Path) -> Iterator[Passage]:
-    """Yield the texts of a Python file that are not docstrings: messages, labels, a module's documentation."""
+    """Yield the strings of a Python file that are not docstrings: messages, labels, a module's documentation."""
     tree = ast.parse(path.read_text())
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
@@ -221,40 +242,42 @@ def of_strings(path: Path) -> Iterator[Passage]:
 
 
 def of_messages(path: Path) -> Iterator[Passage]:
-    """Yield what the tasks of a file print or ask."""
+    """Yield the messages and prompts of a file's tasks."""
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if match := re.match(r"\s*(?:fail_msg|msg|prompt|success_msg): [\"']?([^\"'>|].*?)[\"']?$", line):
             text = re.sub(r"\{\{.*?\}\}", CODE, match[1])
             yield Passage("message", f"{path.relative_to(ROOT)}:{number}", text, counts=False)
 
 
+def of_code(path: Path) -> Iterator[Passage]:
+    """Yield the passages of a file that is not a document."""
+    yield from of_comments(path)
+    if path.suffix == ".py":
+        yield from of_docstrings(path)
+        if not str(path.relative_to(ROOT)).startswith(DATA):
+            yield from of_strings(path)
+    if path.suffix == ".yml":
+        yield from of_task_names(path)
+        yield from of_messages(path)
+
+
 def passages(everything: bool) -> Iterator[Passage]:
-    """Yield what is checked: the documents, and ``everything`` else that is written in English."""
+    """Yield the passages that must pass, or with ``everything`` those of all files."""
     for path in files(MARKDOWN):
         yield from (passage for passage in of_markdown(path) if everything or passage.kind == "document")
-    if everything:
-        for path in files(YAML):
-            yield from of_task_names(path)
-            yield from of_messages(path)
-        for path in files(PLUGINS):
-            yield from of_strings(path)
-        for path in files((*YAML, *SQL, *PYTHON)):
-            yield from of_comments(path)
-        for path in files(PYTHON):
-            yield from of_docstrings(path)
+    for path in files((*CHECKED, *OTHERS) if everything else CHECKED):
+        yield from of_code(path)
 
 
 def findings(passage: Passage) -> list[str]:
-    """Return what the rules find in a passage."""
+    """Return the findings of all rules in a passage."""
     return [finding for rule in RULES for finding in rule(passage)]
 
 
 def main() -> int:
-    """Print the findings with a count for each kind, and return 1 if a document has one."""
+    """Print the findings with a count for each kind, and return 1 if there are any."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--all", action="store_true", help="report on generated pages, task names, comments and docstrings too"
-    )
+    parser.add_argument("--all", action="store_true", help="read all files and the generated pages")
     counts: Counter[str] = Counter()
     for passage in passages(parser.parse_args().all):
         for finding in findings(passage):
@@ -262,7 +285,7 @@ def main() -> int:
             sys.stdout.write(f"{passage.place}: {finding}\n")
     for kind, count in sorted(counts.items()):
         sys.stdout.write(f"{count} findings of the kind {kind}\n")
-    return 1 if counts["document"] else 0
+    return 1 if counts else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write refusals.md from the assertions of the playbooks and roles, and what the collection's Python and SQL raise."""
+"""Write refusals.md from the assertions of playbooks and roles, and from the errors in the collection's code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ values.
 GAP = "…"
 TASKS = {
     "Before anything else": ("playbooks/checkout.yml", "playbooks/rollback.yml"),
-    **{role: (f"roles/{role}/tasks",) for role in ROLES},
+    **{role: (f"roles/{role}/tasks",) for role in ROLES if (ROOT / f"roles/{role}/tasks").is_dir()},
 }
 UTILITIES, MODULES, ACTIONS = (ROOT / "plugins" / name for name in ("module_utils", "modules", "action"))
 LAPTOP = ROOT / "plugins/plugin_utils"
@@ -46,7 +46,9 @@ PYTHON = {
     "Encrypted variables": [UTILITIES / "messages.py"],
     "The model (`tenancy_*`)": [*_of_the_laptop("model"), UTILITIES / "quoting.py"],
     "`DATABASE_URL`": [LAPTOP / "service/database_url.py"],
-    "Where the service works": [LAPTOP / f"service/{name}.py" for name in ("asked", "route", "tried")],
+    "Where the service works": [
+        LAPTOP / f"service/{name}.py" for name in ("asked", "found", "route", "tried", "working")
+    ],
     "The host, its PostgreSQL and the lock": [LAPTOP / "host/refusals.py"],
     "What cannot be planned": _of_the_laptop("catalog", "changes", "proof", "audit"),
     "What cannot be backed up": [UTILITIES / f"{name}.py" for name in ("dumping", "backups", "age")],
@@ -67,125 +69,135 @@ SQL = {
 }
 RAISED = re.compile(r"\bRAISE\s+(?:EXCEPTION\s+)?(?:USING\s+MESSAGE\s*=\s*)?'((?:[^']|'')*)'")
 FAILING = ("ansible.builtin.assert", "ansible.builtin.fail")
-GUARD = "It keeps an error of this runbook from doing harm: report it, with the archive of `playbooks/support.yml`."
-UNREHEARSED = (
-    "The real database was not touched. Do not migrate before the difference is understood; the archive of "
-    "`playbooks/support.yml` is for whoever helps."
+GUARD = (
+    "This check prevents damage by an error of this runbook: report it, with the archive of `playbooks/support.yml`."
 )
-# What to do about messages that do not say it themselves, by how they begin.
+UNREHEARSED = (
+    "The real database was not touched. Do not migrate until you understand the difference; send the archive of "
+    "`playbooks/support.yml` to anyone who helps."
+)
+# The remedies for messages that do not contain one, by the beginning of the message.
 REMEDIES = {
     "The journal shows failures": (
-        "The service runs on the changed database. Read the lines; if callers suffer, roll back; if they are harmless, "
-        "the run is done: `playbooks/verify.yml` says so."
+        "The service runs on the changed database. Read the lines. If callers suffer, roll back; if the lines are "
+        "harmless, the run is complete, which `playbooks/verify.yml` confirms."
     ),
     "The API shows less than before": (
-        "The change was taken back. See with which role and setting the service reads, and whether its rows are the "
-        "default tenant's."
+        "The change was rolled back. Check with which role and setting the service reads, and whether its rows belong "
+        "to the default tenant."
     ),
-    "The environment of … cannot be read": "Mend what systemctl names, and run again.",
+    "The environment of … cannot be read": "Fix the problem that systemctl names, and run again.",
     "The API answered, but": (
-        "The service's journal says why. If it is the request that this release does not take, correct "
-        "`service_smoke_*`."
+        "The service's journal shows the cause. If this release does not accept the request, correct `service_smoke_*`."
     ),
     "The API showed another tenant": (
-        "The bridge is back. Deploy the release that names the tenant of every request, and run again."
+        "The bridge is back. Deploy the release that sets the tenant of every request, and run again."
     ),
     "… of … findings do not hold": (
-        "The playbook that made the change plans what is missing when it is run again, with `--check` first; a rule of "
-        "[the audit](audit.md) names its remedy. If callers suffer meanwhile, roll back."
+        "The playbook that made the change plans the missing statements when it runs again, with `--check` first. A "
+        "rule of [the audit](audit.md) names its remedy. If callers suffer meanwhile, roll back."
     ),
     "The old schema did not come back": (
-        "`rollback.yml -e rollback_mode=schema --check` shows what is left to do, or who stands in the way; "
-        "`rollback_mode=restore` brings the backup."
+        "`rollback.yml -e rollback_mode=schema --check` shows the remaining statements, or the obstacles; "
+        "`rollback_mode=restore` restores the backup."
     ),
     "The migrated copy": UNREHEARSED,
-    "The way back does not bring": UNREHEARSED,
-    "There and back changed": UNREHEARSED,
-    "The encrypted backup": "See that `age` works on the server and its disk has room, and run again.",
-    "The backup cannot be encrypted": "See that `age` works on the server and its disk has room, and run again.",
-    "age-keygen makes nothing of the key": "Correct `backup_age_identity`, as `age-keygen` prints it.",
-    "The backup cannot be read": "Mend what is named, or name another backup with `-e restore_backup=...`.",
+    "The rollback does not restore": UNREHEARSED,
+    "Migration and rollback changed": UNREHEARSED,
+    "The encrypted backup": "Check that `age` works on the server and its disk has space, and run again.",
+    "The backup cannot be encrypted": "Check that `age` works on the server and its disk has space, and run again.",
+    "age-keygen cannot read the key": "Correct `backup_age_identity`: use a key that `age-keygen` printed.",
+    "The backup cannot be read": "Fix the named problem, or name another backup with `-e restore_backup=...`.",
     "The backup cannot be copied": (
-        "The backup on the server is complete. Make room in the home of the login, or allow no copy of that size with "
+        "The backup on the server is complete. Free space in the home of the login, or forbid a copy of that size with "
         "`-e backup_copy_max_bytes=...`."
     ),
     "The copy on this machine failed": (
-        "The backup on the server is complete. Make room on this machine, or name another directory with "
+        "The backup on the server is complete. Free space on this machine, or choose another directory with "
         "`-e backup_copy_directory=...`."
     ),
     "The backup failed": (
-        "This run changed no table. Mend what is named (room, rights, what cannot be dumped), and run again."
+        "This run changed no table. Fix the named problem (space, rights, an object that cannot be dumped), and run "
+        "again."
     ),
     "The restore failed": (
-        "The database is as it was, and the service runs. Mend what is named (often room), or name another backup with "
-        "`-e restore_backup=...`."
+        "The database is unchanged, and the service runs. Fix the named problem (often space), or name another backup "
+        "with `-e restore_backup=...`."
     ),
     "… is the database itself": GUARD,
-    "What was restored": "Run again, with another backup where one was named. If it stays so, look at disk and memory.",
-    "The throwaway server did not start": (
-        "Nothing was touched. Its last words stand behind it; mend what they name (room, memory), and run again."
+    "The restored copy": (
+        "Run again; if you named a backup, name another one. If the message stays, check the disk and the memory."
     ),
-    "It cannot be told which program": "Correct `database_admin_user`: the server runs as that system user.",
-    "systemd does not start": "Nothing was touched. `journalctl -e` on the server says why.",
+    "The throwaway server did not start": (
+        "Nothing was touched. The message ends with the last lines of the server's log. Fix the problem in them "
+        "(space, memory), and run again."
+    ),
+    "The program that serves": "Correct `database_admin_user`: the server runs as that system user.",
+    "systemd does not start": "Nothing was touched. `journalctl -e` on the server shows the cause.",
     "The system user": (
-        "Remove its groups, or name another user, which the run creates, with `-e rehearse_system_user=...`."
+        "Remove its groups, or choose another user with `-e rehearse_system_user=...`: the run creates it."
     ),
     "No pg_restore of this server": "Install the client of the PostgreSQL that made the dump.",
-    "The dump holds what this runbook": "Report it, with the line that it names; restore by hand meanwhile.",
-    "The test restore failed": "This run changed no table. Mend what is named (often room), and run again.",
-    "Table ….… does not exist": "Correct `tenancy_tables`, or bring the table back with `rollback_mode=restore`.",
-    "… was started, but": "`systemctl status` and the service's journal say why.",
-    "… was stopped, but": "End those processes: they were not started by the unit. Then run again.",
+    "The dump holds an object that this runbook": "Report it, with the line that it names; restore by hand meanwhile.",
+    "The test restore failed": "This run changed no table. Fix the named problem (often space), and run again.",
+    "Table ….… does not exist": "Correct `tenancy_tables`, or restore the table with `rollback_mode=restore`.",
+    "… was started, but": "`systemctl status` and the service's journal show the cause.",
+    "… was stopped, but": "End those processes, which the unit did not start. Then run again.",
     "After the start: …": (
-        "The change is committed. Correct what is named, restart the service, and run `playbooks/verify.yml`."
+        "The change is committed. Fix the named problem, restart the service, and run `playbooks/verify.yml`."
     ),
-    "The service cannot be looked at": "Mend what is named, and run again.",
+    "The service cannot be inspected": "Fix the named problem, and run again.",
     "PostgreSQL on … did not answer for": "If it names psycopg2, install that: `apt-get install python3-psycopg2`.",
-    "The service's route cannot be taken": "Mend what is named, and run again.",
-    "The service's route was not taken": GUARD,
-    "Nothing is known of the job": "Run again: what the lost job left is cleared.",
+    "The check of the service's route failed": "Fix the named problem, and run again.",
+    "The service's route was not tested": GUARD,
+    "The job's file no longer exists": "Run again: the run removes the leftovers of the lost job.",
     "No attempt was given": GUARD,
-    "Other clients cannot be looked for": "Nothing was touched. Mend what is named, and run again.",
-    "The rows of … cannot be counted": "Mend what PostgreSQL names, and run again.",
+    "The search for other clients failed": "Nothing was touched. Fix the named problem, and run again.",
+    "The rows of … cannot be counted": "Fix the problem that PostgreSQL names, and run again.",
     "The dump lacks the rows of …: it was not kept": (
-        "pg_dump left tables out, as it does with those of an extension. Run again; if it stays so, see whose they are."
+        "pg_dump left tables out, as it does with those of an extension. Run again; if the message stays, check which "
+        "extension the tables belong to."
     ),
-    "… failed: …": "Mend what the program names, and run again.",
-    "What was written since the dump": (
-        "The database is migrated, and the service runs on it. Mend what PostgreSQL names; then `playbooks/verify.yml` "
-        "makes what is left of the run."
+    "… failed: …": "Fix the problem that the program names, and run again.",
+    "The rows written since the dump": (
+        "The database is migrated, and the service runs on it. Fix the problem that PostgreSQL names; then "
+        "`playbooks/verify.yml` does the rest of the run."
     ),
-    "The journal cannot be read": "The service runs. Mend what journalctl names, and read the journal.",
-    "… cannot be read": "Correct `service_environment_file`, or the file's rights.",
+    "The journal cannot be read": "The service runs. Fix the problem that journalctl names, and read the journal.",
+    "The catalogs of … cannot be read": "Nothing was changed. Fix the problem that PostgreSQL names, and run again.",
+    "… cannot be read after the transaction": (
+        "The transaction was committed. Fix the problem that PostgreSQL names; then run `playbooks/verify.yml`."
+    ),
+    "… cannot be read": "Correct `service_environment_file`, or the permissions of the file.",
     "A service_journal_* pattern": "Correct it in the inventory.",
-    "… exists already": "Run again: the name is the time.",
-    "The dump failed": "Mend what is named (room, rights), and run again.",
+    "… exists already": "Run again: the name contains the time.",
+    "The dump failed": "Fix the named problem (space, rights), and run again.",
     "its lock was not free": (
-        "End the transaction that is named, or migrate when there is less to do: `migrate.yml` goes on from there."
+        "End the named transaction, or migrate at a quieter time: `migrate.yml` continues with the remaining steps."
     ),
-    "after … s still …": "What is named stands in the way of a step: end it, or wait for its end. Then run again.",
-    "…: …. … of … steps are done": "Mend what is named, and run `migrate.yml` again: it goes on from there.",
+    "after … s there is still an obstacle": "End the named obstacle to the step, or wait for its end. Then run again.",
+    "…: …. … of … steps are done": "Fix the named problem, and run `migrate.yml` again: it continues from there.",
     "… cannot be written": (
-        "Make room or correct the rights on this machine, or name another directory: `-e report_directory=...` for a "
-        "run's records, `-e support_directory=...` for the archive."
+        "Make room or correct the permissions on this machine, or name another directory. Use "
+        "`-e report_directory=...` for a run's records and `-e support_directory=...` for the archive."
     ),
-    "systemd did not set up the timer": "Nothing was stopped. Mend what systemd names, and run again.",
-    "systemd cannot be asked about": "Correct `service_name`, or mend what systemctl names, and run again.",
-    "… is no table any more": "Let whoever changes the schema come to an end, and run again.",
+    "systemd did not set up the timer": "Nothing was stopped. Fix the problem that systemd names, and run again.",
+    "systemctl cannot show": "Correct `service_name`, or fix the problem that systemctl names, and run again.",
+    "… is no longer a table": "Wait until the other session has changed the schema, and run again.",
     "The session of …": "Run again after that.",
     "… did not end within": (
-        "Nothing was changed by it. See which trigger, CHECK or function of the tables does not return, or raise "
+        "The statement changed nothing. Check which trigger, CHECK or function of the tables does not return, or raise "
         "`tenancy_proof_timeout`, `tenancy_transaction_timeout` or `tenancy_online_step_timeout`."
     ),
     "The isolation proof failed": (
-        "The transaction was taken back. Each attempt that is named reached what it must not, or did not reach its "
-        "own: look at that table's policies, triggers and rights."
+        "The transaction was rolled back. Each named attempt reached a row that it must not reach, or missed its own: "
+        "check that table's policies, triggers and privileges."
     ),
 }
 
 
 def _texts(node: nodes.Node) -> list[str]:
-    """Return what a Jinja expression can become; whatever only the run knows is a gap."""
+    """Return the texts that a Jinja expression can become; a value that only the run knows is a gap."""
     if isinstance(node, nodes.TemplateData):
         return [node.data]
     if isinstance(node, nodes.Const):
@@ -198,18 +210,18 @@ def _texts(node: nodes.Node) -> list[str]:
 
 
 def _tidy(text: str) -> str:
-    """Return a message on one line, with one gap where several meet."""
+    """Return a message on one line, with one gap in place of several adjacent ones."""
     return re.sub(rf"({GAP}[\s/]*)+{GAP}", GAP, re.sub(r"\s+", " ", text)).strip()
 
 
 def rendered(template: str) -> list[str]:
-    """Return the messages that a Jinja template can become, each on one line."""
+    """Return the possible messages of a Jinja template, each on one line."""
     parsed = jinja2.Environment(autoescape=True).parse(template)
     return [_tidy("".join(parts)) for parts in itertools.product(*map(_texts, parsed.body))]
 
 
 def _templates(tasks: Any) -> Iterator[str]:
-    """Yield the message of every play that has no hosts, and of every task that fails by an assertion, in order."""
+    """Yield the message of each play without hosts, and of each task that fails by an assertion, in order."""
     if isinstance(tasks, list):
         for task in tasks:
             yield from _templates(task)
@@ -233,7 +245,7 @@ def _of_tasks(paths: tuple[str, ...]) -> Iterator[str]:
 
 
 def _literal(node: ast.AST) -> str | None:
-    """Return a string of the source with gaps for its fields; nothing for another expression."""
+    """Return a string of the source with gaps for its fields, or None for another expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.BinOp):
@@ -244,20 +256,20 @@ def _literal(node: ast.AST) -> str | None:
 
 
 def _said(node: ast.AST) -> list[ast.expr]:
-    """Return what a statement or call ends the run with."""
+    """Return the expressions of the messages with which a statement or call ends the run."""
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         return node.exc.args[:1]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fail_json":
         return [keyword.value for keyword in node.keywords if keyword.arg == "msg"]
     if isinstance(node, ast.Dict):
-        # What an action returns.
+        # The result of an action plugin.
         entries = {_literal(key): value for key, value in zip(node.keys, node.values, strict=True) if key}
         return [entries["msg"]] if "failed" in entries and "msg" in entries else []
     return []
 
 
 def of_python(files: list[Path]) -> Iterator[str]:
-    """Yield what Python files end a run with: what they raise or fail with, and every sentence."""
+    """Yield the messages with which Python files end a run: those of errors and failures, and every sentence."""
     for file in files:
         tree = ast.parse(file.read_text())
         documents = {
@@ -265,25 +277,25 @@ def of_python(files: list[Path]) -> Iterator[str]:
             for node in ast.walk(tree)
             if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and isinstance(node.body[0], ast.Expr)
         }
-        # A part of a text is none of its own.
+        # The parts of an f-string are not messages themselves.
         parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
         said = {id(part) for node in ast.walk(tree) for part in _said(node)}
         for node in ast.walk(tree):
             text = None if id(node) in parts else _literal(node)
-            # Obstacles are collected before they are raised: they are known by their form alone.
+            # Obstacles are collected before they are raised, so that only their form identifies them.
             if text is not None and (id(node) in said or (id(node) not in documents and is_message(_tidy(text)))):
                 yield _tidy(text)
 
 
 def of_sql(files: list[Path]) -> Iterator[str]:
-    """Yield what SQL files raise; a SQLSTATE alone is caught by the file itself."""
+    """Yield the messages that SQL files raise; the file itself catches an error with a SQLSTATE alone."""
     for file in files:
         for text in RAISED.findall(file.read_text()):
             yield _tidy(re.sub("%%?", lambda sign: GAP if sign[0] == "%" else "%", text.replace("''", "'")))
 
 
 def is_message(text: str) -> bool:
-    """Say whether a text is a sentence for the operator."""
+    """Return whether a text is a sentence for the operator."""
     return re.fullmatch(rf"[A-Z{GAP}].*[a-z].*[.]", text) is not None and len(text.split()) > 4
 
 
@@ -298,12 +310,12 @@ def sections() -> dict[str, list[str]]:
 
 
 def remedy(text: str) -> str:
-    """Return what to do about a message that does not say it itself; nothing for the others."""
+    """Return the remedy for a message that does not contain one, else an empty text."""
     return next((remedy for beginning, remedy in REMEDIES.items() if text.startswith(beginning)), "")
 
 
 def page() -> str:
-    """Return the page as Markdown: a section a role or kind, one point a message."""
+    """Return the page as Markdown: a section for each role or kind, and one point for each message."""
     lines = [HEAD.rstrip("\n")]
     for name, messages in sections().items():
         points = [

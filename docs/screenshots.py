@@ -12,7 +12,7 @@ SHOTS = {"report.png": (1280, "light"), "report-dark.png": (1280, "dark"), "repo
 
 
 def main() -> None:
-    """Open the page that is named and write a picture of each kind."""
+    """Open the named page and write a picture of each kind."""
     page = Path(sys.argv[1]).resolve()
     with chromium() as browser:
         for name, (width, scheme) in SHOTS.items():

@@ -9,7 +9,10 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-ROLES = ("preflight", "lock", "service", "login", "tenancy", "backup", "restore", "rehearse", "report", "support")
+ROLES = (
+    "preflight", "lock", "service", "login", "tenancy", "plan", "apply", "verify", "backup", "restore", "rehearse",
+    "report", "support",
+)  # fmt: skip
 PAGE = ROOT / "docs/variables.md"
 HEAD = """# Variables
 
@@ -22,16 +25,15 @@ TABLE = ("| variable | type | value here | meaning |", "|---|---|---|---|")
 
 
 def read(path: str) -> Any:
-    """Return the YAML document at ``path``, which is relative to the repository; nothing for a missing file."""
+    """Return the YAML document at ``path``, which is relative to the repository, or nothing if it does not exist."""
     file = ROOT / path
     return yaml.safe_load(file.read_text()) if file.exists() else {}
 
 
 def specs(role: str) -> dict[str, dict[str, Any]]:
-    """Return the options that the role's argument spec names."""
-    options: dict[str, dict[str, Any]] = read(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]["main"][
-        "options"
-    ]
+    """Return the options in a role's argument spec."""
+    [entry] = read(f"roles/{role}/meta/argument_specs.yml")["argument_specs"].values()
+    options: dict[str, dict[str, Any]] = entry["options"]
     return options
 
 
@@ -67,7 +69,7 @@ def _rows(options: dict[str, dict[str, Any]], values: dict[str, Any], prefix: st
 
 
 def page() -> str:
-    """Return the page as Markdown: a section a role, one row a variable."""
+    """Return the page as Markdown: a section for each role, and one row for each variable."""
     values = inventory()
     sections = ([f"\n## {role}\n", *TABLE, *_rows(specs(role), values)] for role in ROLES)
     return "\n".join([HEAD.rstrip("\n"), *(line for section in sections for line in section)]) + "\n"

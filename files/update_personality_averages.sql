@@ -1,4 +1,4 @@
--- The tenant is an argument: neither a superuser's session nor another tenant's decides whose averages change.
+-- The tenant is an argument, so that averages do not depend on the session's role or tenant.
 BEGIN
   INSERT INTO %schema%.personality_averages (
     customer_id, user_id, call_count, last_updated,

@@ -1,8 +1,8 @@
--- As many callers as the session may see: its own tenant's alone under row security, else each tenant's from its own rows.
+-- Updates the caller's averages for each tenant whose rows the session may see: under row security only its own tenant.
 BEGIN
   PERFORM %schema%.update_personality_averages(seen.customer_id, p_user_id)
   FROM (SELECT customer_id FROM %schema%.personality_metrics WHERE user_id = p_user_id
-        -- A caller who has no metrics gets a row as well: the tenant's that the session names.
+        -- A caller without metrics also gets a row, for the tenant of the session.
         UNION SELECT nullif(pg_catalog.current_setting('app.current_tenant', true), '')::integer) AS seen
   WHERE seen.customer_id IS NOT NULL;
 END

@@ -1,4 +1,4 @@
-"""Fixtures of all scenarios, and one worker per lab host."""
+"""Fixtures of all scenarios, and one worker for each lab host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from turns import Case, places
 
 @pytest.fixture(scope="module")
 def machine(host: Any) -> Iterator[Host]:
-    """Return the lab host that the test runs on."""
+    """Return the lab host of the test."""
     machine = Host(host.backend.get_hostname())
     yield machine
     machine.close()
@@ -40,20 +40,20 @@ def database(machine: Host, copy: None) -> Iterator[Database]:
 
 @pytest.fixture
 def fresh(machine: Host) -> None:
-    """Begin with a database that was not migrated."""
+    """Start with an unmigrated database."""
     machine.reset()
 
 
 @pytest.fixture
 def one_row_refuses(machine: Host) -> Iterator[None]:
-    """Make a table refuse the row of the proof: the transaction fails at its end."""
+    """Let a table refuse the row of the proof: the transaction fails at its end."""
     machine.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row {NO_ROW_OF_THE_PROOF}")
     yield
     machine.sql("ALTER TABLE personality_metrics DROP CONSTRAINT one_row")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the markers of tests that need not be made on every host, or in every run (pytest's hook)."""
+    """Define the markers of tests that run on one host or in some runs only (pytest's hook)."""
     config.addinivalue_line(
         "markers",
         "one_host(together): what it shows does not depend on the host; the hosts share such tests, or such modules",
@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _host(nodeid: str) -> tuple[str, str] | None:
     """Return the lab host of a test, and the test without it."""
-    # It stands before or after other parameters.
+    # The host is before or after other parameters.
     found = re.search(r"ansible://(\w+)", nodeid)
     return (found.group(1), nodeid.replace(found.group(0), "")) if found else None
 
@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         side_path, shared = item.get_closest_marker("by_turns"), item.get_closest_marker("one_host")
         if side_path or shared:
-            # A test of several hosts is one of no host of its own.
+            # A test of several hosts has no host of its own.
             host, name = _host(item.nodeid) or ("", item.nodeid)
             together = shared is not None and shared.kwargs.get("together", False)
             group = name.partition("::")[0] if together else name
@@ -94,7 +94,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class OneWorkerPerHost(LoadScopeScheduling):  # type: ignore[misc]
-    """The tests of one host share its database, so they run one after the other."""
+    """Runs the tests of one host one after the other, because they share its database."""
 
     def _split_scope(self, nodeid: str) -> str:
         place = _host(nodeid)

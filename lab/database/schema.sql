@@ -1,5 +1,5 @@
--- The AI-Memory database before tenants: columns, defaults, names and comments are the real one's. Run as the owner in a
--- database with the extension uuid-ossp; psql variable `embedding` is the type of the embeddings.
+-- The AI-Memory database before the migration, with the columns, defaults, names and comments of the real one. Run as
+-- the owner, in a database with the extension uuid-ossp. The psql variable `embedding` is the type of the embeddings.
 CREATE TABLE memories (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   type text NOT NULL,
@@ -15,7 +15,7 @@ CREATE TABLE memories (
 CREATE INDEX idx_memories_k ON memories (k);
 CREATE INDEX idx_memories_type ON memories (type);
 CREATE INDEX idx_memories_created_at ON memories (created_at);
--- It was made while the table was empty, so that its lists are of no use: PostgreSQL says so.
+-- The index is built on the empty table, like the real one. Its lists are then useless, and PostgreSQL warns about it.
 SELECT starts_with(:'embedding', 'vector') AS has_pgvector \gset
 \if :has_pgvector
 SET client_min_messages = warning;
@@ -89,7 +89,7 @@ CREATE TABLE personality_averages (
   avg_openness float, avg_conscientiousness float, avg_extraversion float, avg_agreeableness float, avg_neuroticism float,
   avg_formality float, avg_directness float, avg_detail_orientation float, avg_patience float, avg_technical_comfort float,
   recent_frustration float, recent_satisfaction float, recent_urgency float,
-  -- Nothing writes them.
+  -- No code writes these columns.
   frustration_trend varchar(20), satisfaction_trend varchar(20)
 );
 CREATE INDEX idx_personality_averages_last_updated ON personality_averages (last_updated DESC);

@@ -1,5 +1,5 @@
--- Exactly 5,755 / 123 / 45 / 67 / 45 rows, the same in every run: every value derives from a row number.
--- psql variable `embedding` is the type of the embeddings. Dates lie in a window that does not expire for years.
+-- Exactly 5,755 / 123 / 45 / 67 / 45 rows, the same in every run, because every value derives from a row number. The
+-- psql variable `embedding` is the type of the embeddings. The memories do not expire for years.
 CREATE FUNCTION pg_temp.pick(text[], bigint) RETURNS text LANGUAGE sql IMMUTABLE
   RETURN $1[1 + abs(hashint8($2)::bigint) % array_length($1, 1)];
 CREATE FUNCTION pg_temp.caller(n bigint) RETURNS text LANGUAGE sql IMMUTABLE RETURN '+1555' || lpad((1000000 + n * 7919)::text, 7, '0');

@@ -1,7 +1,7 @@
-"""A sample AI-Memory service in two releases, with the faults of the real one, each marked FAULT.
+"""A sample AI-Memory service in two releases. It has the faults of the real one, each marked FAULT.
 
-AI_MEMORY_RELEASE is ``legacy`` or ``tenant_aware``. Its language model is a stand-in, which LLM_SECONDS makes slow and
-LLM_DOWN makes absent.
+AI_MEMORY_RELEASE is ``legacy`` or ``tenant_aware``. It simulates a language model, which LLM_SECONDS makes slow and
+LLM_DOWN makes unavailable.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ app = FastAPI()
 
 
 class Database:
-    """FAULT: one autocommit connection a worker, kept for ever: each request finds the setting of the one before it."""
+    """FAULT: each worker keeps one autocommit connection, so a request finds the setting of the previous one."""
 
     def __init__(self) -> None:
-        """Connect at the first statement, not before."""
+        """Connect only at the first statement."""
         self._connection: Any = None
 
     def run(self, sql: str, values: tuple[Any, ...] = (), tenant: int | None = None) -> list[Row]:
-        """Run one statement; the tenant-aware release names the tenant first, where it is told one."""
+        """Run one statement; the tenant-aware release first sets the tenant, if one is given."""
         if self._connection is None or self._connection.closed:
             url = os.environ["DATABASE_URL"]
             self._connection = psycopg2.connect(url + ("&" if "?" in url else "?") + "sslmode=require")
@@ -66,7 +66,7 @@ database = Database()
 
 
 async def embedding(text: str) -> list[float]:
-    """Ask the language model for what the text means: the same numbers for the same text."""
+    """Return an embedding from the language model: the same numbers for the same text."""
     await asyncio.sleep(float(os.environ.get("LLM_SECONDS", "0")))
     if os.environ.get("LLM_DOWN"):
         raise ConnectionError("the language model refused the connection")
@@ -75,7 +75,7 @@ async def embedding(text: str) -> list[float]:
 
 
 def _tenant(request: Request) -> int:
-    """Return the tenant that a request's token names; the older release asks for no token and knows no tenant."""
+    """Return the tenant of a request's token; the older release needs no token and knows no tenants."""
     if not TENANT_AWARE:
         return 1
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -90,7 +90,7 @@ def _tenant(request: Request) -> int:
 
 
 def _claims(token: str) -> Row:
-    """Return what a token of ours claims (RFC 7519, HS256). Raises ValueError."""
+    """Return the claims of a token with our signature (RFC 7519, HS256). Raises ValueError."""
     signed, _, signature = token.rpartition(".")
     head, _, body = signed.partition(".")
     wanted = hmac.new(os.environ["JWT_SECRET_KEY"].encode(), signed.encode(), hashlib.sha256).digest()
@@ -122,7 +122,7 @@ def answered(endpoint: Callable[..., Awaitable[Row]]) -> Callable[..., Awaitable
     return call
 
 
-# FAULT: a writer that is told no tenant writes for tenant 1, and some are told none.
+# FAULT: a writer without a tenant writes for tenant 1, and some callers pass none.
 async def _store(body: Row, user_id: str | None, customer_id: int = 1) -> Row:
     return {"id": _insert_memory(body, user_id, await embedding(body["content"]), customer_id)}
 
@@ -151,7 +151,7 @@ def _insert_metrics(body: Row, customer_id: int = 1) -> str:
 
 
 def _insert(table: str, row: Row, vector: list[float] | None, customer_id: int) -> str:
-    """Insert one row and return its id; only the tenant-aware release knows the column of the tenant."""
+    """Insert one row and return its id; only the tenant-aware release writes the tenant column."""
     if TENANT_AWARE:
         row = row | {"customer_id": customer_id}
     marks = ["%s"] * len(row) + (["%s::real[]"] if vector else [])
@@ -169,7 +169,7 @@ def _touch_profile(user_id: str, tenant: int) -> None:
         (user_id,), tenant,
     )  # fmt: skip
     if not changed:
-        # FAULT: neither release names the tenant's column here.
+        # FAULT: neither release names the tenant column here.
         database.run(
             "INSERT INTO caller_profiles (user_id, first_call_date, last_call_date, total_calls, preferences, context)"
             " VALUES (%s, now(), now(), 1, '{}', '{}')",
@@ -178,7 +178,7 @@ def _touch_profile(user_id: str, tenant: int) -> None:
 
 
 def _read(sql: str, values: tuple[Any, ...], tenant: int | None = None) -> list[Row]:
-    """FAULT: an error is swallowed, and looks like a caller of whom nothing is known."""
+    """FAULT: an error is swallowed, and looks like an unknown caller."""
     try:
         return database.run(sql, values, tenant)
     except Exception:
@@ -196,7 +196,7 @@ def _memories(where: str, values: tuple[Any, ...], limit: int, tenant: int | Non
 
 @app.on_event("startup")
 def delete_expired_memories() -> None:
-    """Delete what outlived its ttl_days. FAULT: it names no tenant; an error is logged and swallowed."""
+    """Delete the memories older than their ttl_days. FAULT: it names no tenant; an error is logged and swallowed."""
     log.error("language model connection refused: embeddings are computed later")
     try:
         gone = database.run(
@@ -210,7 +210,7 @@ def delete_expired_memories() -> None:
 
 @app.get("/health")
 async def health() -> Row:
-    """FAULT: the status is the language model's alone, and the memories are counted without naming a tenant."""
+    """FAULT: the status is that of the language model alone, and the memories are counted without a tenant."""
     try:
         await embedding("health")
         status = "healthy"
@@ -224,7 +224,7 @@ async def health() -> Row:
 @app.post("/memory/store")
 @answered
 async def store(request: Request) -> Row:
-    """Store one memory for the token's tenant and touch the caller's profile."""
+    """Store one memory for the token's tenant and update the caller's profile."""
     tenant, body = _tenant(request), await request.json()
     stored = await _store(body, body["user_id"], tenant)
     _touch_profile(body["user_id"], tenant)
@@ -257,7 +257,7 @@ async def create_memory(request: Request) -> Row:
 @app.delete("/v1/memories")
 @answered
 async def delete_memories(user_id: str) -> Row:
-    """Delete a caller's memories. FAULT: no token; it deletes those of the tenant of the request before."""
+    """Delete a caller's memories. FAULT: no token; it uses the tenant of the previous request."""
     return {"deleted": len(database.run("DELETE FROM memories WHERE user_id = %s RETURNING id", (user_id,)))}
 
 
@@ -271,7 +271,7 @@ async def list_user_memories(request: Request, user_id: str, limit: int = 50) ->
 @app.post("/v1/memories/user")
 @answered
 async def create_user_memory(request: Request) -> Row:
-    """Store one caller's memory. FAULT: it asks for a token and forgets its tenant."""
+    """Store one caller's memory. FAULT: it requires a token but ignores its tenant."""
     _tenant(request)
     body = await request.json()
     return await _store(body, body["user_id"])
@@ -280,21 +280,21 @@ async def create_user_memory(request: Request) -> Row:
 @app.get("/v1/memories/shared")
 @answered
 async def list_shared_memories(limit: int = 50) -> Row:
-    """Return what belongs to no caller. FAULT: no token; it shows the tenant of the request before."""
+    """Return the memories without a caller. FAULT: no token; it uses the tenant of the previous request."""
     return {"memories": _memories("user_id IS NULL AND scope = 'shared'", (), limit)}
 
 
 @app.post("/v1/memories/shared")
 @answered
 async def create_shared_memory(request: Request) -> Row:
-    """Store what belongs to no caller. FAULT: no token; it is tenant 1's."""
+    """Store a memory without a caller. FAULT: no token; it is stored for tenant 1."""
     return await _store(await request.json(), None)
 
 
 @app.get("/v2/profile/{user_id}")
 @answered
 async def profile(request: Request, user_id: str) -> Row:
-    """Return what is known of a caller over all calls."""
+    """Return the profile of a caller over all calls."""
     rows = _read(f"SELECT {PROFILE} FROM caller_profiles WHERE user_id = %s", (user_id,), _tenant(request))
     return {"profile": rows[0] if rows else None}
 
@@ -302,7 +302,7 @@ async def profile(request: Request, user_id: str) -> Row:
 @app.post("/v2/process-call")
 @answered
 async def process_call(request: Request) -> Row:
-    """Store summary and scores of a call. FAULT: the profile alone is the token's tenant's."""
+    """Store summary and scores of a call. FAULT: only the profile gets the token's tenant."""
     tenant, body = _tenant(request), await request.json()
     summary = _insert_summary(body, await embedding(body["summary"]))
     _insert_metrics(body)
@@ -314,7 +314,7 @@ async def process_call(request: Request) -> Row:
 @app.get("/v2/summaries/{user_id}")
 @answered
 async def summaries(user_id: str, limit: int = 20) -> Row:
-    """Return a caller's summaries. FAULT: no token; it shows the tenant of the request before."""
+    """Return a caller's summaries. FAULT: no token; it uses the tenant of the previous request."""
     sql = f"SELECT {SUMMARY} FROM call_summaries WHERE user_id = %s ORDER BY call_date DESC LIMIT %s"
     return {"summaries": _read(sql, (user_id, limit))}
 
@@ -322,10 +322,10 @@ async def summaries(user_id: str, limit: int = 20) -> Row:
 @app.post("/v2/summaries/search")
 @answered
 async def search(request: Request) -> Row:
-    """Return the summaries nearest in meaning. FAULT: no token; it shows the tenant of the request before."""
+    """Return the summaries nearest in meaning. FAULT: no token; it uses the tenant of the previous request."""
     body = await request.json()
     vector = await embedding(body["query"])
-    # Without pgvector, as on the lab's PostgreSQL 15, nothing is near.
+    # Without pgvector, as on the lab's PostgreSQL 15, the order is arbitrary.
     known = _read("SELECT FROM pg_type WHERE typname = 'vector'", ())
     order = "embedding <-> %s::real[]::vector" if known else "cardinality(%s::real[])"
     sql = f"SELECT {SUMMARY} FROM call_summaries WHERE embedding IS NOT NULL ORDER BY {order} LIMIT %s"
@@ -335,7 +335,7 @@ async def search(request: Request) -> Row:
 @app.get("/v2/personality/{user_id}")
 @answered
 async def personality(user_id: str) -> Row:
-    """Return a caller's averages. FAULT: no token; it shows the tenant of the request before."""
+    """Return a caller's averages. FAULT: no token; it uses the tenant of the previous request."""
     rows = _read(f"SELECT {AVERAGES} FROM personality_averages WHERE user_id = %s", (user_id,))
     return {"personality": rows[0] if rows else None}
 
@@ -343,7 +343,7 @@ async def personality(user_id: str) -> Row:
 @app.post("/v2/context/enriched")
 @answered
 async def enriched_context(request: Request) -> Row:
-    """Return what an agent is told of a caller before it answers."""
+    """Return the data about a caller that an agent gets before it answers."""
     tenant, body = _tenant(request), await request.json()
     memories = _memories("user_id = %s", (body["user_id"],), int(body.get("limit", 10)), tenant)
     callers = _read(f"SELECT {PROFILE} FROM caller_profiles WHERE user_id = %s", (body["user_id"],), tenant)

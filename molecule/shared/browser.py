@@ -1,4 +1,4 @@
-"""A page in Chromium, on a phone and on a desk, in light and in dark, and on paper."""
+"""A page in Chromium: on a phone and on a desktop, light and dark, and on paper."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-# The Makefile names them as well: it installs the first where none is there.
+# The Makefile names the same browsers: it installs the first if there is none.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTHS = (360, 1280)
 SCHEMES = ("light", "dark")
 
 
 def program() -> str:
-    """Return the path of the first browser that is installed."""
+    """Return the path of the first installed browser."""
     for path in map(shutil.which, BROWSERS):
         if path:
             return path
@@ -28,7 +28,7 @@ def program() -> str:
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """Yield a Chromium or Chrome; it is root's in containers, where it has no sandbox of its own."""
+    """Yield a Chromium or Chrome; as root in a container it has no sandbox of its own."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
         yield browser
@@ -37,7 +37,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Look:
-    """A page as it was opened, with what Chromium had to complain of and what it asked the network for."""
+    """An open page, with Chromium's complaints and network requests."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Look:
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
     def inaccessible(self) -> list[str]:
-        """Return what axe-core finds wrong, with everything unfolded."""
+        """Return axe-core's findings, with all details unfolded."""
         self.page.evaluate("document.querySelectorAll('details').forEach(element => { element.open = true })")
         found: list[dict[str, Any]] = Axe().run(self.page).response["violations"]
         return [f"{item['id']}: {node['html'][:200]}" for item in found for node in item["nodes"]]
@@ -56,7 +56,7 @@ class Look:
 
 @contextlib.contextmanager
 def opened(browser: Browser, path: Path, width: int, scheme: str) -> Iterator[Look]:
-    """Open a file in a window of a width, in light or in dark."""
+    """Open a file in a window of the given width, light or dark."""
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
     look = Look(context.new_page())
     look.page.on("console", lambda message: look.complaints.append(message.text))

@@ -1,4 +1,4 @@
-"""What was done to AI-Memory's database by hand before: the parts of it, and what was run on production."""
+"""Manual changes of AI-Memory's database: their parts, and those that were made in production."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ KEYS = {
 
 
 def isolated(predicate: str, tables: tuple[str, ...] = TABLES, role: str = "PUBLIC") -> list[str]:
-    """Return row security by one predicate, by policies of the names that the migration gives its own."""
+    """Return row security with one predicate, and policies with the migration's names."""
     return [
         sql
         for table in tables
@@ -54,7 +54,7 @@ def isolated(predicate: str, tables: tuple[str, ...] = TABLES, role: str = "PUBL
     ]
 
 
-# Of the variant in two phases: its first half, and what its second half makes of that. One half is of a few tables.
+# The two-phase variant: its first half, and the result of its second half. A half covers a few tables.
 TWO_PHASE = "customer_id = 1 OR customer_id = current_setting('app.current_tenant', true)::int"
 BOTH_PHASES = "customer_id = current_setting('app.current_tenant', true)::int"
 ONE_PHASE = "customer_id = current_setting('app.current_tenant')::int"
@@ -86,7 +86,7 @@ BRIDGES = {"off": [], "on": ["ALTER ROLE {role} IN DATABASE {database} SET app.c
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """What was made of a database, by the name of each part."""
+    """A manual change, with the name of each part's variant."""
 
     column: str
     keys: str
@@ -95,7 +95,7 @@ class Made:
     bridge: str
 
     def sql(self, database: str) -> str:
-        """Return it as SQL for a superuser's session, in the order in which anybody would run it."""
+        """Return the change as SQL for a superuser's session, in a plausible order."""
         by_owner = [
             *COLUMNS[self.column], *KEYS[self.keys], *FUNCTIONS[self.functions], *POLICIES[self.policies],
         ]  # fmt: skip
@@ -103,11 +103,11 @@ class Made:
         return "; ".join([f"SET ROLE {OWNER}", *by_owner, "RESET ROLE", *bridge])
 
     def __str__(self) -> str:
-        """Return its parts."""
+        """Return the names of its parts."""
         return ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(self).items())
 
 
-# What was run on production: the first half of the variant in two phases; all of that; the variant in one.
+# The changes in production: the first half of the two-phase variant, all of it, and the one-phase variant.
 FIRST_HALF = Made("nullable DEFAULT 1", "half", "old", "first of two phases", "off")
 KNOWN = (
     FIRST_HALF, Made("NOT NULL", "half", "old", "both phases", "off"),

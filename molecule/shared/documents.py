@@ -1,4 +1,4 @@
-"""The commands that the documents show, for the tests that run them as they stand there."""
+"""The documents' commands, for the tests that run them unchanged."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from production import ROOT
 
 DOCUMENTS = [path for pattern in ("*.md", "docs/*.md", "examples/*/*.md") for path in sorted(ROOT.glob(pattern))]
-# A line of an indented block, without its remark.
+# A line of an indented block, without its comment.
 LINE = re.compile(r"^    (\S.*?)(?:\s+#.*)?$", re.MULTILINE)
 
 
 def found(pattern: re.Pattern[str]) -> list[str]:
-    """Return what the documents show of a pattern, each once."""
+    """Return the matches of a pattern in the documents, each once."""
     return list(dict.fromkeys(text for document in DOCUMENTS for text in pattern.findall(document.read_text())))
 
 

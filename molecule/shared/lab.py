@@ -1,4 +1,4 @@
-"""A lab host as the tests see it: over SSH, and its PostgreSQL through the forwarded socket."""
+"""A lab host for the tests: over SSH, and its PostgreSQL through the forwarded socket."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ ROWS = {
     "personality_averages": 45,
 }  # fmt: skip
 OWNER = "alice"
-# Of the collection, in a checkout.
+# The collection's plugins in a checkout.
 PLUGINS = "plugins"
-# What a checkout needs to run a playbook.
+# The files that a checkout needs to run a playbook.
 FILES = ("ansible.cfg", "galaxy.yml", "migrate.yml", "rollback.yml")
 FOLDERS = ("collections", "files", "inventory", "meta", "playbooks", "plugins", "roles")
 INVENTORIES = ("inventory/lab.yml", "inventory/fleet.yml")
@@ -46,9 +46,9 @@ HOSTS: dict[str, Any] = {
     for inventory in INVENTORIES
     for name, variables in yaml.safe_load((ROOT / inventory).read_text())["ai_memory"]["hosts"].items()
 }
-# The one that the release which names its tenant signs its tokens with.
+# The secret with which the tenant-aware release signs its tokens.
 TOKEN_SECRET: str = yaml.safe_load((ROOT / "inventory/group_vars/lab.yml").read_text())["lab_token_secret"]
-# A migration without the rehearsal and without the proof and the copy of its backup, which have their own scenarios.
+# A migration without the rehearsal, and without the proof and the copy of its backup, which have their own scenarios.
 MIGRATE = (
     "migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", "-ebackup_test_restore=false",
     "-ebackup_copy_max_bytes=0",
@@ -56,7 +56,7 @@ MIGRATE = (
 
 
 def copied_checkout(directory: Path) -> Path:
-    """Copy what runs a playbook into a directory, so that a test may break it by hand, and return it."""
+    """Copy the files that run a playbook, so that a test may break them, and return the copy's directory."""
     for name in (*FILES, *FOLDERS):
         source, target = ROOT / name, directory / name
         shutil.copytree(source, target, symlinks=True) if source.is_dir() else shutil.copy(source, target)
@@ -65,13 +65,13 @@ def copied_checkout(directory: Path) -> Path:
 
 
 def _environment(checkout: Path, inventories: tuple[str, ...]) -> dict[str, str]:
-    """Return the environment in which a checkout's Ansible prints plain text, also below Molecule."""
+    """Return the environment in which a checkout's Ansible prints plain text, also under Molecule."""
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"),
         "ANSIBLE_INVENTORY": ",".join(str(checkout / inventory) for inventory in inventories),
         "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "500",
     }  # fmt: skip
-    # Molecule names a callback, and this checkout's roles and collections, which would take the place of another's.
+    # Molecule sets a callback, and this checkout's roles and collections, which would replace another checkout's.
     for name in ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_ROLES_PATH", "ANSIBLE_STDOUT_CALLBACK"):
         environment.pop(name, None)
     return environment
@@ -90,7 +90,7 @@ class Host:
     """One lab host. ``close`` ends the tunnel to its PostgreSQL."""
 
     def __init__(self, name: str) -> None:
-        """Look the host's port up in the inventories."""
+        """Find the host's port in the inventories."""
         self.name = name
         self.ssh = ["ssh", *_options(HOSTS[name]["ansible_port"]), "operator@127.0.0.1"]
         self._directory = tempfile.TemporaryDirectory()
@@ -105,7 +105,7 @@ class Host:
         self._directory.cleanup()
 
     def run(self, command: str, *, given: str = "", check: bool = True) -> str:
-        """Run a command line on the host with ``given`` as its input, and return what it prints."""
+        """Run a command line on the host with ``given`` as its input, and return its output."""
         done = subprocess.run(
             [*self.ssh, command], input=given, capture_output=True, text=True, timeout=600, check=False
         )
@@ -114,9 +114,9 @@ class Host:
         return done.stdout
 
     def at_home(self, command: str, *, cwd: Path) -> None:
-        """Run a command line of ssh or scp on this machine, as an operator would, with this host for SERVER."""
+        """Run a documented ssh or scp command on this machine, with this host as SERVER."""
         program, *words = shlex.split(re.sub(r"\bSERVER\b", self.ssh[-1], command))
-        # It must not go anywhere else.
+        # The command must not reach another host.
         assert any(self.ssh[-1] in word for word in words), command
         options = self.ssh[1:-1]
         if program == "scp":
@@ -124,7 +124,7 @@ class Host:
         subprocess.run([program, *options, *words], cwd=cwd, check=True, capture_output=True, timeout=120)
 
     def connect(self, database: str = "ai_memory", user: str = "operator") -> psycopg2.extensions.connection:
-        """Connect to a database as the superuser of the tests (or another), in autocommit mode."""
+        """Connect to a database as the superuser of the tests (or another role), in autocommit mode."""
         socket = Path(self._directory.name) / ".s.PGSQL.5432"
         if self._tunnel is None or self._tunnel.poll() is not None:
             socket.unlink(missing_ok=True)
@@ -157,9 +157,9 @@ class Host:
         return self.run(f"python3 -c '{program}' 'http://127.0.0.1:8100{path}' {method}", given=f"{token}\n{body}")
 
     def call(self, path: str, *, method: str = "POST", tenant: int | None = None, **body: Any) -> dict[str, Any]:
-        """Ask the service on the host and return its answer.
+        """Call the service on the host and return its answer.
 
-        The tenant, that of the body if none is given, stands in a token, which the older release does not ask for.
+        A token contains the tenant, by default that of the body. The legacy release ignores the token.
         """
         claims = {"sub": "tests", "customer_id": tenant or body.get("customer_id", 1), "exp": int(time.time()) + 60}
         text = "" if method == "GET" else json.dumps(body)
@@ -167,14 +167,14 @@ class Host:
         return answer
 
     def healthy(self) -> bool:
-        """Say whether the service answers."""
+        """Return whether the service answers."""
         try:
             return bool(self._request("/health", "GET", "", ""))
         except AssertionError:
             return False
 
     def wait_until_healthy(self, seconds: float = 40) -> None:
-        """Wait for an answer of the service; the host itself may be out of reach meanwhile."""
+        """Wait for an answer of the service; the host itself may be unreachable meanwhile."""
         deadline = time.monotonic() + seconds
         while not self.healthy():
             assert time.monotonic() < deadline, "the service did not come back"
@@ -185,11 +185,11 @@ class Host:
         return int(self.run("systemctl show --property=MainPID --value ai-memory"))
 
     def failsafe_armed(self) -> bool:
-        """Say whether the timer that starts the service is waiting."""
+        """Return whether the timer that starts the service is waiting."""
         return self.run("systemctl is-active ai-memory-failsafe.timer", check=False).strip() == "active"
 
     def catalogs(self, database: str = "ai_memory") -> str:
-        """Return a digest of the catalogs: every change of a definition makes a row with another xmin."""
+        """Return a digest of the catalogs: every changed definition has a row with another xmin."""
         catalogs = (
             "pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_policy", "pg_proc",
             "pg_trigger", "pg_authid", "pg_db_role_setting", "pg_database", "pg_depend",
@@ -201,12 +201,12 @@ class Host:
         return str(self.sql(f"SELECT {digest} FROM ({parts}) AS t", database=database)[0][0])
 
     def databases(self) -> set[str]:
-        """Return the databases that runs made and left."""
+        """Return the databases that runs created and left."""
         names = self.sql("SELECT datname FROM pg_database WHERE datname LIKE 'ai_memory_%'", database="postgres")
         return {name for (name,) in names} - {"ai_memory_template"}
 
     def backups(self) -> list[str]:
-        """Return the paths of the backups, the oldest first."""
+        """Return the paths of the backups, oldest first."""
         return self.run("sudo find /var/backups/ai-memory -mindepth 1 -maxdepth 1 2> /dev/null | sort").split()
 
     def manifest(self, backup: str) -> dict[str, Any]:
@@ -215,24 +215,24 @@ class Host:
         return document
 
     def lock(self) -> str:
-        """Return who holds the lock of the runs; nothing where nobody does."""
+        """Return the holder of the runs' lock; empty if there is none."""
         return self.run("sudo readlink /run/tenancy-ai_memory.lock || true").strip()
 
     def files(self) -> str:
-        """Return name, size and time of every file that a run could have touched."""
+        """Return name, size and time of every file that a run could have changed."""
         return self.run(
             "sudo find /etc /opt /var/backups /usr/local /home /root -xdev"
             " -not -path '*/.ansible*' -type f -printf '%p %s %T@ %m\\n' | sort"
         )
 
     def untouched(self) -> tuple[str, str, int, dict[str, int]]:
-        """Return all that a run which touches nothing leaves equal."""
+        """Return everything that a run without changes leaves equal."""
         return self.catalogs(), self.files(), self.service_pid(), self.rows()
 
     def playbook(
         self, playbook: str, *arguments: str, check: bool | None = True, variables: Mapping[str, str] | None = None
     ) -> Run:
-        """Run a playbook on this host alone; ``check`` says whether it must succeed (None: either).
+        """Run a playbook on this host only; ``check`` says whether it must succeed (None: either).
 
         ``variables`` are added to the environment.
         """
@@ -243,7 +243,7 @@ class Host:
         return run
 
     def module(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """Run one module of the collection on this host as root and return its result, also of a failure."""
+        """Run one module of the collection on this host as root and return its result, even if it failed."""
         done = subprocess.run(
             ["ansible", self.name, "--become", "--one-line", f"--module-name=aimemory.tenancy.{name}",
              f"--args={json.dumps(arguments)}"],
@@ -266,7 +266,7 @@ class Host:
             self.run(f"sudo rm {directory}/test.conf; sudo systemctl daemon-reload")
 
     def reset(self, login: str = "owner") -> None:
-        """Start from a freshly seeded database and the release that knows no tenant."""
+        """Start with a freshly seeded database and the release that knows no tenant."""
         self.run(f"sudo lab-reset legacy {login}")
 
 
@@ -313,7 +313,7 @@ class Run:
         self.returncode = self.process.returncode
 
     def kill(self) -> None:
-        """Kill the run; its workers are sessions of their own."""
+        """Kill the run; its workers have sessions of their own."""
         children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
         for pid in (*map(int, children.stdout.split()), self.process.pid):
             with contextlib.suppress(ProcessLookupError):
@@ -322,7 +322,7 @@ class Run:
 
     @property
     def words(self) -> str:
-        """Return the output with every run of blanks, quotes, line breaks and sides of the box as one space."""
+        """Return the output with blanks, quotes, line breaks and the box's sides as single spaces."""
         return re.sub(r"[\s'\"\\|]+", " ", self.output)
 
     @property
@@ -333,11 +333,11 @@ class Run:
         return int(found.group(1))
 
     def files(self) -> dict[str, str]:
-        """Return what stands in each file that the run left on this machine."""
+        """Return the content of each file that the run left on this machine."""
         return {path.name: path.read_text() for path in Path(self._logs.name).glob("*/*")}
 
     def copies(self) -> list[Path]:
-        """Return the files that came to this machine as copies of backups."""
+        """Return the copies of backups on this machine."""
         return sorted(path for path in Path(self._copies.name).rglob("*") if path.is_file())
 
     def _file(self, name: str) -> str:
@@ -356,14 +356,14 @@ class Run:
 
     @property
     def records(self) -> dict[str, dict[str, Any]]:
-        """Return run.json of every host of the run that left one."""
+        """Return run.json of every host of the run that has one."""
         found = (_of_the_published_form(path.read_text()) for path in Path(self._logs.name).glob("*/run.json"))
         return {document["host"]: document for document in found}
 
 
 @contextlib.contextmanager
 def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Let ``work`` go on beside the test, whose end the event tells it; an error of it fails the test."""
+    """Run ``work`` beside the test until the event is set; an error in it fails the test."""
     over = threading.Event()
     with ThreadPoolExecutor(max_workers=1) as pool:
         working = pool.submit(work, over)
@@ -376,7 +376,7 @@ def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def typed(answer: str) -> Iterator[int]:
-    """Yield a terminal on which ``answer`` is typed twice a second: what comes before the prompt is discarded."""
+    """Yield a terminal on which ``answer`` is typed twice a second: input before the prompt is discarded."""
     keyboard, terminal = pty.openpty()
 
     def type_it(over: threading.Event) -> None:
@@ -393,7 +393,7 @@ def typed(answer: str) -> Iterator[int]:
 
 @contextlib.contextmanager
 def only_readers(host: Host) -> Iterator[None]:
-    """Hold the lock that lets nothing stronger than ACCESS SHARE through on the tenant tables."""
+    """Hold a lock on the tenant tables that conflicts with everything stronger than ACCESS SHARE."""
     with contextlib.closing(host.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute(f"LOCK TABLE {', '.join(TABLES)} IN EXCLUSIVE MODE")

@@ -1,4 +1,4 @@
-"""The production planner and SQL on a database of the lab, without Ansible around them."""
+"""The production planner and SQL on a database of the lab, without Ansible."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proo
 from lab import OWNER, Host
 from production import ROOT, production_source
 
-FILES = ROOT / "roles/tenancy/files"
+FILES = ROOT / "plugins/plugin_utils/catalog"
 NAME = "ai_memory_states"
 MAX_ROWS = 100_000
 State = dict[str, Any]
-# How online steps wait, in the units of postgresql_online.
+# The waits of online steps, in the units of postgresql_online.
 WAITS = {
     "lock_timeout": 100, "attempts": 20, "patience": 20, "long_transaction": 5, "max_waiting": 5, "max_lag": 2**26,
     "step_timeout": 60,
@@ -47,17 +47,17 @@ class Database:
     def __init__(
         self, connection: psycopg2.extensions.connection, name: str = NAME, wanted: model.Model | None = None
     ) -> None:
-        """Use ``connection`` to the database ``name``, which is to be AI-Memory's or what is ``wanted``."""
+        """Use ``connection`` to the database ``name``, which is AI-Memory's or has the model ``wanted``."""
         self.model = wanted or model.parse(production_source(name))
         self._cursor = connection.cursor()
 
     def adopt(self) -> None:
-        """Say in the model that columns of the tenant's name are the tenant's, whatever they hold and have."""
+        """Let the model say that existing columns with the tenant column's name are the tenant's."""
         tables = tuple(dataclasses.replace(table, adopt=True) for table in self.model.tables)
         self.model = dataclasses.replace(self.model, tables=tables)
 
     def run(self, *statements: str) -> None:
-        """Run statements that take no arguments."""
+        """Run statements without arguments."""
         for statement in statements:
             self._cursor.execute(statement)
 
@@ -70,7 +70,7 @@ class Database:
 
     @contextlib.contextmanager
     def _as_administrator(self) -> Iterator[None]:
-        """Resolve names as the administrator's sessions do; the tests' own statements name no schema."""
+        """Resolve names as in the administrator's sessions; the tests' own statements are not qualified."""
         path = self.value("SELECT pg_catalog.current_setting('search_path')")
         self.run(f"SET search_path = {sessions.SETTINGS['search_path']}")
         try:
@@ -81,15 +81,15 @@ class Database:
                 self.run(f"SET search_path = {path}")
 
     def state(self, *, of_earlier: bool = False) -> State:
-        """Return the state document; one ``of_earlier`` versions was read under the session's own search path."""
-        # As the playbooks' sessions have it: compiling the reads of the catalogs takes far longer than making them.
+        """Return the state document; ``of_earlier`` versions read it with the session's own search path."""
+        # As in the playbooks' sessions: compiling the catalog reads takes far longer than running them.
         self.run("SET jit = off")
         with contextlib.nullcontext() if of_earlier else self._as_administrator():
             self._cursor.execute((FILES / "state.sql").read_text(), self._arguments())
             state: State = self._cursor.fetchone()[0]
             self._cursor.execute((FILES / "hazards.sql").read_text(), self._arguments())
             state["hazards"] = self._cursor.fetchone()[0]
-        # Not of the schema.
+        # It is not a part of the schema.
         state.pop("snapshot_xmin")
         if of_earlier:
             assert state.pop("qualified") is False
@@ -97,7 +97,7 @@ class Database:
         for table in state["tables"].values():
             table.pop("bytes", None)
             table.pop("estimated_rows", None)
-        # A dropped column is counted for ever.
+        # Dropped columns count for ever.
         for relation in state["hazards"]["relations"]:
             if relation["attributes"] < hazards.MAX_COLUMNS:
                 relation["attributes"] = 0
@@ -119,18 +119,18 @@ class Database:
         }  # fmt: skip
 
     def plan(self) -> list[Statement]:
-        """Return what is left to do."""
+        """Return the statements that are left."""
         return plan.build(self.state(), self.model)
 
     def migrate(self) -> list[Finding]:
-        """Apply the plan as the tenancy role does, and return the findings of the isolation proof."""
+        """Apply the plan like the tenancy role, and return the findings of the isolation proof."""
         statements = self.plan()
-        # A login of its own would see nothing of this transaction; the tests of the backfill have one.
+        # A backfill login would not see this transaction; the tests of the backfill have one.
         self.run(*(item["sql"] for item in statements if item["phase"] == online.BACKFILL))
         return self._transaction(statements)
 
     def backfill(self, table: str) -> None:
-        """Change the rows of ``table`` without a tenant as the backfill does; its login's rights are not made."""
+        """Update the rows of ``table`` without a tenant like the backfill, without its login."""
         (item,) = [item for item in backfill.items(self.state(), self.model) if item["table"] == table]
         assert item["nulls"] > 0
         if item["default"] is not None:
@@ -144,11 +144,11 @@ class Database:
         assert changed == item["nulls"]
 
     def steps(self) -> list[dict[str, Any]]:
-        """Return the steps that can be carried out while the service works."""
+        """Return the steps that can run while the service works."""
         return online.steps(self.plan())
 
     def carry_out(self, steps: Iterable[dict[str, Any]], waits: dict[str, int] = WAITS) -> None:
-        """Carry online steps out, each in a transaction of its own; ``waits`` are those of postgresql_online."""
+        """Run online steps, each in a transaction of its own; ``waits`` are those of postgresql_online."""
         connection = self._cursor.connection
         connection.commit()
         connection.autocommit = True
@@ -160,9 +160,9 @@ class Database:
             connection.autocommit = False
 
     def back_to(self, snapshot: State, *, lone: bool = True) -> list[Finding]:
-        """Go back to the schema of ``snapshot``, and return the findings that do not hold then.
+        """Roll back to the schema of ``snapshot``, and return the failed findings.
 
-        ``lone`` says whether that is refused while another tenant has rows.
+        With ``lone``, the rollback is refused if another tenant has rows.
         """
         rows = {name: table["rows"] for name, table in self.state()["tables"].items()}
         statements = schema.build(self.state(), self.model, snapshot, lone=lone)
@@ -170,11 +170,11 @@ class Database:
         return [item for item in schema.findings(self.state(), self.model, snapshot, rows) if not item["ok"]]
 
     def prove(self, options: str = "") -> list[Finding]:
-        """Make the isolation proof alone and return its findings; ``options`` are those of DATABASE_URL."""
+        """Run only the isolation proof and return its findings; ``options`` are those of DATABASE_URL."""
         return self.execute(self.transaction([], options=options))
 
     def audit(self, url_options: str = "", readable: Iterable[str] = ()) -> list[audit.Entry]:
-        """Return what the audit finds; ``readable`` are further relations that the service may read."""
+        """Return the audit's entries; ``readable`` are further relations that the service may read."""
         return audit.collect(self.audit_facts(readable), self.state(), self.model, url_options)
 
     def audit_facts(self, readable: Iterable[str] = ()) -> dict[str, list[str]]:
@@ -209,22 +209,22 @@ class Database:
         return found
 
     def commit(self) -> None:
-        """Commit what was done so far."""
+        """Commit all changes so far."""
         self._cursor.connection.commit()
 
     def roll_back(self) -> None:
-        """Take back what was done since the last commit."""
+        """Roll back all changes since the last commit."""
         self._cursor.connection.rollback()
 
     @contextlib.contextmanager
     def another(self) -> Iterator[Database]:
-        """Yield the same database in another session; whatever is done in it is rolled back."""
+        """Yield the same database in another session, whose changes are rolled back."""
         with contextlib.closing(psycopg2.connect(self._cursor.connection.dsn)) as connection:
             yield Database(connection, self.model.database)
             connection.rollback()
 
     def failures(self, before: State) -> list[Finding]:
-        """Return the findings that do not hold; ``before`` is the state that the migration found."""
+        """Return the failed findings; ``before`` is the state before the migration."""
         after = self.state()
         adopted = {table.name for table in self.model.tables if self.model.adopted}
         rows = {
@@ -237,21 +237,21 @@ class Database:
 
 @contextlib.contextmanager
 def unmigrated(machine: Host) -> Iterator[Database]:
-    """Yield the copy; whatever is done to it is rolled back."""
+    """Yield the copy; every change to it is rolled back."""
     with contextlib.closing(machine.connect(NAME)) as connection:
         connection.autocommit = False
         database = Database(connection)
-        # Two copies at once would wait for each other for ever.
+        # Two copies at the same time would wait for each other for ever.
         database.run("SET lock_timeout = '10s'")
         yield database
-        # A test may have had its session ended.
+        # A test may have ended its own session.
         if not connection.closed:
             connection.rollback()
 
 
 @contextlib.contextmanager
 def committed(machine: Host, statements: Iterable[str]) -> Iterator[Database]:
-    """Yield a copy of its own in which ``statements`` are committed, as what is done in it is at the end."""
+    """Yield a separate copy in which ``statements`` are committed; its changes are committed at the end."""
     name = f"{NAME}_committed"
     machine.sql(f"CREATE DATABASE {name} TEMPLATE ai_memory_template OWNER {OWNER}", database="postgres")
     try:

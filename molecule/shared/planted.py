@@ -1,4 +1,4 @@
-"""Code of the owner's that fails whenever it runs with more rights than its owner has: in a restore, for example."""
+"""Code of the owner that fails whenever it runs with more privileges than its owner's, for example in a restore."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from lab import OWNER, Host
 
-# It looks, tries to become more, and looks again. Wherever a role is a superuser's, the restore fails with the message.
+# It checks, tries to gain privileges, and checks again. If a role is a superuser's, the restore fails with the message.
 LOOK = """
   IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) THEN
     RAISE EXCEPTION 'planted: % runs as %, session of %', TG, current_user, session_user;
@@ -31,7 +31,7 @@ def _function(name: str, returns: str, volatility: str, result: str) -> str:
     )
 
 
-# Made by the owner.
+# Created by the owner.
 STATEMENTS = (
     "CREATE SCHEMA planted",
     _function("fine", "boolean", "VOLATILE", "true"),
@@ -39,7 +39,7 @@ STATEMENTS = (
     _function("triggered", "trigger", "VOLATILE", "NEW"),
     "CREATE DOMAIN planted.email AS text CHECK (planted.fine(VALUE))",
     "CREATE TYPE planted.pair AS (one planted.email, two text)",
-    # A literal of an array or a row of a domain calls its CHECK when it is read.
+    # Reading a literal of an array or a row of a domain calls the domain's CHECK.
     """CREATE TABLE planted.notes (id integer PRIMARY KEY, text text CHECK (planted.fine(text)), mail planted.email,
        mails planted.email[] DEFAULT '{a,b}', pair planted.pair DEFAULT '(a,b)',
        shout text GENERATED ALWAYS AS (planted.still('x') || text) STORED)""",
@@ -59,7 +59,7 @@ STATEMENTS = (
     "ALTER TABLE planted.notes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
     "CREATE POLICY p ON planted.notes USING (planted.fine(text))",
 )
-# Of the superuser's, over the owner's functions, which have become what they are since.
+# Created by the superuser over the owner's functions, which were replaced afterwards.
 SUPERUSERS = (
     "CREATE FUNCTION planted.quiet() RETURNS text LANGUAGE sql AS 'SELECT ''x''::text'",
     f"ALTER FUNCTION planted.quiet() OWNER TO {OWNER}",
@@ -74,10 +74,10 @@ SUPERUSERS = (
 
 @contextlib.contextmanager
 def planted(machine: Host) -> Iterator[None]:
-    """Plant it in the database as its owner."""
+    """Plant the code in the database as its owner."""
     machine.sql(f"GRANT CREATE ON DATABASE ai_memory TO {OWNER}")
     with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
-        # A session whose superuser may not be seen: everything is made as the owner, over its own login.
+        # The session must not show a superuser: the owner creates everything over its own login.
         cursor.execute(f"SET SESSION AUTHORIZATION {OWNER}")
         try:
             for statement in STATEMENTS:

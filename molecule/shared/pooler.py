@@ -12,7 +12,7 @@ from lab import OWNER, ROOT, Host
 DIRECTORY = "/run/test-pooler"
 UNIT = "test-pooler.service"
 PASSWORD: str = yaml.safe_load((ROOT / "inventory/group_vars/lab.yml").read_text())["lab_password"]
-# Debian's, where PostgreSQL has its socket as well.
+# Debian's directory, which also has PostgreSQL's socket.
 SOCKETS = "/var/run/postgresql"
 
 
@@ -20,9 +20,9 @@ SOCKETS = "/var/run/postgresql"
 def pgbouncer(
     machine: Host, *, port: int = 6432, server: str = "127.0.0.1", sockets: str = SOCKETS, **settings: str
 ) -> Iterator[None]:
-    """Run pgbouncer on a port; ``server`` is where it finds PostgreSQL, ``settings`` are further ones of its own.
+    """Run pgbouncer on a port; ``server`` is its address of PostgreSQL, ``settings`` are additional settings.
 
-    ``database`` among them is the database that it gives to those who ask for ai_memory.
+    ``database`` among them is the database for clients that request ai_memory.
     """
     database = settings.pop("database", f"ai_memory host={server} port=5432")
     given = {
@@ -50,7 +50,7 @@ def pgbouncer(
 
 @contextlib.contextmanager
 def on_its_socket_only(machine: Host) -> Iterator[None]:
-    """Let PostgreSQL listen on its socket alone, where the service's role has a password."""
+    """Let PostgreSQL listen only on its socket, and let the service's role log in there with a password."""
     hba = machine.sql("SHOW hba_file")[0][0]
     machine.run(f"sudo sed -i '1i local all {OWNER} scram-sha-256' {hba}")
     machine.sql("ALTER SYSTEM SET listen_addresses = ''")

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on this machine, which answers as a test wants."""
+"""A receiver of webhooks on this machine, with the answers of a test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOKEN = "T0SECRET/B0SECRET/verysecrettoken"
 
 
 class Receiver(ThreadingHTTPServer):
-    """What was posted, in order; ``then`` is called with each text before it is answered."""
+    """The posted texts, in order; ``then`` is called with each text before the answer."""
 
     daemon_threads = True
 
@@ -25,12 +25,12 @@ class Receiver(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Return the URL to post to, whose path is a secret."""
+        """Return the URL for posts, whose path is a secret."""
         return f"http://127.0.0.1:{self.server_port}/services/{TOKEN}"
 
     @property
     def texts(self) -> list[str]:
-        """Return the texts; each was the whole of its body."""
+        """Return the texts; each was the whole body of a request."""
         for _, body in self.posted:
             assert list(body) == ["text"]
         return [body["text"] for _, body in self.posted]
@@ -42,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Receiver
 
     def do_POST(self) -> None:
-        """Keep what was posted, and answer."""
+        """Store the posted text, and answer."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert self.headers["Content-Type"] == "application/json"
         self.server.posted.append((self.path, body))
@@ -55,14 +55,14 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"ok")
 
     def do_GET(self) -> None:
-        """Answer a request that followed a redirect as if all were well."""
+        """Answer a request that followed a redirect with success."""
         self.server.posted.append((self.path, {}))
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Write nothing."""
+        """Log nothing."""
 
 
 @contextlib.contextmanager

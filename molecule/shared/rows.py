@@ -1,4 +1,4 @@
-"""Rows of AI-Memory's tables as tests store them: what a test does not name has a value that any row may have."""
+"""Rows of AI-Memory's tables: columns that a test does not name get a valid value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import li
 
 Value = str | int | None
 
-# Columns without a default that a row must have, and an expression for each. pgvector casts the array by itself.
+# Required columns without a default, and an expression for each. pgvector casts the array implicitly.
 REQUIRED = {
     "memories": {
         "type": "'fact'", "k": "'note'", "value_json": "'{}'", "embedding": "array_fill(0.5::real, ARRAY[768])",
@@ -19,15 +19,15 @@ REQUIRED = {
     "personality_averages": {"last_updated": "now()"},
 }  # fmt: skip
 
-# A CHECK of no column, which refuses what the tenants of the proof store and nothing else.
+# A CHECK without a column, which refuses only the rows of the proof's tenants.
 NO_ROW_OF_THE_PROOF = "CHECK (coalesce(current_setting('app.current_tenant', true), '') !~ '^3276')"
 
-# Two calls of one caller, whose averages are 50.
+# Two calls of one caller, with an average of 50.
 METRICS = tuple({"user_id": "+1", "call_id": call, "openness": score} for call, score in (("c", 40), ("d", 60)))
 
 
 def insert(table: str, *rows: Mapping[str, Value], end: str = "") -> str:
-    """Return the INSERT of ``rows``, values by column, with ``end`` behind it; all name the same columns."""
+    """Return the INSERT of ``rows``, values by column, followed by ``end``; all rows name the same columns."""
     values = [REQUIRED[table] | {name: _constant(value) for name, value in row.items()} for row in rows]
     columns = ", ".join(values[0])
     given = ", ".join(f"({', '.join(row.values())})" for row in values)

@@ -1,4 +1,4 @@
-"""The service on a lab host with other settings, files and code than its own, and what comes of asking it."""
+"""The service on a lab host with other settings, files and code, and playbooks that inspect it."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def unit(machine: Host, settings: str, *, restart: bool = True) -> Iterator[None
         try:
             yield
         finally:
-            # What else it needs may still be another's: put_back starts it.
+            # Other needs may still be changed: put_back starts the service.
             machine.run("sudo systemctl stop ai-memory")
 
 
 def put_back(machine: Host) -> None:
-    """Let the service run as it is installed."""
+    """Let the service run in its installed form."""
     machine.run("sudo systemctl reset-failed ai-memory; sudo systemctl restart ai-memory")
     machine.wait_until_healthy()
 
 
 @contextlib.contextmanager
 def file(machine: Host, path: str, text: str) -> Iterator[None]:
-    """Have a file with another content for a while, which the service's user alone can read."""
+    """Provide a file with other content for a while, which only the service's user can read."""
     machine.run(f"sudo cp -p {path} {path}.test", check=False)
     machine.run(f"sudo install --owner=ai-memory --group=ai-memory --mode=0600 /dev/stdin {path}", given=text)
     try:
@@ -65,7 +65,7 @@ def code(machine: Host, program: str) -> Iterator[str]:
 
 
 def sets(value: str) -> str:
-    """Return the program that sets DATABASE_URL, as a file that the code reads would."""
+    """Return the program that sets DATABASE_URL, like code that reads a file."""
     return f"os.environ['DATABASE_URL'] = {value!r}"
 
 
@@ -79,7 +79,7 @@ def second_session(machine: Host, value: str) -> Iterator[str]:
 
 
 def refused(machine: Host, *sentences: str, playbooks: tuple[tuple[str, ...], ...] = (CHECK,)) -> Run:
-    """Assert that the playbooks are refused with sentences, and that nothing was touched or told."""
+    """Assert that the playbooks are refused with the sentences, change nothing and reveal no password."""
     assert sentences
     before = machine.untouched()
     for playbook in playbooks:
@@ -91,7 +91,7 @@ def refused(machine: Host, *sentences: str, playbooks: tuple[tuple[str, ...], ..
 
 
 def accepted(machine: Host, *arguments: str) -> Run:
-    """Assert that a dry run is made to its end, and touches nothing."""
+    """Assert that a dry run completes, and changes nothing."""
     before = machine.untouched()
     run = machine.playbook(*CHECK, *arguments)
     assert "SUCCESS (check mode: nothing was touched)" in run.words

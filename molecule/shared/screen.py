@@ -1,4 +1,4 @@
-"""A terminal of 80 columns on which a run is made, and what stands on it in the end."""
+"""A terminal of 80 columns for a run, and its final content."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class Screen:
-    """All that was written to a terminal, and the exit status of the command."""
+    """The whole output to a terminal, and the exit status of the command."""
 
     written: str
     returncode: int
 
     @property
     def lines(self) -> list[str]:
-        """Return what stands on the terminal in the end, without colours."""
+        """Return the terminal's final lines, without colours."""
         return [_left(line) for line in self.written.replace("\r\n", "\n").split("\n")]
 
     @property
     def feet(self) -> list[str]:
-        """Return what stood at the foot, one after the other."""
+        """Return the successive status lines at the foot."""
         drawn = re.findall(re.escape(CLEAR) + r"([^\x1b\r\n]+)\r", self.written)
         return list(dict.fromkeys(drawn))
 
 
 def _left(line: str) -> str:
-    """Return what is left of a line that was drawn over: a carriage return goes to its begin, CLEAR empties it."""
+    """Return the visible rest of an overwritten line: a carriage return goes to its start, CLEAR empties it."""
     left = ""
     for part in re.split(r"(\r|\x1b\[2K)", COLOR.sub("", line)):
         if part == CLEAR:
@@ -71,7 +71,7 @@ def on_a_terminal(*command: str, **variables: str) -> Screen:
 
 
 def _read(terminal: int) -> bytes:
-    """Return what comes next; the last process that closes a terminal makes reading it an error."""
+    """Return the next output; reading fails after the last process has closed the terminal."""
     try:
         return os.read(terminal, 1 << 16)
     except OSError:

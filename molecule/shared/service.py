@@ -1,4 +1,4 @@
-"""What callers and administrators rely on: every endpoint of the sample service, and the schema to the letter."""
+"""The needs of callers and administrators: every endpoint of the sample service, and the exact schema."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 
 
 def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
-    """Store, retrieve, summarise and record for a caller nobody knows; the rows go again."""
+    """Store, retrieve, summarise and record for a new caller; its rows are deleted afterwards."""
     user = f"+1555777{next(_numbers):04d}-{tenant}"
     named: dict[str, Any] = {"user_id": user, "customer_id": tenant}
     try:
@@ -38,7 +38,7 @@ def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
 
 
 def deploy(machine: Host, release: str) -> None:
-    """Write which release is run from the next start on, with the secret of its tokens if it asks for any."""
+    """Set the release for the next start, with the secret of its tokens if it needs one."""
     text = machine.run("sudo cat /opt/ai-memory/.env")
     kept = [line for line in text.splitlines() if not line.startswith(("AI_MEMORY_RELEASE=", "JWT_SECRET_KEY="))]
     added = [f"AI_MEMORY_RELEASE={release}"] + ([f'JWT_SECRET_KEY="{TOKEN_SECRET}"'] if release != "legacy" else [])
@@ -47,7 +47,7 @@ def deploy(machine: Host, release: str) -> None:
 
 @contextlib.contextmanager
 def faulty_release(machine: Host, path: str = "/memory/retrieve") -> Iterator[None]:
-    """Put a release beside the running service that does not know ``path``: it is run from the next start on."""
+    """Provide a release beside the running service that does not know ``path``, for the next start."""
     code = "/opt/ai-memory/app.py"
     machine.run(f"sudo cp -p {code} {code}.whole && sudo sed -i s#{path}#/nowhere# {code}")
     try:
@@ -59,7 +59,7 @@ def faulty_release(machine: Host, path: str = "/memory/retrieve") -> Iterator[No
 
 @contextlib.contextmanager
 def callers(machine: Host, user: str) -> Iterator[list[str]]:
-    """Let a caller say one thing after the other, whether or not the service is up; yield what it confirmed."""
+    """Let a caller send one text after the other, even while the service is down; yield the confirmed ones."""
     confirmed: list[str] = []
 
     def talk(over: threading.Event) -> None:
@@ -75,12 +75,12 @@ def callers(machine: Host, user: str) -> Iterator[list[str]]:
 
 
 def schema(machine: Host, database: str = "ai_memory") -> str:
-    """Return the whole definition of a database as pg_dump writes it, with a fixed word where it would draw one."""
+    """Return the whole definition of a database from pg_dump, with a fixed word instead of a random one."""
     return machine.run(f"sudo -u postgres pg_dump --schema-only --create --restrict-key=fixed {database}")
 
 
 def run_statement(cursor: psycopg2.extensions.cursor, statement: str) -> None:
-    """Run a statement as the service does; what it copies goes nowhere."""
+    """Run a statement like the service; copied data is discarded."""
     if statement.lower().startswith("copy"):
         cursor.copy_expert(statement, io.StringIO())
     else:
@@ -89,7 +89,7 @@ def run_statement(cursor: psycopg2.extensions.cursor, statement: str) -> None:
 
 @contextlib.contextmanager
 def a_login(machine: Host, database: str = "ai_memory") -> Iterator[psycopg2.extensions.cursor]:
-    """Yield a session of the service's role as it comes out of its login."""
+    """Yield a new session of the service's role."""
     hba = machine.sql("SHOW hba_file")[0][0]
     machine.run(f"sudo sed -i '1i local all {OWNER} trust' {hba}")
     machine.sql("SELECT pg_reload_conf()")
@@ -97,6 +97,6 @@ def a_login(machine: Host, database: str = "ai_memory") -> Iterator[psycopg2.ext
         with contextlib.closing(machine.connect(database, OWNER)) as connection, connection.cursor() as cursor:
             yield cursor
     finally:
-        # Its own line, and not the file of before: another login may be open around this one.
+        # Only its own line is removed, because another login may be open around this one.
         machine.run(f"sudo sed -i 1d {hba}")
         machine.sql("SELECT pg_reload_conf()")

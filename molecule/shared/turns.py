@@ -1,4 +1,4 @@
-"""Which tests a run makes, and on which host: of the side paths a thirtieth, so that a run ends in time."""
+"""The tests of a run, and their hosts: of the variants a thirtieth, so that a run ends in time."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-# One side path of so many is made, and one a scenario at least; TESTS=all makes them all.
+# One variant in so many runs, and at least one for each scenario; TESTS=all runs them all.
 TURNS = 1 if os.environ.get("TESTS") == "all" else 30
 
 
 def has_turn(number: int, turns: int = TURNS) -> bool:
-    """Say whether a run makes the side path ``number``, counted from 0: every run the same ones, whatever the date."""
+    """Return whether a run tests the variant ``number``, counted from 0: the same in every run, on any date."""
     return number % turns == 0
 
 
 @dataclass(frozen=True)
 class Case:
-    """A test that one host makes: the hosts that can, and what else the same host makes."""
+    """A test that one host runs: the possible hosts, and the group of tests for the same host."""
 
     hosts: Sequence[str]
     together: str
 
 
 def places(tests: Mapping[str, Case], by_turns: Container[str], turns: int = TURNS) -> dict[str, str]:
-    """Return the host that makes each test, without the side paths that are left out: always the same.
+    """Return the host of each test, without the variants that are left out: always the same.
 
-    ``by_turns`` holds the side paths. Of a few of them the first is made.
+    ``by_turns`` contains the variants. Of a small number the first one runs.
     """
     made: dict[str, str] = {}
     groups: dict[str, int] = {}

@@ -1,14 +1,14 @@
--- What an attacker who owns the service's login (alice) can plant in the database, and then wait for the operator. Run as
--- that login. Whatever runs with more rights than alice has writes a line "TRAP <what> as <role>" into the server's log: a
--- row would vanish with its transaction, and a sequence cannot be drawn from in a read-only one.
--- Customer_id stands in comments of what writes tenant tables: the audit refuses functions that do not name it.
+-- The code that an attacker with the service's login (alice) can plant in the database for the operator. Run as that
+-- login. Code that runs with more privileges than alice's writes a line "TRAP <what> as <role>" into the server's log:
+-- a row would vanish with its transaction, and a read-only transaction cannot use a sequence.
+-- Functions that write tenant tables have customer_id in a comment, because the audit refuses those without it.
 
 CREATE FUNCTION public.trap_note(what pg_catalog.text) RETURNS pg_catalog.void LANGUAGE plpgsql AS $$
 DECLARE
   note pg_catalog.text := pg_catalog.concat(what, ' as ', current_user, ';');
   noted pg_catalog.text := pg_catalog.concat(pg_catalog.current_setting('trap.noted', true));
 BEGIN
-  -- Once is enough: what runs for every row of the catalogs would fill the disk.
+  -- Once is enough: code that runs for every row of the catalogs would fill the disk.
   IF current_user OPERATOR(pg_catalog.<>) 'alice'::pg_catalog.name AND pg_catalog.strpos(noted, note) OPERATOR(pg_catalog.=) 0 THEN
     RAISE LOG 'TRAP % as %', what, current_user;
     PERFORM pg_catalog.set_config('trap.noted', pg_catalog.concat(noted, note), false);
@@ -16,13 +16,13 @@ BEGIN
 END
 $$;
 
--- Every way up that there is, whoever called; what is refused is passed over.
+-- Every statement that could gain privileges, whoever called; refused ones are skipped.
 CREATE FUNCTION public.trap_climb(what pg_catalog.text) RETURNS pg_catalog.void LANGUAGE plpgsql AS $$
 DECLARE
   way pg_catalog.text;
 BEGIN
   PERFORM public.trap_note(what);
-  -- There is nowhere to climb to in a session of its own; and what is tried for some rows need not be for thousands.
+  -- A session of its own has nothing to gain; statements that run for some rows need not run for thousands.
   IF session_user OPERATOR(pg_catalog.=) 'alice'::pg_catalog.name
     OR pg_catalog.length(pg_catalog.current_setting('trap.climbed', true)) OPERATOR(pg_catalog.>) 20 THEN
     RETURN;
@@ -44,7 +44,7 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN NULL;
     END;
   END LOOP;
-  -- The function of the proof is its owner's: let it work with the rights of whoever calls it next.
+  -- The function of the proof is its owner's: let it run with the privileges of the next caller.
   BEGIN
     EXECUTE 'ALTER FUNCTION pg_temp.tenancy_attempts(pg_catalog.jsonb) SECURITY INVOKER SET search_path = public, pg_catalog';
   EXCEPTION WHEN OTHERS THEN NULL;
@@ -54,7 +54,7 @@ BEGIN
       '''BEGIN PERFORM public.trap_note(''''the function of the proof''''); RETURN ''''[]''''; END''';
   EXCEPTION WHEN OTHERS THEN NULL;
   END;
-  -- Settings that are read later on, by this session or by the runbook.
+  -- Settings that this session or the runbook reads later.
   PERFORM pg_catalog.set_config('search_path', 'public, pg_catalog', false),
           pg_catalog.set_config('tenancy_runbook.findings', '[]', false),
           pg_catalog.set_config('tenancy_runbook.input', '{}', false);
@@ -62,7 +62,7 @@ EXCEPTION WHEN OTHERS THEN NULL;
 END
 $$;
 
--- Names of PostgreSQL's own, in front of them by the database's search path.
+-- PostgreSQL's own names, which the database's search path finds here first.
 DO $shadows$
 DECLARE
   f record;
@@ -90,7 +90,7 @@ BEGIN
   END LOOP;
 END
 $shadows$;
--- Where PostgreSQL's takes any type, one of the very types is the better match, whatever the order.
+-- If PostgreSQL's function takes any type, one with the exact types is the better match, in any order.
 CREATE FUNCTION public.format(pg_catalog.text, pg_catalog.text, pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_climb('function format'); RETURN pg_catalog.format($1, $2, $3); END $$;
 CREATE FUNCTION public.format(pg_catalog.text, pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql AS
@@ -100,7 +100,7 @@ CREATE FUNCTION public.format(pg_catalog.text, pg_catalog.name, pg_catalog.name)
 CREATE FUNCTION public.to_jsonb(pg_catalog.pg_database) RETURNS pg_catalog.jsonb LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_climb('function to_jsonb'); RETURN pg_catalog.to_jsonb($1); END $$;
 
--- Operators: the same ones, in front of PostgreSQL's.
+-- Operators: PostgreSQL's own names, found here first.
 DO $operators$
 DECLARE
   o record;
@@ -122,7 +122,7 @@ BEGIN
 END
 $operators$;
 
--- Types of alice's own, with a check and with casts that nobody has to ask for.
+-- Types of alice, with a check, and with casts that are implicit.
 CREATE FUNCTION public.trap_is_fine(pg_catalog.text) RETURNS pg_catalog.bool LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_climb('domain'); RETURN true; END $$;
 CREATE DOMAIN public.trap_words AS pg_catalog.text CHECK (public.trap_is_fine(VALUE));
@@ -138,7 +138,7 @@ ALTER TABLE public.memories ADD COLUMN trap_words public.trap_words DEFAULT 'wor
   ADD COLUMN trap_mood public.trap_mood DEFAULT 'fair';
 UPDATE public.memories SET trap_pair = ROW('one');
 
--- What is evaluated for a row: CHECK, generated column, default, expressions and predicates of indexes.
+-- Expressions that are evaluated for a row: CHECK, generated column, default, expressions and predicates of indexes.
 CREATE FUNCTION public.trap_check(pg_catalog.text) RETURNS pg_catalog.bool LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_climb('CHECK'); RETURN true; END $$;
 ALTER TABLE public.caller_profiles ADD CONSTRAINT trap_check CHECK (public.trap_check(preferred_name));
@@ -152,12 +152,12 @@ CREATE FUNCTION public.trap_indexed(pg_catalog.text) RETURNS pg_catalog.text IMM
   $$ BEGIN PERFORM public.trap_climb('index'); RETURN $1; END $$;
 CREATE INDEX trap_index ON public.memories (public.trap_indexed(source)) WHERE public.trap_indexed(scope) IS NOT NULL;
 
--- A policy that narrows, which asks every reader that it holds.
+-- A restrictive policy, which runs for every reader to whom it applies.
 CREATE FUNCTION public.trap_shows() RETURNS pg_catalog.bool LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_climb('policy'); RETURN true; END $$;
 CREATE POLICY trap_policy ON public.memories AS RESTRICTIVE USING (public.trap_shows());
 
--- Triggers: for each row and statement, ALWAYS, deferred, and deferred again whenever it runs. Of customer_id.
+-- Triggers: for each row and statement, ALWAYS, deferred, and deferred again at each run.
 CREATE FUNCTION public.trap_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM public.trap_climb(pg_catalog.concat('trigger ', TG_NAME));
@@ -175,7 +175,7 @@ CREATE CONSTRAINT TRIGGER trap_deferred AFTER INSERT OR UPDATE OR DELETE ON publ
 CREATE FUNCTION public.trap_again() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM public.trap_climb('trigger that is deferred again');
-  -- Of customer_id. Twice is enough: it is deferred to the end of the transaction, which is not the attempt's.
+  -- For the audit: customer_id. Twice is enough: the trigger is deferred to the end of the transaction.
   SET CONSTRAINTS ALL DEFERRED;
   IF coalesce(nullif(pg_catalog.current_setting('trap.again', true), ''), '0') OPERATOR(pg_catalog.=) '0' THEN
     PERFORM pg_catalog.set_config('trap.again', '1', true);
@@ -188,7 +188,7 @@ $$;
 CREATE CONSTRAINT TRIGGER trap_again AFTER INSERT OR UPDATE ON public.call_summaries
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.trap_again();
 
--- A rule, on a table that is no tenant's: the audit refuses one that is.
+-- A rule on a table that is not a tenant table: the audit refuses a rule on one.
 CREATE TABLE public.trap_ruled (id pg_catalog.int4);
 CREATE FUNCTION public.trap_rule() RETURNS pg_catalog.bool LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_climb('rule'); RETURN true; END $$;

@@ -1,7 +1,7 @@
-"""Ask the operator once for all hosts of a batch, and know whether anybody was asked.
+"""Ask the operator once for all hosts of a batch, and report whether a terminal was there.
 
-ansible.builtin.pause returns an empty answer both when the operator typed none and when there was no terminal, and
-fails when he interrupts the question.
+ansible.builtin.pause returns an empty answer both for an empty line and without a terminal, and fails if the operator
+interrupts the question.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ display = Display()
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Ask with ``prompt``: the answer is one line."""
 
-    # Not once for each host.
+    # Ask once, not once for each host.
     BYPASS_HOST_LOOP = True
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result: ``asked``, whether there was a terminal, and ``answer``; an interrupt is none."""
+        """Return Ansible's result with ``asked`` (was there a terminal) and ``answer`` (empty after an interrupt)."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec({"prompt": {"type": "str", "required": True}})
         asked, answer = True, b""

@@ -1,4 +1,4 @@
-"""Begin a run: name it, and begin its log on this machine."""
+"""Begin a run: choose its name, and write the beginning of its log on this machine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import res
 
 BEGUN = """# {kind} Execution Log
 
-The run replaces this text when it ends. Until then, and if the run is lost, run.json in this directory says how far the
-run came.
+The run replaces this text when it ends. Until then, and if the run is lost, run.json in this directory shows the
+progress of the run.
 """
 
 
@@ -26,9 +26,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the facts ``report_run`` and ``report_result``; failed if the log cannot be written.
+        """Return the ``result`` of the run that begins; failed if its log cannot be written.
 
-        A run that cannot leave a log must not begin.
+        A run without a log must not start.
         """
         done: dict[str, Any] = super().run(tmp, task_vars)
         text = {"type": "str", "required": True}
@@ -43,4 +43,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 sentence = f"The log {log} cannot be written: {error.strerror}. Name another directory with"
                 return done | {"failed": True, "msg": f"{sentence} -e report_directory=..."}
         begun = result.new(name, None if log is None else str(log))
-        return done | {"changed": False, "ansible_facts": {"report_run": name, "report_result": begun}}
+        return done | {"changed": False, "result": begun}

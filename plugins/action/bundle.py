@@ -1,6 +1,6 @@
 """Write one archive of texts on this machine, within the process of ansible-playbook.
 
-community.general.archive, which no requirement brings along, packs files: each text would first be written to one.
+community.general.archive, which is no requirement, packs files: each text would need a file first.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import fil
 
 
 def archive(directory: str, texts: Mapping[str, str]) -> bytes:
-    """Return a tar.gz that holds ``texts`` (contents by name) below ``directory``; nobody owns it."""
+    """Return a tar.gz that holds ``texts`` (contents by name) below ``directory``, without an owner's name."""
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w:gz") as bundle:
         for name, text in texts.items():
@@ -31,14 +31,14 @@ def archive(directory: str, texts: Mapping[str, str]) -> bytes:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Write ``files`` (contents by name) to the archive ``path`` (.tar.gz); in check mode, say that it would."""
+    """Write ``files`` (contents by name) to the archive ``path`` (.tar.gz); check mode only reports it."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result with path and size in bytes; failed where it cannot be written."""
+        """Return Ansible's result with path and size in bytes; failed if the archive cannot be written."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
             {"path": {"type": "path", "required": True}, "files": {"type": "dict", "required": True}}

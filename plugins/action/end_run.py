@@ -1,4 +1,4 @@
-"""End a run: judge its outcome, and write its record, its log and its page on this machine."""
+"""End a run: decide its outcome, and write its record, its log and its page on this machine."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import fac
 
 
 def write(known: Mapping[str, Any], log: Path) -> str:
-    """Write the three files, and return the sentence that says which of them cannot be written, if one cannot.
+    """Write the three files, and return a sentence about the first that cannot be written, else an empty text.
 
-    Log and page are made from the record alone, so that they hold the same facts.
+    Log and page come from the record alone, so that they hold the same facts.
     """
     built, path = record.build(known), log.with_name("run.json")
     try:
@@ -35,9 +35,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the fact ``report_result``, ``lines`` for the operator, and ``problem`` if a file is missing.
+        """Return the ``result``, ``lines`` for the operator, and ``problem``, a sentence if a file is missing.
 
-        It does not fail then: the operator and the webhook are told of the outcome first.
+        A missing file does not fail the task, because the operator and the webhook must get the outcome first.
         """
         done: dict[str, Any] = super().run(tmp, task_vars)
         variables: Mapping[str, Any] = task_vars or {}
@@ -45,4 +45,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         known["result"] = ended = result.end(known)
         problem = "" if ended["log"] is None else write(known, Path(ended["log"]))
         said = {"lines": summary.lines(known), "problem": problem}
-        return done | {"changed": False, "ansible_facts": {"report_result": ended}} | said
+        return done | {"changed": False, "result": ended} | said

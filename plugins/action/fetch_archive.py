@@ -1,6 +1,6 @@
-"""Fetch the archive of a backup, and give it its name after its checksum was compared.
+"""Fetch the archive of a backup, compare its checksum, then give it its name.
 
-The action ``fetch`` asks the server for another checksum first, and knows no name until it is checked; modules
+The action ``fetch`` asks the server for a second checksum and writes to the final name before the check. Modules
 delegated to localhost start a Python interpreter each.
 """
 
@@ -13,12 +13,12 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-# Overwritten by the next fetch, if this one is interrupted.
+# An interrupted fetch leaves this file, and the next fetch overwrites it.
 INCOMING = "incoming.partial"
 
 
 def put(incoming: Path, path: Path, sha256: str) -> str:
-    """Give what was fetched its name, at once, and return the sentence that refuses it, if there is one."""
+    """Rename the fetched file, or return the sentence that refuses it."""
     with incoming.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             return (
@@ -33,12 +33,12 @@ def put(incoming: Path, path: Path, sha256: str) -> str:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Fetch ``archive`` from the server to ``path`` on this machine, whose directory (0700) is made."""
+    """Fetch ``archive`` from the server to ``path`` on this machine, and make its directory (0700)."""
 
     _supports_check_mode = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result, failed if the archive cannot be fetched or is another."""
+        """Return Ansible's result, failed if the archive cannot be fetched or has another checksum."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         text = {"type": "str", "required": True}
         _, arguments = self.validate_argument_spec(

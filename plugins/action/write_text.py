@@ -1,6 +1,7 @@
 """Write one file of a run on this machine, within the process of ansible-playbook.
 
-A copy task that is delegated to localhost starts two Python interpreters: 0.4 s of CPU a file against 0.05 s here.
+A copy task that is delegated to localhost starts two Python interpreters, which takes 0.4 s of CPU. This plugin takes
+0.05 s.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result: never changed, since a record is no change; failed if it cannot be written."""
+        """Return Ansible's result: never changed, because a record is no change; failed if it cannot be written."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
             {"path": {"type": "path", "required": True}, "text": {"type": "str"}, "document": {"type": "raw"}},

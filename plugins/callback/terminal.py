@@ -1,4 +1,4 @@
-"""What an operator sees of a run: its phases, what it says, and every failure."""
+"""The terminal output of a run: its phases, the messages of its tasks, and every failure."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clo
 DOCUMENTATION = """
 name: terminal
 type: stdout
-short_description: The phases of a run instead of its tasks
+short_description: Shows the phases of a run instead of its tasks
 description:
-  - Of the playbooks beside this collection it shows one line a phase, with state and duration, what tasks say with
-    C(debug), every failure in full, and at the foot of a terminal what goes on now.
-  - Of any other playbook, and with C(-v), it is the callback C(ansible.builtin.default).
+  - For the playbooks of this collection it shows one line for each phase, with state and duration. It shows the
+    messages of C(debug) and every failure in full, and at the foot of a terminal the current task.
+  - For any other playbook, and with C(-v), it behaves like the callback C(ansible.builtin.default).
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
 """
 
-# Of the collection: its playbooks, and those in its root that import them.
+# The root of the collection: its playbooks are there and in its directory playbooks.
 ROOT = Path(__file__).resolve().parents[2]
 COLORS = {"ok": constants.COLOR_OK, "FAILED": constants.COLOR_ERROR, "CANCELLED": constants.COLOR_WARN}
 MARKS = {"FAIL ": constants.COLOR_ERROR, "ERROR ": constants.COLOR_ERROR, "WARNING": constants.COLOR_WARN}
@@ -36,8 +36,8 @@ MARKS = {"FAIL ": constants.COLOR_ERROR, "ERROR ": constants.COLOR_ERROR, "WARNI
 WARNINGS = ("warnings", "deprecations")
 
 
-def _own(method: Callable[..., None]) -> Callable[..., None]:
-    """Leave the event to the default callback where the playbook is none of ours."""
+def _if_phased(method: Callable[..., None]) -> Callable[..., None]:
+    """Pass the event to the default callback if the playbook is not one of this collection."""
 
     @functools.wraps(method)
     def call(self: CallbackModule, *args: Any, **kwargs: Any) -> None:
@@ -50,10 +50,10 @@ def _own(method: Callable[..., None]) -> Callable[..., None]:
 
 
 class Progress:
-    """How far a host is: its phases, and which of them were shown."""
+    """The progress of a host: its phases, and the number of those that were shown."""
 
     def __init__(self) -> None:
-        """Begin without any."""
+        """Start without phases."""
         self.phases: list[Mapping[str, str]] = []
         self.shown = 0
         self.failed = ""
@@ -64,12 +64,12 @@ class Progress:
 
 
 class CallbackModule(Default):  # type: ignore[misc]
-    """The callback."""
+    """The callback plugin."""
 
     CALLBACK_NAME = "aimemory.tenancy.terminal"
 
     def __init__(self) -> None:
-        """Begin with nothing to show."""
+        """Start with nothing to show."""
         super().__init__()
         self.phased = False
         self._hosts: dict[str, Progress] = {}
@@ -79,9 +79,9 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._blank = False
         self._task = ""
         self._signs = screen.symbols()
-        self._foot = screen.Foot(self._now)
+        self._foot = screen.Foot(self._foot_line)
 
-    # What is printed
+    # Output
 
     def _say(self, text: str = "", color: str | None = None) -> None:
         with self._foot:
@@ -90,12 +90,12 @@ class CallbackModule(Default):  # type: ignore[misc]
                 self._heading, self._blank = "", True
             # One blank line is enough.
             if text or not self._blank:
-                # Names and errors come from the server: what is in them is shown, and not obeyed.
+                # Names and errors come from the server: control characters in them are shown as escapes.
                 self._display.display(messages.visible(text), color=color)
             self._blank = not text
 
     def _speak(self, host: str, lines: Iterable[str], color: str | None = None) -> None:
-        """Print lines of a host; of several hosts with its name before them."""
+        """Print lines of a host, with its name first if there are several hosts."""
         if self._several and host != self._speaker:
             self._say()
             self._say(f"[{host}]")
@@ -111,7 +111,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._say(f"{self._signs[state]} {number + 1:>2} {name:<40} {state:<9} {seconds:>7.1f} s", COLORS[state])
 
     def _follow(self, host: str, phases: list[Mapping[str, str]]) -> None:
-        """Show the phases that have ended since."""
+        """Show the phases that have ended since the last call."""
         progress = self._hosts[host]
         progress.phases = phases
         while progress.shown < len(phases) - 1:
@@ -128,8 +128,8 @@ class CallbackModule(Default):  # type: ignore[misc]
             progress.shown += 1
         progress.closed = True
 
-    def _now(self) -> str:
-        """Return the line at the foot."""
+    def _foot_line(self) -> str:
+        """Return the line at the foot of the terminal."""
         going = [(host, progress) for host, progress in self._hosts.items() if not progress.closed]
         if not going or not self._task:
             return ""
@@ -142,12 +142,13 @@ class CallbackModule(Default):  # type: ignore[misc]
             parts.append(f"{name} {clock.seconds(phase['started']):.0f} s{waited}" if phase else name)
         return messages.visible(f"{self._signs['now']} {'; '.join(parts)}: {self._task}")
 
-    def _learn(self, host: str, facts: Mapping[str, Any]) -> None:
-        """Take from facts that are set where the run is."""
+    def _update(self, host: str, facts: Mapping[str, Any]) -> None:
+        """Update the progress from the facts that a task sets."""
         progress = self._hosts[host]
-        if "service_stopped_at" in facts:
-            progress.stopped = facts["service_stopped_at"]
-        progress.answered = progress.answered or "service_healthy_at" in facts
+        service = facts.get("service_result", {})
+        if "stopped_at" in service:
+            progress.stopped = service["stopped_at"]
+        progress.answered = progress.answered or "healthy_at" in service
         if "report_result" in facts:
             result = facts["report_result"]
             self._follow(host, result["phases"])
@@ -157,13 +158,13 @@ class CallbackModule(Default):  # type: ignore[misc]
                 self._close(host)
 
     def _failed(self, host: str, name: str, result: Mapping[str, Any], title: str = "FAILED") -> None:
-        """Print a failure with everything that the failed task said, but for what was printed before."""
+        """Print a failure with all messages of the failed task, without those that were printed before."""
         progress = self._hosts[host]
-        # What came of the question is said with the outcome.
+        # The outcome of the run includes the answer to the question.
         if progress.cancelled:
             return
         errors = [key for key in ("stderr", "module_stderr") if result.get(key)]
-        # Some programs complain where others answer.
+        # Some programs write their errors to stdout.
         keys = ("msg", *(errors or ("stdout", "module_stdout")), "censored")
         said = [str(result[key]).strip() for key in keys if result.get(key)]
         texts = list(dict.fromkeys(messages.sentence(text) for text in said))
@@ -177,62 +178,62 @@ class CallbackModule(Default):  # type: ignore[misc]
         """Return a task's name without its role and its file."""
         return str(task.get_name()).rpartition(" : ")[2].rpartition(" | ")[2]
 
-    # What Ansible reports
+    # Events of Ansible
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """Decide whether the playbook is one of ours."""
+        """Decide whether the playbook belongs to this collection."""
         path = Path(playbook._file_name).resolve()
         self.phased = not self._display.verbosity and path.parent in (ROOT, ROOT / "playbooks")
         if self.phased:
-            # Looking for one loads all of the collection: once, and not again in the process that each task is given.
-            filter_loader.get("aimemory.tenancy.tenancy_plan")
+            # A search for a filter loads the whole collection: now once, instead of in the process of each task.
+            filter_loader.get("aimemory.tenancy.plan_result")
             self._foot.begin()
         else:
             super().v2_playbook_on_start(playbook)
 
-    @_own
+    @_if_phased
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Print the play's name before the first thing that it says."""
+        """Keep the play's name, which is printed before its first message."""
         self._play = play
         names = [host.name for host in play.get_variable_manager()._inventory.get_hosts(play.hosts)]
         self._several = len(names) > 1
         dry = " (dry run)" if play.check_mode else ""
         self._heading = f"{play.get_name()}{dry}: {', '.join(names)}"
 
-    @_own
+    @_if_phased
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        """Keep the task's name for the foot; a question needs the line for itself."""
+        """Keep the task's name for the foot; a question needs the foot's line for itself."""
         self._task = self._name(task)
         self._foot.still = task.action.rpartition(".")[2] == "ask"
         if self._foot.still:
             with self._foot:
                 self._display.display("")
 
-    @_own
+    @_if_phased
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         """Keep the handler's name for the foot."""
         self._task = self._name(task)
 
-    @_own
+    @_if_phased
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
-        """Know the host."""
+        """Add the host to those with a progress."""
         self._hosts.setdefault(host.name, Progress())
 
-    @_own
+    @_if_phased
     def v2_runner_on_ok(self, result: Any) -> None:
-        """Print what the task says, and learn from the facts that it sets."""
+        """Print the task's message, and use the facts that it sets."""
         self._warn(result)
         if "results" not in result.result:
             self._ended(result)
 
-    @_own
+    @_if_phased
     def v2_runner_item_on_ok(self, result: Any) -> None:
-        """Do so for an item."""
+        """Treat an item like a task."""
         self._warn(result)
         self._ended(result)
 
     def _warn(self, result: Any) -> None:
-        """Print the warnings of a task; its error is printed as a failure, once."""
+        """Print the warnings of a task; its error is printed once, as a failure."""
         said = {key: messages.visible_document(result.result[key]) for key in WARNINGS if key in result.result}
         with self._foot:
             self._handle_warnings(said)
@@ -240,8 +241,8 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _ended(self, result: Any) -> None:
         host, said = result.host.name, result.result
         self._hosts.setdefault(host, Progress())
-        self._learn(host, said.get("ansible_facts") or {})
-        # The module cutover returns when the service answers; that this is noted comes later.
+        self._update(host, said.get("ansible_facts") or {})
+        # The module cutover returns after the service answers, and its times become facts only later.
         if any(stage["name"] == "start" for stage in said.get("stages") or ()):
             self._hosts[host].answered = True
         if result.task.action.rpartition(".")[2] != "debug" or "msg" not in said:
@@ -256,57 +257,57 @@ class CallbackModule(Default):  # type: ignore[misc]
         if len(broken) > 1:
             self._say()
 
-    @_own
+    @_if_phased
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """Print the failure; of a loop, whose items have said it, nothing more."""
+        """Print the failure; the items of a loop have printed theirs."""
         self._warn(result)
         if not any(item.get("failed") for item in result.result.get("results", [])):
             self._failed(result.host.name, self._name(result.task), result.result)
 
-    @_own
+    @_if_phased
     def v2_runner_item_on_failed(self, result: Any) -> None:
         """Print the failure of an item."""
         self._warn(result)
         self._failed(result.host.name, self._name(result.task), result.result)
 
-    @_own
+    @_if_phased
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Print that contact was lost."""
+        """Print that contact with the host was lost."""
         self._warn(result)
         self._failed(result.host.name, self._name(result.task), result.result, "UNREACHABLE")
         self._hosts[result.host.name].failed = "unreachable"
         self._close(result.host.name)
 
-    @_own
+    @_if_phased
     def v2_runner_retry(self, result: Any) -> None:
-        """Say at the foot what the task waits for."""
+        """Show at the foot why the task is retried."""
         self._task = f"{self._name(result.task)}: {result.result.get('msg') or 'not yet'}"
 
-    @_own
+    @_if_phased
     def v2_runner_on_skipped(self, result: Any) -> None:
         """Show nothing."""
 
-    @_own
+    @_if_phased
     def v2_runner_item_on_skipped(self, result: Any) -> None:
         """Show nothing."""
 
-    @_own
+    @_if_phased
     def v2_playbook_on_include(self, included_file: Any) -> None:
         """Show nothing."""
 
-    @_own
+    @_if_phased
     def v2_on_file_diff(self, result: Any) -> None:
-        """Show the diff where one is asked for."""
+        """Show the diff if --diff is set."""
         with self._foot:
             super().v2_on_file_diff(result)
 
     def _get_diff(self, difflist: Any) -> str:
-        """Return the diff as the default callback makes it, with every character to be seen."""
+        """Return the diff of the default callback, with each invisible character as an escape."""
         return messages.visible(super()._get_diff(messages.visible_document(difflist)), lines=True)
 
-    @_own
+    @_if_phased
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """Print how many tasks there were, as Ansible counts them."""
+        """Print the number of tasks by result, as Ansible counts them."""
         self._foot.end()
         self._heading = ""
         self._say()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What ``aimemory.tenancy.database``, ``aimemory.tenancy.database.user``, ``.socket`` and ``.pooler`` add."""
+    """What ``database`` and its ``.user``, ``.socket``, ``.tables``, ``.pooler``, ``.queries`` add."""
 
     DOCUMENTATION = r"""
 options:
@@ -61,4 +61,25 @@ options:
     description: System user that works in the database, as the role of the same name; the module runs as root.
     type: str
     required: true
+"""
+    QUERIES = r"""
+options:
+  queries:
+    description: Queries that read the catalogs, in one transaction of a session that only reads.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The name of the query's rows.
+        type: str
+        required: true
+      sql:
+        description: The query.
+        type: str
+        required: true
+  values:
+    description: The named arguments of all queries.
+    type: dict
+    default: {}
 """

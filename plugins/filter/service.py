@@ -1,18 +1,25 @@
-"""Filters that read the service's DATABASE_URL and environment file, and judge the host and where the service works."""
+"""Filters for the service's DATABASE_URL and environment file, and for the checks of the host and the service."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.aimemory.tenancy.plugins.module_utils import scram, smoke
-from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+from ansible_collections.aimemory.tenancy.plugins.module_utils import scram
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import found as host_found
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import refusals, settings
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import connection, endpoints, found, route, tried
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import (
+    calls,
+    connection,
+    endpoints,
+    found,
+    route,
+    tried,
+    watched,
+    working,
+)
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import database_url as url_module
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.typed import typed
 
 
 def database_url_in(text: str) -> str:
@@ -26,17 +33,17 @@ def database_url(url: str) -> dict[str, Any]:
 
 
 def database_parameters(url: str, sslmode: str = "") -> dict[str, str]:
-    """Return libpq's connection parameters without the password; ``sslmode`` fills in where the URL names none."""
+    """Return libpq's connection parameters without the password; ``sslmode`` is the default for a URL without it."""
     return url_module.parameters(url, sslmode)
 
 
 def database_password(url: str) -> str:
-    """Return the password in a DATABASE_URL: for arguments that are never logged."""
+    """Return the password in a DATABASE_URL, for arguments that are never logged."""
     return url_module.password(url)
 
 
 def setting_names(_: Any = None) -> list[str]:
-    """Return the names of the variables that invalid_settings judges."""
+    """Return the names of the variables that invalid_settings checks."""
     return settings.names()
 
 
@@ -48,18 +55,6 @@ def with_database_login(text: str, user: str, password: str) -> str:
 def with_database_url_of(text: str, other: str) -> str:
     """Return the environment file's text with the DATABASE_URL of another one."""
     return url_module.with_value(text, database_url_in(other))
-
-
-def _typed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn an error into Ansible's with the same sentence, and without its cause, which may quote the URL."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except TenancyError as error:
-            raise AnsibleFilterError(str(error)) from None
-
-    return call
 
 
 class FilterModule:
@@ -82,19 +77,29 @@ class FilterModule:
             "route_refusals": refusals.of_route,
             "attempt_refusals": refusals.of_attempts,
             "lock_refusals": refusals.of_lock,
-            "route_judged": route.judge,
-            "route_pooler": route.pooler,
+            "login_refusals": refusals.of_new_login,
+            "client_refusals": refusals.of_clients,
+            "service_reached": route.reached,
+            "service_trouble": working.trouble,
+            "service_after_call": calls.after,
+            "service_call_notes": calls.notes,
+            "service_unconfirmed": working.unconfirmed,
+            "health_refusal": working.health_refusal,
+            "watch_samples": watched.samples,
+            "service_sampled": watched.sampled,
+            "service_unnamed": watched.unnamed,
+            "service_watch_line": watched.line,
             "scram_verifier": scram.verifier,
             "connection_trouble": connection.trouble,
             "api_claims": endpoints.claims,
             "api_requests": endpoints.requests,
             "api_writers": endpoints.writers,
             "smoke_notes": tried.notes,
-            "smoke_tried": tried.kept,
+            "service_tested": tried.recorded,
             "smoke_troubles": tried.troubles,
-            "smoke_untold": smoke.untold,
             "smoke_read": tried.read,
             "api_filed": endpoints.filed,
-            "api_leaks": endpoints.leaks,
+            "api_separation": endpoints.separation,
+            "api_untested": endpoints.untested,
         }
-        return {name: _typed(function) for name, function in exposed.items()}
+        return {name: typed(function) for name, function in exposed.items()}

@@ -1,4 +1,4 @@
-"""Filters of the role support: they put what was taken into one shape, and take the facts out of it."""
+"""Filters of the role support: they convert results into one form, and extract the facts."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class FilterModule:
             "support_outputs": taken.outputs,
             "support_answers": taken.answers,
             "support_runs": taken.runs,
+            "support_newest_log": taken.newest_log,
             "support_names": taken.names,
             "support_archive": archive.archive,
             "service_login": taken.login,

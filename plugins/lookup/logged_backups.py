@@ -1,4 +1,4 @@
-"""Which backups the records of this machine name as what a migration goes back to."""
+"""The backups that the records on this machine name for the rollback of a migration."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ansible.plugins.lookup import LookupBase
 
 DOCUMENTATION = """
 name: logged_backups
-short_description: Paths of the backups that migrations of a host go back to
+short_description: Paths of the backups that can roll back migrations of a host
 description:
   - Reads C(run.json) of every run below a directory on this machine, within the process of ansible-playbook.
-  - A migration that changed the database, wholly or in part, goes back to its backup.
+  - A migration that changed the database, wholly or partly, needs its backup for a rollback.
 options:
   _terms:
     description: The directory of the runs, as one term.
@@ -23,7 +23,7 @@ options:
     elements: path
     required: true
   host:
-    description: The host whose backups they are, by its name in the inventory.
+    description: The host of the backups, by its name in the inventory.
     type: str
     required: true
 """
@@ -42,7 +42,7 @@ _raw:
 
 
 def needed(records: Iterable[Mapping[str, Any]], host: str) -> list[str]:
-    """Return the paths of the backups that the migrations of a host in ``records`` (run.json each) go back to."""
+    """Return the paths of the backups that roll back a host's migrations in ``records`` (one run.json each)."""
     return [
         record["backup"]["path"]
         for record in records
@@ -53,7 +53,7 @@ def needed(records: Iterable[Mapping[str, Any]], host: str) -> list[str]:
 
 
 def read(directory: str) -> list[dict[str, Any]]:
-    """Return the records of all runs below a directory; raises AnsibleLookupError for one that cannot be read."""
+    """Return the records of all runs below a directory; raises AnsibleLookupError if one cannot be read."""
     found = []
     for path in sorted(Path(directory).glob("*/run.json")):
         try:
@@ -66,7 +66,7 @@ def read(directory: str) -> list[dict[str, Any]]:
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
-    """The lookup."""
+    """The lookup plugin."""
 
     def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[str]:
         """Return the paths."""

@@ -1,4 +1,4 @@
-"""Who runs the playbook."""
+"""The name of the operator who runs the playbook."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ansible.plugins.lookup import LookupBase
 
 DOCUMENTATION = """
 name: operator
-short_description: The name of whoever runs ansible-playbook
+short_description: The name of the operator who runs ansible-playbook
 description:
-  - USER or LOGNAME where the environment has one, else the name that the system has for the process's user; a number
-    where it has none, as in some containers.
+  - The variable USER or LOGNAME, else the system's name for the process's user. A user without a name, as in some
+    containers, is returned as C(user) with its number.
 """
 
 EXAMPLES = """
@@ -42,7 +42,7 @@ def name(environment: Mapping[str, str]) -> str:
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
-    """The lookup."""
+    """The lookup plugin."""
 
     def run(self, terms: Any, variables: Any = None, **kwargs: Any) -> list[str]:
         """Return the name in a list."""

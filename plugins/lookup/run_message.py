@@ -1,4 +1,4 @@
-"""What the webhook is told of a run."""
+"""The message about a run that the webhook gets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import fac
 
 DOCUMENTATION = """
 name: run_message
-short_description: The message that the webhook gets of the run of this host
+short_description: The message that the webhook gets about the run of this host
 description:
-  - Picks the facts of the run from the variables of the host. The message quotes no error, since PostgreSQL's messages
-    may quote rows.
+  - Picks the facts of the run from the variables of the host. The message quotes no error, because PostgreSQL's
+    messages may quote rows.
 options:
   _terms:
     description: The event, C(start), C(success), C(cancelled) or C(failure).
@@ -31,14 +31,14 @@ EXAMPLES = """
 
 RETURN = """
 _raw:
-  description: One message for each event, without characters that a terminal would obey.
+  description: One message for each event, with invisible characters as escapes.
   type: list
   elements: str
 """
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
-    """The lookup."""
+    """The lookup plugin."""
 
     def run(self, terms: Iterable[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the message for each event."""

@@ -1,4 +1,4 @@
-"""What this machine runs the playbooks with."""
+"""The versions of the programs that run the playbooks on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DOCUMENTATION = """
 name: versions
 short_description: Versions of Python, ansible-core, psycopg2 and collections on the machine that runs ansible-playbook
 description:
-  - Looks into the process itself, so that it is what the run uses, whatever else is installed.
+  - Reads the versions from the process itself, so that they are those of the run, even if others are installed.
 options:
   _terms:
     description: Collections to look for.
@@ -28,14 +28,14 @@ EXAMPLES = """
 
 RETURN = """
 _raw:
-  description: One dict of names and versions, with C(none) for a collection that is not there.
+  description: One dict of names and versions, with C(none) for a collection that is not installed.
   type: list
   elements: dict
 """
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
-    """The lookup."""
+    """The lookup plugin."""
 
     def run(self, terms: Iterable[str], variables: Any = None, **kwargs: Any) -> list[dict[str, str]]:
         """Return the versions as the only element."""

@@ -1,4 +1,4 @@
-"""Encrypted backups: one archive, made and read by age, whose key goes to its standard input alone."""
+"""Encrypted backups: one archive that age writes and reads. The key goes only to age's standard input."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from typing import IO, Any
 from .errors import TenancyError
 
 ARCHIVE = "backup.tar.age"
-# What a backup consists of beside its manifest.
+# The files of a backup besides its manifest.
 PARTS = ("database", "globals.sql", "settings.sql", "SHA256SUMS")
 _DECRYPT = ("age", "--decrypt", "--identity", "-")
 
 
 class AgeError(TenancyError):
-    """age does not do what it is to do; the message says why."""
+    """The age program failed; the message says why."""
 
 
 def encrypt(directory: str, user: str, identity: str) -> None:
-    """Put the parts of a backup into an archive for the key ``identity``, which is decrypted and compared.
+    """Encrypt the parts of a backup into one archive with the key ``identity``, then decrypt and compare it.
 
-    The archive goes from tar to age, so that it never lies on the disk unencrypted, and the other way round. The parts
-    stay. Raises AgeError and OSError.
+    tar writes to age and reads from age, so the disk never holds the archive unencrypted. The parts themselves stay.
+    Raises AgeError and OSError.
     """
     recipient = _recipient(directory, user, identity)
     archive = f"{directory}/{ARCHIVE}"
@@ -40,13 +40,13 @@ def encrypt(directory: str, user: str, identity: str) -> None:
         os.fsync(file.fileno())
     said = _piped((*_DECRYPT, archive), ("tar", "--compare"), user, directory, identity)
     if said is not None:
-        raise AgeError(f"The encrypted backup does not decrypt to what was dumped: {said}")
+        raise AgeError(f"The encrypted backup does not decrypt to the files that were dumped: {said}")
 
 
 def member(directory: str, user: str, identity: str, name: str) -> tuple[bytes, str | None]:
-    """Return a small file of the archive in ``directory``; nothing that is decrypted gets a name on the disk.
+    """Return a small file of the archive in ``directory``, and an error; no decrypted data gets a file name.
 
-    The second is what age and tar said if they failed, as they do on an archive that was changed or cut; else None.
+    The error is the output of age and tar if one of them failed, as with a changed or truncated archive, else None.
     Raises OSError.
     """
     with tempfile.TemporaryFile() as output:
@@ -63,7 +63,7 @@ def _recipient(directory: str, user: str, identity: str) -> str:
         **_as(user, directory),
     )  # fmt: skip
     if done.returncode != 0:
-        raise AgeError("age-keygen makes nothing of the key of the backups.")
+        raise AgeError("age-keygen cannot read the key of the backups.")
     return bytes(done.stdout).decode().strip()
 
 
@@ -75,10 +75,10 @@ def _piped(
     given: str | None = None,
     output: IO[bytes] | None = None,
 ) -> str | None:
-    """Run two programs as ``user``, the output of the first being the input of the second.
+    """Run two programs as ``user``, with the output of the first as the input of the second.
 
-    ``given`` is the input of the first; the output of the second goes to ``output``. Return what they said if one of
-    them failed, else None. Raises OSError.
+    ``given`` is the input of the first program; the output of the second goes to ``output``. Return the error output if
+    one of them fails, else None. Raises OSError.
     """
     with tempfile.TemporaryFile() as said:
         options = _as(user, directory) | {"stderr": said}
@@ -90,7 +90,7 @@ def _piped(
             with source.stdout:
                 target = subprocess.Popen(second, stdin=source.stdout, stdout=output or said, **options)
             if source.stdin is not None:
-                # What fails at once reads nothing.
+                # A program that fails immediately does not read its input.
                 with contextlib.suppress(BrokenPipeError), source.stdin:
                     source.stdin.write(f"{given}\n".encode())
         except OSError:
@@ -106,7 +106,7 @@ def _piped(
 
 
 def _as(user: str, directory: str) -> dict[str, Any]:
-    """Return the options of a program that runs as ``user`` in ``directory``: a shell, say, would not keep less."""
+    """Return the options that start a program as ``user`` in ``directory``, without root's groups."""
     entry = pwd.getpwnam(user)
     return {
         "user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "umask": 0o077, "cwd": directory,

@@ -1,12 +1,12 @@
-"""Requests to a service's API on its own host, as its callers make them: signed with its own secret, past every proxy.
+"""Requests to a service's API from its own host: signed with the service's own secret, without any proxy.
 
-What an answer is called (its ``verdict``) is one of
+The ``verdict`` of an answer is one of
 
 * **ok**: 2xx, and no ``success`` that is false;
-* **refused**: 401 or 403, which nothing that is changed in the database causes;
-* **database**: an error of PostgreSQL stands in it, whatever its status;
-* **unavailable**: ``success`` is false because of another service (a language model); or it is late, or 429;
-* **broken**: ``success`` is false for an unknown reason, any other status, or no answer at all.
+* **refused**: 401 or 403, which no change of the database causes;
+* **database**: the answer contains an error of PostgreSQL, with any status;
+* **unavailable**: ``success`` is false because of another service (a language model), or the answer is late or 429;
+* **broken**: ``success`` is false for an unknown reason, any other status, or no answer.
 """
 
 from __future__ import annotations
@@ -24,41 +24,41 @@ from typing import Any
 from . import cgroups, logged, messages, processes, tokens, unit_environment
 
 OK, REFUSED, DATABASE, UNAVAILABLE, BROKEN = "ok", "refused", "database", "unavailable", "broken"
-# Causes outside of the database that an application names in its own words. An error without one may be the change's.
-_ELSEWHERE = re.compile(
+# Causes outside the database, in an application's words. The change may have caused any error that names none of them.
+_OTHER_CAUSES = re.compile(
     r"connection (?:error|refused|reset|timed out)|(?:refused|reset) (?:the|by) |time(?:d)?[ -]?out|name resolution"
     r"|rate limit|too many requests|quota|overloaded|temporarily unavailable|service unavailable|bad gateway"
     r"|\b(?:language )?model\b|\bembed(?:ded|ding|dings)?\b|\b(?:LLM|OpenAI|Ollama|Anthropic)\b",
     re.IGNORECASE,
 )
 _SUCCESS, _REFUSED, _TOO_MANY = range(200, 300), (401, 403), 429
-# Of every module that asks.
+# The options of every module that makes requests.
 OPTIONS = {
     "unit": {"type": "str", "required": True}, "url": {"type": "str", "required": True},
     "timeout": {"type": "int", "required": True},
-    # The task is not logged: a value here may be an ordinary word, and would be struck from every result.
+    # The task is not logged. With no_log, Ansible would remove a header that is an ordinary word from every result.
     "headers": {"type": "dict", "default": {}, "no_log": False},
     "secret": {"type": "str", "default": "", "no_log": False}, "seconds": {"type": "int", "default": 300},
     "file": {"type": "str", "default": ""}, "names": {"type": "dict", "required": True},
 }  # fmt: skip
-# Of one request, in the options of a module.
+# The options of one request.
 REQUEST = {
     "name": {"type": "str", "required": True}, "method": {"type": "str", "default": "GET"},
     "path": {"type": "str", "required": True}, "body": {"type": "dict"}, "claims": {"type": "dict"},
     "marker": {"type": "str", "default": ""},
 }  # fmt: skip
-# Of an answer, what is shown; and what is read.
-SHOWN, _MOST_BYTES = 300, 4 * 2**20
-# Of a row's values, those that no other row has are at least this long: a caller's number, an id, a sentence.
-_LEAST = 12
+# The characters of an answer that are shown, and the bytes that are read.
+SHOWN, _MAX_BYTES = 300, 4 * 2**20
+# A value that only one row has, such as a caller's number, an id or a sentence, is at least this long.
+_MIN_IDENTIFYING = 12
 _REMOVED = "[removed]"
-# What is shorter would be struck from ordinary words.
-_SECRET = 8
+# A shorter secret could be an ordinary word, which would be removed from texts.
+_MIN_SECRET = 8
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer; ``problem`` says why none came, and ``late`` whether it did not come in time."""
+    """One answer; ``problem`` says why there is none, and ``late`` whether the time ran out."""
 
     status: int = 0
     body: bytes = b""
@@ -68,7 +68,7 @@ class Answer:
 
     @property
     def document(self) -> Any:
-        """Return the JSON document that it is, none where it is no document."""
+        """Return the body as a JSON document, or None if it is not JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -77,30 +77,30 @@ class Answer:
 
 @dataclass(frozen=True)
 class Names:
-    """What an error of the database may name in any language: the tenant column, the setting, the tables."""
+    """The names by which an error of the database is recognised: the tenant column, the setting, the tables."""
 
     column: str
     setting: str
     tables: tuple[str, ...]
 
-    def stand_in(self, text: str) -> bool:
-        """Say whether one stands in an error; a table only in quotes, since its name may be an ordinary word."""
+    def occur_in(self, text: str) -> bool:
+        """Say whether an error contains one of the names; a table's name counts only in quotation marks."""
         words = "|".join(map(re.escape, (self.column, self.setting)))
         tables = "|".join(map(re.escape, self.tables))
         return re.search(rf"(?<![\w.])(?:{words})(?!\w)|[\"'„“«»](?:{tables})[\"'“”«»]", text) is not None
 
 
 class Conversation:
-    """Requests over one connection that is kept: a server with several workers answers all of them with one."""
+    """Requests over one persistent connection: a server with several workers answers all of them with one worker."""
 
     def __init__(self, url: str, timeout: float) -> None:
-        """Take where the service is, and how many seconds one answer may take."""
+        """Take the address of the service, and how many seconds one answer may take."""
         parts = urllib.parse.urlsplit(url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(parts.hostname or "", parts.port, timeout=timeout)
 
     def ask(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Answer:
-        """Make one request; ``body`` is sent as JSON, none where it is none."""
+        """Make one request; ``body`` is sent as JSON unless it is None."""
         given = dict(headers) if body is None else {"Content-Type": "application/json", **headers}
         content = None if body is None else json.dumps(body).encode()
         kept, began = self._connection.sock is not None, time.monotonic()
@@ -109,7 +109,7 @@ class Conversation:
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             if kept and isinstance(error, ConnectionError):
-                # The server closed it before it read the request.
+                # The server closed the connection before it read the request.
                 return self.ask(method, path, body, headers)
             late = isinstance(error, TimeoutError)
             problem = "no answer in time" if late else str(error) or type(error).__name__
@@ -119,30 +119,30 @@ class Conversation:
     def _exchanged(self, method: str, path: str, content: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         self._connection.request(method, path, content, headers)
         response = self._connection.getresponse()
-        received = response.read(_MOST_BYTES)
+        received = response.read(_MAX_BYTES)
         if not response.isclosed():
-            # The rest of it would be taken for the next answer.
+            # The next answer would begin with the rest of this one.
             self._connection.close()
         return response.status, received
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._connection.close()
 
 
 class Caller:
-    """Who asks: with the headers that the operator gave, and a token that claims what a request is to claim."""
+    """The sender of requests: the headers that the operator gave, and a token with the claims of a request."""
 
     def __init__(self, headers: Mapping[str, str], secret: str, seconds: int) -> None:
-        """Take the secret, "" where tokens cannot be signed, and how many seconds a token holds."""
+        """Take the secret, "" if tokens cannot be signed, and how many seconds a token is valid."""
         self._headers, self._seconds = dict(headers), seconds
-        # What the operator gave is meant so.
+        # An Authorization header of the operator's replaces the token.
         self.given = any(name.lower() == "authorization" for name in headers)
         self._secret = secret if tokens.is_symmetric(secret) and not self.given else ""
         self._known = {text for value in headers.values() for text in (value, value.partition(" ")[2])} | {secret}
 
     def headers(self, claims: Mapping[str, Any] | None) -> dict[str, str]:
-        """Return the headers of a request; ``claims`` are none where it needs no token."""
+        """Return the headers of a request; ``claims`` is None if it needs no token."""
         if claims is None or not self._secret:
             return dict(self._headers)
         now = int(time.time())
@@ -151,22 +151,22 @@ class Caller:
         return {"Authorization": f"Bearer {token}", **self._headers}
 
     def redacted(self, text: str) -> str:
-        """Return a text without the headers, tokens and the secret, which a service may quote."""
-        for value in sorted((value for value in self._known if len(value) >= _SECRET), key=len, reverse=True):
+        """Return a text without the headers, the tokens and the secret, any of which a service may quote."""
+        for value in sorted((value for value in self._known if len(value) >= _MIN_SECRET), key=len, reverse=True):
             for form in (value, json.dumps(value)[1:-1]):
                 text = text.replace(form, _REMOVED)
         return text
 
 
 def secret_in(name: str, sources: Iterable[Mapping[str, str]]) -> str:
-    """Return the first value that ``sources`` have of a variable, "" where none has one."""
+    """Return the first value that ``sources`` have for a variable, "" if none has it."""
     return next((source[name] for source in sources if source.get(name)), "")
 
 
 def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapping[str, str]]:
-    """Yield what a unit's program may take a setting from, what it has before what it gets at its next start.
+    """Yield the environments of a unit's program: first those of its processes, then those of its next start.
 
-    ``file`` is one that its code may read itself, "" for none. Raises OSError where systemd cannot be asked.
+    ``file`` is a file that its code may read itself, "" for none. Raises OSError if systemctl fails.
     """
     shown = unit_environment.show(run, unit)
     for process in processes.read(cgroups.processes(shown.get("ControlGroup", ""))):
@@ -179,7 +179,7 @@ def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapp
 
 
 def caller(module: Any) -> tuple[str, Caller]:
-    """Return which kind of token requests have, and who asks, for a module with OPTIONS; end it if that fails."""
+    """Return the kind of token that requests have, and the sender, for a module with OPTIONS; may fail the module."""
     wanted = module.params
 
     def output(*command: str) -> str:
@@ -195,7 +195,7 @@ def caller(module: Any) -> tuple[str, Caller]:
         module.fail_json(msg=f"The environment of {wanted['unit']} cannot be read: {error}")
     headers = {name: str(value) for name, value in wanted["headers"].items()}
     found = Caller(headers, secret, wanted["seconds"])
-    return "given" if found.given else token_said(wanted["secret"], secret), found
+    return "given" if found.given else token_kind(wanted["secret"], secret), found
 
 
 def names(wanted: Mapping[str, Any]) -> Names:
@@ -203,8 +203,8 @@ def names(wanted: Mapping[str, Any]) -> Names:
     return Names(wanted["column"], wanted["setting"], tuple(wanted["tables"]))
 
 
-def token_said(name: str, secret: str) -> str:
-    """Return which kind of token requests have: signed, none, missing (its secret) or asymmetric."""
+def token_kind(name: str, secret: str) -> str:
+    """Return the kind of token that requests have: signed, none, missing (no secret) or asymmetric."""
     if not name:
         return "none"
     if not secret:
@@ -213,7 +213,7 @@ def token_said(name: str, secret: str) -> str:
 
 
 def judged(answer: Answer, names: Names) -> tuple[str, str]:
-    """Return the verdict of an answer, and the SQLSTATE of the error that stands in it, "" where none is known."""
+    """Return the verdict of an answer, and the SQLSTATE of the error in it, "" if none is known."""
     document = answer.document
     failed = isinstance(document, Mapping) and document.get("success") is False
     if answer.status in _SUCCESS and not failed:
@@ -222,9 +222,9 @@ def judged(answer: Answer, names: Names) -> tuple[str, str]:
         return REFUSED, ""
     text = "\n".join(texts(document)) if document is not None else answer.body.decode("utf-8", "replace")
     said = logged.read(text)
-    if said.failure or names.stand_in(text):
+    if said.failure or names.occur_in(text):
         return DATABASE, said.code or ""
-    elsewhere = failed and _ELSEWHERE.search(text) is not None
+    elsewhere = failed and _OTHER_CAUSES.search(text) is not None
     return (UNAVAILABLE if elsewhere or answer.late or answer.status == _TOO_MANY else BROKEN), ""
 
 
@@ -242,12 +242,12 @@ def texts(document: Any) -> Iterator[str]:
 
 
 def values(document: Any) -> frozenset[str]:
-    """Return the texts of a document by which one row can be told from another."""
-    return frozenset(text for text in texts(document) if len(text) >= _LEAST)
+    """Return the texts of a document that identify one row."""
+    return frozenset(text for text in texts(document) if len(text) >= _MIN_IDENTIFYING)
 
 
 def filled(document: Any) -> list[str]:
-    """Return which of a document's parts hold something: the keys at its top, "" for itself where it is a list."""
+    """Return the parts of a document that are not empty: its top-level keys, or "" for a list."""
     if isinstance(document, list):
         return [""] if document else []
     if not isinstance(document, Mapping):
@@ -256,7 +256,7 @@ def filled(document: Any) -> list[str]:
 
 
 def holds(answer: Answer, marker: str) -> bool:
-    """Say whether a text stands in an answer."""
+    """Say whether an answer contains a text."""
     return marker.encode() in answer.body or any(marker in text for text in texts(answer.document))
 
 
@@ -269,11 +269,11 @@ def shown(answer: Answer, caller: Caller) -> str:
 
 
 def answered(conversation: Conversation, caller: Caller, names: Names, request: Any) -> dict[str, Any]:
-    """Make one request and return its answer, as the module service_request tells it."""
+    """Make one request and return its answer, in the form that the module service_request returns."""
     headers = caller.headers(request["claims"])
     answer = conversation.ask(request["method"], request["path"], request["body"], headers)
     verdict, code = judged(answer, names)
-    # What callers said is nobody's business here: the answer is told if it is of use.
+    # Callers' data is private: the text of an answer is returned only if it is needed.
     told = verdict != OK or request["marker"]
     return {
         "name": request["name"], "verdict": verdict, "code": code, "said": shown(answer, caller) if told else "",

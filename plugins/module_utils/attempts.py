@@ -1,4 +1,4 @@
-"""Attempts of the service's own login, each with what may come of it; nothing of them stays."""
+"""Attempts over the service's own login, each with its permitted outcomes; every attempt is rolled back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ except ImportError:
     psycopg2 = None
 
 _TEXT = {"type": "str", "required": True}
-# An attempt as a module's option (plugins/doc_fragments/attempts.py describes it).
+# The options of an attempt (plugins/doc_fragments/attempts.py describes them).
 OPTIONS: dict[str, dict[str, Any]] = {
     "id": _TEXT,
     "table": _TEXT,
@@ -30,10 +30,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 class Lines:
-    """What COPY TO STDOUT writes, counted and forgotten: one line is one row."""
+    """A file for COPY TO STDOUT that counts the lines and discards them: one line is one row."""
 
     def __init__(self) -> None:
-        """Begin with no line."""
+        """Start at zero."""
         self.count = 0
 
     def write(self, data: Any) -> int:
@@ -43,7 +43,7 @@ class Lines:
 
 
 def outcome(cursor: Any, attempt: dict[str, Any]) -> str:
-    """Run one attempt and say what came of it."""
+    """Run one attempt and return its outcome."""
     if attempt.get("visible") is not None:
         cursor.execute(attempt["sql"])
         total, young, forbidden = cursor.fetchone()
@@ -100,8 +100,8 @@ def log_in_and_make(
 ) -> dict[str, Any]:
     """Log in as the service does, make the attempts within ``seconds`` and return ``{problem, findings}``.
 
-    ``problem`` says why they could not be made, "" if they were. Another session of the same login ends them when they
-    take too long.
+    ``problem`` says why the attempts could not be made, "" if they were. Another session of the same login ends them
+    after ``seconds``.
     """
     try:
         with contextlib.ExitStack() as stack:

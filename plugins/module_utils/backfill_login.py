@@ -1,4 +1,4 @@
-"""The login that the backfill changes rows over: how it is made and removed."""
+"""The login that runs the backfill: how it is created and removed."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Mapping
 
 from .quoting import derived_name, identifier, literal
 
-# Says of a role that a run made it, so that the next one may remove what was left behind.
+# The comment on a role that a run created, so that the next run may remove a leftover one.
 MARK = "made by the tenancy runbook for a backfill"
 POLICY = "tenancy_backfill"
 ATTRIBUTES = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT CONNECTION LIMIT 1"
-# Pages of a table whose rows are changed in one transaction, which others who change the same rows wait for.
+# The pages of a table that one transaction updates. Other sessions that update the same rows wait for it.
 BATCH_PAGES = 100
 
 
 def role(database: str) -> str:
-    """Return the login's name: roles belong to the server, and each database's backfill has its own."""
+    """Return the login's name: roles belong to the server, and the backfill of each database has its own."""
     return derived_name(POLICY, database)
 
 
 def login(given: Mapping[str, str]) -> list[str]:
-    """Return the SQL that makes the login; ``given`` has name, verifier, database and schema."""
+    """Return the SQL that creates the login; ``given`` has name, verifier, database and schema."""
     name = identifier(given["name"])
     return [
         f"CREATE ROLE {name} {ATTRIBUTES} PASSWORD {literal(given['verifier'])}",
@@ -31,5 +31,5 @@ def login(given: Mapping[str, str]) -> list[str]:
 
 
 def removal(name: str) -> list[str]:
-    """Return the SQL that removes the login with its rights and policies in this database."""
+    """Return the SQL that removes the login with its privileges and policies in this database."""
     return [f"DROP OWNED BY {identifier(name)}", f"DROP ROLE {identifier(name)}"]

@@ -1,4 +1,4 @@
-"""Backups on the server's disk: what lost runs left, the manifest, the name by which a backup is one, the oldest."""
+"""Backups on the server's disk: remove leftovers, write the manifest, name a complete backup, remove old ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from . import age, backups, dumping
 from .identity import acting_as
 
 PARTIAL = ".partial"
-# Where an encrypted backup lies in plain while it is restored.
+# The directory that holds a decrypted backup during a restore.
 UNPACKED = "unpacked"
 
 
@@ -29,7 +29,7 @@ def make_directory(directory: str, user: str) -> None:
 
 
 def remove_leftovers(directory: str) -> None:
-    """Remove what lost runs left in the directory of the backups. Raises OSError."""
+    """Remove the leftovers of lost runs from the directory of the backups. Raises OSError."""
     with os.scandir(directory) as entries:
         left = [
             entry.path
@@ -41,21 +41,28 @@ def remove_leftovers(directory: str) -> None:
 
 
 def put_in_place(manifest: Mapping[str, Any], user: str) -> None:
-    """Write the manifest and give the backup its name, last: whatever bears such a name is one. Raises OSError."""
+    """Write the manifest, then rename the backup: a directory with that name is complete. Raises OSError."""
     path = manifest["path"]
+    put(f"{path}{PARTIAL}/manifest.json", manifest, user)
     with acting_as(user):
-        with open(f"{path}{PARTIAL}/manifest.json", "w", encoding="utf-8") as file:
-            file.write(json.dumps(manifest, indent=4) + "\n")
+        os.rename(f"{path}{PARTIAL}", path)
+        _sync(os.path.dirname(path))
+
+
+def put(path: str, document: Mapping[str, Any], user: str) -> None:
+    """Write a document as JSON that only ``user`` may read, so that it survives a crash. Raises OSError."""
+    with acting_as(user):
+        with open(f"{path}{PARTIAL}", "w", encoding="utf-8") as file:
+            os.chmod(file.name, 0o600)
+            file.write(json.dumps(document, indent=4) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(file.name, 0o600)
-        _sync(f"{path}{PARTIAL}")
         os.rename(f"{path}{PARTIAL}", path)
         _sync(os.path.dirname(path))
 
 
 def _sync(directory: str) -> None:
-    """Have the names in a directory survive a crash of the server."""
+    """Write the names in a directory to the disk, so that they survive a crash of the server."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -64,7 +71,7 @@ def _sync(directory: str) -> None:
 
 
 def listed(directory: str, database: str) -> list[dict[str, Any]]:
-    """Return the database's backups, the oldest first, as ``backups.expendable`` wants them. Raises OSError."""
+    """Return the database's backups, oldest first, as ``backups.expendable`` takes them. Raises OSError."""
     paths = (os.path.join(directory, name) for name in os.listdir(directory))
     found = []
     for path in backups.own(paths, directory, database):
@@ -83,10 +90,10 @@ def _is_proven(path: str) -> bool:
 
 
 def manifests(directory: str, database: str, asked: str, *, proven: bool) -> list[str]:
-    """Return the manifests that a restore may choose among, the last one first choice. Raises OSError.
+    """Return the manifests that a restore may use; the last one is the first choice. Raises OSError.
 
-    ``asked`` is the path of a backup or of a directory of backups; empty takes the database's own in ``directory``.
-    With ``proven`` these are those that passed their test restore.
+    ``asked`` is the path of a backup or of a directory of backups; if empty, the database's own backups in
+    ``directory`` are used. With ``proven``, these are only the backups that passed their test restore.
     """
     if not asked:
         found = listed(directory, database) if os.path.isdir(directory) else []
@@ -96,9 +103,9 @@ def manifests(directory: str, database: str, asked: str, *, proven: bool) -> lis
 
 
 def damage(manifest: Mapping[str, Any], user: str, identity: str) -> list[str]:
-    """Return what of a backup is not what its manifest describes, by the SHA-256 of every file. Raises OSError.
+    """Return the differences between a backup and its manifest, by the SHA-256 of every file. Raises OSError.
 
-    age itself knows an encrypted archive that was changed or cut.
+    age itself detects a changed or truncated archive.
     """
     path = manifest["path"]
     if manifest["encrypted"]:
@@ -115,7 +122,7 @@ def damage(manifest: Mapping[str, Any], user: str, identity: str) -> list[str]:
                 return [f"SHA256SUMS: {error.strerror}"]
             found = [text for line in sums.decode().splitlines() if (text := _differing(path, line))]
     if not found and hashlib.sha256(sums).hexdigest() != manifest["sha256"]:
-        return ["another list of checksums"]
+        return ["SHA256SUMS is not the file that the manifest describes"]
     return found
 
 

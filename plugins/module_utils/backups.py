@@ -1,4 +1,4 @@
-"""Which backups are this database's, what their manifests say, which are kept, and whether they hold its tables."""
+"""Manifests of backups: which backups belong to a database, which of them to keep, and whether one can be restored."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 
 def own(paths: Iterable[str], directory: str, database: str) -> list[str]:
-    """Return the paths in backups of ``database`` below ``directory``, the oldest first.
+    """Return the paths in backups of ``database`` below ``directory``, oldest first.
 
-    A backup is named after its database and the time; those of one whose name begins alike are left out.
+    The name of a backup is its database and the time. Backups of a database whose name only begins alike are left out.
     """
     name = re.compile(re.escape(f"{directory}/{database}") + r"-[0-9]{8}T[0-9]{6}Z(/.*)?")
     return sorted(path for path in paths if name.fullmatch(path))
 
 
 def document(text: str, version: int) -> dict[str, Any]:
-    """Return the JSON object in ``text``, or nothing when it is none, or of another version."""
+    """Return the JSON object in ``text``, or an empty one if it is no object or has another version."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -27,7 +27,7 @@ def document(text: str, version: int) -> dict[str, Any]:
 
 
 def lacking(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable[str]) -> list[str]:
-    """Return which of the tables ``names`` of ``schema`` a manifest's ``tables`` do not hold."""
+    """Return those of the tables ``names`` in ``schema`` that a manifest's ``tables`` lack."""
     held = {table["name"] for table in tables if table["schema"] == schema}
     return sorted(set(names) - held)
 
@@ -38,8 +38,8 @@ def manifest(
 ) -> dict[str, Any]:  # fmt: skip
     """Return the manifest of the backup in ``path``.
 
-    ``dump`` is what ``dumping.Dump.take`` returns, ``layout`` the format of the dump, ``proven_seconds`` how long the
-    restore into a throwaway server and the comparison took (None: there was none).
+    ``dump`` is the result of ``dumping.Dump.take`` and ``layout`` is the format of the dump. ``proven_seconds`` is the
+    duration of the restore into a throwaway server and of the comparison, None without a test restore.
     """
     return {
         "version": 1, "path": path, "database": database, "server_version": server_version,
@@ -62,15 +62,15 @@ def unproven(differences: Sequence[str]) -> str:
     """Return the sentence that refuses a backup whose restored copy differs from the dump; empty if it does not."""
     if not differences:
         return ""
-    return f"The test restore failed: What was restored is not what was dumped: {'; '.join(differences)}."
+    return f"The test restore failed: the restored copy differs from the dump: {'; '.join(differences)}."
 
 
 def expendable(found: Sequence[Mapping[str, Any]], keep: int, needed: Collection[str]) -> list[str]:
-    """Return the paths of the backups that may go, the oldest first.
+    """Return the paths of the backups that may be removed, oldest first.
 
-    ``found`` are a database's backups, the oldest first: ``path``, ``proven`` (it passed its test restore) and
-    ``snapshot`` (a migration that can be rolled back left its snapshot there). The newest ``keep``, at least one, stay;
-    so do the newest one that is proven, those with a snapshot, and those in ``needed``.
+    ``found`` are a database's backups, oldest first. Each has ``path``, ``proven`` (it passed its test restore) and
+    ``snapshot`` (it holds the snapshot of a migration that can be rolled back). The newest ``keep`` backups stay, at
+    least one; so do the newest proven one, those with a snapshot, and those in ``needed``.
     """
     proven = [backup["path"] for backup in found if backup["proven"]][-1:]
     return [
@@ -84,10 +84,10 @@ def unsuitable(
     source: str, manifest: Mapping[str, Any], *, asked: str, directory: str, database: str, schema: str,
     tables: Iterable[str], has_key: bool,
 ) -> str:  # fmt: skip
-    """Return the sentence that refuses to restore a backup by what its manifest says; empty if it does.
+    """Return the sentence that refuses to restore a backup because of its manifest; empty if it can be restored.
 
-    ``source`` is the path of the manifest (empty: there is none) and ``manifest`` what ``document`` made of it;
-    ``asked`` is the backup that was named, or empty. ``has_key`` says whether a key was given.
+    ``source`` is the path of the manifest (empty: there is none) and ``manifest`` is its content from ``document``.
+    ``asked`` is the backup that the operator named, or empty. ``has_key`` says whether a key was given.
     """
     if not source:
         return (
@@ -104,8 +104,8 @@ def unsuitable(
     if manifest.get("database") != database or f"{path}/manifest.json" != source or missing:
         without = f" (without {', '.join(missing)})" if missing else ""
         return (
-            f"{source} is of database {manifest.get('database', '?')} in {path}{without}, not of {database} beside it"
-            " with the tables of tenancy_tables: name another backup with -e restore_backup=..."
+            f"{source} describes database {manifest.get('database', '?')} in {path}{without}, not {database} in its own"
+            " directory with the tables of tenancy_tables: name another backup with -e restore_backup=..."
         )
     if manifest["encrypted"] and not has_key:
         return f"{path} is encrypted: give the key that it was encrypted with as backup_age_identity (from the vault)."
@@ -117,6 +117,6 @@ def damaged(path: str, found: Sequence[str]) -> str:
     if not found:
         return ""
     return (
-        f"{path} is damaged, incomplete or not what its manifest describes (SHA-256), so it is not restored:"
+        f"{path} is damaged, incomplete or differs from its manifest (SHA-256), so it is not restored:"
         f" {'; '.join(found)}. Name another backup with -e restore_backup=..."
     )

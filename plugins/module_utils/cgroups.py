@@ -1,19 +1,18 @@
-"""The processes of a systemd unit, as its control group has them."""
+"""The processes of a systemd unit, from its control group."""
 
 from __future__ import annotations
 
 import errno
 from pathlib import Path
 
-# Where systemd's hierarchy lies: version 2, version 1, and both at once.
+# The mount points of systemd's hierarchy: version 2, version 1, and the hybrid of both.
 ROOTS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/systemd"), Path("/sys/fs/cgroup/unified"))
 
 
 def processes(control_group: str, roots: tuple[Path, ...] = ROOTS) -> list[int]:
     """Return the processes in a unit's control group and in those below it.
 
-    ``control_group`` is the unit's ControlGroup as systemctl shows it; it is empty for a unit that does not run, which
-    has none.
+    ``control_group`` is the unit's ControlGroup as systemctl shows it. It is empty for a unit that does not run.
     """
     if not control_group.strip("/"):
         return []
@@ -27,7 +26,7 @@ def processes(control_group: str, roots: tuple[Path, ...] = ROOTS) -> list[int]:
 
 
 def _read(path: Path) -> str:
-    """Return what a file of the kernel says; nothing where the control group went meanwhile."""
+    """Return the content of a kernel file, empty if the control group has been removed meanwhile."""
     try:
         return path.read_text()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The clients of a database: who would be in the way of a change, and who is the service's pooler."""
+"""The clients of a database: those that block a change, and the sessions of the service's pooler."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Each client with whether it is a session of the pooler: while the service runs any, and then only one that is idle,
-# which is ended; on request all are.
+# Each client, and whether it is a session of the pooler. While the service runs, any session with the pooler's role and
+# address counts. After the stop only an idle one does, and it is terminated; on request all clients are.
 CLIENTS = """
 SELECT pid, usename, concat_ws(' ', pid, usename, application_name, coalesce(host(client_addr), 'local'), state),
        coalesce(host(client_addr), ''), coalesce(client_port, -1), pooled,
@@ -15,15 +15,15 @@ SELECT pid, usename, concat_ws(' ', pid, usename, application_name, coalesce(hos
 FROM (
   SELECT *, coalesce(
     usename = %(role)s AND coalesce(host(client_addr), '') = %(address)s AND (%(running)s OR state = 'idle'
-    -- A session that was given back was reset; one that was never given to a client has been asked nothing.
+    -- A returned session was reset; a session that no client ever had ran no query.
     AND query ~* '^\\s*(DISCARD\\s+ALL\\s*;?\\s*)?$'), false) AS pooled
   FROM pg_stat_activity
 ) AS a
 WHERE datname = %(database)s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
-# Other sessions that hold locks on the tables: LOCK TABLE waits for a replication connection that copies one, and for
-# a vacuum that prevents wraparound, which is never cancelled for a lock as others are. A parallel worker's locks are
-# its leader's as well.
+# Other sessions that hold locks on the tables. LOCK TABLE waits for a replication connection that copies a table. It
+# also waits for a vacuum that prevents wraparound, which PostgreSQL never cancels for a lock. The leader of a parallel
+# worker holds the same locks.
 HOLDERS = """
 WITH RECURSIVE tree (relid) AS (
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -48,12 +48,12 @@ WHERE a.backend_type NOT IN ('client backend', 'parallel worker')
     WHERE l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
 """
 
-# A module's option: whose sessions are the pooler's.
+# The option that identifies the pooler's sessions.
 POOLER = {
     "type": "dict",
     "options": {"role": {"type": "str", "required": True}, "address": {"type": "str", "required": True}},
 }  # fmt: skip
-# Another: the tables on which nobody else may hold a lock.
+# The option that names the tables on which no other session may hold a lock.
 TABLES = {
     "type": "dict",
     "options": {
@@ -65,7 +65,7 @@ TABLES = {
 
 @dataclass(frozen=True)
 class Client:
-    """A session of a client: ``name`` says who it is in one line, ``address`` is "" over a Unix socket."""
+    """A session of a client: ``name`` describes it in one line, ``address`` is "" over a Unix socket."""
 
     pid: int
     role: str
@@ -76,22 +76,22 @@ class Client:
 
 @dataclass(frozen=True)
 class Pooler:
-    """Whose sessions are the service's pooler's; none where it has none."""
+    """The role and address of the pooler's sessions; None without a pooler."""
 
     role: str | None = None
     address: str | None = None
 
 
 def beside(cursor: Any, database: str, pooler: Pooler) -> list[Client]:
-    """Return the clients of a database while the service runs, without the one that asks and the pooler's sessions."""
+    """Return the other clients of a database while the service runs, without the pooler's sessions."""
     return _asked(cursor, database, pooler, running=True, terminate=False)
 
 
 def holders(cursor: Any, tables: Mapping[str, Any] | None) -> list[Client]:
-    """Return the sessions of no client that hold a lock on the tables, in the database of ``cursor``.
+    """Return the sessions that are no clients and hold a lock on the tables, in the database of ``cursor``.
 
-    ``tables`` has schema and names. No run ends them: a subscriber's copy would begin anew, and a vacuum that prevents
-    wraparound comes again at once.
+    ``tables`` has schema and names. No run ends them: a subscriber's copy would start again from the beginning, and
+    PostgreSQL would restart a vacuum that prevents wraparound immediately.
     """
     if tables is None:
         return []
@@ -100,12 +100,12 @@ def holders(cursor: Any, tables: Mapping[str, Any] | None) -> list[Client]:
 
 
 def end(cursor: Any, database: str, pooler: Pooler, *, everybody: bool) -> list[Client]:
-    """End the pooler's idle sessions, or ``everybody``'s, and return the other clients that were there."""
+    """End the pooler's idle sessions, or ``everybody``'s; return the other clients."""
     return _asked(cursor, database, pooler, running=False, terminate=everybody)
 
 
 def _asked(cursor: Any, database: str, pooler: Pooler, **how: bool) -> list[Client]:
-    # One transaction would see the same clients for ever.
+    # PostgreSQL caches the activity for the length of a transaction.
     cursor.execute("SELECT pg_stat_clear_snapshot()")
     cursor.execute(CLIENTS, {"database": database, "role": pooler.role, "address": pooler.address, **how})
     return [Client(*found[:5]) for found in cursor.fetchall() if not found[5]]

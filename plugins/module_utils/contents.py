@@ -1,4 +1,4 @@
-"""What the tables of a database hold, as numbers that do not depend on the order of the rows."""
+"""Row counts and checksums of a database's tables, which do not depend on the order of the rows."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ except ImportError:
 
 Contents = dict[str, Any]
 
-# Every table that a dump is to carry. Those of an extension's script come with the extension; others that were added to
-# it are missing in the dump, and are here so that this is found.
+# Every table that a dump must contain. The script of an extension creates that extension's own tables. A dump lacks
+# tables that somebody else added to an extension. They are listed here, so that the comparison finds them.
 TABLES = """
 SELECT n.nspname, c.relname, c.relkind = 'p', pg_table_size(c.oid)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-  -- What partitions on other servers hold is not in the dump, and need not answer.
+  -- A dump does not contain the rows of partitions on other servers, which need not be reachable.
   AND NOT EXISTS (SELECT FROM pg_partition_tree(c.oid) t JOIN pg_class f ON f.oid = t.relid WHERE f.relkind = 'f')
   AND NOT EXISTS (SELECT FROM pg_depend d
                   JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
@@ -31,7 +31,7 @@ WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
                     AND (o.rolsuper OR c.oid = ANY (e.extconfig)))
 ORDER BY n.nspname, c.relname
 """
-# A row as text is the same text in every session only with these.
+# Only with these settings is a row the same text in every session.
 SETTINGS = """
 SET row_security = off;
 SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres';
@@ -39,8 +39,8 @@ SET extra_float_digits = 3; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET
 """
 
 
-# xmin has 32 bits: it comes after {since} when it is at most half the circle ahead. 1 and 2 are older than any.
-# Qualified, for sessions whose search path is another's.
+# xmin has 32 bits: it is later than {since} if it is at most half the circle ahead. 1 and 2 are older than all others.
+# Names are qualified, for sessions with any search_path.
 _XMIN = "t.xmin::pg_catalog.text::pg_catalog.int8"
 AHEAD = (
     f"(({_XMIN} OPERATOR(pg_catalog.-) {{since}} OPERATOR(pg_catalog.+) 4294967296) OPERATOR(pg_catalog.%) 4294967296)"
@@ -55,9 +55,9 @@ HASH = "coalesce(sum(hashtextextended(ROW(t.*)::text, 0)::numeric), 0)::text"
 
 
 def differences(found: list[Contents], wanted: list[Contents]) -> list[str]:
-    """Return how ``found`` differs from ``wanted``, a sentence a table.
+    """Return how ``found`` differs from ``wanted``, one sentence for each table.
 
-    A hash that one of them lacks, since the table was too large, is no difference.
+    A hash that one side lacks, because the table was too large, is no difference.
     """
     remaining = {(table["schema"], table["name"]): table for table in found}
     sentences = []
@@ -70,25 +70,25 @@ def differences(found: list[Contents], wanted: list[Contents]) -> list[str]:
             sentences.append(f"{name} has {other['rows']:,} rows instead of {table['rows']:,}")
         elif None not in (other["hash"], table["hash"]) and other["hash"] != table["hash"]:
             sentences.append(f"{name} has {table['rows']:,} rows, but not the same ones")
-    # A manifest of an earlier version of this runbook names the partitions of a partitioned table alone.
+    # A manifest of an earlier version of this runbook lists only the partitions of a partitioned table.
     return sentences + [
         f"{schema}.{name} is not expected" for (schema, name), table in remaining.items() if not table["partitioned"]
     ]
 
 
 def connect(database: str, port: int, *, host: str = "") -> Any:
-    """Return a connection whose one transaction reads one snapshot. Raises psycopg2.Error."""
+    """Return a connection whose single transaction reads one snapshot. Raises psycopg2.Error."""
     return sessions.connect(database, port, host=host, kind="reading")
 
 
 def read(cursor: Any, hash_max_bytes: int) -> list[Contents]:
     """Return schema, name, partitioned, rows and hash of every table, as the cursor's transaction sees them.
 
-    ``hash`` is the sum of 64-bit hashes of the rows as text; a sum, unlike XOR, sees duplicated pairs. It is None for
-    a table of more than ``hash_max_bytes``, and for one that is ``partitioned``: its rows are counted, and those of
-    each partition hashed.
+    ``hash`` is the sum of 64-bit hashes of the rows as text; unlike XOR, a sum detects duplicated pairs. It is None for
+    a table of more than ``hash_max_bytes``. It is also None for a ``partitioned`` table: its rows are counted, and the
+    rows of each partition are hashed.
 
-    Raises psycopg2.Error; a table that row security would filter is one.
+    Raises psycopg2.Error, also for a table that row security would filter.
     """
     found = []
     for schema, name, partitioned, size in _tables(cursor):
@@ -105,13 +105,13 @@ def changes(
 ) -> list[Contents]:
     """Return schema, name, written and gone of the tables that others changed between a snapshot and a transaction.
 
-    ``since`` is the oldest transaction that was running when the snapshot was taken, ``until`` the number of the
-    transaction, ``before`` the tables as ``read`` returned them from that snapshot. ``written`` counts the rows that
-    were added or changed meanwhile, ``gone`` those of the snapshot that are not what they were any more. Of the tables
-    ``schema.name`` in ``rewritten`` the caller has changed every row: both are None, since nothing tells what others
-    did. (A row that was changed is a new one, and subtransactions have higher numbers than their parents.)
+    ``since`` is the oldest transaction that was running at the snapshot and ``until`` is the number of the
+    transaction. ``before`` is the result of ``read`` at the snapshot. ``written`` counts the rows that were added or
+    changed meanwhile; ``gone`` counts the rows of the snapshot that were changed or deleted. The caller has changed
+    every row of the tables ``schema.name`` in ``rewritten``. For them both are None, since the changes of others cannot
+    be told apart. (A changed row is a new one, and subtransactions have higher numbers than their parents.)
 
-    Raises psycopg2.Error; a table that row security would filter is one.
+    Raises psycopg2.Error, also for a table that row security would filter.
     """
     rows = {(table["schema"], table["name"]): table["rows"] for table in before if not table["partitioned"]}
     found: list[Contents] = []
@@ -135,15 +135,15 @@ def changes(
 
 
 def changed_names(found: Iterable[Contents]) -> list[str]:
-    """Return what ``changes`` returned as one text a table."""
+    """Return the result of ``changes`` as one text for each table."""
     return [f"{table['schema']}.{table['name']} ({_changed(table['written'], table['gone'])})" for table in found]
 
 
 def _changed(written: int | None, gone: int | None) -> str:
     if written is None:
-        return "not known: this run gave every row its tenant"
+        return "unknown: this run gave every row its tenant"
     parts = [f"{written:,} rows added or changed"] if written else []
-    return ", ".join(parts + ([f"{gone:,} rows of the backup changed or gone since"] if gone else []))
+    return ", ".join(parts + ([f"{gone:,} rows of the backup changed or deleted since"] if gone else []))
 
 
 def _tables(cursor: Any) -> list[tuple[str, str, bool, int]]:

@@ -1,13 +1,14 @@
-"""What a dump does not carry of a database, as the statements that bring it back on another one.
+"""The properties of a database that a dump lacks, as the statements that restore them on another database.
 
-Owner, encoding and locale come with its creation; privileges, connection limit, comment and settings afterwards.
+CREATE DATABASE sets owner, encoding and locale. Later statements set privileges, connection limit, comment and
+settings.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-# Named arguments: source, target (databases), setting (the bridge); a percent sign is doubled because of them.
+# Named arguments: source, target (databases), setting (the bridge). They require every percent sign to be doubled.
 QUERY = r"""
 WITH source AS (
   SELECT d.*, to_jsonb(d) AS document, pg_get_userbyid(d.datdba) AS owner, t.spcname AS tablespace
@@ -27,7 +28,7 @@ created AS (
   SELECT concat_ws(' ',
       format('CREATE DATABASE %%I TEMPLATE template0 OWNER %%I ENCODING %%L LC_COLLATE %%L LC_CTYPE %%L',
         %(target)s, owner, pg_encoding_to_char(encoding), datcollate, datctype),
-      -- A server knows providers since 15; without one, the database would get the server's.
+      -- Providers exist since PostgreSQL 15. Without this clause the database would get the server's provider.
       CASE document ->> 'datlocprovider'
         WHEN 'c' THEN 'LOCALE_PROVIDER libc'
         WHEN 'i' THEN format('LOCALE_PROVIDER icu ICU_LOCALE %%L',
@@ -56,8 +57,8 @@ replayed AS (
     CASE WHEN setrole = 0 THEN format('ALTER DATABASE %%I', %(target)s)
          ELSE format('ALTER ROLE %%I IN DATABASE %%I', rolname, %(target)s) END,
     (SELECT string_agg(quote_ident(part), '.') FROM unnest(string_to_array(name, '.')) AS part),
-    -- These hold a list of names (GUC_LIST_QUOTE). SET quotes them, SET FROM CURRENT keeps what anybody wrote: each is
-    -- read and quoted again.
+    -- These hold a list of names (GUC_LIST_QUOTE). SET quotes them, but SET FROM CURRENT keeps the original text, so
+    -- each name is read and quoted again.
     CASE WHEN lower(name) IN ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries',
                               'shared_preload_libraries', 'unix_socket_directories') AND value <> ''
          THEN (SELECT coalesce(string_agg(quote_literal(coalesce(replace(found[1], '""', '"'), lower(found[2]))), ', '
@@ -69,7 +70,7 @@ replayed AS (
 )
 SELECT json_build_object(
   'create', (SELECT concat(statement, ' TABLESPACE ', quote_ident(tablespace)) FROM created),
-  -- In another server, which has no tablespaces.
+  -- For another server, which has no tablespaces.
   'elsewhere', (SELECT statement FROM created),
   'replay', (SELECT coalesce(json_agg(statement ORDER BY step, place), '[]') FROM replayed),
   'bridge', (SELECT coalesce(json_agg(statement), '[]') FROM replayed
@@ -81,8 +82,9 @@ SELECT json_build_object(
 def read(cursor: Any, source: str, target: str, setting: str | None = None) -> dict[str, Any]:
     """Return the statements that make ``target`` like ``source``.
 
-    ``create`` makes it on the same server and ``elsewhere`` on another one, which has no tablespaces; ``replay`` is a
-    list of those that follow, and ``bridge`` the part of them that gives ``setting`` a value. Raises psycopg2.Error.
+    ``create`` creates it on the same server. ``elsewhere`` creates it on another server, which has no tablespaces.
+    ``replay`` is the list of the statements that follow, and ``bridge`` those of them that set ``setting``. Raises
+    psycopg2.Error.
     """
     cursor.execute(QUERY, {"source": source, "target": target, "setting": setting})
     found: dict[str, Any] = cursor.fetchone()[0]

@@ -1,4 +1,4 @@
-"""A dump of one database, with what its tables hold in the same snapshot."""
+"""A dump of one database, with row counts and checksums of its tables in the same snapshot."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .identity import acting_as
 
 
 class DumpError(TenancyError):
-    """The database cannot be dumped, or the dump is not complete; the message says why."""
+    """The database cannot be dumped, or the dump is incomplete; the message says why."""
 
 
 @dataclass(frozen=True)
 class Dump:
-    """A dump of ``database`` in the directory ``path``, which ``user`` makes.
+    """A dump of ``database`` in the directory ``path``, owned by ``user``.
 
-    It holds the dump itself (``database``), what one of a single database lacks, the roles (``globals.sql``, with their
-    password verifiers) and the database's settings (``settings.sql``), and the SHA-256 of every file (``SHA256SUMS``).
-    ``run`` runs a program, as Ansible's run_command.
+    ``database`` is the dump itself. A dump of one database lacks the roles with their password verifiers
+    (``globals.sql``) and the database's settings (``settings.sql``). ``SHA256SUMS`` holds the SHA-256 of every file.
+    ``run`` runs a program, like Ansible's run_command.
     """
 
     run: Callable[..., tuple[int, str, str]]
@@ -37,11 +37,11 @@ class Dump:
     hash_max_bytes: int
 
     def take(self) -> dict[str, Any]:
-        """Write it, and return what a manifest says of it.
+        """Write the dump, and return the fields of a manifest that describe it.
 
-        That is ``tables``, ``snapshot_at`` (ISO 8601 with offset), ``snapshot_xmin`` (the oldest transaction that was
-        running then), ``duration_seconds`` of pg_dump, ``size_bytes`` of all files and ``sha256`` of SHA256SUMS.
-        Raises DumpError, psycopg2.Error and OSError.
+        These are ``tables``, ``snapshot_at`` (ISO 8601 with offset) and ``snapshot_xmin`` (the oldest transaction that
+        was running then). The others are ``duration_seconds`` of pg_dump, ``size_bytes`` of all files and ``sha256`` of
+        SHA256SUMS. Raises DumpError, psycopg2.Error and OSError.
         """
         mask = os.umask(0o077)
         try:
@@ -59,7 +59,7 @@ class Dump:
                 self._program(
                     ["pg_dumpall", "--globals-only", f"--port={self.port}", f"--file={self.path}/globals.sql"]
                 )
-                # The dump's snapshot is that of the next statement.
+                # The next statement takes the dump's snapshot.
                 connection.rollback()
                 found = self._dump(cursor)
         finally:
@@ -77,7 +77,7 @@ class Dump:
             os.fsync(file.fileno())
 
     def _dump(self, cursor: Any) -> dict[str, Any]:
-        """Dump, count and hash in one snapshot, which lives as long as the connection's transaction."""
+        """Dump, count and hash in one snapshot, which ends with the connection's transaction."""
         cursor.execute(
             "SELECT pg_export_snapshot(), clock_timestamp(), txid_snapshot_xmin(txid_current_snapshot()),"
             " current_setting('server_encoding')"
@@ -88,7 +88,7 @@ class Dump:
             [
                 "pg_dump", f"--format={self.format}", f"--port={self.port}", f"--snapshot={snapshot}",
                 f"--file={self.path}/database", f"--dbname={self.database}",
-                # Nothing is converted, whatever the session's encoding is.
+                # The server's encoding avoids a conversion.
                 f"--encoding={encoding}",
                 *([f"--jobs={self.jobs}"] if self.format == "directory" else []),
             ]
@@ -100,7 +100,7 @@ class Dump:
         }  # fmt: skip
 
     def _program(self, command: list[str]) -> str:
-        """Run a program as the database's user and return what it says; raises DumpError."""
+        """Run a program as the database's user and return its output; raises DumpError."""
         with acting_as(self.user):
             code, output, error = self.run(command, environ_update={"PGOPTIONS": sessions.options()})
         if code != 0:
@@ -110,10 +110,10 @@ class Dump:
 
 def lacking(tables: list[dict[str, Any]], listed: str) -> list[str]:
     """Return the tables whose rows pg_restore does not list: an entry is number; oid oid KIND schema name owner."""
-    # A name may hold what other lines end with.
+    # splitlines() would also split at other characters, which a name may contain.
     left = listed.split("\n")
     missing = []
-    # A name may be the beginning of another's: each entry stands for one table, the longest name's first.
+    # One name may be the beginning of another: the longest name is matched first, and each entry only once.
     for table in sorted(tables, key=lambda table: -len(table["name"])):
         kind = "TABLE" if table["partitioned"] else "TABLE DATA"
         wanted = f" {kind} {toc.shown(table['schema'])} {toc.shown(table['name'])} "
@@ -135,7 +135,7 @@ def digest(path: str) -> str:
 
 
 def seal(directory: str) -> dict[str, Any]:
-    """Write SHA256SUMS, as sha256sum reads it, over all files of the directory."""
+    """Write SHA256SUMS, in the format of sha256sum, for all files of the directory."""
     files = sorted(
         os.path.relpath(os.path.join(place, name), directory)
         for place, _, names in os.walk(directory)

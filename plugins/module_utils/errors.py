@@ -1,4 +1,4 @@
-"""Errors of the planner: each says what is wrong and what to do about it."""
+"""Errors of the planner: each message names the cause and the remedy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .messages import visible
 
 
 class TenancyError(ValueError):
-    """Base of all errors that the planner raises on purpose."""
+    """Base class of all errors that the planner raises deliberately."""
 
 
 class ModelError(TenancyError):
@@ -16,7 +16,7 @@ class ModelError(TenancyError):
 class UnsafeStateError(TenancyError):
     """The database is in a state that cannot be reconciled safely.
 
-    Carries every obstacle at once, so that one run tells the operator all of them.
+    The error carries every obstacle, so that one run names all of them.
     """
 
     def __init__(self, obstacles: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The timer that starts a service by itself if a run is lost."""
+"""The failsafe: a timer that starts a service if a run is lost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from . import systemctl, units
 
-# The timer is not loaded, so nothing is armed.
+# The exit code of systemctl if the timer is not loaded: nothing is armed.
 NOT_LOADED = 5
 
 
@@ -28,7 +28,7 @@ class Failsafe:
         return bool(code == 0)
 
     def arm(self, seconds: int, triggers: Sequence[str] = (), companions: Sequence[str] = ()) -> units.Surroundings:
-        """Start the timer; return what else it would start, with what is given. Raises SystemctlError."""
+        """Start the timer; return the other units that it starts, with those given. Raises SystemctlError."""
         around, armed = units.surroundings(self.unit, self.systemd.show), self.armed()
         triggers = list(dict.fromkeys([*around.triggers, *triggers, *armed.triggers]))
         companions = list(dict.fromkeys([*around.companions, *companions, *armed.companions]))
@@ -41,7 +41,7 @@ class Failsafe:
         return units.Surroundings(triggers, companions)
 
     def armed(self) -> units.Surroundings:
-        """Return what an armed timer would start beside the unit; nothing if none is armed. Raises SystemctlError."""
+        """Return the other units that an armed timer starts; empty if none is armed. Raises SystemctlError."""
         shown = self.systemd.run("systemctl", "show", "--property=ExecStart", "--value", "--", f"{self.name}.service")
         started = units.started_by(shown)
         if self.unit not in started:

@@ -1,4 +1,4 @@
-"""The health of a service: what one answer says of it, and how long an answer may take."""
+"""Health checks of a service: one answer, and how long it may take."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
 
-# Whatever the environment says of proxies: the service is on this host.
+# The service is on this host: proxies in the environment are ignored.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 HEALTHY = frozenset(("healthy", "ok", "up", "pass", "passing", "alive", "running", "ready", "success"))
 _OK = 200
-_MOST_BYTES = 65_536
+_MAX_BYTES = 65_536
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. ``sentence`` says what came instead of a healthy one, ``late`` whether none came in time.
+    """One answer. ``sentence`` says why it is not healthy, ``late`` whether the time ran out.
 
-    ``said`` is the service's own word for a state that it does not call healthy, although it answers 200.
+    ``said`` is the service's own word for a state that is not healthy, although the answer is 200.
     """
 
     healthy: bool
@@ -36,7 +36,7 @@ def ask(url: str, timeout: float) -> Answer:
         with DIRECT.open(url, timeout=timeout) as response:
             if response.status != _OK:
                 return Answer(healthy=False, sentence=f"answers {response.status}")
-            return Answer(healthy=True, said=own_word(response.read(_MOST_BYTES)))
+            return Answer(healthy=True, said=own_word(response.read(_MAX_BYTES)))
     except urllib.error.HTTPError as error:
         return Answer(healthy=False, sentence=f"answers {error.code}")
     except (OSError, HTTPException) as error:
@@ -47,7 +47,7 @@ def ask(url: str, timeout: float) -> Answer:
 
 
 def ask_while_late(url: str, request_timeout: float, timeout: float) -> Answer:
-    """Ask, and again for ``timeout`` seconds as long as no answer comes in time: a slow answer is no bad one."""
+    """Ask, and retry late answers for ``timeout`` seconds: a slow answer is not an unhealthy one."""
     deadline = time.monotonic() + timeout
     while True:
         answer = ask(url, request_timeout)
@@ -56,7 +56,7 @@ def ask_while_late(url: str, request_timeout: float, timeout: float) -> Answer:
 
 
 def own_word(body: bytes) -> str:
-    """Return the ``status`` that a JSON document names, and nothing where it names none or a healthy one."""
+    """Return the ``status`` of a JSON document, empty if it has none or a healthy one."""
     try:
         document = json.loads(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Who a module acts as. PostgreSQL knows a local user, and libpq the role's name, by who the process is."""
+"""The system user that a module acts as. PostgreSQL's peer authentication and libpq's default role depend on it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import contextmanager
 
 @contextmanager
 def acting_as(user: str) -> Iterator[None]:
-    """Act as a system user for a while, with what is started meanwhile; the process is root's, and so is its own code.
+    """Act as a system user in the block, also in programs started there; this process must be root's.
 
-    Raises KeyError where there is no such user.
+    Raises KeyError if the user does not exist.
     """
     entry = pwd.getpwnam(user)
-    # Root's home may not be entered by others.
+    # Other users may not enter root's home.
     os.chdir("/")
     os.setegid(entry.pw_gid)
     os.seteuid(entry.pw_uid)

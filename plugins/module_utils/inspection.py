@@ -1,4 +1,4 @@
-"""What a run must know of a host before it begins, but for the service: each part is data, also if it cannot be had."""
+"""The facts that a run needs about a host before it starts, except the service; a failure is data as well."""
 
 from __future__ import annotations
 
@@ -14,16 +14,23 @@ from .identity import acting_as
 from .witness import DOES_NOT_ANSWER
 
 RunCommand = Callable[..., tuple[int, str, str]]
-# What PostgreSQL says to a session that only reads if something that runs at every login writes.
+# PostgreSQL's error if code at login writes in a session that only reads.
 READ_ONLY = "in a read-only transaction"
 LOGIN_TRIGGERS = """
 SELECT pg_catalog.quote_ident(evtname) FROM pg_catalog.pg_event_trigger
 WHERE evtevent = 'login' AND evtenabled IN ('O', 'A') ORDER BY evtname
 """
 
+# Options of the modules that read the catalogs.
+_TEXT = {"type": "str", "required": True}
+OPTIONS: dict[str, Any] = {
+    "queries": {"type": "list", "elements": "dict", "default": [], "options": {"name": _TEXT, "sql": _TEXT}},
+    "values": {"type": "dict", "default": {}},
+}
+
 
 def unit(name: str, run_command: RunCommand) -> dict[str, Any]:
-    """Return how a systemd unit can be stopped and started: ``{obstacles, notes, problem}``, sentences."""
+    """Return how a systemd unit can be stopped and started, as sentences: ``{obstacles, notes, problem}``."""
     systemd = systemctl.Systemctl(run_command)
     try:
         return {
@@ -44,14 +51,14 @@ def database(
     *,
     host: str = "",
 ) -> dict[str, Any]:
-    """Return what PostgreSQL answers in one session that only reads.
+    """Return PostgreSQL's answers to queries in one read-only session.
 
-    ``queries`` are {name, sql}, run in their order with ``values`` as named arguments. The result is ``{problem,
-    login_triggers, session_settings, data_directory, rows, asked, answered}``: ``problem`` is the first error, ""
-    without one; ``rows`` are those of each query by its name, dicts of columns; ``asked`` and ``answered`` are seconds
-    of time.monotonic() around the first query. A superuser gets ``session_settings``, what QUERY of
-    module_utils/sessions.py selects, and the server's data directory. ``login_triggers`` names the event triggers that
-    end such a session before it begins.
+    ``queries`` are {name, sql}, which run in order in one transaction, with ``values`` as named arguments. The result
+    is ``{problem, login_triggers, session_settings, data_directory, rows, asked, answered}``. ``problem`` is the first
+    error, or "". ``rows`` are those of each query by its name, as dicts of columns. ``asked`` and ``answered`` are
+    seconds of time.monotonic() around the first query. A superuser gets the server's data directory and
+    ``session_settings``, the result of QUERY in module_utils/sessions.py. ``login_triggers`` names the event triggers
+    that end such a session before it starts.
     """
     found: dict[str, Any] = {
         "problem": "", "login_triggers": [], "session_settings": {}, "data_directory": "", "rows": {},
@@ -69,8 +76,9 @@ def database(
             for query in queries:
                 started = time.monotonic()
                 cursor.execute(query["sql"], values)
-                columns = [column.name for column in cursor.description]
-                found["rows"][query["name"]] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+                if cursor.description is not None:
+                    columns = [column.name for column in cursor.description]
+                    found["rows"][query["name"]] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
                 if not found["asked"]:
                     found |= {"asked": started, "answered": time.monotonic()}
             if connection.info.parameter_status("is_superuser") == "on":
@@ -95,7 +103,7 @@ def _sentence(error: Exception, user: str) -> str:
 
 
 def _login_triggers(name: str, port: int, user: str, host: str) -> list[str]:
-    """Return the quoted names of the event triggers at login; PostgreSQL 17 and later can start without them."""
+    """Return the quoted names of the login event triggers; PostgreSQL 17 and later can start a session without them."""
     try:
         connection = _connected(name, port, user, host, {"event_triggers": "off"})
     except DOES_NOT_ANSWER:
@@ -106,7 +114,7 @@ def _login_triggers(name: str, port: int, user: str, host: str) -> list[str]:
 
 
 def program_version(program: str, user: str, run_command: RunCommand) -> str:
-    """Return what a program says of its version to a system user, "" if it does not run."""
+    """Return the version that a program prints for a system user, "" if it does not run."""
     try:
         with acting_as(user):
             code, output, _ = run_command([program, "--version"], handle_exceptions=False)
@@ -116,9 +124,9 @@ def program_version(program: str, user: str, run_command: RunCommand) -> str:
 
 
 def directory(path: str) -> dict[str, bool]:
-    """Return what stands at a path: ``{exists, is_directory, is_link, writable}``.
+    """Return the kind of file at a path: ``{exists, is_directory, is_link, writable}``.
 
-    It is asked as root, whom only a read-only file system or an immutable directory refuses.
+    The check runs as root. Only a read-only file system or an immutable directory denies root a write.
     """
     try:
         mode = os.lstat(path).st_mode
@@ -131,7 +139,7 @@ def directory(path: str) -> dict[str, bool]:
 
 
 def free_space(paths: Iterable[str], run_command: RunCommand) -> dict[str, Any] | None:
-    """Return mount point and free bytes of the first path that exists: ``{mount, free}``; None if none does."""
+    """Return mount point and free bytes of the first path that exists: ``{mount, free}``, or None."""
     for path in paths:
         code, output, _ = run_command(["df", "--output=avail,target", "--block-size=1", "--", path])
         if code == 0:

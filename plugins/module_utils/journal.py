@@ -1,8 +1,8 @@
-"""The journal of a service: how many of its lines are of a kind, and what each line is, without its words.
+"""The journal of a service: counts of lines by kind, and a description of each line without its words.
 
-Callers' sentences and secrets come to lie in a journal, and nobody can list what they look like. So nothing of a line
-is shown but its time and process, and what is found in it of things that are known beforehand: a level, an error of
-PostgreSQL, an exception of Python, an HTTP status, a name of the model, a pattern of the operator's.
+Callers' data and secrets can appear in a journal in any form. A description therefore holds only the line's time and
+process, and items from fixed lists. These are levels, errors of PostgreSQL, exceptions of Python, HTTP statuses, names
+of the model and the operator's patterns.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 
 from . import logged
 
-# A service that fails at every request says no more in all of its lines.
-MOST_FAILURES = 50
+# If every request fails, more lines say nothing new.
+MAX_FAILURES = 50
 SYSTEMD = "systemd"
 
 _ACCESS = re.compile(r'"[A-Z]{3,7} \S* HTTP/[\d.]+" ([1-5]\d\d)\b')
@@ -28,7 +28,7 @@ _RAISED = re.compile(r"(\w+)(?::|$)")
 _EXCEPTIONS = frozenset(
     name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
 )
-# What systemd says of a unit begins so, or has it behind the unit's name.
+# The beginnings of systemd's messages about a unit, with or without the unit's name in front.
 _OF_SYSTEMD = (
     "Starting", "Started", "Stopping", "Stopped", "Failed to start", "Failed with result", "Main process exited",
     "Deactivated successfully", "Scheduled restart job", "Start request repeated too quickly", "Consumed",
@@ -37,7 +37,7 @@ _OF_SYSTEMD = (
 
 @dataclass(frozen=True)
 class Line:
-    """One line: who wrote it, ``head`` (when, where and who), its text, and the journal's priority."""
+    """One line: its writer, ``head`` (time, host and writer), its text, and the journal's priority."""
 
     speaker: str
     head: str
@@ -48,15 +48,15 @@ class Line:
 
     @property
     def whole(self) -> str:
-        """Return the line as journalctl's short-iso shows it: what patterns are looked for in."""
+        """Return the line in journalctl's format short-iso, which the patterns are searched in."""
         return f"{self.head}{self.text}"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a journal is searched for: the unit's name, the model's names, and regular expressions.
+    """The names and patterns to search a journal for: the unit's name, the model's names, and regular expressions.
 
-    ``failures`` are those of the application's own, beside those that ``logged`` knows.
+    ``failures`` are the application's own, in addition to those that ``logged`` recognises.
     """
 
     unit: str
@@ -67,14 +67,14 @@ class Wanted:
 
 
 def lines(output: str) -> list[Line]:
-    """Return the lines in what ``journalctl --output=json`` prints, the oldest first. Raises ValueError."""
+    """Return the lines in the output of ``journalctl --output=json``, oldest first. Raises ValueError."""
     return [line for entry in output.split("\n") if entry.strip() for line in _of_entry(json.loads(entry))]
 
 
 def since_start(found: list[Line]) -> list[Line]:
-    """Return the lines behind the one by which systemd says that the unit stopped, if there is one; else all.
+    """Return the lines after systemd's message that the unit stopped, or all if there is none.
 
-    systemd's times are whole seconds here: what the stop itself logged in that second is not of the start.
+    systemd's times here are whole seconds. The stop may log in the same second, and those lines are not of the start.
     """
     for number, line in enumerate(found):
         if line.speaker == SYSTEMD and line.text.startswith("Stopped "):
@@ -84,7 +84,7 @@ def since_start(found: list[Line]) -> list[Line]:
 
 def _of_entry(fields: Mapping[str, Any]) -> Iterator[Line]:
     said = fields.get("MESSAGE")
-    # What is no text comes as numbers.
+    # journalctl prints a message that is no text as a list of numbers.
     text = bytes(said).decode("utf-8", errors="replace") if isinstance(said, list) else str(said or "")
     speaker = str(fields.get("SYSLOG_IDENTIFIER", "-"))
     host, pid = fields.get("_HOSTNAME", "-"), int(fields.get("_PID", 0))
@@ -97,15 +97,15 @@ def _of_entry(fields: Mapping[str, Any]) -> Iterator[Line]:
 
 @functools.lru_cache(maxsize=16)
 def _time(second: int) -> str:
-    """Return a time as text; many lines have the same."""
+    """Return a time as text; the cache helps because many lines have the same second."""
     return datetime.datetime.fromtimestamp(second, datetime.UTC).isoformat()
 
 
 def shown(line: Line, wanted: Wanted) -> str:
-    """Return what a line is, without any of its words: time, process, and what is known beforehand of its form."""
+    """Return a description of a line without its words: time, process, and the known items in it."""
     who = SYSTEMD if line.speaker == SYSTEMD else wanted.unit
     found = _of_systemd(line.text) if line.speaker == SYSTEMD else _of_service(line, wanted)
-    found += [f"it meets {pattern.pattern!r}" for pattern in wanted.failures if pattern.search(line.whole)]
+    found += [f"matches {pattern.pattern!r}" for pattern in wanted.failures if pattern.search(line.whole)]
     return f"{line.time} {who}[{line.process}]: {', '.join(found) or 'a line without a level'}"
 
 
@@ -130,21 +130,21 @@ def _of_service(line: Line, wanted: Wanted) -> list[str]:
 
 
 def summary(found: list[Line], before: list[Line], wanted: Wanted, last: int) -> dict[str, Any]:
-    """Return what is told of the lines since the start and of those before the stop.
+    """Return the summary of the lines since the start and of those before the stop.
 
-    Returned are ``total``, ``own`` (not of systemd), ``errors``, ``requests`` and ``refused`` of the first,
-    ``errors_before`` and ``refused_before`` of the second, and what the ``last`` ``lines`` and the first ``failures``
-    are.
+    ``total``, ``own`` (not systemd's), ``errors``, ``requests`` and ``refused`` count lines since the start.
+    ``errors_before`` and ``refused_before`` count lines before the stop. ``lines`` describes the ``last`` lines, and
+    ``failures`` the first lines with a failure.
     """
     errors = 0
     failures: list[str] = []
     for line in found:
         said = logged.read(line.text, line.priority)
         errors += said.level == logged.ERROR
-        # systemd says nothing of the database.
+        # Messages of systemd are never errors of the database.
         failed = said.failure and line.speaker != SYSTEMD
         failed = failed or any(pattern.search(line.whole) for pattern in wanted.failures)
-        if failed and len(failures) < MOST_FAILURES:
+        if failed and len(failures) < MAX_FAILURES:
             failures.append(shown(line, wanted))
     return {
         "total": len(found),

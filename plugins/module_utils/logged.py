@@ -1,15 +1,17 @@
-"""What a line of a program's log tells by its form: its level, and an error of PostgreSQL that a change may cause.
+"""The level of a line of a program's log, and an error of PostgreSQL in it that a change may cause.
 
-A word that also stands in lines of success (a table, a column, a driver's name) tells nothing. A line is
+A word that also occurs in lines of success (a table, a column, a driver's name) decides nothing. A line is
 
-* **quiet** (info) if the level at its place says so (INFO, DEBUG, NOTICE ...): nothing else in it matters;
+* **quiet** (info) if it has such a level in the usual place (INFO, DEBUG, NOTICE ...): nothing else in it matters;
 * an **error** if that level is ERROR or worse;
-* a **failure** if it is not quiet and has an error of PostgreSQL of a kind that the change of a schema, of policies, of
-  rights or of a login may cause. The last line of a traceback has no level, and is one by its exception alone.
+* a **failure** if it is not quiet and has an error of PostgreSQL of a relevant kind. A change of a schema, policies,
+  privileges or a login may cause these kinds. The last line of a traceback has no level, and is a failure because of
+  its exception alone.
 
-The kind is an SQLSTATE: by the client's name of it, by its code, by PostgreSQL's sentence in English. Where only
-the word for ERROR in another language stands there, the kind cannot be told, and it counts as a failure. What
-depends on the language alone (a sentence without name, code and such a word) is not recognised: it stays an error.
+The kind of an error is its SQLSTATE, found by the client's name for it, by its code, or by PostgreSQL's sentence in
+English. A line may only have the word for ERROR in another language. Its kind is then unknown, and it counts as a
+failure. A sentence in another language without a name, a code or such a word is not recognised: the line stays an
+error.
 """
 
 from __future__ import annotations
@@ -24,15 +26,16 @@ from psycopg2 import errorcodes
 
 QUIET, WARNING, ERROR = "info", "warning", "error"
 
-# Classes of SQLSTATEs (PostgreSQL manual, appendix A) that the change may cause: what is not supported (a cached plan),
-# cardinality, transactions (read-only, aborted by an error before), logins, functions, names, syntax and rights,
-# exceptions of PL/pgSQL, limits (a key that became too long), states of objects, internal errors.
-OURS = ("0A", "21", "25", "28", "38", "39", "3D", "3F", "42", "44", "54", "55", "P0", "XX")
-# The keys: NULL, foreign keys, unique ones. A setting that has no value, or an odd one.
-OURS_ALONE = frozenset(("23000", "23502", "23503", "23505", "22P02", "22023"))
-# Timeouts and locks, which come at any time. So do, in classes not named above, a lost connection (08, and 57P01: the
-# run itself ends old sessions), a deadlock (40), a full disk (53), and callers' data that no key is about (22, 23514).
-NOT_OURS = frozenset(("25P03", "25P04", "55P03"))
+# Classes of SQLSTATEs (PostgreSQL manual, appendix A) that the change may cause. They are missing features (a cached
+# plan), cardinality, transactions (read-only, aborted by an earlier error), logins, functions, names, syntax and
+# privileges. They are also exceptions of PL/pgSQL, limits (a key that is too long), object states and internal errors.
+CHANGE_CLASSES = ("0A", "21", "25", "28", "38", "39", "3D", "3F", "42", "44", "54", "55", "P0", "XX")
+# Keys: NULL, foreign keys, unique keys. A setting without a value, or with an invalid one.
+CHANGE_CODES = frozenset(("23000", "23502", "23503", "23505", "22P02", "22023"))
+# Timeouts and locks, which can occur at any time. The same holds for other classes that are not listed above. A lost
+# connection (08, and 57P01: the run itself ends old sessions), a deadlock (40) and a full disk (53) are among them.
+# So are callers' data that no key is about (22, 23514).
+OTHER_CODES = frozenset(("25P03", "25P04", "55P03"))
 
 _WORDS = {
     QUIET: "TRACE TRCE TRC DEBUG DEBUG1 DEBUG2 DEBUG3 DEBUG4 DEBUG5 DBUG DBG VERBOSE INFO INFORMATION INF NOTICE",
@@ -40,14 +43,14 @@ _WORDS = {
     ERROR: "ERROR EROR ERR FAIL CRITICAL CRIT FATAL FTL PANIC DPANIC PNC EMERGENCY EMERG ALERT SEVERE EXCEPTION",
 }
 _LEVELS = {word: kind for kind, words in _WORDS.items() for word in words.split()}
-# In small letters as well before a colon.
-_SPOKEN = "|".join(_LEVELS)
-# With these a sentence may begin.
+# Before a colon, the words may be in lower case.
+_LOWER_CASE = "|".join(_LEVELS)
+# A sentence may begin with these words, so they count only in upper case.
 _LEVELS |= {"LOG": QUIET, "SUCCESS": QUIET}
 _LEVEL = "|".join(_LEVELS)
-# What stands before the level: [in brackets], times and numbers, their zone, Ruby's letter, separators, user@database,
-# and a name that a separator or the level follows. A blank, a separator or a bracket ends each of them, so that no text
-# is read in many ways.
+# The parts that may stand before the level. They are [brackets], times and numbers, time zones, Ruby's letter,
+# separators, user@database, and a name before a separator or the level. Each part ends at a blank, a separator or a
+# bracket, so that no text matches in many ways.
 _BEFORE = (
     rf"(?:\[(?!\s*(?i:{_LEVEL})\s*\])[^\]]*\][,:]?|\([^()]*\)|<?\d[^\s|]*(?=[\s|])|(?:UTC|GMT|[A-Z]{{2,4}}T|[AP]M|[A-Z],)(?=\s)"
     r"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec),?(?=\s)|[-|:]+(?=\s)|\|"
@@ -56,9 +59,9 @@ _BEFORE = (
 )
 _AT_ITS_PLACE = re.compile(
     rf"\s*(?:{_BEFORE}){{0,9}}?(?:\[\s*(?P<bracket>(?i:{_LEVEL}))\s*\]|(?P<upper>{_LEVEL})(?=$|[\s:|,])"
-    rf"|(?P<word>(?i:{_SPOKEN}))(?=\s*:(?:\s|$)))"
+    rf"|(?P<word>(?i:{_LOWER_CASE}))(?=\s*:(?:\s|$)))"
     rf"|\[[\d:., -]+: (?P<celery>{_LEVEL})/"
-    # Behind a time, and without blanks around it.
+    # After a time, without blanks.
     rf"|\d\S{{0,60}}?(?:\s\S{{0,60}}?)?[:|](?P<tight>{_LEVEL})[:|]"
     r"|(?P<glog>[IWEF])\d{4} \d\d:\d\d:\d\d"
 )
@@ -72,7 +75,7 @@ _SQLSTATES: dict[str, str] = {
     for name, code in vars(errorcodes).items()
     if name.isupper() and isinstance(code, str) and len(code) == len("00000")
 }
-# As psycopg, Ruby's PG and (with Error behind it) asyncpg name them.
+# The names of psycopg, Ruby's PG and (with Error at the end) asyncpg.
 _OF_NAME = {name.replace("_", "").lower(): code for code, name in _SQLSTATES.items()}
 _CLIENTS = ("psycopg", "asyncpg", "PG::")
 _NAMED = re.compile(r"\b(?:psycopg2?\.errors\.|asyncpg\.exceptions\.|PG::)(\w+)")
@@ -82,18 +85,18 @@ def _forms(*forms: tuple[str, str]) -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((needle, re.compile(pattern, re.MULTILINE)) for needle, pattern in forms)
 
 
-# Each expression behind a text that it always holds: most lines hold none of them, and texts are found fast.
+# Each expression has a text that every match contains: a search for the text is fast, and most lines lack it.
 _CODED = _forms(
     ("SQLSTATE", r"\bSQLSTATE[\"':=\s\[(]{0,4}([0-9A-Z]{5})\b"),
     ("sqlstate", r"\bsqlstate[\"']?\s*[:=]\s*[\"']?([0-9A-Z]{5})\b"),
     ("pgcode", r"\bpgcode[\"']?\s*[:=]\s*[\"']?([0-9A-Z]{5})\b"),
-    # A line of the object that Node prints, or of a JSON document.
+    # A line of an object that Node prints, or of a JSON document.
     ("code: ", r"^\s*code: '?([0-9A-Z]{5})'?,?$"),
     ("ERROR", r"\bERROR:?\s+([0-9A-Z]{5})(?::| \()"),
     ("FATAL", r"\bFATAL:?\s+([0-9A-Z]{5})(?::| \()"),
     ("PostgresException", r"\bPostgresException[^:]*: ([0-9A-Z]{5}):"),
 )
-# What must not follow upon a word: 'memory type "x" does not exist' is not PostgreSQL's.
+# A message of PostgreSQL begins like this, unlike 'memory type "x" does not exist'.
 _BEGINS = r"(?:^|[^\w\s][\"']?)\s*"
 _NAME = r"(?:\"[^\"]+\"|[\w.]+)"
 _GONE = "does not exist(?!, skipping)"
@@ -146,7 +149,7 @@ _SENTENCES = tuple(
         ("stack depth", "54001", r"stack depth limit exceeded"),
     )
 )
-# Wrappers that do not name the SQLSTATE: by the DB API's names.
+# Wrappers that do not name the SQLSTATE but have names of the DB API.
 _WRAPPERS = ("sqlalchemy.exc.", "django.db.utils.")
 _WRAPPED = re.compile(
     r"\b(?:sqlalchemy\.exc|django\.db\.utils)\.(ProgrammingError|NotSupportedError|InternalError|IntegrityError)\b"
@@ -154,21 +157,22 @@ _WRAPPED = re.compile(
 _OF_WRAPPER = {
     "ProgrammingError": "42000", "NotSupportedError": "0A000", "InternalError": "XX000", "IntegrityError": "23000",
 }  # fmt: skip
-# ERROR in the languages of PostgreSQL's messages, as libpq writes it: with two blanks behind it.
+# ERROR in the languages of PostgreSQL's messages, as libpq writes it: with two blanks after the colon.
 _TRANSLATED = re.compile(r"(?<!\w)(?:FEHLER|ERREUR|ERRORE|ERRO|ОШИБКА|ПОМИЛКА|BŁĄD|CHYBA|FEL|HATA|오류|错误|錯誤):  \S")
 _OF_VALUE = "22P02"
-# A caller's value that is none of the type; an empty one is a setting's.
+# A caller's value that does not fit the type; an empty value comes from a setting.
 _VALUE = re.compile(r": [\"„“»«]\s?[^\"„“”»«\s]")
-# Lines that belong to an error and quote what callers sent.
+# Lines that belong to an error and quote callers' data.
 _QUOTING = re.compile(r"\s*(?:DETAIL|CONTEXT|HINT|STATEMENT|QUERY|LINE \d+|\[SQL|\[parameters):")
-# The journal's and syslog's (GELF) numbers end at 7, and 3 is an error; those of pino and bunyan begin at 10.
+# The levels of the journal and of syslog (GELF) are at most 7, and 3 is an error. Those of pino and bunyan are at least
+# 10.
 _ERROR_PRIORITY, _SYSLOG_LAST = 3, 7
 _PINO_WARNING, _PINO_ERROR = 40, 50
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a line tells: its level, if it has one, and whether it is a failure, with its SQLSTATE if that is known."""
+    """The meaning of a line: its level, if any, and whether it is a failure, with its SQLSTATE if that is known."""
 
     level: str | None
     failure: bool = False
@@ -176,31 +180,31 @@ class Said:
 
 
 def level(text: str, priority: int | None = None) -> str | None:
-    """Return the level of a line; ``priority`` is the journal's, which of what a program prints is 6 by default."""
+    """Return the level of a line; ``priority`` is the journal's, by default 6 for a program's output."""
     document = _document(text)
     found = _level(_plain(text)) if document is None else _level_of_document(document)
     return ERROR if found is None and priority is not None and priority <= _ERROR_PRIORITY else found
 
 
 def read(text: str, priority: int | None = None) -> Said:
-    """Return what a line tells; ``priority`` as for ``level``."""
+    """Return the meaning of a line; ``priority`` as for ``level``."""
     found, document = level(text, priority), _document(text)
     said = _plain(text) if document is None else "\n".join(_values(document))
     if found == QUIET or (found is None and _QUOTING.match(said)):
         return Said(found)
-    # Of a document without a level, "code" may be anything.
+    # In a document without a level, "code" may be anything.
     codes = list(_codes(said, coded=document is None or found is not None)) or list(_wrapped(said))
-    ours = next((code for code in codes if _is_ours(code, said)), None)
-    return Said(found, ours is not None or (not codes and _TRANSLATED.search(said) is not None), ours)
+    relevant = next((code for code in codes if _is_of_change(code, said)), None)
+    return Said(found, relevant is not None or (not codes and _TRANSLATED.search(said) is not None), relevant)
 
 
 def condition(code: str) -> str:
-    """Return PostgreSQL's name of an SQLSTATE: insufficient_privilege."""
+    """Return PostgreSQL's name for an SQLSTATE, such as insufficient_privilege."""
     return _SQLSTATES.get(code, "").lower().rstrip("_")
 
 
 def sqlstate(text: str) -> str | None:
-    """Return the surest SQLSTATE that a line names, of whatever kind."""
+    """Return the most reliable SQLSTATE in a line, of any kind."""
     return next(_codes(text, coded=True), None)
 
 
@@ -210,7 +214,7 @@ def _plain(text: str) -> str:
 
 
 def _level(text: str) -> str | None:
-    """Return the level of a line of text: a word at its place, or a field of logfmt."""
+    """Return the level of a line of text: a word in the usual place, or a field of logfmt."""
     if found := _AT_ITS_PLACE.match(text):
         if found["glog"]:
             return _GLOG[found["glog"]]
@@ -221,7 +225,7 @@ def _level(text: str) -> str | None:
 
 
 def _document(text: str) -> Mapping[str, Any] | None:
-    """Return the document that a line of a structured log is."""
+    """Return the JSON document of a structured log's line, or None."""
     if not text.startswith("{"):
         return None
     try:
@@ -250,7 +254,7 @@ def _level_of_number(number: int) -> str:
 
 
 def _values(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the texts of a document, each behind its key. A program may nest it as deep as it likes."""
+    """Yield the texts of a document, each after its key. A loop handles any depth, unlike a recursion."""
     left: list[tuple[str, Any]] = [("", document)]
     while left:
         key, value = left.pop()
@@ -263,7 +267,7 @@ def _values(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _codes(text: str, *, coded: bool) -> Iterator[str]:
-    """Yield the SQLSTATEs that a line names, the surest first."""
+    """Yield the SQLSTATEs in a line, the most reliable first."""
     if any(needle in text for needle in _CLIENTS):
         for found in _NAMED.finditer(text):
             name = found[1].lower().rstrip("_").removeprefix("postgres")
@@ -278,13 +282,13 @@ def _codes(text: str, *, coded: bool) -> Iterator[str]:
 
 
 def _wrapped(text: str) -> Iterator[str]:
-    """Yield the SQLSTATEs of wrappers, which stand for many: for lines that name no other."""
+    """Yield the SQLSTATEs of wrapper classes, each for many SQLSTATEs: for lines that name no other."""
     if any(needle in text for needle in _WRAPPERS):
         yield from (_OF_WRAPPER[found[1]] for found in _WRAPPED.finditer(text))
 
 
-def _is_ours(code: str, text: str) -> bool:
+def _is_of_change(code: str, text: str) -> bool:
     """Say whether the change may cause such an error."""
     if code == _OF_VALUE and _VALUE.search(text):
         return False
-    return code in OURS_ALONE or (code.startswith(OURS) and code not in NOT_OURS)
+    return code in CHANGE_CODES or (code.startswith(CHANGE_CLASSES) and code not in OTHER_CODES)

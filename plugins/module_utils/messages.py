@@ -1,4 +1,4 @@
-"""What went wrong, without what Ansible wraps around it and without values, every character of it to be seen."""
+"""Error messages without Ansible's wrapping, without values, and with every hidden character shown."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ ENCRYPTED = (
 
 LEFT_OUT = "[left out; PostgreSQL's log has it]"
 
-# Characters that a terminal or a browser obeys or hides instead of showing them, beside those of the categories below.
+# Characters that a terminal or a browser interprets or hides, in addition to the categories below.
 _HIDDEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
 # Control, format (bidirectional overrides, zero width), line and paragraph separators, surrogates.
 _UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Cs")
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """Return the text with each character that would not show itself as its escape, such as ``\\x1b``.
+    """Return the text with each invisible character as its escape, such as ``\\x1b``.
 
-    With ``lines`` line breaks and tabs stay what they are: for a text of several lines, not for a name.
+    With ``lines``, line breaks and tabs stay: for a text of several lines, not for a name.
     """
     seen = text.replace("\n", "").replace("\t", "") if lines else text
     if seen.isascii() and seen.isprintable():
@@ -40,7 +40,7 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def visible_document(value: Any) -> Any:
-    """Return a document of lists, mappings and texts with all its texts ``visible``, lines kept."""
+    """Return a document of lists, mappings and texts with all its texts ``visible`` and their lines kept."""
     if isinstance(value, str):
         return visible(value, lines=True)
     if isinstance(value, Mapping):
@@ -61,33 +61,34 @@ def _escape(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-# Classes of SQLSTATEs (PostgreSQL manual, appendix A) whose first sentence quotes names and no values. Not among them:
-# 22, data exceptions, which quote the datum; P0, HV and those of the database's own code, which may say anything.
+# Classes of SQLSTATEs (PostgreSQL manual, appendix A) whose first sentence quotes names and no values. Class 22 (data
+# exceptions) is not among them because it quotes the value. P0, HV and the classes of the database's own code are not
+# either, because they may say anything.
 _OF_NAMES = frozenset(
     ("08", "0A", "0B", "21", "23", "25", "26", "28", "2B", "34", "3D", "3F", "40", "42", "44", "53", "54", "55", "57")
 )
-# Whose first sentences are always the same: conflicts between transactions, resources, an operator's intervention.
+# Classes whose first sentences are constant: conflicts between transactions, resources, an operator's intervention.
 _OF_NOTHING = frozenset(("40", "53", "57"))
-# Whose details name objects and processes.
+# SQLSTATEs whose details name objects and processes.
 _DETAILED = frozenset(("2BP01", "40P01", "55006"))
-# "PL/pgSQL function f(integer) line 1 at RAISE", in whatever language; other contexts quote statements and data.
+# "PL/pgSQL function f(integer) line 1 at RAISE", in any language; other contexts quote statements and data.
 _ROUTINE = re.compile(
     r"\A[^\"'«»„:{]*PL/[^\"'«»„:{]*?(?<![\w./])(?P<name>(?:[\w$]+\.)*(?:[\w$]+|\"[^\"\n]+\")\([\w ,.\[\]\"]*\))"
 )
 
 
 def of_database(error: Any, tables: Collection[str] = ()) -> str:
-    """Return what an error says without the values in it: PostgreSQL's (a psycopg2.Error), or one with its words.
+    """Return the text of an error without values: a psycopg2.Error, or another error that quotes PostgreSQL.
 
-    The names of table, column, constraint and type come from the error's fields, whatever language its sentences are
-    in. A sentence that may quote a value is replaced by the name of its SQLSTATE. The database's own code can make
-    objects and statements out of values, and raise errors with any fields: what PostgreSQL met within such code is
-    told of one of the ``tables`` alone, by their names, and of what the code raised nothing.
+    The names of table, column, constraint and type come from the error's fields, in any language. A sentence that may
+    quote a value is replaced by the name of its SQLSTATE. The database's own code can build object names and statements
+    from values, and raise errors with any fields. For an error that PostgreSQL found inside such code, names appear
+    only if its table is one of ``tables``. For an error that the code itself raised, no names appear.
     """
     diag: Any = getattr(error, "diag", None)
     code: str | None = getattr(diag, "sqlstate", None)
     if not code:
-        # Of libpq itself, which made no connection or lost it, or of a program.
+        # An error of libpq (no connection, or a lost one) or of a program.
         return without_values(str(error).strip())
     primary = str(diag.message_primary or "").strip()
     if _tells_no_value(diag, code):
@@ -110,7 +111,7 @@ def of_database(error: Any, tables: Collection[str] = ()) -> str:
 def _tells_no_value(diag: Any, code: str) -> bool:
     """Say whether the first sentence of an error can quote no value."""
     if _raised(diag):
-        # This runbook's own DO blocks are called by nobody; those of the database's code have a caller.
+        # No code calls this runbook's own DO blocks, but the database's code always has a caller.
         context = str(diag.context or "").strip()
         return "inline_code_block" in context and "\n" not in context
     return code[:2] in _OF_NOTHING or (code[:2] in _OF_NAMES and not _within_code(diag))
@@ -122,7 +123,7 @@ def _raised(diag: Any) -> bool:
 
 
 def _within_code(diag: Any) -> bool:
-    """Say whether PostgreSQL met the error while it ran something else than the statement that was sent."""
+    """Say whether PostgreSQL found the error in code other than the statement that was sent."""
     return bool(diag.context or diag.internal_query)
 
 
@@ -134,7 +135,7 @@ def _condition(code: str) -> str:
 
 
 def _where(diag: Any) -> list[str]:
-    """Return which routine met the error, if any did; the rest of the context quotes statements."""
+    """Return the routine in which the error occurred, if any; the rest of the context quotes statements."""
     first = str(diag.context or "").partition("\n")[0]
     found = _ROUTINE.match(first)
     return [f"in {found['name']}"] if found else []
@@ -144,38 +145,38 @@ def _joined(*names: str | None) -> str:
     return ".".join(name for name in names if name)
 
 
-# Where only a text is at hand, PostgreSQL's parts are told by their form: a label in any language, with a colon behind
-# it, begins each but the first ("DETAIL:  ", "DÉTAIL : ", "詳細: "). A full-width colon or parenthesis is one as well.
+# A plain text shows its parts only by their form. Each part but the first begins with a label in any language and a
+# colon ("DETAIL:  ", "DÉTAIL : ", "詳細: "). The colon or a parenthesis may be full-width.
 _BREAK, _BLANK = r"(?:\n|\\n|\A)", r"[ \u00a0]"
 _LABEL = re.compile(
     rf"{_BREAK}[ \t]*([^\W\d_]{{2,24}}(?: ?\d+)?{_BLANK}?"
     rf"(?::{_BLANK}{{2}}|(?<=[ \u00a0\u3000-\u9fff\d]):{_BLANK}|\uff1a{_BLANK}*))"
 )
-# A program's own line begins another message: "pg_restore: error: ...", "psql:file.sql:3: ERROR: ...".
+# A line of a program begins another message: "pg_restore: error: ...", "psql:file.sql:3: ERROR: ...".
 _PROGRAM = re.compile(r"(?m)^(?=(?:pg_\w+|psql|createdb|dropdb|initdb)(?:\[\d+\])?: ?\S)")
 _QUOTES = '"»«' + "\u201e\u201c\u201d\u201a\u2018\u2019\u2039\u203a\u300c\u300d\u300e\u300f\u300a\u300b"
-# French quotation marks have a blank on both sides within.
+# French quotation marks have a blank on the inside of each.
 _QUOTED = re.compile(
     f"«[ \u00a0\u202f](?P<french>[^{_QUOTES}]*)[ \u00a0\u202f]»|[{_QUOTES}](?P<name>[^{_QUOTES}]*)[{_QUOTES}]"
 )
 _DATUM = re.compile(f"(?s)[:\uff1a]\\s*[{_QUOTES}].*[{_QUOTES}][\\s.\u3002]*\\Z")
 _NAME = re.compile(r"[^\W\d][\w$.-]*(?:\([\w ,.]*\))?")
-# Where a statement went wrong says nothing to whoever did not write it.
+# The position of an error in a statement does not help a reader who did not write the statement.
 _PLACE = re.compile(r"\s*(?:\\n)?\s*(?:CONTEXT|HINT|QUERY|LINE \d+):")
 _PAIR = re.compile(r"(?s)\A(.*?\))=\(.*\)(.*)\Z")
 
 
 def without_values(message: str) -> str:
-    """Return what PostgreSQL or one of its programs says, in whatever language, without the rows and values in it.
+    """Return a message of PostgreSQL or one of its programs, in any language, without the rows and values in it.
 
-    Of each message the first sentence is kept, but for what is no name in quotation marks, and of a detail the columns
-    of a key. All other details, contexts and hints quote rows and statements.
+    The first sentence of each message stays, except quoted texts that are no names. Of a detail, the columns of a key
+    stay. All other details, contexts and hints quote rows and statements.
     """
     return "".join(map(_without_values, _PROGRAM.split(message)))
 
 
 def _without_values(message: str) -> str:
-    # Labels at the very beginning are those of a detail that came alone, as a journal has it, or of the severity.
+    # A label at the very beginning marks the severity, or a detail that came alone, as in a journal.
     labels = [found for found in _LABEL.finditer(message) if found.start() or _pair_or_row(message)]
     first = _sentence_alone(message[: labels[0].start()] if labels else message)
     if not labels:
@@ -189,12 +190,12 @@ def _without_values(message: str) -> str:
 
 
 def _pair_or_row(message: str) -> bool:
-    """Say whether a text of one part is a detail: it pairs columns with values, or ends in a list in parentheses."""
+    """Say whether a single part is a detail: it pairs columns with values, or ends with a list in parentheses."""
     return ")=(" in message or re.search(r"[)\uff09][\w\s.\u3002]*\Z", message) is not None
 
 
 def _sentence_alone(text: str) -> str:
-    """Return a first sentence without what is no name in quotation marks."""
+    """Return a first sentence without quoted texts that are no names."""
     text = re.sub(r"(?s)(\))=\(.*\)", rf"\1={LEFT_OUT}", text)
     if found := _DATUM.search(text):
         return f"{text[: found.start() + 1]} {LEFT_OUT}"
@@ -208,7 +209,7 @@ def _sentence_alone(text: str) -> str:
 
 
 def _of_postgresql(message: str) -> bool:
-    """Say whether a text is what PostgreSQL or one of its programs says, and not a sentence of this runbook."""
+    """Say whether a text comes from PostgreSQL or one of its programs, not from this runbook."""
     labels = [found for found in _LABEL.finditer(message) if found.start() or _pair_or_row(message)]
     return bool(labels) or ")=(" in message or _PROGRAM.match(message) is not None
 
@@ -217,8 +218,8 @@ def sentence(message: str) -> str:
     """Return the sentence in an error: PostgreSQL's without SQL and rows, the planner's without the filter's name."""
     if "undecryptable variable" in message:
         return ENCRYPTED
-    # ansible-core, of argument specs, and several of them in one message:
-    # "Validation of arguments failed:\nargument 'a' is of type str and we were unable to convert to int: ..."
+    # One message of ansible-core on argument specs may contain several of these lines:
+    # `Validation of arguments failed:\nargument 'a' is of type str and we were unable to convert to int: ...`
     message = message.replace("Validation of arguments failed:\n", "")
     message = re.sub(
         r"argument '(\w+)' is of type \w+ and we were unable to convert to (\w+):", r"\1 is no \2:", message
@@ -235,13 +236,13 @@ def sentence(message: str) -> str:
 
 
 def of_connection(error: Any) -> str:
-    """Return what an error of a session says, also of one that could not begin.
+    """Return the text of an error of a session, also of a session that could not start.
 
-    What libpq says of that names sockets, databases and roles, and no values.
+    libpq's text about such a session names sockets, databases and roles, and no values.
     """
     return of_database(error) if getattr(error, "pgcode", None) else sentence(str(error))
 
 
 def of_failure(result: Mapping[str, Any]) -> str:
-    """Return the sentence in the result of a failed task: what a program said, else what the module did."""
+    """Return the sentence in the result of a failed task: a program's error output, else the module's message."""
     return sentence(str(result.get("stderr") or result.get("msg", "no message")))

@@ -8,12 +8,12 @@ from typing import Any
 
 from .errors import TenancyError
 
-# The fields of an error that name something; its message may quote values.
+# The fields of an error that hold names; its message may quote values.
 ERROR_FIELDS = ("column", "table", "constraint", "datatype")
 
 
 class ProofError(TenancyError):
-    """The proof was not made, or something leaked."""
+    """The proof could not be made, or an attempt failed."""
 
 
 def judge(
@@ -24,9 +24,9 @@ def judge(
 ) -> list[dict[str, Any]]:
     """Return a finding for each attempt: check, table, sentence, expected, actual, ok.
 
-    ``outcomes`` are what proof.sql returns, one for each attempt in its order; ``contents`` what the tables of the
-    default tenant hold. ``names`` are those of the tables, their columns, constraints and types: the database's code
-    can raise errors with any others. Raises ProofError where an attempt has no outcome.
+    ``outcomes`` is the result of proof.sql, in the order of the attempts. ``contents`` is the checksum of each table
+    for the default tenant. ``names`` are those of the tables, their columns, constraints and types; other names in an
+    error may come from the database's own code. Raises ProofError if an attempt has no outcome.
     """
     if not made:
         raise ProofError("The isolation proof failed: no attempt was made.")
@@ -69,7 +69,7 @@ def unchanged(
     for name, then in before.items():
         done = {what: now[name][what] - then[what] for what in ("inserted", "updated", "deleted")}
         given = backfilled.get(name, 0)
-        # A row whose tenant decides where it lies is deleted there and inserted here.
+        # A row that moves to its tenant's partition is deleted in one partition and inserted in another.
         moved = done["inserted"] if done["inserted"] == done["deleted"] else None
         is_same = now[name]["files"] == then["files"]
         expected = {"written": given, "rewritten": name in rewritten}
@@ -85,9 +85,9 @@ def unchanged(
 
 
 def failure(findings: Iterable[Mapping[str, Any]]) -> str:
-    """Return the sentence about the findings that do not hold; nothing where all hold.
+    """Return the sentence about the findings that do not hold; empty if all hold.
 
-    Where a tenant could not store its row, what may follow from that is counted and not told; a leak is told.
+    If a tenant could not store its row, failures that may result from that are only counted. A leak is always named.
     """
     failed = [found for found in findings if not found["ok"]]
     own = [found for found in failed if found["check"] == f"{found['table']}.own.insert"]
@@ -98,40 +98,40 @@ def failure(findings: Iterable[Mapping[str, Any]]) -> str:
     ]
     if more := len(failed) - len(told):
         attempts_more = "1 more attempt" if more == 1 else f"{more} more attempts"
-        sentences.append(f"{attempts_more} came out otherwise, which may follow from it")
+        sentences.append(f"{attempts_more} failed, possibly as a result")
     remedies = dict.fromkeys(remedy for found in told if (remedy := _remedy(found)))
     return "; ".join(sentences) + "".join(f". {remedy}" for remedy in remedies)
 
 
 _ROWS = re.compile(r"(\d+) rows")
-# Classes of SQLSTATE, or whole ones, that a value of a row leads to: data exceptions, constraints, generated columns.
+# Classes of SQLSTATE, or whole codes, that a row's value causes: data exceptions, constraints, generated columns.
 _OF_A_VALUE = ("22", "23", "428C9")
 
 
 def _remedy(found: Mapping[str, Any]) -> str:
-    """Return what of the model to correct where a row of its own was refused; "" where that is not it."""
+    """Return how to correct the model if the table refused the tenant's own row; "" for other findings."""
     table, actual = found["table"], str(found["actual"])
     if found["check"] == f"{table}.own.insert" and actual.startswith(tuple(f"error {code}" for code in _OF_A_VALUE)):
         return f"Give the sample of {table} in tenancy_tables values that the table accepts"
     if found["check"].startswith(f"{table}.own.trigger.") and actual == "0 rows":
         return f"If no trigger of {table} writes that row, correct its sample_writes in tenancy_tables"
     if found["check"] == f"{table}.own.update" and actual.startswith("error P0"):
-        return f"If a trigger forbids to change rows of {table}, say append_only: [update] at {table} in tenancy_tables"
+        return f"If a trigger forbids UPDATE on {table}, set append_only: [update] for {table} in tenancy_tables"
     return ""
 
 
 def _may_follow(found: Mapping[str, Any]) -> bool:
-    """Say whether an attempt that found less than it must, or failed, may have come out so because a row is missing."""
+    """Say whether an attempt failed, or found too few rows, possibly because a row is missing."""
     actual = str(found["actual"])
     if actual.startswith("error "):
         return True
     rows, *wanted = (_ROWS.fullmatch(str(text)) for text in (actual, *_several(found["expected"])))
-    # Where an error is expected, whatever was reached is a leak.
+    # If an error is expected, any row that was reached is a leak.
     return rows is not None and int(rows[1]) < min(int(one[1]) if one else 1 for one in wanted)
 
 
 def _named(expected: Any) -> str:
-    """Return what a finding expects as words: one of several outcomes, or what is in a table."""
+    """Return a finding's expectation as words: one of several outcomes, or the content of a table."""
     return " or ".join(map(str, _several(expected)))
 
 

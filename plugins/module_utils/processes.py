@@ -1,7 +1,7 @@
-"""What a process of another user has: its environment and its connections.
+"""The environment and the connections of another user's process.
 
-Root without CAP_SYS_PTRACE, as in a container, may read neither; the process's own user may. A child with that user's
-rights reads them. It has changed its user since its start, so nothing else of that user can look into it.
+Root without CAP_SYS_PTRACE, as in a container, may read neither, but the process's own user may. A child process reads
+them with that user's rights. It has changed its user since its start, so other processes of that user cannot read it.
 """
 
 from __future__ import annotations
@@ -21,27 +21,28 @@ from typing import Any
 
 from . import sockets
 
-# Seconds that a child may take: whoever has its user can stop it.
+# The seconds that a child may take: other processes of its user can stop it.
 PATIENCE = 30
-# Seconds between two looks of a watch: the service works on the same processors.
-BREATH = 0.0003
+# The seconds between two looks of a watch, which shares the processors with the service.
+LOOK_INTERVAL = 0.0003
 
 Process = dict[str, Any]
 
 
 def read(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Process]:
-    """Return what each of the processes has; those that have ended meanwhile are left out.
+    """Return the processes with their environments and connections; those that have ended are left out.
 
-    Each is ``{pid, name, arguments, user, group, readable, environment, sockets, connections}``: ``user`` and
-    ``group`` are numbers, ``environment`` is as at its start, ``sockets`` are the inodes of all, ``connections`` those
-    that are connected as module_utils/sockets.py gives them. What nobody may read is empty, and ``readable`` false.
+    Each is ``{pid, name, arguments, user, group, readable, environment, sockets, connections}``. ``user`` and ``group``
+    are numbers, and ``environment`` is that of its start. ``sockets`` are the inodes of all its sockets, and
+    ``connections`` are those that are connected, as module_utils/sockets.py returns them. If nobody may read the
+    process, these are empty and ``readable`` is false.
     """
     found = []
     for (uid, gid, groups, space), members in _owners(pids, proc).items():
-        enter = _elsewhere(proc / str(members[0]), space, proc)
+        enter = _other_namespace(proc / str(members[0]), space, proc)
         seen = as_user(uid, gid, groups, partial(_look, members, proc), enter=enter)
-        # A process that has changed its user since its start is closed to that user too, and not even seen where /proc
-        # hides processes (hidepid); root may have the right.
+        # That user cannot read a process that has changed its user since its start. With hidepid on /proc, that user
+        # does not even see it. Root may have the right to read it.
         by_pid = {item["pid"]: item for item in seen}
         closed = [pid for pid in members if not by_pid.get(pid, {"readable": False})["readable"]]
         by_pid |= {item["pid"]: item for item in (_look(closed, proc) if closed else [])}
@@ -50,7 +51,7 @@ def read(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Process]:
 
 
 def _owners(pids: Iterable[int], proc: Path) -> dict[tuple[int, int, tuple[int, ...], str], list[int]]:
-    """Return the processes by whose they are (user, group and further groups) and by their network namespace."""
+    """Return the processes by owner (user, group and further groups) and by network namespace."""
     found: dict[tuple[int, int, tuple[int, ...], str], list[int]] = {}
     for pid in pids:
         try:
@@ -61,8 +62,8 @@ def _owners(pids: Iterable[int], proc: Path) -> dict[tuple[int, int, tuple[int, 
     return found
 
 
-def _elsewhere(place: Path, space: str, proc: Path) -> Path | None:
-    """Return the network namespace to enter for a process, whose directory below /proc ``place`` is."""
+def _other_namespace(place: Path, space: str, proc: Path) -> Path | None:
+    """Return the network namespace to enter for the process at ``place`` below /proc; None for our own."""
     return place / "ns" / "net" if space not in ("", _namespace(proc / "self")) else None
 
 
@@ -75,17 +76,17 @@ def as_user(
     enter: Path | None = None,
     patience: float = PATIENCE,
 ) -> Any:
-    """Return what ``work`` returns (as JSON can carry it) in a child that has the rights of a user for good.
+    """Return the result of ``work`` (through JSON) from a child that has a user's rights permanently.
 
-    ``enter`` is a network namespace that it works in, where root may enter one. Raises OSError where the child
-    fails, or is not done after ``patience`` seconds.
+    ``enter`` is the network namespace of the child, if root may enter one. Raises OSError if the child fails, or is not
+    done after ``patience`` seconds.
     """
     return _finish(_start(uid, gid, groups, work, enter), patience)
 
 
 @dataclass(frozen=True)
 class _Child:
-    """A child that works with a user's rights, and where its answer comes from."""
+    """A child with a user's rights, and the pipe that its answer comes through."""
 
     pid: int
     reading: int
@@ -110,7 +111,7 @@ def _start(uid: int, gid: int, groups: Iterable[int], work: Callable[[], Any], e
                 json.dump(work(), pipe)
             status = 0
         finally:
-            # Nothing of the parent's ends here: no handler of it, no output.
+            # No handler and no buffered output of the parent runs in the child.
             os._exit(status)
     os.close(writing)
     return _Child(pid, reading, (uid, gid))
@@ -122,7 +123,7 @@ def _finish(child: _Child, patience: float) -> Any:
         answer = _received(child.reading, patience)
     finally:
         os.close(child.reading)
-        # It is gone already, or late.
+        # The child has ended, or it is late.
         os.kill(child.pid, signal.SIGKILL)
         os.waitpid(child.pid, 0)
     if answer is None or not answer:
@@ -131,10 +132,10 @@ def _finish(child: _Child, patience: float) -> Any:
 
 
 class Watch:
-    """Looks at processes without a pause until its end: what they open for some milliseconds is seen."""
+    """A continuous look at processes until its end, which also sees what they open for some milliseconds."""
 
     def __init__(self, pids: Callable[[], list[int]], proc: Path = Path("/proc")) -> None:
-        """Begin, with a child of the own user, and one for each user whose processes are closed to that one."""
+        """Start a child of this user, and one for each user whose processes this user cannot read."""
         own = (os.geteuid(), os.getegid(), tuple(os.getgroups()))
         places: dict[tuple[int, int, tuple[int, ...], str], Path] = {}
         for (uid, gid, groups, space), members in _owners(pids(), proc).items():
@@ -145,16 +146,16 @@ class Watch:
         ready, looked = os.pipe()
         work = partial(_look_until, self._reading, looked, pids, proc)
         self._children = [
-            _start(uid, gid, groups, work, _elsewhere(place, space, proc))
+            _start(uid, gid, groups, work, _other_namespace(place, space, proc))
             for (uid, gid, groups, space), place in places.items()
         ]
         os.close(looked)
-        # What is asked of the service comes after the first look.
+        # The caller asks the service only after the first look.
         _received(ready, PATIENCE)
         os.close(ready)
 
     def end(self) -> list[Process]:
-        """Return the processes as read() does, each with all connections that it was seen to have. Raises OSError."""
+        """Return the processes like read(), each with all connections that were seen. Raises OSError."""
         os.write(self._writing, b".")
         found: dict[int, Process] = {}
         try:
@@ -162,7 +163,7 @@ class Watch:
                 child = self._children.pop()
                 for process in _finish(child, PATIENCE):
                     known = found.setdefault(process["pid"], process)
-                    known["connections"] = _together(known["connections"], process["connections"])
+                    known["connections"] = _merge_connections(known["connections"], process["connections"])
         finally:
             for child in self._children:
                 os.close(child.reading)
@@ -174,7 +175,7 @@ class Watch:
 
 
 def _is_open(place: Path) -> bool:
-    """Say whether the sockets of a process may be looked at, whose directory below /proc ``place`` is."""
+    """Say whether the sockets of a process, whose directory below /proc is ``place``, can be read."""
     try:
         sockets.inodes(place)
     except OSError:
@@ -183,7 +184,7 @@ def _is_open(place: Path) -> bool:
 
 
 def _look_until(over: int, looked: int, pids: Callable[[], list[int]], proc: Path) -> list[Process]:
-    """Return the processes that may be looked at, after looks until there is something to read from ``over``.
+    """Return the readable processes, after repeated looks until there is something to read from ``over``.
 
     ``looked`` is closed after the first look.
     """
@@ -193,18 +194,18 @@ def _look_until(over: int, looked: int, pids: Callable[[], list[int]], proc: Pat
     while True:
         last = select.select([over], [], [], 0)[0]
         members = pids()
-        found |= {process["pid"]: process for process in _described([pid for pid in members if pid not in found], proc)}
+        found |= {process["pid"]: process for process in _basics([pid for pid in members if pid not in found], proc)}
         seen.look(pid for pid in members if found.get(pid, {"readable": False})["readable"])
         if first:
             os.close(looked)
             first = False
         if last:
             return [{**process, "connections": seen.of(pid)} for pid, process in found.items() if process["readable"]]
-        time.sleep(BREATH)
+        time.sleep(LOOK_INTERVAL)
 
 
-def _together(some: list[sockets.Connection], others: list[sockets.Connection]) -> list[sockets.Connection]:
-    """Return connections of two looks; of one that both saw, what the look says that knew its other end."""
+def _merge_connections(some: list[sockets.Connection], others: list[sockets.Connection]) -> list[sockets.Connection]:
+    """Return the connections of two looks; for one in both, the entry that knows the other end."""
     found = {item["inode"]: item for item in some}
     for item in others:
         if item["inode"] not in found or item["kind"] == "tcp" or item["peer"]:
@@ -213,7 +214,7 @@ def _together(some: list[sockets.Connection], others: list[sockets.Connection]) 
 
 
 def _namespace(place: Path) -> str:
-    """Return the name of a process's network namespace; "" where root may not see it."""
+    """Return the name of a process's network namespace, "" if root may not see it."""
     try:
         return os.readlink(place / "ns" / "net")
     except OSError:
@@ -222,12 +223,12 @@ def _namespace(place: Path) -> str:
 
 def _enter(namespace: Path) -> None:
     with namespace.open("rb") as file:
-        # Where it is refused, what needs it is found missing. (os.setns is of Python 3.12.)
+        # If the kernel refuses, the later look finds no connections. (os.setns needs Python 3.12.)
         ctypes.CDLL(None, use_errno=True).setns(file.fileno(), 0)
 
 
 def _received(reading: int, patience: float) -> bytes | None:
-    """Return what comes through the pipe until its end; nothing where that takes too long."""
+    """Return the data from the pipe until its end, or None if that takes too long."""
     received = b""
     while True:
         ready, _, _ = select.select([reading], [], [], patience)
@@ -240,7 +241,7 @@ def _received(reading: int, patience: float) -> bytes | None:
 
 
 def credentials(pid: int, proc: Path = Path("/proc")) -> tuple[int, int, tuple[int, ...]]:
-    """Return user, group and further groups (their effective numbers) of a process. Raises OSError."""
+    """Return the effective user, group and further groups of a process, as numbers. Raises OSError."""
     status = (proc / str(pid) / "status").read_text()
     lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     return int(lines["Uid"].split()[1]), int(lines["Gid"].split()[1]), tuple(map(int, lines["Groups"].split()))
@@ -253,23 +254,23 @@ def user(name: str) -> tuple[int, int, list[int]]:
 
 
 def _look(pids: Iterable[int], proc: Path) -> list[Process]:
-    """Return the processes with their connections, with the rights of the one who looks."""
+    """Return the processes with their connections, as far as this process may read them."""
     table = sockets.Table(proc)
     found = []
-    for process in _described(pids, proc):
+    for process in _basics(pids, proc):
         try:
             process["connections"] = table.of(process["pid"], process["sockets"])
         except PermissionError:
             process["readable"] = False
         except OSError:
-            # It has ended.
+            # The process has ended.
             continue
         found.append(process)
     return found
 
 
-def _described(pids: Iterable[int], proc: Path) -> list[Process]:
-    """Return what the processes have but their connections."""
+def _basics(pids: Iterable[int], proc: Path) -> list[Process]:
+    """Return the processes without their connections."""
     found = []
     for pid in pids:
         place = proc / str(pid)
@@ -289,13 +290,13 @@ def _described(pids: Iterable[int], proc: Path) -> list[Process]:
         except PermissionError:
             process["readable"] = False
         except OSError:
-            # It has ended.
+            # The process has ended.
             continue
         found.append(process)
     return found
 
 
 def environment(block: bytes) -> dict[str, str]:
-    """Return an environment as the kernel shows it: NAME=value, each with a null byte behind it."""
+    """Return an environment in the kernel's format: NAME=value, each followed by a null byte."""
     pairs = (entry.partition(b"=") for entry in block.split(b"\0") if b"=" in entry)
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}

@@ -1,4 +1,4 @@
-"""The one place where a value becomes SQL text."""
+"""SQL quoting: only these functions turn a value into SQL text."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import hashlib
 
 from .errors import ModelError
 
-# NAMEDATALEN - 1: PostgreSQL silently truncates longer names, so that two of them could become one.
+# NAMEDATALEN - 1. PostgreSQL silently truncates longer names, so that two of them could become equal.
 MAX_IDENTIFIER_BYTES = 63
 
 
 def identifier(name: str) -> str:
     """Return ``name`` as one quoted SQL identifier.
 
-    Always quotes, so that capitals, spaces, quotes and key words stay what they are
+    It always quotes, so that capitals, spaces, quotes and key words keep their meaning
     (PostgreSQL manual, 4.1.1 "Identifiers and Key Words").
 
     Raises ModelError for an empty name, a NUL character, or more than 63 bytes of UTF-8.
@@ -41,8 +41,8 @@ def qualified(schema: str, name: str) -> str:
 def literal(value: str | int) -> str:
     """Return ``value`` as a quoted SQL string literal.
 
-    A backslash makes it an E'' string, so that the result means the same with
-    ``standard_conforming_strings`` on or off (PostgreSQL's own quote_literal does the same).
+    A value with a backslash becomes an E'' string, which means the same with ``standard_conforming_strings`` on or off
+    (PostgreSQL's own quote_literal does the same).
 
     Raises ModelError for a NUL character.
     """
@@ -62,7 +62,7 @@ def dollar_quoted(body: str) -> str:
 
 
 def name_beside(name: str, suffix: str) -> str:
-    """Return ``name`` with ``suffix``, which stays whole: what is too long for 63 bytes is cut from the name."""
+    """Return ``name`` with ``suffix``; to fit into 63 bytes, ``name`` is cut and ``suffix`` stays whole."""
     kept = name.encode("utf-8")[: MAX_IDENTIFIER_BYTES - len(suffix.encode("utf-8"))]
     return kept.decode("utf-8", errors="ignore") + suffix
 
@@ -70,7 +70,7 @@ def name_beside(name: str, suffix: str) -> str:
 def derived_name(*parts: str) -> str:
     """Join ``parts`` with underscores into a name of at most 63 bytes.
 
-    A longer one is cut and ends in a digest of the whole, so that two long names stay two.
+    A longer name is cut and ends with a digest of the whole, so that two long names stay different.
     """
     name = "_".join(parts)
     encoded = name.encode("utf-8")

@@ -1,4 +1,4 @@
-"""What a rehearsal takes, and whether the copy's plan is the real one."""
+"""The cost of a rehearsal, and the differences between the copy's plan and the real one."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from typing import Any
 
 from .errors import TenancyError
 
-# Bytes of a database that are restored and compared in a second, if nothing is known of this server.
+# Bytes of a database that are restored and compared in one second, if this server has no measured backup.
 RATE = 20_000_000
-# A restore builds what a dump only reads.
+# Seconds of a restore for each second of the dump: a restore also builds indexes.
 RESTORE_PER_DUMP = 4.0
-# Restored, migrated and taken back, with every table read twice.
+# Seconds of the migration and its rollback, which read every table twice, for each second of the restore.
 TRIP_PER_RESTORE = 1.0
 SECONDS_AT_LEAST = 10
-# It stands in properties of a unit and in settings of PostgreSQL, each with signs of their own.
+# The directory is written into properties of a unit and settings of PostgreSQL, each with special characters.
 DIRECTORY = re.compile(r"(/[A-Za-z0-9.][A-Za-z0-9._-]*)+")
-# Beyond the database: the server itself, its log of changes, definitions and samples.
+# Bytes in addition to the database: the server itself, its WAL, definitions and samples.
 MARGIN_BYTES = 536_870_912
 
 
 def seconds(size_bytes: int, last: Mapping[str, Any] | None, mode: str) -> int:
-    """Return about how many seconds a rehearsal takes.
+    """Return the approximate number of seconds that a rehearsal takes.
 
-    ``size_bytes`` is the database's; ``last`` is the newest backup's manifest: ``proven_seconds`` is what its restore
-    took (None: it was not restored), ``duration_seconds`` its dump. Without one, a rate stands for them.
+    ``size_bytes`` is the size of the database. ``last`` is the newest backup's manifest. Its ``proven_seconds`` is the
+    duration of its restore (None: it was not restored), and ``duration_seconds`` that of its dump. Without a manifest,
+    RATE applies.
     """
     if mode == "none":
         return 0
@@ -42,16 +43,16 @@ def seconds(size_bytes: int, last: Mapping[str, Any] | None, mode: str) -> int:
 
 
 def room(size_bytes: int, mode: str) -> int:
-    """Return the bytes that a rehearsal takes in its directory."""
+    """Return the bytes that a rehearsal needs in its directory."""
     return {"full": size_bytes + MARGIN_BYTES, "schema": MARGIN_BYTES, "none": 0}[mode]
 
 
 def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int, directory: str) -> dict[str, Any]:
     """Return ``{seconds, bytes, lines, obstacles}`` of a rehearsal.
 
-    ``asked`` is what the module rehearsal_cost found: ``free_bytes``, ``shared`` (with the backups), ``load``,
-    ``processors``, ``last`` (a manifest or None). ``lines`` say what it takes, ``obstacles`` are sentences that
-    refuse it.
+    ``asked`` is the result of the module rehearsal_cost: ``free_bytes``, ``shared`` (with the backups), ``load``,
+    ``processors``, ``last`` (a manifest or None). ``lines`` describe the cost; ``obstacles`` are sentences that refuse
+    the rehearsal.
     """
     if mode not in ("full", "schema", "none"):
         raise TenancyError(f"migrate_rehearse is {mode}: it must be full, schema or none.")
@@ -59,16 +60,16 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
         return {
             "seconds": 0, "bytes": 0, "obstacles": [],
             "lines": [
-                "NONE (migrate_rehearse=none). What fails in this database is found",
-                "while the service is stopped.",
+                "NONE (migrate_rehearse=none). A failure in this database shows",
+                "only while the service is stopped.",
             ],
         }  # fmt: skip
     if not DIRECTORY.fullmatch(directory):
         raise TenancyError(
             f"rehearse_directory is {directory}: it must be an absolute path of letters, digits and ._- in which every"
-            " directory begins with one of the first two or a dot, such as /var/backups."
+            " name begins with a letter, a digit or a dot, such as /var/backups."
         )
-    # Where the dump goes as well, it takes room before.
+    # A dump in the same directory takes its room first.
     needed = room(size_bytes, mode) + (size_bytes if asked["shared"] else 0)
     took = seconds(size_bytes, asked["last"], mode)
     free = int(asked["free_bytes"])
@@ -86,7 +87,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
             " -e migrate_rehearse=schema."
         )
     what = "all rows" if mode == "full" else "all definitions with samples of rows (migrate_rehearse=schema)"
-    source = "the last backup's speed" if asked["last"] else "no backup to judge by"
+    source = "the last backup's speed" if asked["last"] else "no earlier backup"
     return {
         "seconds": took, "bytes": needed, "obstacles": obstacles,
         "lines": [
@@ -98,7 +99,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
 
 
 def uncarried(state: Mapping[str, Any]) -> list[str]:
-    """Return the names of what a state has and a dump does not carry: indexes that are not valid."""
+    """Return the names of a state's objects that a dump does not contain: invalid indexes."""
     return sorted(
         index["name"]
         for table in state["tables"].values()
@@ -110,9 +111,9 @@ def uncarried(state: Mapping[str, Any]) -> list[str]:
 def plan_differences(
     copy: Sequence[Mapping[str, Any]], real: Sequence[Mapping[str, Any]], state: Mapping[str, Any]
 ) -> dict[str, list[str]]:
-    """Return ``{differing, excepted}``: ids of statements that only one of the plans has, or with another SQL.
+    """Return ``{differing, excepted}``: ids of statements that only one plan has, or that differ in their SQL.
 
-    ``excepted`` are sentences about those that name what a dump does not carry of the real database's ``state``.
+    ``excepted`` are sentences about the statements that name an object of ``state`` that a dump does not contain.
     """
     there, here = ({item["id"]: item["sql"] for item in plan} for plan in (copy, real))
     names = uncarried(state)
@@ -124,7 +125,7 @@ def plan_differences(
         if reason is None:
             differing.append(name)
         else:
-            excepted.append(f"{name}: the index {reason} is invalid, and no dump carries it")
+            excepted.append(f"{name}: the index {reason} is invalid, and no dump contains it")
     order = [item["id"] for item in real if item["id"] in there], [item["id"] for item in copy if item["id"] in here]
     if not differing and not excepted and order[0] != order[1]:
         differing.append("the order")

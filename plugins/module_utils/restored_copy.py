@@ -16,7 +16,7 @@ except ImportError:
     sql = None
 
 _NAMES: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
-# Of a module that makes or removes one; described in the fragment of documentation ``throwaway``.
+# The options of a module that makes or removes a copy; the documentation fragment ``throwaway`` describes them.
 OPTIONS: dict[str, Any] = {
     "directory": {"type": "path", "required": True}, "system_user": {"type": "str", "required": True},
     "roles": _NAMES, "logins": _NAMES, "seconds": {"type": "int", "default": 1800},
@@ -27,12 +27,12 @@ OPTIONS: dict[str, Any] = {
 class Copy:
     """The restored copy of one database in a server of its own.
 
-    ``options`` are ``database``, ``port``, ``user`` and ``server`` (OPTIONS below); ``make`` needs ``hash_max_bytes``
-    and ``jobs`` as well. ``run`` runs a program, as Ansible's run_command.
+    ``options`` are ``database``, ``port``, ``user`` and ``server`` (OPTIONS above); ``make`` also needs
+    ``hash_max_bytes`` and ``jobs``. ``run`` runs a program, like Ansible's run_command.
     """
 
     def __init__(self, run: Callable[..., tuple[int, str, str]], options: Mapping[str, Any]) -> None:
-        """Name the server."""
+        """Take the options, and choose the name of the server."""
         self._run = run
         self.wanted = options
         self.chosen: Mapping[str, Any] = options["server"]
@@ -42,10 +42,10 @@ class Copy:
         )  # fmt: skip
 
     def make(self, files: str, tables: list[dict[str, Any]], mode: str) -> dict[str, Any]:
-        """Make it of the dump in the directory ``files``, and return the options of a module that returns it.
+        """Make the copy from the dump in the directory ``files``, and return the result of the module.
 
-        ``tables`` is what the dump's snapshot held; ``mode`` is ``full``, or ``schema`` for the definitions with
-        samples of rows. What fails leaves no server. Raises TenancyError, psycopg2.Error and OSError.
+        ``tables`` is the content of the dump's snapshot. ``mode`` is ``full``, or ``schema`` for the definitions with
+        samples of rows. A failure leaves no server. Raises TenancyError, psycopg2.Error and OSError.
         """
         began = time.monotonic()
         try:
@@ -54,7 +54,7 @@ class Copy:
             self.server.end()
             if time.monotonic() - began >= self.chosen["seconds"]:
                 raise throwaway.ThrowawayError(
-                    f"The throwaway server was ended after {self.chosen['seconds']} s: allow it longer with"
+                    f"The throwaway server was ended after {self.chosen['seconds']} s: allow more time with"
                     " -e rehearse_max_duration=..., or rehearse the definitions alone with -e migrate_rehearse=schema."
                 ) from error
             raise
@@ -65,7 +65,7 @@ class Copy:
         server.end()
         server.require_room(rehearsal.room(chosen["bytes"], mode))
         server.make_user()
-        source = self._read()
+        source = self._read_source()
         programs = throwaway.postmaster_directory(wanted["user"], source["data_directory"])
         pg_restore = restoring.pg_restore_that_reads(self._run, wanted["user"], programs, f"{files}/database")
         logins = restoring.login_names(restoring.LOGIN_NAME, sorted(source["ordinary"])).values()
@@ -76,17 +76,17 @@ class Copy:
             chosen["seconds"], [source["data_directory"], *chosen["secrets"]], hidden,
         )  # fmt: skip
         started = time.monotonic()
-        with self._there("postgres") as cursor:
+        with self._throwaway_session("postgres") as cursor:
             for statement in source["roles"]:
                 cursor.execute(statement)
-            self._provide(cursor)
+            self._create_missing_roles(cursor)
             cursor.execute(source["definition"]["elsewhere"])
         target = restoring.Target(
             user=wanted["user"], database=wanted["database"], port=wanted["port"], host=server.place,
             files=f"{files}/database", pg_restore=pg_restore, jobs=wanted["jobs"],
             lists=f"{server.place}/lists", logins={"host": server.place, "port": str(wanted["port"])},
             excluded=toc.ELSEWHERE, privileged=source["privileged"], risky_keys=source["risky_keys"],
-            samples=mode == "schema", may_stay_empty=True, gently=restoring.gently(),
+            samples=mode == "schema", may_stay_empty=True, low_priority=restoring.low_priority(),
         )  # fmt: skip
         left = [
             *restoring.Restoring(target, self._run).run(),
@@ -95,7 +95,7 @@ class Copy:
                 for name in source["unloaded"]
             ),
         ]
-        with self._there(wanted["database"]) as cursor:
+        with self._throwaway_session(wanted["database"]) as cursor:
             for statement in [*source["definition"]["replay"], "ANALYZE"]:
                 cursor.execute(statement)
         restored = time.monotonic()
@@ -108,8 +108,8 @@ class Copy:
             },
         }  # fmt: skip
 
-    def _read(self) -> dict[str, Any]:
-        """Return what the copy needs to know of the server that runs."""
+    def _read_source(self) -> dict[str, Any]:
+        """Return the facts about the running server that the copy needs."""
         wanted = self.wanted
         found: dict[str, Any] = {}
         with acting_as(wanted["user"]):
@@ -118,7 +118,7 @@ class Copy:
             )
         try:
             with connection.cursor() as cursor:
-                # Roles and the settings of a role may be named as patterns of nothing: values go by name.
+                # Role names and settings may contain percent signs, so that values are passed by name.
                 values = {"administrator": wanted["user"]}
 
                 def ask(query: str) -> list[Any]:
@@ -159,16 +159,16 @@ class Copy:
             connection.close()
         return found
 
-    def _provide(self, cursor: Any) -> None:
-        """Create the roles that the run is to provide."""
+    def _create_missing_roles(self, cursor: Any) -> None:
+        """Create the roles that the run will provide."""
         for name in self.chosen["roles"]:
             cursor.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", (name,))
             if not cursor.fetchall():
                 cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
 
     @contextlib.contextmanager
-    def _there(self, database: str) -> Any:
-        """Yield a cursor of the throwaway server, without transactions."""
+    def _throwaway_session(self, database: str) -> Any:
+        """Yield a cursor of the throwaway server in autocommit mode."""
         with acting_as(self.wanted["user"]):
             connection = sessions.connect(database, self.wanted["port"], host=self.server.place)
         try:
@@ -179,7 +179,7 @@ class Copy:
             connection.close()
 
     def _compare(self, tables: list[dict[str, Any]]) -> list[str]:
-        """Return how the rows differ from those that were dumped."""
+        """Return how the restored rows differ from the dumped ones."""
         wanted = self.wanted
         with acting_as(wanted["user"]):
             connection = contents.connect(wanted["database"], wanted["port"], host=self.server.place)
@@ -191,7 +191,7 @@ class Copy:
 
 
 def membership(row: tuple[str, str, bool, bool, bool], version: int) -> Any:
-    """Return the statement that makes a role a member of another; before 16 a membership has but one option."""
+    """Return the statement that makes a role a member of another; before PostgreSQL 16 it has only one option."""
     granted, member, admin, inherit, assume = row
     options = f"ADMIN {admin}, INHERIT {inherit}, SET {assume}" if version >= 16 else "ADMIN OPTION" if admin else ""
     return sql.SQL("GRANT {} TO {}" + (f" WITH {options}" if options else "")).format(

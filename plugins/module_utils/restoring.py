@@ -1,9 +1,9 @@
-"""Restore a dump into a new database in which the owner's code runs with no more rights than its owner has.
+"""Restore a dump into a new database; each owner's code runs with no more privileges than its owner has.
 
-The superuser makes what holds no code. What an ordinary role owns is made, filled and built over a login that is a
-member of that role alone (``toc``): whatever its code does, it cannot become more. Rows of a superuser's tables come
-over an ordinary login as well. What an owner lacks for that, a right to create in a schema for example, is granted
-meanwhile.
+The superuser restores objects without code. A login that is a member of one ordinary role alone restores that role's
+objects (``toc``), so that the role's code cannot gain privileges. An ordinary login restores the rows
+of a superuser's tables as well. During the restore an owner gets the privileges that it lacks, such as CREATE in a
+schema.
 """
 
 from __future__ import annotations
@@ -28,40 +28,40 @@ try:
 except ImportError:
     psycopg2 = None
 
-# Rows of a table that a restore of the definitions takes along.
+# The rows of each table that a restore of the definitions includes.
 SAMPLE_ROWS = 100
 LOGIN_NAME = "tenancy_restore_"
-# By which those are told that a lost run left.
+# The comment by which a run recognises logins that a lost run left.
 MARK = "Login of a restore, removed at its end"
-# What runs so gives way to the database that serves, and gets a fourth of a processor beside a process that never
-# rests: 10 would leave it a tenth, and a rehearsal of minutes would take an hour on a busy host.
+# Programs with this niceness give way to the database that serves. Beside a process that never sleeps they get a fourth
+# of a processor. With 10 they would get a tenth, and a rehearsal of minutes would take an hour on a busy host.
 NICENESS = 5
 NICE = ("nice", "-n", str(NICENESS))
 IDLE = ("ionice", "-c", "3")
-# An ordinary role may not set all that an administrator's session sets.
+# An ordinary role may not set everything that an administrator's session sets.
 ORDINARY = {
     "search_path": "pg_catalog,pg_temp", "statement_timeout": "0", "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0", "default_transaction_read_only": "off",
 }  # fmt: skip
 
 ROLES = "SELECT rolname::text, rolsuper FROM pg_catalog.pg_roles"
-# What an ordinary role may not make, whoever owns it.
+# Functions that an ordinary role may not create, even as their owner.
 PRIVILEGED = """
 SELECT n.nspname::text, pg_catalog.format('%%s(%%s)', p.proname, pg_catalog.oidvectortypes(p.proargtypes))
 FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_catalog.pg_language l ON l.oid = p.prolang
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
-  -- An aggregate's language is internal; anybody makes one.
+  -- The language of an aggregate is internal, but any role may create one.
   AND p.prokind <> 'a'
   AND (NOT l.lanpltrusted OR p.proleakproof OR p.prosupport <> 0
     OR EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) AS c (entry)
                JOIN pg_catalog.pg_settings s ON s.name = pg_catalog.split_part(c.entry, '=', 1)
                WHERE s.context = 'superuser'))
 """
-# From objects, by their number in "start", to all that their expressions call: functions, also those of operators,
-# operator classes and domains, and views, which are read anew each time. What tables and materialized views hold is
-# data.
+# From the objects in "start", by their number, to everything that their expressions call. That is functions (also those
+# of operators, operator classes and domains) and views, whose queries run at each read. Tables and materialized views
+# are left out because they hold only data.
 _REACHED = """
 reached (number, classid, objid) AS (
   SELECT number, classid, objid FROM start
@@ -90,7 +90,7 @@ reached (number, classid, objid) AS (
     WHERE f.classid = 'pg_catalog.pg_opfamily'::pg_catalog.regclass AND p.amprocfamily = f.objid
   ) AS e (classid, objid)
 ),
--- What of it an ordinary role wrote, and may have written anew.
+-- The reached objects that an ordinary role owns, and may have replaced.
 code (number) AS (
   SELECT f.number FROM reached f JOIN pg_catalog.pg_proc p ON p.oid = f.objid
   JOIN pg_catalog.pg_roles o ON o.oid = p.proowner AND NOT o.rolsuper
@@ -107,8 +107,8 @@ code (number) AS (
   WHERE f.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
 )
 """
-# Indexes and keys of a superuser's tables that would run an ordinary role's code as the superuser, as a dump lists
-# them: kind, schema and tag.
+# Indexes and keys of a superuser's tables that would run an ordinary role's code as the superuser. They have the kind,
+# schema and tag of a dump's listing.
 RISKY_KEYS = f"""
 WITH RECURSIVE own AS (
   SELECT c.oid, c.relname, n.nspname FROM pg_catalog.pg_class c
@@ -124,7 +124,7 @@ start (number, classid, objid, kind, schema, tag) AS (
   JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
   LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
   UNION ALL
-  -- A key between columns of different types compares them by casts, which it does not depend on.
+  -- A key between columns of different types compares them by casts, for which it has no dependency.
   SELECT k.oid, 'pg_catalog.pg_proc'::pg_catalog.regclass, s.castfunc, 'FK CONSTRAINT', t.nspname::text,
          pg_catalog.concat(t.relname, ' ', k.conname)
   FROM pg_catalog.pg_constraint k
@@ -147,7 +147,7 @@ start (number, classid, objid, kind, schema, tag) AS (
 {_REACHED}
 SELECT DISTINCT s.kind, s.schema, s.tag FROM start s JOIN code c ON c.number = s.number
 """
-# Materialized views of superusers whose query would run an ordinary role's code.
+# Superusers' materialized views whose query would run an ordinary role's code.
 RISKY_VIEWS = f"""
 WITH RECURSIVE start (number, classid, objid) AS (
   SELECT c.oid, 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid
@@ -169,19 +169,19 @@ JOIN pg_catalog.pg_class c ON c.oid = d.objid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e'
 """
-# Under their own names, which a listing does not tell where they hold a line break.
+# The original names: a listing shows a line break in a name as a blank.
 TABLES = """
 SELECT n.nspname::text, c.relname::text
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 """
-# Rights that are missing, as statements: the one that grants it, the one that takes it back.
+# Missing privileges, each as two statements: GRANT and REVOKE.
 SCHEMA_RIGHTS = """
 SELECT pg_catalog.format('GRANT %%s ON SCHEMA %%I TO %%I', r, nspname, %(owner)s::text),
        pg_catalog.format('REVOKE %%s ON SCHEMA %%I FROM %%I', r, nspname, %(owner)s::text)
 FROM pg_catalog.pg_namespace CROSS JOIN (VALUES ('USAGE'), ('CREATE')) AS v (r)
 WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
-  -- It makes something in those schemas alone in which it has something.
+  -- An owner needs CREATE only in schemas that contain its objects.
   AND (r = 'USAGE' OR nspname = ANY (%(schemas)s))
   AND NOT pg_catalog.has_schema_privilege(%(owner)s, oid, r)
 """
@@ -197,7 +197,7 @@ SELECT pg_catalog.format('GRANT USAGE ON FOREIGN SERVER %%I TO %%I', srvname, %(
 FROM pg_catalog.pg_foreign_server
 WHERE %(foreign_tables)s AND NOT pg_catalog.has_server_privilege(%(owner)s, oid, 'USAGE')
 """
-# On its own tables all that rows and keys need; on others only what a foreign key needs.
+# On an owner's own tables, all privileges that rows and keys need; on others only those for a foreign key.
 TABLE_RIGHTS = """
 SELECT pg_catalog.format('GRANT %%s ON %%I.%%I TO %%I', r, n.nspname, c.relname, %(owner)s::text),
        pg_catalog.format('REVOKE %%s ON %%I.%%I FROM %%I', r, n.nspname, c.relname, %(owner)s::text)
@@ -212,16 +212,16 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname !~ '^pg_' AND n.nspname <>
 
 
 class RestoreError(TenancyError):
-    """The dump cannot be restored; the message says what of it, and why."""
+    """The dump cannot be restored; the message names the object and the cause."""
 
 
 @dataclass
 class Target:
-    """Where a dump is restored, and how it is reached.
+    """The database that receives a dump, and how to connect to it.
 
-    What a materialized view reads may lie on a server that the restored copy does not reach: it ``may_stay_empty``.
-    ``host`` is the directory of the server's socket, "" for libpq's own; ``logins`` gives the connection parameters of
-    a login of this restore, and ``password`` is its password, "" where none is needed.
+    With ``may_stay_empty``, a materialized view may stay empty if it reads from a server that the copy cannot reach.
+    ``host`` is the directory of the server's socket, "" for libpq's default. ``logins`` holds the connection parameters
+    of this restore's logins, and ``password`` their password, "" if none is needed.
     """
 
     user: str
@@ -242,18 +242,18 @@ class Target:
     samples: bool = False
     may_stay_empty: bool = False
     prefix: str = LOGIN_NAME
-    gently: Sequence[str] = field(default_factory=tuple)
+    low_priority: Sequence[str] = field(default_factory=tuple)
 
 
 def make_login(name: str, verifier: str) -> Any:
-    """Return the statement that makes a login of a restore; ``verifier`` is "" where it needs no password."""
+    """Return the statements that create a login of a restore; ``verifier`` is "" if it needs no password."""
     password = sql.SQL("PASSWORD {}").format(sql.Literal(verifier)) if verifier else sql.SQL("")
     made = sql.SQL("CREATE ROLE {0} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE {1}; COMMENT ON ROLE {0} IS {2}")
     return made.format(sql.Identifier(name), password, sql.Literal(MARK))
 
 
-def _needs(entries: Sequence[toc.Entry], owner: str) -> dict[str, Any]:
-    """Return what an owner makes: in which schemas, and whether foreign keys and foreign tables are among it."""
+def _required_privileges(entries: Sequence[toc.Entry], owner: str) -> dict[str, Any]:
+    """Return the schemas in which an owner has objects, and whether it has foreign keys and foreign tables."""
     own = [entry for entry in entries if entry.owner == owner]
     kinds = {entry.kind for entry in own}
     return {
@@ -262,19 +262,19 @@ def _needs(entries: Sequence[toc.Entry], owner: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def gently() -> tuple[str, ...]:
-    """Return the words before a command that make it wait for everybody else, as far as this host knows them."""
+def low_priority() -> tuple[str, ...]:
+    """Return the words before a command that give it a low priority, as far as this host has the programs."""
     return tuple(word for words in (NICE, IDLE) if shutil.which(words[0]) for word in words)
 
 
 def login_names(prefix: str, owners: Sequence[str]) -> dict[str | None, str]:
-    """Return the name of the login of every owner, and under None that of the one for superusers' rows."""
+    """Return the name of the login of every owner, and under None that of the login for superusers' rows."""
     named: dict[str | None, str] = {None: f"{prefix}0"}
     return named | {owner: f"{prefix}{number}" for number, owner in enumerate(owners, start=1)}
 
 
 def sentence(text: str) -> str:
-    """Return what pg_restore says as one sentence: of what, and PostgreSQL's error without rows and statement."""
+    """Return an error of pg_restore as one sentence: the object, and PostgreSQL's error without rows and statement."""
     where = re.search(r"from TOC entry \d+; \d+ \d+ (.*)", text)
     what = re.search(r"(?s)(?:ERROR|FATAL|error):\s+(.*?)(?=\nCommand was:|\npg_restore:|\Z)", text)
     message = messages.without_values((what.group(1) if what else text).strip())
@@ -284,72 +284,72 @@ def sentence(text: str) -> str:
 
 
 class Restoring:
-    """One restore; ``run`` does it and returns sentences about what was left out."""
+    """One restore; ``run`` performs it and returns sentences about objects that were left out."""
 
     def __init__(self, target: Target, run: Callable[..., tuple[int, str, str]]) -> None:
-        """Keep where to; ``run`` is the module's run_command."""
+        """Take the target; ``run`` is the module's run_command."""
         self.target = target
         self._run_command = run
         self._revokes: list[str] = []
         self.names: dict[str | None, str] = {}
 
     def run(self) -> list[str]:
-        """Restore; raises RestoreError, TenancyError and psycopg2.Error."""
+        """Restore the dump; raises RestoreError, TenancyError and psycopg2.Error."""
         target = self.target
         with self._administrator("postgres") as cursor:
             cursor.execute(ROLES)
             roles = dict(cursor.fetchall())
         superusers = {name for name, superuser in roles.items() if superuser}
-        entries = toc.parse(self._listed(), roles)
+        entries = toc.parse(self._list_dump(), roles)
         owners = toc.owners(entries, superusers)
         self.names = login_names(target.prefix, owners)
         self._make_logins(owners)
         try:
             left = self._restore(entries, owners, superusers)
         except BaseException:
-            # What went wrong first is what is told; a server that is gone holds no login either.
+            # The first error is raised. If the server is gone, there are no logins left to remove.
             with contextlib.suppress(psycopg2.Error):
-                self._revoke()
+                self._revoke_granted()
                 self._drop_logins()
             raise
         return left
 
     def _restore(self, entries: list[toc.Entry], owners: list[str], superusers: set[str]) -> list[str]:
-        """Restore what the entries name, and return what was left out."""
+        """Restore the entries, and return sentences about those that were left out."""
         target = self.target
         chosen: dict[str, Any] = {
             "superusers": superusers, "privileged": set(target.privileged), "excluded": set(target.excluded),
         }  # fmt: skip
         entries = toc.without(entries, target.risky_keys)
-        entries, lent = self._attached_by_parents(entries, superusers)
+        entries, moved = self._attached_by_parents(entries, superusers)
         steps = toc.steps(entries, **chosen)
         referring = toc.referring(entries)
-        self._segments(steps.schemas)
-        needs = {owner: _needs(entries, owner) for owner in owners}
-        self._grant(needs, SCHEMA_RIGHTS, SERVER_RIGHTS, *([TABLESPACE_RIGHTS] if target.tablespaces else []))
-        self._segments(steps.definitions)
-        with self._lent(lent):
-            self._segments(steps.attachments)
-        self._revoke()
-        self._segments(steps.rights)
-        self._grant(needs, SCHEMA_RIGHTS, TABLE_RIGHTS, *([TABLESPACE_RIGHTS] if target.tablespaces else []))
-        self._data(steps.data, superusers, referring)
-        with self._lent(lent):
-            self._segments(steps.after, parallel=True)
+        self._restore_segments(steps.schemas)
+        needs = {owner: _required_privileges(entries, owner) for owner in owners}
+        self._grant_missing(needs, SCHEMA_RIGHTS, SERVER_RIGHTS, *([TABLESPACE_RIGHTS] if target.tablespaces else []))
+        self._restore_segments(steps.definitions)
+        with self._owned_by_parents(moved):
+            self._restore_segments(steps.attachments)
+        self._revoke_granted()
+        self._restore_segments(steps.rights)
+        self._grant_missing(needs, SCHEMA_RIGHTS, TABLE_RIGHTS, *([TABLESPACE_RIGHTS] if target.tablespaces else []))
+        self._restore_data(steps.data, superusers, referring)
+        with self._owned_by_parents(moved):
+            self._restore_segments(steps.after, parallel=True)
         risky = self._ask(RISKY_VIEWS)
         if risky:
             steps = toc.steps(entries, **chosen, unrefreshed=risky)
-        empty = self._refreshed(steps.refreshes)
-        self._revoke()
-        self._segments(steps.finish)
+        empty = self._refresh_views(steps.refreshes)
+        self._revoke_granted()
+        self._restore_segments(steps.finish)
         self._drop_logins()
-        # Whatever comes after them fires them.
-        self._segments(steps.event_triggers)
+        # Every later statement would fire them.
+        self._restore_segments(steps.event_triggers)
         return [
             *(f"{entry.sentence} was left out" for entry in steps.left_out if entry.kind != "COMMENT"),
             *empty,
             *(
-                f"{kind.lower()} {schema} {tag} was left out: a superuser's, it runs code of an ordinary role"
+                f"{kind.lower()} {schema} {tag} was left out: it is a superuser's and runs an ordinary role's code"
                 for kind, schema, tag in sorted(target.risky_keys)
             ),
         ]
@@ -357,31 +357,31 @@ class Restoring:
     def _attached_by_parents(
         self, entries: Sequence[toc.Entry], superusers: set[str]
     ) -> tuple[list[toc.Entry], list[tuple[toc.Entry, str]]]:
-        """Return the entries, and of partitions of superusers' those whose table is an ordinary role's, with that role.
+        """Return the entries, and the partitions of superusers whose tables belong to ordinary roles, with those roles.
 
-        Whoever attaches a partition or its index computes expressions of the table, and must own both. What the owner
-        of the table could do with a partition that is lent to it, it can do through the table.
+        The role that attaches a partition or its index computes expressions of the table, and must own both. The
+        owner of the table gains nothing: it already reaches the rows of the partition through the table.
         """
         tables = {(entry.schema, entry.tag): entry.owner for entry in entries if entry.kind == "TABLE"}
-        found, lent = [], []
+        found, moved = [], []
         for entry in entries:
             if entry.kind == "TABLE ATTACH" and entry.owner in superusers:
-                statement = self._said([f"--use-list={self._list([entry])}", "--file=-", self.target.files])
+                statement = self._output([f"--use-list={self._write_list([entry])}", "--file=-", self.target.files])
                 owner = tables.get(toc.parent(statement, entry), entry.owner)
                 if owner not in superusers:
-                    lent.append((entry, owner))
+                    moved.append((entry, owner))
                     entry = replace(entry, owner=owner)
             found.append(entry)
-        return found, lent
+        return found, moved
 
     @contextlib.contextmanager
-    def _lent(self, partitions: Sequence[tuple[toc.Entry, str]]) -> Iterator[None]:
-        """Give partitions of superusers' to the owners of their tables meanwhile."""
-        self._give(partitions)
+    def _owned_by_parents(self, partitions: Sequence[tuple[toc.Entry, str]]) -> Iterator[None]:
+        """Give partitions of superusers to the owners of their tables for the block."""
+        self._set_owners(partitions)
         yield
-        self._give([(entry, entry.owner) for entry, _ in partitions])
+        self._set_owners([(entry, entry.owner) for entry, _ in partitions])
 
-    def _give(self, partitions: Sequence[tuple[toc.Entry, str]]) -> None:
+    def _set_owners(self, partitions: Sequence[tuple[toc.Entry, str]]) -> None:
         with self._administrator() as cursor:
             for entry, owner in partitions:
                 table = sql.Identifier(entry.schema, entry.tag)
@@ -389,7 +389,7 @@ class Restoring:
 
     @contextlib.contextmanager
     def _administrator(self, database: str | None = None) -> Iterator[Any]:
-        """Yield a cursor of the administrator's whose transaction is committed in the end."""
+        """Yield a cursor of the administrator; its transaction is committed at the end."""
         with acting_as(self.target.user):
             connection = sessions.connect(
                 self.target.database if database is None else database, self.target.port, host=self.target.host
@@ -401,25 +401,25 @@ class Restoring:
             connection.close()
 
     def _ask(self, query: str) -> set[tuple[str, str]]:
-        """Return what a query finds, schema and name as they are listed."""
+        """Return the schemas and names that a query finds, as a dump lists them."""
         with self._administrator() as cursor:
             cursor.execute(query)
             return {(toc.shown(schema), toc.shown(name)) for schema, name in cursor.fetchall()}
 
-    def _listed(self) -> str:
-        return self._said(["--list", self.target.files])
+    def _list_dump(self) -> str:
+        return self._output(["--list", self.target.files])
 
-    def _said(self, arguments: Sequence[str]) -> str:
-        """Return what pg_restore prints."""
+    def _output(self, arguments: Sequence[str]) -> str:
+        """Return the output of pg_restore."""
         code, output, error = self._run([self.target.pg_restore, *arguments])
         if code != 0:
             raise RestoreError(sentence(error))
         return output
 
     def _make_logins(self, owners: Sequence[str]) -> None:
-        """Make a login for every owner, a member of that role alone, and one that is a member of none.
+        """Make one login for every owner, a member of that role alone, and one that is a member of no role.
 
-        It inherits the owner's rights: code that resets the role finds itself with the same ones.
+        Each login inherits its owner's privileges, so that code which resets the role gains none.
         """
         with self._administrator("postgres") as cursor:
             for owner, name in self.names.items():
@@ -433,8 +433,8 @@ class Restoring:
                 cursor.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(name)))
         self.names = {}
 
-    def _grant(self, needs: Mapping[str, Mapping[str, Any]], *queries: str) -> None:
-        """Grant what the owners lack for the time of the restore."""
+    def _grant_missing(self, needs: Mapping[str, Mapping[str, Any]], *queries: str) -> None:
+        """Grant the privileges that the owners lack, for the duration of the restore."""
         with self._administrator() as cursor:
             for owner, needed in needs.items():
                 for query in queries:
@@ -443,37 +443,39 @@ class Restoring:
                         cursor.execute(grant)
                         self._revokes.append(revoke)
 
-    def _revoke(self) -> None:
-        """Take back what was granted for the time of the restore."""
+    def _revoke_granted(self) -> None:
+        """Revoke the privileges that were granted for the duration of the restore."""
         with self._administrator() as cursor:
             for statement in self._revokes:
                 cursor.execute(statement)
         self._revokes = []
 
-    def _segments(
+    def _restore_segments(
         self, segments: Sequence[toc.Segment], *, parallel: bool = False, options: Sequence[str] = ()
     ) -> None:
         for segment in segments:
             owner = None if segment.owner is None else (segment.owner,)
-            self._entries(segment.entries, owner, parallel=parallel, options=options)
+            self._restore_entries(segment.entries, owner, parallel=parallel, options=options)
 
-    def _refreshed(self, segments: Sequence[toc.Segment]) -> list[str]:
-        """Fill the materialized views, and return which of them stay empty, and why; raises RestoreError."""
+    def _refresh_views(self, segments: Sequence[toc.Segment]) -> list[str]:
+        """Fill the materialized views; return those that stay empty, with the reason. Raises RestoreError."""
         empty = []
         for segment in segments:
             for entry in segment.entries:
                 try:
-                    # As its owner sees the tables: without row security, a view over a table that forces it could not
-                    # be filled.
-                    self._segments([toc.Segment(segment.owner, [entry])], options=("--enable-row-security",))
+                    # As its owner sees the tables. Without row security a view over a table that forces it could not be
+                    # filled.
+                    self._restore_segments([toc.Segment(segment.owner, [entry])], options=("--enable-row-security",))
                 except RestoreError as error:
                     if not self.target.may_stay_empty:
                         raise
                     empty.append(f"materialized view {entry.schema}.{entry.tag} was left empty ({error})")
         return empty
 
-    def _data(self, entries: Sequence[toc.Entry], superusers: set[str], referring: set[tuple[str, str]]) -> None:
-        """Restore each owner's rows over its login, a superuser's over an ordinary one; an extension's as they are."""
+    def _restore_data(
+        self, entries: Sequence[toc.Entry], superusers: set[str], referring: set[tuple[str, str]]
+    ) -> None:
+        """Restore each owner's rows over its login, and superusers' rows (not an extension's) over an ordinary one."""
         members = self._ask(MEMBERS)
         mine, others = [], []
         owned: dict[str, list[toc.Entry]] = {}
@@ -500,9 +502,9 @@ class Restoring:
             if self.target.samples:
                 for entry in found:
                     if entry.kind == "TABLE DATA" and (entry.schema, entry.tag) not in referring:
-                        self._sample(entry, owner)
+                        self._restore_sample(entry, owner)
             else:
-                self._entries(found, owner, parallel=True)
+                self._restore_entries(found, owner, parallel=True)
 
     def _connection(self, owner: tuple[str | None] | None) -> dict[str, str]:
         """Return the connection parameters of the administrator, or of an owner's login."""
@@ -517,7 +519,7 @@ class Restoring:
         settings = ORDINARY | ({"role": owner[0]} if owner[0] is not None else {})
         return found | dict(target.logins) | {"user": self.names[owner[0]], "options": sessions.written(settings)}
 
-    def _entries(
+    def _restore_entries(
         self,
         entries: Sequence[toc.Entry],
         owner: tuple[str | None] | None,
@@ -531,30 +533,30 @@ class Restoring:
         jobs = self.target.jobs if parallel and len(entries) > 1 else 1
         code, _, error = self._run(
             [
-                *self.target.gently, self.target.pg_restore, "--exit-on-error", *options,
+                *self.target.low_priority, self.target.pg_restore, "--exit-on-error", *options,
                 *([] if self.target.tablespaces else ["--no-tablespaces"]),
                 *([f"--jobs={jobs}"] if jobs > 1 else []),
-                f"--use-list={self._list(entries)}", f"--dbname={_conninfo(self._connection(owner))}",
+                f"--use-list={self._write_list(entries)}", f"--dbname={_conninfo(self._connection(owner))}",
                 self.target.files,
             ]
         )  # fmt: skip
         if code != 0:
             raise RestoreError(sentence(error))
 
-    def _list(self, entries: Sequence[toc.Entry]) -> str:
-        """Return a file that names the entries."""
+    def _write_list(self, entries: Sequence[toc.Entry]) -> str:
+        """Return the path of a new file that lists the entries."""
         with acting_as(self.target.user):
             descriptor, path = tempfile.mkstemp(dir=self.target.lists, prefix="list-")
             with open(descriptor, "w", encoding="utf-8") as file:
                 file.write("".join(f"{entry.line}\n" for entry in entries))
         return path
 
-    def _sample(self, entry: toc.Entry, owner: tuple[str | None] | None) -> None:
+    def _restore_sample(self, entry: toc.Entry, owner: tuple[str | None] | None) -> None:
         """Restore the first rows of a table."""
         command = [
-            *self.target.gently,
+            *self.target.low_priority,
             self.target.pg_restore,
-            f"--use-list={self._list([entry])}",
+            f"--use-list={self._write_list([entry])}",
             "--file=-",
             self.target.files,
         ]
@@ -572,7 +574,7 @@ class Restoring:
                 else:
                     rows.append(line)
             else:
-                # It went to its end without saying that these are all rows.
+                # The output ended without the mark that ends the rows.
                 raise RestoreError(f"{entry.sentence}: pg_restore ended before the last of its rows")
         finally:
             process.kill()
@@ -580,7 +582,7 @@ class Restoring:
         if not rows:
             return
         with acting_as(self.target.user):
-            connection = psycopg2.connect(**self._connection(owner), **self._secret(owner))
+            connection = psycopg2.connect(**self._connection(owner), **self._password(owner))
         try:
             with connection, connection.cursor() as cursor, tempfile.TemporaryFile() as file:
                 file.writelines(rows)
@@ -589,7 +591,7 @@ class Restoring:
         finally:
             connection.close()
 
-    def _secret(self, owner: tuple[str | None] | None) -> dict[str, str]:
+    def _password(self, owner: tuple[str | None] | None) -> dict[str, str]:
         return {"password": self.target.password} if owner is not None and self.target.password else {}
 
     def _run(self, command: list[str]) -> tuple[int, str, str]:
@@ -610,7 +612,7 @@ def _conninfo(parameters: Mapping[str, str]) -> str:
 
 
 def pg_restore_that_reads(run: Callable[..., tuple[int, str, str]], user: str, directory: str, files: str) -> str:
-    """Return the program that reads the dump: the server's own, or the one that wrote it; raises RestoreError."""
+    """Return the pg_restore that can read the dump: the server's own, or the one in PATH; raises RestoreError."""
     error = ""
     for program in (os.path.join(directory, "pg_restore"), "pg_restore"):
         if os.path.isabs(program) and not os.access(program, os.X_OK):
@@ -619,4 +621,4 @@ def pg_restore_that_reads(run: Callable[..., tuple[int, str, str]], user: str, d
             code, _, error = run([program, "--list", files])
         if code == 0:
             return program
-    raise RestoreError(f"No pg_restore of this server reads the dump: {sentence(error)}")
+    raise RestoreError(f"No pg_restore of this server can read the dump: {sentence(error)}")

@@ -1,6 +1,6 @@
-"""The lock that lets one run at a time change a database: a symbolic link whose target says who holds it.
+"""The lock that lets one run at a time change a database: a symbolic link whose target names the holder.
 
-A link is made in one step or not at all, and holds its text in itself. /run is empty after a reboot.
+A symbolic link is created atomically together with its text. /run is empty after a reboot.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from . import sessions
 
-# Every session of a run has this name; a transaction or a dump may outlive the laptop that began it.
+# Every session of a run has this name; a transaction or a dump may outlive the laptop that started it.
 ALIVE = """
 SELECT min(pid), string_agg(concat('process ', pid, ' in ', datname, ' since ',
        to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ' UTC'), ', ')
@@ -19,7 +19,7 @@ FROM pg_stat_activity WHERE application_name = %(name)s AND pid <> pg_backend_pi
 
 
 def holder(path: str) -> str:
-    """Return who holds the lock, "" if nobody does."""
+    """Return the holder of the lock, "" if it is free."""
     try:
         return os.readlink(path)
     except OSError:
@@ -27,7 +27,7 @@ def holder(path: str) -> str:
 
 
 def take(path: str, text: str) -> None:
-    """Take the lock. Raises OSError; FileExistsError if somebody holds it."""
+    """Take the lock. Raises OSError; FileExistsError if another run holds it."""
     os.symlink(text, path)
 
 
@@ -40,7 +40,7 @@ def release(path: str, text: str) -> bool:
 
 
 def sessions_alive(cursor: Any) -> dict[str, Any]:
-    """Return the sessions of a run on the server but the one that asks: ``{pid, names}``, empty if there is none."""
+    """Return the other sessions of runs on the server: ``{pid, names}``, empty if there are none."""
     cursor.execute(ALIVE, {"name": sessions.APPLICATION})
     pid, names = cursor.fetchone()
     return {} if pid is None else {"pid": pid, "names": names}

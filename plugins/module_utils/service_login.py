@@ -1,4 +1,4 @@
-"""The service's own login: its sessions show what role, database and URL give them, and get no settings of ours."""
+"""The service's own login: its sessions keep the settings of role, database and URL, and get none of the run's."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SECONDS = 10
 
 
 def of_libpq(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that libpq reads: its own, and where it looks for files of its user."""
+    """Return the variables that libpq reads: its own, and the directory of its user's files."""
     return {name: value for name, value in environment.items() if name.startswith("PG") or name == "HOME"}
 
 
 @contextlib.contextmanager
 def environment_of(pairs: Mapping[str, str]) -> Iterator[None]:
-    """Have another environment for a while, as libpq reads it."""
+    """Replace the environment, which libpq reads, within the block."""
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update(pairs)

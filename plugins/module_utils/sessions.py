@@ -1,8 +1,8 @@
-"""The administrator's sessions: their settings come from here, whatever role, database and environment say.
+"""The administrator's sessions: all their settings come from here, not from role, database or environment.
 
-Whoever owns the service's login may own functions, operators and the settings of role and database. A session of the
-administrator resolves no name of theirs and keeps none of their settings. What runs their code all the same is bounded
-from outside: within the session it can swallow or reset a timeout.
+The owner of the service's login may own functions, operators and the settings of role and database. A session of the
+administrator resolves none of their names and keeps none of their settings. If it runs their code nevertheless, another
+session limits its time: code inside the session can catch or reset a timeout.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ try:
 except ImportError:
     psycopg2 = None
 
-# How the sessions of a run call themselves, so that one that is left behind is known.
+# The name of a run's sessions, by which a later run recognises one that is left.
 APPLICATION = "tenancy runbook"
 
-# Settings at the start of a session come before those of role and database (PostgreSQL manual, 20.1.3).
+# Settings at the start of a session override those of role and database (PostgreSQL manual, 20.1.3).
 SETTINGS: Mapping[str, str] = {
     "search_path": "pg_catalog,pg_temp",
     "role": "none",
     "local_preload_libraries": "",
     "lc_messages": "C",
     "client_encoding": "UTF8",
-    # Definitions are compared as they are printed.
+    # Definitions are compared as text.
     "quote_all_identifiers": "off",
-    # What builds an index needs as much room as the index.
+    # Building an index needs temporary files as large as the index.
     "temp_file_limit": "-1",
     "track_counts": "on",
     "jit": "off",
@@ -48,32 +48,32 @@ SETTINGS: Mapping[str, str] = {
     "default_transaction_read_only": "off",
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
-    # A CHECK is never planned with, and so none of its constants is computed.
+    # The planner then uses no CHECK, and evaluates none of its constants.
     "constraint_exclusion": "off",
 }
-# What only reads cannot write by accident, sees one state of the database however long it takes, and fails where row
-# security would filter it.
+# A session that only reads cannot write by accident, and sees one state of the database. It fails if row security would
+# filter its rows.
 READING: Mapping[str, str] = {
     "default_transaction_read_only": "on",
     "default_transaction_isolation": "repeatable read",
     "row_security": "off",
-    # Whoever may read a table may lock it, and go away.
+    # A role that may read a table may also lock it and keep the lock.
     "lock_timeout": "60s",
 }
-# An unknown name in ``options`` refuses the session: these are given to it where the server knows them. No view of the
-# database's owner stands in for a table, a client that is gone is noticed, and nobody ends the session from inside.
-KNOWN_BY_SOME: Mapping[str, str] = {
+# A session with an unknown name in ``options`` is refused: these are set after its start, if the server knows them. No
+# view of the database's owner replaces a table, a lost client is noticed, and no setting ends the session early.
+OPTIONAL_SETTINGS: Mapping[str, str] = {
     "restrict_nonsystem_relation_kind": "view,foreign-table",
     "client_connection_check_interval": "1s",
     "idle_session_timeout": "0",
     "transaction_timeout": "0",
 }
 
-# What else a session needs, as one JSON object of names and values: the settings above that this server knows, and the
-# server's own value of everything that is set for this role or database. Reads the catalogs alone.
+# The other settings that a session needs, as one JSON object of names and values. They are the settings above that this
+# server knows, and the server's own value of every setting of this role or database. The query reads only catalogs.
 QUERY = f"""
 WITH given (name, value) AS (
-  VALUES {", ".join(f"('{name}', '{value}')" for name, value in KNOWN_BY_SOME.items())}
+  VALUES {", ".join(f"('{name}', '{value}')" for name, value in OPTIONAL_SETTINGS.items())}
 ),
 preset AS (
   SELECT DISTINCT lower(split_part(x.entry, '=', 1)) AS name
@@ -95,20 +95,20 @@ SELECT coalesce(json_object_agg(name, value), '{{}}') AS settings FROM (
   LEFT JOIN filed f ON f.name = p.name
   WHERE p.name NOT IN (SELECT name FROM given) AND p.name ~ '^[a-z_][a-z0-9_$]*([.][a-z_][a-z0-9_$]*)*$'
     AND p.name NOT IN ('session_authorization', {", ".join(f"'{name}'" for name in SETTINGS)})
-    -- The others are the server's own, or are fixed once a session has begun.
+    -- Settings with other contexts have the server's value, or cannot change after the start of a session.
     AND coalesce(k.context, 'user') IN ('user', 'superuser')
 ) AS found
 """
-# Seconds that a session that was ended from outside has to go before its connection is cut.
+# The seconds between the termination of a session and the shutdown of its connection.
 GRACE = 5
 
 
 class SessionError(TenancyError):
-    """A session of the administrator is not what it must be; the message says why."""
+    """A session is not the administrator's own; the message says why."""
 
 
 class TimeLimitError(TenancyError):
-    """What was bounded did not end in time, and was ended from outside; the message names it."""
+    """A block did not end in time, and its session was terminated; the message names the block."""
 
 
 def options(
@@ -116,8 +116,8 @@ def options(
 ) -> str:
     """Return libpq's ``options`` of an administrator's session.
 
-    ``settings`` is what QUERY selects; the fixed settings of all sessions come on top, then those of ``kind``
-    (``reading`` for what must not write), then ``more``. Raises ValueError for an unknown kind.
+    ``settings`` is the result of QUERY. The fixed settings of all sessions override it, then those of ``kind``
+    (``reading`` for sessions that must not write), then ``more``. Raises ValueError for an unknown kind.
     """
     kinds: Mapping[str, Mapping[str, str]] = {"reading": READING, "writing": {}}
     if kind not in kinds:
@@ -127,16 +127,16 @@ def options(
 
 
 def written(settings: Mapping[str, str]) -> str:
-    """Return settings as libpq's ``options``: for a login that may not set all that the administrator sets."""
+    """Return settings as libpq's ``options``: for a login that may not set everything that the administrator sets."""
     return " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
 
 
 def connect(
     database: str, port: int, *, host: str = "", settings: Mapping[str, str] | None = None, kind: str = "writing"
 ) -> Any:
-    """Return a connection of the administrator, in no transaction yet.
+    """Return a connection of the administrator, outside a transaction.
 
-    ``host`` is the directory of the server's socket, "" for libpq's own; ``settings`` come on top of those of ``kind``.
+    ``host`` is the directory of the server's socket, "" for libpq's default; ``settings`` override those of ``kind``.
     Raises psycopg2.Error, and SessionError if psycopg2 is missing or the session is not the administrator's own.
     """
     if psycopg2 is None:
@@ -154,10 +154,10 @@ def connect(
 
 
 def prepare(connection: Any) -> None:
-    """Give a new session what its start could not: see QUERY. Raises psycopg2.Error and SessionError."""
+    """Give a new session the settings that its start could not: see QUERY. Raises psycopg2.Error and SessionError."""
     connection.autocommit = True
     with connection.cursor() as cursor:
-        # ALTER ROLE ... SET session_authorization is no setting that a start overrides.
+        # No setting at the start overrides ALTER ROLE ... SET session_authorization.
         cursor.execute("SET SESSION AUTHORIZATION DEFAULT")
         cursor.execute("SELECT current_user, session_user, current_setting('is_superuser') = 'on'")
         acts_as, logged_in_as, is_superuser = cursor.fetchone()
@@ -174,9 +174,9 @@ def prepare(connection: Any) -> None:
 
 @contextlib.contextmanager
 def bounded(connection: Any, guard: Any, seconds: float, what: str) -> Iterator[None]:
-    """End the connection's session from ``guard``, another one's connection, where the block takes longer.
+    """Terminate the connection's session from ``guard``, another connection, if the block takes too long.
 
-    Raises TimeLimitError then, which names ``what``. A session that does not even obey that is left alone.
+    Then TimeLimitError is raised, which names ``what``. If the session does not end, its connection is shut down.
     """
     over, fired = threading.Event(), threading.Event()
     pid = connection.info.backend_pid
@@ -185,7 +185,7 @@ def bounded(connection: Any, guard: Any, seconds: float, what: str) -> Iterator[
         if over.wait(seconds):
             return
         fired.set()
-        # Without an answer the connection is cut all the same.
+        # If the server does not answer, the connection is shut down nevertheless.
         with contextlib.suppress(psycopg2.Error), guard.cursor() as cursor:
             cursor.execute("SELECT pg_catalog.pg_terminate_backend(%s)", (pid,))
         if not over.wait(GRACE):
@@ -196,7 +196,7 @@ def bounded(connection: Any, guard: Any, seconds: float, what: str) -> Iterator[
                 s.shutdown(socket.SHUT_RDWR)
 
     message = (
-        f"{what} did not end within {seconds:g} s and was ended from outside: code of the database that it calls (a"
+        f"{what} did not end within {seconds:g} s and was terminated: code of the database that it calls (a"
         " trigger, a CHECK, a function in an index) does not return, or another session keeps it waiting."
     )
     watcher = threading.Thread(target=watch, daemon=True)
@@ -233,5 +233,5 @@ def parse_options(text: str) -> dict[str, str]:
 
 
 def _escaped(value: str) -> str:
-    """Return a value as libpq's ``options`` want it: blanks and backslashes behind a backslash."""
+    """Return a value in the format of libpq's ``options``: with a backslash before each blank and backslash."""
     return re.sub(r"([\\\s])", r"\\\1", value)

@@ -1,4 +1,4 @@
-"""The smoke test's answers: what each comes to, before the change and after it."""
+"""Verdicts on the smoke test's answers, before the change and after it."""
 
 from __future__ import annotations
 
@@ -6,64 +6,53 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# What the modules service_request and service_smoke return of one request.
+# The result of the modules service_request and service_smoke for one request.
 Answer = Mapping[str, Any]
 
-# Errors of the database that end with the migration: the SQLSTATEs, what must stand in the error as well, and phases
-# of the plan of which one makes it end. (A sentence about a column also names the relation, as that about a relation.)
-CURED = (
-    (("42703", "42P01"), "{column}", ("column",)),
-    (("23502",), "{column}", ("default", "bridge")),
-    (("42P10",), "", ("key", "function")),
-    # A trigger that calls the function which the plan makes.
-    (("42883",), "", ("function",)),
-)
-# Of policies that were made by hand: a row that they refuse, a setting without a value.
-HELD_BACK = ("42501", "42704", "22P02")
-ROW_SECURITY = ("bridge", "policy")
 DENIED = "permission denied"
 
 
 def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
-    """Return what an answer comes to: ``verdict`` (ok, unproven or trouble) and a sentence for the last two.
+    """Return the verdict on an answer (ok, unproven or trouble), with a sentence for the last two.
 
-    ``about`` has service, secret (the variable's name), token (which kind requests have), before (whether nothing was
-    changed yet), phases (those that the plan has statements of), row_security (whether any table has it) and column.
+    ``about`` has service, secret (the variable's name) and token (the kind that requests have). ``before`` says whether
+    nothing is changed yet. ``ended`` are the errors that the plan ends. Each has SQLSTATEs in ``codes``, ``needle``, a
+    text within the error, and ``secured``, whether row security causes it.
 
-    Before the change all is trouble but an error that the plan makes end. After it, what the database does not cause
-    proves nothing, and is none.
+    Before the change every error is trouble, unless the plan fixes it. After it, an error that the database does not
+    cause leaves the service unproven.
     """
     if answer["verdict"] == "ok":
         return {"verdict": "ok", "sentence": ""}
     if about["before"]:
         if answer["verdict"] == "refused":
             return {"verdict": "trouble", "sentence": _refused(answer, about)}
-        if cured(answer, about):
+        if fixed_by_plan(answer, about):
             return {
                 "verdict": "unproven",
-                "sentence": f"The release of {about['service']} that runs does not work before the change"
-                f" ({answer['name']}: {answer['said']}); the plan makes that error end, and it is tried after the"
+                "sentence": f"The running release of {about['service']} does not work before the change"
+                f" ({answer['name']}: {answer['said']}); the plan fixes that error, and the request is tried after the"
                 " start",
             }
     elif answer["verdict"] in ("refused", "unavailable"):
         return {
             "verdict": "unproven",
-            "sentence": f"{answer['name']} answers {answer['said']} after the change, which the change does not cause:"
-            f" that {about['service']} works is not proven",
+            "sentence": f"{answer['name']} answers {answer['said']} after the change, which does not cause this answer:"
+            f" it is not proven that {about['service']} works",
         }
     return {
         "verdict": "trouble",
-        "sentence": f"The API does not do what it is told: {answer['name']} answers {answer['said']}. The journal of"
-        f" {about['service']} says why; correct service_smoke_* if it is a request that this release does not take.",
+        "sentence": f"The API fails: {answer['name']} answers {answer['said']}. The journal of {about['service']} shows"
+        " the cause; correct service_smoke_* if this release does not accept the request.",
     }
 
 
 def untold(token: str, secret: str) -> str:
-    """Return why nobody is known to the service by a token, as a clause; ``token`` is which kind requests have."""
+    """Return why a token cannot tell the service its caller, as a clause; ``token`` is the kind that requests have."""
     return {
-        "signed": f"it does not believe a token that is signed with {secret} of its environment (HS256)",
+        "signed": f"it rejects a token that is signed with {secret} of its environment (HS256)",
         "missing": f"its environment has no {secret} to sign a token with",
-        "asymmetric": f"{secret} of its environment is a key with which no token can be signed here",
+        "asymmetric": f"{secret} of its environment is a key that cannot sign a token here",
         "given": "the headers in service_smoke_headers are those of one caller",
         "none": "service_token names no secret to sign a token with",
     }[token]
@@ -78,16 +67,15 @@ def _refused(answer: Answer, about: Mapping[str, Any]) -> str:
     )
 
 
-def cured(answer: Answer, about: Mapping[str, Any]) -> bool:
-    """Say whether an error of the database ends with the plan. In another language it has no code."""
-    code, said, phases = answer["code"], answer["said"], set(about["phases"])
-    if answer["verdict"] != "database":
-        return False
-    if about["row_security"] and phases.intersection(ROW_SECURITY) and DENIED not in said and code in (*HELD_BACK, ""):
-        return True
-    return any(
-        phases.intersection(ends)
-        and (code in codes or (needle and not code))
-        and re.search(rf"(?<![\w.]){re.escape(needle.format(**about))}", said)
-        for codes, needle, ends in CURED
-    )
+def fixed_by_plan(answer: Answer, about: Mapping[str, Any]) -> bool:
+    """Say whether the plan fixes an error of the database. An error in another language has no code."""
+    return answer["verdict"] == "database" and any(_is(answer, error) for error in about["ended"])
+
+
+def _is(answer: Answer, error: Mapping[str, Any]) -> bool:
+    """Say whether an answer reports an error: {codes, needle, secured}."""
+    code, said = answer["code"], answer["said"]
+    if error["secured"]:
+        return DENIED not in said and code in (*error["codes"], "")
+    is_known = code in error["codes"] or (error["needle"] and not code)
+    return bool(is_known and re.search(rf"(?<![\w.]){re.escape(error['needle'])}", said))

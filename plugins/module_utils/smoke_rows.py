@@ -1,4 +1,4 @@
-"""Rows of the smoke test's callers: where they are, whether they belong there, and how they are removed."""
+"""The rows of the smoke test's callers: find them, check their tenant, and remove them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ try:
 except ImportError:
     sql = None
 
-# One entry a table: table, stored (whether the store must leave a row there), and tenants: its rows by caller and
-# tenant, each with its caller, tenant ("" where it has none, null where the table has no tenant column) and count.
+# One table: its name, stored (whether the store must leave a row there), and tenants, its rows by caller and tenant.
+# Each has its caller, tenant ("" for a row without one, None for a table without a tenant column) and count.
 Found = dict[str, Any]
 
-# The table is locked by its name first: what is judged here is then what is read.
+# The table is locked by its name first, so that the checked table is the one that is read.
 COLUMNS = """
 SELECT c.relkind,
        (SELECT t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
@@ -30,7 +30,7 @@ SELECT c.relkind,
 FROM pg_catalog.pg_class c
 WHERE c.oid = %(table)s::pg_catalog.regclass
 """
-# Its own rows, and those of runs that were lost.
+# The rows of this run's caller, and those of lost runs.
 ROWS = """
 SELECT {column}::pg_catalog.text, {tenant}, pg_catalog.count(*)
 FROM {table}
@@ -44,12 +44,11 @@ ORDER BY 1, 2
 def read(
     cursor: Any, schema: str, rows: Sequence[Mapping[str, Any]], caller: str, prefix: str, tenant_column: str
 ) -> list[Found]:
-    """Return what the tables hold of ``caller`` and of all that begin with ``prefix``, as the administrator.
+    """Return the rows of ``caller`` and of all callers that begin with ``prefix``, read by the administrator.
 
-    An empty ``prefix`` stands for no other caller. ``rows`` has one entry a table of ``schema``: table, column (that
-    names the caller), stored. Raises TenancyError
-    for a view or a type that is not PostgreSQL's own, whose code would run with the administrator's rights, and
-    psycopg2.Error.
+    An empty ``prefix`` stands for no other caller. ``rows`` has one entry for each table of ``schema``: table, column
+    (which names the caller), stored. Raises TenancyError for a view, and for a type that is not PostgreSQL's own, whose
+    code would run with the administrator's privileges. Raises psycopg2.Error.
     """
     found = []
     for entry in rows:
@@ -60,13 +59,13 @@ def read(
         cursor.execute(COLUMNS, names)
         kind, plain, tenant_plain = cursor.fetchone()
         if kind not in ("r", "p"):
-            raise TenancyError(f"{name} is no table: correct its entry in service_smoke_rows.")
+            raise TenancyError(f"{name} is not a table: correct its entry in service_smoke_rows.")
         if plain is None:
             raise TenancyError(f"{name} has no column {entry['column']}: correct its entry in service_smoke_rows.")
         for column, known in ((entry["column"], plain), (tenant_column, tenant_plain)):
             if known is False:
                 raise TenancyError(
-                    f"The type of {name}.{column} is none of PostgreSQL's own, and comparing it could run code of its"
+                    f"The type of {name}.{column} is not PostgreSQL's own, and a comparison could run code of its"
                     " owner: name another column in service_smoke_rows."
                 )
         tenant = sql.Identifier(tenant_column) if tenant_plain else None
@@ -84,54 +83,55 @@ def read(
 
 
 def of_caller(found: Sequence[Found], caller: str) -> list[Found]:
-    """Return what was found of one caller alone."""
+    """Return the rows of one caller alone."""
     return [{**table, "tenants": [item for item in table["tenants"] if item["caller"] == caller]} for table in found]
 
 
 def tenants(found: Sequence[Found], default: str) -> list[str]:
-    """Return under which tenants rows were found, and the default one."""
+    """Return the tenants of the rows that were found, and the default tenant."""
     seen = {item["tenant"] for table in found for item in table["tenants"]}
     return sorted({default} | {tenant for tenant in seen if tenant})
 
 
 def callers(found: Sequence[Found], caller: str) -> list[str]:
-    """Return whose rows were found, and the caller of this run."""
+    """Return the callers of the rows that were found, and the caller of this run."""
     return sorted({caller} | {item["caller"] for table in found for item in table["tenants"]})
 
 
 def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: bool = True) -> str:
-    """Return why what was stored is not where it belongs, in one sentence; "" where it is.
+    """Return a sentence if a stored row is missing or has the wrong tenant, else "".
 
     ``required`` says whether each row must have a tenant; before a migration it need not.
     """
     storing = [table for table in found if table["stored"]]
     if not storing:
         return (
-            "No entry of service_smoke_rows says stored: true, so nothing would be found: say where the store writes."
+            "No entry of service_smoke_rows has stored: true, so no row can be found: set it for a table that the store"
+            " writes to."
         )
     for table in storing:
         if not table["tenants"]:
             return (
                 f"The service answered that it stored a memory, but {table['table']} has no row of it: it stores"
-                " somewhere else, or later than it says. See which database its sessions lead to (DATABASE_URL), or"
+                " somewhere else, or later than it says. Check which database its sessions use (DATABASE_URL), or"
                 " correct service_smoke_rows; for a service that writes later, raise service_smoke_margin."
             )
     for table in found:
         for item in table["tenants"]:
             if item["tenant"] not in ((None, tenant) if required else (None, tenant, "")):
                 return (
-                    f"What the service stored is in {table['table']} under {column} = {item['tenant'] or 'NULL'}, not"
-                    f" under {tenant}: it names another tenant than the one that it is told."
+                    f"The service stored a row in {table['table']} with {column} = {item['tenant'] or 'NULL'} instead"
+                    f" of {tenant}: it uses another tenant than that of the request."
                 )
     return ""
 
 
 def left(found: Sequence[Found]) -> str:
-    """Return what of the test is left, in one sentence; "" where nothing is."""
+    """Return a sentence about the remaining rows of the test, "" if there are none."""
     counts = {table["table"]: sum(item["count"] for item in table["tenants"]) for table in found}
     named = ", ".join(f"{count} in {table}" for table, count in counts.items() if count)
     return (
-        f"Rows of the smoke test's caller are left ({named}) although service_smoke_cleanup ran over the service's"
+        f"Rows of the smoke test's caller remain ({named}) although service_smoke_cleanup ran over the service's"
         " login: correct it, or give that login the right to DELETE them."
         if named
         else ""
@@ -156,8 +156,8 @@ def remove(login: Mapping[str, Any], tenants: Sequence[str], callers: Sequence[s
             service_login.connect(login["parameters"], login["password"], login["environment"]) for _ in range(2)
         ]
         guard.autocommit = True
-        # A trigger can swallow a timeout of the session's own.
-        bounded = sessions.bounded(connection, guard, login["seconds"], "What is run over the service's login")
+        # A trigger can catch a timeout of the session itself.
+        bounded = sessions.bounded(connection, guard, login["seconds"], "The cleanup over the service's login")
         with bounded, connection.cursor() as cursor:
             for tenant in tenants:
                 cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (login["setting"], tenant))

@@ -1,4 +1,4 @@
-"""One smoke test: store a memory, find its row, retrieve it, and leave nothing of it."""
+"""One smoke test: store a memory, find its row, retrieve it, and remove it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PAUSE = 0.1
 
 
 class SmokeError(Exception):
-    """The test found trouble; the message is a sentence about it."""
+    """The test failed; the message is a sentence about the cause."""
 
 
 class SmokeRun:
-    """The steps of one test; what it found is in ``outcome``.
+    """The steps of one test; ``outcome`` holds the results.
 
-    ``wanted`` are the options of the module service_smoke. ``ask`` makes a request and returns its answer, ``look``
-    returns the rows of the test's callers, and ``remove`` takes tenants, callers and statements; both raise SmokeError.
+    ``wanted`` are the options of the module service_smoke. ``ask`` makes a request and returns its answer. ``look``
+    returns the rows of the test's callers, and ``remove`` takes tenants, callers and statements. Both raise SmokeError.
     """
 
     def __init__(
@@ -32,23 +32,23 @@ class SmokeRun:
         look: Callable[[], list[Found]],
         remove: Callable[[Sequence[str], Sequence[str], Sequence[str]], int],
     ) -> None:
-        """Take what is wanted, which kind of token requests have, and how to ask, look and remove."""
+        """Take the options, the kind of token that requests have, and the functions that ask, look and remove."""
         self.wanted, self.about = wanted, {**wanted["about"], "token": token}
         self.ask, self.look, self.remove = ask, look, remove
         self.outcome: dict[str, Any] = {"found": [], "unproven": [], "shown": [], "stored_seconds": None}
 
     def test(self) -> None:
         """Store, find and retrieve, between two removals. Raises SmokeError, as all steps do."""
-        # A lost run's rows would pass for this one's.
+        # Otherwise the rows of a lost run would count as this run's.
         self.clear()
         self._and_clear(self._store_and_retrieve)
 
     def find(self) -> None:
-        """Find what another request stored, and remove it."""
+        """Find the rows that another request stored, and remove them."""
         self._and_clear(self._find)
 
     def clear(self) -> None:
-        """Remove the rows of this test, and of tests that were lost; require that none is left."""
+        """Remove the rows of this test and of lost tests, and require that none is left."""
         rows, cleanup = self.wanted["rows"], self.wanted["cleanup"]
         found = self.look()
         written = cleanup["writes"] or bool(smoke_rows.tables(found).intersection(cleanup["write_tables"]))
@@ -60,7 +60,7 @@ class SmokeRun:
             raise SmokeError(left)
 
     def see(self) -> None:
-        """Keep which rows there are."""
+        """Record the existing rows."""
         self.outcome["found"] = self.look()
 
     def _and_clear(self, step: Callable[[], None]) -> None:
@@ -79,7 +79,7 @@ class SmokeRun:
             self._retrieve()
 
     def _find(self) -> None:
-        """Wait until the stored row is where it belongs, and keep how long that took."""
+        """Wait until the stored row has its place and tenant, and record the seconds."""
         rows, began = self.wanted["rows"], time.monotonic()
         while True:
             found = smoke_rows.of_caller(self.look(), rows["caller"])
@@ -95,7 +95,7 @@ class SmokeRun:
             time.sleep(PAUSE)
 
     def _answers(self, request: Mapping[str, Any]) -> bool:
-        """Make a request and say whether it was answered as it should be; what that leaves unproven is kept."""
+        """Make a request and say whether its answer is good; record an answer that leaves something unproven."""
         answer = self.ask(request)
         judged = smoke.judged(answer, self.about)
         if judged["verdict"] == "trouble":
@@ -105,28 +105,28 @@ class SmokeRun:
             return False
         if request["marker"] and not answer["marked"]:
             raise SmokeError(
-                f"The API answered, but what was stored did not come back. {answer['name']}: {answer['said']}"
+                f"The API answered, but did not return the stored memory. {answer['name']}: {answer['said']}"
             )
         return True
 
     def _retrieve(self) -> None:
-        """Retrieve what was stored, also as another tenant if the release tells tenants apart."""
+        """Retrieve the stored memory, also as another tenant if the release separates tenants."""
         other = self.wanted["other"]
         if not self._answers(self.wanted["retrieve"]) or not other["request"]:
             return
         if other["only_signed"] and self.about["token"] != "signed":
             return
         answer = self.ask(other["request"])
-        # The session that answers keeps the tenant of the last request, which is no caller's.
+        # A session of the service keeps the tenant of its last request, so the last request is this tenant's.
         self.ask(self.wanted["retrieve"])
         tenant, seen_by = self.wanted["rows"]["tenant"], other["tenant"]
         if answer["marked"] and other["fails"]:
-            raise SmokeError(f"The API showed another tenant what was stored. {answer['name']}: {answer['said']}")
+            raise SmokeError(f"The API showed another tenant the stored memory. {answer['name']}: {answer['said']}")
         if answer["marked"]:
-            self.outcome["shown"].append(f"{answer['name']} shows tenant {seen_by} what is tenant {tenant}'s.")
-        # A request that failed has shown nothing.
+            self.outcome["shown"].append(f"{answer['name']} shows tenant {seen_by} the rows of tenant {tenant}.")
+        # A failed request showed nothing, but it proves nothing either.
         if answer["verdict"] != "ok":
             self.outcome["unproven"].append(
-                f"What another tenant is shown is not proven: as tenant {seen_by}, {answer['name']} answers"
+                f"The answers to another tenant are not proven: as tenant {seen_by}, {answer['name']} answers"
                 f" {answer['said']}."
             )

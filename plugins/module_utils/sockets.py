@@ -1,4 +1,4 @@
-"""Connections of processes: over TCP by their addresses, over Unix sockets by the number of the other end."""
+"""The connections of processes: TCP connections by address, Unix sockets by the inode of the other end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Connection = dict[str, Any]
 
 
 def address(text: str) -> str:
-    """Return an IP address as Python writes it, and that of version 4 where it stands within one of version 6."""
+    """Return an IP address in Python's format; an IPv4 address inside an IPv6 address becomes IPv4."""
     found = ip_address(text.partition("%")[0])
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return str(mapped or found)
@@ -35,22 +35,22 @@ class Table:
     """The connections of this host, read once for each network namespace."""
 
     def __init__(self, proc: Path) -> None:
-        """Look below ``proc``."""
+        """Take the directory /proc."""
         self._proc = proc
         self._tcp: dict[str, dict[str, Connection]] = {}
         self._unix: dict[str, dict[str, dict[str, Any]]] = {}
         self._peers: dict[str, str] | None = None
 
     def of(self, pid: int, inodes: list[str]) -> list[Connection]:
-        """Return the connections of a process among its sockets.
+        """Return the connections of a process, by the inodes of its sockets.
 
-        Each has ``inode`` and ``kind``: ``tcp`` (with ``local`` and ``remote``, each [address, port]) or ``unix`` (with
-        ``peer``, the inode of the other end, "" where it cannot be told, and ``path``, its name). Raises OSError.
+        Each has ``inode`` and ``kind``. ``tcp`` also has ``local`` and ``remote``, each [address, port]. ``unix`` also
+        has ``peer``, the inode of the other end, "" if unknown, and ``path``, the name of that end. Raises OSError.
         """
         place = self._proc / str(pid)
         space = os.readlink(place / "ns" / "net")
         if space not in self._tcp:
-            # What somebody else opened is no session of the process, and nobody's to be asked for PostgreSQL.
+            # Another program opened the connections to a listening port: they are no sessions of this process.
             ports = {item["local"][1] for item in tcp_connections(place / "net", LISTENS).values()}
             found = tcp_connections(place / "net")
             self._tcp[space] = {inode: item for inode, item in found.items() if item["local"][1] not in ports}
@@ -77,7 +77,7 @@ class Table:
 
 
 def tells_peers() -> bool:
-    """Say whether the kernel tells which Unix sockets are connected."""
+    """Say whether the kernel shows which Unix sockets are connected."""
     try:
         unix_peers()
     except OSError:
@@ -86,7 +86,7 @@ def tells_peers() -> bool:
 
 
 def inodes(place: Path) -> list[str]:
-    """Return the sockets of a process, whose directory below /proc ``place`` is. Raises OSError."""
+    """Return the inodes of a process's sockets; ``place`` is its directory below /proc. Raises OSError."""
     return sorted({found[1] for found in map(_socket, (place / "fd").iterdir()) if found})
 
 
@@ -94,7 +94,7 @@ def _socket(path: Path) -> re.Match[str] | None:
     try:
         return re.fullmatch(r"socket:\[(\d+)\]", os.readlink(path))
     except FileNotFoundError:
-        # It was closed meanwhile.
+        # The socket was closed meanwhile.
         return None
 
 
@@ -102,7 +102,7 @@ def tcp_connections(net: Path, state: str = ESTABLISHED) -> dict[str, Connection
     """Return the TCP sockets of a state in a network namespace (its directory below /proc), by inode."""
     found: dict[str, Connection] = {}
     for name in ("tcp", "tcp6"):
-        # A kernel without version 6 has no such file.
+        # A kernel without IPv6 has no such file.
         lines = (net / name).read_text().splitlines()[1:] if (net / name).exists() else []
         for fields in map(str.split, lines):
             if fields[3] == state:
@@ -122,24 +122,24 @@ def _endpoint(text: str) -> list[Any]:
 
 
 def unix_sockets(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the Unix sockets that a file of the form of /proc/net/unix lists, by inode: name, connected, listens."""
+    """Return the Unix sockets in a file like /proc/net/unix, by inode: name, connected, listens."""
     found: dict[str, dict[str, Any]] = {}
     for fields in (line.split(maxsplit=7) for line in path.read_text(errors="replace").splitlines()[1:]):
         found[fields[6]] = {
             "name": fields[7] if len(fields) > 7 else "",
             "connected": fields[5] == "03",
-            # The flag of a socket that accepts connections.
+            # The flag __SO_ACCEPTCON.
             "listens": int(fields[3], 16) & 0x10000 != 0,
         }
     return found
 
 
 def unix_peers() -> dict[str, str]:
-    """Return the inode of the other end of every connected Unix socket, by its own. Raises OSError."""
+    """Return the inode of the other end of every connected Unix socket, by its own inode. Raises OSError."""
     peers: dict[str, str] = {}
     body = struct.pack("=BBHIII2I", socket.AF_UNIX, 0, 0, _EVERY_STATE, 0, _SHOW_PEER, 0, 0)
     for message in _diagnosed(body):
-        # A part of 16 bytes with the inode 4 in it, then the attributes.
+        # A header of 16 bytes with the inode at offset 4, then the attributes.
         inode, attribute = struct.unpack_from("=I", message, 4)[0], 16
         while attribute < len(message):
             size, name = struct.unpack_from("=HH", message, attribute)
@@ -150,9 +150,9 @@ def unix_peers() -> dict[str, str]:
 
 
 def established() -> dict[str, bytes]:
-    """Return the kernel's messages of the connected TCP sockets of the own network namespace, by inode. Raises OSError.
+    """Return the kernel's messages about connected TCP sockets in our network namespace, by inode. Raises OSError.
 
-    They take less than a millisecond, where the file that lists them takes ten; connection() reads one.
+    They take less than a millisecond, but the file /proc/net/tcp takes ten; connection() parses one message.
     """
     found: dict[str, bytes] = {}
     for family in (socket.AF_INET, socket.AF_INET6):
@@ -162,7 +162,7 @@ def established() -> dict[str, bytes]:
 
 
 def connection(message: bytes) -> Connection:
-    """Return a connection as tcp_connections does, from a message of the kernel."""
+    """Return a connection from a message of the kernel, in the form of tcp_connections()."""
     size = 4 if message[0] == socket.AF_INET else 16
     ports = struct.unpack_from(">HH", message, 4)
     user, inode = struct.unpack_from("=II", message, 64)
@@ -173,7 +173,7 @@ def connection(message: bytes) -> Connection:
 
 
 def _diagnosed(body: bytes) -> Iterator[bytes]:
-    """Yield the kernel's messages about sockets that a request asks for. Raises OSError."""
+    """Yield the kernel's answers to a request about sockets. Raises OSError."""
     with socket.socket(_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as asked:
         asked.settimeout(5)
         asked.send(struct.pack("=IHHII", 16 + len(body), _BY_FAMILY, _REQUEST_DUMP, 1, 0) + body)
@@ -182,7 +182,7 @@ def _diagnosed(body: bytes) -> Iterator[bytes]:
             while at < len(data):
                 length, kind = struct.unpack_from("=IH", data, at)
                 if kind == _ERROR:
-                    raise OSError("the kernel does not tell which sockets are connected (sock_diag)")
+                    raise OSError("the kernel does not show which sockets are connected (sock_diag)")
                 if kind == _DONE:
                     return
                 yield data[at + 16 : at + length]
@@ -190,10 +190,10 @@ def _diagnosed(body: bytes) -> Iterator[bytes]:
 
 
 class Seen:
-    """What many looks see of the connections of processes that may be there for milliseconds."""
+    """The connections of processes, collected by many looks: some exist for only milliseconds."""
 
     def __init__(self, proc: Path) -> None:
-        """Look below ``proc``. Raises OSError."""
+        """Take the directory /proc. Raises OSError."""
         self._proc, self._space = proc, os.readlink(proc / "self" / "ns" / "net")
         self._listened = {item["local"][1] for item in tcp_connections(proc / "self" / "net", LISTENS).values()}
         self._sockets: dict[int, set[str]] = {}
@@ -203,10 +203,10 @@ class Seen:
         self._paths: dict[str, str] = {}
 
     def look(self, pids: Iterable[int]) -> None:
-        """Look once; of a process of another network namespace only TCP is seen, and more slowly."""
+        """Look once; for a process in another network namespace only TCP is visible, and this takes longer."""
         for pid in pids:
             place = self._proc / str(pid)
-            # It may have ended.
+            # The process may have ended.
             with contextlib.suppress(OSError):
                 self._sockets.setdefault(pid, set()).update(inodes(place))
                 if os.readlink(place / "ns" / "net") != self._space:
@@ -223,7 +223,7 @@ class Seen:
             self._paths |= {inode: names.get(inode, {"name": ""})["name"] for inode in own - self._paths.keys()}
 
     def of(self, pid: int) -> list[Connection]:
-        """Return the connections of a process, as Table does."""
+        """Return the connections of a process, in the form of Table.of()."""
         found = sorted(self._sockets.get(pid, ()))
         known = {inode: connection(self._messages[inode]) for inode in found if inode in self._messages} | self._tcp
         tcp = [known[inode] for inode in found if inode in known]

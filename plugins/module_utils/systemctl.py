@@ -1,4 +1,4 @@
-"""What systemctl says; on the server."""
+"""Calls of systemctl on the server."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ RunCommand = Callable[..., tuple[int, str, str]]
 
 
 class SystemctlError(Exception):
-    """systemctl refused; the message is its own."""
+    """systemctl failed; the message is its own."""
 
 
 class Systemctl:
-    """Asks systemd and orders it about, by a module's ``run_command``."""
+    """Queries and commands for systemd, through a module's ``run_command``."""
 
     def __init__(self, run_command: Any) -> None:
-        """Keep how commands are run."""
+        """Take the function that runs commands."""
         self._run: RunCommand = run_command
 
     def run(self, *arguments: str) -> str:
-        """Return what a command prints. Raises SystemctlError."""
+        """Return the output of a command. Raises SystemctlError."""
         code, output, error = self._run(list(arguments))
         if code != 0:
             raise SystemctlError((error or output).strip())
         return str(output).strip()
 
     def order(self, verb: str, names: Sequence[str]) -> None:
-        """Start or stop units and wait for it; nothing where none is named. Raises SystemctlError."""
+        """Start or stop units and wait for them; do nothing without names. Raises SystemctlError."""
         if names:
             self.run("systemctl", verb, "--", *names)
 
@@ -44,5 +44,5 @@ class Systemctl:
         return self.run("systemctl", "show", f"--property={name}", "--value", "--", unit)
 
     def is_down(self, unit: str) -> bool:
-        """Say whether a unit neither runs nor starts nor stops."""
+        """Say whether a unit is stopped: it neither runs nor starts nor stops."""
         return self.property("ActiveState", unit) in units.DOWN

@@ -1,8 +1,7 @@
-"""A server of its own for a restored copy: the running server's programs, a directory, a system user without rights.
+"""The throwaway server: the running server's programs, a directory, and a system user without rights.
 
-It runs as a transient unit of systemd that ends by itself after a while and takes its directory with it, so that
-nothing stays if the run is lost. Properties of a sandbox are taken up only if a probe has shown their effect on this
-host: systemd accepts some that do nothing.
+It runs as a transient unit of systemd that ends after a time limit and removes its directory. So nothing remains if the
+run is lost. A probe tests each sandbox property first, because systemd accepts some that have no effect here.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ from .errors import TenancyError
 from .identity import acting_as
 from .restoring import NICENESS
 
-# The file of a Unix socket may have a path of 107 bytes (unix(7)).
+# The path of a Unix socket may have 107 bytes (unix(7)).
 SOCKET_BYTES = 107
-# Behind everything else that the server does, it may take its time.
+# The server starts with low priority, so its start may take long.
 START_SECONDS = 600
 PREFIX = "tenancy-throwaway-"
 
-# Settings of the server that code and restore may depend on, by PostgreSQL's own categories, and single ones.
+# Settings that code and the restore may depend on, by PostgreSQL's own categories, and single ones.
 CATEGORIES = (
     "Client Connection Defaults", "Version and Platform Compatibility", "Query Tuning", "Lock Management",
     "Customized Options",
@@ -47,12 +46,12 @@ SINGLE = (
     "max_stack_depth",
     "max_connections",
 )
-# Of those categories, what leads out of the directory or is another's matter.
+# Settings of those categories that name other directories, load libraries or are set below.
 WITHOUT = (
     "default_tablespace", "temp_tablespaces", "shared_preload_libraries", "session_preload_libraries",
     "local_preload_libraries", "lc_messages",
 )  # fmt: skip
-# The server that serves reads its own settings; a session's own would hide them.
+# Values of the running server: the settings of this session must not hide them.
 SERVER_SETTINGS = """
 SELECT s.name, CASE WHEN s.source IN ('configuration file', 'command line', 'environment variable', 'global')
                     THEN s.setting ELSE f.setting END, s.category
@@ -72,14 +71,14 @@ FIXED: Mapping[str, str] = {
     "listen_addresses": "", "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off",
     "wal_level": "minimal", "max_wal_senders": "0", "max_wal_size": "256MB", "min_wal_size": "32MB",
     "autovacuum": "off",
-    # Schedulers of extensions are background workers.
+    # Background workers include the schedulers of extensions.
     "max_worker_processes": "0", "shared_buffers": "128MB", "huge_pages": "off", "ssl": "off",
     "lc_messages": "C", "logging_collector": "off", "log_destination": "stderr", "log_min_messages": "warning",
-    # The statement could hold rows.
+    # A logged statement could contain rows.
     "log_min_error_statement": "panic", "track_counts": "on", "max_prepared_transactions": "0",
 }  # fmt: skip
 
-# Roles of the server that serves, without their passwords; (a percent sign is doubled because values are in use).
+# The roles of the running server, without their passwords. (Percent signs are doubled because the query has values.)
 ROLES = """
 SELECT pg_catalog.format('CREATE ROLE %%I', rolname),
        pg_catalog.format('ALTER ROLE %%I %%s %%s %%s %%s %%s %%s %%s CONNECTION LIMIT %%s', rolname,
@@ -106,7 +105,7 @@ ROLE_SETTINGS = """
 SELECT pg_catalog.format('ALTER ROLE %%s SET %%s TO %%s', coalesce(pg_catalog.quote_ident(r.rolname), 'ALL'),
   (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(part), '.')
    FROM pg_catalog.unnest(pg_catalog.string_to_array(x.name, '.')) AS part),
-  -- These hold a list of identifiers that is quoted already (GUC_LIST_QUOTE).
+  -- The value of these settings is a list of identifiers that are quoted already (GUC_LIST_QUOTE).
   CASE WHEN pg_catalog.lower(x.name) IN ('search_path', 'temp_tablespaces', 'local_preload_libraries',
                                          'session_preload_libraries')
             AND x.value <> '' THEN x.value ELSE pg_catalog.quote_literal(x.value) END)
@@ -119,7 +118,7 @@ CROSS JOIN LATERAL (
 ) AS x
 WHERE s.setdatabase = 0 AND (s.setrole = 0 OR r.rolname !~ '^pg_')
 """
-# They came with PostgreSQL 15; 0 is PUBLIC.
+# Privileges on settings exist since PostgreSQL 15; grantee 0 is PUBLIC.
 PARAMETER_RIGHTS_VERSION = 150000
 PARAMETER_RIGHTS = """
 SELECT pg_catalog.format('GRANT %%s ON PARAMETER %%s TO %%s%%s', x.privilege_type,
@@ -131,7 +130,7 @@ CROSS JOIN LATERAL pg_catalog.aclexplode(p.paracl) AS x
 LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
 """
 
-# What the server's user can do, as a program that says it as JSON; its arguments are where to try.
+# A program that reports as JSON what the server's user can do. Its arguments are the port, paths and process to try.
 PROBE = r"""
 import json, os, socket, sys
 port, place, hidden, pid, *secrets = sys.argv[1:]
@@ -164,22 +163,22 @@ print(json.dumps({
     "processes": not os.path.exists("/proc/" + pid),
 }))
 """
-# The walls that a property may raise.
+# The walls that properties may raise.
 WALLS = ("user", "no new privileges", "network", "files outside", "socket of the database", "processes")
 
 
 class ThrowawayError(TenancyError):
-    """The server cannot be made; the message says why, and what to do."""
+    """The throwaway server cannot be made; the message names the cause and the remedy."""
 
 
 def unit_name(database: str) -> str:
-    """Return the name of the unit, and of the directory, for a database."""
+    """Return the name of a database's unit, which is also the name of its directory."""
     plain = re.sub(r"[^A-Za-z0-9_]", "_", database)[:32]
     return PREFIX + (plain if plain == database else f"{plain}-{hashlib.sha256(database.encode()).hexdigest()[:8]}")
 
 
 def needed_libraries(preloaded: Sequence[str], extensions: Sequence[tuple[str, str | None]]) -> list[str]:
-    """Return which of the preloaded libraries an extension of the database needs.
+    """Return those preloaded libraries that an extension of the database needs.
 
     ``extensions`` are pairs of an extension's name and a library of one of its functions.
     """
@@ -191,7 +190,7 @@ def needed_libraries(preloaded: Sequence[str], extensions: Sequence[tuple[str, s
 def settings(found: Sequence[tuple[str, str, str]], libraries: Sequence[str], place: str, port: int) -> dict[str, str]:
     """Return the settings of the throwaway server: those that code may depend on, and the fixed ones.
 
-    ``found`` are name, value and category of what the server that serves has set.
+    ``found`` are name, value and category of the running server's settings.
     """
     kept = {
         name: value
@@ -207,7 +206,7 @@ def settings(found: Sequence[tuple[str, str, str]], libraries: Sequence[str], pl
 
 
 def configuration(chosen: Mapping[str, str]) -> str:
-    """Return settings as postgresql.conf holds them."""
+    """Return settings in the format of postgresql.conf."""
     return "".join(f"{name} = '{_quoted(value)}'\n" for name, value in chosen.items())
 
 
@@ -216,7 +215,7 @@ def _quoted(value: str) -> str:
 
 
 def candidates(directory: str, hidden: str) -> list[tuple[str, str, list[str]]]:
-    """Return the properties that may raise a wall: the wall, a name, the properties."""
+    """Return the properties that may raise a wall, as wall, name and properties."""
     return [
         ("network", "PrivateNetwork", ["PrivateNetwork=yes"]),
         ("network", "IPAddressDeny", ["IPAddressDeny=any"]),
@@ -228,26 +227,26 @@ def candidates(directory: str, hidden: str) -> list[tuple[str, str, list[str]]]:
 
 
 def postmaster_directory(user: str, data_directory: str) -> str:
-    """Return the directory of the running server's own programs; raises ThrowawayError."""
+    """Return the directory of the running server's programs; raises ThrowawayError."""
     try:
         with acting_as(user):
             with open(os.path.join(data_directory, "postmaster.pid"), encoding="ascii") as file:
                 pid = int(file.readline())
             program = os.readlink(f"/proc/{pid}/exe")
     except (OSError, ValueError) as error:
-        raise ThrowawayError(f"It cannot be told which program serves {data_directory}: {error}.") from error
+        raise ThrowawayError(f"The program that serves {data_directory} is unknown: {error}.") from error
     directory = os.path.dirname(program.removesuffix(" (deleted)"))
     for name in ("postgres", "initdb"):
         if not os.access(os.path.join(directory, name), os.X_OK):
             raise ThrowawayError(
                 f"{directory}/{name}, beside the program of the running server, cannot be run: was PostgreSQL"
-                " exchanged since it was started? Install its package again, or restart it."
+                " replaced since its start? Install its package again, or restart PostgreSQL."
             )
     return directory
 
 
 class Server:
-    """The throwaway server of one database. ``start`` makes it, ``end`` leaves nothing of it."""
+    """The throwaway server of one database. ``start`` makes it, ``end`` removes all of it."""
 
     def __init__(
         self,
@@ -258,7 +257,7 @@ class Server:
         administrator: str,
         port: int,
     ) -> None:
-        """Name it; ``user`` is its system user, ``administrator`` the database's, and ``parent`` its directory's."""
+        """Take its parent directory, its system user and port, and the database with its administrator."""
         self._run = run
         self.unit = unit_name(database)
         self.parent = parent
@@ -273,7 +272,7 @@ class Server:
             )
 
     def end(self) -> bool:
-        """Stop it and remove its directory; return whether there was anything."""
+        """Stop the server and remove its directory; return whether either existed."""
         code, _, _ = self._run(["systemctl", "stop", f"{self.unit}.service"])
         self._run(["systemctl", "reset-failed", f"{self.unit}.service"])
         left = os.path.lexists(self.place)
@@ -282,7 +281,7 @@ class Server:
         return code == 0 or left
 
     def require_room(self, needed: int) -> None:
-        """Require so many free bytes for it; raises ThrowawayError."""
+        """Require free bytes in the parent directory; raises ThrowawayError."""
         place = self.parent
         while not os.path.isdir(place):
             place = os.path.dirname(place)
@@ -311,7 +310,7 @@ class Server:
         groups = [grp.getgrgid(gid).gr_name for gid in os.getgrouplist(self.user, entry.pw_gid) if gid != entry.pw_gid]
         if entry.pw_uid == 0 or groups:
             raise ThrowawayError(
-                f"The system user {self.user} has rights (groups: {', '.join(groups) or 'root'}): it is to have none."
+                f"The system user {self.user} has rights (groups: {', '.join(groups) or 'root'}): it must have none."
             )
         return created
 
@@ -325,11 +324,11 @@ class Server:
         secrets: Sequence[str],
         hidden: str,
     ) -> dict[str, bool]:
-        """Start it empty and return which walls stand; raises ThrowawayError."""
+        """Start the server empty and return which walls stand; raises ThrowawayError."""
         entry, group = pwd.getpwnam(self.user), pwd.getpwnam(self.administrator).pw_gid
         os.makedirs(self.parent, mode=0o755, exist_ok=True)
         os.mkdir(self.place, 0o700)
-        # The administrator may reach the socket, and nobody else.
+        # Only the administrator may reach the socket.
         os.chown(self.place, entry.pw_uid, group)
         os.chmod(self.place, 0o710)
         self._write("postgresql.conf", configuration(chosen))
@@ -355,11 +354,11 @@ class Server:
                 f" exec {shlex.join([f'{programs}/postgres', '-c', f'config_file={self.place}/postgresql.conf'])}"
             )
             self._launch([
-                # As deep a recursion as in the server that serves, whose max_stack_depth it has.
+                # The recursion may be as deep as in the running server, which has the same max_stack_depth.
                 *properties, "LimitSTACK=infinity", f"RuntimeMaxSec={seconds}", f"Nice={NICENESS}",
                 "IOSchedulingClass=idle", "UMask=0077",
                 "KillSignal=SIGQUIT", "TimeoutStopSec=10", f"WorkingDirectory={self.place}",
-                # It takes its directory with it, whatever ends it.
+                # The directory goes with the unit, however the unit ends.
                 f"ExecStopPost=+{shutil.which('rm')} -rf {self.place}",
             ], script)  # fmt: skip
             self._wait()
@@ -375,7 +374,7 @@ class Server:
 
     @contextlib.contextmanager
     def _trial(self) -> Iterator[tuple[int, str]]:
-        """Yield a port of this host that answers, and a directory in which everybody may write."""
+        """Yield a port of this host that accepts connections, and a directory that every user may write to."""
         outside = tempfile.mkdtemp(prefix="tenancy-probe-", dir="/var/tmp")
         try:
             os.chmod(outside, 0o1777)
@@ -393,7 +392,7 @@ class Server:
         return [f"User={self.user}", "NoNewPrivileges=yes"]
 
     def _properties_with_effect(self, words: Sequence[str], hidden: str) -> list[str]:
-        """Return the properties whose effect the probe has shown here, each tried by itself and all at once."""
+        """Return the properties whose effect the probe has shown; one service for each property, all at once."""
         tried = [("", "none", []), *candidates(self.place, hidden)]
         running = []
         for wall, _, properties in tried:
@@ -413,7 +412,7 @@ class Server:
             try:
                 found = json.loads(output)
             except ValueError:
-                # systemd does not start it with this property here.
+                # systemd cannot start a service with this property here.
                 continue
             if not wall:
                 plain = found
@@ -432,7 +431,7 @@ class Server:
             raise ThrowawayError(f"systemd does not start the throwaway server: {error.strip()}.")
 
     def _wait(self) -> None:
-        """Wait until it answers."""
+        """Wait until the server answers."""
         import psycopg2
 
         deadline = time.monotonic() + START_SECONDS
@@ -444,11 +443,11 @@ class Server:
             except psycopg2.Error as error:
                 _, state, _ = self._run(["systemctl", "is-active", f"{self.unit}.service"])
                 if state.strip() not in ("active", "activating") or time.monotonic() > deadline:
-                    raise ThrowawayError(f"The throwaway server did not start: {self._said() or error}") from error
+                    raise ThrowawayError(f"The throwaway server did not start: {self._log_end() or error}") from error
             time.sleep(0.05)
 
-    def _said(self) -> str:
-        """Return the last lines of its log."""
+    def _log_end(self) -> str:
+        """Return the last lines of the server's log."""
         try:
             with open(f"{self.place}/log", encoding="utf-8", errors="replace") as file:
                 return " ".join(file.read().split("\n")[-6:]).strip()

@@ -1,10 +1,10 @@
-"""What a dump holds, and who restores which part of it: the owner's code runs with no more rights than its owner has.
+"""The entries of a dump, and which role restores which of them: an owner's code gets no more privileges than its owner.
 
-A definition is parsed, planned or evaluated while it is made: a literal of a domain's array in a default calls the
-domain's CHECK, a generated column is planned, a partition's bound is evaluated, a constraint reads every row, and an
-index that is attached is compared with the other one, for which constants in both are computed. So
-all that may hold an expression is restored by a login that is a member of its owner alone; the rest, and what an
-ordinary role may not make, by the superuser.
+PostgreSQL parses, plans or evaluates a definition when it creates the object. A default with a domain's array calls the
+domain's CHECK, a generated column is planned, and a partition's bound is evaluated. A constraint reads every row. To
+attach an index, PostgreSQL compares it with the parent index and computes constants in both. A login that is a
+member of the owner alone therefore restores every object that may hold an expression. The superuser restores the
+others, and those that an ordinary role may not create.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from dataclasses import dataclass, field
 
 from .errors import TenancyError
 
-# pg_restore --list: number; catalog's oid, object's oid, kind, schema, name, owner.
+# pg_restore --list: number; OID of the catalog, OID of the object, kind, schema, name, owner.
 _LINE = re.compile(r"(?P<number>\d+); (?P<catalog>\d+) (?P<oid>\d+) (?P<text>.*)", re.DOTALL)
 
-# As pg_dump writes it, with the schemas' names.
+# The statement of pg_dump, with the names of the schemas.
 _NAME = r'([a-z_][a-z0-9_]*|"(?:[^"]|"")+")'
 _ATTACH = re.compile(rf"(?m)^ALTER TABLE ONLY {_NAME}\.{_NAME} ATTACH PARTITION {_NAME}\.{_NAME} ")
 
-# Kinds that may hold an expression of their owner, or that evaluate one.
+# Kinds that may hold an expression of their owner, or evaluate one.
 EXPRESSIONS = frozenset({
     "AGGREGATE", "CHECK CONSTRAINT", "CONSTRAINT", "DEFAULT", "DOMAIN", "FK CONSTRAINT", "FOREIGN TABLE", "FUNCTION",
     "INDEX", "INDEX ATTACH", "MATERIALIZED VIEW", "MATERIALIZED VIEW DATA", "POLICY", "PROCEDURE", "RULE", "STATISTICS",
     "TABLE", "TABLE ATTACH", "TABLE DATA", "TRIGGER", "VIEW",
 })  # fmt: skip
-# Kinds that an ordinary role may not make in every language and with every setting.
+# Kinds that an ordinary role may not create in every language and with every setting.
 _FUNCTIONS = ("FUNCTION", "PROCEDURE")
-# Kinds that hold none, or that only a superuser makes.
+# Kinds that hold no expression, or that only a superuser creates.
 OTHERS = frozenset({
     "ACCESS METHOD", "ACL", "BLOB", "BLOB COMMENTS", "BLOB METADATA", "BLOBS", "CAST", "COLLATION", "COMMENT",
     "CONVERSION",
@@ -42,27 +42,27 @@ OTHERS = frozenset({
     "TEXT SEARCH DICTIONARY", "TEXT SEARCH PARSER", "TEXT SEARCH TEMPLATE", "TRANSFORM", "TYPE", "USER MAPPING",
 })  # fmt: skip
 _KINDS = sorted(EXPRESSIONS | OTHERS, key=len, reverse=True)
-# Kinds that are no object of a catalog. A schema may be called as the rest of a kind is: what the listing says of the
-# catalog tells an index in a schema ATTACH from an INDEX ATTACH.
+# Kinds that are no objects of a catalog. A schema may have the same name as the rest of a kind. The OID of the catalog
+# distinguishes an index in a schema ATTACH from an INDEX ATTACH.
 _NO_OBJECTS = frozenset({
     "ACL", "BLOB COMMENTS", "BLOBS", "COMMENT", "DATABASE PROPERTIES", "ENCODING", "INDEX ATTACH",
     "MATERIALIZED VIEW DATA", "ROW SECURITY", "SEARCHPATH", "SECURITY LABEL", "SEQUENCE OWNED BY", "SEQUENCE SET",
     "STATISTICS DATA", "STDSTRINGS", "TABLE ATTACH", "TABLE DATA",
 })  # fmt: skip
-# pg_default_acl.
+# The OID of pg_default_acl.
 _DEFAULT_ACL = "826"
 DATA = frozenset({"TABLE DATA", "SEQUENCE SET", "BLOBS", "BLOB COMMENTS"})
 AFTER_DATA = frozenset({
     "CHECK CONSTRAINT", "CONSTRAINT", "FK CONSTRAINT", "INDEX", "INDEX ATTACH", "POLICY", "PUBLICATION",
     "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA", "ROW SECURITY", "RULE", "STATISTICS", "TRIGGER",
 })  # fmt: skip
-# Last of all, the refreshes aside: whatever comes after an event trigger fires it.
+# The last kinds before the event triggers, which would fire for every later statement.
 FINISH = frozenset({"ACL", "COMMENT", "DEFAULT ACL", "SECURITY LABEL", "STATISTICS DATA"})
 LEFT_OUT = frozenset({"DATABASE", "DATABASE PROPERTIES"})
-# What would reach other servers.
+# Kinds that would connect to other servers.
 ELSEWHERE = frozenset({"SUBSCRIPTION", "SUBSCRIPTION TABLE", "USER MAPPING"})
-# Rights that the owner's code needs while rows are stored; those on functions and types come last, since without them
-# everybody has them.
+# Privileges that the owner's code needs while rows are stored. Those on functions and types come last, because PUBLIC
+# has these by default.
 _RIGHTS_FIRST = ("SCHEMA ", "TABLE ", "SEQUENCE ", "COLUMN ")
 
 
@@ -79,13 +79,13 @@ class Entry:
 
     @property
     def sentence(self) -> str:
-        """Return how it is called in messages."""
+        """Return the name of the entry in messages."""
         return " ".join(part for part in (self.kind.lower(), self.schema, self.tag) if part not in ("", "-"))
 
 
 @dataclass
 class Segment:
-    """Entries that one login restores, one after the other; ``owner`` is None for the superuser's."""
+    """Entries that one login restores in order; ``owner`` is None for the superuser."""
 
     owner: str | None
     entries: list[Entry] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Steps:
-    """The entries of a dump in the order in which they are restored."""
+    """The entries of a dump in the order of the restore."""
 
     schemas: list[Segment]
     definitions: list[Segment]
@@ -115,7 +115,7 @@ def shown(name: str) -> str:
 def parse(text: str, roles: Collection[str]) -> list[Entry]:
     """Return the entries of ``pg_restore --list``, whose owners are among ``roles``.
 
-    Raises TenancyError for a kind that is not known, and for an owner whom this server does not have.
+    Raises TenancyError for an unknown kind, and for an owner that is no role of this server.
     """
     entries = []
     for line in text.split("\n"):
@@ -125,9 +125,9 @@ def parse(text: str, roles: Collection[str]) -> list[Entry]:
         words = found["text"]
         kind = _kind(words, found["catalog"])
         if kind is None:
-            raise TenancyError(f"The dump holds what this runbook does not know how to restore: {words}.")
+            raise TenancyError(f"The dump holds an object that this runbook cannot restore: {words}.")
         schema, _, rest = words[len(kind) + 1 :].partition(" ")
-        # The longest name, since one may end like another. Some entries have no owner.
+        # Of all roles that end the line, the longest name is the owner. Some entries have no owner.
         owners = [role for role in roles if rest.endswith(f" {role}")]
         owner = max(owners, key=len, default="")
         if not owner and kind in EXPRESSIONS:
@@ -140,7 +140,7 @@ def parse(text: str, roles: Collection[str]) -> list[Entry]:
 
 
 def _kind(words: str, catalog: str) -> str | None:
-    """Return the kind with which the text of an entry begins; None where it is not known."""
+    """Return the kind at the beginning of an entry's text, or None if it is unknown."""
     found = [kind for kind in _KINDS if words.startswith(f"{kind} ")]
     if len(found) > 1:
         found = [
@@ -164,11 +164,11 @@ def steps(
     excluded: Collection[str],
     unrefreshed: Collection[tuple[str, str]] = (),
 ) -> Steps:
-    """Return who restores what, in which order.
+    """Return the entries in the order of the restore, with the role that restores each.
 
-    ``superusers`` are the roles whose objects the superuser restores; ``privileged`` names, by schema and tag,
-    functions that an ordinary role may not make whoever owns them; ``excluded`` are kinds that stay out;
-    ``unrefreshed`` names, by schema and name, materialized views that stay empty.
+    The superuser restores the objects of the roles ``superusers``. ``privileged`` names, by schema and tag, functions
+    that an ordinary role may not create, even as their owner. ``excluded`` are kinds that are left out. ``unrefreshed``
+    names, by schema and name, materialized views that stay empty.
     """
     parts: dict[str, list[Entry]] = {name: [] for name in _PARTS}
     left_out = []
@@ -193,7 +193,7 @@ def _is_excluded(entry: Entry, kinds: Collection[str]) -> bool:
 
 
 def _part(entry: Entry) -> str:
-    """Return the step in which an entry is restored."""
+    """Return the step that restores an entry."""
     if entry.kind in DATA:
         return "data"
     if entry.kind == "EVENT TRIGGER" or (
@@ -202,7 +202,7 @@ def _part(entry: Entry) -> str:
         return "event_triggers"
     if entry.kind in FINISH:
         return "rights" if entry.kind == "ACL" and entry.tag.startswith(_RIGHTS_FIRST) else "finish"
-    # Nothing else of the definitions needs what attaches a partition.
+    # No other definition needs the attachment of a partition.
     named = {"SCHEMA": "schemas", "TABLE ATTACH": "attachments", "MATERIALIZED VIEW DATA": "refreshes"}
     return named.get(entry.kind, "after" if entry.kind in AFTER_DATA else "definitions")
 
@@ -210,7 +210,7 @@ def _part(entry: Entry) -> str:
 def _segments(
     part: Sequence[Entry], superusers: Collection[str], privileged: Collection[tuple[str, str]]
 ) -> list[Segment]:
-    """Return the entries in their order, in runs that the same role restores."""
+    """Return the entries in their order, grouped into runs that one role restores."""
     found: list[Segment] = []
     for entry in part:
         ordinary = (
@@ -226,20 +226,20 @@ def _segments(
 
 
 def without(entries: Iterable[Entry], keys: Collection[tuple[str, str, str]]) -> list[Entry]:
-    """Return the entries but those named by kind, schema and tag, and what would attach an index among those."""
+    """Return the entries without those of ``keys`` (kind, schema and tag), and without attachments of such indexes."""
     left_out = {*keys, *(("INDEX ATTACH", schema, tag) for kind, schema, tag in keys if kind == "INDEX")}
     return [entry for entry in entries if (entry.kind, entry.schema, entry.tag) not in left_out]
 
 
 def parent(statement: str, entry: Entry) -> tuple[str, str]:
-    """Return schema and name of the table to which a partition is attached; ``statement`` is what pg_restore says.
+    """Return schema and name of a partition's table; ``statement`` is the output of pg_restore.
 
-    Raises TenancyError where it says something else.
+    Raises TenancyError if the output attaches no such partition.
     """
     found = _ATTACH.search(statement)
     names = [_unquoted(name) for name in found.groups()] if found else []
     if names[2:] != [entry.schema, entry.tag]:
-        raise TenancyError(f"The dump does not say to which table the partition {entry.schema}.{entry.tag} belongs.")
+        raise TenancyError(f"The dump does not say which table the partition {entry.schema}.{entry.tag} belongs to.")
     return names[0], names[1]
 
 
@@ -248,14 +248,14 @@ def _unquoted(name: str) -> str:
 
 
 def owners(entries: Iterable[Entry], superusers: Collection[str]) -> list[str]:
-    """Return the roles over whose logins something is restored."""
+    """Return the roles whose objects are restored over logins of their own."""
     return sorted(
         {entry.owner for entry in entries if entry.kind in EXPRESSIONS and entry.owner not in superusers} - {""}
     )
 
 
 def referring(entries: Iterable[Entry]) -> set[tuple[str, str]]:
-    """Return schema and name of the tables that have a foreign key: a sample of their rows would refer to nothing."""
+    """Return schema and name of the tables with a foreign key: a sample of their rows could reference missing rows."""
     return {
         (entry.schema, entry.tag.rpartition(" ")[0]) for entry in entries if entry.kind == "FK CONSTRAINT"
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Bearer tokens that a service believes because they are signed with its own secret (RFC 7519, HS256)."""
+"""Bearer tokens that a service accepts because they are signed with its own secret (RFC 7519, HS256)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ALGORITHM = "HS256"
 
 
 def signed(claims: Mapping[str, Any], secret: str) -> str:
-    """Return a token that claims ``claims``."""
+    """Return a token with the claims ``claims``."""
     parts = [_encoded(json.dumps(part).encode()) for part in ({"alg": ALGORITHM, "typ": "JWT"}, claims)]
     content = ".".join(parts)
     signature = hmac.new(secret.encode("utf-8", "surrogateescape"), content.encode(), hashlib.sha256).digest()
@@ -21,7 +21,7 @@ def signed(claims: Mapping[str, Any], secret: str) -> str:
 
 
 def is_symmetric(secret: str) -> bool:
-    """Say whether a secret is one that signs: a key in PEM belongs to another algorithm."""
+    """Say whether a secret can sign a token: a key in PEM format belongs to another algorithm."""
     return bool(secret) and "-----BEGIN" not in secret
 
 

@@ -1,6 +1,6 @@
-"""The one transaction of a run: locks, statements, the isolation proof. Whatever raises, nothing has changed.
+"""The one transaction of a run: locks, statements, the isolation proof. Any error rolls all of it back.
 
-What only plans makes the document (``plan.document``); this runs it on the server.
+``plan.document`` makes the document; this module runs it on the server.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 from . import outcomes, sessions
 from .quoting import dollar_quoted, identifier
 
-# Set for the transaction alone. A session that is left alone in it would keep everybody's locks.
+# A setting of the transaction alone: an idle session would keep its locks.
 SETTINGS: Mapping[str, str] = {"idle_in_transaction_session_timeout": "2s"}
 
-# What is called a table must be one: a view runs its functions with the rights of whoever reads it.
+# Every target must be a table: a view runs its functions with the rights of the role that reads it.
 KINDS = """
 SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = %s::regclass AND c.relkind NOT IN ('r', 'p')
 """
-# Files and writes of a table and all its partitions, in this transaction: rolled back writes count as well.
+# Files and writes of a table and all its partitions in this transaction. Writes that were rolled back count as well.
 COUNTERS = """
 SELECT json_build_object(
   'files', json_agg(pg_relation_filenode(relid) ORDER BY relid),
@@ -31,8 +31,8 @@ SELECT json_build_object(
   'deleted', sum(pg_stat_get_xact_tuples_deleted(relid)))
 FROM (SELECT %s::regclass AS relid UNION SELECT relid FROM pg_partition_tree(%s::regclass)) AS tree
 """
-# Names that an error of the proof may be told with, as they are before anything is tried: of tables, their partitions,
-# columns, constraints and indexes, and of types.
+# The names that may appear in an error of the proof, as they are before any attempt. They are the names of tables,
+# partitions, columns, constraints, indexes and types.
 NAMES = """
 WITH relation AS (
   SELECT name::regclass AS oid FROM unnest(%s::text[]) AS t (name)
@@ -48,8 +48,8 @@ SELECT array_agg(name) FROM (
   JOIN pg_attribute a ON a.attrelid = tree.oid JOIN pg_constraint k ON k.contypid = a.atttypid
 ) AS known
 """
-# What the service's login is given, the later before the earlier, and the server's own value of what the
-# administrator's sessions set otherwise.
+# The settings of the service's login; later ones override earlier ones. For settings that the administrator's sessions
+# change, the server's own value comes first.
 LOGIN_SETTINGS = """
 WITH filed AS (
   SELECT DISTINCT ON (lower(name)) lower(name) AS name, setting
@@ -68,20 +68,20 @@ SELECT json_agg(json_build_array(name, value) ORDER BY place, number) FROM (
     AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
 ) AS found
 """
-# The proof names tenants itself, and bounds its attempts itself.
+# The proof sets tenants and time limits itself.
 NOT_THE_LOGINS = {"role", "session_authorization", "row_security", "lock_timeout", "statement_timeout"}
 
 
 def run(connection: Any, guard: Any, wanted: Mapping[str, Any], *, commits: bool = True) -> dict[str, Any]:
-    """Run the document ``wanted`` in one transaction, bounded from ``guard``, another connection in autocommit mode.
+    """Run the document ``wanted`` in one transaction, whose time ``guard`` limits: a connection in autocommit mode.
 
-    It is rolled back where it is not to be committed. Returns findings (the proof's, in the order of its attempts),
-    rows (of each table that is counted), durations (by the id of the statement, in seconds), seconds in all and the
+    It is rolled back unless ``commits``. Returns findings (the proof's, in the order of its attempts) and rows (of each
+    table that is counted). Also returns durations (in seconds, by the id of the statement), the total seconds and the
     number of the transaction. Raises psycopg2.Error, outcomes.ProofError, sessions.TimeLimitError.
     """
     with connection.cursor() as cursor, sessions.bounded(connection, guard, wanted["seconds"], "The transaction"):
         result = work(cursor, guard, wanted)
-        # A trigger that was put off may still run now.
+        # A deferred trigger may still run now.
         if commits:
             connection.commit()
         else:
@@ -90,14 +90,14 @@ def run(connection: Any, guard: Any, wanted: Mapping[str, Any], *, commits: bool
 
 
 def work(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Do what ``run`` does, in a transaction of the caller's."""
+    """Do the work of ``run`` in the caller's transaction."""
     began = time.monotonic()
     for query in wanted["begin"]:
         cursor.execute(query)
     for target in wanted["tables"].values():
         cursor.execute(KINDS, (target,))
         if found := cursor.fetchone():
-            raise outcomes.ProofError(f"{found[0]} is no table any more: somebody changes the schema meanwhile.")
+            raise outcomes.ProofError(f"{found[0]} is no longer a table: another session changes the schema meanwhile.")
     counters = _counters(cursor, wanted)
     rows = {}
     for name, query in wanted["counts"].items():
@@ -128,7 +128,7 @@ def work(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Make the attempts of the proof, take back whatever they did, and return a finding for each."""
+    """Make the attempts of the proof, roll them back, and return a finding for each."""
     contents = {}
     for name, query in wanted["contents"].items():
         cursor.execute(query)
@@ -141,7 +141,7 @@ def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> list[dict[str, 
     given = {
         "setting": wanted["setting"], "setting_name": wanted["setting_name"], "lock_timeout": wanted["lock_timeout"],
         "settings": [[name, value] for name, value in settings if name.lower() not in apart],
-        # What is null, or false, is left out: the function asks whether something is there.
+        # The function checks only whether a key exists, so that null and false values are left out.
         "attempts": [
             {name: attempt[name] for name in ("sql", "tenant", "theirs", "value", "keep") if _is_given(attempt, name)}
             for attempt in wanted["attempts"]
@@ -157,7 +157,7 @@ def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> list[dict[str, 
             cursor.execute("SELECT pg_temp.tenancy_attempts(%s)", (json.dumps(given),))
             told = cursor.fetchone()[0]
         finally:
-            # Nothing comes between: the role could change its function, and a deferred trigger waits for the commit.
+            # No statement may come between: the role could change its function. Deferred triggers wait for the commit.
             if not cursor.connection.closed:
                 cursor.execute("ROLLBACK TO SAVEPOINT tenancy_proof")
     return outcomes.judge(wanted["attempts"], told or [], contents, names)

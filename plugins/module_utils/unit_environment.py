@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-# Runs a command line and returns its output; raises where it fails.
+# Runs a command line and returns its output; raises if it fails.
 Run = Callable[..., str]
 
 PROPERTIES = ("LoadState", "ActiveState", "MainPID", "User", "ControlGroup", "TasksCurrent", "ExecStart")
@@ -22,13 +22,13 @@ def show(run: Run, unit: str) -> dict[str, str]:
 
 
 def program(shown: str) -> str:
-    """Return the program of the property ExecStart, "" where there is none."""
+    """Return the program in the property ExecStart, "" if there is none."""
     found = re.match(r"\{ path=(.*?) ; argv", shown)
     return found[1] if found else ""
 
 
 def object_path(unit: str) -> str:
-    """Return the object of a unit on the bus: what is no letter or digit is written as its number."""
+    """Return the path of a unit's D-Bus object: characters other than letters and digits become their code."""
     escaped = "".join(
         char if re.fullmatch("[A-Za-z]", char) or (at and re.fullmatch("[0-9]", char)) else f"_{ord(char):02x}"
         for at, char in enumerate(unit)
@@ -37,10 +37,10 @@ def object_path(unit: str) -> str:
 
 
 def next_environment(run: Run, unit: str) -> list[tuple[str, dict[str, str]]]:
-    """Return the sources of the environment that the unit gets at its next start, the later before the earlier ones.
+    """Return the sources of the unit's environment at its next start; later sources come first.
 
-    Each is a name for it and what it sets; a variable that the unit unsets is in none of them (systemd.exec(5),
-    "Environment"). Raises OSError where a file that must be there cannot be read.
+    Each is a name and the variables that it sets; a variable that the unit unsets is in no source (systemd.exec(5),
+    "Environment"). Raises OSError if a required file cannot be read.
     """
     names = ("Environment", "EnvironmentFiles", "PassEnvironment", "UnsetEnvironment")
     given, files, passed, unset = _properties(run, object_path(unit), "Service", names)
@@ -67,7 +67,7 @@ def next_environment(run: Run, unit: str) -> list[tuple[str, dict[str, str]]]:
 
 
 def _properties(run: Run, path: str, interface: str, names: tuple[str, ...]) -> list[Any]:
-    """Return properties of an object on the bus."""
+    """Return properties of a D-Bus object."""
     shown = run(
         "busctl", "--json=short", "get-property", "org.freedesktop.systemd1", path,
         f"org.freedesktop.systemd1.{interface}", *names,
@@ -80,12 +80,12 @@ def _pairs(entries: list[str]) -> dict[str, str]:
 
 
 def parse(text: str) -> dict[str, str]:
-    """Return what an EnvironmentFile= sets, as systemd reads it (systemd.exec(5)); other programs read it otherwise."""
+    """Return the variables of an EnvironmentFile= as systemd reads it (systemd.exec(5)); other programs may differ."""
     return {name: value for name, value in _assignments(text) if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name)}
 
 
 def _assignments(text: str) -> list[tuple[str, str]]:
-    """Return names and values in their order. A quote may stand anywhere at the beginning of a part of a value."""
+    """Return names and values in their order. A quote may begin at the start of any part of a value."""
     found: list[tuple[str, str]] = []
     state, name, value, kept = "before", "", "", 0
     for char in text + "\n":
@@ -104,7 +104,7 @@ def _assignments(text: str) -> list[tuple[str, str]]:
                 name += char
         elif state in ("blank", "plain"):
             if end:
-                # Blanks behind a value are none of it, but for those that were quoted or escaped.
+                # Blanks after a value are dropped, except those that were quoted or escaped.
                 found.append((name.rstrip(), value[:kept] + value[kept:].rstrip()))
                 state = "before"
             elif state == "blank" and char in "'\"":
@@ -131,9 +131,9 @@ def _assignments(text: str) -> list[tuple[str, str]]:
         elif state == "quoted escape":
             state, value = '"', value + (char if char in '"\\`$' else "" if end else f"\\{char}")
         elif state == "comment":
-            # A backslash at its end continues no comment, from systemd 254 on.
+            # From systemd 254 on, a backslash does not continue a comment.
             state = "before" if end else "comment"
     if state in ("'", '"', "quoted escape"):
-        # The line end that was added closes no quote.
+        # The added line end does not close a quote.
         found.append((name.rstrip(), value.removesuffix("\n")))
     return found

@@ -1,4 +1,4 @@
-"""A systemd unit among others: what starts it, what goes down with it, what keeps it from being stopped or started."""
+"""A systemd unit and its relations: units that start it, units that stop with it, and obstacles to a restart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# With one of them a unit sees other files than the host.
+# With one of these properties, a unit sees other files than the host.
 FILES_OF_ITS_OWN = (
     "RootDirectory", "RootImage", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "MountImages",
     "ExtensionImages", "ExtensionDirectories",
@@ -22,36 +22,36 @@ PROPERTIES = (
     "ExecCondition", "ExecStartPre", "ExecStart", "ExecSearchPath", "WorkingDirectory", "User", "DynamicUser",
     *FILES_OF_ITS_OWN,
 )  # fmt: skip
-# Where systemd looks for a program that is named without its directory (systemd.exec(5), ExecSearchPath=).
+# The directories in which systemd looks for a program without a directory (systemd.exec(5), ExecSearchPath=).
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Units of these relations go down with a unit, and do not come back with it.
+# Units with these relations stop with a unit, and do not start with it again.
 FOLLOWERS = ("RequiredBy", "BoundBy", "ConsistsOf", "PropagatesStopTo")
 DOWN = ("inactive", "failed")
 
 Properties = Mapping[str, str]
-# Asks systemd for units by their full names.
+# Returns the properties of units by their full names.
 Show = Callable[[Sequence[str]], Mapping[str, Properties]]
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The running units around a unit: ``triggers`` start it, ``companions`` go down with it."""
+    """The running units around a unit: ``triggers`` start it, ``companions`` stop with it."""
 
     triggers: list[str] = field(default_factory=list)
     companions: list[str] = field(default_factory=list)
 
 
 def parse(output: str, names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return the properties of each unit from the output of ``systemctl show`` of ``names``, in their order.
+    """Return the properties of each unit from the output of ``systemctl show`` for ``names``, in their order.
 
-    Raises ValueError where there is not one block a name.
+    Raises ValueError unless there is one block for each name.
     """
     blocks = [_block(text) for text in output.strip().split("\n\n")]
     return dict(zip(names, blocks, strict=True))
 
 
 def _block(text: str) -> dict[str, str]:
-    """Return the properties of one unit; a property that stands there several times has a line each."""
+    """Return the properties of one unit; a property with several entries has one line for each."""
     block: dict[str, str] = {}
     for line in text.split("\n"):
         name, _, value = line.partition("=")
@@ -60,15 +60,15 @@ def _block(text: str) -> dict[str, str]:
 
 
 def is_down(properties: Properties) -> bool:
-    """Say whether a unit neither runs nor starts nor stops."""
+    """Say whether a unit is stopped: it neither runs nor starts nor stops."""
     return properties["ActiveState"] in DOWN
 
 
 def surroundings(unit: str, show: Show) -> Surroundings:
-    """Return what starts the unit and what goes down with it, and so on for the latter; only what is not down."""
+    """Return the units that start the unit, those that stop with it, and recursively theirs; without stopped ones."""
     found = Surroundings()
     known = {unit}
-    # Each with whether it starts another one, or goes down with it.
+    # Each unit, with whether it starts another unit (True) or stops with one (False).
     waiting: list[tuple[str, bool]] = [(unit, False)]
     while waiting:
         properties = show([name for name, _ in waiting])
@@ -90,16 +90,16 @@ def surroundings(unit: str, show: Show) -> Surroundings:
 
 
 class Files:
-    """What a start needs of the host."""
+    """The files and users of the host that a start needs."""
 
     def exists(self, path: str) -> bool:
-        """Say whether there is such a file or directory."""
+        """Say whether a file or directory exists."""
         return Path(path).exists()
 
     def runs(self, program: str, search: str = SEARCH_PATH) -> bool:
-        """Say whether a program can be run, as far as its file and that of its interpreter tell.
+        """Say whether a program can be run, as far as its file and that of its interpreter show.
 
-        ``search`` names the directories of one without a directory of its own, with colons between them.
+        ``search`` names the directories for a program without a directory, separated by colons.
         """
         path = shutil.which(program, path=search)
         if path is None:
@@ -110,7 +110,7 @@ class Files:
         return not words or os.access(words[0], os.X_OK)
 
     def is_user(self, name: str) -> bool:
-        """Say whether there is such a user; a number needs none."""
+        """Say whether a user exists; a numeric user needs no entry."""
         try:
             pwd.getpwnam(name)
         except KeyError:
@@ -119,9 +119,9 @@ class Files:
 
 
 def obstacles(unit: str, show: Show, files: Files | None = None) -> list[str]:
-    """Return why ``systemctl stop`` or ``systemctl start`` of the unit, or of what triggers it, would fail.
+    """Return why ``systemctl stop`` or ``systemctl start`` of the unit, or of its triggers, would fail.
 
-    One sentence each, with the remedy. A unit that systemd does not know at all, and that does not run, has none.
+    Each reason is one sentence with the remedy. A stopped unit that systemd does not know has no obstacle.
     """
     found = []
     around = surroundings(unit, show)
@@ -133,7 +133,7 @@ def obstacles(unit: str, show: Show, files: Files | None = None) -> list[str]:
     upholding = properties[unit].get("UpheldBy", "").split()
     up = [name for name, block in show(upholding).items() if not is_down(block)] if upholding else []
     return found + [
-        f"{name} starts {unit} again whenever it is stopped (Upholds=): stop {name} for the time of the run."
+        f"{name} starts {unit} again whenever it is stopped (Upholds=): stop {name} for the duration of the run."
         for name in up
     ]
 
@@ -143,9 +143,7 @@ def _obstacles_of(name: str, block: Properties, files: Files) -> list[str]:
     if "masked" in (block["LoadState"], block["UnitFileState"].removesuffix("-runtime")):
         return [f"{name} is masked, so systemd would refuse to start it again: systemctl unmask {name}"]
     if block.get("Transient") == "yes":
-        return [
-            f"{name} was made by systemd-run and is gone once it is stopped: install its file in /etc/systemd/system."
-        ]
+        return [f"{name} was made by systemd-run and disappears at its stop: install its file in /etc/systemd/system."]
     if block["LoadState"] != "loaded":
         return [
             (
@@ -155,26 +153,26 @@ def _obstacles_of(name: str, block: Properties, files: Files) -> list[str]:
         ]
     if path and not files.exists(path):
         return [
-            f"{name} runs, but its file {path} is gone, so that it could not be started again: bring the file back."
+            f"{name} runs, but its file {path} is missing, so that it could not be started again: restore the file."
         ]
     by_hand = [
-        f"{name} may not be {done} by hand ({setting}=yes): set {setting}=no in a drop-in for the time of the run."
+        f"{name} may not be {done} by hand ({setting}=yes): set {setting}=no in a drop-in for the duration of the run."
         for setting, done in (("RefuseManualStop", "stopped"), ("RefuseManualStart", "started"))
         if block.get(setting) == "yes"
     ]
     return by_hand + [
-        f"{name} could not be started again: {missing}. Bring it back, or correct the unit's file and"
+        f"{name} could not be started again: {missing}. Restore it, or correct the unit's file and"
         " systemctl daemon-reload."
         for missing in _missing(block, files)
     ]
 
 
-# A command as systemctl shows it; what begins with "-" may fail.
+# A command as systemctl shows it; a command with "-" in front may fail and is left out.
 _COMMAND = re.compile(r"\{ path=(.*?) ; argv\[\]=.* ; ignore_errors=no ; ")
 
 
 def _missing(block: Properties, files: Files) -> list[str]:
-    """Return what the start of a unit needs and the host has not, where the unit sees the host's files."""
+    """Return what the host lacks for a start of the unit, if the unit sees the host's files."""
     found = []
     user = block.get("User", "")
     if user and block.get("DynamicUser") != "yes" and not files.is_user(user):
@@ -182,42 +180,42 @@ def _missing(block: Properties, files: Files) -> list[str]:
     if any(block.get(name) for name in FILES_OF_ITS_OWN):
         return found
     directory = block.get("WorkingDirectory", "")
-    # One that begins with another sign may be missing, or is the user's home.
+    # A directory with "-" in front may be missing, and "~" is the user's home.
     if directory.startswith("/") and not files.exists(directory):
-        found.append(f"its working directory {directory} is gone")
+        found.append(f"its working directory {directory} is missing")
     commands = "\n".join(block.get(name, "") for name in ("ExecCondition", "ExecStartPre", "ExecStart"))
     search = block.get("ExecSearchPath", "").replace(" ", ":") or SEARCH_PATH
     return found + [f"{path} cannot be run" for path in _COMMAND.findall(commands) if not files.runs(path, search)]
 
 
 def notes(unit: str, show: Show) -> list[str]:
-    """Return what an operator should know of the stop and the start of the unit, one sentence each."""
+    """Return what an operator should know about the stop and the start of the unit, one sentence each."""
     around = surroundings(unit, show)
     block = show([unit])[unit]
     sentences = []
     if around.triggers:
-        sentences.append(f"{_listed(around.triggers)} would start {unit}: stopped before it, started again with it.")
+        sentences.append(f"{_listed(around.triggers)} would start {unit}: the run stops it first, and starts it again.")
     if around.companions:
-        sentences.append(f"{_listed(around.companions)} would go down with {unit}: started again with it.")
+        sentences.append(f"{_listed(around.companions)} would stop with {unit}: the run starts it again.")
     if block.get("NeedDaemonReload") == "yes":
         sentences.append(
-            f"The files of {unit} changed since systemd read them, and it starts as systemd knows it: systemctl"
-            " daemon-reload brings the change."
+            f"The files of {unit} changed since systemd read them, and it starts with the earlier ones: apply the"
+            " change with systemctl daemon-reload."
         )
     if block.get("TimeoutStopUSec") == "infinity":
-        sentences.append(f"{unit} is given any time to stop (TimeoutStopSec=infinity), and callers wait as long.")
+        sentences.append(f"{unit} may take any time to stop (TimeoutStopSec=infinity), and callers wait as long.")
     if block.get("KillMode") in ("process", "none"):
         sentences.append(
-            f"A process of {unit} may survive its stop (KillMode={block['KillMode']}): the run would end there and"
+            f"A process of {unit} may survive its stop (KillMode={block['KillMode']}): the run would then end and"
             " start it again."
         )
     return sentences
 
 
 def control_group(block: Properties, slices: Mapping[str, Properties]) -> str:
-    """Return where the unit's processes are, also those that its stop left; "" where that cannot be told.
+    """Return the control group of the unit's processes, also of those that its stop left; "" if it is unknown.
 
-    ``slices`` holds what systemd says of the unit's slice: a unit that does not run names no control group itself.
+    ``slices`` holds the properties of the unit's slice: a unit that does not run has no control group itself.
     """
     if block.get("ControlGroup"):
         return block["ControlGroup"]
@@ -226,12 +224,12 @@ def control_group(block: Properties, slices: Mapping[str, Properties]) -> str:
 
 
 def failsafe(unit: str) -> str:
-    """Return the name, without its type, of the transient units that start a unit when a run is lost."""
+    """Return the name, without its type, of the transient units that start a unit if a run is lost."""
     return re.sub(r"[^A-Za-z0-9:_.-]", lambda sign: _escaped(sign.group()), unit.removesuffix(".service")) + "-failsafe"
 
 
 def _escaped(sign: str) -> str:
-    """Return a character as systemd-escape(1) writes it."""
+    """Return a character in the format of systemd-escape(1)."""
     return "".join(f"\\x{byte:02x}" for byte in sign.encode())
 
 

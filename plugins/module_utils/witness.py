@@ -1,4 +1,4 @@
-"""What one look at a service finds: its unit, processes and sessions, and what names its database."""
+"""One look at a service: its unit, processes and sessions, and the sources that name its database."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ try:
 except ImportError:
     psycopg2 = None
 
-# What reading of processes and asking PostgreSQL can end with; a user that there is none of is a KeyError.
+# Errors of reading processes and of asking PostgreSQL; a system user that does not exist is a KeyError.
 DOES_NOT_ANSWER: tuple[type[Exception], ...] = (OSError, KeyError, sessions.SessionError)
 if psycopg2 is not None:
     DOES_NOT_ANSWER = (*DOES_NOT_ANSWER, psycopg2.Error)
 
 _TEXT = {"type": "str", "required": True}
-# Options of the modules that look at a service (plugins/doc_fragments/witness.py describes them).
+# The options of the modules that look at a service (plugins/doc_fragments/witness.py describes them).
 OPTIONS: dict[str, dict[str, Any]] = {
     "database": _TEXT,
     "port": {"type": "int", "required": True},
@@ -47,7 +47,7 @@ FROM pg_stat_activity
 WHERE backend_type IN ('client backend', 'walsender') AND datname IS NOT NULL AND pid <> pg_backend_pid()
 """
 DATABASES = "SELECT datname FROM pg_database WHERE datname = %(database)s"
-# Of each role: whether it reaches one of the tables, by itself or as one of the roles that it may become.
+# Each role, and whether it reaches one of the tables, itself or as a role that it may become.
 REACHES = """
 SELECT r.rolname, r.rolsuper OR r.rolbypassrls OR EXISTS (
   SELECT FROM pg_class c
@@ -60,22 +60,22 @@ SELECT r.rolname, r.rolsuper OR r.rolbypassrls OR EXISTS (
 FROM pg_roles r WHERE r.rolname = ANY(%(roles)s)
 """
 PAUSE = 0.1
-# A connection that is being opened or closed has no session, or a session no connection.
+# While a connection opens or closes, it has no session yet, or its session has no connection any more.
 LOOKS = 4
 HEALTH_ATTEMPTS = 5
-# A session that is opened for each request is there for milliseconds: another request shows one that was missed.
+# A session for one request exists for milliseconds: a second request shows a session that the first look missed.
 ANSWERS = 2
-# After the answer, for a service that opens its session behind it.
+# The seconds after the answer, for a service that opens its session only then.
 AFTER_ANSWER = 2.0
 SERVERS = {"postgres", "postmaster"}
 SOCKETS = ("/run/postgresql", "/var/run/postgresql", "/tmp")
 
 
 class Witness:
-    """What one call finds; ``outcome`` is what it returns."""
+    """One call of a module; ``outcome`` is its result."""
 
     def __init__(self, wanted: Mapping[str, Any], run_command: Callable[..., tuple[int, str, str]]) -> None:
-        """Take the options of the module, and how it runs commands."""
+        """Take the options of the module, and its function that runs commands."""
         self.wanted = {"request": None, **wanted}
         self._run_command = run_command
         self.unit = f"{wanted['unit']}.service"
@@ -86,7 +86,7 @@ class Witness:
         self.outcome: dict[str, Any] = {"server": {"answered": False, "problem": "it was not asked"}}
 
     def run(self) -> None:
-        """Ask; raises OSError and psycopg2.Error."""
+        """Look at the service; raises OSError and psycopg2.Error."""
         shown = unit_environment.show(self._output, self.unit)
         tasks = shown.get("TasksCurrent", "")
         self.outcome["unit"] = {
@@ -125,7 +125,7 @@ class Witness:
         return str(output)
 
     def _look_until_seen(self, control_group: str) -> None:
-        """Look for sessions; where there are none, ask the service for its health and look again."""
+        """Look for sessions; if there are none, ask the service for its health and look again."""
         connection = self._connected()
         if connection is None:
             self.seen = processes.read(cgroups.processes(control_group))
@@ -140,10 +140,10 @@ class Witness:
                     self._look_while_asking(cursor, control_group)
         finally:
             connection.close()
-        self._reaching()
+        self._add_reaches()
 
     def _connected(self) -> Any:
-        """Return a connection of the administrator, none where PostgreSQL does not answer."""
+        """Return a connection of the administrator, or None if PostgreSQL does not answer."""
         try:
             with acting_as(self.wanted["user"]):
                 return sessions.connect("postgres", self.wanted["port"])
@@ -166,7 +166,7 @@ class Witness:
         self.own, self.others = witnesses.split(self.seen, found, witnesses.backend_sockets(local))
 
     def _look_calmly(self, cursor: Any, control_group: str) -> None:
-        """Look until no connection is left that could be a session; those to other servers stay."""
+        """Look until every connection is a session or has closed; connections to other servers remain."""
         for look in range(LOOKS):
             if look:
                 time.sleep(PAUSE)
@@ -175,14 +175,14 @@ class Witness:
                 return
 
     def _look_while_asking(self, cursor: Any, control_group: str) -> None:
-        """Ask the service for something, and look at both ends of its connections without a pause meanwhile."""
+        """Ask the service, and look at both ends of its connections continuously meanwhile."""
         watch = processes.Watch(partial(cgroups.processes, control_group))
         try:
             found, backends = self._sessions_while_asking(cursor)
         finally:
             seen = watch.end()
         own, others = witnesses.split(seen, found, backends)
-        # What is open still is told with its other end.
+        # This look also finds the other end of the connections that are still open.
         self._look_calmly(cursor, control_group)
         self.addresses |= {item["address"] for item in found if item["address"]}
         self.seen += [item for item in seen if item["pid"] not in {known["pid"] for known in self.seen}]
@@ -190,7 +190,7 @@ class Witness:
         self.others += [item for item in others if item["inode"] not in {known["inode"] for known in self.others}]
 
     def _sessions_while_asking(self, cursor: Any) -> tuple[list[witnesses.Session], dict[int, set[str]]]:
-        """Return the server's sessions until some time after the answer, and sockets of those over Unix sockets."""
+        """Return the server's sessions until some time after the answer, and the sockets of its local sessions."""
         wanted = self.wanted
         patience = wanted["health_timeout"] if wanted["request"] else wanted["health_request_timeout"]
         asking = ask(wanted["health_url"], patience, self._request())
@@ -214,7 +214,7 @@ class Witness:
         return list(found.values()), backends
 
     def _request(self) -> Callable[[], Any] | None:
-        """Return what makes the request that is wanted, none where the service is asked for its health."""
+        """Return the function that makes the wanted request, or None for a health check."""
         wanted = self.wanted["request"]
         if not wanted:
             return None
@@ -224,14 +224,14 @@ class Witness:
         return lambda: api.Conversation(wanted["url"], wanted["timeout"]).ask(*asked)
 
     def _backend(self, pid: int) -> list[str]:
-        """Return the sockets of a process of the server, at once: it may be gone in a millisecond."""
+        """Return the sockets of a server process immediately: it may end within a millisecond."""
         for user in (contextlib.nullcontext(), acting_as(self.wanted["user"])):
             with contextlib.suppress(OSError), user:
                 return sockets.inodes(Path(f"/proc/{pid}"))
         return []
 
     def _is_of_this_server(self, connection: sockets.Connection, programs: list[str]) -> bool:
-        """Say whether a connection leads to the server that was asked: its session was not there yet, or no more."""
+        """Say whether a connection leads to this server: its session has not started yet, or has ended."""
         if not programs or not set(programs) <= SERVERS:
             return False
         port = self.wanted["port"]
@@ -239,8 +239,8 @@ class Witness:
             return connection["path"] in {f"{directory}/.s.PGSQL.{port}" for directory in SOCKETS}
         return bool(connection["remote"] == [connection["local"][0], port])
 
-    def _reaching(self) -> None:
-        """Add to each session whether its role has rights on the tables."""
+    def _add_reaches(self) -> None:
+        """Add to each session whether its role has privileges on the tables."""
         wanted, roles = self.wanted, sorted({item["role"] for item in self.own})
         reaches: dict[str, bool] = {}
         if roles and self.outcome["server"]["database"]:
@@ -255,7 +255,7 @@ class Witness:
         self.own = [{**item, "reaches": reaches.get(item["role"], True)} for item in self.own]
 
     def _as_started(self, program: str) -> bool:
-        """Say whether the main process is the unit's program itself, which has its URL from systemd."""
+        """Say whether the main process is the unit's own program, which gets its URL from systemd."""
         main, variable = self.outcome["unit"]["main_pid"], self.wanted["variable"]
         return any(
             process["pid"] == main and program in process["arguments"] and variable in process["environment"]
@@ -270,7 +270,7 @@ class Witness:
         for process in self.seen:
             url = process["environment"].get(variable)
             if url is not None:
-                # What is no text could not be told to anybody.
+                # A URL that is not valid text cannot be returned.
                 url = url.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
                 entry = found.setdefault(url, {"url": url, "processes": [], "sessions": False})
                 entry["processes"].append({"pid": process["pid"], "name": process["name"]})
@@ -289,7 +289,7 @@ class Witness:
 
 
 def ask(url: str, timeout: float, request: Callable[[], Any] | None = None) -> int:
-    """Ask for a service's health, or make another ``request``, and return the child that waits for the answer."""
+    """Ask for a service's health, or make another ``request``; return the child process that waits for the answer."""
     child = os.fork()
     if child == 0:
         with contextlib.suppress(Exception):
@@ -303,9 +303,9 @@ def ask(url: str, timeout: float, request: Callable[[], Any] | None = None) -> i
 
 
 def _ask_for_health(url: str, timeout: float) -> None:
-    """Ask several times. Whether it is healthy is not asked; but it may answer with an error first.
+    """Ask several times until there are healthy answers; the verdict does not matter here.
 
-    It does where it finds that its session was ended.
+    The first answer may be an error because the service finds that its session was terminated.
     """
     answers = 0
     for _ in range(HEALTH_ATTEMPTS):
@@ -318,7 +318,7 @@ def _ask_for_health(url: str, timeout: float) -> None:
 
 
 def _content(path: str) -> str | None:
-    """Return what a file holds in Base64, nothing where it cannot be read."""
+    """Return the content of a file in Base64, or None if it cannot be read."""
     try:
         return base64.b64encode(Path(path).read_bytes()).decode() if path else None
     except OSError:

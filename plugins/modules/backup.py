@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Take a backup of a database that is restored and compared before it counts as one."""
+"""Take a backup of a database, and restore and compare it before it gets its name."""
 
 from __future__ import annotations
 
@@ -30,23 +30,24 @@ except ImportError:
 
 DOCUMENTATION = r"""
 module: backup
-short_description: Take a backup of a database that is restored and compared before it counts as one
+short_description: Take a backup of a database, and restore and compare it before it gets its name
 description:
-  - Removes what lost runs left, runs C(pg_dump), and counts and hashes the rows of every table in the same exported
-    snapshot (PostgreSQL manual, 9.28.5 "Snapshot Synchronization Functions"), so that the numbers are those of the dump
-    even while others write.
-  - Puts beside it what a dump of one database lacks, the roles (C(pg_dumpall --globals-only), with their password
-    verifiers) and the settings of the database, and the SHA-256 of every file in C(SHA256SUMS).
-  - Restores the dump into a throwaway server and compares, writes C(manifest.json), gives the directory its name, and
-    removes the oldest backups. Until then it is called O(path) with C(.partial) behind it.
-  - What fails leaves nothing. Runs as root.
+  - Removes leftovers of lost runs, and runs C(pg_dump). Counts and hashes the rows of every table in the same exported
+    snapshot (PostgreSQL manual, 9.28.5 "Snapshot Synchronization Functions"). So the numbers are those of the dump even
+    while others write.
+  - Adds two parts that a dump of one database lacks, the roles (C(pg_dumpall --globals-only), with their password
+    verifiers) and the settings of the database. The SHA-256 of every file goes to C(SHA256SUMS).
+  - Restores the dump into a throwaway server and compares the rows. Then it writes C(manifest.json), gives the
+    directory its name, and removes the oldest backups. Until then the directory's name is O(path) with the suffix
+    C(.partial).
+  - A failure leaves nothing. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
   - aimemory.tenancy.throwaway
 options:
   path:
-    description: Directory of the backup, which only O(user) may read. It must not exist; its own is made.
+    description: Directory of the backup, which only O(user) may read. It must not exist; its parent is created.
     type: path
     required: true
   format:
@@ -55,11 +56,11 @@ options:
     choices: [directory, custom]
     required: true
   jobs:
-    description: Connections that dump or restore at once.
+    description: Number of connections that dump or restore at once.
     type: int
     required: true
   hash_max_bytes:
-    description: Larger tables are counted only.
+    description: Maximum size of a table that is hashed; larger tables are only counted.
     type: int
     required: true
   server_version:
@@ -85,11 +86,11 @@ options:
   encrypt:
     description:
       - Whether M(aimemory.tenancy.backup_encrypt) follows, with the key that a job's files on the disk must not hold.
-        The backup keeps its C(.partial) then, without C(manifest.json), and no other is removed.
+        The backup then keeps C(.partial) and gets no C(manifest.json), and no old backup is removed.
     type: bool
     required: true
   keep:
-    description: Backups that are kept, at least 1.
+    description: Number of backups that are kept, at least 1.
     type: int
     required: true
   needed:
@@ -125,15 +126,15 @@ EXAMPLES = r"""
 RETURN = r"""
 manifest:
   description:
-    - What C(manifest.json) holds. C(tables) has one entry a table, with schema, name, partitioned, rows and hash (null
-      where it is partitioned or too large); C(snapshot_xmin) is the oldest transaction that was running at the time
-      C(created), so that what it and later ones wrote may not be in the dump; C(duration_seconds) is how long pg_dump
-      took, C(proven_seconds) how long the test restore (null without one), C(size_bytes) the size of all files,
-      C(sha256) the SHA-256 of C(SHA256SUMS).
+    - Content of C(manifest.json). C(tables) has one entry for each table, with schema, name, partitioned, rows and hash
+      (null for a partitioned or too large table). C(snapshot_xmin) is the oldest transaction that was running at the
+      time C(created); the dump may lack rows of it and of later ones. C(duration_seconds) is the duration of pg_dump,
+      and C(proven_seconds) that of the test restore (null without one). C(size_bytes) is the size of all files, and
+      C(sha256) is the SHA-256 of C(SHA256SUMS).
   returned: success
   type: dict
 throwaway:
-  description: What M(aimemory.tenancy.throwaway_server) returns; empty unless O(proof=kept).
+  description: Result of M(aimemory.tenancy.throwaway_server); empty unless O(proof=kept).
   returned: success
   type: dict
 left:
@@ -142,12 +143,12 @@ left:
   type: list
 """
 
-# Of earlier releases of this runbook, which restored into the server that runs.
+# Databases of earlier releases of this runbook, which made test restores on the running server.
 SCRATCH = "SELECT datname::text FROM pg_catalog.pg_database WHERE regexp_replace(datname, '\\d{8}_\\d{6}$', '') = %s"
 
 
 class Backup:
-    """One backup, from what lost runs left to the name by which it is one."""
+    """One backup, from the removal of leftovers to its name."""
 
     def __init__(self, module: AnsibleModule) -> None:
         """Take the options of the module."""
@@ -157,7 +158,7 @@ class Backup:
         self.copy = restored_copy.Copy(module.run_command, self.wanted)
 
     def take(self) -> dict[str, Any]:
-        """Take it and return the module's result; raises TenancyError, psycopg2.Error and OSError."""
+        """Take the backup and return the module's result; raises TenancyError, psycopg2.Error and OSError."""
         wanted = self.wanted
         directory = os.path.dirname(wanted["path"])
         backup_files.make_directory(directory, wanted["user"])
@@ -183,7 +184,7 @@ class Backup:
         return {"manifest": manifest, "throwaway": copy if wanted["proof"] == "kept" else {}, "left": left}
 
     def _prove(self, tables: list[dict[str, Any]]) -> dict[str, Any]:
-        """Restore the dump and compare: a dump that exists proves nothing. Raises TenancyError."""
+        """Restore the dump and compare it, because a dump alone proves nothing. Raises TenancyError."""
         try:
             copy = self.copy.make(self.partial, tables, "full")
         except (TenancyError, psycopg2.Error, OSError) as error:
@@ -207,7 +208,7 @@ class Backup:
             connection.close()
 
     def remove(self) -> None:
-        """Remove what there is of it."""
+        """Remove all parts of the backup."""
         if os.path.lexists(self.partial):
             shutil.rmtree(self.partial)
         self.copy.server.end()

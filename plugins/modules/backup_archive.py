@@ -14,15 +14,15 @@ DOCUMENTATION = r"""
 module: backup_archive
 short_description: Archive a backup as a file of the login that sends it
 description:
-  - Makes a tar archive that belongs to the owner of its directory, who alone may read it, and measures it. Replaces
-    what an interrupted run left. Runs as root.
+  - Makes a tar archive and returns its SHA-256. The archive belongs to the owner of its directory, and only that user
+    may read it. Replaces a leftover of an interrupted run. Runs as root.
 options:
   path:
-    description: Directory of the backup, which the archive holds under its last name.
+    description: Directory of the backup; the archive holds it under the last part of this path.
     type: path
     required: true
   archive:
-    description: The archive, in a directory of the login's.
+    description: The archive, in a directory of the login.
     type: path
     required: true
 author: AI-Memory operations
@@ -45,7 +45,7 @@ sha256:
 
 
 def create(archive: str) -> None:
-    """Create an empty file of its directory's owner, in place of what there is. Raises OSError."""
+    """Create an empty file that belongs to its directory's owner; replace an existing one. Raises OSError."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(archive)
     descriptor = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Encrypt a backup that was taken for it, and give it its name."""
+"""Encrypt a backup that was taken for encryption, and give it its name."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import age, backu
 
 DOCUMENTATION = r"""
 module: backup_encrypt
-short_description: Encrypt a backup that was taken for it, and give it its name
+short_description: Encrypt a backup that was taken for encryption, and give it its name
 description:
-  - Goes on where M(aimemory.tenancy.backup) with O(aimemory.tenancy.backup#module:encrypt=true) ends. Makes one archive
-    with C(age), decrypts it again and compares, removes what is not encrypted, writes C(manifest.json), gives the
+  - Continues after M(aimemory.tenancy.backup) with O(aimemory.tenancy.backup#module:encrypt=true). Makes one archive
+    with C(age), decrypts it, compares it, and removes the unencrypted files. Then it writes C(manifest.json), gives the
     directory its name, and removes the oldest backups.
-  - It is no job in the background, whose files would hold the key. What fails leaves nothing. Runs as root.
+  - Does not run as a background job, whose files would hold the key. A failure leaves nothing. Runs as root.
 options:
   user:
-    description: System user to whom the backup belongs.
+    description: System user that owns the backup.
     type: str
     required: true
   manifest:
@@ -29,11 +29,11 @@ options:
     type: dict
     required: true
   identity:
-    description: Key of age, which goes to the standard input of C(age) alone.
+    description: Key of age, which goes only to the standard input of C(age).
     type: str
     required: true
   keep:
-    description: Backups that are kept, at least 1.
+    description: Number of backups that are kept, at least 1.
     type: int
     required: true
   needed:

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Find the backup that a restore takes, and tell whether it is whole."""
+"""Find the backup for a restore, and report whether it is undamaged."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import backup_fil
 
 DOCUMENTATION = r"""
 module: backup_info
-short_description: Find the backup that a restore takes, and tell whether it is whole
+short_description: Find the backup for a restore, and report whether it is undamaged
 description:
-  - Reads the manifest of the backup that is named, or of the newest one, and compares every file with its checksum.
-    Changes nothing. Runs as root.
+  - Reads the manifest of the named backup, or of the newest one, and compares every file with its checksum. Changes
+    nothing. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database.user
 options:
@@ -28,11 +28,11 @@ options:
     type: str
     required: true
   backup:
-    description: A backup, or a directory with backups, of which the last by name is taken; empty is O(directory).
+    description: A backup, or a directory of backups, of which the last by name is used; empty means O(directory).
     type: str
     default: ""
   proven:
-    description: Whether only backups that passed their test restore are looked for. It is no refusal if there is none.
+    description: Whether to use only backups that passed their test restore. Then it is no refusal if there is none.
     type: bool
     default: false
   schema:
@@ -45,7 +45,7 @@ options:
     elements: str
     required: true
   identity:
-    description: Key of age, which goes to the standard input of C(age) alone; empty for none.
+    description: Key of age, which goes only to the standard input of C(age); empty for none.
     type: str
     default: ""
 author: AI-Memory operations
@@ -68,7 +68,7 @@ found:
   returned: success
   type: bool
 refusal:
-  description: Why it cannot be restored, as a sentence; empty if it can.
+  description: Why the backup cannot be restored, as a sentence; empty if it can.
   returned: success
   type: str
 manifest:
@@ -77,15 +77,15 @@ manifest:
   type: dict
 written:
   description:
-    - What C(written.json) beside it holds, what was written between the backup of a migration and the stop; empty if it
-      is damaged, null if there is none.
+    - Content of C(written.json) in the backup. It lists the tables that were written between the backup of a migration
+      and the stop. Empty if it is damaged, null if there is none.
   returned: success
   type: dict
 """
 
 
 def text_of(path: str) -> str:
-    """Return what a file holds, with what is no UTF-8 replaced. Raises OSError."""
+    """Return the content of a file; invalid UTF-8 is replaced. Raises OSError."""
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.read()
 

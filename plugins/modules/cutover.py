@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Stop a service, change its database in one transaction, start the service."""
+"""Stop a service, change its database in one transaction, and start the service."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ except ImportError:
 
 DOCUMENTATION = r"""
 module: cutover
-short_description: Stop a service, change its database in one transaction, start the service
+short_description: Stop a service, change its database in one transaction, and start the service
 description:
-  - Does on the server, in one call, what callers of the service wait for; with a module for each, most of the time
-    would go into the ways between them. A run that is lost meanwhile does not interrupt it.
-  - The stages are C(stop), C(apply) and C(start), each only where its options ask for it. Whatever fails,
-    the stages after it are left out, and an open transaction is rolled back.
+  - Does on the server, in one call, all work during which the service is stopped. With several modules, the time
+    between them would be most of the downtime. The loss of the run's connection does not interrupt it.
+  - The stages are C(stop), C(apply) and C(start), each only if its options request it. A failure skips the later
+    stages, and rolls back an open transaction.
   - Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -51,9 +51,9 @@ options:
     required: true
   stop:
     description:
-      - Stop O(triggers) and the unit, then require that no process of the unit and no other client of O(database) is
-        left. Idle sessions of O(pooler), which it has reset for the next client, are ended, since what a role's
-        sessions are given at login changes.
+      - Stop O(triggers) and the unit, then require that no process of the unit and no other client of O(database)
+        remains. Idle sessions of O(pooler), which are reset for the next client, are terminated, because they keep the
+        role settings of their login.
     type: bool
     default: false
   failsafe_seconds:
@@ -63,40 +63,40 @@ options:
     type: int
   triggers:
     description:
-      - Units that start the unit; they are stopped before it and started with it. Those that run, and those that an
-        armed timer names, are found.
+      - Units that start the unit; they are stopped before it and started with it. Running ones, and those of an armed
+        timer, are added.
     type: list
     elements: str
     default: []
   companions:
-    description: Units that go down with the unit; they are started with it, and found in the same way.
+    description: Units that stop with the unit; they are started with it, and others are added in the same way.
     type: list
     elements: str
     default: []
   terminate_clients:
-    description: Whether other clients are ended instead of refused.
+    description: Whether other clients are terminated instead of refused.
     type: bool
     default: false
   transaction:
-    description: The transaction, as M(aimemory.tenancy.postgresql_transaction) runs it.
+    description: The transaction, in the form that M(aimemory.tenancy.postgresql_transaction) takes.
     type: dict
   start:
     description:
-      - How the unit is started in the end. C(stay) leaves it; C(started) leaves one that runs, unless something was
-        committed while it should have been stopped.
+      - How the unit is started at the end. C(stay) does not start it. C(started) leaves a running unit alone, unless a
+        transaction was committed while it should have been stopped.
     type: str
     choices: [stay, started, restarted]
     default: stay
   stopped_before:
     description:
-      - Whether an earlier call stopped the unit and something was committed since. One that runs was then started by
-        something else, and is started anew.
+      - Whether an earlier call stopped the unit and a transaction was committed since. Then something else started a
+        unit that runs, and it is restarted.
     type: bool
     default: false
   roles:
     description:
-      - Roles that the service logs in as. After the start none of their sessions in O(database) is older than what
-        O(transaction) committed, or than the start where there are none; those that are get ended.
+      - Roles that the service logs in as. After the start, their sessions in O(database) from before the commit of
+        O(transaction), or without one from before the start, are terminated.
     type: list
     elements: str
     default: []
@@ -104,7 +104,7 @@ options:
     description: URL that answers 200 when the service is healthy; needed with O(start).
     type: str
   health_timeout:
-    description: Seconds to wait for that; an answer that was asked for by then has its own time.
+    description: Seconds to wait for a healthy answer; a request that started in time has its own time limit.
     type: int
     default: 60
   health_request_timeout:
@@ -132,12 +132,12 @@ EXAMPLES = r"""
 RETURN = r"""
 stages:
   description:
-    - One entry a stage that was begun, with name and ago, the seconds between its beginning and the end of the call.
+    - One entry for each stage that started, with name and ago, the seconds between its start and the end of the call.
   returned: always
   type: list
 stopped_ago:
-  description: Seconds between the order to stop and the end of the call.
-  returned: when O(stop) was asked for and the unit ran
+  description: Seconds between the stop command and the end of the call.
+  returned: when O(stop) was set and the unit ran
   type: float
 timer:
   description: Name of the timer's unit.
@@ -153,10 +153,10 @@ companions:
   type: list
 came_up:
   description: Whether something else started the unit after it was stopped; it was then started anew.
-  returned: always
+  description: Whether something else started the unit after it was stopped; it was then restarted.
   type: bool
 ended:
-  description: Roles of the clients that were ended.
+  description: Roles of the clients that were terminated.
   returned: always
   type: list
 result:
@@ -168,12 +168,12 @@ health_said:
   returned: when the unit was started
   type: str
 inactive_since:
-  description: When the unit became inactive, as systemd writes it.
+  description: When the unit became inactive, in systemd's format.
   returned: when the unit was started
   type: str
 """
 
-# The service's own sessions take a moment to go.
+# The service's own sessions take a moment to end.
 CLIENTS_SECONDS = 3
 OLDER = """
 SELECT pid, usename, concat_ws(' ', pid, usename, application_name, coalesce(host(client_addr), 'local'), state),
@@ -186,11 +186,11 @@ PAUSE = 0.05
 
 
 class StageError(Exception):
-    """A stage did not succeed; the message says why."""
+    """A stage failed; the message says why."""
 
 
 class Cutover:
-    """The stages of one call; what they leave is in ``outcome``."""
+    """The stages of one call; ``outcome`` holds their results."""
 
     def __init__(self, module: AnsibleModule) -> None:
         """Take the options of the module."""
@@ -198,14 +198,14 @@ class Cutover:
         self.wanted: dict[str, Any] = module.params
         self.began: list[tuple[str, float]] = []
         self.stopped: float | None = None
-        # By the server's clock.
+        # The time of the commit by the server's clock.
         self.committed_at: Any = None
         self.systemd = systemctl.Systemctl(module.run_command)
         self.failsafe = failsafe.Failsafe(module.run_command, self.wanted["unit"])
         self.outcome: dict[str, Any] = {"changed": False, "came_up": False, "ended": []}
 
     def run(self) -> None:
-        """Run the stages; raises StageError, SystemctlError, psycopg2.Error and what ``transaction.run`` raises."""
+        """Run the stages; raises StageError, SystemctlError, psycopg2.Error and the errors of ``transaction.run``."""
         wanted = self.wanted
         if wanted["stop"]:
             self._stage("stop")
@@ -220,7 +220,7 @@ class Cutover:
             self._start()
 
     def times(self) -> dict[str, Any]:
-        """Return how long ago each stage began, and the service was stopped."""
+        """Return the seconds since each stage started, and since the service was stopped."""
         now = time.monotonic()
         times: dict[str, Any] = {"stages": [{"name": name, "ago": round(now - at, 6)} for name, at in self.began]}
         if self.stopped is not None:
@@ -232,10 +232,10 @@ class Cutover:
 
     @contextmanager
     def _connection(self, database: str, **more: Any) -> Iterator[Any]:
-        """Yield a connection whose transaction is committed in the end."""
+        """Yield a connection whose transaction is committed at the end."""
         with acting_as(self.wanted["user"]):
             connection = sessions.connect(database, self.wanted["port"], **more)
-        # Not as a context manager: of one that was ended from outside it would tell only that it is closed.
+        # psycopg2's own context manager would hide the error of a terminated session: it only says that it is closed.
         try:
             yield connection
             connection.commit()
@@ -243,7 +243,7 @@ class Cutover:
             connection.close()
 
     def _arm(self) -> None:
-        """Arm the timer, and note what belongs to the unit."""
+        """Arm the timer, and record the units that it starts."""
         wanted = self.wanted
         try:
             around = self.failsafe.arm(wanted["failsafe_seconds"], wanted["triggers"], wanted["companions"])
@@ -255,7 +255,7 @@ class Cutover:
         }  # fmt: skip
 
     def _stop(self) -> None:
-        """Stop the unit and what starts it, and require that nothing of it, and nobody else, is left."""
+        """Stop the unit and its triggers, and require that no process of it and no other client remains."""
         unit, triggers = self.wanted["unit"], self.wanted["triggers"]
         properties = self.systemd.show([unit, *triggers])
         block = properties[unit]
@@ -263,18 +263,18 @@ class Cutover:
         if not all(units.is_down(item) for item in properties.values()):
             self.stopped = time.monotonic()
             self.outcome["changed"] = True
-        # In one order: a socket that is being stopped starts nothing.
+        # In one command: a socket that is stopping starts nothing.
         self.systemd.order("stop", [*triggers, unit])
         if not self.systemd.is_down(unit):
             raise StageError(
-                f"{unit} was stopped, but something started it again: journalctl --unit={unit} shows when. End that for"
-                " the time of the run."
+                f"{unit} was stopped, but something started it again: journalctl --unit={unit} shows when. Prevent that"
+                " for the duration of the run."
             )
         self._require_no_process(units.control_group(block, slices))
         self._require_no_client()
 
     def _require_no_process(self, control_group: str) -> None:
-        """Wait a moment for the end of what the unit's stop left."""
+        """Wait a moment for the processes that the unit's stop left."""
         deadline = time.monotonic() + CLIENTS_SECONDS
         while left := cgroups.processes(control_group):
             if time.monotonic() > deadline:
@@ -290,7 +290,7 @@ class Cutover:
         return "; ".join(lines) or ", ".join(map(str, pids))
 
     def _require_no_client(self) -> None:
-        """End the other clients, or name them after a while, and whoever else keeps a lock on the tables."""
+        """Terminate the other clients, or refuse them after a while, together with other sessions that hold locks."""
         database, terminate = self.wanted["database"], self.wanted["terminate_clients"]
         pooler = clients.Pooler(**(self.wanted["pooler"] or {}))
         deadline = time.monotonic() + CLIENTS_SECONDS
@@ -308,13 +308,13 @@ class Cutover:
         if left:
             raise StageError(
                 f"Other clients are connected to {database}: {'; '.join(client.name for client in left)}. Close them,"
-                " or let the run end them with -e service_terminate_clients=true."
+                " or let the run terminate them with -e service_terminate_clients=true."
             )
         if holding:
             raise StageError(
-                f"Sessions that the run does not end hold locks on tables of {database}:"
+                f"Sessions that the run does not terminate hold locks on tables of {database}:"
                 f" {'; '.join(client.name for client in holding)}. Wait until they have ended; pg_stat_activity"
-                " says what they do."
+                " shows what they do."
             )
 
     def _apply(self) -> None:
@@ -336,22 +336,22 @@ class Cutover:
             return cursor.fetchone()[0]
 
     def _start(self) -> None:
-        """Start the unit with what belongs to it, and wait until it is healthy and no session is older."""
+        """Start the unit with its related units, and wait until it is healthy and has no older session."""
         wanted, armed = self.wanted, self.failsafe.armed()
         unit, triggers = wanted["unit"], list(dict.fromkeys([*wanted["triggers"], *armed.triggers]))
         companions = list(dict.fromkeys([*wanted["companions"], *armed.companions]))
         running = not self.systemd.is_down(unit)
-        # What runs although it was stopped has sessions that may be older than what was committed.
+        # A unit that runs although it was stopped may have sessions from before the commit.
         self.outcome["came_up"] = running and (
             wanted["stopped_before"] or (wanted["stop"] and self.committed_at is not None)
         )
         moment = self.committed_at or (self._now() if wanted["roles"] else None)
-        # A socket cannot be opened again for a service that runs.
+        # systemd cannot start a socket whose service runs.
         shut = any(name.endswith(".socket") and self.systemd.is_down(name) for name in triggers)
         if running and (self.outcome["came_up"] or wanted["start"] == "restarted" or shut):
             self.systemd.order("stop", [unit])
         self.outcome["inactive_since"] = self.systemd.property("InactiveEnterTimestamp", unit)
-        # Its starts are counted, and too many refused; a unit that nothing refers to is not loaded, nor counted.
+        # systemd counts starts, and refuses too many. It does not load or count a unit without references.
         self.module.run_command(["systemctl", "reset-failed", "--", unit])
         self.systemd.order("start", [*triggers, unit, *companions])
         self.outcome["changed"] = True
@@ -361,11 +361,11 @@ class Cutover:
         self.failsafe.disarm()
 
     def _wait_until_healthy(self) -> None:
-        """Ask the service until it says that it is healthy."""
+        """Ask the service until its answer is healthy."""
         wanted = self.wanted
         deadline = time.monotonic() + wanted["health_timeout"]
         while True:
-            # As long as before the stop: a request that is given up may keep the only worker from the next one.
+            # With the same limit as before the stop: an abandoned request may block the only worker.
             answer = health.ask(wanted["health_url"], wanted["health_request_timeout"])
             if answer.healthy:
                 self.outcome["health_said"] = answer.said
@@ -379,13 +379,13 @@ class Cutover:
         )
 
     def _end_older_sessions(self, moment: Any) -> None:
-        """End sessions of the service's roles that are older than ``moment``: they keep what they logged in with."""
+        """Terminate sessions of the service's roles from before ``moment``: they keep the settings of their login."""
         values = {"database": self.wanted["database"], "roles": self.wanted["roles"], "moment": moment}
         deadline = time.monotonic() + CLIENTS_SECONDS
         ended: dict[int, str] = {}
         with self._connection("postgres") as connection, connection.cursor() as cursor:
             while True:
-                # One transaction would see the same clients for ever.
+                # PostgreSQL caches the activity for the length of a transaction.
                 cursor.execute("SELECT pg_stat_clear_snapshot()")
                 cursor.execute(OLDER, values)
                 older = cursor.fetchall()
@@ -429,7 +429,7 @@ def main() -> None:
     )  # fmt: skip
     if psycopg2 is None:
         module.fail_json(msg=missing_required_lib("psycopg2"))
-    # The connection to the laptop may go; callers of the service still wait.
+    # The call continues without its connection, because callers of the service wait.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     cutover = Cutover(module)
     try:

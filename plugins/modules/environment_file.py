@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Replace what stands in an environment file, and nothing else of it."""
+"""Replace the text of an environment file and keep its owner, mode and attributes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: environment_file
-short_description: Replace what stands in an environment file, and nothing else of it
+short_description: Replace the text of an environment file and keep its owner, mode and attributes
 description:
-  - Follows a symbolic link and replaces the file that it leads to as a whole, so that whoever reads it gets the old
-    text or the new one. Owner, group, mode and extended attributes, such as an ACL and a label of SELinux, stay, which
-    is checked afterwards; at no moment may anybody read it who could not before.
-  - Refuses what cannot be replaced like that, a file with several names (hard links), an immutable or append-only one,
-    and one that is no regular file. Without O(content) it only looks.
+  - Follows a symbolic link and replaces its target as a whole, so that a reader gets either the old text or the new.
+    Owner, group, mode and extended attributes, such as an ACL and an SELinux label, stay, and are checked afterwards.
+    The file is never readable for more users than before.
+  - Refuses a file that cannot be replaced like that. It may have several names (hard links), be immutable or
+    append-only, or not be a regular file. Without O(content) the module only checks the file.
 options:
   path:
     description: The file, or a symbolic link to it.
@@ -40,11 +40,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The file itself, behind every link.
+  description: The path of the file itself, with all links resolved.
   returned: success
   type: str
 attributes:
-  description: Names of its extended attributes.
+  description: Names of the file's extended attributes.
   returned: success
   type: list
 """
@@ -54,7 +54,7 @@ GET_FLAGS, APPEND, IMMUTABLE = 0x80086601, 0x20, 0x10
 
 
 class FileError(Exception):
-    """What keeps a file from being written; the message says what to do."""
+    """The file cannot be written; the message names the remedy."""
 
 
 def attributes(path: str) -> tuple[int, int, int, dict[str, bytes]]:
@@ -65,7 +65,7 @@ def attributes(path: str) -> tuple[int, int, int, dict[str, bytes]]:
 
 
 def flags(path: str) -> int:
-    """Return the flags of a file as chattr sets them; none where its file system knows none."""
+    """Return the flags of a file that chattr sets, 0 if its file system has none."""
     value = array.array("L", [0])
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
@@ -78,9 +78,9 @@ def flags(path: str) -> int:
 
 
 def require_trusted_links(path: str, target: str) -> None:
-    """Require that no ordinary user leads root to a file that is not his. Raises FileError.
+    """Require that no ordinary user's link makes root write another user's file. Raises FileError.
 
-    ``target`` is the file behind ``path``, which exists: the way to it has an end.
+    ``target`` is the file behind ``path``. It exists, so the links do not form a loop.
     """
     owner = os.lstat(target).st_uid
     at = "/"
@@ -92,34 +92,34 @@ def require_trusted_links(path: str, target: str) -> None:
             continue
         if found.st_uid not in (0, owner):
             raise FileError(
-                f"{at} is a link of user {found.st_uid} to a file of another one, {target}: whoever may change the link"
-                " would choose what is overwritten. Name the file itself, or make root the owner of the link"
+                f"{at} is a link of user {found.st_uid} to another user's file, {target}: anyone who may change the"
+                " link would choose the overwritten file. Name the file itself, or make root the owner of the link"
             )
         parts = os.path.abspath(os.path.join(os.path.dirname(at), os.readlink(at))).split("/")[1:] + parts
         at = "/"
 
 
 def regular(path: str) -> str:
-    """Return the file behind ``path``, which can be replaced. Raises FileError for what cannot."""
+    """Return the file behind ``path``, which can be replaced. Raises FileError if it cannot be."""
     target = os.path.realpath(path)
     if not os.path.lexists(target):
         raise FileError(f"{path} leads to {target}, which does not exist: correct the link, or the name of the file")
     found = os.stat(target)
     if not stat.S_ISREG(found.st_mode):
-        raise FileError(f"{target} is no regular file: name the service's environment file")
+        raise FileError(f"{target} is not a regular file: name the service's environment file")
     require_trusted_links(path, target)
     if found.st_nlink > 1:
         raise FileError(
-            f"{target} has {found.st_nlink} names (hard links), of which only one would get the new text: leave it one "
-            f"(find {os.path.dirname(target)} -xdev -samefile {target} shows those beside it)"
+            f"{target} has {found.st_nlink} names (hard links), of which only one would get the new text: remove the "
+            f"others (find {os.path.dirname(target)} -xdev -samefile {target} shows all of them)"
         )
     if flags(target) & (APPEND | IMMUTABLE):
-        raise FileError(f"{target} is immutable or append-only: take that off it first (chattr -i -a {target})")
+        raise FileError(f"{target} is immutable or append-only: remove that attribute first (chattr -i -a {target})")
     return target
 
 
 def replace(target: str, content: bytes) -> None:
-    """Replace the file as a whole and keep what belongs to it. Raises FileError and OSError."""
+    """Replace the file as a whole and keep its attributes. Raises FileError and OSError."""
     user, group, mode, extended = before = attributes(target)
     directory = os.path.dirname(target)
     beside = os.path.join(directory, f".{os.path.basename(target)}.{secrets.token_hex(8)}")
@@ -131,7 +131,7 @@ def replace(target: str, content: bytes) -> None:
             os.fchown(file.fileno(), user, group)
             for name in set(os.listxattr(file.fileno())) - set(extended):
                 os.removexattr(file.fileno(), name)
-            # Before the mode, whose group bits are the mask of an ACL and the group's own where there is none.
+            # Before the mode: its group bits are the mask of an ACL, or without an ACL the group's own.
             for name, value in extended.items():
                 os.setxattr(file.fileno(), name, value)
             os.fchmod(file.fileno(), mode)
@@ -151,7 +151,7 @@ def replace(target: str, content: bytes) -> None:
     with open(target, "rb") as file:
         written = file.read()
     if attributes(target) != before or written != content:
-        raise FileError(f"{target} is not as it was written: somebody else changes it")
+        raise FileError(f"{target} differs from the text that was written: another process changes it")
 
 
 def main() -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Find out in one call what a run must know of a host before it begins."""
+"""Collect in one call the facts that a run needs about a host before it starts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import inspection
 
 DOCUMENTATION = r"""
 module: inspect_host
-short_description: Find out in one call what a run must know of a host before it begins
+short_description: Collect in one call the facts that a run needs about a host before it starts
 description:
-  - Looks at the service's unit, its processes and its sessions as M(aimemory.tenancy.service_witness) does; at
-    PostgreSQL, its programs, the directory of the backups, the room on its disks, and the lock of runs.
-  - Refuses nothing. What cannot be had is returned as a problem, and all else is returned with it.
+  - Inspects the service's unit, its processes and its sessions like M(aimemory.tenancy.service_witness). Also inspects
+    PostgreSQL, its programs, the directory of the backups, the free disk space, and the lock of runs.
+  - Refuses nothing. A fact that cannot be read is returned as a problem, together with all other facts.
   - Changes nothing. The result holds secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -26,15 +26,14 @@ extends_documentation_fragment:
 options:
   queries:
     description:
-      - What PostgreSQL is asked in one session that only reads and sees one state of the database. One error ends it.
-      - Reading a table may run code of ordinary roles. Until it is known that none would run, queries read catalogs
-        alone.
+      - Queries in one session that only reads and sees one state of the database. The first error ends the session.
+      - Reading a table may run code of ordinary roles. Queries must read only catalogs until this is ruled out.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: By which its rows are returned.
+        description: The name under which the rows are returned.
         type: str
         required: true
       sql:
@@ -54,7 +53,7 @@ options:
     type: path
     required: true
   asked_at:
-    description: The controller's time at the call, in seconds since 1970. It is returned as it is.
+    description: The controller's time at the call, in seconds since 1970. It is returned unchanged.
     type: float
     required: true
 author: AI-Memory operations
@@ -80,26 +79,26 @@ EXAMPLES = r"""
 
 RETURN = r"""
 service:
-  description: What M(aimemory.tenancy.service_witness) returns, and problem, why the service cannot be looked at.
+  description: Result of M(aimemory.tenancy.service_witness), and problem, why the service cannot be inspected.
   returned: success
   type: dict
 unit:
-  description: obstacles and notes, sentences about the unit's stop and start; problem, why systemd cannot be asked.
+  description: obstacles and notes, sentences about the unit's stop and start; problem, why systemctl failed.
   returned: success
   type: dict
 postgresql:
   description:
-    - problem, the first error, "" without one; rows of each query by its name; session_settings, what sessions of the
-      administrator set beside their fixed settings; data_directory.
-    - login_triggers, event triggers by which a session that only reads is refused.
+    - problem (the first error, or ""), rows (of each query by its name) and data_directory.
+    - session_settings, the settings of the administrator's sessions in addition to the fixed ones.
+    - login_triggers, the event triggers that refuse a session that only reads.
   returned: success
   type: dict
 clock:
-  description: asked_at, and the seconds between the call's begin and the first query, and between that and the end.
+  description: asked_at, and the seconds between the call's start and the first query, and between that and the end.
   returned: success
   type: dict
 pg_dump:
-  description: What pg_dump says of its version, "" if it does not run.
+  description: The version that pg_dump prints, "" if it does not run.
   returned: success
   type: str
 backups:
@@ -107,18 +106,18 @@ backups:
   returned: success
   type: dict
 disk:
-  description: Mount point and free bytes (mount, free) of data and backups; none if the directory is not known.
+  description: Mount point and free bytes (mount, free) of data and backups; none if the directory is unknown.
   returned: success
   type: dict
 lock_holder:
-  description: Who holds the lock of runs, "" if nobody does.
+  description: The holder of the lock of runs, "" if it is free.
   returned: success
   type: str
 """
 
 
 def inspect(wanted: dict[str, Any], run_command: inspection.RunCommand) -> dict[str, Any]:
-    """Return what is found (see RETURN)."""
+    """Return the facts (see RETURN)."""
     began = time.monotonic()
     service = witness.Witness(wanted, run_command)
     problem = ""
@@ -130,7 +129,7 @@ def inspect(wanted: dict[str, Any], run_command: inspection.RunCommand) -> dict[
         wanted["database"], wanted["port"], wanted["user"], wanted["queries"], wanted["values"]
     )
     asked, answered = postgresql.pop("asked"), postgresql.pop("answered")
-    # A directory that does not exist yet will be made in its parent.
+    # If the directory does not exist yet, it will be created in its parent.
     backups = Path(wanted["backup_directory"])
     data = [postgresql["data_directory"]] if postgresql["data_directory"] else []
     rooms = {"data": data, "backups": [str(backups), str(backups.parent)]}
@@ -151,14 +150,10 @@ def inspect(wanted: dict[str, Any], run_command: inspection.RunCommand) -> dict[
 
 def main() -> None:
     """Run the module."""
-    text = {"type": "str", "required": True}
     module = AnsibleModule(
         argument_spec={
             **witness.OPTIONS,
-            "queries": {
-                "type": "list", "elements": "dict", "required": True, "options": {"name": text, "sql": text},
-            },
-            "values": {"type": "dict", "default": {}},
+            **inspection.OPTIONS,
             "backup_directory": {"type": "path", "required": True},
             "lock": {"type": "path", "required": True},
             "asked_at": {"type": "float", "required": True},

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Say how far a long job on a database is."""
+"""Report the progress of a long job on a database."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ except ImportError:
 
 DOCUMENTATION = r"""
 module: job_progress
-short_description: Say how far a long job on a database is
+short_description: Report the progress of a long job on a database
 description:
-  - Looks at a job that was begun with C(async) by the user who runs this, root, and changes nothing.
-  - What cannot be told, since PostgreSQL does not answer for example, is no failure.
+  - Reads the state of a job that the same user, root, started with C(async). Changes nothing.
+  - If the progress is unknown, for example because PostgreSQL does not answer, the task does not fail.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
 options:
   job:
-    description: The value C(ansible_job_id) of the task that began it.
+    description: The value C(ansible_job_id) of the task that started it.
     type: str
     required: true
   directory:
-    description: Where Ansible keeps the files of jobs, C(ansible_async_dir).
+    description: Directory of Ansible's job files, C(ansible_async_dir).
     type: path
     required: true
   kind:
     description:
-      - V(backup) measures the directory O(path) until there is O(copy), which is measured then; V(dump) measures
-        O(path) alone, V(restore) the database, and V(build) asks which indexes are built in the database.
+      - V(backup) measures the directory O(path) until O(copy) exists, then O(copy). V(dump) measures O(path), and
+        V(restore) measures the database. V(build) queries the progress of indexes that are built in the database.
     type: str
     choices: [backup, dump, restore, build]
     required: true
@@ -49,7 +49,7 @@ options:
     description: The directory of the throwaway server that a dump is restored into.
     type: path
   bytes:
-    description: What the dump or the database will have in the end, about.
+    description: Approximate final size of the dump or the database.
     type: int
 author: AI-Memory operations
 """
@@ -73,16 +73,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 finished:
-  description: Whether the job has ended, well or not.
+  description: Whether the job has ended, successfully or not.
   returned: always
   type: bool
 msg:
-  description: How far it is.
+  description: The progress as text.
   returned: always
   type: str
 """
 
-# The share before the name, which a terminal may cut off.
+# The share comes before the name, because a terminal may cut off the end.
 BUILDS = """
 SELECT p.phase
        || coalesce(', ' || coalesce(100 * p.blocks_done / nullif(p.blocks_total, 0),
@@ -93,7 +93,7 @@ JOIN pg_class AS c ON c.oid = p.relid
 LEFT JOIN pg_class AS i ON i.oid = p.index_relid
 WHERE p.datname = current_database()
 """
-# Builds aside, a step is short; between two tries of one, and until it is calm, its session does nothing.
+# Steps other than index builds are short. Between attempts, and while a step waits to start, its session is idle.
 STEP = f"""
 SELECT CASE WHEN wait_event_type = 'Lock' THEN 'a step waits for its lock' ELSE 'a step runs' END
 FROM pg_stat_activity
@@ -104,19 +104,19 @@ SIZE = "SELECT pg_database_size(current_database())"
 
 
 def job_is_over(directory: str, job: str) -> bool:
-    """Return whether the job's file says that it has ended; raises FileNotFoundError where there is none."""
+    """Return whether the job's file says that it has ended; raises FileNotFoundError if there is no file."""
     with open(os.path.join(directory, os.path.basename(job)), encoding="utf-8") as file:
         text = file.read()
     try:
-        # The module's result takes the place of the note that it was started; async_status looks at the same.
+        # The result of the module replaces the note that it was started; async_status checks the same.
         return "started" not in json.loads(text)
     except ValueError:
-        # It is being written.
+        # The file is being written.
         return False
 
 
 def size_of(path: str) -> int:
-    """Return the bytes of the files below a directory; those that go meanwhile count nothing."""
+    """Return the bytes of the files below a directory; files that disappear meanwhile are left out."""
     total = 0
     for place, _, names in os.walk(path):
         for name in names:
@@ -128,12 +128,12 @@ def size_of(path: str) -> int:
 
 
 def share(done: int, whole: int) -> str:
-    """Return how much of about how much it is, as text."""
+    """Return the share of an approximate total, as text."""
     return f"{done / 1e6:,.0f} of about {whole / 1e6:,.0f} MB"
 
 
 def ask(wanted: dict[str, Any], query: str) -> list[Any]:
-    """Return the first column of what the database answers. Raises psycopg2.Error."""
+    """Return the first column of a query's result. Raises psycopg2.Error."""
     with acting_as(wanted["user"]):
         connection = contents.connect(wanted["database"], wanted["port"])
     try:
@@ -145,7 +145,7 @@ def ask(wanted: dict[str, Any], query: str) -> list[Any]:
 
 
 def how_far(wanted: dict[str, Any]) -> str:
-    """Return how far the job is, as text. Raises psycopg2.Error."""
+    """Return the progress of the job, as text. Raises psycopg2.Error."""
     if wanted["kind"] == "backup":
         restores = os.path.isdir(wanted["copy"])
         done = share(size_of(wanted["copy" if restores else "path"]), wanted["bytes"])
@@ -154,7 +154,7 @@ def how_far(wanted: dict[str, Any]) -> str:
         return share(size_of(wanted["path"]), wanted["bytes"])
     if wanted["kind"] == "restore":
         return share(ask(wanted, SIZE)[0], wanted["bytes"])
-    return "; ".join(ask(wanted, BUILDS) or ask(wanted, STEP)) or "waiting until the next step can begin"
+    return "; ".join(ask(wanted, BUILDS) or ask(wanted, STEP)) or "waiting until the next step can start"
 
 
 def main() -> None:
@@ -182,13 +182,13 @@ def main() -> None:
     try:
         finished = job_is_over(module.params["directory"], module.params["job"])
     except FileNotFoundError as error:
-        module.fail_json(msg=f"Nothing is known of the job any more ({error.filename}): was the server restarted?")
+        module.fail_json(msg=f"The job's file no longer exists ({error.filename}): was the server restarted?")
     try:
         message = how_far(module.params)
     except psycopg2.Error as error:
-        message = f"it cannot be told how far it is: {messages.of_database(error)}"
+        message = f"the progress is unknown: {messages.of_database(error)}"
     except sessions.SessionError as error:
-        message = f"it cannot be told how far it is: {error}"
+        message = f"the progress is unknown: {error}"
     module.exit_json(changed=False, finished=finished, msg=message)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Name the clients of a database that would still be there once a service is stopped."""
+"""Name the clients of a database that would remain after the stop of a service."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ try:
 except ImportError:
     psycopg2 = None
 
-# What asking of PostgreSQL, systemd and processes can end with; a user that there is none of is a KeyError.
+# Errors of asking PostgreSQL, systemd and processes; a system user that does not exist is a KeyError.
 DOES_NOT_ANSWER: tuple[type[Exception], ...] = (OSError, KeyError, systemctl.SystemctlError, sessions.SessionError)
 if psycopg2 is not None:
     DOES_NOT_ANSWER = (*DOES_NOT_ANSWER, psycopg2.Error)
 
 DOCUMENTATION = r"""
 module: other_clients
-short_description: Name the clients of a database that would still be there once a service is stopped
+short_description: Name the clients of a database that would remain after the stop of a service
 description:
-  - Leaves out sessions of processes of the unit and of the units that go down with it, those of the service's pooler,
-    and those that end within a moment.
-  - Sessions of the service's role are taken for the service's where it runs, and none of its processes is seen to
-    have one, or one of them may not be looked at.
+  - Leaves out sessions of the unit's processes, of the units that stop with it, and of the service's pooler. Also
+    leaves out sessions that end within a moment.
+  - While the service runs, it may be unknown which sessions are its own, because its processes show no session or
+    cannot be read. Then all sessions of its role count as its own.
   - Changes nothing. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -75,19 +75,19 @@ clients:
   type: list
 holders:
   description:
-    - Each session of no client that keeps a lock on O(tables), in one line with its kind - a replication connection
-      that copies one, or a vacuum that prevents wraparound. Another autovacuum gives way and is none of them.
+    - Each session that is no client and keeps a lock on O(tables), in one line with its kind. It is a replication
+      connection that copies a table, or a vacuum that prevents wraparound. Other autovacuums give way and are left out.
   returned: success
   type: list
 """
 
-# A session of a request, a probe or another run's look ends by itself.
+# A session of a request, of a probe or of another run's check ends within this time.
 SECONDS = 3
 PAUSE = 0.1
 
 
 class Looking:
-    """What one call looks at."""
+    """The search of one call."""
 
     def __init__(self, module: AnsibleModule) -> None:
         """Take the options of the module."""
@@ -96,7 +96,7 @@ class Looking:
         self.pooler = clients.Pooler(**(module.params["pooler"] or {}))
 
     def others(self) -> tuple[list[str], list[str]]:
-        """Return the names of the clients that stay, and of others that keep locks; raises what DOES_NOT_ANSWER has."""
+        """Return the names of the remaining clients, and of sessions that keep locks; raises DOES_NOT_ANSWER."""
         wanted, deadline = self.wanted, time.monotonic() + SECONDS
         services = [wanted["unit"], *units.surroundings(wanted["unit"], self.systemd.show).companions]
         groups = [block.get("ControlGroup", "") for block in self.systemd.show(services).values()]
@@ -108,7 +108,7 @@ class Looking:
             with connection.cursor() as cursor:
                 while True:
                     found, holding = self._look(cursor, groups)
-                    # Who was not there at first, or was seen to be the service's, came and goes.
+                    # A session that is new, or that belongs to the service in one look, does not remain.
                     staying = {item.pid for item in found + holding if staying is None or item.pid in staying}
                     if not staying or time.monotonic() > deadline:
                         names, holders = (
@@ -120,7 +120,7 @@ class Looking:
             connection.close()
 
     def _look(self, cursor: Any, groups: list[str]) -> tuple[list[clients.Client], list[clients.Client]]:
-        """Return the clients, and others with locks, that are no session of a process in the control groups now."""
+        """Return the clients, and sessions with locks, that do not belong to a process in the control groups now."""
         seen = processes.read({pid for group in groups for pid in cgroups.processes(group)})
         found = clients.beside(cursor, self.wanted["database"], self.pooler)
         holding = clients.holders(cursor, self.wanted["tables"])
@@ -152,7 +152,7 @@ def main() -> None:
         found, holders = ([messages.visible(name) for name in names] for names in Looking(module).others())
         module.exit_json(changed=False, clients=found, holders=holders)
     except DOES_NOT_ANSWER as error:
-        module.fail_json(msg=f"Other clients cannot be looked for: {messages.of_database(error)}")
+        module.fail_json(msg=f"The search for other clients failed: {messages.of_database(error)}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Log in as the service does and make attempts, each with what may come of it."""
+"""Log in like the service and make attempts, each with its permitted outcomes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ except ImportError:
 
 DOCUMENTATION = r"""
 module: postgresql_attempts
-short_description: Log in as the service does and make attempts, each with what may come of it
+short_description: Log in like the service and make attempts, each with its permitted outcomes
 description:
-  - Logs in with the given parameters and password, makes every attempt in a subtransaction of its own, and takes
-    everything back at the end. They see one state of the database.
+  - Logs in with the given parameters and password, makes every attempt in a subtransaction of its own, and rolls
+    everything back. All attempts see one state of the database.
   - Another session of the same login ends them when they take too long.
-  - What a role may become by C(SET ROLE) or C(SET SESSION AUTHORIZATION), and what C(COPY) brings to a client, can be
-    tried over a login of its own only.
+  - Only a login of its own can test which roles C(SET ROLE) or C(SET SESSION AUTHORIZATION) reaches, and which rows
+    C(COPY) sends to a client.
 extends_documentation_fragment:
   - aimemory.tenancy.attempts
 options:
@@ -29,15 +29,15 @@ options:
     type: dict
     required: true
   password:
-    description: The password; empty where the server asks for none.
+    description: The password; empty if the server asks for none.
     type: str
     required: true
   environment:
-    description: What libpq reads in the service's environment. It may hold a password, so the task needs C(no_log).
+    description: Variables of the service that libpq reads. One may be a password, so the task needs C(no_log).
     type: dict
     default: {}
   setting:
-    description: The setting by which a session names its tenant.
+    description: The setting that names a session's tenant.
     type: str
     required: true
   timeout:
@@ -59,7 +59,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: One dict an attempt - check, table, sentence, expected, actual, ok.
+  description: One dict for each attempt - check, table, sentence, expected, actual, ok.
   returned: success
   type: list
 """
@@ -72,7 +72,7 @@ def main() -> None:
         argument_spec={
             "parameters": {"type": "dict", "required": True},
             "password": {"type": "str", "required": True, "no_log": True},
-            # The task is not logged: a value here may be as ordinary as a port, and would be struck from every result.
+            # The task is not logged. With no_log, Ansible would remove a value such as a port from every result.
             "environment": {"type": "dict", "default": {}, "no_log": False},
             "setting": text,
             "attempts": {"type": "list", "elements": "dict", "required": True, "options": attempts.OPTIONS},
@@ -84,7 +84,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("psycopg2"))
     wanted = module.params
     if not wanted["attempts"]:
-        module.fail_json(msg="No attempt was given: nothing would be tried.")
+        module.fail_json(msg="No attempt was given, so nothing would be tested.")
     made = attempts.log_in_and_make(
         *(wanted[name] for name in ("parameters", "password", "environment", "setting", "attempts", "timeout"))
     )

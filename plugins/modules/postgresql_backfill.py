@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Give rows without a tenant the default one, over a login that may do nothing else."""
+"""Give the default tenant to rows without one, over a login that may do nothing else."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ except ImportError:
 
 DOCUMENTATION = r"""
 module: postgresql_backfill
-short_description: Give rows without a tenant the default one, over a login that may do nothing else
+short_description: Give the default tenant to rows without one, over a login that may do nothing else
 description:
-  - An UPDATE runs triggers and CHECKs of the table's owner. They run as a login that this module makes for the
-    purpose, which may read and change the tenant column of the tables and nothing else, and never as the administrator.
+  - An UPDATE runs triggers and CHECKs of the table's owner. They run as a login that this module creates, never as the
+    administrator. The login may only read and change the tenant column of the tables.
   - Changes the rows in batches, each in a transaction of its own. A batch that does not end within O(batch_timeout)
-    seconds is ended from outside, since a timeout inside can be swallowed.
-  - Removes the login with its rights and policies at the end, also after a failure, and first what an interrupted run
-    left of it.
+    seconds is terminated from another session, because code of the database can catch a timeout.
+  - Removes the login with its privileges and policies at the end, also after a failure. Before the start it removes
+    leftovers of an interrupted run.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
@@ -40,12 +40,12 @@ options:
     type: str
     required: true
   hosts:
-    description: Where the login connects to, in the order in which it tries; empty is the Unix socket.
+    description: Hosts that the login connects to, in this order; empty means the Unix socket.
     type: list
     elements: str
     required: true
   socket:
-    description: Directory of the socket of another server of the host, over which everything goes then.
+    description: Directory of the socket of another server on the host; if set, all connections use it.
     type: str
     default: ""
   items:
@@ -54,11 +54,11 @@ options:
     elements: dict
     required: true
   lock_timeout:
-    description: Milliseconds that a statement of the administrator waits for a lock, while others queue up behind it.
+    description: Milliseconds that a statement of the administrator waits for a lock, while others queue behind it.
     type: int
     required: true
   attempts:
-    description: How often such a statement is tried.
+    description: Number of attempts for such a statement.
     type: int
     required: true
   batch_timeout:
@@ -83,25 +83,25 @@ EXAMPLES = r"""
 
 RETURN = r"""
 steps:
-  description: One entry a table, with id, rows (changed) and seconds.
+  description: One entry for each table, with id, rows (changed) and seconds.
   returned: always
   type: list
 """
 
 
-# The search path is the database's: triggers find what they find in a session of the service.
+# The search path is that of the database: triggers find the same objects as in a session of the service.
 OPTIONS = "-c row_security=on -c default_transaction_read_only=off -c lock_timeout=0 -c statement_timeout=0"
 
 
 class BackfillError(Exception):
-    """What keeps rows without a tenant from getting one; the message says what to do."""
+    """Rows without a tenant cannot get one; the message names the remedy."""
 
 
 def retried(cursor: Any, statements: list[str], wanted: Mapping[str, Any]) -> None:
-    """Run statements in one transaction, again while one does not get its lock. Raises psycopg2.Error."""
+    """Run statements in one transaction, and retry while one does not get its lock. Raises psycopg2.Error."""
     for attempt in range(1, wanted["attempts"] + 1):
         try:
-            # One message is one transaction.
+            # PostgreSQL runs several statements in one message as one transaction.
             cursor.execute("; ".join(statements))
             return
         except (errors.LockNotAvailable, errors.DeadlockDetected):
@@ -111,7 +111,7 @@ def retried(cursor: Any, statements: list[str], wanted: Mapping[str, Any]) -> No
 
 
 def remove(cursor: Any, name: str, wanted: Mapping[str, Any]) -> None:
-    """Remove the login that a run left, if there is one. Raises BackfillError for a role of somebody else's."""
+    """Remove the leftover login of a run. Raises BackfillError if the role was not created by a run."""
     cursor.execute("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s", (name,))
     found = cursor.fetchone()
     if found is None:
@@ -126,7 +126,7 @@ def remove(cursor: Any, name: str, wanted: Mapping[str, Any]) -> None:
 
 
 def connected(wanted: Mapping[str, Any], name: str, password: str) -> Any:
-    """Return a connection of the login. Raises BackfillError where no way leads in."""
+    """Return a connection of the login. Raises BackfillError if it cannot log in."""
     refused = []
     for host in [wanted["socket"]] if wanted["socket"] else dict.fromkeys(wanted["hosts"]):
         try:
@@ -141,20 +141,20 @@ def connected(wanted: Mapping[str, Any], name: str, password: str) -> Any:
             connection.autocommit = True
             return connection
     raise BackfillError(
-        f"Rows without a tenant are changed over the login {name}, which cannot log in ({'; '.join(refused)}): allow "
-        f"it in pg_hba.conf (host {wanted['database']} {name} 127.0.0.1/32 scram-sha-256), or give those rows their "
-        "tenant by hand"
+        f"The login {name} changes rows without a tenant, and it cannot log in ({'; '.join(refused)}): allow it in "
+        f"pg_hba.conf (host {wanted['database']} {name} 127.0.0.1/32 scram-sha-256), or give those rows their tenant "
+        "by hand"
     )
 
 
-def watched(administrator: Any, pid: int, seconds: int, barked: threading.Event) -> threading.Timer:
-    """Return the watchdog that ends the session ``pid`` from outside after so many seconds; it is running.
+def terminate_after(administrator: Any, pid: int, seconds: int, expired: threading.Event) -> threading.Timer:
+    """Start and return a timer that terminates the session ``pid`` after some seconds.
 
-    It sets ``barked`` when it does.
+    The timer sets ``expired`` when it expires.
     """
 
     def end() -> None:
-        barked.set()
+        expired.set()
         with administrator.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(%s)", (pid,))
 
@@ -165,7 +165,7 @@ def watched(administrator: Any, pid: int, seconds: int, barked: threading.Event)
 
 
 def change(cursor: Any, item: Mapping[str, Any], pages: Callable[[str], int], watch: Callable[[], Any]) -> int:
-    """Change the rows of one table over the login, and return how many. Raises psycopg2.Error."""
+    """Change the rows of one table over the login, and return their number. Raises psycopg2.Error."""
     changed = 0
     for update in item["updates"]:
         last = pages(update["relation"]) if update["paged"] else 0
@@ -182,7 +182,7 @@ def change(cursor: Any, item: Mapping[str, Any], pages: Callable[[str], int], wa
 
 
 def carry_out(administrator: Any, wanted: Mapping[str, Any], name: str, done: list[dict[str, Any]]) -> None:
-    """Make the login, change the rows of every table with it, and note each in ``done``.
+    """Create the login, change the rows of every table with it, and record each table in ``done``.
 
     Raises BackfillError and psycopg2.Error.
     """
@@ -193,7 +193,7 @@ def carry_out(administrator: Any, wanted: Mapping[str, Any], name: str, done: li
     with administrator.cursor() as cursor:
         for text in backfill_login.login(given):
             cursor.execute(text)
-        login, barked = connected(wanted, name, password), threading.Event()
+        login, expired = connected(wanted, name, password), threading.Event()
         try:
             for item in wanted["items"]:
                 started = time.monotonic()
@@ -207,24 +207,24 @@ def carry_out(administrator: Any, wanted: Mapping[str, Any], name: str, done: li
                     return int(cursor.fetchone()[0])
 
                 def watch() -> threading.Timer:
-                    return watched(administrator, login.info.backend_pid, wanted["batch_timeout"], barked)
+                    return terminate_after(administrator, login.info.backend_pid, wanted["batch_timeout"], expired)
 
                 try:
                     with login.cursor() as changing:
                         changed = change(changing, item, pages, watch)
                 except psycopg2.Error:
-                    if not barked.is_set():
+                    if not expired.is_set():
                         raise
                     raise BackfillError(
-                        f"{item['id']}: a batch did not end within {wanted['batch_timeout']} s and was ended from "
-                        "outside: a trigger or a CHECK takes long, or never returns"
+                        f"{item['id']}: a batch did not end within {wanted['batch_timeout']} s and was terminated: a "
+                        "trigger or a CHECK takes long, or never returns"
                     ) from None
                 cursor.execute(item["count"])
                 left = cursor.fetchone()[0]
                 if not changed or left:
                     raise BackfillError(
-                        f"{item['id']}: {changed} of {item['nulls']} rows without a tenant got one and {left} are "
-                        "left: a policy or a trigger keeps them from it, or somebody stores more of them"
+                        f"{item['id']}: {changed} of {item['nulls']} rows without a tenant got one and {left} remain: "
+                        "a policy or a trigger prevents it, or another session stores more of them"
                     )
                 done.append({"id": item["id"], "rows": changed, "seconds": round(time.monotonic() - started, 3)})
         finally:
@@ -277,8 +277,8 @@ def main() -> None:
     if failure is not None:
         module.fail_json(
             msg=f"{failure[0]}. Rows without a tenant get the default one before the service is stopped, over a login "
-            "that may read and change that column alone: what triggers and CHECKs need beyond it they do not have. "
-            f"Where that is why, give those rows their tenant by hand. {' '.join(failure[1:])}".strip(),
+            "that may only read and change that column: triggers and CHECKs have no other privileges. "
+            f"If that is the cause, give those rows their tenant by hand. {' '.join(failure[1:])}".strip(),
             steps=done, changed=len(done) > 0,
         )  # fmt: skip
     module.exit_json(changed=len(done) > 0, steps=done)

@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - aimemory.tenancy.database.socket
 options:
   hash_max_bytes:
-    description: Larger tables are counted only.
+    description: Maximum size of a table that is hashed; larger tables are only counted.
     type: int
     required: true
 author: AI-Memory operations
@@ -39,7 +39,7 @@ EXAMPLES = r"""
 RETURN = r"""
 tables:
   description:
-    - One entry a table, with schema, name, partitioned, rows and hash (null where it is partitioned or too large).
+    - One entry for each table, with schema, name, partitioned, rows and hash (null for a partitioned or too large one).
   returned: success
   type: list
 """

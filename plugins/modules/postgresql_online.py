@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Change a database in steps while others work in it."""
+"""Change a database in steps while other sessions use it."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ except ImportError:
 
 DOCUMENTATION = r"""
 module: postgresql_online
-short_description: Change a database in steps while others work in it
+short_description: Change a database in steps while other sessions use it
 description:
-  - Carries out each step in a transaction of its own, one after the other, and stops at the first that fails.
-  - A step waits for its lock only for O(lock_timeout), since whoever comes after it waits behind it, and is tried again
-    after a pause that grows to a second.
-  - A C(patient) step (an index that is built or dropped CONCURRENTLY) waits without limit, since nobody waits behind
-    it; with a limit it would die beside any long transaction and leave an invalid index. It begins when no transaction
-    in the database is older than O(long_transaction).
-  - Before each step it waits until no C(pg_dump) runs in the database, fewer than O(max_waiting) sessions wait for a
-    lock and no standby lags behind by more than O(max_lag) bytes.
+  - Runs each step in a transaction of its own, in order, and stops at the first that fails.
+  - A step waits for its lock only for O(lock_timeout), because all later sessions wait behind it. It is retried after
+    a pause that grows to one second.
+  - A C(patient) step (an index that is built or dropped CONCURRENTLY) waits without limit, because no session waits
+    behind it. With a limit it would fail beside any long transaction and leave an invalid index. It starts when no
+    transaction in the database is older than O(long_transaction).
+  - Before each step the module waits until no C(pg_dump) runs in the database. It also waits until fewer than
+    O(max_waiting) sessions wait for a lock and no standby lags behind by more than O(max_lag) bytes.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
   - aimemory.tenancy.database.socket
 options:
   steps:
-    description: What is done, one after the other.
+    description: The steps, in order.
     type: list
     elements: dict
     required: true
@@ -45,11 +45,11 @@ options:
         type: str
         required: true
       sql:
-        description: The SQL.
+        description: The SQL statement.
         type: str
         required: true
       patient:
-        description: Whether it may wait for as long as it must.
+        description: Whether the step may wait for its lock without limit.
         type: bool
         required: true
   lock_timeout:
@@ -57,19 +57,19 @@ options:
     type: int
     required: true
   attempts:
-    description: How often a step that did not get its lock is tried.
+    description: Number of attempts for a step that does not get its lock.
     type: int
     required: true
   patience:
-    description: Seconds to wait for calm before each step.
+    description: Seconds to wait for a quiet database before each step.
     type: int
     required: true
   long_transaction:
-    description: Seconds after which a transaction is a long one.
+    description: Age in seconds from which a transaction counts as long.
     type: int
     required: true
   max_waiting:
-    description: Sessions of the database that may wait for locks.
+    description: Number of waiting sessions from which a step does not start.
     type: int
     required: true
   max_lag:
@@ -77,7 +77,7 @@ options:
     type: int
     required: true
   step_timeout:
-    description: Seconds that one step may take; another session ends it then.
+    description: Seconds that one step may take; then another session terminates it.
     type: int
     required: true
 author: AI-Memory operations
@@ -102,7 +102,8 @@ EXAMPLES = r"""
 RETURN = r"""
 steps:
   description:
-    - One entry a step, with id, sql, attempts, waited (seconds until it was calm) and seconds (of the last attempt).
+    - One entry for each step, with id, sql, attempts, waited (seconds until it could start) and seconds (of the last
+      attempt).
   returned: always
   type: list
 """
@@ -132,28 +133,28 @@ WHERE database = current_database() AND prepared < clock_timestamp() - make_inte
 
 
 class ImpatienceError(Exception):
-    """What a step waited for did not come; the message says what stood in its way."""
+    """A step waited too long; the message names the obstacles."""
 
 
 def obstacles(cursor: Any, wanted: dict[str, Any], patient: bool) -> list[str]:
-    """Return what speaks against the next step now, as sentences."""
+    """Return the obstacles to the next step now, as sentences."""
     cursor.execute(f"{LOUD} UNION ALL {LONG}" if patient else LOUD, wanted)
     return [text for (text,) in cursor.fetchall()]
 
 
 def wait_until_calm(cursor: Any, wanted: dict[str, Any], patient: bool) -> float:
-    """Return the seconds that it took until nothing spoke against the next step; raises ImpatienceError."""
+    """Wait until there is no obstacle to the next step, and return the seconds; raises ImpatienceError."""
     started = time.monotonic()
     while found := obstacles(cursor, wanted, patient):
         waited = time.monotonic() - started
         if waited > wanted["patience"]:
-            raise ImpatienceError(f"after {wanted['patience']} s still {'; '.join(found[:3])}")
+            raise ImpatienceError(f"after {wanted['patience']} s there is still an obstacle: {'; '.join(found[:3])}")
         time.sleep(0.2)
     return time.monotonic() - started
 
 
 def carry_out(cursor: Any, step: dict[str, Any], wanted: dict[str, Any], guard: Any) -> dict[str, Any]:
-    """Carry one step out, again where it does not get its lock, bounded from ``guard``, another connection.
+    """Run one step, and retry if it does not get its lock; ``guard``, another connection, limits its time.
 
     Raises ImpatienceError, psycopg2.Error and sessions.TimeLimitError.
     """
@@ -169,7 +170,7 @@ def carry_out(cursor: Any, step: dict[str, Any], wanted: dict[str, Any], guard: 
             with sessions.bounded(cursor.connection, guard, wanted["step_timeout"], "It"):
                 cursor.execute(step["sql"])
         except (errors.LockNotAvailable, errors.DeadlockDetected):
-            # An index that died is invalid and bears the name: only a new plan knows that.
+            # A failed build leaves an invalid index with the wanted name. Only a new plan can handle that.
             if patient:
                 raise
             time.sleep(min(1.0, 0.05 * attempt))
@@ -214,7 +215,7 @@ def main() -> None:
     connections = []
     try:
         with acting_as(wanted["user"]):
-            # A change of rows that row security would filter must fail instead of seeing none.
+            # Row security would hide rows from a statement; with this setting the statement fails instead.
             connections += [
                 sessions.connect(wanted["database"], wanted["port"], host=wanted["host"], settings=settings)
                 for settings in ({"row_security": "off"}, {})

@@ -32,17 +32,17 @@ DOCUMENTATION = r"""
 module: postgresql_restore
 short_description: Restore a dump into a new database of the server
 description:
-  - Creates the database and restores the dump so that code of an ordinary role runs with no more rights than its owner
-    has. What a role owns is made and filled over a login that is a member of that role alone; such logins, with
-    passwords that nobody learns, exist while the module runs.
-  - Subscriptions are left out, since a database that has one cannot be dropped.
-  - Runs as root. A database that could not be filled is left for the caller to drop.
+  - Creates the database and restores the dump so that code of an ordinary role gets no more privileges than its owner
+    has. A login that is a member of one role alone creates and fills that role's objects. These logins have random
+    passwords and exist only while the module runs.
+  - Subscriptions are left out, because a database with a subscription cannot be dropped.
+  - Runs as root. After a failure the caller must drop the database.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
 options:
   source:
-    description: The database that is to be replaced; its catalogs say what an ordinary role may not make.
+    description: The database that will be replaced; its catalogs show what an ordinary role may not create.
     type: str
     required: true
   setting:
@@ -54,11 +54,11 @@ options:
     type: path
     required: true
   jobs:
-    description: Connections that restore at once.
+    description: Number of connections that restore at once.
     type: int
     required: true
   hosts:
-    description: Hosts over which a login with a password may come in, tried one after the other.
+    description: Hosts over which a login with a password may connect, tried in order.
     type: list
     elements: str
     default: [localhost, ""]
@@ -80,15 +80,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 left:
-  description: What of the dump was left out, as sentences.
+  description: The objects of the dump that were left out, as sentences.
   returned: success
   type: list
 replay:
-  description: SQL that brings back what a dump does not carry, privileges, settings and comment of O(source).
+  description: SQL that restores what a dump lacks, the privileges, settings and comment of O(source).
   returned: success
   type: list
 bridge:
-  description: The part of RV(replay) that gives O(setting) a value.
+  description: The statements of RV(replay) that set O(setting).
   returned: success
   type: list
 """
@@ -114,7 +114,7 @@ def execute(wanted: dict[str, Any], database: str, query: Any, values: Any = Non
 
 
 def route(wanted: dict[str, Any], password: str, verifier: str) -> dict[str, str]:
-    """Return the host over which a login with a password comes into the new database; raises RestoreError."""
+    """Return the host over which a login with a password can connect to the new database; raises RestoreError."""
     name = f"{PREFIX}_trial"
     execute(wanted, "postgres", restoring.make_login(name, verifier))
     refusals = []
@@ -131,9 +131,9 @@ def route(wanted: dict[str, Any], password: str, verifier: str) -> dict[str, str
     finally:
         execute(wanted, "postgres", sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
     raise restoring.RestoreError(
-        f"No login with a password comes into {wanted['database']} ({'; '.join(refusals)}), and the rows of an ordinary"
-        " role are not restored by the superuser, whose rights its code would get. Allow it in pg_hba.conf, before the"
-        " other lines: host all all 127.0.0.1/32 scram-sha-256"
+        f"No login with a password can connect to {wanted['database']} ({'; '.join(refusals)}), and the superuser does"
+        " not restore the rows of an ordinary role, whose code would get its rights. Allow it in pg_hba.conf, before"
+        " the other lines: host all all 127.0.0.1/32 scram-sha-256"
     )
 
 
@@ -149,13 +149,13 @@ def read_definition(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def restore(module: AnsibleModule, lists: str) -> dict[str, Any]:
-    """Restore, and return the module's result. Raises TenancyError, psycopg2.Error and OSError."""
+    """Restore the dump, and return the module's result. Raises TenancyError, psycopg2.Error and OSError."""
     wanted = module.params
     (data_directory,) = execute(wanted, "postgres", "SELECT pg_catalog.current_setting('data_directory')")[0]
     programs = throwaway.postmaster_directory(wanted["user"], data_directory)
     files = f"{wanted['files']}/database"
     pg_restore = restoring.pg_restore_that_reads(module.run_command, wanted["user"], programs, files)
-    # Of a run that was lost.
+    # Remove the logins of a lost run.
     for (name,) in execute(wanted, "postgres", LEFT, (PREFIX, restoring.MARK)):
         execute(wanted, "postgres", sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
     definition = read_definition(wanted)

@@ -4,10 +4,20 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import errors, messages, sessions, transaction
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    contents,
+    errors,
+    inspection,
+    messages,
+    sessions,
+    transaction,
+)
+from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 try:
     import psycopg2
@@ -18,32 +28,37 @@ DOCUMENTATION = r"""
 module: postgresql_transaction
 short_description: Run the one transaction of a run, with the isolation proof in it
 description:
-  - Runs locks, statements and proof in one transaction, as the role of the system user that it runs as. Whatever
-    raises, PostgreSQL has changed nothing.
-  - Another session of the same role ends it when it takes too long, since code of the database can swallow or reset a
-    timeout of its own session.
-extends_documentation_fragment: aimemory.tenancy.database
+  - Runs locks, statements and proof in one transaction of the administrator. Any error rolls all of it back.
+  - Another session of the same role terminates it when it takes too long. A timeout would not suffice, because code of
+    the database can catch or reset it.
+  - After the transaction, and in the same call, it reads the catalogs and counts the rows of all tables, as requested.
+extends_documentation_fragment:
+  - aimemory.tenancy.database
+  - aimemory.tenancy.database.socket
+  - aimemory.tenancy.database.user
+  - aimemory.tenancy.database.queries
 options:
-  host:
-    description: Directory of the server's Unix socket; libpq's own where it is empty.
-    type: str
-    default: ""
   transaction:
-    description: What the filter P(aimemory.tenancy.tenancy_transaction#filter) returns.
+    description: Result of the filter P(aimemory.tenancy.tenancy_transaction#filter).
     type: dict
     required: true
   commit:
     description: Whether the transaction is committed; otherwise it is rolled back and changes nothing.
     type: bool
     default: true
+  hash_max_bytes:
+    description: Count the rows of every table afterwards, and hash those of tables of at most so many bytes.
+    type: int
 author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Make the isolation proof and take it back
+- name: Make the isolation proof and roll it back
+  become: true
   aimemory.tenancy.postgresql_transaction:
     database: ai_memory
     port: 5432
+    user: postgres
     transaction: "{{ [] | aimemory.tenancy.tenancy_transaction(model, '5s', 900, proof=proof) }}"
     commit: false
 """
@@ -51,50 +66,93 @@ EXAMPLES = r"""
 RETURN = r"""
 result:
   description:
-    - What came of it - findings (of the proof), rows (of each table that was counted), durations (seconds by the id of
-      the statement) and seconds (in all).
+    - findings (of the proof), rows (of each table that was counted), durations (seconds by the id of the statement) and
+      seconds (in total).
   returned: success
   type: dict
+rows:
+  description: The rows of each query by its name, dicts of columns.
+  returned: success
+  type: dict
+tables:
+  description: RV(aimemory.tenancy.postgresql_contents#module:tables).
+  returned: if O(hash_max_bytes) is given
+  type: list
 """
 
 
 def main() -> None:
     """Run the module."""
+    text = {"type": "str", "required": True}
     module = AnsibleModule(
         argument_spec={
-            "database": {"type": "str", "required": True},
-            "port": {"type": "int", "required": True},
-            "host": {"type": "str", "default": ""},
-            "transaction": {"type": "dict", "required": True},
-            "commit": {"type": "bool", "default": True},
+            "database": text, "port": {"type": "int", "required": True}, "host": {"type": "str", "default": ""},
+            "user": text, "transaction": {"type": "dict", "required": True},
+            "commit": {"type": "bool", "default": True}, "hash_max_bytes": {"type": "int"}, **inspection.OPTIONS,
         },
         supports_check_mode=True,
-    )
+    )  # fmt: skip
     if psycopg2 is None:
         module.fail_json(msg=missing_required_lib("psycopg2"))
     wanted = module.params
     commits = wanted["commit"] and not module.check_mode
-    settings = dict(transaction.SETTINGS)
-    if not wanted["commit"]:
-        # Whatever others store meanwhile is no difference.
-        settings["default_transaction_isolation"] = "repeatable read"
     try:
-        with contextlib.ExitStack() as stack:
-            connection, guard = (
-                stack.enter_context(
-                    contextlib.closing(
-                        sessions.connect(wanted["database"], wanted["port"], host=wanted["host"], settings=given)
-                    )
-                )
-                for given in (settings, {})
-            )
-            guard.autocommit = True
-            result = transaction.run(connection, guard, wanted["transaction"], commits=commits)
+        result = transact(wanted, commits=commits)
     except psycopg2.Error as error:
         module.fail_json(msg=messages.of_database(error, wanted["transaction"]["tables"]))
     except (errors.TenancyError, sessions.SessionError, sessions.TimeLimitError) as error:
         module.fail_json(msg=messages.visible(str(error), lines=True))
-    module.exit_json(changed=commits and bool(wanted["transaction"]["statements"]), result=result)
+    is_changed = commits and bool(wanted["transaction"]["statements"])
+    try:
+        after = read(wanted)
+    except (psycopg2.Error, sessions.SessionError) as error:
+        module.fail_json(
+            msg=f"{wanted['database']} cannot be read after the transaction: {messages.of_connection(error)}",
+            changed=is_changed, result=result,
+        )  # fmt: skip
+    module.exit_json(changed=is_changed, result=result, **after)
+
+
+def transact(wanted: Mapping[str, Any], *, commits: bool) -> dict[str, Any]:
+    """Run the transaction and return its result. Raises what ``transaction.run`` raises, and SessionError."""
+    settings = dict(transaction.SETTINGS)
+    if not wanted["commit"]:
+        # Rows that others store at the same time make no difference then.
+        settings["default_transaction_isolation"] = "repeatable read"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(acting_as(wanted["user"]))
+        connection, guard = (
+            stack.enter_context(
+                contextlib.closing(
+                    sessions.connect(wanted["database"], wanted["port"], host=wanted["host"], settings=given)
+                )
+            )
+            for given in (settings, {})
+        )
+        guard.autocommit = True
+        return transaction.run(connection, guard, wanted["transaction"], commits=commits)
+
+
+def read(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``rows`` of the queries, and ``tables`` if rows are to be counted.
+
+    Raises psycopg2.Error and SessionError.
+    """
+    where = (wanted["database"], wanted["port"])
+    found: dict[str, Any] = {}
+    if wanted["queries"]:
+        asked = inspection.database(*where, wanted["user"], wanted["queries"], wanted["values"], host=wanted["host"])
+        if asked["problem"]:
+            raise sessions.SessionError(asked["problem"])
+        found["rows"] = asked["rows"]
+    if wanted["hash_max_bytes"] is not None:
+        with (
+            acting_as(wanted["user"]),
+            contextlib.closing(contents.connect(*where, host=wanted["host"])) as connection,
+            connection.cursor() as cursor,
+        ):
+            found["tables"] = contents.read(cursor, wanted["hash_max_bytes"])
+    return found
 
 
 if __name__ == "__main__":

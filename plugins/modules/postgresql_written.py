@@ -1,11 +1,11 @@
 #!/usr/bin/python
-"""Name what was written between a dump and a transaction."""
+"""Name the tables that were written between a dump and a transaction."""
 
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages, sessions
+from ansible_collections.aimemory.tenancy.plugins.module_utils import backup_files, contents, messages, sessions
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 try:
@@ -15,10 +15,10 @@ except ImportError:
 
 DOCUMENTATION = r"""
 module: postgresql_written
-short_description: Name what was written between a dump and a transaction
+short_description: Name the tables that were written between a dump and a transaction
 description:
-  - Reads every table once, in a read-only snapshot, and tells by the rows' transaction ids which of them the dump does
-    not hold, although the transaction met them.
+  - Reads every table once, in a read-only snapshot. The transaction ids of the rows show which of them the dump lacks
+    although the transaction saw them.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
@@ -37,10 +37,13 @@ options:
     elements: dict
     required: true
   rewritten:
-    description: Tables, schema.name, of which the caller itself has changed every row meanwhile.
+    description: Tables, as schema.name, in which the caller itself has changed every row meanwhile.
     type: list
     elements: str
     default: []
+  path:
+    description: A file for what was found, which only O(user) may read; none by default.
+    type: path
 author: AI-Memory operations
 """
 
@@ -59,8 +62,8 @@ EXAMPLES = r"""
 RETURN = r"""
 tables:
   description:
-    - One entry a table that was written to, with schema, name, written (rows added or changed) and gone (rows of the
-      dump that were changed or removed). Both are null for a table in O(rewritten).
+    - One entry for each written table, with schema, name, written (rows added or changed) and gone (rows of the dump
+      that were changed or removed). Both are null for a table in O(rewritten).
   returned: success
   type: list
 """
@@ -73,7 +76,7 @@ def main() -> None:
         argument_spec={
             "database": {"type": "str", "required": True}, "port": number, "user": {"type": "str", "required": True},
             "since": number, "until": number, "tables": {"type": "list", "elements": "dict", "required": True},
-            "rewritten": {"type": "list", "elements": "str", "default": []},
+            "rewritten": {"type": "list", "elements": "str", "default": []}, "path": {"type": "path"},
         },
         supports_check_mode=True,
     )  # fmt: skip
@@ -87,10 +90,15 @@ def main() -> None:
         with connection.cursor() as cursor:
             tables = contents.changes(cursor, wanted["since"], wanted["until"], wanted["tables"], wanted["rewritten"])
     except (psycopg2.Error, sessions.SessionError) as error:
-        module.fail_json(msg=f"What was written since the dump cannot be told: {messages.of_database(error)}")
+        module.fail_json(msg=f"The rows written since the dump are unknown: {messages.of_database(error)}")
     finally:
         if connection is not None:
             connection.close()
+    if wanted["path"] and not module.check_mode:
+        try:
+            backup_files.put(wanted["path"], {"version": 1, "tables": tables}, wanted["user"])
+        except OSError as error:
+            module.fail_json(msg=f"{wanted['path']} cannot be written: {error.strerror}.", tables=tables)
     module.exit_json(changed=False, tables=tables)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Say what a rehearsal has at its disposal, and what the last backup took."""
+"""Measure the resources for a rehearsal, and read the durations of the last backup."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import backups
 
 DOCUMENTATION = r"""
 module: rehearsal_cost
-short_description: Say what a rehearsal has at its disposal, and what the last backup took
+short_description: Measure the resources for a rehearsal, and read the durations of the last backup
 description:
-  - Measures the free room of a directory and the load of the server, and reads the manifest of the newest backup.
+  - Measures the free space of a directory and the load of the server, and reads the manifest of the newest backup.
     Changes nothing. Runs as root.
 options:
   directory:
-    description: Directory in which throwaway servers are made; its nearest parent is measured if there is none yet.
+    description: Directory of throwaway servers; if it does not exist yet, its nearest parent is measured.
     type: path
     required: true
   backups:
@@ -48,15 +48,15 @@ free_bytes:
   returned: success
   type: int
 shared:
-  description: Whether the backups lie on the same file system, so that a dump takes room there as well.
+  description: Whether the backups are on the same file system, so that a dump takes space there as well.
   returned: success
   type: bool
 load:
-  description: Load of the last minute.
+  description: Load average of the last minute.
   returned: success
   type: float
 processors:
-  description: Processors of the server.
+  description: Number of processors of the server.
   returned: success
   type: int
 last:
@@ -67,7 +67,7 @@ last:
 
 
 def last_backup(directory: str, database: str) -> dict[str, Any] | None:
-    """Return what the newest backup of the database took; nothing without one that can be read."""
+    """Return the durations of the database's newest backup with a readable manifest, or None."""
     if not os.path.isdir(directory):
         return None
     for path in reversed(
@@ -83,7 +83,7 @@ def last_backup(directory: str, database: str) -> dict[str, Any] | None:
 
 
 def nearest(path: str) -> str:
-    """Return the directory, or its nearest parent that there is."""
+    """Return the directory, or its nearest existing parent."""
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     return path

@@ -15,20 +15,20 @@ DOCUMENTATION = r"""
 module: run_lock
 short_description: Take or release the lock that lets one run at a time change a database
 description:
-  - The lock is a symbolic link whose target says who holds it.
-  - Somebody else's lock is removed only if O(break_lock) is set and the server has no session of a run.
-  - The outcome is data; only an unexpected error fails. Runs as root.
+  - The lock is a symbolic link whose target names the holder.
+  - Another holder's lock is removed only if O(break_lock) is set and the server has no session of a run.
+  - The outcome is returned as data; only an unexpected error fails. Runs as root.
 options:
   path:
     description: The symbolic link.
     type: path
     required: true
   text:
-    description: Who takes the lock, or whose is released; one that has another text stays.
+    description: Holder that takes or releases the lock; a lock with another text stays.
     type: str
     required: true
   state:
-    description: V(taken) takes the lock, V(released) gives it back.
+    description: V(taken) takes the lock, V(released) releases it.
     type: str
     choices: [taken, released]
     required: true
@@ -37,11 +37,11 @@ options:
     type: bool
     default: false
   port:
-    description: Port that names the socket of the server that is asked for sessions of a run.
+    description: Port that names the socket of the server, which is asked for sessions of a run.
     type: int
     required: true
   user:
-    description: System user that works in the database, as the role of the same name.
+    description: System user for connections to the database, as the role of the same name.
     type: str
     required: true
 author: AI-Memory operations
@@ -68,7 +68,7 @@ text:
   returned: success
   type: str
 holder:
-  description: Who held the lock before, "" if nobody did.
+  description: The earlier holder of the lock, "" if it was free.
   returned: success
   type: str
 broken:
@@ -76,18 +76,18 @@ broken:
   returned: success
   type: bool
 alive:
-  description: Sessions of a run that kept it from being removed - pid (of the first) and names; empty if there is none.
+  description: Sessions of a run that prevented the removal - pid (of the first) and names; empty if there is none.
   returned: success
   type: dict
 problem:
-  description: Why the lock can be neither taken nor broken, "" if nothing but its holder prevents it.
+  description: Why the lock can be neither taken nor broken, "" if only its holder prevents it.
   returned: success
   type: str
 """
 
 
 def lock(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return what became of the lock (see RETURN)."""
+    """Return the state of the lock after the call (see RETURN)."""
     path, text = wanted["path"], wanted["text"]
     found = {"held": False, "text": text, "holder": run_lock.holder(path), "broken": False, "alive": {}, "problem": ""}
     try:
@@ -110,7 +110,7 @@ def lock(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def _alive(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return the sessions of a run. Raises what DOES_NOT_ANSWER has."""
+    """Return the sessions of runs. Raises the errors of DOES_NOT_ANSWER."""
     with acting_as(wanted["user"]):
         connection = sessions.connect("postgres", wanted["port"], kind="reading")
     with contextlib.closing(connection), connection.cursor() as cursor:
@@ -127,7 +127,7 @@ def main() -> None:
             "break_lock": {"type": "bool", "default": False}, "port": {"type": "int", "required": True}, "user": text,
         },
     )  # fmt: skip
-    # The lock is none of what a run is there to change.
+    # The lock does not belong to what a run changes.
     module.exit_json(changed=False, **lock(module.params))
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Look which endpoints of a service show one tenant what is another's."""
+"""Find the endpoints of a service that show one tenant another tenant's rows."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import api
 
 DOCUMENTATION = r"""
 module: service_endpoints
-short_description: Look which endpoints of a service show one tenant what is another's
+short_description: Find the endpoints of a service that show one tenant another tenant's rows
 description:
-  - Asks each endpoint as another tenant, as the tenant itself, and as the other one again, over one connection, so that
-    one worker and its session answer all of them. What is shown to the tenant, and to the other one behind it although
-    not before it, is the tenant's.
-  - An endpoint that asks for no token shows whatever the session's tenant is, which is that of the request before it.
-  - What the endpoints show is returned nowhere. The headers may be secrets, so the task needs C(no_log). Runs as root.
+  - Asks each endpoint as another tenant, as the tenant itself, and as the other one again. All requests use one
+    connection, so that one worker and its session answer all of them. A value is the tenant's if the tenant sees it and
+    the other one did not see it before. The endpoint shows it if the other one sees it afterwards.
+  - An endpoint without a token uses the tenant of the session, which is that of the previous request.
+  - The content of the answers is not returned. The headers may be secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.api
 options:
@@ -28,7 +28,7 @@ options:
     required: true
     suboptions:
       name:
-        description: What the endpoint is called.
+        description: Name of the endpoint.
         type: str
         required: true
       method:
@@ -40,13 +40,13 @@ options:
         type: str
         required: true
       body:
-        description: What is sent as JSON; nothing where it is left out.
+        description: The JSON document to send; no body if left out.
         type: dict
       claims:
-        description: What the tenant's token claims; an endpoint without it asks for no token.
+        description: Claims of the tenant's token; an endpoint without claims needs no token.
         type: dict
   other:
-    description: What the other tenant's token claims otherwise.
+    description: Claims that differ in the other tenant's token.
     type: dict
     required: true
 author: AI-Memory operations
@@ -77,30 +77,30 @@ token:
   type: str
 endpoints:
   description: >-
-    Of each its name, its token (whether it asks for one), its outcome (apart; shown: the other tenant saw what is the
-    tenant's; nothing: the tenant itself was shown nothing; failed) and, of one that failed, what it said.
+    Of each its name, its token (whether it needs one), its outcome and, if it failed, said (its answer). The outcome is
+    apart, shown (the other tenant saw the tenant's rows), nothing (the tenant itself saw nothing) or failed.
   returned: success
   type: list
 """
 
 
 class Look:
-    """The endpoints asked as two tenants."""
+    """Requests to the endpoints as two tenants."""
 
     def __init__(self, wanted: dict[str, Any], caller: api.Caller) -> None:
-        """Take the options of the module and who asks."""
+        """Take the options of the module and the sender."""
         self._caller, self._names = caller, api.names(wanted["names"])
         self._conversation = api.Conversation(wanted["url"], wanted["timeout"])
         self._other: dict[str, Any] = wanted["other"]
-        # By it the session gets its tenant before an endpoint that asks for no token.
+        # A request to this endpoint sets the session's tenant before an endpoint without a token.
         self._first: dict[str, Any] | None = next((item for item in wanted["endpoints"] if item["claims"]), None)
 
     def at(self, endpoint: dict[str, Any]) -> dict[str, Any]:
-        """Return what came of one endpoint."""
+        """Return the outcome of one endpoint."""
         found = {"name": endpoint["name"], "token": endpoint["claims"] is not None, "said": ""}
         answers = [self._asked(endpoint, other=other) for other in (True, False, True)]
         if not found["token"]:
-            # Whoever asks without a token behind the tenant's request.
+            # Any client without a token that asks after the tenant gets the tenant's answer.
             answers[2] = answers[1]
         failed = [answer for answer in answers if api.judged(answer, self._names)[0] != api.OK]
         if failed:
@@ -121,7 +121,7 @@ class Look:
         return self._conversation.ask(endpoint["method"], endpoint["path"], endpoint["body"], headers)
 
     def close(self) -> None:
-        """End the connection; its session keeps the tenant of the last request, which is to be a caller's."""
+        """Send a last request as the tenant, because the session keeps its tenant, and close the connection."""
         if self._first is not None:
             self._send(self._first, other=False)
         self._conversation.close()

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Arm or disarm the timer that starts a service by itself when a run is lost."""
+"""Arm or disarm the timer that starts a service if a run is lost."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import failsafe, 
 
 DOCUMENTATION = r"""
 module: service_failsafe
-short_description: Arm or disarm the timer that starts a service by itself when a run is lost
+short_description: Arm or disarm the timer that starts a service if a run is lost
 description:
-  - Armed, systemd starts the unit after some seconds, with the units that start it and those that go down with it.
-  - An armed timer is replaced; what it would have started as well is not forgotten.
+  - An armed timer lets systemd start the unit after some seconds, with its triggers and the units that stop with it.
+  - A new timer replaces an armed one, and also starts the units of that one.
   - Runs as root.
 options:
   unit:
@@ -20,20 +20,20 @@ options:
     type: str
     required: true
   state:
-    description: Whether the timer waits.
+    description: Whether the timer runs.
     type: str
     choices: [armed, disarmed]
     required: true
   seconds:
-    description: How long it waits; needed where it is armed.
+    description: Seconds until the start; required if the timer is armed.
     type: int
   triggers:
-    description: Units that start the service and were stopped before; those that run are found.
+    description: Units that start the service and were stopped before; running ones are added.
     type: list
     elements: str
     default: []
   companions:
-    description: Units that went down with the service before; those that run are found.
+    description: Units that stopped with the service before; running ones are added.
     type: list
     elements: str
     default: []
@@ -55,11 +55,11 @@ timer:
   returned: when the timer was armed
   type: str
 triggers:
-  description: Sockets, timers and paths that start the unit, as far as they run or ran.
+  description: Sockets, timers and paths that start the unit, if they run or ran.
   returned: when the timer was armed
   type: list
 companions:
-  description: Units that go down with the unit, as far as they run or ran.
+  description: Units that stop with the unit, if they run or ran.
   returned: when the timer was armed
   type: list
 """

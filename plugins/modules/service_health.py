@@ -13,7 +13,7 @@ DOCUMENTATION = r"""
 module: service_health
 short_description: Ask a service for its health, on the server itself
 description:
-  - Asks a URL, past every proxy. One that does not answer in time is asked again as long as O(timeout) allows it.
+  - Requests a URL without any proxy. If the answer is late, it retries within O(timeout).
   - Whether the service is healthy is returned and does not fail the task.
 options:
   url:
@@ -25,7 +25,7 @@ options:
     type: int
     required: true
   timeout:
-    description: Seconds after which a late service is not asked again; 0 asks once.
+    description: Seconds after which a late service is not retried; 0 asks once.
     type: int
     default: 0
 author: AI-Memory operations
@@ -44,15 +44,15 @@ healthy:
   returned: always
   type: bool
 sentence:
-  description: What came instead, behind the name of the URL.
+  description: Why the answer is not healthy, as a clause after the URL.
   returned: always
   type: str
 late:
-  description: Whether no answer came in time.
+  description: Whether the time for the answer ran out.
   returned: always
   type: bool
 said:
-  description: The status in its answer, if that is a JSON document and the status none of health, such as C(degraded).
+  description: The status in its answer, if that is a JSON document and the status is not healthy, such as C(degraded).
   returned: always
   type: str
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Count the lines of a service's journal on the server, and say what the last ones and the failures are."""
+"""Count the lines of a service's journal on the server, and describe the last lines and the failures."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import journal
 
 DOCUMENTATION = r"""
 module: service_journal
-short_description: Count the lines of a service's journal on the server, and say what the last ones and the failures are
+short_description: Count the lines of a service's journal on the server, and describe the last lines and the failures
 description:
   - Reads the journal of the unit since its last start, and of the hour before its last stop.
-  - No word of a line leaves the server. A line is described by its time, its process, its level, an HTTP status, the
-    SQLSTATE of an error of PostgreSQL, an exception of Python, the O(names) in it and the O(failure_patterns) that it
-    meets.
+  - No word of a line leaves the server. A description holds only the line's time and process, and items from fixed
+    lists. They are its level, an HTTP status, the SQLSTATE of an error of PostgreSQL, an exception of Python, O(names)
+    and matching O(failure_patterns).
   - Runs as root.
 options:
   unit:
@@ -24,15 +24,15 @@ options:
     type: str
     required: true
   since:
-    description: When the unit became inactive before its start, as C(journalctl --since) takes it.
+    description: When the unit became inactive before its start, in the format of C(journalctl --since).
     type: str
     required: true
   before:
-    description: Whether the hour before is counted as well.
+    description: Whether to count the hour before the stop as well.
     type: bool
     default: false
   failure_patterns:
-    description: Regular expressions, case ignored, of lines that RV(failures) holds as well.
+    description: Regular expressions, ignoring case, of more lines for RV(failures).
     type: list
     elements: str
     default: []
@@ -45,11 +45,11 @@ options:
     type: str
     required: true
   last:
-    description: How many lines RV(lines) describes at most.
+    description: Maximum number of lines in RV(lines).
     type: int
     required: true
   names:
-    description: Names, such as those of tables, that are shown of a line of an error if they occur in it.
+    description: Names, such as those of tables, that the description of an error contains if they occur in its line.
     type: list
     elements: str
     default: []
@@ -70,38 +70,38 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lines:
-  description: What each of the last lines since the start is.
+  description: Descriptions of the last lines since the start.
   returned: success
   type: list
   sample: ["2026-11-28T07:43:11+00:00 ai-memory.service[12]: error, SQLSTATE 42501 insufficient_privilege, memories"]
 failures:
   description:
-    - What each of the first 50 lines since the start is that have an error of PostgreSQL that the change may cause, or
-      meet O(failure_patterns).
+    - Descriptions of the first 50 lines since the start with a failure. They have an error of PostgreSQL that the
+      change may cause, or match O(failure_patterns).
   returned: success
   type: list
 total:
   description:
-    - How many lines there are since the start; likewise C(own) (not of systemd), C(errors) (whose level says so),
-      C(requests) and C(refused).
+    - Number of lines since the start; likewise C(own) (not systemd's), C(errors) (by level), C(requests) and
+      C(refused).
   returned: success
   type: int
 errors_before:
-  description: How many lines of errors there are in the hour before; likewise C(refused_before).
+  description: Number of error lines in the hour before the stop; likewise C(refused_before).
   returned: success
   type: int
 """
 
 
 def read(module: AnsibleModule, *when: str) -> list[journal.Line]:
-    """Return the lines of the unit in a span of time; the failure of journalctl is the module's."""
+    """Return the lines of the unit in a period; fail the module if journalctl fails."""
     found: list[journal.Line] = []
     fields = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID,_HOSTNAME,PRIORITY"
-    # The journal knows a unit by its own name alone, and the run may know it by an alias.
+    # The journal stores only the unit's own name, and the run may use an alias.
     named = ["systemctl", "show", "--property=Id", "--value", "--", module.params["unit"]]
     code, name, error = module.run_command(named)
     if code != 0 or not name.strip():
-        module.fail_json(msg=f"systemd cannot be asked about {module.params['unit']}: {error.strip()}")
+        module.fail_json(msg=f"systemctl cannot show {module.params['unit']}: {error.strip()}")
     code, output, error = module.run_command(
         ["journalctl", f"--unit={name.strip()}", "--no-pager", "--quiet", "--output=json", fields, *when],
         errors="surrogate_then_replace",
@@ -111,7 +111,7 @@ def read(module: AnsibleModule, *when: str) -> list[journal.Line]:
     try:
         found = journal.lines(output)
     except (ValueError, KeyError, TypeError, AttributeError):
-        module.fail_json(msg="journalctl wrote a line of a form that is not known: report it.")
+        module.fail_json(msg="journalctl printed a line in an unknown format: report it.")
     return found
 
 
@@ -138,7 +138,7 @@ def main() -> None:
             refused=re.compile(wanted["refused_pattern"]),
         )
     except re.error as error:
-        module.fail_json(msg=f"A service_journal_* pattern is no regular expression: {error}.")
+        module.fail_json(msg=f"A service_journal_* pattern is not a regular expression: {error}.")
     found = journal.since_start(read(module, f"--since={wanted['since']}"))
     before = read(module, "--since=-1h", f"--until={wanted['since']}") if wanted["before"] else []
     module.exit_json(changed=False, **journal.summary(found, before, searched, wanted["last"]))

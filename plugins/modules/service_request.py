@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ask a service's API on its own host, with tokens that are signed with its own secret."""
+"""Send requests to a service's API on its own host, with tokens that are signed with its own secret."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import api
 
 DOCUMENTATION = r"""
 module: service_request
-short_description: Ask a service's API on its own host, with tokens that are signed with its own secret
+short_description: Send requests to a service's API on its own host, with tokens that are signed with its own secret
 description:
-  - Makes requests, one after the other over one connection, past every proxy. A request with O(requests[].claims) gets
-    a bearer token (HS256) that is signed with the secret in the service's own environment.
-  - Neither headers nor tokens are returned, and they are removed from what the service answers.
-  - What came of it is returned and does not fail the task. The headers may be secrets, so the task needs C(no_log).
-    Runs as root.
+  - Makes requests in order over one connection, without any proxy. A request with O(requests[].claims) gets a bearer
+    token (HS256) that is signed with the secret in the service's own environment.
+  - Neither headers nor tokens are returned, and they are removed from the service's answers.
+  - A bad answer is returned and does not fail the task. The headers may be secrets, so the task needs C(no_log). Runs
+    as root.
 extends_documentation_fragment:
   - aimemory.tenancy.api
 options:
@@ -27,7 +27,7 @@ options:
     suboptions:
       name:
         description: What the request is called.
-        type: str
+        description: Name of the request.
         required: true
       method:
         description: The method.
@@ -38,13 +38,13 @@ options:
         type: str
         required: true
       body:
-        description: What is sent as JSON; nothing where it is left out.
+        description: The JSON document to send; no body if left out.
         type: dict
       claims:
-        description: What its token claims; without one it has none.
+        description: Claims of its token; without claims it has no token.
         type: dict
       marker:
-        description: A text that is looked for in the answer.
+        description: A text to search for in the answer.
         type: str
         default: ""
 author: AI-Memory operations
@@ -77,9 +77,9 @@ token:
   type: str
 answers:
   description: >-
-    Of each request its name; verdict (ok, refused, database, unavailable, broken), code (the SQLSTATE, if one is
-    known), said (status and beginning of the body; of an answer that is ok only if it has a marker), marked (whether
-    the marker stands in it), filled (parts of the document that hold something), seconds.
+    Of each request its name, verdict (ok, refused, database, unavailable, broken), code (the SQLSTATE, if known) and
+    seconds. C(said) is the status and the beginning of the body, and empty for an answer that is ok and has no marker.
+    C(marked) says whether the answer contains the marker. C(filled) lists the parts of the document that are not empty.
   returned: success
   type: list
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Take the way to the database that a service takes, and find out what it leads to."""
+"""Connect to the database over the route of a service, and check the route."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ except ImportError:
 
 DOCUMENTATION = r"""
 module: service_route
-short_description: Take the way to the database that a service takes, and find out what it leads to
+short_description: Connect to the database over the route of a service, and check the route
 description:
-  - Logs in as the service's system user, with the service's environment and no setting of its own, and compares server
+  - Logs in as the service's system user, with the service's environment and no settings of the run. Compares server
     and database with those of the administrator.
-  - Finds out whether something between gives sessions to several clients. While one connection holds a transaction,
-    another must keep its backend; and a setting and an advisory lock that a client made must be gone when its session
-    is given to the next. They have a name and a number of their own and are taken back.
+  - Detects a pooler that gives one session to several clients. While one connection holds a transaction, another must
+    keep its backend. A client sets a setting and an advisory lock, which must be gone when its session goes to the next
+    client. Both have random values and are removed again.
   - Changes nothing. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -55,11 +55,11 @@ options:
     type: str
     required: true
   process:
-    description: A process of the unit, whose environment is taken; 0 for what the unit gets at its next start.
+    description: A process of the unit whose environment is used; 0 for the environment of the unit's next start.
     type: int
     required: true
   service_user:
-    description: System user of the service, by name or number; one that runs has its process's.
+    description: System user of the service, by name or number; O(process) has a user of its own.
     type: str
     required: true
   variable:
@@ -67,7 +67,7 @@ options:
     type: str
     default: DATABASE_URL
   setting:
-    description: The setting by which a session names its tenant.
+    description: The setting that names a session's tenant.
     type: str
     required: true
   parameters:
@@ -75,7 +75,7 @@ options:
     type: dict
     required: true
   password:
-    description: The password; empty where the server asks for none.
+    description: The password; empty if the server asks for none.
     type: str
     required: true
 author: AI-Memory operations
@@ -98,7 +98,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problem:
-  description: Why the service cannot log in, "" where it can; the rest is returned in that case only.
+  description: Why the service cannot log in, "" if it can; the other values are returned only then.
   returned: always
   type: str
 service:
@@ -106,25 +106,26 @@ service:
   returned: when it can log in
   type: dict
 administrator:
-  description: The same of the administrator's.
+  description: The same for the administrator's session.
   returned: always
   type: dict
 settings:
-  description: Settings that its session has from the beginning - name, value, by (PGOPTIONS, options= of DATABASE_URL
-    or the database, which stands for its roles and the server's files as well; empty where none of them sets it).
+  description: >-
+    Settings at the start of its session - name, value, by. The last is PGOPTIONS, options= of DATABASE_URL, or the
+    database (which includes its roles and the server's files). It is empty if none of them sets it.
   returned: when it can log in
   type: list
 attempts:
-  description: problem, why the attempts were not made, "" if they were or none was given; findings, as those of
+  description: problem, why the attempts were not made, "" if they were or none was given; findings, like those of
     M(aimemory.tenancy.postgresql_attempts).
   returned: success
   type: dict
 environment:
-  description: What libpq reads in the service's environment. It may hold a password.
+  description: Variables of the service that libpq reads. One may be a password.
   returned: success
   type: dict
 address:
-  description: From where the server sees the connection come, "" for a Unix socket.
+  description: The client address that the server sees, "" for a Unix socket.
   returned: when it can log in
   type: str
 direct:
@@ -140,23 +141,23 @@ statement_mode:
   returned: when it can log in
   type: bool
 outlived:
-  description: Whether a session goes on at the server after its client has gone.
+  description: Whether a session continues on the server after its client has gone.
   returned: when it can log in
   type: bool
 setting_seen:
-  description: Whether the next client has a setting of the one before.
+  description: Whether the next client has a setting of the previous one.
   returned: when it can log in
   type: bool
 lock_seen:
-  description: Whether the next client has an advisory lock of the one before.
+  description: Whether the next client has an advisory lock of the previous one.
   returned: when it can log in
   type: bool
 untried:
-  description: Why it cannot be told whether sessions are shared, "" where it can.
+  description: Why it is unknown whether sessions are shared, "" if it is known.
   returned: when it can log in
   type: str
 programs:
-  description: Names of the programs that accept connections where the service connects to.
+  description: Names of the programs that listen at the address of the service's connection.
   returned: when it can log in
   type: list
 """
@@ -187,7 +188,7 @@ FILED = """
 SELECT coalesce(pg_catalog.json_agg(pg_catalog.lower(name)), '[]') FROM pg_catalog.pg_file_settings WHERE applied
 """
 SETTING = "tenancy_runbook.probe"
-# RESET ALL keeps it for the next client; DISCARD ALL does not, nor does the end of a session.
+# RESET ALL keeps the lock for the next client; DISCARD ALL and the end of a session release it.
 LOCK = "SELECT pg_catalog.pg_advisory_lock(%s)"
 HOLDS = """
 SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks
@@ -200,24 +201,24 @@ UNLOCK = "SELECT pg_catalog.pg_advisory_unlock(%s)"
 SET = "SELECT pg_catalog.set_config(%s, %s, false)"
 SHOW = "SELECT pg_catalog.current_setting(%s, true)"
 
-# Connections at once: a pool that has them waits for none; those that hold a transaction, and how often each is asked.
+# The connections that hold a transaction, few enough for a small pool, and how often the first one's backend is read.
 HOLDING = 2
 ROUNDS = 4
-# A pooler gives back the session that was left last, or the one that has waited longest: as many are opened.
+# A pooler may reuse the session that was idle for the shortest or the longest time, so that many connections are tried.
 OPENED = 60
-# Seconds that a session may take to end after its client, an answer, and all of it.
+# Seconds for the end of a session after its client, for one answer, and for the whole check.
 ENDING = 3.0
 ANSWER = 15.0
 PATIENCE = 120
 # Seconds that all attempts together may take.
 ATTEMPTING = 60
-# By what a session is in the server and the database of the administrator's.
+# Two sessions with the same values are in the same server and database.
 PLACE = ("system_identifier", "started", "database_oid")
 SERVERS = ("postgres", "postmaster")
 
 
 class Route:
-    """The service's connections; ``outcome`` is what was found."""
+    """The service's connections; ``outcome`` holds the results."""
 
     def __init__(self, parameters: Mapping[str, Any], setting: str) -> None:
         """Take the connection parameters, the password among them, and the setting that names the tenant."""
@@ -230,7 +231,7 @@ class Route:
         }  # fmt: skip
 
     def take(self) -> dict[str, Any]:
-        """Try all and return what came of it."""
+        """Run all checks and return their results."""
         try:
             first = self._connect()
             self.outcome["service"] = identity(first, "pg_catalog.current_database()")
@@ -239,9 +240,9 @@ class Route:
             return {**self.outcome, "problem": str(error).strip().split("\n")[0]}
         try:
             self.outcome["direct"] = self._is_direct(first)
-            self._hold(first)
+            self._test_transactions(first)
             if not (self.outcome["moved"] or self.outcome["statement_mode"]):
-                self._leave(first)
+                self._test_next_client(first)
         except psycopg2.Error as error:
             self.outcome["untried"] = str(error).strip().split("\n")[0]
         finally:
@@ -256,11 +257,11 @@ class Route:
         return connection
 
     def _settings(self, connection: Any) -> list[dict[str, Any]]:
-        """Return the settings that a session of the service has from its beginning, and where each comes from."""
+        """Return the settings at the start of a session of the service, and the source of each."""
         given = {
             "options= of DATABASE_URL": self.parameters.get("options"), "PGOPTIONS": os.environ.get("PGOPTIONS")
         }  # fmt: skip
-        # libpq takes the one or the other.
+        # libpq uses the first one that is set.
         place, options = next(((name, text) for name, text in given.items() if text is not None), ("", ""))
         over = sessions.parse_options(options)
         found = []
@@ -271,18 +272,18 @@ class Route:
         return found
 
     def _is_direct(self, connection: Any) -> bool:
-        """Say whether the server is at the other end of the connection, whose own address it sees in that case."""
+        """Say whether the server is at the other end of the connection; then it sees the connection's own address."""
         host, port = _row(connection, ADDRESS)
         self.outcome["address"] = host or ""
         with socket.socket(fileno=os.dup(connection.fileno())) as own:
             if own.family != socket.AF_UNIX:
                 return bool(own.getsockname()[1] == port)
-            # The process that listens there: number, user and group.
+            # The listening process: its pid, user and group.
             pid, _, _ = struct.unpack("3i", own.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         return _name(pid) in SERVERS
 
-    def _hold(self, first: Any) -> None:
-        """Hold transactions, and look whether the first connection keeps its backend meanwhile."""
+    def _test_transactions(self, first: Any) -> None:
+        """Hold transactions, and check whether the first connection keeps its backend meanwhile."""
         backends = {_row(first, BACKEND)[0]}
         holders: set[int] = set()
         for _ in range(HOLDING):
@@ -296,7 +297,7 @@ class Route:
                     raise
                 self.outcome["statement_mode"] = True
                 return
-            # Two that are open at once have two backends; a pool of one would let the next one wait.
+            # Two connections at once have two backends. If a pool has only one, the next connection waits.
             if len(held) > 1 or held & (backends | holders):
                 self.outcome["moved"] = True
                 return
@@ -304,8 +305,8 @@ class Route:
             backends |= {_row(first, BACKEND)[0] for _ in range(ROUNDS)}
         self.outcome["moved"] = len(backends) > 1 or bool(backends & holders)
 
-    def _leave(self, first: Any) -> None:
-        """Leave a setting and a lock behind, and look whether the next client of the same session has them."""
+    def _test_next_client(self, first: Any) -> None:
+        """Leave a setting and a lock, and check whether the next client of the same session has them."""
         witness = self.open[1]
         _run(witness, "ROLLBACK")
         mark, backend = secrets.token_hex(8), _row(first, BACKEND)[0]
@@ -331,7 +332,7 @@ class Route:
                 if self.outcome["lock_seen"]:
                     _row(other, UNLOCK, (key,))
                 return
-        self.outcome["untried"] = f"its session was not given to any of {OPENED} further clients"
+        self.outcome["untried"] = f"none of {OPENED} further clients got its session"
 
 
 def _run(connection: Any, sql: str) -> None:
@@ -346,7 +347,7 @@ def _row(connection: Any, sql: str, values: tuple[Any, ...] = ()) -> tuple[Any, 
 
 
 def _name(pid: int) -> str:
-    """Return the name of a process, "" where it is none of this host's."""
+    """Return the name of a process, "" if it is not on this host."""
     try:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
@@ -354,7 +355,7 @@ def _name(pid: int) -> str:
 
 
 def wait(connection: Any) -> None:
-    """Wait for the server, but not for ever (psycopg2's hook): a pool without a free session lets its clients wait."""
+    """Wait for the server with a limit (psycopg2's hook), because a pool without a free session lets clients wait."""
     while True:
         state = connection.poll()
         if state == POLL_OK:
@@ -367,14 +368,14 @@ def wait(connection: Any) -> None:
 
 
 def identity(connection: Any, database: str, values: tuple[Any, ...] = ()) -> dict[str, Any]:
-    """Return which server and which database a session is in; ``database`` is SQL for its name."""
+    """Return the server and the database of a session; ``database`` is SQL for the database's name."""
     return dict(zip(NAMES, _row(connection, IDENTITY.replace("{database}", database), values), strict=True))
 
 
 def as_service(
     owner: tuple[int, int, Iterable[int]], environment: Mapping[str, str], parameters: Mapping[str, Any], setting: str
 ) -> dict[str, Any]:
-    """Return what the route is, taken by a system user (number, group and further groups). Raises OSError."""
+    """Return the result of the route for a system user (number, group and further groups). Raises OSError."""
 
     def work() -> dict[str, Any]:
         set_wait_callback(wait)
@@ -388,9 +389,9 @@ def as_service(
 def make_attempts(
     wanted: Mapping[str, Any], found: Mapping[str, Any], administrator: Mapping[str, Any], given: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return what came of the attempts over a route that leads to the administrator's database. Raises OSError.
+    """Return the result of the attempts, if the route leads to the administrator's database. Raises OSError.
 
-    ``found`` is the route, ``given`` the service's environment.
+    ``found`` is the result of the route and ``given`` is the service's environment.
     """
     if not wanted["attempts"]:
         return {"problem": "", "findings": []}
@@ -410,16 +411,16 @@ def make_attempts(
 
 
 def owner_of(process: int, user: str) -> tuple[int, int, Iterable[int]]:
-    """Return user, group and further groups of a process, or of a user's next one. Raises OSError and KeyError."""
+    """Return user, group and further groups of a process, or of a system user. Raises OSError and KeyError."""
     if process:
         return processes.credentials(process)
     return processes.user(user)
 
 
 def environment(module: AnsibleModule) -> dict[str, str]:
-    """Return the environment of the service's process, or what the unit gets. Raises OSError.
+    """Return the environment of the service's process, or of the unit's next start. Raises OSError.
 
-    A program that shows its state in its name writes over the block that the kernel shows.
+    A program that shows its state in its process title overwrites the environment that the kernel shows.
     """
     wanted = module.params
 
@@ -469,7 +470,7 @@ def main() -> None:
             item["by"] = item["by"] or ("the database" if item["name"].lower() in filed else "")
         made = make_attempts(wanted, found, administrator, given)
     except (OSError, KeyError, psycopg2.Error) as error:
-        module.fail_json(msg=f"The service's route cannot be taken: {str(error).strip()}")
+        module.fail_json(msg=f"The check of the service's route failed: {str(error).strip()}")
     port = int(wanted["parameters"].get("port", 5432))
     module.exit_json(
         changed=False, **found, administrator=administrator, programs=witnesses.listeners(port),

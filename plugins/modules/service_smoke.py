@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Store a memory through a service's API, find its row, retrieve it, and remove what is left of it."""
+"""Store a memory through a service's API, find its row, retrieve it, and remove its rows."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ except ImportError:
 
 DOCUMENTATION = r"""
 module: service_smoke
-short_description: Store a memory through a service's API, find its row, retrieve it, and remove what is left of it
+short_description: Store a memory through a service's API, find its row, retrieve it, and remove its rows
 description:
-  - Reads the rows of the test's callers as the administrator, and removes them over the service's own login, whose
-    triggers run with its own rights.
-  - What came of it is returned and does not fail the task. Headers and password are secrets, so the task needs
-    C(no_log). Runs as root.
+  - Reads the rows of the test's callers as the administrator. Removes them over the service's own login, so that
+    triggers run with that login's privileges.
+  - A failed test is returned and does not fail the task. Headers and password are secrets, so the task needs C(no_log).
+    Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.api
   - aimemory.tenancy.database
@@ -38,9 +38,9 @@ extends_documentation_fragment:
 options:
   action:
     description:
-      - C(test) removes rows of earlier tests, stores, finds the row, retrieves it and removes it.
+      - C(test) removes the rows of earlier tests, stores a memory, finds its row, retrieves it and removes it.
       - C(find) waits for a row that another request stored, then removes it.
-      - C(clear) removes rows, and C(look) names them.
+      - C(clear) removes rows, and C(look) returns them.
     type: str
     choices: [test, find, clear, look]
     required: true
@@ -54,7 +54,7 @@ options:
         type: str
         required: true
       tables:
-        description: Of each table its name (table), its column of the caller, and whether the test is C(stored) there.
+        description: Of each table its name (table), its caller's column (column), and whether it gets a row (stored).
         type: list
         elements: dict
         required: true
@@ -63,7 +63,7 @@ options:
         type: str
         required: true
       prefix:
-        description: The begin of the callers of earlier tests; empty for none.
+        description: The beginning of the callers of earlier tests; empty for none.
         type: str
         default: ""
       tenant_column:
@@ -71,11 +71,11 @@ options:
         type: str
         required: true
       tenant:
-        description: The tenant that the rows must have if there is the column.
+        description: The tenant that the rows must have if the column exists.
         type: str
         required: true
       tenant_required:
-        description: Whether a row without a tenant is refused if there is the column.
+        description: Whether a row without a tenant is refused if the column exists.
         type: bool
         default: true
       patience:
@@ -113,7 +113,7 @@ options:
         elements: str
         required: true
       write_tables:
-        description: Tables, with their schema, of which rows need O(cleanup.write_statements) too.
+        description: Tables, with their schema, whose rows also need O(cleanup.write_statements).
         type: list
         elements: str
         default: []
@@ -123,11 +123,11 @@ options:
         elements: str
         default: []
       always:
-        description: Whether they are run also if no row is seen.
+        description: Whether the statements run even if there is no row.
         type: bool
         default: false
       writes:
-        description: Whether O(cleanup.write_statements) are run also if no row of O(cleanup.write_tables) is seen.
+        description: Whether O(cleanup.write_statements) run even if there is no row in O(cleanup.write_tables).
         type: bool
         default: false
       seconds:
@@ -141,7 +141,7 @@ options:
     description: The request that retrieves, with a marker.
     type: dict
   other:
-    description: The request of another tenant, which is to see nothing.
+    description: The request of another tenant, which must see nothing.
     type: dict
     default: {}
     suboptions:
@@ -152,15 +152,15 @@ options:
         description: The other tenant.
         type: str
       only_signed:
-        description: Whether it is made only if tokens can be signed.
+        description: Whether the request is made only if tokens can be signed.
         type: bool
         default: false
       fails:
-        description: Whether the test fails if it sees the memory.
+        description: Whether the test fails if the other tenant sees the memory.
         type: bool
         default: false
   about:
-    description: What answers are judged by - service, secret, before, phases, row_security, column.
+    description: Facts for the verdict on an answer - service, secret, token, before, ended.
     type: dict
     default: {}
 author: AI-Memory operations
@@ -215,7 +215,7 @@ shown:
   returned: success
   type: list
 found:
-  description: With O(action=look), of each table its name, and of each caller and tenant the number of rows.
+  description: With O(action=look), the name of each table, and the number of rows of each caller and tenant.
   returned: success
   type: list
 """
@@ -232,7 +232,7 @@ ROWS = {
     "tenant_column": {"type": "str", "required": True}, "tenant": {"type": "str", "required": True},
     "tenant_required": {"type": "bool", "default": True}, "patience": {"type": "float", "default": 0},
 }  # fmt: skip
-# The task is not logged: a value of these may be an ordinary word, and would be struck from every result.
+# The task is not logged. With no_log, Ansible would remove a value that is an ordinary word from every result.
 CLEANUP = {
     "user": {"type": "str", "required": True}, "parameters": {"type": "dict", "required": True},
     "password": {"type": "str", "default": "", "no_log": False},
@@ -250,7 +250,7 @@ OTHER = {
 
 
 class Tables:
-    """The rows of the test: seen by the administrator, removed by the service's login."""
+    """The rows of the test: the administrator reads them, and the service's login removes them."""
 
     def __init__(self, wanted: dict[str, Any]) -> None:
         """Take the options of the module."""
@@ -264,7 +264,7 @@ class Tables:
             if self.connection is None:
                 with acting_as(self.wanted["user"]):
                     self.connection = sessions.connect(self.wanted["database"], self.wanted["port"], settings=READ_ONLY)
-            # A transaction of its own each time, so that it sees what was committed meanwhile.
+            # A new transaction for each look sees the rows that were committed meanwhile.
             with self.connection, self.connection.cursor() as cursor:
                 return smoke_rows.read(
                     cursor, rows["schema"], rows["tables"], rows["caller"], rows["prefix"], rows["tenant_column"]
@@ -273,7 +273,7 @@ class Tables:
             raise smoke_run.SmokeError(messages.of_database(error)) from error
 
     def remove(self, tenants: Any, callers: Any, statements: Any) -> int:
-        """Run statements over the service's login, with the rights of its system user. Raises SmokeError."""
+        """Run statements over the service's login, with the privileges of its system user. Raises SmokeError."""
         cleanup = self.wanted["cleanup"]
 
         def work() -> dict[str, Any]:
@@ -295,7 +295,7 @@ class Tables:
         return int(found["rows"])
 
     def close(self) -> None:
-        """End the administrator's connection."""
+        """Close the administrator's connection."""
         if self.connection is not None:
             self.connection.close()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ask what runs which database a service works in: its sessions, and its environment."""
+"""Find the database that a running service uses, from its sessions and its environment."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, 
 
 DOCUMENTATION = r"""
 module: service_witness
-short_description: Ask what runs which database a service works in
+short_description: Find the database that a running service uses, from its sessions and its environment
 description:
   - Finds the processes of the unit by its control group, and reads their connections and their environment with the
-    rights of their own user. The connections are matched with the server's sessions, by address and port over TCP and
-    by the other end of the socket over Unix sockets.
-  - A service that has no session is asked for its health, or does what O(request) asks for, and is looked at without a
-    pause meanwhile. A session that is opened for one request is seen as well.
+    rights of their own user. It matches the connections with the server's sessions. TCP connections match by address
+    and port, and Unix sockets by the socket at the other end.
+  - A service without a session is asked for its health, or gets the request in O(request). Meanwhile its processes are
+    read continuously, so that a session for one request is seen as well.
   - Changes nothing. The result holds secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -24,8 +24,8 @@ extends_documentation_fragment:
 options:
   request:
     description: >-
-      What the service is asked for, twice, instead of its health, also where a session is found. It has the options of
-      M(aimemory.tenancy.service_request), and beside them those of its one request.
+      A request that is sent twice instead of the health check, even if a session was found. It has the options of
+      M(aimemory.tenancy.service_request) and also those of a single request.
     type: dict
 author: AI-Memory operations
 """
@@ -47,22 +47,22 @@ EXAMPLES = r"""
 RETURN = r"""
 unit:
   description:
-    - load_state, active_state, main_pid, user, tasks (-1 where systemd does not count them), as_started (whether the
-      main process is the unit's program itself, no other one that it became, and has a URL in its environment).
+    - load_state, active_state, main_pid, user, tasks (-1 if systemd does not count them), as_started.
+    - as_started says whether the main process is the unit's own program and has a URL in its environment.
   returned: always
   type: dict
 environment:
   description: >-
-    The URLs that the unit's processes have in their environment - url, processes (pid and name each), sessions (whether
-    such a process has a session).
+    The URLs in the environments of the unit's processes - url, processes (pid and name each), sessions (whether such a
+    process has a session).
   returned: always
   type: list
 next_environment:
-  description: What the unit gets at its next start - url, set_by (the file, or the setting of the unit), or problem.
+  description: The unit's URL at its next start - url, set_by (the file, or the setting of the unit), or problem.
   returned: always
   type: dict
 rewritable:
-  description: Whether another URL in the first of O(files) would be another one at the next start.
+  description: Whether a change of the URL in the first of O(files) has an effect at the next start.
   returned: always
   type: bool
 processes:
@@ -70,17 +70,17 @@ processes:
   returned: always
   type: list
 sessions:
-  description: Their sessions, also those that have ended since - pid (of the server), process, name, database, role,
-    reaches (whether the role has rights on the tables).
+  description: The processes' sessions, including ended ones - pid (of the server), process, name, database, role,
+    reaches (whether the role has privileges on the tables).
   returned: always
   type: list
 strangers:
-  description: Their connections to other PostgreSQL servers and to poolers - process, name, host, port, program, local,
-    sessions_here (whether the server has sessions from there).
+  description: The processes' connections to other PostgreSQL servers and to poolers - process, name, host, port,
+    program, local, sessions_here (whether the server has sessions from there).
   returned: always
   type: list
 tells_sockets:
-  description: Whether the kernel tells which Unix sockets are connected.
+  description: Whether the kernel shows which Unix sockets are connected.
   returned: always
   type: bool
 server:
@@ -88,15 +88,15 @@ server:
   returned: always
   type: dict
 listeners:
-  description: Names of the programs that accept connections on the port, where PostgreSQL did not answer.
+  description: Names of the programs that listen on the port, if PostgreSQL did not answer.
   returned: always
   type: list
 real_files:
-  description: The path of each of O(files) that links lead to.
+  description: The path of each of O(files), with links resolved.
   returned: always
   type: list
 files:
-  description: What each of O(files) holds, in Base64; none where it cannot be read.
+  description: The content of each of O(files) in Base64; none if it cannot be read.
   returned: always
   type: list
 """
@@ -109,7 +109,7 @@ def main() -> None:
     try:
         looking.run()
     except witness.DOES_NOT_ANSWER as error:
-        module.fail_json(msg=f"The service cannot be looked at: {messages.of_database(error)}", **looking.outcome)
+        module.fail_json(msg=f"The service cannot be inspected: {messages.of_database(error)}", **looking.outcome)
     module.exit_json(changed=False, **looking.outcome)
 
 

@@ -17,13 +17,13 @@ DOCUMENTATION = r"""
 module: throwaway_server
 short_description: Make a throwaway PostgreSQL server with a restored copy of a database, or remove it
 description:
-  - With the programs of the server that runs, it makes another one with a directory, a socket and a system user of its
-    own, which listens on no network, writes no log of replication and runs no autovacuum; it gives it the roles of the
-    server that runs, without their passwords, and restores a dump into it. Code of the database's roles runs there
-    with no more rights than its owner has.
-  - Nothing is written to the server that runs. The throwaway server ends by itself after the option C(seconds) of
-    O(server), with all that belongs to it; whatever a lost run left is removed first.
-  - Subscriptions and mappings of users to other servers are left out; publications and event triggers are kept.
+  - Starts another server with the programs of the running one, and with a directory, a socket and a system user of its
+    own. It listens on no network, writes no WAL for replication and runs no autovacuum.
+  - The new server gets the roles of the running one, without their passwords, and a restored dump. Code of the
+    database's roles gets no more privileges there than its owner has.
+  - Nothing is written to the running server. The throwaway server ends after the option C(seconds) of O(server), and
+    removes its files. Leftovers of a lost run are removed first.
+  - Subscriptions and user mappings are left out; publications and event triggers are kept.
   - Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -31,7 +31,7 @@ extends_documentation_fragment:
   - aimemory.tenancy.throwaway
 options:
   state:
-    description: Whether it is made or removed.
+    description: Whether the server is made or removed.
     type: str
     choices: [present, absent]
     required: true
@@ -44,16 +44,16 @@ options:
     choices: [full, schema]
     default: full
   tables:
-    description: The value C(tables) in the manifest of M(aimemory.tenancy.backup), to compare the restored rows with.
+    description: The value C(tables) in the manifest of M(aimemory.tenancy.backup), for the comparison of the rows.
     type: list
     elements: dict
     default: []
   hash_max_bytes:
-    description: Larger tables are counted only.
+    description: Maximum size of a table that is hashed; larger tables are only counted.
     type: int
     default: 0
   jobs:
-    description: Connections that restore at once.
+    description: Number of connections that restore at once.
     type: int
     default: 1
 author: AI-Memory operations
@@ -79,11 +79,11 @@ host:
   returned: with O(state=present)
   type: str
 walls:
-  description: What a probe has shown that the server cannot do, each with whether it holds.
+  description: Things that a probe shows the server cannot do, each with whether the wall holds.
   returned: with O(state=present)
   type: dict
 left:
-  description: What of the dump and of the server that runs was left out, as sentences.
+  description: Parts of the dump and of the running server that were left out, as sentences.
   returned: with O(state=present)
   type: list
 differences:
@@ -91,7 +91,7 @@ differences:
   returned: with O(state=present)
   type: list
 seconds:
-  description: How long it took to start, to restore and to compare.
+  description: Seconds of the start, the restore and the comparison.
   returned: with O(state=present)
   type: dict
 """

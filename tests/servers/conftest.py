@@ -1,4 +1,4 @@
-"""Servers of every major version that needs no host, each with the database of AI-Memory as it is before tenants."""
+"""Servers of every major version without a host, each with the unmigrated database of AI-Memory."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from server import MAJORS, TEMPLATE, Server, fill, running
 from turns import Case, places
 
 ON_EACH = ("test_audit_rules", "test_chain", "test_trap")
-# So many combinations that each is made on one version, whatever is asked for.
+# A single version tests these many combinations, with any TESTS.
 ON_ONE = ("test_states_of_production",)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Share the tests among the versions, but for those of ON_EACH (pytest's hook).
+    """Share the tests among the versions, except those of ON_EACH (pytest's hook).
 
-    With TESTS=all each is made on every version, but for combinations.
+    With TESTS=all, every version runs each test, except combinations.
     """
     every = os.environ.get("TESTS") == "all"
     cases: dict[str, Case] = {}

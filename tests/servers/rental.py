@@ -12,7 +12,7 @@ OWNER = "desk"
 
 @contextlib.contextmanager
 def seeded(server: Server, name: str) -> Iterator[None]:
-    """Make the rental's unmigrated database of that name, without its service; nothing of it is left afterwards."""
+    """Create the rental's unmigrated database of that name, without its service, and remove it afterwards."""
     directory = ROOT / "molecule/example/application"
     server.sql(f"CREATE ROLE {OWNER} LOGIN")
     server.sql(f"CREATE DATABASE {name} OWNER {OWNER}")

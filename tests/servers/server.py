@@ -1,4 +1,4 @@
-"""A PostgreSQL of a given major version without a host: on a Unix socket alone, gone after the test."""
+"""A PostgreSQL of a given major version without a host: on a Unix socket only, and removed after the test."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from lab import OWNER
 
 ROOT = Path(__file__).resolve().parents[2]
 MAJORS = (17, 18)
-# The database of AI-Memory before tenants, which tests copy.
+# The unmigrated database of AI-Memory, which tests copy.
 TEMPLATE = "ai_memory_template"
-# Nothing is kept, so nothing need reach the disk.
+# The data is temporary, so it need not reach the disk.
 SETTINGS = {"listen_addresses": "", "fsync": "off", "autovacuum": "off", "log_statement": "none"}
 # PostgreSQL refuses to run as root.
 SERVER_USER = "nobody"
 
 
 class Server:
-    """A running server of version ``major`` whose socket and data lie in ``directory``; its superuser is postgres."""
+    """A running server of version ``major`` with socket and data in ``directory``; its superuser is postgres."""
 
     def __init__(self, major: int, directory: Path, **settings: str) -> None:
-        """Unpack the server, make its data directory and start it."""
+        """Unpack the server, create its data directory and start it."""
         self.major, self.directory, self._port = major, directory, int(settings.get("port", 5432))
         archive = ROOT / f".lab/postgresql-{major}.tar.gz"
         with tarfile.open(archive) as packed:
@@ -74,7 +74,7 @@ class Server:
         self._process.wait(30)
 
     def run(self, program: str, *arguments: str, given: str = "") -> str:
-        """Run one of PostgreSQL's programs as the server's user and return what it prints."""
+        """Run one of PostgreSQL's programs as the server's user and return its output."""
         done = subprocess.run(
             [self.programs / program, *arguments], input=given, capture_output=True, text=True, check=False, cwd="/",
             env={"PATH": os.environ["PATH"], "PGHOST": str(self.directory), "PGPORT": str(self._port),
@@ -105,7 +105,7 @@ class Server:
 
 
 def fill(server: Server) -> None:
-    """Make the role and the template database of AI-Memory before tenants, with its rows."""
+    """Create the role and the template database of the unmigrated AI-Memory, with its rows."""
     server.sql(f"CREATE ROLE {OWNER} LOGIN")
     server.sql(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
     server.sql('CREATE EXTENSION "uuid-ossp"', TEMPLATE)
@@ -118,7 +118,7 @@ def fill(server: Server) -> None:
 
 @contextlib.contextmanager
 def running(major: int, **settings: str) -> Iterator[Server]:
-    """Yield a server of one major version; nothing of it is left afterwards."""
+    """Yield a server of one major version, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="tenancy-server-") as directory:
         server = Server(major, Path(directory), **settings)
         try:

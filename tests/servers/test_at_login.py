@@ -1,4 +1,4 @@
-"""What runs at every login and writes shuts out a session that only reads, and is told by its name."""
+"""A trigger that writes at every login prevents read-only sessions, and the refusal names it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CREATE EVENT TRIGGER "Note" ON login EXECUTE FUNCTION login_note();
 
 @pytest.fixture
 def noted(server: Server) -> Iterator[str]:
-    """Return the name of a database that notes who logs in."""
+    """Return the name of a database that records its logins."""
     server.sql(f"CREATE DATABASE {NAME}")
     server.sql(NOTE, NAME)
     yield NAME

@@ -1,4 +1,4 @@
-"""Each rule of the audit finds its own mutant on a real server, and nothing once the mutant is remedied."""
+"""Each rule of the audit finds its own mutant on a real server, and nothing after the remedy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OF_STATEMENTS = {name for name, rule in audit.RULES.items() if rule.service_stat
 
 @pytest.fixture(scope="module", autouse=True)
 def databases(server: Server) -> Iterator[None]:
-    """Make the database before and after its migration; each test rolls back what it does."""
+    """Create the database before and after its migration; each test rolls back its changes."""
     for name in (UNMIGRATED, NAME):
         server.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER}")
     with opened(server, NAME) as migrated:
@@ -109,14 +109,14 @@ class Planted:
         self.database.model = model.parse(source)
 
     def audit(self) -> list[audit.Entry]:
-        # Within a transaction the sessions of others stay as they were seen first.
+        # Within a transaction, pg_stat_activity shows the sessions as they were first seen.
         self.database.run("SELECT pg_stat_clear_snapshot()")
         facts, state = self.database.audit_facts(self._readable), self.database.state() | self._version
         return audit.collect(facts, state, self.database.model, self._url_options)
 
 
 def named(entries: Sequence[audit.Entry], rule: str) -> set[str]:
-    """Return what a rule names."""
+    """Return the subjects of a rule."""
     return {entry["subject"] for entry in entries if entry["rule"] == rule}
 
 
@@ -137,7 +137,7 @@ def test_a_rule_finds_its_mutant_and_nothing_after_the_remedy(
         assert named(planted.audit(), name) <= before
 
 
-def test_a_migrated_database_has_no_way_past(migrated: Database) -> None:
+def test_a_migrated_database_has_no_bypass(migrated: Database) -> None:
     found = migrated.audit()
     assert {entry["rule"] for entry in found} <= ACCEPTED
     tables = {f"public.{table.name}" for table in migrated.model.tables}
@@ -147,7 +147,7 @@ def test_a_migrated_database_has_no_way_past(migrated: Database) -> None:
 def test_an_unmigrated_database_has_only_what_the_plan_fixes(unmigrated: Database) -> None:
     found = [entry for entry in unmigrated.audit() if entry["rule"] not in ACCEPTED]
     assert {entry["rule"] for entry in found} == {"privilege-excess", "unique-key", "function-without-tenant"}
-    assert all(entry["cured"] for entry in found)
+    assert all(entry["fixed_by_plan"] for entry in found)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,9 @@ def test_an_unmigrated_database_has_only_what_the_plan_fixes(unmigrated: Databas
 )
 def test_what_the_plan_does_not_fix_is_an_error_that_is_left(unmigrated: Database, rule: str, also: str) -> None:
     unmigrated.run(audit.RULES[rule].bad, *([also] if also else []))
-    left = [entry["subject"] for entry in unmigrated.audit() if entry["severity"] == ERROR and not entry["cured"]]
+    left = [
+        entry["subject"] for entry in unmigrated.audit() if entry["severity"] == ERROR and not entry["fixed_by_plan"]
+    ]
     assert left == [audit.RULES[rule].found]
 
 
@@ -188,7 +190,7 @@ def test_a_server_that_lacks_fixes_is_named(monkeypatch: pytest.MonkeyPatch, mig
         assert bool(named(migrated.audit(), "server-minor")) is found
 
 
-# Which rules a statement of the service meets.
+# The rules that match a statement of the service.
 STATEMENTS: dict[str, set[str]] = {
     "COPY memories TO STDOUT": {"copy-without-columns"},
     'copy public."memories" to stdout': {"copy-without-columns"},

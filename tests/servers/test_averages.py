@@ -1,4 +1,4 @@
-"""The averages of a caller are what the older release's functions make of the same rows, tenant by tenant."""
+"""For each tenant, a caller's averages are those that the older release's functions compute from the same rows."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ RECENT = ("frustration_level", "satisfaction_level", "urgency_level")
 
 
 def metrics(tenant: int, count: int = 60) -> list[dict[str, Any]]:
-    """Return the scores of calls, in the order in which they are stored and not in that in which they were made.
+    """Return the scores of calls in the order of storage, which differs from the order of the calls.
 
-    Quarters are added up exactly in whatever order. One caller has no more than two calls.
+    Sums of quarters are exact in any order. One caller has only two calls.
     """
     drawn = random.Random(tenant)
     days = drawn.sample(range(1, 300), count)
@@ -39,7 +39,7 @@ def metrics(tenant: int, count: int = 60) -> list[dict[str, Any]]:
 
 
 def statements(rows: list[dict[str, Any]]) -> list[str]:
-    """Return the statements that store the rows, one, two and three at a time, and one for a caller without any."""
+    """Return the statements that store the rows, one, two and three at a time, and one for a caller without rows."""
     found, left = [], list(rows)
     for size in (1, 2, 3) * (len(rows) // 6 + 1):
         if left[:size]:
@@ -49,7 +49,7 @@ def statements(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def averages(database: Database, where: str = "true") -> list[Any]:
-    """Return every column of the callers' averages but the tenant, by the caller."""
+    """Return every column of the callers' averages except the tenant, by the caller."""
     found: list[Any] = database.value(
         "SELECT json_agg(to_jsonb(a) - 'customer_id' ORDER BY user_id) FROM public.personality_averages AS a "
         f"WHERE user_id IN ({', '.join(map(literal, [*CALLERS, NOBODY]))}) AND {where}"
@@ -58,7 +58,7 @@ def averages(database: Database, where: str = "true") -> list[Any]:
 
 
 def of_the_older_release(database: Database, tenant: int, *before: str) -> list[Any]:
-    """Return the averages that the older release's functions make of one tenant's rows alone."""
+    """Return the averages that the older release's functions compute from one tenant's rows alone."""
     database.run("SAVEPOINT unmigrated", *before, *statements(metrics(tenant)))
     found = averages(database)
     database.run("ROLLBACK TO SAVEPOINT unmigrated")
@@ -70,14 +70,14 @@ def as_tenant(tenant: int) -> str:
 
 
 def renamed(database: Database, argument: str) -> list[str]:
-    """Return the statements that give the older release's function another argument's name."""
+    """Return the statements that give the older release's function another argument name."""
     made = database.value(f"SELECT pg_get_functiondef('{UPDATE}(varchar)'::regprocedure)")
     return [f"DROP FUNCTION {UPDATE}(varchar)", made.replace("p_user_id", identifier(argument)),
             f"ALTER FUNCTION {UPDATE} OWNER TO {OWNER}"]  # fmt: skip
 
 
 def without_a_path(database: Database) -> list[str]:
-    """Return the statements that qualify the names in the older release's functions and take their search path."""
+    """Return the statements that qualify the names in the older release's functions and remove their search path."""
     found = []
     for function in (f"{UPDATE}(varchar)", f"{TRIGGERED}()"):
         header, body = database.value(f"SELECT pg_get_functiondef('{function}'::regprocedure)").split("AS $function$")
@@ -97,7 +97,7 @@ HEADERS = {
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_they_are_the_older_releases_and_do_not_mix(database: Database, header: str) -> None:
-    # All in one transaction, so that even the time is the same.
+    # One transaction, so that even the time is the same.
     database.run(*HEADERS[header](database))
     wanted = {tenant: of_the_older_release(database, tenant) for tenant in (1, 2)}
     assert wanted[1] != wanted[2]

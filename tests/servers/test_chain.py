@@ -1,4 +1,4 @@
-"""There and back on servers without a host: the production planner and SQL, on versions that no lab host has."""
+"""Migration and rollback on servers without a host: the production planner and SQL, on versions without a lab host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def dumped(server: Server) -> str:
     return server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", NAME)
 
 
-def test_there_and_back(server: Server, database: Database) -> None:
+def test_migration_and_rollback(server: Server, database: Database) -> None:
     before, dump = database.state(), dumped(server)
     proved = database.migrate()
     database.commit()

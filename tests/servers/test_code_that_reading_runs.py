@@ -1,4 +1,4 @@
-"""Reading a table runs code of its owner as the reader, and what finds that code misses none of it."""
+"""Reading a table runs its owner's code as the reader, and the check finds all of that code."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CREATE FUNCTION of_pair(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT (
 CREATE FUNCTION of_argument(mood, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1::text || $2 $$;
 CREATE FUNCTION of_any(anyelement, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1::text || $2 $$;
 """
-# What an ordinary database has, and nobody but its owner runs.
+# Objects of an ordinary database, whose code only the owner runs.
 HARMLESS = (
     "CREATE INDEX ON memories (public.seen(k))",
     "CREATE INDEX ON memories (public.seen(lower(k)), public.seen(id::text), public.seen(k::varchar || 'x'))",
@@ -64,7 +64,7 @@ HARMLESS = (
     """CREATE EXTENSION unaccent; CREATE FUNCTION f_unaccent(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS
        $$ SELECT public.unaccent('public.unaccent', $1) $$;
        CREATE INDEX ON memories (public.f_unaccent(lower(k)))""",
-    # A parameter may have the name of a table.
+    # A parameter can have the name of a table.
     """CREATE FUNCTION small(memories text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(memories)';
        CREATE INDEX ON memories (public.small(k))""",
     "CREATE STATISTICS s ON (public.seen(k)), (k::short) FROM memories",
@@ -72,10 +72,13 @@ HARMLESS = (
     "ALTER TABLE memories ADD CHECK (public.seen(k) = k), ADD CHECK (scope IN ('a', 'b'))",
     "CREATE TABLE other (k text) PARTITION BY LIST (lower(k)); CREATE TABLE other_rest PARTITION OF other DEFAULT",
 )
-CONSTANTS, OPERATOR = "with constants, or with what may become one", "as an operator, whose function estimates call"
-BODY, DEFAULTS = "whose body uses what belongs to ordinary roles", "with defaults of its arguments"
+CONSTANTS, OPERATOR = (
+    "with constants, or with values that may become constants",
+    "as an operator, whose function the planner calls for estimates",
+)
+BODY, DEFAULTS = "whose body uses objects of ordinary roles", "with defaults of its arguments"
 SEEN = "public.seen(text)"
-# What is planted; the function that is named, and why.
+# The planted objects, the named function, and the reason.
 READ = {
     "predicate": ("CREATE INDEX ON memories (k) WHERE public.seen('x') = 'x'", SEEN, CONSTANTS),
     "expression": ("CREATE INDEX ON memories ((k || public.seen('x')))", SEEN, CONSTANTS),
@@ -124,7 +127,7 @@ CHANGED = {
 
 @pytest.fixture
 def reader(server: Server) -> Iterator[psycopg2.extensions.connection]:
-    """Return a session of the administrator's in a database in which the owner has planted his functions."""
+    """Return a session of the administrator in a database with planted functions of the owner."""
     server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
     try:
         with contextlib.closing(server.connect(NAME)) as connection, connection.cursor() as cursor:
@@ -199,7 +202,7 @@ def test_a_constraint_that_a_change_looks_into_is_found(
     (sentence,) = refusals(reader)
     assert sentence.startswith("The constraint c of public.memories ")
     assert f" calls {SEEN}, which belongs to {OWNER}, {CONSTANTS}: " in sentence
-    # Of another table nothing looks into it.
+    # The constraint of another table is not checked.
     planted(reader, "ALTER TABLE memories RENAME TO others")
     assert refusals(reader) == []
 
@@ -207,4 +210,4 @@ def test_a_constraint_that_a_change_looks_into_is_found(
 def test_a_literal_of_a_domain_in_a_policy_is_found(reader: psycopg2.extensions.connection) -> None:
     planted(reader, "CREATE POLICY p ON memories USING (k = ('{a}'::public.words[])[1])")
     (sentence,) = refusals(reader)
-    assert sentence.startswith("The policy p of public.memories holds a value of public.words[]")
+    assert sentence.startswith("The policy p of public.memories contains a value of public.words[]")

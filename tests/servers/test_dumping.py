@@ -1,4 +1,4 @@
-"""A dump holds what its snapshot held, and says so; what cannot be dumped is an error."""
+"""A dump contains the rows of its snapshot and counts them; a table that cannot be dumped is an error."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def named(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def dump(server: Server, path: Path, **more: Any) -> dumping.Dump:
-    """Return a dump that is made by the server's own programs."""
+    """Return a dump that the server's own programs make."""
 
     def run(command: list[str], environ_update: dict[str, str]) -> tuple[int, str, str]:
         done = subprocess.run(
@@ -46,7 +46,7 @@ def dump(server: Server, path: Path, **more: Any) -> dumping.Dump:
 
 
 @pytest.mark.parametrize("layout", ["directory", "custom"])
-def test_a_dump_is_whole_and_nobody_else_reads_it(server: Server, named: str, tmp_path: Path, layout: str) -> None:
+def test_a_dump_is_complete_and_private(server: Server, named: str, tmp_path: Path, layout: str) -> None:
     server.sql(f"ALTER DATABASE {named} SET work_mem = '9MB'")
     server.sql("CREATE TABLE parted (n integer) PARTITION BY LIST (n)", named)
     path = tmp_path / "new.partial"

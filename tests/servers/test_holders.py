@@ -1,4 +1,4 @@
-"""Locks of sessions that are no clients are seen: they would hold the change up behind the stop."""
+"""Locks of sessions that are not clients are found: they would delay the change after the stop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from server import MAJORS, TEMPLATE, Server, running
 
 NAME = "ai_memory_holders"
 TABLES = {"schema": "public", "names": ["memories"]}
-# A vacuum that is at once due to prevent wraparound, and takes long.
+# A vacuum that must prevent wraparound at once, and takes long.
 SLOW = "autovacuum_freeze_max_age = 100000, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
 SPEND = "DO $$ BEGIN FOR i IN 1 .. 100001 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$"
 
@@ -90,7 +90,7 @@ def test_a_vacuum_that_prevents_wraparound_is_named_and_an_ordinary_one_is_not(m
 
 
 def wait_for_vacuum(server: Server) -> None:
-    """Wait until an autovacuum works on the table."""
+    """Wait until an autovacuum processes the table."""
     deadline = time.monotonic() + 60
     query = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = to_regclass('memories')"
     while server.sql(query) == [(0,)]:

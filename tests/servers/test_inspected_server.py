@@ -1,4 +1,4 @@
-"""One session that only reads answers what a run asks PostgreSQL before it begins."""
+"""One read-only session answers all questions of a run to PostgreSQL before its start."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ VALUES = {
 
 @pytest.fixture(autouse=True)
 def administrator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the administrator's sessions be those of the server's superuser."""
+    """Let the administrator's sessions use the server's superuser."""
     monkeypatch.setenv("PGUSER", "postgres")
 
 
 @pytest.fixture
 def plain(server: Server) -> Iterator[str]:
-    """Return the name of a role that is no superuser."""
+    """Return the name of a role that is not a superuser."""
     server.sql("CREATE ROLE plain LOGIN")
     yield "plain"
     server.sql("DROP ROLE plain")
@@ -58,7 +58,7 @@ def test_the_queries_of_a_run_are_answered(server: Server) -> None:
     assert row["server"]["app_role"] is None
     assert found["rows"]["members"] == [{"members": []}]
     assert found["rows"]["expressions"][0]["expressions"]["computed"] == []
-    # What the administrator's sessions set beside their fixed settings.
+    # Settings of the administrator's sessions beside the fixed ones.
     assert found["session_settings"]["restrict_nonsystem_relation_kind"] == "view,foreign-table"
     assert os.path.isdir(found["data_directory"])
     assert 0 < found["asked"] <= found["answered"]

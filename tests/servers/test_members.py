@@ -1,4 +1,4 @@
-"""What an owner adds to an extension of his stays in sight, and what an extension's script made is nobody else's."""
+"""Objects that an owner adds to an extension stay visible; objects of the extension's script belong to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server import ROOT, TEMPLATE, Server
 NAME = "ai_memory_members"
 QUERY = (ROOT / "roles/preflight/files/members.sql").read_text()
 TENANT_TABLES = json.dumps(["memories", "call_summaries"])
-# A new table beside the tenant ones and a column whose key a cast of the owner's compares.
+# A new table that is not a tenant table, and a column whose key a cast of the owner's compares.
 CAST = (
     "CREATE TYPE public.mood AS ENUM ('fair')",
     "CREATE FUNCTION public.rank(public.mood) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 1; END $$",
@@ -33,7 +33,7 @@ KEY = (
 
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
-    """Return a copy of the unmigrated database whose owner has made an extension."""
+    """Return a copy of the unmigrated database whose owner has created an extension."""
     server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
     try:
         server.sql("CREATE EXTENSION hstore", NAME, OWNER)
@@ -45,7 +45,7 @@ def database(server: Server) -> Iterator[Database]:
 
 @pytest.fixture(autouse=True)
 def administrator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the administrator's sessions be those of the server's superuser."""
+    """Let the administrator's sessions use the server's superuser."""
     monkeypatch.setenv("PGUSER", "postgres")
 
 
@@ -59,7 +59,7 @@ def refusals(server: Server) -> list[str]:
 
 
 def counted(server: Server) -> set[str]:
-    """Return the tables whose rows a backup must hold."""
+    """Return the tables whose rows a backup must contain."""
     with (
         contextlib.closing(contents.connect(NAME, 5432, host=str(server.directory))) as connection,
         connection.cursor() as cursor,
@@ -129,7 +129,7 @@ def test_a_partition_that_was_added_is_refused(server: Server, database: Databas
 
 def test_what_the_scripts_of_extensions_made_is_theirs(server: Server, database: Database) -> None:
     before, audited = counted(server), database.audit()
-    # Trusted ones that the owner makes, one of PL/pgSQL functions and one that only a superuser makes.
+    # Trusted extensions that the owner creates, one of PL/pgSQL functions and one that only a superuser can create.
     for extension in ("pg_trgm", "citext", "pgcrypto"):
         server.sql(f'CREATE EXTENSION "{extension}"', NAME, OWNER)
     server.sql("CREATE EXTENSION pg_stat_statements", NAME)
@@ -138,11 +138,11 @@ def test_what_the_scripts_of_extensions_made_is_theirs(server: Server, database:
     assert database.audit() == audited
 
 
-def test_a_table_that_a_script_has_dumped_is_its_own_whoever_owns_it(server: Server, database: Database) -> None:
+def test_a_table_that_a_script_dumps_is_the_extensions_with_any_owner(server: Server, database: Database) -> None:
     server.sql("CREATE TABLE public.systems (id integer)", NAME, OWNER)
     before = counted(server)
     server.sql("ALTER EXTENSION hstore ADD TABLE public.systems", NAME, OWNER)
-    # As pg_extension_config_dump does, which a script alone may call.
+    # Like pg_extension_config_dump, which only a script can call.
     server.sql(
         "UPDATE pg_extension SET extconfig = ARRAY['public.systems'::regclass::oid], extcondition = ARRAY['']"
         " WHERE extname = 'hstore'", NAME,

@@ -1,4 +1,4 @@
-"""A name of the plan's that is there with another meaning is refused by name, and what PostgreSQL allows is not."""
+"""A plan's name that exists with another meaning is refused by name; PostgreSQL's permitted names are not refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from planner import Database
 INDEX, KEY = "idx_memories_customer_id_user_id", "caller_profiles_customer_id_user_id_key"
 BUILT = "caller_profiles_customer_id_user_id_tenant_key"
 RECORD = "tenancy_bridge_used_memories_select"
-# What stands in the way, and how its refusal begins.
+# The existing object, and the start of its refusal.
 TAKEN = {
     "index of another table": (f"CREATE INDEX {INDEX} ON call_summaries (summary)",
                                f"public.{INDEX} is there already, an index of call_summaries,"),
@@ -42,22 +42,22 @@ TAKEN = {
     "permissive policy": ("CREATE POLICY tenancy_bridge_memories_select ON memories USING (true)",
                           "public.memories has a permissive policy tenancy_bridge_memories_select already"),
     "rows of its type": ("CREATE SCHEMA other; CREATE TABLE other.history (at timestamptz, old memories)",
-                         "other.history.old holds rows of the type public.memories"),
+                         "other.history.old stores rows of the type public.memories"),
     "rows in an array": ("CREATE TABLE history (old memories[])",
-                         "public.history.old holds rows of the type public.memories"),
+                         "public.history.old stores rows of the type public.memories"),
     "rows in a type": (
         "CREATE TYPE kept AS (at date, old memories); CREATE DOMAIN d AS kept; CREATE TABLE history (was d)",
-        "public.history.was holds rows of the type public.memories"),
+        "public.history.was stores rows of the type public.memories"),
     "rows of a view": ("CREATE VIEW v AS SELECT m FROM memories m; CREATE TABLE history (was v)",
-                       "public.history.was holds rows of the type public.memories"),
+                       "public.history.was stores rows of the type public.memories"),
     "rows in a materialized view": ("CREATE MATERIALIZED VIEW v AS SELECT m FROM memories m",
-                                    "public.v.m holds rows of the type public.memories"),
+                                    "public.v.m stores rows of the type public.memories"),
     "CLUSTER": ("ALTER TABLE personality_averages CLUSTER ON personality_averages_pkey",
                 "The key personality_averages_pkey of public.personality_averages has to be replaced, but CLUSTER"),
 }  # fmt: skip
-# The mark refuses every plan; a policy that goes later would take the plan's own of that name along.
+# The mark refuses every plan; a policy that is dropped would drop the plan's own of the same name.
 PLANNED_AROUND = ("CLUSTER", "permissive policy")
-# Names that are free for the plan, and uses of the row type that PostgreSQL has nothing against.
+# Names that are free for the plan, and uses of the row type that PostgreSQL permits.
 FREE = {
     "leftover": f"CREATE INDEX {INDEX} ON memories (k)",
     "leftover of a key": f"CREATE INDEX {BUILT} ON caller_profiles (updated_at)",

@@ -1,4 +1,4 @@
-"""The record of the bridge's use: what it notes, what it leaves alone, and how it comes and goes."""
+"""The record of the bridge's use: its notes, its effects on sessions, and its installation and removal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EXPIRED = "DELETE FROM memories WHERE created_at + ttl_days * interval '1 day' <
 COUNT = "SELECT count(*) FROM memories"
 PROFILE = insert("caller_profiles", {"user_id": "+9"})
 COLUMN = "customer_id IS NOT NULL AND"
-# The record as releases before this one made it.
+# The record in the form of earlier releases.
 EARLIER = (
     "CREATE SEQUENCE public.tenancy_bridge_used",
     f"GRANT UPDATE ON SEQUENCE public.tenancy_bridge_used TO {OWNER}",
@@ -51,7 +51,7 @@ EARLIER = (
 
 
 class Service:
-    """The sessions of a service, and what the record says of them."""
+    """The sessions of a service, and the record of them."""
 
     def __init__(self, server: Server, wanted: model.Model) -> None:
         """Use the database of that name."""
@@ -59,7 +59,7 @@ class Service:
 
     @contextlib.contextmanager
     def session(self) -> Iterator[psycopg2.extensions.cursor]:
-        """Yield a session of the service that names no tenant of itself."""
+        """Yield a session of the service that names no tenant itself."""
         connection = self.server.connect(NAME, OWNER)
         with contextlib.closing(connection), connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '3s'; SET statement_timeout = '20s'")
@@ -72,7 +72,7 @@ class Service:
                 cursor.execute(statement)
 
     def record(self) -> dict[str, Any]:
-        """Return the record as the role reads it."""
+        """Return the record in the role's form."""
         arguments = {"schema": self.model.schema, "kinds": json.dumps(bridge_record.kinds(self.model))}
         with contextlib.closing(self.server.connect(NAME)) as connection, connection.cursor() as cursor:
             cursor.execute(bridge_record.query(), arguments)
@@ -82,7 +82,7 @@ class Service:
         return {"uses": uses, "now": now}
 
     def noted(self) -> set[tuple[str, str]]:
-        """Return the kinds that were noted, each a command and a table."""
+        """Return the noted kinds, each a command and a table."""
         return {(use["command"], use["table"]) for use in self.record()["uses"] if use["used_at"] is not None}
 
     def forget(self, used_at: int | None = None) -> None:
@@ -107,7 +107,7 @@ def carry_out(database: Database, statements: list[Statement]) -> None:
 
 
 def record_of_earlier(database: Database) -> None:
-    """Put the record of earlier releases in the place of this one's."""
+    """Replace this release's record with that of earlier releases."""
     carry_out(database, bridge_record.plan_remove(database.state(), database.model))
     database.run(*EARLIER)
     database.commit()
@@ -138,11 +138,11 @@ def test_start_up_code_and_health_check_are_told_from_callers(service: Service) 
     found = evidence.judge(at_start, [10], 0, 60)
     assert found["verdict"] == "known"
     assert "at the start (SELECT, DELETE on memories, last" in found["sentence"]
-    # Hours later the health check is asked, by a session that names no tenant either, and then a caller comes.
+    # Hours later a session without a tenant calls the health check, and then a caller comes.
     service.forget()
     with service.session() as cursor:
         for statement, verdict, told in (
-            (COUNT, "done", "by the health check (SELECT on memories, when it is asked)"),
+            (COUNT, "done", "by the health check (SELECT on memories, when it is called)"),
             (PROFILE, "needed", "by callers (INSERT on caller_profiles, last"),
         ):
             cursor.execute(statement)
@@ -155,7 +155,7 @@ def test_start_up_code_and_health_check_are_told_from_callers(service: Service) 
 
 
 def later(early: dict[str, Any], late: dict[str, Any], hours: int) -> dict[str, Any]:
-    """Return ``early`` as ``hours`` later, with what ``late`` has noted since."""
+    """Return ``early`` as ``hours`` later, with the notes of ``late`` since then."""
     uses = [
         new | {"used_at": old["used_at"] if new["used_at"] is None else new["used_at"] + hours * 3600}
         for old, new in zip(early["uses"], late["uses"], strict=True)
@@ -180,7 +180,7 @@ def test_a_transaction_that_is_rolled_back_leaves_its_note(service: Service) -> 
         cursor.execute(PROFILE)
         cursor.execute("ROLLBACK")
         assert service.noted() == {("INSERT", "caller_profiles")}
-        # What a session remembers goes with the transaction, so that the next one notes again.
+        # A session's memory is rolled back with the transaction, so the next transaction notes again.
         service.forget()
         cursor.execute(PROFILE)
         assert service.noted() == {("INSERT", "caller_profiles")}
@@ -192,7 +192,7 @@ def test_a_session_notes_a_kind_once_in_a_while(service: Service) -> None:
         service.forget(7)
         cursor.execute(COUNT)
         assert {use["used_at"] for use in service.record()["uses"]} == {7}
-        # Every kind for itself.
+        # Each kind separately.
         cursor.execute("SELECT FROM call_summaries")
         assert {use["used_at"] for use in service.record()["uses"]} != {7}
 
@@ -204,7 +204,7 @@ def test_sessions_do_not_wait_for_each_other(service: Service) -> None:
         for cursor in (one, other):
             cursor.execute(EXPIRED)
             cursor.execute(COUNT)
-        # The administrator reads the record and changes it meanwhile.
+        # Meanwhile the administrator reads the record and changes it.
         assert service.noted() == {("SELECT", "memories"), ("DELETE", "memories")}
         service.forget()
     failures: list[BaseException] = []
@@ -243,7 +243,7 @@ def test_a_broken_record_breaks_no_statement_and_is_found(server: Server, servic
     assert evidence.unnoted(service.record(), started) == ["SELECT on memories"]
 
 
-def test_names_are_whatever_postgresql_takes(server: Server, database: Database) -> None:
+def test_every_name_that_postgresql_accepts_works(server: Server, database: Database) -> None:
     names = ['odd "one"', "line\u2028break", "it's \\ %s", "Capital", "é" * 31]
     tables = [{"name": name, "surrogate_keys": [["id"]], "indexes": [], "sample": {"t": "x"}} for name in names]
     schema = 'the "schema" it\'s'
@@ -283,7 +283,7 @@ def test_every_prefix_of_the_replacement_of_an_earlier_record_converges(database
 
 
 def without_oids(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a state without the order of what is listed as it was made."""
+    """Return a state with a fixed order of the lists that follow the order of creation."""
     return {**state, "functions": sorted(state["functions"], key=lambda item: (item["name"], item["identity"]))}
 
 
@@ -317,7 +317,7 @@ def test_nothing_is_left_of_the_record(server: Server, database: Database, is_ea
 
 
 def left(database: Database) -> int:
-    """Return how much of the bridge is left."""
+    """Return how many parts of the bridge are left."""
     return int(
         database.value(
             "SELECT (SELECT count(*) FROM pg_policy WHERE starts_with(polname, 'tenancy_bridge'))"
@@ -359,7 +359,7 @@ def test_a_table_that_joined_since_loses_its_part_of_the_record(database: Databa
     assert database.value("SELECT count(*) FROM pg_class WHERE starts_with(relname, 'tenancy_bridge_used')") == 16
 
 
-def test_enforcing_is_taken_back_beside_rows_of_a_second_tenant(
+def test_enforcing_is_rolled_back_beside_rows_of_a_second_tenant(
     server: Server, database: Database, service: Service
 ) -> None:
     server.sql(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}), NAME)
@@ -404,7 +404,7 @@ def test_the_record_costs_a_statement_little(database: Database, tenant: str) ->
     )
     removal = [item["sql"] for item in bridge_record.plan_remove(database.state(), database.model)]
     best = {"with": float("inf"), "without": float("inf")}
-    # By turns, so that whatever else the machine does slows both down; the fastest of each is what they take.
+    # In alternation, so that other load slows both down; the fastest of each counts.
     for _ in range(15):
         for case, statements in (("with", []), ("without", removal)):
             database.run(*statements, f"SET LOCAL ROLE {OWNER}; SET LOCAL app.current_tenant = '{tenant}'", loop)

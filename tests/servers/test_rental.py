@@ -1,4 +1,4 @@
-"""The proof, the findings and the audit see every way to spoil what the boat rental's migration made."""
+"""The proof, the findings and the audit detect every way to break the boat rental's migration."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def made(server: Server) -> Iterator[None]:
 
 @pytest.fixture
 def rental(server: Server, made: None) -> Iterator[Database]:
-    """Return the unmigrated database; whatever is done to it is rolled back."""
+    """Return the unmigrated database; every change to it is rolled back."""
     with contextlib.closing(server.connect(NAME)) as connection:
         connection.autocommit = False
         yield Database(connection, NAME, model.parse(rental_source(NAME)))
@@ -49,7 +49,7 @@ NO_ROW = f"SELECT registration, name, skipper, left_at FROM ({ONE_ROW}) AS one W
 VIEW = "CREATE OR REPLACE VIEW rental.boats_out"
 OLD_BOATS = f"{BOATS} FOREIGN KEY (boat_id) REFERENCES rental.boats (id)"
 
-# What is spoiled: the statements, and an attempt that must be named.
+# The defects: the statements, and an attempt that must be named.
 MUTANTS = {
     "a boat of any marina": (
         [f"ALTER TABLE rental.trips DROP CONSTRAINT {BOATS}, ADD CONSTRAINT {OLD_BOATS}"], "trips.point.boat_id",
@@ -60,7 +60,7 @@ MUTANTS = {
         ['ALTER TABLE rental.berths DROP CONSTRAINT "Berth" CASCADE, ADD PRIMARY KEY (pier, number)'],
         "berths.own.insert.same",
     ),
-    "the view reads with its owner's rights": (OWNERS_RIGHTS, "boats_out.read.unset"),
+    "the view reads with its owner's privileges": (OWNERS_RIGHTS, "boats_out.read.unset"),
     "a view that shows a row to nobody": ([f"{VIEW} AS {ONE_ROW}"], "boats_out.read.empty"),
     "a view that shows nothing": ([f"{VIEW} AS {NO_ROW}"], "boats_out.own.read"),
     "no right to read the view": ([f"REVOKE SELECT ON rental.boats_out FROM {OWNER}"], "boats_out.own.read"),
@@ -89,16 +89,16 @@ MUTANTS = {
     ),
 }  # fmt: skip
 
-# The partitions that hold rows, the deepest first.
+# The partitions with rows, deepest first.
 PARTITIONS = ("2025_a", "2025_others", "now")
 NEXT_YEAR = "rental.water_levels_2027 PARTITION OF rental.water_levels FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')"
 GAUGE = "pier, number, measured_at"
-# A tenant column of before, as a run that was given up leaves it.
+# An old tenant column, left by an abandoned migration.
 OLD_COLUMN = (
     "ALTER TABLE rental.water_levels ADD COLUMN marina uuid DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'",
     "ALTER TABLE rental.water_levels ALTER marina DROP DEFAULT",
 )
-# What partitions, or the table alone, may have of their own.
+# The parts that partitions, or only the table, can have of their own.
 OWN = {
     "a default": [
         *OLD_COLUMN,
@@ -134,8 +134,8 @@ def test_every_attempt_comes_out_as_it_may(rental: Database) -> None:
     assert [e for e in rental.audit(readable=["rental.boat_classes"]) if e["severity"] == "error"] == []
 
 
-def test_the_audit_shows_what_the_plan_cures(rental: Database) -> None:
-    found = {(e["rule"], e["subject"]): e["cured"] for e in rental.audit(readable=["rental.boat_classes"])}
+def test_the_audit_marks_entries_that_the_plan_fixes(rental: Database) -> None:
+    found = {(e["rule"], e["subject"]): e["fixed_by_plan"] for e in rental.audit(readable=["rental.boat_classes"])}
     assert found["view-definer", "rental.boats_out"]
     assert found["foreign-key", f"{BERTHS} of rental.trips"]
     assert found["foreign-key", f"{BOATS} of rental.trips"]
@@ -184,7 +184,7 @@ def test_what_is_missing_is_found_and_planned_again(rental: Database, statements
     assert rental.failures(before) == []
 
 
-def test_it_leads_back(rental: Database) -> None:
+def test_the_rental_can_be_rolled_back(rental: Database) -> None:
     rental.run('COMMENT ON CONSTRAINT "Berth" ON rental.berths IS $$as painted on the pier$$')
     before = rental.state()
     rental.migrate()
@@ -226,7 +226,7 @@ def test_a_partition_that_was_detached_holds_nothing_up(rental: Database, goal: 
     detached = f"{bridges} AND polrelid = 'rental.water_levels_now'::regclass"
     assert rental.value(detached) == 4
     if goal == "schema":
-        # By its foreign key it uses a key of this migration's.
+        # Its foreign key uses a key of this migration.
         with pytest.raises(UnsafeStateError, match=r"on table rental\.water_levels_now uses .*: drop it first"):
             rental.back_to(before)
         rental.run("ALTER TABLE rental.water_levels_now DROP CONSTRAINT water_levels_pier_number_fkey")
@@ -235,7 +235,7 @@ def test_a_partition_that_was_detached_holds_nothing_up(rental: Database, goal: 
         statements = {"enforce": enforce.build, "policies": revert.policies}[goal](rental.state(), rental.model)
         rental.run(*plan.transaction(statements, rental.model, "5s"))
     assert rental.value(bridges) == 0
-    # Nobody else sees what it holds.
+    # Its rows stay invisible to others.
     assert rental.value("SELECT relforcerowsecurity FROM pg_class WHERE oid = 'rental.water_levels_now'::regclass")
 
 
@@ -251,7 +251,7 @@ def test_row_security_that_a_partition_got_by_hand_stays(rental: Database) -> No
     assert rental.value("SELECT relrowsecurity FROM pg_class WHERE oid = 'rental.water_levels_2027'::regclass")
 
 
-def test_an_exclusion_that_somebody_dropped_comes_back(rental: Database) -> None:
+def test_an_exclusion_dropped_by_hand_is_restored(rental: Database) -> None:
     rental.run("ALTER TABLE rental.boats ADD CONSTRAINT alone EXCLUDE USING btree (id WITH =)")
     before = rental.state()
     rental.migrate()
@@ -261,8 +261,8 @@ def test_an_exclusion_that_somebody_dropped_comes_back(rental: Database) -> None
 
 
 @pytest.mark.parametrize("enforced", [False, True], ids=["with the bridge", "enforced since"])
-def test_a_table_that_joins_later_leads_back_alone(rental: Database, enforced: bool) -> None:
-    # The key that it points to could not be exchanged without it.
+def test_a_table_that_joins_later_is_rolled_back_alone(rental: Database, enforced: bool) -> None:
+    # The plan cannot exchange the referenced key while this foreign key exists.
     rental.run("ALTER TABLE rental.water_levels DROP CONSTRAINT water_levels_pier_number_fkey")
     *others, levels = sorted(rental.model.tables, key=lambda table: table.name == "water_levels")
     levels = dataclasses.replace(levels, foreign_keys=(), sample={**levels.sample, "pier": "proof", "number": 1})
@@ -280,7 +280,7 @@ def test_a_table_that_joins_later_leads_back_alone(rental: Database, enforced: b
     assert rental.state() == before
 
 
-def test_partitions_of_later_and_of_other_schemas_lead_back(rental: Database) -> None:
+def test_newer_partitions_and_other_schemas_are_rolled_back(rental: Database) -> None:
     rental.run(
         "CREATE SCHEMA archive",
         "CREATE TABLE archive.water_levels_2024 PARTITION OF rental.water_levels"
@@ -335,7 +335,7 @@ OTHERWISE = ["ALTER TABLE rental.water_levels RENAME TO old"]
         (["ALTER TABLE rental.skippers RENAME TO skippers_of_old",
           "CREATE TABLE rental.everybody (skipper text, trips integer) PARTITION BY LIST (skipper)",
           "CREATE TABLE rental.skippers PARTITION OF rental.everybody DEFAULT"],
-         r"rental\.skippers is a partition of rental\.everybody: name that in tenancy_tables instead"),
+         r"rental\.skippers is a partition of rental\.everybody: name that table in tenancy_tables instead"),
     ],
     ids=["gone", "match full", "another table", "no view", "a partition's own key", "a partition's other key",
          "a partition's mark", "a partition elsewhere", "a key that holds another", "another column", "an expression",
@@ -376,7 +376,7 @@ def test_what_can_be_done_while_the_service_works_is_done_then(rental: Database)
     built = "SELECT pg_relation_filenode('rental.idx_water_levels_now_marina_measured_at')"
     file = rental.value(built)
     left = [item["id"] for item in rental.plan() if item["phase"] in ("column", "build")]
-    # What a partitioned table takes over of its partitions is short.
+    # Attaching the partitions' indexes to the table's is short.
     assert left == ["water_levels.index.measured_at"]
     rental.migrate()
     assert rental.value(built) == file

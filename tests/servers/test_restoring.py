@@ -1,4 +1,4 @@
-"""What a restore gives the superuser to do runs no code of an ordinary role, on any way there."""
+"""Restored objects of the superuser run no code of an ordinary role, on any path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lab import OWNER
 from server import SERVER_USER, Server
 
 NAME, COPY = "ai_memory_dumped", "ai_memory_restored"
-# What it does is exchanged once something of the superuser's calls it.
+# The body is replaced once an object of the superuser calls it.
 HARMLESS = "CREATE OR REPLACE FUNCTION public.{name} LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1; END $$"
 SEEN = (
     "CREATE OR REPLACE FUNCTION public.{name} LANGUAGE plpgsql IMMUTABLE AS"
@@ -30,7 +30,7 @@ RUNS = "SELECT (xpath('count(//row)', query_to_xml('SELECT public.f(''x'')', tru
 
 @pytest.fixture(autouse=True)
 def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Make a database of the owner's with a schema of the superuser's."""
+    """Create a database of the owner with a schema of the superuser."""
     monkeypatch.setenv("PGUSER", "postgres")
     server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
     try:
@@ -43,14 +43,14 @@ def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def made(server: Server, *statements: str) -> None:
-    """Run statements: those of the superuser begin with "postgres: "."""
+    """Run statements: those of the superuser start with "postgres: "."""
     for statement in statements:
         of_superuser = statement.startswith("postgres: ")
         server.sql(statement.removeprefix("postgres: "), NAME, "postgres" if of_superuser else OWNER)
 
 
 def restored(server: Server) -> list[str]:
-    """Dump the database, restore it into another one, and return what was left out."""
+    """Dump the database, restore it into another one, and return the objects that were left out."""
 
     def run(command: list[str], environ_update: dict[str, str] | None = None) -> tuple[int, str, str]:
         environment = {"PATH": os.environ["PATH"], "PGHOST": str(server.directory), "PGUSER": "postgres"}
@@ -179,7 +179,7 @@ def test_a_superusers_key_by_code_of_an_ordinary_role_is_left_out(server: Server
     name, before, last = KEYS[case]
     made(server, "postgres: CREATE TABLE dba.t (a text, b text)", "postgres: INSERT INTO dba.t VALUES ('x', 'y')")
     made(server, *before, last)
-    assert restored(server) == [f"{name} was left out: a superuser's, it runs code of an ordinary role"]
+    assert restored(server) == [f"{name} was left out: it is a superuser's and runs an ordinary role's code"]
 
 
 def test_ordinary_keys_of_a_superuser_come_back(server: Server) -> None:
@@ -244,4 +244,4 @@ def test_an_index_of_a_superusers_partition_by_code_of_an_ordinary_role_is_left_
         "postgres: CREATE TABLE dba.p1 PARTITION OF public.p FOR VALUES IN ('a')",
         "CREATE INDEX i ON public.p (public.f(k))", "INSERT INTO public.p VALUES ('a')", SEEN.format(name=ONE),
     )  # fmt: skip
-    assert restored(server) == ["index dba p1_f_idx was left out: a superuser's, it runs code of an ordinary role"]
+    assert restored(server) == ["index dba p1_f_idx was left out: it is a superuser's and runs an ordinary role's code"]

@@ -1,7 +1,6 @@
-"""Whatever part of a plan was made, and whatever was made since without the tenant: a rollback leaves the latter alone.
+"""A rollback of any part of a plan leaves later changes alone.
 
-What a dump shows of the schema and of the roles' settings in the database is what it would be if nothing had been
-planned.
+The dump of the schema and of the roles' settings in the database is the same as without the plan.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from planner import NAME, Database
 from production import rental_source
 from server import TEMPLATE, Server
 
-# What somebody does later, and takes back again: nothing of it names the tenant.
+# Later changes, and the statements that undo them: none of them names the tenant.
 LATER = {
     "a column": ("ALTER TABLE {table} ADD later text DEFAULT 'later'", "ALTER TABLE {table} DROP COLUMN later"),
     "an index": ("CREATE INDEX later ON {table} ({column})", "DROP INDEX {schema}.later"),
@@ -42,7 +41,7 @@ LATER = {
     ),
     "a view": ("CREATE VIEW {schema}.later AS SELECT id FROM {table}", "DROP VIEW {schema}.later"),
 }  # fmt: skip
-# So many prefixes of each plan, from none to the whole, each with the next of what is done later.
+# The number of prefixes of each plan, from none to the whole, each with the next later change.
 PREFIXES = 12
 WORDS = {
     "ai_memory": {
@@ -56,7 +55,7 @@ WORDS = {
 
 @contextlib.contextmanager
 def unmigrated(server: Server, application: str) -> Iterator[Database]:
-    """Yield the unmigrated database of an application, in which everything is committed at once."""
+    """Yield the unmigrated database of an application in autocommit mode."""
     name = NAME if application == "ai_memory" else f"{application}_rollbacks"
     with contextlib.ExitStack() as stack:
         if application == "ai_memory":
@@ -78,7 +77,7 @@ def dumped(server: Server, database: Database) -> str:
 
 
 def prefixes(statements: list[Statement]) -> list[int]:
-    """Return lengths of prefixes, spread from none to the whole."""
+    """Return lengths of prefixes, evenly from none to the whole."""
     return sorted({round(part * len(statements) / (PREFIXES - 1)) for part in range(PREFIXES)})
 
 

@@ -1,4 +1,4 @@
-"""The proof's rows come from the catalogs: whatever types, CHECKs and keys the tables have."""
+"""The proof's rows come from the catalogs, for all types, CHECKs and keys of the tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from planner import Database
 from server import Server
 
 NAME = "ai_memory_samples"
-# One of each, and some with modifiers.
+# One of each type, and some with modifiers.
 TYPES = (
     "smallint", "integer", "bigint", "numeric", "numeric(2,2)", "numeric(5,-2)", "real", "double precision", "money",
     "boolean", "text", "varchar", "varchar(3)", "char", "char(2)", '"char"', "name", "citext", "date", "timestamp",
@@ -49,7 +49,7 @@ def column_list() -> str:
 
 @contextlib.contextmanager
 def tables(server: Server, statements: tuple[str, ...], entries: list[dict[str, Any]]) -> Iterator[Database]:
-    """Yield a database of its owner's ``statements``, with a model of ``entries``."""
+    """Yield a database that the owner's ``statements`` create, with a model of ``entries``."""
     server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
     wanted = model.parse({
         "database": NAME, "application_role": OWNER, "schema": "public", "column": "customer_id",
@@ -69,7 +69,7 @@ def tables(server: Server, statements: tuple[str, ...], entries: list[dict[str, 
 
 
 def assert_migrates(database: Database) -> None:
-    """Require that nothing leaks, that nothing is left to do, and that every finding holds."""
+    """Require that nothing leaks, that no statement is left, and that every finding is ok."""
     before = database.state()
     found = database.migrate()
     assert [item for item in found if not item["ok"]] == []
@@ -78,7 +78,7 @@ def assert_migrates(database: Database) -> None:
 
 
 def refused(database: Database) -> list[str]:
-    """Return what the plan refuses."""
+    """Return the refusals of the plan."""
     with pytest.raises(UnsafeStateError) as caught:
         database.plan()
     return caught.value.obstacles
@@ -99,7 +99,7 @@ def test_a_column_without_a_known_value_is_named_and_taken_from_the_sample(serve
     with tables(server, statements, [entry]) as database:
         (sentence,) = refused(database)
         assert sentence == (
-            "public.things.code is NOT NULL without a default, and no value for it can be derived "
+            "public.things.code is NOT NULL without a default, but no value for it can be derived "
             "(CHECK (code ~ '^[A-Z]{3}$'::text)): add code: … to sample of things in tenancy_tables."
         )
     with tables(server, statements, [entry | {"sample": {"code": "ABC"}}]) as database:
@@ -146,8 +146,8 @@ def test_an_empty_look_up_is_named(server: Server) -> None:
     with tables(server, (ROLES, USERS), [OF_USERS]) as database:
         (sentence,) = refused(database)
         assert sentence == (
-            "public.users.role_id is NOT NULL without a default, and no value for it can be derived (public.roles, to "
-            "which it points, has no row): add role_id: … to sample of users in tenancy_tables."
+            "public.users.role_id is NOT NULL without a default, but no value for it can be derived (public.roles, "
+            "which it references, has no row): add role_id: … to sample of users in tenancy_tables."
         )
         database.run("INSERT INTO roles (label) VALUES ('reader')")
         assert_migrates(database)
@@ -161,7 +161,7 @@ def test_a_look_up_is_read_without_code_of_its_owner(server: Server) -> None:
         "CREATE DOMAIN region AS citext CHECK (fine(VALUE))",
         "CREATE TABLE cities (region region, city mood, parts integer[], PRIMARY KEY (region, city), UNIQUE (parts))",
         "INSERT INTO cities VALUES (E'north\\x01 <&>', 'sad', '{1}')",
-        # An heir's rows are no keys.
+        # Rows of an inheriting table are not keys.
         "CREATE TABLE more_cities () INHERITS (cities)", "ALTER TABLE cities ENABLE ROW LEVEL SECURITY",
         "CREATE TABLE houses (id serial PRIMARY KEY, region region NOT NULL, city mood NOT NULL)",
         "ALTER TABLE houses ADD FOREIGN KEY (region, city) REFERENCES cities",
@@ -171,9 +171,9 @@ def test_a_look_up_is_read_without_code_of_its_owner(server: Server) -> None:
     with tables(server, statements, entries) as database:
         (sentence,) = refused(database)
         assert sentence.startswith(
-            "public.rooms.parts is NOT NULL without a default, and no value for it can be derived "
+            "public.rooms.parts is NOT NULL without a default, but no value for it can be derived "
         )
-        assert "to which it points, is of a type whose code is not run here" in sentence
+        assert "which it references, has a type whose code must not run" in sentence
     entries[1]["sample"] = {"parts": "{1}"}
     with tables(server, statements, entries) as database:
         assert_migrates(database)
@@ -225,7 +225,7 @@ def test_checks_that_are_not_understood_are_named_and_their_remedy_passes(server
     entry: dict[str, Any] = {"name": "things", "surrogate_keys": [["id"]], "natural_keys": [["nickname"]]}
     with tables(server, statements, [entry]) as database:
         found = refused(database)
-        named = [sentence.split(", and no value for it can be derived (")[0] for sentence in found]
+        named = [sentence.split(", but no value for it can be derived (")[0] for sentence in found]
         assert named == [
             "public.things.code is NOT NULL without a default",
             "public.things.other is NOT NULL without a default",
@@ -241,9 +241,7 @@ def test_nothing_satisfies_a_check(server: Server) -> None:
     table = "CREATE TABLE things (id serial PRIMARY KEY, a int, b int, CHECK (a IS NOT NULL AND a > 3 AND a < 2))"
     with tables(server, (table,), [{"name": "things", "surrogate_keys": [["id"]]}]) as database:
         (sentence,) = refused(database)
-        assert sentence.startswith(
-            "public.things.a is what a CHECK asks for, and no value for it can be derived (CHECK "
-        )
+        assert sentence.startswith("public.things.a is required by a CHECK, but no value for it can be derived (CHECK ")
 
 
 def test_a_surrogate_key_that_the_application_makes_is_random(server: Server) -> None:
@@ -254,7 +252,7 @@ def test_a_surrogate_key_that_the_application_makes_is_random(server: Server) ->
         assert_migrates(database)
     statements = ("CREATE TABLE t (id boolean PRIMARY KEY)",)
     with tables(server, statements, [{"name": "t", "surrogate_keys": [["id"]]}]) as database:
-        assert "two rows cannot have the same surrogate key, and no random one is known" in refused(database)[0]
+        assert "two rows cannot have the same surrogate key, and its type has no random value" in refused(database)[0]
 
 
 @pytest.mark.parametrize("by", ["RANGE (at)", "LIST (kind)", "HASH (kind)"])
@@ -294,9 +292,9 @@ def test_what_a_trigger_writes_does_not_meet_the_samples_of_its_target(server: S
     ("sample", "sentence"),
     [
         ({"nick": "x"}, "nick, and public.users has no such column: correct it."),
-        ({"upper_name": "X"}, "upper_name, a generated column, which PostgreSQL writes itself: take it out."),
-        ({"id": 7}, "id, a generated column, which PostgreSQL writes itself: take it out."),
-        ({"customer_id": 1}, "customer_id, the tenant column, which each attempt sets by itself: take it out."),
+        ({"upper_name": "X"}, "upper_name, a generated column, which PostgreSQL writes itself: remove it."),
+        ({"id": 7}, "id, a generated column, which PostgreSQL writes itself: remove it."),
+        ({"customer_id": 1}, "customer_id, the tenant column, which each attempt sets itself: remove it."),
     ],
 )  # fmt: skip
 def test_a_sample_that_no_row_can_have_is_refused(server: Server, sample: dict[str, Any], sentence: str) -> None:
@@ -307,7 +305,7 @@ def test_a_sample_that_no_row_can_have_is_refused(server: Server, sample: dict[s
 
 
 def test_what_was_added_since_is_named_by_the_proof(server: Server) -> None:
-    """Whoever only verifies is told the column and the remedy."""
+    """A run that only verifies names the column and the remedy."""
     with tables(
         server, ("CREATE TABLE t (id serial PRIMARY KEY)",), [{"name": "t", "surrogate_keys": [["id"]]}]
     ) as database:

@@ -1,4 +1,4 @@
-"""What PostgreSQL says of an error is recognised in a log: by psycopg2's name of it, and by the sentence alone."""
+"""PostgreSQL's errors are recognised in a log by psycopg2's name and by the sentence alone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ALTER TABLE notes ADD COLUMN customer_id int;
 CREATE FUNCTION deeper() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN deeper(); END $$
 """
 AS_NOBODY = f"SET ROLE {NOBODY};"
-# The change may cause them.
+# The change can cause these errors.
 FAILURES = (
     "SELECT missing FROM calls",
     "SELECT c.missing FROM calls AS c",
@@ -82,7 +82,7 @@ FAILURES = (
     "INSERT INTO shown VALUES (1)",
     "SELECT deeper()",
 )
-# They come at any time.
+# These errors can occur at any time.
 ERRORS = (
     "SELECT 1 / 0",
     "SELECT 'abc'::uuid",
@@ -91,7 +91,7 @@ ERRORS = (
     "INSERT INTO calls VALUES (3, 'c', 101)",
     "SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)",
 )
-# Their sentences are known to no list: by their names alone.
+# These sentences are in no list: only the names show the errors.
 BY_NAME = (
     "INSERT INTO shown VALUES (1)",
     "DELETE FROM shown",
@@ -124,12 +124,12 @@ def error_of(client: psycopg2.extensions.connection, statement: str) -> Any:
 
 
 def first_line(error: Any) -> str:
-    """Return what a program logs of an error that it swallows."""
+    """Return the line of a program that logs a swallowed error."""
     return str(error).split("\n", maxsplit=1)[0]
 
 
 def named(error: Any) -> str:
-    """Return the last line of its traceback."""
+    """Return the last line of the error's traceback."""
     return f"{type(error).__module__}.{type(error).__name__}: {first_line(error)}"
 
 

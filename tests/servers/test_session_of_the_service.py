@@ -1,4 +1,4 @@
-"""What the environment of the service gives its sessions is seen over its route, and its own logins get it as well."""
+"""The effects of the service's environment on its sessions are seen over its route, and apply to the run's logins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SETTING = "app.current_tenant"
 
 
 def settings(server: Server, environment: dict[str, str], **parameters: str) -> dict[str, tuple[str, str]]:
-    """Return value and place of what a session of the service begins with."""
+    """Return value and place of the settings with which a session of the service starts."""
     given = {"host": str(server.directory), "user": OWNER, "dbname": TEMPLATE, **parameters}
     with service_login.environment_of(environment):
         found = service_route.Route(given, SETTING).take()
@@ -79,7 +79,7 @@ def test_the_own_logins_have_the_environment_of_the_service(
         service_login.connect(without_host, "", {**given, "PGHOST": str(tmp_path)})
 
 
-def test_a_lock_that_reset_all_keeps_is_seen_and_taken_back(server: Server) -> None:
+def test_a_lock_that_reset_all_keeps_is_seen_and_released(server: Server) -> None:
     with contextlib.closing(server.connect(TEMPLATE, OWNER)) as connection:
         for key in (7, 2**40 + 3, 2**62 - 1):
             service_route._row(connection, service_route.LOCK, (key,))
@@ -124,7 +124,7 @@ def test_attempts_are_made_over_a_route_that_leads_to_the_database(server: Serve
     own = found["service"]
     made = service_route.make_attempts(wanted, found, own, {})
     assert (made["problem"], [item["ok"] for item in made["findings"]]) == ("", [True])
-    # A copy of the server is another one, and nothing is tried there.
+    # A copy of the server is another server, and no attempt runs there.
     made = service_route.make_attempts(wanted, found, own | {"started": "another"}, {})
     assert made == {"problem": "its route does not lead to the database", "findings": []}
     made = service_route.make_attempts(wanted, found | {"problem": "no password"}, own, {})

@@ -1,4 +1,4 @@
-"""What a dump does not carry comes back as it was, and is no statement of whoever set it."""
+"""Settings outside a dump are restored exactly, and their values cannot inject statements."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES = ("ai_memory_settings", "ai_memory_settings_two")
         ("", '""'),
     ],
 )
-def test_a_search_path_that_was_set_from_another_is_quoted_anew(server: Server, value: str, kept: str) -> None:
+def test_a_search_path_copied_from_another_is_quoted_again(server: Server, value: str, kept: str) -> None:
     for name in NAMES:
         server.sql(f"CREATE DATABASE {name} OWNER {OWNER}")
     try:

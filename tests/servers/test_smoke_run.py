@@ -1,4 +1,4 @@
-"""One smoke test against a small service and its database: every step, and every way in which it fails."""
+"""One smoke test against a small service and its database: every step, and every kind of failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server import SERVER_USER, Server, running
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root"),
-    # The service is a thread here, which waits while the module starts its child.
+    # The service is a thread here, which waits while the module starts its child process.
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 
@@ -26,7 +26,7 @@ NAMES = api.Names("customer_id", "app.current_tenant", ("memories",))
 
 
 class Service:
-    """A service of one table; ``fault`` says what is wrong with it, ``tenant`` where it stores."""
+    """A service with one table; ``fault`` names its defect, ``tenant`` the tenant of its rows."""
 
     def __init__(self, server: Server) -> None:
         """Serve on a port of its own."""
@@ -43,7 +43,7 @@ class Service:
                 self.wfile.write(json.dumps(said).encode())
 
             def log_message(self, *_: Any) -> None:
-                """Keep quiet."""
+                """Log nothing."""
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
@@ -92,7 +92,7 @@ def request(path: str, tenant: str = "1", marker: str = "") -> dict[str, Any]:
 
 
 def wanted(service: Service, **more: Any) -> dict[str, Any]:
-    """Return the options of the module; those of ``more`` with two underscores lie in another."""
+    """Return the options of the module; a key of ``more`` with two underscores names a nested option."""
     options: dict[str, Any] = {
         "database": "shop", "port": 5432, "user": SERVER_USER,
         "rows": {
@@ -109,8 +109,7 @@ def wanted(service: Service, **more: Any) -> dict[str, Any]:
         "store": request("/store"), "retrieve": request("/retrieve", marker=CONTENT),
         "other": {"request": None, "tenant": "2", "only_signed": False, "fails": False},
         "about": {
-            "service": "shop", "secret": "", "before": False, "phases": [], "row_security": True,
-            "column": "customer_id",
+            "service": "shop", "secret": "", "before": False, "ended": [],
         },
     }  # fmt: skip
     for name, value in more.items():
@@ -120,7 +119,7 @@ def wanted(service: Service, **more: Any) -> dict[str, Any]:
 
 
 def made(service: Service, action: str = "test", **more: Any) -> smoke_run.SmokeRun:
-    """Make one test and return it."""
+    """Run one test and return it."""
     options = wanted(service, **more)
     conversation = api.Conversation(f"http://127.0.0.1:{service.http.server_port}", 20)
     tables, caller = service_smoke.Tables(options), api.Caller({}, "", 60)
@@ -151,15 +150,15 @@ def test_what_is_stored_is_found_retrieved_and_removed_with_what_a_lost_test_lef
     ("fault", "tenant", "more", "sentence"),
     [
         ("nowhere", "1", {}, "public.memories has no row of it"),
-        ("", "2", {}, "is in public.memories under customer_id = 2, not under 1"),
-        ("lost", "1", {}, "what was stored did not come back. POST /retrieve: HTTP 200"),
+        ("", "2", {}, "in public.memories with customer_id = 2 instead of 1"),
+        ("lost", "1", {}, "did not return the stored memory. POST /retrieve: HTTP 200"),
         ("refused /store", "1", {"about__before": True}, "refuses the smoke test's request POST /store"),
-        ("model", "1", {"about__before": True}, "The API does not do what it is told: POST /store answers"),
+        ("model", "1", {"about__before": True}, "The API fails: POST /store answers"),
         (
             "shared", "1", {"other": {
                 "request": request("/retrieve", "2", CONTENT), "tenant": "2", "only_signed": False, "fails": True,
             }},
-            "The API showed another tenant what was stored. POST /retrieve",
+            "The API showed another tenant the stored memory. POST /retrieve",
         ),
     ],
 )  # fmt: skip
@@ -177,7 +176,7 @@ def test_what_fails_is_told_and_nothing_of_it_is_left(
 def test_what_the_change_does_not_cause_is_unproven_after_it(service: Service, fault: str) -> None:
     service.fault = fault
     [sentence] = made(service).outcome["unproven"]
-    assert "that shop works is not proven" in sentence
+    assert "it is not proven that shop works" in sentence
     assert rows(service) == []
 
 
@@ -186,7 +185,7 @@ def test_what_another_tenant_is_shown_is_told(service: Service, only_signed: boo
     service.fault = "shared"
     other = {"request": request("/retrieve", "2", CONTENT), "tenant": "2", "only_signed": only_signed, "fails": False}
     outcome = made(service, other=other).outcome
-    assert outcome["shown"] == ["POST /retrieve shows tenant 2 what is tenant 1's."] * shown
+    assert outcome["shown"] == ["POST /retrieve shows tenant 2 the rows of tenant 1."] * shown
     service.fault = ""
     assert made(service, other=other).outcome["shown"] == []
 
@@ -197,8 +196,8 @@ def test_a_login_that_may_not_remove_is_told_and_a_trouble_before_it_as_well(ser
     service.fault = "lost"
     with pytest.raises(smoke_run.SmokeError) as failed:
         made(service, cleanup__statements=["DELETE FROM memories WHERE false"])
-    assert "did not come back" in str(failed.value)
-    assert "Rows of the smoke test's caller are left (1 in public.memories)" in str(failed.value)
+    assert "did not return" in str(failed.value)
+    assert "Rows of the smoke test's caller remain (1 in public.memories)" in str(failed.value)
 
 
 def test_a_row_of_another_request_is_found_and_removed(service: Service) -> None:
@@ -213,12 +212,12 @@ def test_a_row_of_another_request_is_found_and_removed(service: Service) -> None
 def test_rows_of_other_writers_need_their_own_statements(service: Service) -> None:
     service.answer("/store", {"caller": CALLER, "content": CONTENT})
     statements = {"cleanup__statements": ["SELECT 1"], "cleanup__write_statements": ["DELETE FROM memories"]}
-    with pytest.raises(smoke_run.SmokeError, match="are left"):
+    with pytest.raises(smoke_run.SmokeError, match="caller remain"):
         made(service, "clear", **statements)
     made(service, "clear", cleanup__write_tables=["public.memories"], **statements)
     assert rows(service) == []
 
 
-def test_a_table_that_is_none_is_named(service: Service) -> None:
+def test_a_missing_table_is_named(service: Service) -> None:
     with pytest.raises(smoke_run.SmokeError, match="does not exist"):
         made(service, rows__tables=[{"table": "gone", "column": "caller", "stored": True}])

@@ -1,7 +1,7 @@
-"""Whatever was done to AI-Memory's database by hand: it ends migrated, either release works in full, and it goes back.
+"""Every manually changed state of AI-Memory's database migrates, works with both releases, and can be rolled back.
 
-What stands there is combined of policies, tenant column, keys, functions and bridge; the state that production was left
-in is one of them. A run makes a fixed sample, TESTS=all makes all.
+The states combine policies, tenant column, keys, functions and bridge. The state of production is one of them. A run
+tests a fixed sample, and TESTS=all tests all.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from turns import TURNS, has_turn
 NAME, FEW = "ai_memory_by_hand", "ai_memory_few_rows"
 WANTED = dataclasses.replace(MODEL, database=NAME)
 USER = "+15551234567"
-# What AI-Memory holds before: of each table a few rows.
+# AI-Memory's original content: a few rows of each table.
 ROWS_BEFORE = [
     insert("memories", *({"k": f"memory {number}", "user_id": "+1"} for number in range(5))),
     insert("call_summaries", *({"call_id": f"call {number}", "user_id": "+1"} for number in range(3))),
@@ -43,22 +43,22 @@ RELEASES = ("legacy", "tenant-aware")
 ALL = [
     made
     for made in itertools.starmap(by_hand.Made, itertools.product(*PARTS))
-    # Neither keys nor policies can name a column that is not there.
+    # Keys and policies cannot name a column that does not exist.
     if made.column != "none" or (made.keys, made.policies) == ("old", "none")
 ]
-# With steps of seven every way of a part meets every way of another, but for those without the column.
+# In steps of seven, every variant of one part meets every variant of another, except those without the column.
 SAMPLE = [made for number, made in enumerate(ALL) if made in by_hand.KNOWN or has_turn(number, min(TURNS, 7))]
 
 
 class Release:
-    """A session of the service as it comes out of its login; the tenant-aware one names its tenant before all else."""
+    """A new session of the service; the tenant-aware release names its tenant first."""
 
     def __init__(self, connection: psycopg2.extensions.connection, tenant: int | None) -> None:
-        """Use a session in autocommit mode; a release that knows no tenant has None."""
+        """Use a session in autocommit mode; the tenant is None for a release without tenants."""
         self.tenant, self._cursor = tenant, connection.cursor()
 
     def run(self, sql: str, *values: Any) -> list[Any]:
-        """Run one statement as the service does, and return its rows."""
+        """Run one statement in the service's way, and return its rows."""
         if self.tenant is not None:
             self._cursor.execute("SET app.current_tenant = %s", (str(self.tenant),))
         self._cursor.execute(sql, values or None)
@@ -68,7 +68,7 @@ class Release:
         """Store a memory, a summary, the caller's profile and the scores of two calls."""
         named = {} if self.tenant is None else {"customer_id": self.tenant}
         self.run(insert("memories", {"k": "mornings", "user_id": USER, **named}))
-        # Not even the tenant-aware release names the tenant here.
+        # Even the tenant-aware release does not name the tenant here.
         assert self.run(f"SELECT FROM caller_profiles WHERE user_id = '{USER}'") == []
         self.run(insert("caller_profiles", {"user_id": USER, "total_calls": 1}))
         self.run(f"UPDATE caller_profiles SET total_calls = total_calls + 1 WHERE user_id = '{USER}'")
@@ -78,7 +78,7 @@ class Release:
             self.run(insert("personality_metrics", row))
 
     def read(self) -> list[Any]:
-        """Return what the service shows of the caller."""
+        """Return the caller's rows that the service shows."""
         return [
             self.run(f"SELECT {what} FROM {table} WHERE user_id = '{USER}' ORDER BY 1")
             for table, what in (
@@ -89,11 +89,11 @@ class Release:
         ]  # fmt: skip
 
     def counted(self) -> dict[str, int]:
-        """Return how many rows of each table the session sees."""
+        """Return the number of visible rows of each table."""
         return {table: self.run(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
 
     def forget(self) -> dict[str, int]:
-        """Delete everything of the caller and return how many rows that were."""
+        """Delete all rows of the caller and return their number."""
         gone = {}
         for table in TABLES:
             gone[table] = len(self.run(f"DELETE FROM {table} WHERE user_id = '{USER}' RETURNING true"))
@@ -106,7 +106,7 @@ OF_CALLER = dict.fromkeys(TABLES, 1) | {"personality_metrics": 2}
 
 @pytest.fixture(scope="module")
 def few(server: Server) -> Iterator[str]:
-    """Return the name of an unmigrated database of a few rows."""
+    """Return the name of an unmigrated database with a few rows."""
     server.sql(f"CREATE DATABASE {FEW} OWNER {OWNER}")
     server.sql('CREATE EXTENSION "uuid-ossp"', FEW)
     server.script(FEW, ROOT / "tests/servers/as_owner.sql", ROOT / "lab/database/schema.sql", embedding="real[]",
@@ -119,7 +119,7 @@ def few(server: Server) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def tally(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
-    """Count what came of each combination, and print it at the end."""
+    """Count the results of the combinations, and print them at the end."""
     found: Counter[str] = Counter()
     yield found
     plugins = request.config.pluginmanager
@@ -132,7 +132,7 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
 
 @contextlib.contextmanager
 def made_by_hand(server: Server, few: str, made: Made, *others: str) -> Iterator[Database]:
-    """Yield a copy of the few rows' database to which that and ``others`` were done."""
+    """Yield a copy of the database with a few rows, after this manual change and ``others``."""
     server.sql(f"CREATE DATABASE {NAME} TEMPLATE {few} OWNER {OWNER}")
     try:
         with contextlib.closing(server.connect(NAME)) as connection:
@@ -152,7 +152,7 @@ def release(server: Server, tenant: int | None) -> Iterator[Release]:
 
 
 def dumped(server: Server) -> list[str]:
-    """Return the schema without an order: what is made anew gets new numbers."""
+    """Return the schema without its order: new objects get new numbers."""
     return sorted(server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", NAME).split("\n"))
 
 
@@ -167,7 +167,7 @@ def rows(server: Server) -> dict[str, list[Any]]:
 
 
 def assert_works_in_full(server: Server, of_release: str, before: dict[str, int]) -> None:
-    """The release works as the default tenant beside another tenant's caller of the same name; neither sees both."""
+    """Require that the release works as the default tenant beside another tenant's caller of the same name."""
     with release(server, 1 if of_release == "tenant-aware" else None) as first, release(server, 2) as second:
         for session in (first, second):
             session.work()
@@ -181,11 +181,11 @@ def assert_works_in_full(server: Server, of_release: str, before: dict[str, int]
 
 
 @pytest.mark.parametrize("made", SAMPLE, ids=str)
-def test_every_state_ends_migrated_and_goes_back(server: Server, few: str, tally: Counter[str], made: Made) -> None:
+def test_every_state_can_be_migrated_and_rolled_back(server: Server, few: str, tally: Counter[str], made: Made) -> None:
     tally["tried"] += len(RELEASES)
     with made_by_hand(server, few, made) as database:
         before, dump, kept = database.state(), dumped(server), rows(server)
-        assert [entry for entry in database.audit() if entry["severity"] == ERROR and not entry["cured"]] == []
+        assert [entry for entry in database.audit() if entry["severity"] == ERROR and not entry["fixed_by_plan"]] == []
         assert [item for item in database.migrate() if not item["ok"]] == []
         database.commit()
         assert database.plan() == []
@@ -205,7 +205,7 @@ def test_the_bridge_is_not_built_beside_a_second_tenant(server: Server, few: str
     theirs = insert("caller_profiles", {"customer_id": 2, "user_id": "+2"})
     with made_by_hand(server, few, FIRST_HALF, theirs) as database:
         before, dump = database.state(), dumped(server)
-        sentence = r"tenants other than 1 exist \(caller_profiles 1\), .* say tenancy_bridge: false"
+        sentence = r"tenants other than 1 exist \(caller_profiles 1\), .* set tenancy_bridge: false"
         with pytest.raises(UnsafeStateError, match=sentence):
             database.plan()
         tally["refused"] += 1
@@ -241,7 +241,7 @@ def test_nothing_but_enforcing_says_that_the_service_names_its_tenant(server: Se
             database.commit()
             with release(server, None) as session:
                 assert session.counted()["caller_profiles"] == seen
-        # The policies are ours to the letter, and the bridge is a part of the plan.
+        # The policies are exactly ours, but the bridge is a part of the plan.
         assert [item["id"] for item in database.plan()] == ["bridge"]
         database.migrate()
         enforcing = enforce.build(database.state(), WANTED)
@@ -252,7 +252,7 @@ def test_nothing_but_enforcing_says_that_the_service_names_its_tenant(server: Se
             assert named.counted()["caller_profiles"] == 2
         assert (database.plan(), database.failures(before)) == ([], [])
         assert enforce.build(database.state(), WANTED) == []
-        # A second tenant is what one enforces for.
+        # Enforcing is meant for databases with a second tenant.
         database.run(insert("caller_profiles", {"customer_id": 2, "user_id": "+2"}))
         assert (database.plan(), database.failures({"tables": {}})) == ([], [])
         database.run("DELETE FROM caller_profiles WHERE customer_id = 2")

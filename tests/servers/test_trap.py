@@ -1,4 +1,4 @@
-"""What the service's role has planted runs with no more rights than that role has, on versions that no lab host has."""
+"""Code that the service's role has planted runs with no other privileges, also on versions without a lab host."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ PLANT = ROOT / "molecule/trap/plant.sql"
 
 
 class Trap:
-    """A database in which the service's role waits for the administrator."""
+    """A database in which the service's role has planted code for the administrator."""
 
     def __init__(self, server: Server) -> None:
-        """Plant it, as that role."""
+        """Plant the trap as that role."""
         self._server, self._read = server, 0
         planted = PLANT.read_text().replace("ALTER DATABASE ai_memory ", f"ALTER DATABASE {NAME} ")
         server.run(
@@ -38,7 +38,7 @@ class Trap:
         self.sprung()
 
     def sprung(self) -> list[str]:
-        """Return what ran with more rights than its owner has since this was asked last."""
+        """Return the code that ran with more privileges than its owner's since the last call."""
         begin, text = self._read, self._server.log.read_text()
         self._read = len(text)
         return sorted(set(re.findall(r"LOG: *TRAP (.*)", text[begin:])))
@@ -57,7 +57,7 @@ def trap(server: Server) -> Iterator[Trap]:
 
 @pytest.fixture
 def database(server: Server, trap: Trap, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """Return it in a session of the administrator, as the playbooks have it."""
+    """Return the database in a session of the administrator, as the playbooks open it."""
     monkeypatch.setenv("PGUSER", "postgres")
     with contextlib.closing(sessions.connect(NAME, 5432, host=str(server.directory))) as connection:
         yield Database(connection, NAME)
@@ -77,7 +77,7 @@ def test_the_trap_sees_what_was_rolled_back(server: Server, trap: Trap) -> None:
     assert {"trigger trap_row as postgres", "index as postgres"} <= set(trap.sprung())
 
 
-def test_there_and_back_springs_nothing(trap: Trap, database: Database) -> None:
+def test_migration_and_rollback_spring_nothing(trap: Trap, database: Database) -> None:
     before = database.state()
     proved = database.migrate()
     database.commit()
@@ -94,23 +94,23 @@ def test_there_and_back_springs_nothing(trap: Trap, database: Database) -> None:
 
 
 def without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let names be resolved as the database says."""
+    """Let the database's search path resolve names."""
     settings = {**sessions.SETTINGS, "search_path": "public,pg_catalog"}
     monkeypatch.setattr(sessions, "SETTINGS", settings)
 
 
 def with_the_callers_rights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the function of the proof work with the rights of whoever calls it."""
+    """Let the function of the proof run with the caller's privileges."""
     _runner(monkeypatch, "SECURITY DEFINER", "SECURITY INVOKER")
 
 
 def with_another_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the function of the proof to the administrator."""
+    """Let the administrator own the function of the proof."""
     _prove(monkeypatch, "OWNER TO {wanted['role_name']}", "OWNER TO CURRENT_USER")
 
 
 def with_what_it_did_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what the attempts did: triggers that were put off run at the commit."""
+    """Keep the effects of the attempts: deferred triggers run at the commit."""
     _prove(monkeypatch, "ROLLBACK TO SAVEPOINT tenancy_proof", "RELEASE SAVEPOINT tenancy_proof")
 
 
@@ -142,13 +142,13 @@ def test_without_a_guard_it_springs(
         pytest.skip("The guards are ours. From PostgreSQL 18 on a trigger that was put off stays who changed the row.")
     monkeypatch.setenv("PGUSER", "postgres")
     guard(monkeypatch)
-    # What climbs for every row takes its time, and one row is enough.
+    # Code that runs for every row takes time, and one row is enough.
     bounded = sessions.bounded
     monkeypatch.setattr(sessions, "bounded", lambda session, other, _, what: bounded(session, other, 5, what))
     with (
         contextlib.closing(sessions.connect(NAME, 5432, host=str(server.directory))) as connection,
         contextlib.closing(server.connect(NAME)) as watchdog,
-        # What was planted may as well break what it was called by, or never end.
+        # Planted code may also break its caller, or never end.
         contextlib.suppress(psycopg2.Error, TenancyError),
     ):
         database = Database(connection, NAME)

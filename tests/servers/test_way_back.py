@@ -1,4 +1,4 @@
-"""The way back to the schema of before runs nothing of an ordinary role's, and takes every name for a name."""
+"""The rollback to the original schema runs no code of an ordinary role, and treats every name as a name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from planner import Database
 from server import TEMPLATE, Server
 
 NAME = "ai_memory_way_back"
-# Each ends what is read for the text before it, and goes on with a statement.
+# Each name looks like the end of the definition before it, and continues with a statement.
 DEFERRABLE = f'"a DEFERRABLE; ALTER ROLE {OWNER} SUPERUSER; --"'
 WHERE = f'"a WHERE true; ALTER ROLE {OWNER} SUPERUSER; --"'
 ONLY = f'"a ON ONLY b WITH (c); ALTER ROLE {OWNER} SUPERUSER; --"'
@@ -36,7 +36,7 @@ CREATE FUNCTION public.meant(public.mood) RETURNS integer {NOTED} RETURN 1; END 
 CREATE CAST (public.mood AS integer) WITH FUNCTION public.meant(public.mood) AS IMPLICIT"""
 UPDATE = "public.update_personality_averages"
 TRIGGERED = "public.trigger_update_personality_averages"
-# What is there before, and what the owner does after the migration.
+# The original objects, and the owner's changes after the migration.
 NAMES = {
     "included column": [
         f"""ALTER TABLE caller_profiles ADD {DEFERRABLE} integer, DROP CONSTRAINT caller_profiles_user_id_key,
@@ -78,17 +78,17 @@ NAMES = {
         "ALTER TABLE memories DROP CONSTRAINT memories_m_fkey",
     ],
 }
-# What is there before, what the owner does after the migration, and whom the refusal names.
+# The original objects, the owner's changes after the migration, and the object that the refusal names.
 MEANINGS = {
     "enum that becomes a domain": (
         f"{FINE}; {ENUM}; CREATE POLICY p ON memories USING (k = (('{{a}}'::words[])[1])::text)",
         f"DROP TYPE words; {WORDS}",
-        "The policy p of public.memories, which is to be brought back, holds a value of public.words,",
+        "The policy p of public.memories, which the rollback restores, contains a value of public.words,",
     ),
     "enum that gets into a default": (
         f"{FINE}; {ENUM}; ALTER TABLE memories ADD customer_id integer DEFAULT length((('{{a}}'::words[])[1])::text)",
         f"DROP TYPE words; {WORDS}",
-        "The default of public.memories.customer_id, which is to be brought back, holds a value of public.words,",
+        "The default of public.memories.customer_id, which the rollback restores, contains a value of public.words,",
     ),
     "foreign key by a cast": (
         f"""{RANKED}; CREATE TABLE ref (t integer PRIMARY KEY); INSERT INTO ref VALUES (1);
@@ -106,25 +106,25 @@ MEANINGS = {
     "index that calls": (
         f"{SEEN}; CREATE INDEX i ON memories (seen(k))",
         "DROP INDEX i",
-        "The index i of public.memories, which is to be brought back, may call public.seen",
+        "The index i of public.memories, which the rollback restores, may call public.seen",
     ),
     "index with an operator": (
         f"""{SEEN}; CREATE OPERATOR public.@@@@ (RIGHTARG = text, FUNCTION = public.seen);
         CREATE INDEX i ON memories ((@@@@ k))""",
         "DROP INDEX i",
-        "The index i of public.memories, which is to be brought back, may call public.@@@@",
+        "The index i of public.memories, which the rollback restores, may call public.@@@@",
     ),
     "index with a cast": (
         f"{MOOD}; CREATE INDEX i ON memories ((k || ('fair'::mood)::text))",
         "DROP INDEX i",
-        "The index i of public.memories, which is to be brought back, may call public.meant",
+        "The index i of public.memories, which the rollback restores, may call public.meant",
     ),
 }
 
 
 @pytest.fixture
 def planted(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], object]]:
-    """Return what the owner runs statements with in a copy of the unmigrated database."""
+    """Return the function that runs statements as the owner in a copy of the unmigrated database."""
     monkeypatch.setenv("PGUSER", "postgres")
     server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
     try:
@@ -136,14 +136,14 @@ def planted(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 @contextlib.contextmanager
 def administrator(server: Server) -> Iterator[Database]:
-    """Return the database in a session as the playbooks have it."""
+    """Return the database in a session of the administrator, as the playbooks open it."""
     with contextlib.closing(sessions.connect(NAME, 5432, host=str(server.directory))) as connection:
         yield Database(connection, NAME)
         connection.rollback()
 
 
 def dumped(server: Server) -> list[str]:
-    """Return the schema without an order: what is made anew gets new numbers."""
+    """Return the schema without its order: new objects get new numbers."""
     return sorted(server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", NAME).split("\n"))
 
 
@@ -171,7 +171,7 @@ def test_a_function_that_is_gone_comes_back_to_its_owner(server: Server, planted
         database.migrate()
         database.commit()
         planted(f"DROP TRIGGER personality_metrics_insert_trigger ON personality_metrics; DROP FUNCTION {TRIGGERED}()")
-        # A trigger is its owner's to make.
+        # Only the owner can restore a trigger.
         assert [item["actual"] for item in database.back_to(snapshot)] == [["personality_metrics_insert_trigger"]]
         database.commit()
         owner = f"SELECT proowner::regrole::text, prosecdef FROM pg_proc WHERE oid = '{TRIGGERED}'::regproc"
@@ -189,7 +189,7 @@ def test_what_names_mean_now_is_asked(
         database.run("SET search_path = public")
         snapshot = database.state(of_earlier=of_earlier)
         database.run(f"SET search_path = {sessions.SETTINGS['search_path']}")
-        # A column with a default of its own is taken on the model's word alone.
+        # Only the model says that a column with a default of its own is the tenant's.
         database.adopt()
         database.migrate()
         database.commit()

@@ -1,4 +1,4 @@
-"""A session that a service opens for one request alone is seen while it is asked for something."""
+"""A session that a service opens for one request is seen during a request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server import SERVER_USER, Server, running
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root")
 
-# Connects and closes in each request; what is posted is another role's.
+# It connects and disconnects in each request; a POST uses another role.
 SERVICE = """
 import sys
 import psycopg2
@@ -98,7 +98,7 @@ def look(
 
 @pytest.fixture(scope="module", autouse=True)
 def roles(where: tuple[str, int, Server]) -> None:
-    """Make the service's role, and the administrator's by the name of the server's user."""
+    """Create the service's role, and the administrator's with the name of the server's user."""
     for role in (f"{OWNER} LOGIN", f"{SERVER_USER} SUPERUSER LOGIN"):
         where[2].sql(f"CREATE ROLE {role}")
 

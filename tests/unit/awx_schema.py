@@ -1,6 +1,6 @@
-"""What the modules of awx.awx take, read from the collection where it is installed, and kept in awx_schema.json.
+"""The arguments of the modules of awx.awx, read from an installed collection and stored in awx_schema.json.
 
-The bundle `ansible` 12 brings the collection, later ones do not. Run this file where it is installed to write it anew.
+The bundle `ansible` 12 contains the collection, later ones do not. Run this file with that bundle to update the schema.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ MODULES = (
     "credential_type", "execution_environment", "inventory", "inventory_source", "job_template", "project",
     "workflow_job_template",
 )  # fmt: skip
-# What DOCUMENTATION says beside types.
+# The rules in DOCUMENTATION beside types.
 RULES = ("type", "elements", "choices", "required", "default", "suboptions")
 
 
 class _ReadError(Exception):
-    """Ends a module once it has said what it takes."""
+    """Ends a module after it has built its argument spec."""
 
 
 def installed() -> bool:
-    """Say whether the collection is there."""
+    """Return whether the collection is installed."""
     try:
         return importlib.util.find_spec("ansible_collections.awx.awx") is not None
     except ModuleNotFoundError:
@@ -42,7 +42,7 @@ def _rules(options: dict[str, Any]) -> dict[str, Any]:
         rules = {rule: option[rule] for rule in RULES if rule in option}
         if "suboptions" in rules:
             rules["options"] = _rules(rules.pop("suboptions"))
-        # The module compares it with nothing and passes it on: what is left out stays out.
+        # For the module, the value is the same as a missing one, so the schema leaves it out.
         rules.pop("default", None)
         found[name] = rules
     return found
@@ -59,7 +59,7 @@ def _taken_by(name: str) -> dict[str, Any]:
     vars(module)["ControllerAPIModule"] = read
     with contextlib.suppress(_ReadError):
         module.main()
-    # The module takes any nodes; what they hold is documented alone.
+    # The module accepts any nodes; only the documentation describes their content.
     if "workflow_nodes" in spec:
         documented = yaml.safe_load(module.DOCUMENTATION)["options"]["workflow_nodes"]["suboptions"]
         spec["workflow_nodes"] = spec["workflow_nodes"] | {"options": _rules(documented)}
@@ -72,7 +72,7 @@ def read() -> dict[str, Any]:
 
 
 def kept() -> dict[str, Any]:
-    """Return what was kept."""
+    """Return the stored argument specs."""
     specs: dict[str, Any] = json.loads(KEPT.read_text())
     return specs
 

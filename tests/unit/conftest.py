@@ -11,7 +11,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import mode
 from production import model_source
 from simulator import index_entry
 
-# A busy machine is slow, not wrong.
+# A busy machine is slow, but its results are right.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
@@ -20,7 +20,7 @@ RIGHTS = dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), True)
 
 
 def no_hazards() -> dict[str, Any]:
-    """Return what hazards.sql says of a database in which nothing is in the way."""
+    """Return the result of hazards.sql for a database without hazards."""
     names = (
         "settings", "event_triggers", "publications", "subscriptions", "prepared", "building", "duplicates",
         "relations", "links", "shared", "meanings", "routines", "names", "constraints", "row_types",
@@ -40,7 +40,7 @@ TYPE: dict[str, Any] = {
 
 
 def attribute(name: str, type_name: str = "text", **more: Any) -> dict[str, Any]:
-    """Return what state.sql says of a column; one that nothing else is said of may be NULL."""
+    """Return the result of state.sql for a column, which may be NULL by default."""
     plain = {"not_null": False, "has_default": False, "default": None, "generated": False}
     return {"name": name, "type": type_name, "formatted": type_name, **plain, **more}
 

@@ -1,7 +1,7 @@
 """Golden cases: the state documents of real databases, and the SQL that is planned for them.
 
-``PYTHONPATH=collections python tests/unit/golden.py`` accepts what is planned now; the difference is to be
-read before it is committed.
+``PYTHONPATH=collections python tests/unit/golden.py`` accepts the present plans. Read the difference before you commit
+it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ GOALS: dict[str, Callable[[State, model.Model], list[Statement]]] = {
 
 
 def cases() -> list[tuple[str, str]]:
-    """Return case and goal of every golden file: a case is a directory with catalog.json and one file a goal."""
+    """Return case and goal of every golden file: a case is a directory with catalog.json and one file for each goal."""
     names = sorted(path.name for path in DIRECTORY.iterdir())
     # Only a migrated database can be enforced, and one of which something is migrated goes back. "rental" and
     # "projects" are other applications.
@@ -64,13 +64,13 @@ def cases() -> list[tuple[str, str]]:
 
 
 def statements(case: str, goal: str) -> list[Statement]:
-    """Return what leads from the case's state to ``goal``."""
+    """Return the statements from the case's state to ``goal``."""
     state = catalog(case)
     return GOALS[goal](state, model.parse(source(case, state["database"])))
 
 
 def planned(case: str, goal: str) -> str:
-    """Return it as SQL, each statement after its reason."""
+    """Return the plan as SQL, each statement after its reason."""
     return sql(statements(case, goal))
 
 

@@ -1,4 +1,4 @@
-"""Models as the tenancy role hands them to the planner: the unit tests' own, and production's."""
+"""Models in the form that the tenancy role passes to the planner: the unit tests' own, and production's."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-# The unit tests' own: whoever changes an inventory does not change what they plan.
+# The unit tests' own models: a change of an inventory does not change their plans.
 OWN = Path(__file__).parent / "model"
 
 
 def _source(variables: Path, place: Path) -> dict[str, Any]:
-    """Return the ``tenancy_*`` variables without their prefix; files are looked up below ``place``."""
+    """Return the ``tenancy_*`` variables without their prefix; ``place`` is the directory of their files."""
     found = yaml.safe_load(variables.read_text())
     source = {name.removeprefix("tenancy_"): value for name, value in found.items()}
     for function in source["functions"]:

@@ -1,4 +1,4 @@
-"""A database that exists only as a state document: runs planned SQL by its parse tree, not by its id."""
+"""A simulated database that is only a state document: it runs planned SQL by its parse tree, not by its id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PREDICATE = f'(customer_id = ( SELECT {SESSION} AS "nullif"))'
 
 
 def run(state: State, statements: list[dict[str, Any]]) -> State:
-    """Return the state after ``statements``; a statement that it does not understand is an error."""
+    """Return the state after ``statements``. An unknown statement is an error."""
     after = copy.deepcopy(state)
     for statement in statements:
         for raw in pglast.parse_sql(statement["sql"]):
@@ -169,7 +169,7 @@ def _policy(state: State, node: Any) -> None:
 
 
 def _predicate(node: Any, written: Any) -> str | None:
-    """Return a policy's predicate as PostgreSQL prints it; one that restricts is the record of the bridge."""
+    """Return a policy's predicate as PostgreSQL prints it; a restrictive one is the record of the bridge."""
     if written is None:
         return None
     if node.permissive:
@@ -219,7 +219,7 @@ def _function(state: State, node: Any) -> None:
     name = node.funcname[-1].sval
     types = [_catalog_type(parameter.argType) for parameter in node.parameters or ()]
     body = next(option.arg[0].sval for option in node.options if option.defname == "as")
-    # Replacing one keeps its rights.
+    # Replacing a function keeps its privileges.
     granted = any(f["granted"] for f in state["functions"] if (f["name"], f["types"]) == (name, types))
     state["functions"] = [f for f in state["functions"] if (f["name"], f["types"]) != (name, types)]
     document = {
@@ -244,7 +244,7 @@ HANDLERS = {
 
 
 def foreign_key_entry(name: str, table: str, columns: list[str], references: str, key: list[str]) -> State:
-    """Return a foreign key without actions as the state document holds it."""
+    """Return a foreign key without actions in the form of the state document."""
     return {
         "name": name, "description": f"constraint {name} on table {table}", "columns": columns,
         "references": {"schema": "public", "table": references}, "key": key, "match": "s", "update": "a", "delete": "a",
@@ -253,7 +253,7 @@ def foreign_key_entry(name: str, table: str, columns: list[str], references: str
 
 
 def index_entry(name: str, names: list[str], *, unique: bool = False, constraint: str | None = None) -> State:
-    """Return an index as the state document holds it; ``constraint`` is its type (p or u)."""
+    """Return an index in the form of the state document; ``constraint`` is its type (p or u)."""
     entry = _index_entry(name, names, unique, [False] * len(names))
     if constraint:
         kind = "PRIMARY KEY" if constraint == "p" else "UNIQUE"

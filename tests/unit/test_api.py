@@ -1,4 +1,4 @@
-"""Requests to the service's API: what an answer is called, which token it gets, and what of it is shown."""
+"""Requests to the service's API: the verdict on an answer, its token, and the shown part of it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def failed(error: str) -> api.Answer:
         (failed("no memories could be embedded"), "unavailable"),
         (failed("HTTPConnectionPool(host='127.0.0.1', port=11434): Read timed out."), "unavailable"),
         (failed("Rate limit reached for requests"), "unavailable"),
-        # Of an unknown reason nothing says that the change is not the cause.
+        # The change can be the cause of an unknown error.
         (failed("0"), "broken"),
         (failed("list index out of range"), "broken"),
         (failed("Fehler beim Speichern"), "broken"),
@@ -86,7 +86,7 @@ def test_a_token_claims_what_it_is_told_and_is_signed_with_the_secret() -> None:
 
 
 def test_the_published_example_is_signed_as_others_sign_it() -> None:
-    # RFC 7515, appendix A.1, has another order and blanks: what every implementation makes of these claims.
+    # RFC 7515, appendix A.1, has another order and blanks. Every implementation signs these claims so.
     assert tokens.signed({"a": 1}, "secret").startswith("eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9.eyJhIjogMX0.")
 
 
@@ -112,7 +112,7 @@ def test_no_token_is_made_where_none_is_asked_for_or_can_be(headers: dict[str, s
     ],
 )  # fmt: skip
 def test_what_becomes_of_the_token_is_told(name: str, secret: str, said: str) -> None:
-    assert api.token_said(name, secret) == said
+    assert api.token_kind(name, secret) == said
 
 
 def test_what_a_service_quotes_of_headers_and_tokens_is_removed() -> None:
@@ -155,7 +155,7 @@ def test_the_secret_is_that_of_what_runs_before_that_of_the_next_start() -> None
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers with the number of its connection and what it was sent; closes after a POST to /close."""
+    """Answers with the number of its connection and the request; closes the connection after a POST to /close."""
 
     protocol_version = "HTTP/1.1"
     connections = 0
@@ -171,7 +171,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.answered(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        # Without saying so, as a server does that ends a worker.
+        # Without an announcement, like a server that ends a worker.
         self.close_connection = self.path == "/close"
 
     def answered(self, body: str) -> None:
@@ -189,7 +189,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Return the URL of a server, with a proxy in the environment that answers nothing."""
+    """Return the URL of a server, with a proxy in the environment that does not answer."""
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     Handler.connections = 0
@@ -240,7 +240,7 @@ class Shop(http.server.BaseHTTPRequestHandler):
     tenant = 0
 
     def do_GET(self) -> None:
-        """Show the session's tenant's row; /apart asks for a token, /open and /always do not."""
+        """Show the row of the session's tenant; /apart requires a token, /open and /always do not."""
         token = self.headers["Authorization"]
         if token and self.path != "/open":
             type(self).tenant = decoded(token.split(".")[1])["customer_id"]
@@ -275,6 +275,6 @@ def test_endpoints_that_show_the_tenant_of_the_request_before_are_found() -> Non
         }
         look.close()
         server.shutdown()
-    # What everybody is shown is nobody's: /always shows the other tenant the same before.
+    # /always shows the same to everybody, also to the other tenant before, so it shows no tenant's row.
     assert outcomes == {"/apart": "apart", "/open": "shown", "/always": "nothing", "/broken": "failed"}
     assert Shop.tenant == 1

@@ -1,4 +1,4 @@
-"""Where a service works, from what its sessions, its environment and files say."""
+"""The service's database, from its sessions, its environment and files."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ LATE: dict[str, Any] = {"sessions": []}
         (witness(**NO_ENVIRONMENT), files(None, url=url())[1:], "url"),
         (witness(unit=STOPPED, processes=[], environment=[], **LATE),
          None, "next"),
-        # Through a pooler, whose sessions are not the service's.
+        # Through a pooler, whose sessions do not belong to the service.
         (witness(environment=[environment(url(where="localhost:6432"), sessions=False)], next_environment=NOT_SET,
                  strangers=[stranger()], **LATE), [], "process"),
     ],
@@ -92,7 +92,7 @@ def test_witnesses_that_agree_are_believed(
     [
         (witness(sessions=[session("two")]), None, "ai-memory works in two as alice (gunicorn), not in ai_memory on "),
         (witness(sessions=[session(role="bob")]), None, "works in ai_memory as bob (gunicorn), but DATABASE_URL in t"),
-        (witness(environment=[environment(url(user="bob"))]), None, "as bob, but DATABASE_URL in what systemd gives "),
+        (witness(environment=[environment(url(user="bob"))]), None, "in the environment of its next start"),
         (witness(next_environment=NOT_SET), files(f"DATABASE_URL={url('two')}"), f"{FILE} leads to two on localhost:"),
         (witness(next_environment=NOT_SET), files(f"DATABASE_URL={url(password='x')}"), "with another password"),
         (witness(next_environment=NOT_SET), files(f"DATABASE_URL={url()}?connect_timeout=3"), "with other parameters"),
@@ -105,13 +105,13 @@ def test_witnesses_that_agree_are_believed(
             files("A=1\n"), "but nothing sets it at its next start: ai-memory would not find its database",
         ),
         (witness(), files(None), f"{FILE} cannot be read on the server: correct service_environment_file."),
-        (witness(next_environment={**NOT_SET, "problem": "/x: gone"}), None, "at its next start cannot be told (/x: "),
+        (witness(next_environment={**NOT_SET, "problem": "/x: gone"}), None, "at its next start is unknown (/x: "),
         (witness(processes=[]), None, "its processes are not found in its control group"),
         (witness(unit={**UNIT, "main_pid": 1}), None, "its processes are not found"),
         (witness(processes=[{"pid": 7, "name": "x", "readable": False}], **LATE), None, "Neither root nor its own us"),
-        (witness(**NO_ENVIRONMENT), files("A=1\n"), "(it has sessions, its environment does not name it, and DATABAS"),
-        (witness(**NO_ENVIRONMENT, **LATE), None, f"nothing shows that it reads {FILE}): name the file that its code"),
-        (witness(environment=[environment("mysql://x")], next_environment=NOT_SET), [], "does not begin with postgre"),
+        (witness(**NO_ENVIRONMENT), files("A=1\n"), "(it has sessions, its environment does not set it, and DATABASE"),
+        (witness(**NO_ENVIRONMENT, **LATE), None, f"nothing shows that it reads {FILE}): set the file that its code"),
+        (witness(environment=[environment("mysql://x")], next_environment=NOT_SET), [], "does not start with postgre"),
         (witness(strangers=[stranger(host="10.0.0.5", port=25060, program="", local=False)], **LATE), None,
          "ai-memory works on another server: gunicorn (8) is connected to 10.0.0.5:25060."),
         (witness(sessions=[session(), session(role="bob")]), None, "also works in ai_memory as bob (gunicorn), a rol"),
@@ -136,7 +136,7 @@ def test_witnesses_that_contradict_each_other_are_refused(
         (witness(strangers=[stranger(program="postgres", port=5433)]), "also works on another server: gunicorn (8) i"),
         (witness(strangers=[stranger(local=False, sessions_here=False)]), "also works on another server"),
         (witness(processes=[{"pid": 7, "name": "a", "readable": True}, {"pid": 8, "name": "b", "readable": False}]),
-         "may look at b (8): its sessions were not seen"),
+         "may read b (8): its sessions were not seen"),
     ],
 )  # fmt: skip
 def test_what_reaches_no_table_is_named(found: dict[str, Any], note: str) -> None:
@@ -145,19 +145,19 @@ def test_what_reaches_no_table_is_named(found: dict[str, Any], note: str) -> Non
     assert note in answer["notes"][0]
 
 
-def test_nothing_is_said_of_a_database_that_is_not_there() -> None:
+def test_there_is_no_verdict_on_a_missing_database() -> None:
     nowhere = witness(server={"answered": True, "problem": "", "database": False}, **LATE)
     assert judge(nowhere)["pending"]
     assert "not to nowhere on this server" in judge(nowhere, database="nowhere")["sentence"]
 
 
-def test_nothing_is_said_before_postgresql_answers() -> None:
+def test_there_is_no_verdict_before_postgresql_answers() -> None:
     silent = witness(server={"answered": False, "problem": "refused"}, **LATE)
     assert judge(silent) | {"url": ""} == {
         "ok": False, "pending": True, "confirmed": False, "source": "process", "url": "", "notes": [],
         "sentence": "DATABASE_URL in the environment of gunicorn (7) leads to ai_memory on localhost:5432 as alice",
     }  # fmt: skip
-    # A pooler may be what answers there.
+    # A pooler may answer there.
     for where in ("localhost:6432", "192.0.2.1:5432", "db.internal:5432", "%2Fsrv%2Fpg:5432"):
         assert judge(silent | {"environment": [environment(url(where=where))], "next_environment": NOT_SET}, [])[
             "pending"
@@ -177,9 +177,7 @@ def test_nothing_is_said_before_postgresql_answers() -> None:
 def test_what_no_session_confirms_is_named(found: dict[str, Any], given: list[dict[str, Any]] | None) -> None:
     answer = judge(found, given)
     assert (answer["ok"], answer["confirmed"]) == (True, False)
-    assert (
-        "ai-memory was seen in no session, also while its health was asked for: that it works in" in answer["notes"][0]
-    )
+    assert "ai-memory had no session, also during a health check: only " in answer["notes"][0]
 
 
 def test_a_kernel_that_does_not_tell_sockets_lets_a_claim_of_one_stand() -> None:
@@ -212,10 +210,10 @@ def test_a_run_that_was_lost_with_a_new_login_is_no_contradiction() -> None:
     new = url(user="app", password="other")
     found = witness(next_environment={"url": new, "set_by": FILE, "problem": ""})
     given = files(f"DATABASE_URL={new}\n", kept=f"DATABASE_URL={url()}\n")
-    # Its processes still have the old one, and the file the new one.
+    # Its processes still use the old login, and the file names the new one.
     answer = judge(found, given)
     assert (answer["ok"], answer["source"], answer["url"]) == (True, "next", new)
-    # Also where the file is not the unit's.
+    # The same if the file is not the unit's.
     other = witness(next_environment=NOT_SET)
     assert judge(other, given)["source"] == "file"
     assert not judge(found, given, role="another")["ok"]

@@ -1,4 +1,4 @@
-"""What comes of an attempt that counts what a session sees."""
+"""The outcome of an attempt that counts visible rows."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import attempts
 
 
 class Cursor:
-    """A cursor whose only row is given."""
+    """A cursor with one given row."""
 
     def __init__(self, *row: int) -> None:
-        """Keep the row: all rows, those stored since, those that the session must not see."""
+        """Set the row: the numbers of all rows, newer rows, and forbidden rows."""
         self._row = row
 
     def execute(self, statement: str) -> None:
-        """Take any statement."""
+        """Accept any statement."""
 
     def fetchone(self) -> tuple[int, ...]:
         """Return the row."""
@@ -26,12 +26,12 @@ class Cursor:
     ("visible", "row", "outcome"),
     [
         (3, (3, 0, 0), "3 rows"),
-        # The service stored two meanwhile, and deleted one of the three.
+        # Meanwhile the service stored two rows and deleted one of the three.
         (3, (4, 2, 0), "3 rows"),
         (0, (2, 2, 0), "0 rows"),
         (3, (2, 0, 0), "2 rows"),
         (3, (5, 1, 0), "5 rows"),
-        # Beside a long transaction every row seems to have come since.
+        # Beside a long transaction, every row seems to be newer than the state.
         (0, (5, 5, 5), "5 rows, 5 of which it must not see"),
         (3, (5, 5, 2), "5 rows, 2 of which it must not see"),
         (3, (3, 3, 1), "3 rows, 1 of which it must not see"),

@@ -1,4 +1,4 @@
-"""The audit's judgement of what the catalogs show."""
+"""The audit's verdict on the facts in the catalogs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_every_file_is_a_rule() -> None:
 
 
 def test_a_query_has_the_rules_of_its_kind_and_no_other_percent_sign() -> None:
-    """psycopg2 reads a single one as an argument."""
+    """psycopg2 reads a single percent sign as an argument."""
     for query, with_sql in (
         (audit.query(), {name for name, rule in audit.RULES.items() if rule.sql}),
         (audit.statements_query(), {name for name, rule in audit.RULES.items() if rule.service_statement}),
@@ -80,7 +80,7 @@ def test_the_queries_name_the_schema_of_the_catalogs() -> None:
 
 @pytest.mark.parametrize("rule", ["role-owners", "unique-key"])
 def test_a_rule_that_is_not_one_of_the_sql_s_is_refused(rule: str) -> None:
-    with pytest.raises(TenancyError, match=f"reports rules that this release does not know: {rule}"):
+    with pytest.raises(TenancyError, match=f"reports rules that the code does not know: {rule}"):
         audit.collect({"role-owner": ["a"], rule: ["b"]}, MIGRATED, WANTED)
 
 

@@ -1,4 +1,4 @@
-"""What AWX is told: the modules take it, AWX accepts the surveys, and playbooks and variables are the project's."""
+"""AWX's configuration: the modules accept it, AWX accepts its surveys, and its playbooks and variables exist."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import variables
 from production import ROOT
 
 CONFIRMATIONS = {"migrate_confirm", "rollback_confirm", "enforce_confirm"}
-# What a survey of AWX may be made of, by its server's own check.
+# The types of a survey's questions, by AWX's own check.
 QUESTION_TYPES = {"text": str, "textarea": str, "password": str, "multiplechoice": str, "integer": int, "float": float}
 
 
 def load() -> list[tuple[str, dict[str, Any]]]:
-    """Return module and arguments of every task, as Ansible would call it with the settings as they are."""
+    """Return module and arguments of every task, as Ansible calls it with the default settings."""
     loader = DataLoader()
     (play,) = loader.load_from_file(str(ROOT / "awx/configure.yml"), trusted_as_template=True)
     settings = loader.load_from_file(str(ROOT / "awx/settings.yml"), trusted_as_template=True)
@@ -44,7 +44,7 @@ SURVEYED = [name for name, task in TEMPLATES.items() if task["survey_enabled"]]
 
 
 def connection_variables() -> set[str]:
-    """Return the variables that Ansible's connection over SSH takes."""
+    """Return the variables of Ansible's connection over SSH."""
     options = yaml.safe_load(ssh.DOCUMENTATION)["options"]
     return {var["name"] for option in options.values() for var in option.get("vars", [])}
 
@@ -69,7 +69,7 @@ def test_what_is_kept_of_the_modules_is_what_they_take() -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_the_playbook_exists(name: str) -> None:
     playbook = ROOT / TEMPLATES[name]["playbook"]
-    # Those of the root only import these, beside which the collection is found.
+    # The playbooks in the root only import these, which find the collection beside them.
     assert playbook.parent == ROOT / "playbooks"
     assert playbook.is_file()
 
@@ -109,7 +109,7 @@ def test_every_credential_sets_a_secret_of_the_project() -> None:
 
 
 def assert_accepted(question: dict[str, Any], value: Any) -> None:
-    """Assert that AWX takes the value as an answer, and that it is one for the variable."""
+    """Assert that AWX accepts the value as an answer, and that the variable accepts it too."""
     assert isinstance(value, QUESTION_TYPES[question["type"]])
     assert value in question.get("choices", [value])
     if isinstance(value, str):
@@ -136,7 +136,7 @@ def test_awx_accepts_the_survey(name: str) -> None:
 
 
 def confirmed_by(task: dict[str, Any]) -> set[str]:
-    """Return the variables that confirm what the playbook does; none where nothing is asked."""
+    """Return the variables that confirm a playbook's change; none if the playbook does not ask."""
     text = (ROOT / task["playbook"]).read_text()
     return {name for name in CONFIRMATIONS if f"report_confirm_variable: {name}" in text}
 
@@ -147,7 +147,7 @@ def test_what_asks_on_a_terminal_asks_in_awx(name: str) -> None:
     assert set(asked) & CONFIRMATIONS == confirmed_by(TEMPLATES[name])
     for variable in set(asked) & CONFIRMATIONS:
         assert asked[variable]["required"]
-        # Whoever answers nothing is refused; without any answer the playbook would wait for one.
+        # A run without an answer is refused; otherwise the playbook would wait for one.
         assert asked[variable]["default"] == "no"
         assert asked[variable]["min"] > 0
         assert asked[variable]["question_name"].endswith("Type YES to confirm")
@@ -176,7 +176,7 @@ def test_the_workflow_migrates_only_after_an_approval_of_the_dry_run() -> None:
 
 @pytest.mark.parametrize("identifier", [name for name in NODES if name != "approval"])
 def test_a_node_answers_every_question_of_its_job(identifier: str) -> None:
-    # AWX does not start a node that lacks an answer, and passes none on that was not asked for.
+    # AWX does not start a node that lacks an answer, and does not pass an answer without a question.
     asked, given = questions(NODES[identifier]["unified_job_template"]["name"]), NODES[identifier].get("extra_data", {})
     assert set(given) == {variable for variable, question in asked.items() if question["required"]}
     for variable, value in given.items():

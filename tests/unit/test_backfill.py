@@ -1,4 +1,4 @@
-"""Rows without a tenant get one over a login of their own, and in no other way."""
+"""Rows without a tenant get one over a login of their own, and only so."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def column(**changes: Any) -> State:
 
 
 def planned(**changes: Any) -> list[backfill.Item]:
-    """Return what is done for memories with such a column."""
+    """Return the backfill of memories with such a column."""
     state = blank_state()
     state["tables"]["memories"]["column"] = column(**changes)
     return backfill.items(state, model.parse(model_source()))
@@ -37,7 +37,7 @@ def test_a_table_without_such_rows_is_left_alone() -> None:
     assert [item["id"] for item in planned()] == ["memories.backfill"]
 
 
-def test_a_default_of_somebodys_is_left_alone() -> None:
+def test_an_existing_default_is_kept() -> None:
     assert planned(default="current_setting('x')::integer")[0]["default"] is None
     assert planned()[0]["default"].endswith('ALTER COLUMN "customer_id" SET DEFAULT 1')
 

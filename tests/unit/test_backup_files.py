@@ -1,4 +1,4 @@
-"""What lost runs left goes, a backup gets its name last, and the oldest ones go."""
+"""Files of lost runs are removed, a backup gets its name last, and the oldest backups are removed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ NAMES = ["db-20260101T000000Z", "db-20260102T000000Z", "db-20260103T000000Z"]
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty directory of backups, in which the tests' own user works."""
+    """Return an empty directory of backups that belongs to the tests' own user."""
     monkeypatch.setattr(backup_files, "acting_as", lambda user: contextlib.nullcontext())
     return tmp_path
 
 
 def made(directory: Path, *names: str, **manifest: Any) -> None:
-    """Make backups with a manifest each."""
+    """Create backups, each with a manifest."""
     for name in names:
         (directory / name).mkdir()
         (directory / name / "manifest.json").write_text(json.dumps(manifest))
@@ -105,7 +105,7 @@ def test_a_whole_backup_has_no_damage(directory: Path) -> None:
         ("database/toc.dat", "lisp", ["database/toc.dat: FAILED"]),
         ("database/toc.dat", None, ["database/toc.dat: No such file or directory"]),
         ("SHA256SUMS", None, ["SHA256SUMS: No such file or directory"]),
-        ("SHA256SUMS", "", ["another list of checksums"]),
+        ("SHA256SUMS", "", ["SHA256SUMS is not the file that the manifest describes"]),
         ("SHA256SUMS", "nonsense\n", [": Is a directory"]),
     ],
 )

@@ -1,4 +1,4 @@
-"""A backup belongs to one database, whatever others are called, and says which tables it holds."""
+"""A backup belongs to one database, also among similar names, and lists its tables."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_document_of_the_version_is_whole() -> None:
 
 
 def found(*names: str, proven: str = "", snapshot: str = "") -> list[dict[str, object]]:
-    """Return backups, the oldest first, of which some were proven or hold a snapshot."""
+    """Return backups, oldest first, of which some are proven or have a snapshot."""
     return [{"path": name, "proven": name in proven, "snapshot": name in snapshot} for name in names]
 
 
@@ -53,13 +53,13 @@ def found(*names: str, proven: str = "", snapshot: str = "") -> list[dict[str, o
         (found("a", "b", "c"), 2, [], ["a"]),
         (found("a", "b", "c"), 3, [], []),
         (found("a", "b", "c"), 9, [], []),
-        # The newest stays, whatever is asked for.
+        # The newest backup always stays.
         (found("a", "b"), 0, [], ["a"]),
         ([], 1, [], []),
-        # What was proven last stays, if all that came later was not.
+        # The last proven backup stays if all later ones are not proven.
         (found("a", "b", "c", "d", proven="ab"), 1, [], ["a", "c"]),
         (found("a", "b", "c", proven="abc"), 1, [], ["a", "b"]),
-        # A migration that can be rolled back goes back to it.
+        # A migration that can be rolled back needs its backup.
         (found("a", "b", "c", snapshot="a"), 1, [], ["b"]),
         (found("a", "b", "c"), 1, ["b", "elsewhere"], ["a"]),
     ],
@@ -81,7 +81,7 @@ def test_a_dump_without_the_rows_of_a_tenant_table_is_refused() -> None:
 def test_a_copy_with_other_rows_is_refused() -> None:
     assert backups.unproven([]) == ""
     assert backups.unproven(["public.a is missing", "public.b has 1 rows instead of 2"]) == (
-        "The test restore failed: What was restored is not what was dumped: public.a is missing; public.b has 1 rows"
+        "The test restore failed: the restored copy differs from the dump: public.a is missing; public.b has 1 rows"
         " instead of 2."
     )
 
@@ -121,20 +121,20 @@ ASKED: dict[str, Any] = {
         ("/b/db-1/manifest.json", {"encrypted": True}, {"has_key": True}, ""),
         ("", {}, {}, "No backup with a manifest was found as /b/db-*: name one with"),
         ("", {}, {"asked": "/none"}, "No backup with a manifest was found as /none: name one with"),
-        ("/b/db-2/manifest.json", {}, {}, "/b/db-2/manifest.json is of database db in /b/db-1, not of db beside it"),
+        ("/b/db-2/manifest.json", {}, {}, "/b/db-2/manifest.json describes database db in /b/db-1, not db in its own"),
         (
             "/b/db-1/manifest.json",
             {"database": "x"},
             {},
-            "/b/db-1/manifest.json is of database x in /b/db-1, not of db",
+            "/b/db-1/manifest.json describes database x in /b/db-1, not db",
         ),
         (
             "/b/db-1/manifest.json",
             {},
             {"tables": ["b", "a", "c"]},
-            "is of database db in /b/db-1 (without b, c), not of",
+            "describes database db in /b/db-1 (without b, c), not",
         ),
-        ("/b/db-1/manifest.json", {}, {"schema": "t"}, "is of database db in /b/db-1 (without a), not of"),
+        ("/b/db-1/manifest.json", {}, {"schema": "t"}, "describes database db in /b/db-1 (without a), not"),
         ("/b/db-1/manifest.json", {"encrypted": True}, {}, "/b/db-1 is encrypted: give the key that it was encrypted"),
     ],
 )
@@ -148,12 +148,13 @@ def test_a_backup_that_is_another_cannot_be_restored(
 
 @pytest.mark.parametrize("manifest", [{}, {"version": 1}, {"version": 1, "database": "db"}])
 def test_a_manifest_that_lacks_what_it_must_have_is_refused(manifest: dict[str, Any]) -> None:
-    assert backups.unsuitable("/b/db-1/manifest.json", manifest, **ASKED).startswith("/b/db-1/manifest.json is ")
+    refusal = backups.unsuitable("/b/db-1/manifest.json", manifest, **ASKED)
+    assert refusal.startswith(("/b/db-1/manifest.json is ", "/b/db-1/manifest.json describes "))
 
 
 def test_damage_is_named() -> None:
     assert backups.damaged("/b/db-1", []) == ""
     assert backups.damaged("/b/db-1", ["toc.dat: FAILED", "x: FAILED"]) == (
-        "/b/db-1 is damaged, incomplete or not what its manifest describes (SHA-256), so it is not restored: toc.dat:"
+        "/b/db-1 is damaged, incomplete or differs from its manifest (SHA-256), so it is not restored: toc.dat:"
         " FAILED; x: FAILED. Name another backup with -e restore_backup=..."
     )

@@ -1,4 +1,4 @@
-"""The processes of a unit are those in its control group, wherever systemd's hierarchy lies."""
+"""The processes of a unit are those in its control group, wherever systemd's hierarchy is."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def test_processes_are_found_in_the_group_and_below_it(tmp_path: Path) -> None:
         path.mkdir(parents=True)
         (path / "cgroup.procs").write_text(pids)
     assert processes("/system.slice/a.service", (one, two, tmp_path / "absent")) == [7, 9]
-    # A unit that does not run names no group: not all processes of the server.
+    # A stopped unit has no group: the result is not all processes of the server.
     assert processes("", (one, two)) == []
     assert processes("/", (one, two)) == []

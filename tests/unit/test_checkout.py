@@ -1,4 +1,4 @@
-"""A run that could not do what it says is refused before any host is asked."""
+"""A run that cannot work as requested is refused before it connects to a host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PLAYBOOKS = ("migrate.yml", "rollback.yml", "playbooks/verify.yml", "playbooks/b
 
 
 def refusal(playbook: str, inventory: str, *arguments: str, config: str = "ansible.cfg", directory: Path = ROOT) -> str:
-    """Run the playbook, which must fail, and return what it prints with every blank as one space."""
+    """Run the playbook, which must fail, and return its output with single blanks."""
     command = ["ansible-playbook", str(ROOT / playbook), "--check", f"--inventory={inventory}", *arguments]
     environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / config) if config else "", "ANSIBLE_FORCE_COLOR": "0"}
     environment.pop("ANSIBLE_INVENTORY", None)
@@ -56,7 +56,7 @@ def test_a_run_that_leaves_tasks_out_is_refused(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     words = refusal(playbook, str(ROOT / "inventory/lab.yml"), *options)
-    assert words.count("would leave out tasks without which a run is not safe") == 1
+    assert words.count("would leave out tasks that make a run safe") == 1
     assert "PLAY [" not in words
     assert "PLAY RECAP" not in words
 
@@ -75,7 +75,7 @@ def test_a_limit_to_a_host_of_another_group_is_refused() -> None:
     assert "No host of this run is in the inventory's group ai_memory" in words
 
 
-def test_a_limit_to_nobody_is_refused() -> None:
+def test_a_limit_without_a_host_is_refused() -> None:
     words = refusal("migrate.yml", str(ROOT / "inventory/lab.yml"), "--limit=nobody")
     assert "Could not match supplied host pattern, ignoring: nobody" in words
     assert "PLAY [" not in words

@@ -1,4 +1,4 @@
-"""What a CHECK says of a row is told as PostgreSQL would, or not at all."""
+"""The value of a CHECK for a row is the one that PostgreSQL computes, or unknown."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ ROW: dict[str, Any] = {
         ("(d > CURRENT_DATE)", False), ("((d + '1 day'::interval) > '2025-01-01'::date)", True),
         ("(s > '1 day'::interval)", True), ("(jsonb_typeof(j) = 'array'::text)", True), ("(cardinality(l) > 1)", True),
         ("satisfies_hash_partition('16401'::oid, 4, 0, elsewhere)", True),
-        # What only a database knows.
+        # Only a database knows the result.
         ("(t ~ '^[a-z]+$'::text)", checks.UNKNOWN), ("(t > 'aaa'::text)", checks.UNKNOWN), ("(c = 1)", checks.UNKNOWN),
         ("public.fine(t)", checks.UNKNOWN), ("(t OPERATOR(public.=) 'x'::text)", checks.UNKNOWN),
         ("(o = o)", checks.UNKNOWN), ("((t)::character varying(2) = 'ab'::text)", checks.UNKNOWN),
         ("CASE WHEN (a > 1) THEN true ELSE false END", checks.UNKNOWN), ("(EXTRACT(year FROM d) > 1)", checks.UNKNOWN),
         ("((a / 2) = 2)", checks.UNKNOWN), ("((a)::text = '5'::text)", checks.UNKNOWN), ("", checks.UNKNOWN),
         ("('x'::text = ANY (n))", None), ("('x'::text = ANY (t))", checks.UNKNOWN), ("(a = t)", checks.UNKNOWN),
-        # What is known decides.
+        # One known part decides.
         ("((a = 5) OR public.fine(t))", checks.UNKNOWN), ("((a = 5) OR (t ~ 'x'::text))", True),
         ("(" * 3000 + "a" + ")" * 3000, checks.UNKNOWN),
     ],
@@ -55,7 +55,7 @@ def test_an_expression_has_the_value_that_postgresql_gives_it(expression: str, f
 
 
 @given(st.text(max_size=40), st.sampled_from(["(a = 'x'::text)", "(length(t) > 3)", "(a IS NULL)"]))
-def test_whatever_is_no_expression_is_not_known(text: str, expression: str) -> None:
+def test_an_invalid_expression_is_unknown(text: str, expression: str) -> None:
     place = len(expression) // 2
     for wrong in (text, expression[:place] + text + expression[place:]):
         checks.holds(wrong, ROW)

@@ -1,4 +1,4 @@
-"""Times of this machine from what another one says is ago."""
+"""Times of this machine, from ages of events on another one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clo
 
 
 def seconds_since(text: str) -> float:
-    """Return how long ago the time is."""
+    """Return the age of a time in seconds."""
     now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     return (now - datetime.datetime.fromisoformat(text)).total_seconds()
 
@@ -19,7 +19,7 @@ def test_ago_is_utc_with_microseconds_always() -> None:
     assert len(text) == len("2026-11-25T17:22:40.123456")
 
 
-def test_stages_become_phases_but_the_one_that_has_begun_before() -> None:
+def test_stages_become_phases_except_the_started_one() -> None:
     stages = [{"name": "stop", "ago": 1.5}, {"name": "apply", "ago": 1.0}, {"name": "start", "ago": 0.25}]
     phases = clock.phases(stages, "stop", "2026-11-25T17:22:40.000000")
     assert phases == [

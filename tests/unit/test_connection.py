@@ -1,4 +1,4 @@
-"""What is wrong with the way to root is told from what the login and sudo answered."""
+"""A missing way to root is explained from the answers of the login and sudo."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def test_what_works_is_no_trouble() -> None:
             {"stdout": "", "stderr": "bash: not found"},
             "operator on db1 has no shell that runs commands (it answered: b",
         ),
-        # Of a login that says nothing at all nothing is known.
+        # A login without any output gives no reason.
         ({}, "operator on db1 has no shell that runs commands (it answered: nothing): give it one"),
         (
             {"stdout": f"{ASKED}\n{HOME_FULL} No space left"},
-            "operator on db1 cannot write into its home, where Ansible",
+            "operator on db1 cannot store Ansible's temporary files in its home",
         ),
     ],
 )
@@ -47,18 +47,18 @@ def test_the_shell_is_judged_first(shell: dict[str, Any], sentence: str) -> None
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
-        ({"module_stderr": "sudo: sorry, you must have a tty to run sudo"}, "sudo on db1 wants a terminal, which"),
+        ({"module_stderr": "sudo: sorry, you must have a tty to run sudo"}, "sudo on db1 requires a terminal, which"),
         ({"msg": "Task failed: Missing sudo password"}, "sudo on db1 asks operator for a password: add --ask-become-p"),
-        ({"msg": "Task failed: Incorrect sudo password"}, "sudo on db1 did not take the password of operator: type"),
+        ({"msg": "Task failed: Incorrect sudo password"}, "sudo on db1 rejected the password of operator: enter"),
         ({"module_stderr": "operator is not in the sudoers file."}, "operator may not use sudo on db1: give it sudo"),
         (
             {"module_stderr": "Sorry, user operator is not allowed to execute '/bin/sh' as root on db1."},
             "operator may not use sudo on db1",
         ),
         ({"module_stderr": "/bin/sh: 1: sudo: not found"}, "There is no sudo on db1: apt-get install sudo"),
-        ({"module_stderr": "/bin/sh: 1: /usr/bin/python3: not found"}, "There is no Python 3 on db1 where Ansible"),
-        ({"msg": "The module interpreter '/usr/bin/python3' was not found."}, "There is no Python 3 on db1 where"),
-        ({"msg": "[Errno 28] No space left on device: '/tmp/x'"}, "A disk of db1 is full: make room where it says ("),
+        ({"module_stderr": "/bin/sh: 1: /usr/bin/python3: not found"}, "Ansible found no Python 3 on db1: apt-get"),
+        ({"msg": "The module interpreter '/usr/bin/python3' was not found."}, "Ansible found no Python 3 on db1"),
+        ({"msg": "[Errno 28] No space left on device: '/tmp/x'"}, "A disk of db1 is full: free space there ("),
         (
             {"module_stderr": "kaput", "msg": "MODULE FAILURE"},
             "Cannot become root on db1: kaput MODULE FAILURE. Try ssh",

@@ -1,4 +1,4 @@
-"""Continuous integration runs what a developer runs, and nothing of its own."""
+"""Continuous integration runs the developer's commands and no others."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import yaml
 import browser
 from production import ROOT
 
-# What make needs and cannot install: the checkout, and the Pythons that lab/find-python looks for. These runners have a
-# browser, which is a package in Debian alone.
+# The needs of make that it cannot install: the checkout, and the Pythons that lab/find-python looks for. These runners
+# have a browser; as a package, only Debian has one.
 NEEDED = {"actions/checkout", "actions/setup-python"}
 
 
 def workflow() -> dict[str, Any]:
-    """Return the workflow; BaseLoader, since YAML 1.1 takes the key `on` for a boolean."""
+    """Return the workflow. BaseLoader keeps the key `on`, which YAML 1.1 reads as a boolean."""
     document: dict[str, Any] = yaml.load((ROOT / ".github/workflows/test.yml").read_text(), Loader=yaml.BaseLoader)
     return document
 
@@ -55,7 +55,7 @@ def test_there_is_no_other_workflow() -> None:
 
 
 def planned(target: str) -> list[str]:
-    """Return the commands that make would run for a target on a fresh machine."""
+    """Return the commands of make for a target on a fresh machine."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     command = ["make", "--dry-run", "--always-make", target]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""A copy of a backup bears its name only if it is the same; migrations go back to those that their records name."""
+"""A copy of a backup gets its name only if it is identical; rollbacks find the backups that migrations recorded."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def as_oneself(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (("cat",), ("grep", "--quiet", "the key"), None),
         (("sh", "-c", "cat > /dev/null; echo wrong >&2; exit 1"), ("cat",), "wrong"),
-        # What ends at once reads nothing, and the rest of the input is no error.
+        # A program that ends at once reads no input, and that is not an error.
         (("true",), ("sh", "-c", "echo differs; exit 1"), "differs"),
         (("cat",), ("false",), "no message"),
     ],

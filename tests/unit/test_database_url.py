@@ -1,4 +1,4 @@
-"""Where DATABASE_URL leads, whatever its password; and never the password itself."""
+"""The parts of DATABASE_URL with any password, and never the password itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import database_url
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service.database_url import DatabaseUrlError
 
-# libpq takes no NUL; surrogates are no text.
+# libpq accepts no NUL; surrogates are not text.
 passwords = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)
 
 
@@ -53,7 +53,7 @@ def test_the_forms_of_a_url(url: str, expected: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("mysql://alice:secret@localhost/ai_memory", "does not begin with postgresql://"),
+        ("mysql://alice:secret@localhost/ai_memory", "does not start with postgresql://"),
         ("postgresql://alice:secret%zz@localhost/ai_memory", "percent-encoded"),
         ("postgresql://alice:sec/ret@localhost/ai_memory", "names no user"),
         ("postgresql://localhost/ai_memory", "names no user"),
@@ -61,18 +61,18 @@ def test_the_forms_of_a_url(url: str, expected: dict[str, object]) -> None:
         ("postgresql://alice:secret@one,two/ai_memory", "several hosts"),
         ("postgresql://alice:secret@/ai_memory?host=one,two", "several hosts"),
         ("postgresql://alice:secret@/ai_memory?hostaddr=192.0.2.1,192.0.2.2", "several hosts"),
-        ("postgresql://alice:secret@h:54x/ai_memory", "names a port that is none: it must be a number from 1 to 65535"),
-        ("postgresql://alice:secret@h:0/ai_memory", "names a port that is none"),
-        ("postgresql://alice:secret@h:65536/ai_memory", "names a port that is none"),
-        ("postgresql://alice:secret@h:-1/ai_memory", "names a port that is none"),
+        ("postgresql://alice:secret@h:54x/ai_memory", "is not a port: it must be a number from 1 to 65535"),
+        ("postgresql://alice:secret@h:0/ai_memory", "is not a port: it must be"),
+        ("postgresql://alice:secret@h:65536/ai_memory", "is not a port: it must be"),
+        ("postgresql://alice:secret@h:-1/ai_memory", "is not a port: it must be"),
         ("postgresql://alice:secret@[::1/ai_memory", "cannot be parsed"),
         ("postgresql://alice:secret@h/ai_memory?sec=ret", "PostgreSQL knows every parameter after the question mark"),
         ("postgresql://alice:secret%00@h/ai_memory", "cannot be parsed"),
         ("postgresql://alice:secret\udce9@h/ai_memory", "the file is UTF-8"),
         ("postgresql://alice:secret%e9@h/ai_memory", "the file is UTF-8"),
-        ("postgresql://alice:secret@h/ai_memory?service=x", "names a service of pg_service.conf"),
-        ("postgresql://alice:secret@h:5432:5433/ai_memory", "names a port that is none"),
-        ("alice:secret@h/ai_memory", "does not begin with postgresql://"),
+        ("postgresql://alice:secret@h/ai_memory?service=x", "uses a service of pg_service.conf"),
+        ("postgresql://alice:secret@h:5432:5433/ai_memory", "is not a port: it must be"),
+        ("alice:secret@h/ai_memory", "does not start with postgresql://"),
     ],
 )
 def test_a_bad_url_is_refused_without_its_password(url: str, sentence: str) -> None:

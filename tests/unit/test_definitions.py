@@ -1,4 +1,4 @@
-"""What a definition of a snapshot names is found as PostgreSQL prints it, and nothing else is."""
+"""Names in a snapshot's definition are found as PostgreSQL prints them, and no others are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dump lacks is found in the list of what it holds, whatever the tables are called."""
+"""The tables that a dump lacks are found from its table of contents, whatever their names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils.dumping import lacking
 
-# As pg_restore --list of PostgreSQL 15 and 17 prints them.
+# The output of pg_restore --list of PostgreSQL 15 and 17.
 LISTED = """
 3372; 0 16390 TABLE DATA public memories alice
 3373; 0 16391 TABLE DATA public odd name alice
@@ -18,7 +18,7 @@ LISTED = """
 
 
 def table(schema: str, name: str, *, partitioned: bool = False) -> dict[str, Any]:
-    """Return a table as contents.read does."""
+    """Return a table in the form of contents.read."""
     return {"schema": schema, "name": name, "partitioned": partitioned}
 
 

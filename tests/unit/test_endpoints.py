@@ -1,4 +1,4 @@
-"""What endpoints of the model stand for, and what is told of those that do not keep tenants apart."""
+"""Requests of the model's endpoints, and the report on endpoints that do not isolate tenants."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_writers_that_file_rows_under_another_tenant_are_told() -> None:
     ]  # fmt: skip
     writing = [{"path": "/a", "method": "POST"}, {"path": "/b", "method": "POST"}]
     assert endpoints.filed(rows, writing, CALLER, 7) == [
-        "POST /b stores what is tenant 7's as tenant 1's (public.memories).",
-        "POST /b stores what is tenant 7's as tenant NULL's (public.calls).",
+        "POST /b stores rows of tenant 7 as tenant 1's (public.memories).",
+        "POST /b stores rows of tenant 7 as tenant NULL's (public.calls).",
     ]
 
 
@@ -71,9 +71,9 @@ def test_what_endpoints_show_another_tenant_is_told() -> None:
         1, 7,
     )  # fmt: skip
     assert told["apart"] == 1
-    assert told["shown"][0] == "GET /b shows tenant 7 what is tenant 1's."
-    assert told["shown"][1].startswith("GET /c asks for no token and shows what is tenant 1's")
+    assert told["shown"][0] == "GET /b shows tenant 7 rows of tenant 1."
+    assert told["shown"][1].startswith("GET /c requires no token and shows rows of tenant 1 to")
     assert told["unproven"] == [
-        "What GET /e shows is not proven: it answers HTTP 500.",
-        "Nothing is proven of GET /d: tenant 1 itself is shown nothing there.",
+        "Isolation in GET /e is not proven: it answers HTTP 500.",
+        "Isolation in GET /d is not proven: tenant 1 itself sees no row there.",
     ]

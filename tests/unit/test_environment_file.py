@@ -1,4 +1,4 @@
-"""The environment file gets another text, and keeps all else; what cannot keep it is refused."""
+"""The environment file gets a new text and keeps everything else; a file that cannot keep it is refused."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_a_link_stays_one(file: Path) -> None:
     assert stat.S_IMODE(file.lstat().st_mode) == 0o640
 
 
-def test_nobody_may_read_the_new_file_who_could_not_read_the_old(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each step of giving the new file its rights is looked at, with an ACL whose mask is wider than the group."""
+def test_the_new_file_is_readable_only_to_readers_of_the_old_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check each step that sets the new file's permissions, with an ACL whose mask is wider than the group's entry."""
     os.setxattr(file, ACL, READABLE_BY_NOBODY)
     seen: list[tuple[int, bool]] = []
     for name in ("fchown", "fchmod", "setxattr", "removexattr", "fsync", "rename"):
@@ -67,7 +67,7 @@ def test_nobody_may_read_the_new_file_who_could_not_read_the_old(file: Path, mon
         monkeypatch.setattr(os, name, step)
     environment_file.replace(str(file), b"A=2\n")
     assert seen
-    # Without the ACL the group bits are the group's, which may not read it.
+    # Without the ACL, the group bits apply to the group, which may not read the file.
     assert all(acl or mode & 0o077 == 0 for mode, acl in seen), seen
 
 
@@ -79,7 +79,7 @@ def test_the_rights_of_the_folder_do_not_come_with_it(file: Path) -> None:
 
 
 def test_what_cannot_be_replaced_is_refused(file: Path) -> None:
-    with pytest.raises(environment_file.FileError, match="is no regular file"):
+    with pytest.raises(environment_file.FileError, match="is not a regular file"):
         environment_file.regular(str(file.parent))
     (file.parent / "nowhere").symlink_to("gone")
     with pytest.raises(environment_file.FileError, match="which does not exist"):
@@ -112,9 +112,7 @@ def test_links_without_an_end_are_an_error_and_no_loop(file: Path) -> None:
 @pytest.mark.parametrize(
     ("of_link", "of_file", "followed"), [(0, 0, True), (0, 65534, True), (65534, 65534, True), (65534, 0, False)]
 )
-def test_a_link_leads_nobody_to_a_file_that_is_not_his(
-    file: Path, of_link: int, of_file: int, *, followed: bool
-) -> None:
+def test_a_link_of_another_user_is_not_followed(file: Path, of_link: int, of_file: int, *, followed: bool) -> None:
     link, directory = file.parent / "link", file.parent / "directory"
     directory.symlink_to(file.parent)
     link.symlink_to(file)
@@ -125,5 +123,5 @@ def test_a_link_leads_nobody_to_a_file_that_is_not_his(
         if followed:
             assert environment_file.regular(str(path)) == str(file)
         else:
-            with pytest.raises(environment_file.FileError, match="is a link of user 65534 to a file of another one"):
+            with pytest.raises(environment_file.FileError, match="is a link of user 65534 to another user's file"):
                 environment_file.regular(str(path))

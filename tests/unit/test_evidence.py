@@ -26,7 +26,7 @@ TABLES = (
 
 
 def record(now: int, **used: int) -> dict[str, Any]:
-    """Return a record; each of ``used`` is a command and a table with the seconds after the start of its last use."""
+    """Return a record; each of ``used`` is a command and a table with its last use in seconds after the start."""
     uses = [
         {"table": table, "command": command, "sequence": bridge_record.sequence_name(table, command),
          "used_at": None if (after := used.get(f"{command}_{table}")) is None else STARTED + after}
@@ -45,18 +45,18 @@ def judged(made: dict[str, Any], *accept: str, ages: tuple[int, ...] = (), asked
 @pytest.mark.parametrize(
     ("used", "now", "verdict"),
     [
-        # Never used, watched for long enough or not.
+        # Never used, and watched for long enough or not.
         (None, DAY, "done"),
         (None, DAY - 1, "short"),
-        # Used by the processes before.
+        # Used by earlier processes.
         (-1000, 2 * DAY, "done"),
         # Used since the start, however long ago.
         (START_UP + 1, 2 * DAY, "needed"),
         (4000, 4090, "needed"),
-        # The start and the use are known to the second only.
+        # The times of start and use have a resolution of a second.
         (-1, DAY, "known"),
         (-2, DAY, "done"),
-        # As the service starts.
+        # During the start of the service.
         (0, DAY, "known"),
         (START_UP, DAY, "known"),
     ],
@@ -72,7 +72,7 @@ def test_what_is_accepted_is_what_the_service_does_of_itself() -> None:
     assert judged(made, "startup")["verdict"] == "needed"
     assert judged(made, asked=DAY)["verdict"] == "known"
     assert judged(made, "startup", asked=DAY)["verdict"] == "done"
-    # The start-up was not watched for longer than it takes.
+    # The service has not run for longer than its start-up.
     assert judged(record(DAY - 1, DELETE_memories=2), "startup")["verdict"] == "short"
     young = record(START_UP - 1, DELETE_memories=2)
     assert evidence.judge(young, [START_UP - 1], 0, START_UP, ["startup"])["verdict"] == "short"
@@ -99,29 +99,27 @@ def test_a_worker_that_was_started_later_makes_a_start_up_of_its_own() -> None:
 
 
 def test_the_sentence_names_kinds_and_times() -> None:
-    assert (
-        judged(record(2 * DAY))["sentence"] == "nothing worked by the bridge since the service was started 2 days ago"
-    )
+    assert judged(record(2 * DAY))["sentence"] == "nothing used the bridge since the service started 2 days ago"
     made = record(
         2 * DAY, DELETE_memories=2, SELECT_memories=2 * DAY - 1, INSERT_caller_profiles=DAY, UPDATE_caller_profiles=5000
     )
     assert judged(made, asked=2 * DAY)["sentence"] == (
-        "statements without a tenant worked by the bridge since the service was started 2 days ago, "
+        "statements without a tenant used the bridge since the service started 2 days ago, "
         "by callers (INSERT, UPDATE on caller_profiles, last 24 hours ago, 24 hours after the start), "
         "at the start (DELETE on memories, last 2 seconds after it), "
-        "by the health check (SELECT on memories, when it is asked)"
+        "by the health check (SELECT on memories, when it is called)"
     )
 
 
 def test_what_becomes_of_each_kind_is_told() -> None:
     lines = judged(record(DAY, DELETE_memories=2, SELECT_memories=DAY - 1), asked=DAY - 1)["lines"]
     assert lines == [
-        "Statements without a tenant since the service was started 24 hours ago:",
+        "Statements without a tenant since the service started 24 hours ago:",
         "At the start:",
         "  DELETE on memories, last 2 seconds after it",
         "  without the bridge: DELETE deletes no row",
         "Health check:",
-        "  SELECT on memories, when it is asked",
+        "  SELECT on memories, when it is called",
         "  without the bridge: SELECT sees no row",
     ]
 

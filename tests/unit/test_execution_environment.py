@@ -1,4 +1,4 @@
-"""The image in which the playbooks run elsewhere holds what a laptop needs; navigator's settings are settings."""
+"""The image for the playbooks has a laptop's dependencies, and navigator's settings are valid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from production import ROOT
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the directory from which the image would be built."""
+    """Return the directory of the image's build context."""
     directory = tmp_path_factory.mktemp("context")
     create = ["ansible-builder", "create", f"--context={directory}", "--output-filename=Containerfile"]
     subprocess.run(create, cwd=ROOT, check=True, capture_output=True)
@@ -38,7 +38,7 @@ def test_the_image_gets_the_locked_packages_and_the_collections(context: Path) -
     wanted = yaml.safe_load((ROOT / "requirements.yml").read_text())
     assert yaml.safe_load((context / "_build/requirements.yml").read_text()) == wanted
     assert "ansible-galaxy collection install $ANSIBLE_GALAXY_CLI_COLLECTION_OPTS -r requirements.yml" in steps
-    # Their own Python packages would come beside the lock.
+    # The collections' own Python packages would not be locked.
     excluded = (context / "_build/exclude-collections.txt").read_text().split()
     assert sorted(excluded) == sorted(collection["name"] for collection in wanted["collections"])
 
@@ -57,7 +57,7 @@ def test_navigator_knows_its_settings() -> None:
     schema = json.loads(subprocess.run(show, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
     settings = yaml.safe_load((ROOT / "ansible-navigator.yml").read_text())
     jsonschema.validate(settings, schema)
-    # A setting that nobody knows would be refused.
+    # An unknown setting is refused.
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"ansible-navigator": settings["ansible-navigator"] | {"nothing": 1}}, schema)
 
@@ -67,7 +67,7 @@ def test_navigator_keeps_no_artifact_and_runs_the_image_that_is_built() -> None:
     assert settings["playbook-artifact"] == {"enable": False}
     assert settings["mode"] == "stdout"
     image = settings["execution-environment"]["image"]
-    # What the file says at its head.
+    # The command in the file's first comment.
     (built,) = re.findall(r"ansible-builder build --tag (\S+)", (ROOT / "execution-environment.yml").read_text())
     assert image == f"{built}:latest"
 

@@ -1,4 +1,4 @@
-"""Which expressions run code of an ordinary role in the session of whoever reads the table."""
+"""The expressions that run an ordinary role's code in the session of any role that reads the table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def domain(argument: str) -> str:
 
 
 def found(source: str, check: str = "", **function: Any) -> dict[str, Any]:
-    """Return what the catalogs hold of one index over a function of alice's."""
+    """Return the catalogs' facts about one index over a function of alice's."""
     whole = {
         "oid": 16400, "name": "public.f(text)", "symbol": "f", "owner": "alice", "arguments": 1, "inlined": False,
         "plain_types": True, "body": "", "parsed": "",
@@ -63,14 +63,14 @@ def found(source: str, check: str = "", **function: Any) -> dict[str, Any]:
         call(16400, f"{{CASE :arg <> :args ({{CASEWHEN :expr {CONSTANT} :result {CONSTANT}}}) :defresult {COLUMN}}}"),
         # A strict function is not called for NULL.
         call(16400, call(870, COLUMN, NULL)),
-        # One whose body may take its place, and one with a default.
+        # A function that can be inlined, and one with a default.
         call(16400, call(16402, COLUMN)),
         call(16400, call(16401, COLUMN)),
         # Braces within a name.
         r"{FUNCEXPR :funcid 16400 :name \{VAR\ \} :args (" + CONSTANT + ")}",
     ],
 )
-def test_a_call_with_constants_alone_is_computed_by_whoever_reads(source: str) -> None:
+def test_a_call_with_only_constants_is_computed_by_every_reader(source: str) -> None:
     (sentence,) = expressions.refusals(found(source))
     assert sentence.startswith("The index public.i calls public.f(text), which belongs to alice, with constants, or")
 
@@ -95,13 +95,13 @@ def test_a_call_of_a_column_is_not(source: str) -> None:
 
 def test_defaults_of_arguments_are_computed() -> None:
     (sentence,) = expressions.refusals(found(call(16400, COLUMN), arguments=2))
-    assert ", with defaults of its arguments: whoever" in sentence
+    assert ", with defaults of its arguments: any role" in sentence
 
 
 @pytest.mark.parametrize("source", [operator(16450, 16400, COLUMN, CONSTANT), operator(16450, 67, COLUMN, CONSTANT)])
 def test_estimates_call_an_operator_or_its_negator(source: str) -> None:
     (sentence,) = expressions.refusals(found(source))
-    assert ", as an operator, whose function estimates call: whoever" in sentence
+    assert ", as an operator, whose function the planner calls for estimates: any role" in sentence
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_the_check_of_a_domain_that_is_cast_to_is_looked_into(check: str, refuse
     assert [sentence.partition(" calls ")[0] for sentence in sentences] == (
         ["The index public.i uses the domain public.base, whose CHECK"] if refused else []
     )
-    # Of another one nobody casts to.
+    # No cast uses the other domain.
     assert expressions.refusals(found(call(870, COLUMN), check)) == []
 
 
@@ -129,10 +129,10 @@ def test_the_check_of_a_domain_that_is_cast_to_is_looked_into(check: str, refuse
         ("SELECT $1 || 'x'::public.Words", True),
         ("SELECT $1 || 'x'::public . \"Words\"", True),
         ("SELECT public.words2($1)", False),
-        # Nothing is found without its schema.
+        # A name without a schema is not found.
         ("SELECT $1 || words", False),
         ("SELECT $1 || 'x'::public./**/Words", True),
-        # Case, cut off names, and another way to write an operator.
+        # Upper case, truncated names, and another spelling of an operator.
         ("SELECT $1 || 'x'::public.\u03a3", True),
         (f"SELECT $1 || 'x'::public.{'x' * 70}", True),
         ("SELECT $1 OPERATOR(public.!=) 'x'", True),
@@ -147,7 +147,7 @@ def test_the_body_of_an_inlined_function_is_looked_into(body: str, refused: bool
 
 def test_the_types_of_an_inlined_function_are_looked_into() -> None:
     (sentence,) = expressions.refusals(found(call(16400, COLUMN), inlined=True, plain_types=False, body="SELECT $1"))
-    assert ", whose body uses what belongs to ordinary roles: whoever" in sentence
+    assert ", whose body uses objects of ordinary roles: any role" in sentence
 
 
 @pytest.mark.parametrize(
@@ -167,4 +167,6 @@ def test_a_body_that_is_kept_parsed_is_looked_into(parsed: str, refused: bool) -
 def test_a_value_of_a_domain_in_what_is_written_again_is_refused() -> None:
     facts = found("") | {"written": [{"what": "The policy p of public.memories", "type": "words[]"}]}
     (sentence,) = expressions.refusals(facts)
-    assert "holds a value of words[], a domain whose CHECK calls code of an ordinary role, which would run" in sentence
+    assert (
+        "contains a value of words[], a domain whose CHECK calls code of an ordinary role, which would run" in sentence
+    )

@@ -1,4 +1,4 @@
-"""Each thing that can be wrong with a migrated database is exactly one finding that does not hold."""
+"""Each defect of a migrated database is exactly one failed finding."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def failures(change: Callable[[State], Any]) -> list[tuple[str, str]]:
 
 
 def in_memories(*path: str, value: Any) -> Callable[[State], None]:
-    """Return the change that sets one thing of the table memories."""
+    """Return the change that sets one value of the table memories."""
 
     def change(state: State) -> None:
         place = state["tables"]["memories"]
@@ -58,7 +58,7 @@ def other_function(state: State) -> None:
 
 
 def record(**changes: Any) -> Callable[[State], None]:
-    """Return the change of the policy that keeps the record of the bridge's use."""
+    """Return the change of the policy that records the bridge's use."""
 
     def change(state: State) -> None:
         policies = state["tables"]["memories"]["policies"]
@@ -85,7 +85,7 @@ def second_tenant(state: State) -> None:
         (in_memories("rls", "forced", value=False), [("FORCE", "memories")]),
         (in_memories("rows", value=5754), [("rows unchanged", "memories")]),
         (in_memories("excess_privileges", value=["TRUNCATE"]),
-         [("privileges that pass row security by", "memories")]),
+         [("privileges that bypass row security", "memories")]),
         (another_policy, [("permissive policies", "memories")]),
         (without_index("idx_memories_customer_id_user_id"), [("index (customer_id, user_id)", "memories")]),
         (without_index("caller_profiles_customer_id_user_id_key"), [("key (customer_id, user_id)", "caller_profiles")]),
@@ -94,9 +94,9 @@ def second_tenant(state: State) -> None:
         (lambda state: state["application_role"].update(superuser=True), [("application role obeys row security", "")]),
         (lambda state: state["application_role"].update(bypassrls=True), [("application role obeys row security", "")]),
         (lambda state: state["application_role"].update(bypassing_memberships=["postgres"]),
-         [("roles it could become to bypass it", "")]),
+         [("roles that it can become to bypass row security", "")]),
         (lambda state: state.update(bridges={"alice": "2"}), [("bridge is off or names the default tenant", "")]),
-        # A bridge that spells the tenant as a session would leaves no evidence.
+        # A bridge in a session's spelling leaves no evidence.
         (lambda state: state.update(bridges={"alice": "1"}), [("bridge is off or names the default tenant", "")]),
         (lambda state: state["bridge_watch"]["sequences"]["tenancy_bridge_used_memories_select"].update(granted=False),
          [("parts of the bridge's record that are missing", "")]),

@@ -1,4 +1,4 @@
-"""Foreign keys between tenant tables: exchanged for ones that name the tenant, and back."""
+"""Foreign keys between tenant tables: exchanged for keys with the tenant, and rolled back."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WANTED = model.parse(source())
 
 
 def state() -> State:
-    """Return the boat rental's tables, whose trips point to boats and berths."""
+    """Return the boat rental's tables, whose trips reference boats and berths."""
     found, example = blank_state(), blank_state()["tables"]["memories"]
     columns = {
         "boats": ["id", "name"],
@@ -82,7 +82,7 @@ def test_both_sides_get_the_tenant_and_everything_else_stays() -> None:
     assert (boat["name"], boat["delete"], boat["set_columns"]) == ("trips_boat_id_fkey", "c", None)
     kept = {name: berth[name] for name in ("name", "update", "delete", "deferrable", "deferred", "comment")}
     assert kept == {name: before["tables"]["trips"]["foreign_keys"][1][name] for name in kept}
-    # The tenant column stays when the berth goes.
+    # The tenant column stays if the berth is deleted.
     assert berth["set_columns"] == ["pier", "number"]
     assert plan.build(after, WANTED) == []
     assert [item for item in findings.collect(after, WANTED) if not item["ok"]] == []
@@ -96,7 +96,7 @@ def test_the_random_key_stays_beside_the_one_with_the_tenant() -> None:
 
 def test_every_prefix_of_the_transaction_leads_on() -> None:
     statements = plan.build(state(), WANTED)
-    # One transaction holds these; what is done while the service works comes before.
+    # One transaction contains these; the online steps come before.
     for length in range([item["phase"] for item in statements].index("unlink") + 1):
         half = run(state(), statements[:length])
         assert plan.build(run(half, plan.build(half, WANTED)), WANTED) == []
@@ -121,7 +121,7 @@ def test_a_rollback_brings_the_foreign_keys_back() -> None:
     assert comments == ['COMMENT ON CONSTRAINT "leaves from" ON "public"."trips" IS \'it\'\'s a berth\'']
 
 
-def test_the_schema_of_before_has_the_foreign_keys_of_before() -> None:
+def test_the_original_schema_has_the_original_foreign_keys() -> None:
     before = state()
     migrated = run(before, plan.build(before, WANTED))
     rows = {name: table["rows"] for name, table in before["tables"].items()}
@@ -134,7 +134,7 @@ def test_the_schema_of_before_has_the_foreign_keys_of_before() -> None:
     assert [item for item in schema.build(back, WANTED, before) if item["phase"] in phases] == []
 
 
-def test_a_foreign_key_of_the_migration_does_not_stand_in_its_own_way() -> None:
+def test_a_foreign_key_of_the_migration_is_no_obstacle_to_its_rollback() -> None:
     migrated = run(state(), plan.build(state(), WANTED))
     berths = migrated["tables"]["berths"]
     ours = {"name": "leaves from", "description": "constraint leaves from on table trips"}
@@ -170,11 +170,11 @@ def test_a_foreign_key_that_the_model_does_not_name_keeps_its_key() -> None:
         plan.build(state(), wanted)
 
 
-def test_the_audit_says_that_the_plan_cures_what_the_model_names() -> None:
+def test_the_audit_marks_entries_that_the_plan_fixes() -> None:
     subjects = ['"leaves from" of public.trips', "trips_boat_id_fkey of public.trips", "other of public.trips"]
     found = audit.collect({"foreign-key": subjects}, state(), WANTED)
-    cured = {entry["subject"]: entry["cured"] for entry in found if entry["rule"] == "foreign-key"}
-    assert cured == dict(zip(subjects, (True, True, False), strict=True))
+    fixed = {entry["subject"]: entry["fixed_by_plan"] for entry in found if entry["rule"] == "foreign-key"}
+    assert fixed == dict(zip(subjects, (True, True, False), strict=True))
 
 
 def test_findings_name_what_is_left() -> None:
@@ -211,11 +211,11 @@ def test_a_tenant_tries_to_point_to_anothers_rows() -> None:
     for item in (boat, berth):
         named = [raw.stmt for raw in pglast.parse_sql(item["sql"])]
         assert len(named) >= 1
-        # The other tenant's key is read first, and is what the statement is given.
+        # The other tenant's key is read first, and is the statement's parameter.
         assert item["theirs"]["tenant"] == "2"
         assert len(pglast.parse_sql(item["theirs"]["sql"])) == 1
         assert "$1" in item["sql"]
-    # Both tenants have the same berth; the attempt must not find the own one.
+    # Both tenants have the same berth; the attempt must not find the tenant's own.
     assert 'DELETE FROM "public"."trips" WHERE true; DELETE FROM "public"."berths" WHERE true; INSERT' in berth["sql"]
     assert "DELETE" not in boat["sql"]
 
@@ -233,8 +233,8 @@ def test_a_sample_points_to_the_samples_before_it() -> None:
     [
         ({"references": "bills"}, "references 'bills', which is no tenant table: name that in tenancy_tables"),
         ({"references": ""}, "references: An SQL identifier must be"),
-        ({"key": ["name"]}, r"points to \(name\) of 'boats', which is none of its"),
-        ({"columns": ["a", "b"]}, "of 2 columns cannot point to a key of 1"),
+        ({"key": ["name"]}, r"references \(name\) of 'boats', which is not one of its"),
+        ({"columns": ["a", "b"]}, "of 2 columns cannot reference a key of 1"),
         ({"columns": "a"}, "the columns of a foreign key must be a list"),
         ({"column": ["a"]}, "must have columns, references and key"),
     ],

@@ -1,4 +1,4 @@
-"""The SQL that is planned for real states is what a DBA has read and accepted."""
+"""The SQL for real states is the SQL that a DBA has read and accepted."""
 
 from __future__ import annotations
 

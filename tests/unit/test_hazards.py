@@ -1,4 +1,4 @@
-"""What is certain to fail is refused before anything is touched, and only if there is something to do."""
+"""A plan that is certain to fail is refused before anything is changed, unless there is nothing to do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_nothing_is_in_the_way_of_what_is_done(wanted: model.Model) -> None:
         state["hazards"]["prepared"] = [PREPARED]
     assert refused(before, wanted)[0].startswith("The prepared transaction left of bob")
     assert plan.build(after, wanted) == []
-    # Whoever asks what was done wants to know that alone.
+    # A check of an existing database does not ask for hazards.
     assert plan.build(before, wanted, careful=False)
 
 
@@ -60,7 +60,7 @@ def test_a_column_without_a_value_is_refused_unless_the_service_may_not_store_it
     document["checks"] = [{"name": "c", "expression": "(c ~ '^x'::text)"}]
     (found,) = refused(state, wanted)
     assert found == (
-        "public.memories.c is NOT NULL without a default, and no value for it can be derived (CHECK (c ~ '^x'::text)): "
+        "public.memories.c is NOT NULL without a default, but no value for it can be derived (CHECK (c ~ '^x'::text)): "
         "add c: … to sample of memories in tenancy_tables."
     )
     document["rights"]["INSERT"] = ["k"]

@@ -1,4 +1,4 @@
-"""What an answer says of a service's health, and that a slow one is waited for."""
+"""The verdict on the answer of a health check, and the wait for a slow one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import health
 
 
 class Service(http.server.BaseHTTPRequestHandler):
-    """Answers with what ``answers`` holds, and keeps whoever asks for "late" waiting until ``over``."""
+    """Answers from ``answers``, and lets a request for "late" wait until ``over``."""
 
     answers: ClassVar[list[tuple[int, bytes]]]
     asked: ClassVar[int]
@@ -30,7 +30,7 @@ class Service(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -54,9 +54,7 @@ def url() -> Iterator[str]:
         (204, b"", health.Answer(healthy=False, sentence="answers 204")),
     ],
 )
-def test_an_answer_of_200_is_a_healthy_one_whatever_it_says(
-    url: str, status: int, body: bytes, expected: health.Answer
-) -> None:
+def test_every_answer_with_200_is_healthy(url: str, status: int, body: bytes, expected: health.Answer) -> None:
     Service.answers = [(status, body)]
     assert health.ask(url, 60) == expected
 
@@ -68,7 +66,7 @@ def test_an_answer_that_does_not_come_in_time_is_late(url: str) -> None:
     )  # fmt: skip
 
 
-def test_nobody_who_listens_is_not_late() -> None:
+def test_a_refused_connection_is_not_late() -> None:
     answer = health.ask_while_late("http://127.0.0.1:1/health", 60, 60)
     assert (answer.healthy, answer.late) == (False, False)
     assert "Connection refused" in answer.sentence

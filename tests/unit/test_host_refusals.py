@@ -1,4 +1,4 @@
-"""Each refusal of a host follows from what the module inspect_host found there, and the first cause comes first."""
+"""Each refusal of a host follows from the result of the module inspect_host, and the first cause comes first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import fo
 
 URL = "postgresql://alice:s3cret@localhost:5432/ai_memory"
 ENVIRONMENT = "/opt/ai-memory/.env"
-# This machine's time at the call and at the answer; the server was asked 2 s later and 1 s before.
+# This machine's time at the call and at the answer; the server's clock was read 2 s later and 1 s before.
 ASKED, ANSWERED = 1000.0, 1004.0
 SOUND = {"exists": True, "is_directory": True, "is_link": False, "writable": True}
 MISSING = dict.fromkeys(SOUND, False)
@@ -68,7 +68,7 @@ def postgresql(*, code: dict[str, Any] | None = None, members: list[Any] | None 
 
 
 def silent(problem: str, **changes: Any) -> dict[str, Any]:
-    """Return what is found of a PostgreSQL that gives no answer."""
+    """Return the facts about a PostgreSQL that does not answer."""
     return {
         "problem": problem, "login_triggers": [], "session_settings": {}, "data_directory": "", "rows": {}, **changes,
     }  # fmt: skip
@@ -101,8 +101,8 @@ def test_a_host_that_is_ready_is_described() -> None:
         "server_version_num": 170002, "database_size_bytes": 10**8, "job_seconds": 0, "lock": WANTED["lock"],
         "lock_holder": "",
     }  # fmt: skip
-    assert answer["service"]["state"]["database_url"]["user"] == "alice"
-    assert answer["service"]["url"] == URL
+    assert answer["service"]["result"]["state"]["database_url"]["user"] == "alice"
+    assert answer["service"]["credentials"]["url"] == URL
 
 
 def test_a_login_of_the_runs_own_replaces_the_service_s() -> None:
@@ -124,9 +124,9 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         (inspected(unit=OBSTACLE), "ai-memory.service is masked."),
         (
             inspected(unit={"obstacles": [], "notes": [], "problem": "no bus"}),
-            "What systemd knows of ai-memory.service cannot be asked (no bus): correct service_name.",
+            "systemd did not describe ai-memory.service (no bus): correct service_name.",
         ),
-        (inspected(service=witness(problem="no /proc")), "The service cannot be looked at (no /proc): correct service"),
+        (inspected(service=witness(problem="no /proc")), "The service cannot be inspected (no /proc): correct service"),
         (
             inspected(service=witness(unit=UNKNOWN, **STOPPED)),
             "There is no systemd unit ai-memory on db1: correct service_name.",
@@ -137,7 +137,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(service=witness(environment=[], next_environment={"url": "", "set_by": "", "problem": "x"})),
-            "What systemd gives ai-memory at its next start cannot be told (x)",
+            "The environment of ai-memory at its next start is unknown (x)",
         ),
         (
             inspected(service=PENDING, postgresql=silent("connection refused.\n")),
@@ -145,7 +145,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(service=PENDING | {"listeners": ["pgbouncer"]}, postgresql=silent("not supported")),
-            "pgbouncer answers at port 5432, not PostgreSQL: set database_port to the port of PostgreSQL itself;",
+            "pgbouncer answers at port 5432, not PostgreSQL: set database_port to the port of PostgreSQL itself.",
         ),
         (
             inspected(service=PENDING, postgresql=silent("python3 has no psycopg2: apt-get install python3-psycopg2.")),
@@ -153,73 +153,73 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(postgresql=silent("INSERT in a read-only transaction", login_triggers=['"A"', "b"])),
-            'the event trigger "A", b: ALTER EVENT TRIGGER "A" DISABLE for the time of the run,',
+            'The event trigger "A", b runs at every login there: ALTER EVENT TRIGGER "A" DISABLE for the time of',
         ),
         (
             inspected(service=PENDING),
-            "did not answer when the sessions of ai-memory were looked for (connection refused): run again.",
+            "did not answer when the sessions of ai-memory were read (connection refused): run again.",
         ),
         (
             inspected(postgresql=silent('permission denied to set parameter "lc_messages"')),
-            "postgres is no superuser of this server: correct database_admin_user.",
+            "postgres is not a superuser of this server: correct database_admin_user.",
         ),
-        (inspected(postgresql=postgresql(admin_superuser=False)), "postgres is no superuser of this server: correct"),
+        (inspected(postgresql=postgresql(admin_superuser=False)), "postgres is not a superuser of this server"),
         (
             inspected(postgresql=postgresql(version="11.9", version_num=110009)),
             "PostgreSQL 11.9 is too old: 12 or newer is needed.",
         ),
-        (inspected(postgresql=postgresql(standby=True)), "db1 is a standby, which cannot be changed: run against the"),
+        (inspected(postgresql=postgresql(standby=True)), "db1 is a standby, which is read-only: run against the"),
         (
             inspected(postgresql=postgresql(encoding="SQL_ASCII")),
-            "The encoding of ai_memory is SQL_ASCII: the run compares and names everything in UTF8, so convert the",
+            "The encoding of ai_memory is SQL_ASCII: the run requires UTF8, so convert the",
         ),
         (
             inspected(postgresql=postgresql(members=[
                 {"extension": "x", "schema": "public", "name": "t", "owner": "o", "is_table": True, "is_tenant": True}
             ])),
-            "The tenant table public.t is a member of the extension x, so that no dump holds it: ALTER EXTENSION",
+            "The tenant table public.t is a member of the extension x, so no dump contains it: ALTER EXTENSION",
         ),
         (
             inspected(postgresql=postgresql(roles={"postgres": True})),
-            "The user of DATABASE_URL, alice, is no role of this server: correct DATABASE_URL.",
+            "The user of DATABASE_URL, alice, is not a role of this server: correct DATABASE_URL.",
         ),
         (
             inspected(postgresql=postgresql(roles={"alice": True})),
-            "The service logs in as alice, a role that bypasses row security: no policy would isolate anyone. Let the",
+            "The service logs in as alice, a role that bypasses row security: no policy would isolate tenants. Let the",
         ),
         (
             inspected(postgresql=postgresql(code=NO_CODE | {"written": [{"what": "The index i", "type": "d"}]})),
-            "The index i holds a value of d, a domain whose CHECK calls code of an ordinary role, which would run when",
+            "The index i contains a value of d, a domain whose CHECK calls code of an ordinary role, which would run",
         ),
         (
             inspected(pg_dump="pg_dump (PostgreSQL) 16.4"),
-            "The pg_dump of PostgreSQL 17 or newer is needed on db1 (pg_dump (PostgreSQL) 16.4): apt-get install",
+            "pg_dump of PostgreSQL 17 or newer is required on db1 (pg_dump (PostgreSQL) 16.4): apt-get install",
         ),
         (inspected(pg_dump=""), "(none was found): apt-get install postgresql-client-17."),
         (
             inspected(backups={"directory": SOUND | {"is_link": True, "is_directory": False}, "parent": SOUND}),
-            "backup_directory /var/backups/ai on db1 is a symbolic link: name a directory (whose parent exists) with",
+            "backup_directory /var/backups/ai on db1 is a symbolic link: set a directory (whose parent exists) with",
         ),
         (
             inspected(backups={"directory": SOUND | {"is_directory": False}, "parent": SOUND}),
-            "backup_directory /var/backups/ai on db1 is no directory that can be written: name a directory",
+            "backup_directory /var/backups/ai on db1 is not a writable directory: set a directory",
         ),
         (
             inspected(backups={"directory": SOUND | {"writable": False}, "parent": SOUND}),
-            "is no directory that can be written",
+            "is not a writable directory",
         ),
-        (inspected(backups={"directory": MISSING, "parent": MISSING}), "is no directory that can be written"),
+        (inspected(backups={"directory": MISSING, "parent": MISSING}), "is not a writable directory"),
         (
             inspected(backups={"directory": MISSING, "parent": SOUND | {"writable": False}}),
-            "is no directory that can be written",
+            "is not a writable directory",
         ),
         (
             inspected(disk={"data": None, "backups": {"mount": "/var", "free": 10**8}}),
-            "/var has 95.37 MB free, but a dump of ai_memory needs up to 96.32 MB: make room there, or name another",
+            "/var has 95.37 MB free, but a dump of ai_memory needs up to 96.32 MB: free space there, or set another",
         ),
         (
             inspected(disk={"data": None, "backups": None}),
-            "The command df on db1 does not tell the room for a dump of ai_memory: see",
+            "The command df on db1 does not show the free space for a dump of ai_memory: run",
         ),
     ],
 )  # fmt: skip
@@ -262,7 +262,7 @@ def test_what_a_run_does_not_need_is_not_refused(host: dict[str, Any], wanted: d
     [
         (("/", ROOM), ("/var", ROOM), []),
         (("/", 10**8), ("/var", ROOM), ["/ has 95.37 MB free, but a restored copy of ai_memory needs up to 96.32 MB"]),
-        # On one disk the room for both counts.
+        # On one disk, both sizes count.
         (("/", 3 * 10**8), ("/", 3 * 10**8), []),
         (("/", 2 * 10**8), ("/", 2 * 10**8), ["a dump and a restored copy of ai_memory needs up to 191.69 MB"]),
         (("/", 10**8), ("/var", 10**8), ["a dump of", "a restored copy of"]),
@@ -278,7 +278,7 @@ def test_a_restore_needs_room_beside_the_database(
 
 
 def test_the_first_cause_alone_is_refused() -> None:
-    """Take the causes away one after the other: each is refused by itself once those before it are gone."""
+    """Remove the causes one after the other: each is refused once the earlier ones are gone."""
     everything = inspected(
         unit=OBSTACLE, service=witness(unit=UNKNOWN, **STOPPED), postgresql=silent("connection refused"), pg_dump="",
         backups={"directory": MISSING, "parent": MISSING},
@@ -286,12 +286,12 @@ def test_the_first_cause_alone_is_refused() -> None:
     stages: list[tuple[dict[str, Any], list[str]]] = [
         ({}, ["masked"]),
         ({"unit": inspected()["unit"]}, ["no systemd unit"]),
-        ({"service": witness(next_environment={"url": "", "set_by": "", "problem": "x"})}, ["cannot be told"]),
+        ({"service": witness(next_environment={"url": "", "set_by": "", "problem": "x"})}, ["is unknown"]),
         ({"service": PENDING}, ["did not answer for"]),
         ({"postgresql": postgresql(standby=True, encoding="LATIN1")}, ["when the sessions"]),
         ({"service": witness()}, ["standby", "LATIN1"]),
         ({"postgresql": postgresql(code=NO_CODE | {"written": [{"what": "i", "type": "d"}]})}, ["domain"]),
-        # What a backup needs is told at once.
+        # All needs of a backup are reported at once.
         ({"postgresql": postgresql()}, ["pg_dump", "backup_directory"]),
     ]
     for changes, parts in stages:
@@ -305,7 +305,7 @@ def test_notes_are_sentences_of_what_else_is_there() -> None:
     noted = inspected(
         unit={"obstacles": [], "notes": ["x.timer would start it."], "problem": ""}, lock_holder="eve, since noon"
     )
-    another = "Another run works on this database, or was lost: eve, since noon."
+    another = "Another run uses this database, or was lost: eve, since noon."
     assert found.of_inspection(noted, WANTED)["notes"] == ["x.timer would start it.", another]
     assert found.of_inspection(noted, {**WANTED, "stops_service": False})["notes"] == [another]
     further = witness()["sessions"][0] | {"pid": 10, "database": "other", "reaches": False}
@@ -324,7 +324,7 @@ MADE = {"problem": "", "findings": [{"ok": True, "sentence": "The service become
     [
         ("ok", True, "ai_memory", False), ("unfit", True, "ai_memory", True), ("elsewhere", True, "ai_memory", True),
         ("unreachable", True, "ai_memory", True),
-        # A rollback stays open to a service that cannot log in.
+        # A rollback accepts a service that cannot log in.
         ("ok", False, "ai_memory", False), ("unfit", False, "ai_memory", False),
         ("unreachable", False, "ai_memory", False), ("unreachable", False, "other", True),
         ("elsewhere", False, "ai_memory", True),

@@ -1,4 +1,4 @@
-"""What a host has is found out without a server: directories, room and programs."""
+"""Directories, free space and programs of a host are inspected without a server."""
 
 from __future__ import annotations
 

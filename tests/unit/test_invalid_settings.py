@@ -1,4 +1,4 @@
-"""Values that make no sense are refused by name, all at once, and those of the inventories are not."""
+"""Invalid values are refused by name, all at once; the inventories' values are valid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import variables
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import settings
 
-# Of an inventory that names what is required alone; what is left out is "".
+# The values of an inventory with only the required variables; the others are "".
 PLAIN: dict[str, Any] = dict.fromkeys(settings.names(), "") | {
     "backup_directory": "/var/backups/ai-memory", "database_lock_timeout": "5s", "database_name": "ai_memory",
     "service_base_url": "http://127.0.0.1:8100", "service_name": "ai-memory", "tenancy_app_role": "ai_memory_app",
@@ -28,7 +28,7 @@ def test_what_is_left_out_is_not_refused() -> None:
 @pytest.mark.parametrize("name", settings.MINIMUMS)
 def test_a_number_has_a_least_value(name: str) -> None:
     least = settings.MINIMUMS[name]
-    # Of -e a number comes as a text.
+    # -e passes a number as a text.
     assert [found for value in (least, str(least), least + 1) for found in invalid(**{name: value})] == []
     assert invalid(**{name: least - 1})[0] == f"{name} is {least - 1}: it must be at least {least}."
 
@@ -69,17 +69,17 @@ def test_a_webhook_is_a_secret() -> None:
     [
         (
             {"service_health_request_timeout": 61, "service_health_timeout": "60"},
-            "service_health_request_timeout is 61: it must be at most service_health_timeout, the whole wait, which is",
+            "service_health_request_timeout is 61: it must be at most service_health_timeout, which is",
         ),
         (
             {"service_smoke_prefix": "smoke", "service_smoke_user_id": "smoke-1"},
-            "service_smoke_prefix is smoke: it must be the begin of service_smoke_user_id and have at least 8",
+            "service_smoke_prefix is smoke: it must be the start of service_smoke_user_id and have at least 8",
         ),
         (
             {"service_smoke_prefix": "smoke-test-", "service_smoke_user_id": "other"},
-            "service_smoke_prefix is smoke-test-: it must be the begin",
+            "service_smoke_prefix is smoke-test-: it must be the start",
         ),
-        ({"service_smoke": "read"}, "service_smoke is read: service_read_endpoints must name what is read."),
+        ({"service_smoke": "read"}, "service_smoke is read: service_read_endpoints must name the endpoints to read."),
     ],
 )
 def test_values_must_go_together(values: dict[str, Any], sentence: str) -> None:

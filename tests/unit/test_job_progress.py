@@ -1,4 +1,4 @@
-"""Whether a job has ended, as the file says that Ansible's wrapper keeps of it."""
+"""A job's end, from the file of Ansible's async wrapper."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_job_is_over_when_its_result_is_there(tmp_path: Path, text: str, over:
     assert job_progress.job_is_over(str(tmp_path), "j1.2") is over
 
 
-def test_a_job_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
+def test_an_unknown_job_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         job_progress.job_is_over(str(tmp_path), "j1.2")
 

@@ -1,4 +1,4 @@
-"""What the service's journal since the start is taken for: counts, and what lines are, without a word of them."""
+"""The report on the service's journal since the start: counts and kinds of lines, without their words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEAD = "2026-11-28T07:43:11+00:00 ai-memory.service[2]: "
 
 
 def entry(message: Any, speaker: str = "gunicorn", priority: str = "6") -> str:
-    """Return an entry as journalctl writes it."""
+    """Return an entry in journalctl's form."""
     return json.dumps(
         {
             "__REALTIME_TIMESTAMP": "1795851791123456", "MESSAGE": message, "SYSLOG_IDENTIFIER": speaker,
@@ -35,7 +35,7 @@ STARTED = entry("Started ai-memory.service.", "systemd")
 
 
 def summary(*entries: str, before: tuple[str, ...] = (), last: int = 50) -> Any:
-    """Return what is told of a journal."""
+    """Return the report on a journal."""
     found = journal.since_start(journal.lines("\n".join(entries)))
     return journal.summary(found, journal.lines("\n".join(before)), WANTED, last)
 
@@ -57,7 +57,7 @@ def test_a_line_of_success_is_no_failure_and_no_error() -> None:
 def test_a_service_that_fails_at_every_request_says_so_a_few_times() -> None:
     failing = entry("ERROR storing failed: permission denied for table memories")
     told = summary(*[failing] * 60)
-    assert (len(told["failures"]), told["errors"]) == (journal.MOST_FAILURES, 60)
+    assert (len(told["failures"]), told["errors"]) == (journal.MAX_FAILURES, 60)
 
 
 def test_systemd_says_nothing_of_the_database() -> None:
@@ -84,7 +84,7 @@ def test_a_service_that_writes_stopped_itself_stops_nothing() -> None:
         ("INFO ai-memory Ophelia said: customer_id", "info"),
         ('INFO:     127.0.0.1:1 - "POST /of/Ophelia HTTP/1.1" 500', "info, HTTP 500"),
         ("ERROR ai-memory: Ophelia's memories are lost", "error, memories"),
-        ("WARNING the LANGUAGE MODEL of Ophelia is slow", "warning, it meets 'language model'"),
+        ("WARNING the LANGUAGE MODEL of Ophelia is slow", "warning, matches 'language model'"),
         ("Traceback (most recent call last):", "a traceback"),
         ("KeyError: 'Ophelia'", "KeyError"),
         ("Ophelia: 'a sentence'", "a line without a level"),

@@ -1,4 +1,4 @@
-"""A corpus of lines as programs of many kinds log them: what each of them is by its form."""
+"""A corpus of log lines of many programs, with the kind that the form of each shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.aimemory.tenancy.plugins.module_utils import logged
 
 NOTHING = [
-    # What names the tenant, a table, the database or a driver, and succeeds.
+    # Successes that name the tenant, a table, the database or a driver.
     "INFO ai-memory JWT validated: customer_id=1",
     "INFO:ai_memory.auth:JWT validated: customer_id=1",
     "2026-11-28 07:43:11,123 - ai_memory.main - INFO - Stored memory 7c9e6679 for caller [customer:1]",
@@ -31,12 +31,12 @@ NOTHING = [
     "WARNING ai-memory slow query: 1204 ms for SELECT * FROM memories WHERE customer_id = 1",
     "WARNING:  there is already a transaction in progress",
     "WARNING retry 1 of 3 after psycopg2.errors.DeadlockDetected: deadlock detected",
-    # Accesses.
+    # Access logs.
     'INFO:     127.0.0.1:40122 - "POST /memory/store HTTP/1.1" 200 OK',
     'INFO:     127.0.0.1:40122 - "GET /errors/permission-denied HTTP/1.1" 404 Not Found',
     '127.0.0.1 - - [28/Nov/2026:07:43:11 +0000] "GET /health HTTP/1.1" 200 73 "-" "ERROR-checker/1.0"',
     '10.0.0.5 - alice [28/Nov/2026 07:43:11] "POST /v1/memories HTTP/1.1" 500 12',
-    # Structured.
+    # Structured logs.
     '{"event": "JWT validated", "customer_id": 1, "level": "info", "timestamp": "2026-11-28T07:43:11Z"}',
     '{"level":30,"time":1795851791123,"pid":12,"msg":"column \\"customer_id\\" does not exist: created"}',
     '{"log.level":"info","message":"psycopg2.errors.UndefinedColumn was counted 0 times"}',
@@ -48,12 +48,12 @@ NOTHING = [
     "D, [2026-11-28T07:43:11.123456 #12] DEBUG -- : PG::UndefinedTable is rescued",
     "info: Microsoft.EntityFrameworkCore.Database.Command[20101]",
     "I1128 07:43:11.123456      12 store.go:88] customer_id=1",
-    # What callers sent, quoted beside an error.
+    # Callers' data, quoted beside an error.
     "[SQL: INSERT INTO memories (k, value_json) VALUES (%(k)s, %(v)s)]",
     "[parameters: {'k': 'note', 'v': 'she said: permission denied for table memories'}]",
     "DETAIL:  Failing row contains (1, permission denied for table memories).",
     "LINE 1: INSERT INTO memories (k) VALUES ('violates foreign key constraint')",
-    # The end of a traceback about something else.
+    # The end of a traceback about another error.
     "httpx.ConnectError: All connection attempts failed",
     "psycopg2.OperationalError: server closed the connection unexpectedly",
     "psycopg2.errors.AdminShutdown: terminating connection due to administrator command",
@@ -110,7 +110,7 @@ ERRORS = [
     '{"severity":"CRITICAL","message":"could not embed"}',
 ]
 FAILURES = [
-    # psycopg2, psycopg: the last line of a traceback, an error that was swallowed, and one in another language.
+    # psycopg2, psycopg: the last line of a traceback, a swallowed error, and an error in another language.
     ('psycopg2.errors.UndefinedColumn: column "customer_id" of relation "memories" does not exist', "42703"),
     ("psycopg2.errors.InsufficientPrivilege: permission denied for table memories", "42501"),
     ("psycopg2.errors.InsufficientPrivilege: FEHLER:  keine Berechtigung für Tabelle memories", "42501"),
@@ -156,7 +156,7 @@ FAILURES = [
     ("** (Postgrex.Error) ERROR 42703 (undefined_column) column x", "42703"),
     ("      Npgsql.PostgresException (0x80004005): 42501: permission denied", "42501"),
     ("ERROR:  42703: column x", "42703"),
-    # Structured.
+    # Structured logs.
     ('{"event": "could not store", "level": "error", "error": "permission denied for table memories"}', "42501"),
     (json.dumps({"level": "error", "exception": "Traceback\npsycopg2.errors.UndefinedColumn: x"}), "42703"),
     (json.dumps({"level": 50, "err": {"type": "DatabaseError", "code": "42703", "routine": "x"}}), "42703"),
@@ -167,7 +167,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("line", NOTHING)
-def test_what_is_no_error_is_none_whatever_it_names(line: str) -> None:
+def test_a_line_without_an_error_is_none(line: str) -> None:
     said = logged.read(line)
     assert (said.level == logged.ERROR, said.failure) == (False, False)
 
@@ -190,7 +190,7 @@ def test_the_journal_tells_the_level_of_a_line_that_has_none() -> None:
     assert logged.level("INFO could embed", 3) == logged.QUIET
 
 
-def test_a_document_that_is_none_is_a_line() -> None:
+def test_an_invalid_document_is_a_line() -> None:
     assert logged.read('{"broken: permission denied for table memories').failure
     assert logged.level("{} ERROR") is None
 
@@ -202,6 +202,6 @@ def test_a_document_may_be_deep(depth: int) -> None:
     assert logged.read(f'{{"level": "error", "error": "permission denied for table m", "msg": {deep}}}').failure
 
 
-def test_a_level_that_is_none_tells_nothing() -> None:
+def test_an_unknown_level_is_ignored() -> None:
     assert logged.level('{"level": true, "msg": "x"}') is None
     assert logged.level('{"level": "unheard", "severity": "error"}') == logged.ERROR

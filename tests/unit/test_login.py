@@ -1,4 +1,4 @@
-"""What is tried over the service's own login."""
+"""The attempts over the service's own login."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WANTED = model.parse(model_source(MIGRATED["database"]))
 def by_id(attempts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     assert len({item["id"] for item in attempts}) == len(attempts)
     for item in attempts:
-        # One that names none again resets what it named.
+        # A session that names no tenant again resets it.
         assert len(pglast.parse_sql(item["sql"])) == 1 + item["sql"].startswith("RESET ")
         assert item["sentence"]
         assert item["expected"]
@@ -55,9 +55,9 @@ def test_a_session_sees_what_its_tenant_has(bridges: dict[str, str], given: int)
     for title, rows in expected.items():
         item = seen[f"{title}: rows visible"]
         assert (item["visible"], item["expected"]) == (rows, [f"{rows} rows"])
-        # What came since the state was read is told by its age, in 32 bits.
+        # Newer rows are recognised by their age, in 32 bits.
         assert "OPERATOR(pg_catalog.-) 700 OPERATOR(pg_catalog.+)" in item["sql"]
-        # Where it is to see none, every row is one that it must not see; elsewhere another tenant's are.
+        # If the session must see no row, every row is forbidden; otherwise only those of other tenants.
         assert ("FILTER (WHERE NOT (false))" in item["sql"]) == (rows == 0)
         assert ("FILTER (WHERE NOT ((t.\"customer_id\" OPERATOR(pg_catalog.=) '1') IS TRUE))" in item["sql"]) == (
             rows > 0

@@ -1,4 +1,4 @@
-"""The operator reads the sentence, not the SQL around it."""
+"""The operator reads the sentence of an error, without the SQL around it."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ({"default_tenant": True}, "tenancy_default_tenant must be an integer"),
         ({"default_tenant": -1}, "tenancy_default_tenant must be an integer of at least 1, not -1"),
         ({"default_tenant": "one"}, "tenancy_default_tenant must be an integer of at least 1, not 'one'"),
-        ({"default_tenant": 2**31}, "2147483648 does not fit into a column of type integer, which ends at 2147483647"),
+        ({"default_tenant": 2**31}, "type integer, whose largest value is 2147483647"),
         ({"default_tenant": 2**15, "column_type": "smallint"}, "does not fit into a column of type smallint"),
         ({"default_tenant": 2**63, "column_type": "bigint"}, "does not fit into a column of type bigint"),
         ({"bridge": "yes"}, "tenancy_bridge must be true or false, not 'yes'"),
@@ -36,7 +36,7 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ({"setting": ".app"}, "tenancy_setting must be a prefixed setting name"),
         ({"setting": "app.a\n"}, "tenancy_setting must be a prefixed setting name"),
         ({"setting": "app." + "x" * 64}, "tenancy_setting: The identifier 'x+' is longer than 63 bytes"),
-        ({"setting": "PLpgSQL.tenant"}, "tenancy_setting 'PLpgSQL.tenant' is kept for PL/pgSQL itself"),
+        ({"setting": "PLpgSQL.tenant"}, "tenancy_setting 'PLpgSQL.tenant' is reserved for PL/pgSQL"),
         ({"column_type": "money"}, "tenancy_column_type must be one of integer, bigint, smallint, uuid, text, not"),
         ({"column_type": "uuid"}, "tenancy_default_tenant must be a uuid such as .*, not 1"),
         ({"column_type": "uuid", "default_tenant": UUID[:-1]}, "tenancy_default_tenant must be a uuid such as"),
@@ -44,7 +44,7 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ({"column_type": "uuid", "default_tenant": f"{{{UUID}}}"}, "tenancy_default_tenant must be a uuid such as"),
         ({"column_type": "text"}, "tenancy_default_tenant must be a non-empty string .*, not 1"),
         ({"column_type": "text", "default_tenant": ""}, "tenancy_default_tenant must be a non-empty string"),
-        ({"column_type": "text", "default_tenant": " a"}, "that does not begin with a blank"),
+        ({"column_type": "text", "default_tenant": " a"}, "that does not start with a blank"),
         ({"column": " "}, "tenancy_column must be a non-empty string"),
         ({"column": 1}, "tenancy_column must be a non-empty string, not 1"),
         ({"column": "é" * 32}, "tenancy_column: The identifier 'é+' is longer than 63 bytes"),
@@ -86,10 +86,10 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
             "table 't': the sample names the surrogate key",
         ),
         ({"tables": [TABLE | {"sample": {"a": [1]}}]}, "the sample's a must be a string or an integer"),
-        ({"tables": [TABLE | {"sample_writes": ["u"]}]}, "sample_writes names 'u', no tenant table"),
+        ({"tables": [TABLE | {"sample_writes": ["u"]}]}, "sample_writes names 'u', which is not a tenant table"),
         ({"tables": [TABLE | {"adopt": "yes"}]}, "table 't': adopt must be true or false, not 'yes'"),
-        ({"tables": [TABLE | {"append_only": "update"}]}, "append_only must be a list of what a trigger forbids"),
-        ({"tables": [TABLE | {"append_only": ["insert"]}]}, "must be update or delete, or have that as its command"),
+        ({"tables": [TABLE | {"append_only": "update"}]}, "append_only must be a list of commands"),
+        ({"tables": [TABLE | {"append_only": ["insert"]}]}, "update or delete, or have one of them as its command"),
         ({"tables": [TABLE | {"append_only": [{"command": "update", "state": 1}]}]}, "must be update or delete"),
         ({"tables": [TABLE | {"append_only": [{"command": "update", "sqlstate": "x"}]}]}, "an sqlstate has five"),
         ({"column_adopted": "yes"}, "tenancy_column_adopted must be true or false, not 'yes'"),
@@ -108,7 +108,7 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ),
         ({"tenants": TENANTS | {"sample_writes": ["u"]}}, "tenancy_tenants: sample_writes names 'u', no tenant table"),
         ({"tenants": TENANTS | {"key": ""}}, "tenancy_tenants: key: An SQL identifier must be a non-empty string"),
-        ({"functions": [{"name": "f"}]}, "Each of tenancy_functions needs the strings"),
+        ({"functions": [{"name": "f"}]}, "Each entry of tenancy_functions needs the strings"),
     ],
 )
 def test_a_wrong_model_is_refused(changes: dict[str, Any], sentence: str) -> None:
@@ -153,7 +153,7 @@ def test_what_a_trigger_forbids_has_its_sqlstate() -> None:
     assert not found.adopt
 
 
-def test_the_schema_stands_in_functions_as_a_name() -> None:
+def test_functions_contain_the_schema_as_an_identifier() -> None:
     function = dict.fromkeys(("arguments", "identity"), "") | {"name": "f", "returns": "void"}
     function["body"] = "BEGIN PERFORM %schema%.g(); END"
     found = model.parse(model_source() | {"schema": 'odd "s"', "functions": [function]}).functions[0]

@@ -1,4 +1,4 @@
-"""The names that a plan makes are of kinds that are known."""
+"""The names that a plan creates have known kinds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import mode
 from production import model_source
 
 
-def test_a_kind_that_nobody_knows_is_raised() -> None:
+def test_an_unknown_kind_is_an_error() -> None:
     found, wanted = golden.catalog("unmigrated"), model.parse(model_source("ai_memory"))
     (relation, *_) = state.relations(found, wanted, wanted.tables[0])
     made = names.index(relation, "free")

@@ -1,4 +1,4 @@
-"""What is done while the service works is the first part of the same plan, and nothing else waits for it."""
+"""The online steps are the first part of the same plan, and nothing else waits for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARALLEL = (ast.IndexStmt, ast.DropStmt)
 def test_both_parts_together_are_the_plan(state: dict[str, object]) -> None:
     statements = plan.build(state, model.parse(model_source()))
     early, late = online.expand(statements, "online"), online.cutover(statements, "online")
-    # A backfill has a login of its own, whatever the strategy.
+    # A backfill has a login of its own with both strategies.
     rest = [item for item in statements if item["phase"] != online.BACKFILL]
     assert early + late == rest
     assert online.expand(statements, "atomic") == []
@@ -43,12 +43,12 @@ def test_after_the_first_part_only_the_second_is_planned(state: dict[str, object
 
 
 @given(partial_states())
-def test_only_what_nobody_waits_behind_is_patient(state: dict[str, object]) -> None:
+def test_only_steps_without_waiting_sessions_are_patient(state: dict[str, object]) -> None:
     for step in online.steps(plan.build(state, model.parse(model_source()))):
         trees = [raw.stmt for raw in pglast.parse_sql(step["sql"])]
         concurrent = [isinstance(tree, PARALLEL) and bool(tree.concurrent) for tree in trees]
         assert concurrent == [step["patient"]] * len(trees), step
-        # An index is built or dropped in no other way while the service works.
+        # Only CONCURRENTLY builds or drops an index while the service works.
         assert not any(isinstance(tree, PARALLEL) for tree in trees) or step["patient"]
 
 
@@ -75,7 +75,7 @@ def test_a_check_that_an_interrupted_run_left_goes_both_ways() -> None:
     state["tables"]["memories"]["column"] = column
     (forward,) = [item["sql"] for item in plan.build(state, wanted) if item["id"] == "memories.not_null"]
     assert forward.endswith('SET NOT NULL, DROP CONSTRAINT "memories_customer_id_not_null_check"')
-    # A snapshot without the column: the check goes with it, and is nobody's who would stand in the way.
+    # With a snapshot without the column, the check goes with the column, and is no obstacle.
     assert [item["id"] for item in schema.build(state, wanted, blank_state())] == ["memories.column.drop"]
     before = blank_state()
     before["tables"]["memories"]["column"] = column | {"dependents": []}

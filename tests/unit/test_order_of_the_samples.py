@@ -88,5 +88,3 @@ def test_the_tenants_table_is_readable_and_gets_the_rights_of_a_tenant_table() -
     tenants = {"table": "organizations", "key": "id", "policy": "own"}
     assert tenancy.with_tenants(["a"], tenants) == ["a", "organizations"]
     assert tenancy.with_tenants(["a"], {}) == ["a"]
-    assert tenancy.readable_names(model_source() | {"tenants": tenants}) == ["public.organizations"]
-    assert tenancy.readable_names(model_source()) == []

@@ -1,4 +1,4 @@
-"""The record of a run as a page and as a log: whole, and harmless whatever the record says."""
+"""The record of a run as a page and as a log: complete, and harmless with any content."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KINDS = SCHEMA["properties"]["kind"]["enum"]
 EVIL = "<script>alert('1')</script>\"'><img src=x onerror=alert(1)> & {{ 7 * 7 }}"
 
 
-# The same for Markdown.
+# The same characters for Markdown.
 WILD = [
     EVIL, "a | b \\| c \\", "a\n\n# b\n\n---\n| c |\n|---|\r\n```\n    d", "`a` **b** _c_ ~~d~~ *e", "[a](b) ![c](d) <http://e>",
     "__init__ tenant_isolation_memories _ a_", "&lt; &#60; &", "- [ ] a", "\x1b[31ma\x00b\u2028c\x85d", "<!-- a", "](",
@@ -39,7 +39,7 @@ VERIFIED = {"check": "type", "table": "memories", "expected": "integer", "actual
 
 
 def index(name: str, definition: str, constraint: str | None = None) -> dict[str, Any]:
-    """Return an index of a state document as far as it is shown."""
+    """Return the shown parts of an index in a state document."""
     unique = " UNIQUE " in definition
     return {
         "name": name, "definition": definition, "unique": unique, "valid": True, "constraint": constraint and name,
@@ -48,7 +48,7 @@ def index(name: str, definition: str, constraint: str | None = None) -> dict[str
 
 
 def state(column: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a table of a state document as far as it is shown."""
+    """Return the shown parts of a table in a state document."""
     policy = {"name": "tenant_isolation_memories", "permissive": True, "command": "ALL", "roles": ["alice"]}
     return {
         "exists": True,
@@ -65,7 +65,7 @@ def state(column: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def record(**other: Any) -> dict[str, Any]:
-    """Return the record of a migration of four phases and ten seconds, two of which callers waited."""
+    """Return the record of a migration of four phases and ten seconds, two of them with a stopped service."""
     return {
         "run": "20261125T175131Z-db1", "kind": "migrate", "host": "db1", "database": "ai_memory",
         "service": "ai-memory", "tenant": "Peterson Insurance", "tenant_column": "customer_id",
@@ -87,7 +87,7 @@ def record(**other: Any) -> dict[str, Any]:
         },
         "copy": {"path": "/home/alice/backups/ai_memory-1.tar", "sha256": "18f1"},
         "rehearsal": {"backup": "/var/backups/ai-memory/ai_memory-1", "locked_seconds": 0.42},
-        "service_login": {"role": "memory_app", "replaced": "postgres"}, "evidence": "nothing worked by the bridge",
+        "service_login": {"role": "memory_app", "replaced": "postgres"}, "evidence": "nothing used the bridge",
         "strategy": "atomic", "online_steps": [],
         "plan": [
             {
@@ -98,7 +98,8 @@ def record(**other: Any) -> dict[str, Any]:
         "durations": {"memories.column": 0.0125}, "proof": [FINDING], "login": [FINDING],
         "findings": [VERIFIED, FINDING, FINDING],
         "audit": [
-            {"rule": "role-owner", "severity": "warning", "subject": "s", "why": "w", "remedy": "r", "cured": False},
+            {"rule": "role-owner", "severity": "warning", "subject": "s", "why": "w", "remedy": "r",
+             "fixed_by_plan": False},
         ],
         "journal": {"lines": ["started"], "failures": [], "errors": 1, "errors_before": 2, "refused_before": 3},
         "api": {
@@ -119,7 +120,7 @@ def record(**other: Any) -> dict[str, Any]:
 
 
 class Reader(HTMLParser):
-    """What stands on a page: its tags with their attributes, and its text."""
+    """The content of a page: its tags with their attributes, and its text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -142,7 +143,7 @@ class Reader(HTMLParser):
 
 
 def changed(value: Any, change: Callable[[str], str]) -> Any:
-    """Return the value with every text that is no time, key or outcome changed."""
+    """Return the value with every text changed that is not a time, a key or an outcome."""
     if isinstance(value, dict):
         kept = ("started", "completed", "stopped_at", "healthy_at", "outcome", "kind", "id")
         return {key: item if key in kept else changed(item, change) for key, item in value.items()}
@@ -152,7 +153,7 @@ def changed(value: Any, change: Callable[[str], str]) -> Any:
 
 
 class Markdown:
-    """What a reader of Markdown shows: the kinds of its parts, the text of each, and what is code."""
+    """The rendered Markdown: the kinds of its parts, the text of each, and its code."""
 
     def __init__(self, text: str) -> None:
         """Read the text, with tables as GitHub has them."""
@@ -169,7 +170,7 @@ class Markdown:
 
     @property
     def text(self) -> str:
-        """Return all of it."""
+        """Return the whole text."""
         return "\n".join(self.texts + self.code)
 
 
@@ -183,9 +184,9 @@ def logged(**other: Any) -> str:
     return page.render(LOG, record(**other), markdown=True)
 
 
-# What both must say.
+# The facts that both must contain.
 FACTS = (
-    "SUCCESS", "alice on laptop", "tenancy_strategy", "2.21.5", "3.13.0", "0.1.0", "nothing worked by the bridge",
+    "SUCCESS", "alice on laptop", "tenancy_strategy", "2.21.5", "3.13.0", "0.1.0", "nothing used the bridge",
     "memory_app now, in place of postgres", "locked seconds", "0.42", "integer, NOT NULL", "on, forced",
     "tenant_isolation_memories: ALL to alice", "memories_pkey: PRIMARY KEY (id)", "idx_k: btree (k)", "ALTER TABLE x",
     "12.5", "A tenant reads", "2 of 3 hold", "['text']", "role-owner", "restored and compared in 3.5 s", "-1002",
@@ -211,7 +212,7 @@ def test_the_log_says_what_the_record_says() -> None:
     more = ("Downtime from stop to healthy: 2.0 s", "5755", "2 before, 1 since the start", "Status: SUCCESS")
     for words in (*FACTS, *more):
         assert words in text, words
-    # A line of it.
+    # A line that only the plan's SQL contains.
     assert "ADD y" not in text
 
 

@@ -1,4 +1,4 @@
-"""The plan leads to the model from any state, and refuses what it cannot reconcile."""
+"""The plan turns every state into the model, and refuses states that it cannot reconcile."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_every_prefix_of_the_plan_converges(length: int) -> None:
     assert plan.build(run(half, plan.build(half, wanted)), wanted) == []
 
 
-def test_a_reverted_database_plans_the_way_back(wanted: model.Model) -> None:
+def test_a_database_without_policies_plans_the_migration_again(wanted: model.Model) -> None:
     migrated = run(blank_state(), plan.build(blank_state(), wanted))
     reverted = run(migrated, revert.policies(migrated, wanted))
     assert revert.policies(reverted, wanted) == []
@@ -112,14 +112,14 @@ def test_a_table_that_joins_later_does_not_bring_it_back(wanted: model.Model) ->
     after = run(enforced, plan.build(enforced, wanted))
     assert after["bridges"] == {"alice": ""}
     assert [policy["name"] for policy in after["tables"]["memories"]["policies"]] == ["tenant_isolation_memories"]
-    # While the bridge is on, the table that joins has it as well.
+    # While the bridge is on, a table that joins later gets it as well.
     migrated["tables"]["memories"] = blank_state()["tables"]["memories"]
     joined = run(migrated, plan.build(migrated, wanted))
     assert len(joined["tables"]["memories"]["policies"]) == 5
 
 
 def test_only_a_migrated_database_is_enforced(wanted: model.Model) -> None:
-    with pytest.raises(UnsafeStateError, match=r"not migrated in full \(\d+ statements are left\): run migrate.yml"):
+    with pytest.raises(UnsafeStateError, match=r"not migrated completely \(\d+ statements are left\): run migrate.yml"):
         enforce.build(blank_state(), wanted)
 
 
@@ -169,7 +169,7 @@ def test_the_bridge_is_not_brought_to_a_second_tenant(wanted: model.Model) -> No
     for state in (migrated, unbridged):
         state["tables"]["memories"]["column"]["tenants"] = {"1": 3, "2": 1}
     assert plan.build(migrated, wanted) == []
-    with pytest.raises(UnsafeStateError, match=r"tenants other than 1 exist \(memories 1\).*say tenancy_bridge: false"):
+    with pytest.raises(UnsafeStateError, match=r"tenants other than 1 exist \(memories 1\).*set tenancy_bridge: false"):
         plan.build(unbridged, wanted)
     assert plan.build(unbridged, model.parse(model_source() | {"bridge": False})) == []
 
@@ -194,10 +194,10 @@ COLUMN = {"type": "text", "not_null": True, "default": None, "generated": False,
     ("changes", "sentence"),
     [
         ({"exists": False}, r"Table public\.caller_profiles does not exist"),
-        ({"partition_of": "everybody"}, r"is a partition of everybody: name that in tenancy_tables instead"),
+        ({"partition_of": "everybody"}, r"is a partition of everybody: name that table in tenancy_tables instead"),
         (
             {"partitions": [{"schema": "elsewhere", "name": "old", "kind": "f", "partition_key": None, "indexes": []}]},
-            r"elsewhere\.old, a partition of public\.caller_profiles, is no table \(kind 'f'\) and has no row security",
+            r"elsewhere\.old, a partition of public\.caller_profiles, is not a table \(kind 'f'\) and has no row",
         ),
         ({"kind": "v"}, r"not an ordinary table \(kind 'v'\)"),
         ({"column": COLUMN}, r"exists with type text, the model wants integer"),

@@ -1,4 +1,4 @@
-"""Production's inventory is a model, and what it plans for the database of today is what a DBA has accepted."""
+"""Production's inventory is a valid model, and a DBA has accepted its plan for the present database."""
 
 from __future__ import annotations
 

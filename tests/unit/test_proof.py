@@ -1,4 +1,4 @@
-"""The attempts of the isolation proof: one meaning each, whatever the names are."""
+"""The attempts of the isolation proof: each has one meaning, whatever the names are."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def test_every_attempt_has_a_name_and_a_sentence_of_its_own_table() -> None:
 
 @pytest.mark.parametrize("source", [model_source(), rental_source()])
 def test_every_update_and_deletion_has_a_condition(source: dict[str, Any]) -> None:
-    """An extension such as safeupdate refuses those that have none."""
+    """An extension such as safeupdate refuses statements without a condition."""
     statements = [raw.stmt for item in made(source) for raw in pglast.parse_sql(item["sql"])]
     changes = [item for item in statements if isinstance(item, pglast.ast.UpdateStmt | pglast.ast.DeleteStmt)]
     assert len(changes) > 30
     assert [item for item in changes if item.whereClause is None] == []
 
 
-def test_every_table_has_its_controls_and_every_way_in() -> None:
+def test_every_table_has_its_controls_and_every_attempt() -> None:
     found = made(model_source())
     for table in model.parse(model_source()).tables:
         ids = {item["id"].removeprefix(f"{table.name}.") for item in found if item["table"] == table.name}
@@ -68,7 +68,7 @@ def test_odd_names_stay_names(table: str, column: str, value: str) -> None:
         assert 1 <= len(pglast.parse_sql(item["sql"])) <= 2
 
 
-def test_synthetic_tenants_are_nobodys() -> None:
+def test_synthetic_tenants_are_unused() -> None:
     state = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
     state["tables"]["memories"]["column"]["tenants"]["32767"] = 1
     state["tables"]["caller_profiles"]["column"]["tenants"]["32765"] = 1
@@ -103,7 +103,7 @@ def with_rights(**rights: Any) -> dict[str, Attempt]:
 def test_a_right_to_some_columns_is_one_to_them_alone() -> None:
     assert with_rights(UPDATE=["user_id"])["own.update"]["expected"] == ["1 rows"]
     assert with_rights(UPDATE=["context"])["own.update"]["expected"] == ["error 42501"]
-    # Locking a row needs the right to change any column, and naming the tenant the right to read it.
+    # Locking a row needs the privilege to update any column, and naming the tenant the privilege to read it.
     assert with_rights(UPDATE=["context"])["lock.another"]["expected"] == ["0 rows"]
     assert with_rights(UPDATE=[])["lock.another"]["expected"] == ["error 42501"]
     assert with_rights(SELECT=["user_id"])["read.another"]["expected"] == ["error 42501"]
@@ -116,12 +116,12 @@ def test_a_tenant_that_may_not_store_has_no_rows() -> None:
     assert found["own.read"]["expected"] == found["own.delete"]["expected"] == ["0 rows"]
     assert found["insert"]["expected"] == ["error 42501"]
     assert not {identity for identity in found if identity.startswith(("own.upsert", "own.skip"))}
-    # Whoever has every right is expected to use it.
+    # A role with every privilege must be able to use it.
     assert with_rights()["own.delete"]["expected"] == ["1 rows"]
 
 
 def operators(sql: str) -> list[str]:
-    """Return the operators and functions of a statement that name no schema."""
+    """Return a statement's operators and functions without a schema."""
     bare = []
 
     def look(node: object) -> None:
@@ -160,7 +160,7 @@ ATTEMPT = {"id": "t.read", "table": "t", "sentence": "A tenant reads", "expected
          "error 23502 (column c, table t)", False),
         ({"error": "23514", "column": "she said", "table": "t", "constraint": "caller +15551234567"},
          "error 23514 (table t)", False),
-        # What the database's code may raise is an outcome like any other.
+        # An error that the database's code raises is an outcome like any other.
         ({"error": "TR001"}, "error TR001", False),
     ],
 )  # fmt: skip
@@ -183,7 +183,7 @@ def test_an_attempt_without_an_outcome_is_no_proof(told: list[Any]) -> None:
     [
         ({}, 0, True),
         ({"updated": 3}, 3, True),
-        # Rows whose tenant decides where they lie move.
+        # Rows whose tenant is part of the partition key move.
         ({"updated": 1, "inserted": 2, "deleted": 2}, 3, True),
         ({"updated": 3}, 0, False),
         ({"updated": 2}, 3, False),
@@ -213,18 +213,18 @@ def test_what_follows_from_a_row_that_could_not_be_stored_is_counted() -> None:
     refused = found("own.insert", "error 23503")
     both = outcomes.failure([refused, found("own.read"), found("point.b", "error 42501"), found("own.update", ok=True)])
     assert both == (
-        "t.own.insert: S: error 23503 instead of 1 rows; 2 more attempts came out otherwise, which may follow from it."
+        "t.own.insert: S: error 23503 instead of 1 rows; 2 more attempts failed, possibly as a result."
         " Give the sample of t in tenancy_tables values that the table accepts"
     )
-    # What was reached, or changed, does not follow from it.
+    # A reached or changed row is not a consequence of it.
     for check, actual in (("read.another", "7 rows"), ("unchanged", {"written": 1})):
         leak = outcomes.failure([refused, found("own.read"), found(check, actual)])
         assert leak.startswith(f"t.{check}: S: {actual} instead of 1 rows; t.own.insert: ")
-        assert "; 1 more attempt came out otherwise, which may follow from it. Give the sample of t " in leak
+        assert "; 1 more attempt failed, possibly as a result. Give the sample of t " in leak
     assert "error 42501 instead of 1 rows" in outcomes.failure([found("own.insert", "error 42501")])
     assert "Give" not in outcomes.failure([found("own.insert", "error 42501")])
     assert "correct its sample_writes" in outcomes.failure([found("own.trigger.u")])
-    assert "say append_only: [update] at t in" in outcomes.failure([found("own.update", "error P0001")])
+    assert "set append_only: [update] for t in" in outcomes.failure([found("own.update", "error P0001")])
     fewer = found("own.delete", "1 rows") | {"expected": ["2 rows"]}
     assert "1 more attempt" in outcomes.failure([refused, fewer])
     for expected in (["error 42501"], ["0 rows", "error 42501"], ["1 rows"]):

@@ -1,4 +1,4 @@
-"""The prose check finds what it names, and reads every kind of text that it lists."""
+"""The prose check finds its phrases, and reads every kind of text that it lists."""
 
 from __future__ import annotations
 
@@ -139,10 +139,58 @@ def test_messages_are_read_from_tasks_and_strings(root: Path) -> None:
     ]  # fmt: skip
 
 
+def test_comments_of_other_files_begin_with_a_number_sign(root: Path) -> None:
+    file = root / "script"
+    file.write_text("#!/bin/sh\n# Start the\n# server.\n\nset -e  # Stop on errors.\necho '#no'\n")
+    assert [passage.text for passage in prose.of_comments(file)] == ["Start the server.", "Stop on errors."]
+    file = root / "query.sql.j2"
+    file.write_text("-- A comment.\nSELECT '# no'\n")
+    assert [passage.text for passage in prose.of_comments(file)] == ["A comment."]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("plugins/modules/m.py", "# Whoever reads it.\n"),
+        ("plugins/module_utils/m.py", '"""Whoever reads it."""\n'),
+        ("plugins/module_utils/m.py", 'raise ValueError(f"{name}: whoever reads it")\n'),
+        ("inventory/group_vars/g.yml", "# Whoever reads it.\n"),
+        ("lab/up.yml", "- name: Ask whoever reads it\n"),
+        ("lab/up.yml", "- fail:\n    msg: Whoever reads it.\n"),
+        ("lab/image/Containerfile", "# Whoever reads it.\n"),
+        ("files/f.sql", "-- Whoever reads it.\n"),
+        ("README.md", "Whoever reads it.\n"),
+    ],
+)
+def test_the_normal_check_fails_for_documents_and_checked_files(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, text: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["prose.py"])
+    assert prose.main() == 0
+    file = root / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    assert prose.main() == 1
+    assert f"{name}:" in capsys.readouterr().out
+
+
+def test_strings_of_tests_are_data(root: Path) -> None:
+    file = root / "tests/unit/test_it.py"
+    file.parent.mkdir(parents=True)
+    file.write_text('assert "whoever"\n')
+    assert list(prose.of_code(file)) == []
+
+
+@pytest.mark.parametrize("pattern", [*prose.MARKDOWN, *prose.CHECKED, *prose.OTHERS])
+def test_every_pattern_names_a_file(pattern: str) -> None:
+    assert list(prose.files([pattern]))
+
+
 def test_every_kind_of_text_is_there() -> None:
-    everything = {passage.kind for passage in prose.passages(everything=True)}
-    assert everything == {"comment", "docstring", "document", "message", "task name"}
-    assert {passage.kind for passage in prose.passages(everything=False)} == {"document"}
+    everything, checked = (
+        {passage.kind for passage in prose.passages(everything=everything)} for everything in (True, False)
+    )
+    assert everything == checked == {"comment", "docstring", "document", "message", "task name"}
     assert {"README.md", "CHANGELOG.md"} <= {
         passage.place.partition(":")[0] for passage in prose.passages(everything=False)
     }

@@ -1,4 +1,4 @@
-"""Any identifier, however odd, stays one identifier; any value stays one literal."""
+"""Any identifier, however unusual, stays one identifier; any value stays one literal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ansible_collections.aimemory.tenancy.plugins.module_utils import quoting
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import ModelError
 
-# Surrogates are no text that can reach a server.
+# Surrogates cannot reach a server.
 characters = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
 names = st.text(characters, min_size=1).filter(lambda name: len(name.encode()) <= quoting.MAX_IDENTIFIER_BYTES)
 

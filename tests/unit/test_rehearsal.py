@@ -1,4 +1,4 @@
-"""What a rehearsal takes, and whether the copy's plan is the real one."""
+"""The cost of a rehearsal, and the comparison of the copy's plan with the real one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_too_much_time_is_refused_with_the_choice() -> None:
     assert _cost("schema", size=10**11)["obstacles"] == []
 
 
-def test_none_is_said_loudly() -> None:
+def test_a_run_without_a_rehearsal_says_so() -> None:
     assert "NONE (migrate_rehearse=none)" in _cost("none", free_bytes=0)["lines"][0]
     assert _cost("none", free_bytes=0)["obstacles"] == []
 
@@ -90,6 +90,6 @@ def test_what_a_dump_does_not_carry_is_named_and_excepted() -> None:
     real = _plan(drop='DROP INDEX "broken"', index='CREATE INDEX "broken" ON memories (a)', other="X")
     found = rehearsal.plan_differences(_plan(index='CREATE INDEX "broken" ON memories (a)', other="X"), real, STATE)
     assert found["differing"] == []
-    assert found["excepted"] == ["drop: the index broken is invalid, and no dump carries it"]
+    assert found["excepted"] == ["drop: the index broken is invalid, and no dump contains it"]
     found = rehearsal.plan_differences(_plan(other="X"), _plan(drop='DROP INDEX "whole"', other="X"), STATE)
     assert found["differing"] == ["drop"]

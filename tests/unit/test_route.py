@@ -1,4 +1,4 @@
-"""What a service's own route comes to."""
+"""The verdict on a service's own route."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def changed(**own: Any) -> dict[str, Any]:
     ("found", "sentence", "address"),
     [
         (DIRECT, "", None),
-        # Whatever keeps a second session from it: the first is PostgreSQL's.
+        # No second session was possible: the first one is PostgreSQL's own.
         ({**DIRECT, "untried": "too many connections for role"}, "", None),
-        (POOLED, "pgbouncer at localhost, port 6432 stands between, and gives each client a session that", ""),
+        (POOLED, "pgbouncer at localhost, port 6432 is in between, and gives each client a reset session", ""),
         ({**POOLED, "outlived": False, "programs": ["haproxy"], "address": "::1"},
-         "haproxy at localhost, port 6432 stands between, and gives each client a session of its own", "::1"),
+         "haproxy at localhost, port 6432 is in between, and gives each client a session of its own", "::1"),
     ],
 )  # fmt: skip
 def test_sessions_of_its_own_are_right(found: dict[str, Any], sentence: str, address: str | None) -> None:
@@ -47,24 +47,26 @@ def test_sessions_of_its_own_are_right(found: dict[str, Any], sentence: str, add
     ("found", "verdict", "sentence"),
     [
         ({"msg": "No such user."}, "unreachable", "No such user."),
-        ({}, "unreachable", "The service's route was not taken."),
+        ({}, "unreachable", "The service's route was not tested."),
         ({"problem": "no route"}, "unreachable", "alice cannot log in over the service's own route (localhost,"),
         (changed(system_identifier="2"), "elsewhere", "another server than the run's (system identifier 2, not 1)"),
         (changed(started="now"), "elsewhere", "a copy or a standby of it (started now, not then)"),
         (changed(database_oid=6, database="two"), "elsewhere", "leads to two, not to ai_memory on this server"),
         (changed(session_user="pool"), "unfit", "DATABASE_URL names alice, but over the service's own route"),
-        (changed(current_user="app_rw"), "unfit", "it works as app_rw: what sets that role"),
+        (changed(current_user="app_rw"), "unfit", "it works as app_rw: remove the setting of that role"),
         ({**POOLED, "moved": True}, "unfit", "pgbouncer at localhost, port 6432 shares sessions between clients: t"),
         ({**POOLED, "statement_mode": True}, "unfit", "pool_mode = statement"),
         ({**POOLED, "setting_seen": True}, "unfit", "no server_reset_query"),
         ({**POOLED, "lock_seen": True}, "unfit", "server_reset_query is not DISCARD ALL"),
-        ({**POOLED, "untried": "no answer within 15 s"}, "unfit", "cannot be told (no answer within 15 s)"),
+        ({**POOLED, "untried": "no answer within 15 s"}, "unfit", "a test of them failed (no answer within 15 s)"),
         ({**POOLED, "programs": [], "moved": True}, "unfit", "A pooler or proxy at localhost, port 6432 shares"),
         # It looks like PostgreSQL's own socket, but its sessions outlive their clients.
         ({**POOLED, "direct": True, "setting_seen": True}, "unfit", "no server_reset_query"),
     ],
 )  # fmt: skip
-def test_whatever_leads_elsewhere_or_is_shared_is_refused(found: dict[str, Any], verdict: str, sentence: str) -> None:
+def test_a_route_to_another_server_or_a_shared_session_is_refused(
+    found: dict[str, Any], verdict: str, sentence: str
+) -> None:
     answer = route.judge(found, WANTED)
     assert (answer["verdict"], answer["address"]) == (verdict, None)
     assert sentence in answer["sentence"]
@@ -77,8 +79,8 @@ def preset(name: str, value: str, by: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
-        (preset("app.current_tenant", "2", "PGOPTIONS"), "did not name: remove it from PGOPTIONS in the service's env"),
-        (preset("app.current_tenant", "1", "PGOPTIONS"), "a session begins with app.current_tenant = 1, so that every"),
+        (preset("app.current_tenant", "2", "PGOPTIONS"), "did not set: remove it from PGOPTIONS in the service's env"),
+        (preset("app.current_tenant", "1", "PGOPTIONS"), "a session starts with app.current_tenant = 1, so that every"),
         (preset("app.current_tenant", "2", ""), "(the connect_query of a pooler at localhost, port 6432)."),
         (preset("row_security", "off", "options= of DATABASE_URL"), "remove it from options= of DATABASE_URL."),
         (preset("default_transaction_read_only", "on", "PGOPTIONS"), "so that it cannot store anything: remove it fr"),
@@ -94,7 +96,7 @@ def test_a_session_that_begins_with_a_setting_is_refused(found: dict[str, Any], 
     "found",
     [
         preset("app.current_tenant", "", ""),
-        # The bridge; what else is set there is found by the audit.
+        # The bridge; the audit finds other settings there.
         preset("app.current_tenant", "01", "the database"),
         preset("row_security", "on", "PGOPTIONS"),
         preset("default_transaction_read_only", "off", ""),

@@ -1,4 +1,4 @@
-"""How ansible-playbook was called, by whom, and what may be called next."""
+"""The call of ansible-playbook, the operator, and the possible next commands."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_nothing_else_is_a_batch(value: object) -> None:
 
 
 def phases() -> list[tuple[str, str]]:
-    """Return the file and the name of each phase that a playbook begins."""
+    """Return the file and the name of each phase that a playbook starts."""
     files = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/tasks/*.yml")]
     return [
         (str(path), name)
@@ -65,7 +65,7 @@ def phases() -> list[tuple[str, str]]:
 
 
 def asked_for() -> dict[str, set[str]]:
-    """Return the names of phases that other files ask for, by the file."""
+    """Return the names of the phases that other files use, by file."""
     templates = ROOT.glob("plugins/plugin_utils/report/*.j2")
     return {
         **{path.name: set(re.findall(r"(?:done|reached)\('(\w*)'\)", path.read_text())) for path in templates},
@@ -81,7 +81,7 @@ def told() -> set[str]:
     return {line.split("|")[1].strip() for line in table.splitlines()}
 
 
-def test_a_phase_is_named_where_a_playbook_begins_it_and_nothing_asks_for_another() -> None:
+def test_only_phases_that_a_playbook_starts_are_used() -> None:
     begun = {name for _, name in phases()}
     text = "".join(path.read_text() for path in ROOT.glob("playbooks/**/*.yml"))
     assert text.count("report_phase:") == len(phases())
@@ -97,7 +97,7 @@ def test_every_run_ends_with_its_record_and_one_outcome(name: str) -> None:
     assert [task["ansible.builtin.import_tasks"] for task in run_["always"]] == ["tasks/close.yml"]
     assert tasks[-1]["ansible.builtin.import_tasks"] == "tasks/end.yml"
     begins = "tasks/begin_phase.yml"
-    # What takes the lock, or changes something, is left out of a dry run.
+    # A dry run leaves out the lock and all changes.
     changing = [
         task for task in run_["block"] if "block" in task or task.get("ansible.builtin.include_tasks", begins) != begins
     ]
@@ -125,7 +125,7 @@ def test_the_operator_has_a_name_without_an_environment(monkeypatch: pytest.Monk
 
 
 def test_no_task_bears_a_tag() -> None:
-    """So that to skip one by its name leaves nothing out."""
+    """So skipping a tag by its name leaves nothing out."""
     files = [
         *ROOT.glob("playbooks/**/*.yml"),
         *ROOT.glob("roles/*/tasks/*.yml"),

@@ -1,4 +1,4 @@
-"""One run at a time holds the lock, and nobody else's is taken away unless that is asked for."""
+"""One run at a time holds the lock, and takes another's only on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MINE, OTHER = "eve on laptop, run 1 (migrate), since 2026-01-01 00:00:00 UTC", "
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return where the lock is."""
+    """Return the path of the lock."""
     return tmp_path / "tenancy-ai_memory.lock"
 
 
@@ -37,8 +37,7 @@ def test_it_is_taken_once_and_holds_its_text(path: Path) -> None:
     assert (again["held"], again["holder"]) == (False, MINE)
     (refusal,) = refusals.of_lock(again, "ai_memory")
     assert refusal == (
-        f"Another run works on ai_memory: {MINE}. Wait for its end. If that run is lost, add"
-        " -e migrate_break_lock=true."
+        f"Another run uses ai_memory: {MINE}. Wait for its end. If that run is lost, add -e migrate_break_lock=true."
     )
 
 
@@ -71,7 +70,7 @@ def test_it_is_not_broken_while_a_session_is_alive(path: Path, monkeypatch: pyte
     assert not refused["held"]
     (refusal,) = refusals.of_lock(refused, "ai_memory")
     assert refusal == (
-        f"The lock of {holder or 'nobody'} is not stale: a session of a run is alive, process 7 in ai_memory since"
+        f"The lock of {holder or 'no run'} is not stale: a session of a run is alive, process 7 in ai_memory since"
         " noon. Wait for its end, or end it with SELECT pg_terminate_backend(7)."
     )
     assert path.is_symlink() == bool(holder)
@@ -84,7 +83,7 @@ def test_it_is_not_broken_if_sessions_cannot_be_looked_for(path: Path, monkeypat
     monkeypatch.setattr(run_lock, "_alive", silent)
     path.symlink_to(OTHER)
     assert refusals.of_lock(lock(path, break_lock=True), "ai_memory")[0].startswith(
-        "The lock cannot be taken (no answer): see"
+        "The lock cannot be taken (no answer): check"
     )
     assert str(path.readlink()) == OTHER
 

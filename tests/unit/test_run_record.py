@@ -1,4 +1,4 @@
-"""The record of a run from its facts, and what the operator and others are told of it."""
+"""The record of a run from its facts, and the messages for the operator and others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BACKUP = {
 
 
 def facts(result_: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]:
-    """Return the facts of a run that was refused at once, but for what is given."""
+    """Return the facts of a run that was refused at once, with the given changes."""
     ended = {**result.new("20261125T172240Z-lab17", None), "phases": PHASES, "outcome": "SUCCESS", "completed": HEALTHY}
     known = {
         "result": ended | (result_ or {}), "kind": "migrate", "host": "lab17", "check_mode": False,
@@ -46,6 +46,21 @@ def facts(result_: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]
     known |= texts | {name: {} for name in ("preflight", "expanded", "job", "durations")}
     known |= {name: [] for name in ("proof", "login", "audit", "findings")}
     return dict.fromkeys(PICKED) | known | {"service": "ai memory", "database": "ai_memory"} | other
+
+
+def test_results_of_roles_become_facts() -> None:
+    attempts = {"attempts": {"findings": ["over the route"]}, "stopped_at": STOPPED}
+    variables = VARIABLES | {"service_result": attempts, "backup_result": {"manifest": BACKUP, "taken": False}}
+    picked = facts_.pick(variables, str)
+    assert (picked["login"], picked["backup"], picked["swapped"]) == (["over the route"], None, False)
+    assert (picked["stopped_at"], picked["healthy_at"], picked["copy"]) == (STOPPED, None, None)
+    login = {"findings": ["over the login"], "switched": True, "restored": "alice"}
+    backup, restore = {"manifest": BACKUP, "taken": True, "copy": "here"}, {"replaced": "old"}
+    more = {"login_result": login, "backup_result": backup, "restore_result": restore}
+    picked = facts_.pick(variables | more, str)
+    assert (picked["login"], picked["backup"], picked["copy"]) == (["over the login"], BACKUP, "here")
+    assert (picked["swapped"], picked["replaced_database"]) == (True, "old")
+    assert picked["service_login"] | {"kept": ""} == {"switched": True, "put_back": "alice", "role": None, "kept": ""}
 
 
 def migrated(result_: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]:
@@ -143,8 +158,8 @@ UNKNOWN = {"recovery_failure": "no route"}
         (migrated(FAILED), "Database: the change is committed", "answers again"),
         (migrated(FAILED, committed=False), "Database: unchanged", "answers again"),
         (migrated(FAILED, committed=False, swapped=True), "Database: the change is committed", "answers again"),
-        (migrated(FAILED, committed=False, undone=True), "Database: what was committed was taken back", "answers"),
-        (migrated(FAILED | UNKNOWN, committed=None), "Database: what was done cannot be told (no route)", "answers"),
+        (migrated(FAILED, committed=False, undone=True), "Database: the change was committed and then", "answers"),
+        (migrated(FAILED | UNKNOWN, committed=None), "Database: its state is unknown (no route)", "answers"),
         (migrated(FAILED | UNKNOWN), "Database: the change is committed", "answers again"),
         (migrated(FAILED, committed=False, unfinished_before=True, stopped_at=None, healthy_at=None),
          "Database: an earlier run migrated it", "DOES NOT ANSWER"),
@@ -152,7 +167,7 @@ UNKNOWN = {"recovery_failure": "no route"}
         (migrated(FAILED, healthy_at=None), "Database: the change is committed", "systemctl status 'ai memory'"),
     ],
 )  # fmt: skip
-def test_after_a_failure_it_is_said_what_state_everything_is_in(
+def test_a_failure_reports_the_state_of_service_and_database(
     found: dict[str, Any], first: str, second: str | None
 ) -> None:
     said = record.build(found)["aftermath"]
@@ -243,7 +258,7 @@ def test_a_phase_is_added_with_the_time_at_which_it_begins() -> None:
                                                         {"msg": "c"}, {"failed": True, "msg": "d"}]}, "a d"),
     ],
 )  # fmt: skip
-def test_what_failed_is_said_in_a_sentence(failed: dict[str, Any], message: str) -> None:
+def test_a_failure_is_described_in_a_sentence(failed: dict[str, Any], message: str) -> None:
     begun = result.begin_phase(result.new("a", None), "backup")
     expected = {"phase": "backup", "task": "Dump", "message": message}
     assert result.fail(begun, "Dump", failed)["failure"] == expected
@@ -308,13 +323,13 @@ def test_the_box_says_how_the_run_ended() -> None:
         "Downtime:  2.5 s from stop to healthy",
         "Rehearsal: NONE (migrate_rehearse=none)",
         "API:       NOT PROVEN in full (service_smoke=read), see the log",
-        "API:       2 WARNINGS: it shows or files a tenant's rows under another",
+        "API:       2 WARNINGS: it shows or stores a tenant's rows as another's",
         "Backup:    /backups/a",
         "           2.00 KB, not encrypted; restored and compared in 1.5 s",
         f"SHA-256:   {32 * 'a'}",
         f"           {32 * 'b'}",
         "Copy:      copies/a.tar",
-        "Login:     app; DATABASE_URL of before is kept in",
+        "Login:     app; the original DATABASE_URL is kept in",
         "           /etc/ai.env.before-app",
         "Replaced:  database old (kept, closed to logins)",
         "Log:       logs/a/execution-log.md",
@@ -343,7 +358,7 @@ def test_the_box_of_a_cancelled_run_says_so_first() -> None:
 
 def test_a_backup_without_test_and_copy_says_so() -> None:
     lines = summary.lines(facts(backup=BACKUP | {"proven_seconds": None, "encrypted": True}))
-    assert "           2.00 KB, encrypted; NOT restored for a test" in lines
+    assert "           2.00 KB, encrypted; NOT restored as a test" in lines
     assert "Copy:      none on this machine" in lines
 
 
@@ -355,7 +370,7 @@ def test_a_login_that_was_put_back_is_named() -> None:
 @pytest.mark.parametrize(
     ("found", "event", "text"),
     [
-        (facts(), "start", "begun."),
+        (facts(), "start", "started."),
         (facts(), "success", "SUCCESS, nothing to do."),
         (migrated(), "success", "SUCCESS, downtime 2.5 s."),
         (facts({"cancelled": True, "failure": FAILURE, "outcome": "CANCELLED"}), "cancelled",
@@ -386,9 +401,9 @@ def test_of_several_hosts_each_has_its_line() -> None:
     }
     assert [" ".join(line.split()) for line in filters.hosts_summary(hosts, hostvars, False)] == [
         "HOSTS:", "a SUCCESS downtime 1.2 s", "b SUCCESS nothing to do", "c PARTIAL failed in phase apply",
-        "d CANCELLED nothing touched", "e LOST contact lost in phase preflight", "f - not begun",
+        "d CANCELLED nothing touched", "e LOST contact lost in phase preflight", "f - not started",
     ]  # fmt: skip
-    assert "looked at, nothing touched" in filters.hosts_summary(["b"], hostvars, True)[1]
+    assert "inspected, nothing touched" in filters.hosts_summary(["b"], hostvars, True)[1]
     assert filters.begun_hosts(hosts, hostvars) == hosts[:-1]
     assert filters.unsuccessful_hosts(hosts, hostvars) == ["c", "d", "e"]
 

@@ -1,4 +1,4 @@
-"""The sample row has a value for whatever it must have, and says what it lacks."""
+"""The sample row has a value for each required column, and names those that it lacks."""
 
 from __future__ import annotations
 
@@ -128,8 +128,8 @@ def test_tables_have_other_values() -> None:
     ("lookup", "values", "missing"),
     [
         ({"values": ["7", "north"]}, {"id": "'7'", "region": "'north'"}, {}),
-        ({"values": None}, {}, {"id": "public.x, to which it points, has no row", "region": "public.x, to which"}),
-        ({"readable": False, "values": None}, {}, {"id": "of a type whose code", "region": "of a type whose code"}),
+        ({"values": None}, {}, {"id": "public.x, which it references, has no row", "region": "public.x, which it"}),
+        ({"readable": False, "values": None}, {}, {"id": "a type whose code", "region": "a type whose code"}),
         ({"values": ["7", "1"], "columns": ["id", "customer_id"]}, {"region": "'proof of t'"}, {"id": "the tenant"}),
     ],
 )  # fmt: skip

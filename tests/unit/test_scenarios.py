@@ -29,5 +29,5 @@ def test_there_are_scenarios() -> None:
 
 @pytest.mark.parametrize("scenario", [name for name in SCENARIOS if name != "default"])
 def test_a_scenario_collects_tests(collected: list[str], scenario: str) -> None:
-    # Molecule passes a folder in which pytest finds nothing (exit status 5).
+    # Molecule accepts a folder in which pytest finds no test (exit status 5).
     assert [test for test in collected if test.startswith(f"molecule/{scenario}/tests/test_")] != []

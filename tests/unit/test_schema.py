@@ -1,4 +1,4 @@
-"""The way back to the schema of before refuses what would lose something."""
+"""The rollback to the original schema is refused if it would lose something."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_what_would_be_lost_is_refused(change: Callable[[State], Any], sentence:
         schema.build(state, WANTED, UNMIGRATED)
 
 
-def test_nothing_of_the_migration_stands_in_its_own_way() -> None:
+def test_the_migration_is_no_obstacle_to_its_rollback() -> None:
     used = [item["name"] for table in MIGRATED["tables"].values() for item in table["column"]["dependents"]]
     assert len(used) > 10
     assert schema.build(MIGRATED, WANTED, UNMIGRATED)
 
 
-def test_the_schema_of_before_needs_nothing() -> None:
+def test_the_original_schema_needs_no_statement() -> None:
     assert schema.build(UNMIGRATED, WANTED, UNMIGRATED) == []
     rows = {name: table["rows"] for name, table in UNMIGRATED["tables"].items()}
     assert all(item["ok"] for item in schema.findings(UNMIGRATED, WANTED, UNMIGRATED, rows))
@@ -89,9 +89,9 @@ def test_enforcing_is_rolled_back_beside_rows_of_another_tenant(case: str) -> No
     assert {item["phase"] for item in planned} == {item["phase"] for item in removed} == {"bridge"}
     failed = schema.findings(after, wanted, before, {})
     assert {item["check"] for item in failed if not item["ok"]} == {
-        "parts of the bridge's record that are missing", "bridges as before"
+        "parts of the bridge's record that are missing", "original bridges"
     }  # fmt: skip
-    # As many statements bring it as a migration of a database without it has.
+    # The rollback needs as many statements as a migration of a database without the bridge.
     brought = [item["id"] for item in bridge_record.plan_install(after, wanted)]
     assert [item["id"] for item in planned] == [f"bridge.{wanted.application_role}", *brought]
 
@@ -111,7 +111,7 @@ def enforced(state: State, wanted: model.Model) -> State:
 
 
 def of_now(state: State) -> State:
-    """Return the state as it is read since partitions are known."""
+    """Return the state in the form that includes partitions."""
     newer = copy.deepcopy(state)
     for table in newer["tables"].values():
         table |= {"partition_of": None, "partitions": []}
@@ -119,7 +119,7 @@ def of_now(state: State) -> State:
     return newer
 
 
-def test_a_snapshot_that_knows_no_partitions_leads_back() -> None:
+def test_a_snapshot_without_partitions_can_be_restored() -> None:
     rows = {name: table["rows"] for name, table in UNMIGRATED["tables"].items()}
     assert all(item["ok"] for item in schema.findings(of_now(UNMIGRATED), WANTED, UNMIGRATED, rows))
     assert schema.build(of_now(UNMIGRATED), WANTED, UNMIGRATED) == []

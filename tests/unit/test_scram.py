@@ -1,4 +1,4 @@
-"""The verifier is the one that PostgreSQL makes, and never holds the password."""
+"""The verifier is equal to PostgreSQL's, and never contains the password."""
 
 from __future__ import annotations
 

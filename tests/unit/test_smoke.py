@@ -1,4 +1,4 @@
-"""What the answers of the smoke test come to, and whether its rows are where they belong."""
+"""The verdict on the answers of the smoke test, and on the tenants of its rows."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from typing import Any
 import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import smoke, smoke_rows
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import ended
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import tried
 
 CALLER = "+1555-runbook-1"
 ABOUT: dict[str, Any] = {
     "service": "ai-memory", "secret": "JWT_SECRET_KEY", "token": "signed", "before": True,
-    "phases": ["column", "policy"], "column": "customer_id", "row_security": False,
+    "ended": [],
 }  # fmt: skip
+
+
+def about(*phases: str, is_secured: bool = False, **more: Any) -> dict[str, Any]:
+    """Return what an answer is judged by, of a plan that has statements of the phases."""
+    statements = [{"phase": phase} for phase in phases]
+    return {**ABOUT, "ended": ended.errors(statements, "customer_id", is_secured=is_secured), **more}
 
 
 def row(tenant: str | None, count: int, caller: str = CALLER) -> dict[str, Any]:
@@ -25,7 +32,7 @@ def answer(verdict: str, said: str = "HTTP 200 {}", code: str = "", **more: Any)
 
 
 def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, ...] = ()) -> list[dict[str, Any]]:
-    """Return what the tables hold: a row of each tenant where it is stored, and two of ``touched`` beside it."""
+    """Return the tables' rows: one of each tenant in the storing table, and two of each of ``touched`` in another."""
     return [
         {"table": "public.memories", "stored": stored, "tenants": [row(who, 1) for who in tenants]},
         {"table": "public.profiles", "stored": False, "tenants": [row(who, 2) for who in touched]},
@@ -40,13 +47,13 @@ def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, 
         # A table without the tenant column, and one before the migration.
         (found(None), True, ""),
         (found(""), False, ""),
-        (found(""), True, "is in public.memories under customer_id = NULL, not under 1"),
-        (found("2"), True, "is in public.memories under customer_id = 2, not under 1"),
-        (found("1", "2"), False, "under customer_id = 2, not under 1"),
-        (found("1", touched=("2",)), True, "is in public.profiles under customer_id = 2, not under 1"),
+        (found(""), True, "in public.memories with customer_id = NULL instead of 1"),
+        (found("2"), True, "in public.memories with customer_id = 2 instead of 1"),
+        (found("1", "2"), False, "with customer_id = 2 instead of 1"),
+        (found("1", touched=("2",)), True, "in public.profiles with customer_id = 2 instead of 1"),
         (found(), True, "public.memories has no row of it: it stores somewhere else, or later than it says"),
         (found(touched=("1",)), True, "public.memories has no row of it"),
-        (found("1", stored=False), True, "No entry of service_smoke_rows says stored: true"),
+        (found("1", stored=False), True, "No entry of service_smoke_rows has stored: true"),
     ],
 )
 def test_what_is_stored_elsewhere_is_told(rows: list[dict[str, Any]], required: bool, sentence: str) -> None:
@@ -57,7 +64,7 @@ def test_what_is_stored_elsewhere_is_told(rows: list[dict[str, Any]], required: 
 
 def test_what_is_left_is_counted() -> None:
     assert smoke_rows.left(found()) == ""
-    assert "are left (1 in public.memories, 2 in public.profiles)" in smoke_rows.left(found("1", touched=("1",)))
+    assert "remain (1 in public.memories, 2 in public.profiles)" in smoke_rows.left(found("1", touched=("1",)))
 
 
 def test_rows_are_removed_under_every_tenant_that_has_some() -> None:
@@ -77,38 +84,38 @@ COLUMN = 'HTTP 200 {"error":"column \\"customer_id\\" of relation \\"memories\\"
 POLICY = 'HTTP 200 {"error":"new row violates row-level security policy for table \\"memories\\""}'
 SETTING = 'HTTP 500 unrecognized configuration parameter "app.current_tenant"'
 DENIED = "HTTP 200 permission denied for table memories"
-ISOLATED = {"row_security": True, "phases": ["default", "policy"]}
+ISOLATED = about("default", "policy", is_secured=True)
 
 
 @pytest.mark.parametrize(
-    ("given", "about", "verdict"),
+    ("given", "judged_by", "verdict"),
     [
-        (answer("ok"), {}, "ok"),
-        (answer("database", COLUMN, "42P01"), {"phases": ["column"]}, "unproven"),
-        (answer("database", COLUMN, "42P01"), {"phases": ["policy"]}, "trouble"),
-        (answer("database", 'column "old_customer_ids" does not exist', "42703"), {"phases": ["column"]}, "trouble"),
-        (answer("database", 'null value in column "customer_id"', "23502"), {"phases": ["default"]}, "unproven"),
-        (answer("database", "ON CONFLICT", "42P10"), {"phases": ["function"]}, "unproven"),
-        (answer("database", "function does not exist", "42883"), {"phases": ["function"]}, "unproven"),
-        (answer("database", "function does not exist", "42883"), {"phases": ["policy"]}, "trouble"),
+        (answer("ok"), ABOUT, "ok"),
+        (answer("database", COLUMN, "42P01"), about("column"), "unproven"),
+        (answer("database", COLUMN, "42P01"), about("policy"), "trouble"),
+        (answer("database", 'column "old_customer_ids" does not exist', "42703"), about("column"), "trouble"),
+        (answer("database", 'null value in column "customer_id"', "23502"), about("default"), "unproven"),
+        (answer("database", "ON CONFLICT", "42P10"), about("function"), "unproven"),
+        (answer("database", "function does not exist", "42883"), about("function"), "unproven"),
+        (answer("database", "function does not exist", "42883"), about("policy"), "trouble"),
         (answer("database", POLICY, "42501"), ISOLATED, "unproven"),
-        (answer("database", POLICY, "42501"), {"phases": ["policy"]}, "trouble"),
-        (answer("database", POLICY, "42501"), {"row_security": True, "phases": ["key"]}, "trouble"),
+        (answer("database", POLICY, "42501"), about("policy"), "trouble"),
+        (answer("database", POLICY, "42501"), about("key", is_secured=True), "trouble"),
         (answer("database", SETTING, "42704"), ISOLATED, "unproven"),
         (answer("database", DENIED, "42501"), ISOLATED, "trouble"),
-        # In whatever language PostgreSQL says it.
-        (answer("database", "Spalte »customer_id« existiert nicht"), {"phases": ["column"]}, "unproven"),
+        # PostgreSQL's message may be in any language.
+        (answer("database", "Spalte »customer_id« existiert nicht"), about("column"), "unproven"),
         (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), ISOLATED, "unproven"),
-        (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), {"phases": ["policy"]}, "trouble"),
-        (answer("unavailable", COLUMN), {"phases": ["column"]}, "trouble"),
-        (answer("broken", "HTTP 404 nothing here"), {"phases": ["column"]}, "trouble"),
+        (answer("database", "neue Zeile verletzt Policy für Tabelle »memories«"), about("policy"), "trouble"),
+        (answer("unavailable", COLUMN), about("column"), "trouble"),
+        (answer("broken", "HTTP 404 nothing here"), about("column"), "trouble"),
         (answer("refused", "HTTP 403 {}"), ISOLATED, "trouble"),
     ],
 )
-def test_before_the_change_only_what_it_cures_is_no_trouble(
-    given: dict[str, Any], about: dict[str, Any], verdict: str
+def test_before_the_change_only_errors_that_it_fixes_are_accepted(
+    given: dict[str, Any], judged_by: dict[str, Any], verdict: str
 ) -> None:
-    assert smoke.judged(given, {**ABOUT, **about})["verdict"] == verdict
+    assert smoke.judged(given, judged_by)["verdict"] == verdict
 
 
 @pytest.mark.parametrize(
@@ -119,15 +126,15 @@ def test_before_the_change_only_what_it_cures_is_no_trouble(
     ],
 )  # fmt: skip
 def test_after_the_change_only_what_it_may_have_caused_is_trouble(verdict: str, comes_to: str) -> None:
-    assert smoke.judged(answer(verdict, COLUMN, "42P01"), {**ABOUT, "before": False})["verdict"] == comes_to
+    assert smoke.judged(answer(verdict, COLUMN, "42P01"), about("column", before=False))["verdict"] == comes_to
 
 
 @pytest.mark.parametrize(
     ("token", "reason"),
     [
-        ("signed", "it does not believe a token that is signed with JWT_SECRET_KEY"),
+        ("signed", "it rejects a token that is signed with JWT_SECRET_KEY"),
         ("missing", "its environment has no JWT_SECRET_KEY"),
-        ("asymmetric", "JWT_SECRET_KEY of its environment is a key with which no token can be signed here"),
+        ("asymmetric", "JWT_SECRET_KEY of its environment is a key that cannot sign a token here"),
         ("given", "the headers in service_smoke_headers are those of one caller"),
         ("none", "service_token names no secret"),
     ],

@@ -1,4 +1,4 @@
-"""An archive for support holds facts; nothing of a secret or of a caller, wherever it was planted."""
+"""An archive for support contains facts, and nothing of a planted secret or a caller."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ RUN: dict[str, Any] = {
     "options": {"migrate_rehearse": "none", "limit": "lab17"},
     "durations": {"memories.column": 0.5, "login.role.alice": 1},
     "plan": [{"id": "memories.column", "table": "memories", "phase": "column", "sql": "ALTER", "reason": "why"}],
-    "findings": [FINDING], "audit": [{"rule": "role-superuser", "severity": "error", "subject": "x", "cured": False}],
+    "findings": [FINDING],
+    "audit": [{"rule": "role-superuser", "severity": "error", "subject": "x", "fixed_by_plan": False}],
     "journal": {"lines": ["a line"], "failures": [], "errors": 1, "errors_before": 0, "refused_before": 0},
 }  # fmt: skip
 ROLE = {
@@ -69,13 +70,13 @@ def made(kind: str, text: str, **more: str) -> dict[str, Any]:
 
 
 def content(kind: str, document: Any, **more: str) -> str:
-    """Return what an archive holds of a document."""
+    """Return the content that an archive has of a document."""
     (file,) = made(kind, document if isinstance(document, str) else json.dumps(document), **more)["files"]
     return str(file["content"])
 
 
 def planted(value: Any, secret: str, *, number: int = 15557654321) -> Any:
-    """Return a document with the secret in the place of each text, in each list, and as key and value of each dict."""
+    """Return a document with the secret in place of each text, in each list, and as key and value of each dict."""
     if isinstance(value, dict):
         return {
             **{key: planted(item, secret) for key, item in value.items()},
@@ -138,7 +139,7 @@ def test_what_helps_is_kept() -> None:
     assert record["durations"] == {"memories.column": 0.5, "login.role.name_1": 1}
     assert record["plan"] == [{"id": "memories.column", "table": "memories", "phase": "column"}]
     assert record["findings"] == [FINDING]
-    assert record["audit"] == [{"rule": "role-superuser", "severity": "error", "cured": False}]
+    assert record["audit"] == [{"rule": "role-superuser", "severity": "error", "fixed_by_plan": False}]
     assert (record["outcome"], record["phases"]) == ("PARTIAL", RUN["phases"])
     assert json.loads(content("roles", [ROLE]))[0] == ROLE | {
         "name": "role_1",
@@ -208,7 +209,7 @@ def test_one_name_has_one_pseudonym_and_the_operator_can_look_it_up() -> None:
 def test_a_text_of_another_form_is_named_as_missing(kind: str, text: str) -> None:
     archived = made(kind, text, unit="x")
     assert archived["files"] == []
-    assert archived["missing"] == [{"name": "a", "what": "b", "why": "its form is not known"}]
+    assert archived["missing"] == [{"name": "a", "what": "b", "why": "it has an unknown form"}]
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in golden.DIRECTORY.iterdir()))
@@ -224,7 +225,7 @@ def test_of_the_labels_of_plans_and_findings_no_word_of_ours_becomes_a_pseudonym
     for text in found:
         names.label(text)
     words = set(re.findall(r"\w+", json.dumps(document)))
-    # What the plan itself makes has a name of several words.
+    # The names that the plan itself creates have several words.
     assert {name for name in names.pseudonyms.values() if "_" not in name} <= words
 
 

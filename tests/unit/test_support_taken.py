@@ -1,4 +1,4 @@
-"""What modules return and what lies on this machine becomes texts, or the reason why there is none."""
+"""Modules' results and files on this machine become texts, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -44,18 +44,26 @@ def test_what_postgresql_answered() -> None:
 
 
 def test_the_records_of_runs(tmp_path: Path) -> None:
-    whole, lost = tmp_path / "whole", tmp_path / "lost"
-    for directory in (whole, lost):
-        directory.mkdir()
-    (whole / "run.json").write_text("{}")
-    (whole / "execution-log.md").write_text("a log")
-    found = taken.runs([str(whole), str(lost)], raw=False)
+    lost, whole = "20261125T170000Z-lab17", "20261125T180000Z-lab17"
+    for name in (lost, whole, "20261125T190000Z-lab15", "notes", "20261124T180000Z-lab17"):
+        (tmp_path / name).mkdir()
+    (tmp_path / whole / "run.json").write_text("{}")
+    (tmp_path / whole / "execution-log.md").write_text("a log")
+    found = taken.runs(str(tmp_path), "lab17", 2, raw=False)
     assert [(item["name"], item.get("text"), item.get("why")) for item in found] == [
-        ("runs/whole/run.json", "{}", None), ("runs/lost/run.json", None, "the run left none"),
+        (f"runs/{whole}/run.json", "{}", None), (f"runs/{lost}/run.json", None, "the run wrote none"),
     ]  # fmt: skip
-    names = [item["name"] for item in taken.runs([str(whole), str(lost)], raw=True)]
-    assert names == ["runs/whole/run.json", "raw-logs/runs/whole/execution-log.md", "runs/lost/run.json"]
-    assert taken.runs([], raw=True)[0]["why"] == "report_directory has no run of this host"
+    names = [item["name"] for item in taken.runs(str(tmp_path), "lab17", 2, raw=True)]
+    assert names == [f"runs/{whole}/run.json", f"raw-logs/runs/{whole}/execution-log.md", f"runs/{lost}/run.json"]
+    assert (
+        taken.runs(str(tmp_path / "none"), "lab17", 2, raw=True)[0]["why"] == "report_directory has no run of this host"
+    )
+
+
+def test_the_newest_log_of_postgresql() -> None:
+    files = [{"path": "/a.log", "mtime": 2.0}, {"path": "/b.log", "mtime": 3.0}, {"path": "/c.log", "mtime": 1.0}]
+    assert taken.newest_log(files, "/var/log") == "/b.log"
+    assert taken.newest_log([], "/var/log") == "/var/log/*.log"
 
 
 def test_the_names_of_an_inventory() -> None:

@@ -1,4 +1,4 @@
-"""A tenant of whatever type: one spelling for sessions, another for the bridge, and values that nobody has."""
+"""A tenant of each type: one spelling for sessions, another for the bridge, and values that are unlikely in use."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_unused_tenants_are_tenants_and_differ(kind: TenantType) -> None:
 
 
 @pytest.mark.parametrize("column_type", TENANTS)
-def test_whatever_is_planned_is_sql_and_leads_back(column_type: str) -> None:
+def test_every_plan_is_sql_and_can_be_rolled_back(column_type: str) -> None:
     target, state = wanted(column_type), blank_state()
     planned = plan.build(state, target)
     for item in [*planned, *schema.build(run(state, planned), target, state, lone=False)]:
@@ -86,5 +86,5 @@ def test_the_constant_default_is_recognised(column_type: str) -> None:
 def test_every_setting_that_is_no_tenant_is_tried(column_type: str, wrong: int) -> None:
     found = [item["id"] for item in proof.attempts(wanted(column_type), "1", "2") if item["table"] == "memories"]
     tried = [name for name in found if name.startswith("memories.read.")]
-    # Another's, the default tenant's, unset, reset and empty are tried whatever the type.
+    # Another tenant, the default tenant, unset, reset and empty are tried with every type.
     assert len(set(tried)) == 5 + wrong

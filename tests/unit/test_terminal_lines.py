@@ -1,4 +1,4 @@
-"""Lines for a terminal are no longer than it is, and leave nothing out of a failure."""
+"""Lines for a terminal are at most as wide as it is, and show the whole of a failure."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def test_a_failure_is_shown_with_what_the_program_said(
 
 
 class Output(io.StringIO):
-    """Standard output as somebody may have it."""
+    """Standard output with a given encoding, which may be a terminal."""
 
     def __init__(self, encoding: str, *, is_terminal: bool) -> None:
-        """Take its encoding."""
+        """Set its encoding."""
         super().__init__()
         self._encoding, self._is_terminal = encoding, is_terminal
 

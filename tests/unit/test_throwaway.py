@@ -37,11 +37,11 @@ def test_settings_that_code_depends_on_are_kept_and_no_others() -> None:
     assert chosen.keys().isdisjoint({"archive_command", "default_tablespace"})
 
 
-def test_it_serves_nobody_else_and_writes_no_log_of_replication() -> None:
+def test_it_serves_no_other_client_and_writes_no_log_of_replication() -> None:
     chosen = throwaway.settings([], [], PLACE, 5432)
     assert chosen["unix_socket_directories"] == f'"{PLACE}"'
     assert (chosen["wal_level"], chosen["max_wal_senders"], chosen["autovacuum"]) == ("minimal", "0", "off")
-    # No background worker: no scheduler of an extension.
+    # No background worker, so no scheduler of an extension.
     assert chosen["max_worker_processes"] == "0"
 
 

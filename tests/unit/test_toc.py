@@ -1,4 +1,4 @@
-"""Who restores what of a dump: code of an ordinary role never runs as the superuser."""
+"""The role that restores each part of a dump: code of an ordinary role never runs as the superuser."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_the_owner_is_the_longest_name() -> None:
     ("line", "sentence"),
     [
         ("1; 1259 5 TABLE public a zoe", "whose owner is no role of this server: create that role first"),
-        ("1; 9999 5 MARVEL public a alice", "does not know how to restore: MARVEL public a alice"),
+        ("1; 9999 5 MARVEL public a alice", "an object that this runbook cannot restore: MARVEL public a alice"),
     ],
 )
 def test_what_is_not_known_is_an_error(line: str, sentence: str) -> None:
@@ -146,7 +146,7 @@ def test_a_table_with_a_foreign_key_is_known() -> None:
         ("1; 0 5 TABLE DATA public memories alice", "TABLE DATA", "public"),
     ],
 )
-def test_a_schema_that_is_called_as_a_kind_is_none(line: str, kind: str, schema: str) -> None:
+def test_a_schema_with_the_name_of_a_kind_is_a_schema(line: str, kind: str, schema: str) -> None:
     (entry,) = toc.parse(line, ROLES)
     assert (entry.kind, entry.schema) == (kind, schema)
 

@@ -1,4 +1,4 @@
-"""Of the tests of side paths a run makes a fixed sample; all of them on request."""
+"""A run makes a fixed sample of the tests of variants, and all of them on request."""
 
 from __future__ import annotations
 

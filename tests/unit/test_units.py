@@ -1,4 +1,4 @@
-"""What starts a unit, what goes down with it, and what keeps systemd from stopping or starting it."""
+"""The units that start a unit or stop with it, and the reasons why systemd cannot stop or start it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Systemd:
     """Units as systemd knows them."""
 
     def __init__(self, **properties: str) -> None:
-        """Know the service alone."""
+        """Start with the service only."""
         self.units = {UNIT: self._block(UNIT, **properties)}
 
     @staticmethod
@@ -29,23 +29,23 @@ class Systemd:
         return usual | properties
 
     def add(self, name: str, **properties: str) -> Systemd:
-        """Know another unit."""
+        """Add another unit."""
         self.units[name] = self._block(name, **properties)
         return self
 
     def show(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
-        """Answer as systemctl does."""
+        """Answer in systemctl's form."""
         absent = {"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": "", "FragmentPath": ""}
         return {name: self.units.get(name, self._block(name, **absent)) for name in names}
 
 
 def command(path: str, ignored: str = "no") -> str:
-    """Return a command as systemctl shows it."""
+    """Return a command in systemctl's form."""
     return f"{{ path={path} ; argv[]={path} --n 1 ; ignore_errors={ignored} ; start_time=[n/a] ; pid=0 }}"
 
 
 class Gone(units.Files):
-    """A host that has everything but what is gone."""
+    """A host that has everything except what is gone."""
 
     def exists(self, path: str) -> bool:
         return path != "/gone"
@@ -74,7 +74,7 @@ def test_each_unit_has_its_block() -> None:
 def test_what_starts_it_and_what_goes_down_with_it_is_found_through_others() -> None:
     systemd = Systemd(TriggeredBy="ai-memory.socket idle.timer", BoundBy="worker.service", ConsistsOf="side.service")
     systemd.add("ai-memory.socket").add("idle.timer", ActiveState="inactive")
-    # What does not run needs no end, and leads to nothing; what goes in a circle ends.
+    # A stopped unit needs no stop and leads to no other; a circle of dependencies ends.
     systemd.add("worker.service", RequiredBy="reports.service", TriggeredBy="worker.path")
     systemd.add("side.service", ActiveState="failed", RequiredBy="never.service").add("never.service")
     systemd.add("reports.service", RequiredBy=UNIT).add("worker.path", ActiveState="activating")
@@ -93,13 +93,13 @@ def test_an_ordinary_unit_has_nothing_to_say() -> None:
     [
         ({"LoadState": "masked"}, f"{UNIT} is masked, so systemd would refuse to start it again: systemctl unmask"),
         ({"UnitFileState": "masked-runtime"}, f"{UNIT} is masked"),
-        ({"Transient": "yes"}, f"{UNIT} was made by systemd-run and is gone once it is stopped"),
+        ({"Transient": "yes"}, f"{UNIT} was made by systemd-run and disappears at its stop"),
         ({"LoadState": "bad-setting"}, f"systemd cannot read the file of {UNIT} (bad-setting)"),
         ({"LoadState": "not-found"}, f"systemd cannot read the file of {UNIT} (not-found)"),
-        ({"FragmentPath": "/gone"}, f"{UNIT} runs, but its file /gone is gone"),
+        ({"FragmentPath": "/gone"}, f"{UNIT} runs, but its file /gone is missing"),
         ({"RefuseManualStop": "yes"}, f"{UNIT} may not be stopped by hand (RefuseManualStop=yes)"),
         ({"RefuseManualStart": "yes"}, f"{UNIT} may not be started by hand (RefuseManualStart=yes)"),
-        ({"User": "gone"}, f"{UNIT} could not be started again: there is no user gone. Bring it back"),
+        ({"User": "gone"}, f"{UNIT} could not be started again: there is no user gone. Restore it"),
         ({"WorkingDirectory": "/gone"}, f"{UNIT} could not be started again: its working directory /gone is"),
         ({"ExecStart": command("/gone")}, f"{UNIT} could not be started again: /gone cannot be run."),
         (
@@ -138,7 +138,7 @@ def test_a_program_runs_if_its_interpreter_does(tmp_path: Path) -> None:
         (tmp_path / name).chmod(0o755)
         assert units.Files().runs(str(tmp_path / name)) == runs
     assert not units.Files().runs(str(tmp_path / "d"))
-    # systemd looks for a name in directories of its own.
+    # systemd looks for a name in its own directories.
     assert units.Files().runs("sh")
     assert units.Files().runs("a", f"/gone:{tmp_path}")
     assert not units.Files().runs("a")
@@ -167,7 +167,7 @@ def test_what_else_happens_is_told() -> None:
     )  # fmt: skip
     told = " ".join(units.notes(UNIT, systemd.add("ai-memory.socket").add("worker.service").show))
     for words in (
-        "ai-memory.socket would start", "worker.service would go down", "daemon-reload", "infinity", "KillMode=process",
+        "ai-memory.socket would start", "worker.service would stop", "daemon-reload", "infinity", "KillMode=process",
     ):  # fmt: skip
         assert words in told
 
@@ -177,7 +177,7 @@ def test_the_control_group_of_a_unit_that_does_not_run_is_in_its_slice() -> None
     slices = {"system-aimem.slice": {"ControlGroup": "/system.slice/system-aimem.slice"}}
     assert units.control_group(block, slices) == "/system.slice/system-aimem.slice/aimem@1.service"
     assert units.control_group(block | {"ControlGroup": "/other"}, slices) == "/other"
-    # Where the slice does not run either, no process is in it.
+    # If the slice does not run either, it has no process.
     assert units.control_group(block, {"system-aimem.slice": {"ControlGroup": ""}}) == ""
 
 

@@ -1,4 +1,4 @@
-"""Every variable is specified once, with the default that it has."""
+"""Every variable is specified once, with its actual default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views over tenant tables: made to work with the rights of whoever reads them, and back."""
+"""Views over tenant tables: changed to read with the caller's privileges, and rolled back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_view_is_made_to_work_with_its_readers_rights() -> None:
     assert plan.build(after, WANTED) == []
     assert [item for item in findings.collect(after, WANTED) if not item["ok"]] == []
     failed = [item["check"] for item in findings.collect(after | {"views": state()["views"]}, WANTED) if not item["ok"]]
-    assert failed == ["view newest works with its reader's rights"]
+    assert failed == ["view newest reads with the caller's privileges"]
 
 
 @pytest.mark.parametrize("invoker", ["true", "on", "yes", "1", "TRUE"])
@@ -40,13 +40,15 @@ def test_one_that_does_already_is_left_alone(invoker: str) -> None:
 @pytest.mark.parametrize(
     ("before", "action"), [(None, "RESET (security_invoker)"), ("off", "SET (security_invoker = off)")]
 )
-def test_it_leads_back_to_what_was_written_before(before: str | None, action: str) -> None:
+def test_the_original_option_is_restored(before: str | None, action: str) -> None:
     migrated = run(state(before), plan.build(state(before), WANTED))
     (back,) = (item for item in schema.build(migrated, WANTED, state(before)) if item["phase"] == "view")
     assert back["sql"] == f'ALTER VIEW "public"."newest" {action}'
     rows = {name: table["rows"] for name, table in migrated["tables"].items()}
     failed = [item for item in schema.findings(migrated, WANTED, state(before), rows) if not item["ok"]]
-    assert ("view newest as before", before, "true") in [(i["check"], i["expected"], i["actual"]) for i in failed]
+    assert ("original security_invoker of view newest", before, "true") in [
+        (i["check"], i["expected"], i["actual"]) for i in failed
+    ]
     assert run(migrated, [back])["views"] == state(before)["views"]
 
 
@@ -55,7 +57,7 @@ def test_it_leads_back_to_what_was_written_before(before: str | None, action: st
     [
         (state(exists=False), r"View public\.newest does not exist: correct tenancy_views or the database"),
         (blank_state(), r"View public\.newest does not exist"),
-        (state(kind="m"), r"public\.newest is no view \(kind 'm'\): take it out of tenancy_views"),
+        (state(kind="m"), r"public\.newest is not a view \(kind 'm'\): remove it from tenancy_views"),
         (state() | {"server_version_num": 140000}, "only PostgreSQL 15 and newer can change that"),
     ],
 )
@@ -68,10 +70,10 @@ def test_an_old_server_may_have_no_view_to_change() -> None:
     assert plan.build(blank_state() | {"server_version_num": 140000}, model.parse(model_source()))
 
 
-def test_the_audit_says_that_the_plan_cures_what_the_model_names() -> None:
+def test_the_audit_marks_entries_that_the_plan_fixes() -> None:
     found = audit.collect({"view-definer": ["public.newest", "public.other"]}, state(), WANTED)
-    cured = {entry["subject"]: entry["cured"] for entry in found if entry["rule"] == "view-definer"}
-    assert cured == {"public.newest": True, "public.other": False}
+    fixed = {entry["subject"]: entry["fixed_by_plan"] for entry in found if entry["rule"] == "view-definer"}
+    assert fixed == {"public.newest": True, "public.other": False}
 
 
 def test_the_proof_reads_through_it_as_both_tenants_and_as_none() -> None:

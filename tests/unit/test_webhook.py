@@ -1,4 +1,4 @@
-"""A webhook is told, or it is said why not, in a limited time and without its URL; the run goes on."""
+"""A webhook gets its message, or the run names the reason, in limited time and without the URL."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PLAY = """
 
 
 def told(directory: Path, urls: list[str]) -> list[str]:
-    """Return why webhooks were not told by a run that tells each of them of its start."""
+    """Return the reasons why webhooks did not get the message of a run's start."""
     (directory / "play.yml").write_text(PLAY)
     (directory / "urls.json").write_text(
         json.dumps({"urls": urls, "report_result": result.new("20261125T172240Z-localhost", None)})
@@ -70,7 +70,7 @@ def told(directory: Path, urls: list[str]) -> list[str]:
 
 @contextlib.contextmanager
 def dripping() -> Iterator[str]:
-    """Answer drop by drop and without end, each within the time limit of a step; yield the URL."""
+    """Answer byte by byte without an end, each within the time limit of a step; yield the URL."""
     given_up = threading.Event()
 
     def drip(server: socket.socket) -> None:
@@ -87,7 +87,7 @@ def dripping() -> Iterator[str]:
 
 @contextlib.contextmanager
 def untrusted(directory: Path) -> Iterator[Receiver]:
-    """Listen with a certificate that nobody trusts."""
+    """Listen with an untrusted certificate."""
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
     files = ["-keyout", str(directory / "key"), "-out", str(directory / "certificate")]
     subprocess.run([*make, *files], check=True, capture_output=True)
@@ -98,7 +98,7 @@ def untrusted(directory: Path) -> Iterator[Receiver]:
         yield receiver
 
 
-def test_webhooks_are_told_or_it_is_said_why_not(tmp_path: Path) -> None:
+def test_webhooks_get_the_message_or_a_reason_is_given(tmp_path: Path) -> None:
     with (
         listening() as well, listening(302) as elsewhere, listening(404) as gone,
         listening(then=lambda _: time.sleep(10)) as silent, dripping() as drops, untrusted(tmp_path) as stranger,
@@ -127,5 +127,5 @@ def test_webhooks_are_told_or_it_is_said_why_not(tmp_path: Path) -> None:
         ({}, "the connection failed"),
     ],
 )
-def test_why_nobody_was_told(result: dict[str, Any], problem: str) -> None:
+def test_the_reason_for_a_missing_message(result: dict[str, Any], problem: str) -> None:
     assert webhook.problem(result) == problem

@@ -1,4 +1,4 @@
-"""The running service is asked where it works: its sessions, its environment, its own route."""
+"""The running service's database is found from its sessions, its environment and its own route."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ GUNICORN = "gunicorn --bind 127.0.0.1:8100 --worker-class uvicorn.workers.Uvicor
 
 @pytest.fixture(scope="module", autouse=True)
 def two(machine: Host) -> Iterator[None]:
-    """Begin with a fresh database, and another one beside it that the service could use as well."""
+    """Start with a fresh database, and a second one beside it that the service could use."""
     machine.reset()
     machine.sql(f"CREATE DATABASE {TWO} TEMPLATE ai_memory_template OWNER {OWNER}", database="postgres")
     yield
@@ -45,7 +45,7 @@ def two(machine: Host) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def service(machine: Host) -> Iterator[None]:
-    """Leave the service as it is installed."""
+    """Restore the service's installed form afterwards."""
     yield
     put_back(machine)
 
@@ -66,7 +66,7 @@ def test_another_login_is_found(machine: Host) -> None:
     with file(machine, OTHER_FILE, text), unit(machine, f"{RESET}\nEnvironmentFile={OTHER_FILE}"):
         refused(
             machine, "leads to ai_memory on localhost:5432 as postgres, but DATABASE_URL in",
-            f"{ENVIRONMENT} leads to ai_memory on localhost:5432 as {OWNER} instead: restart ai-memory if the one",
+            f"{ENVIRONMENT} leads to ai_memory on localhost:5432 as {OWNER} instead: restart ai-memory if the second",
             playbooks=(MIGRATE, VERIFY),
         )  # fmt: skip
 
@@ -97,13 +97,13 @@ def test_what_the_next_start_brings_is_found(machine: Host) -> None:
     with file(machine, OTHER_FILE, text), unit(machine, settings, restart=False):
         refused(
             machine, "leads to ai_memory on localhost:5432 as alice, but DATABASE_URL in",
-            f"systemd gives it at its next start ({OTHER_FILE}) leads to {TWO} on",
+            f"the environment of its next start ({OTHER_FILE}) leads to {TWO} on",
         )  # fmt: skip
 
 
 def test_a_file_of_the_unit_that_is_missing_is_found(machine: Host) -> None:
     with unit(machine, "EnvironmentFile=/etc/nothing.env", restart=False):
-        refused(machine, "at its next start cannot be told (/etc/nothing.env: No such file or directory)")
+        refused(machine, "at its next start is unknown (/etc/nothing.env: No such file or directory)")
 
 
 def test_another_password_is_found(machine: Host) -> None:
@@ -127,7 +127,7 @@ def test_what_the_code_sets_itself_is_found(machine: Host, value: str, sentence:
 
 
 def test_a_session_that_is_opened_late_is_waited_for(machine: Host) -> None:
-    # Sessions of the database end; the service opens another one when it is asked something.
+    # The database's sessions end; the service opens another one at the next request.
     def ended(host: Host) -> None:
         host.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{OWNER}'")
 
@@ -146,8 +146,8 @@ def test_a_file_that_the_code_reads_is_to_be_named(machine: Host) -> None:
         unit(machine, f"{RESET}\n{settings}"),
     ):
         refused(
-            machine, "Neither sessions nor environment of ai-memory tell its DATABASE_URL (it has sessions, its env",
-            f"DATABASE_URL is not set in {ENVIRONMENT}): name the file that its code reads with -e service_databa",
+            machine, "Neither sessions nor environment of ai-memory show its DATABASE_URL (it has sessions, its env",
+            f"DATABASE_URL is not set in {ENVIRONMENT}): set the file that its code reads with -e service_databa",
         )  # fmt: skip
         accepted(machine, f"-eservice_database_url_file={secret}")
 
@@ -159,19 +159,19 @@ def test_a_file_that_sessions_confirm_is_believed(machine: Host) -> None:
 
 
 def test_a_file_that_nothing_confirms_is_not_believed(machine: Host) -> None:
-    # It is healthy without a session.
+    # The health check needs no session.
     settings = (
         f"{RESET}\nExecStart=\nExecStart=/usr/bin/python3 -m http.server --bind 127.0.0.1 --directory {CODE} 8100"
     )
     with code(machine, "") as _, unit_that_serves(machine, settings):
         refused(
-            machine, "it has no session, also after its health was asked for, its environment does not name it, and"
-            f" nothing shows that it reads {ENVIRONMENT}): name the file", playbooks=(CHECK,),
+            machine, "it has no session, also after a health check, its environment does not set it, and"
+            f" nothing shows that it reads {ENVIRONMENT}): set the file", playbooks=(CHECK,),
         )  # fmt: skip
 
 
 def opens_for_each_request(value: str) -> str:
-    """Return the program that lets the service open a connection for each request, and close it behind the answer."""
+    """Return a program that makes the service open a connection for each request and close it after the answer."""
     return (
         "import sys\n"
         "if 'gunicorn' in ' '.join(sys.orig_argv):\n"
@@ -207,7 +207,7 @@ def opens_for_each_request(value: str) -> str:
     ids=["login", "database"],
 )
 def test_a_connection_for_each_request_is_seen_before_the_stop(machine: Host, value: str, sentence: str) -> None:
-    # Seen while its health is asked for, or at the latest while it stores a memory.
+    # The session is seen during the health check, or at the latest while the service stores a memory.
     with code(machine, opens_for_each_request(value)) as settings, unit(machine, settings):
         before = machine.rows()
         run = machine.playbook(*MIGRATE, check=False)
@@ -230,8 +230,8 @@ def test_a_connection_for_each_request_confirms_what_it_should(machine: Host) ->
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ("-c app.current_tenant=2", "begins with app.current_tenant = 2, so that every session of it has a tenant"),
-        ("-c row_security=of", "begins with row_security = off, so that queries that policies filter fail"),
+        ("-c app.current_tenant=2", "starts with app.current_tenant = 2, so that every session has a tenant"),
+        ("-c row_security=of", "starts with row_security = off, so that queries that policies filter fail"),
         ("-c default_transaction_read_only=on", "default_transaction_read_only = on, so that it cannot store anything"),
     ],
     ids=["tenant", "row-security", "read-only"],
@@ -258,7 +258,7 @@ def test_what_libpq_reads_in_the_environment_is_used(machine: Host) -> None:
 
 @contextlib.contextmanager
 def unit_that_serves(machine: Host, settings: str) -> Iterator[None]:
-    """Let another program stand for the service for a while, which answers 200 when its health is asked for."""
+    """Replace the service for a while by another program, which answers the health check with 200."""
     machine.run(f"sudo sh -c 'echo healthy > {CODE}/health'")
     with unit(machine, settings):
         yield
@@ -269,7 +269,7 @@ def unit_that_serves(machine: Host, settings: str) -> Iterator[None]:
     [
         (
             url(user="postgres"),
-            "also works in ai_memory as postgres (python3), a role that reaches the tenant tables: no policy would be",
+            "also works in ai_memory as postgres (python3), a role that reaches the tenant tables: no policy covers",
         ),
         (url(TWO), ""),
     ],
@@ -287,7 +287,7 @@ def test_a_further_session_is_named_and_refused_if_it_reaches_the_tables(
 
 @contextlib.contextmanager
 def over_socket(machine: Host) -> Iterator[str]:
-    """Let the service's role in over the Unix socket."""
+    """Let the service's role log in over the Unix socket."""
     hba = machine.sql("SHOW hba_file")[0][0]
     machine.run(f"sudo sed -i '1i local all {OWNER} scram-sha-256' {hba}")
     machine.sql("SELECT pg_reload_conf()")
@@ -327,7 +327,7 @@ def test_a_stopped_unit_is_asked_for_its_next_start(machine: Host) -> None:
     with file(machine, OTHER_FILE, text), unit(machine, settings, restart=False):
         machine.run("sudo systemctl stop ai-memory")
         refused(
-            machine, f"systemd gives it at its next start ({OTHER_FILE}) leads to {TWO} on localhost:5432 as ali",
+            machine, f"the environment of its next start ({OTHER_FILE}) leads to {TWO} on localhost:5432 as ali",
             playbooks=(VERIFY, backup),
         )  # fmt: skip
     machine.run("sudo systemctl stop ai-memory")
@@ -340,7 +340,7 @@ def test_a_stopped_unit_is_asked_for_its_next_start(machine: Host) -> None:
 
 @contextlib.contextmanager
 def another_server(machine: Host) -> Iterator[str]:
-    """Run another PostgreSQL, on port 5433, with the service's role and a database of the same name."""
+    """Run a second PostgreSQL on port 5433, with the service's role and a database of the same name."""
     version = machine.run("ls /etc/postgresql").split()[0]
     machine.run(f"sudo pg_createcluster {version} test --port 5433 --start -- --no-sync")
     try:
@@ -381,7 +381,7 @@ def test_settings_that_make_the_login_another_role_are_refused(machine: Host) ->
 
 
 def test_it_is_asked_again_after_the_start(machine: Host) -> None:
-    # The code is another one at its second start.
+    # The code changes at its second start.
     program = (
         f"path = '{CODE}/started'\n"
         f"if os.environ.get('INVOCATION_ID') != open(path).read() if os.path.exists(path) else False:\n"
@@ -401,12 +401,12 @@ def test_it_is_asked_again_after_the_start(machine: Host) -> None:
         machine.sql(f"CREATE DATABASE {TWO} TEMPLATE ai_memory_template OWNER {OWNER}", database="postgres")
 
 
-def test_nobody_is_told_the_password(machine: Host) -> None:
+def test_no_output_contains_the_password(machine: Host) -> None:
     run = machine.playbook(*CHECK, "-vvv")
     with code(machine, sets(url(TWO))) as settings, unit(machine, settings):
         other = machine.playbook(*CHECK, "-vvv", check=False)
     for text in (run.output, other.output, *run.files().values(), *other.files().values()):
         assert PASSWORD not in text
         assert urllib.parse.quote(PASSWORD, safe="") not in text
-        # In the encoding in which files are read.
+        # The start of the password in Base64, the encoding in which files are read.
         assert "REFUQUJBU0VfVVJM" not in text

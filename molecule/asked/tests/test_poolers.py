@@ -1,4 +1,4 @@
-"""What stands between the service and PostgreSQL is found by what it does."""
+"""A pooler between the service and PostgreSQL is found by its effects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHARES = "pgbouncer at localhost, port 6432 shares sessions between clients:"
 
 @pytest.fixture(scope="module", autouse=True)
 def fresh(machine: Host) -> Iterator[None]:
-    """Begin and end with a fresh database."""
+    """Start and end with a fresh database."""
     machine.reset()
     yield
     machine.reset()
@@ -27,7 +27,7 @@ def fresh(machine: Host) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def service(machine: Host) -> Iterator[None]:
-    """Leave the service as it is installed."""
+    """Restore the service's installed form afterwards."""
     yield
     put_back(machine)
 
@@ -39,10 +39,10 @@ def service(machine: Host) -> Iterator[None]:
         ({"pool_mode": "transaction", "server_reset_query_always": "1"}, "(pool_mode = transaction)"),
         ({"pool_mode": "transaction", "default_pool_size": "1"}, "(pool_mode = transaction)"),
         ({"pool_mode": "statement"}, "it refuses transactions (pool_mode = statement)"),
-        ({"server_reset_query": ""}, "a setting of one client is still there for the next one (no server_reset_query)"),
+        ({"server_reset_query": ""}, "a setting of one client is still set for the next one (no server_reset_query)"),
         ({"server_reset_query": "", "server_round_robin": "1"}, "(no server_reset_query)"),
-        ({"server_reset_query": "RESET ALL; DEALLOCATE ALL"}, "a lock of one client is still there for the next one"),
-        ({"default_pool_size": "2"}, "that they are not cannot be told (no answer within 15 s)"),
+        ({"server_reset_query": "RESET ALL; DEALLOCATE ALL"}, "a lock of one client is still held for the next one"),
+        ({"default_pool_size": "2"}, "a test of them failed (no answer within 15 s)"),
     ],
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
 )
@@ -76,7 +76,7 @@ def test_another_port_of_the_pooler_is_named(machine: Host) -> None:
 
 def test_a_pooler_that_shares_nothing_is_named_and_no_other_client(machine: Host) -> None:
     with pgbouncer(machine), file(machine, ENVIRONMENT, POOLED), unit(machine, ""):
-        named = "NOTE pgbouncer at localhost, port 6432 stands between, and gives each client a session that was reset"
+        named = "NOTE pgbouncer at localhost, port 6432 is in between, and gives each client a reset session"
         assert named in accepted(machine).words
         run = machine.playbook(*MIGRATE)
         assert run.record["outcome"] == "SUCCESS"

@@ -1,4 +1,4 @@
-"""A backup is one only after it was restored and compared; nobody else reads it, and none that is needed goes."""
+"""A backup counts only after its restore and comparison; only its owner reads it, and no needed one is removed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUICK = ("-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0", "-ebackup_f
 
 @contextlib.contextmanager
 def writers(machine: Host) -> Iterator[list[float]]:
-    """Insert and remove rows without a break; yield the times at which it was done."""
+    """Insert and delete rows continuously; yield the times."""
     written: list[float] = []
 
     def write(over: threading.Event) -> None:
@@ -53,7 +53,7 @@ def test_check_touches_nothing(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-def test_it_is_whole_and_proven_and_nobody_else_reads_it(machine: Host, tmp_path: Path) -> None:
+def test_it_is_complete_proven_and_private(machine: Host, tmp_path: Path) -> None:
     machine.sql("ALTER DATABASE ai_memory SET work_mem = '9MB'")
     catalogs, pid = machine.catalogs(), machine.service_pid()
     run = machine.playbook(BACKUP)
@@ -76,7 +76,7 @@ def test_it_is_whole_and_proven_and_nobody_else_reads_it(machine: Host, tmp_path
     assert machine.databases() == set()
     assert machine.lock() == ""
 
-    # The copy on this machine is the same backup.
+    # The copy on this machine is identical.
     (copy,) = run.copies()
     assert hashlib.sha256(copy.read_bytes()).hexdigest() == run.record["copy"]["sha256"]
     assert copy.stat().st_mode & 0o077 == 0
@@ -88,7 +88,7 @@ def test_it_is_whole_and_proven_and_nobody_else_reads_it(machine: Host, tmp_path
     assert hashlib.sha256((unpacked / "SHA256SUMS").read_bytes()).hexdigest() == manifest["sha256"]
     machine.run("test ! -e /home/operator/.tenancy-copy")
 
-    # It is put back as the documents say.
+    # The copy is restored with the documents' commands.
     machine.run(f"sudo rm -r {backup}")
     for command in (*documents.commands("scp"), *documents.commands("ssh")):
         machine.at_home(re.sub(r"(backups/[a-z-]+/)?ai_memory-[0-9TZ]+\.tar", copy.name, command), cwd=copy.parent)
@@ -112,7 +112,7 @@ def test_its_counts_are_those_of_the_dump_while_others_write(machine: Host) -> N
 
 @pytest.mark.by_turns
 def test_a_dump_that_cannot_be_restored_is_no_backup(machine: Host) -> None:
-    # pg_dump writes it without a word: what the check reads is not there when the rows come.
+    # pg_dump writes it without an error: the table that the check reads does not exist when the rows are restored.
     machine.sql("CREATE FUNCTION any_memory() RETURNS bool LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM memories)'")
     machine.sql("ALTER TABLE call_summaries ADD CHECK (any_memory())")
     try:
@@ -193,10 +193,10 @@ def test_what_was_written_between_dump_and_stop_is_named_and_kept(machine: Host)
     machine.reset()
     with a_late_change(machine):
         run = machine.playbook("migrate.yml", "-emigrate_confirm=YES", *QUICK)
-    changed = "public.caller_profiles (1 rows added or changed, 1 rows of the backup changed or gone since)"
+    changed = "public.caller_profiles (1 rows added or changed, 1 rows of the backup changed or deleted since)"
     assert f"Written between the backup and the stop: {changed}." in run.words
     assert "rollback_mode=schema keeps it; rollback_mode=restore leaves it behind." in run.words
-    # Nothing between stop and start but the change.
+    # Between stop and start there is only the change.
     names = [phase["name"] for phase in run.record["phases"]]
     assert names[names.index("cutover") :] == ["cutover", "stop", "apply", "start", "written", "verify", "journal"]
     assert run.record["written"] == [{"schema": "public", "name": "caller_profiles", "written": 1, "gone": 1}]
@@ -210,7 +210,7 @@ def test_what_was_written_between_dump_and_stop_is_named_and_kept(machine: Host)
 
 
 USER = "+15550002222"
-# Asks the service ten times a second on its own host, so that no tunnel slows it down.
+# Calls the service ten times a second on its own host, so that no tunnel slows it down.
 CALLERS = """
 import json, os, sys, time, urllib.request as u
 body = json.dumps({"user_id": sys.argv[1], "content": "a sentence"}).encode()
@@ -228,14 +228,14 @@ print(number, kept)
 
 
 def seconds_down(record: dict[str, Any]) -> float:
-    """Return how long callers waited."""
+    """Return the seconds during which callers waited."""
     stopped, healthy = (datetime.datetime.fromisoformat(record[name]) for name in ("stopped_at", "healthy_at"))
     return (healthy - stopped).total_seconds()
 
 
 @pytest.mark.by_turns
 def test_callers_do_not_make_the_service_stay_down_for_longer(machine: Host) -> None:
-    """A ratio of two runs, one after the other; another pair is made where something else disturbed one of them."""
+    """Compare two successive runs by a ratio; a disturbed pair is repeated."""
     ratios = []
     for _ in range(3):
         downs, kept = [], 0
@@ -258,7 +258,7 @@ def test_callers_do_not_make_the_service_stay_down_for_longer(machine: Host) -> 
         if ratios[-1] < 2:
             break
     assert min(ratios) < 2, ratios
-    # Of what callers said nothing is lost on the way back.
+    # The rollback loses no data of callers.
     machine.playbook("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
     assert machine.sql(stored, (USER,)) == [(kept,)]
 

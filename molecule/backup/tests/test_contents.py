@@ -1,4 +1,4 @@
-"""Whether a table was written to since a snapshot is told exactly, by whatever the rows were written."""
+"""A write to a table after a snapshot is detected exactly, whatever wrote the rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MANY = 1 << 30
 
 @pytest.fixture
 def connections(machine: Host) -> Iterator[tuple[Any, Any]]:
-    """Make a table of 100 rows; one connection reads it, another one writes."""
+    """Create a table of 100 rows; one connection reads it, another one writes."""
     machine.sql("CREATE TABLE notes AS SELECT n, 'note ' || n AS text FROM generate_series(1, 100) AS n")
     with contextlib.closing(machine.connect()) as reader, contextlib.closing(machine.connect()) as writer:
         reader.set_session(isolation_level=psycopg2.extensions.ISOLATION_LEVEL_REPEATABLE_READ, autocommit=False)
@@ -26,7 +26,7 @@ def connections(machine: Host) -> Iterator[tuple[Any, Any]]:
 
 
 def look(reader: Any) -> tuple[int, list[contents.Contents]]:
-    """Return the oldest running transaction and the tables, of a snapshot of now."""
+    """Return the oldest running transaction and the tables, from a new snapshot."""
     with reader.cursor() as cursor:
         cursor.execute("SELECT txid_snapshot_xmin(txid_current_snapshot())")
         xmin = cursor.fetchone()[0]
@@ -36,7 +36,7 @@ def look(reader: Any) -> tuple[int, list[contents.Contents]]:
 
 
 def changed(reader: Any, writer: Any, since: int, before: list[contents.Contents]) -> list[str]:
-    """Return the tables that were written to until now; what is written afterwards is not told."""
+    """Return the tables with a write until now, without later writes."""
     with writer.cursor() as cursor:
         cursor.execute("SELECT txid_current()")
         until = cursor.fetchone()[0]
@@ -61,7 +61,7 @@ def test_what_was_written_is_counted_and_what_came_later_is_not(connections: tup
         assert (found["written"], found["gone"]) == (5, 2)
         (untold,) = contents.changes(cursor, xmin, until, before, ["public.notes"])
     reader.rollback()
-    assert contents.changed_names([untold]) == ["public.notes (not known: this run gave every row its tenant)"]
+    assert contents.changed_names([untold]) == ["public.notes (unknown: this run gave every row its tenant)"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_was_written_is_known(connections: tuple[Any, Any], statement: str,
 
 
 def test_a_subtransaction_that_began_before_the_snapshot_is_known(connections: tuple[Any, Any]) -> None:
-    """Its number is below the snapshot's newest, and no snapshot lists it."""
+    """Its number is below the snapshot's newest, but no snapshot lists it."""
     reader, writer = connections
     with writer.cursor() as cursor:
         cursor.execute("BEGIN; UPDATE notes SET text = 'top' WHERE n = 1; SAVEPOINT s")
@@ -107,7 +107,7 @@ def test_a_subtransaction_that_began_before_the_snapshot_is_known(connections: t
         ("ALTER TABLE notes ADD COLUMN extra int", "public.notes has 100 rows, but not the same ones"),
     ],
 )
-def test_what_differs_is_said(connections: tuple[Any, Any], statement: str, sentence: str) -> None:
+def test_differences_are_described(connections: tuple[Any, Any], statement: str, sentence: str) -> None:
     reader, writer = connections
     _, before = look(reader)
     with writer.cursor() as cursor:
@@ -145,14 +145,14 @@ def test_a_partitioned_table_is_counted_and_its_partitions_are_hashed(connection
         found = {table["name"]: table for table in before}
         assert [found[name]["rows"] for name in ("parted", "parted_1", "parted_2")] == [3, 1, 2]
         assert [found[name]["hash"] is None for name in ("parted", "parted_1", "parted_2")] == [True, False, False]
-        # A manifest of an earlier version names the partitions alone.
+        # A manifest of an earlier version names only the partitions.
         older = [table for table in before if not table["partitioned"]]
         assert contents.differences(before, older) == []
         cursor.execute("DELETE FROM parted WHERE n = 3")
         assert contents.differences(contents.read(cursor, MANY), before) == [
             "public.parted has 2 rows instead of 3", "public.parted_2 has 1 rows instead of 2",
         ]  # fmt: skip
-        # What lies elsewhere may not answer.
+        # A foreign table may not answer.
         cursor.execute("CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw")
         elsewhere = "FOR VALUES IN (9) SERVER files OPTIONS (program 'false')"
         cursor.execute(f"CREATE FOREIGN TABLE parted_9 PARTITION OF parted {elsewhere}")

@@ -1,4 +1,4 @@
-"""An encrypted backup tells nobody anything, and is restored with its key alone."""
+"""An encrypted backup reveals nothing, and can be restored only with its key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from lab import ROWS, Host, Run
 
-# They share one backup.
+# The tests share one backup.
 pytestmark = [pytest.mark.one_host(together=True), pytest.mark.by_turns]
 
 BACKUP = "playbooks/backup.yml"
@@ -14,14 +14,14 @@ BACKUP = "playbooks/backup.yml"
 
 @pytest.fixture(scope="module")
 def key(machine: Host) -> str:
-    """Start from a fresh host, and return a key of age."""
+    """Start with a fresh host, and return a key of age."""
     machine.reset()
     return machine.run("age-keygen 2> /dev/null").strip().split("\n")[-1]
 
 
 @pytest.fixture(scope="module")
 def run(machine: Host, key: str) -> Run:
-    """Take an encrypted backup."""
+    """Make an encrypted backup."""
     return machine.playbook(BACKUP, "-vvv", f"-ebackup_age_identity={key}")
 
 
@@ -37,7 +37,7 @@ def test_an_encrypted_one_holds_nothing_in_plain(machine: Host, key: str, run: R
     assert b"backup.tar.age" in copy.read_bytes()[:4096]
     assert key not in run.output
     assert key not in "".join(run.files().values())
-    # The search finds what is planted, and nothing else.
+    # The search finds the planted text, and nothing else.
     machine.run("cat > /tmp/planted", given=key)
     search = "sudo grep --recursive --files-with-matches --file=- /etc /opt /var /tmp /home || true"
     assert machine.run(search, given=key).split() == ["/tmp/planted"]
@@ -62,9 +62,9 @@ def test_an_encrypted_one_can_be_restored_with_its_key_alone(machine: Host, key:
 
 
 @pytest.mark.parametrize("key", ["nonsense", "AGE-SECRET-KEY-1QQQQ"], indirect=False)
-def test_a_key_that_is_none_is_refused(machine: Host, key: str) -> None:
+def test_an_invalid_key_is_refused(machine: Host, key: str) -> None:
     before = machine.untouched()
     run = machine.playbook(BACKUP, f"-ebackup_age_identity={key}", check=False)
-    assert "makes nothing of backup_age_identity" in run.words
+    assert "cannot read backup_age_identity" in run.words
     assert key not in run.output
     assert machine.untouched() == before

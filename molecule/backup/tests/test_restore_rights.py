@@ -1,4 +1,4 @@
-"""A restore runs no code of the owner's with more rights than the owner has, and reaches no other server."""
+"""A restore runs the owner's code with the owner's privileges only, and reaches no other server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATH = "$(dirname $(readlink -f $(ls -d /usr/lib/postgresql/*/bin/pg_restore)))/
 
 @pytest.fixture
 def trap(machine: Host) -> Iterator[None]:
-    """Plant code that fails if it runs with a superuser's rights."""
+    """Plant code that fails if it runs with a superuser's privileges."""
     with planted(machine):
         yield
 
@@ -27,7 +27,7 @@ def test_the_test_restore_runs_nothing_above_its_owner(machine: Host) -> None:
     assert run.record["outcome"] == "SUCCESS"
     backup = machine.backups()[-1]
     assert machine.manifest(backup)["proven_seconds"] > 0
-    # The trap catches a restore as the superuser.
+    # A restore as the superuser springs the trap.
     machine.sql("CREATE DATABASE ai_memory_trap", database="postgres")
     try:
         done = machine.run(

@@ -1,4 +1,4 @@
-"""The dry run touches nothing, whatever state the database is in."""
+"""The dry run changes nothing in any state of the database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HALF = (
 
 def assert_untouched(machine: Host, sentence: str, *arguments: str) -> None:
     before = machine.untouched()
-    # Whatever asks for more than ACCESS SHARE would wait behind this lock for ever.
+    # A statement that needs more than ACCESS SHARE would wait behind this lock for ever.
     with only_readers(machine):
         run = machine.playbook("migrate.yml", "--check", *arguments)
     assert machine.untouched() == before

@@ -1,4 +1,4 @@
-"""The bridge goes when the record says that nothing needs it, and comes back when the service does not work without."""
+"""The bridge is removed if the record shows no use, and restored if the service does not work without it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rows import insert
 from service import a_login, assert_works_in_full, deploy, faulty_release
 
 ENFORCE = ("playbooks/enforce.yml", "-eenforce_confirm=YES")
-# The service is up in less, on a slow machine too, and no test waits for a minute.
+# The service starts faster than this, also on a slow machine, and no test waits for a minute.
 STARTUP = 20
 AT_ONCE = ("-etenancy_bridge_quiet_seconds=0", f"-etenancy_bridge_startup_seconds={STARTUP}")
 ACCEPTING = (*AT_ONCE, "-eenforce_accept=startup")
 
 
 def noted(machine: Host) -> dict[str, int]:
-    """Return the kinds of statements that were noted, each as table_command, with the time of the last one."""
+    """Return the noted kinds of statements, each as table_command, with the time of the last use."""
     sequences = machine.sql(
         "SELECT substr(relname, length('tenancy_bridge_used_') + 1), pg_sequence_last_value(oid)"
         " FROM pg_class WHERE starts_with(relname, 'tenancy_bridge_used_') AND relkind = 'S'"
@@ -45,7 +45,7 @@ def bridges(machine: Host) -> list[tuple[str, str]]:
 
 
 def start(machine: Host, release: str) -> None:
-    """Deploy a release, and let the seconds pass in which the old one may have used the bridge."""
+    """Deploy a release, and wait until the old one's use of the bridge is too old to count."""
     deploy(machine, release)
     machine.run("sudo systemctl stop ai-memory")
     time.sleep(4)
@@ -54,7 +54,7 @@ def start(machine: Host, release: str) -> None:
 
 
 def wait_for_the_end_of_the_start_up(machine: Host) -> None:
-    """Let the seconds pass in which a statement is the service's own."""
+    """Wait until a statement no longer belongs to the service's start."""
     age = int(machine.run(f"ps -o etimes= -p {machine.service_pid()}"))
     time.sleep(max(0, STARTUP + 3 - age))
 
@@ -65,7 +65,7 @@ def test_the_legacy_release_still_needs_it(machine: Host) -> None:
     before = machine.untouched()
     # Callers are never accepted.
     run = machine.playbook(*ENFORCE, *ACCEPTING, check=False)
-    assert "The bridge is still needed: statements without a tenant worked by the bridge since" in run.words
+    assert "The bridge is still needed: statements without a tenant used the bridge since" in run.words
     assert "by callers (" in run.words
     assert "INSERT is refused (42501)" in run.words
     assert run.record["failure"]["phase"] == "evidence"
@@ -90,7 +90,7 @@ def test_only_what_names_no_tenant_is_noted(machine: Host) -> None:
     assert_works_in_full(machine)
     forget(machine)
     assert_works_in_full(machine)
-    # verify.yml logs in without a tenant as well, but reads only.
+    # verify.yml also logs in without a tenant, but only reads.
     machine.playbook("playbooks/verify.yml")
     assert noted(machine) == {}
     with a_login(machine) as cursor:
@@ -102,7 +102,7 @@ def test_only_what_names_no_tenant_is_noted(machine: Host) -> None:
     assert list(noted(machine)) == ["call_summaries_select"]
     (used_at,) = noted(machine).values()
     assert abs(used_at - machine.sql("SELECT extract(epoch FROM now())::bigint")[0][0]) < 60
-    # Nobody reads the summaries when the health check is asked; what was asked for shortly before is not told from it.
+    # The health check does not read the summaries. Uses shortly before it count as its own.
     time.sleep(13)
     refused = machine.playbook(*ENFORCE, *ACCEPTING, check=False)
     assert "The bridge is still needed" in refused.words
@@ -122,7 +122,7 @@ def test_a_write_is_noted_as_what_it_is(machine: Host) -> None:
 def test_what_the_service_does_as_it_starts_is_named_and_is_accepted_or_not(machine: Host) -> None:
     start(machine, "tenant_aware")
     with a_login(machine) as cursor:
-        # As its start-up code would.
+        # Like the service's start-up code.
         cursor.execute("DELETE FROM memories WHERE created_at + ttl_days * interval '1 day' < '2000-01-01'")
     wait_for_the_end_of_the_start_up(machine)
     assert_works_in_full(machine)
@@ -149,7 +149,7 @@ def test_a_record_that_was_not_kept_for_long_is_no_evidence(machine: Host) -> No
     forget(machine)
     before = machine.untouched()
     run = machine.playbook(*ENFORCE, check=False)
-    assert "The bridge was not watched for long enough: nothing worked by the bridge since" in run.words
+    assert "The bridge was not watched for long enough: nothing used the bridge since" in run.words
     assert machine.untouched() == before
 
 
@@ -159,8 +159,8 @@ def test_check_tells_what_it_would_find(machine: Host) -> None:
     before = machine.untouched()
     with only_readers(machine):
         run = machine.playbook(*ENFORCE, *AT_ONCE, "--check")
-    assert "Nothing worked by the bridge since the service was started" in run.words
-    assert "1. Remove the bridge: a login that names no tenant has none" in run.words
+    assert "Nothing used the bridge since the service started" in run.words
+    assert "1. Remove the bridge: a login that names no tenant has no tenant" in run.words
     assert machine.untouched() == before
 
 
@@ -191,13 +191,13 @@ def test_a_record_that_does_not_work_is_not_believed(machine: Host) -> None:
 
 @pytest.mark.by_turns
 def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> None:
-    # A second tenant is what one enforces for.
+    # Enforcing is meant for databases with a second tenant.
     machine.sql(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}))
     with faulty_release(machine):
         run = machine.playbook(*ENFORCE, *ACCEPTING, check=False)
     assert run.record["outcome"] == "FAILED"
     assert run.record["failure"]["phase"] == "start"
-    assert "Database: what was committed was taken back again." in run.words
+    assert "Database: the change was committed and then rolled back." in run.words
     assert bridges(machine) == [(OWNER, "app.current_tenant=01")]
     assert machine.sql("DELETE FROM caller_profiles WHERE customer_id = 2 RETURNING user_id") == [("+1",)]
     assert_works_in_full(machine)
@@ -215,13 +215,13 @@ def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> 
 def test_an_api_that_shows_another_tenants_rows_is_found(machine: Host) -> None:
     # The other tenant is the default one, as for an API that ignores the token.
     run = machine.playbook(*ENFORCE, *ACCEPTING, "-eservice_other_tenant=1", check=False)
-    assert "The API showed another tenant what was stored" in run.words
+    assert "The API showed another tenant the stored memory" in run.words
     assert "Test memory of the run" in run.record["failure"]["message"]
     assert bridges(machine) == [(OWNER, "app.current_tenant=01")]
 
 
 def test_the_bridge_is_removed(machine: Host) -> None:
-    # Since an earlier start the health check may have been asked, which later counts as a caller's use.
+    # An earlier health check since the start would count as a caller's use.
     start(machine, "tenant_aware")
     pid = machine.service_pid()
     wait_for_the_end_of_the_start_up(machine)
@@ -256,7 +256,7 @@ def test_nothing_is_left_to_enforce_and_nothing_brings_it_back(machine: Host) ->
 @pytest.mark.by_turns
 def test_a_table_of_the_next_release_joins_without_the_bridge(machine: Host) -> None:
     model = yaml.safe_load((ROOT / "inventory/group_vars/ai_memory/tenancy.yml").read_text())
-    # Its column is the tenant's, although no policy ties it to the setting yet.
+    # The column is the tenant's, although no policy ties it to the setting yet.
     notes = {"name": "call_notes", "surrogate_keys": [["id"]], "indexes": [["user_id"]], "adopt": True}
     wanted = "-e" + json.dumps({"tenancy_tables": [*model["tenancy_tables"], notes]})
     machine.sql(
@@ -266,7 +266,7 @@ def test_a_table_of_the_next_release_joins_without_the_bridge(machine: Host) -> 
     machine.sql(f"ALTER TABLE call_notes OWNER TO {OWNER}")
     machine.sql("INSERT INTO call_notes (customer_id, user_id) VALUES (1, '+1'), (2, '+1'), (2, '+2')")
     machine.sql(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}))
-    # Until it is named, it is a way past row security.
+    # Until the model names the table, it bypasses row security.
     assert "column-unlisted: public.call_notes" in machine.playbook("playbooks/verify.yml", check=False).words
     machine.playbook(*MIGRATE, wanted)
     machine.playbook("playbooks/verify.yml", wanted)
@@ -286,6 +286,6 @@ def test_a_database_without_tenants_is_refused(machine: Host) -> None:
     machine.reset()
     before = machine.untouched()
     run = machine.playbook(*ENFORCE, check=False)
-    assert "The database is not migrated in full" in run.words
+    assert "The database is not migrated completely" in run.words
     assert "run migrate.yml first" in run.words
     assert machine.untouched() == before

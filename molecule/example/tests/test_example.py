@@ -1,4 +1,4 @@
-"""Another application is another inventory: the boat rental, migrated, proven and led back by the same playbooks."""
+"""Another application is another inventory: the same playbooks migrate the boat rental, prove it and roll it back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import yaml
 from lab import HOSTS, ROOT, Host, Run
 from service import schema
 
-# What its fixtures prepare would be made on both hosts.
+# Both hosts would need the fixtures' preparations.
 pytestmark = pytest.mark.one_host(together=True)
 
 DATABASE, OWNER = "boat_rental", "desk"
@@ -29,7 +29,7 @@ class Rental:
     """The boat rental on a lab host."""
 
     def __init__(self, machine: Host, inventory: Path) -> None:
-        """Use the example's inventory, to which ``inventory`` adds how the lab host is reached."""
+        """Use the example's inventory, to which ``inventory`` adds the connection to the lab host."""
         self.machine = machine
         self._variables = {"ANSIBLE_INVENTORY": f"{INVENTORY},{inventory}"}
 
@@ -46,7 +46,7 @@ class Rental:
         return {table: self.sql(f"SELECT count(*) FROM rental.{table}")[0][0] for table in ROWS}
 
     def schema(self) -> str:
-        """Return the whole definition of the database as pg_dump writes it."""
+        """Return the whole definition of the database from pg_dump."""
         return schema(self.machine, DATABASE)
 
     def call(self, path: str, **body: Any) -> dict[str, Any]:
@@ -56,13 +56,13 @@ class Rental:
         return answer
 
     def untouched(self) -> tuple[str, str, str, dict[str, int]]:
-        """Return all that a run which touches nothing leaves equal."""
+        """Return everything that a run without changes leaves equal."""
         pid = self.machine.run("systemctl show --property=MainPID --value rental-desk")
         return self.machine.catalogs(DATABASE), self.machine.files(), pid, self.rows()
 
     @contextlib.contextmanager
     def session(self, tenant: str) -> Iterator[Any]:
-        """Yield a cursor that works as the application's role and tenant; whatever it does is rolled back."""
+        """Yield a cursor of the application's role and tenant; its changes are rolled back."""
         with contextlib.closing(self.machine.connect(DATABASE)) as connection, connection.cursor() as cursor:
             cursor.execute(f"BEGIN; SET SESSION AUTHORIZATION {OWNER}")
             cursor.execute("SELECT set_config('rental.marina', %s, true)", (tenant,))
@@ -71,7 +71,7 @@ class Rental:
 
 @pytest.fixture(scope="module")
 def rental(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rental]:
-    """Return the freshly seeded boat rental; it is removed in the end."""
+    """Return the freshly seeded boat rental, and remove it at the end."""
     reached = {
         "ansible_host": "127.0.0.1", "ansible_port": HOSTS[machine.name]["ansible_port"], "ansible_user": "operator",
         "ansible_python_interpreter": "/usr/bin/python3", "ansible_ssh_private_key_file": str(ROOT / ".lab/id_ed25519"),
@@ -104,7 +104,7 @@ def test_a_dry_run_says_what_it_is_about_and_touches_nothing(rental: Rental, bef
     untouched = rental.untouched()
     run = rental.playbook("migrate.yml", "--check")
     assert f"existing rows belong to tenant {NORTH}" in run.words
-    assert "Let views work with the rights, and the tenant, of whoever reads them: boats_out" in run.words
+    assert "Let views read with the privileges, and the tenant, of the calling role: boats_out" in run.words
     assert rental.untouched() == untouched
 
 
@@ -205,7 +205,7 @@ def test_the_policies_go_and_come_back_for_a_login_of_its_own(rental: Rental, mi
     assert rental.call("/boats/out")["out"] == 80
 
 
-def test_the_schema_is_the_one_of_before_to_the_letter(rental: Rental, migrated: Run, before: str) -> None:
+def test_the_original_schema_is_restored_exactly(rental: Rental, migrated: Run, before: str) -> None:
     assert rental.schema() != before
     rental.playbook("rollback.yml", "-erollback_mode=schema", *CONFIRMED)
     assert rental.schema() == before

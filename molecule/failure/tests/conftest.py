@@ -1,4 +1,4 @@
-"""Every file of the scenario begins alike."""
+"""Every file of the scenario starts in the same way."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from lab import Host
 
 @pytest.fixture(scope="module", autouse=True)
 def _fresh(machine: Host) -> None:
-    """Begin with a database that was not migrated, whatever the file before left."""
+    """Start with an unmigrated database, whatever the previous file left."""
     machine.reset()

@@ -1,4 +1,4 @@
-"""What the API says after the start is judged by whether the change may have caused it."""
+"""After the start, an API error counts only if the change may have caused it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CODE = "/opt/ai-memory/app.py"
 
 @contextlib.contextmanager
 def from_the_next_start(machine: Host, edit: str) -> Iterator[None]:
-    """Edit the code of the running service with sed: it is another release from the next start on."""
+    """Edit the code of the running service with sed: the next start runs another release."""
     machine.reset()
     machine.run(f"sudo cp -p {CODE} {CODE}.whole && sudo sed -i '{edit}' {CODE}")
     try:
@@ -35,7 +35,7 @@ def from_the_next_start(machine: Host, edit: str) -> Iterator[None]:
     ],
     ids=["language-model", "token"],
 )
-def test_what_the_change_does_not_cause_takes_nothing_back(machine: Host, edit: str, said: str) -> None:
+def test_an_error_that_the_change_does_not_cause_rolls_nothing_back(machine: Host, edit: str, said: str) -> None:
     with from_the_next_start(machine, edit):
         run = machine.playbook(*MIGRATE)
         assert run.record["outcome"] == "SUCCESS"
@@ -47,13 +47,13 @@ def test_what_the_change_does_not_cause_takes_nothing_back(machine: Host, edit: 
     assert machine.rows() == ROWS
 
 
-def test_an_error_of_the_database_takes_it_back(machine: Host) -> None:
-    # It names a column that was renamed, as a release that does not know the new schema.
+def test_an_error_of_the_database_rolls_the_change_back(machine: Host) -> None:
+    # It names a renamed column, like a release that does not know the new schema.
     with from_the_next_start(machine, 's/"k": body.get/"no_such": body.get/'):
         run = machine.playbook(*MIGRATE, check=False)
         assert run.record["failure"]["phase"] == "start"
-        assert "The API does not do what it is told: POST /memory/store answers HTTP 200" in run.words
-        assert "Database: what was committed was taken back again." in run.words
+        assert "The API fails: POST /memory/store answers HTTP 200" in run.words
+        assert "Database: the change was committed and then rolled back." in run.words
     assert machine.rows() == ROWS
 
 

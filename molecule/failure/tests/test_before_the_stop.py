@@ -1,4 +1,4 @@
-"""A service that fails on the release that runs is found before it is stopped: callers notice nothing."""
+"""A service whose running release fails is found before the stop: callers notice nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service import faulty_release
 pytestmark = pytest.mark.by_turns
 
 SMOKE = "+15550000000-runbook"
-# After the answer the row goes again, as where a service stores in a database of its own.
+# The row is deleted after the answer, as if the service stored it in another database.
 ELSEWHERE = f"""
 CREATE FUNCTION elsewhere() RETURNS trigger LANGUAGE plpgsql AS
 $$ /* customer_id */ BEGIN DELETE FROM memories WHERE id = NEW.id AND starts_with(user_id, '{SMOKE}');
@@ -42,7 +42,7 @@ def without_retrieve(machine: Host) -> Iterator[None]:
         ("service_smoke_store_path=/nope", "SELECT 1", "SELECT 1", "POST /nope answers HTTP 404"),
         (
             "service_name=ai-memory", REFUSED, "ALTER TABLE memories DROP CONSTRAINT nobody",
-            "The API does not do what it is told: POST /memory/store answers HTTP 200",
+            "The API fails: POST /memory/store answers HTTP 200",
         ),
         (
             "service_health_timeout=2 service_health_request_timeout=2", ELSEWHERE, "DROP FUNCTION elsewhere() CASCADE",

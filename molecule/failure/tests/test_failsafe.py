@@ -1,4 +1,4 @@
-"""The laptop is lost while the service is stopped: the server ends the work, or starts the service by itself."""
+"""The laptop is lost while the service is stopped: the server completes the work, or starts the service itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def migrated(machine: Host) -> int:
 
 
 def assert_finished_by_another_run(machine: Host) -> None:
-    """A second run finishes the work."""
+    """Assert that a second run completes the work."""
     assert machine.rows() == ROWS
     machine.playbook(*ARGUMENTS, "-emigrate_break_lock=true")
     machine.playbook("playbooks/verify.yml")
@@ -38,10 +38,10 @@ def test_the_run_is_killed_and_the_server_ends_the_work(machine: Host) -> None:
         assert not machine.healthy()
         assert machine.failsafe_armed()
         machine.wait_until_healthy(300)
-    # It was not the timer, which would have waited longer: the call that started the service disarmed it.
+    # The call that started the service disarmed the timer, which would have waited longer.
     machine.run("timeout 60 sh -c 'while systemctl --quiet is-active ai-memory-failsafe.timer; do sleep 0.2; done'")
     assert migrated(machine) == 5
-    assert "run.json beside it says how far it came" in run.log
+    assert "run.json in this directory shows the" in run.log
     assert run.record["phases"][-1]["name"] == "cutover"
     assert (run.record["finished"], run.record["outcome"]) == (False, "FAILED")
     assert_finished_by_another_run(machine)

@@ -1,4 +1,4 @@
-"""A migration that fails in the middle leaves the database as it was and the service running."""
+"""A migration that fails half-way leaves the database unchanged and the service running."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMPATIENT = ("-eservice_health_timeout=2", "-eservice_health_request_timeout=2")
 
 
 def test_a_planner_that_leaks_commits_nothing(machine: Host, tmp_path: Path) -> None:
-    """The predicate is broken by hand in a copy of the checkout: the proof stops the transaction."""
+    """The predicate is broken in a copy of the checkout: the proof stops the transaction."""
     model = copied_checkout(tmp_path) / PLUGINS / "plugin_utils/model/model.py"
     strict = 'f"{identifier(self.column)} = (SELECT'
     assert strict in model.read_text()
@@ -151,14 +151,14 @@ def test_a_service_that_logs_elsewhere_is_not_said_to_log_no_errors(machine: Hos
     assert run.record["outcome"] == "PARTIAL"
 
 
-def test_a_service_that_does_not_work_with_it_brings_the_schema_of_before_back(machine: Host) -> None:
+def test_a_service_that_fails_after_the_start_gets_the_original_schema(machine: Host) -> None:
     machine.reset()
     before = schema(machine)
     with faulty_release(machine):
         run = machine.playbook(*MIGRATE, check=False)
         assert run.record["outcome"] == "FAILED"
         assert run.record["failure"]["phase"] == "start"
-    assert "Database: what was committed was taken back again." in run.words
+    assert "Database: the change was committed and then rolled back." in run.words
     assert "Service: ai-memory answers again." in run.words
     assert schema(machine) == before
     assert machine.rows() == ROWS
@@ -181,12 +181,12 @@ def test_a_failure_after_the_commit_is_partial(machine: Host) -> None:
     machine.playbook("playbooks/verify.yml")
 
 
-def test_a_service_that_stays_ill_is_said_so(machine: Host) -> None:
+def test_a_service_that_stays_unhealthy_is_reported(machine: Host) -> None:
     machine.reset()
     with faulty_release(machine, "/health"):
         run = machine.playbook(*MIGRATE, HOLD, *IMPATIENT, check=False)
         assert run.record["outcome"] == "PARTIAL"
         assert "DOES NOT ANSWER" in run.words
-        # Nobody knows whether the service works, so the timer that starts it stays armed.
+        # It is unknown whether the service works, so the timer that starts it stays armed.
         assert machine.failsafe_armed()
         machine.run("sudo systemctl stop ai-memory-failsafe.timer")

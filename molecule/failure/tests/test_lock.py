@@ -1,4 +1,4 @@
-"""One run at a time: the second operator is told who holds the lock, and how to break one that a lost run left."""
+"""One run at a time: the second operator sees the holder of the lock, and how to break a lost run's lock."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def test_the_second_is_told_who_holds_it_and_a_lost_run_s_lock_can_be_broken(mac
         before, holder = machine.untouched(), machine.lock()
         for playbook in ("migrate.yml", "playbooks/backup.yml", "playbooks/rehearse.yml"):
             run = machine.playbook(playbook, "-emigrate_confirm=YES", check=False)
-            assert re.search(rf"Another run works on ai_memory: {HOLDER}\. Wait for its end\.", run.words)
+            assert re.search(rf"Another run uses ai_memory: {HOLDER}\. Wait for its end\.", run.words)
             assert "If that run is lost, add -e migrate_break_lock=true." in run.words
             assert run.record["failure"]["phase"] == "lock"
-        # Who only looks is not kept waiting.
+        # A read-only run does not wait.
         assert (
-            f"NOTE Another run works on this database, or was lost: {holder}."
+            f"NOTE Another run uses this database, or was lost: {holder}."
             in machine.playbook("migrate.yml", "--check").words
         )
         assert machine.untouched() == before
@@ -77,13 +77,13 @@ def test_it_is_not_broken_while_a_session_of_the_run_is_alive(machine: Host) -> 
     machine.playbook(*BACKUP, BREAK)
 
 
-def test_a_run_that_fails_gives_it_back(machine: Host) -> None:
+def test_a_run_that_fails_releases_the_lock(machine: Host) -> None:
     run = machine.playbook("migrate.yml", "-emigrate_confirm=no", check=False)
     assert run.record["failure"]["phase"] == "confirm"
     assert machine.lock() == ""
 
 
-def test_a_run_does_not_give_back_what_is_another_ones(machine: Host) -> None:
+def test_a_run_does_not_release_the_lock_of_another(machine: Host) -> None:
     with someone_thinking(machine) as (run, keyboard):
         machine.run("sudo ln -sfn 'someone else' /run/tenancy-ai_memory.lock")
         while run.process.poll() is None:
@@ -95,7 +95,7 @@ def test_a_run_does_not_give_back_what_is_another_ones(machine: Host) -> None:
 
 @pytest.fixture
 def slow_transaction(machine: Host) -> Iterator[None]:
-    """Make the transaction take longer than another run needs to ask for the lock, on a busy machine as well."""
+    """Make the transaction longer than another run needs to request the lock, also on a busy machine."""
     with slow_policies(machine, seconds=8):
         yield
 
@@ -120,7 +120,7 @@ def test_it_is_not_broken_while_the_transaction_outlives_the_laptop(machine: Hos
     while machine.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tenancy runbook'") != [(0,)]:
         assert time.monotonic() < deadline
         time.sleep(0.5)
-    # The transaction was committed meanwhile.
+    # The transaction has committed meanwhile.
     assert machine.rows("customer_id = 1") == machine.rows()
     machine.run("sudo systemctl start ai-memory")
     machine.wait_until_healthy()

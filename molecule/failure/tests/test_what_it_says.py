@@ -1,4 +1,4 @@
-"""What the service logs and says of its health is judged by its form, and a slow answer is no bad one."""
+"""The service's log lines and health are judged by their form, and a slow answer is not a failure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service import assert_works_in_full
 pytestmark = pytest.mark.by_turns
 
 CODE = "/opt/ai-memory/app.py"
-# It waits for a language model, which never is well, and keeps every other request waiting.
+# It waits for a language model, which is never well, and delays every other request.
 SLOW = """
 
 @app.middleware("http")
@@ -28,13 +28,13 @@ async def ask_the_language_model(request, call_next):
 
 
 def says(line: str) -> str:
-    """Return the setting by which the service has a line in its journal at every start."""
+    """Return the setting with which the service logs a line at every start."""
     return f"ExecStartPost=/bin/echo '{line}'"
 
 
 @contextlib.contextmanager
 def slow_health(machine: Host, seconds: int) -> Iterator[None]:
-    """Run a release whose answers about its health take some time."""
+    """Run a release whose health check takes some time."""
     machine.run(f"sudo cp -p {CODE} {CODE}.whole && sudo tee -a {CODE}", given=SLOW.format(seconds=seconds))
     try:
         machine.run("sudo systemctl restart ai-memory")
@@ -56,7 +56,7 @@ def test_lines_of_success_that_name_the_tenant_are_no_failure(machine: Host) -> 
         run = machine.playbook(*MIGRATE)
     assert run.record["outcome"] == "SUCCESS"
     assert "JWT" in machine.run("sudo journalctl --unit=ai-memory --since=-5min")
-    # The language model's, of which the service says so at every start.
+    # The language model's error, which the service logs at every start.
     assert (run.record["journal"]["failures"], run.record["journal"]["errors"]) == ([], 1)
     assert_works_in_full(machine)
 
@@ -88,12 +88,12 @@ def test_an_error_of_postgresql_fails_the_run(machine: Host, line: str, shown: s
     (failure,) = run.record["journal"]["failures"]
     assert failure.endswith(f"]: {shown}")
     assert failure in run.record["failure"]["message"]
-    # The command that the message names shows the line itself.
+    # The command in the message shows the line itself.
     command = run.record["failure"]["message"].partition("Read them on the server: ")[2]
     assert line in machine.run(f"sudo {command}")
 
 
-def test_a_slow_and_degraded_health_is_quoted_and_takes_nothing_back(machine: Host) -> None:
+def test_a_slow_and_degraded_health_is_quoted_and_rolls_nothing_back(machine: Host) -> None:
     machine.reset()
     with slow_health(machine, 8):
         run = machine.playbook(*MIGRATE)

@@ -1,4 +1,4 @@
-"""Do harm when a task begins: the task's number or a part of its name, and what to do, come from the environment."""
+"""Cause a fault when a task starts; the environment holds the task's number or part of its name, and the fault."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ description:
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
-    """Count the tasks and strike once."""
+    """Count the tasks and cause the fault once."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -30,7 +30,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     CALLBACK_NEEDS_ENABLED = True
 
     def __init__(self) -> None:
-        """Read what to do."""
+        """Read the fault from the environment."""
         super().__init__()
         self._at = os.environ.get("FAULT_AT", "")
         self._command = os.environ.get("FAULT_COMMAND", "")
@@ -38,7 +38,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._count = 0
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        """Strike before the task that was named."""
+        """Cause the fault before the given task."""
         self._count += 1
         name = task.get_name()
         if self._tasks:

@@ -1,4 +1,4 @@
-"""Everything with FAULTS=all; otherwise a fixed sample."""
+"""All tests with FAULTS=all; otherwise a fixed sample."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from faults import ALL, sampled
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the kills of one part of a run, which choose among themselves, where not all is tried (pytest's hook)."""
+    """Without FAULTS=all, keep the kills of one part of a run: they choose a task themselves (pytest's hook)."""
     if ALL:
         return
     kills = {item: item.function.__name__ for item in items if isinstance(item, pytest.Function)}

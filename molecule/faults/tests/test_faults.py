@@ -1,4 +1,4 @@
-"""Whatever happens in the middle: the data is whole, the schema the old or the new one, and running again finishes."""
+"""After any fault the data is complete, the schema is the old or the new one, and the next run completes the work."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ CUT_AT_ONCE = "systemctl stop ssh; pkill -KILL sshd; sleep 8; systemctl start ss
 CUT = f"sleep 2; {CUT_AT_ONCE}"
 CODE = "/opt/ai-memory/app.py"
 PSQL = "sudo -u postgres psql --no-psqlrc --quiet --dbname=ai_memory --command"
-# A session for replication is no client of the service's kind: a run does not refuse it.
+# A run does not refuse a replication session, because it is not a client like the service.
 REPLICA = "sudo -u postgres psql --no-psqlrc --quiet --dbname='dbname=ai_memory replication=database' --command"
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tenancy runbook'"
 
 
 @dataclass(frozen=True)
 class Migrated:
-    """What a run that nobody harms does: its tasks and the schema that it leaves."""
+    """The tasks of an undisturbed run, and the schema that it leaves."""
 
     tasks: list[str]
     schema: str
 
     def number(self, name: str) -> int:
-        """Return the number of the first task whose name has ``name`` in it, counted from 1."""
+        """Return the number of the first task whose name contains ``name``, counted from 1."""
         return next(number for number, task in enumerate(self.tasks, 1) if name in task)
 
 
@@ -58,7 +58,7 @@ def migrated_quickly(machine: Host, migrated: Migrated) -> Migrated:
 
 
 def kill_at(machine: Host, usual: Migrated, numbers: list[int], *arguments: str) -> None:
-    """Kill a run before each of the tasks; assert what must hold and that the next run finishes."""
+    """Kill a run before each of the tasks; assert the invariants, and that the next run completes the work."""
     failures, before = [], None
     for number in numbers:
         started, name, outcome = time.monotonic(), usual.tasks[number - 1], "held"
@@ -68,7 +68,7 @@ def kill_at(machine: Host, usual: Migrated, numbers: list[int], *arguments: str)
                 before = Before(machine, usual.schema)
             run = harmed(machine, str(number), "", *arguments)
             assert run.returncode < 0, f"the run was not killed:\n{run.output}"
-            # A host that was not touched is what it was: nothing is left to finish.
+            # An unchanged host needs no further run.
             if before.assert_held():
                 before.assert_finished_by_another_run()
                 before = None
@@ -86,7 +86,7 @@ def chosen(numbers: range) -> list[int]:
 
 def test_a_run_that_is_killed_before_the_stop_is_finished_by_the_next(machine: Host, migrated: Migrated) -> None:
     first = 1 if ALL else migrated.number("take | Take the lock")
-    kill_at(machine, migrated, chosen(range(first, migrated.number("cutover | Keep how long each statement took"))))
+    kill_at(machine, migrated, chosen(range(first, migrated.number("cutover | Set what was committed"))))
 
 
 def test_a_run_that_is_killed_after_it_is_finished_by_the_next(machine: Host, migrated_quickly: Migrated) -> None:
@@ -94,7 +94,7 @@ def test_a_run_that_is_killed_after_it_is_finished_by_the_next(machine: Host, mi
     kill_at(
         machine,
         usual,
-        chosen(range(usual.number("cutover | Keep how long each statement took"), len(usual.tasks) + 1)),
+        chosen(range(usual.number("cutover | Set what was committed"), len(usual.tasks) + 1)),
         *QUICK,
     )
 
@@ -123,7 +123,7 @@ def unit_command(setting: str) -> str:
 
 
 def fill(rest: str) -> str:
-    """Return the command that fills the small disk but for ``rest``."""
+    """Return the command that fills the small disk except ``rest``."""
     return f"cat /dev/zero > {SMALL}/filler 2> /dev/null; truncate --size=-{rest} {SMALL}/filler"
 
 
@@ -137,7 +137,7 @@ Around = Callable[[Host], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Case:
-    """One fault: where, what, and what the operator must read."""
+    """One fault: the task, the fault itself, and the message for the operator."""
 
     name: str
     at: str
@@ -154,7 +154,7 @@ ILL = "Service: ai-memory DOES NOT ANSWER. On the server: systemctl status ai-me
 KEPT_NOTHING = "The backup failed, and nothing of it was kept"
 FULL = "No space left on device"
 WAITED = "canceling statement due to lock timeout"
-DUMP, CUTOVER = "take | Dump the database", "offline | Stop, change"
+DUMP, CUTOVER = "take | Dump the database", "cutover | Stop the service"
 UNDO_UNIT = f"rm -r {UNIT}; systemctl daemon-reload"
 
 CASES = [
@@ -215,19 +215,22 @@ CASES = [
         arguments=("-eservice_health_timeout=2", "-eservice_health_request_timeout=2"),
     ),
     Case(
-        "the service answers success false", "cutover | Keep how long each statement took",
+        "the service answers success false", "cutover | Set what was committed",
         lambda m: now(m, f'{PSQL} "REVOKE INSERT ON memories FROM alice"'),
-        "Database: what was committed was taken back again.", "start",
+        "Database: the change was committed and then rolled back.", "start",
         mend=f'{PSQL} "GRANT INSERT ON memories TO alice"',
     ),
     Case(
-        "the journal shows errors", "since | Read", lambda m: "true",
+        "the journal shows errors", "read_journal | Read", lambda m: "true",
         "The journal shows failures of the database", "journal",
         arguments=('-e{"service_journal_failure_patterns": ["language model"]}',),
     ),
-    Case("the copy is interrupted", "copy | Fetch the archive", lambda m: on(m, CUT_AT_ONCE), "UNREACHABLE", None),
     Case(
-        "the copy arrives damaged", "copy | Fetch the archive",
+        "the copy is interrupted", "copy_to_laptop | Fetch the archive", lambda m: on(m, CUT_AT_ONCE), "UNREACHABLE",
+        None,
+    ),
+    Case(
+        "the copy arrives damaged", "copy_to_laptop | Fetch the archive",
         lambda m: now(m, "truncate --size=-1 /home/operator/.tenancy-copy/backup.tar"),
         "The copy on this machine differs from the backup (SHA-256)", "backup",
     ),

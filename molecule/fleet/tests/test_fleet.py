@@ -1,4 +1,4 @@
-"""Several hosts in one run: one goes ahead, a failure stops the batches after it, and every host is accounted for."""
+"""Several hosts in one run: one goes ahead, a failure stops later batches, and the summary names every host."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def fleet() -> Iterator[Fleet]:
 
 @contextlib.contextmanager
 def broken(host: Host) -> Iterator[None]:
-    """Refuse the row of the proof, which fails inside the transaction."""
+    """Let a host refuse the row of the proof, which fails inside the transaction."""
     host.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row {NO_ROW_OF_THE_PROOF}")
     try:
         yield
@@ -62,7 +62,7 @@ def broken(host: Host) -> Iterator[None]:
 
 @contextlib.contextmanager
 def untouched(*hosts: Host) -> Iterator[None]:
-    """Assert that nothing is touched on the hosts."""
+    """Assert that the hosts are not changed."""
     before = [host.untouched() for host in hosts]
     yield
     assert [host.untouched() for host in hosts] == before
@@ -75,7 +75,7 @@ def test_a_dry_run_looks_at_all_hosts_at_once(fleet: Fleet) -> None:
     assert "Migrate the database to tenants (dry run): lab17, lab15, lab15b" in shown.words, shown.output
     assert shown.words.count("Migrate the database to tenants (dry run):") == 1
     for host in fleet:
-        assert f"{host.name} SUCCESS looked at, nothing touched" in shown.words, shown.output
+        assert f"{host.name} SUCCESS inspected, nothing touched" in shown.words, shown.output
 
 
 @pytest.mark.by_turns
@@ -86,17 +86,17 @@ def test_one_answer_is_for_the_hosts_that_the_question_names(fleet: Fleet) -> No
     assert "ai_memory of lab15 " in asked.words, asked.output
     assert "ai_memory of lab15b" not in asked.words, asked.output
     assert "lab15 FAILED failed in phase confirm" in asked.words, asked.output
-    assert "lab15b - not begun" in asked.words, asked.output
+    assert "lab15b - not started" in asked.words, asked.output
 
 
-def test_a_host_that_fails_keeps_the_rest_from_being_begun(fleet: Fleet) -> None:
+def test_a_host_that_fails_prevents_later_batches(fleet: Fleet) -> None:
     with broken(fleet.second), untouched(fleet.third):
         stopped = run(*MIGRATE, "-erun_batches=1", check=False)
         assert fleet.second.healthy()
         assert fleet.second.sql("SELECT count(*) FROM pg_policies") == [(0,)]
     assert "lab17 SUCCESS downtime" in stopped.words, stopped.output
     assert "lab15 FAILED failed in phase apply" in stopped.words, stopped.output
-    assert "lab15b - not begun" in stopped.words, stopped.output
+    assert "lab15b - not started" in stopped.words, stopped.output
     assert {name: record["outcome"] for name, record in stopped.records.items()} == {
         "lab17": "SUCCESS", "lab15": "FAILED",
     }  # fmt: skip
@@ -115,14 +115,14 @@ def test_a_healthy_host_of_the_batch_is_finished(fleet: Fleet) -> None:
 
 
 @pytest.mark.by_turns
-def test_a_host_out_of_reach_keeps_later_batches_from_being_begun(fleet: Fleet, tmp_path: Path) -> None:
+def test_an_unreachable_host_prevents_later_batches(fleet: Fleet, tmp_path: Path) -> None:
     gone = tmp_path / "gone.yml"
     gone.write_text("all: {hosts: {lab15: {ansible_port: 9}}}\n")
     with untouched(*fleet):
         lost = run(*MIGRATE, '-e{"run_batches": [2, 1]}', check=False, inventories=(str(gone),))
     assert "lab17 SUCCESS nothing to do" in lost.words, lost.output
     assert "lab15 LOST contact lost in phase preflight" in lost.words, lost.output
-    assert "lab15b - not begun" in lost.words, lost.output
+    assert "lab15b - not started" in lost.words, lost.output
     assert "Not begun: lab15 did not end in SUCCESS. Mend it, or leave it out with --limit all:!lab15 ," in lost.words
 
 

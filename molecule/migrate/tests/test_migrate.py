@@ -1,4 +1,4 @@
-"""After the migration: tenants in the database, the legacy release in full, and records of what was done."""
+"""After the migration: tenants in the database, the legacy release works, and the run has left its records."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_no_record_holds_the_password(machine: Host) -> None:
 def test_a_second_run_changes_nothing_and_keeps_the_service_running(machine: Host) -> None:
     before = machine.untouched()
     again = machine.playbook("migrate.yml")
-    # It costs what a dry run does, the lock and the log.
+    # The second run has only the phases of a dry run, and the lock.
     assert [phase["name"] for phase in again.record["phases"]] == ["preflight", "lock", "plan"]
     assert again.changed == 0
     assert "Nothing: the database is migrated already." in again.words

@@ -1,4 +1,4 @@
-"""However far the steps came while the service worked, running again ends migrated, and the way back is the same."""
+"""After any number of online steps, the next run completes the migration, and the rollback is the same."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from rows import METRICS, insert
 from service import assert_works_in_full, callers, schema
 
 ONLINE = (*MIGRATE, "-etenancy_strategy=online")
-# A client that is connected would end the run before its first step.
+# A connected client would end the run before its first step.
 END_CLIENTS = "-eservice_terminate_clients=true"
 BUILDS = (
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE application_name = 'tenancy runbook' AND query LIKE 'CREATE INDEX CONCURRENTLY%'"
 )
-# A column that somebody added by hand, of which some rows have no tenant yet.
+# A column that somebody added by hand, in which some rows have no tenant yet.
 NULLABLE = (
     "ALTER TABLE memories ADD COLUMN customer_id integer",
     "UPDATE memories SET customer_id = 1 WHERE type = 'fact'",
 )
-# Steps from the unmigrated database, and from the one with that column.
+# The number of steps from the unmigrated database, and from the one with that column.
 STEPS = {(): 12, NULLABLE: 14}
 
 
 @contextlib.contextmanager
 def half(machine: Host, start: tuple[str, ...], done: int) -> Iterator[tuple[Database, State, str]]:
-    """Yield a database in which the first ``done`` steps are carried out, with state and schema of before."""
+    """Yield a database after the first ``done`` steps, with the original state and schema."""
     with committed(machine, list(start)) as database:
         before, definition = database.state(), schema(machine, database.model.database)
         if start == NULLABLE:
-            # As in every run, rows without a tenant get theirs before the steps.
+            # As in every run, rows without a tenant get one before the steps.
             database.backfill("memories")
             database.commit()
         steps = database.steps()
@@ -48,10 +48,10 @@ def half(machine: Host, start: tuple[str, ...], done: int) -> Iterator[tuple[Dat
 
 
 def interrupt(database: Database, build: dict[str, object]) -> None:
-    """Begin to build an index and break it off, so that it is left invalid."""
+    """Start to build an index and interrupt it, so that it stays invalid."""
     database.commit()
     with database.another() as other:
-        # The build waits for whoever has written the table.
+        # The build waits for sessions that have written to the table.
         other.run(f"LOCK TABLE {str(build['sql']).split(' ON ')[1].split(' (')[0]} IN ROW EXCLUSIVE MODE")
         database.run("SET statement_timeout = '300ms'")
         with pytest.raises(QueryCanceled):
@@ -61,7 +61,7 @@ def interrupt(database: Database, build: dict[str, object]) -> None:
 
 
 def serves(database: Database) -> bool:
-    """Say whether a release that knows no tenant can store, and touch what is there, as before."""
+    """Return whether a release without tenants can store rows and change existing ones."""
     database.run(
         f"SET LOCAL ROLE {OWNER}",
         insert("memories", {"user_id": "+1"}),
@@ -84,7 +84,7 @@ def whole(machine: Host) -> str:
 
 
 def named(definition: str, database: Database) -> str:
-    """Return a schema as the real database would have it: of that name, changed by its administrator."""
+    """Return a schema with the name of the real database and the role of its administrator."""
     return definition.replace(database.model.database, "ai_memory").replace("operator", "postgres")
 
 
@@ -109,7 +109,7 @@ def test_a_run_that_stopped_there_is_finished(machine: Host, whole: str, start: 
 @pytest.mark.parametrize(
     ("start", "done"), [(start, done) for start, steps in STEPS.items() for done in range(steps + 1)]
 )
-def test_a_run_that_stopped_there_is_taken_back(machine: Host, start: tuple[str, ...], done: int) -> None:
+def test_a_run_that_stopped_there_is_rolled_back(machine: Host, start: tuple[str, ...], done: int) -> None:
     with half(machine, start, done) as (database, before, definition):
         assert database.back_to(before) == []
         database.commit()
@@ -119,7 +119,7 @@ def test_a_run_that_stopped_there_is_taken_back(machine: Host, start: tuple[str,
 @pytest.mark.by_turns
 def test_an_autovacuum_that_is_at_work_is_no_deadlock(machine: Host) -> None:
     with half(machine, (), STEPS[()]) as (database, before, _), database.another() as other:
-        # What autovacuum does: it holds the table, and waits for whoever has changed the table's entry.
+        # Like an autovacuum, which holds the table and waits for a session that has changed the table's entry.
         other.run("LOCK TABLE memories IN SHARE UPDATE EXCLUSIVE MODE")
         with meanwhile(lambda over: change_the_entry(machine, other)):
             database.migrate()
@@ -127,7 +127,7 @@ def test_an_autovacuum_that_is_at_work_is_no_deadlock(machine: Host) -> None:
 
 
 def change_the_entry(machine: Host, other: Database) -> None:
-    """Change the entry of a table as soon as somebody waits for it."""
+    """Change the entry of a table as soon as a session waits for it."""
     deadline = time.monotonic() + 20
     while (
         machine.sql(
@@ -149,7 +149,7 @@ def test_callers_are_served_until_the_short_transaction(machine: Host, whole: st
     assert run.record["strategy"] == "online"
     names = [phase["name"] for phase in run.record["phases"]]
     assert names.index("expand") < names.index("stop")
-    # What the steps rewrote is not taken for what callers wrote.
+    # Rows that the steps rewrote do not count as callers' writes.
     assert all(table["written"] is None or table["written"] < 1000 for table in run.record["written"])
     assert len(run.record["online_steps"]) == STEPS[()]
     assert schema(machine) == whole
@@ -162,7 +162,7 @@ def test_callers_are_served_until_the_short_transaction(machine: Host, whole: st
 
 @contextlib.contextmanager
 def session(machine: Host, statement: str) -> Iterator[None]:
-    """Hold a transaction open in which ``statement`` was run."""
+    """Hold a transaction open in which ``statement`` ran."""
     with contextlib.closing(machine.connect()) as connection:
         connection.autocommit = False
         connection.cursor().execute(statement)
@@ -181,7 +181,7 @@ def test_a_lock_that_is_not_free_ends_the_run_and_the_next_goes_on(machine: Host
     assert message.startswith("call_summaries.column: its lock was not free within 20 ms in 3 attempts; pid ")
     assert "(operator, no application name) has had a transaction open since" in message
     assert message.endswith("1 of 12 steps are done.")
-    assert run.record["aftermath"][0].startswith("Database: 1 of the steps that the service works through are done")
+    assert run.record["aftermath"][0].startswith("Database: 1 of the steps that run beside the service are done")
     assert "Nothing was changed" not in run.words
     assert machine.service_pid() == pid
     assert_works_in_full(machine)
@@ -198,7 +198,7 @@ def test_no_index_is_built_beside_a_long_transaction(machine: Host) -> None:
     with session(machine, "SELECT 1"):
         run = machine.playbook(*ONLINE, *waits, END_CLIENTS, check=False)
     message = run.record["failure"]["message"]
-    assert message.startswith("memories.index.user_id: after 2 s still pid ")
+    assert message.startswith("memories.index.user_id: after 2 s there is still an obstacle: pid ")
     assert message.endswith("5 of 12 steps are done.")
     assert_works_in_full(machine)
     machine.playbook("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")

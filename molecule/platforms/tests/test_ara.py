@@ -1,4 +1,4 @@
-"""ARA, switched on by the environment, keeps a run in its own database, and no secret with it."""
+"""ARA, which the environment enables, records a run in its own database without any secret."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ WEBHOOK = "https://127.0.0.1:1/services/verysecrettoken"
 
 
 def spellings(secret: str) -> Iterator[bytes]:
-    """Return how the secret could stand in a result: as it is, in JSON, in a URL, and within text in base64."""
+    """Yield the spellings of the secret in a result: plain, in JSON, in a URL, and within text in base64."""
     for text in (secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe="")):
         yield text.encode()
         for shift in range(3):
-            # Of what stands around it, the first and the last group of letters depend.
+            # The first and the last group of letters depend on the adjacent text.
             yield base64.b64encode(b"x" * shift + text.encode() + b"xx")[4:-4]
 
 
 def everything(database: Path) -> tuple[str, bytes]:
-    """Return state and path of the one recorded playbook, and all that the database holds, unpacked."""
+    """Return state and path of the one recorded playbook, and the database's unpacked content."""
     parts = []
     with contextlib.closing(sqlite3.connect(database)) as connection:
         ((status, path),) = connection.execute("SELECT status, path FROM playbooks").fetchall()
@@ -67,20 +67,20 @@ def test_a_dry_run_is_recorded_without_a_secret(machine: Host, tmp_path: Path) -
     )  # fmt: skip
     run.wait()
     assert run.returncode == 0, run.output
-    # The terminal is as without it.
+    # The terminal looks the same as without ARA.
     assert "Outcome: SUCCESS (check mode: nothing was touched)" in run.words
     assert (tmp_path / "ara").stat().st_mode & 0o077 == 0
     recorded, held = everything(tmp_path / "ara/ansible.sqlite")
     assert recorded == f"completed {ROOT / 'migrate.yml'}"
-    assert b"plan | Show the current state" in held
-    assert (ROOT / "roles/tenancy/tasks/plan.yml").read_bytes() in held
+    assert b"Show the plan" in held
+    assert (ROOT / "roles/plan/tasks/main.yml").read_bytes() in held
     for secret in (PASSWORD, WEBHOOK, "verysecrettoken"):
         assert [spelling for spelling in spellings(secret) if spelling in held] == []
     shown(tmp_path / "ara")
 
 
 def shown(directory: Path) -> None:
-    """Look at what is recorded there as the documents say."""
+    """Serve the recorded runs with the documents' command."""
     environment = os.environ | {"ARA_BASE_DIR": str(directory)}
     (listing,) = documents.commands("ara")
     listed = subprocess.run(listing.split(), env=environment, check=True, capture_output=True, text=True, timeout=60)
@@ -90,7 +90,7 @@ def shown(directory: Path) -> None:
     try:
         assert "migrate.yml" in page("http://127.0.0.1:8000")
     finally:
-        # It starts another that serves, and looks after it.
+        # The server starts and supervises a second process.
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
 

@@ -16,9 +16,9 @@ from lab import INVENTORIES, ROOT, Host, typed
 
 pytestmark = pytest.mark.one_host
 
-# The dry run and the migration, as the documents show them.
+# The dry run and the migration from the documents.
 CHECK, MIGRATE = (command.split() for command in documents.commands("ansible-navigator"))
-# Between the lines stand the numbers of events, hidden from a terminal.
+# Events' numbers between the lines, which a terminal does not show.
 HIDDEN = re.compile(r"\x1b\[K[^\x1b]*\x1b\[\d+D|\x1b\[K")
 
 
@@ -27,7 +27,7 @@ def navigate(machine: Host, logs: Path, *command: str) -> tuple[int, str]:
     environment = os.environ | {
         "ANSIBLE_INVENTORY": ",".join(str(ROOT / inventory) for inventory in INVENTORIES), "NO_COLOR": "1",
     }  # fmt: skip
-    # Molecule names a callback.
+    # Molecule sets a callback.
     environment.pop("ANSIBLE_STDOUT_CALLBACK", None)
     with typed("no") as terminal:
         done = subprocess.run(
@@ -46,7 +46,7 @@ def test_navigator_makes_a_dry_run_and_leaves_nothing(machine: Host, tmp_path: P
     assert returncode == 0, output
     assert "SUCCESS (check mode: nothing was touched)" in output
     assert machine.untouched() == before
-    # Neither an artifact nor a log.
+    # No artifact and no log.
     assert set(ROOT.glob("*")) - files <= {ROOT / ".cache"}
     assert list((ROOT / "playbooks").glob("*artifact*")) == []
 

@@ -16,14 +16,14 @@ pytestmark = pytest.mark.one_host
 
 
 def exported(host: str) -> str:
-    """Return what AWX keeps of the lab's inventory: all variables, and templates as they are."""
+    """Return the lab's inventory in AWX's form: all variables, with unrendered templates."""
     inventory = [f"--inventory={ROOT / 'inventory/lab.yml'}", "--list", "--export", "--limit", host]
     done = subprocess.run(["ansible-inventory", *inventory], cwd=ROOT, check=True, capture_output=True, text=True)
     return done.stdout
 
 
 def job(directory: Path, machine: Host, playbook: str, **extra: Any) -> subprocess.CompletedProcess[str]:
-    """Run a playbook as AWX does: from the checkout as ansible-runner's project, with a script as inventory."""
+    """Run a playbook like AWX: with the checkout as ansible-runner's project, and a script as inventory."""
     for name in ("env", "inventory"):
         (directory / name).mkdir(parents=True)
     (directory / "project").symlink_to(ROOT)
@@ -37,7 +37,7 @@ def job(directory: Path, machine: Host, playbook: str, **extra: Any) -> subproce
     (directory / "env/extravars").write_text(json.dumps(keys | extra))
     (directory / "env/cmdline").write_text(f"--limit {machine.name}")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    # From the paths in the project's settings, to which AWX adds its own.
+    # The paths in the project's settings, to which AWX adds its own.
     environment |= {
         "ANSIBLE_ROLES_PATH": f"{directory / 'requirements_roles'}:roles",
         "ANSIBLE_COLLECTIONS_PATH": f"{directory / 'requirements_collections'}:collections",
@@ -52,7 +52,7 @@ def job(directory: Path, machine: Host, playbook: str, **extra: Any) -> subproce
 def test_a_job_that_is_not_confirmed_touches_nothing(machine: Host, tmp_path: Path) -> None:
     machine.reset()
     before = machine.untouched()
-    # The survey's own answer: ansible-runner's terminal is one on which nobody types.
+    # The survey's default: nobody types on ansible-runner's terminal.
     done = job(
         tmp_path / "job",
         machine,
@@ -78,7 +78,7 @@ def test_a_job_that_is_confirmed_migrates_and_leaves_its_records(machine: Host, 
     (record,) = (tmp_path / "kept/logs").glob("*/run.json")
     assert json.loads(record.read_text())["outcome"] == "SUCCESS"
     (copy,) = (tmp_path / "kept/backups").glob("*/*.tar")
-    # Where they are is said in full, since nobody is in that directory.
+    # The paths are absolute, since nobody is in that directory.
     words = " ".join(done.stdout.split())
     assert f"Log: {record.parent / 'execution-log.md'}" in words
     assert f"Copy: {copy}" in words

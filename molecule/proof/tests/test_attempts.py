@@ -1,4 +1,4 @@
-"""No code of the database gets above its owner in the proof, decides what an attempt came to, or outlasts it."""
+"""In the proof, database code never exceeds its owner's privileges, decides an outcome, or outlives its attempt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lab import OWNER, Host
 from planner import NAME, Database
 from rows import insert
 
-# Every way back to the session's own role that there is, each in a subtransaction of its own.
+# Every statement that could return to the session's own role, each in a subtransaction of its own.
 CLIMB = """
 DECLARE way text; rose text := '';
 BEGIN
@@ -65,7 +65,7 @@ def test_a_trigger_that_is_deferred_again_is_gone_with_the_proof(database: Datab
     again = "SET CONSTRAINTS ALL DEFERRED; UPDATE memories SET k = k WHERE id = NEW.id; RETURN NULL; END"
     spy(database, CLIMB + again, f"CONSTRAINT TRIGGER spy {DEFERRED}".replace("INSERT", "INSERT OR UPDATE"))
     database.prove()
-    # As a commit would.
+    # Like a commit.
     database.run("SET CONSTRAINTS ALL IMMEDIATE")
     assert not climbed(database)
 
@@ -81,7 +81,7 @@ def test_an_error_of_the_databases_code_is_an_outcome_of_its_own(database: Datab
 
 
 def test_a_leak_is_no_success_after_an_error(database: Database) -> None:
-    # The attempt before this one may be refused: its outcome must not stand for this one's.
+    # A refusal of the previous attempt must not count as this one's outcome.
     database.migrate()
     database.run("CREATE POLICY also ON memories FOR SELECT USING (true)")
     spy(database, f"BEGIN IF TG_OP = 'UPDATE' THEN RAISE SQLSTATE 'TR001'; END IF; {END}")
@@ -113,7 +113,7 @@ def test_what_an_attempt_does_to_the_session_changes_no_finding(database: Databa
 
 
 def test_operators_of_the_service_answer_for_none_of_postgresqls(database: Database) -> None:
-    """In its search path they come first; a leak is one all the same."""
+    """The service's search path finds its own operators first; a leak must still be reported."""
     database.migrate()
     database.run(
         f"ALTER ROLE {OWNER} IN DATABASE {NAME} SET search_path = public, pg_catalog",
@@ -154,7 +154,7 @@ def test_code_that_never_returns_is_ended_from_outside(database: Database) -> No
     document = database.transaction([])
     document["proof"]["seconds"] = 2
     began = time.monotonic()
-    with pytest.raises(TimeLimitError, match="The isolation proof did not end within 2 s and was ended from outside"):
+    with pytest.raises(TimeLimitError, match="The isolation proof did not end within 2 s and was terminated"):
         database.execute(document)
     assert time.monotonic() - began < 30
 
@@ -165,7 +165,7 @@ def test_a_statement_that_never_returns_is_ended_from_outside(database: Database
     document = database.transaction([])
     document["seconds"] = 2
     document["checks"] = ["UPDATE public.memories SET k = k WHERE id = (SELECT id FROM public.memories LIMIT 1)"]
-    with pytest.raises(TimeLimitError, match="The transaction did not end within 2 s and was ended from outside"):
+    with pytest.raises(TimeLimitError, match="The transaction did not end within 2 s and was terminated"):
         database.execute(document)
 
 
@@ -178,7 +178,7 @@ def test_a_view_under_a_tables_name_is_not_read(database: Database) -> None:
         f"CREATE FUNCTION spy() RETURNS boolean LANGUAGE plpgsql AS $spy${CLIMB} RETURN true; END$spy$",
         "CREATE VIEW memories AS SELECT * FROM hidden WHERE spy()",
     )
-    with pytest.raises(ProofError, match=r"public\.memories is no table any more"):
+    with pytest.raises(ProofError, match=r"public\.memories is no longer a table"):
         database.execute(document)
     assert not climbed(database)
 
@@ -193,7 +193,7 @@ def test_a_write_of_the_change_is_found(database: Database) -> None:
 
 
 def test_settings_of_the_administrators_sessions_are_his_own(machine: Host, copy: None) -> None:
-    """Whatever role and database say, and whatever a release knows."""
+    """The settings do not depend on the role, the database or the PostgreSQL release."""
     role = machine.sql("SELECT current_user")[0][0]
     machine.sql(f"ALTER DATABASE {NAME} SET search_path = public, pg_catalog")
     machine.sql(f"ALTER DATABASE {NAME} SET standard_conforming_strings = off")

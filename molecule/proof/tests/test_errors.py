@@ -1,4 +1,4 @@
-"""What is told of an error of PostgreSQL names table, column and constraint, and nothing that a caller said."""
+"""The report of a PostgreSQL error names table, column and constraint, but contains no caller's data."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_it_names_what_failed_and_quotes_nothing(database: Database, kind: str) 
     with pytest.raises(psycopg2.Error) as raised:
         database.run(statement)
     told = messages.of_database(raised.value)
-    # The test would show nothing of an error that quotes nothing.
+    # The error itself quotes data, so the test can detect it.
     assert SAID in str(raised.value)
     assert "ill" not in told
     assert "40" not in told.replace(code, "")

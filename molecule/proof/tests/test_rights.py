@@ -1,4 +1,4 @@
-"""Rights that the service lacks and triggers that forbid are proof enough; what it may do is still tried."""
+"""Missing privileges and forbidding triggers are sufficient proof; permitted statements are still tested."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from production import model_source
 
 OTHERS = [f"ALTER TABLE {table} OWNER TO operator" for table in TABLES]
 FULL = [f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {OWNER}" for table in TABLES]
-# What the service of somebody else's tables may not do.
+# Privileges that a service without tables of its own may lack.
 LACKING = {
     "delete": [f"REVOKE DELETE ON personality_metrics FROM {OWNER}"],
     "update": [f"REVOKE UPDATE ON memories FROM {OWNER}"],
@@ -34,7 +34,7 @@ LACKING = {
 
 
 def trigger(event: str, level: str, work: str) -> list[str]:
-    """Return the statements that make a trigger on call_summaries."""
+    """Return the statements that create a trigger on call_summaries."""
     return [
         f"CREATE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {work}; END$$",
         f"CREATE TRIGGER forbid BEFORE {event} ON call_summaries FOR EACH {level} EXECUTE FUNCTION forbid()",
@@ -68,7 +68,7 @@ def test_a_right_that_is_missing_is_proof_enough(database: Database, right: str)
     found = {item["check"]: item for item in database.migrate()}
     assert [item for item in found.values() if not item["ok"]] == []
     assert database.failures(before) == []
-    # What may be done is still demanded.
+    # Permitted statements must still succeed.
     assert found["personality_averages.own.insert"]["actual"] == "1 rows"
     assert found["personality_averages.read.another"]["actual"] == "0 rows"
 
@@ -97,7 +97,7 @@ def test_what_a_trigger_forbids_is_named_in_the_model(database: Database, case: 
 
 
 def test_a_trigger_hides_no_leak(database: Database) -> None:
-    """One that fires for each row that is reached tells that a row was reached."""
+    """An error of a row-level trigger shows that a row was reached."""
     database.model = append_only(["update"])
     database.run(*FORBIDDING["update"][0])
     database.migrate()

@@ -1,4 +1,4 @@
-"""A service that logs in as a superuser gets a login of its own, and its old one back."""
+"""A service that logs in as a superuser gets a login of its own, and the rollback restores the old one."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def no_way_in(machine: Host) -> Iterator[None]:
 
 
 @pytest.mark.by_turns
-def test_a_superuser_is_refused_with_the_way_out(machine: Host) -> None:
+def test_a_superuser_is_refused_with_the_remedy(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, check=False)
     assert "The service logs in as postgres, a role that bypasses row security" in run.words
@@ -77,7 +77,7 @@ def test_check_touches_nothing(machine: Host) -> None:
 
 
 @pytest.mark.by_turns
-def test_somebody_elses_role_is_not_taken(machine: Host) -> None:
+def test_a_role_of_another_owner_is_not_used(machine: Host) -> None:
     machine.sql(f"CREATE ROLE {APP} LOGIN")
     try:
         before = machine.untouched()
@@ -107,7 +107,7 @@ def rights(machine: Host, path: str) -> str:
 
 @contextlib.contextmanager
 def kept_elsewhere(machine: Host) -> Iterator[str]:
-    """Make the environment file a link to one of root's, which an ACL lets the service read."""
+    """Make the environment file a link to a file of root, which an ACL lets the service read."""
     there = "/etc/ai-memory.secret"
     machine.run(
         f"sudo mv {ENVIRONMENT} {there} && sudo ln -s {there} {ENVIRONMENT} && sudo chown root:root {there}"
@@ -123,7 +123,7 @@ def kept_elsewhere(machine: Host) -> Iterator[str]:
 
 
 @pytest.mark.by_turns
-def test_a_link_with_an_acl_keeps_both_there_and_back(machine: Host) -> None:
+def test_a_link_with_an_acl_survives_migration_and_rollback(machine: Host) -> None:
     with kept_elsewhere(machine) as there:
         before = rights(machine, ENVIRONMENT)
         assert "user:" in before
@@ -151,7 +151,7 @@ def test_a_file_with_two_names_is_refused(machine: Host) -> None:
 
 @pytest.mark.by_turns
 @pytest.mark.usefixtures("one_row_refuses")
-def test_a_failure_gives_the_old_login_back(machine: Host) -> None:
+def test_a_failure_restores_the_old_login(machine: Host) -> None:
     before = environment(machine)
     run = machine.playbook(*PROVISION, check=False)
     assert run.record["failure"]["phase"] == "apply"
@@ -164,19 +164,19 @@ def test_a_failure_gives_the_old_login_back(machine: Host) -> None:
 
 
 @pytest.mark.by_turns
-def test_a_service_that_does_not_work_gets_schema_and_login_of_before(machine: Host) -> None:
+def test_a_service_that_fails_gets_the_original_schema_and_login(machine: Host) -> None:
     before = environment(machine), schema(machine)
     with faulty_release(machine):
         run = machine.playbook(*PROVISION, check=False)
     assert run.record["outcome"] == "FAILED"
-    assert "Database: what was committed was taken back again." in run.words
+    assert "Database: the change was committed and then rolled back." in run.words
     assert (environment(machine), schema(machine)) == before
     assert machine.run(f"sudo ls {KEPT}", check=False) == ""
     assert role(machine) == []
     assert_works_in_full(machine)
 
 
-def test_the_migration_brings_the_login_and_tells_nobody_its_password(machine: Host) -> None:
+def test_the_migration_creates_the_login_and_reveals_no_password(machine: Host) -> None:
     old = password(machine)
     machine.sql("ALTER SYSTEM SET log_statement = 'all'")
     machine.sql("SELECT pg_reload_conf()")
@@ -239,7 +239,7 @@ def test_a_second_run_changes_nothing(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-def test_the_rollback_of_the_policies_gives_the_old_login_back(machine: Host) -> None:
+def test_the_rollback_of_the_policies_restores_the_old_login(machine: Host) -> None:
     machine.run(f"echo EXTRA=1 | sudo tee -a {ENVIRONMENT}")
     run = machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
     assert "Login: postgres again" in run.words
@@ -260,11 +260,11 @@ def test_a_second_rollback_does_nothing(machine: Host) -> None:
 
 
 @pytest.mark.by_turns
-def test_a_login_of_before_is_used_again_and_the_restore_gives_the_old_one_back(machine: Host) -> None:
+def test_an_existing_login_is_reused_and_the_restore_restores_the_old_one(machine: Host) -> None:
     machine.playbook(*PROVISION)
     assert role(machine) == [(True, False, False, False, False, False)]
     assert_works_in_full(machine)
-    # The newest backup is the one that this migration took.
+    # The newest backup is the one of this migration.
     run = machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
     assert "Login: postgres again" in run.words
     assert "DATABASE_URL=postgresql://postgres:" in environment(machine)
@@ -287,7 +287,7 @@ def test_an_owner_gets_a_login_that_owns_nothing(machine: Host) -> None:
     machine.reset()
     machine.playbook(*MIGRATE)
     assert "role-owner" in machine.playbook("playbooks/verify.yml").words
-    # The database is migrated already: policies and bridge move to the new login.
+    # The database is already migrated: policies and bridge move to the new login.
     machine.playbook(*PROVISION)
     assert "role-owner" not in machine.playbook("playbooks/verify.yml").words
     assert_works_in_full(machine)

@@ -1,4 +1,4 @@
-"""A backup that is not what the database is put back to is refused before anything is touched."""
+"""A backup that does not fit the database is refused before any change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def backup(machine: Host) -> Iterator[str]:
 
 
 def manifest(**changes: Any) -> Callable[[Host], None]:
-    """Return what writes ``changes`` into the manifest."""
+    """Return a function that writes ``changes`` into the manifest."""
 
     def write(machine: Host) -> None:
         document = json.loads(machine.run(f"sudo cat {COPY}/manifest.json"))
@@ -36,7 +36,7 @@ def manifest(**changes: Any) -> Callable[[Host], None]:
 
 
 def files(command: str) -> Callable[[Host], None]:
-    """Return what runs ``command`` as root in the backup."""
+    """Return a function that runs ``command`` as root in the backup."""
 
     def damage(machine: Host) -> None:
         machine.run(f"sudo sh -c 'cd {COPY} && {command}'")
@@ -45,7 +45,7 @@ def files(command: str) -> Callable[[Host], None]:
 
 
 def encrypted(machine: Host) -> None:
-    """Make it an encrypted backup whose archive was cut off."""
+    """Turn it into an encrypted backup with a truncated archive."""
     machine.run(
         f"sudo sh -c 'cd {COPY} && tar --create SHA256SUMS database"
         " | age --encrypt --recipient $(age-keygen 2> /dev/null | tee /root/age.key | age-keygen -y)"
@@ -54,7 +54,7 @@ def encrypted(machine: Host) -> None:
     manifest(encrypted=True)(machine)
 
 
-DAMAGED = "is damaged, incomplete or not what its manifest describes (SHA-256), so it is not restored:"
+DAMAGED = "is damaged, incomplete or differs from its manifest (SHA-256), so it is not restored:"
 NAME = "Name another backup with -e restore_backup=..."
 
 
@@ -64,13 +64,13 @@ NAME = "Name another backup with -e restore_backup=..."
         (files("truncate --size=-9 $(ls database/*.gz | head -n1)"), f"{DAMAGED} database/"),
         (files("rm SHA256SUMS"), "SHA256SUMS: No such file or directory"),
         (files("echo { > manifest.json"), f"{COPY}/manifest.json is damaged, or was written by another release"),
-        (manifest(sha256="0" * 64), f"{DAMAGED} another list of checksums. {NAME}"),
-        (manifest(database="other"), f"manifest.json is of database other in {COPY}, not of ai_memory beside it"),
-        (manifest(path="/elsewhere"), "manifest.json is of database ai_memory in /elsewhere, not of ai_memory beside"),
+        (manifest(sha256="0" * 64), f"{DAMAGED} SHA256SUMS is not the file that the manifest describes. {NAME}"),
+        (manifest(database="other"), f"manifest.json describes database other in {COPY}, not ai_memory in its own"),
+        (manifest(path="/elsewhere"), "manifest.json describes database ai_memory in /elsewhere, not ai_memory in"),
         (manifest(tables=[{"schema": "public", "name": "memories"}]), "(without call_summaries, caller_profiles, pers"),
     ],
 )
-def test_a_backup_that_is_none_is_refused(
+def test_an_invalid_backup_is_refused(
     machine: Host, backup: str, damage: Callable[[Host], None], sentence: str
 ) -> None:
     machine.run(f"sudo cp -a {backup} {COPY}")

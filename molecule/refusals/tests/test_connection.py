@@ -1,4 +1,4 @@
-"""A login that cannot be worked with is told for what it is, before anything is touched."""
+"""An unusable login is explained before any change."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from lab import Host
 
 pytestmark = pytest.mark.by_turns
 
-# A login of the test's own: the operator's carries the tests themselves.
+# A login of the test's own, because the tests themselves use the operator's.
 LOGIN = "deputy"
 ALLOWED = f"{LOGIN} ALL=(ALL) NOPASSWD: ALL"
-# A connection that is kept open would know the login as it was.
+# A persistent connection would keep the login's old state.
 FRESH = {"ansible_user": LOGIN, "ansible_ssh_args": "-o ControlMaster=no -o ControlPath=none"}
 SMALL = "/dev/shm/home"
 
 
 @pytest.fixture(autouse=True)
 def login(machine: Host) -> Iterator[None]:
-    """Make a login that may become root without a password."""
+    """Create a login that can become root without a password."""
     machine.run(
         f"sudo useradd --create-home --shell /bin/bash {LOGIN}; sudo cp -r ~/.ssh /home/{LOGIN}/;"
         f" sudo chown -R {LOGIN}: /home/{LOGIN}/.ssh; echo {LOGIN}:secret | sudo chpasswd;"
@@ -34,7 +34,7 @@ def login(machine: Host) -> Iterator[None]:
 
 
 def sudoers(line: str) -> str:
-    """Return the command that gives the login another line in sudoers."""
+    """Return the command that replaces the login's line in sudoers."""
     return f"echo '{line}' | sudo tee /etc/sudoers.d/{LOGIN}"
 
 
@@ -43,21 +43,21 @@ def sudoers(line: str) -> str:
     [
         (
             sudoers(f"Defaults:{LOGIN} requiretty\n{ALLOWED}"), {},
-            "wants a terminal, which Ansible s connection has not: add Defaults:deputy !requiretty to /etc/sudoers",
+            "requires a terminal, which Ansible s connection does not have: add Defaults:deputy !requiretty to",
         ),
         (sudoers(f"{LOGIN} ALL=(ALL) ALL"), {}, "asks deputy for a password: add --ask-become-pass"),
         (
             sudoers(f"{LOGIN} ALL=(ALL) ALL"), {"ansible_become_pass": "wrong"},
-            "did not take the password of deputy: type the right one at --ask-become-pass.",
+            "rejected the password of deputy: enter the right one at --ask-become-pass.",
         ),
         (
             f"sudo rm /etc/sudoers.d/{LOGIN}", {"ansible_become_pass": "secret"},
             "deputy may not use sudo on HOST: give it sudo there",
         ),
-        (f"sudo rm /etc/sudoers.d/{LOGIN}", {}, "asks deputy for a password: add --ask-become-pass; or, where deputy"),
+        (f"sudo rm /etc/sudoers.d/{LOGIN}", {}, "asks deputy for a password: add --ask-become-pass. If deputy"),
         (
             "true", {"ansible_python_interpreter": "/usr/bin/python9"},
-            "There is no Python 3 on HOST where Ansible looks for it: apt-get install python3",
+            "Ansible found no Python 3 on HOST: apt-get install python3",
         ),
         (
             f"sudo sed -i '1i echo Welcome to the server' /home/{LOGIN}/.bashrc", {},
@@ -69,7 +69,7 @@ def sudoers(line: str) -> str:
         ),
         (
             f"sudo chown root: /home/{LOGIN}; sudo chmod 0755 /home/{LOGIN}", {},
-            "deputy on HOST cannot write into its home, where Ansible keeps what it transfers (mkdir: cannot create",
+            "deputy on HOST cannot store Ansible s temporary files in its home (mkdir: cannot create",
         ),
         (
             (f"sudo mkdir {SMALL}; sudo cp -r /home/{LOGIN}/.ssh {SMALL}/; sudo chown -R {LOGIN}: {SMALL};"
@@ -95,10 +95,10 @@ def test_the_cause_and_its_remedy_are_told(machine: Host, trouble: str, given: d
 @pytest.mark.parametrize(
     ("harmless", "given"),
     [
-        # What only a terminal is told, and what goes to the errors, breaks nothing.
+        # Output for a terminal only, and output to stderr, is harmless.
         (f"sudo sed -i '1i [ -t 1 ] && echo Welcome' /home/{LOGIN}/.bashrc", {}),
         (f"sudo sed -i '1i echo Welcome >&2' /home/{LOGIN}/.bashrc", {}),
-        # A file system on which nothing can be executed.
+        # A file system with noexec.
         ("findmnt --noheadings --output OPTIONS /dev/shm | grep noexec", {"ansible_remote_tmp": "/dev/shm"}),
     ],
     ids=["terminal", "errors", "noexec"],

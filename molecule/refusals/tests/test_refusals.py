@@ -1,4 +1,4 @@
-"""Bad input and bad hosts get one clear sentence, and nothing is touched."""
+"""Bad input and bad hosts get one clear sentence, and nothing is changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENVIRONMENT = "/opt/ai-memory/.env"
 
 
 def given(**variables: Any) -> str:
-    """Return the argument that gives variables as JSON, in which each keeps its type."""
+    """Return the argument that passes variables as JSON, which keeps their types."""
     return f"-e{json.dumps(variables)}"
 
 
@@ -39,7 +39,7 @@ def table(**entries: Any) -> str:
         (["-emigrate_confirm=yes"], "Not confirmed: nothing was touched. Type YES in capitals"),
         (["-eservice_health_timeout=soon"], "service_health_timeout"),
         (["-etenancy_default_tenant=one"], "tenancy_default_tenant must be an integer of at least 1, not one"),
-        ([given(tenancy_default_tenant=2**31)], "2147483648 does not fit into a column of type integer, which ends at"),
+        ([given(tenancy_default_tenant=2**31)], "2147483648 does not fit into a column of type integer"),
         (["-etenancy_column_type=money"], "value of tenancy_column_type must be one of: integer, bigint, smallint"),
         (["-etenancy_strategy=fast"], "value of tenancy_strategy must be one of: auto, atomic, online"),
         (['-e{"tenancy_tables": []}'], "tenancy_tables must be a non-empty list"),
@@ -52,7 +52,7 @@ def table(**entries: Any) -> str:
             [table(sample={"no_sample": 1})],
             "The sample of memories in tenancy_tables names no_sample, and public.memories has no such column",
         ),
-        # To Jinja it is a number, which a type of the argument specs lets pass.
+        # Jinja makes it a number, which a type of the argument specs accepts.
         ([given(tenancy_column="{{ 1 }}")], "tenancy_column must be a non-empty string, not 1."),
         (
             [given(tenancy_schema='Odd "s" é {% raw %}{{ 1 }}{% endraw %}')],
@@ -64,8 +64,8 @@ def table(**entries: Any) -> str:
         (["-edatabase_admin_user=ai-memory"], "role ai-memory does not exist"),
         (["-eservice_name=nothing"], "There is no systemd unit nothing"),
         (["-eservice_environment_file=/nowhere"], "/nowhere cannot be read"),
-        (['-e{"preflight_disk_margin_bytes": 1000000000000000}'], "make room there"),
-        # A file system that the container has read-only.
+        (['-e{"preflight_disk_margin_bytes": 1000000000000000}'], "free space there"),
+        # A file system that is read-only in the container.
         (["-ebackup_directory=/sys"], "backup_directory /sys on"),
         (["-eansible_port=1"], "Make sure this host can be reached over ssh"),
         (["-eansible_become_exe=/bin/false"], "Cannot become root"),
@@ -122,7 +122,7 @@ def test_output_that_the_terminal_cannot_show_does_not_end_the_run(
 
 @contextlib.contextmanager
 def environment(machine: Host, expression: str) -> Iterator[None]:
-    """Edit the environment file with sed for a while; the running service keeps what it read."""
+    """Edit the environment file with sed for a while; the running service keeps the old values."""
     machine.run(f"sudo cp -p {ENVIRONMENT} /root/env && sudo sed -i '{expression}' {ENVIRONMENT}")
     try:
         yield
@@ -155,7 +155,7 @@ Trouble = Callable[[Host], contextlib.AbstractContextManager[None]]
     ("trouble", "sentence"),
     [
         (lambda m: environment(m, "/^DATABASE_URL/d"), "nothing sets it at its next start: ai-memory would not find"),
-        (lambda m: environment(m, "s/^DATABASE_URL=.*/DATABASE_URL=mysql:x/"), "does not begin with postgresql://"),
+        (lambda m: environment(m, "s/^DATABASE_URL=.*/DATABASE_URL=mysql:x/"), "does not start with postgresql://"),
         (lambda m: environment(m, "s/localhost/db.example.org/"), "leads to ai_memory on db.example.org:5432"),
         (lambda m: hidden(m, "/usr/lib/python3/dist-packages/psycopg2"), "apt-get install python3-psycopg2"),
         (lambda m: hidden(m, "/usr/bin/pg_dump"), "apt-get install postgresql-client-"),
@@ -173,14 +173,14 @@ def test_a_host_that_is_not_ready_is_refused(machine: Host, trouble: Trouble, se
     ("expression", "sentence"),
     [
         ("s#:[^:@]*@#@#", "cannot log in over the service s own route (localhost, port"),
-        # PostgreSQL does not listen there in the lab, and lets only the system user of that name in by the socket.
+        # In the lab, PostgreSQL does not listen there, and over the socket only the user of that name can log in.
         ("s#@localhost#@[::1]#", "server at ::1 , port 5432 failed: Connection refused"),
         ("s#@[^/]*#@%2Frun%2Fpostgresql#", "Peer authentication failed for user alice"),
     ],
 )
 def test_a_login_that_does_not_serve_is_refused(machine: Host, expression: str, sentence: str) -> None:
     before = machine.catalogs(), machine.rows()
-    # A service that runs has another one.
+    # A running service would still have another login.
     with stopped(machine, "ai-memory"), environment(machine, expression):
         run = machine.playbook("playbooks/verify.yml", check=False)
     assert sentence in run.words
@@ -204,7 +204,7 @@ def test_a_socket_in_database_url_is_accepted(machine: Host) -> None:
     try:
         with restarted(machine, "s#//.*#//ai-memory@/ai_memory?host=/run/postgresql\\&application_name=api#"):
             before = machine.untouched()
-            # Numbers that -e gives are texts.
+            # -e passes numbers as texts.
             texts = ("-edatabase_port=5432", "-epreflight_max_clock_skew_seconds=60", "-epreflight_disk_margin_bytes=1")
             machine.playbook("migrate.yml", "--check", *texts)
             assert machine.untouched() == before
@@ -245,7 +245,7 @@ def test_a_standby_is_refused(machine: Host) -> None:
     machine.run(f"sudo -u postgres touch {signal} && sudo systemctl restart postgresql")
     try:
         run = machine.playbook(*MIGRATE, check=False)
-        assert "is a standby, which cannot be changed" in run.words
+        assert "is a standby, which is read-only" in run.words
     finally:
         machine.run(f"sudo rm {signal} && sudo systemctl restart postgresql")
     machine.wait_until_healthy()
@@ -264,7 +264,7 @@ def test_what_the_catalogs_know_to_fail_is_refused_at_once(machine: Host) -> Non
         run = machine.playbook("migrate.yml", "--check", check=False)
         assert run.record["failure"]["phase"] == "plan"
         for sentence in (
-            "public.memories.code is NOT NULL without a default, and no value for it can be derived (CHECK (code ~ ^x",
+            "public.memories.code is NOT NULL without a default, but no value for it can be derived (CHECK (code ~ ^x",
             "public.call_summaries.customer_id is there already, holds values other than 1 (40; 123 rows)",
             "2 rows share 1 values of it within a tenant, and no unique index forbids it",
         ):
@@ -281,7 +281,7 @@ def test_what_may_stop_the_change_is_named(machine: Host) -> None:
     )
     try:
         run = machine.playbook("migrate.yml", "--check")
-        assert "The event trigger guard (ddl_command_start) runs public.guard() of operator at the" in run.words
+        assert "The event trigger guard (ddl_command_start) runs public.guard() of operator on the" in run.words
         assert run.changed == 0
     finally:
         machine.sql("DROP EVENT TRIGGER guard; DROP FUNCTION guard()")
@@ -346,11 +346,11 @@ def test_an_answer_that_is_not_yes_in_capitals_cancels_the_run(machine: Host, an
     assert machine.lock() == ""
 
 
-def test_nobody_to_ask_ends_the_run(machine: Host) -> None:
+def test_a_missing_operator_ends_the_run(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("migrate.yml", check=False)
     assert "Not confirmed: nothing was touched. Type YES in capitals, or pass -e migrate_confirm=YES." in run.words
-    # Nobody has cancelled it.
+    # No operator has cancelled it.
     assert run.record["outcome"] == "FAILED"
     assert machine.untouched() == before
 
@@ -365,7 +365,7 @@ NAME = "spoiled\x1b[3A\x1b[2K\u202e\nOK   all is well"
 
 @pytest.fixture
 def spoiled_names(machine: Host) -> Iterator[None]:
-    """Let names of the service's own objects hold what a terminal obeys."""
+    """Put terminal control sequences into names of the service's own objects."""
     objects = (
         ("FUNCTION", "(integer)", "RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM memories'"),
         ("VIEW", "", "AS SELECT * FROM memories"),

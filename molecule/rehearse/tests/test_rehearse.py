@@ -1,4 +1,4 @@
-"""The rehearsal does in a throwaway server what the migration will do, and the real database does not notice."""
+"""The rehearsal makes the migration in a throwaway server, and the real database does not notice it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 
 from lab import OWNER, ROOT, ROWS, Host, Run
 
-# Restores into throwaway servers of both versions are the backups' scenario.
+# The backups' scenario restores into throwaway servers of both versions.
 pytestmark = pytest.mark.one_host(together=True)
 
 REHEARSE = "playbooks/rehearse.yml"
@@ -27,13 +27,13 @@ LEFT = (
 
 
 def left(machine: Host) -> str:
-    """Return what a throwaway server left on the host: files, processes, units."""
+    """Return the remains of a throwaway server on the host: files, processes, units."""
     return machine.run(LEFT, check=False)
 
 
 @contextlib.contextmanager
 def said(machine: Host, statement: str, back: str) -> Iterator[None]:
-    """Run one statement for a while."""
+    """Run one statement, and undo it afterwards."""
     machine.sql(statement)
     try:
         yield
@@ -42,7 +42,7 @@ def said(machine: Host, statement: str, back: str) -> Iterator[None]:
 
 
 def assert_found_before_the_stop(machine: Host, *words: str, playbook: tuple[str, ...] = MIGRATE) -> Run:
-    """Require that a migration fails in its rehearsal, and leaves database and service as they were."""
+    """Require that a migration fails in its rehearsal, and leaves database and service unchanged."""
     before = machine.catalogs(), machine.service_pid(), machine.rows()
     run = machine.playbook(*playbook, check=False)
     assert run.record["failure"]["phase"] == "rehearse", run.output
@@ -58,7 +58,7 @@ def assert_found_before_the_stop(machine: Host, *words: str, playbook: tuple[str
 
 
 @pytest.mark.by_turns
-def test_it_takes_a_backup_where_there_is_none(machine: Host) -> None:
+def test_it_makes_a_backup_if_there_is_none(machine: Host) -> None:
     before = machine.catalogs(), machine.service_pid(), machine.rows()
     run = machine.playbook(REHEARSE)
     (backup,) = machine.backups()
@@ -77,7 +77,7 @@ def test_it_measures_and_touches_nothing(machine: Host) -> None:
     assert measured["revert_seconds"] > 0
     assert measured["findings"] > 100
     assert measured["mode"] == "full"
-    # What a probe has shown; the rest depends on the host.
+    # Walls that a probe has shown; others depend on the host.
     assert {"user", "no new privileges"} <= set(measured["walls"])
     assert f"locks on the tables up to {measured['locked_seconds']} s" in run.words
     assert machine.untouched() == before
@@ -89,7 +89,7 @@ def test_it_measures_and_touches_nothing(machine: Host) -> None:
 @pytest.mark.by_turns
 def test_check_only_says_what_it_takes(machine: Host) -> None:
     if not machine.backups():
-        # How long it takes is told from the last one's speed.
+        # The duration is estimated from the last rehearsal's speed.
         machine.playbook(*BACKUP, "-ebackup_test_restore=false")
     before = machine.untouched()
     run = machine.playbook(REHEARSE, "--check")
@@ -167,14 +167,14 @@ def test_a_trigger_that_refuses_what_the_proof_tries_is_found_here(machine: Host
 
 @pytest.mark.by_turns
 def test_a_column_without_a_value_for_the_proof_ends_the_run_in_its_plan(machine: Host) -> None:
-    """A sample that names it is what the refusal asks for, and enough."""
+    """Adding the column to the sample, as the refusal says, is enough."""
     machine.reset()
     machine.sql(f"ALTER TABLE memories ADD code text NOT NULL DEFAULT 'ABC' {CODE}")
     machine.sql("ALTER TABLE memories ALTER code DROP DEFAULT")
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, check=False)
     assert (run.record["failure"]["phase"], run.record["stopped_at"]) == ("plan", None)
-    assert "public.memories.code is NOT NULL without a default, and no value for it can be derived (CHECK" in run.words
+    assert "public.memories.code is NOT NULL without a default, but no value for it can be derived (CHECK" in run.words
     assert ": add code: … to sample of memories in tenancy_tables." in run.words
     assert machine.untouched() == before
     tables = yaml.safe_load((ROOT / "inventory/group_vars/ai_memory/tenancy.yml").read_text())["tenancy_tables"]
@@ -209,7 +209,7 @@ DEEP = "/run/systemd/system/postgresql@.service.d/deep.conf"
 
 @pytest.fixture
 def of_the_server(machine: Host) -> Iterator[None]:
-    """Set for the whole server what no dump carries: every role's path, a right to a setting, a deeper stack."""
+    """Set server-wide properties that no dump contains: a path of every role, a right to a setting, a deeper stack."""
     machine.run(f"sudo mkdir -p $(dirname {DEEP}) && printf '[Service]\nLimitSTACK=infinity\n' | sudo tee {DEEP}")
     machine.run("sudo systemctl daemon-reload && sudo systemctl restart postgresql")
     changes = [

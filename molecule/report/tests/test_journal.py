@@ -1,4 +1,4 @@
-"""What the service's journal is taken for is said without a word of its lines."""
+"""The report on the service's journal describes its lines without their words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATTERNS = {"request_pattern": "HTTP", "refused_pattern": "404"}
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        (f"ERROR: {SECRET} is lost", "error, it meets 'is lost'"),
+        (f"ERROR: {SECRET} is lost", "error, matches 'is lost'"),
         (f"psycopg2.errors.UndefinedTable: relation {SECRET}", "SQLSTATE 42P01 undefined_table"),
         (
             f"ERROR: permission denied for table memories of {SECRET}",

@@ -1,4 +1,4 @@
-"""A webhook is told of the start and the end of a run; whether it listens changes nothing; its URL shows nowhere."""
+"""A webhook gets the start and the end of a run; a silent one changes nothing; its URL is never shown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BACKUP = ("playbooks/backup.yml", "-ebackup_test_restore=false", "-ebackup_copy_
 
 
 def told(tmp_path: Path, url: str, **variables: Any) -> str:
-    """Return the argument that names the webhook, from a file: an argument would show it."""
+    """Return the argument that sets the webhook from a file, because an argument would show the URL."""
     path = tmp_path / "webhook.json"
     path.write_text(json.dumps({"report_webhook_url": url} | variables))
     return f"-e@{path}"
@@ -58,11 +58,11 @@ def test_the_start_and_the_success_are_told(machine: Host, tmp_path: Path) -> No
     with listening(then=look) as receiver:
         run = machine.playbook(*MIGRATE, told(tmp_path, receiver.url, report_webhook_timeout=30), "-vvv")
     begun, ended = receiver.texts
-    assert begun == f"{machine.name}: migrate of ai_memory begun. Run {run.record['run']}."
+    assert begun == f"{machine.name}: migrate of ai_memory started. Run {run.record['run']}."
     assert re.fullmatch(
         rf"{machine.name}: migrate of ai_memory SUCCESS, downtime [\d.]+ s\. Run {run.record['run']}\.", ended
     )
-    # The first came before anything was changed, the second when the service was back.
+    # The first message came before any change, the second when the service was back.
     assert when_told[0] == before
     assert when_told[1][0] != before[0]
     assert when_told[1][1] not in (0, before[1])
@@ -70,7 +70,7 @@ def test_the_start_and_the_success_are_told(machine: Host, tmp_path: Path) -> No
     assert not any(SECRET.search(text) for text in listed)
     assert "The webhook was not told" not in run.words
     assert_kept(run)
-    # Now there is nothing to do, which is told; a dry run tells nobody.
+    # Now there is nothing to do, and the webhook says so; a dry run sends nothing.
     with listening() as receiver:
         given = told(tmp_path, receiver.url)
         machine.playbook("migrate.yml", "--check", given)
@@ -109,9 +109,9 @@ def test_a_refusal_is_told_as_a_failure(machine: Host, tmp_path: Path) -> None:
 
 
 @pytest.mark.by_turns
-def test_a_webhook_that_is_silent_or_gone_is_said_and_harms_nothing(machine: Host, tmp_path: Path) -> None:
+def test_a_webhook_that_is_silent_or_gone_is_reported_and_harmless(machine: Host, tmp_path: Path) -> None:
     def first_silent(text: str) -> None:
-        if "begun" in text:
+        if "started" in text:
             time.sleep(3)
 
     with listening(status=404, then=first_silent) as receiver:
@@ -134,13 +134,13 @@ def test_what_is_no_url_is_refused_and_not_shown(machine: Host, tmp_path: Path, 
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, told(tmp_path, url), check=False)
     assert "report_webhook_url is not the URL of a webhook" in run.words
-    assert "it must begin with https:// (with http:// on this machine alone)" in run.words
+    assert "it must start with https:// (http:// only for this machine)" in run.words
     assert machine.untouched() == before
     assert_kept(run)
 
 
 @pytest.mark.by_turns
-def test_events_that_nobody_knows_are_refused(machine: Host, tmp_path: Path) -> None:
+def test_unknown_events_are_refused(machine: Host, tmp_path: Path) -> None:
     run = machine.playbook(
         *MIGRATE, told(tmp_path, "", report_webhook_events=["end"], report_webhook_timeout=0), check=False
     )

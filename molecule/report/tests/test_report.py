@@ -1,4 +1,4 @@
-"""The report of a run as a page, of one that went well and of one that failed, in a real browser; and its log."""
+"""The page of a successful and of a failed run in a real browser, and their logs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from browser import SCHEMES, WIDTHS, chromium, opened
 from lab import MIGRATE, Host, Run
 from rows import NO_ROW_OF_THE_PROOF
 
-# What its fixtures prepare would be made on both hosts.
+# Both hosts would need the fixtures' preparations.
 pytestmark = pytest.mark.one_host(together=True)
 
-# In points; a page may be a hair smaller.
+# In points; a page can be slightly smaller.
 A4 = (595, 842)
 
 
 @pytest.fixture(scope="module")
 def runs(machine: Host) -> dict[str, Run]:
-    """Return a migration that failed in its transaction, and the one after it."""
+    """Return a migration that failed in its transaction, and the next one."""
     machine.reset()
     machine.sql(f'ALTER TABLE personality_metrics ADD CONSTRAINT "<b>one</b>" {NO_ROW_OF_THE_PROOF}')
     failed = machine.playbook(*MIGRATE, check=False)
@@ -55,11 +55,11 @@ def test_it_can_be_read(browser: Browser, pages: dict[str, Path], name: str, wid
     with opened(browser, pages[name], width, scheme) as look:
         assert look.overflow() <= 0
         assert look.inaccessible() == []
-        # Unfolded as well.
+        # Also with all details unfolded.
         assert look.overflow() <= 0
         assert look.complaints == []
         assert look.requests == [pages[name].as_uri()]
-        # A word is not broken into its letters.
+        # A word is not broken into letters.
         cell = look.page.locator(".timeline tbody td").first.bounding_box()
         assert cell
         assert cell["height"] < 40
@@ -89,7 +89,7 @@ def test_it_holds_the_facts_of_the_run(browser: Browser, pages: dict[str, Path],
     record = runs["done"].record
     started = {phase["name"]: phase["started"] for phase in record["phases"]}
     apart = datetime.fromisoformat(record["stopped_at"]) - datetime.fromisoformat(started["stop"])
-    # Between the two systemd is asked whether the unit runs.
+    # Between the two, the run asks systemd whether the unit is active.
     assert 0 <= apart.total_seconds() < 0.1
     assert len(record["durations"]) == len(record["plan"]) > 50
     with opened(browser, pages["done"], 1280, "light") as look:

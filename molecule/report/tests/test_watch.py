@@ -1,4 +1,4 @@
-"""The service is watched after the start: what callers meet then is summed up, and trouble ends the run at once."""
+"""The run watches the service after the start: it sums up callers' results, and trouble ends it at once."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def refuse(machine: Host, path: str) -> None:
 
 
 def watching(path: str) -> str:
-    """Return the option that lets only failures of this path count, not those of other tests."""
+    """Return the option that counts only failures of this path, not those of other tests."""
     return f'-e{{"service_journal_refused_pattern": "{path} HTTP"}}'
 
 
 def wait_for(run: Run, path: str, word: str) -> None:
-    """Wait until the run's log has a word in it."""
+    """Wait until the run's log contains a word."""
     deadline = time.monotonic() + 600
     while word not in run.files().get(path, ""):
         assert run.process.poll() is None, "the run ended before that"
@@ -49,7 +49,7 @@ def test_what_callers_met_is_summed_up(machine: Host) -> None:
     assert run.returncode == 0, run.output
     watched = run.record["watched"]
     assert (watched["seconds"], watched["samples"], watched["trouble"]) == (60, 12, [])
-    # The five, the trial of the start, and a question for health a sample.
+    # The five requests, the smoke test, and one health check for each sample.
     assert watched["requests"] >= 5 + 2 + 11
     assert watched["refused"] == 1
     assert watched["refused_before"] >= 1
@@ -75,7 +75,7 @@ def test_a_service_that_is_started_again_is_noticed(machine: Host) -> None:
     machine.reset()
     run = Run(machine.name, *WATCHED, "-eservice_watch_interval=20")
     wait_for(run, "run.json", '"name": "watch"')
-    # The watch has begun, and looks for the first time when the service is back.
+    # The watch has started, and takes its first sample when the service is back.
     time.sleep(5)
     machine.run("sudo systemctl restart ai-memory")
     run.wait()

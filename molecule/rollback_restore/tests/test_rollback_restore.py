@@ -1,4 +1,4 @@
-"""The guide's Option 1, made safe: the backup beside the database, checked, then exchanged."""
+"""The guide's Option 1, made safe: the backup is restored beside the database, checked, and exchanged."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_damaged_dump_is_refused(machine: Host) -> None:
     try:
         before = machine.untouched()
         run = machine.playbook(*RESTORE, "-erollback_confirm=YES", check=False)
-        assert "is damaged, incomplete or not what its manifest describes (SHA-256)" in run.words
+        assert "is damaged, incomplete or differs from its manifest (SHA-256)" in run.words
         assert "database/toc.dat: FAILED" in run.words
         assert machine.untouched() == before
     finally:
@@ -68,13 +68,13 @@ def test_a_damaged_dump_is_refused(machine: Host) -> None:
 
 @pytest.mark.by_turns
 def test_a_restore_that_fails_leaves_nothing(machine: Host) -> None:
-    # The manifest counts one row more than the dump holds.
+    # The manifest counts one row more than the dump contains.
     manifest = f"{machine.backups()[-1]}/manifest.json"
     machine.run(f"sudo cp -p {manifest} /root/manifest && sudo sed -i 's/5755/5756/' {manifest}")
     try:
         pid = machine.service_pid()
         run = machine.playbook(*RESTORE, "-erollback_confirm=YES", check=False)
-        assert "The restore failed and was removed again: What was restored is not what was dumped:" in run.words
+        assert "The restore failed and was removed again: The restored copy differs from the dump:" in run.words
         assert "public.memories has 5,755 rows instead of 5,756" in run.words
         assert run.record["outcome"] == "FAILED"
         assert machine.databases() == set()

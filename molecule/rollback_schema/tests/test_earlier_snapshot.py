@@ -1,4 +1,4 @@
-"""A snapshot that an earlier version of this runbook wrote leads to the schema of before as well."""
+"""A snapshot of an earlier version of this runbook restores the original schema as well."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from lab import OWNER, Host
 from planner import committed
 from service import schema
 
-# What of a snapshot is SQL, with names that stood without their schema under the search path of the session.
+# The parts of a snapshot that are SQL, with names that lack the schema of the session's search path.
 OF_THE_OWNERS = [
     f"SET SESSION AUTHORIZATION {OWNER}",
     "CREATE FUNCTION open_to_all(text) RETURNS boolean LANGUAGE sql AS 'SELECT true'",

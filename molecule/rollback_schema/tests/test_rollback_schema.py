@@ -1,4 +1,4 @@
-"""Undo without a restore: the schema of before to the letter, and every row, those written since included."""
+"""Rollback without a restore: exactly the original schema, and every row, also newer ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rows import insert
 from service import assert_works_in_full, callers, schema
 
 ROLLBACK = ("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
-# What a dump shows of keys and tables and a plain ADD CONSTRAINT would lose.
+# Properties of keys and tables that a dump shows and a plain ADD CONSTRAINT would lose.
 ODD = (
     "ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key",
     "CREATE UNIQUE INDEX caller_profiles_user_id_key ON caller_profiles (user_id) WITH (fillfactor = 71)",
@@ -33,7 +33,7 @@ ODD = (
 
 @pytest.fixture(scope="module")
 def before(machine: Host) -> str:
-    """Return the schema before the migration; the database is migrated and in use afterwards."""
+    """Return the schema before the migration; afterwards the database is migrated and in use."""
     machine.run("sudo install -d -o postgres /var/lib/postgresql/elsewhere")
     if machine.sql("SELECT 1 FROM pg_tablespace WHERE spcname = 'elsewhere'") == []:
         machine.sql("CREATE TABLESPACE elsewhere LOCATION '/var/lib/postgresql/elsewhere'")
@@ -53,7 +53,7 @@ def test_the_snapshot_is_kept_where_only_the_administrator_reads_it(machine: Hos
 
 
 @pytest.mark.by_turns
-def test_check_shows_the_way_back_and_touches_nothing(machine: Host, before: str) -> None:
+def test_check_shows_the_rollback_and_changes_nothing(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_mode=schema", "--check")
     assert "BACK TO: the schema of " in run.words
@@ -73,10 +73,10 @@ def test_check_shows_the_way_back_and_touches_nothing(machine: Host, before: str
          "policy later on table memories uses public.memories.customer_id"),
         (insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}),
          "DELETE FROM caller_profiles WHERE customer_id = 2",
-         "Rows of tenants other than 1 exist (caller_profiles 1), which the old schema could not tell apart."),
+         "Rows of tenants other than 1 exist (caller_profiles 1), which the old schema cannot tell apart."),
     ],
 )  # fmt: skip
-def test_what_stands_in_the_way_is_named(machine: Host, before: str, made: str, unmade: str, sentence: str) -> None:
+def test_obstacles_are_named(machine: Host, before: str, made: str, unmade: str, sentence: str) -> None:
     machine.sql(made)
     try:
         untouched = machine.untouched()
@@ -95,7 +95,7 @@ def test_a_snapshot_that_is_not_there_is_missed(machine: Host, before: str) -> N
     assert machine.untouched() == untouched
 
 
-def test_the_schema_is_the_one_of_before_and_every_row_is_there(machine: Host, before: str) -> None:
+def test_the_original_schema_is_restored_with_every_row(machine: Host, before: str) -> None:
     run = machine.playbook(*ROLLBACK)
     assert run.record["outcome"] == "SUCCESS"
     assert schema(machine) == before
@@ -151,7 +151,7 @@ def test_what_callers_say_meanwhile_is_kept_and_fails_no_run(machine: Host, befo
 
 
 @pytest.mark.by_turns
-def test_it_leads_back_from_a_login_of_the_services_own(machine: Host, before: str) -> None:
+def test_a_login_of_the_services_own_is_rolled_back(machine: Host, before: str) -> None:
     environment = machine.run("sudo cat /opt/ai-memory/.env")
     machine.playbook(*MIGRATE, "-etenancy_provision_app_role=true")
     machine.playbook(*ROLLBACK)

@@ -1,4 +1,4 @@
-"""Rows without a tenant get one before the stop, and the owner's code runs with nobody's rights meanwhile."""
+"""Rows without a tenant get one before the stop, and meanwhile the owner's code gains no privileges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab import MIGRATE, OWNER, ROWS, Host
 pytestmark = pytest.mark.by_turns
 
 LOGIN = backfill_login.role("ai_memory")
-# Notes that it ran, and that it ran above its owner: a sequence keeps that whatever is rolled back.
+# Notes that it ran, and that it ran with more privileges than its owner's: no rollback resets a sequence.
 NOTE = (
     "PERFORM nextval('public.seen'); IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)"
     " THEN PERFORM nextval('public.trap'); END IF"
@@ -27,10 +27,10 @@ PLANTED = [
     "ALTER TABLE memories ADD CHECK (public.fine(k)) NOT VALID",
     "RESET SESSION AUTHORIZATION",
 ]  # fmt: skip
-# Half of a migration: FORCE is on, and a policy that does not show the rows without a tenant.
+# Half of a migration: FORCE is on, and a policy hides the rows without a tenant.
 HALF = [
     "ALTER TABLE memories ADD COLUMN customer_id integer",
-    # The release names no tenant; what it stores has one, and what was there has none.
+    # The release names no tenant: new rows have one, and old rows have none.
     "ALTER TABLE memories ALTER customer_id SET DEFAULT 1",
     "UPDATE memories SET customer_id = 1 WHERE type = (SELECT min(type) FROM memories)",
     "ALTER TABLE memories ENABLE ROW LEVEL SECURITY", "ALTER TABLE memories FORCE ROW LEVEL SECURITY",
@@ -39,12 +39,12 @@ HALF = [
 
 
 def called(machine: Host, sequence: str) -> bool:
-    """Say whether anything was noted in a sequence."""
+    """Return whether a sequence has a note."""
     return bool(machine.sql(f"SELECT is_called FROM {sequence}")[0][0])
 
 
 def left(machine: Host) -> list[object]:
-    """Return what is left of the backfill's login and policies."""
+    """Return the remains of the backfill's login and policies."""
     return machine.sql(
         "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'tenancy_backfill%%'"
         " UNION ALL SELECT polname::text FROM pg_policy WHERE polname LIKE 'tenancy_backfill%%'"
@@ -53,7 +53,7 @@ def left(machine: Host) -> list[object]:
 
 @pytest.fixture
 def half(machine: Host) -> Iterator[Host]:
-    """Return a host whose database is half migrated."""
+    """Return a host with a half-migrated database."""
     machine.reset()
     machine.sql(";".join(HALF))
     machine.sql(";".join(PLANTED))
@@ -69,7 +69,7 @@ def test_the_owners_code_runs_as_the_login_alone(half: Host) -> None:
     assert called(half, "seen")
     assert not called(half, "trap")
     assert left(half) == []
-    # The trap sees who passes it by.
+    # The trap detects a superuser.
     half.sql("UPDATE memories SET k = k WHERE id = (SELECT min(id::text)::uuid FROM memories)")
     assert called(half, "trap")
 
@@ -80,10 +80,10 @@ FAILING = {
     ),
     "an error": ("RAISE EXCEPTION 'not now'", "not now"),
     "rows that stay as they are": ("RETURN NULL", "0 of"),
-    # A timeout inside can be swallowed.
+    # Code can swallow a timeout.
     "no end": (
         "BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN OTHERS OR query_canceled THEN PERFORM pg_sleep(600); END",
-        "a batch did not end within 3 s and was ended from outside",
+        "a batch did not end within 3 s and was terminated",
     ),
 }  # fmt: skip
 
@@ -117,7 +117,7 @@ def test_what_an_interrupted_run_left_goes_with_the_next(half: Host) -> None:
     assert left(half) == []
 
 
-def test_somebody_elses_role_is_left_alone(half: Host) -> None:
+def test_a_role_of_another_owner_is_left_alone(half: Host) -> None:
     half.sql(f"CREATE ROLE {LOGIN}")
     try:
         run = half.playbook(*MIGRATE, check=False)

@@ -1,4 +1,4 @@
-"""What was run on production by hand: the older release's service is migrated, and works in full afterwards."""
+"""The manual changes of production: the legacy release's service is migrated, and works completely afterwards."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ pytestmark = pytest.mark.one_host(together=True)
 
 
 def make(machine: Host, made: Made) -> str:
-    """Do it to a fresh database, and return its schema."""
+    """Apply the change to a fresh database, and return its schema."""
     machine.reset()
     machine.sql(made.sql("ai_memory"))
     return schema(machine)
 
 
-def test_the_first_half_is_migrated_and_goes_back(machine: Host) -> None:
+def test_the_first_half_is_migrated_and_rolled_back(machine: Host) -> None:
     left = make(machine, FIRST_HALF)
     dry = machine.playbook("migrate.yml", "--check")
     assert "Let code that names no tenant yet work as tenant 1" in dry.words

@@ -1,4 +1,4 @@
-"""Functions get the model's body whatever their header says."""
+"""Functions get the model's body, whatever their header is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEADERS = {
     "another argument": made("uid varchar"),
     "no name of the argument": made("varchar"),
     "a default": made("uid varchar DEFAULT 'nobody'"),
-    # In the body it is a column.
+    # In the body, it is the name of a column.
     "a column's name": made("user_id varchar"),
     "an odd name": made('"select ""x"" $1" varchar'),
     "both": [*made("user_id varchar"), *EMPTY],
@@ -35,7 +35,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_a_function_works_whatever_its_header_says(database: Database, header: str) -> None:
+def test_a_function_works_with_any_header(database: Database, header: str) -> None:
     before = database.state()
     database.run(*HEADERS[header])
     proof = database.migrate()

@@ -1,4 +1,4 @@
-"""What the catalogs tell before anything is touched: refused by name, or named."""
+"""Facts in the catalogs lead to a refusal or a note before any change."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CAST = [
 ]
 POINTING = [{"columns": ["call"], "references": "call_summaries", "key": ["call_id"]}]
 
-# What is made of an unmigrated database, and the beginning of the sentence that refuses it.
+# The changes of an unmigrated database, and the start of the refusal.
 REFUSED: dict[str, tuple[list[str], str]] = {
     "a column that means something else": (NUMBERS, f"public.{MEANS}holds values other than 1 (40, 41, 42"),
     "one row of another tenant": (
@@ -107,13 +107,13 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a column that an insert must name": (
         ["ALTER TABLE memories ADD c text NOT NULL DEFAULT 'x' CHECK (c ~ 'x')",
          "ALTER TABLE memories ALTER c DROP DEFAULT"],
-        "public.memories.c is NOT NULL without a default, and no value for it can be derived (CHECK (c ~ 'x'::text))",
+        "public.memories.c is NOT NULL without a default, but no value for it can be derived (CHECK (c ~ 'x'::text))",
     ),
     "a domain that an insert must name": (
         ["CREATE DOMAIN word AS text NOT NULL CHECK (VALUE ~ 'x')",
          "ALTER TABLE memories ADD COLUMN w word DEFAULT 'x'",
          "ALTER TABLE memories ALTER w DROP DEFAULT"],
-        "public.memories.w is NOT NULL without a default, and no value for it can be derived (public.word: CHECK ",
+        "public.memories.w is NOT NULL without a default, but no value for it can be derived (public.word: CHECK ",
     ),
     "a role that may only read": (
         [f"ALTER ROLE {OWNER} IN DATABASE {NAME} {READ_ONLY}'on'"],
@@ -124,7 +124,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     ),
     "no column left": (
         ["ALTER TABLE memories " + ", ".join(f"ADD COLUMN c{number} boolean" for number in range(1590))],
-        "public.memories has 1,600 columns, dropped ones included",
+        "public.memories has 1,600 columns, including dropped ones",
     ),
     "a function of another language": (
         ["DROP FUNCTION update_personality_averages(varchar)",
@@ -143,7 +143,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     ),
 }  # fmt: skip
 
-# What is made of it, and the beginning of the note that names it; the plan goes on.
+# The changes, and the start of the note; the plan continues.
 NAMED: dict[str, tuple[list[str], str]] = {
     "an event trigger": (
         GUARD, "The event trigger guard (ddl_command_start, ALTER TABLE) runs public.guard() of operator",
@@ -194,7 +194,7 @@ def refusal(database: Database) -> list[str]:
 
 
 def of_old_servers(database: Database, statements: list[str]) -> None:
-    """Run ``statements``, or skip the test where the server knows no lists and filters of publications."""
+    """Run ``statements``, or skip the test if the server does not support lists and filters of publications."""
     if any("PUBLICATION" in text and "(" in text for text in statements) and database.value(
         "SELECT current_setting('server_version_num')::int < 150000"
     ):
@@ -221,7 +221,7 @@ def test_what_may_fail_is_named(database: Database, case: str) -> None:
 
 @pytest.mark.parametrize("case", HARMLESS)
 def test_what_does_no_harm_is_planned_for(database: Database, case: str) -> None:
-    # With the bridge, rows of a second tenant would do harm.
+    # With the bridge, rows of a second tenant would be a hazard.
     database.model = model.parse(model_source(NAME) | {"bridge": False})
     of_old_servers(database, HARMLESS[case])
     assert database.plan()
@@ -256,7 +256,7 @@ def test_a_cast_of_the_owner_does_not_read_the_tenants(database: Database) -> No
         "ALTER TABLE memories ADD COLUMN customer_id number DEFAULT ROW(1)",
         "SELECT customer_id::text FROM memories LIMIT 1",
     )  # fmt: skip
-    # The trap sees it.
+    # The trap works.
     assert database.value("SELECT last_value FROM noted WHERE is_called") == 1
     assert "exists with type number" in refusal(database)[0].replace("public.number", "number")
     assert database.value("SELECT last_value FROM noted") == 1
@@ -273,7 +273,7 @@ def test_a_view_under_a_tables_name_is_not_read(database: Database) -> None:
 
 @contextlib.contextmanager
 def prepared(machine: Host) -> Iterator[None]:
-    """Let the server prepare transactions."""
+    """Let the server accept prepared transactions."""
     machine.sql("ALTER SYSTEM SET max_prepared_transactions = 2")
     machine.run("sudo systemctl restart postgresql")
     try:

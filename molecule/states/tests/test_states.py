@@ -1,4 +1,4 @@
-"""Whatever state a database is in, the plan leads to the same migrated one; the production SQL judges it."""
+"""From every state of a database, the plan leads to the same migrated one, as the production SQL shows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ GUIDE = [
     ),
 ]
 STATES = {
-    "nullable column with rows of nobody": [
+    "nullable column with rows without a tenant": [
         "ALTER TABLE memories ADD COLUMN customer_id integer",
         "UPDATE memories SET customer_id = 1 WHERE type = 'fact'",
     ],
@@ -75,7 +75,7 @@ STATES = {
     ],
 }
 
-# What somebody named or added stays as it is: these end migrated, but not to the letter as the others.
+# Additional or renamed objects stay: these states end migrated, but their schema differs from the others'.
 KEEPS_ITS_OWN = (
     "a unique index instead of the constraint",
     "an index of the wanted name on other columns",
@@ -86,7 +86,7 @@ KEEPS_ITS_OWN = (
 
 
 def assert_migrated(database: Database, before: State) -> None:
-    """Nothing is left to do, every finding holds, and code that knows no tenant writes as the default one."""
+    """Require that no statement is left, every finding is ok, and code without a tenant writes as the default one."""
     assert database.plan() == []
     assert database.failures(before) == []
     database.run(
@@ -113,7 +113,7 @@ def test_the_plan_leads_from_any_state_to_the_migrated_one(database: Database, s
 
 
 def migrated(machine: Host, statements: list[str]) -> tuple[State, str]:
-    """Return state and pg_dump's schema after the migration of a database in which ``statements`` were committed."""
+    """Return state and pg_dump's schema after the migration of a database with committed ``statements``."""
     with committed(machine, statements) as half:
         half.migrate()
         assert half.plan() == []
@@ -123,7 +123,7 @@ def migrated(machine: Host, statements: list[str]) -> tuple[State, str]:
 
 @pytest.fixture(scope="module")
 def whole(machine: Host) -> tuple[State, str]:
-    """Return state and schema of a database that was migrated in one go."""
+    """Return state and schema of a database that was migrated in one transaction."""
     with committed(machine, []) as database:
         before = database.state()
         database.migrate()
@@ -134,7 +134,7 @@ def whole(machine: Host) -> tuple[State, str]:
 
 
 def lengths(first: int, statements: list[Any]) -> Iterator[int]:
-    """Yield every second length of a prefix of the plan, which the hosts share, of those whose turn it is."""
+    """Yield the lengths of the plan's prefixes whose turn it is; the hosts share them."""
     for number, length in enumerate(range(first, len(statements) + 1, 2)):
         if has_turn(number):
             yield length
@@ -157,7 +157,7 @@ def test_a_state_from_elsewhere_leads_to_the_same_schema(machine: Host, whole: t
 
 
 def schema_of(state: State) -> State:
-    """Return the state without what the rows say."""
+    """Return the state without its facts about rows."""
     found = copy.deepcopy(state)
     for table in found["tables"].values():
         for name in ("nulls", "tenants"):
@@ -178,7 +178,7 @@ def test_every_state_comes_back(database: Database, state: str) -> None:
 @pytest.mark.one_host
 @pytest.mark.usefixtures("copy")
 @pytest.mark.parametrize("first", [0, 1])
-def test_every_half_done_migration_leads_back(machine: Host, first: int) -> None:
+def test_every_partial_migration_can_be_rolled_back(machine: Host, first: int) -> None:
     with unmigrated(machine) as whole:
         before, statements = whole.state(), whole.plan()
     for length in lengths(first, statements):
@@ -194,26 +194,26 @@ def test_a_tenant_reads_and_writes_only_its_own_rows(database: Database) -> None
     database.run("SET LOCAL row_security = on", f"SET LOCAL ROLE {OWNER}", "SET LOCAL app.current_tenant = '1'")
     assert database.value(stores) == 1
     database.run("SET LOCAL app.current_tenant = '2'")
-    # The same natural key is free in each tenant.
+    # Each tenant can have the same natural key.
     assert database.value(stores) == 2
     assert database.value("SELECT array_agg(customer_id) FROM caller_profiles") == [2]
     assert database.value("WITH gone AS (DELETE FROM memories RETURNING 1) SELECT count(*) FROM gone") == 0
     database.run("SAVEPOINT attempt")
     with pytest.raises(InsufficientPrivilege, match="violates row-level security policy"):
         database.run(insert("memories", {"customer_id": 1, "k": "planted"}))
-    nobodys = insert("memories", {"k": "of nobody"})
+    without_tenant = insert("memories", {"k": "without a tenant"})
     no_tenant = "SET LOCAL app.current_tenant = ''"
     database.run("ROLLBACK TO SAVEPOINT attempt", no_tenant)
     with pytest.raises(InsufficientPrivilege, match="violates row-level security policy"):
-        database.run(nobodys)
-    # Whoever passes policies by meets NOT NULL.
+        database.run(without_tenant)
+    # A role that bypasses policies still meets NOT NULL.
     database.run("ROLLBACK TO SAVEPOINT attempt", "RESET ROLE", no_tenant)
     with pytest.raises(NotNullViolation, match="null value in column"):
-        database.run(nobodys)
+        database.run(without_tenant)
 
 
 def written_with(column: str) -> dict[str, Any]:
-    """Return the model with another tenant column, which the functions name as PostgreSQL wants it quoted."""
+    """Return the model with another tenant column, which the functions quote correctly."""
     source = production_source(NAME) | {"column": column}
     for function in source["functions"]:
         function["body"] = re.sub(r"\bcustomer_id\b", lambda _: identifier(column), function["body"])

@@ -1,4 +1,4 @@
-"""A tenant of another type than a number: the same plan, proof, findings and way back, on the real database."""
+"""Tenants that are not numbers: the same plan, proof, findings and rollback, on the real database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from production import production_source
 
 pytestmark = pytest.mark.one_host
 
-# The others are written by functions whose arguments are numbers.
+# Functions with numeric arguments write the others.
 TABLES = ("memories", "call_summaries", "caller_profiles")
 TENANTS = {
     "bigint": 2**40, "smallint": 7, "uuid": "3F0C8A52-9d1e-4b7a-8c35-6e2f1d0b9a74", "text": "O'Neill \\ Söhne ",
@@ -35,7 +35,7 @@ def other_type(request: pytest.FixtureRequest, database: Database) -> Database:
     return database
 
 
-def test_it_is_migrated_proven_and_led_back(other_type: Database) -> None:
+def test_it_is_migrated_proven_and_rolled_back(other_type: Database) -> None:
     before = other_type.state()
     proven = other_type.migrate()
     assert len(proven) > 100
@@ -83,5 +83,5 @@ def test_what_the_bridge_spells_is_the_default_tenant_and_is_noted(other_type: D
 
 
 def _named(wanted: model.Model, tenant: str) -> str:
-    """Return the statement by which a session names its tenant."""
+    """Return the statement with which a session names its tenant."""
     return f"SELECT set_config({literal(wanted.setting)}, {literal(tenant)}, true)"

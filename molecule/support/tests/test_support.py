@@ -1,4 +1,4 @@
-"""An archive for support holds what helps; no secret and nothing of a caller, wherever it was planted."""
+"""An archive for support contains useful facts, and nothing of a planted secret or a caller."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from lab import MIGRATE, Host, Run
 from rows import insert
 
-# What was planted, to the word: each is looked for in every byte of every archive.
+# The planted texts: each is searched in every byte of every archive.
 CALLER = "+15557654321"
 NAME = "Ophelia Quartz"
 SENTENCE = "Ophelia doesn't trust Wuthering insurances"
@@ -36,7 +36,7 @@ SERVICE = "/etc/systemd/system/ai-memory.service.d"
 
 
 class Archive:
-    """What one run of support.yml wrote."""
+    """The files of one run of support.yml."""
 
     def __init__(self, run: Run, place: Path) -> None:
         """Read the archive in ``place``, and the names beside it."""
@@ -64,7 +64,7 @@ class Archive:
         return json.loads(self.text(name))
 
     def leaks(self) -> list[tuple[str, str]]:
-        """Return what was planted and is in a file, its name, or on the screen."""
+        """Return the planted texts that are in a file, its name, or on the screen."""
         places = {"screen": self.run.output.encode()} | self.bytes | {name: name.encode() for name in self.bytes}
         return [(word, name) for name, content in places.items() for word in PLANTED if word.encode() in content]
 
@@ -101,13 +101,13 @@ def failing_service(machine: Host) -> Iterator[None]:
 
 
 def refused(machine: Host, statement: str, error: type[psycopg2.Error]) -> None:
-    """Make a statement that fails, and stands in PostgreSQL's log."""
+    """Run a statement that fails and is logged by PostgreSQL."""
     with pytest.raises(error):
         machine.sql(statement)
 
 
 def plant_in_the_log(machine: Host) -> None:
-    """Let statements of every kind fail that hold what a caller said, or a password."""
+    """Let statements of every kind fail that contain a caller's data or a password."""
     errors = psycopg2.errors
     quoted = SENTENCE.replace("'", "''")
     profile = insert("caller_profiles", {"customer_id": 1, "user_id": CALLER, "preferred_name": NAME})
@@ -117,7 +117,7 @@ def plant_in_the_log(machine: Host) -> None:
     refused(
         machine, f"{memory} VALUES (1, NULL, '{CALLER}', 'note', to_jsonb('{quoted}'::text))", errors.NotNullViolation
     )
-    # As a client writes it that does not know quotes.
+    # Like a client that does not quote.
     refused(machine, f"INSERT INTO memories (k) VALUES ('{SENTENCE}')", errors.SyntaxError)
     refused(machine, f"SELECT '{SENTENCE.split()[-1]}'::integer", errors.InvalidTextRepresentation)
     raised = f"RAISE 'no policy for {NAME}' USING DETAIL = '{CALLER}', HINT = 'ask {NAME}'"
@@ -127,7 +127,7 @@ def plant_in_the_log(machine: Host) -> None:
 
 
 def plant_in_the_catalogs(machine: Host) -> None:
-    """Put what a caller said where no row is: names, comments, defaults, literals, bodies, settings, a password."""
+    """Put a caller's data into the catalogs: names, comments, defaults, literals, bodies, settings, a password."""
     machine.sql(f"COMMENT ON TABLE memories IS 'as {NAME} wanted'")
     machine.sql(f"CREATE INDEX planted ON memories (k) WHERE user_id = '{CALLER}'")
     machine.sql(f"COMMENT ON INDEX planted IS 'of {NAME}'")
@@ -145,7 +145,7 @@ def plant_in_the_catalogs(machine: Host) -> None:
 
 @contextlib.contextmanager
 def long_query(machine: Host) -> Iterator[None]:
-    """Keep a session busy with a statement that holds a name."""
+    """Keep a session busy with a statement that contains a name."""
     mine = "query LIKE '%sleep(600)%' AND pid <> pg_backend_pid()"
     with (
         contextlib.closing(machine.connect()) as connection,
@@ -162,7 +162,7 @@ def long_query(machine: Host) -> Iterator[None]:
 
 
 def plant_in_a_record(logs: Path, host: str) -> None:
-    """Put beside the record of the run one of a newer run that failed, with all that its messages may quote."""
+    """Add the record of a newer, failed run, with everything that its messages may quote."""
     (real,) = logs.iterdir()
     later = logs / f"20991231T000000Z-{host}"
     later.mkdir()
@@ -174,7 +174,14 @@ def plant_in_a_record(logs: Path, host: str) -> None:
     record["plan"][0] |= {"reason": SENTENCE, "id": f"index.{NAME}", "phase": "ophelia", "sql": f"SELECT '{CALLER}'"}
     record["findings"][0] |= {"check": f"key ({NAME}) left", "actual": [SENTENCE], "expected": CALLER}
     record["audit"] = [
-        {"rule": "ophelia", "severity": "error", "subject": NAME, "why": SENTENCE, "remedy": CALLER, "cured": False}
+        {
+            "rule": "ophelia",
+            "severity": "error",
+            "subject": NAME,
+            "why": SENTENCE,
+            "remedy": CALLER,
+            "fixed_by_plan": False,
+        }
     ]
     record["tables"]["after"][NAME] = {"owner": NAME, "rows": 1, "policies": [{"name": NAME, "using": SENTENCE}]}
     (later / "run.json").write_text(json.dumps(record))
@@ -192,10 +199,10 @@ def logs() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def planted(machine: Host, logs: Path) -> Iterator[None]:
-    """Migrate, and plant secrets and a caller's words wherever they may come to lie."""
+    """Migrate, and plant secrets and a caller's words in all possible places."""
     machine.reset()
     machine.sql("DROP ROLE IF EXISTS planted", database="postgres")
-    # The plan meets the role as well.
+    # The role exists before the plan.
     machine.sql(f"CREATE ROLE planted LOGIN PASSWORD '{ROLE_PASSWORD}'")
     machine.playbook(*MIGRATE, f"-ereport_directory={logs}")
     plant_in_a_record(logs, machine.name)
@@ -208,7 +215,7 @@ def planted(machine: Host, logs: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def archive(machine: Host, planted: None, logs: Path) -> Archive:
-    """Return an archive of the host as it is."""
+    """Return an archive of the host in its present state."""
     litter = "sudo find /tmp /var/tmp -xdev -not -path '*/systemd-private*' -not -path '/tmp/.*' | sort"
     with long_query(machine):
         before = (machine.untouched(), machine.run(litter))

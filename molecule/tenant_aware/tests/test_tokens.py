@@ -1,4 +1,4 @@
-"""The smoke test signs the service's own tokens, and says what it cannot prove where it may not."""
+"""The smoke test signs the service's own tokens, and names what it cannot prove without a token."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def rows_of_the_test(machine: Host) -> dict[str, int]:
 
 
 def traces(machine: Host, run: Run) -> str:
-    """Return all that a run left on this machine and in the service's journal."""
+    """Return everything that a run left on this machine and in the service's journal."""
     journal = machine.run("sudo journalctl --unit=ai-memory --since=-10min")
     return "\n".join([run.output, *run.files().values(), journal])
 
 
 @contextlib.contextmanager
 def other_tokens(machine: Host) -> Iterator[None]:
-    """Run a release that believes no token which this machine could sign."""
+    """Run a release that rejects every token which this machine can sign."""
     machine.run("sudo lab-reset tenant_aware")
     machine.run(f"sudo cp -p {CODE} {CODE}.whole && sudo sed -i s/hashlib.sha256\\).dig/hashlib.sha512\\).dig/ {CODE}")
     try:
@@ -44,7 +44,7 @@ def other_tokens(machine: Host) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def migrated(machine: Host) -> Run:
-    """Migrate under the release that names its tenant, with every word that Ansible has."""
+    """Migrate under the tenant-aware release, with Ansible's highest verbosity."""
     machine.run("sudo lab-reset tenant_aware")
     return machine.playbook(*MIGRATE, "-vvv")
 
@@ -57,7 +57,7 @@ def test_it_is_tried_with_a_token_that_is_kept_nowhere(machine: Host, migrated: 
     assert set(rows_of_the_test(machine).values()) == {0}
     left = traces(machine, migrated)
     assert "JWT validated: customer_id=1" in left
-    # Every token begins with its head, which is always the same.
+    # Every token starts with the same header.
     assert tokens.signed({}, "x").split(".")[0] not in left
     assert TOKEN_SECRET not in left
 
@@ -66,9 +66,9 @@ def test_it_is_tried_with_a_token_that_is_kept_nowhere(machine: Host, migrated: 
 def test_the_endpoints_that_show_the_tenant_of_the_request_before_are_named(machine: Host, migrated: Run) -> None:
     run = machine.playbook("playbooks/verify.yml")
     for endpoint in ("GET /v1/memories/shared?limit=5", "POST /v2/summaries/search"):
-        assert f"WARNING {endpoint} asks for no token and shows what is tenant 1 s to whoever asks" in run.words
+        assert f"WARNING {endpoint} requires no token and shows rows of tenant 1 to the caller" in run.words
     assert "API: 1 of 9 endpoints were seen to keep tenants apart; 2 warnings." in run.words
-    assert "Nothing is proven of GET /v1/memories/user?user_id={user_id}" in run.words
+    assert "Isolation in GET /v1/memories/user?user_id={user_id} is not proven" in run.words
     # The session has a caller's tenant again.
     assert machine.call("/v1/memories/shared", method="GET")["memories"]
 
@@ -77,12 +77,10 @@ def test_the_endpoints_that_show_the_tenant_of_the_request_before_are_named(mach
 def test_writers_that_forget_the_tenant_are_named_and_leave_nothing(machine: Host, migrated: Run) -> None:
     run = machine.playbook("playbooks/verify.yml", "-everify_proof=true")
     assert run.changed == 0
-    assert "WARNING POST /v1/memories/user stores what is tenant 32767 s as tenant 1 s (public.memories)." in run.words
-    assert (
-        "WARNING POST /v2/process-call stores what is tenant 32767 s as tenant 1 s (public.call_summaries" in run.words
-    )
-    assert "WARNING GET /v2/personality/{user_id} asks for no token" in run.words
-    assert "POST /memory/store stores what is tenant" not in run.words
+    assert "WARNING POST /v1/memories/user stores rows of tenant 32767 as tenant 1 s (public.memories)." in run.words
+    assert "WARNING POST /v2/process-call stores rows of tenant 32767 as tenant 1 s (public.call_summaries" in run.words
+    assert "WARNING GET /v2/personality/{user_id} requires no token" in run.words
+    assert "POST /memory/store stores rows of tenant" not in run.words
     assert "API: 5 of 9 endpoints were seen to keep tenants apart; 6 warnings." in run.words
     assert machine.rows() == ROWS
 
@@ -98,7 +96,7 @@ def test_tokens_that_cannot_be_signed_are_refused_before_the_stop(machine: Host)
         run = machine.playbook(*MIGRATE, check=False)
         assert (run.record["failure"]["phase"], run.record["stopped_at"]) == ("try", None), run.output
         assert REFUSED in run.words
-        assert "it does not believe a token that is signed with JWT_SECRET_KEY of its environment" in run.words
+        assert "it rejects a token that is signed with JWT_SECRET_KEY of its environment" in run.words
         assert "service_smoke_headers (encrypted with ansible-vault); or set service_smoke to read or none" in run.words
         assert (machine.catalogs(), machine.service_pid(), machine.rows()) == before
 
@@ -130,9 +128,9 @@ def test_headers_of_the_operators_take_the_place_of_the_token(machine: Host) -> 
 @pytest.mark.by_turns
 def test_reading_requests_alone_find_a_service_that_shows_nothing_any_more(machine: Host) -> None:
     machine.reset()
-    # Without the bridge the older release, which names no tenant, is shown nothing.
+    # Without the bridge, the legacy release names no tenant and sees nothing.
     run = machine.playbook(*MIGRATE, "-eservice_smoke=read", "-etenancy_bridge=false", check=False)
     assert "The API shows less than before the change: GET /v1/memories?limit=5, GET /v1/memories/shared" in run.words
-    assert "Database: what was committed was taken back again." in run.words
+    assert "Database: the change was committed and then rolled back." in run.words
     assert machine.rows() == ROWS
     assert_works_in_full(machine)

@@ -1,4 +1,4 @@
-"""What takes long is a job on the server, and the terminal says how far it is."""
+"""Long work is a job on the server, and the terminal shows its progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from screen import Screen, on_a_terminal
 
 pytestmark = pytest.mark.one_host
 
-# Every database is large enough.
+# With these settings, every database is large enough.
 WATCHED = (
     "migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", "-ereport_watch_bytes=0",
     "-ebackup_copy_max_bytes=0",
@@ -33,7 +33,7 @@ def migration(machine: Host, *arguments: str) -> Screen:
 
 @contextlib.contextmanager
 def a_writer(machine: Host) -> Iterator[None]:
-    """Hold what a writer of every table holds until a concurrent build, which waits for it, has been told."""
+    """Hold the locks of a writer of every table until the terminal has shown a concurrent build that waits for them."""
 
     def work(over: threading.Event) -> None:
         with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
@@ -50,7 +50,7 @@ def a_writer(machine: Host) -> Iterator[None]:
 
 @pytest.fixture
 def cannot_be_restored(machine: Host) -> Iterator[None]:
-    """Give a table a check that does not work where nothing is looked up in the schema public."""
+    """Give a table a check that fails without the schema public in the search path."""
     machine.reset()
     machine.sql("CREATE TABLE limits AS SELECT 1 AS least")
     machine.sql(
@@ -79,7 +79,7 @@ def test_a_job_that_fails_says_why(machine: Host) -> None:
 @pytest.mark.by_turns
 def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
     machine.reset()
-    # No column waits for the writer.
+    # Adding a column would wait for the writer.
     for table in TABLES:
         machine.sql(f"ALTER TABLE {table} ADD COLUMN customer_id integer NOT NULL DEFAULT 1")
     online = ("-etenancy_strategy=online", "-etenancy_online_transaction_seconds=600")
@@ -89,7 +89,7 @@ def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
     feet = "\n".join(screen.feet)
     for job in ("dump", "test restore"):
         assert re.search(rf"backup \d+ s: Wait for the job: {job}, {MEASURED}", feet), feet
-    # As far as 80 columns show it.
+    # The part that fits into 80 columns.
     assert re.search(r"expand \d+ s: Wait for the job: waiting for writers before build: idx_", feet), feet
     assert machine.rows("customer_id = 1") == ROWS
     assert machine.run(JOBS).strip() == "0"
@@ -97,7 +97,7 @@ def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
 
 @pytest.fixture
 def slow(machine: Host) -> Iterator[None]:
-    """Make a table of one row a block, and a function that takes 20 ms."""
+    """Create a table of one row a block, and a function that takes 20 ms."""
     machine.sql("CREATE TABLE slow (text text); ALTER TABLE slow ALTER text SET STORAGE PLAIN")
     machine.sql("INSERT INTO slow SELECT repeat('x', 5000) FROM generate_series(1, 100)")
     machine.sql(

@@ -1,4 +1,4 @@
-"""What the operator sees, on a terminal of 80 columns and elsewhere."""
+"""The operator's view, on a terminal of 80 columns and elsewhere."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ PHASE = re.compile(r"^(?P<mark>.) +(?P<number>\d+) (?P<name>\w+) +(?P<state>ok|F
 
 
 def migration(machine: Host, **variables: str) -> Screen:
-    """Make a quick migration on a terminal, with the log where it usually is: its path is no longer than that."""
+    """Run a quick migration on a terminal, with the log in its usual place, so that its path has the usual length."""
     return on_a_terminal("ansible-playbook", *MIGRATE, "--limit", machine.name, **variables)
 
 
 def phases(screen: Screen) -> list[tuple[str, str, str]]:
-    """Return mark, name and state of the phases that were shown."""
+    """Return mark, name and state of the shown phases."""
     found = [PHASE.match(line) for line in screen.lines]
     return [(match["mark"], match["name"], match["state"]) for match in found if match]
 
 
 def assert_readable(screen: Screen) -> None:
-    """Nothing is wider than the terminal, and nothing of the tasks shows."""
+    """Require that no line is wider than the terminal, and no task is shown."""
     assert [line for line in screen.lines if len(line) > COLUMNS] == []
     assert [foot for foot in screen.feet if len(foot) >= COLUMNS] == []
     assert not any("TASK [" in line or "ok: [" in line for line in screen.lines)
@@ -53,19 +53,19 @@ def test_a_migration_shows_its_phases_and_ends_in_a_box(machine: Host) -> None:
     box = text[text.index("┌") : text.index("┘")].splitlines()
     assert {len(line) for line in box[1:-1]} == {len(box[0])}
     assert "│ Outcome:   SUCCESS " in text
-    # Without inventory and host it would mean production. What is too long for the box goes on below.
+    # Without inventory and host the command would mean production. A line that is too long for the box is wrapped.
     said = " ".join(text.replace("│", " ").split())
     inventories = " ".join(f"-i {inventory}" for inventory in INVENTORIES)
     assert f"Verify: ansible-playbook {inventories} -l {machine.name} playbooks/verify.yml Roll back:" in said
     assert re.search(r"Log: logs/\S+/execution-log.md Report: logs/\S+/report.html ", said)
     assert "\x1b[0;32m" in screen.written
-    # What went on, and how long callers waited.
+    # The present work, and the time that callers waited.
     backup = r"… backup \d+ s: Dump the database, restore the dump and compare"
     assert any(re.fullmatch(backup, foot) for foot in screen.feet)
     waited = [float(found) for foot in screen.feet for found in re.findall(r"callers wait ([\d.]+) s", foot)]
     assert waited
     assert waited == sorted(waited)
-    # The foot is gone in the end.
+    # At the end the foot is gone.
     assert not any("…" in line for line in screen.lines)
 
 
@@ -99,8 +99,8 @@ def test_a_failure_is_shown_in_full_and_once(machine: Host) -> None:
     assert "\x1b[0;" not in screen.written
     assert phases(screen)[-1] == ("✗", "apply", "FAILED")
     text = " ".join(" ".join(screen.lines).replace("│", " ").split())
-    assert "FAILED: Stop, change and start on the server" in text
-    # With the failure, and in the box.
+    assert "FAILED: Stop the service, change the database, start the service" in text
+    # Once with the failure, and once in the box.
     assert text.count("one_row") == 2
     assert text.count("error 23514") == 2
     assert "Failing row" not in text
@@ -122,7 +122,7 @@ def test_without_a_terminal_it_is_plain(machine: Host) -> None:
 @pytest.mark.by_turns
 def test_on_request_every_task_shows(machine: Host) -> None:
     run = machine.playbook("migrate.yml", "--check", "-v")
-    assert "TASK [tenancy : plan | Show the current state]" in run.output
+    assert "TASK [plan : Show the plan]" in run.output
     assert "PLAY RECAP" in run.output
 
 

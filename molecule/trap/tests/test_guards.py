@@ -1,4 +1,4 @@
-"""The trap catches each guard that is taken out: without it, what was planted runs with more rights than its owner."""
+"""The trap detects each missing guard: without it, planted code runs with more privileges than its owner's."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from lab import MIGRATE, PLUGINS, Host, Run, copied_checkout
 pytestmark = pytest.mark.by_turns
 
 UTILS = f"{PLUGINS}/module_utils"
-# What climbs for every row takes its time, and a few rows are enough.
+# Code that runs for every row takes time, and a few rows are enough.
 MIGRATION = (*MIGRATE, READABLE, "-etenancy_transaction_timeout=20")
 RESTORE = ("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
-# Rows without a tenant, which get theirs before the stop.
+# Rows without a tenant, which get one before the stop.
 WITHOUT_TENANT = "ALTER TABLE public.memories ADD COLUMN customer_id integer"
 
 
 @dataclass(frozen=True)
 class Guard:
-    """What keeps code of the database down: a text in a file of the checkout, and what stands there without it."""
+    """A guard against code of the database: a text in a file of the checkout, and its replacement without the guard."""
 
     file: str
     text: str
     instead: str
     command: tuple[str, ...] = MIGRATION
-    # What else is in the database.
+    # Additional statements for the database.
     given: str = ""
 
 
@@ -48,10 +48,10 @@ GUARDS = {
         f"{UTILS}/transaction.py", "ROLLBACK TO SAVEPOINT tenancy_proof", "RELEASE SAVEPOINT tenancy_proof"
     ),
     "clean-up": Guard(
-        "roles/service/vars/main.yml",
-        '  user: "{{ service_state.user }}"\n'
-        '  parameters: "{{ service_url | aimemory.tenancy.database_parameters(service_sslmode) }}"',
-        '  user: postgres\n  parameters: {dbname: "{{ database_name }}", user: postgres, host: /var/run/postgresql}',
+        "roles/service/tasks/run_smoke_test.yml",
+        'user: "{{ service_result.state.user }}"\n      '
+        'parameters: "{{ service_credentials.url | aimemory.tenancy.database_parameters(service_sslmode) }}"',
+        'user: postgres\n      parameters: {dbname: "{{ database_name }}", user: postgres, host: /var/run/postgresql}',
     ),
     "backfill": Guard(
         f"{PLUGINS}/modules/postgresql_backfill.py", "user=name, password=password,", 'user=wanted["user"],',
@@ -77,7 +77,7 @@ def test_without_a_guard_it_springs(machine: Host, tmp_path: Path, name: str) ->
     path.write_text(path.read_text().replace(guard.text, guard.instead))
     trap.sprung()
     try:
-        # How it ends is another matter: what was planted may as well break what it was called by.
+        # The run's outcome does not matter: planted code may also break its caller.
         Run(machine.name, *guard.command, checkout=tmp_path).wait()
         assert [note for note in trap.sprung() if " as tenancy_restore_p" not in note] != []
     finally:

@@ -1,4 +1,4 @@
-"""The trap: what the service's role has planted, and what of it ran with more rights than that role has."""
+"""The trap: code that the service's role has planted, and the runs of it with more privileges than that role's."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 from lab import OWNER, Host
 
 LOG = "$(ls -t /var/log/postgresql/*.log | head -1)"
-# The table with the rule is no tenant's.
+# The table with the rule is not a tenant table.
 READABLE = '-e{"tenancy_readable": ["public.trap_ruled"]}'
-# An index whose predicate is constant for the planner, and the function that it calls.
+# An index whose predicate is constant for the planner, and the function in it.
 CONSTANT = """
 CREATE FUNCTION public.trap_constant(pg_catalog.int4) RETURNS pg_catalog.bool IMMUTABLE LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_note('constant'); RETURN true; END $$;
@@ -20,14 +20,14 @@ PLANT = Path(__file__).resolve().parents[1] / "plant.sql"
 
 
 class Trap:
-    """A database in which the service's role waits for the administrator."""
+    """A database in which the service's role has planted code for the administrator."""
 
     def __init__(self, machine: Host, database: str = "ai_memory") -> None:
-        """Plant it."""
+        """Plant the code."""
         self._machine = machine
         with_role = f"SET SESSION AUTHORIZATION {OWNER};\n{PLANT.read_text()}"
         machine.run(f"sudo truncate --size=0 {LOG}")
-        # psql stops at the first error, so that nothing is left out in silence.
+        # psql stops at the first error, so that it skips nothing silently.
         machine.run(f"psql -X -q -v ON_ERROR_STOP=1 {database}", given=with_role)
         self._read = self._size()
 
@@ -35,8 +35,8 @@ class Trap:
         return int(self._machine.run(f"sudo stat --format=%s {LOG}"))
 
     def sprung(self) -> list[str]:
-        """Return what ran with more rights than its owner has since this was asked last: what, and as whom."""
+        """Return the code that ran with more privileges than its owner's since the last call, and as which role."""
         begin, self._read = self._read, self._size()
-        # Only lines that the server wrote for the note: the statement that plants it holds the word as well.
+        # Only the notes' own log lines count: the statement that plants the code also contains the word.
         found = self._machine.run(f"sudo tail --bytes=+{begin + 1} {LOG} | grep -o 'LOG: *TRAP .*' | sort -u || true")
         return [line.split("TRAP ", 1)[1] for line in found.splitlines()]

@@ -1,4 +1,4 @@
-"""Units of all kinds on a lab host; what a test adds goes with it."""
+"""Units of all kinds on a lab host; a test's units are removed with it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INSTANCE = {"aimem@.service": SERVICE, "aimem@8100.socket": SOCKET, "aimem-worke
 
 @contextlib.contextmanager
 def installed(machine: Host, files: dict[str, str]) -> Iterator[None]:
-    """Install units until the next start of the host."""
+    """Install units until the next boot of the host."""
     for name, text in files.items():
         machine.run(f"sudo tee {RUNTIME}/{name}", given=text)
     machine.run("sudo systemctl daemon-reload")
@@ -38,7 +38,7 @@ def installed(machine: Host, files: dict[str, str]) -> Iterator[None]:
 
 @pytest.fixture
 def instance(machine: Host) -> Iterator[tuple[str, ...]]:
-    """Let an instance of a template serve instead, with a socket that starts it and a unit that goes down with it.
+    """Replace the service with an instance of a template, with a socket that starts it and a unit that stops with it.
 
     Returns its units.
     """

@@ -1,4 +1,4 @@
-"""A service is stopped with what starts it, and comes back with what went down with it."""
+"""A service stops together with the units that start it, and starts together with those that stopped with it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALIVE = "SELECT pid, backend_start FROM pg_stat_activity WHERE usename = 'alice'
 
 
 def transaction(*statements: str) -> dict[str, Any]:
-    """Return a transaction of these statements as the module wants it."""
+    """Return a transaction of these statements as the module's argument."""
     made = [
         {"id": str(number), "table": "", "phase": "column", "sql": sql, "checks": []}
         for number, sql in enumerate(statements)
@@ -40,7 +40,7 @@ def cutover(machine: Host, **arguments: Any) -> dict[str, Any]:
 
 
 def unit_info(machine: Host, unit: str) -> dict[str, Any]:
-    """Return what a run knows of a unit before it begins."""
+    """Return a run's facts about a unit before its start."""
     found = machine.module(
         "inspect_host", **CALL | {"unit": unit.removesuffix(".service")}, schema="public", tables=["memories"],
         queries=[], asked_at=0,
@@ -69,7 +69,7 @@ def wait_for_the_transaction(machine: Host) -> None:
 
 @pytest.fixture
 def served(machine: Host) -> Iterator[None]:
-    """Begin and end with a service that runs."""
+    """Start and end with a running service."""
     machine.run("sudo systemctl start ai-memory")
     machine.wait_until_healthy()
     yield
@@ -89,8 +89,11 @@ def test_an_instance_of_a_template_is_migrated_with_its_socket_and_its_companion
     with meanwhile(ask):
         run = machine.playbook(*MIGRATE, "-eservice_name=aimem@8100")
     assert run.record["outcome"] == "SUCCESS"
-    assert "NOTE aimem@8100.socket would start aimem@8100.service: stopped before it, started again" in run.words
-    assert "NOTE aimem-worker.service would go down with aimem@8100.service: started again with it." in run.words
+    assert (
+        "NOTE aimem@8100.socket would start aimem@8100.service: the run stops it first, and starts it again"
+        in run.words
+    )
+    assert "NOTE aimem-worker.service would stop with aimem@8100.service: the run starts it again." in run.words
     # Nothing got past the socket.
     assert "came up while" not in run.words
     assert states(machine, instance) == ["active"] * 3
@@ -110,7 +113,7 @@ def test_the_failsafe_brings_back_all_that_a_lost_run_stopped(machine: Host, ins
     stopped = machine.module("cutover", **CALL | {"unit": instance[1], "triggers": armed["triggers"], "stop": True})
     assert "msg" not in stopped, stopped
     assert states(machine, instance) == ["inactive"] * 3
-    # That run is lost, and another one begins: what no longer runs is not forgotten.
+    # That run is lost, and another one starts: it still knows the stopped units.
     again = machine.module("service_failsafe", **arm | {"seconds": 1})
     assert (again["triggers"], again["companions"]) == ([instance[0]], [instance[2]])
     machine.wait_until_healthy()
@@ -121,7 +124,7 @@ def test_the_failsafe_brings_back_all_that_a_lost_run_stopped(machine: Host, ins
 
 
 @pytest.mark.usefixtures("served")
-def test_a_service_that_comes_up_in_the_transaction_is_started_anew(machine: Host) -> None:
+def test_a_service_that_starts_in_the_transaction_is_restarted(machine: Host) -> None:
     def start_it(over: threading.Event) -> None:
         """Start the unit in the transaction, and let it open a session."""
         wait_until_down(machine)
@@ -164,7 +167,7 @@ def test_another_session_of_its_login_that_is_older_than_the_change_is_ended(mac
 
 
 @pytest.mark.by_turns
-def test_logins_within_each_other_leave_no_way_in(machine: Host) -> None:
+def test_nested_logins_leave_pg_hba_unchanged(machine: Host) -> None:
     before = machine.run("sudo cat $(sudo -u postgres psql -Atc 'SHOW hba_file')")
     with a_login(machine), a_login(machine):
         pass
@@ -196,7 +199,7 @@ def test_a_process_of_the_unit_that_is_left_is_named_and_another_application_is_
             assert "ai-memory.service was stopped, but processes of it still run: " in failed["msg"]
             assert failed["msg"].endswith(" /bin/sleep 321")
             assert failed["durations"] == []
-            # One that an earlier stop left is found as well.
+            # A process that an earlier stop left is also found.
             assert failed["msg"] == cutover(machine, stop=True)["msg"]
     finally:
         machine.run("pkill -f '^/tmp/gunicorn'; rm /tmp/gunicorn; sudo pkill -f '^/bin/sleep 321' || true")
@@ -264,9 +267,7 @@ def test_a_unit_that_is_gone_once_it_is_stopped_is_told(machine: Host) -> None:
     machine.run("sudo systemd-run --quiet --unit=passing sleep infinity")
     try:
         found = unit_info(machine, "passing.service")
-        assert "passing.service was made by systemd-run and is gone once it is stopped" in json.dumps(
-            found["obstacles"]
-        )
+        assert "passing.service was made by systemd-run and disappears at its stop" in json.dumps(found["obstacles"])
     finally:
         machine.run("sudo systemctl stop passing")
 
@@ -279,7 +280,7 @@ def test_a_unit_that_is_gone_once_it_is_stopped_is_told(machine: Host) -> None:
         ("ExecSearchPath=/usr/bin\nExecStart=\nExecStart=gunicorn --bind 127.0.0.1:8100 app:app", ""),
         ("ExecStartPre=-/gone/bin/prepare", ""),
         ("ExecStart=\nExecStart=/gone/bin/gunicorn app:app", "/gone/bin/gunicorn cannot be run"),
-        ("WorkingDirectory=/gone", "its working directory /gone is gone"),
+        ("WorkingDirectory=/gone", "its working directory /gone is missing"),
         ("User=gone", "there is no user gone"),
     ],
     ids=["by-name", "by-name-in-a-path", "may-fail", "program", "directory", "user"],

@@ -1,4 +1,4 @@
-"""verify.yml passes on what is right, names what is wrong, and only reads."""
+"""verify.yml accepts a correct database, names what is wrong, and only reads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_migrated_database_passes(machine: Host) -> None:
     assert machine.untouched() == before
     assert "RLS policies created: 5/5" in run.words
     assert f"The bridge is on: a login of {OWNER} that names no tenant" in run.words
-    # The audit: what was found, why it matters, and what to do.
+    # The audit: the finding, the reason, and the remedy.
     for part in ("WARNING role-owner: ", "An owner can disable row security", "Remedy: Give the service a login"):
         assert part in run.words
     approximate = "WARNING approximate-index: idx_memories_embedding of public.memories" in run.words
@@ -60,9 +60,9 @@ def test_callers_that_go_on_fail_no_verification(machine: Host) -> None:
         ("CREATE UNIQUE INDEX leak ON caller_profiles (user_id)", "DROP INDEX leak",
          "FAIL caller_profiles: global key (user_id) left is"),
         (f"ALTER ROLE {OWNER} BYPASSRLS", f"ALTER ROLE {OWNER} NOBYPASSRLS",
-         "bypasses row security: no policy would isolate anyone"),
+         "bypasses row security: no policy would isolate tenants"),
         ("CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM memories'",
-         "DROP FUNCTION peek()", "FAIL ways past row security: [ definer-function: public.peek() ]"),
+         "DROP FUNCTION peek()", "FAIL ways to bypass row security: [ definer-function: public.peek() ]"),
         (f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET app.current_tenant = '2'",
          f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET app.current_tenant = '01'",
          "FAIL bridge is off or names the default tenant"),
@@ -78,7 +78,7 @@ def test_what_is_wrong_is_named(machine: Host, broken: str, mended: str, sentenc
 
 
 @pytest.mark.by_turns
-def test_what_was_mended_passes_again(machine: Host) -> None:
+def test_a_fixed_database_passes_again(machine: Host) -> None:
     machine.playbook("playbooks/verify.yml")
 
 

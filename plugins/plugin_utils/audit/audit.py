@@ -1,4 +1,4 @@
-"""The audit: ways to bypass row security that the catalogs show. Each file in ``rules/`` is one of them."""
+"""The audit: ways to bypass row security that the catalogs show. Each file in ``rules/`` is one rule."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ MODULES = {
     file.stem.replace("_", "-"): importlib.import_module(f"{__package__}.rules.{file.stem}")
     for file in sorted((HERE / "rules").glob("*.py"))
 }
-# The name of a rule is that of its file. A file that lacks the rule, or a part of it, fails here.
+# A rule has the name of its file. A file without the rule, or without a part of it, fails here.
 RULES: Mapping[str, Rule] = {name: module.RULE for name, module in MODULES.items()}
-# Where the conditions of the rules stand in statements.sql.
+# The place of the rules' conditions in statements.sql.
 CONDITIONS = "/* one row a rule */"
 
 Entry = dict[str, Any]
 
 
 def query() -> str:
-    """Return the query of all rules that read the catalogs: ``audit``, {rule: [subject]}.
+    """Return the read-only query of all rules that read the catalogs: ``audit``, {rule: [subject]}.
 
-    It only reads. Its named arguments are those of catalog.sql.
+    Its named arguments are those of catalog.sql.
     """
     found = "\n  UNION ALL\n".join(
         f"  SELECT '{name}', subject::text FROM (\n{_escaped(rule.sql.strip())}\n  ) AS r (subject)"
@@ -58,18 +58,18 @@ def statements_query() -> str:
 
 
 def collect(facts: Mapping[str, Sequence[str]], state: State, model: Model, url_options: str = "") -> list[Entry]:
-    """Return what the audit found: rule, severity, subject, why, remedy, cured; errors first.
+    """Return the audit's entries, errors first: rule, severity, subject, why, remedy, fixed_by_plan.
 
-    ``facts`` is what the two queries return together; ``url_options`` are the options of DATABASE_URL. ``cured`` says
-    whether the plan fixes it. Raises TenancyError for a rule that reads no such facts: what it found
-    would be left out.
+    ``facts`` is the joint result of the two queries. ``url_options`` are the options of DATABASE_URL. ``fixed_by_plan``
+    says whether the plan fixes the entry. Raises TenancyError for an unknown rule in the facts, because its findings
+    would be lost.
     """
     read = {name for name, rule in RULES.items() if rule.sql or rule.service_statement}
     unknown = sorted(facts.keys() - read)
     if unknown:
         raise TenancyError(
-            f"The audit's SQL reports rules that this release does not know: {', '.join(unknown)}. Its files are of"
-            " different releases: check the collection out anew."
+            f"The audit's SQL reports rules that the code does not know: {', '.join(unknown)}. Its files are of"
+            " different releases: install the collection again."
         )
     inspected = Inspected(state, model, url_options)
     entries = [entry for name in RULES for entry in _entries(name, facts.get(name, ()), inspected)]
@@ -77,9 +77,9 @@ def collect(facts: Mapping[str, Sequence[str]], state: State, model: Model, url_
 
 
 def as_finding(entries: Sequence[Entry]) -> Finding:
-    """Return the finding that no error is left."""
+    """Return the finding that no error remains."""
     left = [f"{entry['rule']}: {entry['subject']}" for entry in entries if entry["severity"] == ERROR]
-    return finding("ways past row security", "", [], left)
+    return finding("ways to bypass row security", "", [], left)
 
 
 def _entries(name: str, facts: Sequence[str], inspected: Inspected) -> list[Entry]:
@@ -91,12 +91,12 @@ def _entries(name: str, facts: Sequence[str], inspected: Inspected) -> list[Entr
         {
             "rule": name, "severity": rule.severity, "subject": visible(subject), "why": rule.why,
             "remedy": rule.remedy,
-            "cured": not fixed.isdisjoint({subject, catalog.without_schema(subject, schema)}),
+            "fixed_by_plan": not fixed.isdisjoint({subject, catalog.without_schema(subject, schema)}),
         }
         for subject in (*facts, *judged)
     ]  # fmt: skip
 
 
 def _escaped(sql: str) -> str:
-    """Return SQL for a query with named arguments."""
+    """Return SQL with doubled percent signs, for a query with named arguments."""
     return sql.replace("%", "%%")

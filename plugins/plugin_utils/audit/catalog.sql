@@ -1,7 +1,7 @@
--- The relations that the rules of the audit select from. Reads only.
+-- The relations that the rules of the audit select from. The query only reads.
 -- Named arguments: schema, tables (a JSON list of names), column, setting, application_role, and readable. The last is
 -- a JSON list of the other relations, schema.name, that the application role may read.
--- (A percent sign is doubled because named arguments are in use. The rules take none, and write it once.)
+-- A percent sign is doubled because the query has named arguments. The rules have none, and write it once.
 WITH RECURSIVE
 -- The model: one row.
 given AS (
@@ -34,8 +34,8 @@ wanted AS (
 app AS (
   SELECT * FROM pg_catalog.pg_roles WHERE rolname = %(application_role)s
 ),
--- The settings that a session of the application role has without asking for them; "bridge" says whether that is the
--- place where the bridge sets the tenant.
+-- The settings that a session of the application role has by default. "bridge" says whether the place is that of the
+-- bridge's setting.
 preset AS (
   SELECT lower(split_part(x.entry, '=', 1)) AS name, lower(substr(x.entry, strpos(x.entry, '=') + 1)) AS value,
          s.setrole <> 0 AND s.setdatabase <> 0 AS bridge,
@@ -54,9 +54,9 @@ preset AS (
 superuser AS (
   SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper
 ),
--- Every relation of the database that is no extension's. "title" is its name as SQL, "plain" its name without quotes.
--- The owner of an extension can add his own objects to it. A member is the extension's own only if a superuser owns it,
--- or if its rows are dumped. Only the extension's script can ask for that.
+-- Every relation of the database that is not an extension's. "title" is its name as SQL, "plain" its name without
+-- quotes. The owner of an extension can add other objects to it. A member is the extension's own only if a superuser
+-- owns it, or if its rows are dumped. Only the extension's script can request that.
 relation AS (
   SELECT c.*, format('%%I.%%I', n.nspname, c.relname) AS title, n.nspname || '.' || c.relname AS plain
   FROM pg_catalog.pg_class c
@@ -68,7 +68,7 @@ relation AS (
       WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
         AND (c.relowner IN (SELECT oid FROM superuser) OR c.oid = ANY (e.extconfig)))
 ),
--- Every function and procedure of the database that is no extension's; "title" has its argument types.
+-- Every function and procedure of the database that is not an extension's; "title" has its argument types.
 routine AS (
   SELECT f.*, f.oid::regprocedure::text AS title
   FROM pg_catalog.pg_proc f

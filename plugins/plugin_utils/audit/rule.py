@@ -1,4 +1,4 @@
-"""The parts of a rule of the audit. Its file in ``rules/`` holds all of them, and gives it its name."""
+"""The parts of a rule of the audit. Each rule is one file in ``rules/``, whose name is the rule's."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ERROR, WARNING = "error", "warning"
 
 @dataclass(frozen=True)
 class Inspected:
-    """The database as it was inspected: its state document, the model, and the options of DATABASE_URL."""
+    """The inspected database: its state document, the model, and the options of DATABASE_URL."""
 
     state: State
     model: Model
     url_options: str
 
     def relations(self) -> Iterator[catalog.Relation]:
-        """Yield the tenant tables that exist, and their partitions."""
+        """Yield the existing tenant tables and their partitions."""
         for table in self.model.tables:
             if catalog.table(self.state, table.name) is not None:
                 yield from catalog.relations(self.state, self.model, table)
@@ -53,7 +53,7 @@ class ServerVersion(str):
 
 
 class Inventory(str):
-    """YAML of the inventory: entries beside those that a variable has."""
+    """YAML of the inventory: entries to add to those of a variable."""
 
     __slots__ = ()
 
@@ -64,19 +64,19 @@ Judgement = Callable[[Inspected], Sequence[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One way to bypass row security: what finds it, what it means, and what to do.
+    """One way to bypass row security: how to find it, why it matters, and the remedy.
 
-    ``sql``, ``service_statement`` or ``judge`` finds it, or several of them together:
+    One or several of ``sql``, ``service_statement`` and ``judge`` find it:
 
-    * ``sql`` selects one column of subjects. It reads the catalogs and what ``catalog.sql`` defines, and takes no
+    * ``sql`` selects one column of subjects. It reads the catalogs and the relations of ``catalog.sql``, and takes no
       arguments.
     * ``service_statement`` is an SQL condition on ``query``, a statement of the service. ``title`` is a pattern of
       a tenant table's name. The subjects are those tables.
-    * ``judge`` returns the subjects from what is known already.
+    * ``judge`` returns the subjects from the inspected database.
 
     ``bad`` is the rule's mutant: the tests plant it on real servers, and the rule must then name ``found`` and
-    nothing else. ``good`` is run after it, and the rule must then be silent. The page of the rule shows both;
-    ``setup`` is run before them, and is not shown.
+    nothing else. The tests then run ``good``, and the rule must find nothing. The page of the rule shows both.
+    ``setup`` runs before them and is not shown.
     """
 
     severity: str

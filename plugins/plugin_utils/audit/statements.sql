@@ -1,12 +1,12 @@
--- Statements of the application role that a rule names: {rule: [table]}, of tables without the tenant column. They are
--- looked for in the last statement of every session, and in pg_stat_statements if the database has it. No text of them
--- is kept: it may hold what callers said. Reads only. Reads tenancy_runbook.input: {schema, tables: [name], column,
--- application_role}; writes what it finds into tenancy_runbook.statements.
--- (A percent sign is doubled because named arguments are in use.)
+-- Statements of the application role that a rule names: {rule: [table]}, of tables without the tenant column. The block
+-- searches the last statement of every session, and pg_stat_statements if the database has it. It keeps no statement's
+-- text, which may contain callers' data. It only reads. Its input is tenancy_runbook.input: {schema, tables: [name],
+-- column, application_role}; its result is tenancy_runbook.statements.
+-- A percent sign is doubled because the query has named arguments.
 DO $statements$
 DECLARE
   input CONSTANT jsonb := current_setting('tenancy_runbook.input')::jsonb;
-  -- The extension's own function: a view of the database may be another's.
+  -- The extension's own function: a view of that name may be another role's.
   known CONSTANT text := (
     SELECT format('%%I.%%I', n.nspname, f.proname)
     FROM pg_catalog.pg_extension e
@@ -30,7 +30,7 @@ BEGIN
         known, input ->> 'application_role') INTO more;
       queries := queries || more;
     EXCEPTION
-      -- The extension is there, and its library is not loaded.
+      -- The extension exists, but its library is not loaded.
       WHEN object_not_in_prerequisite_state THEN NULL;
     END;
   END IF;

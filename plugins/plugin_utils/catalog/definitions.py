@@ -1,8 +1,9 @@
-"""Definitions of a snapshot: what of them would run with the rights of whoever writes them down again.
+"""Definitions of a snapshot: the code that would run with the privileges of the role that restores them.
 
-A definition is text by then, and its names mean what bears them now. Whoever writes it down computes its literals,
-which calls the CHECK of a domain; whoever plans a query of a table computes what is constant in the expressions of its
-indexes. Where that is an ordinary role's, it is refused; what is there again by its owner's hand is not brought back.
+A definition is text by then, and its names resolve to present objects. The role that restores it computes its literals,
+which calls the CHECK of a domain. Every role that plans a query of a table computes the constants in the expressions of
+its indexes. If the code is an ordinary role's, the rollback is refused. An object that its owner has restored already
+is not restored again.
 """
 
 from __future__ import annotations
@@ -21,29 +22,29 @@ _SIGNS = r"+*/<>=~!@#%^&|`?-"
 def literals(state: State, what: str, texts: Iterable[str | None], path: str | None) -> list[str]:
     """Return one obstacle for each type in ``texts`` whose literals call an ordinary role's code.
 
-    The names in them have their schema, but for those of the schema ``path``, where there is one.
+    Names in them are qualified, except those of the schema ``path``, if there is one.
     """
     return [
-        f"{what}, which is to be brought back, holds a value of {title}, a domain of an ordinary role or made of one: "
-        "its CHECK would run with the rights of a superuser. Look at it and give the domain to a superuser, or use "
-        "rollback_mode=policies."
+        f"{what}, which the rollback restores, contains a value of {title}, a domain of an ordinary role or based on "
+        "one: its CHECK would run with the privileges of a superuser. Inspect it and give the domain to a superuser, "
+        "or use rollback_mode=policies."
         for title in _found(state["code"]["types"], texts, path, r'::{}(?![\w$"])', catalog.printed)
     ]
 
 
 def expressions(state: State, what: str, texts: Iterable[str | None], path: str | None) -> list[str]:
-    """Return what keeps an index with an expression or a predicate from being brought back."""
+    """Return what prevents restoring an index with an expression or a predicate."""
     texts, code = list(texts), state["code"]
     functions = [
         *_found(code["functions"], texts, path, r'(?<![\w$".]){}\(', catalog.printed),
         *_found(code["operators"], texts, path, rf"(?<![{_SIGNS}]){{}}(?![{_SIGNS}])", lambda name: (name,)),
-        # A cast need not be named where it is called.
+        # A cast is called without being named.
         *code["casts"],
     ]
     return literals(state, what, texts, path) + [
-        f"{what}, which is to be brought back, may call {title} of an ordinary role: whoever plans a query of the "
-        "table could run it, the superuser as well. Let the owner of the table make the index as it was first, or give "
-        "what it calls to a superuser."
+        f"{what}, which the rollback restores, may call {title} of an ordinary role: any role that plans a query of "
+        "the table could run it, also a superuser. Let the owner of the table create the original index first, or give "
+        "the called code to a superuser."
         for title in functions
     ]
 

@@ -1,12 +1,12 @@
 """Code of ordinary roles that an administrator's session would run although it only reads a table.
 
-Whoever plans a query of a table computes what is constant in the expressions of its indexes, with his own rights
-(PostgreSQL: get_relation_info, eval_const_expressions). A definition that is written down again computes its literals.
-Neither a search path nor row security holds that back, so it is refused before any table is read.
+Any role that plans a query of a table computes the constants in the expressions of its indexes, with its own privileges
+(PostgreSQL: get_relation_info, eval_const_expressions). A restored definition computes its literals. No search path and
+no row security prevents that, so it is refused before any table is read.
 
-The planner computes a call where every argument is, or becomes, a constant. It adds the defaults of arguments that are
-not written, puts the body of a simple SQL function in the place of its call, and computes the CHECKs of a domain in the
-same way when it meets a cast to it. How many rows a predicate finds it may ask the function of an operator.
+The planner computes a call if every argument is, or becomes, a constant. It adds the defaults of missing arguments, and
+replaces the call of a simple SQL function with its body. In the same way it computes the CHECKs of a domain if it meets
+a cast to it. To estimate a predicate's rows, it may call the function of an operator.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# What is not PostgreSQL's own has a number from this one on (FirstNormalObjectId).
+# Objects that are not PostgreSQL's own have numbers from this one on (FirstNormalObjectId).
 _FIRST_NUMBER = 16384
-# A bracket of pg_node_tree, or a word; what is no bracket within a name stands behind a backslash.
+# A bracket of pg_node_tree, or a word; within a name, a backslash comes before a character that is not a bracket.
 _TOKEN = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
 # The field with the number of the function that a node calls.
 _CALLED = {"FUNCEXPR": "funcid", "OPEXPR": "opfuncid"}
-# A longer name is cut off, so more may follow in the text (NAMEDATALEN, less a character of several bytes).
+# A longer name is truncated, so its end may be missing (NAMEDATALEN, less a character of several bytes).
 _LONGEST_NAME = 60
 _Numbered = Mapping[int, Mapping[str, Any]]
-# By what it is: functions, calls, operators, types and domains.
+# By kind: functions, calls, operators, types and domains.
 _Catalog = Mapping[str, _Numbered]
 
 
 @dataclass(frozen=True)
 class _Node:
-    """A node of a tree: its kind, and what stands behind the name of each field (words, nodes and lists)."""
+    """A node of a tree: its kind, and the values of each field (words, nodes and lists)."""
 
     kind: str
     fields: Mapping[str, list[Any]]
@@ -41,33 +41,33 @@ class _Node:
         return int(self.fields[field][0])
 
     def nodes(self, field: str) -> list[_Node]:
-        """Return the nodes that stand right in a field, alone or in a list."""
+        """Return the nodes directly in a field, alone or in a list."""
         values = self.fields.get(field, [])
         items = [item for value in values for item in (value if isinstance(value, list) else [value])]
         return [item for item in items if isinstance(item, _Node)]
 
 
 def refusals(found: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each expression whose code would run; ``found`` is what expressions.sql selects."""
+    """Return a sentence for each expression whose code would run; ``found`` is the result of expressions.sql."""
     catalog = {kind: _numbered(found[kind]) for kind in ("functions", "calls", "operators", "types", "domains")}
     sentences = [
-        f"{what} calls {function['name']}, which belongs to {function['owner']}, {why}: whoever reads"
-        f" the table runs it, the superuser as well. Look at it{also} and give it to a superuser (ALTER FUNCTION"
-        f" {function['name']} OWNER TO CURRENT_USER), or drop what calls it."
+        f"{what} calls {function['name']}, which belongs to {function['owner']}, {why}: any role that reads"
+        f" the table runs it, also a superuser. Inspect it{also} and give it to a superuser (ALTER FUNCTION"
+        f" {function['name']} OWNER TO CURRENT_USER), or drop the object that calls it."
         for what, nodes in _expressions(found["computed"], catalog["domains"])
         for node in nodes
         for function, why, also in _computed(node, catalog)
     ]
     sentences += [
-        f"{item['what']} holds a value of {item['type']}, a domain whose CHECK calls code of an ordinary role, which"
-        " would run when the definition is written again: give what it calls to a superuser, or define it without."
+        f"{item['what']} contains a value of {item['type']}, a domain whose CHECK calls code of an ordinary role, which"
+        " would run when the definition is restored: give that code to a superuser, or change the definition."
         for item in found["written"]
     ]
     return list(dict.fromkeys(sentences))
 
 
 def _expressions(computed: Iterable[Mapping[str, Any]], domains: _Numbered) -> Iterator[tuple[str, list[_Node]]]:
-    """Yield what each expression is, with its nodes, and the CHECKs of the domains that it casts to."""
+    """Yield each expression's title with its nodes, and the CHECKs of the domains that it casts to."""
     for item in computed:
         nodes = list(_walk(_parse(item["source"])))
         yield item["what"], nodes
@@ -85,34 +85,34 @@ def _expressions(computed: Iterable[Mapping[str, Any]], domains: _Numbered) -> I
 
 
 def _cast_to(nodes: Iterable[_Node]) -> list[int]:
-    """Return the numbers of the domains that are cast to."""
+    """Return the numbers of the domains in casts."""
     return [node.number("resulttype") for node in nodes if node.kind == "COERCETODOMAIN"]
 
 
 def _computed(node: _Node, catalog: _Catalog) -> Iterator[tuple[Mapping[str, Any], str, str]]:
-    """Yield what of ordinary roles the planner runs for a node, why it does, and what else there is to look at."""
+    """Yield the functions of ordinary roles that the planner runs for a node, the reason, and what else to inspect."""
     if "opno" in node.fields:
         operator = catalog["operators"].get(node.number("opno"), {"functions": []})
         for number in operator["functions"]:
-            yield catalog["functions"][number], "as an operator, whose function estimates call", ""
+            yield catalog["functions"][number], "as an operator, whose function the planner calls for estimates", ""
         return
     function = catalog["functions"].get(node.number("funcid")) if node.kind == "FUNCEXPR" else None
     if function is None:
         return
     arguments = node.nodes("args")
     if not any(_varies(argument, catalog["calls"]) for argument in arguments):
-        yield function, "with constants, or with what may become one", ""
+        yield function, "with constants, or with values that may become constants", ""
     elif len(arguments) != function["arguments"]:
-        yield function, "with defaults of its arguments", " and at them"
+        yield function, "with defaults of its arguments", " and its defaults"
     elif function["inlined"] and not _is_plain(function, catalog):
-        yield function, "whose body uses what belongs to ordinary roles", " and at what it uses"
+        yield function, "whose body uses objects of ordinary roles", " and those objects"
 
 
 def _varies(node: _Node, calls: _Numbered) -> bool:
-    """Say whether no simplification of an argument ends in a constant.
+    """Return whether an argument can never be simplified to a constant.
 
-    A column does not, nor does a call with columns and constants but NULL, for which a strict function is not called:
-    of a function of PostgreSQL's own, or one in ``calls``.
+    A column cannot be. Nor can a call of a function of PostgreSQL's own, or in ``calls``, if one argument contains a
+    column. Its other arguments must be constants other than NULL, since a strict function is not called for NULL.
     """
     if node.kind in ("VAR", "COERCETODOMAINVALUE"):
         return True
@@ -130,20 +130,20 @@ def _varies(node: _Node, calls: _Numbered) -> bool:
 
 
 def _is_plain(function: Mapping[str, Any], catalog: _Catalog) -> bool:
-    """Say whether the body of a SQL function uses nothing of an ordinary role's: neither by name nor by its types."""
+    """Return whether an SQL function's body uses nothing of an ordinary role, by name or through its types."""
     if not function["plain_types"]:
         return False
     if function["parsed"]:
         ordinary = {number for kind in ("functions", "operators", "types") for number in catalog[kind]}
         return not any(int(number) in ordinary for number in re.findall(r"\d+", function["parsed"]))
-    # No lower(): that of a sigma depends on what stands beside it.
+    # Not lower(): its result for a sigma depends on the next characters.
     body = function["body"].casefold()
-    # A name can be written in numbers: U&"\0066".
+    # A name can consist of numbers: U&"\0066".
     if "u&" in body or any(
         _is_named(item["symbol"], body) for kind in ("functions", "types") for item in catalog[kind].values()
     ):
         return False
-    # The parser takes != for <>.
+    # The parser reads != as <>.
     signs = body + body.replace("!=", "<>")
     return "operator" not in body or not any(
         item["symbol"].casefold() in signs for item in catalog["operators"].values()
@@ -151,7 +151,7 @@ def _is_plain(function: Mapping[str, Any], catalog: _Catalog) -> bool:
 
 
 def _is_named(name: str, body: str) -> bool:
-    """Say whether a body uses a function or a type: with its schema, as the session's search path leads to neither."""
+    """Return whether a body uses a function or a type. It needs the schema: the search path leads to neither."""
     before = r"(?<![\w$])" if "--" in body or "/*" in body else r'\.\s*"?'
     after = "" if len(name.encode()) >= _LONGEST_NAME else r"(?![\w$])"
     return re.search(before + re.escape(name.casefold().replace('"', '""')) + after, body) is not None
@@ -163,7 +163,7 @@ def _numbered(items: Iterable[Mapping[str, Any]]) -> _Numbered:
 
 
 def _parse(source: str) -> list[Any]:
-    """Return a tree of PostgreSQL's (pg_node_tree) as nodes, lists and words."""
+    """Return a pg_node_tree of PostgreSQL as nodes, lists and words."""
     open_lists: list[list[Any]] = [[]]
     for token in _TOKEN.findall(source):
         if token in ("(", "{"):
@@ -177,7 +177,7 @@ def _parse(source: str) -> list[Any]:
 
 
 def _node(items: list[Any]) -> _Node:
-    """Return the node that its kind, names of fields and values make."""
+    """Return the node with its kind, field names and values."""
     fields: dict[str, list[Any]] = {}
     values: list[Any] = []
     for item in items[1:]:
@@ -189,7 +189,7 @@ def _node(items: list[Any]) -> _Node:
 
 
 def _walk(values: Iterable[Any]) -> Iterator[_Node]:
-    """Yield every node, however deep."""
+    """Yield every node, at any depth."""
     for value in values:
         if isinstance(value, _Node):
             yield value

@@ -1,4 +1,4 @@
-"""Tables that a dump leaves out in silence, since they were added to an extension."""
+"""Tables that a dump silently leaves out, because they are members of an extension."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...module_utils.quoting import identifier, qualified
 
 
 def refusals(found: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a sentence for each relation that is to leave its extension; ``found`` is what members.sql selects."""
+    """Return a sentence for each relation that must leave its extension; ``found`` is the result of members.sql."""
     return [_refusal(item) for item in found]
 
 
@@ -20,11 +20,11 @@ def _refusal(item: Mapping[str, Any]) -> str:
     remedy = f"ALTER EXTENSION {identifier(item['extension'])} DROP {kind} {target}"
     if item["is_tenant"]:
         return (
-            f"The tenant table {name} is a member of the extension {item['extension']}, so that no dump holds it:"
+            f"The tenant table {name} is a member of the extension {item['extension']}, so no dump contains it:"
             f" {remedy} first."
         )
     return (
-        f"{name}, which belongs to {item['owner']}, is a member of the extension {item['extension']}, so that no dump"
-        f" holds it: {remedy} first, or, where the extension's own script made it, ALTER {kind} {target} OWNER TO"
+        f"{name}, which belongs to {item['owner']}, is a member of the extension {item['extension']}, so no dump"
+        f" contains it: {remedy} first, or, if the extension's own script made it, ALTER {kind} {target} OWNER TO"
         " a superuser."
     )

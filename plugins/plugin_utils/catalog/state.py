@@ -1,4 +1,4 @@
-"""Questions to the state document that ``roles/tenancy/files/state.sql`` returns."""
+"""Queries of the state document, the result of ``state.sql``."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ..model.model import Model, Table
 Document = Mapping[str, Any]
 
 
-# The schema before a name.
+# The schema in a qualified name.
 QUALIFIED = re.compile(r'^(?:[a-z_][a-z0-9_$]*|"(?:[^"]|"")+")\.')
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A tenant table or one of its partitions: each has policies, row security, indexes and rights of its own.
+    """A tenant table or one of its partitions: each has policies, row security, indexes and privileges of its own.
 
-    PostgreSQL asks the policies of the relation that a statement names, so that whoever reads a partition by its name
-    is held by the partition's alone (PostgreSQL manual, "CREATE POLICY" and 5.12 "Table Partitioning").
+    PostgreSQL applies the policies of the relation that a statement names. So only the partition's own policies
+    restrict a statement on a partition (PostgreSQL manual, "CREATE POLICY" and 5.12 "Table Partitioning").
     """
 
     table: Table
@@ -38,28 +38,28 @@ class Relation:
 
     @property
     def suffix(self) -> str:
-        """Return what a statement's id has beside that of its table's: nothing for the table itself."""
+        """Return the suffix for a statement's id: empty for the table itself."""
         return f".{self.schema}.{self.name}" if self.is_partition else ""
 
     @property
     def alone(self) -> str:
-        """Return the name as SQL for a change that its partitions do not get along with it."""
+        """Return the name as SQL for a change that does not apply to its partitions."""
         return f"ONLY {self.target}" if self.is_partitioned else self.target
 
     @property
     def is_partitioned(self) -> bool:
-        """Say whether partitions hold its rows."""
+        """Return whether partitions hold its rows."""
         return bool(self.document["kind"] == "p")
 
 
 def table(state: Document, name: str) -> Document | None:
-    """Return the table's part of the state, or None where the table does not exist."""
+    """Return the table's part of the state, or None if the table does not exist."""
     document: Document | None = state["tables"].get(name)
     return document if document and document["exists"] else None
 
 
 def required(state: Document, name: str) -> Document:
-    """Return the table's part of the state; the table is known to exist."""
+    """Return the part of the state of an existing table. Raises KeyError if it does not exist."""
     document = table(state, name)
     if document is None:
         raise KeyError(name)
@@ -67,15 +67,15 @@ def required(state: Document, name: str) -> Document:
 
 
 def relation(state: Document, model: Model, wanted: Table) -> Relation:
-    """Return the table; it is known to exist."""
+    """Return an existing table as a relation. Raises KeyError if it does not exist."""
     return Relation(wanted, model.schema, wanted.name, required(state, wanted.name), is_partition=False)
 
 
 def partitions(state: Document, model: Model, wanted: Table) -> list[Relation]:
-    """Return the table's partitions, the deepest first."""
+    """Return the table's partitions, deepest first."""
     return [
         Relation(wanted, document["schema"], document["name"], document, is_partition=True)
-        # A snapshot of an earlier version of this runbook has none.
+        # A snapshot of an earlier version of this runbook has no partitions.
         for document in required(state, wanted.name).get("partitions", [])
     ]
 
@@ -97,13 +97,13 @@ def tenant_column(state: Document, name: str) -> Document | None:
 
 
 def application_role(state: Document) -> Document | None:
-    """Return the application role's attributes, or None where the role does not exist."""
+    """Return the application role's attributes, or None if the role does not exist."""
     role: Document | None = state["application_role"]
     return role
 
 
 def depends(state: Document, name: str, dependent: str) -> bool:
-    """Say whether something of that name uses the tenant column."""
+    """Return whether an object of that name depends on the tenant column."""
     column = tenant_column(state, name)
     return column is not None and any(item["name"] == dependent for item in column["dependents"])
 
@@ -114,7 +114,7 @@ def index_named(document: Document, name: str) -> Document | None:
 
 
 def has_index(document: Document, columns: Sequence[tuple[str, bool]]) -> bool:
-    """Say whether a valid btree index covers exactly ``columns`` (name, descending) in that order."""
+    """Return whether a valid btree index covers exactly ``columns`` (name, descending) in that order."""
     return any(
         index["valid"]
         and index["plain"]
@@ -125,7 +125,7 @@ def has_index(document: Document, columns: Sequence[tuple[str, bool]]) -> bool:
 
 
 def unique_key(document: Document, columns: Sequence[str]) -> Document | None:
-    """Return the valid unique index on exactly ``columns``; one that backs a constraint comes first."""
+    """Return the valid unique index on exactly ``columns``, preferably one that backs a constraint."""
     found = [
         index
         for index in document["indexes"]
@@ -137,7 +137,7 @@ def unique_key(document: Document, columns: Sequence[str]) -> Document | None:
 def function(state: Document, name: str, identity: str) -> Document | None:
     """Return the function of that name whose argument types are ``identity`` (comma-separated types)."""
     types = [part.strip() for part in identity.split(",") if part.strip()]
-    # PostgreSQL prints the schema of a type that is not its own.
+    # PostgreSQL qualifies a type that is not its own.
     return next(
         (
             item
@@ -150,7 +150,7 @@ def function(state: Document, name: str, identity: str) -> Document | None:
 
 
 def other_tenants(state: Document, model: Model) -> dict[str, int]:
-    """Return the rows of each table that belong to a tenant other than the default one; tables without are left out."""
+    """Return the number of rows of tenants other than the default one by table; tables without any are left out."""
     counted = {}
     for item in model.tables:
         document = table(state, item.name)
@@ -173,7 +173,7 @@ def known_tenant(model: Model, document: Document) -> str | None:
 
 
 def is_session_default(expression: str | None, model: Model) -> bool:
-    """Say whether a column default is the session's tenant."""
+    """Return whether a column default is the session's tenant."""
     return expression == model.tenant_type.printed_session(model.setting)
 
 
@@ -187,25 +187,25 @@ def is_model_predicate(expression: str | None, model: Model, name: str | None = 
 
 
 def printed(name: str) -> tuple[str, ...]:
-    """Return the identifier as PostgreSQL prints it: quoted where it must be, and so are its version's key words."""
+    """Return the identifier as PostgreSQL may print it: quoted if necessary, or if a version reserves the word."""
     plain = name.isascii() and name.replace("_", "a").isalnum() and name == name.lower() and not name[0].isdigit()
     return (name, identifier(name)) if plain else (identifier(name),)
 
 
 def titles(schema: str, name: str) -> tuple[str, ...]:
-    """Return the relation's name with its schema as PostgreSQL prints it."""
+    """Return the qualified name of the relation as PostgreSQL may print it."""
     return tuple(f"{first}.{second}" for first in printed(schema) for second in printed(name))
 
 
 def without_schema(text: str, schema: str) -> str:
-    """Return a definition without the schema's name before the names of what is in it."""
+    """Return a definition without the given schema before names."""
     for name in sorted(printed(schema), reverse=True):
         text = re.sub(rf'(?<![\w"$.]){re.escape(name)}\.', "", text)
     return text
 
 
 def is_wanted_policy(policy: Document, model: Model, wanted: Table) -> bool:
-    """Say whether a policy is exactly the model's: name, command, role and both predicates."""
+    """Return whether a policy is exactly the model's: name, command, role and both predicates."""
     return (
         policy["name"] == wanted.policy
         and policy["command"] == "ALL"
@@ -218,7 +218,7 @@ def is_wanted_policy(policy: Document, model: Model, wanted: Table) -> bool:
 
 
 def policy_sql(policy: Document, target: str) -> str:
-    """Return the CREATE POLICY statement that brings ``policy`` back."""
+    """Return the CREATE POLICY statement that restores ``policy``."""
     roles = ["PUBLIC"] if policy["public"] else [identifier(role) for role in policy["roles"]]
     return " ".join(
         part

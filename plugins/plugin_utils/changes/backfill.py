@@ -1,7 +1,7 @@
-"""Rows without a tenant get the default one before the service is stopped, over a login that has no other right.
+"""Rows without a tenant get the default tenant before the service stops, over a login with no other privileges.
 
-An UPDATE runs the triggers and CHECKs of the table's owner. Over this login they run with the rights to read and change
-the tenant column, and with none of the administrator's. The login and its policies live as long as the backfill.
+An UPDATE runs the triggers and CHECKs of the table's owner. Over this login they can read and change the tenant
+column, but have none of the administrator's privileges. The login and its policies exist only during the backfill.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ Item = dict[str, Any]
 
 
 def items(state: State, model: Model) -> list[Item]:
-    """Return the tables that have rows without a tenant: id, table, nulls, prepare, updates, count.
+    """Return the tables that have rows without a tenant: id, table, nulls, prepare, default, updates, count.
 
-    ``prepare`` is the SQL that gives the login its rights, ``default`` the SQL that lets no more such rows come (or
-    None), each of ``updates`` ``{relation, sql}``, where sql takes the first and the last page but one, or none where
-    the whole is changed at once; ``count`` selects how many are left.
+    * ``prepare`` is the SQL that gives the login its privileges.
+    * ``default`` is the SQL that prevents new rows without a tenant, or None.
+    * ``updates`` is a list of ``{relation, sql, paged}``. A paged sql takes a range of pages: ``first`` and ``end``,
+      both as ctid. Otherwise sql changes the whole relation at once.
+    * ``count`` selects how many rows are left.
     """
     found = []
     for table in model.tables:
@@ -35,7 +37,7 @@ def items(state: State, model: Model) -> list[Item]:
             continue
         relations = catalog.relations(state, model, table)
         whole, name = qualified(model.schema, table.name), identifier(model.column)
-        # A row whose tenant decides where it lies moves, which only an update of the whole table does.
+        # If the tenant is part of a partition key, rows move: only an update of the whole table can move them.
         moves = any(model.column in (relation.document["partition_key"] or ()) for relation in relations)
         updated = relations[:1] if moves else catalog.holders(state, model, table)
         login = identifier(backfill_login.role(model.database))
@@ -51,7 +53,7 @@ def items(state: State, model: Model) -> list[Item]:
         found.append(
             {
                 "id": f"{table.name}.backfill", "table": table.name, "nulls": column["nulls"], "prepare": prepare,
-                # A default of somebody's is left alone: it may give each session its own tenant.
+                # An existing default stays: it may give each session its own tenant.
                 "default": f"ALTER TABLE {whole} ALTER COLUMN {name} SET DEFAULT {model.default_constant}"
                 if column["default"] is None
                 else None,
@@ -79,7 +81,7 @@ def _policy(model: Model, target: str) -> str:
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return what says which rows get a tenant; they get it over the login, in the steps of ``items``."""
+    """Return the statements that name the rows without a tenant; ``items`` has the steps that change them."""
     planned = []
     for table in tables(state, model):
         target, column = qualified(model.schema, table.name), identifier(model.column)
@@ -106,7 +108,7 @@ CHANGE = Change(
     hazards=nothing,
     plan=plan,
     findings=findings,
-    # No rollback touches a row.
+    # No rollback changes a row.
     rollback=nothing,
     rollback_obstacles=nothing,
     rollback_findings=nothing,

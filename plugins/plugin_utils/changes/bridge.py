@@ -1,67 +1,66 @@
 """The bridge: a login that names no tenant works as the default one.
 
-It is a setting of the application role in the database. It spells the default tenant as no session would (01), so that
-what a session was given at login can be told from what it named itself: ``bridge_record`` notes who needs it.
+The bridge is a setting of the application role in the database. It spells the default tenant as no session does (01).
+So a tenant from the bridge differs from one that a session named, and ``bridge_record`` notes who needs the bridge.
 
-Policies say what is shown, not whether the service names its tenant. That enforcing has found it does is told by what
-enforcing leaves: the same setting, empty, which is no tenant. Without it the bridge is a part of the migration.
+The policies do not show whether the service names its tenant. Enforcing has found that it does, and leaves the setting
+empty, which is not a tenant. Without that mark, the bridge is a part of the migration.
 """
 
 from __future__ import annotations
 
 from ...module_utils.quoting import identifier, literal
-from ...module_utils.smoke import HELD_BACK
 from ..catalog import state as catalog
 from ..model.model import Model
 from . import bridge_record
-from .change import Change, Ended, Rollback, nothing
+from .change import HELD_BACK, Change, Ended, Rollback, nothing
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
-# What the setting holds once the bridge is removed for good.
+# The setting's value after enforcing has removed the bridge.
 REMOVED = ""
 
 
 def value(state: State, model: Model) -> str | None:
-    """Return the tenant that a login of the application role has without naming one, or None."""
+    """Return the tenant that the bridge gives to a login of the application role, or None."""
     found: str | None = state["bridges"].get(model.application_role)
     return found or None
 
 
 def is_enforced(state: State, model: Model) -> bool:
-    """Say whether enforcing removed the bridge of the application role, or of the one whose place it takes."""
+    """Return whether enforcing removed the bridge of the application role, or of the role that it replaces."""
     return any(state["bridges"].get(role) == REMOVED for role in (model.application_role, model.replaced_role))
 
 
 def named(state: State, model: Model) -> str | None:
-    """Return that tenant as a session would name it, or None."""
+    """Return the bridge's tenant as a session would name it, or None."""
     spelled = value(state, model)
     return None if spelled is None else model.tenant_type.plain(spelled)
 
 
 def hazards(state: State, model: Model) -> list[str]:
-    """Return what keeps the bridge from being brought: with it, a login that names no tenant is the default one."""
+    """Return what prevents the bridge: with it, a login that names no tenant sees the default tenant's rows."""
     others = catalog.other_tenants(state, model)
     if not model.bridge or is_enforced(state, model) or value(state, model) == model.bridge_value or not others:
         return []
     counts = ", ".join(f"{name} {count}" for name, count in others.items())
     obstacle = (
         f"Rows of tenants other than {model.default_tenant} exist ({counts}), and tenancy_bridge lets a login that "
-        f"names no tenant work as tenant {model.default_tenant}: if every session of the service names its tenant, say "
-        "tenancy_bridge: false; if not, deploy the release that does first."
+        f"names no tenant work as tenant {model.default_tenant}: if every session of the service names its tenant, set "
+        "tenancy_bridge: false. If not, deploy the release that does first."
     )
     return [obstacle]
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that bring the bridge, or leave it removed for good once that was enforced."""
+    """Return the statements that install the bridge, or keep it removed if enforcing removed it."""
     if is_enforced(state, model):
         return plan_keep_removed(state, model)
     return plan_install(state, model) + plan_reset(state, model, model.replaced_role) if model.bridge else []
 
 
 def plan_install(state: State, model: Model) -> list[Statement]:
-    """Return the statements that are missing of the bridge and its record; the setting comes last."""
+    """Return the missing statements of the bridge and its record; the setting comes last."""
     planned = bridge_record.plan_install(state, model)
     if value(state, model) != model.bridge_value:
         planned.append(
@@ -78,43 +77,43 @@ def plan_reset(state: State, model: Model, role: str | None) -> list[Statement]:
     tenant = state["bridges"].get(role)
     if role is None or tenant is None:
         return []
-    reason = "Remove the bridge: a login that names no tenant has none"
+    reason = "Remove the bridge: a login that names no tenant has no tenant"
     return [statement(f"bridge.remove.{role}", "", "bridge", assign(model, role, None), reason)]
 
 
 def plan_remove(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove the bridge and its record, and what enforcing left of it."""
+    """Return the statements that remove the bridge, its record, and the mark of enforcing."""
     return plan_reset(state, model, model.application_role) + bridge_record.plan_remove(state, model)
 
 
 def plan_remove_for_good(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove the bridge and its record, and leave that it was enforced."""
+    """Return the statements that remove the bridge and its record, and mark that it is enforced."""
     return (_plan_empty(state, model) if value(state, model) is not None else []) + bridge_record.plan_remove(
         state, model
     )
 
 
 def plan_keep_removed(state: State, model: Model) -> list[Statement]:
-    """Return the statements that hand on to a login of its own that the bridge was removed for good."""
+    """Return the statements that copy the mark of enforcing to a login of its own."""
     kept = _plan_empty(state, model) if state["bridges"].get(model.application_role) != REMOVED else []
     return kept + plan_reset(state, model, model.replaced_role)
 
 
 def _plan_empty(state: State, model: Model) -> list[Statement]:
     role = model.application_role
-    reason = "Remove the bridge: a login that names no tenant has none"
+    reason = "Remove the bridge: a login that names no tenant has no tenant"
     return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason)]  # fmt: skip
 
 
 def assign(model: Model, role: str, tenant: str | None) -> str:
-    """Return the statement that gives the role's sessions in this database ``tenant`` (None: none)."""
+    """Return the statement that sets the tenant of the role's sessions in this database; None removes it."""
     prefix = f"ALTER ROLE {identifier(role)} IN DATABASE {identifier(model.database)}"
     name = ".".join(identifier(part) for part in model.setting.split("."))
     return f"{prefix} RESET {name}" if tenant is None else f"{prefix} SET {name} = {literal(tenant)}"
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the bridge is off, or the default tenant's, recorded, and the only tenant's."""
+    """Return whether the bridge is off, or names the default tenant, has its record, and no other tenant has rows."""
     tenant = value(state, model)
     if tenant is not None and catalog.other_tenants(state, model):
         return [finding("bridge is off once a second tenant has rows", "", None, tenant)]
@@ -128,11 +127,11 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that give every role the bridge that it had, and the record that was kept."""
+    """Return the statements that restore the original bridge of every role, and the original record."""
     now, before = back.state["bridges"], back.snapshot["bridges"]
     planned = [
         statement(f"bridge.{role}", "", "bridge", assign(back.model, role, before.get(role)),
-                  "Bring the bridge back to what it was")
+                  "Restore the original bridge")
         for role in sorted({*now, *before})
         if now.get(role) != before.get(role)
     ]  # fmt: skip
@@ -140,12 +139,12 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every role has the bridge that it had, and the record is complete."""
+    """Return whether every role has its original bridge, and the record is complete."""
     found = []
     if bridge_record.was_kept(back):
         missing = [item["id"] for item in bridge_record.plan_restore(back)]
         found.append(finding("parts of the bridge's record that are missing", "", [], missing))
-    return [*found, finding("bridges as before", "", back.snapshot["bridges"], back.state["bridges"])]
+    return [*found, finding("original bridges", "", back.snapshot["bridges"], back.state["bridges"])]
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
@@ -164,6 +163,6 @@ CHANGE = Change(
     rollback_findings=rollback_findings,
     row_security_off=plan_remove,
     row_security_off_findings=row_security_off_findings,
-    ended_errors=(Ended("bridge", ("23502",), "{column}"), Ended("bridge", HELD_BACK)),
+    ended_errors=(Ended("bridge", ("23502",), "{column}"), Ended("bridge", HELD_BACK, secured=True)),
     audit_rules=frozenset(),
 )

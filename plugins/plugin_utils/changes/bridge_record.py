@@ -1,13 +1,14 @@
-"""The record of who still needs the bridge: policies, a function and sequences.
+"""The record of the bridge's use: policies, a function and sequences.
 
-PostgreSQL shows the origin of a setting only to the session that has it, so the record is made there: a restrictive
-policy on every tenant table, which can only narrow what others show, calls a function that shows every row and notes
-the time when it meets the bridge's spelling. There is one policy a command, so that the kind of a statement is known:
-its table and its command. The last use of each kind stands in a sequence of its own, which nobody waits for and which
-no rollback takes back. Reads and writes are seen alike, whoever makes them, and no caller's data is written anywhere,
-as it would be in a log of statements. What the record says of a service is judged in ``evidence``.
+PostgreSQL shows the origin of a setting only to the session that has it, so the record is made in the session. Every
+tenant table has restrictive policies, which can only narrow what others show. They call a function that returns true
+for every row, and notes the time if it finds the bridge's spelling of the tenant.
 
-Earlier releases had one policy for all commands and one sequence for all tables; the plan replaces that form.
+There is one policy for each command, so a kind of statement is a table and a command. The last use of each kind is in
+a sequence of its own: no session waits for a sequence, and no rollback resets it. The record contains the reads and
+writes of every session, and no caller's data, unlike a log of statements. ``evidence`` evaluates the record.
+
+Earlier releases had one policy for all commands and one sequence for all tables. The plan replaces that form.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ from .statement import State, Statement, statement
 
 NOTE, USED, ARGUMENT = "tenancy_bridge_note", "tenancy_bridge_used", "text"
 COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
-RECORD = "Record when a session still needs the bridge, and for what kind of statement"
+RECORD = "Record when a session still needs the bridge, and for which kind of statement"
 REPLACED = "Replace the record of an earlier release"
-# A session writes the time of a kind's use once in so many seconds: nobody waits for a sequence, but it costs a commit.
+# A session notes a kind at most once in so many seconds: no session waits for a sequence, but a note costs a commit.
 RESOLUTION = 10
 
 
 def sequence_name(table: str, command: str) -> str:
-    """Return the name of the sequence that holds when a statement of that kind last needed the bridge."""
+    """Return the name of the sequence with the time when a statement of that kind last used the bridge."""
     return derived_name(USED, table, command.lower())
 
 
 def kinds(model: Model) -> list[dict[str, str]]:
-    """Return every kind of statement that the record tells apart: {table, command, sequence}."""
+    """Return every kind of statement that the record distinguishes: {table, command, sequence}."""
     return [
         {"table": table.name, "command": command, "sequence": sequence_name(table.name, command)}
         for table in model.tables
@@ -48,12 +49,12 @@ def kinds(model: Model) -> list[dict[str, str]]:
 
 
 def query() -> str:
-    """Return the query for when each of ``kinds`` was last noted: see bridge_used.sql."""
+    """Return the query for the last use of each of ``kinds``: see bridge_used.sql."""
     return Path(__file__).with_name("bridge_used.sql").read_text()
 
 
 def plan_install(state: State, model: Model, on: Iterable[Relation] | None = None) -> list[Statement]:
-    """Return the statements that are missing of the record ``on`` relations (None: all), in its form of today."""
+    """Return the missing statements of the record ``on`` relations (None: all), in its present form."""
     wanted = relations(state, model) if on is None else list(on)
     watched = {relation.table.name for relation in wanted}
     planned = [
@@ -137,8 +138,8 @@ def _install_policies(relation: Relation, model: Model) -> list[Statement]:
 
 
 def plan_remove(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove the record of who needs the bridge, in whichever form it is there."""
-    reason = "Stop recording who needs the bridge"
+    """Return the statements that remove the record, whatever form it has."""
+    reason = "Stop recording the use of the bridge"
     planned = [
         _drop_policy_of(relation, policy, reason)
         for relation in relations(state, model)
@@ -156,16 +157,16 @@ def plan_remove(state: State, model: Model) -> list[Statement]:
 
 
 def plan_remove_sequences(state: State, model: Model, tables: Iterable[str], reason: str) -> list[Statement]:
-    """Return the statements that drop the sequences of ``tables``; what notes there is to be gone."""
+    """Return the statements that drop the sequences of ``tables``, after the objects that write to them."""
     ours = {sequence_name(table, command) for table in tables for command in COMMANDS}
     there = state["bridge_watch"]["sequences"]
     return [_drop_sequence(model, name, reason) for name in sorted(ours & {*there})]
 
 
 def _remove_earlier(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove what only an earlier release's form of the record has."""
+    """Return the statements that remove objects of an earlier release's record."""
     function = _drop_function(state, model, "", REPLACED)
-    # What was detached meanwhile would hold it.
+    # A policy on a detached partition still depends on the function.
     planned = [*_drop_strays(state, REPLACED), *function] if function else []
     if USED in state["bridge_watch"]["sequences"]:
         planned.append(_drop_sequence(model, USED, REPLACED))
@@ -184,7 +185,7 @@ def _drop_strays(state: State, reason: str) -> list[Statement]:
 
 def _drop_function(state: State, model: Model, arguments: str, reason: str) -> list[Statement]:
     now = catalog.function(state, NOTE, arguments)
-    # Another result is somebody else's function.
+    # A function with another result is not ours.
     if now is None or now["returns"] != names.RESULT:
         return []
     note = f"{qualified(model.schema, NOTE)}({arguments})"
@@ -198,7 +199,7 @@ def _drop_sequence(model: Model, name: str, reason: str) -> Statement:
 
 
 def policy_name(table: Table, command: str) -> str:
-    """Return the name of the policy that keeps the record of one command on one table."""
+    """Return the name of the policy that records one command on one table."""
     return derived_name("tenancy_bridge", table.name, command.lower())
 
 
@@ -207,12 +208,12 @@ def _earlier_policy(table: Table) -> str:
 
 
 def policy_names(table: Table) -> set[str]:
-    """Return the names of the policies that keep the record of one table, in whichever form."""
+    """Return the names of the policies that record the use of one table, in every form."""
     return {_earlier_policy(table), *(policy_name(table, command) for command in COMMANDS)}
 
 
 def _is_watch(policy: Mapping[str, Any], table: Table, command: str, model: Model) -> bool:
-    # PostgreSQL leaves the schema out where the search path finds the function without it.
+    # PostgreSQL omits the schema if the search path finds the function without it.
     schemas = ("", *(f"{schema}." for schema in catalog.printed(model.schema)))
     used = "'" + sequence_name(table.name, command).replace("'", "''") + "'::text"
     wanted = [
@@ -243,7 +244,10 @@ def _drop_policy(identity: str, table: str, target: str, policy: Mapping[str, An
 
 
 def _body(model: Model) -> str:
-    """Return the function's body: what meets the bridge's spelling of the tenant leaves the time in the sequence."""
+    """Return the function's body: if the tenant has the bridge's spelling, it writes the time to the sequence.
+
+    The plan compares the body, comment included: a change replaces the function in every migrated database.
+    """
     return f"""
 DECLARE
   now_is bigint;
@@ -270,29 +274,29 @@ END
 
 
 def was_kept(back: Rollback) -> bool:
-    """Say whether the record was kept then, in whichever form."""
+    """Return whether the snapshot has the record, in any form."""
     return bool(back.snapshot["bridge_watch"]["exists"])
 
 
 def is_on(item: RelationRollback) -> bool:
-    """Say whether the record was kept on that relation."""
+    """Return whether the snapshot has the record on that relation."""
     names_there = policy_names(item.table)
     return any(policy["name"] in names_there for policy in item.before["policies"])
 
 
 def plan_restore(back: Rollback) -> list[Statement]:
-    """Return the statements that restore the record on the relations that had it, in its present form."""
+    """Return the statements that restore the record on its original relations, in its present form."""
     model = dataclasses.replace(back.model, application_role=back.role or back.model.application_role)
     watched = [item.relation for item in back.known if is_on(item)]
     return plan_install(back.state, model, watched)
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that restore the record on the relations that had it, and remove it from others."""
+    """Return the statements that restore the record on its original relations, and remove it from others."""
     if not was_kept(back):
         return plan_remove(back.state, back.model)
-    # A table that joined later was migrated beside the record, which enforcing may have removed since.
+    # A table that was added later has the record, which enforcing may have removed since.
     watched = {item.table.name for item in back.known if is_on(item)}
     later = {table.name for table in back.model.tables} - watched
-    reason = "Stop recording who needs the bridge there"
+    reason = "Stop recording the use of the bridge there"
     return plan_restore(back) + plan_remove_sequences(back.state, back.model, later, reason)

@@ -1,7 +1,9 @@
--- When a session last worked by the bridge with each kind of statement (null: never), the latest of that, and now, in seconds
--- since 1970. Named arguments: schema, kinds (JSON list of {table, command, sequence}).
--- (A percent sign is doubled because named arguments are in use.)
-SELECT json_agg(json_build_object('table', "table", 'command', command, 'sequence', sequence, 'used_at', used_at)) AS uses,
+-- When a session last used the bridge with each kind of statement (null: never), the latest of these times, and now, in
+-- seconds since 1970. Named arguments: schema, kinds (JSON list of {table, command, sequence}).
+-- A percent sign is doubled because the query has named arguments.
+SELECT json_agg(
+         json_build_object('table', "table", 'command', command, 'sequence', sequence, 'used_at', used_at)
+       ) AS uses,
        max(used_at) AS used_at,
        extract(epoch FROM clock_timestamp())::bigint AS now
 FROM (

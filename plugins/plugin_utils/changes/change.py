@@ -1,7 +1,7 @@
-"""One kind of change to a database, and every part that such a kind must have.
+"""One kind of change to a database, and the parts that each kind must define.
 
-A kind is a file that ends with its ``CHANGE``; ``registry.CHANGES`` lists them in order. No part has a default: a kind
-says ``nothing`` if there is nothing to do, so that none can be forgotten.
+Each kind is one file that ends with its ``CHANGE``, and ``registry.CHANGES`` lists the kinds in order. No part has a
+default, so that none can be forgotten: a kind without an action for a part assigns ``nothing`` to it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .finding import Finding
 from .statement import State, Statement, statement
 
 Document = Mapping[str, Any]
-# What a relation has that no snapshot knows.
+# The document of a relation that no snapshot contains.
 NO_DOCUMENT: Document = {
     "policies": [], "rls": {"enabled": False, "forced": False}, "indexes": [], "foreign_keys": [], "column": None,
     "granted_excess": [],
@@ -27,33 +27,40 @@ NO_DOCUMENT: Document = {
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
-    """Errors of the database that a service meets until statements of ``phase`` are made.
+    """Database errors that the service meets until the statements of ``phase`` have run.
 
-    ``codes`` are their SQLSTATEs; ``needle`` is what stands in the error, with ``{column}`` for the tenant column.
+    ``codes`` are their SQLSTATEs. ``needle`` is a text within the error, with ``{column}`` for the tenant column.
+    ``secured`` says whether only row security causes them.
     """
 
     phase: str
     codes: tuple[str, ...]
     needle: str = ""
+    secured: bool = False
+
+
+# Policies that were made by hand refuse a row, or read a setting without a value.
+HELD_BACK = ("42501", "42704", "22P02")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Change:
     """One kind of change.
 
-    ``phases`` are those of its statements in the plan and in the rollbacks. Each has a place in the orders of plan.py,
-    schema.py and revert.py.
+    ``phases`` are the phases of its statements in the plan and in the rollbacks. Each has a place in the orders of
+    plan.py, schema.py and revert.py.
 
-    ``obstacles`` says what keeps it from being planned, ``hazards`` what keeps a plan from being carried out. ``plan``
-    makes the statements of the migration. ``findings`` says whether it is made.
+    ``plan`` returns the statements of the migration, and ``findings`` tells whether they were applied. ``obstacles``
+    names reasons why they cannot be planned. ``hazards`` names reasons why the plan would fail.
 
-    ``rollback`` makes the statements that return to the snapshot. ``rollback_obstacles`` says what keeps them from
-    being made, ``rollback_findings`` whether all is as in the snapshot.
+    ``rollback`` returns the statements that restore the snapshot's schema, and ``rollback_findings`` tells whether it
+    is restored. ``rollback_obstacles`` names reasons why it cannot be.
 
-    ``row_security_off`` makes the statements of rollback_mode=policies, which keeps columns and keys.
-    ``row_security_off_findings`` says whether they were made.
+    ``row_security_off`` returns the statements of rollback_mode=policies, which keeps columns and keys.
+    ``row_security_off_findings`` tells whether they were applied.
 
-    ``ended_errors`` are the service's errors that it ends, ``audit_rules`` the audit's findings.
+    ``ended_errors`` are the service's errors that the change ends. ``audit_rules`` are the audit rules whose findings
+    it fixes.
     """
 
     phases: frozenset[str]
@@ -71,15 +78,15 @@ class Change:
 
 
 def nothing(*_: Any) -> list[Any]:
-    """Return that a kind has nothing to say here."""
+    """Return an empty list: the kind has no action or finding here."""
     return []
 
 
 class Rollback:
-    """The way from ``state`` to the schema of ``snapshot``, which is ``upgraded`` so that both can be compared."""
+    """The rollback from ``state`` to the schema of ``snapshot``, which is ``upgraded`` to be comparable."""
 
     def __init__(self, state: State, model: Model, snapshot: State) -> None:
-        """Compare each relation with what it was."""
+        """Compare each relation with its state in the snapshot."""
         self.state, self.model, self.snapshot = state, model, snapshot
         # A snapshot of an earlier model knows no tenants table.
         others = [table for table in model.guarded if table not in model.tables]
@@ -94,17 +101,17 @@ class Rollback:
 
     @property
     def path(self) -> str | None:
-        """Return the schema whose names stand without it in the snapshot."""
+        """Return the schema that the snapshot omits from names, or None."""
         return None if self.snapshot.get("qualified") else self.model.schema
 
     @property
     def role(self) -> str | None:
-        """Return the login that the service had then."""
+        """Return the service's login at the time of the snapshot."""
         return role_of(self.snapshot)
 
     @property
     def is_same_role(self) -> bool:
-        """Say whether the service has that login still."""
+        """Return whether the service still has that login."""
         return self.role == role_of(self.state)
 
     @property
@@ -121,27 +128,27 @@ class Rollback:
 
 
 class RelationRollback:
-    """A table or partition as it is, ``now``, and as it was in the snapshot, ``before``."""
+    """A table or partition in the present state, ``now``, and in the snapshot, ``before``."""
 
     def __init__(self, whole: Rollback, relation: Relation) -> None:
-        """Look at it as it is and as it was."""
+        """Find the relation in the snapshot."""
         self.whole, self.relation, self.table = whole, relation, relation.table
         self.now, self.target = relation.document, relation.target
         kept = by_place(catalog.relations(whole.snapshot, whole.model, self.table))
         self.is_known = (relation.schema, relation.name) in kept
         is_ours = any(policy["name"] == self.table.policy for policy in self.now["policies"])
-        # The snapshot knows nothing of a partition that is newer; row security that it got by hand stays.
+        # The snapshot does not contain a newer partition. Row security that somebody enabled on it stays.
         later = NO_DOCUMENT if is_ours else {**NO_DOCUMENT, "rls": self.now["rls"]}
         self.before = kept.get((relation.schema, relation.name), later)
 
     @property
     def title(self) -> str:
-        """Return its name as a sentence has it."""
+        """Return the name for use in a sentence."""
         return f"{self.relation.schema}.{self.relation.name}"
 
     @property
     def where(self) -> str:
-        """Return what a finding about a partition says beside the table's name."""
+        """Return the suffix that names the partition in a finding; empty for the table itself."""
         return f" of {self.relation.name}" if self.relation.is_partition else ""
 
     def statement(self, identity: str, phase: str, sql: str, reason: str) -> Statement:
@@ -153,11 +160,11 @@ class RelationRollback:
         return self.statement(identity, phase, f"ALTER TABLE {self.target} {action}", reason)
 
     def comment(self, what: str, text: str | None) -> list[Statement]:
-        """Return the statement that brings a comment back, if there was one."""
+        """Return the statement that restores a comment, if there was one."""
         if text is None:
             return []
         sql = f"COMMENT ON {what} IS {literal(text)}"
-        return [self.statement(f"comment.{what}", "comment", sql, "Bring the comments of before back")]
+        return [self.statement(f"comment.{what}", "comment", sql, "Restore the original comments")]
 
 
 def role_of(state: State) -> str | None:
@@ -172,12 +179,12 @@ def by_name(documents: Iterable[Document]) -> dict[str, Document]:
 
 
 def by_place(relations: Iterable[Relation]) -> dict[tuple[str, str], Document]:
-    """Return the documents of relations by schema and name."""
+    """Return the documents of relations, by schema and name."""
     return {(relation.schema, relation.name): relation.document for relation in relations}
 
 
 def made(document: Any) -> Any:
-    """Return what says how an index or another object is made, without what uses it."""
+    """Return the definition of an index or another object, without the facts about its use."""
     if isinstance(document, Mapping):
         # A snapshot of an earlier version of this runbook knows neither of parts of indexes nor of these foreign keys.
         found = {"root": None, "enforced": True, "period": False, **document}
@@ -188,7 +195,7 @@ def made(document: Any) -> Any:
 
 
 def missing(before: list[Any], now: list[Any]) -> list[str]:
-    """Return the names of what is not as it was."""
+    """Return the names of objects that are missing or changed."""
     there = [made(item) for item in now]
     return [item["name"] if isinstance(item, Mapping) else item for item in before if made(item) not in there]
 

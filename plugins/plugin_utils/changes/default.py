@@ -1,4 +1,4 @@
-"""The tenant column's default: the session's tenant, so that a row that names no tenant gets it."""
+"""The default of the tenant column: the session's tenant, which a row without a tenant gets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .statement import State, Statement, statement
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that set the default where it is another."""
+    """Return the statements that set the default if it differs."""
     column, planned = identifier(model.column), []
     for relation in relations(state, model):
-        # The partitions get a new column's along with the table; of one that was there each may have another.
+        # With a new column the partitions get the table's default. An existing column of a partition can differ.
         is_new = catalog.tenant_column(state, relation.table.name) is None
         now, target = relation.document["column"], relation.target if is_new else relation.alone
         if is_new and relation.is_partition:
@@ -26,7 +26,7 @@ def plan(state: State, model: Model) -> list[Statement]:
             statement(
                 f"{relation.table.name}.default{relation.suffix}", relation.table.name, "default",
                 f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.session_tenant}",
-                "Give a row that names no tenant the session's; refuse it where there is none",
+                "Give a row that names no tenant the session's tenant; refuse it if the session has none",
             )
         )  # fmt: skip
     return planned
@@ -53,7 +53,7 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that set the default to what it was; a column that goes takes it along."""
+    """Return the statements that restore the original default; a dropped column needs none."""
     column, planned = identifier(back.model.column), []
     for item in back.relations:
         now, before = item.now["column"], item.before["column"]
@@ -61,12 +61,13 @@ def rollback(back: Rollback) -> list[Statement]:
             continue
         action = "DROP DEFAULT" if before["default"] is None else f"SET DEFAULT {before['default']}"
         sql = f"ALTER TABLE {item.relation.alone} ALTER COLUMN {column} {action}"
-        planned.append(item.statement("default", "default", sql, f"Bring {back.model.column} back to what it was"))
+        reason = f"Restore the original default of {back.model.column}"
+        planned.append(item.statement("default", "default", sql, reason))
     return planned
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return what of an ordinary role would run if the default came back."""
+    """Return the code of ordinary roles that restoring the default would run."""
     found = []
     for item in back.relations:
         now, before = item.now["column"], item.before["column"]
@@ -115,7 +116,7 @@ CHANGE = Change(
     findings=findings,
     rollback=rollback,
     rollback_obstacles=rollback_obstacles,
-    # The column's says what its default is.
+    # The finding about the column contains its default.
     rollback_findings=nothing,
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,

@@ -1,4 +1,4 @@
-"""Enforcing: the way from a migrated database with the bridge to one in which every session names its tenant."""
+"""Enforcing: remove the bridge from a migrated database, so that every session must name its tenant."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .statement import State, Statement
 def build(state: State, model: Model) -> list[Statement]:
     """Return the statements that remove the bridge and its record.
 
-    Raises UnsafeStateError where the database is not migrated in full.
+    Raises UnsafeStateError if the database is not migrated completely.
     """
     left = plan.build(state, model)
     if left:
         raise UnsafeStateError(
-            [f"The database is not migrated in full ({len(left)} statements are left): run migrate.yml first."]
+            [f"The database is not migrated completely ({len(left)} statements are left): run migrate.yml first."]
         )
     return bridge.plan_remove_for_good(state, model)

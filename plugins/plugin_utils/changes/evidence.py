@@ -1,10 +1,9 @@
-"""The evidence that nothing needs the bridge any more, judged from the record of its use.
+"""The evidence that nothing needs the bridge any more, derived from the record of its use.
 
-The record tells kinds of statements apart: a table and a command, with the time of the last use of each. Whose a kind
-is follows from when it was used. What the service does as it starts is used in the first seconds of one of its
-processes and never again. What its health check reads is used when the health check is asked, and the run asks it
-itself. Everything else is a caller's, or another job's with the service's login. A caller's read of a table that the
-health check reads as well cannot be told from it.
+The record contains the time of the last use of each kind of statement, a table and a command. The time tells the owner
+of a kind. Start-up code uses a kind in the first seconds of one of the service's processes, and never again. The health
+check uses a kind when it is called, and the run calls it itself. Every other use belongs to a caller, or to another
+job with the service's login. If a caller reads a table that the health check also reads, the two look the same.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from .bridge_record import COMMANDS, RESOLUTION
 Use = Mapping[str, Any]
 
 START, HEALTH, CALLER = "At the start", "Health check", "Callers"
-# In the order in which they are told, and how a sentence names them.
+# In the order of the report, with the words for a sentence.
 OWNERS = {CALLER: "by callers", START: "at the start", HEALTH: "by the health check"}
-# What -e enforce_accept takes, and whose kinds it stands for.
+# The values of -e enforce_accept, each with the owners that it accepts.
 ACCEPTABLE = {"startup": (START, HEALTH)}
-# The start of a process is known to the second, and so is the time of use.
+# The clock of processes and the record have a resolution of one second.
 TOLERANCE = 2
-# What becomes of a statement that names no tenant once the bridge is gone.
+# The effect on a statement that names no tenant without the bridge.
 AFTERWARDS = {
     "SELECT": "SELECT sees no row", "INSERT": "INSERT is refused (42501)", "UPDATE": "UPDATE changes no row",
     "DELETE": "DELETE deletes no row",
@@ -36,16 +35,16 @@ WIDTH = 76
 
 
 def accepted(given: str | Iterable[str] | None) -> list[str]:
-    """Return what -e enforce_accept takes as known: a list, or its items between commas.
+    """Return the names in -e enforce_accept, which is a list or a comma-separated string.
 
-    Raises TenancyError for what it does not know.
+    Raises TenancyError for unknown names.
     """
     items = given.split(",") if isinstance(given, str) else list(given or [])
     names = [name for item in items if (name := str(item).strip())]
     unknown = sorted({name for name in names if name not in ACCEPTABLE})
     if unknown:
         raise TenancyError(
-            f"enforce_accept does not know {', '.join(map(repr, unknown))}: it takes 'startup', which stands for "
+            f"enforce_accept does not know {', '.join(map(repr, unknown))}: it takes 'startup', which means "
             "start-up code and the health check; requests of callers that name no tenant are never accepted."
         )
     return names
@@ -59,24 +58,28 @@ def judge(
     accept: Iterable[str] = (),
     asked_at: int | None = None,
 ) -> dict[str, Any]:
-    """Return whether the bridge may go: ``{holds, verdict, sentence, lines}``.
+    """Return whether the bridge can be removed: ``{holds, verdict, sentence, lines}``.
 
-    ``record`` is ``{now, uses}``, each of its uses ``{table, command, used_at}`` with the time of the last one (None:
-    never); ``ages`` are the seconds for which the service's processes run, its main one's among them. ``now``,
-    ``used_at`` and ``asked_at``, when this run asked the health check (None: not), are seconds since 1970 by the
-    server's clock.
+    ``record`` is ``{now, uses}``. Each use is ``{table, command, used_at}``, and ``used_at`` is None if there was none.
+    ``ages`` are the ages of the service's processes in seconds, including the main process. ``now``, ``used_at`` and
+    ``asked_at`` are seconds since 1970 by the server's clock. ``asked_at`` is the time when this run called the health
+    check (None: it did not).
 
-    The verdict is "needed" while callers need the bridge, "known" while only kinds need it that are not in ``accept``,
-    "short" while the service runs for less than ``quiet_seconds`` and its start-up, else "done".
+    The verdict is one of these:
+
+    * "needed": callers need the bridge;
+    * "known": only kinds that ``accept`` does not name need it;
+    * "short": the service has run for less than ``quiet_seconds``, or less than its start-up;
+    * "done": nothing needs it.
     """
     now, starts = record["now"], [record["now"] - int(age) for age in ages]
     started = min(starts)
-    # Earlier ones are of the processes before.
+    # Earlier uses belong to earlier processes.
     uses = [use for use in record["uses"] if use["used_at"] is not None and use["used_at"] > started - TOLERANCE]
     owned = [(_owner(use, starts, startup_seconds, asked_at), use) for use in uses]
     known = {owner for name in accept for owner in ACCEPTABLE[name]}
     owners = {owner for owner, _ in owned}
-    # What is used in the seconds of the start-up is a caller's if it is used later as well.
+    # A use in the seconds of the start-up can be a caller's, which a later use shows.
     wait = max(quiet_seconds, startup_seconds) if START in owners else quiet_seconds
     if CALLER in owners:
         verdict = "needed"
@@ -84,7 +87,7 @@ def judge(
         verdict = "known"
     else:
         verdict = "done" if now - started >= wait else "short"
-    since = f"since the service was started {_age(now - started)} ago"
+    since = f"since the service started {_age(now - started)} ago"
     return {
         "holds": verdict == "done",
         "verdict": verdict,
@@ -94,7 +97,7 @@ def judge(
 
 
 def unnoted(record: Mapping[str, Any], since: int) -> list[str]:
-    """Return the kinds that were not noted ``since`` then, for people."""
+    """Return the kinds without a note after the time ``since``, for people."""
     return [
         f"{use['command']} on {visible(use['table'])}"
         for use in record["uses"]
@@ -103,31 +106,31 @@ def unnoted(record: Mapping[str, Any], since: int) -> list[str]:
 
 
 def _owner(use: Use, starts: Sequence[int], startup_seconds: int, asked_at: int | None) -> str:
-    """Say whose a kind is that was last used when it was."""
+    """Return the owner of a kind, from the time of its last use."""
     used_at = use["used_at"]
     if any(start - TOLERANCE < used_at <= start + startup_seconds for start in starts):
         return START
-    # The session that answered has perhaps noted the kind shortly before. A health check reads.
+    # The answering session may have noted the kind shortly before. A health check only reads.
     if asked_at is not None and use["command"] == "SELECT" and used_at >= asked_at - RESOLUTION - TOLERANCE:
         return HEALTH
     return CALLER
 
 
 def _sentence(owned: Sequence[tuple[str, Use]], now: int, starts: Sequence[int], since: str) -> str:
-    """Return the whole in one sentence, without its end."""
+    """Return the report as one sentence, without a full stop."""
     if not owned:
-        return f"nothing worked by the bridge {since}"
+        return f"nothing used the bridge {since}"
     parts = []
     for owner, words in OWNERS.items():
         groups = _groups(owned, owner, now, starts)
         if groups:
             parts.append(f"{words} ({'; '.join([groups[0], *_more(groups, 1)])})")
-    return f"statements without a tenant worked by the bridge {since}, {', '.join(parts)}"
+    return f"statements without a tenant used the bridge {since}, {', '.join(parts)}"
 
 
 def _lines(owned: Sequence[tuple[str, Use]], now: int, starts: Sequence[int], since: str) -> list[str]:
-    """Return the whole for a screen: whose, which kinds and when, and what becomes of them without the bridge."""
-    lines = [f"Statements without a tenant {since}:" if owned else f"Nothing worked by the bridge {since}."]
+    """Return the report for a screen: owners, kinds, times, and the effect of the bridge's removal."""
+    lines = [f"Statements without a tenant {since}:" if owned else f"Nothing used the bridge {since}."]
     for owner in OWNERS:
         groups = _groups(owned, owner, now, starts)
         if not groups:
@@ -147,7 +150,7 @@ def _more(groups: Sequence[str], shown: int) -> list[str]:
 
 
 def _groups(owned: Sequence[tuple[str, Use]], owner: str, now: int, starts: Sequence[int]) -> list[str]:
-    """Return one text a table, the latest used first: its commands, and when the last of them was used."""
+    """Return one text for each table, the latest used first: its commands, and the time of their last use."""
     tables: dict[str, list[Use]] = {}
     for whose, use in owned:
         if whose == owner:
@@ -163,14 +166,14 @@ def _group(table: str, uses: Sequence[Use], owner: str, now: int, starts: Sequen
     after = _age(max(0, used_at - start))
     when = {
         START: f"last {after} after it",
-        HEALTH: "when it is asked",
+        HEALTH: "when it is called",
         CALLER: f"last {_age(max(0, now - used_at))} ago, {after} after the start",
     }[owner]
     return f"{', '.join(command for command in COMMANDS if command in commands)} on {visible(table)}, {when}"
 
 
 def _age(seconds: int) -> str:
-    """Return a duration, cut off, in the largest unit of which it has two: 119 is "119 seconds", 120 "2 minutes"."""
+    """Return a duration, rounded down, in the largest unit that fits twice: 119 is "119 seconds", 120 "2 minutes"."""
     for name, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds // size} {name}"

@@ -11,7 +11,7 @@ Finding = dict[str, Any]
 
 
 def finding(check: str, table: str, expected: Any, actual: Any) -> Finding:
-    """Return one finding as a plain dict: it holds when ``actual`` equals ``expected``."""
+    """Return one finding as a plain dict: it is ok if ``actual`` equals ``expected``."""
     return {"check": check, "table": table, "expected": expected, "actual": actual, "ok": expected == actual}
 
 
@@ -30,7 +30,7 @@ def by_table(findings: Iterable[Finding], model: Model) -> list[Finding]:
 
 
 def failing(findings: Iterable[Finding]) -> list[str]:
-    """Return what each finding that does not hold is about, and what there is instead: with names where it has some."""
+    """Return a text for each failed finding: its check and the actual value."""
     return [f"{found['check']} ({_words(found['actual'])})" for found in findings if not found["ok"]]
 
 

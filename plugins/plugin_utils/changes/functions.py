@@ -1,8 +1,8 @@
-"""Functions that write tenant tables: their bodies become the model's, and all else of them stays.
+"""Functions that write tenant tables: they get the model's bodies, and keep everything else.
 
-CREATE OR REPLACE keeps owner and rights, and the header as the catalogs give it keeps SECURITY, volatility and SET
-clauses. It can change neither the arguments' names nor the result (PostgreSQL manual, "CREATE FUNCTION"), so that a
-body that calls its arguments otherwise gets their names as aliases, and one for another result is refused.
+CREATE OR REPLACE keeps the owner and the privileges. The header from the catalogs keeps SECURITY, volatility and SET
+clauses. CREATE OR REPLACE cannot change the arguments' names or the result (PostgreSQL manual, "CREATE FUNCTION"). So a
+body that uses other argument names gets them as aliases, and a body for another result is refused.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .finding import Finding, finding
 from .statement import State, Statement, statement
 
 LANGUAGE = "plpgsql"
-# What else bears a name (pg_proc.prokind).
+# Other routines that can have the name (pg_proc.prokind).
 KINDS = {"p": "a procedure", "a": "an aggregate", "w": "a window function", "f": "a function"}
 
 
 def wanted_body(function: Function, now: Document | None) -> str:
-    """Return the body that the function is to have; ``now`` is what it is in the state, if it is there."""
+    """Return the wanted body of the function; ``now`` is its document in the state, if it exists."""
     body = function.body.strip()
     pairs = [
         (wanted, place)
@@ -34,38 +34,38 @@ def wanted_body(function: Function, now: Document | None) -> str:
     if now is None or not pairs:
         return body
     aliases = "\n".join(f"  {identifier(wanted)} ALIAS FOR ${place};" for wanted, place in pairs)
-    # A name of the header's may be one of a column's, too.
+    # An argument in the header can have the name of a column.
     return f"#variable_conflict use_column\nDECLARE\n{aliases}\nBEGIN\n{body.rstrip(';')};\nEND"
 
 
 def is_tenant_aware(state: State, function: Function) -> bool:
-    """Say whether the function is there with the body that it is to have."""
+    """Return whether the function exists with the wanted body."""
     now = catalog.function(state, function.name, function.identity)
     return now is not None and now["body"].strip() == wanted_body(function, now)
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return what keeps the functions from getting the model's bodies."""
+    """Return the reasons why functions cannot get the model's bodies."""
     found = []
     for function in model.functions:
         title = f"{model.schema}.{function.name}({function.identity})"
         now = catalog.function(state, function.name, function.identity)
         if now is None:
             found += [
-                f"{title} is {KINDS[item['kind']]} in the language {item['language']}, whose place no PL/pgSQL "
-                "function can take: drop or rename it first."
+                f"{title} is {KINDS[item['kind']]} in the language {item['language']}, which a PL/pgSQL "
+                "function cannot replace: drop or rename it first."
                 for item in state["hazards"]["routines"]
                 if (item["name"], item["types"]) == (function.name, _types(function))
             ]
             continue
         if now["language"] != LANGUAGE:
             found.append(
-                f"{title} is written in {now['language']}, and the body in tenancy_functions in PL/pgSQL: replace it "
-                "by a function in PL/pgSQL with the same arguments and result first."
+                f"{title} is written in {now['language']}, but the body in tenancy_functions in PL/pgSQL: replace it "
+                "with a function in PL/pgSQL with the same arguments and result first."
             )
         if now["returns"] != function.returns:
             found.append(
-                f"{title} returns {now['returns']}, and the body in tenancy_functions is made for {function.returns}: "
+                f"{title} returns {now['returns']}, but the body in tenancy_functions returns {function.returns}: "
                 "give tenancy_functions a body with the right result, or replace the function first."
             )
     return found
@@ -74,8 +74,8 @@ def obstacles(state: State, model: Model) -> list[str]:
 def header(document: Document) -> str:
     """Return the definition of a function without its body.
 
-    The names and defaults in it are its owner's and may hold anything: only from its end on is it known what follows
-    (PostgreSQL: pg_get_functiondef).
+    Its owner chose the names and defaults in it, which may contain anything. So the body is found from the end of the
+    definition (PostgreSQL: pg_get_functiondef).
     """
     quote = "$function"
     while quote in document["body"]:
@@ -104,7 +104,7 @@ def _planned(state: State, model: Model, function: Function) -> list[Statement]:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether each function has its body."""
+    """Return whether each function has the wanted body."""
     return [
         finding(
             f"function {function.name}({function.identity}) is tenant-aware", "", True, is_tenant_aware(state, function)
@@ -114,18 +114,18 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that drop the migration's functions and bring those of the snapshot back."""
+    """Return the statements that drop the migration's functions and restore those of the snapshot."""
     planned = []
     for function in back.model.functions:
         now, before = _now_and_before(back, function)
         identity = f"function.{function.name}({function.identity})"
         signature = f"{qualified(back.model.schema, function.name)}({function.identity})"
-        reason = f"Bring {function.name} back to what it was"
+        reason = f"Restore the original {function.name}"
         if now is not None and before is None:
             planned.append(statement(f"{identity}.drop", "", "function", f"DROP FUNCTION {signature}", reason))
         if before is not None and (now is None or now["definition"] != before["definition"]):
             planned.append(statement(identity, "", "function", before["definition"].strip(), reason))
-            # What is made again belongs to whoever makes it, here a superuser, and may be SECURITY DEFINER.
+            # A restored function belongs to the role that creates it, here a superuser, and may be SECURITY DEFINER.
             if now is None or now["owner"] != before["owner"]:
                 sql = f"ALTER FUNCTION {signature} OWNER TO {identifier(before['owner'])}"
                 planned.append(statement(f"{identity}.owner", "", "function", sql, reason))
@@ -133,18 +133,18 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return what of an ordinary role would run if the functions came back."""
+    """Return the code of ordinary roles that restoring the functions would run."""
     found = []
     for function in back.model.functions:
         now, before = _now_and_before(back, function)
         if before is not None and (now is None or now["definition"] != before["definition"]):
-            what = f"The function {function.name} of before"
+            what = f"The original function {function.name}"
             found += definitions.literals(back.state, what, [header(before)], back.path)
     return found
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every function of the snapshot is there, and none of the migration's."""
+    """Return whether every function of the snapshot exists, and none of the migration's."""
     has_record = bridge_record.was_kept(back)
     before = [item for item in back.snapshot["functions"] if item["name"] != bridge_record.NOTE or not has_record]
     left = [
@@ -153,7 +153,7 @@ def rollback_findings(back: Rollback) -> list[Finding]:
         if (documents := _now_and_before(back, function))[0] is not None and documents[1] is None
     ]
     return [
-        finding("functions of before that are missing", "", [], missing(before, back.state["functions"])),
+        finding("original functions that are missing", "", [], missing(before, back.state["functions"])),
         finding("functions of the migration that are left", "", [], left),
     ]
 
@@ -168,7 +168,7 @@ def _types(function: Function) -> list[str]:
 
 
 def _names(function: Function) -> list[str]:
-    """Return the names of the arguments in the model, "" for one without: each is written as name and type."""
+    """Return the names of the arguments in the model, "" for one without; each is written as name and type."""
     parts = [part.strip() for part in function.arguments.split(",") if part.strip()]
     return [
         part[: -len(kind)].strip() if part.endswith(kind) else part.split()[0]
@@ -185,12 +185,12 @@ CHANGE = Change(
     rollback=rollback,
     rollback_obstacles=rollback_obstacles,
     rollback_findings=rollback_findings,
-    # They work within one tenant, whether row security is on or off.
+    # A function works within one tenant whether row security is on or off.
     row_security_off=nothing,
     row_security_off_findings=nothing,
     ended_errors=(
         Ended("function", ("42P10",)),
-        # A trigger that calls the function which the plan makes.
+        # A trigger calls the function before the plan creates it.
         Ended("function", ("42883",)),
     ),
     audit_rules=frozenset({"function-without-tenant"}),

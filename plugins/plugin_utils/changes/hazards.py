@@ -1,7 +1,7 @@
-"""What the catalogs say before anything is touched: what is certain to make the change fail.
+"""Facts in the catalogs that are certain to make the change fail, found before anything is changed.
 
-``roles/tenancy/files/hazards.sql`` returns the document; it is a part of the state by the name ``hazards``. What is
-certain to fail is an obstacle and refused here; what may fail, or what others notice, is a note (notes.py).
+``catalog/hazards.sql`` returns the document, which is the part ``hazards`` of the state. This module
+refuses certain failures as obstacles. A possible failure, or an effect that others notice, is a note (notes.py).
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from .statement import State
 
 Document = Mapping[str, Any]
 
-# PostgreSQL's limit of a table's columns, dropped ones included (manual, appendix K "PostgreSQL Limits").
+# PostgreSQL's limit on a table's columns, including dropped ones (manual, appendix K "PostgreSQL Limits").
 MAX_COLUMNS = 1600
-# How PostgreSQL reads a boolean that is true: any beginning of true and yes, on, and 1.
+# The texts that PostgreSQL reads as true: any prefix of true and yes, on, and 1.
 TRUE = re.compile(r"t|tr|tru|true|y|ye|yes|on|1", re.IGNORECASE)
 READ_ONLY = "default_transaction_read_only"
-# As libpq's options set it: -c name=on, -cname=on, --name=on, with hyphens for underscores as well.
+# libpq's options set it as -c name=on, -cname=on or --name=on, with hyphens or underscores.
 IN_URL = re.compile(rf"(?:-c\s*|--){READ_ONLY.replace('_', '[_-]')}\s*=\s*(\w+)", re.IGNORECASE)
 
 
 def keys(model: Model) -> list[dict[str, Any]]:
-    """Return the keys that are to be unique per tenant, as hazards.sql reads them: table and columns."""
+    """Return the keys that will be unique per tenant, as hazards.sql expects them: table and columns."""
     return [{"table": table.name, "columns": list(key)} for table in model.tables for key in model.tenant_keys(table)]
 
 
@@ -50,7 +50,7 @@ def links(model: Model) -> list[dict[str, Any]]:
 
 
 def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
-    """Return what is certain to make the change fail, a sentence with its remedy each.
+    """Return the facts that are certain to make the change fail, each as a sentence with its remedy.
 
     ``url_options`` are the options of DATABASE_URL.
     """
@@ -67,7 +67,7 @@ def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
         *_subscriptions(found["subscriptions"]),
         *(
             f"The prepared transaction {item['gid']} of {item['owner']} ({item['prepared']}) holds locks on "
-            f"{', '.join(item['tables'])}, and so does it until it ends: COMMIT PREPARED or ROLLBACK PREPARED it first."
+            f"{', '.join(item['tables'])}, until it ends: COMMIT PREPARED or ROLLBACK PREPARED it first."
             for item in found["prepared"]
         ),
         *(_relation(item) for item in found["relations"] if item["persistence"] == "t"),
@@ -85,9 +85,9 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
     )
     if document["column"] is None:
         found += [
-            f"{item['schema']}.{item['name']} has {item['attributes']:,} columns, dropped ones included, and "
-            f"PostgreSQL allows no more than {MAX_COLUMNS:,}: copy it into a new table first, which leaves the dropped "
-            "ones behind."
+            f"{item['schema']}.{item['name']} has {item['attributes']:,} columns, including dropped ones, but "
+            f"PostgreSQL allows no more than {MAX_COLUMNS:,}: copy it into a new table first, without the dropped "
+            "ones."
             for item in state["hazards"]["relations"]
             if item["attributes"] >= MAX_COLUMNS
             and any((item["schema"], item["name"]) == (one.schema, one.name)
@@ -99,21 +99,21 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
 
 
 def _row_types(state: State, model: Model, table: Table) -> list[str]:
-    """Return what stores rows of the table's type: PostgreSQL adds no column with a default to it (0A000)."""
+    """Return the columns that store rows of the table's type: they prevent a new column with a default (0A000)."""
     document = catalog.table(state, table.name)
     if document is None or document["column"] is not None:
         return []
     names = {(relation.schema, relation.name) for relation in catalog.relations(state, model, table)}
     return [
-        f"{item['used_by']} holds rows of the type {item['schema']}.{item['name']}, and PostgreSQL adds no column to a "
-        "table whose rows are stored elsewhere: make that column jsonb, or of a type of its own, or drop it first."
+        f"{item['used_by']} stores rows of the type {item['schema']}.{item['name']}, and PostgreSQL adds no column to "
+        "a table whose row type is stored elsewhere: change that column to jsonb or another type, or drop it first."
         for item in state["hazards"]["row_types"]
         if (item["schema"], item["name"]) in names
     ]
 
 
 def _meanings(state: State, model: Model, table: Table, column: Document) -> list[str]:
-    """Return what says that the column is no tenant's: values of others, another default, or keys on it alone."""
+    """Return the signs that the column is not the tenant's: other values, another default, or keys on it alone."""
     name = f"{model.schema}.{table.name}.{model.column}"
     others = {tenant: rows for tenant, rows in column["tenants"].items() if tenant != str(model.default_tenant)}
     why = []
@@ -137,21 +137,21 @@ def _meanings(state: State, model: Model, table: Table, column: Document) -> lis
     if not why:
         return []
     refusal = (
-        f"{name} is there already, {' and '.join(why)}, and no policy or default ties it to {model.setting}: it means "
-        "something else. Rename it, or name another tenancy_column; where its values are tenants, say adopt: true at "
+        f"{name} already exists, {' and '.join(why)}, and no policy or default ties it to {model.setting}: it means "
+        "something else. Rename it, or choose another tenancy_column. If its values are tenants, set adopt: true for "
         f"{table.name} in tenancy_tables."
     )
     return [refusal]
 
 
 def _literal(default: str) -> str:
-    """Return the value of a default that is one literal, as PostgreSQL prints it; another expression as it is."""
+    """Return the value of a default that is one literal, as PostgreSQL prints it; any other expression unchanged."""
     found = re.fullmatch(r"\(?'?([^'()]*)'?\)?(::[\w \".]+)?", default)
     return found[1] if found else default
 
 
 def is_tied(document: Document, model: Model) -> bool:
-    """Say whether the column is known for the tenant's: by row security that reads both, or by its default."""
+    """Return whether a policy that reads column and setting, or the default, shows that the column is the tenant's."""
     setting = f"current_setting('{model.setting}'".replace("\\", "\\\\")
     tied = document["rls"]["enabled"] and any(
         policy["permissive"] and setting in text and any(name in text for name in catalog.printed(model.column))
@@ -170,8 +170,8 @@ def _duplicate(item: Document, model: Model) -> str:
     query = f"SELECT {columns}, count(*) FROM {target} GROUP BY {columns} HAVING count(*) > 1"
     return (
         f"({', '.join(item['columns'])}) of {model.schema}.{item['table']} is a natural key in tenancy_tables, but "
-        f"{item['rows']:,} rows share {item['keys']:,} values of it within a tenant, and no unique index forbids it: "
-        f"keep one row of each, or take the key out of natural_keys; they are what {query} returns."
+        f"{item['rows']:,} rows share {item['keys']:,} values of it within a tenant, and no unique index forbids it. "
+        f"Keep one row of each, or remove the key from natural_keys. {query} returns them."
     )
 
 
@@ -213,12 +213,12 @@ def _read_only(found: Document, model: Model, url_options: str) -> list[str]:
     if not TRUE.fullmatch(value):
         return []
     return [
-        f"{READ_ONLY} is on for {model.application_role} ({where}): the service could store nothing. End that first."
+        f"{READ_ONLY} is on for {model.application_role} ({where}): the service cannot store rows. Set it to off first."
     ]
 
 
 def _publication(item: Document, model: Model) -> list[str]:
-    """Return what makes PostgreSQL refuse each UPDATE and DELETE of a published table once it is migrated."""
+    """Return what would make PostgreSQL refuse UPDATE and DELETE of a published table after the migration."""
     if not (item["update"] or item["delete"]) or item["identity"] in ("f", "n"):
         return []
     table = next((table for table in model.tables if table.name == item["table"]), None)
@@ -231,16 +231,16 @@ def _publication(item: Document, model: Model) -> list[str]:
     if lacking:
         found.append(
             f"The publication {item['name']} publishes {name} by the columns ({', '.join(item['columns'])}), without "
-            f"{', '.join(lacking)} of the primary key that the table is to have: PostgreSQL would refuse every UPDATE "
+            f"{', '.join(lacking)} of the table's new primary key: PostgreSQL would refuse every UPDATE "
             f"and DELETE (42P10). ALTER PUBLICATION {identifier(item['name'])} DROP TABLE "
             f"{qualified(item['schema'], item['table'])} first, and add it with {', '.join(lacking)} afterwards."
         )
     outside = [column for column in item["filter"] if column not in identity]
     if outside:
         found.append(
-            f"The row filter of the publication {item['name']} on {name} looks at {', '.join(outside)}, which is no "
-            "part of the table's replica identity: PostgreSQL refuses every UPDATE and DELETE (42P10), the proof's as "
-            "well. Change the filter or the replica identity first."
+            f"The row filter of the publication {item['name']} on {name} uses {', '.join(outside)}, which is no "
+            "part of the table's replica identity: PostgreSQL refuses every UPDATE and DELETE (42P10), also those of "
+            "the proof. Change the filter or the replica identity first."
         )
     return found
 
@@ -253,13 +253,13 @@ def _event_trigger(item: Document) -> str:
     off = f"ALTER EVENT TRIGGER {identifier(item['name'])} DISABLE"
     return (
         f"The event trigger {item['name']} ({item['event']}{tags(item)}) runs {item['function']}(), which "
-        f"{item['owner']} owns, with the rights of whoever makes the change, here a superuser: {off} meanwhile, or "
-        "give the function to a superuser."
+        f"{item['owner']} owns, with the privileges of the role that makes the change, a superuser: run {off} first, "
+        "or give the function to a superuser."
     )
 
 
 def tags(item: Document) -> str:
-    """Return the commands that an event trigger is for, as the end of a list; nothing where it is for all."""
+    """Return the commands of an event trigger as the end of a list; an empty text if it fires for all."""
     return f", {', '.join(item['tags'])}" if item["tags"] else ""
 
 
@@ -274,13 +274,13 @@ def _subscriptions(items: Iterable[Document]) -> list[str]:
 def _subscription(name: str, tables: Sequence[str]) -> str:
     off = f"ALTER SUBSCRIPTION {identifier(name)} DISABLE"
     return (
-        f"The enabled subscription {name} stores rows into {', '.join(tables)}, around row security and without a "
-        f"tenant: {off} first, or drop it."
+        f"The enabled subscription {name} stores rows into {', '.join(tables)}, bypassing row security and without a "
+        f"tenant: run {off} first, or drop it."
     )
 
 
 def _relation(item: Document) -> str:
     return (
-        f"{item['schema']}.{item['name']} is a temporary table, which no other session has: correct tenancy_schema or "
-        "tenancy_tables."
+        f"{item['schema']}.{item['name']} is a temporary table, which other sessions cannot see: correct "
+        "tenancy_schema or tenancy_tables."
     )

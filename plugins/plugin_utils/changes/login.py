@@ -1,4 +1,4 @@
-"""Attempts that are made over the service's own login: what it may become, and what it reaches as it logs in."""
+"""Attempts over the service's own login: the roles that it can become, and the rows that it sees without a tenant."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_SUPPORTED = ("error 0A000",)
 
 
 def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
-    """Return the attempts of ``role`` to become each of the roles that pass policies by."""
+    """Return the attempts of ``role`` to become each of the roles that bypass policies."""
     name = literal(role)
     made = [
         _attempt("login", "", "The service is its own role", ONE,
@@ -41,26 +41,26 @@ def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
 def reaching(state: State, model: Model, writes: bool) -> list[Attempt]:
     """Return the attempts to reach rows by COPY, and without naming a tenant.
 
-    Tables without the tenant column are left out: their findings say already that it is missing. ``writes`` says
-    whether the attempts that would write, and lock the table for it, are made as well.
+    Tables without the tenant column are left out: their findings already report it missing. With ``writes``, the
+    attempts that write, and lock the table for it, are made as well.
     """
-    stranger = synthetic_tenants(state, model)[0]
+    unused_tenant = synthetic_tenants(state, model)[0]
     tables = [
         table
         for table in model.tables
         if catalog.table(state, table.name) is not None and catalog.tenant_column(state, table.name) is not None
     ]
-    # What a session was given at login can be tried only before it names a tenant.
-    return _sessions(state, model, tables, stranger) + [
-        attempt for table in tables for attempt in _of_table(state, model, table, stranger, writes)
+    # The tenant that a session gets at login can be tested only before the session names one.
+    return _sessions(state, model, tables, unused_tenant) + [
+        attempt for table in tables for attempt in _of_table(state, model, table, unused_tenant, writes)
     ]
 
 
-def _sessions(state: State, model: Model, tables: Sequence[Table], stranger: str) -> list[Attempt]:
-    """Return the guide's Test 1: how many rows a session sees that has named no tenant, one, none again, another one.
+def _sessions(state: State, model: Model, tables: Sequence[Table], unused_tenant: str) -> list[Attempt]:
+    """Return the guide's Test 1: how many rows a session sees before it names a tenant, with one, and after RESET.
 
-    A login that names no tenant has the bridge's. Rows of the tenant that came since the state was read are told by
-    their age. Beside a long transaction every row looks that young, so that no age excuses what it must not see.
+    A login that names no tenant has the bridge's tenant. The age of rows tells which ones are newer than the state.
+    Beside a long transaction every row looks new, so age excuses no row of another tenant.
     """
     default = _looked_at(state, model, tables)
     bridged = bridge.value(state, model) is not None
@@ -72,7 +72,7 @@ def _sessions(state: State, model: Model, tables: Sequence[Table], stranger: str
         ("default tenant: rows visible", default, "", True),
         ("after RESET: rows visible", default, reset, bridged),
         ("empty tenant: rows visible", "", "", False),
-        ("tenant without rows: rows visible", stranger, "", False),
+        ("tenant without rows: rows visible", unused_tenant, "", False),
     ):
         for table in tables:
             tenants = (catalog.tenant_column(state, table.name) or {})["tenants"]
@@ -95,16 +95,16 @@ def _looked_at(state: State, model: Model, tables: Sequence[Table]) -> str:
 
 
 def unnamed(model: Model) -> list[Attempt]:
-    """Return the attempt that uses the bridge as every kind of statement does, to try the record of its use.
+    """Return the attempt that uses the bridge with every kind of statement, to test the record of its use.
 
-    It calls the policies' function itself: a statement on a table without rows of the tenant would note nothing.
+    It calls the policies' function itself: on a table without rows of the tenant, a statement would note nothing.
     """
     note = qualified(model.schema, bridge_record.NOTE)
     noted = " AND ".join(f"{note}({literal(kind['sequence'])})" for kind in bridge_record.kinds(model))
     return [_attempt("login.unnamed", "", "A login names no tenant", ONE, f"SELECT WHERE {noted}", writes=True)]
 
 
-def _of_table(state: State, model: Model, table: Table, stranger: str, writes: bool) -> list[Attempt]:
+def _of_table(state: State, model: Model, table: Table, unused_tenant: str, writes: bool) -> list[Attempt]:
     target, tenant = qualified(model.schema, table.name), identifier(model.column)
     column = catalog.tenant_column(state, table.name) or {}
     default = _looked_at(state, model, [table])
@@ -114,14 +114,14 @@ def _of_table(state: State, model: Model, table: Table, stranger: str, writes: b
     of_tenant = REFUSED if lacks(document, "SELECT", (model.column,)) else NOTHING
     made = [
         _attempt(f"{table.name}.login.copy", table.name, "A login copies another tenant's rows to itself", of_tenant,
-                 f"COPY {target} ({tenant}) TO STDOUT", tenant=stranger),
+                 f"COPY {target} ({tenant}) TO STDOUT", tenant=unused_tenant),
         _attempt(f"{table.name}.login.copy.own", table.name, "A login copies a row of its tenant to itself",
                  reads or own, f"COPY (SELECT 1 FROM {target} LIMIT 1) TO STDOUT", tenant=default),
         _attempt(f"{table.name}.login.unnamed.other", table.name,
-                 "A login that names no tenant reads another's than the default one's rows", of_tenant,
+                 "A login that names no tenant reads rows of a tenant other than the default one", of_tenant,
                  f"SELECT FROM {target} WHERE {tenant} OPERATOR(pg_catalog.<>) {literal(default)} LIMIT 1"),
         _attempt(f"{table.name}.login.unnamed", table.name,
-                 "A login that names no tenant reads what the bridge gives it",
+                 "A login that names no tenant reads the rows that the bridge shows",
                  reads or (own if bridge.value(state, model) is not None else NOTHING),
                  f"SELECT FROM {target} LIMIT 1"),
     ]  # fmt: skip
@@ -132,7 +132,7 @@ def _of_table(state: State, model: Model, table: Table, stranger: str, writes: b
             _attempt(f"{table.name}.login.copy.in", table.name, "A login copies rows into another tenant",
                      REFUSED if lacks(document, "INSERT", columns) else NOT_SUPPORTED,
                      f"COPY {target} ({', '.join(map(identifier, columns))}) FROM STDIN",
-                     tenant=stranger, data="", writes=True)
+                     tenant=unused_tenant, data="", writes=True)
         )  # fmt: skip
     return made
 

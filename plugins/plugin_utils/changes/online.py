@@ -1,8 +1,8 @@
-"""The same plan carried out while the service works: in steps that nobody waits behind for long.
+"""The part of a plan that runs while the service works, in steps behind which no session waits for long.
 
-An index is built CONCURRENTLY; a column becomes NOT NULL by a check that is validated
-beforehand (PostgreSQL manual, "ALTER TABLE", SET NOT NULL and VALIDATE CONSTRAINT). What is left, the keys' exchange,
-functions, policies and row security, is short at every size and stays one transaction.
+An index is built CONCURRENTLY. With a CHECK that is validated beforehand, SET NOT NULL scans no rows under the lock
+(PostgreSQL manual, "ALTER TABLE", SET NOT NULL and VALIDATE CONSTRAINT). The rest is short at every size and stays in
+one transaction: the exchange of keys, functions, policies and row security.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from ...module_utils.quoting import identifier
 from .statement import Statement, step
 
 Step = dict[str, Any]
-# The phase of what is done over a login of its own, whatever the strategy (see backfill.py).
+# The phase of the rows that a login of its own changes, with both strategies (see backfill.py).
 BACKFILL = "backfill"
 
 
 def expand(statements: Sequence[Statement], strategy: str) -> list[Statement]:
-    """Return what is carried out while the service works: nothing with the strategy ``atomic``."""
+    """Return the statements that run while the service works: none with the strategy ``atomic``."""
     return [item for item in statements if item["online"]] if strategy == "online" else []
 
 
 def steps(statements: Sequence[Statement]) -> list[Step]:
-    """Return the steps of what can be carried out while the service works: id of the statement, sql, patient."""
+    """Return the steps that run while the service works: id of the statement, sql, patient."""
     return [{"id": item["id"], **part} for item in statements for part in item["online"]]
 
 
 def cutover(statements: Sequence[Statement], strategy: str) -> list[Statement]:
-    """Return what is left for the transaction while the service is stopped: never a backfill, which has a login."""
+    """Return the statements of the transaction while the service is stopped, without a backfill."""
     return [item for item in statements if item["phase"] != BACKFILL and (strategy != "online" or not item["online"])]
 
 
 def choose(tables: Mapping[str, Mapping[str, Any]], strategy: str, rows: int) -> str:
-    """Return ``strategy``, or for ``auto`` the one for these tables of a state: ``online`` above so many ``rows``."""
+    """Return ``strategy``, or for ``auto`` the one for the tables of a state: ``online`` above so many ``rows``."""
     if strategy != "auto":
         return strategy
     return "online" if sum(document["rows"] for document in tables.values() if document["exists"]) > rows else "atomic"
 
 
 def concurrently(sql: str) -> list[Step]:
-    """Return the step that builds or drops an index without holding up those who write."""
+    """Return the step that builds or drops an index without blocking writers."""
     for words in ("CREATE INDEX ", "CREATE UNIQUE INDEX ", "DROP INDEX "):
         if sql.startswith(words):
             return [step(f"{words}CONCURRENTLY {sql[len(words) :]}", patient=True)]
@@ -49,7 +49,7 @@ def concurrently(sql: str) -> list[Step]:
 
 
 def not_null(target: str, column: str, check: str) -> list[Step]:
-    """Return the steps that make a column NOT NULL: the rows are looked at while others write, not under the lock."""
+    """Return the steps that make a column NOT NULL: the rows are checked while others write, not under the lock."""
     name, check = identifier(column), identifier(check)
     return [
         step(
@@ -57,6 +57,6 @@ def not_null(target: str, column: str, check: str) -> list[Step]:
             f"ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID"
         ),
         step(f"ALTER TABLE {target} VALIDATE CONSTRAINT {check}"),
-        # One message is one transaction.
+        # PostgreSQL runs one message as one transaction.
         step(f"ALTER TABLE {target} ALTER COLUMN {name} SET NOT NULL; ALTER TABLE {target} DROP CONSTRAINT {check}"),
     ]

@@ -1,7 +1,7 @@
 """The plan: the ordered statements that turn the state of a database into the model.
 
-An empty plan is the only meaning of "already migrated". Every statement is planned from what the
-catalogs say, so a half-migrated database simply needs fewer of them.
+An empty plan is the only meaning of "already migrated". Every statement is planned from the catalogs, so a
+half-migrated database needs fewer statements.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from . import column, hazards, names, online
 from .registry import CHANGES
 from .statement import State, Statement
 
-# The order is fixed by how PostgreSQL works: rows before NOT NULL, keys before the functions that rely on them and
-# between the foreign keys that need the old and the new ones, policies before row security is switched on.
+# PostgreSQL fixes the order. Rows get a tenant before NOT NULL. Old foreign keys go before the exchange of keys, and
+# new ones come after it. Keys come before the functions that rely on them, and policies before row security.
 PHASES = (
     "column", "tenant", online.BACKFILL, "not_null", "build", "unlink", "key", "link", "function", "view", "privilege",
     "bridge", "default", "policy", "enable", "force",
@@ -29,14 +29,14 @@ PHASES = (
 def build(state: State, model: Model, url_options: str = "", *, careful: bool = True) -> list[Statement]:
     """Return the statements that turn ``state`` into ``model``, in the order in which they run.
 
-    ``url_options`` are the options of DATABASE_URL; ``careful`` says whether what would make the change fail is
-    refused: whoever asks what was done already wants no refusal.
+    ``url_options`` are the options of DATABASE_URL. If ``careful`` is false, hazards are not refused: use it to compare
+    an existing database with the model.
 
     Raises UnsafeStateError, with every obstacle in it, if the state cannot be reconciled safely.
     """
     obstacles = [text for table in model.tables for text in _obstacles(state, model, table)]
     obstacles += [text for change in CHANGES for text in change.obstacles(state, model)]
-    # A login that the run provides does not exist before the run.
+    # If the run provides the login, it does not exist before the run.
     if catalog.application_role(state) is None and model.replaced_role is None:
         obstacles.append(
             f"The application role {model.application_role!r} does not exist on this server: "
@@ -65,11 +65,11 @@ def document(
     proof: Mapping[str, Any] | None = None,
     counted: bool = True,
 ) -> dict[str, Any]:
-    """Return what ``transaction.run`` runs: the one transaction around ``statements``, as plain data.
+    """Return the input of ``transaction.run`` as plain data: the one transaction around ``statements``.
 
-    ``lock_timeout`` is how long each may wait for a lock, in PostgreSQL's units, and ``seconds`` how long the whole
-    may take; ``checks`` is SQL that raises where the statements must not run. The rows are ``counted`` where
-    nobody writes any more; that takes the longer the more there are.
+    ``lock_timeout`` limits the wait for each lock, in PostgreSQL's units. ``seconds`` limits the whole transaction.
+    ``checks`` is SQL that raises an error if the statements must not run. With ``counted``, the rows are counted: use
+    it only if the service does not write, because the time grows with the rows.
     """
     tables = {table.name: qualified(model.schema, table.name) for table in model.guarded}
     # All at once: a REVOKE changes a table's entry without locking the table, and an autovacuum that is at work
@@ -80,13 +80,13 @@ def document(
             f"SET LOCAL lock_timeout = {literal(lock_timeout)}",
             # A read or a backfill that row security would filter must fail instead of seeing no rows.
             "SET LOCAL row_security = off",
-            # Compiling the reads of the catalogs takes thirty times as long as making them.
+            # Compiling the catalog reads takes thirty times as long as running them.
             "SET LOCAL jit = off",
-            # A body's names are those of the service's sessions, not of this one; the proof runs it.
+            # A body is resolved in the service's sessions, not in this one; the proof runs it.
             "SET LOCAL check_function_bodies = off",
             # ALTER TABLE fails while a deferred constraint has pending events.
             "SET CONSTRAINTS ALL IMMEDIATE",
-            # Two runs at once: the second waits here, and fails with the lock timeout.
+            # If two runs start at once, the second waits here and fails with the lock timeout.
             "SELECT pg_advisory_xact_lock(hashtextextended('aimemory.tenancy', 0))",
             f"LOCK TABLE {', '.join(tables.values())} IN {mode} MODE",
         ],
@@ -128,11 +128,11 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
         return [f"Table {name} does not exist: correct tenancy_tables or the database."]
     found = []
     if document.get("partition_of"):
-        found.append(f"{name} is a partition of {document['partition_of']}: name that in tenancy_tables instead.")
+        found.append(f"{name} is a partition of {document['partition_of']}: name that table in tenancy_tables instead.")
     elif document["kind"] not in ("r", "p"):
         found.append(f"{name} is not an ordinary table (kind {document['kind']!r}): it cannot be planned for.")
     found += [
-        f"{part.schema}.{part.name}, a partition of {name}, is no table (kind {part.document['kind']!r}) and has no "
+        f"{part.schema}.{part.name}, a partition of {name}, is not a table (kind {part.document['kind']!r}) and has no "
         "row security: detach it first."
         for part in catalog.partitions(state, model, table)
         if part.document["kind"] not in ("r", "p")

@@ -1,15 +1,15 @@
-"""The model's policy on every tenant table and partition, alone among the permissive ones, which are combined by OR."""
+"""The model's policy on every tenant table and partition: the only permissive one, since those are combined by OR."""
 
 from __future__ import annotations
 
 from ...module_utils.quoting import identifier
-from ...module_utils.smoke import HELD_BACK
 from ..catalog import definitions
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import Model
 from . import bridge_record
 from .change import (
+    HELD_BACK,
     Change,
     Document,
     Ended,
@@ -36,7 +36,7 @@ def _of_relation(relation: Relation, model: Model) -> list[Statement]:
         if catalog.is_wanted_policy(policy, model, table):
             wanted = True
         elif policy["permissive"] or policy["name"] == table.policy:
-            reason = "Drop a policy that would show more: permissive ones are combined with OR"
+            reason = "Drop a policy that would show more rows: permissive policies are combined with OR"
             planned.append(_drop(relation, policy["name"], reason))
     if not wanted:
         planned.append(
@@ -57,7 +57,7 @@ def _drop(relation: Relation, name: str, reason: str) -> Statement:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the model's policy is the only permissive one of each table and partition."""
+    """Return whether the model's policy is the only permissive one on each table and partition."""
     found, created = [], 0
     for table in tables(state, model):
         policies = catalog.required(state, table.name)["policies"]
@@ -102,7 +102,7 @@ def rollback_of(back: Rollback, item: RelationRollback, names: set[str]) -> list
     ]
     for policy in _changed(back, item):
         sql = catalog.policy_sql(policy, item.target)
-        planned.append(item.statement(f"policy.{policy['name']}", "restore", sql, "Bring the policies of before back"))
+        planned.append(item.statement(f"policy.{policy['name']}", "restore", sql, "Restore the original policies"))
         planned += item.comment(f"POLICY {identifier(policy['name'])} ON {item.target}", policy["comment"])
     return planned
 
@@ -119,7 +119,7 @@ def _changed(back: Rollback, item: RelationRollback) -> list[Document]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return what of an ordinary role would run if the policies came back."""
+    """Return the code of ordinary roles that restoring the policies would run."""
     return [
         text
         for item in back.relations
@@ -141,7 +141,7 @@ def rollback_findings_of(back: Rollback, item: RelationRollback, names: set[str]
     lost = missing(_of_before(back, item), item.now["policies"])
     left = names & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
     return [
-        finding(f"policies{item.where} of before that are missing", item.table.name, [], lost),
+        finding(f"original policies{item.where} that are missing", item.table.name, [], lost),
         finding(f"policies{item.where} of the migration that are left", item.table.name, [], sorted(left)),
     ]
 
@@ -183,6 +183,6 @@ CHANGE = Change(
     rollback_findings=rollback_findings,
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,
-    ended_errors=(Ended("policy", HELD_BACK),),
+    ended_errors=(Ended("policy", HELD_BACK, secured=True),),
     audit_rules=frozenset(),
 )

@@ -1,4 +1,4 @@
-"""The application role's privileges: what row security does not restrict is revoked, functions are granted by name."""
+"""The application role's privileges: those that bypass row security are revoked, EXECUTE on functions is granted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def plan(state: State, model: Model) -> list[Statement]:
             statement(
                 f"{relation.table.name}.revoke{relation.suffix}", relation.table.name, "privilege",
                 f"REVOKE {privileges} ON {relation.target} FROM {role}",
-                f"Revoke {privileges}, which row security does not hold back",
+                f"Revoke {privileges}, which row security does not restrict",
             )
         )  # fmt: skip
     for table in tables(state, model):
@@ -41,7 +41,7 @@ def plan(state: State, model: Model) -> list[Statement]:
                 statement(
                     f"function.{function.name}({function.identity}).grant", "", "privilege",
                     f"GRANT EXECUTE ON FUNCTION {signature} TO {role}",
-                    "Let the service execute the functions by a right of its own",
+                    "Let the service execute the functions by its own privilege",
                 )
             )  # fmt: skip
     return planned
@@ -66,23 +66,23 @@ def findings(state: State, model: Model) -> list[Finding]:
             lacking = _lacking(document, model)
             found.append(finding(f"missing rights to {model.column}", table.name, [], lacking))
         excess = catalog.required(state, table.name)["excess_privileges"]
-        found.append(finding("privileges that pass row security by", table.name, [], excess))
+        found.append(finding("privileges that bypass row security", table.name, [], excess))
         parts = catalog.partitions(state, model, table)
         passing = [f"{privilege} on {part.name}" for part in parts for privilege in part.document["excess_privileges"]]
         if parts:
-            found.append(finding("privileges on partitions that pass row security by", table.name, [], passing))
+            found.append(finding("privileges on partitions that bypass row security", table.name, [], passing))
     return found
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that grant and revoke what the migration revoked and granted."""
+    """Return the statements that undo the migration's REVOKE and GRANT."""
     planned = []
     for item in back.relations:
         now = item.now["granted_excess"] if back.role == back.model.application_role else []
         again = sorted(set(item.before["granted_excess"]) - set(now))
         if back.role is not None and again:
             sql = f"GRANT {', '.join(again)} ON {item.target} TO {identifier(back.role)}"
-            planned.append(item.statement("grant", "privilege", sql, "Grant back what was revoked"))
+            planned.append(item.statement("grant", "privilege", sql, "Grant the revoked privileges again"))
     for item in back.relations:
         granted = _of_column(item.now, back.model) - _of_column(item.before, back.model)
         # A column that goes takes them along.
@@ -98,7 +98,7 @@ def rollback(back: Rollback) -> list[Statement]:
             signature = f"{qualified(back.model.schema, function.name)}({function.identity})"
             sql = f"REVOKE EXECUTE ON FUNCTION {signature} FROM {identifier(back.model.application_role)}"
             identity = f"function.{function.name}({function.identity}).revoke"
-            reason = f"Bring {function.name} back to what it was"
+            reason = f"Restore the original privileges on {function.name}"
             planned.append(statement(identity, "", "privilege", sql, reason))
     return planned
 
@@ -110,10 +110,10 @@ def _of_column(document: Document, model: Model) -> set[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether the login, if it is the same, has the rights on the tables that it had."""
+    """Return whether the login, if it is the same, has its original privileges on the tables."""
     return [
         finding(
-            f"rights{item.where} as before", item.table.name, item.before["granted_excess"], item.now["granted_excess"]
+            f"original rights{item.where}", item.table.name, item.before["granted_excess"], item.now["granted_excess"]
         )
         for item in back.known
         if back.is_same_role

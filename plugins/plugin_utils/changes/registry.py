@@ -1,4 +1,4 @@
-"""The kinds of changes in order: a kind is one file and one line here."""
+"""The kinds of changes in order. A kind is one file, and one line here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from . import (
 )
 from .change import Change
 
-# The order of a plan's phases is fixed by PostgreSQL (see plan.py); that of kinds matters within a phase alone.
+# PostgreSQL fixes the order of a plan's phases (see plan.py). The order of kinds matters only within a phase.
 CHANGES: tuple[Change, ...] = (
     column.CHANGE,
     backfill.CHANGE,

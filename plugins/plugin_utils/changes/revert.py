@@ -1,7 +1,7 @@
-"""The rollback of rollback_mode=policies: row security goes, the columns, the keys and the rows stay.
+"""The rollback of rollback_mode=policies: it removes row security, and keeps the columns, the keys and the rows.
 
-It needs no snapshot and leads to none: its goal lies between the schema that the run found and the migrated one. So it
-is no part of the difference to a snapshot, and each kind says what it does here.
+It uses no snapshot: its goal lies between the original schema and the migrated one. So it is not a part of the
+difference from a snapshot, and each kind defines its own statements for it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from .finding import Finding, by_table, rows_unchanged
 from .registry import CHANGES
 from .statement import State, Statement
 
-# The constant default comes first, so that no moment exists in which an insert that names no tenant fails; row security
-# goes before the policies, or the owner would see no row between.
+# The constant default comes first, so that an insert that names no tenant never fails. Row security goes before the
+# policies, because without a policy the owner would see no row.
 PHASES = ("default", "force", "enable", "policy", "bridge")
 
 
 def policies(state: State, model: Model, *, lone: bool = True) -> list[Statement]:
     """Return the statements of the guide's "Manual Rollback": row security off, columns and data kept.
 
-    Raises UnsafeStateError while rows of another tenant exist, where the default one must be the ``lone`` one: without
-    row security every session would see them.
+    Raises UnsafeStateError if a table is missing, or with ``lone`` if rows of tenants other than the default exist.
+    Without row security every session would see them.
     """
     missing = [table.name for table in model.tables if catalog.table(state, table.name) is None]
     if missing:
@@ -44,9 +44,9 @@ def policies(state: State, model: Model, *, lone: bool = True) -> list[Statement
 
 
 def refuse_other_tenants(state: State, model: Model) -> list[str]:
-    """Return the SQL that raises where another tenant has rows: some may have come since the plan was made.
+    """Return SQL that raises an error if another tenant has rows, which may be newer than the plan.
 
-    It belongs behind the locks, before the first statement of ``policies`` or of ``schema.build``.
+    It runs after the locks, before the first statement of ``policies`` or of ``schema.build``.
     """
     if model.adopted:
         return []
@@ -56,10 +56,10 @@ def refuse_other_tenants(state: State, model: Model) -> list[str]:
         if catalog.tenant_column(state, table.name) is None:
             continue
         problem = (
-            f"Rows of tenants other than {model.default_tenant} were stored in {table.name} since this run looked: "
-            "run it again, and it says which."
+            f"Rows of tenants other than {model.default_tenant} were stored in {table.name} after this run made its "
+            "plan. Run it again: it names them."
         )
-        # Not <>, for which no index is of use.
+        # The operator <> cannot use an index.
         rows = f"SELECT FROM {qualified(model.schema, table.name)} WHERE {column} < {default} OR {column} > {default}"
         block = f"BEGIN IF EXISTS ({rows}) THEN RAISE USING MESSAGE = {literal(problem)}; END IF; END"
         queries.append(f"DO {dollar_quoted(block)}")

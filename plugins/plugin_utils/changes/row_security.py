@@ -1,4 +1,4 @@
-"""Row security of the tenant tables and their partitions: enabled, and forced on the owner too."""
+"""Row security of the tenant tables and their partitions: enabled, and forced for the owner too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .finding import Finding, finding
 from .statement import State, Statement, statement
 
 PARTS = ("enabled", "forced")
-# What ALTER TABLE says of each part, by its value.
+# The words of ALTER TABLE for each part and its value.
 ACTIONS = {
     ("enabled", True): "ENABLE", ("enabled", False): "DISABLE", ("forced", True): "FORCE", ("forced", False): "NO FORCE"
 }  # fmt: skip
@@ -27,7 +27,7 @@ def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that switch row security on."""
     words = {
         "enabled": ("enable", "Switch row-level security on"),
-        "forced": ("force", "Hold the owner of the table to it as well (FORCE)"),
+        "forced": ("force", "Apply row-level security to the owner of the table as well (FORCE)"),
     }
     return [
         _switch(relation, part, True, *words[part])
@@ -53,9 +53,9 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that switch row security to what it was."""
+    """Return the statements that restore the original row security."""
     return [
-        _switch(item.relation, part, item.before["rls"][part], part, "Bring row-level security back to what it was")
+        _switch(item.relation, part, item.before["rls"][part], part, "Restore the original row-level security")
         for item in back.relations
         for part in reversed(PARTS)
         if item.now["rls"][part] != item.before["rls"][part]
@@ -63,9 +63,9 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether row security is what it was."""
+    """Return whether row security is the original one."""
     return [
-        finding(f"rls{item.where} as before", item.table.name, item.before["rls"], item.now["rls"])
+        finding(f"original row security{item.where}", item.table.name, item.before["rls"], item.now["rls"])
         for item in back.known
     ]
 

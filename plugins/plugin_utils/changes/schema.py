@@ -1,7 +1,7 @@
 """The rollback to the schema of a snapshot, the state document that the run found.
 
-What is planned is the difference between the state now and the snapshot, so that a half-done migration, one whose
-policies were rolled back, and one without the bridge all lead to the same schema. No row is touched.
+The plan is the difference between the present state and the snapshot. So a partial migration, one with policies rolled
+back, and one without the bridge all end in the same schema. No row is changed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .finding import Finding, by_table, finding, rows_unchanged
 from .registry import CHANGES
 from .statement import State, Statement
 
-# What depends on the tenant column goes before it, a primary key before its columns may be NULL, and the old keys come
-# back after the new ones have gone.
+# Objects that depend on the tenant column go before it, and a primary key before its columns may be NULL. The old keys
+# are created after the new ones are dropped.
 PHASES = (
     "policy", "force", "enable", "bridge", "function", "view", "default", "unlink", "key", "not_null", "build",
     "attach", "column", "link", "restore", "privilege", "comment",
@@ -30,8 +30,8 @@ PHASES = (
 def build(state: State, model: Model, snapshot: State, *, lone: bool = True) -> list[Statement]:
     """Return the statements that turn ``state`` into the schema of ``snapshot``, the state document that a run found.
 
-    Raises UnsafeStateError if somebody else's objects use the tenant column, or rows of another tenant exist although
-    the default one must be the ``lone`` one.
+    Raises UnsafeStateError if other objects use the tenant column, or with ``lone`` if rows of tenants other than the
+    default exist.
     """
     is_old, snapshot = not snapshot.get("qualified"), snapshots.upgraded(snapshot, state, model)
     obstacles = _obstacles(state, model, snapshot, lone=lone)
@@ -47,21 +47,21 @@ def build(state: State, model: Model, snapshot: State, *, lone: bool = True) -> 
 def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[str, Any]) -> list[Finding]:
     """Return whether everything of the schema of ``snapshot`` is there again, and every row still.
 
-    ``rows_before`` maps a table's name to its rows before the rollback; it is empty if they were not counted, since the
-    service works meanwhile. What somebody else has made since, and does not use the tenant column, is left alone.
+    ``rows_before`` maps a table's name to its rows before the rollback. It is empty if the service works meanwhile and
+    the rows were not counted. Newer objects that do not use the tenant column stay.
     """
     snapshot = snapshots.upgraded(snapshot, state, model)
     back, found = Rollback(state, model, snapshot), []
     for table in model.tables:
         now, before = catalog.required(state, table.name), catalog.required(snapshot, table.name)
         found += [
-            finding(f"{part} of before that are missing", table.name, [], missing(before[part], now[part]))
+            finding(f"original {part} that are missing", table.name, [], missing(before[part], now[part]))
             for part in ("columns", "triggers", "views")
         ]
         if rows_before:
             found.append(rows_unchanged(table.name, rows_before[table.name], now))
     found += [
-        finding(f"owner{item.where} as before", item.table.name, item.before["owner"], item.now["owner"])
+        finding(f"original owner{item.where}", item.table.name, item.before["owner"], item.now["owner"])
         for item in back.known
     ]
     found += [item for change in CHANGES for item in change.rollback_findings(back)]
@@ -77,7 +77,7 @@ def _obstacles(state: State, model: Model, snapshot: State, *, lone: bool) -> li
     if foreign and lone and not model.adopted:
         counts = ", ".join(f"{name} {count}" for name, count in foreign.items())
         found.append(
-            f"Rows of tenants other than {model.default_tenant} exist ({counts}), which the old schema could not tell "
+            f"Rows of tenants other than {model.default_tenant} exist ({counts}), which the old schema cannot tell "
             "apart. Move or delete those rows first, or use rollback_mode=restore."
         )
     there = tuple(

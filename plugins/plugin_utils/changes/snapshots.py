@@ -1,4 +1,4 @@
-"""Snapshots of earlier versions of this runbook: their definitions are read as PostgreSQL prints them now."""
+"""Read snapshots of earlier versions: convert their definitions to the form in which PostgreSQL prints them now."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ..catalog import state as catalog
 from ..model.model import Model
 from .statement import State, Statement
 
-# Phases of a rollback whose SQL holds definitions of the snapshot.
+# The phases of a rollback whose SQL contains definitions of the snapshot.
 QUOTING = ("function", "default", "build", "attach", "link", "restore")
 
 
 def upgraded(snapshot: State, state: State, model: Model) -> State:
-    """Return a snapshot whose definitions can be compared with those of ``state``.
+    """Return a snapshot whose definitions are comparable with those of ``state``.
 
-    An earlier version of this runbook read the catalogs under the search path of the session, so that PostgreSQL left
-    the schema out of the names in it. Where nothing else differs, the definition of now is the same one.
+    An earlier version read the catalogs with the search path of the session, so PostgreSQL omitted that schema from
+    names. If a definition differs only in that, the present form replaces it.
     """
     if snapshot.get("qualified"):
         return snapshot
@@ -39,7 +39,7 @@ def _upgraded(before: Any, now: Any, model: Model) -> Any:
 def _counterpart(item: Any, now: list[Any], model: Model) -> Any:
     def name(document: Any) -> Any:
         if isinstance(document, Mapping):
-            # Functions of one name differ in their types.
+            # Functions of the same name differ in their types.
             types = [_plain(each, model) for each in document.get("types", [])]
             return document.get("name"), types, document.get("description") if document.get("name") is None else None
         return _plain(document, model) if isinstance(document, str) else document
@@ -52,9 +52,9 @@ def _plain(text: str, model: Model) -> str:
 
 
 def under_its_path(item: Statement, model: Model) -> Statement:
-    """Return a statement of an old snapshot so that it finds the names that stand without their schema in it.
+    """Return a statement of an old snapshot that resolves names without a schema.
 
-    PostgreSQL's own come first, and a printed expression has the types of its arguments.
+    PostgreSQL's own names come first. A printed expression contains the types of its arguments.
     """
     if item["phase"] not in QUOTING:
         return item

@@ -1,4 +1,4 @@
-"""One planned statement: what it is for, and its SQL."""
+"""One planned statement: its SQL, and the reason for it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ State = Mapping[str, Any]
 
 
 def step(sql: str, *, patient: bool = False) -> dict[str, Any]:
-    """Return one step of a statement that is carried out while the service works, in a transaction of its own.
+    """Return one step of a statement that runs in its own transaction while the service works.
 
-    A ``patient`` one may wait for as long as it must: nobody waits behind it. The others wait for a lock only briefly.
+    A ``patient`` step may wait for a lock without a limit, because no session waits behind it. Other steps wait only
+    briefly.
     """
     return {"sql": sql, "patient": patient}
 
@@ -28,8 +29,8 @@ def statement(
 ) -> Statement:
     """Return one planned statement as a plain dict (the shape that leaves the filter).
 
-    ``online`` are the steps that do the same while the service works; without any it belongs to the short transaction.
-    ``makes`` are the names that must be free for it, as ``names`` looks for them.
+    ``online`` are the steps that do the same while the service works; without any, the statement belongs to the short
+    transaction. ``makes`` are the names that must be free for it, in the form that ``names`` checks.
     """
     return {
         "id": identity, "table": table, "phase": phase, "sql": sql, "reason": reason,

@@ -1,6 +1,7 @@
-"""Views over tenant tables: made to work with the rights, and so the tenant, of whoever reads them.
+"""Views over tenant tables: they read with the privileges of the calling role, and so with its tenant.
 
-A view reads with its owner's rights, and row security sees the owner. ``security_invoker`` came with PostgreSQL 15.
+By default a view reads with its owner's privileges, and row security applies the owner's policies.
+``security_invoker`` came with PostgreSQL 15.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from .statement import State, Statement, statement
 Document = Mapping[str, Any]
 
 INVOKER_VERSION = 150000
-# As PostgreSQL reads a boolean option: the beginning of a word is enough.
+# PostgreSQL reads a prefix of a word as a boolean option.
 TRUE = ("t", "tr", "tru", "true", "on", "y", "ye", "yes", "1")
 
 
 def of_state(state: State, view: View) -> Document | None:
-    """Return the view's part of the state, or None where nothing has its name."""
+    """Return the view's part of the state, or None if nothing has its name."""
     found: Document | None = state.get("views", {}).get(view.name)
     return found if found and found["exists"] else None
 
@@ -32,7 +33,7 @@ def _is_invoker(document: Document) -> bool:
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return what keeps the views from working with their reader's rights."""
+    """Return the reasons why views cannot read with the caller's privileges."""
     found = []
     for view in model.views:
         document, name = of_state(state, view), f"{model.schema}.{view.name}"
@@ -40,24 +41,24 @@ def obstacles(state: State, model: Model) -> list[str]:
             found.append(f"View {name} does not exist: correct tenancy_views or the database.")
         elif document["kind"] != "v":
             found.append(
-                f"{name} is no view (kind {document['kind']!r}): take it out of tenancy_views. What a materialized "
-                "view holds is filtered by no policy: drop it, or keep it from the service."
+                f"{name} is not a view (kind {document['kind']!r}): remove it from tenancy_views. No policy filters "
+                "the rows of a materialized view: drop it, or revoke the service's privileges on it."
             )
         elif not _is_invoker(document) and state["server_version_num"] < INVOKER_VERSION:
             found.append(
-                f"View {name} reads with its owner's rights, and only PostgreSQL 15 and newer can change that "
+                f"View {name} reads with its owner's privileges, and only PostgreSQL 15 and newer can change that "
                 "(security_invoker): drop it and let the service read the tables, or update PostgreSQL first."
             )
     return found
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that make the views work with their reader's rights."""
+    """Return the statements that make the views read with the caller's privileges."""
     return [
         statement(
             f"{view.name}.invoker", view.name, "view",
             f"ALTER VIEW {qualified(model.schema, view.name)} SET (security_invoker = true)",
-            "Let views work with the rights, and the tenant, of whoever reads them",
+            "Let views read with the privileges, and the tenant, of the calling role",
         )
         for view in model.views
         if (document := of_state(state, view)) is not None and not _is_invoker(document)
@@ -65,11 +66,11 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that bring the option of each view back to what it was."""
+    """Return the statements that restore the option of each view."""
     return [
         statement(
             f"{view.name}.invoker.back", view.name, "view", _set(back.model, view, before),
-            "Bring the rights that views work with back to what they were",
+            "Restore the original privileges that views read with",
         )
         for view in back.model.views
         if (before := of_state(back.snapshot, view)) is not None
@@ -79,10 +80,10 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether each view works with its reader's rights."""
+    """Return whether each view reads with the caller's privileges."""
     return [
         finding(
-            f"view {view.name} works with its reader's rights", "", True,
+            f"view {view.name} reads with the caller's privileges", "", True,
             (document := of_state(state, view)) is not None and _is_invoker(document),
         )
         for view in model.views
@@ -90,10 +91,12 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether each view works with the rights that it worked with before."""
+    """Return whether each view has its original option."""
     return [
         finding(
-            f"view {view.name} as before", "", *((document or {}).get("security_invoker") for document in documents)
+            f"original security_invoker of view {view.name}",
+            "",
+            *((document or {}).get("security_invoker") for document in documents),
         )
         for view in back.model.views
         if (documents := (of_state(back.snapshot, view), of_state(back.state, view)))[0] is not None
@@ -115,7 +118,7 @@ CHANGE = Change(
     rollback=rollback,
     rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
-    # With the rights of its reader a view shows the same once no policy filters.
+    # A view that reads with the caller's privileges shows the same rows once no policy filters.
     row_security_off=nothing,
     row_security_off_findings=nothing,
     ended_errors=(),

@@ -1,4 +1,4 @@
-"""What a run must know of a host: the answer of the module inspect_host, read and judged."""
+"""The facts about a host that a run needs, from the result of the module inspect_host."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Answer = dict[str, Any]
 def of_inspection(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     """Return ``{service, refusals, notes, result}`` for the result of the module inspect_host.
 
-    ``wanted`` holds what the run wants of the host (roles/preflight/vars/main.yml describes it). ``service`` is that of
-    ``service.found.of_witness``, with the password, and empty if the service cannot be looked at. ``refusals`` and
-    ``notes`` are sentences; ``result`` is the role's fact, empty if the run is refused.
+    ``wanted`` has the run's requirements on the host; roles/preflight/vars/main.yml describes it. ``service`` is the
+    result of ``service.found.of_witness``, with the password, or empty if the service cannot be inspected. ``refusals``
+    and ``notes`` are sentences. ``result`` is the role's fact, empty if the run is refused.
     """
     witness = inspected["service"]
     service = {} if witness["problem"] else service_found.of_witness(witness, wanted["files"], wanted)
@@ -30,17 +30,17 @@ def of_inspection(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> An
 
 
 def notes(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Return what the operator should know of the host, one sentence each."""
+    """Return notes on the host for the operator, a sentence for each."""
     found = list(inspected["unit"]["notes"]) if wanted["stops_service"] else []
-    found += [f"{note}." for note in service["asked"]["notes"]] if service else []
+    found += [f"{note}." for note in service["result"]["location"]["notes"]] if service else []
     if inspected["lock_holder"]:
-        found.append(f"Another run works on this database, or was lost: {inspected['lock_holder']}.")
+        found.append(f"Another run uses this database, or was lost: {inspected['lock_holder']}.")
     return found
 
 
 def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     server = inspected["postgresql"]["rows"]["server"][0]["server"]
-    named = service["state"]["database_url"]["user"]
+    named = service["result"]["state"]["database_url"]["user"]
     replaces = wanted["provides_login"] and named != wanted["role"]
     size = server["database_size_bytes"]
     return {
@@ -50,7 +50,7 @@ def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Ma
         "replaced_role": named if replaces else None,
         "app_role": server["app_role"],
         "bypassing_roles": server["bypassing_roles"],
-        # What the administrator's sessions set beside their fixed settings.
+        # Settings of the administrator's sessions beside the fixed ones.
         "session_settings": inspected["postgresql"]["session_settings"],
         "server_version": server["version"],
         "server_version_num": server["version_num"],
@@ -58,6 +58,6 @@ def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Ma
         # The symbolic link that lets one run at a time change the database.
         "lock": wanted["lock"],
         "lock_holder": inspected["lock_holder"],
-        # What takes long runs on the server by itself and is watched; 0 is waited for.
+        # Above this size, the dump and the restore run as watched jobs on the server; 0: the call waits for them.
         "job_seconds": wanted["watch_seconds"] if size >= wanted["watch_bytes"] else 0,
     }

@@ -1,4 +1,4 @@
-"""Why a run does not begin on a host: pure functions over what the module inspect_host found."""
+"""The reasons why a run does not start on a host: pure functions over the result of the module inspect_host."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ..catalog import expressions, members
 
 Found = Mapping[str, Any]
 SERVERS = ("postgres", "postmaster")
-# What PostgreSQL says to an ordinary role that wants the settings of the administrator's sessions.
+# PostgreSQL's message to an ordinary role that sets the settings of the administrator's sessions.
 NO_SUPERUSER = "permission denied to set parameter"
 
 
 def of_host(inspected: Found, service: Found, wanted: Found) -> list[str]:
-    """Return the sentences of the first cause: what comes behind it could not be known, or would be its consequence.
+    """Return the sentences of the first cause: later causes are unknown then, or its consequences.
 
-    ``service`` and ``wanted`` are those of ``found.of_inspection``. The order is the unit, where the service works,
-    whether PostgreSQL answers, what it is, code that reading would run, and what a backup needs.
+    ``service`` and ``wanted`` are those of ``found.of_inspection``. The order is: the unit, the service's database,
+    PostgreSQL's answer, the server, code that reading would run, and the needs of a backup.
     """
     causes = (_unit, _service, _answer, _server, _code, _backup)
     return next(filter(None, (cause(inspected, service, wanted) for cause in causes)), [])
@@ -30,9 +30,9 @@ def of_host(inspected: Found, service: Found, wanted: Found) -> list[str]:
 def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found) -> list[str]:
     """Return why the service's own route to the database is refused.
 
-    ``verdict`` is that of ``service.route.judge``; ``attempts`` what came of the attempts to bypass row security
-    ({problem, findings}), which a run that isolates requires; ``database_url`` the parts of the URL.
-    A rollback stays open to a service that cannot log in, and to one behind a pooler that shares sessions.
+    ``verdict`` is the result of ``service.route.judge``, and ``database_url`` the parts of the URL. ``attempts`` is the
+    result of the attempts to bypass row security ({problem, findings}), which a run that isolates requires. A rollback
+    accepts a service that cannot log in, and one behind a pooler that shares sessions.
     """
     accepted = {"ok"}
     if not wanted["isolating"]:
@@ -62,14 +62,65 @@ def of_attempts(findings: Iterable[Found]) -> list[str]:
     )
 
 
+def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
+    """Return why the service cannot get a login of its own.
+
+    ``environment`` is the text of its environment file, ``state`` that of the role service. ``wanted`` has service,
+    file (the path), role, mark (the comment of a role that this runbook created) and existing_role (with its comment,
+    or None).
+    """
+    found = []
+    if not state["url_rewritable"] or not re.search(r"(?m)^\s*(export\s+)?DATABASE_URL\s*=", environment):
+        found.append(
+            f"The run cannot give {wanted['service']} another login: its DATABASE_URL comes from"
+            f" {state['url_set_by'] or 'its code'}, and not from {wanted['file'] or 'an environment file'}. Name that"
+            " file with -e service_environment_file=..., or let the unit read it (EnvironmentFile=)."
+        )
+    existing = wanted["existing_role"]
+    if existing is not None and existing["comment"] != wanted["mark"]:
+        found.append(
+            f"The role {wanted['role']} exists already and was not made by this runbook: name another with -e"
+            " tenancy_app_role=..., or drop it."
+        )
+    return found
+
+
+def of_clients(clients: Found, wanted: Found) -> list[str]:
+    """Return why other clients of the database end a run; of a dry run, why a run would end.
+
+    ``clients`` is the result of the module other_clients; ``wanted`` has service, database, dry_run, and terminates
+    (whether the run ends other clients itself).
+    """
+    service, database, is_dry = wanted["service"], wanted["database"], wanted["dry_run"]
+    connected, holding = "; ".join(clients["clients"]), "; ".join(clients["holders"])
+    found = []
+    if connected and not wanted["terminates"]:
+        found.append(
+            f"Other clients than {service} are connected to {database}: {connected}. While they are, a run ends here,"
+            " unless it ends them (-e service_terminate_clients=true)."
+            if is_dry
+            else f"Other clients than {service} are connected to {database}: {connected}. Close them, or let the run"
+            " end them with -e service_terminate_clients=true."
+        )
+    if holding:
+        found.append(
+            f"Sessions that the run does not end hold locks on tables of {database}: {holding}. Until they have ended,"
+            " a run ends here."
+            if is_dry
+            else f"Sessions that the run does not end hold locks on tables of {database}: {holding}. Wait until they"
+            " have ended; pg_stat_activity says what they do."
+        )
+    return found
+
+
 def of_lock(lock: Found, database: str) -> list[str]:
-    """Return why the run does not get the lock; ``lock`` is the result of the module run_lock."""
+    """Return why the run did not get the lock; ``lock`` is the result of the module run_lock."""
     if lock["held"]:
         return []
     if lock["alive"]:
         return [
             (
-                f"The lock of {visible(lock['holder'] or 'nobody')} is not stale: a session of a run is alive,"
+                f"The lock of {visible(lock['holder'] or 'no run')} is not stale: a session of a run is alive,"
                 f" {visible(lock['alive']['names'])}. Wait for its end, or end it with"
                 f" SELECT pg_terminate_backend({lock['alive']['pid']})."
             )
@@ -77,13 +128,13 @@ def of_lock(lock: Found, database: str) -> list[str]:
     if lock["problem"]:
         return [
             (
-                f"The lock cannot be taken ({lock['problem']}): see why root can make no link in /run on the server, or"
-                " reach PostgreSQL, and run again."
+                f"The lock cannot be taken ({lock['problem']}): check why root cannot create a link in /run on the"
+                " server, or cannot reach PostgreSQL, and run again."
             )
         ]
     return [
         (
-            f"Another run works on {database}: {visible(lock['holder'])}. Wait for its end. If that run is lost, add"
+            f"Another run uses {database}: {visible(lock['holder'])}. Wait for its end. If that run is lost, add"
             " -e migrate_break_lock=true."
         )
     ]
@@ -93,41 +144,41 @@ def _unit(inspected: Found, service: Found, wanted: Found) -> list[str]:
     unit, name = inspected["unit"], wanted["service"]
     if wanted["stops_service"]:
         if unit["problem"]:
-            return [f"What systemd knows of {name}.service cannot be asked ({unit['problem']}): correct service_name."]
+            return [f"systemd did not describe {name}.service ({unit['problem']}): correct service_name."]
         if unit["obstacles"]:
             return list(unit["obstacles"])
     if inspected["service"]["problem"]:
-        return [f"The service cannot be looked at ({inspected['service']['problem']}): correct service_name."]
-    if not service["state"]["unit_exists"]:
+        return [f"The service cannot be inspected ({inspected['service']['problem']}): correct service_name."]
+    if not service["result"]["state"]["unit_exists"]:
         return [f"There is no systemd unit {name} on {wanted['host']}: correct service_name."]
-    if wanted["require_active"] and not service["state"]["active"]:
+    if wanted["require_active"] and not service["result"]["state"]["active"]:
         return [
             (
-                f"The service {name} is not running: start it first (systemctl start {name}), so that the run can tell"
-                " afterwards whether it works."
+                f"The service {name} is not running: start it first (systemctl start {name}), so that the run can check"
+                " afterwards that it works."
             )
         ]
     return []
 
 
 def _service(inspected: Found, service: Found, wanted: Found) -> list[str]:
-    """Return why the service does not use this database; if PostgreSQL does not answer, its own message comes first."""
-    asked = service["asked"]
-    return [] if asked["ok"] or asked["pending"] else [asked["sentence"]]
+    """Return why the service does not use this database. PostgreSQL's own error comes first if it does not answer."""
+    found = service["result"]["location"]
+    return [] if found["ok"] or found["pending"] else [found["sentence"]]
 
 
 def _answer(inspected: Found, service: Found, wanted: Found) -> list[str]:
     postgresql, host = inspected["postgresql"], wanted["host"]
     server = postgresql["rows"].get("server")
     if NO_SUPERUSER in postgresql["problem"] or (server and not server[0]["server"]["admin_superuser"]):
-        return [f"{wanted['admin']} is no superuser of this server: correct database_admin_user."]
+        return [f"{wanted['admin']} is not a superuser of this server: correct database_admin_user."]
     if postgresql["problem"]:
-        return [_silence(postgresql, service["state"]["listeners"], wanted)]
-    if not service["asked"]["ok"]:
-        # It may answer only since then.
+        return [_silence(postgresql, service["result"]["state"]["listeners"], wanted)]
+    if not service["result"]["location"]["ok"]:
+        # PostgreSQL may answer only now.
         return [
             (
-                f"PostgreSQL on {host} did not answer when the sessions of {wanted['service']} were looked for"
+                f"PostgreSQL on {host} did not answer when the sessions of {wanted['service']} were read"
                 f" ({inspected['service']['server']['problem']}): run again."
             )
         ]
@@ -135,14 +186,14 @@ def _answer(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _silence(postgresql: Found, listeners: Iterable[str], wanted: Found) -> str:
-    """Return why PostgreSQL gave no answer and what to do."""
+    """Return the reason for PostgreSQL's missing answer, and the remedy."""
     host, database = wanted["host"], wanted["database"]
     said = visible(postgresql["problem"].strip().rstrip("."), lines=True)
     if postgresql["login_triggers"]:
         names = postgresql["login_triggers"]
         return (
-            f"PostgreSQL on {host} refuses a session that only reads {database}: {said}. What runs at every login"
-            f" there is the event trigger {', '.join(names)}: ALTER EVENT TRIGGER {names[0]} DISABLE for the time of"
+            f"PostgreSQL on {host} refuses a session that only reads {database}: {said}. The event trigger"
+            f" {', '.join(names)} runs at every login there: ALTER EVENT TRIGGER {names[0]} DISABLE for the time of"
             " the run, or let its function write nothing if transaction_read_only is on."
         )
     silent = f"PostgreSQL on {host} did not answer for the database {database}: {said}."
@@ -152,7 +203,7 @@ def _silence(postgresql: Found, listeners: Iterable[str], wanted: Found) -> str:
     if poolers:
         return (
             f"{silent} {' and '.join(poolers)} answers at port {wanted['port']}, not PostgreSQL: set database_port to"
-            " the port of PostgreSQL itself; the port that the service connects to is found in its DATABASE_URL."
+            " the port of PostgreSQL itself. The run finds the service's port in its DATABASE_URL."
         )
     return f"{silent} Check systemctl status postgresql, and database_name, database_port and database_admin_user."
 
@@ -165,22 +216,22 @@ def _server(inspected: Found, service: Found, wanted: Found) -> list[str]:
     if server["version_num"] < least:
         found.append(f"PostgreSQL {server['version']} is too old: {least // 10000} or newer is needed.")
     if server["standby"]:
-        found.append(f"{host} is a standby, which cannot be changed: run against the primary.")
+        found.append(f"{host} is a standby, which is read-only: run against the primary.")
     found += _clock(server["clock"], inspected["clock"], wanted)
     if server["encoding"] != "UTF8":
         found.append(
-            f"The encoding of {database} is {server['encoding']}: the run compares and names everything in UTF8, so"
+            f"The encoding of {database} is {server['encoding']}: the run requires UTF8, so"
             " convert the database first (pg_dump --encoding=UTF8, restored into one that was created with ENCODING"
             " UTF8)."
         )
     found += members.refusals(rows["members"][0]["members"])
-    return found + _role(server["roles"], service["state"]["database_url"]["user"], wanted)
+    return found + _role(server["roles"], service["result"]["state"]["database_url"]["user"], wanted)
 
 
 def _clock(clock: float, times: Found, wanted: Found) -> list[str]:
-    """Return why the clocks are refused. Names of files and the journal's "since" are by either clock.
+    """Return why the clocks are refused: both clocks appear in file names and in the journal's "since".
 
-    The server's clock was read between two moments of this machine's; outside of them it is certain to differ.
+    The server's clock was read between two readings of this machine's. Only a time outside of them shows a difference.
     """
     earliest, latest = times["asked_at"] + times["before"], wanted["answered_at"] - times["after"]
     ahead = max(clock - latest, 0) + min(clock - earliest, 0)
@@ -189,22 +240,22 @@ def _clock(clock: float, times: Found, wanted: Found) -> list[str]:
     return [
         (
             f"The clock of {wanted['host']} is {round(abs(ahead))} seconds {'ahead of' if ahead > 0 else 'behind'} this"
-            " machine's: set the wrong one (timedatectl), or allow the difference with"
+            " machine's: correct the wrong one (timedatectl), or allow the difference with"
             " -e preflight_max_clock_skew_seconds=..."
         )
     ]
 
 
 def _role(roles: Mapping[str, bool], user: str, wanted: Found) -> list[str]:
-    """Return why the role of DATABASE_URL is refused; ``roles`` says of each whether it bypasses row security."""
+    """Return why the role of DATABASE_URL is refused; ``roles`` says for each whether it bypasses row security."""
     if user not in roles:
-        return [f"The user of DATABASE_URL, {visible(user)}, is no role of this server: correct DATABASE_URL."]
+        return [f"The user of DATABASE_URL, {visible(user)}, is not a role of this server: correct DATABASE_URL."]
     if roles[user] and wanted["isolating"] and not wanted["provides_login"]:
         return [
             (
                 f"The service logs in as {visible(user)}, a role that bypasses row security: no policy would isolate"
-                " anyone. Let the run give it a login of its own with -e tenancy_provision_app_role=true, or put an"
-                " ordinary one into DATABASE_URL."
+                " tenants. Let the run create a login for it with -e tenancy_provision_app_role=true, or put an"
+                " ordinary role into DATABASE_URL."
             )
         ]
     return []
@@ -215,7 +266,7 @@ def _code(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _backup(inspected: Found, service: Found, wanted: Found) -> list[str]:
-    """Return what keeps a backup from being made: each stands by itself."""
+    """Return the reasons that prevent a backup; each is independent of the others."""
     found = _pg_dump(inspected, wanted)
     if not wanted["backs_up"]:
         return found
@@ -230,7 +281,7 @@ def _pg_dump(inspected: Found, wanted: Found) -> list[str]:
         return []
     return [
         (
-            f"The pg_dump of PostgreSQL {major} or newer is needed on {wanted['host']}"
+            f"pg_dump of PostgreSQL {major} or newer is required on {wanted['host']}"
             f" ({inspected['pg_dump'] or 'none was found'}): apt-get install postgresql-client-{major}."
         )
     ]
@@ -241,20 +292,20 @@ def _directory(backups: Found, wanted: Found) -> list[str]:
     place = directory if directory["exists"] else parent
     if place["is_directory"] and place["writable"] and not directory["is_link"]:
         return []
-    what = "a symbolic link" if directory["is_link"] else "no directory that can be written"
+    what = "a symbolic link" if directory["is_link"] else "not a writable directory"
     return [
         (
-            f"The backup_directory {wanted['backup_directory']} on {wanted['host']} is {what}: name a directory (whose"
+            f"The backup_directory {wanted['backup_directory']} on {wanted['host']} is {what}: set a directory (whose"
             " parent exists) with -e backup_directory=..."
         )
     ]
 
 
 def _room(inspected: Found, wanted: Found) -> list[str]:
-    """Return which disk lacks room.
+    """Return which disk lacks free space.
 
-    A dump is never larger than the database; a restore beside it takes as much again. Room for a throwaway server is
-    asked for when one is made.
+    A dump is at most as large as the database, and a test restore needs as much again. The free space for a throwaway
+    server is checked when it is created.
     """
     data, backups = inspected["disk"]["data"], inspected["disk"]["backups"]
     size, margin = inspected["postgresql"]["rows"]["server"][0]["server"]["database_size_bytes"], wanted["margin_bytes"]
@@ -267,13 +318,13 @@ def _room(inspected: Found, wanted: Found) -> list[str]:
     if unknown:
         return [
             (
-                f"The command df on {wanted['host']} does not tell the room for {' and '.join(unknown)} of"
-                f" {wanted['database']}: see what it says of backup_directory and of PostgreSQL's data directory."
+                f"The command df on {wanted['host']} does not show the free space for {' and '.join(unknown)} of"
+                f" {wanted['database']}: run it for backup_directory and for PostgreSQL's data directory."
             )
         ]
     return [
         f"{disk['mount']} has {bytes_to_human(disk['free'])} free, but {what} of {wanted['database']} needs up to"
-        f" {bytes_to_human(wants)}: make room there{', or name another backup_directory' if 'dump' in what else ''}."
+        f" {bytes_to_human(wants)}: free space there{', or set another backup_directory' if 'dump' in what else ''}."
         for disk, what, wants in needs
         if disk["free"] < wants
     ]

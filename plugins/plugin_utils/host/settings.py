@@ -1,4 +1,4 @@
-"""Values of variables that no type of an argument spec refuses, and that would fail a run on its way."""
+"""Checks of variables that no argument spec can express: invalid values would make a run fail later."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# Each number's least value.
+# The minimum of each number.
 MINIMUMS = {
     "backup_copy_max_bytes": 0,
     "backup_hash_max_bytes": 0,
@@ -17,7 +17,7 @@ MINIMUMS = {
     "preflight_max_clock_skew_seconds": 1,
     "rehearse_max_duration": 1,
     "report_watch_bytes": 0,
-    # It is asked every two.
+    # The job is asked every two seconds.
     "report_watch_seconds": 2,
     "report_webhook_timeout": 1,
     "service_failsafe_seconds": 1,
@@ -32,7 +32,7 @@ MINIMUMS = {
     "tenancy_bridge_startup_seconds": 0,
     "tenancy_max_downtime": 0,
     "tenancy_online_attempts": 1,
-    # Without a limit, callers would queue up behind it.
+    # Without a limit, callers would wait behind it.
     "tenancy_online_lock_timeout_ms": 1,
     "tenancy_online_max_lag_bytes": 0,
     "tenancy_online_max_waiting": 1,
@@ -42,15 +42,15 @@ MINIMUMS = {
     "tenancy_proof_max_rows": 0,
 }
 
-# Texts that a program on the server reads: it would tell only after the service was stopped.
+# Texts for programs on the server, which would report an error only after the stop.
 TEXTS = {
     "backup_directory": (r"/.*[^/]", "an absolute path that does not end in /, such as /var/backups/ai-memory"),
     "database_lock_timeout": (r"[1-9][0-9]{0,4} ?(ms|s)", "a time with its unit, such as 5s or 500ms"),
-    # Backups are named after the database; pg_dump takes what holds = for something else, and Ansible's modules cannot
-    # quote ".
+    # Backup files have the database's name. pg_dump reads a name with = as a connection string, and Ansible's modules
+    # cannot quote ".
     "database_name": (
         r'[^"/=.-][^"/=]*',
-        "a name without /, = and double quotes that does not begin with a dot or a hyphen",
+        "a name without /, = and double quotes that does not start with a dot or a hyphen",
     ),
     "service_base_url": (
         r"https?://(127[.]0[.]0[.]1|localhost|\[::1\])(:[0-9]+)?",
@@ -60,13 +60,13 @@ TEXTS = {
         r"(?!.*[.]service$)[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*",
         "the name of a systemd unit without .service",
     ),
-    # PostgreSQL keeps the others for itself; the old environment file is named after the role.
+    # PostgreSQL reserves the other names. The copy of the environment file has the role's name.
     "tenancy_app_role": (
         r'(?!pg_|public$|none$)[^"%/]+',
-        "a role's name without /, % and double quotes that does not begin with pg_",
+        "a role's name without /, % and double quotes that does not start with pg_",
     ),
 }
-# What passes over the network is encrypted.
+# Traffic over the network must be encrypted.
 WEBHOOK = r"(https://[!-~]+|http://(127[.]0[.]0[.]1|localhost|\[::1\])(:[0-9]+)?(/[!-~]*)?)?"
 OTHERS = (
     "service_smoke", "service_smoke_prefix", "service_smoke_user_id", "service_read_endpoints", "report_webhook_url",
@@ -74,14 +74,14 @@ OTHERS = (
 
 
 def names() -> list[str]:
-    """Return the names of the variables that ``invalid`` judges."""
+    """Return the names of the variables that ``invalid`` checks."""
     return [*MINIMUMS, *TEXTS, *OTHERS]
 
 
 def invalid(values: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each value that makes no sense.
+    """Return a sentence for each invalid value.
 
-    ``values`` are those of ``names``; a variable that is left out is "" there and has its role's default.
+    ``values`` are the values of ``names``. The value "" means that the variable is not set and has its role's default.
     """
     given = {name: value for name, value in values.items() if value != ""}
     return [*_numbers(given), *_texts(given), *_together(given)]
@@ -89,7 +89,7 @@ def invalid(values: Mapping[str, Any]) -> list[str]:
 
 def _numbers(values: Mapping[str, Any]) -> Iterator[str]:
     for name, least in MINIMUMS.items():
-        # What is no number at all is refused by its argument spec.
+        # The argument spec refuses a value that is not a number.
         if name in values and int(values[name]) < least:
             yield f"{name} is {values[name]}: it must be at least {least}."
 
@@ -101,23 +101,22 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _together(values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with values beside others."""
+    """Yield a sentence for each invalid combination of values."""
     request, whole = values.get("service_health_request_timeout"), values.get("service_health_timeout")
     if request is not None and whole is not None and int(request) > int(whole):
         yield (
-            f"service_health_request_timeout is {request}: it must be at most service_health_timeout, the whole wait,"
-            f" which is {whole}."
+            f"service_health_request_timeout is {request}: it must be at most service_health_timeout, which is {whole}."
         )
     prefix = values.get("service_smoke_prefix", "")
     if prefix and (len(prefix) < 8 or not str(values.get("service_smoke_user_id", "")).startswith(prefix)):
         yield (
-            f"service_smoke_prefix is {prefix}: it must be the begin of service_smoke_user_id and have at least 8"
+            f"service_smoke_prefix is {prefix}: it must be the start of service_smoke_user_id and have at least 8"
             " characters, or be empty."
         )
     if values.get("service_smoke") == "read" and not values.get("service_read_endpoints"):
-        yield "service_smoke is read: service_read_endpoints must name what is read."
+        yield "service_smoke is read: service_read_endpoints must name the endpoints to read."
     if not re.fullmatch(WEBHOOK, str(values.get("report_webhook_url", ""))):
         yield (
-            "report_webhook_url is not the URL of a webhook (it is a secret and not shown here): it must begin with"
-            " https:// (with http:// on this machine alone) and hold no blanks; empty tells nobody."
+            "report_webhook_url is not the URL of a webhook (a secret, not shown here): it must start with"
+            " https:// (http:// only for this machine) and have no blanks; if it is empty, nobody is notified."
         )

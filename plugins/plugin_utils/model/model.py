@@ -1,4 +1,4 @@
-"""The wanted model: which tables get the tenant column, and which of their keys carry it."""
+"""The model: which tables get the tenant column, and which of their keys contain it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ TENANTS_POLICIES = ("own", "read_all")
 TENANT = "%tenant%"
 # What a trigger may forbid, and how RAISE EXCEPTION reports it (PostgreSQL manual, appendix A).
 FORBIDDEN, RAISED = ("update", "delete"), "P0001"
-# What stands for tenancy_schema in a function.
+# The placeholder for tenancy_schema in a function.
 SCHEMA = "%schema%"
-# What the operator calls the entries of the model that are not tenancy_<entry>.
+# The operator's names for the entries of the model that are not tenancy_<entry>.
 VARIABLES = {
     "database": "database_name",
     "application_role": "tenancy_app_role (or the user of DATABASE_URL)",
@@ -44,13 +44,13 @@ class IndexColumn:
 
     @property
     def sql(self) -> str:
-        """Return the column as CREATE INDEX wants it."""
+        """Return the column as SQL of CREATE INDEX."""
         return identifier(self.name) + (" DESC" if self.descending else "")
 
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """Columns that point to a key of another tenant table, or of the same one."""
+    """Columns that reference a key of another tenant table, or of the same one."""
 
     columns: tuple[str, ...]
     references: str
@@ -66,20 +66,20 @@ class Table:
     natural_keys: tuple[tuple[str, ...], ...]
     foreign_keys: tuple[ForeignKey, ...]
     indexes: tuple[tuple[IndexColumn, ...], ...]
-    # What of the sample row cannot be derived (samples.py).
+    # The values of the sample row that cannot be derived (samples.py).
     sample: Mapping[str, str | int]
     sample_writes: tuple[str, ...]
     written_at: str | None
-    # Whether a tenant column that is there already, and that nothing ties to the setting, is the tenant's.
+    # Whether an existing column with the tenant column's name, without a tie to the setting, holds the tenant.
     adopt: bool
-    # What triggers forbid, with the SQLSTATE that they raise.
+    # The commands that triggers forbid, with the SQLSTATE that they raise.
     append_only: Mapping[str, str]
     # The columns of the foreign key from which rows take their tenant, if the table lacks the column.
     tenant_from: tuple[str, ...] | None = None
 
     @property
     def columns(self) -> set[str]:
-        """Return every column that the table's entry names, but for those of the sample."""
+        """Return every column that the table's entry names, except those of the sample."""
         keys = {name for key in (*self.surrogate_keys, *self.natural_keys) for name in key}
         indexed = {column.name for index in self.indexes for column in index}
         indexed |= {name for key in self.foreign_keys for name in key.columns}
@@ -109,7 +109,7 @@ class Tenants:
 
 @dataclass(frozen=True)
 class View:
-    """A view over tenant tables, and how many rows it shows a tenant that has only the samples."""
+    """A view over tenant tables, and the number of rows that it shows a tenant with only the sample rows."""
 
     name: str
     sample_rows: int
@@ -117,7 +117,7 @@ class View:
 
 @dataclass(frozen=True)
 class Function:
-    """A function whose body must know the tenant."""
+    """A function whose body must be aware of the tenant."""
 
     name: str
     arguments: str
@@ -128,7 +128,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Model:
-    """What the database shall be."""
+    """The wanted database."""
 
     database: str
     schema: str
@@ -138,7 +138,7 @@ class Model:
     # None where the tenant column was there before: each row has its tenant, and none is everybody's.
     default_tenant: Tenant | None
     application_role: str
-    # The role whose place the application role takes in this run, which provides it.
+    # The role that the application role replaces in this run, if the run provides the application role.
     replaced_role: str | None
     bridge: bool
     tables: tuple[Table, ...]
@@ -166,7 +166,7 @@ class Model:
 
     @property
     def tenant_type(self) -> TenantType:
-        """The type of a tenant."""
+        """Return the type of a tenant."""
         return TENANT_TYPES[self.column_type]
 
     @property
@@ -181,7 +181,7 @@ class Model:
 
     @property
     def session_tenant(self) -> str:
-        """The session's tenant as an SQL expression: NULL where none is named (unset, reset or empty)."""
+        """Return the session's tenant as an SQL expression: NULL if the setting is unset, reset or empty."""
         return self.tenant_type.session(self.setting)
 
     @property
@@ -197,7 +197,7 @@ class Model:
 
     @property
     def predicate(self) -> str:
-        """The policy's predicate. The sub-select is evaluated once a query instead of once a row."""
+        """Return the policy's predicate. The sub-select is evaluated once per query instead of once per row."""
         return f"{identifier(self.column)} = (SELECT {self.session_tenant})"
 
 
@@ -209,7 +209,7 @@ def _text(source: Mapping[str, Any], key: str) -> str:
 
 
 def _named(value: Any, where: str) -> str:
-    """Return the identifier ``value``; what is wrong with it is said of ``where``."""
+    """Return the identifier ``value``. An error message starts with ``where``."""
     try:
         identifier(value)
     except ModelError as error:
@@ -262,8 +262,8 @@ def _table(value: Any, number: int) -> Table:
     for key in surrogate:
         if set(key) <= set(sample):
             raise ModelError(
-                f"{where}: the sample names the surrogate key ({', '.join(key)}), of which two rows of the proof must "
-                "have different values: take it out, since a value is made for each row."
+                f"{where}: the sample names the surrogate key ({', '.join(key)}), but two rows of the proof must "
+                "have different values: remove it, and each row gets a value of its own."
             )
     return Table(
         name=name,
@@ -339,18 +339,18 @@ def _flag(value: Any, where: str) -> bool:
 
 def _append_only(value: Any, where: str) -> dict[str, str]:
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise ModelError(f"{where}: append_only must be a list of what a trigger forbids, not {value!r}.")
+        raise ModelError(f"{where}: append_only must be a list of commands that a trigger forbids, not {value!r}.")
     found = {}
     for entry in value:
         given = entry if isinstance(entry, Mapping) else {"command": entry}
         command, raised = given.get("command"), given.get("sqlstate", RAISED)
         if set(given) - {"command", "sqlstate"} or command not in FORBIDDEN:
             raise ModelError(
-                f"{where}: an entry of append_only must be {' or '.join(FORBIDDEN)}, or have that as its command, "
-                f"not {entry!r}."
+                f"{where}: an entry of append_only must be {' or '.join(FORBIDDEN)}, or have one of them as its "
+                f"command, not {entry!r}."
             )
         if not isinstance(raised, str) or not SQLSTATE.fullmatch(raised):
-            raise ModelError(f"{where}: append_only: an sqlstate has five capitals and digits, not {raised!r}.")
+            raise ModelError(f"{where}: append_only: an sqlstate has five capitals or digits, not {raised!r}.")
         found[command] = raised
     return found
 
@@ -360,7 +360,7 @@ def _foreign_key(value: Any, where: str) -> ForeignKey:
         raise ModelError(f"{where}: a foreign key must have columns, references and key, not {value!r}.")
     columns, key = (_names(value[part], f"{where}: the {part} of a foreign key") for part in ("columns", "key"))
     if len(columns) != len(key):
-        raise ModelError(f"{where}: a foreign key of {len(columns)} columns cannot point to a key of {len(key)}.")
+        raise ModelError(f"{where}: a foreign key of {len(columns)} columns cannot reference a key of {len(key)}.")
     return ForeignKey(columns, _named(value["references"], f"{where}: references"), key)
 
 
@@ -371,13 +371,13 @@ def _view(value: Any, number: int) -> View:
     rows = value["sample_rows"]
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise ModelError(
-            f"{where}: sample_rows must be an integer of at least 1, not {rows!r}: a view that shows a tenant none of "
-            "its rows proves nothing."
+            f"{where}: sample_rows must be an integer of at least 1, not {rows!r}: a view that shows a tenant no "
+            "row proves nothing."
         )
     return View(_named(value["name"], where), rows)
 
 
-def _require_what_is_referenced(tables: Sequence[Table]) -> None:
+def _require_referenced_keys(tables: Sequence[Table]) -> None:
     """Require of every foreign key that it points to a key of a tenant table."""
     known = {table.name: table for table in tables}
     for table in tables:
@@ -390,16 +390,16 @@ def _require_what_is_referenced(tables: Sequence[Table]) -> None:
                 )
             if set(key.key) not in [set(other) for other in (*target.surrogate_keys, *target.natural_keys)]:
                 raise ModelError(
-                    f"{where}: a foreign key points to ({', '.join(key.key)}) of {target.name!r}, which is none of its "
-                    "surrogate_keys and natural_keys."
+                    f"{where}: a foreign key references ({', '.join(key.key)}) of {target.name!r}, which is not one of "
+                    "its surrogate_keys or natural_keys."
                 )
 
 
 def _function(value: Any, schema: str) -> Function:
     fields = ("name", "arguments", "identity", "returns", "body")
     if not isinstance(value, Mapping) or any(not isinstance(value.get(field), str) for field in fields):
-        raise ModelError(f"Each of tenancy_functions needs the strings {', '.join(fields)}, not {value!r}.")
-    # The schema is a variable, and a function may be found without any search path.
+        raise ModelError(f"Each entry of tenancy_functions needs the strings {', '.join(fields)}, not {value!r}.")
+    # The schema is a variable, and a caller of the function may have any search path.
     return Function(**{field: value[field].replace(SCHEMA, identifier(schema)) for field in fields})
 
 
@@ -407,7 +407,7 @@ def parse(source: Mapping[str, Any]) -> Model:
     """Return the Model that ``source`` describes.
 
     ``source`` holds the ``tenancy_*`` variables without their prefix, plus ``database`` and
-    ``application_role``. Raises ModelError with one sentence for the first thing that is wrong.
+    ``application_role``. Raises ModelError with one sentence about the first error.
     """
     column_type = _text(source, "column_type")
     if column_type not in TENANT_TYPES:
@@ -425,7 +425,7 @@ def parse(source: Mapping[str, Any]) -> Model:
     for part in setting.split("."):
         _named(part, "tenancy_setting")
     if setting.lower().startswith("plpgsql."):
-        raise ModelError(f"tenancy_setting {setting!r} is kept for PL/pgSQL itself: name another, such as app.tenant.")
+        raise ModelError(f"tenancy_setting {setting!r} is reserved for PL/pgSQL: choose another, such as app.tenant.")
     tables = source.get("tables")
     if isinstance(tables, str) or not isinstance(tables, Sequence) or not tables:
         raise ModelError("tenancy_tables must be a non-empty list: without a table there is nothing to migrate.")
@@ -435,14 +435,15 @@ def parse(source: Mapping[str, Any]) -> Model:
     for table in parsed:
         if unknown := set(table.sample_writes) - {other.name for other in parsed}:
             raise ModelError(
-                f"tenancy_tables, table {table.name!r}: sample_writes names {min(unknown)!r}, no tenant table."
+                f"tenancy_tables, table {table.name!r}: sample_writes names {min(unknown)!r}, which is not a tenant "
+                "table."
             )
         if table.tenant_from is not None and not adopted:
             raise ModelError(
                 f"tenancy_tables, table {table.name!r}: tenant_from needs tenancy_column_adopted: true; without it "
                 "existing rows belong to the default tenant."
             )
-    _require_what_is_referenced(parsed)
+    _require_referenced_keys(parsed)
     views = tuple(_view(view, number) for number, view in enumerate(source.get("views", [])))
     replaced_role = source.get("replaced_role")
     for key in ("database", "schema", "column", "application_role", "replaced_role"):

@@ -1,4 +1,4 @@
-"""The types that a tenant may have: how each is written in SQL, printed by PostgreSQL, and spelled by the bridge."""
+"""The types that a tenant may have: their form in SQL, as PostgreSQL prints it, and as the bridge spells it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...module_utils.errors import ModelError
 from ...module_utils.quoting import literal
 
 Tenant = int | str
-# Identity, who tries it, the setting's value, and the errors that it ends in.
+# Identity, who makes the attempt, the setting's value, and its possible errors.
 InvalidSetting = tuple[str, str, str, tuple[str, ...]]
 
 # Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
@@ -28,46 +28,46 @@ class TenantType(ABC):
 
     @abstractmethod
     def tenant(self, value: Any) -> Tenant:
-        """Return the tenant ``value`` as PostgreSQL prints it; raises ModelError for what is none."""
+        """Return the tenant ``value`` as PostgreSQL prints it; raises ModelError if it is not one."""
 
     def constant(self, tenant: Tenant) -> str:
         """Return the tenant as an SQL constant."""
         return f"{literal(tenant).strip()}::{self.name}"
 
     def printed_constant(self, tenant: Tenant) -> str:
-        """Return that constant as PostgreSQL prints it back: where quoting writes E'', with one backslash and no E."""
+        """Return that constant as PostgreSQL prints it: without the E of E'', and with single backslashes."""
         return self.constant(tenant).removeprefix("E").replace("\\\\", "\\")
 
     def session(self, setting: str) -> str:
-        """Return the session's tenant as an SQL expression: NULL where none is named (unset, reset or empty)."""
+        """Return the session's tenant as an SQL expression: NULL if the setting is unset, reset or empty."""
         return f"nullif(current_setting({literal(setting)}, true), '')::{self.name}"
 
     def printed_session(self, setting: str) -> str:
-        """Return that expression as PostgreSQL prints it back (pg_get_expr, PostgreSQL 12 to 18)."""
+        """Return that expression as PostgreSQL prints it (pg_get_expr, PostgreSQL 12 to 18)."""
         return f"(NULLIF(current_setting({literal(setting)}::text, true), ''::text))::{self.name}"
 
     @abstractmethod
     def bridge(self, tenant: Tenant) -> str:
-        """Return the tenant in a spelling that means the same and that no session uses."""
+        """Return another spelling of the tenant with the same meaning, which no session uses."""
 
     @abstractmethod
     def plain(self, spelled: str) -> str:
-        """Return what ``bridge`` spelled as everybody else spells it."""
+        """Return the usual spelling of a tenant that ``bridge`` spelled."""
 
     @abstractmethod
     def unused_tenants(self) -> Iterator[str]:
-        """Return tenants that nobody is likely to have, one after the other."""
+        """Yield tenants that are unlikely to be in use."""
 
     @abstractmethod
     def invalid_settings(self) -> list[InvalidSetting]:
-        """Return settings that are no tenant."""
+        """Return settings that are not a tenant."""
 
 
 class Number(TenantType):
     """A tenant that is a number of at least 1."""
 
     def __init__(self, name: str, largest: int) -> None:
-        """Keep the largest that the type holds."""
+        """Set the largest number of the type."""
         super().__init__(name)
         self.largest = largest
 
@@ -77,31 +77,31 @@ class Number(TenantType):
             raise ModelError(f"tenancy_default_tenant must be an integer of at least 1, not {value!r}.")
         if value > self.largest:
             raise ModelError(
-                f"tenancy_default_tenant {value} does not fit into a column of type {self.name}, which ends at "
-                f"{self.largest}: name a smaller one, or another tenancy_column_type."
+                f"tenancy_default_tenant {value} does not fit into a column of type {self.name}, whose largest value "
+                f"is {self.largest}: choose a smaller one, or another tenancy_column_type."
             )
         return value
 
     def constant(self, tenant: Tenant) -> str:
-        """Return the number; PostgreSQL quotes those that do not fit into an integer."""
+        """Return the number; PostgreSQL quotes numbers that do not fit into an integer."""
         return str(tenant) if int(tenant) < 2**31 else super().constant(tenant)
 
     def bridge(self, tenant: Tenant) -> str:
-        """Return the number with a zero before it."""
+        """Return the number with a leading zero."""
         return f"0{tenant}"
 
     def plain(self, spelled: str) -> str:
-        """Return the number without it."""
+        """Return the number without the leading zero."""
         return spelled.lstrip("0") or spelled
 
     def unused_tenants(self) -> Iterator[str]:
-        """Return the largest numbers that fit every type."""
+        """Yield the largest numbers that fit into every type."""
         return map(str, range(2**15 - 1, 0, -1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
-        """Return what is no number, and one that is too large."""
+        """Return a text that is not a number, and a number that is too large."""
         return [
-            ("garbage", "A session whose tenant is no number", "1 OR true", NOT_OF_THE_TYPE),
+            ("garbage", "A session whose tenant is not a number", "1 OR true", NOT_OF_THE_TYPE),
             ("range", "A session whose tenant is out of range", "9" * 20, OUT_OF_RANGE),
         ]
 
@@ -112,7 +112,7 @@ class Uuid(TenantType):
     FORM = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
     def tenant(self, value: Any) -> Tenant:
-        """Return the uuid in small letters."""
+        """Return the uuid in lower case."""
         if not isinstance(value, str) or not self.FORM.fullmatch(value):
             raise ModelError(
                 "tenancy_default_tenant must be a uuid such as 3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74, since "
@@ -121,21 +121,21 @@ class Uuid(TenantType):
         return value.lower()
 
     def bridge(self, tenant: Tenant) -> str:
-        """Return the uuid in braces, which PostgreSQL reads and never writes (manual, 8.12 "UUID Type")."""
+        """Return the uuid in braces, which PostgreSQL reads but never prints (manual, 8.12 "UUID Type")."""
         return f"{{{tenant}}}"
 
     def plain(self, spelled: str) -> str:
-        """Return the uuid without them."""
+        """Return the uuid without the braces."""
         return spelled.strip("{}")
 
     def unused_tenants(self) -> Iterator[str]:
-        """Return uuids that count: no generator makes them."""
+        """Yield uuids that count up from 1: no generator makes them."""
         return (f"00000000-0000-0000-0000-{number:012x}" for number in itertools.count(1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
-        """Return what is no uuid, and what only begins like one."""
+        """Return a text that is not a uuid, and a uuid with one more digit."""
         return [
-            ("garbage", "A session whose tenant is no uuid", "1 OR true", NOT_OF_THE_TYPE),
+            ("garbage", "A session whose tenant is not a uuid", "1 OR true", NOT_OF_THE_TYPE),
             (
                 "range",
                 "A session whose tenant is too long for a uuid",
@@ -146,39 +146,39 @@ class Uuid(TenantType):
 
 
 class Text(TenantType):
-    """A tenant that is a text: whatever a session names is one, but blanks before it are no part of it."""
+    """A tenant that is a text: any text is a tenant, but leading blanks do not belong to it."""
 
     def tenant(self, value: Any) -> Tenant:
         """Return the text."""
         if not isinstance(value, str) or not value or value.startswith(" "):
             raise ModelError(
-                "tenancy_default_tenant must be a non-empty string that does not begin with a blank, since "
+                "tenancy_default_tenant must be a non-empty string that does not start with a blank, since "
                 f"tenancy_column_type is text, not {value!r}."
             )
         return value
 
     def session(self, setting: str) -> str:
-        """Return the session's tenant without blanks before it, which leaves the bridge a spelling of its own."""
+        """Return the session's tenant without leading blanks: the bridge spells it with one."""
         return f"nullif(ltrim(current_setting({literal(setting)}, true)), '')"
 
     def printed_session(self, setting: str) -> str:
-        """Return that expression as PostgreSQL prints it back."""
+        """Return that expression as PostgreSQL prints it."""
         return f"NULLIF(ltrim(current_setting({literal(setting)}::text, true)), ''::text)"
 
     def bridge(self, tenant: Tenant) -> str:
-        """Return the text with a blank before it."""
+        """Return the text with a leading blank."""
         return f" {tenant}"
 
     def plain(self, spelled: str) -> str:
-        """Return the text without it."""
+        """Return the text without the leading blank."""
         return spelled.lstrip(" ")
 
     def unused_tenants(self) -> Iterator[str]:
-        """Return texts that say what they are."""
+        """Yield texts that name the proof."""
         return (f"isolation proof {number}" for number in itertools.count(1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
-        """Return what is blank; any other text is a tenant."""
+        """Return a blank text; any other text is a tenant."""
         return [("blank", "A session whose tenant is blank", "  ", ())]
 
 

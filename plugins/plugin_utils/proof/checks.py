@@ -1,8 +1,8 @@
-"""What a CHECK or a partition's bound says of a row, as far as it can be told without a database.
+"""Evaluate a CHECK or a partition's bound for a row, without a database.
 
-PostgreSQL prints the expressions with every type and with the schema of whatever is not its own, so that a name
-without one is PostgreSQL's. Only common operators and functions are known here; all else makes the answer UNKNOWN.
-Points in time are UTC's.
+PostgreSQL prints every type in these expressions. It prints the schema of every name that is not its own, so a name
+without a schema is PostgreSQL's. This module knows only common operators and functions; any other makes the result
+UNKNOWN. Points in time are in UTC.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 
 class Unknown:
-    """What cannot be told."""
+    """A value that cannot be determined."""
 
 
 class Present(Unknown):
@@ -53,7 +53,7 @@ _COUNTED: dict[str, Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True)
 class Opaque:
-    """A value of which only its text is known."""
+    """A value that is known only as text."""
 
     text: str
 
@@ -67,14 +67,14 @@ class Document:
 
 @dataclass(frozen=True)
 class Expression:
-    """A parsed expression: its operator or kind, and what that is applied to."""
+    """A parsed expression: its operator or kind, and its operands."""
 
     kind: str
     parts: tuple[Any, ...]
 
 
 def value(text: str | None, type_name: str) -> Any:
-    """Return what a text means as a value of a type, by the type's name without modifiers."""
+    """Return the value that a text has as a type; the type's name has no modifiers."""
     if text is None:
         return None
     try:
@@ -107,12 +107,12 @@ def _span(text: str) -> timedelta:
 
 
 def mentioned(expression: str) -> set[str]:
-    """Return the names in an expression, which columns may bear."""
+    """Return the names in an expression that can be names of columns."""
     return {text for kind, text in _tokens(expression) if kind in ("word", "quoted")}
 
 
 def calls_own_code(expression: str) -> bool:
-    """Say whether the expression calls a function that is not PostgreSQL's: its schema is printed."""
+    """Return whether the expression calls a function with a printed schema: such a function is not PostgreSQL's."""
     texts = [text for _, text in _tokens(expression)]
     return any(
         texts[place] == "." and texts[place + 2 : place + 3] == ["("] for place in range(1, max(1, len(texts) - 2))
@@ -120,24 +120,24 @@ def calls_own_code(expression: str) -> bool:
 
 
 def literals(expression: str) -> list[str]:
-    """Return the constants in an expression, as texts; of an array its elements as well."""
+    """Return the constants in an expression as texts; for an array also its elements."""
     found = [text for kind, text in _tokens(expression) if kind in ("string", "number")]
     return [each for text in found for each in (text, *_elements(text))]
 
 
 def _elements(text: str) -> list[str]:
-    """Return the elements of an array without quotes in it; none of another text."""
+    """Return the elements of an array without quotes; nothing for any other text."""
     return text[1:-1].split(",") if re.fullmatch(r'\{[^{}"\\,]+(,[^{}"\\,]+)*\}', text) else []
 
 
 def holds(expression: str, row: Mapping[str, Any]) -> bool | Unknown:
-    """Say whether PostgreSQL accepts a row, its values by column, by a CHECK: it refuses only what is false."""
+    """Return whether a CHECK accepts a row of values by column. PostgreSQL refuses a row only if the CHECK is false."""
     found = evaluate(expression, row)
     return found if isinstance(found, Unknown) else found is not False
 
 
 def evaluate(expression: str, row: Mapping[str, Any]) -> Any:
-    """Return the value of an expression: None is NULL."""
+    """Return the value of an expression; None stands for NULL."""
     try:
         return _value(_parsed(expression), row)
     except (ValueError, IndexError, TypeError, InvalidOperation, OverflowError, RecursionError):
@@ -173,14 +173,14 @@ def _plain(kind: str, text: str) -> str:
 
 
 class _Parser:
-    """A reader of the expressions that PostgreSQL prints. It raises ValueError at what it does not know."""
+    """A parser of the expressions that PostgreSQL prints. It raises ValueError for unknown syntax."""
 
     def __init__(self, tokens: Sequence[tuple[str, str]]) -> None:
-        """Begin at the first token."""
+        """Start at the first token."""
         self.tokens, self.place = tokens, 0
 
     def whole(self) -> Expression:
-        """Return the expression that all tokens make."""
+        """Return the expression that consists of all tokens."""
         found = self._any()
         if self.place != len(self.tokens):
             raise ValueError(self._next)
@@ -191,7 +191,7 @@ class _Parser:
         return self.tokens[self.place] if self.place < len(self.tokens) else ("end", "")
 
     def _take(self, *texts: str) -> bool:
-        """Go past words or signs, if they are next."""
+        """Consume the given words or signs if they come next."""
         there = self.tokens[self.place : self.place + len(texts)]
         if [text if kind in ("word", "sign") else None for kind, text in there] != list(texts):
             return False
@@ -293,7 +293,7 @@ class _Parser:
         return found
 
     def _type(self) -> str:
-        """Return a type's name; its modifiers are not told, since they can change a value."""
+        """Return a type's name. Modifiers can change a value, so a type with modifiers raises ValueError."""
         words: list[str] = []
         while self._next[0] in ("word", "quoted") and (not words or words[-1] == "." or self._next[1] in _TYPE_WORDS):
             words.append(self._next[1])
@@ -329,7 +329,7 @@ def _value(found: Expression, row: Mapping[str, Any]) -> Any:
             return False
         return given if isinstance(given, Unknown) else given is wanted
     if kind == "call" and parts[0] == "satisfies_hash_partition":
-        # Partitions by hash leave no row without one.
+        # A table partitioned by hash has a partition for every row.
         return True
     given = [_value(part, row) for part in parts if isinstance(part, Expression)]
     counts = kind == "call" and parts[0] in COUNTING
@@ -354,7 +354,7 @@ def _value(found: Expression, row: Mapping[str, Any]) -> Any:
 
 
 def _joined(kind: str, parts: Sequence[Any]) -> Any:
-    """Return AND or OR of values: one that decides needs no other."""
+    """Return AND or OR of values; one decisive value is enough."""
     decisive = kind == "OR"
     if any(part is decisive for part in parts):
         return decisive
@@ -372,7 +372,7 @@ def _operated(sign: str, left: Any, right: Any) -> Any:
         return UNKNOWN
     if isinstance(left, str) and sign in ("~~", "!~~"):
         return _is_like(left, right) is (sign == "~~")
-    # How texts are sorted depends on their collation.
+    # The order of texts depends on their collation.
     if sign not in _COMPARED or (isinstance(left, str) and sign not in ("=", "<>")):
         return UNKNOWN
     return _COMPARED[sign](left, right)
@@ -391,7 +391,7 @@ def _cast(type_name: str, given: Any) -> Any:
     if isinstance(given, str):
         if type_name.endswith("[]"):
             return [value(text, type_name.removesuffix("[]").strip()) for text in _elements(given)] or UNKNOWN
-        # The label of an enum, or what a domain of texts holds.
+        # An enum's label, or a value of a domain over text.
         is_plain = type_name in _NUMBERS | _TIMES | _SPANS | _DOCUMENTS | {"boolean"}
         return value(given, type_name) if is_plain else given
     if isinstance(given, Decimal) and type_name in _NUMBERS:
@@ -423,7 +423,7 @@ def _json_type(document: Document) -> str:
     return _JSON_TYPES.get(type(json.loads(document.text)), "null")
 
 
-# By name and number of arguments: the type of the first one, and what comes of them.
+# By name and number of arguments: the type of the first argument, and the function that computes the result.
 _FUNCTIONS: dict[tuple[str, int], tuple[type, Callable[..., Any]]] = {
     ("length", 1): (str, lambda text: Decimal(len(text))),
     ("char_length", 1): (str, lambda text: Decimal(len(text))),

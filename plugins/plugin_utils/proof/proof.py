@@ -1,9 +1,9 @@
-"""The isolation proof: attempts of the application role to reach another tenant's rows, made on the real database.
+"""The isolation proof: attempts of the application role to reach another tenant's rows in the real database.
 
-An attempt is one statement, made as the application role with row security on, and what may come of it: a number of
-rows or an SQLSTATE. ``proof.sql`` makes the attempts, ``transaction`` takes back whatever they did,
-and what came of them is judged here. Each kind has a positive control, which must succeed: a proof in which everything
-fails has proved nothing.
+An attempt is one statement, with the outcomes that it may have: a number of rows or an SQLSTATE. The application role
+makes it with row security on. ``proof.sql`` makes the attempts, ``transaction`` rolls back their effects, and this
+module decides which outcomes are allowed. Each kind of attempt has a positive control, which must succeed. A proof in
+which every attempt fails proves nothing.
 """
 
 from __future__ import annotations
@@ -50,9 +50,10 @@ PROBED = 1000
 
 
 def lacks(document: Document, privilege: str, columns: Sequence[str] = ()) -> bool:
-    """Say whether the application role lacks a right to the table, or to some of ``columns``; without any, to all.
+    """Return whether the application role lacks a privilege on the table.
 
-    A role that does not exist yet lacks none: it gets them before it is used.
+    With ``columns``, it must have the privilege on all of them; without, on any column. A role that does not exist yet
+    lacks nothing: the plan grants its privileges before the service uses it.
     """
     if document["rights"] is None or document["rights"][privilege] is True:
         return False
@@ -62,7 +63,7 @@ def lacks(document: Document, privilege: str, columns: Sequence[str] = ()) -> bo
 
 @dataclass(frozen=True)
 class Means:
-    """What the application role may do with each table, and what the tables let anybody do.
+    """The application role's privileges on each table, and the limits that triggers set for every role.
 
     ``documents`` are the tables' parts of the state, by name; a table without one has every right and no trigger.
     ``types`` are those of the state, ``samples`` the tables' sample rows, by name.
@@ -88,12 +89,12 @@ class Means:
         return samples.updated(self.model, table, self.samples[table.name], document, may)
 
     def lacks(self, table: Table, privilege: str, columns: Sequence[str] = ()) -> bool:
-        """Say whether the role lacks a right."""
+        """Return whether the role lacks a privilege."""
         document = self.documents.get(table.name)
         return document is not None and lacks(document, privilege, columns)
 
     def allows(self, outcomes: Outcomes, *needs: Need) -> Outcomes:
-        """Return the allowed outcomes of a statement with such needs: one that lacks a right is proof enough."""
+        """Return the allowed outcomes of a statement: permission denied if the role lacks one of ``needs``."""
         return REFUSED if any(self.lacks(*need) for need in needs) else outcomes
 
     def pointing(self, table: Table, key: ForeignKey) -> Mapping[str, str]:
@@ -155,15 +156,16 @@ class Means:
         return [("another", other), *([(words, known)] if known is not None else [])]
 
     def forbids(self, table: Table, command: str, outcomes: Outcomes) -> Outcomes:
-        """Return the outcomes of a tenant's own ``command`` (update or delete) where a trigger may forbid it."""
+        """Return the outcomes of ``command`` (update or delete) on a tenant's own rows, which a trigger may forbid."""
         raised = table.append_only.get(command)
-        # A trigger that says nothing returns NULL in place of the row.
+        # Instead of raising an error, a trigger may return NULL, which skips the row.
         return (f"error {raised}", *NOTHING) if raised is not None else outcomes
 
     def besides(self, table: Table, command: str, outcomes: Outcomes) -> Outcomes:
-        """Return the outcomes of a ``command`` that must reach no row: one trigger a statement fires all the same.
+        """Return the outcomes of a ``command`` that must affect no row.
 
-        One a row would fire for rows that were reached, so that its error is none of them.
+        A statement-level trigger fires even then, so its error is allowed. A row-level trigger fires only for an
+        affected row, so its error is not allowed.
         """
         raised = table.append_only.get(command)
         triggers = self.documents.get(table.name, {}).get("triggers", [])
@@ -180,7 +182,7 @@ class Means:
 
 
 def gaps(state: State, model: Model) -> list[str]:
-    """Return what the proof cannot show since rights or triggers forbid it, a sentence each."""
+    """Return what the proof cannot show because of privileges or triggers, as sentences."""
     means = _means(state, model)
     return [text for table in model.tables for text in _gaps(model, means, table)]
 
@@ -188,19 +190,20 @@ def gaps(state: State, model: Model) -> list[str]:
 def _gaps(model: Model, means: Means, table: Table) -> list[str]:
     name, role = f"{model.schema}.{table.name}", model.application_role
     if means.lacks(table, "SELECT"):
-        return [f"{role} may not read {name}: no attempt there can succeed, and only what it is refused is proven."]
+        return [f"{role} may not read {name}: the proof there shows only which statements are refused."]
     found = []
     if not means.stores(table):
         found.append(
-            f"{role} may not store the sample in {name}: what a tenant does with rows of its own is not proven there, "
-            "but that the default tenant reads its rows."
+            f"{role} may not store the sample in {name}: the proof there cannot use a tenant's own rows. It shows "
+            "only that the default tenant reads its rows."
         )
     refused = [command for command in ("UPDATE", "DELETE") if means.lacks(table, command)]
     refused += [f"{command.upper()} (append_only)" for command in table.append_only]
     if refused:
-        found.append(f"{' and '.join(refused)} in {name} must be refused, to a tenant's own rows as well.")
+        found.append(f"{' and '.join(refused)} in {name} must be refused, also for a tenant's own rows.")
     return found + [
-        f"That {name} ({', '.join(key.columns)}) points to no other tenant's row is not tried ({reason})."
+        f"The proof does not try to reference another tenant's row by {name} ({', '.join(key.columns)}), since "
+        f"{reason}."
         for key in table.foreign_keys
         if (reason := _why_untried(means, table, key)) is not None
     ]
@@ -243,10 +246,10 @@ def synthetic_tenants(state: State, model: Model) -> tuple[str, str]:
 
 
 def document(state: State, model: Model, max_rows: int, seconds: float, url_options: str = "") -> dict[str, Any]:
-    """Return all that ``transaction.run`` needs of the proof, as plain data.
+    """Return the proof as ``transaction.run`` needs it, as plain data.
 
-    ``seconds`` is how long all attempts together may take, ``url_options`` are the options of the service's
-    DATABASE_URL. Of tables of more than ``max_rows`` rows the default tenant's are probed instead of counted.
+    ``seconds`` limits the time of all attempts together. ``url_options`` are the options of the service's
+    DATABASE_URL. In tables of more than ``max_rows`` rows, the default tenant's rows are probed instead of counted.
     """
     means = _means(state, model)
     compared = [
@@ -277,7 +280,7 @@ def _content_attempt(state: State, model: Model, table: Table, max_rows: int) ->
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     return {
         "id": f"{table.name}.content", "table": table.name, "tenant": tenant, "value": True,
-        "sentence": f"Tenant {tenant} reads exactly the rows that it has, and no others",
+        "sentence": f"Tenant {tenant} reads all of its rows and no others",
         "sql": _content(state, model, table, max_rows, as_owner=False), "expected": [], "keep": False,
     }  # fmt: skip
 
@@ -287,19 +290,17 @@ def _content(state: State, model: Model, table: Table, max_rows: int, *, as_owne
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     target, default = qualified(model.schema, table.name), literal(str(tenant))
     column = identifier(model.column)
-    # A row without a tenant is the default one's, and is missing where it does not read it.
+    # A row without a tenant counts as the default tenant's: if that tenant cannot read it, it is missing.
     where = f" WHERE coalesce({column}, {default}) {EQUAL} {default}" if as_owner else ""
-    strangers = f"pg_catalog.count(*) FILTER (WHERE ({column} {EQUAL} {default}) IS NOT TRUE)" if not as_owner else "0"
+    others = f"pg_catalog.count(*) FILTER (WHERE ({column} {EQUAL} {default}) IS NOT TRUE)" if not as_owner else "0"
     part = f"(SELECT {column} FROM {target}{where} LIMIT {PROBED}) AS probe"
     is_probed = catalog.required(state, table.name)["rows"] > max_rows
     source, counted = (part, "probed") if is_probed else (f"{target}{where}", "rows")
-    return (
-        f"SELECT pg_catalog.jsonb_build_object('{counted}', pg_catalog.count(*), 'others', {strangers}) FROM {source}"
-    )
+    return f"SELECT pg_catalog.jsonb_build_object('{counted}', pg_catalog.count(*), 'others', {others}) FROM {source}"
 
 
 def partitions(state: State, model: Model) -> dict[str, list[Relation]]:
-    """Return the partitions of each table that has some, by the table's name."""
+    """Return the partitions of each partitioned table, by the table's name."""
     found = {
         table.name: catalog.partitions(state, model, table)
         for table in model.tables
@@ -316,13 +317,15 @@ def attempts(
     documents: Mapping[str, Document] | None = None,
     types: Mapping[str, Document] | None = None,
 ) -> list[Attempt]:
-    """Return the attempts of two tenants without rows, in the order in which they are made: id, table, sentence,
-    tenant (None: reset), sql, expected (the allowed outcomes), keep (whether what was written stays for the others),
-    theirs (what is read first as another tenant and is $1 of the statement; rarely there).
+    """Return the attempts of two tenants without rows, in their order.
 
-    ``parted`` are the partitions of the tables that have some, ``documents`` the tables' parts of the state, which say
-    what the application role may do: without a right an attempt must be refused, be it the tenant's own. ``types`` are
-    those of the state.
+    An attempt is a dict: id, table, sentence, tenant (None: RESET), sql, expected (the allowed outcomes), keep (whether
+    later attempts see its rows). A few have ``theirs``, a query that runs first as another tenant; its result is $1 of
+    sql.
+
+    ``parted`` are the partitions of partitioned tables, and ``types`` are the types of the state. ``documents`` are the
+    tables' parts of the state, with the application role's privileges. An attempt without a privilege must be refused,
+    even on the tenant's own rows.
     """
     means = _of_documents(model, documents or {}, types or {})
     relations: list[Table | View] = [*model.tables, *model.views]
@@ -416,7 +419,7 @@ def _of_table(
 
 
 def _of_view(model: Model, view: View, one: str, other: str) -> list[Attempt]:
-    """Return the attempts through one view."""
+    """Return the attempts on one view."""
     read, through = _read(model, view), (f"{view.sample_rows} rows",)
     sentence = "Another tenant reads its own rows through the view"
     tried = [
@@ -460,7 +463,7 @@ def _upsert(model: Model, key: tuple[str, ...]) -> str:
 
 
 def _own(model: Model, means: Means, table: Table) -> list[Row]:
-    """Return the positive controls: what a tenant does with its own rows, and with no others."""
+    """Return the positive controls: a tenant works with its own rows, and with no others."""
     target, name = qualified(model.schema, table.name), means.updated(table)
     column, every = identifier(name), _every(means, table)
     # What points to them has to go before.
@@ -481,7 +484,7 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
         ("own.delete", "A tenant deletes its own rows and no others", delete,
          means.allows(deleted, *((item, "DELETE", ()) for item in gone))),
     ]  # fmt: skip
-    # Without a row of its own, a key is nobody's.
+    # If the tenant has no row of its own, no row has the key.
     for key in table.natural_keys if means.stores(table) else ():
         upserts: list[Need] = [
             *means.inserts(table), (table, "UPDATE", key[:1]), (table, "SELECT", (model.column, *key)),
@@ -497,12 +500,12 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
 
 
 def _every(means: Means, table: Table) -> Outcomes:
-    """Return the outcome of reading all that a tenant has after the samples."""
+    """Return the outcome of reading all rows of a tenant after the samples are stored."""
     return (f"{means.rows(table)} rows",)
 
 
 def _in_partitions(model: Model, means: Means, table: Table, parts: Sequence[Relation], other: str) -> list[Row]:
-    """Return what a tenant tries with the partitions by their names, which the service need have no right to."""
+    """Return a tenant's attempts on the partitions by name, on which the service needs no privilege."""
     held = [f"SELECT 1 FROM {part.target}" for part in parts if not part.is_partitioned]
     if not held:
         return []
@@ -533,7 +536,7 @@ def _from_partition(part: Relation, identity: str, who: str) -> Row:
 
 
 def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> list[Row]:
-    """Return what a tenant tries with the rows of another, and of the default tenant."""
+    """Return a tenant's attempts on the rows of another tenant and of the default tenant."""
     target, tenant = qualified(model.schema, table.name), identifier(model.column)
     first = means.updated(table)
     column, columns = identifier(first), [identifier(name) for name in means.values(table)]
@@ -558,7 +561,7 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
             (f"delete.{name}", f"A tenant deletes rows of {whose} tenant", f"DELETE FROM {target}{where}",
              means.allows(deleted, reads, (table, "DELETE", ()))),
         ]  # fmt: skip
-    # Whoever has no rows gives none away.
+    # A tenant without rows gives no rows away.
     given = REFUSED if means.rows(table) else NOTHING_OR_REFUSED
     raised = table.append_only.get("update")
     found += [
@@ -567,9 +570,9 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
          f"INSERT INTO {target} ({copied}) SELECT {given_away} FROM {target}", given),
         ("update.tenant", "A tenant gives its rows to another",
          f"UPDATE {target} SET {tenant} = {literal(other)}{EVERY}",
-         # Whichever comes first, the trigger or the policy, refuses.
+         # The trigger or the policy refuses, whichever comes first.
          (*given, *(() if raised is None else means.forbids(table, "update", ())))),
-        ("skip", "A tenant asks by ON CONFLICT DO NOTHING what another has",
+        ("skip", "A tenant looks for another's keys by ON CONFLICT DO NOTHING",
          _insert(means, table, theirs, " ON CONFLICT DO NOTHING"), REFUSED),
     ]  # fmt: skip
     found += [
@@ -591,7 +594,7 @@ def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
     if any(key in pair and not _is_symmetric(means, table, pair) for pair in order.pairs(table, document)):
         return "a CHECK compares it with another"
     if not means.stores(means.table(key.references)) or room.of(means, table, key) is None:
-        return "rows of the proof cannot be stored or deleted there"
+        return "it cannot store or delete rows there"
     return None
 
 
@@ -650,19 +653,19 @@ def _point(means: Means, table: Table, key: ForeignKey, made_room: Room) -> str:
 
 
 def _around(model: Model, table: Table) -> list[Row]:
-    """Return what row security does not hold back, and what would switch it off."""
+    """Return the attempts to use statements that row security does not restrict, or to switch it off."""
     target = qualified(model.schema, table.name)
     return [
         ("truncate", "A tenant empties the table", f"TRUNCATE {target}", REFUSED),
-        ("copy.out", "A tenant copies the table into a file of the server", f"COPY {target} TO '/dev/null'", REFUSED),
-        ("copy.in", "A tenant copies a file of the server into the table", f"COPY {target} FROM '/dev/null'", REFUSED),
-        ("copy.program", "A tenant hands the table to a program", f"COPY {target} TO PROGRAM 'true'", REFUSED),
+        ("copy.out", "A tenant copies the table to a file on the server", f"COPY {target} TO '/dev/null'", REFUSED),
+        ("copy.in", "A tenant copies a file on the server into the table", f"COPY {target} FROM '/dev/null'", REFUSED),
+        ("copy.program", "A tenant copies the table to a program", f"COPY {target} TO PROGRAM 'true'", REFUSED),
         ("off", "A tenant switches row security off", f"SET LOCAL row_security = off; {_read(model, table)}", REFUSED),
     ]
 
 
 def _written(model: Model, means: Means, table: Table, suffix: str = "") -> list[Row]:
-    """Return the controls of the triggers: what they wrote belongs to the tenant of the row."""
+    """Return the controls of the triggers: rows that they write belong to the tenant of the row."""
     targets = [other for other in model.tables if other.name in table.sample_writes and means.stores(table)]
     return [
         (f"own.trigger.{target.name}{suffix}", f"The trigger writes {target.name} for the tenant of the row",
@@ -674,7 +677,7 @@ def _written(model: Model, means: Means, table: Table, suffix: str = "") -> list
 
 
 def _of_the_trigger(means: Means, table: Table, shared: Sequence[str]) -> str:
-    """Return the condition for the row that a trigger wrote: it has the sample's values."""
+    """Return the condition for the row that a trigger wrote, which has the sample's values."""
     return "".join(
         f" {word} {identifier(name)} {EQUAL} {means.values(table)[name]}"
         for word, name in zip(("WHERE", *["AND"] * len(shared)), shared, strict=False)
@@ -682,12 +685,12 @@ def _of_the_trigger(means: Means, table: Table, shared: Sequence[str]) -> str:
 
 
 def _shared(means: Means, table: Table, target: Table) -> list[str]:
-    """Return the columns of the target's natural keys that the table's sample has as well."""
+    """Return the columns of the target's natural keys that the table's sample also has."""
     return [name for name in dict.fromkeys(itertools.chain(*target.natural_keys)) if name in means.values(table)]
 
 
 def _without(identity: str, who: str, model: Model, means: Means, table: Table, errors: tuple[str, ...]) -> list[Row]:
-    """Return what a session without a usable tenant tries."""
+    """Return the attempts of a session without a valid tenant."""
     read = means.allows((*NOTHING, *errors), (table, "SELECT", ()))
     return [
         (f"read.{identity}", f"{who} reads", _read(model, table), read),

@@ -1,8 +1,8 @@
 """The sample row of a tenant table, which the proof stores as two tenants.
 
-The model's ``sample`` says what cannot be derived. From the catalogs come values for every other column that a row
-must have, and for those of the natural keys, so that two tenants try the same key. A value is a constant that
-PostgreSQL reads as the column's type, or an expression: a key of the tenant's own row, or a random surrogate key.
+The model's ``sample`` holds values that cannot be derived. The catalogs give the values of all other required columns,
+and of the natural keys, so that both tenants use the same key. A value is SQL: a constant of the column's type, a query
+for a key of the tenant's own row, or a random surrogate key.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from . import checks, order
 
 Document = Mapping[str, Any]
 
-# How many rows are looked at for one that satisfies CHECKs of several columns.
+# The number of rows to try before giving up on CHECKs over several columns.
 TRIED = 5_000
 RANDOM = "pg_catalog.replace(pg_catalog.gen_random_uuid()::pg_catalog.text, '-', '')"
-# Far from the numbers that a sequence gives.
+# Far from the numbers of a sequence.
 RANDOM_NUMBER = "pg_catalog.int4mi(2147483647, pg_catalog.int4and(pg_catalog.hashtext({}), 1073741823))".format(
     "pg_catalog.gen_random_uuid()::pg_catalog.text"
 )
-# How many random letters make two equal ones unlikely.
+# With this many random letters, two equal values are unlikely.
 LETTERS = 8
 TEXTS = ("text", "varchar", "bpchar", "citext", "name", "char")
 
@@ -76,30 +76,30 @@ def of(
 
 
 def refused(model: Model, table: Table, document: Document) -> list[str]:
-    """Return what of the table's sample in the model no row can be given, a sentence each."""
+    """Return why columns of the table's sample in the model cannot have a value, as sentences."""
     known = {item["name"]: item for item in document["attributes"]}
     found = []
     for name in table.sample:
         if name == model.column:
             found.append(
                 f"The sample of {table.name} in tenancy_tables names {name}, the tenant column, which each attempt "
-                "sets by itself: take it out."
+                "sets itself: remove it."
             )
         elif name not in known:
             found.append(
-                f"The sample of {table.name} in tenancy_tables names {name}, and {model.schema}.{table.name} has no "
+                f"The sample of {table.name} in tenancy_tables names {name}, but {model.schema}.{table.name} has no "
                 "such column: correct it."
             )
         elif known[name]["generated"]:
             found.append(
                 f"The sample of {table.name} in tenancy_tables names {name}, a generated column, which PostgreSQL "
-                "writes itself: take it out."
+                "writes itself: remove it."
             )
     return found
 
 
 def updated(model: Model, table: Table, sample: Sample, document: Document, may: Callable[[str], bool]) -> str:
-    """Return a column for attempts to update: one that the role ``may``, and of no key, where there is one."""
+    """Return a column for attempts to update: if possible one that the role ``may`` update, and of no key."""
     keys = {
         model.column,
         *itertools.chain(*table.surrogate_keys, *table.natural_keys, *(key.columns for key in table.foreign_keys)),
@@ -112,7 +112,7 @@ def updated(model: Model, table: Table, sample: Sample, document: Document, may:
 
 
 class _Deriving:
-    """One table's row while it is made."""
+    """The derivation of one table's row."""
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class _Deriving:
         self.place = 1 + places.index(table.name) + (len(model.tables) if unlike else 0)
         self.values = {name: literal(value) for name, value in table.sample.items()}
         self.missing: dict[str, str] = {}
-        # What CHECKs are told of the columns; one that is not known is not told.
+        # The values that CHECKs are evaluated with; a column without one is unknown.
         self.known: dict[str, Any] = {
             name: self._meant(name, str(value)) for name, value in table.sample.items() if name in self.attributes
         }
@@ -162,7 +162,7 @@ class _Deriving:
         return name not in self.values and (self.is_required(name) or name in natural)
 
     def is_required(self, name: str) -> bool:
-        """Say whether a row must have a value that the column has not by itself."""
+        """Return whether a row must have a value for the column, and the column gives none itself."""
         attribute = self.attributes[name]
         return not attribute["has_default"] and (attribute["not_null"] or self._forbids_null(attribute["type"]))
 
@@ -247,7 +247,7 @@ class _Deriving:
                 self.values[pointed] = self.values[column] = f"{ITSELF}.{identifier(pointed)}"
 
     def _randomise(self) -> None:
-        """Give each surrogate key that has no default of its own a value that no other row has."""
+        """Give each surrogate key without a default a value that no other row has."""
         for key in self.table.surrogate_keys:
             if not all(name in self.attributes and self._is_needed(name) for name in key):
                 continue
@@ -256,7 +256,7 @@ class _Deriving:
                 self.values[found[0]] = found[1]
                 self.random.add(found[0])
             else:
-                self.missing[key[0]] = "two rows cannot have the same surrogate key, and no random one is known"
+                self.missing[key[0]] = "two rows cannot have the same surrogate key, and its type has no random value"
 
     def _random(self, name: str) -> str | None:
         return self._random_of(self.attributes[name])
@@ -293,9 +293,9 @@ class _Deriving:
             elif len(names) < len(key["columns"]):
                 why = f"the sample has only a part of the foreign key {key['name']}"
             elif not key["readable"]:
-                why = f"the key of {key['references']}, to which it points, is of a type whose code is not run here"
+                why = f"the key of {key['references']}, which it references, has a type whose code must not run"
             elif key["values"] is None:
-                why = f"{key['references']}, to which it points, has no row"
+                why = f"{key['references']}, which it references, has no row"
             else:
                 for name, text in zip(key["columns"], key["values"], strict=True):
                     self._give(name, text)
@@ -303,10 +303,10 @@ class _Deriving:
             self.missing |= dict.fromkeys(set(names) & set(self.attributes), why)
 
     def _derive(self) -> None:
-        """Give the other columns values of their types, which satisfy the CHECKs."""
+        """Give the other columns values of their types that satisfy the CHECKs."""
         rules = self._rules()
         needed = [name for name in self.attributes if self._is_needed(name) and name not in self.missing]
-        # What may stay NULL gets a value only where a CHECK asks for one.
+        # A nullable column gets a value only if a CHECK requires one.
         optional = [name for name in self._nullable() if any(name in checks.mentioned(rule) for rule in rules)]
         tried: dict[str, list[str | None]] = {name: [*self._candidates(name, rules)] for name in needed}
         tried |= {name: [None, *self._candidates(name, rules)] for name in optional}
@@ -319,14 +319,14 @@ class _Deriving:
             self._choose(names, tried, mine)
 
     def _rules(self) -> list[str]:
-        """Return the CHECKs, and that one of the partitions takes the row."""
+        """Return the CHECKs, and the condition that a partition accepts the row."""
         rules = [item["expression"] for item in self.document.get("checks", [])]
         bounds = self.document.get("bounds") or []
-        # A lone partition for whatever no other takes has no bound.
+        # A default partition without siblings has no bound.
         return [*rules, " OR ".join(f"({bound})" for bound in bounds)] if bounds and None not in bounds else rules
 
     def _nullable(self) -> list[str]:
-        """Return the columns that are NULL where nobody names them, and that point to nothing."""
+        """Return the columns that are NULL by default and that reference nothing."""
         pointing = {name for key in self.document.get("foreign_keys", []) for name in key["columns"]}
         return [
             name
@@ -336,7 +336,7 @@ class _Deriving:
         ]  # fmt: skip
 
     def _choose(self, names: Sequence[str], tried: Mapping[str, Sequence[str | None]], rules: Sequence[str]) -> None:
-        """Take the first values of columns that the rules which mention them accept together."""
+        """Give the columns the first combination of values that every rule over them accepts."""
         others = {name: self._unnamed(name) for name in self.attributes if name not in names}
         refusing = ""
         for texts in itertools.islice(itertools.product(*(tried[name] for name in names)), TRIED):
@@ -351,7 +351,7 @@ class _Deriving:
         self.missing |= dict.fromkeys(lacking, f"CHECK {refusing}")
 
     def _unnamed(self, name: str) -> Any:
-        """Return what is known of a column that is not to be derived: its value, its default, or NULL."""
+        """Return the known value of a column that is not derived here: its value, its default, or NULL."""
         if name in self.known:
             return self.known[name]
         attribute = self.attributes[name]
@@ -372,7 +372,7 @@ class _Deriving:
         return self._meant_as(self._base(self.attributes[name])[0], text)
 
     def _meant_as(self, type_name: str, text: str | None) -> Any:
-        """Return what CHECKs are told of a value."""
+        """Return a value in the form that CHECKs are evaluated with."""
         kind = self.types[type_name]["kind"]
         if kind == "enum" or text is None:
             return text
@@ -381,7 +381,7 @@ class _Deriving:
         return checks.value(text, type_name)
 
     def _base(self, attribute: Document) -> tuple[str, str]:
-        """Return a column's type, and as it is printed with its modifiers; that below a domain."""
+        """Return a column's type, and the type as printed with its modifiers; for a domain those of its base type."""
         type_name, formatted = attribute["type"], attribute["formatted"]
         while self.types[type_name]["kind"] == "domain":
             of = self.types[type_name]["of"]
@@ -389,7 +389,7 @@ class _Deriving:
         return type_name, formatted
 
     def _candidates(self, name: str, rules: Sequence[str]) -> list[str]:
-        """Return values of a column's type that its domains accept, the plainest first."""
+        """Return values of a column's type that its domains accept, simplest first."""
         attribute = self.attributes[name]
         told = [text for rule in rules if name in checks.mentioned(rule) for text in checks.literals(rule)]
         found = self._of_type(attribute["type"], attribute["formatted"], told)
@@ -397,7 +397,7 @@ class _Deriving:
         return [text for text in found if literal(text) != same] or found
 
     def _of_type(self, type_name: str, formatted: str, told: Sequence[str] = ()) -> list[str]:
-        """Return values of a type; ``told`` are the constants of the CHECKs."""
+        """Return values of a type; ``told`` are the constants in the CHECKs."""
         found = self.types[type_name]
         kind, of = found["kind"], found["of"] or {}
         if kind == "base":
@@ -427,7 +427,7 @@ class _Deriving:
         return []
 
     def _why_none(self, name: str) -> str:
-        """Return why there is no value for a column, whatever else the row holds."""
+        """Return why no value for a column is known, whatever values the other columns have."""
         type_name = self.attributes[name]["type"]
         while self.types[type_name]["kind"] == "domain":
             found = self.types[type_name]
@@ -438,18 +438,18 @@ class _Deriving:
 
 
 def _accepts(rule: str, row: Mapping[str, Any], given: set[str]) -> bool:
-    """Say whether a rule accepts a row; what cannot be told of it is good enough where it is ``given`` nothing."""
+    """Return whether a rule accepts a row. An unknown result is enough if the rule uses no column of ``given``."""
     return _holds(rule, row) or (checks.holds(rule, row) is not False and given.isdisjoint(checks.mentioned(rule)))
 
 
 def _holds(rule: str, row: Mapping[str, Any]) -> bool:
-    """Say whether a row is worth trying: what the application's own code says of it, PostgreSQL alone can tell."""
+    """Return whether a row is worth trying: only PostgreSQL can evaluate the application's own functions."""
     found = checks.holds(rule, row)
     return found is True or (found is not False and checks.calls_own_code(rule))
 
 
 def _together(names: Sequence[str], rules: Sequence[str]) -> list[list[str]]:
-    """Return the columns in groups: those that a rule mentions together."""
+    """Return the columns in groups: the columns of one rule are in one group."""
     groups: list[set[str]] = [{name} for name in names]
     for rule in rules:
         mentioned = checks.mentioned(rule)
@@ -460,17 +460,17 @@ def _together(names: Sequence[str], rules: Sequence[str]) -> list[list[str]]:
 
 
 def _quoted(text: str) -> str:
-    """Return a value as a part of an array, a row or a range."""
+    """Quote a value as part of an array, a row or a range."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _modifiers(formatted: str) -> list[int]:
-    """Return the numbers that PostgreSQL prints behind a type's name."""
+    """Return the numbers that PostgreSQL prints after a type's name."""
     found = re.search(r"\((-?\d+(?:,-?\d+)?)\)", formatted)
     return [int(number) for number in found[1].split(",")] if found else []
 
 
-# PostgreSQL reads these texts as values of the types; %d is a number of the table's own.
+# PostgreSQL reads these texts as values of the types; %d is the number of the table in the model.
 PLAIN = {
     "bool": ("true", "false"),
     "uuid": ("00000000-0000-4000-8000-%012d", "00000000-0000-4000-9000-%012d"),
@@ -491,7 +491,7 @@ PLAIN = {
     "hstore": ('"proof"=>"%d"',), "ltree": ("proof.%d",), "lquery": ("proof",), "ltxtquery": ("proof",),
     "cube": ("(%d)",), "seg": ("%d",),
 }  # fmt: skip
-# Types of pgvector, with what one of so many dimensions looks like.
+# Types of pgvector, with a value of the given number of dimensions.
 VECTORS: dict[str, Callable[[int], str]] = {
     "vector": lambda size: f"[{','.join(['1'] * size)}]",
     "halfvec": lambda size: f"[{','.join(['1'] * size)}]",
@@ -500,12 +500,12 @@ VECTORS: dict[str, Callable[[int], str]] = {
 BOUNDS = {"int2": 2**15, "int4": 2**31, "int8": 2**63, "oid": 2**32}
 NUMBERS = (*("int2", "int4", "int8"), "numeric", "float4", "float8", "money")
 TIMES = {"date": "", "timestamp": " 12:00:00", "timestamptz": " 12:00:00+00"}
-# A length that a CHECK may ask for, and none that is a number of something else.
+# A larger number in a CHECK is not taken for a length.
 LONGEST = 1000
 
 
 def _of_base(kind: str, formatted: str, table: str, place: int, told: Sequence[str]) -> list[str]:
-    """Return values of a type that is made of no other, by its name in the catalogs; none of one that is not known."""
+    """Return values of a base type by its name in the catalogs; nothing for an unknown type."""
     modifiers = _modifiers(formatted)
     if kind in NUMBERS:
         found = _numbers(kind, modifiers, place, told)
@@ -525,7 +525,7 @@ def _of_base(kind: str, formatted: str, table: str, place: int, told: Sequence[s
 
 
 def _numbers(kind: str, modifiers: Sequence[int], place: int, told: Sequence[str]) -> list[str]:
-    """Return numbers, with those at, beside and between the constants of CHECKs."""
+    """Return numbers, also the constants of CHECKs, their neighbours and the means between them."""
     given = [number for text in told if isinstance(number := checks.value(text, "numeric"), Decimal)]
     beside = [number + step for number in given for step in (0, 1, -1)]
     between = [(one + other) / 2 for one, other in zip(sorted(given), sorted(given)[1:], strict=False)]
@@ -545,7 +545,7 @@ def _fits(number: Decimal, kind: str, modifiers: Sequence[int]) -> bool:
 
 
 def _length(kind: str, formatted: str) -> int | None:
-    """Return how many characters a text may have; None where it may have any number of them."""
+    """Return the maximum number of characters of a text; None if it has no limit."""
     if kind in ("name", "char"):
         return {"name": 63, "char": 1}[kind]
     modifiers = _modifiers(formatted)
@@ -553,7 +553,7 @@ def _length(kind: str, formatted: str) -> int | None:
 
 
 def _texts(length: int | None, title: str, place: int, told: Sequence[str]) -> list[str]:
-    """Return texts, also of the lengths that are constants of CHECKs, and those constants."""
+    """Return texts, also with the lengths that CHECKs name, and the constants of CHECKs."""
     sizes = [int(text) + step for text in told if text.isdecimal() and int(text) <= LONGEST for step in (0, -1, 1)]
     made = [title, *(_sized(title, place, size) for size in sizes if size > 0)]
     made = [*made, *told, "proof@example.com", ""]
@@ -562,12 +562,12 @@ def _texts(length: int | None, title: str, place: int, told: Sequence[str]) -> l
 
 
 def _sized(title: str, place: int, size: int) -> str:
-    """Return a text of so many characters that another table's differs from where there is room."""
+    """Return a text of the given length; if the length allows, it differs from that of another table."""
     return title.ljust(size, "x") if len(title) <= size else f"proof{place}"[-size:].ljust(size, "x")
 
 
 def _times(kind: str, place: int, told: Sequence[str]) -> list[str]:
-    """Return points in time, with those at and beside the constants of CHECKs, and one to come."""
+    """Return points in time, also the constants of CHECKs and their neighbours, and one in the future."""
     own = [(date(2025, 1, 1) + timedelta(days=days)).isoformat() + TIMES[kind] for days in (place, place + 1)]
     given = [time for text in told if isinstance(time := checks.value(text, "timestamp with time zone"), datetime)]
     beside = [time + timedelta(days=days) for time in given for days in (0, 1, -1)]
@@ -575,7 +575,7 @@ def _times(kind: str, place: int, told: Sequence[str]) -> list[str]:
 
 
 def _spans(kind: str, told: Sequence[str]) -> list[str]:
-    """Return the times of the day, or the intervals, that are constants of CHECKs, and longer ones."""
+    """Return the constants of CHECKs that are times of day or intervals, and longer ones."""
     given = [text for text in told if isinstance(checks.value(text, "interval"), timedelta)]
     hours = [int(checks.value(text, "interval").total_seconds() // 3600) + 1 for text in given]
     return [*given, *(f"{number}:00:00" for number in hours if kind == "interval" or number < 24)]
@@ -599,14 +599,14 @@ def lacking(
     may: Callable[[str], bool],
     others: Mapping[str, Document] | None = None,
 ) -> list[str]:
-    """Return what the model must add to the table's sample, a sentence each.
+    """Return the values that the model must add to the table's sample, a sentence for each.
 
     ``may`` says whether the role can store a column at all; ``others`` are the other tables' parts of the state.
     """
     deriving = _Deriving(model, table, document, types, others)
     missing = deriving.sample().missing
     return [
-        f"{model.schema}.{table.name}.{name} {_role(table, name, deriving.is_required(name))}, and no value for it can "
+        f"{model.schema}.{table.name}.{name} {_role(table, name, deriving.is_required(name))}, but no value for it can "
         f"be derived ({missing[name]}): add {name}: … to sample of {table.name} in tenancy_tables."
         for name in document["columns"]
         if name in missing and may(name)
@@ -616,4 +616,4 @@ def lacking(
 def _role(table: Table, name: str, is_required: bool) -> str:
     if any(name in key for key in table.natural_keys):
         return "is part of a natural key"
-    return "is NOT NULL without a default" if is_required else "is what a CHECK asks for"
+    return "is NOT NULL without a default" if is_required else "is required by a CHECK"

@@ -1,4 +1,4 @@
-"""What state everything is in after a run, as far as it is known: from the facts that ``record.build`` takes."""
+"""The state of the service and the database after a run, from the facts that ``record.build`` takes."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ Facts = Mapping[str, Any]
 
 
 def is_changed(facts: Facts) -> bool:
-    """Say whether the run leaves a change in the database."""
+    """Return whether the run leaves a change in the database."""
     return bool(facts["committed"] or facts["swapped"])
 
 
 def is_finishing(facts: Facts) -> bool:
-    """Say whether the run goes on with a migration that an earlier one committed before it was lost."""
+    """Return whether the run continues a migration that an earlier, lost run committed."""
     return bool(facts["result"]["confirmed"] and facts["kind"] == "migrate" and facts["unfinished_before"])
 
 
 def is_answered(facts: Facts) -> bool:
-    """Say whether the service answers. It may have answered, and have failed later."""
+    """Return whether the service answers. It may have answered and failed later."""
     return facts["healthy_at"] is not None and facts["result"]["service_failure"] is None
 
 
 def timed_steps(facts: Facts) -> list[dict[str, Any]]:
-    """Return what was done while the service worked, with id and seconds: steps (sql), and what is none of them."""
+    """Return the work done while the service worked, with id and seconds: steps (with sql), and other work."""
     expanded = facts["expanded"]
     return list((facts["job"] if "ansible_job_id" in expanded else expanded).get("steps", ()))
 
 
 def online_steps(facts: Facts) -> list[dict[str, Any]]:
-    """Return the steps of the plan that were done while the service worked; a backfill is none of them."""
+    """Return the steps of the plan that ran while the service worked, without a backfill."""
     return [step for step in timed_steps(facts) if "sql" in step]
 
 
 def sentences(facts: Facts) -> list[str]:
     """Return the state of database and service after a failure."""
     result = facts["result"]
-    is_begun = facts["stopped_at"] is not None or result["recovery_failure"] is not None or online_steps(facts)
-    if not is_begun and not is_finishing(facts):
+    has_started = facts["stopped_at"] is not None or result["recovery_failure"] is not None or online_steps(facts)
+    if not has_started and not is_finishing(facts):
         return ["Nothing was changed: the service and the database are as they were."]
     said = [database(facts), service(facts)]
-    if result["recovery_failure"] is not None and not _is_untold(facts):
+    if result["recovery_failure"] is not None and not _is_unknown(facts):
         said.append(f"The recovery failed: {result['recovery_failure']}")
     if result["service_failure"] is not None:
         said.append(f"It did not start: {result['service_failure']}")
@@ -51,28 +51,28 @@ def sentences(facts: Facts) -> list[str]:
     return said
 
 
-def _is_untold(facts: Facts) -> bool:
-    """Say whether the database could not be asked what became of it."""
-    is_unknown = facts["plan"] is not None and facts["committed"] is None
-    return facts["result"]["recovery_failure"] is not None and is_unknown
+def _is_unknown(facts: Facts) -> bool:
+    """Return whether the database could not be asked for its state."""
+    has_no_answer = facts["plan"] is not None and facts["committed"] is None
+    return facts["result"]["recovery_failure"] is not None and has_no_answer
 
 
 def database(facts: Facts) -> str:
     """Return the state of the database."""
     done = len(online_steps(facts))
-    if _is_untold(facts):
+    if _is_unknown(facts):
         failure = facts["result"]["recovery_failure"]
-        return f"Database: what was done cannot be told ({failure}): run playbooks/verify.yml."
+        return f"Database: its state is unknown ({failure}): run playbooks/verify.yml."
     if is_changed(facts):
         return "Database: the change is committed; see the commands below."
     if is_finishing(facts):
         return "Database: an earlier run migrated it; see the commands below."
     if facts["undone"]:
-        return "Database: what was committed was taken back again."
+        return "Database: the change was committed and then rolled back."
     if done:
         return (
-            f"Database: {done} of the steps that the service works through are done, the rest is not: callers notice "
-            "nothing. migrate.yml goes on from there, rollback.yml -e rollback_mode=schema takes them back."
+            f"Database: {done} of the steps that run beside the service are done, the rest is not: callers notice "
+            "nothing. migrate.yml continues from there, rollback.yml -e rollback_mode=schema rolls them back."
         )
     return "Database: unchanged, nothing was committed."
 

@@ -1,4 +1,4 @@
-"""What the operator may type after a run that changed the database."""
+"""The commands that the operator may run after a run that changed the database."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ ROLL_BACK = ("policies", "schema", "restore")
 
 
 def playbook(facts: Mapping[str, Any]) -> str:
-    """Return ansible-playbook with the inventory and the host of the run whose ``facts`` these are (see ``record``).
+    """Return ansible-playbook with the inventory and the host of a run; ``facts`` are those of ``record``.
 
-    Without them it would mean production, and every host there. They come first, so that a command that is copied by
-    half means nothing else.
+    Without them the command would mean every host of production. They come first, so that a partly copied command
+    does not mean production.
     """
     root, sources = facts["root"], facts["inventories"]
     is_default = list(sources) == [f"{root}/{facts['default_inventory']}"]
@@ -24,21 +24,21 @@ def playbook(facts: Mapping[str, Any]) -> str:
 
 
 def near(path: str, root: str) -> str:
-    """Return a path as it is typed in the repository's root."""
+    """Return a path relative to the repository's root."""
     return path.replace(f"{root}/", "")
 
 
 def following(start: str, kind: str, mode: str = "") -> list[dict[str, str]]:
-    """Return what may be called after a run that changed the database, as label and command; never nothing.
+    """Return the possible commands after a run that changed the database, as label and command; never empty.
 
-    ``start`` is ansible-playbook with inventory and limit, ``kind`` that of the run, ``mode`` what it rolled back.
-    Raises KeyError for a run that has nothing to go on with.
+    ``start`` is ansible-playbook with inventory and limit. ``kind`` is the kind of the run, and ``mode`` its rollback
+    mode. Raises KeyError for a run without following commands.
     """
     modes: tuple[str, ...]
     if kind in ("migrate", "enforce"):
         commands, modes = [("Verify:", "playbooks/verify.yml")], ROLL_BACK
     elif kind == "rollback" and mode in ROLL_BACK:
-        # What goes back further.
+        # The modes that roll back more.
         commands, modes = [("Migrate:", "migrate.yml")], ROLL_BACK[ROLL_BACK.index(mode) + 1 :]
     else:
         raise KeyError((kind, mode))

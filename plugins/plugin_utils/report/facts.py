@@ -1,4 +1,4 @@
-"""The facts that the record of a run is made of, picked from the variables of its host."""
+"""The facts for the record of a run, taken from the variables of its host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import versions
 
 # The root of the checkout or of the installed collection.
 ROOT = Path(__file__).resolve().parents[3]
-# Options of a run that hold no secret.
+# The options of a run without secrets.
 ASKED = (
     "tenancy_strategy", "tenancy_provision_app_role", "tenancy_bridge", "migrate_rehearse", "migrate_on_failure",
     "migrate_break_lock", "migrate_watch_minutes", "run_batches", "rollback_mode", "restore_backup",
@@ -22,39 +22,28 @@ SETTINGS = {
     "database": "database_name", "service": "service_name", "tenant": "tenancy_default_tenant_name",
     "tenant_column": "tenancy_column",
 }  # fmt: skip
-# What roles return, by the name of its fact, with the value of a run that did not come to it.
+# The results of roles, by the name of their fact, with the value of a run that did not reach the role.
 RESULTS: dict[str, tuple[str, Any]] = {
     "preflight": ("preflight_result", {}),
-    "stopped_at": ("service_stopped_at", None),
-    "healthy_at": ("service_healthy_at", None),
-    "failsafe_timer": ("service_failsafe_timer", None),
-    "committed": ("tenancy_committed", None),
-    "swapped": ("restore_swapped", False),
-    "replaced_database": ("restore_replaced", None),
-    "backup": ("backup_manifest", None),
-    "copy": ("backup_copy", None),
-    "rehearsal": ("tenancy_rehearsal", None),
-    "strategy": ("tenancy_strategy_used", None),
-    "expanded": ("tenancy_expanded", {}),
+    "stopped_at": ("service_result.stopped_at", None),
+    "healthy_at": ("service_result.healthy_at", None),
+    "failsafe_timer": ("service_result.failsafe_timer", None),
+    "replaced_database": ("restore_result.replaced", None),
+    "copy": ("backup_result.copy", None),
+    "rehearsal": ("rehearse_result.measured", None),
+    "expanded": ("apply_expanded", {}),
     "job": ("report_job_result", {}),
-    "plan": ("tenancy_plan", None),
-    "durations": ("tenancy_durations", {}),
-    "proof": ("tenancy_proof", []),
-    "login": ("login_findings", []),
-    "audit": ("tenancy_audit", []),
-    "findings": ("tenancy_findings", []),
-    "journal": ("service_journal_result", None),
-    "api": ("service_tried", None),
-    "watched": ("service_watched", None),
-    "written": ("tenancy_written", None),
+    "journal": ("service_result.journal", None),
+    "api": ("service_result.api", None),
+    "watched": ("service_result.watched", None),
 }
 
 
 def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
     """Return the facts that ``record.build`` takes, from the variables of a host.
 
-    ``template`` renders the value of an inventory variable. The results of roles hold no templates: they are taken as
-    they are, since to render them costs a tenth of a second each.
+    ``template`` renders the value of an inventory variable. The results of roles contain no templates and stay as they
+    are, because rendering costs a tenth of a second for each.
     """
 
     def setting(name: str, default: Any = "") -> Any:
@@ -68,28 +57,65 @@ def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[s
         "versions": versions.of("aimemory.tenancy"),
         "asked": {name: setting(name) for name in ASKED},
         **{fact: setting(name) for fact, name in SETTINGS.items()},
-        **{fact: variables.get(name, default) for fact, (name, default) in RESULTS.items()},
+        **{fact: _result(variables, path, default) for fact, (path, default) in RESULTS.items()},
+        **_of_roles(variables),
         **_called(variables),
-        # Whether an earlier run was lost after it had migrated the database.
+        # Whether an earlier run migrated the database and was lost afterwards.
         "unfinished_before": "migrate_resumed" in variables,
         "failsafe_seconds": setting("service_failsafe_seconds", None),
-        "undone": "tenancy_undone" in variables,
         "service_login": {
-            "switched": "login_switched" in variables,
-            "put_back": variables.get("login_put_back"),
-            "role": variables.get("service_state", {}).get("database_url", {}).get("user"),
+            "switched": _result(variables, "login_result.switched", False),
+            "put_back": _result(variables, "login_result.restored", None),
+            "role": _result(variables, "service_result.state.database_url.user", None),
             "kept": f"{setting('service_environment_file')}.before-{setting('tenancy_app_role')}",
         },
-        "evidence": variables.get("tenancy_evidence", {}).get("sentence"),
+        **_changed(*(variables.get(f"{role}_result", {}) for role in ("plan", "apply", "verify"))),
+    }
+
+
+def _changed(planned: Mapping[str, Any], applied: Mapping[str, Any], verified: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the roles plan, apply and verify returned; none, or nothing, of a run that did not come to them."""
+    last = verified if "state" in verified else applied if "state" in applied else planned
+    return {
+        "plan": planned.get("statements"),
+        "strategy": planned.get("strategy"),
+        "committed": applied.get("committed"),
+        "undone": applied.get("undone", False),
+        "proof": applied.get("proof", []),
+        "durations": applied.get("durations", {}),
+        "written": applied.get("written"),
+        "evidence": verified.get("evidence", {}).get("sentence"),
+        "findings": verified.get("findings", []),
+        "audit": verified.get("audit", planned.get("audit", [])),
         "tables": {
-            "before": variables.get("tenancy_state_before", {}).get("tables", {}),
-            "after": variables.get("tenancy_state", {}).get("tables", {}),
+            "before": planned.get("state_before", {}).get("tables", {}),
+            "after": last.get("state", {}).get("tables", {}),
         },
     }
 
 
+def _result(variables: Mapping[str, Any], path: str, default: Any) -> Any:
+    """Return a part of a role's result, or ``default`` if the run did not get that far."""
+    found: Any = variables
+    for name in path.split("."):
+        if name not in found:
+            return default
+        found = found[name]
+    return found
+
+
+def _of_roles(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts that depend on two parts of a role's result."""
+    backup, attempts = variables.get("backup_result", {}), _result(variables, "service_result.attempts.findings", [])
+    return {
+        "backup": backup["manifest"] if backup.get("taken") else None,
+        "login": _result(variables, "login_result.findings", attempts),
+        "swapped": _result(variables, "restore_result.replaced", None) is not None,
+    }
+
+
 def _called(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how ansible-playbook was called, for the commands that the operator may type next."""
+    """Return the arguments of ansible-playbook, for the operator's next commands."""
     settings = configparser.ConfigParser()
     settings.read(ROOT / "ansible.cfg")
     return {

@@ -1,4 +1,4 @@
-"""Files on this machine that only their owner may read, as a whole or not at all."""
+"""Write files on this machine atomically, readable by their owner only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def put(path: Path, content: bytes) -> None:
-    """Replace the file at ``path`` (0600) as a whole, and make its directory (0700) first. Raises OSError."""
+    """Replace the file at ``path`` (0600) atomically, and create its directory (0700). Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -1,4 +1,4 @@
-"""What may stop the change, and what others notice of it: named before the question."""
+"""Notes before the question: what may stop the change, and which effects others notice."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Document = Mapping[str, Any]
 
 
 def of_plan(state: State, model: Model) -> list[str]:
-    """Return what may stop the change and what others notice of it, a sentence each."""
+    """Return what may stop the change and which effects others notice, a sentence for each."""
     found = state["hazards"]
     publications = {item["name"] for item in found["publications"]}
     return [
         *(
             f"The event trigger {item['name']} ({item['event']}{hazards.tags(item)}) runs {item['function']}() of "
-            f"{item['owner']} at the statements of the plan and may stop them."
+            f"{item['owner']} on the statements of the plan and may stop them."
             for item in found["event_triggers"]
             if item["enabled"]
         ),
         *(
             f"Subscribers of the publication {name} need the column {model.column} before the migration, or their "
-            "replication stops at the first row that comes with it."
+            "replication stops at the first row with that column."
             for name in sorted(publications)
             if any(item["name"] == name and item["columns"] is None and not _is_migrated(state, item, model)
                    for item in found["publications"])
@@ -43,8 +43,8 @@ def of_plan(state: State, model: Model) -> list[str]:
             if item["persistence"] == "u"
         ),
         *(
-            f"The disabled subscription {item['name']} leads into {item['schema']}.{item['table']}: it stores rows "
-            "around row security once it is enabled."
+            f"The disabled subscription {item['name']} writes to {item['schema']}.{item['table']}: once it "
+            "is enabled, its rows bypass row security."
             for item in found["subscriptions"]
             if not item["enabled"]
         ),
@@ -63,11 +63,11 @@ def _is_migrated(state: State, item: Document, model: Model) -> bool:
 
 
 def _adopted(state: State, model: Model) -> list[str]:
-    """Name each column that is there already and holds no tenant but the default one: it may be so by accident."""
+    """Name each existing column that holds only the default tenant, which may be a coincidence."""
     return [
-        f"{model.schema}.{table.name}.{model.column} is there already and holds "
+        f"{model.schema}.{table.name}.{model.column} already exists and holds "
         f"{model.default_tenant if document['column']['tenants'] else 'nothing'} in all {document['rows']} rows: it is "
-        "taken for the tenant column. If it means something else, rename it first."
+        "taken as the tenant column. If it means something else, rename it first."
         for table in model.tables
         if (document := catalog.required(state, table.name))["column"] is not None
         and set(document["column"]["tenants"]) <= {str(model.default_tenant)}

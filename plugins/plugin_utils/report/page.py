@@ -1,4 +1,4 @@
-"""The record of a run for people: as one page of HTML that needs nothing else, and as a log in Markdown."""
+"""The record of a run for people: one self-contained HTML page, and a log in Markdown."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from . import clock
 
 Record = Mapping[str, Any]
 
-# What means something within a line of Markdown with tables, as GitHub has them: underscores within words do not, nor
-# do brackets and angles that are those of no link and no tag.
+# The characters that have a meaning within a line of GitHub's Markdown. Underscores within words have none, nor have
+# brackets and angles that belong to no link and no tag.
 _SIGNS = re.compile(r"[\\`*|~]|\](?=\()|<(?=[A-Za-z/!?])|&(?=[A-Za-z#])|(?<![^\W_])_|_(?![^\W_])")
 _BLANKS = re.compile(r"\s+")
 
@@ -27,10 +27,10 @@ def _at(text: str) -> datetime.datetime:
 
 
 def timeline(record: Record) -> list[dict[str, Any]]:
-    """Return the phases with name, started, seconds, state, and where they lie between begin (0) and end (1000).
+    """Return the phases with name, started, seconds, state, and bar: their place between the start (0) and end (1000).
 
-    ``down`` is where callers waited, and is the same for all; it is empty where nobody did. A run that was lost ends
-    with the begin of its last phase.
+    ``down`` is the time when callers waited, the same for all phases; it is empty without a stop. A lost run ends with
+    the start of its last phase.
     """
     phases = record["phases"]
     if not phases:
@@ -61,27 +61,29 @@ def timeline(record: Record) -> list[dict[str, Any]]:
 
 
 def downtime(record: Record) -> float | None:
-    """Return the seconds from stop to healthy, or none where the service was not stopped or did not come back."""
+    """Return the seconds from stop to healthy, or None if the service was not stopped or did not come back."""
     if record["stopped_at"] is None or record["healthy_at"] is None:
         return None
     return clock.seconds(record["stopped_at"], record["healthy_at"])
 
 
 def _reached(record: Record, name: str) -> bool:
-    """Say whether the run came to the phase."""
+    """Return whether the run reached the phase."""
     return name in [phase["name"] for phase in record["phases"]]
 
 
 def _done(record: Record, name: str) -> bool:
-    """Say whether the run came to the end of the phase."""
+    """Return whether the run completed the phase."""
     is_whole = record["finished"] and not record["failure"]
     phases = record["phases"] if is_whole else record["phases"][:-1]
     return name in [phase["name"] for phase in phases]
 
 
 def compared(record: Record) -> list[dict[str, Any]]:
-    """Return every table as it was ``before`` and ``after``: rows, column, row_security, none for what there is not,
-    and definitions, the lists policies, keys and indexes.
+    """Return every table as it was ``before`` and ``after``.
+
+    Each has rows, column and row_security (None if the table or the column did not exist), and definitions, the lists
+    policies, keys and indexes.
     """
     before, after = record["tables"]["before"], record["tables"]["after"]
     names = dict.fromkeys((*before, *after))
@@ -91,7 +93,7 @@ def compared(record: Record) -> list[dict[str, Any]]:
 
 
 def _table(document: Record) -> dict[str, Any]:
-    # Of a table that does not exist nothing else is known.
+    # A table that does not exist has no other facts.
     column, rls = document.get("column"), document.get("rls")
     return {
         "rows": document.get("rows"),
@@ -117,7 +119,7 @@ def _is_key(index: Record) -> bool:
 
 
 def _index(index: Record) -> str:
-    # What follows the names of index and table, which the page says already.
+    # The page already shows the names of index and table, which the definition begins with.
     built = index["definition"].partition(" USING ")[2] or index["definition"]
     shown = index["constraint_definition"] or f"{'unique ' if index['unique'] else ''}{built}"
     return f"{index['name']}: {shown}{'' if index['valid'] else ', INVALID'}"
@@ -129,22 +131,22 @@ def _foreign_key(key: Record) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return a text as one line in which every character shows itself."""
+    """Return a text as one line, with every character visible."""
     return _BLANKS.sub(" ", messages.visible(text, lines=True))
 
 
 def line(value: Any) -> Markup:
-    """Return the value as text of one line of Markdown, or of one cell of a table: it shows what it is, and no more."""
+    """Return the value as text for one line of Markdown or one cell of a table, with special characters escaped."""
     return Markup(_SIGNS.sub(r"\\\g<0>", "-" if value is None else _one_line(str(value))))
 
 
 def prose(value: Any) -> Markup:
-    """Return the same for a paragraph of its own, where a pipe separates nothing."""
+    """Return the value as text for a paragraph: a pipe does not separate cells there."""
     return line(value).replace(r"\|", "|")
 
 
 def code(text: str) -> Markup:
-    """Return the text as code within a line of Markdown: between more backticks than it holds in a row."""
+    """Return the text as inline code of Markdown, within more backticks than it contains in a row."""
     shown = _one_line(text).strip()
     fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
     blank = " " if shown.startswith("`") or shown.endswith("`") else ""
@@ -152,7 +154,7 @@ def code(text: str) -> Markup:
 
 
 def block(lines: Iterable[str]) -> Markup:
-    """Return the lines as a block of code of Markdown: by its indent, since nothing in a line can end that."""
+    """Return the lines as a code block of Markdown. It is indented, because no line can end an indented block."""
     return Markup("\n".join(f"    {messages.visible(text, lines=True)}" for text in "\n".join(lines).split("\n")))
 
 
@@ -166,7 +168,7 @@ def _seen(value: Any) -> Any:
 
 @functools.lru_cache
 def _template(source: str, markdown: bool) -> jinja2.Template:
-    # What is Markup is taken as it is in both; whatever else an expression gives is escaped, for Markdown by _shown.
+    # Markup is not escaped again. Other values are escaped: for HTML by Jinja, for Markdown by _shown.
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         finalize=_shown if markdown else _seen,
@@ -175,9 +177,9 @@ def _template(source: str, markdown: bool) -> jinja2.Template:
 
 
 def render(source: str, record: Record, markdown: bool = False) -> str:
-    """Return what the Jinja template ``source`` makes of run.json's document: HTML, or Markdown.
+    """Render the Jinja template ``source`` with the document of run.json, as HTML or Markdown.
 
-    Whatever the document says is escaped.
+    All values of the document are escaped.
     """
     return _template(source, markdown).render(
         record=record, timeline=timeline(record), downtime=downtime(record), tables=compared(record), prose=prose,

@@ -12,10 +12,10 @@ Facts = Mapping[str, Any]
 
 
 def build(facts: Facts) -> dict[str, Any]:
-    """Return the record of a run, every text of it visible. It is finished if its result has an outcome.
+    """Return the record of a run, with every text visible. It is finished if its result has an outcome.
 
-    ``facts`` is what ``__report_facts`` of the role report picks: none, or nothing in it, for what is not known. Of a
-    run that was refused nothing more may be known than its name. Raises KeyError for a fact that is not among them.
+    ``facts`` is the value of ``__report_facts`` in the role report; unknown facts are None or empty. A refused run may
+    have no known fact but its name. Raises KeyError if a fact is missing.
     """
     result, found = facts["result"], facts["preflight"]
     record = {
@@ -58,7 +58,7 @@ def _versions(facts: Facts) -> dict[str, str | None]:
 
 
 def options(facts: Facts) -> dict[str, str]:
-    """Return what the run was asked for, without what was given no value."""
+    """Return the options of the run, without empty ones."""
     texts = {name: str(value) for name, value in facts["asked"].items()}
     texts |= {
         "limit": facts["limit"] or "",
@@ -78,9 +78,9 @@ def _service_login(facts: Facts) -> dict[str, str | None] | None:
 
 
 def next_commands(facts: Facts) -> list[dict[str, str]]:
-    """Return what may be typed next, as label and command.
+    """Return the possible next commands, as label and command.
 
-    A migration can always be rolled back; what else was changed and then failed says how to go on.
+    A migration can always be rolled back. Another run has next commands if it changed something and then failed.
     """
     is_changed = aftermath.is_changed(facts)
     is_migrated = facts["kind"] == "migrate" and (is_changed or aftermath.is_finishing(facts))

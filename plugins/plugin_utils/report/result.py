@@ -1,4 +1,4 @@
-"""What the role report returns: how far a run is, and how it ended; its name everywhere is ``report_result``."""
+"""The result of the role report, ``report_result``: the progress of a run, and its end."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ from . import aftermath, clock
 
 Result = Mapping[str, Any]
 
-# Of what fails before the first phase.
+# The phase of a failure before the first phase.
 BEFORE = "start"
 # The phase in which the service is started again.
 START = "start"
 
 
 def new(run: str, log: str | None) -> dict[str, Any]:
-    """Return the result of a run that has just begun.
+    """Return the result of a run that has just started.
 
-    ``run`` is its name and ``log`` the path of its log, none in a dry run. ``phases`` are name and start. ``confirmed``
-    says whether the run was to change something and may. ``failure`` is phase, task and message; ``recovery_failure``
-    and ``service_failure`` are messages. ``outcome``, ``completed`` and ``downtime`` (seconds from stop to healthy) are
-    none until the end.
+    ``run`` is its name and ``log`` the path of its log, None in a dry run. ``phases`` have name and start.
+    ``confirmed`` says whether the run has changes to make and may make them. ``failure`` has phase, task and message.
+    ``recovery_failure`` and ``service_failure`` are messages. ``outcome``, ``completed`` and ``downtime`` (seconds from
+    stop to healthy) are None until the end.
     """
     nothing = dict.fromkeys(("failure", "recovery_failure", "service_failure", "outcome", "completed", "downtime"))
     return {"run": run, "log": log, "phases": [], "confirmed": False, "cancelled": False, **nothing}
 
 
 def begin_phase(result: Result, name: str) -> dict[str, Any]:
-    """Return the result with a phase that begins now."""
+    """Return the result with a phase that starts now."""
     return {**result, "phases": [*result["phases"], {"name": name, "started": clock.ago(0)}]}
 
 
 def add_stages(result: Result, stages: Iterable[Mapping[str, Any]], ended: str | None = None) -> dict[str, Any]:
-    """Return the result with the stages of a call (name, ago) as phases; ``ended`` is when it did, else now."""
+    """Return the result with the stages of a call (name, ago) as phases; ``ended`` is the call's end, else now."""
     found = clock.phases(stages, last_phase(result), ended)
     return {**result, "phases": [*result["phases"], *found]}
 
 
 def last_phase(result: Result) -> str:
-    """Return the name of the phase that the run came to."""
+    """Return the name of the last phase that the run reached."""
     return str(result["phases"][-1]["name"]) if result["phases"] else BEFORE
 
 
 def fail(result: Result, task: str, failed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result with the failure of a task, after the stages that its call came to.
+    """Return the result with the failure of a task, after the stages that its call reached.
 
-    ``failed`` is the task's result as Ansible has it; of a loop, what its items say is the message.
+    ``failed`` is Ansible's result of the task. For a loop, the message joins the messages of the failed items.
     """
     items = [item for item in failed.get("results") or () if item.get("failed")]
     if items:
@@ -59,17 +59,17 @@ def fail(result: Result, task: str, failed: Mapping[str, Any]) -> dict[str, Any]
 
 
 def failed_in_start(result: Result) -> bool:
-    """Say whether the run failed while the service was started again."""
+    """Return whether the run failed while the service was started again."""
     return bool(result["failure"] and result["failure"]["phase"] == START)
 
 
 def fail_recovery(result: Result, failed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result of a run whose recovery failed as well, with the result of the task that did."""
+    """Return the result of a run whose recovery also failed; ``failed`` is the result of the failed task."""
     return {**result, "recovery_failure": failed.get("msg", "no message")}
 
 
 def fail_service(result: Result, failed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result of a run after which the service does not start, with the result of the task that failed."""
+    """Return the result of a run after which the service does not start; ``failed`` is that of the failed task."""
     return {**result, "service_failure": failed.get("msg", "no message")}
 
 

@@ -1,4 +1,4 @@
-"""Lines for a terminal, and one at its foot that is drawn again and again."""
+"""Lines for a terminal, and a status line that is redrawn at its foot."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# What a report is readable at; wider terminals do not stretch it.
+# A readable width for a report; it does not grow on wider terminals.
 WIDTH = 80
 INTERVAL = 0.2
-# What the rest of a line stands behind: blanks, in a box also a label.
+# The indent of continuation lines: blanks, and in a box also a label.
 _BLANKS, _LABEL = re.compile(r"\s*"), re.compile(r"[\w -]{1,9}: +|\s*")
 
 
 def symbols() -> dict[str, str]:
-    """Return the marks and the box for what standard output can show."""
+    """Return the marks and the box characters that standard output can show."""
     if sys.stdout.isatty() and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8":
         return {
             "ok": "✓",
@@ -48,14 +48,14 @@ def symbols() -> dict[str, str]:
 
 
 def columns() -> int:
-    """Return how wide the terminal is, as COLUMNS or the terminal itself says."""
+    """Return the width of the terminal, from COLUMNS or the terminal itself."""
     return shutil.get_terminal_size((WIDTH, 24)).columns
 
 
 def wrapped(text: str, width: int, *, boxed: bool = False) -> list[str]:
-    """Return the lines of a text: those that are too long are broken between words, and go on where they began.
+    """Return the lines of a text: long lines are broken between words, and continue at their indent.
 
-    A word that is longer than a line stays whole, so that it can be copied, but not if the line is to be ``boxed``.
+    A word that is longer than a line stays whole, so that it can be copied, unless the line is ``boxed``.
     """
     lines = []
     for line in text.splitlines():
@@ -70,9 +70,9 @@ def wrapped(text: str, width: int, *, boxed: bool = False) -> list[str]:
 
 
 def boxed(lines: Iterable[str], signs: dict[str, str]) -> list[str]:
-    """Return the lines in a box that is as wide as the longest of them, but as the terminal at most.
+    """Return the lines in a box as wide as the longest of them, but no wider than the terminal.
 
-    It is never narrower than half of what a report is readable at.
+    It is at least half of WIDTH wide.
     """
     lines = [part for line in lines for part in wrapped(line, columns() - 4, boxed=True) or [""]]
     width = max(min(WIDTH // 2, columns() - 4), *map(len, lines))
@@ -85,10 +85,10 @@ def boxed(lines: Iterable[str], signs: dict[str, str]) -> list[str]:
 
 
 class Foot:
-    """The line at the foot of a terminal: what goes on now. Nothing is drawn where standard output is no terminal."""
+    """The status line at the foot of a terminal. It is not drawn if standard output is not a terminal."""
 
     def __init__(self, text: Callable[[], str]) -> None:
-        """Take what returns the line's text; an empty one draws nothing."""
+        """Set the function that returns the line's text; an empty text draws nothing."""
         self._text = text
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -97,13 +97,13 @@ class Foot:
         self.still = False
 
     def begin(self) -> None:
-        """Draw from now on."""
+        """Start to draw."""
         if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
             self._thread = threading.Thread(target=self._tick, daemon=True)
             self._thread.start()
 
     def end(self) -> None:
-        """Draw no more."""
+        """Stop drawing."""
         self._over.set()
         if self._thread is not None:
             self._thread.join()
@@ -111,14 +111,14 @@ class Foot:
             pass
 
     def __enter__(self) -> None:
-        """Take the line away, and let nobody draw until something was printed in its place."""
+        """Remove the line, and prevent drawing until the caller has printed in its place."""
         self._lock.acquire()
         if self._drawn:
             self._write("\r\x1b[2K")
             self._drawn = False
 
     def __exit__(self, *_: Any) -> None:
-        """Let the line be drawn again."""
+        """Allow drawing again."""
         self._lock.release()
 
     def _tick(self) -> None:
@@ -126,11 +126,11 @@ class Foot:
             with self._lock:
                 text = "" if self.still else self._text()
                 if text:
-                    # The cursor goes back, so that what others print comes over it.
+                    # The cursor returns to the start of the line, so that other output overwrites it.
                     self._write(f"\x1b[2K{text[: columns() - 1]}\r")
                     self._drawn = True
 
     @staticmethod
     def _write(text: str) -> None:
-        """Write past Python's buffer: its lock would be held for ever in a process that is forked meanwhile."""
+        """Write without Python's buffer: a process that is forked meanwhile would hold its lock for ever."""
         os.write(sys.stdout.fileno(), text.encode(sys.stdout.encoding or "utf-8", "replace"))

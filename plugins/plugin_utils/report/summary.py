@@ -1,4 +1,4 @@
-"""What the operator and others are told of a run at its end: the box, the table of hosts, the message of a webhook."""
+"""The summary at the end of a run: the box, the table of hosts, the message of a webhook."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ansible.module_utils.common.text.formatters import bytes_to_human
 from . import aftermath, page, record, result
 
 Facts = Mapping[str, Any]
-# Of a line in the box of a terminal of 80 columns.
+# The width of a line in the box on a terminal of 80 columns.
 WIDTH = 76
 
 
 def lines(facts: Facts) -> list[str]:
-    """Return how the run ended, for the terminal, from the facts that ``record.build`` takes."""
+    """Return the summary of a run for the terminal, from the facts that ``record.build`` takes."""
     built = record.build(facts)
     commands = [f"{item['label']:<10} {item['command']}" for item in record.next_commands(facts)]
     return [
@@ -63,7 +63,7 @@ def _api(tried: Facts | None) -> list[str]:
     if tried and tried["unproven"]:
         said.append(f"API:       NOT PROVEN in full (service_smoke={tried['mode']}), see the log")
     if tried and tried["shown"]:
-        said.append(f"API:       {len(tried['shown'])} WARNINGS: it shows or files a tenant's rows under another")
+        said.append(f"API:       {len(tried['shown'])} WARNINGS: it shows or stores a tenant's rows as another's")
     return said
 
 
@@ -72,7 +72,7 @@ def _backup(built: Facts, facts: Facts) -> list[str]:
     if backup is None:
         return []
     seconds = backup["proven_seconds"]
-    proven = "NOT restored for a test" if seconds is None else f"restored and compared in {seconds} s"
+    proven = "NOT restored as a test" if seconds is None else f"restored and compared in {seconds} s"
     encrypted = "encrypted" if backup["encrypted"] else "not encrypted"
     copy = built["copy"]
     return [
@@ -89,7 +89,7 @@ def _left(built: Facts, facts: Facts) -> list[str]:
     if login["put_back"] is not None:
         said.append(f"Login:     {login['put_back']} again")
     elif login["switched"]:
-        said.append(f"Login:     {login['role']}; DATABASE_URL of before is kept in")
+        said.append(f"Login:     {login['role']}; the original DATABASE_URL is kept in")
         said.append(f"           {login['kept']}")
     if built["replaced_database"] is not None:
         said.append(f"Replaced:  database {built['replaced_database']} (kept, closed to logins)")
@@ -107,21 +107,21 @@ def _files(facts: Facts) -> list[str]:
 
 
 def _near(path: str, root: str) -> str:
-    """Return the path from the repository's root, or the whole of what lies outside."""
+    """Return the path relative to the repository's root; a path outside of it stays whole."""
     near = os.path.relpath(os.path.realpath(path), root)
     return path if near.startswith("..") else near
 
 
 def message(facts: Facts, event: str) -> str:
-    """Return what a webhook is told: ``event`` is start, success, cancelled or failure.
+    """Return the message for a webhook: ``event`` is start, success, cancelled or failure.
 
-    What failed is not told: PostgreSQL's messages quote rows, and those are of callers.
+    It does not contain the error: PostgreSQL's messages quote rows, and rows contain callers' data.
     """
     built, ended = record.build(facts), facts["result"]
     name = f"{built['host']}: {built['kind']} of {built['database']}"
     run = f" Run {built['run']}."
     if event == "start":
-        return f"{name} begun.{run}"
+        return f"{name} started.{run}"
     if event == "cancelled":
         how = ", nothing was touched"
     elif ended["failure"] is not None:
@@ -135,18 +135,18 @@ def message(facts: Facts, event: str) -> str:
 
 
 def unsuccessful(hosts: Iterable[str], results: Mapping[str, Facts]) -> list[str]:
-    """Return the hosts whose run began and did not end in SUCCESS; ``results`` has those of hosts that began."""
+    """Return the hosts whose run started and did not end in SUCCESS; ``results`` has the hosts that started."""
     return [name for name in hosts if name in results and results[name]["outcome"] != "SUCCESS"]
 
 
 def of_hosts(hosts: Iterable[str], results: Mapping[str, Facts], *, check_mode: bool) -> list[str]:
-    """Return how each host ended, a line each; ``results`` has ``report_result`` and ``downtime`` by host."""
+    """Return the outcome of each host, a line for each; ``results`` has ``report_result`` and ``downtime`` by host."""
     return ["HOSTS:", *(_host(name, results.get(name), check_mode) for name in hosts)]
 
 
 def _host(name: str, ended: Facts | None, check_mode: bool) -> str:
     if ended is None:
-        outcome, how = "-", "not begun"
+        outcome, how = "-", "not started"
     elif ended["outcome"] is None:
         outcome, how = "LOST", f"contact lost in phase {result.last_phase(ended)}"
     else:
@@ -161,4 +161,4 @@ def _how(ended: Facts, check_mode: bool) -> str:
         return f"failed in phase {ended['failure']['phase']}"
     if ended["downtime"] is not None:
         return f"downtime {ended['downtime']:.1f} s"
-    return "looked at, nothing touched" if check_mode else "nothing to do"
+    return "inspected, nothing touched" if check_mode else "nothing to do"

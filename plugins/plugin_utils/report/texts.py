@@ -1,4 +1,4 @@
-"""The files of a run on this machine: their texts have no character that a terminal would obey."""
+"""Write the files of a run on this machine, without characters that a terminal would obey."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write a document as JSON, with the hidden characters of its strings as JSON's escapes. Raises OSError."""
+    """Write a document as JSON, with hidden characters in its strings as JSON's escapes. Raises OSError."""
     text = json.dumps(document, indent=4, ensure_ascii=False) + "\n"
     files.put(path, _SPECIAL.sub(lambda found: _escaped(found[0]), text).encode())
 

@@ -1,4 +1,4 @@
-"""The versions that this machine runs the playbooks with, from within the process."""
+"""The versions on this machine with which the playbooks run, from within the process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible.release import __version__
 
 
 def of(*collections: str) -> dict[str, str]:
-    """Return names and versions of system, Python, ansible-core, psycopg2 and the collections, ``none`` if missing."""
+    """Return the versions of system, Python, ansible-core, psycopg2 and collections by name; ``none`` if missing."""
     return {
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -24,7 +24,7 @@ def of(*collections: str) -> dict[str, str]:
 
 
 def collection(name: str) -> str:
-    """Return a collection's version: a checkout's from galaxy.yml, an installed one's from its manifest."""
+    """Return a collection's version: from galaxy.yml in a checkout, from its manifest if it is installed."""
     try:
         directory = Path(next(iter(importlib.import_module(f"ansible_collections.{name}").__path__)))
     except ImportError:

@@ -1,4 +1,4 @@
-"""Why a webhook was not told of a run, without its URL, whose path is a secret."""
+"""The reason why a webhook did not get a message, without its URL: the path is a secret."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def problem(result: Mapping[str, Any]) -> str:
-    """Return why nobody was told, from the result of ansible.builtin.uri; an empty text if somebody was."""
+    """Return the reason from the result of ansible.builtin.uri; empty if the webhook got the message."""
     status, message = result.get("status", -1), str(result.get("msg", ""))
     if status in range(200, 300):
         return ""
@@ -18,6 +18,6 @@ def problem(result: Mapping[str, Any]) -> str:
         return "its certificate is not trusted on this machine"
     if "timed out" in message:
         return "it did not answer in time"
-    # What the operating system says holds no name.
+    # A message of the operating system contains no name.
     found = re.search(r"\[Errno -?\d+\] ([A-Za-z ]+)", message)
     return found[1] if found else "the connection failed"

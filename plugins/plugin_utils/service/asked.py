@@ -1,4 +1,4 @@
-"""Where a service works, from what witnesses say: its sessions, its environment, and files that name its database."""
+"""Find the service's database from witnesses: its sessions, its environment, and files with DATABASE_URL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ...module_utils import messages
 from . import database_url
 
-# Where this server can be meant. What they lead to in truth is asked over the route.
+# Hosts that can mean this server. The run tests over the route which server they lead to.
 LOCAL = ("localhost", "127.0.0.1", "::1", "", "/var/run/postgresql", "/run/postgresql")
 SERVERS = ("postgres", "postmaster")
 URL_FILE = "service_database_url_file"
@@ -19,12 +19,12 @@ Answer = dict[str, Any]
 
 
 class RefusalError(Exception):
-    """The witnesses cannot be believed, or lead elsewhere; the message is a sentence for the operator."""
+    """The witnesses contradict each other, or lead to another database; the message is a sentence for the operator."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What one witness says that DATABASE_URL is."""
+    """One witness's value of DATABASE_URL; ``what`` names the witness."""
 
     what: str
     url: str
@@ -35,29 +35,30 @@ class Claim:
         try:
             return database_url.parse(self.url)
         except database_url.DatabaseUrlError as error:
-            raise RefusalError(f"What {self.what} names cannot be used. {error}") from None
+            raise RefusalError(f"DATABASE_URL in {self.what} cannot be used. {error}") from None
 
     def says(self) -> str:
-        """Return where it leads, without the password."""
+        """Return its host, database and user in a sentence, without the password."""
         found = self.leads_to()
         return f"DATABASE_URL in {self.what} leads to {found['dbname']} on {endpoint(found)} as {found['user']}"
 
 
 def endpoint(where: Mapping[str, Any]) -> str:
-    """Return host and port as they are shown."""
+    """Return host and port for a message."""
     return f"{where['host'] or 'the Unix socket'}:{where['port']}"
 
 
 def judge(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]], wanted: Mapping[str, Any]) -> Answer:
-    """Return what the witnesses come to: ``{ok, pending, confirmed, sentence, url, source, notes}``.
+    """Return the verdict on the witnesses: ``{ok, pending, confirmed, sentence, url, source, notes}``.
 
-    ``witness`` is the result of the module service_witness. ``files`` are {kind, path, real, text}: kind is ``file``
-    (the environment file of the inventory), ``url`` (URL_FILE) or ``kept`` (the environment file before the service
-    got another login); the path is "" where none is named, the text None where there is no such file. ``real`` is the
-    path that links lead to. ``wanted`` has service, database, port, and role (the one that a run gives the service).
-    ``pending`` says that PostgreSQL did not answer, so that nothing can be said before it does. ``confirmed`` says
-    that a running service was seen to work as is claimed, or that it does not run; without it a note says what is
-    missing. ``sentence`` says what is wrong and what to do, or what was found; it holds no password, ``url`` does.
+    ``witness`` is the result of the module service_witness. ``files`` are {kind, path, real, text}. Their kind is
+    ``file`` (the environment file of the inventory), ``url`` (URL_FILE) or ``kept`` (the environment file before the
+    service got another login). The path is "" if none is set, and the text is None if the file does not exist. ``real``
+    is the path after all links. ``wanted`` has service, database, port, and role (the login that the run provides).
+
+    ``pending`` means that PostgreSQL did not answer, so no verdict is possible yet. ``confirmed`` means that sessions
+    of a running service match the claim, or that the service does not run. Without it, a note says what is missing.
+    ``sentence`` names the problem and the remedy, or the result; unlike ``url``, it contains no password.
     """
     claims = _claims(witness, files)
     try:
@@ -88,16 +89,16 @@ def _parses(claim: Claim) -> bool:
 
 
 def _claims(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> list[Claim]:
-    """Return the claims, the most credible first."""
+    """Return the claims, most credible first."""
     environments = sorted(witness["environment"], key=lambda found: not found["sessions"])
     claims = [
         Claim(f"the environment of {_processes(found['processes'])}", found["url"], "process") for found in environments
     ]
     next_one = witness["next_environment"]
     if next_one["url"]:
-        claims.append(Claim(f"what systemd gives it at its next start ({next_one['set_by']})", next_one["url"], "next"))
-    # What was named because nothing else tells comes before what is only the inventory's default. A file that systemd
-    # reads means what systemd reads in it: that is the claim above.
+        claims.append(Claim(f"the environment of its next start ({next_one['set_by']})", next_one["url"], "next"))
+    # The operator sets URL_FILE because no witness names the URL, so it comes before the inventory's default.
+    # If systemd reads the file, the claim above counts: it has the value as systemd reads it.
     for file in sorted(files, key=lambda file: file["kind"] != "url"):
         if file["text"] is not None and file["kind"] in ("url", "file") and not _is_read(file, next_one):
             url = _url_in(file["text"], whole=file["kind"] == "url")
@@ -107,12 +108,12 @@ def _claims(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> l
 
 
 def _is_read(file: Mapping[str, Any], next_one: Mapping[str, Any]) -> bool:
-    """Say whether a file is the one from which systemd takes the URL at the next start."""
+    """Return whether systemd takes the URL from this file at the next start."""
     return bool(next_one["url"]) and file["real"] == next_one["set_by"]
 
 
 def _url_in(text: str, *, whole: bool) -> str:
-    """Return the URL that a file names; a file of secrets may hold nothing else. "" where it names none."""
+    """Return the URL in a file, or "". A secret's file may consist of the URL alone."""
     try:
         return database_url.from_environment_file(text)
     except database_url.DatabaseUrlError:
@@ -120,7 +121,7 @@ def _url_in(text: str, *, whole: bool) -> str:
 
 
 def _processes(found: Iterable[Mapping[str, Any]]) -> str:
-    """Return processes as they are shown: the first by name and number, and how many more there are."""
+    """Return processes for a message: the first by name and number, and the number of the others."""
     first, *more = found
     return f"{first['name']} ({first['pid']})" + (f" and {len(more)} more" if more else "")
 
@@ -128,7 +129,7 @@ def _processes(found: Iterable[Mapping[str, Any]]) -> str:
 def _judge(
     witness: Mapping[str, Any], claims: list[Claim], files: list[Mapping[str, Any]], wanted: Mapping[str, Any]
 ) -> tuple[Claim, bool, list[str]]:
-    """Return the claim in force, whether it is confirmed, and what else is to be known. Raises RefusalError."""
+    """Return the claim in force, whether it is confirmed, and the notes. Raises RefusalError."""
     service, answered = wanted["service"], witness["server"]["answered"]
     running = witness["unit"]["active_state"] == "active"
     _require_readable(witness, files, wanted, running=running)
@@ -143,12 +144,12 @@ def _judge(
         raise RefusalError(_no_claim(service, files, seen=bool(here)))
     if witness["unit"]["as_started"] and claims[0].kind == "process" and not witness["next_environment"]["url"]:
         raise RefusalError(
-            f"{claims[0].says()}, but nothing sets it at its next start: {service} would not find its database. Put"
-            " it back into the file from which the unit reads it."
+            f"{claims[0].says()}, but nothing sets it at its next start: {service} would not find its database. Restore"
+            " it in the file from which the unit reads it."
         )
     chosen, login = _agreeing(witness, claims, files, wanted)
     leads = chosen.leads_to()
-    # Host and port prove nothing: a pooler may answer there, and what PostgreSQL itself says comes first.
+    # Host and port prove nothing, because a pooler may answer there. PostgreSQL's own answer comes first.
     if not answered:
         if leads["dbname"] != wanted["database"]:
             raise RefusalError(_elsewhere(chosen, wanted))
@@ -162,16 +163,16 @@ def _judge(
     if here and not by_sessions:
         raise RefusalError(
             f"{service} works in {_session(here[0])}, but {chosen.says()}: restart {service}, or correct the one"
-            " that is not in use."
+            " that is not used."
         )
     if running and not by_sessions and not through and chosen.kind not in ("process", "url"):
         raise RefusalError(_no_claim(service, files, seen=False, named=chosen))
     if running and not by_sessions and not through and witness["strangers"]:
         raise RefusalError(
-            f"{service} works on another server: {_stranger(witness['strangers'][0])}. {_all(claims)}Correct what"
-            " is not in use, or run against the right host."
+            f"{service} works on another server: {_connection(witness['strangers'][0])}. {_all(claims)}Correct the one"
+            " that is not used, or run against the right host."
         )
-    # Over a Unix socket nothing is seen where the kernel does not tell its other end.
+    # A connection over a Unix socket is not seen if the kernel does not tell its other end.
     hidden = not witness["tells_sockets"] and (not leads["host"] or leads["host"].startswith("/"))
     confirmed = not running or bool(by_sessions or through or hidden)
     notes = _others(witness, by_sessions, through, service)
@@ -181,34 +182,33 @@ def _judge(
 def _require_readable(
     witness: Mapping[str, Any], files: list[Mapping[str, Any]], wanted: Mapping[str, Any], *, running: bool
 ) -> None:
-    """Require that what is to be believed could be looked at. Raises RefusalError."""
+    """Require that the witnesses are readable. Raises RefusalError."""
     for file in files:
         if file["text"] is None and file["kind"] in ("url", "file") and file["path"]:
             name = URL_FILE if file["kind"] == "url" else "service_environment_file"
             raise RefusalError(f"{file['path']} cannot be read on the server: correct {name}.")
     if witness["next_environment"]["problem"]:
         raise RefusalError(
-            f"What systemd gives {wanted['service']} at its next start cannot be told"
+            f"The environment of {wanted['service']} at its next start is unknown"
             f" ({witness['next_environment']['problem']}): correct its unit."
         )
     found = {item["pid"] for item in witness["processes"]}
     if running and (not found or witness["unit"]["main_pid"] not in {0, *found} or witness["unit"]["tasks"] == 0):
         raise RefusalError(
-            f"{wanted['service']} runs, but its processes are not found in its control group: nothing can be said"
-            " of its sessions."
+            f"{wanted['service']} runs, but its processes are not found in its control group: its sessions are unknown."
         )
     closed = [item for item in witness["processes"] if not item["readable"]]
     if closed and len(closed) == len(found):
         raise RefusalError(
-            f"Neither root nor its own user may look at {_processes(closed)} of {wanted['service']}: nothing can be"
-            " said of its sessions. Start it as that user (User= of its unit), not by a change of user within it."
+            f"Neither root nor its own user may read {_processes(closed)} of {wanted['service']}: its sessions"
+            " are unknown. Start it as that user (User= of its unit), not by a change of user within it."
         )
 
 
 def _agreeing(
     witness: Mapping[str, Any], claims: list[Claim], files: list[Mapping[str, Any]], wanted: Mapping[str, Any]
 ) -> tuple[Claim, str]:
-    """Return the most credible claim, and the role of its sessions; all others say the same. Raises RefusalError."""
+    """Return the most credible claim and the role of its sessions, if all claims agree. Raises RefusalError."""
     chosen = claims[0]
     for other in claims[1:]:
         difference = _difference(chosen, other)
@@ -216,17 +216,17 @@ def _agreeing(
             continue
         lost = _of_a_lost_run(witness, claims, files, wanted)
         if lost:
-            # The processes are the old login's until they are started again.
+            # The processes keep the old login until they are restarted.
             return lost, chosen.leads_to()["user"]
         raise RefusalError(
-            f"{chosen.says()}, but {other.says()}{difference}: restart {wanted['service']} if the one was changed"
-            " since its start; or correct service_environment_file, or the one that is not in use."
+            f"{chosen.says()}, but {other.says()}{difference}: restart {wanted['service']} if the second was changed"
+            " since its start; or correct service_environment_file, or the one that is not used."
         )
     return chosen, chosen.leads_to()["user"]
 
 
 def _difference(one: Claim, other: Claim) -> str:
-    """Return how two claims differ, "" where they do not; what they lead to is said beside it."""
+    """Return how two claims differ, or ""; the caller's sentence already says where they lead."""
     first, second = one.leads_to(), other.leads_to()
     if any(first[name] != second[name] for name in ("user", "host", "port", "dbname")):
         return " instead"
@@ -238,10 +238,10 @@ def _difference(one: Claim, other: Claim) -> str:
 def _of_a_lost_run(
     witness: Mapping[str, Any], claims: list[Claim], files: list[Mapping[str, Any]], wanted: Mapping[str, Any]
 ) -> Claim | None:
-    """Return the claim of the environment file where a run was lost that had given the service another login.
+    """Return the claim of the environment file if a lost run had given the service another login.
 
-    The file names the run's role, a copy of the file of before is kept, and the processes still have what that one
-    names.
+    Then the file names the run's role, a copy of the original file exists, and the processes still use the original
+    value.
     """
     kept = next((_url_in(file["text"], whole=False) for file in files if file["kind"] == "kept" and file["text"]), "")
     read = any(_is_read(file, witness["next_environment"]) for file in files if file["kind"] == "file")
@@ -257,32 +257,32 @@ def _path(files: list[Mapping[str, Any]]) -> str:
     return next((str(file["path"]) for file in files if file["kind"] == "file"), "")
 
 
-def _is_at(stranger: Mapping[str, Any], leads: Mapping[str, Any]) -> bool:
-    """Say whether a connection leads to host and port of a URL."""
-    host: str = stranger["host"]
-    if stranger["port"] != leads["port"]:
+def _is_at(connection: Mapping[str, Any], leads: Mapping[str, Any]) -> bool:
+    """Return whether a connection leads to host and port of a URL."""
+    host: str = connection["host"]
+    if connection["port"] != leads["port"]:
         return False
     if leads["host"] in LOCAL:
         return host in ("127.0.0.1", "::1") or host.startswith("/")
     try:
         return host == str(ip_address(leads["host"]))
     except ValueError:
-        # A directory of sockets; or a name, which may have any address.
+        # A host that is not an address is a directory of sockets, or a name with any address.
         return host == leads["host"] if leads["host"].startswith("/") else not host.startswith("/")
 
 
 def _others(
     witness: Mapping[str, Any], own: list[Mapping[str, Any]], through: list[Mapping[str, Any]], service: str
 ) -> list[str]:
-    """Return what further sessions of the service are to be named. Raises RefusalError where one reaches the tables."""
+    """Return notes about other sessions of the service. Raises RefusalError if one can reach the tables."""
     notes, login = [], {item["role"] for item in own}
     for item in witness["sessions"]:
         if item in own:
             continue
         if item["reaches"] and item["role"] not in login:
             raise RefusalError(
-                f"{service} also works in {_session(item)}, a role that reaches the tenant tables: no policy would"
-                " be made for it. Let it work with one role, or REVOKE that role's rights."
+                f"{service} also works in {_session(item)}, a role that reaches the tenant tables: no policy"
+                " covers it. Let the service use one role, or REVOKE that role's privileges."
             )
         notes.append(f"{service} also works in {_session(item)}")
     for item in witness["strangers"]:
@@ -291,13 +291,13 @@ def _others(
         pooler = item["local"] and item["program"] not in SERVERS
         if pooler or (not item["local"] and item["sessions_here"]):
             raise RefusalError(
-                f"{service} also works elsewhere: {_stranger(item)}. It may lead to this server, and what it"
-                " reaches there cannot be told: let the service connect to PostgreSQL itself."
+                f"{service} also works elsewhere: {_connection(item)}. It may lead to this server, and the"
+                " rows that it reaches are unknown: let the service connect to PostgreSQL itself."
             )
-        notes.append(f"{service} also works on another server: {_stranger(item)}")
+        notes.append(f"{service} also works on another server: {_connection(item)}")
     closed = [item for item in witness["processes"] if not item["readable"]]
     if closed:
-        notes.append(f"Neither root nor its own user may look at {_processes(closed)}: its sessions were not seen")
+        notes.append(f"Neither root nor its own user may read {_processes(closed)}: its sessions were not seen")
     return sorted(set(notes))
 
 
@@ -305,7 +305,7 @@ def _session(item: Mapping[str, Any]) -> str:
     return f"{item['database']} as {item['role']} ({item['name']})"
 
 
-def _stranger(item: Mapping[str, Any]) -> str:
+def _connection(item: Mapping[str, Any]) -> str:
     program = f", where {item['program']} answers" if item["program"] else ""
     return f"{item['name']} ({item['process']}) is connected to {item['host']}:{item['port']}{program}"
 
@@ -320,21 +320,21 @@ def _elsewhere(claim: Claim, wanted: Mapping[str, Any]) -> str:
 def _unconfirmed(service: str, claim: Claim) -> str:
     found = claim.leads_to()
     return (
-        f"{service} was seen in no session, also while its health was asked for: that it works in {found['dbname']} as"
-        f" {found['user']} is only said by {claim.what}, and a run refuses it unless a session is seen while the"
+        f"{service} had no session, also during a health check: only {claim.what} says that it works in"
+        f" {found['dbname']} as {found['user']}. A run refuses that unless it sees a session while the"
         " service stores a memory"
     )
 
 
 def _no_claim(service: str, files: list[Mapping[str, Any]], *, seen: bool, named: Claim | None = None) -> str:
-    session = "it has sessions" if seen else "it has no session, also after its health was asked for"
+    session = "it has sessions" if seen else "it has no session, also after a health check"
     if named:
         file = f"nothing shows that it reads {named.what}"
     else:
-        file = f"DATABASE_URL is not set in {_path(files)}" if _path(files) else "no file is named"
+        file = f"DATABASE_URL is not set in {_path(files)}" if _path(files) else "no file is set"
     return (
-        f"Neither sessions nor environment of {service} tell its DATABASE_URL ({session}, its environment does not name"
-        f" it, and {file}): name the file that its code reads with -e {URL_FILE}=..."
+        f"Neither sessions nor environment of {service} show its DATABASE_URL ({session}, its environment does not set"
+        f" it, and {file}): set the file that its code reads with -e {URL_FILE}=..."
     )
 
 

@@ -1,4 +1,4 @@
-"""Where the service's DATABASE_URL leads, without its password."""
+"""The parts of the service's DATABASE_URL, without its password."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ...module_utils.errors import TenancyError
 
 
 class DatabaseUrlError(TenancyError):
-    """DATABASE_URL is missing or cannot be used; the message never holds the password."""
+    """DATABASE_URL is missing or cannot be used; the message never contains the password."""
 
 
 def from_environment_file(text: str, variable: str = "DATABASE_URL") -> str:
     """Return the value of ``variable`` in an environment file.
 
-    Raises DatabaseUrlError where it is missing or empty.
+    Raises DatabaseUrlError if it is missing or empty.
     """
     value = _values(text).get(variable)
     if not value:
@@ -30,9 +30,9 @@ def from_environment_file(text: str, variable: str = "DATABASE_URL") -> str:
 
 
 def with_value(text: str, value: str, variable: str = "DATABASE_URL") -> str:
-    """Return the environment file's text with another value of ``variable``; all else stays as it is.
+    """Return the environment file's text with another value of ``variable``, and no other change.
 
-    Raises DatabaseUrlError where the line cannot be rewritten without a change of meaning.
+    Raises DatabaseUrlError if rewriting the line would change the meaning of others.
     """
     line = re.compile(
         rf"(?m)^([ \t]*(?:export[ \t]+)?{re.escape(variable)}[ \t]*=[ \t]*)(['\"]?)[^\r\n]*?\2([ \t]*)(?=\r?$)"
@@ -41,16 +41,15 @@ def with_value(text: str, value: str, variable: str = "DATABASE_URL") -> str:
     wanted = {**_values(text), variable: value}
     if _values(written) != wanted:
         raise DatabaseUrlError(
-            f"{variable} cannot be rewritten where it stands in the environment file: put it on a line of its own, "
-            "without a comment."
+            f"{variable} cannot be rewritten in the environment file: put it on a line of its own, without a comment."
         )
     return written
 
 
 def with_login(url: str, user: str, password: str) -> str:
-    """Return the URL with another user and password; it leads to the same server and database as before.
+    """Return the URL with another user and password, for the same server and database.
 
-    Raises DatabaseUrlError where it cannot be rewritten.
+    Raises DatabaseUrlError if it cannot be rewritten.
     """
     scheme, rest = url.split("://", 1)
     authority, path, query = re.fullmatch(r"(?s)([^/?#]*)([^?]*)(?:\?(.*))?", rest).groups()  # type: ignore[union-attr]
@@ -65,12 +64,12 @@ def with_login(url: str, user: str, password: str) -> str:
 
 
 def password(url: str) -> str:
-    """Return the password of the URL; "" where it has none."""
+    """Return the password of the URL, or ""."""
     return str(_parsed(url).get("password", ""))
 
 
 def parameters(url: str, sslmode: str = "") -> dict[str, str]:
-    """Return libpq's connection parameters without the password; ``sslmode`` fills in where the URL names none."""
+    """Return libpq's connection parameters without the password; ``sslmode`` is the default for a URL without it."""
     found = {name: value for name, value in _parsed(url).items() if name != "password"}
     return {"sslmode": sslmode, **found} if sslmode else found
 
@@ -80,14 +79,14 @@ def _values(text: str) -> dict[str, str | None]:
 
 
 def _parsed(url: str) -> dict[str, str]:
-    """Return what libpq itself reads from the URL; SQLAlchemy's ``postgresql+driver://`` is accepted."""
+    """Return libpq's own parse of the URL; SQLAlchemy's ``postgresql+driver://`` is accepted."""
     plain = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", url)
     if not re.match(r"^postgres(ql)?://", plain):
-        raise DatabaseUrlError("DATABASE_URL does not begin with postgresql://: correct it in the environment file.")
+        raise DatabaseUrlError("DATABASE_URL does not start with postgresql://: correct it in the environment file.")
     try:
         return dict(parse_dsn(plain))
     except (psycopg2.ProgrammingError, ValueError) as error:
-        # libpq's message may quote the URL, password included. A ValueError is of what is no UTF-8 text.
+        # libpq's message may quote the URL, including the password. Text that is not UTF-8 raises a ValueError.
         raise DatabaseUrlError(
             "DATABASE_URL cannot be parsed: check that special characters of the password are percent-encoded, that "
             "PostgreSQL knows every parameter after the question mark, and that the file is UTF-8."
@@ -97,25 +96,28 @@ def _parsed(url: str) -> dict[str, str]:
 def parse(url: str) -> dict[str, Any]:
     """Return ``{user, host, port, dbname, sslmode, options, has_password}`` of a PostgreSQL URL.
 
-    ``host`` is "" for a Unix socket of the default directory, ``port`` an int.
+    ``host`` is "" for a Unix socket in the default directory, ``port`` an int.
 
-    Raises DatabaseUrlError where libpq cannot parse it, a user or database is missing, the port is none, several hosts
-    are named, or a file of the service's machine decides where it leads.
+    Raises DatabaseUrlError in these cases:
+
+    * libpq cannot parse the URL;
+    * the user or the database is missing, or the port is invalid;
+    * there are several hosts, or a file on the service's machine decides the host.
     """
     found = _parsed(url)
     if "service" in found or "servicefile" in found:
         raise DatabaseUrlError(
-            "DATABASE_URL names a service of pg_service.conf: write host, port and database out in it."
+            "DATABASE_URL uses a service of pg_service.conf: write host, port and database into it instead."
         )
     for part in ("user", "dbname"):
         if not found.get(part):
             raise DatabaseUrlError(f"DATABASE_URL names no {part}: correct it in the environment file.")
-    # libpq connects to hostaddr, whatever the host says.
+    # libpq connects to hostaddr, even if there is a host.
     host, port = found.get("hostaddr") or found.get("host", ""), found.get("port", "5432")
     if "," in host or "," in port:
         raise DatabaseUrlError("DATABASE_URL names several hosts: this runbook changes one server at a time.")
     if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-        raise DatabaseUrlError("DATABASE_URL names a port that is none: it must be a number from 1 to 65535.")
+        raise DatabaseUrlError("The port in DATABASE_URL is not a port: it must be a number from 1 to 65535.")
     return {
         "user": found["user"],
         "host": host,

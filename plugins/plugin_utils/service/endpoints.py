@@ -1,4 +1,4 @@
-"""Endpoints of the service's API: the requests they stand for, and whether they keep tenants apart."""
+"""Endpoints of the service's API: their requests, and whether they isolate tenants."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from ...module_utils.smoke import untold
 from ...module_utils.smoke_rows import Found, of_caller
 
-# Stands for the caller in paths and bodies of the model.
+# The placeholder for the caller in paths and bodies of the model.
 USER = "%(user_id)s"
 
 
@@ -20,11 +21,11 @@ def requests(
     *,
     own: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the requests that endpoints of the model stand for, as the module service_request takes them.
+    """Return the requests for endpoints of the model, as input of the module service_request.
 
-    ``%(user_id)s`` in a path or in a text of a body is ``caller``, and both are ``own`` where that is given. ``claims``
-    are those of the token, which an endpoint with ``token: false`` does not get. ``method`` leaves out those that have
-    another one.
+    ``caller`` replaces ``%(user_id)s`` in a path and in the texts of a body; ``own``, if given, replaces both.
+    ``claims`` are the claims of the token; an endpoint with ``token: false`` gets no token. With ``method``, requests
+    of other methods are left out.
     """
     found = []
     for endpoint in endpoints:
@@ -54,7 +55,7 @@ def _named(value: Any, caller: str, own: str) -> Any:
 
 
 def writers(endpoints: Iterable[Mapping[str, Any]], caller: str, claims: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the requests of endpoints that write, each of a caller of its own, in their order."""
+    """Return the requests of endpoints that write, in order, each with a caller of its own."""
     return [
         request
         for number, endpoint in enumerate(endpoints, 1)
@@ -63,7 +64,7 @@ def writers(endpoints: Iterable[Mapping[str, Any]], caller: str, claims: Mapping
 
 
 def filed(found: Sequence[Found], endpoints: Iterable[Mapping[str, Any]], caller: str, tenant: int | str) -> list[str]:
-    """Return which of ``writers`` filed rows of ``tenant`` under another one, as sentences."""
+    """Return which of ``writers`` stored rows of ``tenant`` as another tenant's, as sentences."""
     sentences = []
     for number, request in enumerate(writers(endpoints, caller, {}), 1):
         elsewhere: dict[str, set[str]] = {}
@@ -72,14 +73,14 @@ def filed(found: Sequence[Found], endpoints: Iterable[Mapping[str, Any]], caller
                 if item["tenant"] not in (None, str(tenant)):
                     elsewhere.setdefault(item["tenant"] or "NULL", set()).add(table["table"])
         sentences += [
-            f"{request['name']} stores what is tenant {tenant}'s as tenant {other}'s ({', '.join(sorted(tables))})."
+            f"{request['name']} stores rows of tenant {tenant} as tenant {other}'s ({', '.join(sorted(tables))})."
             for other, tables in sorted(elsewhere.items())
         ]
     return sentences
 
 
 def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int | str) -> dict[str, Any]:
-    """Return what the module service_endpoints found: ``shown`` and ``unproven`` (sentences), ``apart`` (a number)."""
+    """Return the findings of the module service_endpoints: ``shown``, ``unproven`` (sentences), ``apart`` (number)."""
     shown, unproven, nothing, apart = [], [], [], 0
     for item in endpoints:
         if item["outcome"] == "apart":
@@ -87,21 +88,46 @@ def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int 
         elif item["outcome"] == "nothing":
             nothing.append(item["name"])
         elif item["outcome"] == "failed":
-            unproven.append(f"What {item['name']} shows is not proven: it answers {item['said']}.")
+            unproven.append(f"Isolation in {item['name']} is not proven: it answers {item['said']}.")
         elif item["token"]:
-            shown.append(f"{item['name']} shows tenant {other} what is tenant {tenant}'s.")
+            shown.append(f"{item['name']} shows tenant {other} rows of tenant {tenant}.")
         else:
             shown.append(
-                f"{item['name']} asks for no token and shows what is tenant {tenant}'s to whoever asks after that"
-                " tenant: the session still has the tenant of the request before."
+                f"{item['name']} requires no token and shows rows of tenant {tenant} to the caller after that"
+                " tenant: the session still has the tenant of the previous request."
             )
     if nothing:
-        unproven.append(f"Nothing is proven of {', '.join(nothing)}: tenant {tenant} itself is shown nothing there.")
+        unproven.append(f"Isolation in {', '.join(nothing)} is not proven: tenant {tenant} itself sees no row there.")
     return {"shown": shown, "unproven": unproven, "apart": apart}
 
 
+def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what reading as two tenants came to: ``shown`` and ``unproven`` (sentences), and ``api`` for the report.
+
+    ``read`` is the result of the module service_endpoints; ``api`` has token, endpoints (how many) and apart (how many
+    of them separate tenants). ``tenants`` are the default tenant and the other one. ``about`` has service, and secret:
+    the variable of the service that holds the secret of tokens.
+    """
+    token, found = read["token"], leaks(read["endpoints"], *tenants)
+    if token != "signed":
+        found["unproven"] = [
+            f"That the API of {about['service']} keeps tenants apart is not proven: {untold(token, about['secret'])}."
+        ]
+    api = {"token": token, "endpoints": len(read["endpoints"]), "apart": found["apart"]}
+    return {"api": api, "shown": found["shown"], "unproven": found["unproven"]}
+
+
+def untested(answers: Iterable[Mapping[str, Any]], tenant: int | str) -> list[str]:
+    """Return for which writers nothing is proven, from their answers as ``tenant``, a sentence each."""
+    return [
+        f"For which tenant {answer['name']} stores is not proven: as tenant {tenant} it answers {answer['said']}."
+        for answer in answers
+        if answer["verdict"] != "ok"
+    ]
+
+
 def claims(token: Mapping[str, Any], tenant: int | str, caller: str) -> dict[str, Any]:
-    """Return what a token claims for a caller of a tenant; nothing where ``service_token`` names no secret."""
+    """Return the token's claims for a caller of a tenant; empty if ``service_token`` names no secret."""
     if not token.get("secret"):
         return {}
     named = {"tenant_claim": tenant, "caller_claim": caller}

@@ -1,4 +1,4 @@
-"""What the service's role keeps of one look at the service."""
+"""The result of an inspection of the service."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from . import asked, database_url
 
 
 def files(environment_file: str, url_file: str, role: str) -> list[dict[str, str]]:
-    """Return the files that may name the database: ``{kind, path}``; the path is "" if none is named.
+    """Return the files that may contain DATABASE_URL: ``{kind, path}``; the path is "" if none is set.
 
-    The first two are claims; the third is the environment file before a run gave the service the login ``role``.
+    The first two are claims. The third is the environment file before a run gave the service the login ``role``.
     """
     kept = f"{environment_file}.before-{role}" if environment_file else ""
     return [
@@ -23,11 +23,11 @@ def files(environment_file: str, url_file: str, role: str) -> list[dict[str, str
 def of_witness(
     witness: Mapping[str, Any], named: Iterable[Mapping[str, str]], wanted: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return where the service works and how it runs: ``{asked, url, environment, state}``.
+    """Return the location and state of the service: ``{result, credentials}`` for the role service.
 
-    ``witness`` is what the module service_witness found, ``named`` are ``files`` in the order in which it read them,
-    ``wanted`` is that of ``asked.judge``, whose answer is ``asked``. ``url`` and ``environment`` (the environment file
-    in Base64) hold the password; ``state`` does not.
+    ``witness`` is the result of the module service_witness, and ``named`` are ``files`` in the order in which it read
+    them. ``wanted`` is that of ``asked.judge``, whose answer without the URL is ``result.location``. ``credentials``
+    are the ``url`` and the ``environment`` file in Base64, which hold the password; ``result`` holds none.
     """
     contents = [None if held is None else base64.b64decode(held).decode(errors="replace") for held in witness["files"]]
     texts = [
@@ -36,19 +36,21 @@ def of_witness(
     ]
     answer = asked.judge(witness, texts, wanted)
     unit, next_environment = witness["unit"], witness["next_environment"]
+    url = answer.pop("url")
     return {
-        "asked": answer,
-        "url": answer["url"],
-        "environment": {"content": witness["files"][0] or ""},
-        "state": {
-            "unit_exists": unit["load_state"] == "loaded",
-            "active": unit["active_state"] == "active",
-            "main_pid": unit["main_pid"],
-            "user": unit["user"],
-            "listeners": witness["listeners"],
-            # The file that systemd reads it from, or how its unit sets it; and whether that is the environment file.
-            "url_set_by": next_environment["set_by"],
-            "url_rewritable": witness["rewritable"],
-            "database_url": database_url.parse(answer["url"]) if answer["url"] else {},
+        "credentials": {"url": url, "environment": witness["files"][0] or ""},
+        "result": {
+            "location": answer,
+            "state": {
+                "unit_exists": unit["load_state"] == "loaded",
+                "active": unit["active_state"] == "active",
+                "main_pid": unit["main_pid"],
+                "user": unit["user"],
+                "listeners": witness["listeners"],
+                # The file that systemd reads it from, or how its unit sets it; whether that is the environment file.
+                "url_set_by": next_environment["set_by"],
+                "url_rewritable": witness["rewritable"],
+                "database_url": database_url.parse(url) if url else {},
+            },
         },
     }

@@ -1,4 +1,4 @@
-"""What the service's own route leads to, and whether its sessions are its own: a verdict on what was tried."""
+"""The verdict on the service's own route: which server it leads to, and whether its sessions are its own."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ Answer = dict[str, Any]
 
 
 def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
-    """Return what the route comes to: ``{verdict, sentence, address}``.
+    """Return the verdict on the route: ``{verdict, sentence, address}``.
 
-    ``route`` is the result of the module service_route, which may have failed (``msg``); ``wanted`` has user, host,
-    port (of the URL), database and setting (that names the tenant). The verdict is ``ok``; ``unreachable`` where
-    nobody can log in; ``elsewhere``; or ``unfit`` for the right database over sessions that are another role's or
-    another client's, or begin with a tenant. ``sentence`` says what is wrong and what to do, or what stands between;
-    it is empty for a connection to PostgreSQL itself. ``address`` is from where the server sees a pooler of the
-    verdict ``ok`` come ("" for a Unix socket), and none without one.
+    ``route`` is the result of the module service_route, which may have failed (``msg``). ``wanted`` has user, host,
+    port (of the URL), database and setting (the tenant setting).
+
+    The verdict is one of these:
+
+    * ``ok``;
+    * ``unreachable``: a login is not possible;
+    * ``elsewhere``: the route leads to another server or database;
+    * ``unfit``: the sessions are another role's or another client's, or start with a tenant.
+
+    ``sentence`` names the problem and the remedy, or a pooler or proxy; it is empty for a direct connection.
+    ``address`` is the client address of an accepted pooler ("" for a Unix socket), and None without a pooler.
     """
     where = f"{wanted['host'] or 'the Unix socket'}, port {wanted['port']}"
     if "problem" not in route:
-        return _refused(str(route.get("msg", "The service's route was not taken.")), "unreachable")
+        return _refused(str(route.get("msg", "The service's route was not tested.")), "unreachable")
     if route["problem"]:
         return _refused(
             f"{wanted['user']} cannot log in over the service's own route ({where}): {route['problem']}. Check its"
@@ -39,18 +45,32 @@ def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     shared = _shared(route)
     if shared:
         return _refused(
-            f"{between or f'What answers at {where}'} shares sessions between clients: {shared}. A tenant that one"
-            " client names would be another's. Let the service connect to PostgreSQL itself, or set pool_mode ="
+            f"{between or f'The program at {where}'} shares sessions between clients: {shared}. A tenant that one"
+            " client sets would apply to another. Let the service connect to PostgreSQL itself, or set pool_mode ="
             " session with server_reset_query = DISCARD ALL.", "unfit",
         )  # fmt: skip
     if not between:
         return {"verdict": "ok", "sentence": "", "address": None}
-    return {"verdict": "ok", "sentence": f"{between} stands between, and {_kept(route)}", "address": route["address"]}
+    return {"verdict": "ok", "sentence": f"{between} is in between, and {_kept(route)}", "address": route["address"]}
 
 
-def pooler(verdict: Mapping[str, Any], role: str) -> dict[str, str]:
-    """Return whose sessions are those of the pooler that the route leads through, {} without one."""
-    return {} if verdict["address"] is None else {"role": role, "address": verdict["address"]}
+def reached(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what the route and the attempts over it came to: ``{result, credentials}`` for the role service.
+
+    ``route`` and ``wanted`` are those of ``judge``, whose answer is ``result.route``. ``result.pooler`` says whose
+    sessions are those of the pooler on the route, {} without one; ``result.attempts`` is {problem, findings}.
+    ``credentials.libpq`` is what else libpq reads in the service's environment.
+    """
+    verdict, unmade = judge(route, wanted), {"problem": "no attempt was made", "findings": []}
+    address = verdict["address"]
+    return {
+        "result": {
+            "route": verdict,
+            "pooler": {} if address is None else {"role": wanted["user"], "address": address},
+            "attempts": route.get("attempts", unmade),
+        },
+        "credentials": {"libpq": route.get("environment", {})},
+    }
 
 
 def _refused(sentence: str, verdict: str) -> Answer:
@@ -58,7 +78,7 @@ def _refused(sentence: str, verdict: str) -> Answer:
 
 
 def _elsewhere(own: Mapping[str, Any], administrator: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
-    """Return how the service's session differs from the administrator's, "" where it does not."""
+    """Return how the service's session differs from the administrator's, or ""."""
     if own["system_identifier"] != administrator["system_identifier"]:
         return (
             f"The service's own route ({where}) leads to another server than the run's (system identifier"
@@ -80,24 +100,24 @@ def _elsewhere(own: Mapping[str, Any], administrator: Mapping[str, Any], wanted:
 
 
 def _other_role(own: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
-    """Return how the service's session is another role's than its URL names, "" where it is not."""
+    """Return how the service's session has another role than its URL names, or ""."""
     for name, how in (("session_user", "logs in"), ("current_user", "works")):
         if own[name] != wanted["user"]:
             return (
                 f"DATABASE_URL names {wanted['user']}, but over the service's own route ({where}) it {how} as"
-                f" {own[name]}: what sets that role (ALTER ROLE ... SET role, options in the URL, the user of a"
-                " pooler) must go."
+                f" {own[name]}: remove the setting of that role (ALTER ROLE ... SET role, options in the URL, the user"
+                " of a pooler)."
             )
     return ""
 
 
 def _preset(route: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
-    """Return how the service's session begins with a setting that no policy stands, "" where it does not.
+    """Return how the service's session starts with a setting that breaks isolation or the service, or "".
 
-    What the database itself sets is the audit's and the plan's to judge, which know by whom.
+    The audit and the plan judge the database's own settings, because they know who made them.
     """
     why = {
-        wanted["setting"]: "every session of it has a tenant that it did not name",
+        wanted["setting"]: "every session has a tenant that it did not set",
         "row_security": "queries that policies filter fail",
         "default_transaction_read_only": "it cannot store anything",
     }
@@ -108,17 +128,17 @@ def _preset(route: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> 
             continue
         place = {
             "PGOPTIONS": "PGOPTIONS in the service's environment",
-            "": f"what stands between (the connect_query of a pooler at {where})",
+            "": f"the program in between (the connect_query of a pooler at {where})",
         }.get(by, by)
         return (
-            f"Over the service's own route a session begins with {name} = {value}, so that {why[name]}: remove it from"
+            f"Over the service's own route a session starts with {name} = {value}, so that {why[name]}: remove it from"
             f" {place}."
         )
     return ""
 
 
 def _between(route: Mapping[str, Any], where: str) -> str:
-    """Return the name of what stands between, "" for a connection to PostgreSQL itself."""
+    """Return the name of the program between service and PostgreSQL; "" for a direct connection."""
     if route["direct"] and not route["outlived"]:
         return ""
     programs = [name for name in route["programs"] if name not in ("postgres", "postmaster")]
@@ -126,23 +146,23 @@ def _between(route: Mapping[str, Any], where: str) -> str:
 
 
 def _shared(route: Mapping[str, Any]) -> str:
-    """Return how sessions were seen to be shared, "" where they were not. What could not be tried counts as shared."""
+    """Return how sessions were seen to be shared, or "". A test that could not run counts as shared."""
     if route["direct"] and not route["outlived"]:
         return ""
     if route["statement_mode"]:
         return "it refuses transactions (pool_mode = statement)"
     if route["untried"]:
-        return f"that they are not cannot be told ({route['untried']})"
+        return f"a test of them failed ({route['untried']})"
     if route["moved"]:
         return "the backend of a session changed while another was in a transaction (pool_mode = transaction)"
     if route["setting_seen"]:
-        return "a setting of one client is still there for the next one (no server_reset_query)"
+        return "a setting of one client is still set for the next one (no server_reset_query)"
     if route["lock_seen"]:
-        return "a lock of one client is still there for the next one (server_reset_query is not DISCARD ALL)"
+        return "a lock of one client is still held for the next one (server_reset_query is not DISCARD ALL)"
     return ""
 
 
 def _kept(route: Mapping[str, Any]) -> str:
     if route["outlived"]:
-        return "gives each client a session that was reset before (pool_mode = session)"
+        return "gives each client a reset session (pool_mode = session)"
     return "gives each client a session of its own"

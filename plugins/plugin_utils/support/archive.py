@@ -1,4 +1,4 @@
-"""An archive for support: files of facts, why some are missing, and the names that its pseudonyms stand for."""
+"""The archive for support: files of facts, the reasons for missing ones, and the names behind the pseudonyms."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _PRINTED: dict[str, Callable[[str, Names], Any]] = {
     "unit": host.unit,
 }
 _LOGS: dict[str, Callable[[str, str], str]] = {"journal": logs.of_journal, "postgresql_log": logs.of_postgresql}
-# As they are: only where the operator asked for them.
+# The unchanged text, only if the operator requested raw logs.
 _RAW: dict[str, Callable[[str], str]] = {"raw": str, "raw_journal": logs.raw_journal}
 
 
 def archive(taken: Iterable[Mapping[str, Any]], known: Iterable[str]) -> dict[str, Any]:
     """Return ``files`` (name, what, content), ``missing`` (name, what, why) and ``pseudonyms`` (name by pseudonym).
 
-    ``taken`` are dicts with name, kind (a key of the tables above), what, and either text or why there is none; of logs
-    the unit as well. ``known`` are the names that the archive may show.
+    ``taken`` are dicts with name, kind (a key of the tables above), what, and either text or why (the reason for its
+    absence). Logs also have the unit. ``known`` are the names that the archive may show.
     """
     names = Names([*known, *documents.BUILT_IN])
     files, missing = [], []
@@ -47,7 +47,7 @@ def archive(taken: Iterable[Mapping[str, Any]], known: Iterable[str]) -> dict[st
             else:
                 missing.append({**about, "why": item["why"]})
         except (ValueError, KeyError, TypeError, AttributeError):
-            missing.append({**about, "why": "its form is not known"})
+            missing.append({**about, "why": "it has an unknown form"})
     return {"files": files, "missing": missing, "pseudonyms": names.pseudonyms}
 
 

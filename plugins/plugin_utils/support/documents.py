@@ -1,4 +1,4 @@
-"""The documents of an archive for support, and what is taken of each."""
+"""The documents of an archive for support, and the fields that it takes from each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .shapes import (
 )
 
 FINDING = {"check": label, "table": name("relation"), "expected": outcome, "actual": outcome, "ok": number}
-AUDIT = {"rule": own, "severity": own, "cured": number}
+AUDIT = {"rule": own, "severity": own, "fixed_by_plan": number}
 INDEX = {
     "name": name("index"), "names": [name("column")], "descending": [number], "method": method, "plain": number,
     "unique": number, "valid": number, "replica_identity": number, "clustered": number, "constraint_type": letter,
@@ -133,7 +133,7 @@ SESSIONS = [
         ),
     }
 ]  # fmt: skip
-# Settings that PostgreSQL has a list of values for, or a number.
+# Settings whose values are numbers, or words of PostgreSQL's lists.
 _SETTINGS = """
 autovacuum autovacuum_max_workers authentication_timeout checkpoint_completion_target checkpoint_timeout
 client_min_messages data_checksums deadlock_timeout default_transaction_isolation default_transaction_read_only
@@ -157,7 +157,7 @@ SETTINGS = {
     }
     for field in _SETTINGS.split()
 }
-# Names that PostgreSQL, this runbook and extensions of everybody's bring along.
+# Names of PostgreSQL, this runbook and common extensions.
 _BUILT_IN = """
 public postgres template0 template1 plpgsql vector uuid-ossp pgcrypto pg_stat_statements pg_trgm citext hstore btree_gin
 btree_gist safeupdate pg_checkpoint pg_create_subscription pg_database_owner pg_execute_server_program pg_maintain

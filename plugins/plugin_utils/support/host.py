@@ -1,4 +1,4 @@
-"""What an archive for support takes out of what programs on the server print."""
+"""The facts that an archive for support takes from the output of programs on the server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PROPERTIES = """
 LoadState ActiveState SubState Result Type Restart MainPID NRestarts ExecMainCode ExecMainStatus UnitFileState
 NeedDaemonReload ActiveEnterTimestamp InactiveEnterTimestamp
 """
-# systemd's words for their values.
+# systemd's words for the properties' values.
 _WORDS = """
 abort activating active alias always auto-restart auto-restart-queued bad bad-setting cleaning condition core-dump dbus
 dead deactivating disabled enabled enabled-runtime error exec exec-condition exit-code exited failed final-sigkill
@@ -35,7 +35,7 @@ Restart RestartSec RootDirectory RuntimeDirectory Slice StandardError StandardOu
 StartLimitIntervalSec StateDirectory SuccessExitStatus SyslogIdentifier TasksMax TimeoutSec TimeoutStartSec
 TimeoutStopSec Type UMask UnsetEnvironment User WantedBy Wants WatchdogSec WorkingDirectory
 """
-# What libpq reads, and the service's own.
+# The variables of libpq, and the service's own.
 _VARIABLES = """
 DATABASE_URL PGAPPNAME PGCHANNELBINDING PGCLIENTENCODING PGCONNECT_TIMEOUT PGDATABASE PGHOST PGHOSTADDR PGOPTIONS
 PGPASSFILE PGPASSWORD PGPORT PGSERVICE PGSERVICEFILE PGSSLCERT PGSSLKEY PGSSLMODE PGSSLROOTCERT PGTARGETSESSIONATTRS
@@ -48,7 +48,7 @@ _MOUNTS = frozenset(
 
 
 def service(text: str, _: Names) -> dict[str, str | None]:
-    """Return the listed properties of what ``systemctl show`` prints."""
+    """Return the listed properties from the output of ``systemctl show``."""
     pairs = dict(line.partition("=")[::2] for line in text.splitlines())
     words = _WORDS.split()
     return {
@@ -58,7 +58,7 @@ def service(text: str, _: Names) -> dict[str, str | None]:
 
 
 def unit(text: str, _: Names) -> dict[str, Any]:
-    """Return which options a unit sets, as ``systemctl cat`` writes it, and in how many files; no value."""
+    """Return which options a unit sets, from the output of ``systemctl cat``, and its number of files; no values."""
     text, known = re.sub(r"\\\n\s*", " ", text), frozenset(_OPTIONS.split())
     options = Counter(re.findall(r"(?m)^\s*(\w+)\s*=", text))
     return {
@@ -69,14 +69,14 @@ def unit(text: str, _: Names) -> dict[str, Any]:
 
 
 def environment(text: str, names: Names) -> dict[str, Any]:
-    """Return which variables of PostgreSQL's and of the model's an environment file sets, and how many others."""
+    """Return which variables of PostgreSQL and of the model an environment file sets, and the number of others."""
     variables = set(dotenv_values(stream=StringIO(text), interpolate=False))
     known = variables & {*_VARIABLES.split(), *names.known}
     return {"variables": sorted(known), "others": len(variables - known)}
 
 
 def disks(text: str, names: Names) -> list[dict[str, Any]]:
-    """Return the sizes in bytes that df prints (fstype, size, used, avail, target, one line a file system)."""
+    """Return the sizes in bytes from the output of df (fstype, size, used, avail, target, one line a file system)."""
     found = re.findall(r"(?m)^(\w+) +(\d+) +(\d+) +(\d+) +(/.*)$", text)
     return [
         {

@@ -1,4 +1,4 @@
-"""What an archive for support takes out of logs: of each line the time, the level, the SQLSTATE and the unit."""
+"""The facts that an archive for support takes from logs: the time, level, SQLSTATE and unit of each line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RECORD = re.compile(rf"(20\d\d-\d\d-\d\d \d\d:\d\d:\d\d)?[^\n]*?\b({_SEVERITIES
 
 
 def of_journal(text: str, unit: str) -> str:
-    """Return a line for each line of a unit's journal, given as journalctl writes it in JSON. Raises ValueError."""
+    """Return a line for each line of a unit's journal in journalctl's JSON. Raises ValueError."""
     return "".join(
         _line(
             line.time,
@@ -27,8 +27,8 @@ def of_journal(text: str, unit: str) -> str:
 
 
 def of_postgresql(text: str, unit: str) -> str:
-    """Return a line for each record of PostgreSQL's log (of ``stderr``), its times in ``log_timezone``."""
-    # PostgreSQL begins the further lines of a record with a tab.
+    """Return a line for each record of PostgreSQL's log (of ``stderr``), with times in ``log_timezone``."""
+    # PostgreSQL starts the following lines of a record with a tab.
     records = (_RECORD.match(line) for line in text.splitlines() if not line.startswith("\t"))
     return "".join(
         _line(_time(found[1]), found[2], logged.sqlstate(found[3]) if found[2] in _FAILING else None, unit)
@@ -39,7 +39,7 @@ def of_postgresql(text: str, unit: str) -> str:
 
 
 def raw_journal(text: str) -> str:
-    """Return the journal's lines as they are."""
+    """Return the journal's lines unchanged."""
     return "".join(f"{line.whole}\n" for line in journal.lines(text))
 
 

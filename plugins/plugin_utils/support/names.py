@@ -1,4 +1,4 @@
-"""Names in an archive for support: those of the model as they are, every other under a pseudonym."""
+"""Names in an archive for support: names of the model are shown, every other name gets a pseudonym."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...module_utils.logged import condition
 
-# Names that the plan makes of a table's.
+# Names that the plan derives from a table's name.
 _PLANNED = re.compile(
     r"(?:tenant_isolation|tenancy_bridge(?:_used)?)_(?P<table>\w+?)(?:_(?:select|insert|update|delete))?"
 )
@@ -19,21 +19,21 @@ _ROOT = _PLUGIN_UTILS.parents[1]
 
 
 class Names:
-    """Gives names pseudonyms, the same name of the same kind always the same; ``pseudonyms`` maps them back."""
+    """Gives names pseudonyms: the same name of the same kind gets the same one; ``pseudonyms`` maps them back."""
 
     def __init__(self, known: Iterable[str]) -> None:
-        """Take the names that the archive shows: those of the operator's own inventory."""
+        """Set the names that the archive shows: those of the operator's own inventory."""
         self.known = frozenset(known)
         self._given: dict[tuple[str, str], str] = {}
         self._count: dict[str, int] = {}
 
     @property
     def pseudonyms(self) -> dict[str, str]:
-        """Return the name that each pseudonym stands for. It is no part of the archive."""
+        """Return the name of each pseudonym. The archive does not contain this map."""
         return {pseudonym: name for (_, name), pseudonym in self._given.items()}
 
     def of(self, kind: str, name: str) -> str:
-        """Return a name of the model as it is, and any other as ``kind_1``, ``kind_2``, ..."""
+        """Return a name of the model unchanged, and any other name as ``kind_1``, ``kind_2``, ..."""
         planned = _PLANNED.fullmatch(name)
         if name in self.known or (planned and planned["table"] in self.known):
             return name
@@ -43,7 +43,7 @@ class Names:
         return self._given[kind, name]
 
     def label(self, text: str) -> str:
-        """Return a label that this runbook made out of its own words and of names, with pseudonyms for the names."""
+        """Return a label of this runbook's words and of names, with pseudonyms for the names."""
         parts = re.findall(r"\w+|[ -/:-@\[-`{-~]", text)
         return "".join(part if self._is_ours(part) else self._of_any_kind(part) for part in parts)
 
@@ -57,7 +57,7 @@ class Names:
 
 @functools.cache
 def own_words() -> frozenset[str]:
-    """Return the words in the texts of this runbook's own code (docstrings aside), roles and playbooks."""
+    """Return the words in the texts of this runbook's own code (without docstrings), roles and playbooks."""
     words: set[str] = set()
     for path in _PLUGIN_UTILS.glob("*/*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))

@@ -1,7 +1,11 @@
-"""What an archive for support takes out of a document: the fields that are listed, each of a kind that holds no text.
+"""The fields that an archive for support takes from a document. No field holds free text.
 
-A shape is a function that returns what is kept of one value; a dict of shapes by field, the rest being left out; a list
-with the shape of the items; or ``Each``, for a dict whose keys are names.
+A shape is one of these:
+
+* a function that returns the permitted part of a value;
+* a dict of shapes by field, which leaves out all other fields;
+* a list with the shape of its items;
+* ``Each``, for a dict whose keys are names.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from ...module_utils.logged import sqlstate
 from .names import Names, own_tasks, own_words
 
 Shape = Any
-Kind = Callable[[Any, Names], Any]
+Picker = Callable[[Any, Names], Any]
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Each:
 
 
 def pick(value: Any, shape: Shape, names: Names) -> Any:
-    """Return what ``shape`` takes of a document of JSON; None stays None, and what has another form becomes None."""
+    """Return the part of a JSON document that ``shape`` permits. None stays None; a value of another form is None."""
     if value is None:
         return None
     if isinstance(shape, Each):
@@ -42,44 +46,44 @@ def pick(value: Any, shape: Shape, names: Names) -> Any:
 
 
 def number(value: Any, _: Names) -> int | float | None:
-    """Keep a number, and true and false."""
+    """Return a number, true or false."""
     return value if isinstance(value, int | float) else None
 
 
 def count(value: Any, _: Names) -> int | None:
-    """Keep how many items there are."""
+    """Return the number of items."""
     return len(value) if isinstance(value, list | Mapping) else None
 
 
 def present(value: Any, _: Names) -> bool:
-    """Keep that there is something."""
+    """Return whether there is a value."""
     return value is not None
 
 
-def matching(pattern: str) -> Kind:
-    """Keep a text that matches as a whole."""
+def matching(pattern: str) -> Picker:
+    """Permit a text that matches completely."""
     expression = re.compile(pattern)
     return lambda value, _: value if isinstance(value, str) and expression.fullmatch(value) else None
 
 
-def one_of(words: str) -> Kind:
-    """Keep one of the words, which vertical bars separate."""
+def one_of(words: str) -> Picker:
+    """Permit one of the words, which vertical bars separate."""
     allowed = frozenset(words.split("|"))
     return lambda value, _: value if value in allowed else None
 
 
-def name(kind: str) -> Kind:
-    """Keep a name or its pseudonym."""
+def name(kind: str) -> Picker:
+    """Permit a name, which may become a pseudonym."""
     return lambda value, names: names.of(kind, value) if isinstance(value, str) and value else None
 
 
 def label(value: Any, names: Names) -> str | None:
-    """Keep a label of this runbook's, with pseudonyms for the names in it."""
+    """Return a label of this runbook, with pseudonyms for the names in it."""
     return names.label(value) if isinstance(value, str) else None
 
 
 def outcome(value: Any, names: Names) -> Any:
-    """Keep what a finding is about: a number, counted rows, an SQLSTATE, an SQL type; of other lists the length."""
+    """Return a finding's value: a number, rows, an SQLSTATE or an SQL type; of other lists the length."""
     if isinstance(value, list):
         kept = [outcome(item, names) for item in value]
         return f"{len(value)} items" if None in kept else kept
@@ -89,29 +93,29 @@ def outcome(value: Any, names: Names) -> Any:
 
 
 def durations(value: Any, names: Names) -> dict[str, Any]:
-    """Keep numbers by the labels of what they were measured of."""
+    """Return numbers by the labels of the measured steps."""
     items = value.items() if isinstance(value, Mapping) else ()
     return {names.label(key): item for key, item in items if isinstance(item, int | float)}
 
 
 def own(value: Any, _: Names) -> str | None:
-    """Keep a word that this runbook alone chooses, such as a phase's."""
+    """Return a word that only this runbook chooses, such as a phase's name."""
     is_word = isinstance(value, str) and re.fullmatch(r"[A-Za-z_-]{1,40}", value)
     return value if is_word and all(part in own_words() for part in re.findall(r"[A-Za-z_]+", value)) else None
 
 
 def task(value: Any, _: Names) -> str | None:
-    """Keep the name of a task of the roles."""
+    """Return the name of a task of the roles."""
     return value if value in own_tasks() else None
 
 
 def code(value: Any, _: Names) -> str | None:
-    """Keep the SQLSTATE that a message names."""
+    """Return the SQLSTATE in a message."""
     return sqlstate(value) if isinstance(value, str) else None
 
 
 def version(value: Any, _: Names) -> str | None:
-    """Keep the first version number of a text."""
+    """Return the first version number in a text."""
     found = re.search(r"(?<!\d)\d{1,4}(?:\.\d{1,4}){0,3}(?!\d)", str(value))
     return found.group() if found else None
 
@@ -119,7 +123,7 @@ def version(value: Any, _: Names) -> str | None:
 _OUTCOME = re.compile(r"\d{1,12} rows|error [0-9A-Z]{5}|\d{1,3}/\d{1,3}")
 time = matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(\+00:00)?")
 letter = matching("[A-Za-z]")
-# The values of PostgreSQL's settings that are numbers, switches, or one of a list of words.
+# The values of PostgreSQL's settings: numbers, switches, or words of a list.
 setting = matching(
     r"-?\d{1,10}(\.\d{1,6})?|on|off|none|all|ddl|mod|minimal|replica|logical|local|remote_apply|remote_write|try"
     r"|debug[1-5]|log|notice|warning|error|fatal|panic|terse|default|verbose|md5|scram-sha-256|serializable"

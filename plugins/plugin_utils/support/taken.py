@@ -1,10 +1,11 @@
-"""What was taken for an archive for support: every module's result in one shape, with the reason if there is none.
+"""The input of an archive for support: every module's result in one form, with a reason if there is none.
 
-The reasons are sentences of this runbook: what a program says may quote anything.
+The reasons are this runbook's sentences, because a program's message may quote any text.
 """
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -20,14 +21,14 @@ _NAME = re.compile(r"[A-Za-z_][\w.$-]{0,62}")
 
 
 def text(item: Mapping[str, Any], content: str, reason: str) -> Taken:
-    """Return ``item`` (name, kind, what) with ``text``, or with ``why`` there is none."""
+    """Return ``item`` (name, kind, what) with ``text``, or with ``why`` as the reason for its absence."""
     return {**item, "text": content} if content.strip() else {**item, "why": reason}
 
 
 def outputs(results: Iterable[Mapping[str, Any]], raw: bool) -> list[Taken]:
-    """Return what programs printed: the results of a loop over items (with argv) with the module command.
+    """Return the output of programs: the results of a loop over items (with argv) with the module command.
 
-    With ``raw``, what an item has a kind ``raw`` for is returned a second time, to be shown as it is.
+    With ``raw``, an item with a kind ``raw`` is returned a second time, to be shown unchanged.
     """
     found = []
     for result in results:
@@ -40,16 +41,28 @@ def outputs(results: Iterable[Mapping[str, Any]], raw: bool) -> list[Taken]:
     return found
 
 
-def runs(directories: Iterable[str], raw: bool) -> list[Taken]:
-    """Return the records in directories of this machine; with ``raw`` their execution logs, to be shown as they are."""
+def runs(directory_of_runs: str, host: str, count: int | str, raw: bool) -> list[Taken]:
+    """Return the records of the newest runs of a host; with ``raw`` their execution logs, to be shown as they are.
+
+    Each run has a directory of this machine, whose name begins with its time.
+    """
     found = []
-    for directory in map(Path, directories):
+    directories = (
+        path for path in Path(directory_of_runs).glob(f"[0-9]*T[0-9]*Z-{glob.escape(host)}") if path.is_dir()
+    )
+    for directory in sorted(directories, reverse=True)[: int(count)]:
         item = {"name": f"runs/{directory.name}/run.json", "kind": "run", "what": "record of a run"}
-        found.append(text(item, _read(directory / "run.json"), "the run left none"))
+        found.append(text(item, _read(directory / "run.json"), "the run wrote none"))
         log = _read(directory / "execution-log.md")
         if raw and log:
             found.append(_raw(f"runs/{directory.name}/execution-log.md", "raw", "log of a run", log))
     return found or [{"name": "runs", "what": "records of runs", "why": "report_directory has no run of this host"}]
+
+
+def newest_log(files: Iterable[Mapping[str, Any]], directory: str) -> str:
+    """Return the path of the newest log among ``files``, as the module find returns them, or a pattern."""
+    newest = max(files, key=lambda file: file["mtime"], default={"path": f"{directory}/*.log"})
+    return str(newest["path"])
 
 
 def _raw(name: str, kind: str, what: str, content: str) -> Taken:
@@ -64,7 +77,7 @@ def _read(path: Path) -> str:
 
 
 def names(inventory: Any) -> list[str]:
-    """Return all keys and values of variables of the inventory that may be names."""
+    """Return all keys and values of the inventory's variables that can be names."""
     if isinstance(inventory, Mapping):
         return [found for pair in inventory.items() for part in pair for found in names(part)]
     if isinstance(inventory, list | tuple):
@@ -73,7 +86,7 @@ def names(inventory: Any) -> list[str]:
 
 
 def answers(items: Iterable[Mapping[str, Any]], result: Mapping[str, Any]) -> list[Taken]:
-    """Return what PostgreSQL answered: of each query in one list, the column that ``item`` names in its first row."""
+    """Return PostgreSQL's answers: for each query in a list, the column that ``item`` names in the first row."""
     rows = result.get("query_all_results")
     if rows is None:
         return [text(item, "", "PostgreSQL did not answer the query") for item in items]
@@ -81,7 +94,7 @@ def answers(items: Iterable[Mapping[str, Any]], result: Mapping[str, Any]) -> li
 
 
 def login(environment: str, otherwise: str) -> str:
-    """Return the role in DATABASE_URL of an environment file; ``otherwise`` if it cannot be told."""
+    """Return the role in DATABASE_URL of an environment file, or ``otherwise`` if it cannot be read."""
     try:
         return str(database_url.parse(database_url.from_environment_file(environment))["user"])
     except TenancyError:

@@ -1,4 +1,4 @@
--- Roles with what they may do and become, and which settings they have; of a password only how it is stored. Reads only.
+-- Roles with their attributes, memberships and settings; of a password only how it is stored. Reads only.
 SELECT json_agg(json_build_object(
     'name', a.rolname,
     'superuser', a.rolsuper, 'bypassrls', a.rolbypassrls, 'login', a.rolcanlogin, 'inherit', a.rolinherit,

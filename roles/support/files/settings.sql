@@ -1,5 +1,6 @@
 -- Settings of PostgreSQL that differ from the default and hold a number or one of a list of words. Reads only.
 SELECT coalesce(json_object_agg(name, json_build_object(
-    'setting', setting, 'unit', unit, 'source', source, 'pending_restart', pending_restart) ORDER BY name), '{}') AS document
+    'setting', setting, 'unit', unit, 'source', source, 'pending_restart', pending_restart) ORDER BY name), '{}')
+  AS document
 FROM pg_settings
 WHERE vartype <> 'string' AND setting IS DISTINCT FROM boot_val AND source NOT IN ('default', 'client', 'session')

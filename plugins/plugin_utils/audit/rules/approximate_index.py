@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..rule import WARNING, Rule, Sql
 
-# The rule goes by the name of the access method. A server without pgvector has one of that name made of GiST.
+# The rule uses the name of the access method. On a server without pgvector, the example creates one from GiST.
 SETUP = """
 ALTER TABLE memories ADD near box;
 CREATE ACCESS METHOD hnsw TYPE INDEX HANDLER gisthandler;

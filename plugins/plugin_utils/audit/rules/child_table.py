@@ -6,7 +6,7 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="It is no partition, and the policies of its parent do not apply to a query that names it.",
+    why="It is not a partition: the policies of its parent do not apply to a query that names it.",
     remedy="End the inheritance (ALTER TABLE child NO INHERIT parent), then name the table in tenancy_tables.",
     sql="""
 SELECT c.title FROM relation c JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid

@@ -6,7 +6,7 @@ from ..rule import ERROR, Inventory, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="It has the tenant column, and no policy of the model covers it.",
+    why="It has the tenant column, but no policy of the model covers it.",
     remedy="Add it to tenancy_tables.",
     sql="""
 SELECT c.title

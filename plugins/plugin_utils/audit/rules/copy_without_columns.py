@@ -6,7 +6,7 @@ from ..rule import WARNING, Rule, ServiceStatement
 
 RULE = Rule(
     severity=WARNING,
-    why="The service was seen to COPY it without a list of columns, which fails once it has one more.",
+    why="The service uses COPY without a list of columns, which fails once the table has a new column.",
     remedy="First deploy a release that names the columns.",
     service_statement=r"query ~* format('\mcopy\s+%s\s+(from|to)\M', title)",
     bad=ServiceStatement("COPY memories TO STDOUT;"),

@@ -1,4 +1,4 @@
-"""A function writes a tenant table and does not name the tenant column."""
+"""A function writes a tenant table but does not name the tenant column."""
 
 from __future__ import annotations
 

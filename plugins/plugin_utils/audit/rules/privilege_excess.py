@@ -18,7 +18,7 @@ def _judge(inspected: Inspected) -> list[str]:
 
 
 def _fixed_by_plan(inspected: Inspected) -> list[str]:
-    # The plan revokes what the role itself was granted, not what PUBLIC or another role has.
+    # The plan revokes privileges that the role itself was granted, but not those of PUBLIC or another role.
     return _privileges(inspected, "granted_excess")
 
 

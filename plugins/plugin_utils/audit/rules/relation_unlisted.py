@@ -6,7 +6,7 @@ from ..rule import ERROR, Inventory, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="The service reads it, and no policy of the model covers it.",
+    why="The service can read it, but no policy of the model covers it.",
     remedy="Add it to tenancy_tables; if its rows belong to no tenant, name it in tenancy_readable.",
     sql="""
 SELECT c.title FROM relation c, app

@@ -1,4 +1,4 @@
-"""The service's role can make roles."""
+"""The service's role can create roles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="It can give itself roles that read the tables without policies.",
+    why="It can grant itself roles that read the tables without policies.",
     remedy="ALTER ROLE ... NOCREATEROLE.",
     sql="SELECT rolname FROM app WHERE rolcreaterole",
     bad=Sql("ALTER ROLE alice CREATEROLE;"),

@@ -1,4 +1,4 @@
-"""The service's role may replicate the database."""
+"""The service's role can replicate the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service's role may read or write files of the server, or run programs on it."""
+"""The service's role can read or write files on the server, or run programs on it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="Files and programs of the server read the tables without policies.",
+    why="Server files and programs give access to the tables without policies.",
     remedy="REVOKE that role from it.",
     sql="""
 SELECT b.rolname FROM pg_catalog.pg_roles b, app

@@ -10,7 +10,7 @@ RULE = Rule(
     remedy="RESET row_security there.",
     sql="""
 SELECT place FROM preset
--- As PostgreSQL reads a boolean: any beginning of a word that no other word has.
+-- PostgreSQL reads any unique prefix of a boolean word.
 WHERE name = 'row_security' AND value ~ '^(of|off|f|fa|fal|fals|false|n|no|0)$'
 """,
     bad=Sql("ALTER ROLE alice SET row_security = off;"),

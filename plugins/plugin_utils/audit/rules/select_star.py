@@ -6,7 +6,7 @@ from ..rule import WARNING, Rule, ServiceStatement
 
 RULE = Rule(
     severity=WARNING,
-    why="The service was seen to read all its columns. If a driver prepares that, a new column breaks it.",
+    why="The service reads all its columns. If a driver prepares the statement, a new column breaks it.",
     remedy="Migrate with -e tenancy_strategy=atomic, or deploy a release that names the columns.",
     service_statement=r"""
 query ~* '\m(select|returning)\s+(distinct\s+)?("?\w+"?\.)?\*'

@@ -10,7 +10,7 @@ FIXED_MINORS = {18: 7, 17: 12, 16: 16, 15: 20, 14: 25}
 
 def _judge(inspected: Inspected) -> list[str]:
     major, minor = divmod(inspected.state["server_version_num"], 10000)
-    # A major that is not in the list is newer than all of them, or too old for the fixes.
+    # A major release that is not in the list is newer than all of them, or too old for the fixes.
     fixed = FIXED_MINORS.get(major, 0 if major > max(FIXED_MINORS) else minor + 1)
     return [inspected.state["server_version"]] if minor < fixed else []
 

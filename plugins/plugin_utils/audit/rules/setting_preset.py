@@ -1,4 +1,4 @@
-"""The tenant is set for sessions that name none."""
+"""A setting gives the tenant to sessions that do not name one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="A session has a tenant that it did not name.",
+    why="A session has a tenant that it did not set.",
     remedy="RESET it there; only the bridge may set it.",
     sql="""
 SELECT format('%s for %s', p.value, p.place) FROM preset p, given

@@ -1,4 +1,4 @@
-"""A setting turns the service's sessions into those of another role."""
+"""A setting changes the role of the service's sessions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from ..rule import ERROR, Inspected, Rule, Sql
 
-# As libpq's options set it: -c role=x, -crole=x, --role=x.
+# libpq's options set it as -c role=x, -crole=x or --role=x.
 OPTION = re.compile(r"(?:-c\s*|--)(role|session[_-]authorization)\s*=\s*(\S+)", re.IGNORECASE)
 
 
@@ -20,8 +20,8 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="A login becomes another role, which has no policy and which no proof covers.",
-    remedy="RESET it there, and grant the service's login what that role may do.",
+    why="A login becomes another role, which has no policy and no proof.",
+    remedy="RESET it there, and grant the service's login the privileges of that role.",
     sql="""
 SELECT format('%s = %s for %s', p.name, p.value, p.place) FROM preset p, given
 WHERE p.name IN ('role', 'session_authorization') AND p.value NOT IN ('none', lower(given.application_role))

@@ -1,4 +1,4 @@
-"""DATABASE_URL names a tenant."""
+"""DATABASE_URL sets a tenant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="options= in DATABASE_URL gives every session the tenant.",
+    why="options= in DATABASE_URL gives every session this tenant.",
     remedy="Remove it from the environment file.",
     judge=_judge,
     bad=UrlOptions("-c app.current_tenant=1"),

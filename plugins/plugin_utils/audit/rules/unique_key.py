@@ -10,7 +10,7 @@ def _judge(inspected: Inspected) -> list[str]:
         f"{index['name']} of {relation.name}"
         for relation in inspected.relations()
         for index in relation.document["indexes"]
-        # A partition's part of its table's key is that key.
+        # The index of a partition that belongs to the table's key is not a key of its own.
         if not (relation.is_partition and index["root"])
         and index["unique"]
         and inspected.model.column not in index["names"]
@@ -20,7 +20,7 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="A key without the tenant column tells one tenant which values another has.",
+    why="A key without the tenant column shows one tenant which values another has.",
     remedy="Name its columns under natural_keys in tenancy_tables, and migrate.",
     judge=_judge,
     # The planner refuses a key that the model does not name before the audit is judged.

@@ -13,7 +13,7 @@ def _fixed_by_plan(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="It reads with its owner's privileges, and the policies of the service do not apply.",
+    why="It reads with its owner's privileges, so the policies of the service do not apply.",
     remedy="Name it in tenancy_views (PostgreSQL 15).",
     sql="""
 SELECT c.title FROM relation c JOIN over_tenants o ON o.relid = c.oid

@@ -1,79 +1,79 @@
--- memories.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+-- memories.bridge.used.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_memories_select";
 
--- memories.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+-- memories.bridge.used.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_memories_insert";
 
--- memories.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+-- memories.bridge.used.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_memories_update";
 
--- memories.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+-- memories.bridge.used.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_memories_delete";
 
--- memories.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+-- memories.bridge.used.grant: Record when a session still needs the bridge, and for which kind of statement
 GRANT UPDATE ON SEQUENCE "public"."tenancy_bridge_used_memories_select", "public"."tenancy_bridge_used_memories_insert", "public"."tenancy_bridge_used_memories_update", "public"."tenancy_bridge_used_memories_delete" TO "alice";
 
--- call_summaries.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+-- call_summaries.bridge.used.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_call_summaries_select";
 
--- call_summaries.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+-- call_summaries.bridge.used.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_call_summaries_insert";
 
--- call_summaries.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+-- call_summaries.bridge.used.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_call_summaries_update";
 
--- call_summaries.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+-- call_summaries.bridge.used.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_call_summaries_delete";
 
--- call_summaries.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+-- call_summaries.bridge.used.grant: Record when a session still needs the bridge, and for which kind of statement
 GRANT UPDATE ON SEQUENCE "public"."tenancy_bridge_used_call_summaries_select", "public"."tenancy_bridge_used_call_summaries_insert", "public"."tenancy_bridge_used_call_summaries_update", "public"."tenancy_bridge_used_call_summaries_delete" TO "alice";
 
--- caller_profiles.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+-- caller_profiles.bridge.used.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_caller_profiles_select";
 
--- caller_profiles.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+-- caller_profiles.bridge.used.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_caller_profiles_insert";
 
--- caller_profiles.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+-- caller_profiles.bridge.used.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_caller_profiles_update";
 
--- caller_profiles.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+-- caller_profiles.bridge.used.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_caller_profiles_delete";
 
--- caller_profiles.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+-- caller_profiles.bridge.used.grant: Record when a session still needs the bridge, and for which kind of statement
 GRANT UPDATE ON SEQUENCE "public"."tenancy_bridge_used_caller_profiles_select", "public"."tenancy_bridge_used_caller_profiles_insert", "public"."tenancy_bridge_used_caller_profiles_update", "public"."tenancy_bridge_used_caller_profiles_delete" TO "alice";
 
--- personality_metrics.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+-- personality_metrics.bridge.used.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_personality_metrics_select";
 
--- personality_metrics.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+-- personality_metrics.bridge.used.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_personality_metrics_insert";
 
--- personality_metrics.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+-- personality_metrics.bridge.used.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_personality_metrics_update";
 
--- personality_metrics.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+-- personality_metrics.bridge.used.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_personality_metrics_delete";
 
--- personality_metrics.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+-- personality_metrics.bridge.used.grant: Record when a session still needs the bridge, and for which kind of statement
 GRANT UPDATE ON SEQUENCE "public"."tenancy_bridge_used_personality_metrics_select", "public"."tenancy_bridge_used_personality_metrics_insert", "public"."tenancy_bridge_used_personality_metrics_update", "public"."tenancy_bridge_used_personality_metrics_delete" TO "alice";
 
--- personality_averages.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+-- personality_averages.bridge.used.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_personality_averages_select";
 
--- personality_averages.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+-- personality_averages.bridge.used.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_personality_averages_insert";
 
--- personality_averages.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+-- personality_averages.bridge.used.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_personality_averages_update";
 
--- personality_averages.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+-- personality_averages.bridge.used.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "public"."tenancy_bridge_used_personality_averages_delete";
 
--- personality_averages.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+-- personality_averages.bridge.used.grant: Record when a session still needs the bridge, and for which kind of statement
 GRANT UPDATE ON SEQUENCE "public"."tenancy_bridge_used_personality_averages_select", "public"."tenancy_bridge_used_personality_averages_insert", "public"."tenancy_bridge_used_personality_averages_update", "public"."tenancy_bridge_used_personality_averages_delete" TO "alice";
 
--- bridge.note: Record when a session still needs the bridge, and for what kind of statement
+-- bridge.note: Record when a session still needs the bridge, and for which kind of statement
 CREATE OR REPLACE FUNCTION "public"."tenancy_bridge_note"(used text) RETURNS boolean LANGUAGE plpgsql AS $tenancy$
 DECLARE
   now_is bigint;
@@ -98,82 +98,82 @@ BEGIN
 END
 $tenancy$;
 
--- bridge.note.grant: Record when a session still needs the bridge, and for what kind of statement
+-- bridge.note.grant: Record when a session still needs the bridge, and for which kind of statement
 GRANT EXECUTE ON FUNCTION "public"."tenancy_bridge_note"(text) TO "alice";
 
 -- memories.bridge.drop.tenancy_bridge_memories: Replace the record of an earlier release
 DROP POLICY "tenancy_bridge_memories" ON "public"."memories";
 
--- memories.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+-- memories.bridge.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_memories_select" ON "public"."memories" AS RESTRICTIVE FOR SELECT TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_memories_select')));
 
--- memories.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+-- memories.bridge.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_memories_insert" ON "public"."memories" AS RESTRICTIVE FOR INSERT TO "alice" WITH CHECK ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_memories_insert')));
 
--- memories.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+-- memories.bridge.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_memories_update" ON "public"."memories" AS RESTRICTIVE FOR UPDATE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_memories_update')));
 
--- memories.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+-- memories.bridge.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_memories_delete" ON "public"."memories" AS RESTRICTIVE FOR DELETE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_memories_delete')));
 
 -- call_summaries.bridge.drop.tenancy_bridge_call_summaries: Replace the record of an earlier release
 DROP POLICY "tenancy_bridge_call_summaries" ON "public"."call_summaries";
 
--- call_summaries.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+-- call_summaries.bridge.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_call_summaries_select" ON "public"."call_summaries" AS RESTRICTIVE FOR SELECT TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_call_summaries_select')));
 
--- call_summaries.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+-- call_summaries.bridge.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_call_summaries_insert" ON "public"."call_summaries" AS RESTRICTIVE FOR INSERT TO "alice" WITH CHECK ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_call_summaries_insert')));
 
--- call_summaries.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+-- call_summaries.bridge.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_call_summaries_update" ON "public"."call_summaries" AS RESTRICTIVE FOR UPDATE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_call_summaries_update')));
 
--- call_summaries.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+-- call_summaries.bridge.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_call_summaries_delete" ON "public"."call_summaries" AS RESTRICTIVE FOR DELETE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_call_summaries_delete')));
 
 -- caller_profiles.bridge.drop.tenancy_bridge_caller_profiles: Replace the record of an earlier release
 DROP POLICY "tenancy_bridge_caller_profiles" ON "public"."caller_profiles";
 
--- caller_profiles.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+-- caller_profiles.bridge.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_caller_profiles_select" ON "public"."caller_profiles" AS RESTRICTIVE FOR SELECT TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_caller_profiles_select')));
 
--- caller_profiles.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+-- caller_profiles.bridge.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_caller_profiles_insert" ON "public"."caller_profiles" AS RESTRICTIVE FOR INSERT TO "alice" WITH CHECK ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_caller_profiles_insert')));
 
--- caller_profiles.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+-- caller_profiles.bridge.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_caller_profiles_update" ON "public"."caller_profiles" AS RESTRICTIVE FOR UPDATE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_caller_profiles_update')));
 
--- caller_profiles.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+-- caller_profiles.bridge.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_caller_profiles_delete" ON "public"."caller_profiles" AS RESTRICTIVE FOR DELETE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_caller_profiles_delete')));
 
 -- personality_metrics.bridge.drop.tenancy_bridge_personality_metrics: Replace the record of an earlier release
 DROP POLICY "tenancy_bridge_personality_metrics" ON "public"."personality_metrics";
 
--- personality_metrics.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+-- personality_metrics.bridge.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_personality_metrics_select" ON "public"."personality_metrics" AS RESTRICTIVE FOR SELECT TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_metrics_select')));
 
--- personality_metrics.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+-- personality_metrics.bridge.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_personality_metrics_insert" ON "public"."personality_metrics" AS RESTRICTIVE FOR INSERT TO "alice" WITH CHECK ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_metrics_insert')));
 
--- personality_metrics.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+-- personality_metrics.bridge.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_personality_metrics_update" ON "public"."personality_metrics" AS RESTRICTIVE FOR UPDATE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_metrics_update')));
 
--- personality_metrics.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+-- personality_metrics.bridge.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_personality_metrics_delete" ON "public"."personality_metrics" AS RESTRICTIVE FOR DELETE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_metrics_delete')));
 
 -- personality_averages.bridge.drop.tenancy_bridge_personality_averages: Replace the record of an earlier release
 DROP POLICY "tenancy_bridge_personality_averages" ON "public"."personality_averages";
 
--- personality_averages.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+-- personality_averages.bridge.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_personality_averages_select" ON "public"."personality_averages" AS RESTRICTIVE FOR SELECT TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_averages_select')));
 
--- personality_averages.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+-- personality_averages.bridge.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_personality_averages_insert" ON "public"."personality_averages" AS RESTRICTIVE FOR INSERT TO "alice" WITH CHECK ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_averages_insert')));
 
--- personality_averages.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+-- personality_averages.bridge.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_personality_averages_update" ON "public"."personality_averages" AS RESTRICTIVE FOR UPDATE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_averages_update')));
 
--- personality_averages.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+-- personality_averages.bridge.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_personality_averages_delete" ON "public"."personality_averages" AS RESTRICTIVE FOR DELETE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_averages_delete')));
 
 -- bridge.note.drop.earlier: Replace the record of an earlier release

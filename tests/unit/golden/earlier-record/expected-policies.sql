@@ -58,26 +58,26 @@ DROP POLICY "tenant_isolation_personality_metrics" ON "public"."personality_metr
 -- personality_averages.policy.drop.tenant_isolation_personality_averages: Remove the tenant policy
 DROP POLICY "tenant_isolation_personality_averages" ON "public"."personality_averages";
 
--- bridge.remove.alice: Remove the bridge: a login that names no tenant has none
+-- bridge.remove.alice: Remove the bridge: a login that names no tenant has no tenant
 ALTER ROLE "alice" IN DATABASE "ai_memory_states" RESET "app"."current_tenant";
 
--- memories.bridge.drop.tenancy_bridge_memories: Stop recording who needs the bridge
+-- memories.bridge.drop.tenancy_bridge_memories: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_memories" ON "public"."memories";
 
--- call_summaries.bridge.drop.tenancy_bridge_call_summaries: Stop recording who needs the bridge
+-- call_summaries.bridge.drop.tenancy_bridge_call_summaries: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_call_summaries" ON "public"."call_summaries";
 
--- caller_profiles.bridge.drop.tenancy_bridge_caller_profiles: Stop recording who needs the bridge
+-- caller_profiles.bridge.drop.tenancy_bridge_caller_profiles: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_caller_profiles" ON "public"."caller_profiles";
 
--- personality_metrics.bridge.drop.tenancy_bridge_personality_metrics: Stop recording who needs the bridge
+-- personality_metrics.bridge.drop.tenancy_bridge_personality_metrics: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_personality_metrics" ON "public"."personality_metrics";
 
--- personality_averages.bridge.drop.tenancy_bridge_personality_averages: Stop recording who needs the bridge
+-- personality_averages.bridge.drop.tenancy_bridge_personality_averages: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_personality_averages" ON "public"."personality_averages";
 
--- bridge.note.drop.earlier: Stop recording who needs the bridge
+-- bridge.note.drop.earlier: Stop recording the use of the bridge
 DROP FUNCTION "public"."tenancy_bridge_note"();
 
--- bridge.used.drop.tenancy_bridge_used: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used";

@@ -13,166 +13,166 @@ DROP POLICY "tenant_isolation_personality_metrics" ON "public"."personality_metr
 -- personality_averages.policy.drop.tenant_isolation_personality_averages: Drop the policies of the migration
 DROP POLICY "tenant_isolation_personality_averages" ON "public"."personality_averages";
 
--- memories.forced: Bring row-level security back to what it was
+-- memories.forced: Restore the original row-level security
 ALTER TABLE "public"."memories" NO FORCE ROW LEVEL SECURITY;
 
--- call_summaries.forced: Bring row-level security back to what it was
+-- call_summaries.forced: Restore the original row-level security
 ALTER TABLE "public"."call_summaries" NO FORCE ROW LEVEL SECURITY;
 
--- caller_profiles.forced: Bring row-level security back to what it was
+-- caller_profiles.forced: Restore the original row-level security
 ALTER TABLE "public"."caller_profiles" NO FORCE ROW LEVEL SECURITY;
 
--- personality_metrics.forced: Bring row-level security back to what it was
+-- personality_metrics.forced: Restore the original row-level security
 ALTER TABLE "public"."personality_metrics" NO FORCE ROW LEVEL SECURITY;
 
--- personality_averages.forced: Bring row-level security back to what it was
+-- personality_averages.forced: Restore the original row-level security
 ALTER TABLE "public"."personality_averages" NO FORCE ROW LEVEL SECURITY;
 
--- memories.enabled: Bring row-level security back to what it was
+-- memories.enabled: Restore the original row-level security
 ALTER TABLE "public"."memories" DISABLE ROW LEVEL SECURITY;
 
--- call_summaries.enabled: Bring row-level security back to what it was
+-- call_summaries.enabled: Restore the original row-level security
 ALTER TABLE "public"."call_summaries" DISABLE ROW LEVEL SECURITY;
 
--- caller_profiles.enabled: Bring row-level security back to what it was
+-- caller_profiles.enabled: Restore the original row-level security
 ALTER TABLE "public"."caller_profiles" DISABLE ROW LEVEL SECURITY;
 
--- personality_metrics.enabled: Bring row-level security back to what it was
+-- personality_metrics.enabled: Restore the original row-level security
 ALTER TABLE "public"."personality_metrics" DISABLE ROW LEVEL SECURITY;
 
--- personality_averages.enabled: Bring row-level security back to what it was
+-- personality_averages.enabled: Restore the original row-level security
 ALTER TABLE "public"."personality_averages" DISABLE ROW LEVEL SECURITY;
 
--- bridge.alice: Bring the bridge back to what it was
+-- bridge.alice: Restore the original bridge
 ALTER ROLE "alice" IN DATABASE "ai_memory_states" RESET "app"."current_tenant";
 
--- memories.bridge.drop.tenancy_bridge_memories_delete: Stop recording who needs the bridge
+-- memories.bridge.drop.tenancy_bridge_memories_delete: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_memories_delete" ON "public"."memories";
 
--- memories.bridge.drop.tenancy_bridge_memories_insert: Stop recording who needs the bridge
+-- memories.bridge.drop.tenancy_bridge_memories_insert: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_memories_insert" ON "public"."memories";
 
--- memories.bridge.drop.tenancy_bridge_memories_select: Stop recording who needs the bridge
+-- memories.bridge.drop.tenancy_bridge_memories_select: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_memories_select" ON "public"."memories";
 
--- memories.bridge.drop.tenancy_bridge_memories_update: Stop recording who needs the bridge
+-- memories.bridge.drop.tenancy_bridge_memories_update: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_memories_update" ON "public"."memories";
 
--- call_summaries.bridge.drop.tenancy_bridge_call_summaries_delete: Stop recording who needs the bridge
+-- call_summaries.bridge.drop.tenancy_bridge_call_summaries_delete: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_call_summaries_delete" ON "public"."call_summaries";
 
--- call_summaries.bridge.drop.tenancy_bridge_call_summaries_insert: Stop recording who needs the bridge
+-- call_summaries.bridge.drop.tenancy_bridge_call_summaries_insert: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_call_summaries_insert" ON "public"."call_summaries";
 
--- call_summaries.bridge.drop.tenancy_bridge_call_summaries_select: Stop recording who needs the bridge
+-- call_summaries.bridge.drop.tenancy_bridge_call_summaries_select: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_call_summaries_select" ON "public"."call_summaries";
 
--- call_summaries.bridge.drop.tenancy_bridge_call_summaries_update: Stop recording who needs the bridge
+-- call_summaries.bridge.drop.tenancy_bridge_call_summaries_update: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_call_summaries_update" ON "public"."call_summaries";
 
--- caller_profiles.bridge.drop.tenancy_bridge_caller_profiles_delete: Stop recording who needs the bridge
+-- caller_profiles.bridge.drop.tenancy_bridge_caller_profiles_delete: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_caller_profiles_delete" ON "public"."caller_profiles";
 
--- caller_profiles.bridge.drop.tenancy_bridge_caller_profiles_insert: Stop recording who needs the bridge
+-- caller_profiles.bridge.drop.tenancy_bridge_caller_profiles_insert: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_caller_profiles_insert" ON "public"."caller_profiles";
 
--- caller_profiles.bridge.drop.tenancy_bridge_caller_profiles_select: Stop recording who needs the bridge
+-- caller_profiles.bridge.drop.tenancy_bridge_caller_profiles_select: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_caller_profiles_select" ON "public"."caller_profiles";
 
--- caller_profiles.bridge.drop.tenancy_bridge_caller_profiles_update: Stop recording who needs the bridge
+-- caller_profiles.bridge.drop.tenancy_bridge_caller_profiles_update: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_caller_profiles_update" ON "public"."caller_profiles";
 
--- personality_metrics.bridge.drop.tenancy_bridge_personality_metrics_delete: Stop recording who needs the bridge
+-- personality_metrics.bridge.drop.tenancy_bridge_personality_metrics_delete: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_personality_metrics_delete" ON "public"."personality_metrics";
 
--- personality_metrics.bridge.drop.tenancy_bridge_personality_metrics_insert: Stop recording who needs the bridge
+-- personality_metrics.bridge.drop.tenancy_bridge_personality_metrics_insert: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_personality_metrics_insert" ON "public"."personality_metrics";
 
--- personality_metrics.bridge.drop.tenancy_bridge_personality_metrics_select: Stop recording who needs the bridge
+-- personality_metrics.bridge.drop.tenancy_bridge_personality_metrics_select: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_personality_metrics_select" ON "public"."personality_metrics";
 
--- personality_metrics.bridge.drop.tenancy_bridge_personality_metrics_update: Stop recording who needs the bridge
+-- personality_metrics.bridge.drop.tenancy_bridge_personality_metrics_update: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_personality_metrics_update" ON "public"."personality_metrics";
 
--- personality_averages.bridge.drop.tenancy_bridge_personality_averages_delete: Stop recording who needs the bridge
+-- personality_averages.bridge.drop.tenancy_bridge_personality_averages_delete: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_personality_averages_delete" ON "public"."personality_averages";
 
--- personality_averages.bridge.drop.tenancy_bridge_personality_averages_insert: Stop recording who needs the bridge
+-- personality_averages.bridge.drop.tenancy_bridge_personality_averages_insert: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_personality_averages_insert" ON "public"."personality_averages";
 
--- personality_averages.bridge.drop.tenancy_bridge_personality_averages_select: Stop recording who needs the bridge
+-- personality_averages.bridge.drop.tenancy_bridge_personality_averages_select: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_personality_averages_select" ON "public"."personality_averages";
 
--- personality_averages.bridge.drop.tenancy_bridge_personality_averages_update: Stop recording who needs the bridge
+-- personality_averages.bridge.drop.tenancy_bridge_personality_averages_update: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_personality_averages_update" ON "public"."personality_averages";
 
--- bridge.note.drop: Stop recording who needs the bridge
+-- bridge.note.drop: Stop recording the use of the bridge
 DROP FUNCTION "public"."tenancy_bridge_note"(text);
 
--- bridge.used.drop.tenancy_bridge_used_call_summaries_delete: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_call_summaries_delete: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_call_summaries_delete";
 
--- bridge.used.drop.tenancy_bridge_used_call_summaries_insert: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_call_summaries_insert: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_call_summaries_insert";
 
--- bridge.used.drop.tenancy_bridge_used_call_summaries_select: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_call_summaries_select: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_call_summaries_select";
 
--- bridge.used.drop.tenancy_bridge_used_call_summaries_update: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_call_summaries_update: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_call_summaries_update";
 
--- bridge.used.drop.tenancy_bridge_used_caller_profiles_delete: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_caller_profiles_delete: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_caller_profiles_delete";
 
--- bridge.used.drop.tenancy_bridge_used_caller_profiles_insert: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_caller_profiles_insert: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_caller_profiles_insert";
 
--- bridge.used.drop.tenancy_bridge_used_caller_profiles_select: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_caller_profiles_select: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_caller_profiles_select";
 
--- bridge.used.drop.tenancy_bridge_used_caller_profiles_update: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_caller_profiles_update: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_caller_profiles_update";
 
--- bridge.used.drop.tenancy_bridge_used_memories_delete: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_memories_delete: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_memories_delete";
 
--- bridge.used.drop.tenancy_bridge_used_memories_insert: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_memories_insert: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_memories_insert";
 
--- bridge.used.drop.tenancy_bridge_used_memories_select: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_memories_select: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_memories_select";
 
--- bridge.used.drop.tenancy_bridge_used_memories_update: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_memories_update: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_memories_update";
 
--- bridge.used.drop.tenancy_bridge_used_personality_averages_delete: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_personality_averages_delete: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_personality_averages_delete";
 
--- bridge.used.drop.tenancy_bridge_used_personality_averages_insert: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_personality_averages_insert: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_personality_averages_insert";
 
--- bridge.used.drop.tenancy_bridge_used_personality_averages_select: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_personality_averages_select: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_personality_averages_select";
 
--- bridge.used.drop.tenancy_bridge_used_personality_averages_update: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_personality_averages_update: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_personality_averages_update";
 
--- bridge.used.drop.tenancy_bridge_used_personality_metrics_delete: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_personality_metrics_delete: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_personality_metrics_delete";
 
--- bridge.used.drop.tenancy_bridge_used_personality_metrics_insert: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_personality_metrics_insert: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_personality_metrics_insert";
 
--- bridge.used.drop.tenancy_bridge_used_personality_metrics_select: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_personality_metrics_select: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_personality_metrics_select";
 
--- bridge.used.drop.tenancy_bridge_used_personality_metrics_update: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_personality_metrics_update: Stop recording the use of the bridge
 DROP SEQUENCE "public"."tenancy_bridge_used_personality_metrics_update";
 
--- function.update_personality_averages(integer, character varying).drop: Bring update_personality_averages back to what it was
+-- function.update_personality_averages(integer, character varying).drop: Restore the original update_personality_averages
 DROP FUNCTION "public"."update_personality_averages"(integer, character varying);
 
--- function.update_personality_averages(character varying): Bring update_personality_averages back to what it was
+-- function.update_personality_averages(character varying): Restore the original update_personality_averages
 CREATE OR REPLACE FUNCTION public.update_personality_averages(p_user_id character varying)
  RETURNS void
  LANGUAGE plpgsql
@@ -209,7 +209,7 @@ BEGIN
 END
 $function$;
 
--- function.trigger_update_personality_averages(): Bring trigger_update_personality_averages back to what it was
+-- function.trigger_update_personality_averages(): Restore the original trigger_update_personality_averages
 CREATE OR REPLACE FUNCTION public.trigger_update_personality_averages()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -274,17 +274,17 @@ ALTER TABLE "public"."personality_metrics" DROP COLUMN "customer_id";
 -- personality_averages.column.drop: Drop customer_id; every row stays
 ALTER TABLE "public"."personality_averages" DROP COLUMN "customer_id";
 
--- memories.grant: Grant back what was revoked
+-- memories.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."memories" TO "alice";
 
--- call_summaries.grant: Grant back what was revoked
+-- call_summaries.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."call_summaries" TO "alice";
 
--- caller_profiles.grant: Grant back what was revoked
+-- caller_profiles.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."caller_profiles" TO "alice";
 
--- personality_metrics.grant: Grant back what was revoked
+-- personality_metrics.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."personality_metrics" TO "alice";
 
--- personality_averages.grant: Grant back what was revoked
+-- personality_averages.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."personality_averages" TO "alice";

@@ -28,52 +28,52 @@ DROP POLICY "tenant_isolation_marks" ON "public"."marks";
 -- notes.policy.drop.tenant_isolation_notes: Drop the policies of the migration
 DROP POLICY "tenant_isolation_notes" ON "public"."notes";
 
--- projects.forced: Bring row-level security back to what it was
+-- projects.forced: Restore the original row-level security
 ALTER TABLE "public"."projects" NO FORCE ROW LEVEL SECURITY;
 
--- tasks.forced: Bring row-level security back to what it was
+-- tasks.forced: Restore the original row-level security
 ALTER TABLE "public"."tasks" NO FORCE ROW LEVEL SECURITY;
 
--- marks.forced.public.marks_1: Bring row-level security back to what it was
+-- marks.forced.public.marks_1: Restore the original row-level security
 ALTER TABLE "public"."marks_1" NO FORCE ROW LEVEL SECURITY;
 
--- marks.forced.public.marks_2: Bring row-level security back to what it was
+-- marks.forced.public.marks_2: Restore the original row-level security
 ALTER TABLE "public"."marks_2" NO FORCE ROW LEVEL SECURITY;
 
--- marks.forced: Bring row-level security back to what it was
+-- marks.forced: Restore the original row-level security
 ALTER TABLE "public"."marks" NO FORCE ROW LEVEL SECURITY;
 
--- notes.forced: Bring row-level security back to what it was
+-- notes.forced: Restore the original row-level security
 ALTER TABLE "public"."notes" NO FORCE ROW LEVEL SECURITY;
 
--- organizations.forced: Bring row-level security back to what it was
+-- organizations.forced: Restore the original row-level security
 ALTER TABLE "public"."organizations" NO FORCE ROW LEVEL SECURITY;
 
--- projects.enabled: Bring row-level security back to what it was
+-- projects.enabled: Restore the original row-level security
 ALTER TABLE "public"."projects" DISABLE ROW LEVEL SECURITY;
 
--- tasks.enabled: Bring row-level security back to what it was
+-- tasks.enabled: Restore the original row-level security
 ALTER TABLE "public"."tasks" DISABLE ROW LEVEL SECURITY;
 
--- marks.enabled.public.marks_1: Bring row-level security back to what it was
+-- marks.enabled.public.marks_1: Restore the original row-level security
 ALTER TABLE "public"."marks_1" DISABLE ROW LEVEL SECURITY;
 
--- marks.enabled.public.marks_2: Bring row-level security back to what it was
+-- marks.enabled.public.marks_2: Restore the original row-level security
 ALTER TABLE "public"."marks_2" DISABLE ROW LEVEL SECURITY;
 
--- marks.enabled: Bring row-level security back to what it was
+-- marks.enabled: Restore the original row-level security
 ALTER TABLE "public"."marks" DISABLE ROW LEVEL SECURITY;
 
--- notes.enabled: Bring row-level security back to what it was
+-- notes.enabled: Restore the original row-level security
 ALTER TABLE "public"."notes" DISABLE ROW LEVEL SECURITY;
 
--- organizations.enabled: Bring row-level security back to what it was
+-- organizations.enabled: Restore the original row-level security
 ALTER TABLE "public"."organizations" DISABLE ROW LEVEL SECURITY;
 
--- projects.default: Bring customer_id back to what it was
+-- projects.default: Restore the original default of customer_id
 ALTER TABLE "public"."projects" ALTER COLUMN "customer_id" DROP DEFAULT;
 
--- tasks.default: Bring customer_id back to what it was
+-- tasks.default: Restore the original default of customer_id
 ALTER TABLE "public"."tasks" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
 -- tasks.foreign_key.drop.tasks_project_id_fkey: Drop the foreign keys that name the tenant
@@ -121,23 +121,23 @@ ALTER TABLE "public"."marks" ADD CONSTRAINT "marks_note_id_fkey" FOREIGN KEY ("n
 -- notes.foreign_key.notes_task_id_fkey: Bring the foreign keys back
 ALTER TABLE "public"."notes" ADD CONSTRAINT "notes_task_id_fkey" FOREIGN KEY ("task_id") REFERENCES "public"."tasks" ("id");
 
--- projects.grant: Grant back what was revoked
+-- projects.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."projects" TO "alice";
 
--- tasks.grant: Grant back what was revoked
+-- tasks.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."tasks" TO "alice";
 
--- marks.grant.public.marks_1: Grant back what was revoked
+-- marks.grant.public.marks_1: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."marks_1" TO "alice";
 
--- marks.grant.public.marks_2: Grant back what was revoked
+-- marks.grant.public.marks_2: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."marks_2" TO "alice";
 
--- marks.grant: Grant back what was revoked
+-- marks.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."marks" TO "alice";
 
--- notes.grant: Grant back what was revoked
+-- notes.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."notes" TO "alice";
 
--- organizations.grant: Grant back what was revoked
+-- organizations.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."organizations" TO "alice";

@@ -61,37 +61,37 @@ ALTER TABLE "public"."marks" ADD CONSTRAINT "marks_note_id_fkey" FOREIGN KEY ("c
 -- notes.foreign_key.task_id: Let foreign keys name the tenant: no row points to another tenant's
 ALTER TABLE "public"."notes" ADD CONSTRAINT "notes_task_id_fkey" FOREIGN KEY ("customer_id", "task_id") REFERENCES "public"."tasks" ("customer_id", "id");
 
--- projects.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- projects.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "public"."projects" FROM "alice";
 
--- tasks.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- tasks.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "public"."tasks" FROM "alice";
 
--- marks.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- marks.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "public"."marks" FROM "alice";
 
--- marks.revoke.public.marks_1: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- marks.revoke.public.marks_1: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "public"."marks_1" FROM "alice";
 
--- marks.revoke.public.marks_2: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- marks.revoke.public.marks_2: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "public"."marks_2" FROM "alice";
 
--- notes.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- notes.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "public"."notes" FROM "alice";
 
--- organizations.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- organizations.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "public"."organizations" FROM "alice";
 
--- projects.default: Give a row that names no tenant the session's; refuse it where there is none
+-- projects.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."projects" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- tasks.default: Give a row that names no tenant the session's; refuse it where there is none
+-- tasks.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."tasks" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- marks.default: Give a row that names no tenant the session's; refuse it where there is none
+-- marks.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."marks" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- notes.default: Give a row that names no tenant the session's; refuse it where there is none
+-- notes.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."notes" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
 -- projects.policy: Show and accept only the session tenant's rows
@@ -145,23 +145,23 @@ ALTER TABLE "public"."notes" ENABLE ROW LEVEL SECURITY;
 -- organizations.enable: Switch row-level security on
 ALTER TABLE "public"."organizations" ENABLE ROW LEVEL SECURITY;
 
--- projects.force: Hold the owner of the table to it as well (FORCE)
+-- projects.force: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "public"."projects" FORCE ROW LEVEL SECURITY;
 
--- tasks.force: Hold the owner of the table to it as well (FORCE)
+-- tasks.force: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "public"."tasks" FORCE ROW LEVEL SECURITY;
 
--- marks.force: Hold the owner of the table to it as well (FORCE)
+-- marks.force: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "public"."marks" FORCE ROW LEVEL SECURITY;
 
--- marks.force.public.marks_1: Hold the owner of the table to it as well (FORCE)
+-- marks.force.public.marks_1: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "public"."marks_1" FORCE ROW LEVEL SECURITY;
 
--- marks.force.public.marks_2: Hold the owner of the table to it as well (FORCE)
+-- marks.force.public.marks_2: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "public"."marks_2" FORCE ROW LEVEL SECURITY;
 
--- notes.force: Hold the owner of the table to it as well (FORCE)
+-- notes.force: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "public"."notes" FORCE ROW LEVEL SECURITY;
 
--- organizations.force: Hold the owner of the table to it as well (FORCE)
+-- organizations.force: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "public"."organizations" FORCE ROW LEVEL SECURITY;

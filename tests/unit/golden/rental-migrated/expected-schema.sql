@@ -25,235 +25,235 @@ DROP POLICY "tenant_isolation_water_levels" ON "rental"."water_levels";
 -- skippers.policy.drop.tenant_isolation_skippers: Drop the policies of the migration
 DROP POLICY "tenant_isolation_skippers" ON "rental"."skippers";
 
--- boats.forced: Bring row-level security back to what it was
+-- boats.forced: Restore the original row-level security
 ALTER TABLE "rental"."boats" NO FORCE ROW LEVEL SECURITY;
 
--- berths.forced: Bring row-level security back to what it was
+-- berths.forced: Restore the original row-level security
 ALTER TABLE "rental"."berths" NO FORCE ROW LEVEL SECURITY;
 
--- trips.forced: Bring row-level security back to what it was
+-- trips.forced: Restore the original row-level security
 ALTER TABLE "rental"."trips" NO FORCE ROW LEVEL SECURITY;
 
--- water_levels.forced.rental.water_levels_2025_a: Bring row-level security back to what it was
+-- water_levels.forced.rental.water_levels_2025_a: Restore the original row-level security
 ALTER TABLE "rental"."water_levels_2025_a" NO FORCE ROW LEVEL SECURITY;
 
--- water_levels.forced.rental.water_levels_2025_others: Bring row-level security back to what it was
+-- water_levels.forced.rental.water_levels_2025_others: Restore the original row-level security
 ALTER TABLE "rental"."water_levels_2025_others" NO FORCE ROW LEVEL SECURITY;
 
--- water_levels.forced.rental.water_levels_2025: Bring row-level security back to what it was
+-- water_levels.forced.rental.water_levels_2025: Restore the original row-level security
 ALTER TABLE "rental"."water_levels_2025" NO FORCE ROW LEVEL SECURITY;
 
--- water_levels.forced.rental.water_levels_now: Bring row-level security back to what it was
+-- water_levels.forced.rental.water_levels_now: Restore the original row-level security
 ALTER TABLE "rental"."water_levels_now" NO FORCE ROW LEVEL SECURITY;
 
--- water_levels.forced: Bring row-level security back to what it was
+-- water_levels.forced: Restore the original row-level security
 ALTER TABLE "rental"."water_levels" NO FORCE ROW LEVEL SECURITY;
 
--- skippers.forced: Bring row-level security back to what it was
+-- skippers.forced: Restore the original row-level security
 ALTER TABLE "rental"."skippers" NO FORCE ROW LEVEL SECURITY;
 
--- boats.enabled: Bring row-level security back to what it was
+-- boats.enabled: Restore the original row-level security
 ALTER TABLE "rental"."boats" DISABLE ROW LEVEL SECURITY;
 
--- berths.enabled: Bring row-level security back to what it was
+-- berths.enabled: Restore the original row-level security
 ALTER TABLE "rental"."berths" DISABLE ROW LEVEL SECURITY;
 
--- trips.enabled: Bring row-level security back to what it was
+-- trips.enabled: Restore the original row-level security
 ALTER TABLE "rental"."trips" DISABLE ROW LEVEL SECURITY;
 
--- water_levels.enabled.rental.water_levels_2025_a: Bring row-level security back to what it was
+-- water_levels.enabled.rental.water_levels_2025_a: Restore the original row-level security
 ALTER TABLE "rental"."water_levels_2025_a" DISABLE ROW LEVEL SECURITY;
 
--- water_levels.enabled.rental.water_levels_2025_others: Bring row-level security back to what it was
+-- water_levels.enabled.rental.water_levels_2025_others: Restore the original row-level security
 ALTER TABLE "rental"."water_levels_2025_others" DISABLE ROW LEVEL SECURITY;
 
--- water_levels.enabled.rental.water_levels_2025: Bring row-level security back to what it was
+-- water_levels.enabled.rental.water_levels_2025: Restore the original row-level security
 ALTER TABLE "rental"."water_levels_2025" DISABLE ROW LEVEL SECURITY;
 
--- water_levels.enabled.rental.water_levels_now: Bring row-level security back to what it was
+-- water_levels.enabled.rental.water_levels_now: Restore the original row-level security
 ALTER TABLE "rental"."water_levels_now" DISABLE ROW LEVEL SECURITY;
 
--- water_levels.enabled: Bring row-level security back to what it was
+-- water_levels.enabled: Restore the original row-level security
 ALTER TABLE "rental"."water_levels" DISABLE ROW LEVEL SECURITY;
 
--- skippers.enabled: Bring row-level security back to what it was
+-- skippers.enabled: Restore the original row-level security
 ALTER TABLE "rental"."skippers" DISABLE ROW LEVEL SECURITY;
 
--- bridge.desk: Bring the bridge back to what it was
+-- bridge.desk: Restore the original bridge
 ALTER ROLE "desk" IN DATABASE "boat_rental_leaks" RESET "rental"."marina";
 
--- boats.bridge.drop.tenancy_bridge_boats_delete: Stop recording who needs the bridge
+-- boats.bridge.drop.tenancy_bridge_boats_delete: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_boats_delete" ON "rental"."boats";
 
--- boats.bridge.drop.tenancy_bridge_boats_insert: Stop recording who needs the bridge
+-- boats.bridge.drop.tenancy_bridge_boats_insert: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_boats_insert" ON "rental"."boats";
 
--- boats.bridge.drop.tenancy_bridge_boats_select: Stop recording who needs the bridge
+-- boats.bridge.drop.tenancy_bridge_boats_select: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_boats_select" ON "rental"."boats";
 
--- boats.bridge.drop.tenancy_bridge_boats_update: Stop recording who needs the bridge
+-- boats.bridge.drop.tenancy_bridge_boats_update: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_boats_update" ON "rental"."boats";
 
--- berths.bridge.drop.tenancy_bridge_berths_delete: Stop recording who needs the bridge
+-- berths.bridge.drop.tenancy_bridge_berths_delete: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_berths_delete" ON "rental"."berths";
 
--- berths.bridge.drop.tenancy_bridge_berths_insert: Stop recording who needs the bridge
+-- berths.bridge.drop.tenancy_bridge_berths_insert: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_berths_insert" ON "rental"."berths";
 
--- berths.bridge.drop.tenancy_bridge_berths_select: Stop recording who needs the bridge
+-- berths.bridge.drop.tenancy_bridge_berths_select: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_berths_select" ON "rental"."berths";
 
--- berths.bridge.drop.tenancy_bridge_berths_update: Stop recording who needs the bridge
+-- berths.bridge.drop.tenancy_bridge_berths_update: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_berths_update" ON "rental"."berths";
 
--- trips.bridge.drop.tenancy_bridge_trips_delete: Stop recording who needs the bridge
+-- trips.bridge.drop.tenancy_bridge_trips_delete: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_trips_delete" ON "rental"."trips";
 
--- trips.bridge.drop.tenancy_bridge_trips_insert: Stop recording who needs the bridge
+-- trips.bridge.drop.tenancy_bridge_trips_insert: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_trips_insert" ON "rental"."trips";
 
--- trips.bridge.drop.tenancy_bridge_trips_select: Stop recording who needs the bridge
+-- trips.bridge.drop.tenancy_bridge_trips_select: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_trips_select" ON "rental"."trips";
 
--- trips.bridge.drop.tenancy_bridge_trips_update: Stop recording who needs the bridge
+-- trips.bridge.drop.tenancy_bridge_trips_update: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_trips_update" ON "rental"."trips";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_delete: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_delete: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_insert: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_insert: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_select: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_select: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_update: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_update: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_delete.rental.water_levels_2025_a: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_delete.rental.water_levels_2025_a: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels_2025_a";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_insert.rental.water_levels_2025_a: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_insert.rental.water_levels_2025_a: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels_2025_a";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_select.rental.water_levels_2025_a: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_select.rental.water_levels_2025_a: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels_2025_a";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_update.rental.water_levels_2025_a: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_update.rental.water_levels_2025_a: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels_2025_a";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_delete.rental.water_levels_2025_others: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_delete.rental.water_levels_2025_others: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels_2025_others";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_insert.rental.water_levels_2025_others: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_insert.rental.water_levels_2025_others: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels_2025_others";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_select.rental.water_levels_2025_others: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_select.rental.water_levels_2025_others: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels_2025_others";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_update.rental.water_levels_2025_others: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_update.rental.water_levels_2025_others: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels_2025_others";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_delete.rental.water_levels_2025: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_delete.rental.water_levels_2025: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels_2025";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_insert.rental.water_levels_2025: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_insert.rental.water_levels_2025: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels_2025";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_select.rental.water_levels_2025: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_select.rental.water_levels_2025: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels_2025";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_update.rental.water_levels_2025: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_update.rental.water_levels_2025: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels_2025";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_delete.rental.water_levels_now: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_delete.rental.water_levels_now: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels_now";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_insert.rental.water_levels_now: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_insert.rental.water_levels_now: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels_now";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_select.rental.water_levels_now: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_select.rental.water_levels_now: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels_now";
 
--- water_levels.bridge.drop.tenancy_bridge_water_levels_update.rental.water_levels_now: Stop recording who needs the bridge
+-- water_levels.bridge.drop.tenancy_bridge_water_levels_update.rental.water_levels_now: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels_now";
 
--- skippers.bridge.drop.tenancy_bridge_skippers_delete: Stop recording who needs the bridge
+-- skippers.bridge.drop.tenancy_bridge_skippers_delete: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_skippers_delete" ON "rental"."skippers";
 
--- skippers.bridge.drop.tenancy_bridge_skippers_insert: Stop recording who needs the bridge
+-- skippers.bridge.drop.tenancy_bridge_skippers_insert: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_skippers_insert" ON "rental"."skippers";
 
--- skippers.bridge.drop.tenancy_bridge_skippers_select: Stop recording who needs the bridge
+-- skippers.bridge.drop.tenancy_bridge_skippers_select: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_skippers_select" ON "rental"."skippers";
 
--- skippers.bridge.drop.tenancy_bridge_skippers_update: Stop recording who needs the bridge
+-- skippers.bridge.drop.tenancy_bridge_skippers_update: Stop recording the use of the bridge
 DROP POLICY "tenancy_bridge_skippers_update" ON "rental"."skippers";
 
--- bridge.note.drop: Stop recording who needs the bridge
+-- bridge.note.drop: Stop recording the use of the bridge
 DROP FUNCTION "rental"."tenancy_bridge_note"(text);
 
--- bridge.used.drop.tenancy_bridge_used_berths_delete: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_berths_delete: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_berths_delete";
 
--- bridge.used.drop.tenancy_bridge_used_berths_insert: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_berths_insert: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_berths_insert";
 
--- bridge.used.drop.tenancy_bridge_used_berths_select: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_berths_select: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_berths_select";
 
--- bridge.used.drop.tenancy_bridge_used_berths_update: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_berths_update: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_berths_update";
 
--- bridge.used.drop.tenancy_bridge_used_boats_delete: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_boats_delete: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_boats_delete";
 
--- bridge.used.drop.tenancy_bridge_used_boats_insert: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_boats_insert: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_boats_insert";
 
--- bridge.used.drop.tenancy_bridge_used_boats_select: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_boats_select: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_boats_select";
 
--- bridge.used.drop.tenancy_bridge_used_boats_update: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_boats_update: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_boats_update";
 
--- bridge.used.drop.tenancy_bridge_used_skippers_delete: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_skippers_delete: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_skippers_delete";
 
--- bridge.used.drop.tenancy_bridge_used_skippers_insert: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_skippers_insert: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_skippers_insert";
 
--- bridge.used.drop.tenancy_bridge_used_skippers_select: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_skippers_select: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_skippers_select";
 
--- bridge.used.drop.tenancy_bridge_used_skippers_update: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_skippers_update: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_skippers_update";
 
--- bridge.used.drop.tenancy_bridge_used_trips_delete: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_trips_delete: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_trips_delete";
 
--- bridge.used.drop.tenancy_bridge_used_trips_insert: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_trips_insert: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_trips_insert";
 
--- bridge.used.drop.tenancy_bridge_used_trips_select: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_trips_select: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_trips_select";
 
--- bridge.used.drop.tenancy_bridge_used_trips_update: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_trips_update: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_trips_update";
 
--- bridge.used.drop.tenancy_bridge_used_water_levels_delete: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_water_levels_delete: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_water_levels_delete";
 
--- bridge.used.drop.tenancy_bridge_used_water_levels_insert: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_water_levels_insert: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_water_levels_insert";
 
--- bridge.used.drop.tenancy_bridge_used_water_levels_select: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_water_levels_select: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_water_levels_select";
 
--- bridge.used.drop.tenancy_bridge_used_water_levels_update: Stop recording who needs the bridge
+-- bridge.used.drop.tenancy_bridge_used_water_levels_update: Stop recording the use of the bridge
 DROP SEQUENCE "rental"."tenancy_bridge_used_water_levels_update";
 
--- function.count_trip(): Bring count_trip back to what it was
+-- function.count_trip(): Restore the original count_trip
 CREATE OR REPLACE FUNCTION rental.count_trip()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -265,7 +265,7 @@ BEGIN
 END
 $function$;
 
--- boats_out.invoker.back: Bring the rights that views work with back to what they were
+-- boats_out.invoker.back: Restore the original privileges that views read with
 ALTER VIEW "rental"."boats_out" RESET (security_invoker);
 
 -- trips.foreign_key.drop.leaves from: Drop the foreign keys that name the tenant
@@ -364,34 +364,34 @@ ALTER TABLE "rental"."trips" ADD CONSTRAINT "trips_boat_id_fkey" FOREIGN KEY ("b
 -- water_levels.foreign_key.water_levels_pier_number_fkey: Bring the foreign keys back
 ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "water_levels_pier_number_fkey" FOREIGN KEY ("pier", "number") REFERENCES "rental"."berths" ("pier", "number") ON UPDATE CASCADE ON DELETE CASCADE;
 
--- boats.grant: Grant back what was revoked
+-- boats.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "rental"."boats" TO "desk";
 
--- berths.grant: Grant back what was revoked
+-- berths.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "rental"."berths" TO "desk";
 
--- trips.grant: Grant back what was revoked
+-- trips.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "rental"."trips" TO "desk";
 
--- water_levels.grant.rental.water_levels_2025_a: Grant back what was revoked
+-- water_levels.grant.rental.water_levels_2025_a: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "rental"."water_levels_2025_a" TO "desk";
 
--- water_levels.grant.rental.water_levels_2025_others: Grant back what was revoked
+-- water_levels.grant.rental.water_levels_2025_others: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "rental"."water_levels_2025_others" TO "desk";
 
--- water_levels.grant.rental.water_levels_2025: Grant back what was revoked
+-- water_levels.grant.rental.water_levels_2025: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "rental"."water_levels_2025" TO "desk";
 
--- water_levels.grant.rental.water_levels_now: Grant back what was revoked
+-- water_levels.grant.rental.water_levels_now: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "rental"."water_levels_now" TO "desk";
 
--- water_levels.grant: Grant back what was revoked
+-- water_levels.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "rental"."water_levels" TO "desk";
 
--- skippers.grant: Grant back what was revoked
+-- skippers.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "rental"."skippers" TO "desk";
 
--- trips.comment.CONSTRAINT "leaves from" ON "rental"."trips": Bring the comments of before back
+-- trips.comment.CONSTRAINT "leaves from" ON "rental"."trips": Restore the original comments
 COMMENT ON CONSTRAINT "leaves from" ON "rental"."trips" IS 'a berth that goes leaves the trip''s past';
 
 -- water_levels.comment.CONSTRAINT "Gauge of pier A" ON "rental"."water_levels_2025_a".rental.water_levels_2025_a: Bring the comments of before back

@@ -109,112 +109,112 @@ BEGIN
 END
 $tenancy$;
 
--- boats_out.invoker: Let views work with the rights, and the tenant, of whoever reads them
+-- boats_out.invoker: Let views read with the privileges, and the tenant, of the calling role
 ALTER VIEW "rental"."boats_out" SET (security_invoker = true);
 
--- boats.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- boats.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "rental"."boats" FROM "desk";
 
--- berths.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- berths.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "rental"."berths" FROM "desk";
 
--- trips.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- trips.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "rental"."trips" FROM "desk";
 
--- water_levels.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- water_levels.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels" FROM "desk";
 
--- water_levels.revoke.rental.water_levels_2025_a: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- water_levels.revoke.rental.water_levels_2025_a: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels_2025_a" FROM "desk";
 
--- water_levels.revoke.rental.water_levels_2025_others: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- water_levels.revoke.rental.water_levels_2025_others: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels_2025_others" FROM "desk";
 
--- water_levels.revoke.rental.water_levels_2025: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- water_levels.revoke.rental.water_levels_2025: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels_2025" FROM "desk";
 
--- water_levels.revoke.rental.water_levels_now: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- water_levels.revoke.rental.water_levels_now: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels_now" FROM "desk";
 
--- skippers.revoke: Revoke REFERENCES, TRUNCATE, which row security does not hold back
+-- skippers.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
 REVOKE REFERENCES, TRUNCATE ON "rental"."skippers" FROM "desk";
 
--- boats.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+-- boats.bridge.used.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_boats_select";
 
--- boats.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+-- boats.bridge.used.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_boats_insert";
 
--- boats.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+-- boats.bridge.used.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_boats_update";
 
--- boats.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+-- boats.bridge.used.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_boats_delete";
 
--- boats.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+-- boats.bridge.used.grant: Record when a session still needs the bridge, and for which kind of statement
 GRANT UPDATE ON SEQUENCE "rental"."tenancy_bridge_used_boats_select", "rental"."tenancy_bridge_used_boats_insert", "rental"."tenancy_bridge_used_boats_update", "rental"."tenancy_bridge_used_boats_delete" TO "desk";
 
--- berths.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+-- berths.bridge.used.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_berths_select";
 
--- berths.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+-- berths.bridge.used.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_berths_insert";
 
--- berths.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+-- berths.bridge.used.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_berths_update";
 
--- berths.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+-- berths.bridge.used.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_berths_delete";
 
--- berths.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+-- berths.bridge.used.grant: Record when a session still needs the bridge, and for which kind of statement
 GRANT UPDATE ON SEQUENCE "rental"."tenancy_bridge_used_berths_select", "rental"."tenancy_bridge_used_berths_insert", "rental"."tenancy_bridge_used_berths_update", "rental"."tenancy_bridge_used_berths_delete" TO "desk";
 
--- trips.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+-- trips.bridge.used.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_trips_select";
 
--- trips.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+-- trips.bridge.used.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_trips_insert";
 
--- trips.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+-- trips.bridge.used.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_trips_update";
 
--- trips.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+-- trips.bridge.used.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_trips_delete";
 
--- trips.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+-- trips.bridge.used.grant: Record when a session still needs the bridge, and for which kind of statement
 GRANT UPDATE ON SEQUENCE "rental"."tenancy_bridge_used_trips_select", "rental"."tenancy_bridge_used_trips_insert", "rental"."tenancy_bridge_used_trips_update", "rental"."tenancy_bridge_used_trips_delete" TO "desk";
 
--- water_levels.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.used.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_water_levels_select";
 
--- water_levels.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.used.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_water_levels_insert";
 
--- water_levels.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.used.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_water_levels_update";
 
--- water_levels.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.used.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_water_levels_delete";
 
--- water_levels.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.used.grant: Record when a session still needs the bridge, and for which kind of statement
 GRANT UPDATE ON SEQUENCE "rental"."tenancy_bridge_used_water_levels_select", "rental"."tenancy_bridge_used_water_levels_insert", "rental"."tenancy_bridge_used_water_levels_update", "rental"."tenancy_bridge_used_water_levels_delete" TO "desk";
 
--- skippers.bridge.used.select: Record when a session still needs the bridge, and for what kind of statement
+-- skippers.bridge.used.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_skippers_select";
 
--- skippers.bridge.used.insert: Record when a session still needs the bridge, and for what kind of statement
+-- skippers.bridge.used.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_skippers_insert";
 
--- skippers.bridge.used.update: Record when a session still needs the bridge, and for what kind of statement
+-- skippers.bridge.used.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_skippers_update";
 
--- skippers.bridge.used.delete: Record when a session still needs the bridge, and for what kind of statement
+-- skippers.bridge.used.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_skippers_delete";
 
--- skippers.bridge.used.grant: Record when a session still needs the bridge, and for what kind of statement
+-- skippers.bridge.used.grant: Record when a session still needs the bridge, and for which kind of statement
 GRANT UPDATE ON SEQUENCE "rental"."tenancy_bridge_used_skippers_select", "rental"."tenancy_bridge_used_skippers_insert", "rental"."tenancy_bridge_used_skippers_update", "rental"."tenancy_bridge_used_skippers_delete" TO "desk";
 
--- bridge.note: Record when a session still needs the bridge, and for what kind of statement
+-- bridge.note: Record when a session still needs the bridge, and for which kind of statement
 CREATE OR REPLACE FUNCTION "rental"."tenancy_bridge_note"(used text) RETURNS boolean LANGUAGE plpgsql AS $tenancy$
 DECLARE
   now_is bigint;
@@ -239,133 +239,133 @@ BEGIN
 END
 $tenancy$;
 
--- bridge.note.grant: Record when a session still needs the bridge, and for what kind of statement
+-- bridge.note.grant: Record when a session still needs the bridge, and for which kind of statement
 GRANT EXECUTE ON FUNCTION "rental"."tenancy_bridge_note"(text) TO "desk";
 
--- boats.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+-- boats.bridge.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_boats_select" ON "rental"."boats" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_boats_select')));
 
--- boats.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+-- boats.bridge.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_boats_insert" ON "rental"."boats" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_boats_insert')));
 
--- boats.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+-- boats.bridge.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_boats_update" ON "rental"."boats" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_boats_update')));
 
--- boats.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+-- boats.bridge.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_boats_delete" ON "rental"."boats" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_boats_delete')));
 
--- berths.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+-- berths.bridge.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_berths_select" ON "rental"."berths" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_berths_select')));
 
--- berths.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+-- berths.bridge.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_berths_insert" ON "rental"."berths" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_berths_insert')));
 
--- berths.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+-- berths.bridge.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_berths_update" ON "rental"."berths" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_berths_update')));
 
--- berths.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+-- berths.bridge.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_berths_delete" ON "rental"."berths" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_berths_delete')));
 
--- trips.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+-- trips.bridge.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_trips_select" ON "rental"."trips" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_trips_select')));
 
--- trips.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+-- trips.bridge.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_trips_insert" ON "rental"."trips" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_trips_insert')));
 
--- trips.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+-- trips.bridge.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_trips_update" ON "rental"."trips" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_trips_update')));
 
--- trips.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+-- trips.bridge.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_trips_delete" ON "rental"."trips" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_trips_delete')));
 
--- water_levels.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_select')));
 
--- water_levels.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_insert')));
 
--- water_levels.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_update')));
 
--- water_levels.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_delete')));
 
--- water_levels.bridge.select.rental.water_levels_2025_a: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.select.rental.water_levels_2025_a: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels_2025_a" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_select')));
 
--- water_levels.bridge.insert.rental.water_levels_2025_a: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.insert.rental.water_levels_2025_a: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels_2025_a" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_insert')));
 
--- water_levels.bridge.update.rental.water_levels_2025_a: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.update.rental.water_levels_2025_a: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels_2025_a" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_update')));
 
--- water_levels.bridge.delete.rental.water_levels_2025_a: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.delete.rental.water_levels_2025_a: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels_2025_a" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_delete')));
 
--- water_levels.bridge.select.rental.water_levels_2025_others: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.select.rental.water_levels_2025_others: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels_2025_others" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_select')));
 
--- water_levels.bridge.insert.rental.water_levels_2025_others: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.insert.rental.water_levels_2025_others: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels_2025_others" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_insert')));
 
--- water_levels.bridge.update.rental.water_levels_2025_others: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.update.rental.water_levels_2025_others: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels_2025_others" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_update')));
 
--- water_levels.bridge.delete.rental.water_levels_2025_others: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.delete.rental.water_levels_2025_others: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels_2025_others" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_delete')));
 
--- water_levels.bridge.select.rental.water_levels_2025: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.select.rental.water_levels_2025: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels_2025" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_select')));
 
--- water_levels.bridge.insert.rental.water_levels_2025: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.insert.rental.water_levels_2025: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels_2025" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_insert')));
 
--- water_levels.bridge.update.rental.water_levels_2025: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.update.rental.water_levels_2025: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels_2025" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_update')));
 
--- water_levels.bridge.delete.rental.water_levels_2025: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.delete.rental.water_levels_2025: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels_2025" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_delete')));
 
--- water_levels.bridge.select.rental.water_levels_now: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.select.rental.water_levels_now: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_select" ON "rental"."water_levels_now" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_select')));
 
--- water_levels.bridge.insert.rental.water_levels_now: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.insert.rental.water_levels_now: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_insert" ON "rental"."water_levels_now" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_insert')));
 
--- water_levels.bridge.update.rental.water_levels_now: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.update.rental.water_levels_now: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_update" ON "rental"."water_levels_now" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_update')));
 
--- water_levels.bridge.delete.rental.water_levels_now: Record when a session still needs the bridge, and for what kind of statement
+-- water_levels.bridge.delete.rental.water_levels_now: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_water_levels_delete" ON "rental"."water_levels_now" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_water_levels_delete')));
 
--- skippers.bridge.select: Record when a session still needs the bridge, and for what kind of statement
+-- skippers.bridge.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_skippers_select" ON "rental"."skippers" AS RESTRICTIVE FOR SELECT TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_skippers_select')));
 
--- skippers.bridge.insert: Record when a session still needs the bridge, and for what kind of statement
+-- skippers.bridge.insert: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_skippers_insert" ON "rental"."skippers" AS RESTRICTIVE FOR INSERT TO "desk" WITH CHECK ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_skippers_insert')));
 
--- skippers.bridge.update: Record when a session still needs the bridge, and for what kind of statement
+-- skippers.bridge.update: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_skippers_update" ON "rental"."skippers" AS RESTRICTIVE FOR UPDATE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_skippers_update')));
 
--- skippers.bridge.delete: Record when a session still needs the bridge, and for what kind of statement
+-- skippers.bridge.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_skippers_delete" ON "rental"."skippers" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_skippers_delete')));
 
 -- bridge: Let code that names no tenant yet work as tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683
 ALTER ROLE "desk" IN DATABASE "boat_rental_leaks" SET "rental"."marina" = '{9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683}';
 
--- boats.default: Give a row that names no tenant the session's; refuse it where there is none
+-- boats.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "rental"."boats" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
--- berths.default: Give a row that names no tenant the session's; refuse it where there is none
+-- berths.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "rental"."berths" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
--- trips.default: Give a row that names no tenant the session's; refuse it where there is none
+-- trips.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "rental"."trips" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
--- water_levels.default: Give a row that names no tenant the session's; refuse it where there is none
+-- water_levels.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "rental"."water_levels" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
--- skippers.default: Give a row that names no tenant the session's; refuse it where there is none
+-- skippers.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "rental"."skippers" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
 -- boats.policy: Show and accept only the session tenant's rows
@@ -422,29 +422,29 @@ ALTER TABLE "rental"."water_levels_now" ENABLE ROW LEVEL SECURITY;
 -- skippers.enable: Switch row-level security on
 ALTER TABLE "rental"."skippers" ENABLE ROW LEVEL SECURITY;
 
--- boats.force: Hold the owner of the table to it as well (FORCE)
+-- boats.force: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "rental"."boats" FORCE ROW LEVEL SECURITY;
 
--- berths.force: Hold the owner of the table to it as well (FORCE)
+-- berths.force: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "rental"."berths" FORCE ROW LEVEL SECURITY;
 
--- trips.force: Hold the owner of the table to it as well (FORCE)
+-- trips.force: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "rental"."trips" FORCE ROW LEVEL SECURITY;
 
--- water_levels.force: Hold the owner of the table to it as well (FORCE)
+-- water_levels.force: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "rental"."water_levels" FORCE ROW LEVEL SECURITY;
 
--- water_levels.force.rental.water_levels_2025_a: Hold the owner of the table to it as well (FORCE)
+-- water_levels.force.rental.water_levels_2025_a: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "rental"."water_levels_2025_a" FORCE ROW LEVEL SECURITY;
 
--- water_levels.force.rental.water_levels_2025_others: Hold the owner of the table to it as well (FORCE)
+-- water_levels.force.rental.water_levels_2025_others: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "rental"."water_levels_2025_others" FORCE ROW LEVEL SECURITY;
 
--- water_levels.force.rental.water_levels_2025: Hold the owner of the table to it as well (FORCE)
+-- water_levels.force.rental.water_levels_2025: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "rental"."water_levels_2025" FORCE ROW LEVEL SECURITY;
 
--- water_levels.force.rental.water_levels_now: Hold the owner of the table to it as well (FORCE)
+-- water_levels.force.rental.water_levels_now: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "rental"."water_levels_now" FORCE ROW LEVEL SECURITY;
 
--- skippers.force: Hold the owner of the table to it as well (FORCE)
+-- skippers.force: Apply row-level security to the owner of the table as well (FORCE)
 ALTER TABLE "rental"."skippers" FORCE ROW LEVEL SECURITY;

@@ -1,7 +1,7 @@
--- function.update_personality_averages(integer, character varying).drop: Bring update_personality_averages back to what it was
+-- function.update_personality_averages(integer, character varying).drop: Restore the original update_personality_averages
 DROP FUNCTION "public"."update_personality_averages"(integer, character varying);
 
--- function.update_personality_averages(character varying): Bring update_personality_averages back to what it was
+-- function.update_personality_averages(character varying): Restore the original update_personality_averages
 CREATE OR REPLACE FUNCTION public.update_personality_averages(p_user_id character varying)
  RETURNS void
  LANGUAGE plpgsql
@@ -38,7 +38,7 @@ BEGIN
 END
 $function$;
 
--- function.trigger_update_personality_averages(): Bring trigger_update_personality_averages back to what it was
+-- function.trigger_update_personality_averages(): Restore the original trigger_update_personality_averages
 CREATE OR REPLACE FUNCTION public.trigger_update_personality_averages()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -103,17 +103,17 @@ ALTER TABLE "public"."personality_metrics" DROP COLUMN "customer_id";
 -- personality_averages.column.drop: Drop customer_id; every row stays
 ALTER TABLE "public"."personality_averages" DROP COLUMN "customer_id";
 
--- memories.grant: Grant back what was revoked
+-- memories.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."memories" TO "alice";
 
--- call_summaries.grant: Grant back what was revoked
+-- call_summaries.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."call_summaries" TO "alice";
 
--- caller_profiles.grant: Grant back what was revoked
+-- caller_profiles.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."caller_profiles" TO "alice";
 
--- personality_metrics.grant: Grant back what was revoked
+-- personality_metrics.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."personality_metrics" TO "alice";
 
--- personality_averages.grant: Grant back what was revoked
+-- personality_averages.grant: Grant the revoked privileges again
 GRANT REFERENCES, TRUNCATE ON "public"."personality_averages" TO "alice";

@@ -1,0 +1,44 @@
+"""Inspect a database: read its catalogs, and make the state and the audit from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import inspection
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Inspect ``database`` on the server whose socket is in ``host``, with the model and the options of DATABASE_URL.
+
+    Like the module read_catalogs, which it runs, it takes ``port`` and ``user``; ``readable`` names the relations
+    beside the tenant tables that the service may read.
+    """
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return Ansible's result with ``state`` and ``audit``; failed if the catalogs cannot be read."""
+        done: dict[str, Any] = super().run(tmp, task_vars)
+        text = {"type": "str", "required": True}
+        _, wanted = self.validate_argument_spec(
+            {
+                "database": text, "port": {"type": "int", "required": True}, "host": {"type": "str", "default": ""},
+                "user": text, **inspection.OPTIONS,
+            }
+        )  # fmt: skip
+        arguments = {name: wanted[name] for name in ("database", "port", "host", "user")}
+        try:
+            asked = inspection.request(wanted["model"], wanted["readable"])
+            answered: dict[str, Any] = self._execute_module(
+                "aimemory.tenancy.read_catalogs", arguments | asked, task_vars=task_vars
+            )
+            if answered.get("failed"):
+                return done | answered
+            found = inspection.read(answered["rows"], wanted["model"], wanted["url_options"])
+        except TenancyError as error:
+            return done | {"failed": True, "msg": str(error)}
+        return done | {"changed": False} | found

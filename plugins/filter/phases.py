@@ -1,0 +1,143 @@
+"""Filters that make what a phase of a run returns, or sends to the server, from what earlier ones found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
+    ended,
+    finding,
+    findings,
+    online,
+    planning,
+)
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
+    schema as schemas,
+)
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import audited, planned, verified
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.typed import typed
+
+Document = Mapping[str, Any]
+Findings = Sequence[dict[str, Any]]
+
+
+def plan_result(
+    inspected: Document, source: Document, wanted: Document, snapshot: Document | None = None
+) -> dict[str, Any]:
+    """Return what the role plan returns (see ``planning.result``), with its ``lines``.
+
+    ``wanted`` has ``service`` and ``verbose`` as well.
+    """
+    made = model.parse(source)
+    found = planning.result(inspected, made, wanted, snapshot)
+    return {**found, "lines": planned.lines(found, made, wanted["service"], verbose=wanted["verbose"])}
+
+
+def plan_statements(
+    state: Document,
+    source: Document,
+    goal: str,
+    snapshot: Document | None = None,
+    url_options: str = "",
+    careful: bool = True,
+) -> list[dict[str, Any]]:
+    """Return the ordered statements that lead from ``state`` to ``goal``: see ``planning.statements``."""
+    return planning.statements(state, model.parse(source), goal, snapshot, url_options, careful=careful)
+
+
+def plan_transaction(found: Findings, state: Document, source: Document, wanted: Document) -> dict[str, Any]:
+    """Return the one transaction around statements: see ``planning.transaction``."""
+    return planning.transaction(found, state, model.parse(source), wanted)
+
+
+def verify_result(
+    inspected: Document, source: Document, rows_before: Mapping[str, int] | None, attempts: Mapping[str, Findings]
+) -> dict[str, Any]:
+    """Return what the role verify returns: state, audit, ``findings``, ``failing`` and ``lines``.
+
+    ``attempts`` are the findings of what was tried, by what tried it; ``failing`` names those that do not hold.
+    """
+    made, state = model.parse(source), inspected["state"]
+    found = [*findings.collect(state, made, rows_before), audit.as_finding(inspected["audit"])]
+    found += [item for tried in attempts.values() for item in tried]
+    said = [*audited.lines(inspected["audit"], has_plan=False), "", *verified.lines(state, made, found, attempts)]
+    return {**inspected, "findings": found, "failing": finding.failing(found), "lines": said}
+
+
+def rollback_result(
+    inspected: Document, source: Document, goal: str, snapshot: Document | None, rows_before: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return what the role verify returns after a rollback: state, audit, findings, failing and lines."""
+    made, state = model.parse(source), inspected["state"]
+    found = planning.rolled_back(state, made, goal, snapshot, rows_before)
+    said = verified.lines(state, made, found, {})
+    return {**inspected, "findings": found, "failing": finding.failing(found), "lines": said}
+
+
+def schema_differences(
+    state: Document, source: Document, snapshot: Document, rows_before: Mapping[str, int]
+) -> list[str]:
+    """Return how a database that was rolled back differs from ``snapshot``."""
+    found = schemas.findings(state, model.parse(source), snapshot, rows_before)
+    return [item["check"] for item in found if not item["ok"]]
+
+
+def rows_by_table(state: Document) -> dict[str, int]:
+    """Return the rows of each tenant table."""
+    return {name: document["rows"] for name, document in state["tables"].items() if document["exists"]}
+
+
+def rows_to_compare(state: Document, source: Document) -> dict[str, Any]:
+    """Return the rows of each tenant table; of one with an adopted tenant column, the rows of each tenant."""
+    adopted = {table.name for table in model.parse(source).tables} if source.get("column_adopted") else set()
+    return {
+        name: document["column"]["tenants"] if name in adopted and document["column"] else document["rows"]
+        for name, document in state["tables"].items()
+        if document["exists"]
+    }
+
+
+def model_errors(source: Document) -> list[str]:
+    """Return the sentence that says why a model cannot be planned for, if it cannot."""
+    try:
+        model.parse(source)
+    except TenancyError as error:
+        return [str(error)]
+    return []
+
+
+def backfilled_tables(found: Findings, schema: str) -> list[str]:
+    """Return the tables, schema.name, whose rows the statements of a plan give a tenant."""
+    return list(dict.fromkeys(f"{schema}.{item['table']}" for item in found if item["phase"] == online.BACKFILL))
+
+
+def ended_errors(found: Findings, column: str, is_secured: bool) -> list[dict[str, Any]]:
+    """Return the errors of the service that the statements of a plan end: see ``ended.errors``."""
+    return ended.errors(found, column, is_secured=is_secured)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "plan_result": plan_result,
+    "plan_statements": plan_statements,
+    "plan_transaction": plan_transaction,
+    "verify_result": verify_result,
+    "rollback_result": rollback_result,
+    "schema_differences": schema_differences,
+    "rows_by_table": rows_by_table,
+    "rows_to_compare": rows_to_compare,
+    "model_errors": model_errors,
+    "backfilled_tables": backfilled_tables,
+    "ended_errors": ended_errors,
+}
+
+
+class FilterModule:
+    """Filters of the collection aimemory.tenancy."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {name: typed(function) for name, function in FILTERS.items()}

@@ -1,0 +1,23 @@
+"""The errors of the service that a plan ends, as data for the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .registry import CHANGES
+from .statement import Statement
+
+
+def errors(statements: Iterable[Statement], column: str, *, is_secured: bool) -> list[dict[str, Any]]:
+    """Return the errors that statements end: codes, needle and secured, as ``module_utils.smoke.judged`` reads them.
+
+    ``is_secured`` says whether row security is on for any table: otherwise it causes no error.
+    """
+    phases = {item["phase"] for item in statements}
+    return [
+        {"codes": list(error.codes), "needle": error.needle.format(column=column), "secured": error.secured}
+        for change in CHANGES
+        for error in change.ended_errors
+        if error.phase in phases and (is_secured or not error.secured)
+    ]

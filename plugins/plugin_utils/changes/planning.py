@@ -1,0 +1,108 @@
+"""The plan of a run for a goal, and the one transaction around its statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...module_utils.errors import TenancyError
+from ..audit import audit
+from ..model.model import Model
+from ..proof import proof
+from . import backfill, enforce, online, plan, revert, schema
+from .finding import Finding
+from .statement import State, Statement
+
+# The isolation proof of these says what the service's role can reach.
+ISOLATING = ("migrate", "enforce")
+
+
+def statements(
+    state: State, model: Model, goal: str, snapshot: State | None = None, url_options: str = "", *, careful: bool = True
+) -> list[Statement]:
+    """Return the ordered statements that lead from ``state`` to ``goal``.
+
+    ``snapshot`` is the state to which the goal ``schema`` leads; ``url_options`` are the options of DATABASE_URL. With
+    ``careful`` a rollback is refused while another tenant has rows, and a migration that something would make fail.
+    Raises TenancyError for what cannot be planned for, and for an unknown goal.
+    """
+    if goal == "migrate":
+        return plan.build(state, model, url_options, careful=careful)
+    if goal == "policies":
+        return revert.policies(state, model, lone=careful)
+    if goal == "schema" and snapshot is not None:
+        return schema.build(state, model, snapshot, lone=careful)
+    if goal == "enforce":
+        return enforce.build(state, model)
+    raise TenancyError(f"Unknown goal {goal!r}: use migrate, enforce, policies, or schema with a snapshot.")
+
+
+def result(
+    inspected: Mapping[str, Any], model: Model, wanted: Mapping[str, Any], snapshot: State | None
+) -> dict[str, Any]:
+    """Return what the role plan returns, but for its lines.
+
+    ``inspected`` has ``state`` and ``audit``; ``wanted`` has ``goal``, ``strategy`` (atomic, online or auto),
+    ``online_rows``, ``url_options`` and ``lost_run``, whether an earlier run ended without releasing its lock. The
+    result has both and goal, ``state_before`` (it stays when ``state`` is read again), ``statements``, ``strategy``
+    (atomic or online), ``backfilling``, ``needed`` (whether there is anything to do), ``resumes`` (whether the run goes
+    on after a lost one), ``refusals`` and the ``snapshot`` of a rollback. Raises TenancyError.
+    """
+    state, goal = inspected["state"], wanted["goal"]
+    found = statements(state, model, goal, snapshot, wanted["url_options"])
+    is_migration, is_needed = goal == "migrate", bool(found) or model.replaced_role is not None
+    has_backfill = state["hazards"]["backfill_login"] or backfill.items(state, model)
+    return {
+        "goal": goal,
+        "state_before": state,
+        "state": state,
+        "audit": inspected["audit"],
+        "statements": found,
+        # A rollback is one transaction.
+        "strategy": online.choose(state["tables"], wanted["strategy"], int(wanted["online_rows"]))
+        if is_migration
+        else "atomic",
+        "backfilling": bool(is_migration and has_backfill),
+        "needed": is_needed,
+        "resumes": bool(is_migration and not is_needed and wanted["lost_run"]),
+        "refusals": refusals(inspected["audit"]) if is_migration else [],
+        "snapshot": snapshot,
+    }
+
+
+def refusals(entries: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the sentence that refuses a migration whose plan leaves a bypass of row security, if it does."""
+    left = audit.as_finding([entry for entry in entries if not entry["fixed_by_plan"]])["actual"]
+    if not left:
+        return []
+    return [f"The migration would isolate nobody: {'; '.join(left)}. The audit above says why, and what to do."]
+
+
+def transaction(found: Sequence[Statement], state: State, model: Model, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the one transaction around statements, for the modules postgresql_transaction and cutover.
+
+    ``wanted`` has ``goal``, ``lock_timeout`` in PostgreSQL's units, ``seconds`` for the whole, ``proof_seconds`` for
+    the proof, ``proof_rows``, above which the proof probes a table, ``url_options``, ``counted``, whether rows are
+    counted before, and ``careful``, whether another tenant's rows are refused.
+    """
+    is_isolating = wanted["goal"] in ISOLATING
+    made, checks = None, []
+    if is_isolating:
+        rows, seconds = int(wanted["proof_rows"]), float(wanted["proof_seconds"])
+        made = proof.document(state, model, rows, seconds, wanted["url_options"])
+    elif wanted["careful"]:
+        # A rollback has nothing to prove, but another tenant may have stored rows since it was planned.
+        checks = revert.refuse_other_tenants(state, model)
+    return plan.document(
+        found, model, wanted["lock_timeout"], float(wanted["seconds"]), checks=checks, proof=made,
+        counted=wanted["counted"],
+    )  # fmt: skip
+
+
+def rolled_back(
+    state: State, model: Model, goal: str, snapshot: State | None, rows_before: Mapping[str, int]
+) -> list[Finding]:
+    """Return the findings after a rollback to ``goal``, policies or schema."""
+    if goal == "schema" and snapshot is not None:
+        return schema.findings(state, model, snapshot, rows_before)
+    return revert.policies_findings(state, model, rows_before)

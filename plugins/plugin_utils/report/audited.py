@@ -1,0 +1,29 @@
+"""What the operator reads of the audit: the entries of a rule together, errors first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .wrapping import wrapped
+
+INDENT = " " * 8
+
+
+def lines(entries: Sequence[Mapping[str, Any]], *, has_plan: bool) -> list[str]:
+    """Return the audit as lines; a plan, if the run has one, fixes some of what the audit found."""
+    said = ["AUDIT:"]
+    for severity in ("error", "warning"):
+        found = [entry for entry in entries if entry["severity"] == severity]
+        for rule in sorted({entry["rule"] for entry in found}):
+            said += _rule([entry for entry in found if entry["rule"] == rule], has_plan=has_plan)
+    return said if entries else [*said, "Nothing was found."]
+
+
+def _rule(entries: Sequence[Mapping[str, Any]], *, has_plan: bool) -> list[str]:
+    first = entries[0]
+    subjects = ", ".join(entry["subject"] for entry in entries)
+    title = wrapped(f"{first['severity'].upper():<7} {first['rule']}: {subjects}", 72, INDENT)
+    is_fixed = first["fixed_by_plan"] and has_plan
+    remedy = ["The plan fixes it."] if is_fixed else wrapped(f"Remedy: {first['remedy']}", 72)
+    return [*title, *(f"{INDENT}{line}" for line in (*wrapped(first["why"], 70), *remedy))]

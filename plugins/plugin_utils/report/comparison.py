@@ -1,0 +1,61 @@
+"""The comparison of a backup with the database, as lines for the terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible.module_utils.common.text.formatters import bytes_to_human
+
+from ...module_utils import contents, quoting
+
+WIDTH = 78
+ROW = "{:<28} {:>11} {:>11} {}"
+
+
+def written_since_query(tables: Iterable[Mapping[str, Any]], schema: str) -> str:
+    """Return SQL that counts the rows written after %(created)s, as name and written; "" if no table has a time."""
+    counts = [
+        f"SELECT {quoting.literal(table['name'])} AS name, count(*) AS written"
+        f" FROM {quoting.identifier(schema)}.{quoting.identifier(table['name'])}"
+        f" WHERE {quoting.identifier(table['written_at'])} > %(created)s::timestamptz"
+        for table in tables
+        if "written_at" in table
+    ]
+    return " UNION ALL ".join(counts)
+
+
+def lines(chosen: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the comparison of a backup with the database.
+
+    ``chosen`` is the result of the module backup_info. ``now`` has schema, tables (names), state (the tables of the
+    state document) and written (the rows of ``written_since_query``).
+    """
+    manifest = chosen["manifest"]
+    held = {table["name"]: table["rows"] for table in manifest["tables"] if table["schema"] == now["schema"]}
+    since = {row["name"]: f"{row['written']:,}" for row in now["written"]}
+    size, created = bytes_to_human(manifest["size_bytes"]), manifest["created"][:19].replace("T", " ")
+    rows = [
+        ROW.format(name, f"{held[name]:,}", f"{now['state'][name].get('rows', 0):,}", since.get(name, "not known"))
+        for name in now["tables"]
+    ]
+    return [
+        f"Backup {manifest['path']}",
+        f"of {created}, {size}, checksum verified.",
+        ROW.format("ROWS", "IN BACKUP", "NOW", "WRITTEN SINCE"),
+        *rows,
+        *_before_the_stop(chosen["written"]),
+    ]
+
+
+def _before_the_stop(document: Mapping[str, Any] | None) -> list[str]:
+    """Return what the backup of a migration lacks, although it was written before the service was stopped."""
+    if document is None:
+        return []
+    names = ", ".join(contents.changed_names(document.get("tables", []))) or "nothing"
+    sentence = (
+        "Written between the backup and the stop of that migration, and not in the backup:"
+        f" {names if document else 'not known, written.json is damaged'}."
+    )
+    return textwrap.wrap(sentence, WIDTH, break_on_hyphens=False)

@@ -1,0 +1,76 @@
+"""What the operator reads of a plan before the question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..changes import online
+from ..changes.statement import State, Statement
+from ..model.model import Model
+from . import audited, notes
+from .wrapping import wrapped
+
+TITLES = {"migrate": "MIGRATION", "enforce": "ENFORCEMENT", "policies": "ROLLBACK", "schema": "ROLLBACK"}
+DONE = {
+    "migrate": "the database is migrated", "enforce": "the bridge is off", "policies": "row security is off",
+    "schema": "the original schema is back",
+}  # fmt: skip
+
+
+def lines(plan: Mapping[str, Any], model: Model, service: str, *, verbose: bool = False) -> list[str]:
+    """Return what the operator reads of the result of the role plan; ``verbose`` adds the SQL.
+
+    ``service`` is the name of its unit. What the plan does not fix of the audit is an error that ends the run.
+    """
+    is_migration, statements = plan["goal"] == "migrate", plan["statements"]
+    noted = notes.of_plan(plan["state"], model) if is_migration and statements else []
+    blocks = [
+        ["CURRENT STATE:", *_state(plan["state"], model)],
+        [f"{TITLES[plan['goal']]} WILL:", *_will(plan, model, service)],
+        ["NOTE:", *(line for text in noted for line in wrapped(text, 78))] if noted else [],
+        audited.lines(plan["audit"], has_plan=bool(statements)) if is_migration else [],
+        [line for item in statements for line in f"{item['sql']};".split("\n")] if verbose else [],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block).split("\n")
+
+
+def _state(state: State, model: Model) -> list[str]:
+    said = []
+    for table in model.tables:
+        document = state["tables"][table.name]
+        rows = f"{document['rows']:,}" if document["exists"] else "-"
+        has = document["exists"] and document["column"] is not None
+        said.append(f"{table.name:<28} {rows:>12} rows  {'OK Has' if has else 'X  Missing'} {model.column}")
+    return said
+
+
+def _will(plan: Mapping[str, Any], model: Model, service: str) -> list[str]:
+    statements = plan["statements"]
+    said = _online(online.expand(statements, plan["strategy"]), len(statements), service)
+    steps = [
+        f"{reason}{_tables(statements, reason)}" for reason in dict.fromkeys(item["reason"] for item in statements)
+    ]
+    if model.replaced_role is not None:
+        login = f"{model.application_role} in place of {model.replaced_role}"
+        steps.insert(0, f"Give the service a login of its own in DATABASE_URL: {login}")
+    said += [line for number, text in enumerate(steps, 1) for line in wrapped(f"{number}. {text}", 74, "   ")]
+    if not steps:
+        said.append(f"Nothing: {DONE[plan['goal']]} already.")
+    if plan["resumes"]:
+        said.append("But a run was lost before its end: verify, start and try the service again.")
+    return said
+
+
+def _online(early: Sequence[Statement], count: int, service: str) -> list[str]:
+    if not early:
+        return []
+    reasons = "; ".join(dict.fromkeys(item["reason"] for item in early))
+    text = f"While {service} works ({len(early)} of {count} statements): {reasons}."
+    return wrapped(f"{text} The rest in one short transaction while it is stopped.", 78)
+
+
+def _tables(statements: Sequence[Statement], reason: str) -> str:
+    """Return the tables of the statements with a reason, after a colon."""
+    names = dict.fromkeys(item["table"] for item in statements if item["reason"] == reason and item["table"])
+    return f": {', '.join(names)}" if names else ""

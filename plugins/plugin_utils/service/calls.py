@@ -1,0 +1,46 @@
+"""The times, units and notes of a call of the module cutover."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..report import clock
+
+Document = Mapping[str, Any]
+
+
+def after(result: Document, call: Document) -> dict[str, Any]:
+    """Return the result of the role service after a call of cutover that has just returned.
+
+    The call tells how many seconds before its end callers began to wait (``stopped_ago``). It was made before now:
+    ``call_ended`` is this moment. ``inactive_since`` is a time of the server's clock, for its journal.
+    """
+    ended = clock.ago(0)
+    found: dict[str, Any] = {"call_ended": ended}
+    if "timer" in call:
+        found |= {name: call[name] for name in ("triggers", "companions")} | {"failsafe_timer": call["timer"]}
+    if "stopped_ago" in call:
+        found["stopped_at"] = clock.ago(call["stopped_ago"], ended)
+    if "inactive_since" in call:
+        found |= {"healthy_at": ended, "inactive_since": call["inactive_since"]}
+    return {**result, **found}
+
+
+def notes(call: Document, service: str, health_before: str | None) -> list[str]:
+    """Return what the operator should know of a call, one line each.
+
+    ``health_before`` is what the service said of its health before the stop, None if it was not asked.
+    """
+    said = [f"Ended: {', '.join(call['ended'])}"] if call["ended"] else []
+    if call.get("health_said"):
+        before = "not asked" if health_before is None else health_before or "healthy"
+        said.append(
+            f"NOTE {service} says of its health, after the start: {call['health_said']} (before the stop: {before})."
+        )
+    if call["came_up"]:
+        said.append(
+            f"NOTE {service} came up while the database was being changed, and was started anew, so that no session of"
+            f" it is older than the change. journalctl --unit={service}.service says what started it."
+        )
+    return said

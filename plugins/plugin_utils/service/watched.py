@@ -1,0 +1,60 @@
+"""The record of a watch of the service after the change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Document = Mapping[str, Any]
+
+
+def samples(minutes: int | str, interval: int | str) -> list[int]:
+    """Return the seconds after its beginning at which a watch samples; a watch shorter than the interval does once."""
+    total = int(minutes) * 60
+    step = min(int(interval), total)
+    return list(range(step, total + 1, step)) if step else []
+
+
+def sampled(watched: Document, journal: Document, health: Document, about: Document) -> dict[str, Any]:
+    """Return the record of a watch after one more sample.
+
+    ``journal`` and ``health`` are the results of the modules service_journal and service_health. ``about`` has service,
+    health_path, seconds (since the beginning of the watch), and processes: the main process ids at the beginning and
+    now. The id 0 belongs to a service that is being started.
+    """
+    before, now = about["processes"]
+    trouble = list(journal["failures"][:3])
+    if not health["healthy"]:
+        trouble.append(f"{about['health_path']} {health['sentence']}")
+    if journal["refused"] > watched["refused_before"]:
+        trouble.append(
+            f"{journal['refused']} requests failed since the start, {watched['refused_before']} in the hour before"
+        )
+    if now not in (before, "0"):
+        trouble.append(f"{about['service']} was started again meanwhile: its main process was {before} and is {now}")
+    return {
+        **watched,
+        "seconds": about["seconds"],
+        "samples": watched["samples"] + 1,
+        "lines": journal["total"],
+        **{name: journal[name] for name in ("errors", "requests", "refused")},
+        "trouble": trouble,
+    }
+
+
+def unnamed(record: Document, *, is_watched: bool) -> str:
+    """Return when a session last named no tenant; ``record`` is that of the bridge's use, if anything records it."""
+    if not is_watched:
+        return "sessions that name no tenant reach nothing"
+    if record["used_at"] is None:
+        return "no session named no tenant"
+    return f"a session last named no tenant {record['now'] - record['used_at']} s ago"
+
+
+def line(watched: Document) -> str:
+    """Return the record of a watch as one line."""
+    return (
+        f"WATCHED for {watched['seconds']} s: {watched['requests'] or 'no'} requests in the journal,"
+        f" {watched['refused']} of them failed ({watched['refused_before']} in the hour before); {watched['errors']}"
+        f" error lines in {watched['lines']}; {watched['unnamed']}."
+    )

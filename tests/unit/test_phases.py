@@ -1,0 +1,203 @@
+"""What the roles plan and verify return, and how it reads on a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+import golden
+from ansible_collections.aimemory.tenancy.plugins.filter.phases import FilterModule
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import planning
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import audited
+from conftest import blank_state
+from production import model_source, projects_source
+
+FILTERS = FilterModule().filters()
+MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
+SOURCE = model_source(MIGRATED["database"])
+WANTED = {
+    "goal": "migrate", "strategy": "auto", "online_rows": 500, "url_options": "", "lost_run": False,
+    "service": "ai-memory", "verbose": False,
+}  # fmt: skip
+KEY = {
+    "rule": "unique-key", "severity": "error", "subject": "memories_k_key", "fixed_by_plan": False,
+    "why": "A key without the tenant column tells one tenant which values another has.",
+    "remedy": "Name the key in the model.",
+}  # fmt: skip
+
+
+def planned(state: dict[str, Any] | None = None, audit: list[Any] | None = None, **wanted: Any) -> dict[str, Any]:
+    """Return what the role plan returns for a state, the unmigrated one by default."""
+    inspected = {"state": state or blank_state(), "audit": audit or []}
+    result: dict[str, Any] = FILTERS["plan_result"](inspected, model_source(), WANTED | wanted)
+    return result
+
+
+def migrated() -> dict[str, Any]:
+    """Return a state in which nothing is left to do."""
+    return copy.deepcopy(MIGRATED)
+
+
+def test_a_plan_says_what_is_there_and_what_the_run_will_do() -> None:
+    lines = planned()["lines"]
+    assert lines[0] == "CURRENT STATE:"
+    assert "memories                                3 rows  X  Missing customer_id" in lines
+    assert lines[lines.index("MIGRATION WILL:") + 1].startswith("1. ")
+    assert lines[lines.index("AUDIT:") + 1] == "Nothing was found."
+    assert max(map(len, lines)) <= 80
+    assert not any(line.endswith(";") for line in lines)
+
+
+def test_the_sql_is_shown_if_it_is_asked_for() -> None:
+    found = planned(verbose=True)
+    assert all(f"{item['sql']};".split("\n")[0] in found["lines"] for item in found["statements"])
+
+
+@pytest.mark.parametrize(("rows", "strategy"), [(1, "atomic"), (1000, "online")])
+def test_the_rows_choose_the_strategy(rows: int, strategy: str) -> None:
+    found = planned(blank_state(rows))
+    assert found["strategy"] == strategy
+    assert any(line.startswith("While ai-memory works (") for line in found["lines"]) == (strategy == "online")
+
+
+@pytest.mark.parametrize(("lost_run", "resumes"), [(False, False), (True, True)])
+def test_a_run_resumes_a_lost_one_only_if_nothing_is_left_to_do(lost_run: bool, resumes: bool) -> None:
+    inspected = {"state": migrated(), "audit": []}
+    found = FILTERS["plan_result"](inspected, SOURCE, WANTED | {"lost_run": lost_run})
+    assert (found["statements"], found["needed"], found["resumes"]) == ([], False, resumes)
+    assert "Nothing: the database is migrated already." in found["lines"]
+    assert any("a run was lost" in line for line in found["lines"]) == resumes
+    assert not planned(lost_run=True)["resumes"]
+
+
+def test_a_new_login_is_something_to_do() -> None:
+    found = FILTERS["plan_result"](
+        {"state": migrated(), "audit": []}, SOURCE | {"replaced_role": "postgres"}, WANTED | {"lost_run": True}
+    )
+    assert (found["needed"], found["resumes"]) == (True, False)
+    assert any(line.startswith("1. Give the service a login of its own") for line in found["lines"])
+
+
+def test_a_migration_that_leaves_a_bypass_is_refused() -> None:
+    assert planned(audit=[KEY | {"fixed_by_plan": True}])["refusals"] == []
+    [sentence] = planned(audit=[KEY])["refusals"]
+    assert "unique-key: memories_k_key" in sentence
+    assert planned(audit=[KEY | {"severity": "warning"}])["refusals"] == []
+
+
+def test_an_audit_names_the_subjects_of_a_rule_once_and_errors_first() -> None:
+    entries = [KEY | {"rule": "role-owner", "severity": "warning"}, KEY, KEY | {"subject": "calls_key"}]
+    assert audited.lines(entries, has_plan=True) == [
+        "AUDIT:",
+        "ERROR   unique-key: memories_k_key, calls_key",
+        "        A key without the tenant column tells one tenant which values another",
+        "        has.",
+        "        Remedy: Name the key in the model.",
+        "WARNING role-owner: memories_k_key",
+        "        A key without the tenant column tells one tenant which values another",
+        "        has.",
+        "        Remedy: Name the key in the model.",
+    ]
+    fixed = [KEY | {"fixed_by_plan": True}]
+    assert "        The plan fixes it." in audited.lines(fixed, has_plan=True)
+    assert "        The plan fixes it." not in audited.lines(fixed, has_plan=False)
+
+
+def test_a_rollback_is_one_transaction_and_names_its_goal() -> None:
+    found = FILTERS["plan_result"]({"state": migrated(), "audit": [KEY]}, SOURCE, WANTED | {"goal": "policies"})
+    assert (found["strategy"], found["refusals"], found["backfilling"]) == ("atomic", [], False)
+    assert "ROLLBACK WILL:" in found["lines"]
+    assert "AUDIT:" not in found["lines"]
+
+
+def test_an_unknown_goal_is_an_error() -> None:
+    with pytest.raises(AnsibleFilterError, match="Unknown goal 'schema'"):
+        planned(goal="schema")
+
+
+def verified(state: dict[str, Any], attempts: dict[str, Any] | None = None, rows: Any = None) -> dict[str, Any]:
+    """Return what the role verify returns for a state."""
+    found: dict[str, Any] = FILTERS["verify_result"]({"state": state, "audit": []}, SOURCE, rows, attempts or {})
+    return found
+
+
+def test_a_verification_counts_what_holds() -> None:
+    tried = [{"check": "isolation proof", "table": "", "expected": "", "actual": "", "ok": True, "sentence": "No"}]
+    found = verified(migrated(), {"isolation proof": tried})
+    count = len(found["findings"])
+    assert found["failing"] == []
+    assert "OK   memories                 customer_id: True   NULLs: 0  RLS: True" in found["lines"]
+    assert "OK   isolation proof: 1 attempts, none leaked" in found["lines"]
+    assert found["lines"][-1] == f"{count} of {count} findings hold."
+
+
+def test_a_verification_shows_what_does_not_hold() -> None:
+    state = migrated()
+    state["tables"]["memories"]["rls"]["forced"] = False
+    leak = {
+        "check": "isolation proof", "table": "memories", "expected": "0 rows", "actual": "3 rows", "ok": False,
+        "sentence": "Tenant 2 reads the rows of tenant 1",
+    }  # fmt: skip
+    found = verified(state, {"isolation proof": [leak]})
+    assert len(found["failing"]) == 2
+    assert any(line.startswith("FAIL memories    ") for line in found["lines"])
+    said = " ".join(line.strip() for line in found["lines"])
+    assert "FAIL isolation proof: Tenant 2 reads the rows of tenant 1: 3 rows instead of 0 rows" in said
+    assert not any("attempts, none leaked" in line for line in found["lines"])
+
+
+def test_a_verification_says_that_the_bridge_is_on_and_when_it_was_needed() -> None:
+    state = migrated()
+    assert "     Nobody has needed it so far." in verified(state)["lines"]
+    state["bridge_watch"]["used_at"] = 1764000000
+    assert "     Last needed: 2025-11-24 16:00:00 UTC." in verified(state)["lines"]
+
+
+def test_a_transaction_is_proven_or_checked_by_its_goal() -> None:
+    made, state = model.parse(SOURCE), migrated()
+    wanted = {
+        "lock_timeout": "5s", "seconds": 900, "proof_seconds": 60, "proof_rows": 1000, "url_options": "",
+        "counted": True, "careful": True,
+    }  # fmt: skip
+    migrating = planning.transaction([], state, made, wanted | {"goal": "migrate"})
+    assert migrating["proof"] is not None
+    assert (migrating["checks"], sorted(migrating["counts"])) == ([], sorted(state["tables"]))
+    back = planning.transaction([], state, made, wanted | {"goal": "schema", "counted": False})
+    assert (back["proof"], back["counts"]) == (None, {})
+    assert back["checks"]
+    assert planning.transaction([], state, made, wanted | {"goal": "schema", "careful": False})["checks"] == []
+
+
+def test_a_model_that_cannot_be_planned_for_is_named_in_a_sentence() -> None:
+    assert FILTERS["model_errors"](model_source()) == []
+    [sentence] = FILTERS["model_errors"](model_source() | {"default_tenant": "x"})
+    assert "x" in sentence
+
+
+def test_a_backfill_rewrites_the_rows_of_its_table() -> None:
+    statements = [
+        {"phase": "backfill", "table": "memories"}, {"phase": "key", "table": "calls"},
+        {"phase": "backfill", "table": "memories"},
+    ]  # fmt: skip
+    assert FILTERS["backfilled_tables"](statements, "public") == ["public.memories"]
+
+
+def test_the_rows_of_each_table_are_those_of_the_state() -> None:
+    state = blank_state(7)
+    state["tables"]["memories"] = {"exists": False}
+    rows = FILTERS["rows_by_table"](state)
+    assert "memories" not in rows
+    assert set(rows.values()) == {7}
+
+
+def test_an_adopted_column_counts_the_rows_of_each_tenant() -> None:
+    found, source = golden.catalog("projects"), projects_source("ai_memory_schemas")
+    rows = FILTERS["rows_to_compare"](found, source)
+    assert rows["projects"] == {"1": 2, "2": 1}
+    assert (rows["notes"], rows["organizations"]) == (6, 3)
+    assert FILTERS["rows_to_compare"](blank_state(7), model_source())["memories"] == 7

@@ -1,0 +1,196 @@
+"""The result of the role service: what its calls, its watch and its tests add to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import refusals
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import calls, endpoints, route, tried, working
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import watched as watch
+
+CALL: dict[str, Any] = {"came_up": False, "ended": []}
+UNITS = {"timer": "12:00", "triggers": ["ai.socket"], "companions": ["worker.service"]}
+WATCHED = {"seconds": 10, "samples": 1, "lines": 3, "errors": 0, "requests": 5, "refused": 1, "refused_before": 1}
+JOURNAL = {"failures": [], "total": 7, "errors": 2, "requests": 9, "refused": 1}
+HEALTH = {"healthy": True, "sentence": "answers 500"}
+ABOUT = {"service": "ai-memory", "health_path": "/health", "seconds": 15, "processes": ["7", "7"]}
+LOCATION = {"ok": True, "sentence": "It works."}
+STATE = {"active": True, "database_url": {"user": "app"}}
+STARTED = {
+    "location": {"ok": True, "sentence": "It works."},
+    "state": STATE,
+    "route": {"verdict": "ok", "sentence": ""},
+}
+
+
+def test_a_call_counts_back_from_its_end() -> None:
+    result = calls.after({"pooler": {}}, CALL | UNITS | {"stopped_ago": 2.5, "inactive_since": "yesterday"})
+    assert clock.seconds(result["stopped_at"], result["call_ended"]) == 2.5
+    assert result["healthy_at"] == result["call_ended"]
+    assert (result["failsafe_timer"], result["triggers"], result["companions"]) == tuple(UNITS.values())
+    assert (result["inactive_since"], result["pooler"]) == ("yesterday", {})
+
+
+def test_a_call_that_only_starts_keeps_when_callers_began_to_wait() -> None:
+    earlier = {"stopped_at": "2026-11-25T17:22:42.000000", "triggers": []}
+    assert {**calls.after(earlier, CALL), "call_ended": ""} == {**earlier, "call_ended": ""}
+
+
+@pytest.mark.parametrize(("before", "told"), [(None, "not asked"), ("", "healthy"), ("degraded", "degraded")])
+def test_the_health_after_a_call_is_compared_with_that_before(before: str | None, told: str) -> None:
+    said = calls.notes(CALL | {"health_said": "ill"}, "ai-memory", before)
+    assert said == [f"NOTE ai-memory says of its health, after the start: ill (before the stop: {told})."]
+
+
+def test_clients_that_a_call_ended_and_a_start_of_others_are_told() -> None:
+    said = calls.notes({"came_up": True, "ended": ["a", "b"]}, "ai-memory", None)
+    assert said[0] == "Ended: a, b"
+    assert said[1].startswith("NOTE ai-memory came up while the database was being changed")
+    assert calls.notes(CALL, "ai-memory", None) == []
+
+
+def test_a_sample_without_trouble_counts() -> None:
+    seen = watch.sampled(WATCHED, JOURNAL, HEALTH, ABOUT)
+    assert (seen["seconds"], seen["samples"], seen["lines"], seen["requests"], seen["trouble"]) == (15, 2, 7, 9, [])
+    assert watch.sampled(WATCHED, JOURNAL, HEALTH, ABOUT | {"processes": ["7", "0"]})["trouble"] == []
+
+
+def test_every_kind_of_trouble_of_a_sample_is_told() -> None:
+    journal = JOURNAL | {"failures": ["a", "b", "c", "d"], "refused": 2}
+    about = ABOUT | {"processes": ["7", "8"]}
+    assert watch.sampled(WATCHED, journal, HEALTH | {"healthy": False}, about)["trouble"] == [
+        "a", "b", "c", "/health answers 500", "2 requests failed since the start, 1 in the hour before",
+        "ai-memory was started again meanwhile: its main process was 7 and is 8",
+    ]  # fmt: skip
+
+
+def test_a_watch_tells_when_a_session_named_no_tenant() -> None:
+    assert watch.unnamed({"used_at": 60, "now": 100}, is_watched=True) == "a session last named no tenant 40 s ago"
+    assert watch.unnamed({"used_at": None, "now": 100}, is_watched=True) == "no session named no tenant"
+    assert "reach nothing" in watch.unnamed({"used_at": 60, "now": 100}, is_watched=False)
+    line = watch.line(WATCHED | {"requests": 0, "unnamed": "none"})
+    assert line.startswith("WATCHED for 10 s: no requests in the journal, 1 of them failed (1 in the hour before); 0 ")
+
+
+@pytest.mark.parametrize(
+    ("other", "begins"),
+    [
+        ({}, ""),
+        ({"state": STATE | {"active": False}}, "After the start: ai-memory does not run any more."),
+        ({"location": {"ok": False, "sentence": "Elsewhere."}}, "After the start: Elsewhere."),
+        ({"route": {"verdict": "unfit", "sentence": "Shared."}}, "After the start: Shared."),
+        (
+            {"state": STATE | {"database_url": {"user": "alice"}}},
+            "After the start: ai-memory works as alice, not as app: It works.",
+        ),
+    ],
+)
+def test_a_started_service_must_work_as_before(other: dict[str, Any], begins: str) -> None:
+    assert working.trouble(STARTED | other, "ai-memory", "app") == begins
+
+
+def test_a_route_that_was_not_taken_has_no_attempts() -> None:
+    wanted = {"user": "alice", "host": "", "port": 5432, "database": "ai_memory", "setting": "app.current_tenant"}
+    reached = route.reached({"msg": "no Python"}, wanted)
+    assert reached["credentials"] == {"libpq": {}}
+    assert reached["result"]["route"]["verdict"] == "unreachable"
+    assert reached["result"]["pooler"] == {}
+    assert reached["result"]["attempts"] == {"problem": "no attempt was made", "findings": []}
+
+
+def test_the_tests_of_the_api_add_up() -> None:
+    once = tried.recorded({"pooler": {}}, "full", {"unproven": ["a"], "shown": []}, {"token": "signed"})
+    twice = tried.recorded(once, "full", {"unproven": ["b", "a"], "shown": ["c"]})
+    assert twice["pooler"] == {}
+    assert twice["api"] == {
+        "mode": "full", "token": "signed", "unproven": ["a", "b"], "shown": ["c"], "endpoints": 0, "apart": 0,
+    }  # fmt: skip
+
+
+def test_without_a_signed_token_nothing_is_proven_of_endpoints() -> None:
+    read = {"token": "missing", "endpoints": [{"name": "GET /a", "outcome": "apart", "token": True}]}
+    seen = endpoints.separation(read, [1, 7], {"service": "ai-memory", "secret": "SECRET"})
+    assert seen["api"] == {"token": "missing", "endpoints": 1, "apart": 1}
+    assert seen["unproven"][0].startswith(
+        "That the API of ai-memory keeps tenants apart is not proven: its environment"
+    )
+    assert (
+        endpoints.separation(read | {"token": "signed"}, [1, 7], {"service": "ai-memory", "secret": "SECRET"})[
+            "unproven"
+        ]
+        == []
+    )
+
+
+def test_writers_that_fail_prove_nothing() -> None:
+    answers = [
+        {"name": "POST /a", "verdict": "ok", "said": ""}, {"name": "POST /b", "verdict": "refused", "said": "HTTP 403"},
+    ]  # fmt: skip
+    assert endpoints.untested(answers, 7) == [
+        "For which tenant POST /b stores is not proven: as tenant 7 it answers HTTP 403."
+    ]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_other_clients_end_a_run(*, dry_run: bool) -> None:
+    wanted = {"service": "ai-memory", "database": "ai_memory", "terminates": False, "dry_run": dry_run}
+    clients = {"clients": ["psql of bob"], "holders": ["a vacuum"]}
+    first, second = refusals.of_clients(clients, wanted)
+    assert first.startswith("Other clients than ai-memory are connected to ai_memory: psql of bob.")
+    assert second.startswith("Sessions that the run does not end hold locks on tables of ai_memory: a vacuum.")
+    assert [("a run ends here" in sentence) for sentence in (first, second)] == [dry_run, dry_run]
+    assert refusals.of_clients(clients, wanted | {"terminates": True}) == [second]
+    assert refusals.of_clients({"clients": [], "holders": []}, wanted) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "comment", "begins"),
+    [
+        ("export DATABASE_URL=a", {}, "ours", []),
+        ("DATABASE_URL = a", {}, None, []),
+        (
+            "# DATABASE_URL=a",
+            {},
+            None,
+            ["The run cannot give ai-memory another login"],
+        ),
+        ("DATABASE_URL=a", {"url_rewritable": False}, None, ["The run cannot give ai-memory another login"]),
+        ("DATABASE_URL=a", {}, "theirs", ["The role app exists already and was not made by this runbook"]),
+    ],
+)
+def test_a_new_login_needs_its_file_and_its_role(
+    text: str, state: dict[str, Any], comment: str | None, begins: list[str]
+) -> None:
+    wanted = {
+        "service": "ai-memory", "file": "/etc/ai.env", "role": "app", "mark": "ours",
+        "existing_role": None if comment is None else {"comment": comment},
+    }  # fmt: skip
+    found = refusals.of_new_login(text, {"url_rewritable": True, "url_set_by": "", **state}, wanted)
+    assert [sentence.startswith(begin) for sentence, begin in zip(found, begins, strict=True)] == [True] * len(begins)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "interval", "expected"), [(1, 20, [20, 40, 60]), (1, 45, [45]), (1, 300, [60]), (0, 20, [])]
+)
+def test_a_watch_samples_in_each_interval(minutes: int, interval: int, expected: list[int]) -> None:
+    assert watch.samples(minutes, interval) == expected
+
+
+def test_sessions_must_be_seen_during_a_request() -> None:
+    seen = {"location": LOCATION | {"confirmed": True}, "state": STATE}
+    assert working.unconfirmed(seen, "ai-memory", "ai_memory") == ""
+    unseen = seen | {"location": LOCATION | {"confirmed": False}}
+    begin = "Nothing shows that ai-memory works in ai_memory as app: "
+    assert working.unconfirmed(unseen, "ai-memory", "ai_memory").startswith(begin)
+    elsewhere = {"ok": False, "confirmed": True, "sentence": "Elsewhere."}
+    assert working.unconfirmed(seen | {"location": elsewhere}, "ai-memory", "ai_memory") == "Elsewhere."
+
+
+@pytest.mark.parametrize(("late", "remedy"), [(True, "service_health_request_timeout"), (False, "service_base_url")])
+def test_a_service_that_is_ill_is_not_stopped(*, late: bool, remedy: str) -> None:
+    told = working.health_refusal({"late": late, "sentence": "answers 500"}, "http://localhost/health")
+    assert told.startswith("http://localhost/health answers 500 before anything was stopped: ")
+    assert remedy in told
