@@ -59,11 +59,11 @@ def _judged(
 def unchanged(
     before: Mapping[str, Any], now: Mapping[str, Any], backfilled: Mapping[str, int], rewritten: Collection[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return a finding for each table: the change wrote no row but those that it gave a tenant.
+    """Return a finding for each table: the change wrote only rows that it gave a tenant.
 
-    ``before`` and ``now`` are the counters of the transaction at its beginning and before the proof, by table: files
-    (of the relation and its partitions), inserted, updated, deleted. ``backfilled`` are the rows of the backfills,
-    ``rewritten`` the tables whose rows take their tenant from others'.
+    ``before`` and ``now`` are the transaction's counters by table, at its beginning and before the proof. They are
+    files (of the relation and its partitions), inserted, updated and deleted. ``backfilled`` counts the rows of the
+    backfills. ``rewritten`` are the tables whose rows take their tenant from another table's.
     """
     found = []
     for name, then in before.items():
