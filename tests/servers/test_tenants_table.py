@@ -173,6 +173,16 @@ def test_its_key_may_have_the_columns_name_and_it_may_point_back(server: Server)
         schemas.round_trip(server, found)
 
 
+def test_a_foreign_key_to_it_says_that_the_column_is_the_tenants(server: Server) -> None:
+    entries = [{name: value for name, value in entry.items() if name != "adopt"} for entry in ENTRIES]
+    with schemas.database(server, statements(), entries) as found:
+        (first, second) = schemas.refused(found)
+        assert "public.items.customer_id already exists, references public.tenants" in first
+        assert "public.parts.customer_id already exists, references public.tenants" in second
+    with schemas.database(server, statements(), entries, tenants=tenants()) as found:
+        assert found.plan() != []
+
+
 def test_texts_are_tenants_as_well(server: Server) -> None:
     statements = [
         "CREATE TABLE sites (slug text PRIMARY KEY CHECK (slug <> ''), open boolean NOT NULL)",

@@ -126,7 +126,8 @@ def _meanings(state: State, model: Model, table: Table, column: Document) -> lis
     if column["default"] is not None and _literal(column["default"]) != str(model.default_tenant):
         why.append(f"has the default {column['default']}")
     for item in state["hazards"]["meanings"]:
-        if item["table"] != table.name:
+        # A foreign key to the tenants table says that it is a tenant.
+        if item["table"] != table.name or (item["own"] and item["other"] == _tenants_title(model)):
             continue
         if item["type"] != "f":
             why.append(f"is unique by {item['constraint']}")
@@ -142,6 +143,10 @@ def _meanings(state: State, model: Model, table: Table, column: Document) -> lis
         f"{table.name} in tenancy_tables."
     )
     return [refusal]
+
+
+def _tenants_title(model: Model) -> str:
+    return f"{model.schema}.{model.tenants.name}" if model.tenants is not None else ""
 
 
 def _literal(default: str) -> str:
