@@ -79,12 +79,12 @@ def test_a_table_without_the_column_is_left_out() -> None:
 
 
 def test_without_a_default_tenant_a_login_is_one_that_has_rows() -> None:
-    state = golden.catalog("projects-migrated") | {"snapshot_xmin": 700}
+    state = {**golden.catalog("projects-migrated"), "snapshot_xmin": 700}
     found = by_id(login.reaching(state, model.parse(projects_source(state["database"])), writes=True))
     assert found["marks.default tenant: rows visible"]["tenant"] == "1"
     assert found["marks.default tenant: rows visible"]["expected"] == ["8 rows"]
     assert found["marks.no tenant set: rows visible"]["expected"] == ["0 rows"]
-    empty = golden.catalog("projects") | {"snapshot_xmin": 700}
+    empty = {**golden.catalog("projects"), "snapshot_xmin": 700}
     for document in empty["tables"].values():
         if document["column"]:
             document["column"]["tenants"] = {}
