@@ -94,7 +94,7 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ({"tables": [TABLE | {"append_only": [{"command": "update", "sqlstate": "x"}]}]}, "an sqlstate has five"),
         (
             {"readers": [{"role": "dashboard"}]},
-            "tenancy_readers[0] must have a role, and either a tenant or tenants: all",
+            r"tenancy_readers\[0\] must have a role, and either a tenant or tenants: all",
         ),
         ({"readers": [{"role": "public", "tenants": "all"}]}, "a policy of PUBLIC applies to the service"),
         ({"readers": [{"role": "dashboard", "tenants": "some"}]}, "tenants must be all, not 'some'"),
