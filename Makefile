@@ -150,5 +150,5 @@ clean: ## remove everything that the other targets made, except Debian packages
 	-podman rm --force --time 1 $$(podman ps --all --quiet --filter name=^ai-memory-lab)
 	-podman rmi --force $(BASES:%=localhost/ai-memory-lab:%) $(BASES:%=localhost/debian:%)
 	rm -rf .lab .venv .venv-3.11 .cache .hypothesis .ansible .mypy_cache .pytest_cache .ruff_cache
-	rm -rf $(foreach host,lab17 lab15,logs/*-$(host) backups/$(host) support/*-$(host).*)
+	rm -rf $(foreach host,lab17 lab15,logs/*-$(host) backups/$(host) support/*-$(host).* drafts/*-$(host))
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

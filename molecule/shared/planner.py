@@ -116,6 +116,7 @@ class Database:
             "tenants_key": self.model.tenants.key if self.model.tenants else "",
             "shared_keys": json.dumps(hazards.shared_keys(self.model)),
             "links": json.dumps(hazards.links(self.model)),
+            "natural_keys": json.dumps(hazards.natural_keys(self.model)),
         }  # fmt: skip
 
     def plan(self) -> list[Statement]:
@@ -186,7 +187,10 @@ class Database:
         with self._as_administrator():
             self._cursor.execute(audit.query(), self._arguments() | {"readable": json.dumps(readable)})
             facts: dict[str, list[str]] = self._cursor.fetchone()[0]
-            given = self._arguments() | {"tables": [table.name for table in self.model.tables]}
+            given = self._arguments() | {
+                "tables": [table.name for table in self.model.tables], "replaced_role": self.model.replaced_role,
+                "natural_keys": hazards.natural_keys(self.model),
+            }  # fmt: skip
             self._cursor.execute("SELECT set_config('tenancy_runbook.input', %s, false)", (json.dumps(given),))
             self._cursor.execute(audit.statements_query(), {})
             facts |= self.value("SELECT current_setting('tenancy_runbook.statements')::json")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errors import TenancyError
+from .quoting import identifier
 
 # Bytes of a database that are restored and compared in one second, if this server has no measured backup.
 RATE = 20_000_000
@@ -108,6 +109,20 @@ def uncarried(state: Mapping[str, Any]) -> list[str]:
     )
 
 
+def _without_tablespaces(sql: str, state: Mapping[str, Any]) -> str:
+    """Return a statement as it is planned in the copy, whose server has no tablespaces."""
+    places = {
+        index.get("tablespace")
+        for table in state["tables"].values()
+        for relation in [table, *(table.get("partitions") or [])]
+        for index in relation.get("indexes") or []
+    }
+    for place in map(identifier, filter(None, places)):
+        for words in (" USING INDEX TABLESPACE", " TABLESPACE"):
+            sql = sql.replace(f"{words} {place}", "")
+    return sql
+
+
 def plan_differences(
     copy: Sequence[Mapping[str, Any]], real: Sequence[Mapping[str, Any]], state: Mapping[str, Any]
 ) -> dict[str, list[str]]:
@@ -115,7 +130,8 @@ def plan_differences(
 
     ``excepted`` are sentences about the statements that name an object of ``state`` that a dump does not contain.
     """
-    there, here = ({item["id"]: item["sql"] for item in plan} for plan in (copy, real))
+    there = {item["id"]: item["sql"] for item in copy}
+    here = {item["id"]: _without_tablespaces(item["sql"], state) for item in real}
     names = uncarried(state)
     differing, excepted = [], []
     for name in [*here, *(name for name in there if name not in here)]:

@@ -14,7 +14,7 @@ from planner import NAME, Database
 from server import MAJORS, TEMPLATE, Server, fill, running
 from turns import Case, places
 
-ON_EACH = ("test_audit_rules", "test_chain", "test_trap")
+ON_EACH = ("test_audit_rules", "test_chain", "test_generated_keys", "test_trap")
 # A single version tests these many combinations, with any TESTS.
 ON_ONE = ("test_states_of_production",)
 

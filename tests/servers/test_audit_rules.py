@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, assert_never
 
@@ -22,6 +23,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import
 )
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rules import server_minor
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import notes
 from lab import OWNER
 from planner import Database
 from production import production_source
@@ -146,7 +148,9 @@ def test_a_migrated_database_has_no_bypass(migrated: Database) -> None:
 
 def test_an_unmigrated_database_has_only_what_the_plan_fixes(unmigrated: Database) -> None:
     found = [entry for entry in unmigrated.audit() if entry["rule"] not in ACCEPTED]
-    assert {entry["rule"] for entry in found} == {"privilege-excess", "unique-key", "function-without-tenant"}
+    assert {entry["rule"] for entry in found} == {
+        "privilege-excess", "unique-key", "function-without-tenant", "on-conflict-function",
+    }  # fmt: skip
     assert all(entry["fixed_by_plan"] for entry in found)
 
 
@@ -224,6 +228,66 @@ def test_a_column_that_is_there_already_breaks_no_statement(
     assert not OF_STATEMENTS & {entry["rule"] for entry in unmigrated.audit()}
 
 
+INTO = "INSERT INTO caller_profiles (user_id, first_call_date, last_call_date) SELECT '+0', now(), now() WHERE false"
+# What of an upsert finds no key once that holds the tenant column.
+UPSERTS = {
+    f"{INTO} ON CONFLICT (user_id) DO NOTHING": True,
+    INTO.replace("caller_profiles", 'public."caller_profiles"') + ' on conflict("user_id")do nothing': True,
+    f"WITH stored AS ({INTO} ON CONFLICT ( user_id ) DO NOTHING RETURNING 1) SELECT count(*) FROM stored": True,
+    f"{INTO} ON CONFLICT (id) DO NOTHING": False,
+    f"{INTO} ON CONFLICT DO NOTHING": False,
+    f"{INTO} ON CONFLICT ON CONSTRAINT caller_profiles_user_id_key DO NOTHING": False,
+    "SELECT 'ON CONFLICT (user_id) DO NOTHING', count(*) FROM caller_profiles": False,
+}
+
+
+@pytest.mark.parametrize("statement", UPSERTS)
+def test_an_upsert_is_named_if_its_key_is_exchanged(
+    service: psycopg2.extensions.cursor, unmigrated: Database, statement: str
+) -> None:
+    run_statement(service, statement)
+    assert named(unmigrated.audit(), "on-conflict") == ({"caller_profiles"} if UPSERTS[statement] else set())
+
+
+def test_an_upsert_of_an_expression_is_named(service: psycopg2.extensions.cursor, server: Server) -> None:
+    with opened(server, UNMIGRATED) as unmigrated:
+        unmigrated.run("CREATE UNIQUE INDEX folded ON caller_profiles (lower(user_id)) WHERE total_calls > 0")
+        unmigrated.commit()
+        try:
+            upsert = f"{INTO} ON CONFLICT (lower(user_id)) WHERE total_calls > 0 DO NOTHING"
+            run_statement(service, upsert)
+            assert named(unmigrated.audit(), "on-conflict") == {"caller_profiles"}
+        finally:
+            unmigrated.run("DROP INDEX folded")
+            unmigrated.commit()
+
+
+def test_an_upsert_is_an_error_unless_the_release_knows_the_tenant(
+    service: psycopg2.extensions.cursor, unmigrated: Database
+) -> None:
+    run_statement(service, f"{INTO} ON CONFLICT (user_id) DO NOTHING")
+    for bridge in (True, False):
+        unmigrated.model = dataclasses.replace(unmigrated.model, bridge=bridge)
+        (entry,) = [entry for entry in unmigrated.audit() if entry["rule"] == "on-conflict"]
+        assert (entry["severity"], entry["fixed_by_plan"]) == (ERROR, not bridge)
+
+
+def test_an_upsert_of_the_login_that_the_service_leaves_is_named(
+    service: psycopg2.extensions.cursor, unmigrated: Database
+) -> None:
+    run_statement(service, f"{INTO} ON CONFLICT (user_id) DO NOTHING")
+    unmigrated.model = dataclasses.replace(unmigrated.model, application_role="new", replaced_role=OWNER)
+    assert named(unmigrated.audit(), "on-conflict") == {"caller_profiles"}
+
+
+def test_an_upsert_after_the_migration_is_not_looked_for(
+    service: psycopg2.extensions.cursor, unmigrated: Database
+) -> None:
+    run_statement(service, f"{INTO} ON CONFLICT (user_id) DO NOTHING")
+    unmigrated.migrate()
+    assert named(unmigrated.audit(), "on-conflict") == set()
+
+
 def test_an_earlier_statement_is_named_if_the_server_records_them(server: Server) -> None:
     with running(server.major, shared_preload_libraries="pg_stat_statements") as recording:
         fill(recording)
@@ -231,11 +295,17 @@ def test_an_earlier_statement_is_named_if_the_server_records_them(server: Server
         recording.sql("CREATE EXTENSION pg_stat_statements SCHEMA elsewhere", TEMPLATE)
         with contextlib.closing(recording.connect(TEMPLATE, OWNER)) as connection, connection.cursor() as cursor:
             run_statement(cursor, "COPY memories TO STDOUT")
+            run_statement(cursor, f"{INTO} ON CONFLICT (user_id) DO NOTHING")
             run_statement(cursor, "SELECT 1")
         with opened(recording, TEMPLATE) as database:
-            assert named(database.audit(), "copy-without-columns") == {"memories"}
+            found = database.audit()
+            assert named(found, "copy-without-columns") == {"memories"}
+            assert named(found, "on-conflict") == {"caller_profiles"}
+            assert not any("pg_stat_statements" in text for text in notes.of_plan(database.state(), database.model))
 
 
 def test_a_record_of_statements_that_cannot_be_read_is_left_out(unmigrated: Database) -> None:
+    assert any("pg_stat_statements" in text for text in notes.of_plan(unmigrated.state(), unmigrated.model))
     unmigrated.run("CREATE EXTENSION pg_stat_statements")
+    assert any("pg_stat_statements" in text for text in notes.of_plan(unmigrated.state(), unmigrated.model))
     assert not OF_STATEMENTS & {entry["rule"] for entry in unmigrated.audit()}

@@ -11,7 +11,9 @@ from lab import OWNER
 from planner import Database
 
 INDEX, KEY = "idx_memories_customer_id_user_id", "caller_profiles_customer_id_user_id_key"
-BUILT = "caller_profiles_customer_id_user_id_tenant_key"
+BUILT = "caller_profiles_user_id_key_tenant_key"
+# A natural key that nothing enforces is made anew.
+GONE = "ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key"
 RECORD = "tenancy_bridge_used_memories_select"
 # The existing object, and the start of its refusal.
 TAKEN = {
@@ -23,14 +25,14 @@ TAKEN = {
                               f"public.{INDEX} is there already, an index of memories,"),
     "sequence as index": (f"CREATE SEQUENCE {INDEX}", f"public.{INDEX} is there already, a sequence,"),
     "table as the built key": (f"CREATE TABLE {BUILT} (a int)", f"public.{BUILT} is there already, a table,"),
-    "type as key": (f"CREATE TYPE {KEY} AS (a int)", f"public.{KEY} is there already, a composite type,"),
-    "sequence as key": (f"CREATE SEQUENCE {KEY}", f"public.{KEY} is there already, a sequence,"),
-    "own index as key": (f"CREATE INDEX {KEY} ON caller_profiles (updated_at)",
+    "type as key": (f"{GONE}; CREATE TYPE {KEY} AS (a int)", f"public.{KEY} is there already, a composite type,"),
+    "sequence as key": (f"{GONE}; CREATE SEQUENCE {KEY}", f"public.{KEY} is there already, a sequence,"),
+    "own index as key": (f"{GONE}; CREATE INDEX {KEY} ON caller_profiles (updated_at)",
                          f"public.{KEY} is there already, an index of caller_profiles,"),
-    "check as key": (f"ALTER TABLE caller_profiles ADD CONSTRAINT {KEY} CHECK (user_id <> '')",
+    "check as key": (f"{GONE}, ADD CONSTRAINT {KEY} CHECK (user_id <> '')",
                      f"public.caller_profiles has a constraint {KEY} already"),
     "foreign key as key": (
-        f"ALTER TABLE caller_profiles ADD CONSTRAINT {KEY} FOREIGN KEY (id) REFERENCES caller_profiles",
+        f"{GONE}, ADD CONSTRAINT {KEY} FOREIGN KEY (id) REFERENCES caller_profiles",
         f"public.caller_profiles has a constraint {KEY} already"),
     "table as record": (f"CREATE TABLE {RECORD} (a int)", f"public.{RECORD} is there already, a table,"),
     "enumeration as record": (f"CREATE TYPE {RECORD} AS ENUM ('a')", f"public.{RECORD} is there already, a type,"),
@@ -52,11 +54,9 @@ TAKEN = {
                        "public.history.was stores rows of the type public.memories"),
     "rows in a materialized view": ("CREATE MATERIALIZED VIEW v AS SELECT m FROM memories m",
                                     "public.v.m stores rows of the type public.memories"),
-    "CLUSTER": ("ALTER TABLE personality_averages CLUSTER ON personality_averages_pkey",
-                "The key personality_averages_pkey of public.personality_averages has to be replaced, but CLUSTER"),
 }  # fmt: skip
-# The mark refuses every plan; a policy that is dropped would drop the plan's own of the same name.
-PLANNED_AROUND = ("CLUSTER", "permissive policy")
+# A policy that is dropped would drop the plan's own of the same name.
+PLANNED_AROUND = ("permissive policy",)
 # Names that are free for the plan, and uses of the row type that PostgreSQL permits.
 FREE = {
     "leftover": f"CREATE INDEX {INDEX} ON memories (k)",
@@ -97,11 +97,6 @@ def test_what_is_not_in_the_way_is_migrated_and_nothing_is_left_to_do(database: 
     assert [item for item in database.migrate() if not item["ok"]] == []
     assert database.failures(before) == []
     assert database.plan() == []
-
-
-def test_the_remedy_of_a_cluster_mark(database: Database) -> None:
-    database.run(TAKEN["CLUSTER"][0], "ALTER TABLE public.personality_averages SET WITHOUT CLUSTER")
-    assert database.plan() != []
 
 
 def test_a_read_only_default_of_all_roles_is_found(database: Database) -> None:

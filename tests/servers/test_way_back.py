@@ -54,9 +54,9 @@ NAMES = {
         f"DROP INDEX {ONLY}",
     ],
     "excluded column": [
-        f"""ALTER TABLE memories ADD {DEFERRABLE} integer;
-        ALTER TABLE memories ADD CONSTRAINT c EXCLUDE USING btree ({DEFERRABLE} WITH =) WHERE ({DEFERRABLE} > 0)
-        DEFERRABLE""",
+        f"""ALTER TABLE memories ADD customer_id integer DEFAULT 1, ADD {DEFERRABLE} integer;
+        ALTER TABLE memories ADD CONSTRAINT c EXCLUDE USING btree (customer_id WITH =, {DEFERRABLE} WITH =)
+        WHERE ({DEFERRABLE} > 0) DEFERRABLE""",
         "ALTER TABLE memories DROP CONSTRAINT c",
     ],
     "default of an argument": [

@@ -13,10 +13,13 @@ from typing import Any
 
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan, revert, schema
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement import State, Statement
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import draft, text
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import model_source, projects_source, rental_source
 
 DIRECTORY = Path(__file__).parent / "golden"
+# Catalogs of databases that no model describes, and the drafts of their models.
+DESCRIBED = Path(__file__).parent / "described"
 
 
 def catalog(case: str) -> State:
@@ -84,6 +87,27 @@ def expected(case: str, goal: str) -> Path:
     return DIRECTORY / case / f"expected-{goal}.sql"
 
 
+def described_cases() -> list[str]:
+    """Return the databases of which there is a draft."""
+    return sorted(path.name for path in DESCRIBED.iterdir())
+
+
+def described_catalog(case: str) -> dict[str, Any]:
+    """Return what the query of the catalogs returned of a database."""
+    document: dict[str, Any] = json.loads((DESCRIBED / case / "catalog.json").read_text())
+    return document
+
+
+def described(case: str) -> dict[str, str]:
+    """Return the draft's files by name."""
+    made = draft.build(described_catalog(case))
+    return {"tenancy.yml": text.tenancy(made), "before.sql": text.before(made)}
+
+
 if __name__ == "__main__":
     for name, wanted in cases():
         expected(name, wanted).write_text(planned(name, wanted))
+    for name in described_cases():
+        for file, content in described(name).items():
+            if content:
+                (DESCRIBED / name / f"expected-{file}").write_text(content)

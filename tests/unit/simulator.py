@@ -36,6 +36,20 @@ def _index_entry(name: str, names: list[str], unique: bool, descending: list[boo
         "descending": descending, "method": "btree", "plain": True, "unique": unique, "valid": True,
         "replica_identity": False, "clustered": False, "comment": None, "tablespace": None, "constraint": None,
         "constraint_type": None, "constraint_definition": None, "constraint_comment": None, "dependents": [],
+        "key": key_entry(names) if unique else None,
+    }  # fmt: skip
+
+
+def key_entry(names: list[str]) -> State:
+    """Return the fields of a key on columns of text, without anything special."""
+    elements = [
+        {"sql": name, "column": name, "collation": None, "class": None, "options": None, "descending": False,
+         "nulls_first": False, "operator": None}
+        for name in names
+    ]  # fmt: skip
+    return {
+        "elements": elements, "columns": sorted(names), "include": [], "nulls_not_distinct": False, "period": False,
+        "predicate": None, "storage": None, "deferrable": False, "deferred": False, "statistics": [], "extensions": [],
     }  # fmt: skip
 
 

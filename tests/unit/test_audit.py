@@ -66,6 +66,7 @@ def test_a_query_has_the_rules_of_its_kind_and_no_other_percent_sign() -> None:
         assert {name for name in audit.RULES if f"'{name}'," in query} == with_sql
         assert set(re.findall(r"%(?:\((\w+)\)s|%)", query)) <= {
             "", "schema", "tables", "column", "setting", "application_role", "readable",
+            "natural_keys",
         }  # fmt: skip
         assert "%" not in re.sub(r"%\(\w+\)s|%%", "", query)
 

@@ -1,4 +1,4 @@
-"""What the roles plan and verify return, and how it reads on a terminal of 80 columns."""
+"""The results of the roles plan and verify, and their text on a terminal of 80 columns."""
 
 from __future__ import annotations
 

@@ -208,10 +208,6 @@ COLUMN = {"type": "text", "not_null": True, "default": None, "generated": False,
             {"indexes": [index_entry("u", ["user_id"], unique=True, constraint="u") | {"dependents": ["view v"]}]},
             r"view v depends on it",
         ),
-        (
-            {"indexes": [index_entry("u", ["user_id"], unique=True, constraint="u") | {"replica_identity": True}]},
-            r"replica identity",
-        ),
     ],
 )
 def test_a_state_that_cannot_be_reconciled_is_refused(

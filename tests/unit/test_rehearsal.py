@@ -86,6 +86,23 @@ def test_the_plans_are_the_same_in_ids_and_sql(copy: list[dict[str, str]], diffe
     assert found == {"differing": differing, "excepted": []}
 
 
+def test_a_copy_without_tablespaces_has_the_same_plan() -> None:
+    state = {
+        "tables": {"a": {"indexes": [], "partitions": [{"indexes": [{"name": "i", "tablespace": 'the "fast" one'}]}]}}
+    }
+    real = _plan(
+        build='CREATE UNIQUE INDEX "k" ON "a" ("b") TABLESPACE "the ""fast"" one" WHERE (c)',
+        key='ALTER TABLE "a" ADD CONSTRAINT "k" UNIQUE ("b") USING INDEX TABLESPACE "the ""fast"" one" DEFERRABLE',
+    )
+    copy = _plan(
+        build='CREATE UNIQUE INDEX "k" ON "a" ("b") WHERE (c)',
+        key='ALTER TABLE "a" ADD CONSTRAINT "k" UNIQUE ("b") DEFERRABLE',
+    )
+    assert rehearsal.plan_differences(copy, real, state) == {"differing": [], "excepted": []}
+    copy[0]["sql"] += " AND d"
+    assert rehearsal.plan_differences(copy, real, state)["differing"] == ["build"]
+
+
 def test_what_a_dump_does_not_carry_is_named_and_excepted() -> None:
     real = _plan(drop='DROP INDEX "broken"', index='CREATE INDEX "broken" ON memories (a)', other="X")
     found = rehearsal.plan_differences(_plan(index='CREATE INDEX "broken" ON memories (a)', other="X"), real, STATE)

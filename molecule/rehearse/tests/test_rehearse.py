@@ -197,7 +197,7 @@ def test_functions_with_a_path_of_their_own_a_missing_right_and_a_subscription_a
         before = machine.untouched()
         for _ in range(2):
             run = machine.playbook(REHEARSE)
-            assert "findings hold, and every row is the same after the way back" in run.words
+            assert "findings hold, and every row is the same after the rollback" in run.words
         assert machine.untouched()[0] == before[0]
         assert left(machine) == ""
     finally:
@@ -265,7 +265,7 @@ def test_rows_without_a_tenant_are_rehearsed_with(machine: Host) -> None:
     machine.sql("UPDATE memories SET customer_id = 1 WHERE type = 'fact'")
     before = machine.untouched()
     run = machine.playbook(REHEARSE)
-    assert "findings hold, and every row is the same after the way back" in run.words
+    assert "findings hold, and every row is the same after the rollback" in run.words
     assert machine.untouched()[0] == before[0]
     assert left(machine) == ""
 

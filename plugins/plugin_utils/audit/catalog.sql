@@ -1,6 +1,7 @@
 -- The relations that the rules of the audit select from. The query only reads.
--- Named arguments: schema, tables (a JSON list of names), column, setting, application_role, and readable. The last is
--- a JSON list of the other relations, schema.name, that the application role may read.
+-- Named arguments: schema, tables (a JSON list of names), column, setting, application_role, natural_keys (a JSON list
+-- of {table, columns}), and readable. The last is a JSON list of the other relations, schema.name, that the
+-- application role may read.
 -- A percent sign is doubled because the query has named arguments. The rules have none, and write it once.
 WITH RECURSIVE
 -- The model: one row.
@@ -68,9 +69,18 @@ relation AS (
       WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
         AND (c.relowner IN (SELECT oid FROM superuser) OR c.oid = ANY (e.extconfig)))
 ),
--- Every function and procedure of the database that is not an extension's; "title" has its argument types.
+-- The natural keys of the tenant tables: the columns of each.
+natural_key AS (
+  SELECT w.relid, w.pattern, ARRAY(SELECT json_array_elements_text(k.entry -> 'columns')) AS columns
+  FROM json_array_elements(%(natural_keys)s::json) AS k (entry)
+  JOIN wanted w ON w.relid = to_regclass(format('%%I.%%I', %(schema)s, k.entry ->> 'table'))
+),
+-- Every function and procedure of the database that is not an extension's. "title" has its argument types, and "body"
+-- is its text, also if PostgreSQL stores its SQL statements parsed.
 routine AS (
-  SELECT f.*, f.oid::regprocedure::text AS title
+  SELECT f.*, f.oid::regprocedure::text AS title,
+         CASE WHEN f.prosrc = '' AND f.prokind IN ('f', 'p') THEN pg_catalog.pg_get_functiondef(f.oid)
+           ELSE f.prosrc END AS body
   FROM pg_catalog.pg_proc f
   JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
   WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')

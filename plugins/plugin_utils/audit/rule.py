@@ -71,7 +71,7 @@ class Rule:
     * ``sql`` selects one column of subjects. It reads the catalogs and the relations of ``catalog.sql``, and takes no
       arguments.
     * ``service_statement`` is an SQL condition on ``query``, a statement of the service. ``title`` is a pattern of
-      a tenant table's name. The subjects are those tables.
+      a tenant table's name, and ``lacks_column`` says whether it has no tenant column. The subjects are those tables.
     * ``judge`` returns the subjects from the inspected database.
 
     ``bad`` is the rule's mutant: the tests plant it on real servers, and the rule must then name ``found`` and

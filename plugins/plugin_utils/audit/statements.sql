@@ -1,7 +1,7 @@
--- Statements of the application role that a rule names: {rule: [table]}, of tables without the tenant column. The block
+-- Statements of the application role, or of the role that it replaces, that a rule names: {rule: [table]}. The block
 -- searches the last statement of every session, and pg_stat_statements if the database has it. It keeps no statement's
 -- text, which may contain callers' data. It only reads. Its input is tenancy_runbook.input: {schema, tables: [name],
--- column, application_role}; its result is tenancy_runbook.statements.
+-- column, application_role, replaced_role, natural_keys: [{table, columns}]}; its result is tenancy_runbook.statements.
 -- A percent sign is doubled because the query has named arguments.
 DO $statements$
 DECLARE
@@ -18,16 +18,16 @@ DECLARE
     WHERE e.extname = 'pg_stat_statements');
   queries text[] := ARRAY(
     SELECT query FROM pg_catalog.pg_stat_activity
-    WHERE datname = current_database() AND usename = input ->> 'application_role');
+    WHERE datname = current_database() AND usename IN (input ->> 'application_role', input ->> 'replaced_role'));
   more text[];
 BEGIN
   IF known IS NOT NULL THEN
     BEGIN
       EXECUTE format(
         'SELECT array_agg(s.query) FROM %%s(true) s'
-        ' WHERE s.userid = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = %%L)'
+        ' WHERE s.userid IN (SELECT oid FROM pg_catalog.pg_roles WHERE rolname IN (%%L, %%L))'
         ' AND s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())',
-        known, input ->> 'application_role') INTO more;
+        known, input ->> 'application_role', input ->> 'replaced_role') INTO more;
       queries := queries || more;
     EXCEPTION
       -- The extension exists, but its library is not loaded.
@@ -40,14 +40,16 @@ BEGIN
       FROM jsonb_array_elements_text(input -> 'tables') AS name
       CROSS JOIN LATERAL (SELECT format('(only\s+)?("?\w+"?\.)?"?%%s"?',
         regexp_replace(replace(name, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g'))) AS p (title)
+      -- A column that is there already breaks no statement.
+      CROSS JOIN LATERAL (SELECT NOT EXISTS (
+        SELECT FROM pg_catalog.pg_attribute
+        WHERE attrelid = to_regclass(format('%%I.%%I', input ->> 'schema', name))
+          AND attname = input ->> 'column' AND NOT attisdropped)) AS c (lacks_column)
       CROSS JOIN unnest(queries) AS query
       CROSS JOIN LATERAL (VALUES
         /* one row a rule */
       ) AS r (rule, met)
-      WHERE met AND NOT EXISTS (
-        SELECT FROM pg_catalog.pg_attribute
-        WHERE attrelid = to_regclass(format('%%I.%%I', input ->> 'schema', name))
-          AND attname = input ->> 'column' AND NOT attisdropped)
+      WHERE met
       GROUP BY rule) AS found), '{}')::text, false);
 END
 $statements$

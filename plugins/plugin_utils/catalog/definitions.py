@@ -28,8 +28,13 @@ def literals(state: State, what: str, texts: Iterable[str | None], path: str | N
         f"{what}, which the rollback restores, contains a value of {title}, a domain of an ordinary role or based on "
         "one: its CHECK would run with the privileges of a superuser. Inspect it and give the domain to a superuser, "
         "or use rollback_mode=policies."
-        for title in _found(state["code"]["types"], texts, path, r'::{}(?![\w$"])', catalog.printed)
+        for title in domains(state, texts, path)
     ]
+
+
+def domains(state: State, texts: Iterable[str | None], path: str | None) -> list[str]:
+    """Return the types whose literals in ``texts`` call an ordinary role's code, as ``literals`` says of them."""
+    return [*_found(state["code"]["types"], texts, path, r'::{}(?![\w$"])', catalog.printed)]
 
 
 def expressions(state: State, what: str, texts: Iterable[str | None], path: str | None) -> list[str]:

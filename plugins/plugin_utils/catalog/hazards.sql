@@ -193,6 +193,9 @@ SELECT json_build_object(
       SELECT pid, command, relid FROM pg_stat_progress_cluster WHERE datname = current_database()
     ) AS b
     JOIN relation r ON r.oid = b.relid),
+  -- Whether earlier statements of the service can be looked at.
+  'records_statements', EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements')
+    AND coalesce(current_setting('pg_stat_statements.track', true), 'none') <> 'none',
   -- Whether an interrupted run left the login of its backfill; somebody else's of that name is refused when it is to be made.
   'backfill_login', EXISTS (SELECT FROM pg_roles WHERE rolname = %(backfill_role)s),
   'duplicates', (

@@ -52,8 +52,10 @@ def values(model: Model, readable: Iterable[str]) -> dict[str, Any]:
     views, tenants = [view.name for view in model.views], model.tenants
     # The service may read them, and no rule of a tenant table applies to them.
     others = [*views, *([tenants.name] if tenants is not None else [])]
+    natural_keys = hazards.natural_keys(model)
     document = {
         "schema": model.schema, "tables": tables, "column": model.column, "application_role": model.application_role,
+        "replaced_role": model.replaced_role, "natural_keys": natural_keys,
     }  # fmt: skip
     return {
         "input": json.dumps(document),
@@ -64,6 +66,7 @@ def values(model: Model, readable: Iterable[str]) -> dict[str, Any]:
         "setting": model.setting,
         "functions": json.dumps([function.name for function in model.functions]),
         "keys": json.dumps(hazards.keys(model)),
+        "natural_keys": json.dumps(natural_keys),
         "backfill_role": backfill_login.role(model.database),
         "links": json.dumps(hazards.links(model)),
         "shared_keys": json.dumps(hazards.shared_keys(model)),

@@ -162,6 +162,66 @@ counted AS (
     COLUMNS tenants jsonb PATH 'tenants') AS x
   WHERE w.relid IS NOT NULL
 ),
+key_document AS (
+  -- How a key is made, field by field: unique indexes and exclusion constraints.
+  SELECT i.indexrelid, jsonb_build_object(
+      'elements', e.elements,
+      -- The columns that the elements read, or the predicate if they read none but the tenant's.
+      'columns', (
+        SELECT coalesce(jsonb_agg(DISTINCT a.attname), '[]')
+        FROM pg_attribute a
+        WHERE a.attrelid = i.indrelid AND a.attnum IN (
+          SELECT i.indkey[k - 1] FROM generate_series(1, i.indnkeyatts) AS k
+          UNION ALL
+          SELECT m[1]::int
+          FROM regexp_matches(coalesce(CASE WHEN e.reads THEN i.indexprs ELSE i.indpred END::text, ''), ':varattno (\d+)', 'g') AS m)),
+      'include', (
+        SELECT coalesce(jsonb_agg(a.attname ORDER BY k), '[]')
+        FROM generate_series(i.indnkeyatts + 1, i.indnatts) AS k
+        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]),
+      -- Came with PostgreSQL 15 and 18.
+      'nulls_not_distinct', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
+      'period', coalesce((to_jsonb(con) ->> 'conperiod')::boolean, false),
+      'predicate', pg_get_expr(i.indpred, i.indrelid),
+      'storage', (SELECT string_agg(format('%%I=%%L', split_part(x, '=', 1), substr(x, strpos(x, '=') + 1)), ', ')
+                  FROM unnest(ic.reloptions) AS x),
+      'deferrable', coalesce(con.condeferrable, false), 'deferred', coalesce(con.condeferred, false),
+      'statistics', (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('place', a.attnum, 'target', t.target) ORDER BY a.attnum), '[]')
+        FROM pg_attribute a
+        -- Up to PostgreSQL 16, -1 is the default.
+        CROSS JOIN LATERAL (SELECT nullif(to_jsonb(a) ->> 'attstattarget', '-1')::int AS target) AS t
+        WHERE a.attrelid = i.indexrelid AND a.attnum > 0 AND t.target IS NOT NULL),
+      'extensions', (
+        SELECT coalesce(jsonb_agg(x.extname ORDER BY x.extname), '[]')
+        FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid AND d.deptype = 'x'
+          AND d.refclassid = 'pg_extension'::regclass)) AS document
+  FROM pg_index i
+  JOIN pg_class ic ON ic.oid = i.indexrelid
+  LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.contype IN ('p', 'u', 'x')
+  CROSS JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_object(
+        'sql', pg_get_indexdef(i.indexrelid, k, false), 'column', a.attname,
+        -- Null where a column has it without being told.
+        'collation', (SELECT format('%%I.%%I', n.nspname, c.collname)
+                      FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = i.indcollation[k - 1] AND c.oid IS DISTINCT FROM a.attcollation),
+        'class', (SELECT format('%%I.%%I', n.nspname, c.opcname)
+                  FROM pg_opclass c JOIN pg_namespace n ON n.oid = c.opcnamespace
+                  WHERE c.oid = i.indclass[k - 1] AND (NOT c.opcdefault OR o.attoptions IS NOT NULL
+                    OR c.opcintype IS DISTINCT FROM CASE a.atttypid WHEN 'varchar'::regtype THEN 'text'::regtype ELSE a.atttypid END)),
+        'options', (SELECT string_agg(format('%%I=%%L', split_part(x, '=', 1), substr(x, strpos(x, '=') + 1)), ', ')
+                    FROM unnest(o.attoptions) AS x),
+        'descending', i.indoption[k - 1] & 1 = 1, 'nulls_first', i.indoption[k - 1] & 2 = 2,
+        'operator', (SELECT format('OPERATOR(%%I.%%s)', n.nspname, r.oprname)
+                     FROM pg_operator r JOIN pg_namespace n ON n.oid = r.oprnamespace WHERE r.oid = con.conexclop[k])
+      ) ORDER BY k) AS elements,
+      bool_or(a.attname <> %(column)s) IS TRUE OR i.indexprs::text ~ ':varattno \d' AS reads
+    FROM generate_series(1, i.indnkeyatts) AS k
+    JOIN pg_attribute o ON o.attrelid = i.indexrelid AND o.attnum = k
+    LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]) AS e
+  WHERE i.indrelid IN (SELECT relid FROM relation) AND (i.indisunique OR con.contype = 'x')
+),
 index_list AS (
   SELECT i.indrelid AS relid, json_agg(json_build_object(
       'name', ic.relname,
@@ -183,6 +243,7 @@ index_list AS (
       'clustered', i.indisclustered,
       'comment', obj_description(i.indexrelid, 'pg_class'),
       'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = ic.reltablespace),
+      'key', (SELECT document FROM key_document d WHERE d.indexrelid = i.indexrelid),
       'constraint', con.conname,
       'constraint_type', con.contype,
       'constraint_definition', pg_get_constraintdef(con.oid),
@@ -414,6 +475,13 @@ SELECT json_build_object(
       '/row' PASSING query_to_xml(format('SELECT json_agg(format(%%L, %%I)) AS keys FROM %%s', '%%s', a.attname, c.oid::regclass), false, true, '')
       COLUMNS keys jsonb PATH 'keys') AS x
     WHERE c.oid = to_regclass(CASE WHEN %(tenants)s <> '' THEN format('%%I.%%I', %(schema)s, %(tenants)s) END) AND c.relkind = 'r'),
+  -- The types that GiST can compare for equality without being told how.
+  'gist_types', (
+    SELECT coalesce(json_agg(DISTINCT format_type(c.opcintype, NULL)), '[]')
+    FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod
+    WHERE m.amname = 'gist' AND c.opcdefault
+      AND EXISTS (SELECT FROM pg_amop o WHERE o.amopfamily = c.opcfamily
+                  AND o.amopopr = to_regoperator(format('pg_catalog.=(%%1$s,%%1$s)', c.opcintype::regtype)))),
   -- The types of their columns.
   'types', (SELECT coalesce(json_object_agg(name, document ORDER BY name), '{}') FROM type_document),
   'views', (

@@ -188,8 +188,8 @@ def made(document: Any) -> Any:
     if isinstance(document, Mapping):
         # A snapshot of an earlier version of this runbook knows neither of parts of indexes nor of these foreign keys.
         found = {"root": None, "enforced": True, "period": False, **document}
-        # Nor had one of an earlier version of the state what converts the columns of a foreign key.
-        left_out = ("dependents", "valid", "clustered", "casts")
+        # Nor has an earlier version's state the casts of a foreign key's columns. A definition has the fields of a key.
+        left_out = ("dependents", "valid", "clustered", "casts", "key")
         return {name: value for name, value in found.items() if name not in left_out}
     return document
 

@@ -193,5 +193,5 @@ CHANGE = Change(
         # A trigger calls the function before the plan creates it.
         Ended("function", ("42883",)),
     ),
-    audit_rules=frozenset({"function-without-tenant"}),
+    audit_rules=frozenset({"function-without-tenant", "on-conflict-function"}),
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...module_utils.quoting import identifier, qualified
 from ..catalog import state as catalog
+from ..catalog import unique_keys
 from ..model.model import Model, Table
 from ..proof import order, proof, samples
 from .statement import State
@@ -49,6 +50,11 @@ def links(model: Model) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def natural_keys(model: Model) -> list[dict[str, Any]]:
+    """Return the keys that mean something, as the audit's queries read them: table and columns."""
+    return [{"table": table.name, "columns": list(key)} for table in model.tables for key in table.natural_keys]
+
+
 def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
     """Return the facts that are certain to make the change fail, each as a sentence with its remedy.
 
@@ -60,7 +66,7 @@ def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
         *order.refused(state, model),
         *(_link(item, model) for item in found["links"]),
         *_tenants_rows(state, model),
-        *_duplicates(found, model),
+        *_duplicates(state, model),
         *_read_only(found, model, url_options),
         *(text for item in found["publications"] for text in _publication(item, model)),
         *(_event_trigger(item) for item in found["event_triggers"] if _runs_as_administrator(item)),
@@ -166,8 +172,15 @@ def is_tied(document: Document, model: Model) -> bool:
     return bool(tied) or catalog.is_session_default(document["column"]["default"], model)
 
 
-def _duplicates(found: Document, model: Model) -> list[str]:
-    return [_duplicate(item, model) for item in found["duplicates"]]
+def _duplicates(state: State, model: Model) -> list[str]:
+    return [_duplicate(item, model) for item in state["hazards"]["duplicates"] if not _is_exchanged(state, model, item)]
+
+
+def _is_exchanged(state: State, model: Model, item: Document) -> bool:
+    """Say whether a key that is no plain one vouches for the columns: what it allows now, it allows afterwards."""
+    (table,) = (table for table in model.tables if table.name == item["table"])
+    indexes = catalog.required(state, table.name)["indexes"]
+    return any(index["valid"] and unique_keys.serves(index, model, item["columns"], pointed=False) for index in indexes)
 
 
 def _duplicate(item: Document, model: Model) -> str:
@@ -228,7 +241,7 @@ def _publication(item: Document, model: Model) -> list[str]:
         return []
     table = next((table for table in model.tables if table.name == item["table"]), None)
     identity = list(item["identity_columns"])
-    if table is not None and item["identity"] == "d" and tuple(identity) in table.natural_keys:
+    if table is not None and model.column not in identity and {*identity} in [{*key} for key in table.natural_keys]:
         identity = [model.column, *identity]
     name = f"{item['schema']}.{item['table']}"
     found = []

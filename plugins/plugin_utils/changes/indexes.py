@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ...module_utils.quoting import derived_name, identifier, literal, qualified
 from ..catalog import state as catalog
+from ..catalog import unique_keys
 from ..catalog.state import Relation
 from ..model.model import IndexColumn, Model, Table
 from . import names, online
@@ -26,9 +27,123 @@ DEFERRABLE = re.compile(r"(?<=\)) DEFERRABLE(?: INITIALLY DEFERRED)?\Z")
 
 def of_migration(model: Model, relation: Relation) -> list[Document]:
     """Return the keys and indexes that begin with the tenant column as the model says."""
-    keys = [(model.column, *key) for key in model.tenant_keys(relation.table)]
-    indexes = [(model.column, *(column.name for column in index)) for index in relation.table.indexes]
-    return [index for index in relation.document["indexes"] if tuple(index["names"]) in [*keys, *indexes]]
+    wanted = [(model.column, *(column.name for column in index)) for index in relation.table.indexes]
+    return [
+        index
+        for index in relation.document["indexes"]
+        if tuple(index["names"]) in wanted or unique_keys.is_of_migration(index, model, relation.table)
+    ]
+
+
+def create(target: str, name: str, index: Document, column: str) -> str:
+    """Return the statement that makes a unique index like ``index`` on a table, with the tenant column in front."""
+    key = index["key"]
+    elements = [identifier(column), *map(_element, key["elements"])]
+    return "".join(
+        (
+            f"CREATE UNIQUE INDEX {identifier(name)} ON {target} ({', '.join(elements)})",
+            _include(key),
+            " NULLS NOT DISTINCT" if key["nulls_not_distinct"] else "",
+            _storage(key),
+            f" TABLESPACE {identifier(index['tablespace'])}" if index["tablespace"] is not None else "",
+            f" WHERE ({key['predicate']})" if key["predicate"] is not None else "",
+        )
+    )
+
+
+def constraint(index: Document, column: str) -> str:
+    """Return a constraint like that of ``index``, as ADD CONSTRAINT takes it, with the tenant column in front."""
+    key, name = index["key"], identifier(column)
+    elements = [f"{_element(item)} WITH {item['operator']}" for item in key["elements"]]
+    if index["constraint_type"] == "x":
+        begin = f"EXCLUDE USING {identifier(index['method'])} "
+        listed = [f"{name} WITH {unique_keys.EQUALS}", *elements]
+    else:
+        begin = CONSTRAINTS[index["constraint_type"]] + (" NULLS NOT DISTINCT " if key["nulls_not_distinct"] else " ")
+        listed = [name, *(identifier(item["column"]) for item in key["elements"])]
+        listed[-1] += " WITHOUT OVERLAPS" if key["period"] else ""
+    place = index["tablespace"]
+    return "".join(
+        (
+            f"{begin}({', '.join(listed)})",
+            _include(key),
+            _storage(key),
+            f" USING INDEX TABLESPACE {identifier(place)}" if place is not None else "",
+            f" WHERE ({key['predicate']})" if key["predicate"] is not None else "",
+            deferrable(index),
+        )
+    )
+
+
+def deferrable(index: Document) -> str:
+    """Return when a key is checked, as ADD CONSTRAINT takes it."""
+    key = index["key"]
+    return (" DEFERRABLE" if key["deferrable"] else "") + (" INITIALLY DEFERRED" if key["deferred"] else "")
+
+
+def _element(item: Document) -> str:
+    """Return one column or expression of an index, as CREATE INDEX takes it."""
+    order = (" DESC" if item["nulls_first"] else " DESC NULLS LAST") if item["descending"] else ""
+    return "".join(
+        (
+            item["sql"] if item["column"] is None else identifier(item["column"]),
+            f" COLLATE {item['collation']}" if item["collation"] is not None else "",
+            f" {item['class']}" if item["class"] is not None else "",
+            f" ({item['options']})" if item["options"] is not None else "",
+            order or (" NULLS FIRST" if item["nulls_first"] else ""),
+        )
+    )
+
+
+def _include(key: Document) -> str:
+    return f" INCLUDE ({', '.join(map(identifier, key['include']))})" if key["include"] else ""
+
+
+def _storage(key: Document) -> str:
+    return f" WITH ({key['storage']})" if key["storage"] is not None else ""
+
+
+def marks(relation: Relation, index: Document, *, shift: int = 0) -> list[tuple[str, str]]:
+    """Return what brings back what goes with an index, and what it is: comments, marks of its table, statistics.
+
+    ``shift`` is how many columns are in front of those that it had.
+    """
+    name, key = index["name"], index.get("key") or {}
+    target = qualified(relation.schema, name)
+    return [
+        *_comments(relation, index),
+        *table_marks(relation, index, name),
+        *(
+            (f"statistics.{item['place']}",
+             f"ALTER INDEX {target} ALTER COLUMN {item['place'] + shift} SET STATISTICS {item['target']}")
+            for item in key.get("statistics", [])
+        ),
+        *(
+            (f"extension.{extension}", f"ALTER INDEX {target} DEPENDS ON EXTENSION {identifier(extension)}")
+            for extension in key.get("extensions", [])
+        ),
+    ]  # fmt: skip
+
+
+def table_marks(relation: Relation, index: Document, name: str) -> list[tuple[str, str]]:
+    """Return what says of the index ``name`` what the table says of ``index``: it tells rows apart, or orders them."""
+    found = []
+    if index["replica_identity"]:
+        sql = f"ALTER TABLE {relation.alone} REPLICA IDENTITY USING INDEX {identifier(name)}"
+        found.append(("replica_identity", sql))
+    if index["clustered"]:
+        found.append(("cluster", f"ALTER TABLE {relation.target} CLUSTER ON {identifier(name)}"))
+    return found
+
+
+def _comments(relation: Relation, index: Document) -> list[tuple[str, str]]:
+    found = []
+    if index["constraint"] is not None and index["constraint_comment"] is not None:
+        subject = f"CONSTRAINT {identifier(index['constraint'])} ON {relation.target}"
+        found.append(_comment(subject, index["constraint_comment"]))
+    if index["comment"] is not None:
+        found.append(_comment(f"INDEX {qualified(relation.schema, index['name'])}", index["comment"]))
+    return found
 
 
 def planned(state: State, model: Model, table: Table, index: Sequence[IndexColumn]) -> list[Statement]:
@@ -100,9 +215,9 @@ def recreate(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
     A key takes the index over. A partitioned table's takes over the keys of its partitions, which come before it.
     """
     name, constraint = identifier(index["name"]), index["constraint"]
-    is_whole = relation.is_partitioned and constraint is not None
-    # PostgreSQL makes the index of an exclusion constraint with it.
-    is_exclusion = index["constraint_type"] == "x"
+    # PostgreSQL makes the index of an exclusion constraint with it, and so that of a key without overlaps.
+    is_exclusion, has_period = index["constraint_type"] == "x", bool((index.get("key") or {}).get("period"))
+    is_whole = constraint is not None and (relation.is_partitioned or has_period) and not is_exclusion
     made = []
     if not is_whole and not is_exclusion:
         made.append(("build", f"index.{index['name']}", _placed(index, _everywhere(index))))
@@ -111,19 +226,18 @@ def recreate(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
         if is_exclusion:
             add += index["constraint_definition"]
         else:
-            deferrable = DEFERRABLE.search(index["constraint_definition"])
+            checked = DEFERRABLE.search(index["constraint_definition"])
             if is_whole:
                 storage = STORAGE.search(index["definition"])
                 add += DEFERRABLE.sub("", index["constraint_definition"]) + (storage[0] if storage else "")
             else:
                 add += f"{CONSTRAINTS[index['constraint_type']]} USING INDEX {name}"
-            add += deferrable[0] if deferrable else ""
-        made.append(("attach", f"key.{index['name']}", _placed(index, add) if is_whole else add))
-        if index["constraint_comment"] is not None:
-            subject = f"CONSTRAINT {identifier(constraint)} ON {relation.target}"
-            made.append(_comment(subject, index["constraint_comment"]))
-    if index["comment"] is not None:
-        made.append(_comment(f"INDEX {qualified(relation.schema, index['name'])}", index["comment"]))
+            add += checked[0] if checked else ""
+        is_placed = is_whole or is_exclusion
+        made.append(("attach", f"key.{index['name']}", _placed(index, add) if is_placed else add))
+    commented = _comments(relation, index)
+    made += [("comment", f"comment.{what}", sql) for what, sql in commented]
+    made += [("attach", f"{what}.{index['name']}", sql) for what, sql in marks(relation, index)[len(commented) :]]
     return made
 
 
@@ -147,5 +261,5 @@ def _placed(index: Document, sql: str) -> str:
     return f"{place}; {sql}; SET LOCAL default_tablespace = DEFAULT"
 
 
-def _comment(subject: str, text: str) -> tuple[str, str, str]:
-    return "comment", f"comment.{subject}", f"COMMENT ON {subject} IS {literal(text)}"
+def _comment(subject: str, text: str) -> tuple[str, str]:
+    return subject, f"COMMENT ON {subject} IS {literal(text)}"

@@ -1,4 +1,7 @@
-"""Unique keys and indexes that begin with the tenant column, of a table and of the partitions that hold its rows.
+"""Unique keys that hold the tenant column, of a table and of the partitions that hold its rows.
+
+A key is exchanged by its definition, as the catalogs hold it field by field, with the tenant column in front: what was
+refused within a tenant is refused still. It keeps its name, comments and marks.
 
 PostgreSQL makes no key of an index that a partitioned table has already: its partitions' become keys first, and the
 table's takes those over (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
@@ -6,10 +9,10 @@ table's takes those over (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ...module_utils.quoting import derived_name, identifier, qualified
-from ..catalog import definitions
+from ..catalog import definitions, unique_keys
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import Model, Table
@@ -29,6 +32,9 @@ from .change import (
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
+# Of an index method that takes no second column, what can be made instead.
+SINGLE = {"hash": "EXCLUDE USING btree, or a unique key", "spgist": "EXCLUDE USING gist"}
+
 
 def obstacles(state: State, model: Model) -> list[str]:
     """Return what keeps the unique keys of the tables and their partitions from carrying the tenant."""
@@ -39,6 +45,7 @@ def obstacles(state: State, model: Model) -> list[str]:
             text
             for relation in whole
             for index in relation.document["indexes"]
+            if unique_keys.is_key(index)
             for text in _of_index(state, model, relation, index)
         ]
         found += [text for relation in whole for text in _of_partition_key(state, model, relation)]
@@ -46,15 +53,14 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 
 def _of_partition_key(state: State, model: Model, relation: Relation) -> list[str]:
-    """Return one obstacle for each key that lacks a column which chooses the partition: PostgreSQL refuses it."""
+    """Return one obstacle for each new key that lacks a column which chooses the partition: PostgreSQL refuses it."""
     table, name = relation.table, f"{relation.schema}.{relation.name}"
-    whole = catalog.required(state, table.name)
     return [
         f"The key ({', '.join(wanted)}) of {model.schema}.{table.name} must hold the columns that partition {name} "
         f"({', '.join(column or 'an expression' for column in columns)}): name one with all of them under natural_keys."
-        for wanted in ((model.column, *key) for key in model.tenant_keys(table))
+        for key in _new_keys(state, model, table)
+        for wanted in [(model.column, *key)]
         if (columns := relation.document["partition_key"] or []) and not {*columns} <= {*wanted}
-        if catalog.unique_key(whole, wanted) is None
     ]
 
 
@@ -62,20 +68,10 @@ def _of_index(state: State, model: Model, relation: Relation, index: Document) -
     table, name, key = relation.table, f"{relation.schema}.{relation.name}", index["name"]
     is_part = relation.is_partition and index["root"] is not None
     # A part is named once, with the table's.
-    if index["unique"] and not is_part and not _is_known(index, model, table):
-        unnamed = (
-            f"The unique key {key} of {name} on ({', '.join(index['columns'])}) is not named in the model: name its "
-            "columns under surrogate_keys (random values) or natural_keys of that table."
-        )
-        return [unnamed]
-    if not is_global(index, table):
+    if not is_part and not _is_known(index, model, table):
+        return [_unnamed(name, index)]
+    if not unique_keys.is_global(index, model, table):
         return []
-    if relation.is_partition and index["root"] is None:
-        alone = (
-            f"The key {key} of {name} is that partition's alone and has to be replaced: drop it, or make it a key of "
-            f"{model.schema}.{table.name}."
-        )
-        return [alone]
     root = catalog.index_named(catalog.required(state, table.name), index["root"]) if is_part else None
     if root is not None and root["constraint"] is None and index["constraint"] is not None:
         held = (
@@ -83,42 +79,79 @@ def _of_index(state: State, model: Model, relation: Relation, index: Document) -
             "to be replaced and cannot go before it: detach that partition, drop the key there, and attach it again."
         )
         return [held]
-    found = []
-    # Foreign keys that the model names are exchanged along with it.
-    dependents = [text for text in index["dependents"] if text not in foreign_keys.descriptions(state, model)]
-    if dependents:
-        found.append(
-            f"The key {key} of {name} has to be replaced, but {', '.join(dependents)} depends on it: name it under "
-            "foreign_keys of its tenant table, or change or drop it first."
-        )
-    if index["replica_identity"]:
-        found.append(
-            f"The key {key} of {name} has to be replaced, but it is the table's replica identity: ALTER TABLE "
-            f"{relation.target} REPLICA IDENTITY FULL first, or USING INDEX of another key."
-        )
-    if index["clustered"]:
-        found.append(
-            f"The key {key} of {name} has to be replaced, but CLUSTER is to order the table by it: ALTER TABLE "
-            f"{relation.target} SET WITHOUT CLUSTER first."
-        )
-    return found
+    return [*_dependents(state, model, name, index), *([] if is_part else _impossible(state, model, relation, index))]
 
 
-def _is_known(index: Document, model: Model, table: Table) -> bool:
-    columns = tuple(index["names"])
-    tenant_keys = tuple((model.column, *key) for key in table.natural_keys)
+def _unnamed(name: str, index: Document) -> str:
+    key, words = index["name"], ", ".join(index["key"]["columns"])
+    if index["constraint_type"] == "x":
+        return (
+            f"The exclusion constraint {key} of {name} on ({words}) is not named in the model, and tells one tenant "
+            "what another has: name its columns under natural_keys of that table."
+        )
     return (
-        columns in table.surrogate_keys
-        or is_global(index, table)
-        or columns in tenant_keys
-        # A unique key that begins with the tenant column tells a tenant nothing about another.
-        or columns[:1] == (model.column,)
+        f"The unique key {key} of {name} on ({words}) is not named in the model: name its columns under "
+        "surrogate_keys (random values) or natural_keys of that table."
     )
 
 
-def is_global(index: Document, table: Table) -> bool:
-    """Say whether an index is one of the table's natural keys without the tenant."""
-    return bool(index["unique"]) and bool(index["plain"]) and tuple(index["names"]) in table.natural_keys
+def _dependents(state: State, model: Model, name: str, index: Document) -> list[str]:
+    # Foreign keys that the model names are exchanged along with it.
+    dependents = [text for text in index["dependents"] if text not in foreign_keys.descriptions(state, model)]
+    if not dependents:
+        return []
+    refusal = (
+        f"The key {index['name']} of {name} has to be replaced, but {', '.join(dependents)} depends on it: name it "
+        "under foreign_keys of its tenant table, or change or drop it first."
+    )
+    return [refusal]
+
+
+def _impossible(state: State, model: Model, relation: Relation, index: Document) -> list[str]:
+    """Return why PostgreSQL makes no such key with one column more."""
+    name, key, method = f"{relation.schema}.{relation.name}", index["name"], index["method"]
+    place = f"The key {key} of {name} has to hold {model.column} as well, but"
+    if method in SINGLE:
+        return [f"{place} an index of the method {method} has one column: make it {SINGLE[method]} first."]
+    found = []
+    columns = len(index["key"]["elements"]) + len(index["key"]["include"])
+    if columns >= unique_keys.MAX_COLUMNS:
+        found.append(
+            f"{place} has {columns} columns, and PostgreSQL allows no more than {unique_keys.MAX_COLUMNS}: take one "
+            "out first, an included one for example."
+        )
+    if method == "gist" and model.column_type not in state["gist_types"]:
+        found.append(
+            f"{place} GiST cannot compare {model.column_type} for equality without the extension btree_gist: CREATE "
+            "EXTENSION btree_gist first."
+        )
+    if unique_keys.is_made_with_constraint(index) and relation.is_partitioned:
+        found.append(
+            f"{place} PostgreSQL attaches no partition to an exclusion constraint that is there: drop it first, and "
+            f"add it with {model.column} WITH = after the migration."
+        )
+    found += [
+        f"The key {key} of {name} has to be replaced, and holds a value of {title}, a domain of an ordinary role or "
+        "made of one: its CHECK would run with the rights of a superuser. Look at it and give the domain to a "
+        "superuser first."
+        for title in definitions.domains(state, _texts(index), None)
+    ]
+    return found
+
+
+def _texts(index: Document) -> list[str]:
+    """Return the expressions of a key, as PostgreSQL prints them."""
+    key = index["key"]
+    found = [item["sql"] for item in key["elements"] if item["column"] is None]
+    return found + ([key["predicate"]] if key["predicate"] is not None else [])
+
+
+def _is_known(index: Document, model: Model, table: Table) -> bool:
+    return (
+        unique_keys.holds_tenant(index, model.column)
+        or unique_keys.is_surrogate(index, model, table)
+        or unique_keys.is_natural(index, model, table)
+    )
 
 
 def plan(state: State, model: Model) -> list[Statement]:
@@ -126,59 +159,273 @@ def plan(state: State, model: Model) -> list[Statement]:
     planned = []
     for table in tables(state, model):
         planned += [item for index in table.indexes for item in indexes.planned(state, model, table, index)]
-        planned += [item for key in model.tenant_keys(table) for item in _Key(state, model, table, key).statements()]
+        for relation, index in _global_keys(state, model, table):
+            planned += _Exchange(state, model, relation, index).statements()
+        for key in _new_keys(state, model, table):
+            planned += _NewKey(state, model, table, key).statements()
     return planned
 
 
-class _Key:
-    """One key of a table, which is to carry the tenant."""
+def _global_keys(state: State, model: Model, table: Table) -> list[tuple[Relation, Document]]:
+    """Return the keys to exchange, each with the table or partition that it is of; a part goes with the whole."""
+    return [
+        (relation, index)
+        for relation in catalog.relations(state, model, table)
+        for index in relation.document["indexes"]
+        if unique_keys.is_global(index, model, table) and not (relation.is_partition and index["root"])
+    ]
 
-    def __init__(self, state: State, model: Model, table: Table, key: tuple[str, ...]) -> None:
+
+def _new_keys(state: State, model: Model, table: Table) -> list[tuple[str, ...]]:
+    """Return the columns of the keys that no key of the table is, nor will be once it is exchanged."""
+    return [key for key in model.tenant_keys(table) if not _serving(state, model, table, key)]
+
+
+def _serving(state: State, model: Model, table: Table, key: Sequence[str]) -> list[Document]:
+    """Return the keys of those columns that hold the tenant, or are exchanged for one that does.
+
+    Foreign keys point to the whole table; another natural key may be that of a partition alone.
+    """
+    pointed = key in _pointed(model, table)
+    return [
+        index
+        for relation in catalog.relations(state, model, table)
+        if not (relation.is_partition and pointed)
+        for index in relation.document["indexes"]
+        if not (relation.is_partition and index["root"])
+        # Built, and not taken yet.
+        if index["name"] != _new_name(relation.name, model, key)
+        if unique_keys.serves(index, model, key, pointed=pointed)
+        if (unique_keys.holds_tenant(index, model.column) and index["valid"])
+        or (unique_keys.is_global(index, model, table) and not is_leftover(relation, index))
+    ]
+
+
+def _pointed(model: Model, table: Table) -> set[tuple[str, ...]]:
+    """Return the keys of the table that foreign keys point to."""
+    return {key.key for other in model.tables for key in other.foreign_keys if key.references == table.name}
+
+
+def is_leftover(relation: Relation, index: Document) -> bool:
+    """Say whether an index is what an interrupted build left: no dump carries it, and it may never become valid."""
+    return not index["valid"] and index["constraint"] is None and not relation.is_partitioned
+
+
+def _new_name(relation: str, model: Model, key: Iterable[str]) -> str:
+    return derived_name(relation, model.column, *key, "tenant_key")
+
+
+def temporary_name(name: str) -> str:
+    """Return the name of the index that takes the place of the key ``name``."""
+    return derived_name(name, "tenant_key")
+
+
+def _key_change(
+    identity: str, relation: Relation, actions: Sequence[str], reason: str, makes: Sequence[names.Made] = ()
+) -> Statement:
+    sql = f"ALTER TABLE {relation.target} {', '.join(actions)}"
+    return statement(identity, relation.table.name, "key", sql, reason, makes=makes)
+
+
+class _Exchange:
+    """One key of a table, or of a partition alone, that is exchanged for the same key with the tenant."""
+
+    def __init__(self, state: State, model: Model, relation: Relation, index: Document) -> None:
         """Look at what there is of it."""
-        self.whole, self.parts = catalog.relation(state, model, table), catalog.partitions(state, model, table)
-        self.holders = catalog.holders(state, model, table)
-        self.key, self.wanted = key, (model.column, *key)
-        self.identity = f"{table.name}.key.{'_'.join(key)}"
-        self.reason = (
-            f"Make ({', '.join(key)}) unique per tenant instead of globally"
-            if key in table.natural_keys
-            else f"Let foreign keys point to ({', '.join(key)}) together with the tenant"
-        )
-        old = self._old(self.whole)
-        self.constraints = [index for index in old if index["constraint"] is not None]
-        self.bare = [index for index in old if index["constraint"] is None]
-        self.kind = "p" if any(index["constraint_type"] == "p" for index in old) else "u"
+        self.column, self.index, self.whole = model.column, index, relation
+        self.partitions = [
+            part
+            for part in catalog.partitions(state, model, relation.table)
+            if part.target != relation.target and (not relation.is_partition or self._part(part))
+        ]
+        self.identity = f"{relation.table.name}.key.{index['name']}{relation.suffix}"
+        words = ", ".join(index["columns"])
+        self.reason = f"Make ({words}) unique per tenant instead of globally"
 
     def statements(self) -> list[Statement]:
-        """Return what builds the new key, puts it in the old one's place, and drops what is left of that."""
-        builds, takes = [], []
-        if self._is_missing():
-            for relation in self.holders:
-                name, built = self._index_to_take(relation)
-                builds += built
-                takes += [(relation, name)] if name is not None else []
-        exchanged = self._exchanged_in_parts(takes) if self.whole.is_partitioned else self._exchanged(takes)
-        return [*builds, *exchanged, *self._without_bare()]
+        """Return what builds the new key and puts it in the old one's place."""
+        if is_leftover(self.whole, self.index):
+            return [self._drop("Remove an index that is invalid: an interrupted build left it")]
+        present = self._present()
+        if present is not None:
+            reason = f"Drop the global key {self.index['name']}, which tells one tenant what another has"
+            return [self._drop(reason), *self._marked(self.whole, indexes.table_marks(self.whole, self.index, present))]
+        if unique_keys.is_made_with_constraint(self.index):
+            return self._made_with_constraint()
+        return self._in_parts() if self.whole.is_partitioned else self._of_table()
 
-    def _old(self, relation: Relation) -> list[Document]:
-        return [
-            index
-            for index in relation.document["indexes"]
-            if is_global(index, relation.table) and tuple(index["names"]) == self.key
-        ]
-
-    def _is_missing(self) -> bool:
-        present = catalog.unique_key(self.whole.document, self.wanted)
-        return (
-            present is None
-            or (present["constraint"] is None and (bool(self.constraints) or not self.bare))
-            or (self.kind == "p" and present["constraint_type"] != "p")
+    def _present(self) -> str | None:
+        """Return the name of a key that is the same one with the tenant already."""
+        wanted = unique_keys.meaning(self.index, self.column)
+        kinds = {"p": ("p",), "u": ("p", "u"), "x": ("x",)}.get(self.index["constraint_type"] or "")
+        return next(
+            (
+                index["name"]
+                for index in self.whole.document["indexes"]
+                if unique_keys.is_key(index) and unique_keys.holds_tenant(index, self.column) and index["valid"]
+                if index["name"] != temporary_name(self.index["name"])
+                if kinds is None or index["constraint_type"] in kinds
+                if unique_keys.meaning(index, self.column) == wanted
+            ),
+            None,
         )
+
+    def _of_table(self) -> list[Statement]:
+        name, constraint = self.index["name"], self.index["constraint"]
+        taken, builds = self._index_to_take(self.whole, name)
+        if constraint is None:
+            rename = self._renamed(self.whole, taken, name)
+            return [*builds, self._drop(self.reason), rename, *self._marked_as_before(self.whole, self.index)]
+        actions = [f"DROP CONSTRAINT {identifier(constraint)}", self._using(self.index, taken)]
+        makes = [names.key(self.whole, constraint, taken, [name])]
+        exchange = _key_change(self.identity, self.whole, actions, self.reason, makes)
+        return [*builds, exchange, *self._marked_as_before(self.whole, self.index)]
+
+    def _made_with_constraint(self) -> list[Statement]:
+        name = identifier(self.index["constraint"])
+        add = f"ADD CONSTRAINT {name} {indexes.constraint(self.index, self.column)}"
+        exchange = _key_change(self.identity, self.whole, [f"DROP CONSTRAINT {name}", add], self.reason)
+        return [exchange, *self._marked_as_before(self.whole, self.index)]
+
+    def _in_parts(self) -> list[Statement]:
+        """Return the statements that exchange the key of a partitioned table: it goes with its partitions' keys, the
+        partitions get theirs, and the table takes those over.
+        """
+        builds, takes = [], []
+        for relation in (*self.partitions, self.whole):
+            own = self._own(relation)
+            if own is not None and (own["constraint"] is not None or relation.is_partitioned):
+                # The one above takes it over as it is.
+                continue
+            part = self._part(relation)
+            name = part["name"] if part else derived_name(relation.name, self.index["name"])
+            if relation.is_partitioned:
+                takes += [self._above(relation, name)]
+            else:
+                taken, built = self._index_to_take(relation, name)
+                builds += built
+                takes += [self._attached(relation, name, taken)]
+            takes += self._marked_as_before(relation, part) if part else []
+        return [*builds, self._drop(self.reason), *takes]
+
+    def _above(self, relation: Relation, name: str) -> Statement:
+        """Return what makes the key of a partitioned table, which takes those of its partitions over."""
+        identity = f"{self.identity}{relation.suffix}"
+        if self.index["constraint"] is None:
+            sql = indexes.create(relation.target, name, self.index, self.column)
+            return statement(identity, self.whole.table.name, "key", sql, self.reason)
+        add = f"ADD CONSTRAINT {identifier(name)} {indexes.constraint(self.index, self.column)}"
+        return _key_change(identity, relation, [add], self.reason)
+
+    def _attached(self, relation: Relation, name: str, taken: str) -> Statement:
+        if self.index["constraint"] is None:
+            return self._renamed(relation, taken, name)
+        part = {**self.index, "constraint": name}
+        makes = [names.key(relation, name, taken, [name])]
+        identity = f"{self.identity}{relation.suffix}"
+        return _key_change(identity, relation, [self._using(part, taken)], self.reason, makes)
+
+    def _part(self, relation: Relation) -> Document | None:
+        """Return the key of a relation that is the table's or a part of it."""
+        if relation.target == self.whole.target:
+            return self.index
+        return next((index for index in relation.document["indexes"] if index["root"] == self.index["name"]), None)
 
     def _own(self, relation: Relation) -> Document | None:
         """Return the index of before that the new key takes over, and takes along when it goes: a partition's key of
         either kind, or an index that backs none.
         """
+        own = [
+            index
+            for index in relation.document["indexes"]
+            if index["unique"] and index["valid"] and unique_keys.holds_tenant(index, self.column)
+            if (index["constraint"] is None if relation.target == self.whole.target else index["root"] is None)
+            if unique_keys.definition(index, self.column) == unique_keys.definition(self.index, self.column)
+            if self.index["constraint"] is None or _sorts_by_default(index)
+        ]
+        return min(own, key=lambda index: index["constraint"] is None, default=None)
+
+    def _index_to_take(self, relation: Relation, name: str) -> tuple[str, list[Statement]]:
+        """Return the index that becomes the key of a relation that holds rows, and what builds it first."""
+        own = self._own(relation)
+        if own is not None:
+            return str(own["name"]), []
+        temporary = temporary_name(name)
+        build = indexes.build(
+            f"{self.identity}.build{relation.suffix}", relation,
+            indexes.create(relation.target, temporary, self._part(relation) or self.index, self.column),
+            f"Build the key {name} with {self.column}",
+            temporary,
+        )  # fmt: skip
+        return temporary, [*indexes.drop_leftover(relation, temporary), build]
+
+    def _using(self, index: Document, taken: str) -> str:
+        kind = indexes.CONSTRAINTS[index["constraint_type"]]
+        name = identifier(index["constraint"])
+        return f"ADD CONSTRAINT {name} {kind} USING INDEX {identifier(taken)}{indexes.deferrable(index)}"
+
+    def _renamed(self, relation: Relation, taken: str, name: str) -> Statement:
+        sql = f"ALTER INDEX {qualified(relation.schema, taken)} RENAME TO {identifier(name)}"
+        return statement(f"{self.identity}.rename{relation.suffix}", self.whole.table.name, "key", sql, self.reason)
+
+    def _drop(self, reason: str) -> Statement:
+        name, constraint = self.index["name"], self.index["constraint"]
+        identity = f"{self.identity}.drop"
+        if constraint is not None:
+            return _key_change(identity, self.whole, [f"DROP CONSTRAINT {identifier(constraint)}"], reason)
+        sql = f"DROP INDEX {qualified(self.whole.schema, name)}"
+        return statement(identity, self.whole.table.name, "key", sql, reason)
+
+    def _marked_as_before(self, relation: Relation, index: Document) -> list[Statement]:
+        return self._marked(relation, indexes.marks(relation, index, shift=1))
+
+    def _marked(self, relation: Relation, marks: Iterable[tuple[str, str]]) -> list[Statement]:
+        return [
+            statement(f"{self.identity}.{what}{relation.suffix}", self.whole.table.name, "key", sql,
+                      "Keep what was said of the key")
+            for what, sql in marks
+        ]  # fmt: skip
+
+
+def _sorts_by_default(index: Document) -> bool:
+    return not any(item["descending"] or item["nulls_first"] for item in index["key"]["elements"])
+
+
+class _NewKey:
+    """One key of a table that is there in no form, and is to carry the tenant."""
+
+    def __init__(self, state: State, model: Model, table: Table, key: tuple[str, ...]) -> None:
+        """Look at what there is of it."""
+        self.model, self.key, self.wanted = model, key, (model.column, *key)
+        self.whole, self.holders = catalog.relation(state, model, table), catalog.holders(state, model, table)
+        self.identity = f"{table.name}.key.{'_'.join(key)}"
+        self.reason = (
+            f"Make ({', '.join(key)}) unique per tenant"
+            if key in table.natural_keys
+            else f"Let foreign keys point to ({', '.join(key)}) together with the tenant"
+        )
+
+    def statements(self) -> list[Statement]:
+        """Return what builds the key."""
+        builds, takes = [], []
+        for relation in self.holders:
+            name, built = self._index_to_take(relation)
+            builds += built
+            takes += [(relation, name)] if name is not None else []
+        planned = [
+            _key_change(
+                f"{self.identity}{relation.suffix}", relation,
+                [f"ADD CONSTRAINT {self._name(relation)} UNIQUE USING INDEX {identifier(name)}"],
+                self.reason, [self._makes(relation, name)],
+            )
+            for relation, name in takes
+        ]  # fmt: skip
+        if self.whole.is_partitioned:
+            add = f"ADD CONSTRAINT {self._name(self.whole)} UNIQUE ({self._columns})"
+            planned.append(_key_change(self.identity, self.whole, [add], self.reason, [self._makes(self.whole, "")]))
+        return [*builds, *planned]
+
+    def _own(self, relation: Relation) -> Document | None:
         own = [
             index
             for index in relation.document["indexes"]
@@ -195,7 +442,7 @@ class _Key:
         own = self._own(relation)
         if own is not None:
             return (str(own["name"]) if own["constraint"] is None else None), []
-        name = derived_name(relation.name, *self.wanted, "tenant_key")
+        name = _new_name(relation.name, self.model, self.key)
         build = indexes.build(
             f"{self.identity}.build{relation.suffix}", relation,
             f"CREATE UNIQUE INDEX {identifier(name)} ON {relation.target} ({self._columns})",
@@ -204,72 +451,18 @@ class _Key:
         )  # fmt: skip
         return name, [*indexes.drop_leftover(relation, name), build]
 
-    def _exchanged(self, takes: Sequence[tuple[Relation, str]]) -> list[Statement]:
-        """Return the one statement that exchanges the key of an ordinary table."""
-        drops = self._drops
-        adds = [self._using(*take) for take in takes]
-        if not drops and not adds:
-            return []
-        makes = [self._makes(*take) for take in takes]
-        return [self._change(self.identity, self.whole, [*drops, *adds], makes)]
-
-    def _exchanged_in_parts(self, takes: Sequence[tuple[Relation, str]]) -> list[Statement]:
-        """Return the statements that exchange the key of a partitioned table: it goes with its partitions' keys, the
-        partitions get theirs, and the table takes those over.
-        """
-        planned = []
-        if self._drops:
-            planned.append(self._change(f"{self.identity}.drop", self.whole, self._drops))
-        planned += [
-            # The table's key takes it along when it goes.
-            self._change(
-                f"{self.identity}{relation.suffix}", relation, [self._using(relation, name)],
-                [self._makes(relation, name)],
-            )
-            for relation, name in takes
-        ]  # fmt: skip
-        if self._is_missing():
-            name = identifier(self._name(self.whole))
-            add = f"ADD CONSTRAINT {name} {indexes.CONSTRAINTS[self.kind]} ({self._columns})"
-            planned.append(self._change(self.identity, self.whole, [add], [self._makes(self.whole, "")]))
-        return planned
-
-    def _without_bare(self) -> list[Statement]:
-        return [
-            statement(
-                f"{self.identity}.drop.{index['name']}", self.whole.name, "key",
-                f"DROP INDEX {qualified(self.whole.schema, index['name'])}",
-                f"Drop the global key ({', '.join(self.key)}), which tells one tenant what another has",
-            )
-            for index in self.bare
-        ]  # fmt: skip
-
     @property
     def _columns(self) -> str:
         return ", ".join(map(identifier, self.wanted))
 
-    @property
-    def _drops(self) -> list[str]:
-        return [f"DROP CONSTRAINT {identifier(index['constraint'])}" for index in self.constraints]
-
     def _name(self, relation: Relation) -> str:
-        """Return the new constraint's name: that of the primary key which it takes the place of, or its own."""
-        primary = (index["constraint"] for index in self._old(relation) if index["constraint_type"] == "p")
-        return next(primary, derived_name(relation.name, *self.wanted, "key"))
+        return identifier(self._plain_name(relation))
+
+    def _plain_name(self, relation: Relation) -> str:
+        return derived_name(relation.name, *self.wanted, "key")
 
     def _makes(self, relation: Relation, index: str) -> names.Made:
-        """Return the name that the new key takes, unless it is that of a key which goes."""
-        return names.key(relation, self._name(relation), index, [item["name"] for item in self._old(relation)])
-
-    def _using(self, relation: Relation, index: str) -> str:
-        name = identifier(self._name(relation))
-        return f"ADD CONSTRAINT {name} {indexes.CONSTRAINTS[self.kind]} USING INDEX {identifier(index)}"
-
-    def _change(
-        self, identity: str, relation: Relation, actions: Sequence[str], makes: Sequence[names.Made] = ()
-    ) -> Statement:
-        sql = f"ALTER TABLE {relation.target} {', '.join(actions)}"
-        return statement(identity, self.whole.name, "key", sql, self.reason, makes=makes)
+        return names.key(relation, self._plain_name(relation), index, [])
 
 
 def findings(state: State, model: Model) -> list[Finding]:
@@ -280,11 +473,18 @@ def findings(state: State, model: Model) -> list[Finding]:
 def _findings_of(state: State, model: Model, table: Table) -> list[Finding]:
     document, found = catalog.required(state, table.name), []
     for key in model.tenant_keys(table):
-        present = catalog.unique_key(document, (model.column, *key))
-        found.append(finding(f"key ({', '.join((model.column, *key))})", table.name, True, present is not None))
+        there = _serving(state, model, table, key)
+        present = any(unique_keys.holds_tenant(index, model.column) for index in there)
+        found.append(finding(f"key ({', '.join((model.column, *key))})", table.name, True, present))
+    remains = [index for _, index in _global_keys(state, model, table)]
     for key in table.natural_keys:
-        remains = [index["name"] for index in document["indexes"] if index["unique"] and tuple(index["names"]) == key]
-        found.append(finding(f"global key ({', '.join(key)}) left", table.name, [], remains))
+        left = [index["name"] for index in remains if unique_keys.columns(index, model.column) == frozenset(key)]
+        found.append(finding(f"global key ({', '.join(key)}) left", table.name, [], left))
+    found += [
+        finding(f"global key {index['name']} left", table.name, [], [index["name"]])
+        for index in remains
+        if not unique_keys.columns(index, model.column)
+    ]
     for index in table.indexes:
         wanted = [(model.column, False), *((item.name, item.descending) for item in index)]
         words = f"index ({', '.join(name for name, _ in wanted)})"
@@ -330,11 +530,16 @@ def _own(back: Rollback, item: RelationRollback) -> set[str]:
     return {index["name"] for index in indexes.of_migration(back.model, item.relation)}
 
 
+def _kept(item: RelationRollback) -> list[Document]:
+    """Return the indexes of the snapshot but for what an interrupted build had left."""
+    return [index for index in item.before["indexes"] if not is_leftover(item.relation, index)]
+
+
 def _of_before(back: Rollback, item: RelationRollback) -> list[Document]:
     now, ours = by_name(item.now["indexes"]), _own(back, item)
     return [
         index
-        for index in item.before["indexes"]
+        for index in _kept(item)
         if (name := index["name"]) not in now or (name in ours and made(now[name]) != made(index))
     ]
 
@@ -355,18 +560,28 @@ def rollback_obstacles(back: Rollback) -> list[str]:
     found = [text for item in back.relations for text in _shared(back, item)]
     for item in back.relations:
         for index in _of_before(back, item):
-            if not index["plain"]:
-                texts = [index["definition"], index["constraint_definition"]]
-                what = f"The index {index['name']} of {item.title}"
-                found += definitions.expressions(back.state, what, texts, back.path)
+            if index["plain"]:
+                continue
+            texts, what = [index["definition"], index["constraint_definition"]], f"The index {index['name']}"
+            # What a key holds now means what it says.
+            judge = definitions.literals if _is_held(item, index) else definitions.expressions
+            found += judge(back.state, f"{what} of {item.title}", texts, back.path)
     return found
+
+
+def _is_held(item: RelationRollback, before: Document) -> bool:
+    """Say whether the key of that name, which the migration made of the one before, has its expressions still."""
+    now = catalog.index_named(item.now, before["name"])
+    if now is None or now.get("key") is None or before.get("key") is None:
+        return False
+    return set(_texts(before)) <= set(_texts(now))
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
     """Return whether every key and index of the snapshot is there, and none of the migration's."""
     found = []
     for item in back.known:
-        lost = missing(item.before["indexes"], item.now["indexes"])
+        lost = missing(_kept(item), item.now["indexes"])
         left = _own(back, item) - by_name(item.before["indexes"]).keys()
         found += [
             finding(f"indexes{item.where} of before that are missing", item.table.name, [], lost),
@@ -388,5 +603,5 @@ CHANGE = Change(
     row_security_off=nothing,
     row_security_off_findings=nothing,
     ended_errors=(Ended("key", ("42P10",)),),
-    audit_rules=frozenset({"unique-key"}),
+    audit_rules=frozenset({"unique-key", "on-conflict"}),
 )

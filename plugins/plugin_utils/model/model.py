@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -331,6 +332,12 @@ def _default_tenant(source: Mapping[str, Any], column_type: str, *, adopted: boo
     return None
 
 
+def _without(column: Any, table: Table) -> Table:
+    """Return the table whose natural keys do not name the tenant column, which every one gets or has."""
+    keys = [tuple(name for name in key if name != column) for key in table.natural_keys]
+    return dataclasses.replace(table, natural_keys=tuple(dict.fromkeys(key for key in keys if key)))
+
+
 def _flag(value: Any, where: str) -> bool:
     if not isinstance(value, bool):
         raise ModelError(f"{where} must be true or false, not {value!r}.")
@@ -429,7 +436,7 @@ def parse(source: Mapping[str, Any]) -> Model:
     tables = source.get("tables")
     if isinstance(tables, str) or not isinstance(tables, Sequence) or not tables:
         raise ModelError("tenancy_tables must be a non-empty list: without a table there is nothing to migrate.")
-    parsed = tuple(_table(table, number) for number, table in enumerate(tables))
+    parsed = tuple(_without(source.get("column"), _table(table, number)) for number, table in enumerate(tables))
     if len({table.name for table in parsed}) != len(parsed):
         raise ModelError("tenancy_tables names a table twice.")
     for table in parsed:

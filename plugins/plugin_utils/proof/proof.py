@@ -18,6 +18,7 @@ from typing import Any
 from ...module_utils import sessions
 from ...module_utils.quoting import identifier, literal, qualified
 from ..catalog import state as catalog
+from ..catalog import unique_keys
 from ..catalog.state import Relation
 from ..changes.statement import State
 from ..model.model import ForeignKey, Model, Table, Tenants, View
@@ -137,6 +138,18 @@ class Means:
                 if key.references not in (table.name, *seen)
             )
         )
+
+    def arbiters(self, table: Table) -> list[tuple[str, ...]]:
+        """Return the natural keys that ON CONFLICT can name."""
+        return unique_keys.arbiters(self._indexes(table), self.model, table)
+
+    def defers(self, table: Table) -> bool:
+        """Say whether a key is checked later: PostgreSQL refuses ON CONFLICT DO NOTHING then (55000)."""
+        return any(unique_keys.is_key(index) and index["key"]["deferrable"] for index in self._indexes(table))
+
+    def _indexes(self, table: Table) -> Sequence[Document]:
+        found: Sequence[Document] = self.documents.get(table.name, {}).get("indexes", [])
+        return found
 
     def rows(self, table: Table) -> int:
         """Return how many rows a tenant has after the samples."""
@@ -485,7 +498,7 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
          means.allows(deleted, *((item, "DELETE", ()) for item in gone))),
     ]  # fmt: skip
     # If the tenant has no row of its own, no row has the key.
-    for key in table.natural_keys if means.stores(table) else ():
+    for key in means.arbiters(table) if means.stores(table) else ():
         upserts: list[Need] = [
             *means.inserts(table), (table, "UPDATE", key[:1]), (table, "SELECT", (model.column, *key)),
         ]  # fmt: skip
@@ -493,6 +506,10 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
             (f"own.upsert.{'_'.join(key)}", "A tenant updates its own row by ON CONFLICT DO UPDATE",
              _insert(means, table, None, _upsert(model, key)),
              means.allows(means.forbids(table, "update", ONE), *upserts)),
+        ]  # fmt: skip
+        if means.defers(table):
+            continue
+        found += [
             (f"own.skip.{'_'.join(key)}", "A tenant's own key is found by ON CONFLICT DO NOTHING",
              _insert(means, table, None, " ON CONFLICT DO NOTHING"), means.allows(NOTHING, *means.inserts(table))),
         ]  # fmt: skip
@@ -578,7 +595,7 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
     found += [
         (f"upsert.{'_'.join(key)}", "A tenant overwrites another's row by ON CONFLICT DO UPDATE",
          _insert(means, table, theirs, _upsert(model, key)), means.besides(table, "update", REFUSED))
-        for key in table.natural_keys
+        for key in means.arbiters(table)
     ]  # fmt: skip
     return found
 

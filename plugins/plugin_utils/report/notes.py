@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..catalog import state as catalog
+from ..catalog import unique_keys
 from ..changes import hazards
 from ..changes.statement import State
 from ..model.model import Model
@@ -48,6 +49,7 @@ def of_plan(state: State, model: Model) -> list[str]:
             for item in found["subscriptions"]
             if not item["enabled"]
         ),
+        *_upserts(state, model),
         *_adopted(state, model),
         *proof.gaps(state, model),
     ]  # fmt: skip
@@ -60,6 +62,26 @@ def _is_migrated(state: State, item: Document, model: Model) -> bool:
         for relation in catalog.relations(state, model, table)
         if (relation.schema, relation.name) == (item["schema"], item["table"])
     )
+
+
+def _upserts(state: State, model: Model) -> list[str]:
+    """Name the keys that an INSERT of the service may name, if its earlier statements cannot be looked at."""
+    if state["hazards"]["records_statements"]:
+        return []
+    exchanged = [
+        f"{table.name} ({', '.join(index['columns'])})"
+        for table in model.tables
+        for index in catalog.required(state, table.name)["indexes"]
+        if unique_keys.is_global(index, model, table)
+    ]
+    if not exchanged:
+        return []
+    sentence = (
+        "An INSERT … ON CONFLICT (columns) of the service fails once the key of these columns holds "
+        f"{model.column}: {', '.join(exchanged)}. Without pg_stat_statements it was looked for in functions and in the "
+        "last statement of each session alone: search the service's code for it."
+    )
+    return [sentence]
 
 
 def _adopted(state: State, model: Model) -> list[str]:

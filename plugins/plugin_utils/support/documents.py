@@ -67,7 +67,7 @@ STATE = {
     },
     "bridges": Each("role", present),
     "bridge_watch": {"exists": number, "used_at": number, "strays": count},
-    "hazards": dict.fromkeys(_LISTS.split(), count) | {"backfill_login": number},
+    "hazards": dict.fromkeys(_LISTS.split(), count) | {"backfill_login": number, "records_statements": number},
     "code": {"types": count, "functions": count, "operators": count, "casts": count},
     "views": Each("relation", {"rows": number}),
 }  # fmt: skip

@@ -15,9 +15,9 @@ RULE = Rule(
     remedy="Name it in tenancy_functions.",
     sql=r"""
 SELECT f.title FROM routine f, given
-WHERE f.prosrc !~* format('(\m|")%s(\M|")', given.column_pattern) AND EXISTS (
+WHERE f.body !~* format('(\m|")%s(\M|")', given.column_pattern) AND EXISTS (
   SELECT FROM wanted w
-  WHERE f.prosrc ~* format(
+  WHERE f.body ~* format(
     '\m(insert\s+into|update|delete\s+from|merge\s+into)\s+(only\s+)?("?\w+"?\.)?"?%s(\M|")', w.pattern))
 """,
     fixed_by_plan=_fixed_by_plan,

@@ -9,7 +9,7 @@ RULE = Rule(
     why="The service reads all its columns. If a driver prepares the statement, a new column breaks it.",
     remedy="Migrate with -e tenancy_strategy=atomic, or deploy a release that names the columns.",
     service_statement=r"""
-query ~* '\m(select|returning)\s+(distinct\s+)?("?\w+"?\.)?\*'
+lacks_column AND query ~* '\m(select|returning)\s+(distinct\s+)?("?\w+"?\.)?\*'
 AND query ~* format('\m(from|join|into|update)\s+%s(\s|[,;)]|$)', title)
 """,
     bad=ServiceStatement("SELECT * FROM memories LIMIT 1;"),

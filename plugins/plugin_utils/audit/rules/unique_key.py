@@ -1,20 +1,22 @@
-"""A unique key of a tenant table does not contain the tenant column."""
+"""A unique key or exclusion constraint of a tenant table does not contain the tenant column."""
 
 from __future__ import annotations
 
+from ...catalog import unique_keys
 from ..rule import ERROR, Inspected, Rule, Sql
 
 
 def _judge(inspected: Inspected) -> list[str]:
+    model = inspected.model
     return [
         f"{index['name']} of {relation.name}"
         for relation in inspected.relations()
         for index in relation.document["indexes"]
         # The index of a partition that belongs to the table's key is not a key of its own.
         if not (relation.is_partition and index["root"])
-        and index["unique"]
-        and inspected.model.column not in index["names"]
-        and tuple(index["names"]) not in relation.table.surrogate_keys
+        and unique_keys.is_key(index)
+        and not unique_keys.holds_tenant(index, model.column)
+        and not unique_keys.is_surrogate(index, model, relation.table)
     ]
 
 

@@ -1,11 +1,11 @@
 -- call_summaries.index.call_date: Serve the service's queries within one tenant
 CREATE INDEX "idx_call_summaries_customer_id_call_date" ON "public"."call_summaries" ("customer_id", "call_date" DESC);
 
--- call_summaries.key.call_id.build: Build the key (customer_id, call_id)
-CREATE UNIQUE INDEX "call_summaries_customer_id_call_id_tenant_key" ON "public"."call_summaries" ("customer_id", "call_id");
+-- call_summaries.key.call_summaries_call_id_key.build: Build the key call_summaries_call_id_key with customer_id
+CREATE UNIQUE INDEX "call_summaries_call_id_key_tenant_key" ON "public"."call_summaries" ("customer_id", "call_id");
 
--- call_summaries.key.call_id: Make (call_id) unique per tenant instead of globally
-ALTER TABLE "public"."call_summaries" DROP CONSTRAINT "call_summaries_call_id_key", ADD CONSTRAINT "call_summaries_customer_id_call_id_key" UNIQUE USING INDEX "call_summaries_customer_id_call_id_tenant_key";
+-- call_summaries.key.call_summaries_call_id_key: Make (call_id) unique per tenant instead of globally
+ALTER TABLE "public"."call_summaries" DROP CONSTRAINT "call_summaries_call_id_key", ADD CONSTRAINT "call_summaries_call_id_key" UNIQUE USING INDEX "call_summaries_call_id_key_tenant_key";
 
 -- function.update_personality_averages(integer, character varying): Make update_personality_averages work within one tenant
 CREATE FUNCTION "public"."update_personality_averages"(p_customer_id integer, p_user_id character varying) RETURNS void LANGUAGE plpgsql AS $tenancy$

@@ -85,8 +85,8 @@ ALTER TABLE "public"."marks" DROP CONSTRAINT "marks_note_id_fkey";
 -- notes.foreign_key.drop.notes_task_id_fkey: Drop the foreign keys that name the tenant
 ALTER TABLE "public"."notes" DROP CONSTRAINT "notes_task_id_fkey";
 
--- projects.key.drop.projects_customer_id_code_key: Drop the keys and indexes per tenant
-ALTER TABLE "public"."projects" DROP CONSTRAINT "projects_customer_id_code_key";
+-- projects.key.drop.projects_code_key: Drop the keys and indexes per tenant
+ALTER TABLE "public"."projects" DROP CONSTRAINT "projects_code_key";
 
 -- projects.key.drop.projects_customer_id_id_key: Drop the keys and indexes per tenant
 ALTER TABLE "public"."projects" DROP CONSTRAINT "projects_customer_id_id_key";

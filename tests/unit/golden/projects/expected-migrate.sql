@@ -19,8 +19,8 @@ ALTER TABLE "public"."marks" ALTER COLUMN "customer_id" TYPE integer USING pg_te
 -- tasks.not_null: Refuse rows without customer_id
 ALTER TABLE "public"."tasks" ALTER COLUMN "customer_id" SET NOT NULL;
 
--- projects.key.code.build: Build the key (customer_id, code)
-CREATE UNIQUE INDEX "projects_customer_id_code_tenant_key" ON "public"."projects" ("customer_id", "code");
+-- projects.key.projects_code_key.build: Build the key projects_code_key with customer_id
+CREATE UNIQUE INDEX "projects_code_key_tenant_key" ON "public"."projects" ("customer_id", "code");
 
 -- projects.key.id.build: Build the key (customer_id, id)
 CREATE UNIQUE INDEX "projects_customer_id_id_tenant_key" ON "public"."projects" ("customer_id", "id");
@@ -40,8 +40,8 @@ ALTER TABLE "public"."marks" DROP CONSTRAINT "marks_note_id_fkey";
 -- notes.foreign_key.task_id.drop: Let foreign keys name the tenant: no row points to another tenant's
 ALTER TABLE "public"."notes" DROP CONSTRAINT "notes_task_id_fkey";
 
--- projects.key.code: Make (code) unique per tenant instead of globally
-ALTER TABLE "public"."projects" DROP CONSTRAINT "projects_code_key", ADD CONSTRAINT "projects_customer_id_code_key" UNIQUE USING INDEX "projects_customer_id_code_tenant_key";
+-- projects.key.projects_code_key: Make (code) unique per tenant instead of globally
+ALTER TABLE "public"."projects" DROP CONSTRAINT "projects_code_key", ADD CONSTRAINT "projects_code_key" UNIQUE USING INDEX "projects_code_key_tenant_key";
 
 -- projects.key.id: Let foreign keys point to (id) together with the tenant
 ALTER TABLE "public"."projects" ADD CONSTRAINT "projects_customer_id_id_key" UNIQUE USING INDEX "projects_customer_id_id_tenant_key";

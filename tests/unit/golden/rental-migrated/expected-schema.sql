@@ -280,8 +280,8 @@ ALTER TABLE "rental"."water_levels" DROP CONSTRAINT "water_levels_pier_number_fk
 -- boats.key.drop.boats_marina_id_key: Drop the keys and indexes per tenant
 ALTER TABLE "rental"."boats" DROP CONSTRAINT "boats_marina_id_key";
 
--- boats.key.drop.boats_marina_registration_key: Drop the keys and indexes per tenant
-ALTER TABLE "rental"."boats" DROP CONSTRAINT "boats_marina_registration_key";
+-- boats.key.drop.boats_registration_key: Drop the keys and indexes per tenant
+ALTER TABLE "rental"."boats" DROP CONSTRAINT "boats_registration_key";
 
 -- berths.key.drop.Berth: Drop the keys and indexes per tenant
 ALTER TABLE "rental"."berths" DROP CONSTRAINT "Berth";

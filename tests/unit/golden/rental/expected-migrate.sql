@@ -13,14 +13,14 @@ ALTER TABLE "rental"."water_levels" ADD COLUMN "marina" uuid NOT NULL DEFAULT '9
 -- skippers.column: Add marina; existing rows belong to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 (no table rewrite)
 ALTER TABLE "rental"."skippers" ADD COLUMN "marina" uuid NOT NULL DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
--- boats.key.registration.build: Build the key (marina, registration)
-CREATE UNIQUE INDEX "boats_marina_registration_tenant_key" ON "rental"."boats" ("marina", "registration");
+-- boats.key.boats_registration_key.build: Build the key boats_registration_key with marina
+CREATE UNIQUE INDEX "boats_registration_key_tenant_key" ON "rental"."boats" ("marina", "registration");
 
 -- boats.key.id.build: Build the key (marina, id)
 CREATE UNIQUE INDEX "boats_marina_id_tenant_key" ON "rental"."boats" ("marina", "id");
 
--- berths.key.pier_number.build: Build the key (marina, pier, number)
-CREATE UNIQUE INDEX "berths_marina_pier_number_tenant_key" ON "rental"."berths" ("marina", "pier", "number");
+-- berths.key.Berth.build: Build the key Berth with marina
+CREATE UNIQUE INDEX "Berth_tenant_key" ON "rental"."berths" ("marina", "pier", "number");
 
 -- trips.index.left_at: Serve the service's queries within one tenant
 CREATE INDEX "idx_trips_marina_left_at" ON "rental"."trips" ("marina", "left_at" DESC);
@@ -37,17 +37,17 @@ CREATE INDEX "idx_water_levels_now_marina_measured_at" ON "rental"."water_levels
 -- water_levels.index.measured_at: Serve the service's queries within one tenant
 CREATE INDEX "idx_water_levels_marina_measured_at" ON "rental"."water_levels" ("marina", "measured_at" DESC);
 
--- water_levels.key.pier_number_measured_at.build.rental.water_levels_2025_a: Build the key (marina, pier, number, measured_at)
-CREATE UNIQUE INDEX "water_levels_2025_a_marina_pier_number_measured_at_tenant_key" ON "rental"."water_levels_2025_a" ("marina", "pier", "number", "measured_at");
+-- water_levels.key.Gauge.build.rental.water_levels_2025_a: Build the key Gauge of pier A with marina
+CREATE UNIQUE INDEX "Gauge of pier A_tenant_key" ON "rental"."water_levels_2025_a" ("marina", "pier", "number", "measured_at");
 
--- water_levels.key.pier_number_measured_at.build.rental.water_levels_2025_others: Build the key (marina, pier, number, measured_at)
-CREATE UNIQUE INDEX "water_levels_2025_others_marina_pier_number_measured_a_79ca8015" ON "rental"."water_levels_2025_others" ("marina", "pier", "number", "measured_at");
+-- water_levels.key.Gauge.build.rental.water_levels_2025_others: Build the key water_levels_2025_others_pkey with marina
+CREATE UNIQUE INDEX "water_levels_2025_others_pkey_tenant_key" ON "rental"."water_levels_2025_others" ("marina", "pier", "number", "measured_at");
 
--- water_levels.key.pier_number_measured_at.build.rental.water_levels_now: Build the key (marina, pier, number, measured_at)
-CREATE UNIQUE INDEX "water_levels_now_marina_pier_number_measured_at_tenant_key" ON "rental"."water_levels_now" ("marina", "pier", "number", "measured_at");
+-- water_levels.key.Gauge.build.rental.water_levels_now: Build the key water_levels_now_pkey with marina
+CREATE UNIQUE INDEX "water_levels_now_pkey_tenant_key" ON "rental"."water_levels_now" ("marina", "pier", "number", "measured_at");
 
--- skippers.key.skipper.build: Build the key (marina, skipper)
-CREATE UNIQUE INDEX "skippers_marina_skipper_tenant_key" ON "rental"."skippers" ("marina", "skipper");
+-- skippers.key.skippers_pkey.build: Build the key skippers_pkey with marina
+CREATE UNIQUE INDEX "skippers_pkey_tenant_key" ON "rental"."skippers" ("marina", "skipper");
 
 -- trips.foreign_key.boat_id.drop: Let foreign keys name the tenant: no row points to another tenant's
 ALTER TABLE "rental"."trips" DROP CONSTRAINT "trips_boat_id_fkey";
@@ -58,32 +58,38 @@ ALTER TABLE "rental"."trips" DROP CONSTRAINT "leaves from";
 -- water_levels.foreign_key.pier_number.drop: Let foreign keys name the tenant: no row points to another tenant's
 ALTER TABLE "rental"."water_levels" DROP CONSTRAINT "water_levels_pier_number_fkey";
 
--- boats.key.registration: Make (registration) unique per tenant instead of globally
-ALTER TABLE "rental"."boats" DROP CONSTRAINT "boats_registration_key", ADD CONSTRAINT "boats_marina_registration_key" UNIQUE USING INDEX "boats_marina_registration_tenant_key";
+-- boats.key.boats_registration_key: Make (registration) unique per tenant instead of globally
+ALTER TABLE "rental"."boats" DROP CONSTRAINT "boats_registration_key", ADD CONSTRAINT "boats_registration_key" UNIQUE USING INDEX "boats_registration_key_tenant_key";
 
 -- boats.key.id: Let foreign keys point to (id) together with the tenant
 ALTER TABLE "rental"."boats" ADD CONSTRAINT "boats_marina_id_key" UNIQUE USING INDEX "boats_marina_id_tenant_key";
 
--- berths.key.pier_number: Make (pier, number) unique per tenant instead of globally
-ALTER TABLE "rental"."berths" DROP CONSTRAINT "Berth", ADD CONSTRAINT "Berth" PRIMARY KEY USING INDEX "berths_marina_pier_number_tenant_key";
+-- berths.key.Berth: Make (pier, number) unique per tenant instead of globally
+ALTER TABLE "rental"."berths" DROP CONSTRAINT "Berth", ADD CONSTRAINT "Berth" PRIMARY KEY USING INDEX "Berth_tenant_key";
 
--- water_levels.key.pier_number_measured_at.drop: Make (pier, number, measured_at) unique per tenant instead of globally
+-- water_levels.key.Gauge.drop: Make (pier, number, measured_at) unique per tenant instead of globally
 ALTER TABLE "rental"."water_levels" DROP CONSTRAINT "Gauge";
 
--- water_levels.key.pier_number_measured_at.rental.water_levels_2025_a: Make (pier, number, measured_at) unique per tenant instead of globally
-ALTER TABLE "rental"."water_levels_2025_a" ADD CONSTRAINT "Gauge of pier A" PRIMARY KEY USING INDEX "water_levels_2025_a_marina_pier_number_measured_at_tenant_key";
+-- water_levels.key.Gauge.rental.water_levels_2025_a: Make (pier, number, measured_at) unique per tenant instead of globally
+ALTER TABLE "rental"."water_levels_2025_a" ADD CONSTRAINT "Gauge of pier A" PRIMARY KEY USING INDEX "Gauge of pier A_tenant_key";
 
--- water_levels.key.pier_number_measured_at.rental.water_levels_2025_others: Make (pier, number, measured_at) unique per tenant instead of globally
-ALTER TABLE "rental"."water_levels_2025_others" ADD CONSTRAINT "water_levels_2025_others_pkey" PRIMARY KEY USING INDEX "water_levels_2025_others_marina_pier_number_measured_a_79ca8015";
+-- water_levels.key.Gauge.CONSTRAINT "Gauge of pier A" ON "rental"."water_levels_2025_a".rental.water_levels_2025_a: Keep what was said of the key
+COMMENT ON CONSTRAINT "Gauge of pier A" ON "rental"."water_levels_2025_a" IS 'the oldest gauge';
 
--- water_levels.key.pier_number_measured_at.rental.water_levels_now: Make (pier, number, measured_at) unique per tenant instead of globally
-ALTER TABLE "rental"."water_levels_now" ADD CONSTRAINT "water_levels_now_pkey" PRIMARY KEY USING INDEX "water_levels_now_marina_pier_number_measured_at_tenant_key";
+-- water_levels.key.Gauge.rental.water_levels_2025_others: Make (pier, number, measured_at) unique per tenant instead of globally
+ALTER TABLE "rental"."water_levels_2025_others" ADD CONSTRAINT "water_levels_2025_others_pkey" PRIMARY KEY USING INDEX "water_levels_2025_others_pkey_tenant_key";
 
--- water_levels.key.pier_number_measured_at: Make (pier, number, measured_at) unique per tenant instead of globally
+-- water_levels.key.Gauge.rental.water_levels_2025: Make (pier, number, measured_at) unique per tenant instead of globally
+ALTER TABLE "rental"."water_levels_2025" ADD CONSTRAINT "water_levels_2025_pkey" PRIMARY KEY ("marina", "pier", "number", "measured_at");
+
+-- water_levels.key.Gauge.rental.water_levels_now: Make (pier, number, measured_at) unique per tenant instead of globally
+ALTER TABLE "rental"."water_levels_now" ADD CONSTRAINT "water_levels_now_pkey" PRIMARY KEY USING INDEX "water_levels_now_pkey_tenant_key";
+
+-- water_levels.key.Gauge: Make (pier, number, measured_at) unique per tenant instead of globally
 ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "Gauge" PRIMARY KEY ("marina", "pier", "number", "measured_at");
 
--- skippers.key.skipper: Make (skipper) unique per tenant instead of globally
-ALTER TABLE "rental"."skippers" DROP CONSTRAINT "skippers_pkey", ADD CONSTRAINT "skippers_pkey" PRIMARY KEY USING INDEX "skippers_marina_skipper_tenant_key";
+-- skippers.key.skippers_pkey: Make (skipper) unique per tenant instead of globally
+ALTER TABLE "rental"."skippers" DROP CONSTRAINT "skippers_pkey", ADD CONSTRAINT "skippers_pkey" PRIMARY KEY USING INDEX "skippers_pkey_tenant_key";
 
 -- trips.foreign_key.boat_id: Let foreign keys name the tenant: no row points to another tenant's
 ALTER TABLE "rental"."trips" ADD CONSTRAINT "trips_boat_id_fkey" FOREIGN KEY ("marina", "boat_id") REFERENCES "rental"."boats" ("marina", "id") ON DELETE CASCADE;

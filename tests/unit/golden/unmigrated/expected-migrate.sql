@@ -22,26 +22,26 @@ CREATE INDEX "idx_call_summaries_customer_id_user_id" ON "public"."call_summarie
 -- call_summaries.index.call_date: Serve the service's queries within one tenant
 CREATE INDEX "idx_call_summaries_customer_id_call_date" ON "public"."call_summaries" ("customer_id", "call_date" DESC);
 
--- call_summaries.key.call_id.build: Build the key (customer_id, call_id)
-CREATE UNIQUE INDEX "call_summaries_customer_id_call_id_tenant_key" ON "public"."call_summaries" ("customer_id", "call_id");
+-- call_summaries.key.call_summaries_call_id_key.build: Build the key call_summaries_call_id_key with customer_id
+CREATE UNIQUE INDEX "call_summaries_call_id_key_tenant_key" ON "public"."call_summaries" ("customer_id", "call_id");
 
--- caller_profiles.key.user_id.build: Build the key (customer_id, user_id)
-CREATE UNIQUE INDEX "caller_profiles_customer_id_user_id_tenant_key" ON "public"."caller_profiles" ("customer_id", "user_id");
+-- caller_profiles.key.caller_profiles_user_id_key.build: Build the key caller_profiles_user_id_key with customer_id
+CREATE UNIQUE INDEX "caller_profiles_user_id_key_tenant_key" ON "public"."caller_profiles" ("customer_id", "user_id");
 
 -- personality_metrics.index.user_id: Serve the service's queries within one tenant
 CREATE INDEX "idx_personality_metrics_customer_id_user_id" ON "public"."personality_metrics" ("customer_id", "user_id");
 
--- personality_averages.key.user_id.build: Build the key (customer_id, user_id)
-CREATE UNIQUE INDEX "personality_averages_customer_id_user_id_tenant_key" ON "public"."personality_averages" ("customer_id", "user_id");
+-- personality_averages.key.personality_averages_pkey.build: Build the key personality_averages_pkey with customer_id
+CREATE UNIQUE INDEX "personality_averages_pkey_tenant_key" ON "public"."personality_averages" ("customer_id", "user_id");
 
--- call_summaries.key.call_id: Make (call_id) unique per tenant instead of globally
-ALTER TABLE "public"."call_summaries" DROP CONSTRAINT "call_summaries_call_id_key", ADD CONSTRAINT "call_summaries_customer_id_call_id_key" UNIQUE USING INDEX "call_summaries_customer_id_call_id_tenant_key";
+-- call_summaries.key.call_summaries_call_id_key: Make (call_id) unique per tenant instead of globally
+ALTER TABLE "public"."call_summaries" DROP CONSTRAINT "call_summaries_call_id_key", ADD CONSTRAINT "call_summaries_call_id_key" UNIQUE USING INDEX "call_summaries_call_id_key_tenant_key";
 
--- caller_profiles.key.user_id: Make (user_id) unique per tenant instead of globally
-ALTER TABLE "public"."caller_profiles" DROP CONSTRAINT "caller_profiles_user_id_key", ADD CONSTRAINT "caller_profiles_customer_id_user_id_key" UNIQUE USING INDEX "caller_profiles_customer_id_user_id_tenant_key";
+-- caller_profiles.key.caller_profiles_user_id_key: Make (user_id) unique per tenant instead of globally
+ALTER TABLE "public"."caller_profiles" DROP CONSTRAINT "caller_profiles_user_id_key", ADD CONSTRAINT "caller_profiles_user_id_key" UNIQUE USING INDEX "caller_profiles_user_id_key_tenant_key";
 
--- personality_averages.key.user_id: Make (user_id) unique per tenant instead of globally
-ALTER TABLE "public"."personality_averages" DROP CONSTRAINT "personality_averages_pkey", ADD CONSTRAINT "personality_averages_pkey" PRIMARY KEY USING INDEX "personality_averages_customer_id_user_id_tenant_key";
+-- personality_averages.key.personality_averages_pkey: Make (user_id) unique per tenant instead of globally
+ALTER TABLE "public"."personality_averages" DROP CONSTRAINT "personality_averages_pkey", ADD CONSTRAINT "personality_averages_pkey" PRIMARY KEY USING INDEX "personality_averages_pkey_tenant_key";
 
 -- function.update_personality_averages(integer, character varying): Make update_personality_averages work within one tenant
 CREATE FUNCTION "public"."update_personality_averages"(p_customer_id integer, p_user_id character varying) RETURNS void LANGUAGE plpgsql AS $tenancy$

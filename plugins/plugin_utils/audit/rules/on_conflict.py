@@ -1,0 +1,39 @@
+"""The service names a key that is to hold the tenant column in INSERT … ON CONFLICT."""
+
+from __future__ import annotations
+
+from .. import upserts
+from ..rule import ERROR, Inspected, Rule, ServiceStatement
+
+
+def _fixed_by_plan(inspected: Inspected) -> list[str]:
+    """Return every table if the release knows the tenant: what was seen is an earlier one's."""
+    return [] if inspected.model.bridge else [table.name for table in inspected.model.tables]
+
+
+RULE = Rule(
+    severity=ERROR,
+    why="Once the key holds the tenant column, PostgreSQL finds no key of these columns: the statement fails (42P10).",
+    remedy=(
+        "First deploy a release that names the key instead (ON CONFLICT ON CONSTRAINT), which works before and after"
+        " the migration; or one that names the tenant column, with tenancy_bridge: false."
+    ),
+    service_statement=rf"""
+-- Not the text of a function, which has a rule of its own.
+query !~* '^\s*create\M' AND EXISTS (
+  SELECT FROM jsonb_to_recordset(input -> 'natural_keys') AS n ("table" text, columns text[])
+  CROSS JOIN LATERAL (SELECT to_regclass(format('%I.%I', input ->> 'schema', name))::oid AS relid, n.columns) AS k
+  WHERE n."table" = name AND {upserts.condition("query", "title", "k", "input ->> 'column'").strip()})
+""",
+    fixed_by_plan=_fixed_by_plan,
+    bad=ServiceStatement(
+        "INSERT INTO caller_profiles (user_id, first_call_date, last_call_date) VALUES ('+1555', now(), now())"
+        " ON CONFLICT (user_id) DO UPDATE SET total_calls = caller_profiles.total_calls + 1;"
+    ),
+    good=ServiceStatement(
+        "INSERT INTO caller_profiles (user_id, first_call_date, last_call_date) VALUES ('+1555', now(), now())"
+        " ON CONFLICT ON CONSTRAINT caller_profiles_user_id_key DO UPDATE"
+        " SET total_calls = caller_profiles.total_calls + 1;"
+    ),
+    found="caller_profiles",
+)

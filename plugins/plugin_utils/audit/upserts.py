@@ -1,0 +1,34 @@
+"""The SQL that finds an INSERT … ON CONFLICT (columns) of a key that is to be exchanged: it finds no key then.
+
+ON CONFLICT ON CONSTRAINT goes on, since the key keeps its name; what names the tenant column knows the new key.
+"""
+
+from __future__ import annotations
+
+# What stands before a name in a pattern is no part of a longer one.
+_NAME = r"""'(^|[^\w$])' || regexp_replace(a.attname, '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') || '($|[^\w$])'"""
+
+
+def condition(text: str, title: str, key: str, column: str) -> str:
+    r"""Return an SQL condition: the statements ``text`` name a key that the tables have still.
+
+    ``title`` is a pattern of the table's name. ``key`` has the relid and the columns of a natural key, an array of
+    text; ``column`` is the tenant column.
+    """
+    names = "SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_catalog.pg_attribute a"
+    of_table = f"a.attrelid = {key}.relid AND a.attnum > 0 AND NOT a.attisdropped"
+    return rf"""
+{text} ~* ('\minto\s+' || {title} || '(\s|\(|$)')
+AND EXISTS (
+  SELECT FROM regexp_matches({text}, 'on\s+?conflict\s*?\((.*?)\)\s*?(?:do|where)\M', 'gi') AS t (found)
+  WHERE ({names} WHERE {of_table} AND t.found[1] ~* ({_NAME}))
+    = (SELECT array_agg(c ORDER BY c) FROM unnest({key}.columns) AS c))
+AND EXISTS (
+  SELECT FROM pg_catalog.pg_index i
+  WHERE i.indrelid = {key}.relid AND i.indisunique
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                    WHERE {of_table} AND a.attname = {column} AND a.attnum = ANY (i.indkey))
+    AND (i.indexprs IS NOT NULL
+      OR ({names} WHERE {of_table} AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
+        = (SELECT array_agg(c ORDER BY c) FROM unnest({key}.columns) AS c)))
+"""

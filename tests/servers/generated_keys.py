@@ -1,0 +1,266 @@
+"""Tables with keys of every form, drawn from the grammar of CREATE UNIQUE INDEX and of constraints."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+# Its name and the texts below end what is read for an expression, and go on.
+ODD = '"o) WHERE (id > 0'
+COLUMNS = {
+    "a": "text", "b": "integer", "c": "text COLLATE public.folded", "d": "date", "e": "varchar(40)",
+    "n": "numeric(9,2)", "i": "citext", "r": "int4range", ODD: "text",
+}  # fmt: skip
+# A few values of each, so that they meet: case, NULL, and what one collation takes for another.
+VALUES = {
+    "a": ("'x'", "'X'", "'y) WHERE ('", "NULL"), "b": ("1", "2", "11", "NULL"), "c": ("'x'", "'X'", "'ä'", "NULL"),
+    "d": ("'2024-02-29'", "'2025-01-01'", "NULL"), "e": ("'x'", "'X '", "''", "NULL"),
+    "i": ("'x'", "'X'", "NULL"), "n": ("1", "1.00", "2.5", "NULL"),
+    "r": ("'[1,5)'", "'[3,9)'", "'empty'", "NULL"), ODD: ("'x'", "'X'", "NULL"),
+}  # fmt: skip
+FOLDED = "(a COLLATE folded)"
+# Expressions of the columns that they read.
+EXPRESSIONS: dict[str, tuple[str, ...]] = {
+    "lower(a)": ("a",),
+    "(a || ') WHERE (b > 0'::text)": ("a",),
+    "coalesce(b, -1)": ("b",),
+    "(b % 10)": ("b",),
+    "(CASE WHEN b > 1 THEN a ELSE '), (a'::text END)": ("a", "b"),
+    "upper(e::text)": ("e",),
+    "(d - '2000-01-01'::date)": ("d",),
+    FOLDED: ("a",),
+    "(n::integer)": ("n",),
+    "(ROW(a, b) IS NULL)": ("a", "b"),
+    "((true))": (),
+    "public.plain(a)": ("a",),
+}
+PREDICATES = ("b > 0", "a <> ') WHERE ('", "d IS NULL", "(e IS NULL OR n > 1)", "a = ANY (ARRAY['x'::text, 'X'::text])")
+CLASSES = {
+    "a": ("text_ops", "text_pattern_ops"), "c": ("text_ops",), "e": ("varchar_pattern_ops", "text_ops"),
+    "b": ("int4_ops",), ODD: ("text_ops", "text_pattern_ops"),
+}  # fmt: skip
+COLLATIONS = {"a": ('"C"', "folded"), "e": ('"C"', "folded"), "c": ('"C"', "folded"), ODD: ('"C"',)}
+STORAGE = {"btree": ("", "fillfactor=61", "deduplicate_items=off", "fillfactor=70, deduplicate_items=on"),
+           "gist": ("", "fillfactor=55", "buffering=off, fillfactor=80")}  # fmt: skip
+GIST = (
+    "b WITH =", "r WITH &&", "r WITH =", "a WITH =", "d WITH =", "int4range(b, b + 3) WITH &&", "n WITH <>",
+    "a gist_trgm_ops (siglen=32) WITH =", "r range_ops WITH -|-",
+)  # fmt: skip
+# A partitioned table, or one of its partitions alone.
+PLACES = ("{table}", "{table}", "{table}_one", "{table}_deep")
+READ_BY_GIST = {"b": "b", "r": "r", "a": "a", "d": "d", "i": "b", "n": "n"}
+
+
+def quoted(name: str) -> str:
+    """Return a column's name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """A key: the statements that make it, and the columns that it reads."""
+
+    sql: tuple[str, ...]
+    columns: tuple[str, ...]
+    required: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Keyed:
+    """A table, by a pattern of its name, and its keys."""
+
+    keys: tuple[Key, ...]
+    is_partitioned: bool
+    rows: tuple[dict[str, str], ...]
+
+    def statements(self, name: str) -> list[str]:
+        """Return what makes the table ``name``."""
+        required = {column for key in self.keys for column in key.required}
+        columns = ", ".join(
+            f"{quoted(column)} {kind}{' NOT NULL' if column in required else ''}" for column, kind in COLUMNS.items()
+        )
+        made = [f"CREATE TABLE {name} (id bigint GENERATED ALWAYS AS IDENTITY, {columns})"]
+        if self.is_partitioned:
+            made[0] += " PARTITION BY LIST (b)"
+            made += [
+                f"CREATE TABLE {name}_one PARTITION OF {name} FOR VALUES IN (1)",
+                f"CREATE TABLE {name}_deep PARTITION OF {name} FOR VALUES IN (2, 11) PARTITION BY RANGE (b)",
+                f"CREATE TABLE {name}_deeper PARTITION OF {name}_deep FOR VALUES FROM (0) TO (100)",
+                f"CREATE TABLE {name}_rest PARTITION OF {name} DEFAULT",
+            ]
+        return made + [sql.replace("{table}", name) for key in self.keys for sql in key.sql]
+
+    def inserts(self, name: str) -> list[str]:
+        """Return statements that store a row each; ``columns`` and ``values`` stand for more of them."""
+        return [
+            f"INSERT INTO {name} ({', '.join(map(quoted, row))}{{columns}})"
+            f" VALUES ({', '.join(row.values())}{{values}})"
+            for row in self.rows
+        ]
+
+    def entry(self, name: str) -> dict[str, Any]:
+        """Return the table's entry in the model."""
+        natural = list(dict.fromkeys(tuple(key.columns) for key in self.keys if key.columns))
+        return {"name": name, "natural_keys": [list(key) for key in natural]}
+
+
+def _maybe(draw: Callable[..., Any], text: str) -> str:
+    return text if draw(st.booleans()) else ""
+
+
+def _storage(draw: Callable[..., Any], method: str) -> str:
+    chosen = draw(st.sampled_from(STORAGE[method]))
+    return f" WITH ({chosen})" if chosen else ""
+
+
+def _include(draw: Callable[..., Any], used: Sequence[str]) -> str:
+    others = [column for column in COLUMNS if column not in used]
+    chosen = draw(st.lists(st.sampled_from(others), max_size=2, unique=True)) if others else []
+    return f" INCLUDE ({', '.join(map(quoted, chosen))})" if chosen else ""
+
+
+def _plain(draw: Callable[..., Any], *, partitioned: bool) -> list[str]:
+    chosen = draw(st.lists(st.sampled_from([*COLUMNS]), min_size=1, max_size=3, unique=True))
+    return [*chosen, "b"] if partitioned and "b" not in chosen else list(chosen)
+
+
+def _marks(
+    draw: Callable[..., Any], name: str, constraint: bool, *, can_identify: bool, can_cluster: bool
+) -> list[str]:
+    made = [_maybe(draw, f"COMMENT ON INDEX {name} IS 'it''s the index'")]
+    if constraint:
+        made.append(_maybe(draw, f"COMMENT ON CONSTRAINT {name} ON {{table}} IS 'it''s a \\key'"))
+    if can_cluster:
+        made.append(_maybe(draw, f"ALTER TABLE {{table}} CLUSTER ON {name}"))
+    if can_identify:
+        made.append(_maybe(draw, f"ALTER TABLE ONLY {{table}} REPLICA IDENTITY USING INDEX {name}"))
+    return [sql for sql in made if sql]
+
+
+@st.composite
+def constraints(draw: Callable[..., Any], number: int, *, partitioned: bool, primary: bool) -> Key:
+    """Draw a primary key or a unique constraint."""
+    columns, name = _plain(draw, partitioned=partitioned), f"{{table}}_k{number}"
+    nulls = "" if primary else _maybe(draw, " NULLS NOT DISTINCT")
+    when = draw(st.sampled_from(("", "", "", " DEFERRABLE", " DEFERRABLE INITIALLY DEFERRED")))
+    place = draw(st.sampled_from(("", "", " USING INDEX TABLESPACE elsewhere")))
+    sql = (
+        f"ALTER TABLE {{table}} ADD CONSTRAINT {name} {'PRIMARY KEY' if primary else f'UNIQUE{nulls}'} "
+        f"({', '.join(map(quoted, columns))}){_include(draw, columns)}{_storage(draw, 'btree')}{place}{when}"
+    )
+    identifies = primary or draw(st.booleans())
+    marks = _marks(draw, name, constraint=True, can_identify=identifies and not when, can_cluster=not partitioned)
+    return Key((sql, *marks), tuple(columns), tuple(columns) if identifies else ())
+
+
+@st.composite
+def indexes(draw: Callable[..., Any], number: int, *, partitioned: bool, place: str = "{table}") -> Key:
+    """Draw a unique index on columns and expressions, of the table or of one partition."""
+    elements, read, plain = [], [], True
+    for column in _plain(draw, partitioned=partitioned):
+        collation = draw(st.sampled_from(("", *(f" COLLATE {name}" for name in COLLATIONS.get(column, ())))))
+        name = draw(st.sampled_from(("", *(f" {name}" for name in CLASSES.get(column, ())))))
+        # PostgreSQL refuses the pattern operators with a collation that is not deterministic.
+        if "pattern" in name and (column == "c" or "folded" in collation):
+            name = ""
+        # The partition is chosen by the column's own.
+        special = "" if partitioned and column == "b" else collation + name
+        elements.append(
+            quoted(column) + special + draw(st.sampled_from(("", " DESC", " NULLS FIRST", " DESC NULLS LAST")))
+        )
+        read.append(column)
+    statistics = []
+    for expression in draw(st.lists(st.sampled_from([*EXPRESSIONS]), max_size=2, unique=True)):
+        elements.append(expression + draw(st.sampled_from(("", " DESC", ""))))
+        read += EXPRESSIONS[expression]
+        # Another collation makes no expression of a column.
+        plain = plain and expression == FOLDED
+        statistics += [] if expression == FOLDED else [len(elements)]
+    if statistics and not partitioned and draw(st.booleans()):
+        # Expressions alone.
+        elements = elements[statistics[0] - 1 :]
+        read = [column for element in elements for column in EXPRESSIONS[element.removesuffix(" DESC")]]
+        statistics = [1]
+    predicate = draw(st.sampled_from(("", "", *PREDICATES)))
+    name = draw(st.sampled_from((f"{{table}}_i{number}", f'"{{table}} ) WHERE ( {number}"')))
+    include = _include(draw, read) if not partitioned or draw(st.booleans()) else ""
+    sql = (
+        f"CREATE UNIQUE INDEX {name} ON {place} ({', '.join(elements)}){include}"
+        f"{_maybe(draw, ' NULLS NOT DISTINCT')}{_storage(draw, 'btree')}"
+        f"{draw(st.sampled_from(('', '', ' TABLESPACE elsewhere')))}{f' WHERE {predicate}' if predicate else ''}"
+    )
+    is_table = place == "{table}"
+    identifies = is_table and plain and not predicate and draw(st.booleans())
+    marks = _marks(draw, name, constraint=False, can_identify=identifies, can_cluster=not predicate and not partitioned)
+    if statistics and not partitioned:
+        marks += [_maybe(draw, f"ALTER INDEX {name} ALTER COLUMN {statistics[0]} SET STATISTICS 77")]
+    columns = dict.fromkeys(read) or {"b": None, "d": None, "a": None, "e": None, "n": None}
+    named = tuple(dict.fromkeys(read)) or _read_by(predicate)
+    return Key((sql, *filter(None, marks)), named, tuple(columns) if identifies else ())
+
+
+def _read_by(predicate: str) -> tuple[str, ...]:
+    return {
+        "": (), "b > 0": ("b",), "a <> ') WHERE ('": ("a",), "d IS NULL": ("d",), "(e IS NULL OR n > 1)": ("e", "n"),
+    }.get(predicate, ("a",))  # fmt: skip
+
+
+@st.composite
+def exclusions(draw: Callable[..., Any], number: int) -> Key:
+    """Draw an exclusion constraint."""
+    name, read = f"{{table}}_x{number}", []
+    method = draw(st.sampled_from(("btree", "gist")))
+    if method == "btree":
+        columns = _plain(draw, partitioned=False)
+        elements = [f"{quoted(column)}{draw(st.sampled_from(('', ' DESC')))} WITH =" for column in columns]
+        read = list(columns)
+    else:
+        elements = draw(st.lists(st.sampled_from(GIST), min_size=1, max_size=3, unique=True))
+        read = [READ_BY_GIST[element[0]] for element in elements]
+    predicate = draw(st.sampled_from(("", "", *PREDICATES)))
+    when = draw(st.sampled_from(("", "", " DEFERRABLE", " DEFERRABLE INITIALLY DEFERRED")))
+    sql = (
+        f"ALTER TABLE {{table}} ADD CONSTRAINT {name} EXCLUDE USING {method} ({', '.join(elements)})"
+        f"{_include(draw, read) if method == 'btree' else ''}{_storage(draw, method)}"
+        f"{draw(st.sampled_from(('', ' USING INDEX TABLESPACE elsewhere')))}"
+        f"{f' WHERE ({predicate})' if predicate else ''}{when}"
+    )
+    marks = _marks(draw, name, constraint=True, can_identify=False, can_cluster=not predicate)
+    return Key((sql, *marks), tuple(dict.fromkeys(read)))
+
+
+@st.composite
+def periods(draw: Callable[..., Any], number: int) -> Key:
+    """Draw a key without overlaps, which came with PostgreSQL 18."""
+    name, column = f"{{table}}_p{number}", draw(st.sampled_from(("a", "b", "d")))
+    when = draw(st.sampled_from(("", " DEFERRABLE INITIALLY DEFERRED")))
+    sql = f"ALTER TABLE {{table}} ADD CONSTRAINT {name} UNIQUE ({column}, r WITHOUT OVERLAPS)"
+    marks = _marks(draw, name, constraint=True, can_identify=False, can_cluster=True)
+    return Key((f"{sql}{_storage(draw, 'gist')}{when}", *marks), (column, "r"))
+
+
+@st.composite
+def tables(draw: Callable[..., Any], major: int) -> Keyed:
+    """Draw a table with one to three keys."""
+    partitioned = draw(st.integers(0, 3)) == 0
+    kinds: list[Any] = [indexes, indexes, constraints]
+    if not partitioned:
+        kinds += [exclusions] + ([periods] if major >= 18 else [])
+    keys: list[Key] = []
+    if draw(st.booleans()):
+        keys.append(draw(constraints(0, partitioned=partitioned, primary=True)))
+    for number in range(1, draw(st.integers(1, 2)) + 1):
+        kind = draw(st.sampled_from(kinds))
+        if kind is indexes:
+            place = draw(st.sampled_from(PLACES)) if partitioned else "{table}"
+            keys.append(draw(indexes(number, partitioned=partitioned, place=place)))
+        elif kind is constraints:
+            keys.append(draw(constraints(number, partitioned=partitioned, primary=False)))
+        else:
+            keys.append(draw(kind(number)))
+    rows = draw(st.lists(st.fixed_dictionaries({name: st.sampled_from(VALUES[name]) for name in COLUMNS}),
+                         min_size=10, max_size=10))  # fmt: skip
+    return Keyed(tuple(keys), partitioned, tuple(rows))
