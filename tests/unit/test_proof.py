@@ -82,9 +82,8 @@ def test_the_default_tenant_is_no_synthetic_one() -> None:
 
 
 def test_a_tenant_without_rows_that_the_tenants_table_has_is_no_synthetic_one() -> None:
-    state = golden.catalog("projects-migrated")
+    state = {**golden.catalog("projects-migrated"), "tenant_keys": ["1", "32767"]}
     wanted = model.parse(projects_source(state["database"]))
-    state["tenant_keys"] = ["1", "32767"]
     assert proof.synthetic_tenants(state, wanted) == ("32766", "32765")
 
 
