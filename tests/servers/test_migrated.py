@@ -1,4 +1,4 @@
-"""What is said of a migrated database: which findings fail, what the audit finds, and which way on is refused."""
+"""Findings and audit of a migrated database, and the refusals of its rollbacks and of enforcing."""
 
 from __future__ import annotations
 

@@ -42,5 +42,5 @@ def test_a_run_makes_a_sample(collected: list[str]) -> None:
     made, module = set(collect("")), "molecule/failure/tests/test_after_the_start.py"
     assert {name.partition("[")[0] for name in made if "::" in name} < {name.partition("[")[0] for name in collected}
     assert [name.partition("[")[0] for name in made if module in name] == [
-        f"{module}::test_an_error_of_the_database_takes_it_back"
+        f"{module}::test_an_error_of_the_database_rolls_the_change_back"
     ]

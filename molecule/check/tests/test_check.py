@@ -24,6 +24,7 @@ def assert_untouched(machine: Host, sentence: str, *arguments: str) -> None:
     assert sentence in run.words
 
 
+@pytest.mark.wide
 def test_an_unmigrated_database(machine: Host) -> None:
     assert_untouched(machine, "X Missing customer_id")
 

@@ -83,7 +83,7 @@ def rental(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     inventory.write_text(yaml.safe_dump({"ai_memory": {"hosts": {machine.name: reached}}}))
     rental = Rental(machine, inventory)
     if machine.run("ls -d /srv/rental-desk", check=False):
-        # What a run that was broken off left.
+        # An interrupted run left it.
         rental.playbook("molecule/example/remove.yml")
     rental.playbook("molecule/example/install.yml")
     yield rental
@@ -258,7 +258,7 @@ def test_the_original_schema_is_restored_exactly(rental: Rental, migrated: Run, 
     assert rental.call("/boats/out")["out"] == 80
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_the_draft_migrates_and_leads_back(rental: Rental, before: str, undescribed: Path) -> None:
     inventory = undescribed / "production.yml"
     run = rental.playbook("migrate.yml", *CONFIRMED, "-ebackup_test_restore=false", inventory=inventory)

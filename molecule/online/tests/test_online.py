@@ -157,7 +157,6 @@ def test_callers_are_served_until_the_short_transaction(machine: Host, whole: st
     assert len(confirmed) > 20
     assert set(confirmed) <= {text for (text,) in stored}
     assert_works_in_full(machine)
-    assert machine.playbook(*ONLINE).changed == 0
 
 
 @contextlib.contextmanager
