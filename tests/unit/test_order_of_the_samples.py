@@ -1,4 +1,4 @@
-"""The order in which the proof stores its rows: circles of foreign keys are opened where they can be."""
+"""The order in which the proof stores its rows: it opens circles of foreign keys if it can."""
 
 from __future__ import annotations
 
