@@ -1,4 +1,4 @@
-"""Natural keys are exchanged by their definition, found in every form, and refused by name if an exchange is impossible."""
+"""Natural keys of every form are found and exchanged by their definition, or refused by name."""
 
 from __future__ import annotations
 
