@@ -337,7 +337,7 @@ OTHERWISE = ["ALTER TABLE rental.water_levels RENAME TO old"]
           "CREATE EXTENSION file_fdw",
           "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw",
           f"CREATE FOREIGN TABLE {NEXT_YEAR} SERVER files OPTIONS (program 'false')"],
-         r"rental\.water_levels_2027, a partition of rental\.water_levels, is no table"),
+         r"rental\.water_levels_2027, a partition of rental\.water_levels, is not a table"),
         (['ALTER TABLE rental.water_levels DROP CONSTRAINT "Gauge"',
           f"ALTER TABLE rental.water_levels_now ADD CONSTRAINT held UNIQUE ({GAUGE})",
           f"CREATE UNIQUE INDEX bare ON rental.water_levels ({GAUGE})"],
