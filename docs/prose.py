@@ -46,25 +46,26 @@ CHECKED = (
     "lab/database/*",
     "lab/image/*",
     "lab/service/*",
+    "molecule/**/*.py",
+    "molecule/**/*.yml",
     "plugins/action/*.py",
     "plugins/callback/*.py",
+    "plugins/doc_fragments/*.py",
+    "plugins/filter/*.py",
     "plugins/lookup/*.py",
     "plugins/module_utils/*.py",
     "plugins/modules/*.py",
+    "tests/**/*.py",
 )
 # The other files, which only --all reads.
 OTHERS = (
     "*.yml",
     "awx/*.yml",
-    "molecule/**/*.py",
-    "molecule/**/*.yml",
     "playbooks/**/*.yml",
     "plugins/**/*.py",
     "plugins/**/*.sql",
     "roles/**/*.sql",
-    "roles/**/*.sql.j2",
     "roles/**/*.yml",
-    "tests/**/*.py",
 )
 # The strings of these Python files are data, not messages.
 DATA = ("molecule/", "tests/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What ``aimemory.tenancy.api`` adds."""
+    """The options that ``aimemory.tenancy.api`` adds."""
 
     DOCUMENTATION = r"""
 options:
@@ -25,7 +25,7 @@ options:
     type: dict
     default: {}
   secret:
-    description: The environment variable that holds the secret; empty where requests need no token.
+    description: The environment variable that holds the secret; empty if requests need no token.
     type: str
     default: ""
   seconds:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What ``aimemory.tenancy.attempts`` adds."""
+    """The options that ``aimemory.tenancy.attempts`` adds."""
 
     DOCUMENTATION = r"""
 options:
   attempts:
-    description: The attempts, in the order in which they are made.
+    description: The attempts, in their order.
     type: list
     elements: dict
     required: true
@@ -19,28 +19,28 @@ options:
         type: str
         required: true
       table:
-        description: The table that it is about, or empty.
+        description: The table of the attempt, or empty.
         type: str
         required: true
       sentence:
-        description: What is tried.
+        description: Description of the attempt.
         type: str
         required: true
       tenant:
-        description: The tenant that the session names; none where it keeps what it was given at login.
+        description: The tenant that the session sets; none if it keeps the setting of its login.
         type: str
       sql:
         description: The statement.
         type: str
         required: true
       data:
-        description: What C(COPY FROM STDIN) reads.
+        description: Input of C(COPY FROM STDIN).
         type: str
       visible:
         description:
-          - What the first column of the statement counts. The second counts those of them that were stored since,
-            which may be more. The third counts those that the session must not see, of which none is allowed,
-            whenever they were stored.
+          - The rows that the statement's first column must count. The second column counts those of them that were
+            stored since, so that the first may be larger by as many. The third counts rows that the session must not
+            see, and must be 0.
         type: int
       writes:
         description: Whether the statement may write; all others run read-only.

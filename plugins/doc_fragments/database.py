@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What ``database`` and its ``.user``, ``.socket``, ``.tables``, ``.pooler``, ``.queries`` add."""
+    """The options that ``database`` and its ``.user``, ``.socket``, ``.tables``, ``.pooler``, ``.queries`` add."""
 
     DOCUMENTATION = r"""
 options:
@@ -43,7 +43,7 @@ options:
     POOLER = r"""
 options:
   pooler:
-    description: The service's pooler, where it has one. Its sessions are no other clients.
+    description: The service's pooler, if it has one. Its sessions are no other clients.
     type: dict
     suboptions:
       role:

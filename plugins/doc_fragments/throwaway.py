@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What ``aimemory.tenancy.throwaway`` adds."""
+    """The options that ``aimemory.tenancy.throwaway`` adds."""
 
     DOCUMENTATION = r"""
 options:

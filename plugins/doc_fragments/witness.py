@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What ``aimemory.tenancy.witness`` adds."""
+    """The options that ``aimemory.tenancy.witness`` adds."""
 
     DOCUMENTATION = r"""
 options:
@@ -31,7 +31,7 @@ options:
     elements: str
     default: []
   health_url:
-    description: URL that is asked where no session is found.
+    description: URL that is requested if no session is found.
     type: str
     required: true
   health_timeout:

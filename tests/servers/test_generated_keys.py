@@ -1,4 +1,4 @@
-"""Keys of every form keep their meaning: their definition and what they refuse, there and back."""
+"""Keys of every form keep their definition, and refuse the same rows, after migration and rollback."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BEFORE = (
     f"SET ROLE {OWNER}",
     "CREATE FUNCTION public.plain(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN trim($1); END'",
 )
-# What each key is, without the tenant column: null where that is not in front. ``moved`` is how many columns are.
+# The definition of each key without the tenant column: null if that column is not in front. ``moved`` counts columns.
 DEFINITIONS = """
 SELECT coalesce(json_object_agg(t.relname || '.' || c.relname, json_build_object(
     'constraint', k.conname, 'type', k.contype, 'deferrable', k.condeferrable, 'deferred', k.condeferred,
@@ -148,7 +148,7 @@ def unmigrated(server: Server, keyed: Sequence[Keyed]) -> Iterator[Database]:
 
 
 def tried(database: Database, keyed: Sequence[Keyed], tenants: Sequence[int | None]) -> list[list[list[str]]]:
-    """Return what became of each table's rows, for each of the tenants in turn; none is named where there is none."""
+    """Return the fate of each table's rows, for one tenant after the other; a database without tenants names none."""
     database.run("SET search_path = public", "SET row_security = off", "SET jit = off", TRIED)
     found = []
     for number, table in enumerate(keyed):

@@ -291,7 +291,7 @@ def test_what_a_trigger_writes_does_not_meet_the_samples_of_its_target(server: S
 @pytest.mark.parametrize(
     ("sample", "sentence"),
     [
-        ({"nick": "x"}, "nick, and public.users has no such column: correct it."),
+        ({"nick": "x"}, "nick, but public.users has no such column: correct it."),
         ({"upper_name": "X"}, "upper_name, a generated column, which PostgreSQL writes itself: remove it."),
         ({"id": 7}, "id, a generated column, which PostgreSQL writes itself: remove it."),
         ({"customer_id": 1}, "customer_id, the tenant column, which each attempt sets itself: remove it."),

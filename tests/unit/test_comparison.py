@@ -1,4 +1,4 @@
-"""What a restore would leave behind, as the operator reads it before the question."""
+"""The comparison that the operator reads before a restore: the changes that it would lose."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_webhooks_get_the_message_or_a_reason_is_given(tmp_path: Path) -> None:
         urls = [well.url, elsewhere.url, gone.url, silent.url, drops, stranger.url.replace("http:", "https:")]
         problems = told(tmp_path, urls)
         assert well.posted == [
-            (f"/services/{TOKEN}", {"text": "localhost: migrate of a\\u202eb begun. Run 20261125T172240Z-localhost."})
+            (f"/services/{TOKEN}", {"text": "localhost: migrate of a\\u202eb started. Run 20261125T172240Z-localhost."})
         ]
         # A redirect would be followed without the message.
         assert (len(elsewhere.posted), stranger.posted) == (1, [])

@@ -1,7 +1,7 @@
 -- The relations that the rules of the audit select from. The query only reads.
 -- Named arguments: schema, tables (a JSON list of names), column, setting, application_role, natural_keys (a JSON list
--- of {table, columns}), and readable. The last is a JSON list of the other relations, schema.name, that the application
--- role may read.
+-- of {table, columns}), and readable. The last is a JSON list of the other relations, schema.name, that the
+-- application role may read.
 -- A percent sign is doubled because the query has named arguments. The rules have none, and write it once.
 WITH RECURSIVE
 -- The model: one row.
@@ -52,6 +52,18 @@ preset AS (
   SELECT lower(name), lower(setting), false, format('%%s, line %%s', sourcefile, sourceline)
   FROM pg_catalog.pg_file_settings WHERE applied
 ),
+-- The roles whose privileges the application role has, or can get by SET ROLE, itself included. Since PostgreSQL 16 a
+-- member may lack the right to become the role, but an administrator of it can grant that.
+service_role AS (
+  SELECT r.rolname AS name
+  FROM app a
+  JOIN pg_catalog.pg_roles r ON r.oid = a.oid OR pg_has_role(a.oid, r.oid, 'USAGE')
+    OR pg_has_role(a.oid, r.oid, 'MEMBER WITH ADMIN OPTION')
+    OR pg_has_role(a.oid, r.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+  UNION ALL
+  -- Every role has its privileges.
+  SELECT 'public'
+),
 superuser AS (
   SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper
 ),
@@ -75,11 +87,12 @@ natural_key AS (
   FROM json_array_elements(%(natural_keys)s::json) AS k (entry)
   JOIN wanted w ON w.relid = to_regclass(format('%%I.%%I', %(schema)s, k.entry ->> 'table'))
 ),
--- Every function and procedure of the database that is not an extension's; "title" has its argument types, and "body" is its
--- text, also if it is one of SQL statements that PostgreSQL has parsed.
+-- Every function and procedure of the database that is not an extension's. "title" has its argument types, and "body"
+-- is its text, also if PostgreSQL stores its SQL statements parsed.
 routine AS (
   SELECT f.*, f.oid::regprocedure::text AS title,
-         CASE WHEN f.prosrc = '' AND f.prokind IN ('f', 'p') THEN pg_catalog.pg_get_functiondef(f.oid) ELSE f.prosrc END AS body
+         CASE WHEN f.prosrc = '' AND f.prokind IN ('f', 'p') THEN pg_catalog.pg_get_functiondef(f.oid)
+           ELSE f.prosrc END AS body
   FROM pg_catalog.pg_proc f
   JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
   WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
@@ -99,4 +112,10 @@ over_tenants (relid) AS (
     JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
   )
   SELECT relid FROM found
+),
+-- The relations that the application role or PUBLIC may read, or a role that it can become: in whole or in part.
+service_reads (relid) AS (
+  SELECT c.oid FROM relation c
+  WHERE EXISTS (SELECT FROM service_role s WHERE has_schema_privilege(s.name, c.relnamespace, 'USAGE'))
+    AND EXISTS (SELECT FROM service_role s WHERE has_any_column_privilege(s.name, c.oid, 'SELECT'))
 )

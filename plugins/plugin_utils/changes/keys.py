@@ -557,9 +557,20 @@ def _of_before(back: Rollback, item: RelationRollback) -> list[Document]:
     ]
 
 
+def _shared(back: Rollback, item: RelationRollback) -> list[str]:
+    """Return the keys of all tenants that rows of several tenants share by now."""
+    again = [set(index["names"]) for index in _of_before(back, item) if index["unique"] and index["plain"]]
+    return [
+        f"({', '.join(shared['columns'])}) of {item.title} was unique in all tenants, and {shared['rows']:,} rows "
+        f"share {shared['keys']:,} values of it by now: change or delete them first, or use rollback_mode=restore."
+        for shared in back.state["hazards"]["shared"]
+        if shared["table"] == item.table.name and not item.relation.is_partition and set(shared["columns"]) in again
+    ]
+
+
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return what of an ordinary role would run if the indexes came back."""
-    found = []
+    """Return what of an ordinary role would run if the indexes came back, and what rows could not share any more."""
+    found = [text for item in back.relations for text in _shared(back, item)]
     for item in back.relations:
         for index in _of_before(back, item):
             if index["plain"]:

@@ -1,8 +1,8 @@
 """The part of a plan that runs while the service works, in steps behind which no session waits for long.
 
-An index is built CONCURRENTLY. With a CHECK that is validated beforehand, SET NOT NULL scans no rows under the lock
-(PostgreSQL manual, "ALTER TABLE", SET NOT NULL and VALIDATE CONSTRAINT). The rest is short at every size and stays in
-one transaction: the exchange of keys, functions, policies and row security.
+An index is built CONCURRENTLY. After VALIDATE CONSTRAINT for a CHECK, SET NOT NULL scans no rows under its lock
+(PostgreSQL manual, "ALTER TABLE"). The rest is short at every size and stays in one transaction: the exchange of keys,
+functions, policies and row security.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
--- Expressions of the database that an administrator's session would compute by reading a table, or would write down again: as
--- one JSON object. Reads the catalogs alone.
--- Named arguments: schema, tables (JSON array), column, functions (JSON array of the model's).
--- (A percent sign is doubled because named arguments are in use.)
+-- Expressions of the database that an administrator's session would compute by reading a table, or would write down
+-- again: as one JSON object. Reads the catalogs alone. Named arguments: schema, tables (JSON array), column,
+-- functions (JSON array of the model's). (A percent sign is doubled because named arguments are in use.)
 WITH RECURSIVE ordinary AS (SELECT oid FROM pg_roles WHERE NOT rolsuper),
 -- What is written in C or built in can be neither made nor changed by an ordinary role.
 code AS (
@@ -14,7 +13,8 @@ made_of (part, whole) AS (
   UNION ALL
   SELECT typbasetype, oid FROM pg_type WHERE typbasetype <> 0
   UNION ALL
-  SELECT a.atttypid, c.reltype FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.reltype <> 0 AND a.attnum > 0
+  SELECT a.atttypid, c.reltype FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.reltype <> 0
+    AND a.attnum > 0
   UNION ALL
   SELECT rngsubtype, rngtypid FROM pg_range
   UNION ALL
@@ -90,7 +90,8 @@ computed AS (
   SELECT what, source FROM expression WHERE source ~ ':(funcid|opfuncid|opno|resulttype) [0-9]{5}'
 ),
 written AS (
-  SELECT format('The policy %%I of %%I.%%I', p.polname, t.nspname, t.relname) AS what, 'pg_policy'::regclass AS class, p.oid
+  SELECT format('The policy %%I of %%I.%%I', p.polname, t.nspname, t.relname) AS what, 'pg_policy'::regclass AS class,
+    p.oid
   FROM pg_policy p JOIN tenant t ON t.oid = p.polrelid
   UNION ALL
   SELECT format('The default of %%I.%%I.%%I', t.nspname, t.relname, a.attname), 'pg_attrdef'::regclass, d.oid
@@ -106,7 +107,8 @@ written AS (
   UNION ALL
   SELECT format('A default of the function %%s', p.oid::regprocedure), 'pg_proc'::regclass, p.oid
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-  WHERE n.nspname = %(schema)s AND p.pronargdefaults > 0 AND p.proname IN (SELECT json_array_elements_text(%(functions)s))
+  WHERE n.nspname = %(schema)s AND p.pronargdefaults > 0 AND p.proname IN (SELECT
+    json_array_elements_text(%(functions)s))
 )
 SELECT json_build_object(
   'computed', (
@@ -132,7 +134,8 @@ SELECT json_build_object(
     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
     WHERE p.oid >= 16384 AND l.lanname <> 'sql' AND EXISTS (SELECT FROM computed)),
   'operators', (
-    SELECT coalesce(json_agg(json_build_object('oid', oid::bigint, 'symbol', oprname, 'functions', functions) ORDER BY oid), '[]')
+    SELECT coalesce(json_agg(json_build_object('oid', oid::bigint, 'symbol', oprname, 'functions', functions)
+      ORDER BY oid), '[]')
     FROM operator
     WHERE EXISTS (SELECT FROM computed)),
   'types', (

@@ -1,4 +1,5 @@
--- What preflight must know of the server, in one round trip. Named arguments: app_role (the one that a run can provide).
+-- What preflight must know of the server, in one round trip. Named arguments: app_role (the one that a run can
+-- provide).
 SELECT json_build_object(
   'version', current_setting('server_version'),
   'version_num', current_setting('server_version_num')::int,
@@ -9,7 +10,8 @@ SELECT json_build_object(
   'database_size_bytes', pg_database_size(current_database()),
   -- Each with whether no policy applies to it.
   'roles', (SELECT json_object_agg(rolname, rolsuper OR rolbypassrls) FROM pg_roles),
-  'app_role', (SELECT json_build_object('comment', shobj_description(oid, 'pg_authid')) FROM pg_roles WHERE rolname = %(app_role)s),
+  'app_role', (SELECT json_build_object('comment', shobj_description(oid, 'pg_authid')) FROM pg_roles
+    WHERE rolname = %(app_role)s),
   -- Roles that read or write around policies.
   'bypassing_roles', (
     SELECT json_agg(rolname ORDER BY rolname) FROM pg_roles

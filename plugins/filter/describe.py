@@ -1,0 +1,51 @@
+"""Filters of the role describe: they turn what the catalogs say into a draft of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import catalog, difference, draft, text
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+
+
+def describe_query(_: Any = None) -> str:
+    """Return the query of the catalogs, for a module that runs it."""
+    return catalog.query()
+
+
+def describe_database(
+    document: Mapping[str, Any], given: Mapping[str, Any], source: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the draft's files by name, its schema, how many tables and decisions it has, and the difference.
+
+    ``document`` is what the query returns. ``given`` holds the variables of the model that are decided. ``source`` is
+    the whole model, if the inventory has one: the difference is empty without it.
+    """
+    try:
+        if source is not None:
+            model.parse(source)
+        made = draft.build(document, given)
+        found = difference.differences(document, source) if source else []
+    except TenancyError as error:
+        raise AnsibleFilterError(str(error)) from error
+    files = {"tenancy.yml": text.tenancy(made), "before.sql": text.before(made)}
+    lines = difference.lines(found)
+    return {
+        "schema": made["schema"],
+        "tables": len(made["tables"]),
+        "decisions": draft.decisions(made),
+        "files": {name: content for name, content in files.items() if content},
+        "difference": lines,
+    }
+
+
+class FilterModule:
+    """Filters of the collection aimemory.tenancy."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"describe_query": describe_query, "describe_database": describe_database}

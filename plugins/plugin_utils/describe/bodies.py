@@ -1,0 +1,227 @@
+"""Bodies of functions: which tables their statements write, and the same body with the tenant in each statement.
+
+A body is text, and a proposed body is a draft that somebody reads. A statement of a rare form stays as it is, and its
+line is returned.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ...module_utils.quoting import identifier
+
+# A word that PostgreSQL reads as the name that it is, without quotes.
+PLAIN = re.compile("[a-z_][a-z0-9_]*")
+# Comments, strings and quoted names, in the order in which they can begin.
+HIDDEN = re.compile(
+    r"--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'", re.DOTALL
+)
+WRITING = r"\b(insert\s+into|update|delete\s+from|merge\s+into|truncate(?:\s+table)?|copy)\s+(?:only\s+)?"
+NAME = r'((?:"(?:[^"]|"")+"|[a-z_][\w$]*)\s*\.\s*)?("(?:[^"]|"")+"|[a-z_][\w$]*)'
+STATEMENT = re.compile(WRITING + NAME, re.IGNORECASE)
+CONFLICT = re.compile(r"\bon\s+conflict\b", re.IGNORECASE)
+# Where a condition ends outside of every parenthesis.
+END = re.compile(r"\breturning\b|\bloop\b|;", re.IGNORECASE)
+
+Edit = tuple[int, str]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A statement that writes a table: its command, the table's name, its place, and whether it upserts."""
+
+    command: str
+    table: str
+    start: int
+    end: int
+    upserts: bool
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A body with the tenant in its statements, and the lines that are left for a human."""
+
+    body: str
+    left: Sequence[str]
+
+
+def written(body: str, schema: str) -> list[Written]:
+    """Return the statements of a body that write a table, of ``schema`` or without one; also those within strings."""
+    text = _masked(body, strings=False)
+    return [
+        Written(
+            " ".join(match[1].lower().split()),
+            _plain(match[3]),
+            match.start(),
+            match.end(),
+            CONFLICT.search(text[match.end() :].partition(";")[0]) is not None,
+        )
+        for match in STATEMENT.finditer(text)
+        if match[2] is None or _plain(match[2].rstrip(". \n\t")) == schema
+    ]
+
+
+def calls(body: str, names: Iterable[str]) -> set[str]:
+    """Return which of the functions a body calls."""
+    text = _masked(body, strings=False)
+    return {name for name in names if re.search(rf'\b{re.escape(name)}"?\s*\(', text, re.IGNORECASE)}
+
+
+def names(written_names: str, separator: str) -> tuple[str, ...]:
+    """Return the names in a list that is written as SQL."""
+    return tuple(_plain(part.strip()) for part in written_names.split(separator))
+
+
+def names_column(body: str, column: str) -> bool:
+    """Say whether a body names a column, as the audit looks for it."""
+    return bool(re.search(rf'(\b|"){re.escape(column)}(\b|")', body, re.IGNORECASE))
+
+
+def line(body: str, place: int) -> str:
+    """Return the line of a body at a place, without blanks around it."""
+    return body[body.rfind("\n", 0, place) + 1 :].partition("\n")[0].strip()
+
+
+def with_tenant(
+    body: str, schema: str, keys: Mapping[str, Sequence[tuple[str, ...]]], column: str, tenant: str
+) -> Proposal:
+    """Return the body in which each statement that writes a tenant table names the tenant.
+
+    ``keys`` holds the natural keys of the tenant tables; ``tenant`` is the tenant as an SQL expression.
+    """
+    text = _masked(body)
+    edits: list[Edit] = []
+    left: list[str] = []
+    for item in written(body, schema):
+        if item.table not in keys:
+            continue
+        # One that stands within a string is none that could be changed.
+        propose = PROPOSED.get(item.command) if text[item.start : item.end].strip() else None
+        found = propose(text, item, keys[item.table], quoted(column), tenant) if propose else None
+        if found is None:
+            left.append(line(body, item.start))
+        else:
+            edits += found
+    for place, added in sorted(edits, reverse=True):
+        body = body[:place] + added + body[place:]
+    return Proposal(body, left)
+
+
+def _inserted(text: str, item: Written, keys: Sequence[tuple[str, ...]], column: str, tenant: str) -> list[Edit] | None:
+    """Return the edits of an INSERT that names its columns."""
+    opening = re.compile(r"\s*(?:as\s+\w+\s*)?\(", re.IGNORECASE).match(text, item.end)
+    if opening is None or (closing := _closing(text, opening.end())) is None:
+        return None
+    edits = [(opening.end(), _before(text, opening.end(), f"{column},"))]
+    source = re.compile(r"\s*(?:overriding\s+\w+\s+value\s*)?(values\b|select\b)", re.IGNORECASE).match(text, closing)
+    end = _end(text, closing, re.compile(r"\bon\s+conflict\b|\breturning\b|\bloop\b|;", re.IGNORECASE))
+    if source is None:
+        return None
+    if source[1].lower() == "select":
+        if re.match(r"\s*(distinct|all)\b", text[source.end() :], re.IGNORECASE) or re.search(
+            r"\b(union|intersect|except|group\s+by)\b", text[source.end() : end], re.IGNORECASE
+        ):
+            return None
+        edits.append((source.end(), f" {tenant},"))
+    else:
+        rows = _rows(text, source.end(), end)
+        if not rows:
+            return None
+        edits += [(place, _before(text, place, f"{tenant},")) for place in rows]
+    conflict = _on_conflict(text, end, keys, column)
+    return None if conflict is None else edits + conflict
+
+
+def _before(text: str, place: int, added: str) -> str:
+    """Return what is added before a place, with a blank if the text has none there."""
+    return added if text[place : place + 1].isspace() else f"{added} "
+
+
+def _rows(text: str, start: int, end: int) -> list[int]:
+    """Return the places at which the rows of VALUES begin; empty for another form."""
+    found = []
+    place = start
+    while opening := re.compile(r"\s*,?\s*\(").match(text, place, end):
+        found.append(opening.end())
+        place = _closing(text, opening.end()) or end
+    return [] if text[place:end].strip() else found
+
+
+def _on_conflict(text: str, start: int, keys: Sequence[tuple[str, ...]], column: str) -> list[Edit] | None:
+    """Return the edit of ON CONFLICT (columns), if there is one; None if its columns are no key of the table."""
+    opening = re.compile(r"on\s+conflict\s*\(([^()]*)\)", re.IGNORECASE).match(text, start)
+    if opening is None:
+        other = re.compile(r"on\s+conflict\s*(?!on\s+constraint|do\s+nothing)\S", re.IGNORECASE).match(text, start)
+        return None if other else []
+    named = {_plain(part.strip()) for part in opening[1].split(",")}
+    return [(opening.start(1), f"{column}, ")] if any(named == set(key) for key in keys) else []
+
+
+def _filtered(text: str, item: Written, _: Sequence[tuple[str, ...]], column: str, tenant: str) -> list[Edit] | None:
+    """Return the edits of an UPDATE or DELETE."""
+    end = _end(text, item.end, END)
+    statement = text[item.end : end]
+    alias = re.compile(r"\s+(?:as\s+)?(?!set\b|using\b|where\b)([a-z_]\w*)", re.IGNORECASE).match(statement)
+    own = f"{alias[1] if alias else quoted(item.table)}.{column} = {tenant}"
+    stop = item.end + len(statement.rstrip())
+    where = re.search(r"\bwhere\b\s*", _masked_depth(statement, 0, len(statement)), re.IGNORECASE)
+    if where is None:
+        return [(stop, f" WHERE {own}")]
+    if re.match(r"current\s+of\b", statement[where.end() :], re.IGNORECASE):
+        return None
+    return [(item.end + where.end(), f"{own} AND ("), (stop, ")")]
+
+
+PROPOSED: Mapping[str, Callable[..., list[Edit] | None]] = {
+    "insert into": _inserted, "update": _filtered, "delete from": _filtered,
+}  # fmt: skip
+
+
+def _end(text: str, start: int, ending: re.Pattern[str]) -> int:
+    """Return the end of a part of a statement: ``ending`` outside of every parenthesis, or the end of the text."""
+    found = ending.search(_masked_depth(text, start, len(text)))
+    return start + found.start() if found else len(text)
+
+
+def _closing(text: str, start: int) -> int | None:
+    """Return the place after the parenthesis that closes the one before ``start``."""
+    depth = 1
+    for place in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[place], 0)
+        if depth == 0:
+            return place + 1
+    return None
+
+
+def _masked_depth(text: str, start: int, end: int) -> str:
+    """Return the text between two places with blanks for all that stands in parentheses, or after the last one."""
+    depth = 0
+    shown: list[str] = []
+    for character in text[start:end]:
+        depth -= character == ")"
+        if depth < 0:
+            # The parenthesis around the statement.
+            return "".join(shown) + ";"
+        shown.append(" " if depth else character)
+        depth += character == "("
+    return "".join(shown)
+
+
+def _masked(text: str, *, strings: bool = True) -> str:
+    """Return the text with blanks for its comments, and for its strings if asked for."""
+
+    def blank(match: re.Match[str]) -> str:
+        return re.sub(r"[^\n]", " ", match[0]) if strings or match[0][:2] in ("--", "/*") else match[0]
+
+    return HIDDEN.sub(blank, text)
+
+
+def _plain(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL, in quotes if it needs them."""
+    return name if PLAIN.fullmatch(name) else identifier(name)

@@ -1,0 +1,160 @@
+"""Functions that write tenant tables, and what else is done by hand before the migration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...module_utils.messages import visible
+from ..model.tenants import TENANT_TYPES
+from . import bodies, entries
+from .catalog import Document
+from .described import Described, body_of
+
+
+def functions(described: Described) -> list[dict[str, Any]]:
+    """Return the entries of ``tenancy_functions``: title, entry, decision. The bodies name the tenant if they can."""
+    keys = {
+        table.name: [tuple(key) for key in entries.keys(table)[1]] for table in described.tables.values()
+    }  # fmt: skip
+    column = described.tenant_column()
+    session = TENANT_TYPES[column["type"]].session(column["setting"])
+    found = []
+    for item in _without_tenant(described):
+        if not _can_be_replaced(item, described):
+            continue
+        tenant = _tenant_of_row(item, described) or session
+        proposed = bodies.with_tenant(item["body"], described.schema, keys, described.column, tenant)
+        entry = {name: item[name] for name in ("name", "arguments", "identity", "returns")}
+        decision = "It wrote without the tenant. Read the body below, which names it."
+        if proposed.left:
+            decision = f"It writes without the tenant. Name it in: {visible(' / '.join(proposed.left))}"
+        found.append({"title": _title(item), "entry": {**entry, "body": proposed.body}, "decision": decision})
+    return found
+
+
+def by_hand(described: Described) -> list[dict[str, Any]]:
+    """Return what the migration does not do: why, decision, sql, ``commented`` and ``function``."""
+    return [*_extensions(described), *_functions_by_hand(described), *_relations(described)]
+
+
+def _without_tenant(described: Described) -> list[Document]:
+    """Return the functions that write tenant tables and do not name the tenant column."""
+    return [
+        item
+        for item in described.functions
+        if any(entry.table in described.by_name for entry in bodies.written(body_of(item), described.schema))
+        and not bodies.names_column(body_of(item), described.column)
+    ]
+
+
+def _can_be_replaced(function: Document, described: Described) -> bool:
+    """Say whether the migration can give a function another body."""
+    kind = (function["schema"], function["kind"], function["language"])
+    return kind == (described.schema, "f", "plpgsql")
+
+
+def _tenant_of_row(function: Document, described: Described) -> str | None:
+    """Return the tenant of the row for which a trigger calls a function, if it is called for tenants' rows alone."""
+    if not function["trigger"]:
+        return None
+    events: set[str] = set()
+    for title, table in described.catalog.tables.items():
+        for trigger in table.document["triggers"]:
+            if trigger["function"] == function["id"]:
+                events |= set(trigger["events"]) if trigger["row"] and title in described.tables else {"another"}
+    column = bodies.quoted(described.column)
+    if events == {"delete"}:
+        return f"OLD.{column}"
+    return f"NEW.{column}" if events and events <= {"insert", "update"} else None
+
+
+def _hand(why: str, sql: str, decision: str | None, *, function: bool = False) -> dict[str, Any]:
+    return {"why": why, "sql": sql, "decision": decision, "commented": decision is not None, "function": function}
+
+
+def _extensions(described: Described) -> list[dict[str, Any]]:
+    excluded = [name for table in described.tables.values() for name in table.gist_exclusions()]
+    if not excluded or "btree_gist" in described.catalog.document["extensions"]:
+        return []
+    why = f"GiST needs it to compare the tenant column, which {', '.join(excluded)} will hold."
+    return [_hand(why, "CREATE EXTENSION btree_gist;", None)]
+
+
+def _functions_by_hand(described: Described) -> list[dict[str, Any]]:
+    found = []
+    for item in _without_tenant(described):
+        if _can_be_replaced(item, described):
+            continue
+        body = body_of(item)
+        lines = [
+            bodies.line(body, entry.start)
+            for entry in bodies.written(body, described.schema)
+            if entry.table in described.by_name
+        ]
+        kind = "procedure" if item["kind"] == "p" else "function"
+        why = (
+            f"The {kind} {item['schema']}.{_title(item)} in the language {item['language']} writes tenant tables"
+            f" without the tenant: {' / '.join(lines)}"
+        )
+        sql = item["definition"].rstrip() + ";"
+        found.append(_hand(why, sql, "Name the tenant in these statements.", function=True))
+    return found
+
+
+def _relations(described: Described) -> list[dict[str, Any]]:
+    found = []
+    for title, item in described.catalog.relations.items():
+        name = _quoted(item)
+        if item["kind"] in ("m", "v") and described.is_over_tenants(title):
+            found += _of_view(described, title, item, name)
+        if title in described.tables:
+            found += _of_table(described, title, item, name)
+    return found
+
+
+def _of_view(described: Described, title: str, item: Document, name: str) -> list[dict[str, Any]]:
+    if item["kind"] == "m":
+        return [
+            _hand(
+                f"The materialized view {title} holds the rows of all tenants, and no policy filters them.",
+                f"DROP MATERIALIZED VIEW {name};",
+                "Drop it, or let a role own it that is not the service's and revoke the service's privileges.",
+            )
+        ]
+    if item["schema"] != described.schema:
+        return [
+            _hand(
+                f"The view {title} shows tenant tables with the privileges of its owner.",
+                f"ALTER VIEW {name} SET SCHEMA {bodies.quoted(described.schema)};",
+                f"Move it to {described.schema} and name it in tenancy_views, or drop it.",
+            )
+        ]
+    return []
+
+
+def _of_table(described: Described, title: str, item: Document, name: str) -> list[dict[str, Any]]:
+    parents = [
+        _hand(
+            f"The table {title} inherits from {parent}, whose policies do not apply to it.",
+            f"ALTER TABLE {name} NO INHERIT {_quoted(described.catalog.relations[parent])};",
+            "End the inheritance: a query of the parent no longer shows its rows.",
+        )
+        for parent in item["inherits"]
+    ]
+    rules = [
+        _hand(
+            f"The rewrite rule {rule} of {title} runs with the privileges of the table's owner.",
+            f"DROP RULE {bodies.quoted(rule)} ON {name};",
+            "Drop it, and use a trigger.",
+        )
+        for rule in item["rules"]
+    ]
+    return [*parents, *rules]
+
+
+def _quoted(relation: Document) -> str:
+    return f"{bodies.quoted(relation['schema'])}.{bodies.quoted(relation['name'])}"
+
+
+def _title(function: Document) -> str:
+    return f"{function['name']}({function['identity']})"

@@ -1,0 +1,168 @@
+"""The difference between a database and its model, which a release of the application makes.
+
+The draft of the database, with the model's own schema and tenant column, is compared with the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from . import text
+from .catalog import Catalog, Document, Table
+from .draft import Draft, build
+
+Model = Mapping[str, Any]
+
+# A difference: the sentence, the variable to change, the entry and the list within it, and the value to add. ``add`` is
+# none if a human decides.
+Difference = dict[str, Any]
+KINDS = ("surrogate_keys", "natural_keys")
+
+
+def differences(document: Document, source: Model) -> list[Difference]:
+    """Return the differences between the database and the model: say, variable, entry, field, add.
+
+    ``document`` is what the query of ``catalog`` returns; ``source`` holds the ``tenancy_*`` variables without their
+    prefix. A table is compared by its keys and foreign keys: indexes, samples and what triggers write are the model's.
+    """
+    draft = build(document, source)
+    catalog = Catalog(document, source["schema"], source["column"])
+    tables = {table.name: table for table in catalog.tables.values()}
+    return [
+        *_new_tables(draft, source, tables),
+        *(item for entry in source["tables"] for item in _of_table(entry, draft, tables.get(entry["name"]))),
+        *_relations(draft, source, catalog.relations),
+        *_functions(draft, source),
+    ]
+
+
+def _difference(say: str, variable: str, entry: str = "", field: str = "", add: Any = None) -> Difference:
+    return {"say": say, "variable": variable, "entry": entry, "field": field, "add": add}
+
+
+def _new_tables(draft: Draft, source: Model, tables: Mapping[str, Table]) -> Iterator[Difference]:
+    """Yield the tables that the model names nowhere, in the order of their foreign keys."""
+    known = {entry["name"] for entry in source["tables"]}
+    for item in draft["tables"]:
+        name, entry = item["entry"]["name"], dict(item["entry"])
+        if name in known or item["title"] in source.get("readable", ()):
+            continue
+        if tables[name].has_tenant:
+            entry["adopt"] = True
+        say = f"The table {item['title']} is new."
+        if item["decision"]:
+            say += f" {item['decision']}"
+        yield _difference(say, "tenancy_tables", add=entry)
+
+
+def _of_table(entry: Mapping[str, Any], draft: Draft, table: Table | None) -> Iterator[Difference]:
+    """Yield what a table of the model has in keys, foreign keys and columns that its entry does not name."""
+    name = entry["name"]
+    if table is None:
+        yield _difference(f"The table {name} of the model does not exist: remove its entry.", "tenancy_tables", name)
+        return
+    described: Mapping[str, Any] = next(
+        (item["entry"] for item in draft["tables"] if item["entry"]["name"] == name), {}
+    )
+    named = [set(key) for kind in KINDS for key in entry.get(kind, ())]
+    for kind in KINDS:
+        for key in described.get(kind, ()):
+            if set(key) not in named:
+                yield _difference(f"{name} has the unique key {_list(key)}.", "tenancy_tables", name, kind, key)
+    pairs = [_pairs(key) for key in entry.get("foreign_keys", ())]
+    for key in described.get("foreign_keys", ()):
+        if _pairs(key) not in pairs:
+            say = f"{name} has the foreign key {_list(key['columns'])} to {key['references']}."
+            yield _difference(say, "tenancy_tables", name, "foreign_keys", key)
+    yield from _gone(entry, described, table)
+
+
+def _gone(entry: Mapping[str, Any], described: Mapping[str, Any], table: Table) -> Iterator[Difference]:
+    """Yield what the entry of a table names and the table has not."""
+    name = entry["name"]
+    there = [set(key) for key in table.unique_keys()]
+    for kind in KINDS:
+        for key in entry.get(kind, ()):
+            if set(key) not in there:
+                yield _difference(f"{name} has no unique key {_list(key)}: remove it.", "tenancy_tables", name, kind)
+    pairs = [_pairs(key) for key in described.get("foreign_keys", ())]
+    for key in entry.get("foreign_keys", ()):
+        if _pairs(key) not in pairs:
+            say = f"{name} has no foreign key {_list(key['columns'])} to {key['references']}: remove it."
+            yield _difference(say, "tenancy_tables", name, "foreign_keys")
+    fields = {"indexes": _indexed(entry), "sample": [*entry.get("sample", {})]}
+    fields["written_at"] = [entry["written_at"]] if entry.get("written_at") else []
+    for field, columns in fields.items():
+        for column in columns:
+            if column not in table.columns:
+                say = f"{name} has no column {column}, which {field} names: remove it there."
+                yield _difference(say, "tenancy_tables", name, field)
+
+
+def _indexed(entry: Mapping[str, Any]) -> list[str]:
+    found = [column for index in entry.get("indexes", ()) for column in index]
+    return list(dict.fromkeys(item["name"] if isinstance(item, Mapping) else item for item in found))
+
+
+def _relations(draft: Draft, source: Model, relations: Mapping[str, Document]) -> Iterator[Difference]:
+    """Yield new views, and new relations that hold no tenant's rows; and those of the model that are gone."""
+    readable = source.get("readable", ())
+    views = {view["name"] for view in source.get("views", ())}
+    for item in draft["views"]:
+        if item["entry"]["name"] not in views and item["title"] not in readable:
+            yield _difference(f"The view {item['title']} is new.", "tenancy_views", add=item["entry"])
+    for item in draft["readable"]:
+        if item["title"] not in readable and not _is_in_model(item["title"], source):
+            say = f"{item['title']} is new ({item['why']})." + (f" {item['decision']}" if item["decision"] else "")
+            yield _difference(say, "tenancy_readable", add=item["title"])
+    for view in views:
+        if f"{source['schema']}.{view}" not in relations:
+            yield _difference(f"The view {view} of the model does not exist: remove its entry.", "tenancy_views", view)
+    for title in readable:
+        if title not in relations:
+            yield _difference(f"{title} does not exist: remove it.", "tenancy_readable", title)
+
+
+def _is_in_model(title: str, source: Model) -> bool:
+    names = [item["name"] for part in ("tables", "views") for item in source.get(part, ())]
+    return title in [f"{source['schema']}.{name}" for name in names]
+
+
+def _functions(draft: Draft, source: Model) -> Iterator[Difference]:
+    """Yield functions that write tenant tables without the tenant and that the model does not name."""
+    known = {(item["name"], item["identity"]) for item in source.get("functions", ())}
+    for item in draft["functions"]:
+        entry = item["entry"]
+        if (entry["name"], entry["identity"]) not in known:
+            say = f"The function {item['title']} is new. {item['decision']}"
+            yield _difference(say, "tenancy_functions", add=entry)
+    # The audit names relations that the service may read although no policy filters them.
+    for item in draft["before"]:
+        if item["function"]:
+            yield _difference(f"{item['why']} {item['decision']}", "by hand")
+
+
+def _pairs(key: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]]:
+    return key["references"], sorted(zip(key["columns"], key["key"], strict=True))
+
+
+def _list(columns: Sequence[str]) -> str:
+    return f"({', '.join(columns)})"
+
+
+def lines(found: Sequence[Difference]) -> list[str]:
+    """Return the differences for the operator: each as a sentence, with the lines that close it."""
+    shown: list[str] = []
+    for item in found:
+        shown += text.comment(item["say"])
+        if item["add"] is None:
+            continue
+        if item["field"]:
+            shown += [f"# in the entry {item['entry']} of {item['variable']}, under {item['field']}:"]
+            shown.append(f"      - {text.flow(item['add'])}")
+        elif isinstance(item["add"], str):
+            shown += [f"{item['variable']}:", f"  - {text.flow(item['add'])}"]
+        else:
+            shown += [f"{item['variable']}:", *text.item(item["add"])]
+    return shown

@@ -1,0 +1,56 @@
+"""A draft of the model, from the catalogs of a database that the model does not know.
+
+A decision is what the catalogs cannot tell. The draft holds a choice for each, so that it is complete as it is; a
+choice never lets one tenant see another's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import code, entries
+from .catalog import Document
+from .described import Described
+
+Draft = dict[str, Any]
+
+# Lists of items that may leave a decision each.
+PARTS = ("tables", "readable", "views", "functions", "before")
+# Variables that the catalogs do not tell, unless the column is there.
+UNDECIDED = ("column", "column_type", "default_tenant")
+
+
+def build(document: Document, given: Mapping[str, Any] | None = None) -> Draft:
+    """Return the draft: database, schema, column, undecided (of UNDECIDED), adopted, tenants, and the lists of PARTS.
+
+    ``document`` is what the query of ``catalog`` returns. ``given`` holds what is decided already, as far as it is:
+    schema, column, column_type, setting, default_tenant, default_tenant_name and readable (titles of what is shared).
+    Raises TenancyError if there is no table, or if what is given is none.
+    """
+    described = Described(document, given)
+    column = described.tenant_column()
+    told = {*described.given} | ({"column_type"} if column["tables"] else set())
+    told |= {"default_tenant"} if described.adopted else set()
+    return {
+        "database": document["database"],
+        "undecided": [name for name in UNDECIDED if name not in told],
+        "adopted": described.adopted,
+        "tenants": described.tenants_table,
+        "schema": described.schema,
+        "column": column,
+        "tables": entries.tables(described),
+        "readable": entries.readable(described),
+        "views": entries.views(described),
+        "functions": code.functions(described),
+        "before": code.by_hand(described),
+    }
+
+
+def decisions(draft: Draft) -> int:
+    """Return how many decisions a draft leaves."""
+    return (
+        len(draft["undecided"])
+        + bool(draft["tenants"])
+        + sum(item["decision"] is not None for part in PARTS for item in draft[part])
+    )

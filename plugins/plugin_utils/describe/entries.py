@@ -1,0 +1,192 @@
+"""Entries of ``tenancy_tables``, ``tenancy_readable`` and ``tenancy_views``, each with the decision that it leaves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ...module_utils.messages import visible
+from . import bodies, columns, frameworks, order
+from .catalog import Table
+from .described import Described, body_of
+
+# A trigger function that does nothing but raise, and the SQLSTATE that it names.
+RAISING = re.compile(r"begin\s+raise\s+(?:exception|sqlstate)\b[^;]*;(\s*return\s+\w+\s*;)?\s*end\s*;?", re.IGNORECASE)
+ERRCODE = re.compile(r"(?:errcode\s*=|sqlstate)\s*'(\w{5})'", re.IGNORECASE)
+# Columns of a list that all tenants share, without its generated key.
+FEW_COLUMNS = 3
+
+
+def tables(described: Described) -> list[dict[str, Any]]:
+    """Return the tenant tables in the order of their foreign keys: title, entry, decision."""
+    links, nullable = {}, set()
+    for title, table in described.tables.items():
+        keys = [key for key in table.foreign_keys() if key["references"] in described.tables]
+        links[title] = {key["references"] for key in keys}
+        nullable |= {
+            (title, key["references"])
+            for key in keys
+            if not all(table.columns[name]["not_null"] for name in key["columns"])
+        }
+    return [
+        {"title": title, "entry": _entry(described, title), "decision": _decision(described, title)}
+        for title in order.referenced_first(links, nullable)
+    ]
+
+
+def _entry(described: Described, title: str) -> dict[str, Any]:
+    table = described.tables[title]
+    surrogate, natural = keys(table)
+    foreign_keys = _foreign_keys(described, table)
+    found: dict[str, Any] = {
+        "name": table.name,
+        "written_at": columns.written_at(table.columns),
+        "surrogate_keys": surrogate,
+        "natural_keys": natural,
+        "foreign_keys": foreign_keys,
+        "tenant_from": _tenant_from(described, table, foreign_keys),
+        "indexes": _indexes(table, natural),
+        "sample_writes": sorted(described.tables[other].name for other in described.triggered(title)),
+        "append_only": _append_only(described, table),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def keys(table: Table) -> tuple[list[list[str]], list[list[str]]]:
+    """Return the surrogate and the natural keys of a table.
+
+    A surrogate has a column with a random default, and none of a foreign key: that has a meaning.
+    """
+    pointing = table.pointing()
+    surrogate: list[list[str]] = []
+    natural: list[list[str]] = []
+    for key in table.unique_keys():
+        is_random = any(table.is_random(name) for name in key) and pointing.isdisjoint(key)
+        (surrogate if is_random else natural).append(list(key))
+    return surrogate, natural
+
+
+def _foreign_keys(described: Described, table: Table) -> list[dict[str, Any]]:
+    found = []
+    for item in table.foreign_keys():
+        target = described.tables.get(item["references"])
+        if target is None:
+            continue
+        # Both sides in the order of the key that they point to.
+        pairs = dict(zip(item["key"], item["columns"], strict=True))
+        key = next((list(key) for key in target.unique_keys() if set(key) == set(pairs)), item["key"])
+        entry = {"columns": [pairs[name] for name in key], "references": target.name, "key": key}
+        if entry not in found:
+            found.append(entry)
+    return found
+
+
+def _tenant_from(described: Described, table: Table, foreign_keys: Sequence[dict[str, Any]]) -> list[str] | None:
+    """Return the columns of the foreign key from which rows take their tenant, if the other tables have the column."""
+    if not described.adopted or table.has_tenant:
+        return None
+    certain = [key for key in foreign_keys if all(table.columns[name]["not_null"] for name in key["columns"])]
+    others = [key for key in certain if key["references"] != table.name]
+    return others[0]["columns"] if others else None
+
+
+def _indexes(table: Table, natural: Sequence[Sequence[str]]) -> list[list[Any]]:
+    """Return the indexes to have per tenant: not those of foreign keys, nor those that a natural key serves."""
+    found: list[list[Any]] = []
+    pointing = table.pointing()
+    for index in table.indexes():
+        names = [name for name, _ in index]
+        if names[0] in pointing or any(list(key[: len(names)]) == names for key in natural):
+            continue
+        entry = [{"name": name, "order": "desc"} if descends else name for name, descends in index]
+        if entry not in found:
+            found.append(entry)
+    return found
+
+
+def _append_only(described: Described, table: Table) -> list[Any]:
+    """Return what triggers forbid that do nothing but raise."""
+    functions = {item["id"]: item for item in described.functions}
+    found: dict[str, Any] = {}
+    for trigger in table.document["triggers"]:
+        function = functions.get(trigger["function"])
+        body = body_of(function).strip() if function else ""
+        if RAISING.fullmatch(body):
+            code = ERRCODE.search(body)
+            for command in ("update", "delete"):
+                if command in trigger["events"]:
+                    found[command] = {"command": command, "sqlstate": code[1]} if code else command
+    return list(found.values())
+
+
+def _decision(described: Described, title: str) -> str | None:
+    """Return why a human decides about a table, or None."""
+    table = described.tables[title]
+    found = [_shared(described, title, table), *_upserts(described, table)]
+    return " ".join(text for text in found if text is not None) or None
+
+
+def _upserts(described: Described, table: Table) -> list[str]:
+    """Return the statements of the service that name a key which is exchanged."""
+    natural = {frozenset(key) for key in keys(table)[1]}
+    return [
+        f"The service stores rows with ON CONFLICT ({visible(item['columns'])}), which finds no key after the"
+        " migration. Deploy a release with ON CONFLICT ON CONSTRAINT first."
+        for item in described.catalog.document["upserts"]
+        if bodies.names(item["relation"], ".") in ((table.name,), (described.schema, table.name))
+        and frozenset(bodies.names(item["columns"], ",")) in natural
+    ]
+
+
+def _shared(described: Described, title: str, table: Table) -> str | None:
+    """Return why it is open whether a table is the tenants' or shared, or None."""
+    way = f"As it stands, it is the tenants'. If it is shared, move {visible(title)} to tenancy_readable."
+    if frameworks.is_session(table.name, table.columns):
+        return f"It holds sessions or a cache, whose rows are read by a key, often before there is a tenant. {way}"
+    if table.has_tenant:
+        return None
+    pointed = {
+        other.name
+        for other in described.tables.values()
+        if other is not table and any(key["references"] == title for key in other.foreign_keys())
+    }
+    if described.adopted and _tenant_from(described, table, _foreign_keys(described, table)) is None:
+        lacking = (
+            f"It lacks {visible(described.column)}, and no foreign key that always has a value says whose a row is."
+        )
+        return f"{lacking} {way}"
+    if not pointed and not table.foreign_keys() and not described.is_triggered(title):
+        return f"No foreign key says whose its rows are. {way}"
+    own = [name for name in table.columns if not table.is_random(name)]
+    is_list = len(own) <= FEW_COLUMNS and columns.written_at(table.columns) is None
+    if pointed and not table.foreign_keys() and is_list:
+        return f"It may be a list that all tenants share: {visible(', '.join(sorted(pointed)))} reference it. {way}"
+    return None
+
+
+def readable(described: Described) -> list[dict[str, Any]]:
+    """Return what else the service may read: title, why, decision, and whether it is ``commented`` out until then."""
+    found: list[dict[str, Any]] = [
+        {"title": title, "why": why, "decision": None, "commented": False} for title, why in described.shared.items()
+    ]
+    for title, item in described.catalog.others().items():
+        if title in described.shared:
+            continue
+        where = "a foreign table" if item["kind"] == "f" else f"a table outside the schema {described.schema}"
+        decision = "No policy protects it. Keep it from the service, or let every tenant read it here."
+        found.append({"title": title, "why": where, "decision": decision, "commented": True})
+    return found + [
+        {"title": title, "why": "a view of shared tables", "decision": None, "commented": False}
+        for title, item in described.catalog.views().items()
+        if item["kind"] == "v" and title not in described.shared and not described.is_over_tenants(title)
+    ]
+
+
+def views(described: Described) -> list[dict[str, Any]]:
+    """Return the views over tenant tables: title, entry, decision."""
+    return [
+        {"title": title, "entry": {"name": item["name"], "sample_rows": 1}, "decision": None}
+        for title, item in described.catalog.views().items()
+        if item["kind"] == "v" and item["schema"] == described.schema and described.is_over_tenants(title)
+    ]

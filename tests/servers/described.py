@@ -1,0 +1,39 @@
+"""Functions of the tests of drafts: they read catalogs, and turn a draft into a model."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import catalog
+from server import Server
+
+
+def read(server: Server, case: str) -> dict[str, Any]:
+    """Return the catalogs of a database as the role reads them."""
+    with contextlib.closing(server.connect(case)) as connection, connection.cursor() as cursor:
+        for name, value in {**sessions.SETTINGS, **sessions.READING}.items():
+            cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
+        cursor.execute(catalog.query())
+        found: dict[str, Any] = cursor.fetchone()[0]
+        return found
+
+
+def parsed(written: str, case: str, owner: str) -> dict[str, Any]:
+    """Return the text of a draft as the role hands a model to the planner."""
+    source = {name.removeprefix("tenancy_"): value for name, value in yaml.safe_load(written).items()}
+    return source | {"database": case, "application_role": owner}
+
+
+def lines(given: Mapping[str, Any]) -> int:
+    """Return how many lines an inventory has for what is decided: one a value, and one an item of a list."""
+    return sum(len(value) if isinstance(value, list) else 1 for value in given.values())
+
+
+def dumped(server: Server, case: str) -> str:
+    """Return the schema, with the settings of roles in the database."""
+    return server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", case)

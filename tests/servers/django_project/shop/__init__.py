@@ -1,0 +1,1 @@
+"""A web shop: models of every common kind."""

@@ -1,0 +1,20 @@
+"""A use of the shop's tables, by ``manage.py shell`` and for the tenant of the connection."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import Permission, User
+
+from shop.models import Category, Customer, Order, Product, Tag
+
+
+def order(email: str) -> int:
+    """Store an order of a customer, and everything that it needs; return how many customers there are."""
+    category, _ = Category.objects.get_or_create(slug="bells")
+    product, _ = Product.objects.get_or_create(category=category, sku="B-1", defaults={"price": 5})
+    product.tags.add(Tag.objects.get_or_create(word="loud")[0])
+    user, _ = User.objects.get_or_create(username=email)
+    user.user_permissions.add(Permission.objects.first())
+    customer, _ = Customer.objects.update_or_create(email=email, defaults={"name": "A customer", "user": user})
+    order = Order.objects.create(customer=customer, number=customer.order_set.count() + 1)
+    order.lines.create(product=product)
+    return Customer.objects.count()
