@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import pl
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.change import Change, Rollback
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement import State
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
-from production import ROOT, model_source, rental_source
+from production import ROOT
 
 PACKAGE = "ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes"
 FILES = sorted((ROOT / "plugins/plugin_utils/changes").glob("*.py"))
@@ -26,13 +27,14 @@ KINDS: dict[str, Change] = {
 HOLDS_WITHOUT = {"bridge"}
 # A dropped column takes its default along. A missing column has no default, and the finding about it is enough.
 FOUND_BY = {"default": "column"}
+# The models of the golden cases have no reader.
+READERS = {"readers": [{"role": "dashboard", "tenants": "all"}]}
 
 
-def read(case: str) -> tuple[State, model.Model]:
-    """Return a golden case's state and its model."""
+def read(case: str, **more: Any) -> tuple[State, model.Model]:
+    """Return a golden case's state and its model, with ``more`` entries."""
     state = golden.catalog(case)
-    source = rental_source if case.startswith("rental") else model_source
-    return state, model.parse(source(state["database"]))
+    return state, model.parse(golden.source(case, state["database"]) | more)
 
 
 def test_every_kind_is_registered_once() -> None:
@@ -57,7 +59,7 @@ def test_every_phase_has_a_place_and_every_place_a_kind() -> None:
 def test_what_a_kind_plans_is_what_it_finds_missing(name: str) -> None:
     kind, planned = KINDS[name], 0
     for path in sorted(golden.DIRECTORY.iterdir()):
-        state, wanted = read(path.name)
+        state, wanted = read(path.name, **READERS)
         statements = kind.plan(state, wanted)
         planned += len(statements)
         assert {item["phase"] for item in statements} <= kind.phases & {*plan.PHASES}
@@ -69,7 +71,13 @@ def test_what_a_kind_plans_is_what_it_finds_missing(name: str) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize(
-    ("case", "before"), [("migrated", "unmigrated"), ("migrated", "guide"), ("rental-migrated", "rental")]
+    ("case", "before"),
+    [
+        ("migrated", "unmigrated"),
+        ("migrated", "guide"),
+        ("rental-migrated", "rental"),
+        ("projects-migrated", "projects"),
+    ],
 )
 def test_what_a_kind_rolls_back_is_what_it_finds_changed(name: str, case: str, before: str) -> None:
     state, wanted = read(case)

@@ -1,6 +1,7 @@
 -- What stands around the tenant tables and can make the change fail, as one JSON document. Reads only.
 -- Named arguments: schema, column, application_role, tables (a JSON list), keys (JSON: the keys that are to be unique per
--- tenant, each {table, columns}), functions (a JSON list of names), default_tenant (as PostgreSQL prints it),
+-- tenant, each {table, columns}), links (JSON: foreign keys whose rows have tenants, each {table, columns, other, key,
+-- taken}), shared_keys (JSON: keys that tenants may share by now, as keys), functions (a JSON list of names), default_tenant (as PostgreSQL prints it),
 -- backfill_role.
 -- (A percent sign is doubled because named arguments are in use.)
 WITH RECURSIVE wanted AS (
@@ -69,6 +70,51 @@ duplicate AS (
     COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
   WHERE x.keys > 0
 ),
+-- Rows that point to another tenant's; of a table that takes its tenant from the other, those that point to nothing.
+link AS (
+  SELECT e.entry ->> 'table' AS name, e.entry -> 'columns' AS columns, e.entry ->> 'other' AS other,
+         (e.entry ->> 'taken')::boolean AS taken, w.relid, o.relid AS pointed,
+         EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = w.relid AND a.attname = %(column)s AND NOT a.attisdropped) AS has_tenant,
+         EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = o.relid AND a.attname = %(column)s AND NOT a.attisdropped) AS has_other,
+         (SELECT string_agg(format('c.%%I = o.%%I', own, other), ' AND ')
+          FROM unnest(ARRAY(SELECT json_array_elements_text(e.entry -> 'columns')), ARRAY(SELECT json_array_elements_text(e.entry -> 'key'))) AS u (own, other)) AS pairs
+  FROM json_array_elements(%(links)s::json) AS e (entry)
+  JOIN wanted w ON w.name = e.entry ->> 'table'
+  JOIN wanted o ON o.name = e.entry ->> 'other'
+  WHERE w.relid IS NOT NULL AND o.relid IS NOT NULL
+    AND NOT EXISTS (SELECT FROM tree t JOIN pg_class c ON c.oid = t.relid WHERE t.root IN (w.relid, o.relid) AND c.relkind NOT IN ('r', 'p'))
+    AND (SELECT count(*) FROM pg_attribute a WHERE NOT a.attisdropped AND ((a.attrelid = w.relid AND a.attname IN (SELECT json_array_elements_text(e.entry -> 'columns')))
+      OR (a.attrelid = o.relid AND w.relid <> o.relid AND a.attname IN (SELECT json_array_elements_text(e.entry -> 'key'))))) >= json_array_length(e.entry -> 'columns')
+),
+crossing AS (
+  SELECT l.name, l.columns, l.other, l.taken, x.rows
+  FROM link l
+  CROSS JOIN LATERAL XMLTABLE(
+    '/row' PASSING query_to_xml(CASE
+      WHEN l.taken AND NOT l.has_tenant THEN format('SELECT count(*) AS rows FROM %%s c WHERE NOT EXISTS (SELECT FROM %%s o WHERE %%s)', l.relid::regclass, l.pointed::regclass, l.pairs)
+      WHEN l.has_tenant AND l.has_other THEN format('SELECT count(*) AS rows FROM %%1$s c JOIN %%2$s o ON %%3$s WHERE c.%%4$I <> o.%%4$I', l.relid::regclass, l.pointed::regclass, l.pairs, %(column)s)
+      ELSE 'SELECT 0 AS rows' END, false, true, '')
+    COLUMNS rows bigint PATH 'rows') AS x
+  WHERE x.rows > 0
+),
+-- Values of keys that several tenants have by now, which no key of all tenants could hold.
+shared_key AS (
+  SELECT k.entry ->> 'table' AS name, w.relid, ARRAY(SELECT json_array_elements_text(k.entry -> 'columns')) AS columns
+  FROM json_array_elements(%(shared_keys)s::json) AS k (entry)
+  JOIN wanted w ON w.name = k.entry ->> 'table'
+  WHERE w.relid IS NOT NULL AND NOT EXISTS (SELECT FROM tree t JOIN pg_class c ON c.oid = t.relid WHERE t.root = w.relid AND c.relkind NOT IN ('r', 'p'))
+),
+shared AS (
+  SELECT k.name, k.columns, x.keys, x.rows
+  FROM shared_key k
+  CROSS JOIN LATERAL XMLTABLE(
+    '/row' PASSING query_to_xml(CASE WHEN (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = k.relid AND a.attname = ANY (k.columns) AND NOT a.attisdropped) = cardinality(k.columns)
+      THEN format('SELECT count(*) AS keys, coalesce(sum(n), 0) AS rows FROM (SELECT count(*) AS n FROM %%s WHERE %%s GROUP BY %%s HAVING count(*) > 1) AS d',
+        k.relid::regclass, (SELECT string_agg(format('%%I IS NOT NULL', c), ' AND ') FROM unnest(k.columns) AS c), (SELECT string_agg(format('%%I', c), ', ') FROM unnest(k.columns) AS c))
+      ELSE 'SELECT 0 AS keys, 0 AS rows' END, false, true, '')
+    COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
+  WHERE x.keys > 0
+),
 -- What is made of a table's row type, and of what is made of that: whatever stores it forbids a new column with a default.
 row_type (relid, type) AS (
   SELECT c.oid, c.reltype FROM relation r JOIN pg_class c ON c.oid = r.oid
@@ -84,8 +130,75 @@ published AS (
   FROM pg_publication p
   CROSS JOIN LATERAL pg_get_publication_tables(p.pubname::text) AS g
   JOIN relation r ON r.oid = g.relid
+),
+-- Privileges on rows of the tables: of the whole table, of single columns, and those that PostgreSQL's own roles have.
+granted (relid, grantee, privilege, attname) AS (
+  SELECT r.oid, x.grantee, x.privilege_type, NULL::name
+  FROM relation r
+  JOIN pg_class c ON c.oid = r.oid
+  CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS x
+  UNION ALL
+  SELECT r.oid, x.grantee, x.privilege_type, a.attname
+  FROM relation r
+  JOIN pg_attribute a ON a.attrelid = r.oid AND NOT a.attisdropped
+  CROSS JOIN LATERAL aclexplode(a.attacl) AS x
+  UNION ALL
+  SELECT r.oid, p.oid, v.privilege, NULL::name
+  FROM relation r
+  CROSS JOIN (VALUES ('pg_read_all_data', 'SELECT'), ('pg_write_all_data', 'INSERT'), ('pg_write_all_data', 'UPDATE'),
+              ('pg_write_all_data', 'DELETE')) AS v (role, privilege)
+  JOIN pg_roles p ON p.rolname = v.role
+),
+-- Since PostgreSQL 16 a member may lack the right to become the role.
+becoming (privilege) AS (
+  SELECT CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END
+),
+open_sessions AS (
+  SELECT usesysid AS role, count(*) AS sessions FROM pg_stat_activity
+  WHERE datname = current_database() AND backend_type IN ('client backend', 'walsender') GROUP BY usesysid
+),
+-- Other roles with such privileges, which policies restrict; PostgreSQL's own are named by their members alone. PUBLIC's
+-- privileges are those of every role: the roles with sessions stand for the others.
+other_role AS (
+  SELECT h.oid, h.rolname AS name, h.rolcanlogin AS login, h.rolreplication AS replication, coalesce(s.sessions, 0) AS sessions,
+         g.relid, g.privilege, g.attname, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee) END AS through
+  FROM pg_roles h
+  LEFT JOIN open_sessions s ON s.role = h.oid
+  CROSS JOIN becoming b
+  JOIN granted g ON CASE WHEN g.grantee = 0 THEN s.role IS NOT NULL
+    ELSE pg_has_role(h.oid, g.grantee, 'USAGE') OR (s.role IS NOT NULL AND pg_has_role(h.oid, g.grantee, b.privilege)) END
+  WHERE NOT h.rolsuper AND NOT h.rolbypassrls AND h.rolname <> %(application_role)s AND NOT starts_with(h.rolname, 'pg_')
+  UNION ALL
+  SELECT 0, 'PUBLIC', false, false, 0, g.relid, g.privilege, g.attname, 'PUBLIC' FROM granted g WHERE g.grantee = 0
 )
 SELECT json_build_object(
+  -- The roles whose privileges the application role has or can get by SET ROLE: their policies apply to it.
+  'service_roles', (
+    SELECT coalesce(json_agg(r.rolname ORDER BY r.rolname), '[]')
+    FROM pg_roles a
+    CROSS JOIN becoming b
+    JOIN pg_roles r ON r.oid <> a.oid AND (pg_has_role(a.oid, r.oid, 'USAGE') OR pg_has_role(a.oid, r.oid, b.privilege)
+      OR pg_has_role(a.oid, r.oid, 'MEMBER WITH ADMIN OPTION'))
+    WHERE a.rolname = %(application_role)s AND NOT a.rolsuper),
+  -- {name, login, replication, sessions, roles: those whose privileges it has, grants: [{schema, table, privilege, columns,
+  -- through}]}; "columns" is null for the whole table, and "through" is who was granted the privilege.
+  'other_roles', (
+    SELECT coalesce(json_agg(json_build_object('name', o.name, 'login', o.login, 'replication', o.replication, 'sessions', o.sessions,
+        'roles', (SELECT coalesce(json_agg(r.rolname ORDER BY r.rolname), '[]') FROM pg_roles r
+                  WHERE o.oid <> 0 AND pg_has_role(o.oid, r.oid, 'USAGE')),
+        'grants', o.grants) ORDER BY o.name), '[]')
+    FROM (
+      SELECT oid, name, login, replication, sessions,
+             json_agg(json_build_object('schema', schema, 'table', "table", 'privilege', privilege, 'columns', columns, 'through', through)
+                      ORDER BY schema, "table", privilege, through) AS grants
+      FROM (
+        SELECT o.oid, o.name, o.login, o.replication, o.sessions, r.schema, r.name AS "table", o.privilege, o.through,
+               CASE WHEN bool_and(o.attname IS NOT NULL) THEN json_agg(o.attname ORDER BY o.attname) END AS columns
+        FROM other_role o
+        JOIN relation r ON r.oid = o.relid
+        WHERE o.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9) AS one
+      GROUP BY oid, name, login, replication, sessions) AS o),
   'settings', (
     SELECT coalesce(json_agg(json_build_object('name', name, 'value', value, 'place', place) ORDER BY rank), '[]')
     FROM preset WHERE name = 'default_transaction_read_only'),
@@ -155,6 +268,12 @@ SELECT json_build_object(
   'duplicates', (
     SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'keys', keys, 'rows', rows) ORDER BY name, columns), '[]')
     FROM duplicate),
+  'shared', (
+    SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'keys', keys, 'rows', rows) ORDER BY name, columns), '[]')
+    FROM shared),
+  'links', (
+    SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'other', other, 'taken', taken, 'rows', rows) ORDER BY name, other), '[]')
+    FROM crossing),
   'relations', (
     SELECT coalesce(json_agg(json_build_object('schema', schema, 'name', name, 'attributes', relnatts, 'persistence', relpersistence)
                     ORDER BY schema, name), '[]')

@@ -1,4 +1,7 @@
-"""The model's policy on every tenant table and partition: the only permissive one, since those are combined by OR."""
+"""The model's policy on every tenant table and partition.
+
+It is the only permissive one that applies to the service, since those are combined by OR. Policies of other roles stay.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from ...module_utils.quoting import identifier
 from ..catalog import definitions
 from ..catalog import state as catalog
 from ..catalog.state import Relation
-from ..model.model import Model
-from . import bridge_record
+from ..model.model import Model, Table
+from . import bridge_record, readers
 from .change import (
     HELD_BACK,
     Change,
@@ -27,15 +30,15 @@ from .statement import State, Statement, statement
 
 def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that drop other permissive policies and create the model's."""
-    return [item for relation in relations(state, model) for item in _of_relation(relation, model)]
+    return [item for relation in relations(state, model) for item in _of_relation(state, relation, model)]
 
 
-def _of_relation(relation: Relation, model: Model) -> list[Statement]:
+def _of_relation(state: State, relation: Relation, model: Model) -> list[Statement]:
     table, planned, wanted = relation.table, [], False
     for policy in relation.document["policies"]:
         if catalog.is_wanted_policy(policy, model, table):
             wanted = True
-        elif policy["permissive"] or policy["name"] == table.policy:
+        elif policy["name"] == table.policy or (policy["permissive"] and not readers.is_of_others(state, policy)):
             reason = "Drop a policy that would show more rows: permissive policies are combined with OR"
             planned.append(_drop(relation, policy["name"], reason))
     if not wanted:
@@ -63,32 +66,39 @@ def findings(state: State, model: Model) -> list[Finding]:
         policies = catalog.required(state, table.name)["policies"]
         has_own = any(catalog.is_wanted_policy(policy, model, table) for policy in policies)
         created += has_own
-        permissive = [policy["name"] for policy in policies if policy["permissive"]]
+        permissive = [policy["name"] for policy in policies if _applies(state, policy, table)]
         found += [
             finding("permissive policies", table.name, [table.policy], permissive),
             finding("policy is the model's", table.name, True, has_own),
         ]
         parts = catalog.partitions(state, model, table)
-        lacking = [part.name for part in parts if not _is_alone(part, model)]
+        lacking = [part.name for part in parts if not _is_alone(state, part, model)]
         found += [finding("partitions without the model's policy alone", table.name, [], lacking)] if parts else []
     wanted = len(model.tables)
     return [*found, finding("RLS policies created", "", f"{wanted}/{wanted}", f"{created}/{wanted}")]
 
 
-def _is_alone(part: Relation, model: Model) -> bool:
-    permissive = [policy for policy in part.document["policies"] if policy["permissive"]]
+def _applies(state: State, policy: Document, table: Table) -> bool:
+    """Return whether a permissive policy applies to the service, or has the name of the model's policy."""
+    return policy["permissive"] and (policy["name"] == table.policy or not readers.is_of_others(state, policy))
+
+
+def _is_alone(state: State, part: Relation, model: Model) -> bool:
+    permissive = [policy for policy in part.document["policies"] if _applies(state, policy, part.table)]
     return [catalog.is_wanted_policy(policy, model, part.table) for policy in permissive] == [True]
 
 
 def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the migration's policies and create those of the snapshot."""
-    return [item for relation in back.relations for item in _back_of_relation(back, relation)]
+    own = [item for item in back.relations if item.table in back.model.tables]
+    return [statement for item in own for statement in rollback_of(back, item, {item.table.policy})]
 
 
-def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
+def rollback_of(back: Rollback, item: RelationRollback, names: set[str]) -> list[Statement]:
+    """Return the statements that drop a relation's policies of those ``names`` and create those of the snapshot."""
     before = by_name(_of_before(back, item))
-    ours, record = {item.table.policy, *before}, bridge_record.policy_names(item.table)
-    # The bridge drops and creates the policies of its record. Policies of others stay.
+    ours, record = names | before.keys(), bridge_record.policy_names(item.table)
+    # The bridge drops and creates the policies of its record; somebody else's stay.
     if not bridge_record.was_kept(back):
         ours -= record
     elif not bridge_record.is_on(item):
@@ -129,36 +139,45 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every policy of the snapshot exists, and none of the migration's."""
-    found = []
-    for item in back.known:
-        lost = missing(_of_before(back, item), item.now["policies"])
-        left = {item.table.policy} & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
-        found += [
-            finding(f"original policies{item.where} that are missing", item.table.name, [], lost),
-            finding(f"policies{item.where} of the migration that are left", item.table.name, [], sorted(left)),
-        ]
-    return found
+    """Return whether every policy of the snapshot is there, and none of the migration's."""
+    own = [item for item in back.known if item.table in back.model.tables]
+    return [found for item in own for found in rollback_findings_of(back, item, {item.table.policy})]
+
+
+def rollback_findings_of(back: Rollback, item: RelationRollback, names: set[str]) -> list[Finding]:
+    """Return whether a relation has every policy of the snapshot, and none of those ``names`` beside them."""
+    lost = missing(_of_before(back, item), item.now["policies"])
+    left = names & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
+    return [
+        finding(f"original policies{item.where} that are missing", item.table.name, [], lost),
+        finding(f"policies{item.where} of the migration that are left", item.table.name, [], sorted(left)),
+    ]
 
 
 def row_security_off(state: State, model: Model) -> list[Statement]:
     """Return the statements that drop the model's policies."""
+    return [item for one in relations(state, model) for item in dropped(one, {one.table.policy})]
+
+
+def dropped(relation: Relation, names: set[str]) -> list[Statement]:
+    """Return the statements that drop a relation's policies of those ``names``."""
     return [
         _drop(relation, policy["name"], "Remove the tenant policy")
-        for relation in relations(state, model)
         for policy in relation.document["policies"]
-        if policy["name"] == relation.table.policy
+        if policy["name"] in names
     ]
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
     """Return whether the model's policies are gone."""
-    found = []
-    for relation in relations(state, model):
-        where = f" of {relation.name}" if relation.is_partition else ""
-        own = [policy["name"] for policy in relation.document["policies"] if policy["name"] == relation.table.policy]
-        found.append(finding(f"tenant policies{where}", relation.table.name, [], own))
-    return found
+    return [left(relation, {relation.table.policy}) for relation in relations(state, model)]
+
+
+def left(relation: Relation, names: set[str]) -> Finding:
+    """Return whether none of a relation's policies has one of those ``names``."""
+    where = f" of {relation.name}" if relation.is_partition else ""
+    own = [policy["name"] for policy in relation.document["policies"] if policy["name"] in names]
+    return finding(f"tenant policies{where}", relation.table.name, [], own)
 
 
 CHANGE = Change(

@@ -12,7 +12,9 @@ from . import (
     keys,
     policies,
     privileges,
+    readers,
     row_security,
+    tenants_table,
     views,
 )
 from .change import Change
@@ -29,5 +31,7 @@ CHANGES: tuple[Change, ...] = (
     bridge.CHANGE,
     default.CHANGE,
     policies.CHANGE,
+    readers.CHANGE,
+    tenants_table.CHANGE,
     row_security.CHANGE,
 )

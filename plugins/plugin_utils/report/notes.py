@@ -7,7 +7,7 @@ from typing import Any
 
 from ..catalog import state as catalog
 from ..catalog import unique_keys
-from ..changes import hazards
+from ..changes import hazards, readers
 from ..changes.statement import State
 from ..model.model import Model
 from ..proof import proof
@@ -49,6 +49,7 @@ def of_plan(state: State, model: Model) -> list[str]:
             for item in found["subscriptions"]
             if not item["enabled"]
         ),
+        *readers.notes(state, model),
         *_upserts(state, model),
         *_adopted(state, model),
         *proof.gaps(state, model),
@@ -94,5 +95,5 @@ def _adopted(state: State, model: Model) -> list[str]:
         if (document := catalog.required(state, table.name))["column"] is not None
         and set(document["column"]["tenants"]) <= {str(model.default_tenant)}
         and not hazards.is_tied(document, model)
-        and not table.adopt
+        and not (table.adopt or model.adopted)
     ]
