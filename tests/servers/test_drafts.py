@@ -27,10 +27,18 @@ GIVEN: Mapping[str, dict[str, Any]] = {
         "column": "marina", "column_type": "uuid", "setting": "rental.marina",
         "default_tenant": "9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683", "readable": ["rental.boat_classes"],
     },
+    # Who reads the tenants is a line of the draft.
+    "saas": {"setting": "app.organization"},
     "workshop": {"default_tenant_name": "The shop by the bridge", "readable": ["workshop.settings"]},
 }  # fmt: skip
 TENANT = ("column", "column_type", "setting", "default_tenant", "default_tenant_name")
-OWNERS = {"ai_memory": OWNER, "boat_rental": rental.OWNER, "workshop": "mechanic", "by_hand": "mechanic"}
+OWNERS = {
+    "ai_memory": OWNER,
+    "boat_rental": rental.OWNER,
+    "saas": "mechanic",
+    "workshop": "mechanic",
+    "by_hand": "mechanic",
+}
 
 
 @contextlib.contextmanager

@@ -106,6 +106,17 @@ CREATE TABLE invoices (
   issued_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- A circle: customers, bicycles, customers.
+ALTER TABLE customers ADD favourite_id uuid REFERENCES bicycles (id) ON DELETE SET NULL;
+
+-- No key at all, and the columns of its foreign key in another order than the key's.
+CREATE TABLE surveys (
+  visit smallint,
+  repair integer,
+  mark integer,
+  FOREIGN KEY (visit, repair) REFERENCES visits (visit, repair) ON DELETE CASCADE
+);
+
 -- Keys that are more than columns.
 CREATE UNIQUE INDEX employees_badge_once ON employees (lower(badge));
 CREATE TABLE bookings (
