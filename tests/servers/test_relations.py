@@ -313,8 +313,8 @@ SCHEMAS |= {
 
 # Since PostgreSQL 18.
 NOT_ENFORCED = [*PARENT, CHILD.format("CONSTRAINT loose REFERENCES parents NOT ENFORCED")]
-# Foreign keys that no attempt shows to be gone: only a partition has it, a CHECK compares two, and a row with a foreign
-# key that shares a column, and that may not be NULL, is refused by the other.
+# Foreign keys whose loss no attempt shows. Only a partition has one of them, and a CHECK compares others. The last
+# shares a column with a foreign key that refuses the row first.
 UNSHOWN = {("logs", "parent_id"), ("ends", "top_r"), *((name, key) for name in ("pairs", "rivals") for key in "ab")}
 
 

@@ -1,4 +1,4 @@
-"""The order in which the proof stores its rows: circles of foreign keys are opened where they can be."""
+"""The order in which the proof stores its rows: one foreign key of a circle stays NULL or is deferred."""
 
 from __future__ import annotations
 
