@@ -111,12 +111,12 @@ class Database:
             "setting": self.model.setting, "application_role": self.model.application_role,
             "functions": json.dumps([function.name for function in self.model.functions]),
             "backfill_role": backfill_login.role(self.model.database),
+            "natural_keys": json.dumps(hazards.natural_keys(self.model)),
             "keys": json.dumps(hazards.keys(self.model)), "default_tenant": str(self.model.default_tenant or ""),
             "tenants": self.model.tenants.name if self.model.tenants else "",
             "tenants_key": self.model.tenants.key if self.model.tenants else "",
             "shared_keys": json.dumps(hazards.shared_keys(self.model)),
             "links": json.dumps(hazards.links(self.model)),
-            "natural_keys": json.dumps(hazards.natural_keys(self.model)),
         }  # fmt: skip
 
     def plan(self) -> list[Statement]:

@@ -74,7 +74,7 @@ def require_attempts(found: Database, unshown: Collection[tuple[str, str]]) -> N
 
 
 def round_trip(server: Server, found: Database, unshown: Collection[tuple[str, str]] = ()) -> None:
-    """Migrate, roll the schema back, and require the original dump."""
+    """Migrate, roll the schema back, and require the first dump."""
     before, first = found.state(), dump(server)
     found.commit()
     migrate(found)

@@ -176,7 +176,127 @@ def test_what_the_plan_does_not_fix_is_an_error_that_is_left(unmigrated: Databas
 )
 def test_a_view_is_judged_by_whose_privileges_it_reads_with(migrated: Database, view: str, found: bool) -> None:
     migrated.run(view)
+    assert not named(migrated.audit(), "view-definer")
+    migrated.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {OWNER}")
     assert bool(named(migrated.audit(), "view-definer")) is found
+
+
+# Privileges on a relation in the schema reports, and whether the service can read it.
+READABLE = {
+    "no privilege": ("", False),
+    "a privilege": ("GRANT SELECT ON reports.totals TO alice", True),
+    "a privilege of PUBLIC": ("GRANT SELECT ON reports.totals TO PUBLIC", True),
+    "a privilege on a column": ("GRANT SELECT (k) ON reports.totals TO alice", True),
+    "a member of a group": ("CREATE ROLE g1; GRANT SELECT ON reports.totals TO g1; GRANT g1 TO alice", True),
+    "a group that it can become": (
+        "CREATE ROLE g1; GRANT SELECT ON reports.totals TO g1; GRANT g1 TO alice WITH INHERIT FALSE", True,
+    ),
+    "a grant without use": (
+        "CREATE ROLE g1; GRANT SELECT ON reports.totals TO g1; GRANT g1 TO alice WITH INHERIT FALSE, SET FALSE", False,
+    ),
+    "every table": ("GRANT pg_read_all_data TO alice", True),
+    "another role": ("CREATE ROLE g1; GRANT SELECT ON reports.totals TO g1", False),
+    "a privilege and no schema": (
+        "GRANT SELECT ON reports.totals TO alice; REVOKE USAGE ON SCHEMA reports FROM PUBLIC", False,
+    ),
+    "the owner": ("ALTER MATERIALIZED VIEW reports.totals OWNER TO alice", True),
+}  # fmt: skip
+DEFAULT = "ALTER DEFAULT PRIVILEGES IN SCHEMA reports GRANT SELECT ON TABLES TO alice"
+TOTALS = "CREATE MATERIALIZED VIEW reports.totals AS SELECT k, count(*) FROM public.memories GROUP BY k"
+
+
+@pytest.mark.parametrize("case", READABLE)
+@pytest.mark.parametrize("kind", ["materialized-view", "view-definer"])
+def test_a_view_is_judged_by_who_may_read_it(migrated: Database, case: str, kind: str) -> None:
+    statement, found = READABLE[case]
+    is_plain = kind == "view-definer"
+    for one in ("CREATE SCHEMA reports; GRANT USAGE ON SCHEMA reports TO PUBLIC", TOTALS, statement or "SELECT 1"):
+        migrated.run(one.replace("MATERIALIZED ", "") if is_plain else one)
+    assert named(migrated.audit(), kind) == ({"reports.totals"} if found else set())
+
+
+def test_a_view_that_default_privileges_open_is_found(migrated: Database) -> None:
+    migrated.run("CREATE SCHEMA reports", "GRANT USAGE ON SCHEMA reports TO PUBLIC", DEFAULT, TOTALS)
+    assert named(migrated.audit(), "materialized-view") == {"reports.totals"}
+
+
+def test_a_view_over_a_view_is_judged_by_its_own_readers(migrated: Database) -> None:
+    migrated.run(
+        "CREATE SCHEMA reports", "GRANT USAGE ON SCHEMA reports TO PUBLIC", TOTALS,
+        "CREATE VIEW reports.few AS SELECT * FROM reports.totals",
+        "CREATE VIEW reports.fewer AS SELECT * FROM reports.few",
+        "GRANT SELECT ON reports.fewer TO PUBLIC",
+    )  # fmt: skip
+    found = migrated.audit()
+    assert named(found, "view-definer") == {"reports.fewer"}
+    assert not named(found, "materialized-view")
+
+
+ATOMIC = "CREATE FUNCTION f(who text) RETURNS void LANGUAGE sql BEGIN ATOMIC {}; END"
+WRITING = {
+    "a body in standard SQL": ATOMIC.format("DELETE FROM memories WHERE user_id = who"),
+    "a MERGE in standard SQL": ATOMIC.format(
+        "MERGE INTO memories m USING (VALUES (who)) AS v (w) ON m.user_id = w WHEN MATCHED THEN UPDATE SET source = ''"
+    ),
+    "a procedure": "CREATE PROCEDURE f(who text) LANGUAGE sql AS 'DELETE FROM memories WHERE user_id = who'",
+    "an overloaded name": (
+        "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'SELECT'; "
+        "CREATE FUNCTION f(who text) RETURNS void LANGUAGE sql AS 'DELETE FROM memories WHERE user_id = who'"
+    ),
+    "a search path": (
+        "CREATE FUNCTION f(who text) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public"
+        " AS 'DELETE FROM memories WHERE user_id = who'"
+    ),
+    "a comment that names the column": (
+        "CREATE FUNCTION f(who text) RETURNS void LANGUAGE sql AS $$DELETE FROM memories -- customer_id\n"
+        " WHERE user_id = who /* customer_id */$$"
+    ),
+    "a quoted schema": (
+        'CREATE SCHEMA "my own"; CREATE FUNCTION f(who text) RETURNS void LANGUAGE plpgsql'
+        " AS 'BEGIN DELETE FROM \"my own\" . memories WHERE user_id = who; END'"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRITING)
+def test_a_function_that_writes_without_a_tenant_is_found(migrated: Database, case: str) -> None:
+    migrated.run(WRITING[case])
+    assert named(migrated.audit(), "function-without-tenant") == {"public.f(text)"}
+
+
+LINES = {
+    "EXECUTE 'DELETE FROM memories';": "EXECUTE ",
+    "PERFORM set_config('app.current_tenant', '2', false);": "set_config('app.current_tenant'",
+    "SET LOCAL app.current_tenant = '2';": "SET LOCAL app.current_tenant",
+    "ALTER TABLE memories DISABLE ROW LEVEL SECURITY;": "ROW LEVEL SECURITY",
+    "TRUNCATE TABLE ONLY memories;": "TRUNCATE TABLE ONLY memories",
+    "-- TRUNCATE memories": None,
+    "PERFORM 1 FROM memories;": None,
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_line_that_the_tenant_column_does_not_cure_is_named(migrated: Database, line: str) -> None:
+    migrated.run(f"CREATE PROCEDURE f(who text) LANGUAGE plpgsql AS $$BEGIN\n  {line}\nEND$$")
+    found = named(migrated.audit(), "function-statement")
+    assert found == (set() if LINES[line] is None else {f"public.f(text), line 2: {LINES[line]}"})
+
+
+# The statements that store rows with COPY.
+COPIES = {
+    "COPY memories (k, type) FROM STDIN": {"memories"},
+    'copy public."memories"(k,type)from stdin': {"memories"},
+    "COPY memories (k) TO STDOUT": set(),
+}
+
+
+@pytest.mark.parametrize("statement", COPIES)
+def test_a_service_that_stores_with_copy_is_named(
+    service: psycopg2.extensions.cursor, unmigrated: Database, statement: str
+) -> None:
+    run_statement(service, statement)
+    service.connection.commit()
+    assert named(unmigrated.audit(), "copy-from") == COPIES[statement]
 
 
 def test_an_approximate_index_is_named_until_it_searches_on(migrated: Database) -> None:
@@ -199,6 +319,7 @@ STATEMENTS: dict[str, set[str]] = {
     "COPY memories TO STDOUT": {"copy-without-columns"},
     'copy public."memories" to stdout': {"copy-without-columns"},
     "COPY memories (k, type) TO STDOUT": set(),
+    "COPY memories FROM STDIN": {"copy-without-columns", "copy-from"},
     "SELECT * FROM memories WHERE k = 'a'": {"select-star"},
     "SELECT m.* FROM public.memories AS m": {"select-star"},
     "UPDATE memories SET k = k WHERE false RETURNING *": {"select-star"},
@@ -229,7 +350,7 @@ def test_a_column_that_is_there_already_breaks_no_statement(
 
 
 INTO = "INSERT INTO caller_profiles (user_id, first_call_date, last_call_date) SELECT '+0', now(), now() WHERE false"
-# What of an upsert finds no key once that holds the tenant column.
+# Upserts, and whether each finds no key once the key contains the tenant column.
 UPSERTS = {
     f"{INTO} ON CONFLICT (user_id) DO NOTHING": True,
     INTO.replace("caller_profiles", 'public."caller_profiles"') + ' on conflict("user_id")do nothing': True,

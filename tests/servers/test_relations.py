@@ -313,8 +313,8 @@ SCHEMAS |= {
 
 # Since PostgreSQL 18.
 NOT_ENFORCED = [*PARENT, CHILD.format("CONSTRAINT loose REFERENCES parents NOT ENFORCED")]
-# Foreign keys whose loss no attempt shows. Only a partition has one of them, and a CHECK compares others. The last
-# shares a column with a foreign key that refuses the row first.
+# No attempt shows that these foreign keys are gone. Only a partition has one, a CHECK compares two, and of two that
+# share a column the other refuses the row.
 UNSHOWN = {("logs", "parent_id"), ("ends", "top_r"), *((name, key) for name in ("pairs", "rivals") for key in "ab")}
 
 

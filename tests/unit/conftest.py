@@ -24,6 +24,7 @@ def no_hazards() -> dict[str, Any]:
     names = (
         "settings", "event_triggers", "publications", "subscriptions", "prepared", "building", "duplicates",
         "relations", "links", "shared", "meanings", "routines", "names", "constraints", "row_types",
+        "service_roles", "other_roles",
     )  # fmt: skip
     return {name: [] for name in names} | {"backfill_login": False, "records_statements": True}
 
@@ -72,8 +73,8 @@ def blank_state(rows: int = 3) -> dict[str, Any]:
 
     return {
         "database": "ai_memory", "server_version": "17.0", "server_version_num": 170000,
-        "qualified": True, "snapshot_xmin": 1000, "gist_types": [],
-        "tables": {name: table(name) for name in columns}, "tenant_keys": [],
+        "qualified": True, "snapshot_xmin": 1000, "gist_types": [], "tenant_keys": [],
+        "tables": {name: table(name) for name in columns},
         "types": {"text": TYPE}, "functions": [], "bridges": {}, "hazards": no_hazards(),
         "code": {"types": [], "functions": [], "operators": [], "casts": [], "converted": []},
         "bridge_watch": {"exists": False, "used_at": None, "sequences": {}, "strays": []},

@@ -41,7 +41,7 @@ def source(case: str, database: str) -> dict[str, Any]:
 
 
 def back(state: State, wanted: model.Model) -> list[Statement]:
-    """Return a rollback to the unmigrated database."""
+    """Return the statements of a rollback to the unmigrated database."""
     before = "rental" if wanted.schema == "rental" else "projects" if wanted.adopted else "unmigrated"
     return schema.build(state, wanted, catalog(before))
 

@@ -92,6 +92,15 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ({"tables": [TABLE | {"append_only": ["insert"]}]}, "update or delete, or have one of them as its command"),
         ({"tables": [TABLE | {"append_only": [{"command": "update", "state": 1}]}]}, "must be update or delete"),
         ({"tables": [TABLE | {"append_only": [{"command": "update", "sqlstate": "x"}]}]}, "an sqlstate has five"),
+        (
+            {"readers": [{"role": "dashboard"}]},
+            r"tenancy_readers\[0\] must have a role, and either a tenant or tenants: all",
+        ),
+        ({"readers": [{"role": "public", "tenants": "all"}]}, "a policy of PUBLIC applies to the service"),
+        ({"readers": [{"role": "dashboard", "tenants": "some"}]}, "tenants must be all, not 'some'"),
+        ({"readers": [{"role": "dashboard", "tenant": "a"}]}, r"tenancy_readers\[0\]: tenant must be an integer"),
+        ({"readers": [{"role": "alice", "tenants": "all"}]}, "tenancy_readers names 'alice', the role of the service"),
+        ({"readers": [{"role": "dashboard", "tenant": 1}] * 2}, "tenancy_readers names a role twice"),
         ({"column_adopted": "yes"}, "tenancy_column_adopted must be true or false, not 'yes'"),
         ({"column_adopted": True}, "tenancy_default_tenant must be null, not 1, since tenancy_column_adopted is true"),
         (

@@ -1,4 +1,4 @@
-"""The order in which the proof stores its rows: one foreign key of a circle stays NULL or is deferred."""
+"""The order in which the proof stores its rows: it opens circles of foreign keys if it can."""
 
 from __future__ import annotations
 

@@ -52,6 +52,18 @@ preset AS (
   SELECT lower(name), lower(setting), false, format('%%s, line %%s', sourcefile, sourceline)
   FROM pg_catalog.pg_file_settings WHERE applied
 ),
+-- The roles whose privileges the application role has, or can get by SET ROLE, itself included. Since PostgreSQL 16 a
+-- member may lack the right to become the role, but an administrator of it can grant that.
+service_role AS (
+  SELECT r.rolname AS name
+  FROM app a
+  JOIN pg_catalog.pg_roles r ON r.oid = a.oid OR pg_has_role(a.oid, r.oid, 'USAGE')
+    OR pg_has_role(a.oid, r.oid, 'MEMBER WITH ADMIN OPTION')
+    OR pg_has_role(a.oid, r.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+  UNION ALL
+  -- Every role has its privileges.
+  SELECT 'public'
+),
 superuser AS (
   SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper
 ),
@@ -100,4 +112,10 @@ over_tenants (relid) AS (
     JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
   )
   SELECT relid FROM found
+),
+-- The relations that the application role or PUBLIC may read, or a role that it can become: in whole or in part.
+service_reads (relid) AS (
+  SELECT c.oid FROM relation c
+  WHERE EXISTS (SELECT FROM service_role s WHERE has_schema_privilege(s.name, c.relnamespace, 'USAGE'))
+    AND EXISTS (SELECT FROM service_role s WHERE has_any_column_privilege(s.name, c.oid, 'SELECT'))
 )

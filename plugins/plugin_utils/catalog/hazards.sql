@@ -157,8 +157,75 @@ published AS (
   FROM pg_publication p
   CROSS JOIN LATERAL pg_get_publication_tables(p.pubname::text) AS g
   JOIN relation r ON r.oid = g.relid
+),
+-- Privileges on rows of the tables: of the whole table, of single columns, and those that PostgreSQL's own roles have.
+granted (relid, grantee, privilege, attname) AS (
+  SELECT r.oid, x.grantee, x.privilege_type, NULL::name
+  FROM relation r
+  JOIN pg_class c ON c.oid = r.oid
+  CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS x
+  UNION ALL
+  SELECT r.oid, x.grantee, x.privilege_type, a.attname
+  FROM relation r
+  JOIN pg_attribute a ON a.attrelid = r.oid AND NOT a.attisdropped
+  CROSS JOIN LATERAL aclexplode(a.attacl) AS x
+  UNION ALL
+  SELECT r.oid, p.oid, v.privilege, NULL::name
+  FROM relation r
+  CROSS JOIN (VALUES ('pg_read_all_data', 'SELECT'), ('pg_write_all_data', 'INSERT'), ('pg_write_all_data', 'UPDATE'),
+              ('pg_write_all_data', 'DELETE')) AS v (role, privilege)
+  JOIN pg_roles p ON p.rolname = v.role
+),
+-- Since PostgreSQL 16 a member may lack the right to become the role.
+becoming (privilege) AS (
+  SELECT CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END
+),
+open_sessions AS (
+  SELECT usesysid AS role, count(*) AS sessions FROM pg_stat_activity
+  WHERE datname = current_database() AND backend_type IN ('client backend', 'walsender') GROUP BY usesysid
+),
+-- Other roles with such privileges, which policies restrict; PostgreSQL's own are named by their members alone. PUBLIC's
+-- privileges are those of every role: the roles with sessions stand for the others.
+other_role AS (
+  SELECT h.oid, h.rolname AS name, h.rolcanlogin AS login, h.rolreplication AS replication, coalesce(s.sessions, 0) AS sessions,
+         g.relid, g.privilege, g.attname, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee) END AS through
+  FROM pg_roles h
+  LEFT JOIN open_sessions s ON s.role = h.oid
+  CROSS JOIN becoming b
+  JOIN granted g ON CASE WHEN g.grantee = 0 THEN s.role IS NOT NULL
+    ELSE pg_has_role(h.oid, g.grantee, 'USAGE') OR (s.role IS NOT NULL AND pg_has_role(h.oid, g.grantee, b.privilege)) END
+  WHERE NOT h.rolsuper AND NOT h.rolbypassrls AND h.rolname <> %(application_role)s AND NOT starts_with(h.rolname, 'pg_')
+  UNION ALL
+  SELECT 0, 'PUBLIC', false, false, 0, g.relid, g.privilege, g.attname, 'PUBLIC' FROM granted g WHERE g.grantee = 0
 )
 SELECT json_build_object(
+  -- The roles whose privileges the application role has or can get by SET ROLE: their policies apply to it.
+  'service_roles', (
+    SELECT coalesce(json_agg(r.rolname ORDER BY r.rolname), '[]')
+    FROM pg_roles a
+    CROSS JOIN becoming b
+    JOIN pg_roles r ON r.oid <> a.oid AND (pg_has_role(a.oid, r.oid, 'USAGE') OR pg_has_role(a.oid, r.oid, b.privilege)
+      OR pg_has_role(a.oid, r.oid, 'MEMBER WITH ADMIN OPTION'))
+    WHERE a.rolname = %(application_role)s AND NOT a.rolsuper),
+  -- {name, login, replication, sessions, roles: those whose privileges it has, grants: [{schema, table, privilege, columns,
+  -- through}]}; "columns" is null for the whole table, and "through" is who was granted the privilege.
+  'other_roles', (
+    SELECT coalesce(json_agg(json_build_object('name', o.name, 'login', o.login, 'replication', o.replication, 'sessions', o.sessions,
+        'roles', (SELECT coalesce(json_agg(r.rolname ORDER BY r.rolname), '[]') FROM pg_roles r
+                  WHERE o.oid <> 0 AND pg_has_role(o.oid, r.oid, 'USAGE')),
+        'grants', o.grants) ORDER BY o.name), '[]')
+    FROM (
+      SELECT oid, name, login, replication, sessions,
+             json_agg(json_build_object('schema', schema, 'table', "table", 'privilege', privilege, 'columns', columns, 'through', through)
+                      ORDER BY schema, "table", privilege, through) AS grants
+      FROM (
+        SELECT o.oid, o.name, o.login, o.replication, o.sessions, r.schema, r.name AS "table", o.privilege, o.through,
+               CASE WHEN bool_and(o.attname IS NOT NULL) THEN json_agg(o.attname ORDER BY o.attname) END AS columns
+        FROM other_role o
+        JOIN relation r ON r.oid = o.relid
+        WHERE o.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9) AS one
+      GROUP BY oid, name, login, replication, sessions) AS o),
   'settings', (
     SELECT coalesce(json_agg(json_build_object('name', name, 'value', value, 'place', place) ORDER BY rank), '[]')
     FROM preset WHERE name = 'default_transaction_read_only'),

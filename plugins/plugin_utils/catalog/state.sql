@@ -466,6 +466,13 @@ SELECT json_build_object(
   -- What this and later transactions write, the counts below do not know.
   'snapshot_xmin', txid_snapshot_xmin(txid_current_snapshot()),
   'tables', (SELECT json_object_agg(name, document) FROM table_document),
+  -- The types that GiST can compare for equality without being told how.
+  'gist_types', (
+    SELECT coalesce(json_agg(DISTINCT format_type(c.opcintype, NULL)), '[]')
+    FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod
+    WHERE m.amname = 'gist' AND c.opcdefault
+      AND EXISTS (SELECT FROM pg_amop o WHERE o.amopfamily = c.opcfamily
+                  AND o.amopopr = to_regoperator(format('pg_catalog.=(%%1$s,%%1$s)', c.opcintype::regtype)))),
   -- The tenants that the tenants table has, as PostgreSQL prints them.
   'tenant_keys', (
     SELECT coalesce((array_agg(x.keys))[1], '[]')
@@ -478,13 +485,6 @@ SELECT json_build_object(
       COLUMNS keys jsonb PATH 'keys') AS x
     WHERE c.relkind = 'r'
       AND c.oid = to_regclass(CASE WHEN %(tenants)s <> '' THEN format('%%I.%%I', %(schema)s, %(tenants)s) END)),
-  -- The types that GiST can compare for equality without being told how.
-  'gist_types', (
-    SELECT coalesce(json_agg(DISTINCT format_type(c.opcintype, NULL)), '[]')
-    FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod
-    WHERE m.amname = 'gist' AND c.opcdefault
-      AND EXISTS (SELECT FROM pg_amop o WHERE o.amopfamily = c.opcfamily
-                  AND o.amopopr = to_regoperator(format('pg_catalog.=(%%1$s,%%1$s)', c.opcintype::regtype)))),
   -- The types of their columns.
   'types', (SELECT coalesce(json_object_agg(name, document ORDER BY name), '{}') FROM type_document),
   'views', (
@@ -553,7 +553,9 @@ SELECT json_build_object(
         'bypassing_memberships', (
           SELECT coalesce(json_agg(b.rolname ORDER BY b.rolname), '[]') FROM pg_roles b
           WHERE (b.rolsuper OR b.rolbypassrls) AND b.oid <> r.oid AND NOT r.rolsuper
-            AND pg_has_role(r.oid, b.oid, 'MEMBER')))
+            -- Since PostgreSQL 16 a member may lack the right to become the role, but an administrator of it can grant that.
+            AND (pg_has_role(r.oid, b.oid, 'USAGE') OR pg_has_role(r.oid, b.oid, 'MEMBER WITH ADMIN OPTION')
+              OR pg_has_role(r.oid, b.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END))))
     FROM pg_roles r WHERE r.rolname = %(application_role)s),
   -- Roles whose logins have a tenant without naming one.
   'bridges', (

@@ -186,7 +186,7 @@ def by_place(relations: Iterable[Relation]) -> dict[tuple[str, str], Document]:
 def made(document: Any) -> Any:
     """Return the definition of an index or another object, without the facts about its use."""
     if isinstance(document, Mapping):
-        # A snapshot of an earlier version of this runbook knows neither of parts of indexes nor of these foreign keys.
+        # A snapshot of an earlier version has no "root", the index that an index is a part of, nor such foreign keys.
         found = {"root": None, "enforced": True, "period": False, **document}
         # Nor has an earlier version's state the casts of a foreign key's columns. A definition has the fields of a key.
         left_out = ("dependents", "valid", "clustered", "casts", "key")

@@ -7,7 +7,7 @@ from typing import Any
 from ...module_utils.quoting import derived_name, dollar_quoted, identifier, literal, qualified
 from ..catalog import state as catalog
 from ..model.model import ForeignKey, Model, Table
-from . import bridge_record, foreign_keys, indexes, names, online
+from . import bridge_record, foreign_keys, indexes, names, online, readers
 from .change import Change, Document, Ended, RelationRollback, Rollback, nothing, tables
 from .finding import Finding, finding
 from .statement import State, Statement, statement, step
@@ -212,6 +212,7 @@ def _dependents(back: Rollback, item: RelationRollback) -> list[str]:
     model, ours = back.model, indexes.of_migration(back.model, item.relation)
     own = {item.table.policy, *bridge_record.policy_names(item.table), check_name(model, item.table)}
     own |= {name for index in ours for name in (index["name"], index["constraint"])}
+    own |= {policy["name"] for policy in item.now["policies"] if readers.is_of_readers(policy)}
     # What is neither an index, a key nor a policy has no name here, and is never this project's.
     used = [
         found["description"]

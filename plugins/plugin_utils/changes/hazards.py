@@ -33,6 +33,11 @@ def keys(model: Model) -> list[dict[str, Any]]:
     return [{"table": table.name, "columns": list(key)} for table in model.tables for key in model.tenant_keys(table)]
 
 
+def natural_keys(model: Model) -> list[dict[str, Any]]:
+    """Return the keys that mean something, as the audit's queries read them: table and columns."""
+    return [{"table": table.name, "columns": list(key)} for table in model.tables for key in table.natural_keys]
+
+
 def shared_keys(model: Model) -> list[dict[str, Any]]:
     """Return the natural keys that several tenants may share by now, as hazards.sql reads them."""
     adopted = model.tables if model.adopted else ()
@@ -48,11 +53,6 @@ def links(model: Model) -> list[dict[str, Any]]:
         }
         for table in model.tables if model.adopted for key in table.foreign_keys
     ]  # fmt: skip
-
-
-def natural_keys(model: Model) -> list[dict[str, Any]]:
-    """Return the keys that mean something, as the audit's queries read them: table and columns."""
-    return [{"table": table.name, "columns": list(key)} for table in model.tables for key in table.natural_keys]
 
 
 def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:

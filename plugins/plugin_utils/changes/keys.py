@@ -498,10 +498,21 @@ def _findings_of(state: State, model: Model, table: Table) -> list[Finding]:
 
 def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the keys and indexes per tenant, and bring those of the snapshot back."""
-    return [statement for item in back.relations for statement in _back_of_relation(back, item)]
+    planned = [statement for item in back.relations for statement in _dropped(back, item)]
+    restored = [(item, index) for item in back.relations for index in _of_before(back, item)]
+    # A table takes over the first key of a partition that is like its own: one key after the other comes back.
+    wholes = list(dict.fromkeys(_whole(item, index) for item, index in restored))
+    for item, index in sorted(restored, key=lambda pair: wholes.index(_whole(*pair))):
+        planned += _restored(item, index)
+    return planned
 
 
-def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
+def _whole(item: RelationRollback, index: Document) -> tuple[str, str]:
+    """Return the table and the name of the key that an index is, or is a part of."""
+    return item.table.name, index.get("root") or index["name"]
+
+
+def _dropped(back: Rollback, item: RelationRollback) -> list[Statement]:
     now, before, planned = by_name(item.now["indexes"]), by_name(item.before["indexes"]), []
     for name in sorted(_own(back, item)):
         if name in before and made(now[name]) == made(before[name]):
@@ -517,13 +528,15 @@ def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]
                 f"index.drop.{name}", "key", f"DROP INDEX {qualified(item.relation.schema, name)}", reason
             )
         )
-    reasons = {"comment": "Bring the comments of before back"}
-    for index in _of_before(back, item):
-        planned += [
-            item.statement(identity, phase, sql, reasons.get(phase, "Bring the keys and indexes of before back"))
-            for phase, identity, sql in indexes.recreate(item.relation, index)
-        ]
     return planned
+
+
+def _restored(item: RelationRollback, index: Document) -> list[Statement]:
+    reasons = {"comment": "Bring the comments of before back"}
+    return [
+        item.statement(identity, phase, sql, reasons.get(phase, "Bring the keys and indexes of before back"))
+        for phase, identity, sql in indexes.recreate(item.relation, index)
+    ]
 
 
 def _own(back: Rollback, item: RelationRollback) -> set[str]:

@@ -1,4 +1,7 @@
-"""The model's policy on every tenant table and partition: the only permissive one, since those are combined by OR."""
+"""The model's policy on every tenant table and partition.
+
+It is the only permissive one that applies to the service, since those are combined by OR. Policies of other roles stay.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from ...module_utils.quoting import identifier
 from ..catalog import definitions
 from ..catalog import state as catalog
 from ..catalog.state import Relation
-from ..model.model import Model
-from . import bridge_record
+from ..model.model import Model, Table
+from . import bridge_record, readers
 from .change import (
     HELD_BACK,
     Change,
@@ -27,15 +30,15 @@ from .statement import State, Statement, statement
 
 def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that drop other permissive policies and create the model's."""
-    return [item for relation in relations(state, model) for item in _of_relation(relation, model)]
+    return [item for relation in relations(state, model) for item in _of_relation(state, relation, model)]
 
 
-def _of_relation(relation: Relation, model: Model) -> list[Statement]:
+def _of_relation(state: State, relation: Relation, model: Model) -> list[Statement]:
     table, planned, wanted = relation.table, [], False
     for policy in relation.document["policies"]:
         if catalog.is_wanted_policy(policy, model, table):
             wanted = True
-        elif policy["permissive"] or policy["name"] == table.policy:
+        elif policy["name"] == table.policy or (policy["permissive"] and not readers.is_of_others(state, policy)):
             reason = "Drop a policy that would show more rows: permissive policies are combined with OR"
             planned.append(_drop(relation, policy["name"], reason))
     if not wanted:
@@ -63,20 +66,25 @@ def findings(state: State, model: Model) -> list[Finding]:
         policies = catalog.required(state, table.name)["policies"]
         has_own = any(catalog.is_wanted_policy(policy, model, table) for policy in policies)
         created += has_own
-        permissive = [policy["name"] for policy in policies if policy["permissive"]]
+        permissive = [policy["name"] for policy in policies if _applies(state, policy, table)]
         found += [
             finding("permissive policies", table.name, [table.policy], permissive),
             finding("policy is the model's", table.name, True, has_own),
         ]
         parts = catalog.partitions(state, model, table)
-        lacking = [part.name for part in parts if not _is_alone(part, model)]
+        lacking = [part.name for part in parts if not _is_alone(state, part, model)]
         found += [finding("partitions without the model's policy alone", table.name, [], lacking)] if parts else []
     wanted = len(model.tables)
     return [*found, finding("RLS policies created", "", f"{wanted}/{wanted}", f"{created}/{wanted}")]
 
 
-def _is_alone(part: Relation, model: Model) -> bool:
-    permissive = [policy for policy in part.document["policies"] if policy["permissive"]]
+def _applies(state: State, policy: Document, table: Table) -> bool:
+    """Return whether a permissive policy applies to the service, or has the name of the model's policy."""
+    return policy["permissive"] and (policy["name"] == table.policy or not readers.is_of_others(state, policy))
+
+
+def _is_alone(state: State, part: Relation, model: Model) -> bool:
+    permissive = [policy for policy in part.document["policies"] if _applies(state, policy, part.table)]
     return [catalog.is_wanted_policy(policy, model, part.table) for policy in permissive] == [True]
 
 

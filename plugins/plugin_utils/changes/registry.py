@@ -12,6 +12,7 @@ from . import (
     keys,
     policies,
     privileges,
+    readers,
     row_security,
     tenants_table,
     views,
@@ -30,6 +31,7 @@ CHANGES: tuple[Change, ...] = (
     bridge.CHANGE,
     default.CHANGE,
     policies.CHANGE,
+    readers.CHANGE,
     tenants_table.CHANGE,
     row_security.CHANGE,
 )

@@ -93,6 +93,19 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Reader:
+    """A role other than the service's with a policy: on the rows of one tenant, or to read those of all (None)."""
+
+    role: str
+    tenant: Tenant | None
+
+    @property
+    def policy(self) -> str:
+        """Return the name of the role's policy, on each table."""
+        return reader_policy(self.role)
+
+
+@dataclass(frozen=True)
 class Tenants:
     """The table that has one row a tenant: its key, the decision who reads it, and the rows of the proof's tenants."""
 
@@ -145,6 +158,7 @@ class Model:
     tables: tuple[Table, ...]
     views: tuple[View, ...]
     functions: tuple[Function, ...]
+    readers: tuple[Reader, ...] = ()
     tenants: Tenants | None = None
     # Whether the tenant column is there before the migration.
     adopted: bool = False
@@ -200,6 +214,11 @@ class Model:
     def predicate(self) -> str:
         """Return the policy's predicate. The sub-select is evaluated once per query instead of once per row."""
         return f"{identifier(self.column)} = (SELECT {self.session_tenant})"
+
+
+def reader_policy(role: str) -> str:
+    """Return the name of the policy of a role in tenancy_readers."""
+    return derived_name("tenant_reader", role)
 
 
 def _text(source: Mapping[str, Any], key: str) -> str:
@@ -281,6 +300,12 @@ def _table(value: Any, number: int) -> Table:
     )
 
 
+def _without(column: Any, table: Table) -> Table:
+    """Return the table whose natural keys do not name the tenant column, which every one gets or has."""
+    keys = [tuple(name for name in key if name != column) for key in table.natural_keys]
+    return dataclasses.replace(table, natural_keys=tuple(dict.fromkeys(key for key in keys if key)))
+
+
 def _tenant_from(value: Mapping[str, Any], where: str) -> tuple[str, ...] | None:
     if "tenant_from" not in value:
         return None
@@ -332,12 +357,6 @@ def _default_tenant(source: Mapping[str, Any], column_type: str, *, adopted: boo
     return None
 
 
-def _without(column: Any, table: Table) -> Table:
-    """Return the table whose natural keys do not name the tenant column, which every one gets or has."""
-    keys = [tuple(name for name in key if name != column) for key in table.natural_keys]
-    return dataclasses.replace(table, natural_keys=tuple(dict.fromkeys(key for key in keys if key)))
-
-
 def _flag(value: Any, where: str) -> bool:
     if not isinstance(value, bool):
         raise ModelError(f"{where} must be true or false, not {value!r}.")
@@ -382,6 +401,33 @@ def _view(value: Any, number: int) -> View:
             "row proves nothing."
         )
     return View(_named(value["name"], where), rows)
+
+
+def _reader(value: Any, number: int, column_type: str) -> Reader:
+    where = f"tenancy_readers[{number}]"
+    if not isinstance(value, Mapping) or set(value) not in ({"role", "tenant"}, {"role", "tenants"}):
+        raise ModelError(f"{where} must have a role, and either a tenant or tenants: all, not {value!r}.")
+    role = _named(value["role"], f"{where}: role")
+    if role.lower() == "public":
+        raise ModelError(f"{where}: a policy of PUBLIC applies to the service, too: name each role.")
+    if value.get("tenants", "all") != "all":
+        raise ModelError(f"{where}: tenants must be all, not {value['tenants']!r}: use tenant for a single one.")
+    if "tenants" in value:
+        return Reader(role, None)
+    try:
+        return Reader(role, TENANT_TYPES[column_type].tenant(value["tenant"]))
+    except ModelError as error:
+        raise ModelError(str(error).replace("tenancy_default_tenant", f"{where}: tenant", 1)) from None
+
+
+def _readers(source: Mapping[str, Any], column_type: str) -> tuple[Reader, ...]:
+    found = tuple(_reader(value, number, column_type) for number, value in enumerate(source.get("readers", [])))
+    own = {source.get("application_role")} & {reader.role for reader in found}
+    if own:
+        raise ModelError(f"tenancy_readers names {min(map(str, own))!r}, the role of the service: remove it there.")
+    if len({reader.role for reader in found}) != len(found):
+        raise ModelError("tenancy_readers names a role twice.")
+    return found
 
 
 def _require_referenced_keys(tables: Sequence[Table]) -> None:
@@ -478,6 +524,7 @@ def parse(source: Mapping[str, Any]) -> Model:
         tables=parsed,
         views=views,
         functions=tuple(_function(function, source["schema"]) for function in source.get("functions", [])),
+        readers=_readers(source, column_type),
         tenants=_tenants(source.get("tenants"), parsed),
         adopted=adopted,
     )

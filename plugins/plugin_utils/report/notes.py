@@ -7,7 +7,7 @@ from typing import Any
 
 from ..catalog import state as catalog
 from ..catalog import unique_keys
-from ..changes import hazards
+from ..changes import hazards, readers
 from ..changes.statement import State
 from ..model.model import Model
 from ..proof import proof
@@ -49,6 +49,7 @@ def of_plan(state: State, model: Model) -> list[str]:
             for item in found["subscriptions"]
             if not item["enabled"]
         ),
+        *readers.notes(state, model),
         *_upserts(state, model),
         *_adopted(state, model),
         *proof.gaps(state, model),

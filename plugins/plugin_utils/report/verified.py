@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from ..changes import bridge
+from ..changes import bridge, readers
 from ..changes.finding import Finding
 from ..changes.statement import State
 from ..model.model import Model
@@ -44,6 +44,7 @@ def lines(
         for item in failed
         if item["table"] != "" and "sentence" not in item
     ]
+    said += [line for text in readers.notes(state, model) for line in wrapped(f"NOTE {text}", 78, "     ")]
     return [*said, *_bridge(state, model), f"{len(findings) - len(failed)} of {len(findings)} findings hold."]
 
 

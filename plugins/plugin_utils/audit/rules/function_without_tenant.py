@@ -12,13 +12,15 @@ def _fixed_by_plan(inspected: Inspected) -> list[str]:
 RULE = Rule(
     severity=ERROR,
     why="It can write the rows of another tenant.",
-    remedy="Name it in tenancy_functions.",
+    remedy="Name it in tenancy_functions, or let its statements name the tenant column.",
     sql=r"""
 SELECT f.title FROM routine f, given
-WHERE f.body !~* format('(\m|")%s(\M|")', given.column_pattern) AND EXISTS (
+-- A comment names no column.
+WHERE regexp_replace(f.body, '--[^\n]*|/\*.*?\*/', '', 'g')
+  !~* format('(\m|")%s(\M|")', given.column_pattern) AND EXISTS (
   SELECT FROM wanted w
   WHERE f.body ~* format(
-    '\m(insert\s+into|update|delete\s+from|merge\s+into)\s+(only\s+)?("?\w+"?\.)?"?%s(\M|")', w.pattern))
+    '\m(insert\s+into|update|delete\s+from|merge\s+into)\s+(only\s+)?(("[^"]+"|\w+)\s*\.\s*)?"?%s(\M|")', w.pattern))
 """,
     fixed_by_plan=_fixed_by_plan,
     bad=Sql("""

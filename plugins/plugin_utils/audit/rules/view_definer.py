@@ -1,4 +1,4 @@
-"""A view reads tenant tables with its owner's privileges."""
+"""The service or PUBLIC can read a view that reads tenant tables with its owner's privileges."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ def _fixed_by_plan(inspected: Inspected) -> list[str]:
 RULE = Rule(
     severity=ERROR,
     why="It reads with its owner's privileges, so the policies of the service do not apply.",
-    remedy="Name it in tenancy_views (PostgreSQL 15).",
+    remedy="Name it in tenancy_views (PostgreSQL 15), or REVOKE SELECT on it from the service and PUBLIC.",
     sql="""
-SELECT c.title FROM relation c JOIN over_tenants o ON o.relid = c.oid
+SELECT c.title FROM relation c
+JOIN over_tenants o ON o.relid = c.oid
+JOIN service_reads s ON s.relid = c.oid
 WHERE c.relkind = 'v' AND NOT EXISTS (
   SELECT FROM unnest(c.reloptions) AS x
   WHERE x LIKE 'security_invoker=%' AND lower(split_part(x, '=', 2)) ~ '^(on|t|tr|tru|true|y|ye|yes|1)$')
 """,
     fixed_by_plan=_fixed_by_plan,
-    bad=Sql("CREATE VIEW newest AS SELECT * FROM memories ORDER BY created_at DESC LIMIT 10;"),
+    bad=Sql("""
+CREATE VIEW newest AS SELECT * FROM memories ORDER BY created_at DESC LIMIT 10;
+GRANT SELECT ON newest TO alice;
+"""),
     good=Sql("ALTER VIEW newest SET (security_invoker);"),
     found="public.newest",
 )
