@@ -4,7 +4,8 @@
 -- (A percent sign is doubled because named arguments are in use.)
 WITH RECURSIVE wanted AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
-  FROM (SELECT json_array_elements_text(%(tables)s::json) UNION SELECT %(tenants)s::text WHERE %(tenants)s <> '') AS t (name)
+  FROM (SELECT json_array_elements_text(%(tables)s::json)
+        UNION SELECT %(tenants)s::text WHERE %(tenants)s <> '') AS t (name)
 ),
 -- The tables and, of partitioned ones, their partitions at every depth.
 tree (root, relid, parent, depth) AS (
@@ -479,9 +480,11 @@ SELECT json_build_object(
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = %(tenants_key)s AND NOT a.attisdropped
     JOIN pg_type y ON y.oid = a.atttypid AND y.typtype = 'b' AND y.typnamespace = 'pg_catalog'::regnamespace
     CROSS JOIN LATERAL XMLTABLE(
-      '/row' PASSING query_to_xml(format('SELECT json_agg(format(%%L, %%I)) AS keys FROM %%s', '%%s', a.attname, c.oid::regclass), false, true, '')
+      '/row' PASSING query_to_xml(
+        format('SELECT json_agg(format(%%L, %%I)) AS keys FROM %%s', '%%s', a.attname, c.oid::regclass), false, true, '')
       COLUMNS keys jsonb PATH 'keys') AS x
-    WHERE c.oid = to_regclass(CASE WHEN %(tenants)s <> '' THEN format('%%I.%%I', %(schema)s, %(tenants)s) END) AND c.relkind = 'r'),
+    WHERE c.relkind = 'r'
+      AND c.oid = to_regclass(CASE WHEN %(tenants)s <> '' THEN format('%%I.%%I', %(schema)s, %(tenants)s) END)),
   -- The types of their columns.
   'types', (SELECT coalesce(json_object_agg(name, document ORDER BY name), '{}') FROM type_document),
   'views', (

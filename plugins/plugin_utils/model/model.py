@@ -456,20 +456,7 @@ def _function(value: Any, schema: str) -> Function:
     return Function(**{field: value[field].replace(SCHEMA, identifier(schema)) for field in fields})
 
 
-def parse(source: Mapping[str, Any]) -> Model:
-    """Return the Model that ``source`` describes.
-
-    ``source`` holds the ``tenancy_*`` variables without their prefix, plus ``database`` and
-    ``application_role``. Raises ModelError with one sentence about the first error.
-    """
-    column_type = _text(source, "column_type")
-    if column_type not in TENANT_TYPES:
-        raise ModelError(f"tenancy_column_type must be one of {', '.join(TENANT_TYPES)}, not {column_type!r}.")
-    adopted = _flag(source.get("column_adopted", False), "tenancy_column_adopted")
-    default_tenant = _default_tenant(source, column_type, adopted=adopted)
-    bridge = source.get("bridge")
-    if not isinstance(bridge, bool):
-        raise ModelError(f"tenancy_bridge must be true or false, not {bridge!r}.")
+def _setting(source: Mapping[str, Any]) -> str:
     setting = _text(source, "setting")
     if not SETTING.fullmatch(setting):
         raise ModelError(
@@ -479,6 +466,10 @@ def parse(source: Mapping[str, Any]) -> Model:
         _named(part, "tenancy_setting")
     if setting.lower().startswith("plpgsql."):
         raise ModelError(f"tenancy_setting {setting!r} is reserved for PL/pgSQL: choose another, such as app.tenant.")
+    return setting
+
+
+def _tables(source: Mapping[str, Any], *, adopted: bool) -> tuple[Table, ...]:
     tables = source.get("tables")
     if isinstance(tables, str) or not isinstance(tables, Sequence) or not tables:
         raise ModelError("tenancy_tables must be a non-empty list: without a table there is nothing to migrate.")
@@ -497,6 +488,24 @@ def parse(source: Mapping[str, Any]) -> Model:
                 "existing rows belong to the default tenant."
             )
     _require_referenced_keys(parsed)
+    return parsed
+
+
+def parse(source: Mapping[str, Any]) -> Model:
+    """Return the Model that ``source`` describes.
+
+    ``source`` holds the ``tenancy_*`` variables without their prefix, plus ``database`` and
+    ``application_role``. Raises ModelError with one sentence about the first error.
+    """
+    column_type = _text(source, "column_type")
+    if column_type not in TENANT_TYPES:
+        raise ModelError(f"tenancy_column_type must be one of {', '.join(TENANT_TYPES)}, not {column_type!r}.")
+    adopted = _flag(source.get("column_adopted", False), "tenancy_column_adopted")
+    default_tenant = _default_tenant(source, column_type, adopted=adopted)
+    bridge = source.get("bridge")
+    if not isinstance(bridge, bool):
+        raise ModelError(f"tenancy_bridge must be true or false, not {bridge!r}.")
+    setting, parsed = _setting(source), _tables(source, adopted=adopted)
     views = tuple(_view(view, number) for number, view in enumerate(source.get("views", [])))
     replaced_role = source.get("replaced_role")
     for key in ("database", "schema", "column", "application_role", "replaced_role"):
