@@ -181,7 +181,7 @@ def test_a_view_is_judged_by_whose_privileges_it_reads_with(migrated: Database, 
     assert bool(named(migrated.audit(), "view-definer")) is found
 
 
-# What lets the service read a relation in the schema reports, and whether it may.
+# Statements about the relation reports.totals, and whether the service may read it then.
 READABLE = {
     "no privilege": ("", False),
     "a privilege": ("GRANT SELECT ON reports.totals TO alice", True),

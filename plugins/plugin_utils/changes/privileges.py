@@ -14,7 +14,7 @@ def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that revoke such privileges on tables, and grant EXECUTE on functions."""
     role, planned = identifier(model.application_role), []
     for relation in relations(state, model):
-        granted = relation.document["granted_excess"]
+        granted = catalog.excess(relation.document, model, "granted_excess")
         if not granted:
             continue
         privileges = ", ".join(sorted(granted))
@@ -43,10 +43,14 @@ def findings(state: State, model: Model) -> list[Finding]:
     """Return the privileges that bypass row security."""
     found = []
     for table in tables(state, model):
-        excess = catalog.required(state, table.name)["excess_privileges"]
+        excess = catalog.excess(catalog.required(state, table.name), model, "excess_privileges")
         found.append(finding("privileges that bypass row security", table.name, [], excess))
         parts = catalog.partitions(state, model, table)
-        passing = [f"{privilege} on {part.name}" for part in parts for privilege in part.document["excess_privileges"]]
+        passing = [
+            f"{privilege} on {part.name}"
+            for part in parts
+            for privilege in catalog.excess(part.document, model, "excess_privileges")
+        ]
         if parts:
             found.append(finding("privileges on partitions that bypass row security", table.name, [], passing))
     return found
