@@ -33,7 +33,7 @@ SERVERS := 17 18
 # The bases of the images are intermediate files, which make would remove.
 .SECONDARY:
 
-.PHONY: help setup images prepare demo check test test-faults bench lint compatible unit servers \
+.PHONY: help setup images prepare demo check test test-faults bench lint types compatible unit servers \
   oldest oldest-setup scenarios lab docs screenshots clean lock
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand --tabs=14
@@ -84,16 +84,19 @@ demo: setup .lab/image-trixie ## migrate a freshly seeded lab host, ending with 
 	ansible-playbook lab/reset.yml --limit lab17
 	ansible-playbook migrate.yml --limit lab17 -e migrate_confirm=YES
 
-lint: setup compatible ## check format, types, YAML, Ansible and English
+# ansible-lint checks the syntax of the playbooks as well.
+lint: setup types ## check format, types, YAML, Ansible and English
 	ruff check .
 	ruff format --check .
 	yamllint --strict .
 	ansible-lint --strict
 	python docs/prose.py
 
-# What another Python or ansible-core could see with other eyes.
-compatible: setup ## check types and the syntax of the playbooks
+types: setup ## check types
 	mypy $(PYTHON_FILES)
+
+# What another Python or ansible-core could see with other eyes.
+compatible: types ## check types and the syntax of the playbooks
 	for playbook in $(PLAYBOOKS); do ansible-playbook --syntax-check "$$playbook" > /dev/null; done
 
 unit: setup ## run the unit tests
@@ -118,8 +121,9 @@ prepare: ## install and build everything that make test needs
 scenarios: lab .lab/browser ## run the scenarios on the lab hosts
 	lab/run-scenarios
 
-# Run this before every commit: it needs no lab host.
-check: lint unit servers ## run lint, unit tests and tests on servers
+# Run this before every commit: it needs no lab host. ansible-lint keeps one core busy, and so does each test.
+check: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## run lint, unit tests and tests on servers
+	$(MAKE) --jobs 2 --output-sync=target lint unit servers
 
 test: prepare check oldest scenarios ## run every test; TESTS=all takes every variant on both hosts
 

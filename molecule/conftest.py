@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 from lab import OWNER, Host
 from planner import NAME, Database, unmigrated
 from rows import NO_ROW_OF_THE_PROOF
-from turns import Case, places
+from turns import ALL, Case, places
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "by_turns: of such tests, of a side path each, a run makes a thirtieth, always the same"
     )
+    config.addinivalue_line("markers", "wide: runs with TESTS=all only, because it runs playbooks of its own")
+    config.addinivalue_line("markers", "sample: runs always, although its module is wide")
 
 
 def _host(nodeid: str) -> tuple[str, str] | None:
@@ -71,7 +73,11 @@ def _host(nodeid: str) -> tuple[str, str] | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Share the marked tests among the hosts, and leave out those whose turn it is not (pytest's hook)."""
+    """Share the marked tests among the hosts, and leave out those that this run does not make (pytest's hook)."""
+    if not ALL:
+        wide = [item for item in items if item.get_closest_marker("wide") and not item.get_closest_marker("sample")]
+        config.hook.pytest_deselected(items=wide)
+        items[:] = [item for item in items if item not in wide]
     tests: dict[str, Case] = {}
     by_turns: set[str] = set()
     marked: dict[pytest.Item, tuple[str, str]] = {}

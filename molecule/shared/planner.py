@@ -112,7 +112,11 @@ class Database:
             "functions": json.dumps([function.name for function in self.model.functions]),
             "backfill_role": backfill_login.role(self.model.database),
             "natural_keys": json.dumps(hazards.natural_keys(self.model)),
-            "keys": json.dumps(hazards.keys(self.model)), "default_tenant": str(self.model.default_tenant),
+            "keys": json.dumps(hazards.keys(self.model)), "default_tenant": str(self.model.default_tenant or ""),
+            "tenants": self.model.tenants.name if self.model.tenants else "",
+            "tenants_key": self.model.tenants.key if self.model.tenants else "",
+            "shared_keys": json.dumps(hazards.shared_keys(self.model)),
+            "links": json.dumps(hazards.links(self.model)),
         }  # fmt: skip
 
     def plan(self) -> list[Statement]:
@@ -175,8 +179,11 @@ class Database:
         return audit.collect(self.audit_facts(readable), self.state(), self.model, url_options)
 
     def audit_facts(self, readable: Iterable[str] = ()) -> dict[str, list[str]]:
-        """Return the results of the audit's queries: the subjects of each rule."""
-        readable = [*readable, *(f"{self.model.schema}.{view.name}" for view in self.model.views)]
+        """Return what the audit's queries find: the subjects of each rule."""
+        named = [view.name for view in self.model.views] + [
+            one.name for one in (self.model.tenants,) if one is not None
+        ]
+        readable = [*readable, *(f"{self.model.schema}.{name}" for name in named)]
         with self._as_administrator():
             self._cursor.execute(audit.query(), self._arguments() | {"readable": json.dumps(readable)})
             facts: dict[str, list[str]] = self._cursor.fetchone()[0]
@@ -223,7 +230,11 @@ class Database:
     def failures(self, before: State) -> list[Finding]:
         """Return the failed findings; ``before`` is the state before the migration."""
         after = self.state()
-        rows = {name: table["rows"] for name, table in before["tables"].items()}
+        adopted = {table.name for table in self.model.tables if self.model.adopted}
+        rows = {
+            name: table["column"]["tenants"] if name in adopted and table["column"] else table["rows"]
+            for name, table in before["tables"].items()
+        }
         found = findings.collect(after, self.model, rows)
         return [item for item in found if not item["ok"]]
 

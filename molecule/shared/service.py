@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg2.extensions
 
-from lab import OWNER, TOKEN_SECRET, Host, meanwhile
+from lab import OWNER, TOKEN_SECRET, Host, Run, meanwhile
 
 _numbers = itertools.count(1)
 
@@ -100,3 +100,9 @@ def a_login(machine: Host, database: str = "ai_memory") -> Iterator[psycopg2.ext
         # Only its own line is removed, because another login may be open around this one.
         machine.run(f"sudo sed -i 1d {hba}")
         machine.sql("SELECT pg_reload_conf()")
+
+
+def traces(machine: Host, run: Run) -> str:
+    """Return everything that a run left on this machine and in the service's journal."""
+    journal = machine.run("sudo journalctl --unit=ai-memory --since=-10min")
+    return "\n".join([run.output, *run.files().values(), journal])

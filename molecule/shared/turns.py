@@ -6,8 +6,10 @@ import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
+# TESTS=all runs every test, also those that are marked wide.
+ALL = os.environ.get("TESTS") == "all"
 # One variant in so many runs, and at least one for each scenario; TESTS=all runs them all.
-TURNS = 1 if os.environ.get("TESTS") == "all" else 30
+TURNS = 1 if ALL else 30
 
 
 def has_turn(number: int, turns: int = TURNS) -> bool:

@@ -91,6 +91,16 @@ def rows_by_table(state: Document) -> dict[str, int]:
     return {name: document["rows"] for name, document in state["tables"].items() if document["exists"]}
 
 
+def rows_to_compare(state: Document, source: Document) -> dict[str, Any]:
+    """Return the rows of each tenant table; of one with an adopted tenant column, the rows of each tenant."""
+    adopted = {table.name for table in model.parse(source).tables} if source.get("column_adopted") else set()
+    return {
+        name: document["column"]["tenants"] if name in adopted and document["column"] else document["rows"]
+        for name, document in state["tables"].items()
+        if document["exists"]
+    }
+
+
 def model_errors(source: Document) -> list[str]:
     """Return the sentence that says why a model cannot be planned for, if it cannot."""
     try:
@@ -118,6 +128,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "rollback_result": rollback_result,
     "schema_differences": schema_differences,
     "rows_by_table": rows_by_table,
+    "rows_to_compare": rows_to_compare,
     "model_errors": model_errors,
     "backfilled_tables": backfilled_tables,
     "ended_errors": ended_errors,

@@ -32,6 +32,18 @@ def qualified_names(names: Iterable[str], schema: str) -> list[str]:
     return [f"{schema}.{name}" for name in names]
 
 
+def with_tenants(names: Iterable[str], tenants: Mapping[str, Any] | None) -> list[str]:
+    """Return the names of the tenant tables, and of the tenants table if there is one."""
+    return [*names, *([tenants["table"]] if tenants else [])]
+
+
+def assignment_warning(column: str, tenant: int | str | None, name: str, *, adopted: bool) -> list[str]:
+    """Return what the question says becomes of existing rows; ``tenant`` is the default one, with its name."""
+    if adopted:
+        return [f"Every row stays its tenant's, by {column}, which is there already:"]
+    return [f"WARNING: all existing data will be assigned to {column}={tenant}", f"({name}):"]
+
+
 def tenancy_backfills(state: Mapping[str, Any], source: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the tables that have rows without a tenant: input of the module postgresql_backfill."""
     return backfill.items(state, model.parse(source))
@@ -99,6 +111,8 @@ _TEXTS: Mapping[str, Callable[..., Any]] = {
     "quote_identifier": quoting.identifier,
     "name_beside": quoting.name_beside,
     "qualified_names": qualified_names,
+    "with_tenants": with_tenants,
+    "assignment_warning": assignment_warning,
 }
 
 

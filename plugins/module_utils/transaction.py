@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import outcomes, sessions
+from .quoting import dollar_quoted, identifier
 
 # A setting of the transaction alone: an idle session would keep its locks.
 SETTINGS: Mapping[str, str] = {"idle_in_transaction_session_timeout": "2s"}
@@ -115,7 +116,7 @@ def work(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
             backfilled[statement["table"]] = backfilled.get(statement["table"], 0) + cursor.rowcount
     findings: list[dict[str, Any]] = []
     if wanted["proof"] is not None:
-        changed = outcomes.unchanged(counters, _counters(cursor, wanted), backfilled)
+        changed = outcomes.unchanged(counters, _counters(cursor, wanted), backfilled, wanted.get("rewritten", []))
         findings = prove(cursor, guard, wanted["proof"]) + changed
         if leaks := outcomes.failure(findings):
             raise outcomes.ProofError(f"The isolation proof failed: {leaks}")
@@ -147,6 +148,8 @@ def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> list[dict[str, 
         ],
     }  # fmt: skip
     cursor.execute("SAVEPOINT tenancy_proof")
+    if wanted.get("tenants_rows"):
+        store_as_owner(cursor, wanted["tenants_rows"])
     cursor.execute(wanted["runner"])
     cursor.execute(f"ALTER FUNCTION pg_temp.tenancy_attempts(pg_catalog.jsonb) OWNER TO {wanted['role_name']}")
     with sessions.bounded(cursor.connection, guard, wanted["seconds"], "The isolation proof"):
@@ -158,6 +161,25 @@ def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> list[dict[str, 
             if not cursor.connection.closed:
                 cursor.execute("ROLLBACK TO SAVEPOINT tenancy_proof")
     return outcomes.judge(wanted["attempts"], told or [], contents, names)
+
+
+def store_as_owner(cursor: Any, given: Mapping[str, Any]) -> None:
+    """Store the rows of the proof's tenants with the rights of the tenants table's owner; the proof takes them back."""
+    cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = %s", (given["role"],))
+    if cursor.fetchone()[0]:
+        raise outcomes.ProofError(
+            f"The service may store no row in {given['table']}, whose owner {given['role']} is a superuser, as whom "
+            "nothing is tried: give the table to an ordinary role, or GRANT INSERT on it to the service."
+        )
+    cursor.execute(f"ALTER TABLE {given['table']} NO FORCE ROW LEVEL SECURITY")
+    body = f"BEGIN {'; '.join(given['statements'])}; SET CONSTRAINTS ALL IMMEDIATE; END"
+    cursor.execute(
+        "CREATE FUNCTION pg_temp.tenancy_tenants_rows() RETURNS void LANGUAGE plpgsql SECURITY DEFINER "
+        f"SET search_path = pg_catalog, pg_temp AS {dollar_quoted(body)}"
+    )
+    cursor.execute(f"ALTER FUNCTION pg_temp.tenancy_tenants_rows() OWNER TO {identifier(given['role'])}")
+    cursor.execute("SELECT pg_temp.tenancy_tenants_rows()")
+    cursor.execute(f"ALTER TABLE {given['table']} FORCE ROW LEVEL SECURITY")
 
 
 def _is_given(attempt: Mapping[str, Any], name: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
@@ -28,17 +30,25 @@ SETTINGS = {"listen_addresses": "", "fsync": "off", "autovacuum": "off", "log_st
 SERVER_USER = "nobody"
 
 
+@functools.cache
+def unpacked(major: int) -> Path:
+    """Return the directory of a version's programs, which all servers of this process run; it goes with the process."""
+    directory = Path(tempfile.mkdtemp(prefix="tenancy-programs-"))
+    atexit.register(shutil.rmtree, directory)
+    directory.chmod(0o755)
+    with tarfile.open(ROOT / f".lab/postgresql-{major}.tar.gz") as packed:
+        packed.extractall(directory, filter="data")
+    (programs,) = directory.glob("*/bin")
+    return programs
+
+
 class Server:
     """A running server of version ``major`` with socket and data in ``directory``; its superuser is postgres."""
 
     def __init__(self, major: int, directory: Path, **settings: str) -> None:
-        """Unpack the server, create its data directory and start it."""
+        """Create the data directory of the server and start it."""
         self.major, self.directory, self._port = major, directory, int(settings.get("port", 5432))
-        archive = ROOT / f".lab/postgresql-{major}.tar.gz"
-        with tarfile.open(archive) as packed:
-            packed.extractall(directory, filter="data")
-        (programs,) = directory.glob("*/bin")
-        self.programs, self._data = programs, directory / "data"
+        self.programs, self._data = unpacked(major), directory / "data"
         self._data.mkdir()
         self.as_user: dict[str, Any] = {}
         if os.geteuid() == 0:
@@ -52,7 +62,7 @@ class Server:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in {**SETTINGS, **settings}.items()]
         self.log = directory / "log"
         self._process = subprocess.Popen(
-            [programs / "postgres", "-D", self._data, "-k", directory, *options],
+            [self.programs / "postgres", "-D", self._data, "-k", directory, *options],
             stdout=self.log.open("w"), stderr=subprocess.STDOUT, cwd="/", **self.as_user,
         )  # fmt: skip
         self._wait_until_it_answers()

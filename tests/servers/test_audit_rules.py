@@ -181,7 +181,7 @@ def test_a_view_is_judged_by_whose_privileges_it_reads_with(migrated: Database, 
     assert bool(named(migrated.audit(), "view-definer")) is found
 
 
-# Statements about the relation reports.totals, and whether the service may read it then.
+# Privileges on a relation in the schema reports, and whether the service can read it.
 READABLE = {
     "no privilege": ("", False),
     "a privilege": ("GRANT SELECT ON reports.totals TO alice", True),
@@ -350,7 +350,7 @@ def test_a_column_that_is_there_already_breaks_no_statement(
 
 
 INTO = "INSERT INTO caller_profiles (user_id, first_call_date, last_call_date) SELECT '+0', now(), now() WHERE false"
-# What of an upsert finds no key once that holds the tenant column.
+# Upserts, and whether each finds no key once the key contains the tenant column.
 UPSERTS = {
     f"{INTO} ON CONFLICT (user_id) DO NOTHING": True,
     INTO.replace("caller_profiles", 'public."caller_profiles"') + ' on conflict("user_id")do nothing': True,

@@ -1,4 +1,4 @@
-"""Keys of every form keep their meaning: their definition and what they refuse, there and back."""
+"""Keys of every form keep their definition, and refuse the same rows, after migration and rollback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import plan
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
-from generated_keys import Keyed, tables
+from generated_keys import Key, Keyed, tables
 from lab import OWNER
 from planner import Database
 from server import Server
@@ -36,7 +36,7 @@ BEFORE = (
     f"SET ROLE {OWNER}",
     "CREATE FUNCTION public.plain(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN trim($1); END'",
 )
-# What each key is, without the tenant column: null where that is not in front. ``moved`` is how many columns are.
+# The definition of each key without the tenant column: null if that column is not in front. ``moved`` counts columns.
 DEFINITIONS = """
 SELECT coalesce(json_object_agg(t.relname || '.' || c.relname, json_build_object(
     'constraint', k.conname, 'type', k.contype, 'deferrable', k.condeferrable, 'deferred', k.condeferred,
@@ -148,7 +148,7 @@ def unmigrated(server: Server, keyed: Sequence[Keyed]) -> Iterator[Database]:
 
 
 def tried(database: Database, keyed: Sequence[Keyed], tenants: Sequence[int | None]) -> list[list[list[str]]]:
-    """Return what became of each table's rows, for each of the tenants in turn; none is named where there is none."""
+    """Return the fate of each table's rows, for one tenant after the other; a database without tenants names none."""
     database.run("SET search_path = public", "SET row_security = off", "SET jit = off", TRIED)
     found = []
     for number, table in enumerate(keyed):
@@ -192,13 +192,23 @@ def assert_same(server: Server, keyed: Sequence[Keyed]) -> None:
         assert not difference, "\n".join(difference[:60])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _elsewhere(server: Server) -> None:
+    """Make the tablespace that some of the keys lie in."""
+    made = "SET allow_in_place_tablespaces = on; CREATE TABLESPACE elsewhere LOCATION '';"
+    server.run("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", given=made)
+
+
+def test_equal_keys_of_a_partitioned_table_are_not_taken_for_one_another(server: Server) -> None:
+    made = [f"ALTER TABLE {{table}} ADD CONSTRAINT {{table}}_k{n} UNIQUE (b, a)" for n in (1, 2)]
+    made += [f"CREATE UNIQUE INDEX {{table}}_i{n} ON {{table}} (b, a)" for n in (1, 2)]
+    assert_same(server, [Keyed((Key(tuple(made), ("a", "b")),), True, ())])
+
+
 def test_generated_keys_keep_their_meaning(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     chosen = int(os.environ.get("KEYS_SEED") or random.SystemRandom().randrange(2**32))
     with capsys.disabled():
         sys.stdout.write(f"KEYS_SEED={chosen}\n")
     keyed = drawn(server.major, chosen)
-    if not server.sql("SELECT FROM pg_tablespace WHERE spcname = 'elsewhere'"):
-        server.run("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", given=(
-            "SET allow_in_place_tablespaces = on; CREATE TABLESPACE elsewhere LOCATION '';"))  # fmt: skip
     for first in range(0, len(keyed), TABLES):
         assert_same(server, keyed[first : first + TABLES])

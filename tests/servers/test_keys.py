@@ -1,4 +1,4 @@
-"""Natural keys are exchanged by their definition, found in every form, and refused by name where that is impossible."""
+"""Natural keys of every form are found and exchanged by their definition, or refused by name."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def refused(database: Database) -> list[str]:
     return caught.value.obstacles
 
 
-# What makes the key k, its natural key, and what it becomes.
+# Statements that make the key k, its natural key, and its later definition.
 FORMS: dict[str, tuple[tuple[str, ...], list[str], str]] = {
     "nulls not distinct": (
         ("ALTER TABLE things ADD CONSTRAINT k UNIQUE NULLS NOT DISTINCT (b)",), ["b"],
@@ -184,7 +184,7 @@ def test_an_unnamed_exclusion_constraint_is_refused_by_name(server: Server) -> N
 GIST = "CREATE EXTENSION btree_gist"
 MANY = ", ".join(f"c{number} integer" for number in range(32))
 OTHERS = ", ".join(f"c{number}" for number in range(1, 32))
-# What is refused, its natural key, the sentence, and what the owner does about it.
+# Keys that are refused, their natural key, the sentence, and the owner's remedy.
 PLACE = "The key k of public.things has to hold customer_id as well, but "
 IMPOSSIBLE = {
     "hash": (

@@ -124,7 +124,7 @@ def test_the_present_login_is_named_if_the_service_gets_another(others: Database
 
 
 BRIDGE = "bridge is off once a second tenant has rows"
-READERS = [
+READERS: list[dict[str, Any]] = [
     {"role": "dashboard", "tenants": "all"},
     {"role": "worker", "tenant": 2},
     {"role": "columns", "tenant": 1},

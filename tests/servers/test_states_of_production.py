@@ -1,7 +1,7 @@
 """Every manually changed state of AI-Memory's database migrates, works with both releases, and can be rolled back.
 
 The states combine policies, tenant column, keys, functions and bridge. The state of production is one of them. A run
-tests a fixed sample, and TESTS=all tests all.
+tests a sample in which every variant of one part meets every variant of another, and TESTS=all tests all.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import psycopg2.extensions
 import pytest
 
 import by_hand
+import turns
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import ERROR
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan
@@ -25,7 +26,6 @@ from lab import OWNER, TABLES
 from planner import Database
 from rows import insert
 from server import ROOT, Server
-from turns import TURNS, has_turn
 
 NAME, FEW = "ai_memory_by_hand", "ai_memory_few_rows"
 WANTED = dataclasses.replace(MODEL, database=NAME)
@@ -46,8 +46,24 @@ ALL = [
     # Keys and policies cannot name a column that does not exist.
     if made.column != "none" or (made.keys, made.policies) == ("old", "none")
 ]
-# In steps of seven, every variant of one part meets every variant of another, except those without the column.
-SAMPLE = [made for number, made in enumerate(ALL) if made in by_hand.KNOWN or has_turn(number, min(TURNS, 7))]
+
+
+def pairs(made: Made) -> set[tuple[tuple[str, str], ...]]:
+    """Return which ways of two parts meet in it."""
+    return set(itertools.combinations(dataclasses.asdict(made).items(), 2))
+
+
+def pairwise(every: list[Made], chosen: list[Made]) -> list[Made]:
+    """Return combinations, ``chosen`` first, in which all pairs of ``every`` meet: each next one adds the most."""
+    found = list(chosen)
+    missing = set().union(*map(pairs, every)) - set().union(*map(pairs, found))
+    while missing:
+        found.append(max(every, key=lambda made: len(pairs(made) & missing)))
+        missing -= pairs(found[-1])
+    return found
+
+
+SAMPLE = ALL if turns.ALL else pairwise(ALL, list(by_hand.KNOWN))
 
 
 class Release:

@@ -23,7 +23,7 @@ def no_hazards() -> dict[str, Any]:
     """Return the result of hazards.sql for a database without hazards."""
     names = (
         "settings", "event_triggers", "publications", "subscriptions", "prepared", "building", "duplicates",
-        "relations", "meanings", "routines", "names", "constraints", "row_types",
+        "relations", "links", "shared", "meanings", "routines", "names", "constraints", "row_types",
         "service_roles", "other_roles",
     )  # fmt: skip
     return {name: [] for name in names} | {"backfill_login": False, "records_statements": True}
@@ -73,7 +73,7 @@ def blank_state(rows: int = 3) -> dict[str, Any]:
 
     return {
         "database": "ai_memory", "server_version": "17.0", "server_version_num": 170000,
-        "qualified": True, "snapshot_xmin": 1000, "gist_types": [],
+        "qualified": True, "snapshot_xmin": 1000, "gist_types": [], "tenant_keys": [],
         "tables": {name: table(name) for name in columns},
         "types": {"text": TYPE}, "functions": [], "bridges": {}, "hazards": no_hazards(),
         "code": {"types": [], "functions": [], "operators": [], "casts": [], "converted": []},

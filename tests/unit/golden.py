@@ -15,7 +15,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import en
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement import State, Statement
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import draft, text
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
-from production import model_source, rental_source
+from production import model_source, projects_source, rental_source
 
 DIRECTORY = Path(__file__).parent / "golden"
 # Catalogs of databases that no model describes, and the drafts of their models.
@@ -28,9 +28,22 @@ def catalog(case: str) -> State:
     return document
 
 
+def anywhere(state: State) -> dict[str, Any]:
+    """Return a state without what another server says otherwise: its release, and the name of its superuser."""
+    functions = [{**function, "owner": None} for function in state["functions"]]
+    return {**state, "server_version": "", "server_version_num": 0, "functions": functions}
+
+
+def source(case: str, database: str) -> dict[str, Any]:
+    """Return the model of the case's application."""
+    sources = {"rental": rental_source, "projects": projects_source}
+    return sources.get(case.partition("-")[0], model_source)(database)
+
+
 def back(state: State, wanted: model.Model) -> list[Statement]:
     """Return the statements of a rollback to the unmigrated database."""
-    return schema.build(state, wanted, catalog("rental" if wanted.schema == "rental" else "unmigrated"))
+    before = "rental" if wanted.schema == "rental" else "projects" if wanted.adopted else "unmigrated"
+    return schema.build(state, wanted, catalog(before))
 
 
 GOALS: dict[str, Callable[[State, model.Model], list[Statement]]] = {
@@ -41,13 +54,13 @@ GOALS: dict[str, Callable[[State, model.Model], list[Statement]]] = {
 def cases() -> list[tuple[str, str]]:
     """Return case and goal of every golden file: a case is a directory with catalog.json and one file for each goal."""
     names = sorted(path.name for path in DIRECTORY.iterdir())
-    # Only a migrated database can be enforced, and only a partly migrated one has a rollback. "rental" is the example
-    # of another application.
+    # Only a migrated database can be enforced, and one of which something is migrated goes back. "rental" and
+    # "projects" are other applications.
     return [
         (name, goal)
         for name in names
         for goal in GOALS
-        if name in ("migrated", "rental-migrated")
+        if name in ("migrated", "rental-migrated", "projects-migrated")
         or goal in ("migrate", "policies")
         or (goal, name) == ("schema", "rolled-back")
     ]
@@ -56,8 +69,7 @@ def cases() -> list[tuple[str, str]]:
 def statements(case: str, goal: str) -> list[Statement]:
     """Return the statements from the case's state to ``goal``."""
     state = catalog(case)
-    source = rental_source if case.startswith("rental") else model_source
-    return GOALS[goal](state, model.parse(source(state["database"])))
+    return GOALS[goal](state, model.parse(source(case, state["database"])))
 
 
 def planned(case: str, goal: str) -> str:

@@ -33,6 +33,11 @@ def rental_source(database: str = "boat_rental") -> dict[str, Any]:
     return _source(OWN / "boat_rental.yml", OWN) | {"database": database, "application_role": "desk"}
 
 
+def projects_source(database: str = "projects") -> dict[str, Any]:
+    """Return the unit tests' model of an application that has the tenant column, and a tenants table."""
+    return _source(OWN / "projects.yml", OWN) | {"database": database, "application_role": "alice"}
+
+
 def production_source(database: str = "ai_memory") -> dict[str, Any]:
     """Return the model of production's inventory."""
     variables = ROOT / "inventory/group_vars/ai_memory/tenancy.yml"

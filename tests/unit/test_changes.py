@@ -14,7 +14,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import pl
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.change import Change, Rollback
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement import State
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
-from production import ROOT, model_source, rental_source
+from production import ROOT
 
 PACKAGE = "ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes"
 FILES = sorted((ROOT / "plugins/plugin_utils/changes").glob("*.py"))
@@ -34,8 +34,7 @@ READERS = {"readers": [{"role": "dashboard", "tenants": "all"}]}
 def read(case: str, **more: Any) -> tuple[State, model.Model]:
     """Return a golden case's state and its model, with ``more`` entries."""
     state = golden.catalog(case)
-    source = rental_source if case.startswith("rental") else model_source
-    return state, model.parse(source(state["database"]) | more)
+    return state, model.parse(golden.source(case, state["database"]) | more)
 
 
 def test_every_kind_is_registered_once() -> None:
@@ -72,7 +71,13 @@ def test_what_a_kind_plans_is_what_it_finds_missing(name: str) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize(
-    ("case", "before"), [("migrated", "unmigrated"), ("migrated", "guide"), ("rental-migrated", "rental")]
+    ("case", "before"),
+    [
+        ("migrated", "unmigrated"),
+        ("migrated", "guide"),
+        ("rental-migrated", "rental"),
+        ("projects-migrated", "projects"),
+    ],
 )
 def test_what_a_kind_rolls_back_is_what_it_finds_changed(name: str, case: str, before: str) -> None:
     state, wanted = read(case)

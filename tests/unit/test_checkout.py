@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
+import turns
 from production import ROOT
 
 PLAYBOOKS = ("migrate.yml", "rollback.yml", "playbooks/verify.yml", "playbooks/backup.yml", "playbooks/support.yml")
+LEFT_OUT = [["--tags=foo"], ["--skip-tags=always"], ["--start-at-task=run | End with the outcome"], ["--step"]]
+UNSET = [[], *LEFT_OUT[:1], LEFT_OUT[2]]
+
+
+def met(options: list[list[str]]) -> list[tuple[str, list[str]]]:
+    """Return playbooks with options: each with one, and each option with one at least; TESTS=all makes every pair."""
+    if turns.ALL:
+        return list(itertools.product(PLAYBOOKS, options))
+    count = max(len(PLAYBOOKS), len(options))
+    return list(itertools.islice(zip(itertools.cycle(PLAYBOOKS), itertools.cycle(options)), count))
 
 
 def refusal(playbook: str, inventory: str, *arguments: str, config: str = "ansible.cfg", directory: Path = ROOT) -> str:
@@ -23,10 +36,14 @@ def refusal(playbook: str, inventory: str, *arguments: str, config: str = "ansib
     return " ".join((done.stdout + done.stderr).split())
 
 
-@pytest.mark.parametrize(
-    "options", [[], ["--tags=foo"], ["--start-at-task=run | End with the outcome"]], ids=["whole", "tags", "start"]
-)
-@pytest.mark.parametrize("playbook", PLAYBOOKS)
+@pytest.mark.parametrize("path", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: str(path.stem))
+def test_every_playbook_checks_the_checkout_first(path: Path) -> None:
+    if path.name != "checkout.yml":
+        first = yaml.safe_load(path.read_text())[0]
+        assert first["ansible.builtin.import_playbook"] == "checkout.yml"
+
+
+@pytest.mark.parametrize(("playbook", "options"), met(UNSET))
 def test_a_run_without_the_projects_settings_is_refused(playbook: str, options: list[str], tmp_path: Path) -> None:
     words = refusal(playbook, str(ROOT / "inventory/lab.yml"), *options, config="", directory=tmp_path)
     assert "The project's ansible.cfg was not read. Run from the repository's root" in words
@@ -38,27 +55,24 @@ def test_a_run_without_a_host_is_refused(playbook: str) -> None:
     assert "No host of this run is in the inventory's group ai_memory" in refusal(playbook, "localhost,")
 
 
-@pytest.mark.parametrize("playbook", PLAYBOOKS)
-@pytest.mark.parametrize(
-    ("options", "environment"),
-    [
-        (["--tags=foo"], {}),
-        (["--skip-tags=always"], {}),
-        (["--start-at-task=run | End with the outcome"], {}),
-        (["--step"], {}),
-        ([], {"ANSIBLE_RUN_TAGS": "foo"}),
-        ([], {"ANSIBLE_SKIP_TAGS": "always"}),
-    ],
-)
-def test_a_run_that_leaves_tasks_out_is_refused(
-    playbook: str, options: list[str], environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+def assert_refused_for_what_it_leaves_out(playbook: str, *options: str) -> None:
     words = refusal(playbook, str(ROOT / "inventory/lab.yml"), *options)
     assert words.count("would leave out tasks that make a run safe") == 1
     assert "PLAY [" not in words
     assert "PLAY RECAP" not in words
+
+
+@pytest.mark.parametrize(("playbook", "options"), met(LEFT_OUT))
+def test_a_run_that_leaves_tasks_out_is_refused(playbook: str, options: list[str]) -> None:
+    assert_refused_for_what_it_leaves_out(playbook, *options)
+
+
+@pytest.mark.parametrize(("name", "value"), [("ANSIBLE_RUN_TAGS", "foo"), ("ANSIBLE_SKIP_TAGS", "always")])
+def test_an_environment_that_leaves_tasks_out_is_refused(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert_refused_for_what_it_leaves_out("migrate.yml")
 
 
 def test_a_package_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,8 +231,7 @@ def test_a_sample_points_to_the_samples_before_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"references": "bills"}, "references 'bills', which is not an earlier tenant table"),
-        ({"references": "trips_to_come"}, "references 'trips_to_come', which is not an earlier tenant table"),
+        ({"references": "bills"}, "references 'bills', which is no tenant table: name that in tenancy_tables"),
         ({"references": ""}, "references: An SQL identifier must be"),
         ({"key": ["name"]}, r"references \(name\) of 'boats', which is not one of its"),
         ({"columns": ["a", "b"]}, "of 2 columns cannot reference a key of 1"),
@@ -241,9 +240,14 @@ def test_a_sample_points_to_the_samples_before_it() -> None:
     ],
 )
 def test_a_wrong_foreign_key_is_refused(changes: dict[str, Any], sentence: str) -> None:
-    later = {"name": "trips_to_come", "surrogate_keys": [["id"]], "sample": {"note": "proof"}}
     with pytest.raises(ModelError, match=sentence):
-        model.parse(source(BOATS, TRIPS | {"foreign_keys": [TO_BOATS | changes]}, later))
+        model.parse(source(BOATS, TRIPS | {"foreign_keys": [TO_BOATS | changes]}))
+
+
+def test_a_table_is_stored_behind_those_that_it_points_to() -> None:
+    wanted = model.parse(source(TRIPS, BERTHS, BOATS))
+    stored = [item["table"] for item in proof.attempts(wanted, "1", "2") if item["id"].endswith(".own.insert")]
+    assert stored == ["berths", "boats", "trips"]
 
 
 def test_a_table_may_point_to_itself() -> None:

@@ -11,7 +11,7 @@ import pytest
 import golden
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import login
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
-from production import model_source
+from production import model_source, projects_source
 
 MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text()) | {"snapshot_xmin": 2**32 + 700}
 WANTED = model.parse(model_source(MIGRATED["database"]))
@@ -76,3 +76,18 @@ def test_only_where_it_may_write_it_tries_to() -> None:
 def test_a_table_without_the_column_is_left_out() -> None:
     state = json.loads((golden.DIRECTORY / "unmigrated/catalog.json").read_text()) | {"snapshot_xmin": 700}
     assert login.reaching(state, WANTED, writes=True) == []
+
+
+def test_without_a_default_tenant_a_login_is_one_that_has_rows() -> None:
+    state = {**golden.catalog("projects-migrated"), "snapshot_xmin": 700}
+    found = by_id(login.reaching(state, model.parse(projects_source(state["database"])), writes=True))
+    assert found["marks.default tenant: rows visible"]["tenant"] == "1"
+    assert found["marks.default tenant: rows visible"]["expected"] == ["8 rows"]
+    assert found["marks.no tenant set: rows visible"]["expected"] == ["0 rows"]
+    empty = {**golden.catalog("projects"), "snapshot_xmin": 700}
+    for document in empty["tables"].values():
+        if document["column"]:
+            document["column"]["tenants"] = {}
+    wanted = model.parse(projects_source(empty["database"]))
+    first = login.reaching(empty, wanted, writes=False)[1]
+    assert first["expected"] == ["0 rows"]

@@ -12,6 +12,8 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import mode
 from production import model_source
 
 TABLE = {"name": "t", "sample": {"a": 1}}
+POINTING = TABLE | {"foreign_keys": [{"columns": ["a"], "references": "t", "key": ["a"]}], "natural_keys": [["a"]]}
+TENANTS = {"table": "organizations", "key": "id", "policy": "own"}
 UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
 
 
@@ -92,13 +94,29 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ({"tables": [TABLE | {"append_only": [{"command": "update", "sqlstate": "x"}]}]}, "an sqlstate has five"),
         (
             {"readers": [{"role": "dashboard"}]},
-            "tenancy_readers[0] must have a role, and either a tenant or tenants: all",
+            r"tenancy_readers\[0\] must have a role, and either a tenant or tenants: all",
         ),
         ({"readers": [{"role": "public", "tenants": "all"}]}, "a policy of PUBLIC applies to the service"),
         ({"readers": [{"role": "dashboard", "tenants": "some"}]}, "tenants must be all, not 'some'"),
         ({"readers": [{"role": "dashboard", "tenant": "a"}]}, r"tenancy_readers\[0\]: tenant must be an integer"),
         ({"readers": [{"role": "alice", "tenants": "all"}]}, "tenancy_readers names 'alice', the role of the service"),
         ({"readers": [{"role": "dashboard", "tenant": 1}] * 2}, "tenancy_readers names a role twice"),
+        ({"column_adopted": "yes"}, "tenancy_column_adopted must be true or false, not 'yes'"),
+        ({"column_adopted": True}, "tenancy_default_tenant must be null, not 1, since tenancy_column_adopted is true"),
+        (
+            {"column_adopted": True, "default_tenant": None},
+            "tenancy_bridge must be false, since tenancy_column_adopted",
+        ),
+        ({"tables": [POINTING | {"tenant_from": ["b"]}]}, r"tenant_from names \(b\), which are the columns of none of"),
+        ({"tables": [POINTING | {"tenant_from": ["a"]}]}, "tenant_from needs tenancy_column_adopted: true"),
+        ({"tenants": {"table": "o", "key": "id"}}, "tenancy_tenants must have table, key and policy, and may have"),
+        ({"tenants": TENANTS | {"policy": "all"}}, r"policy must be own \(.*\) or read_all \(.*\), not 'all'"),
+        (
+            {"tenants": TENANTS | {"table": "memories"}},
+            "tenancy_tenants names 'memories', which is one of tenancy_tables",
+        ),
+        ({"tenants": TENANTS | {"sample_writes": ["u"]}}, "tenancy_tenants: sample_writes names 'u', no tenant table"),
+        ({"tenants": TENANTS | {"key": ""}}, "tenancy_tenants: key: An SQL identifier must be a non-empty string"),
         ({"functions": [{"name": "f"}]}, "Each entry of tenancy_functions needs the strings"),
     ],
 )

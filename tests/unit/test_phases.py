@@ -15,7 +15,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import pl
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import audited
 from conftest import blank_state
-from production import model_source
+from production import model_source, projects_source
 
 FILTERS = FilterModule().filters()
 MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
@@ -193,3 +193,11 @@ def test_the_rows_of_each_table_are_those_of_the_state() -> None:
     rows = FILTERS["rows_by_table"](state)
     assert "memories" not in rows
     assert set(rows.values()) == {7}
+
+
+def test_an_adopted_column_counts_the_rows_of_each_tenant() -> None:
+    found, source = golden.catalog("projects"), projects_source("ai_memory_schemas")
+    rows = FILTERS["rows_to_compare"](found, source)
+    assert rows["projects"] == {"1": 2, "2": 1}
+    assert (rows["notes"], rows["organizations"]) == (6, 3)
+    assert FILTERS["rows_to_compare"](blank_state(7), model_source())["memories"] == 7

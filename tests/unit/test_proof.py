@@ -16,12 +16,13 @@ import golden
 from ansible_collections.aimemory.tenancy.plugins.module_utils import outcomes
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
-from production import model_source, rental_source
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof.attempt import Attempt
+from production import model_source, projects_source, rental_source
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=15)
 
 
-def made(source: dict[str, Any]) -> list[proof.Attempt]:
+def made(source: dict[str, Any]) -> list[Attempt]:
     return proof.attempts(model.parse(source), "32767", "32766")
 
 
@@ -80,6 +81,22 @@ def test_the_default_tenant_is_no_synthetic_one() -> None:
     assert proof.synthetic_tenants(empty, wanted) == ("32766", "32765")
 
 
+def test_a_tenant_without_rows_that_the_tenants_table_has_is_no_synthetic_one() -> None:
+    state = {**golden.catalog("projects-migrated"), "tenant_keys": ["1", "32767"]}
+    wanted = model.parse(projects_source(state["database"]))
+    assert proof.synthetic_tenants(state, wanted) == ("32766", "32765")
+
+
+def test_without_a_default_tenant_the_rows_of_one_that_has_some_are_tried() -> None:
+    state = golden.catalog("projects-migrated")
+    made = proof.document(state, model.parse(projects_source(state["database"])), 10, 60)
+    found = {item["id"]: item for item in made["attempts"]}
+    assert found["tasks.content"]["tenant"] == "1"
+    assert found["tasks.read.existing"]["sentence"] == "A tenant reads rows of an existing tenant"
+    assert not [name for name in found if name.endswith(".default")]
+    assert made["tenants_rows"] is None
+
+
 def test_a_large_table_is_probed_instead_of_counted_in_full() -> None:
     state = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
     wanted = model.parse(model_source())
@@ -92,8 +109,8 @@ def test_a_large_table_is_probed_instead_of_counted_in_full() -> None:
             assert len(pglast.parse_sql(sql)) == 1
 
 
-def with_rights(**rights: Any) -> dict[str, proof.Attempt]:
-    """Return the attempts by id, for a role with these privileges on caller_profiles and all others."""
+def with_rights(**rights: Any) -> dict[str, Attempt]:
+    """Return the attempts, by their identity, of a role that has these rights to caller_profiles, and all others."""
     document = {"rights": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), True) | rights, "required": []}
     made = proof.attempts(model.parse(model_source()), "1", "2", None, {"caller_profiles": document})
     return {item["id"].removeprefix("caller_profiles."): item for item in made if item["table"] == "caller_profiles"}

@@ -1,4 +1,4 @@
-"""What somebody can take in at once: short lines, short functions."""
+"""Lines and functions are short."""
 
 from __future__ import annotations
 

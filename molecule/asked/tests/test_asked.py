@@ -26,7 +26,7 @@ from running import (
     url,
 )
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 OTHER_FILE = "/etc/ai-memory.env"
 TWO = "ai_memory_two"
@@ -50,6 +50,7 @@ def service(machine: Host) -> Iterator[None]:
     put_back(machine)
 
 
+@pytest.mark.sample
 def test_another_file_of_the_unit_is_found(machine: Host) -> None:
     settings = f"{RESET}\nEnvironmentFile={OTHER_FILE}"
     text = f"DATABASE_URL={url(TWO)}\n"

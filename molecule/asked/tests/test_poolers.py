@@ -11,7 +11,7 @@ from pooler import on_its_socket_only, pgbouncer
 from running import CHECK, ENVIRONMENT, VERIFY, accepted, file, put_back, refused, unit, url
 from service import assert_works_in_full
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 POOLED = f"DATABASE_URL={url(where='localhost:6432')}\n"
 SHARES = "pgbouncer at localhost, port 6432 shares sessions between clients:"

@@ -46,7 +46,7 @@ def writers(machine: Host) -> Iterator[list[float]]:
         machine.sql("DELETE FROM memories WHERE k = 'busy'")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_check_touches_nothing(machine: Host) -> None:
     before = machine.untouched()
     machine.playbook(BACKUP, "--check")
@@ -96,7 +96,7 @@ def test_it_is_complete_proven_and_private(machine: Host, tmp_path: Path) -> Non
     assert set(machine.run(f"sudo find {DIRECTORY} -printf '%y %u %m\\n'").split("\n")[:-1]) == set(listed)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_its_counts_are_those_of_the_dump_while_others_write(machine: Host) -> None:
     with writers(machine) as written:
         run = machine.playbook(BACKUP, "-ebackup_format=custom", "-ebackup_copy_max_bytes=0")
@@ -110,7 +110,7 @@ def test_its_counts_are_those_of_the_dump_while_others_write(machine: Host) -> N
     assert run.copies() == []
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_dump_that_cannot_be_restored_is_no_backup(machine: Host) -> None:
     # pg_dump writes it without an error: the table that the check reads does not exist when the rows are restored.
     machine.sql("CREATE FUNCTION any_memory() RETURNS bool LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM memories)'")
@@ -130,7 +130,7 @@ def test_a_dump_that_cannot_be_restored_is_no_backup(machine: Host) -> None:
         machine.sql("DROP FUNCTION any_memory()")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_dump_without_a_tenant_table_is_no_backup(machine: Host) -> None:
     backups = machine.backups()
     run = machine.playbook(BACKUP, '-e{"tenancy_tables": [{"name": "nothing", "sample": {"a": 1}}]}', check=False)
@@ -138,7 +138,7 @@ def test_a_dump_without_a_tenant_table_is_no_backup(machine: Host) -> None:
     assert machine.backups() == backups
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_what_lost_runs_left_goes_and_nothing_else(machine: Host) -> None:
     machine.run(f"sudo -u postgres mkdir {DIRECTORY}/ai_memory-20200101T000000Z.partial {DIRECTORY}/unpacked")
     for name in ("ai_memory_scratch_20200101_000000", "ai_memory_scratch_of_mine"):
@@ -151,7 +151,7 @@ def test_what_lost_runs_left_goes_and_nothing_else(machine: Host) -> None:
         machine.sql("DROP DATABASE ai_memory_scratch_of_mine", database="postgres")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_the_oldest_go_and_none_that_is_needed(machine: Host, tmp_path: Path) -> None:
     machine.run(f"sudo rm -rf {DIRECTORY}")
     machine.playbook(BACKUP, *QUICK)
@@ -188,7 +188,7 @@ def a_late_change(machine: Host) -> Iterator[None]:
         yield
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_what_was_written_between_dump_and_stop_is_named_and_kept(machine: Host) -> None:
     machine.reset()
     with a_late_change(machine):
@@ -233,7 +233,7 @@ def seconds_down(record: dict[str, Any]) -> float:
     return (healthy - stopped).total_seconds()
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_callers_do_not_make_the_service_stay_down_for_longer(machine: Host) -> None:
     """Compare two successive runs by a ratio; a disturbed pair is repeated."""
     ratios = []
@@ -263,7 +263,7 @@ def test_callers_do_not_make_the_service_stay_down_for_longer(machine: Host) -> 
     assert machine.sql(stored, (USER,)) == [(kept,)]
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_table_whose_name_holds_a_line_break_is_dumped(machine: Host) -> None:
     names = ["odd\nname", "odd\u2028name\x0b\x1c"]
     for name in names:

@@ -7,7 +7,7 @@ import pytest
 from lab import ROWS, Host, Run
 
 # The tests share one backup.
-pytestmark = [pytest.mark.one_host(together=True), pytest.mark.by_turns]
+pytestmark = [pytest.mark.one_host(together=True), pytest.mark.wide]
 
 BACKUP = "playbooks/backup.yml"
 

@@ -38,7 +38,7 @@ def test_the_test_restore_runs_nothing_above_its_owner(machine: Host) -> None:
         machine.sql("DROP DATABASE ai_memory_trap", database="postgres")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_copy_holds_no_subscription(machine: Host) -> None:
     machine.sql(
         "CREATE SUBSCRIPTION elsewhere CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p"

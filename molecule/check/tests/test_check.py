@@ -24,6 +24,7 @@ def assert_untouched(machine: Host, sentence: str, *arguments: str) -> None:
     assert sentence in run.words
 
 
+@pytest.mark.wide
 def test_an_unmigrated_database(machine: Host) -> None:
     assert_untouched(machine, "X Missing customer_id")
 
@@ -34,14 +35,14 @@ def test_a_half_migrated_database(machine: Host) -> None:
     assert_untouched(machine, "rows without a tenant to tenant 1")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_the_sql_is_shown_in_full_on_request(machine: Host) -> None:
     statement = "ALTER TABLE public . memories ALTER COLUMN customer_id SET NOT NULL;"
     assert statement not in machine.playbook("migrate.yml", "--check").words
     assert_untouched(machine, statement, "--diff")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.one_host
 def test_a_half_migrated_database_ends_migrated(machine: Host) -> None:
     machine.playbook(*MIGRATE)

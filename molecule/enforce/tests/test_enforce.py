@@ -73,17 +73,7 @@ def test_the_legacy_release_still_needs_it(machine: Host) -> None:
     assert bridges(machine) == [(OWNER, "app.current_tenant=01")]
 
 
-@pytest.mark.by_turns
-def test_a_second_tenant_may_not_have_rows_meanwhile(machine: Host) -> None:
-    machine.sql(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}))
-    try:
-        run = machine.playbook("playbooks/verify.yml", check=False)
-        assert "FAIL bridge is off once a second tenant has rows: 01" in run.words
-    finally:
-        machine.sql("DELETE FROM caller_profiles WHERE customer_id = 2")
-
-
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_only_what_names_no_tenant_is_noted(machine: Host) -> None:
     start(machine, "tenant_aware")
     wait_for_the_end_of_the_start_up(machine)
@@ -119,6 +109,7 @@ def test_a_write_is_noted_as_what_it_is(machine: Host) -> None:
     forget(machine)
 
 
+@pytest.mark.wide
 def test_what_the_service_does_as_it_starts_is_named_and_is_accepted_or_not(machine: Host) -> None:
     start(machine, "tenant_aware")
     with a_login(machine) as cursor:
@@ -136,15 +127,7 @@ def test_what_the_service_does_as_it_starts_is_named_and_is_accepted_or_not(mach
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
-def test_callers_cannot_be_accepted(machine: Host) -> None:
-    before = machine.untouched()
-    run = machine.playbook(*ENFORCE, *AT_ONCE, "-eenforce_accept=callers", check=False)
-    assert "enforce_accept does not know callers : it takes startup" in run.words
-    assert machine.untouched() == before
-
-
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_record_that_was_not_kept_for_long_is_no_evidence(machine: Host) -> None:
     forget(machine)
     before = machine.untouched()
@@ -153,7 +136,7 @@ def test_a_record_that_was_not_kept_for_long_is_no_evidence(machine: Host) -> No
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_check_tells_what_it_would_find(machine: Host) -> None:
     forget(machine)
     before = machine.untouched()
@@ -164,7 +147,7 @@ def test_check_tells_what_it_would_find(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_it_asks(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("playbooks/enforce.yml", "-eenforce_confirm=no", *ACCEPTING, check=False)
@@ -172,7 +155,7 @@ def test_it_asks(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_record_that_does_not_work_is_not_believed(machine: Host) -> None:
     forget(machine)
     machine.sql("ALTER SEQUENCE tenancy_bridge_used_call_summaries_select MAXVALUE 5")
@@ -189,7 +172,7 @@ def test_a_record_that_does_not_work_is_not_believed(machine: Host) -> None:
         machine.sql("ALTER SEQUENCE tenancy_bridge_used_call_summaries_select NO MAXVALUE")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> None:
     # Enforcing is meant for databases with a second tenant.
     machine.sql(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}))
@@ -211,7 +194,7 @@ def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> 
     wait_for_the_end_of_the_start_up(machine)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_an_api_that_shows_another_tenants_rows_is_found(machine: Host) -> None:
     # The other tenant is the default one, as for an API that ignores the token.
     run = machine.playbook(*ENFORCE, *ACCEPTING, "-eservice_other_tenant=1", check=False)
@@ -242,7 +225,7 @@ def test_the_bridge_is_removed(machine: Host) -> None:
     assert machine.rows() == ROWS
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_nothing_is_left_to_enforce_and_nothing_brings_it_back(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook(*ENFORCE)
@@ -253,7 +236,7 @@ def test_nothing_is_left_to_enforce_and_nothing_brings_it_back(machine: Host) ->
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_table_of_the_next_release_joins_without_the_bridge(machine: Host) -> None:
     model = yaml.safe_load((ROOT / "inventory/group_vars/ai_memory/tenancy.yml").read_text())
     # The column is the tenant's, although no policy ties it to the setting yet.
@@ -279,13 +262,3 @@ def test_a_table_of_the_next_release_joins_without_the_bridge(machine: Host) -> 
     machine.sql("DELETE FROM caller_profiles WHERE customer_id = 2")
     assert_works_in_full(machine)
     assert_works_in_full(machine, tenant=2)
-
-
-@pytest.mark.by_turns
-def test_a_database_without_tenants_is_refused(machine: Host) -> None:
-    machine.reset()
-    before = machine.untouched()
-    run = machine.playbook(*ENFORCE, check=False)
-    assert "The database is not migrated completely" in run.words
-    assert "run migrate.yml first" in run.words
-    assert machine.untouched() == before

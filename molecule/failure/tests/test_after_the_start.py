@@ -10,7 +10,7 @@ import pytest
 from lab import MIGRATE, ROWS, Host
 from service import assert_works_in_full
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 CODE = "/opt/ai-memory/app.py"
 
@@ -47,6 +47,7 @@ def test_an_error_that_the_change_does_not_cause_rolls_nothing_back(machine: Hos
     assert machine.rows() == ROWS
 
 
+@pytest.mark.sample
 def test_an_error_of_the_database_rolls_the_change_back(machine: Host) -> None:
     # It names a renamed column, like a release that does not know the new schema.
     with from_the_next_start(machine, 's/"k": body.get/"no_such": body.get/'):

@@ -10,7 +10,7 @@ import pytest
 from lab import MIGRATE, OWNER, Host
 from service import faulty_release
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 SMOKE = "+15550000000-runbook"
 # The row is deleted after the answer, as if the service stored it in another database.

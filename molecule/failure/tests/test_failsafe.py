@@ -9,7 +9,7 @@ import pytest
 from faults import slow_policies
 from lab import MIGRATE, ROWS, Host, Run
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 SECONDS = 20
 ARGUMENTS = (*MIGRATE, f'-e{{"service_failsafe_seconds": {SECONDS}}}')

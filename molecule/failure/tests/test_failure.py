@@ -13,7 +13,7 @@ import pytest
 from lab import INVENTORIES, MIGRATE, PLUGINS, ROWS, Host, Run, copied_checkout, typed
 from service import assert_works_in_full, faulty_release, schema
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 HOLD = "-emigrate_on_failure=hold"
 IMPATIENT = ("-eservice_health_timeout=2", "-eservice_health_request_timeout=2")
@@ -45,6 +45,7 @@ def visitor(machine: Host) -> Iterator[None]:
         yield
 
 
+@pytest.mark.sample
 @pytest.mark.usefixtures("one_row_refuses")
 def test_a_failing_row_rolls_everything_back(machine: Host) -> None:
     catalogs, pid = machine.catalogs(), machine.service_pid()

@@ -14,7 +14,7 @@ import pytest
 from faults import slow_policies
 from lab import MIGRATE, Host, Run
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 BACKUP = ("playbooks/backup.yml", "-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0")
 BREAK = "-emigrate_break_lock=true"

@@ -10,7 +10,7 @@ import pytest
 from lab import MIGRATE, Host
 from service import assert_works_in_full
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 CODE = "/opt/ai-memory/app.py"
 # It waits for a language model, which is never well, and delays every other request.

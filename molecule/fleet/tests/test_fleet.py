@@ -68,7 +68,7 @@ def untouched(*hosts: Host) -> Iterator[None]:
     assert [host.untouched() for host in hosts] == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_dry_run_looks_at_all_hosts_at_once(fleet: Fleet) -> None:
     with untouched(*fleet):
         shown = run("migrate.yml", "--check")
@@ -78,7 +78,7 @@ def test_a_dry_run_looks_at_all_hosts_at_once(fleet: Fleet) -> None:
         assert f"{host.name} SUCCESS inspected, nothing touched" in shown.words, shown.output
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_one_answer_is_for_the_hosts_that_the_question_names(fleet: Fleet) -> None:
     with untouched(*fleet), typed("no") as terminal:
         asked = run("migrate.yml", '-e{"run_batches": [2]}', check=False, terminal=terminal)
@@ -103,7 +103,7 @@ def test_a_host_that_fails_prevents_later_batches(fleet: Fleet) -> None:
     assert fleet.canary.sql("SELECT count(*) FROM pg_policies")[0][0] > 0
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_healthy_host_of_the_batch_is_finished(fleet: Fleet) -> None:
     with broken(fleet.second):
         finished = run(*MIGRATE, check=False)
@@ -114,7 +114,7 @@ def test_a_healthy_host_of_the_batch_is_finished(fleet: Fleet) -> None:
     assert fleet.third.healthy()
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_an_unreachable_host_prevents_later_batches(fleet: Fleet, tmp_path: Path) -> None:
     gone = tmp_path / "gone.yml"
     gone.write_text("all: {hosts: {lab15: {ansible_port: 9}}}\n")
@@ -126,7 +126,7 @@ def test_an_unreachable_host_prevents_later_batches(fleet: Fleet, tmp_path: Path
     assert "Not begun: lab15 did not end in SUCCESS. Mend it, or leave it out with --limit all:!lab15 ," in lost.words
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_running_again_finishes_what_is_left(fleet: Fleet) -> None:
     with untouched(fleet.canary, fleet.third):
         again = run(*MIGRATE)

@@ -55,7 +55,7 @@ def everything(database: Path) -> tuple[str, bytes]:
     return f"{status} {path}", b"\n".join(parts)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_dry_run_is_recorded_without_a_secret(machine: Host, tmp_path: Path) -> None:
     (tmp_path / "webhook.json").write_text(json.dumps({"report_webhook_url": WEBHOOK}))
     plugins = subprocess.run(

@@ -39,7 +39,7 @@ def navigate(machine: Host, logs: Path, *command: str) -> tuple[int, str]:
     return done.returncode, HIDDEN.sub("", done.stdout)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_navigator_makes_a_dry_run_and_leaves_nothing(machine: Host, tmp_path: Path) -> None:
     before, files = machine.untouched(), set(ROOT.glob("*"))
     returncode, output = navigate(machine, tmp_path, *CHECK)
@@ -51,7 +51,7 @@ def test_navigator_makes_a_dry_run_and_leaves_nothing(machine: Host, tmp_path: P
     assert list((ROOT / "playbooks").glob("*artifact*")) == []
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_navigator_asks_for_yes(machine: Host, tmp_path: Path) -> None:
     machine.reset()
     before = machine.untouched()

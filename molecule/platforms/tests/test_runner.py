@@ -48,7 +48,7 @@ def job(directory: Path, machine: Host, playbook: str, **extra: Any) -> subproce
     )  # fmt: skip
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_job_that_is_not_confirmed_touches_nothing(machine: Host, tmp_path: Path) -> None:
     machine.reset()
     before = machine.untouched()

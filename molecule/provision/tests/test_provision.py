@@ -57,7 +57,7 @@ def no_way_in(machine: Host) -> Iterator[None]:
     machine.sql("SELECT pg_reload_conf()")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_superuser_is_refused_with_the_remedy(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, check=False)
@@ -66,7 +66,7 @@ def test_a_superuser_is_refused_with_the_remedy(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_check_touches_nothing(machine: Host) -> None:
     before = machine.untouched()
     with only_readers(machine):
@@ -76,7 +76,7 @@ def test_check_touches_nothing(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_role_of_another_owner_is_not_used(machine: Host) -> None:
     machine.sql(f"CREATE ROLE {APP} LOGIN")
     try:
@@ -88,7 +88,7 @@ def test_a_role_of_another_owner_is_not_used(machine: Host) -> None:
         machine.sql(f"DROP ROLE {APP}")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_login_that_gets_no_way_in_goes_again(machine: Host) -> None:
     before, pid = environment(machine), machine.service_pid()
     with no_way_in(machine):
@@ -122,7 +122,7 @@ def kept_elsewhere(machine: Host) -> Iterator[str]:
         )
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_link_with_an_acl_survives_migration_and_rollback(machine: Host) -> None:
     with kept_elsewhere(machine) as there:
         before = rights(machine, ENVIRONMENT)
@@ -137,7 +137,7 @@ def test_a_link_with_an_acl_survives_migration_and_rollback(machine: Host) -> No
         assert "DATABASE_URL=postgresql://postgres:" in environment(machine)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_file_with_two_names_is_refused(machine: Host) -> None:
     machine.run(f"sudo ln {ENVIRONMENT} /opt/ai-memory/other")
     try:
@@ -149,7 +149,7 @@ def test_a_file_with_two_names_is_refused(machine: Host) -> None:
         machine.run("sudo rm /opt/ai-memory/other")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.usefixtures("one_row_refuses")
 def test_a_failure_restores_the_old_login(machine: Host) -> None:
     before = environment(machine)
@@ -163,7 +163,7 @@ def test_a_failure_restores_the_old_login(machine: Host) -> None:
     assert_works_in_full(machine)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_service_that_fails_gets_the_original_schema_and_login(machine: Host) -> None:
     before = environment(machine), schema(machine)
     with faulty_release(machine):
@@ -232,7 +232,7 @@ def test_the_service_is_isolated(machine: Host) -> None:
     assert machine.rows("customer_id = 1") == ROWS
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_second_run_changes_nothing(machine: Host) -> None:
     before = machine.untouched()
     assert machine.playbook(*PROVISION).changed == 0
@@ -251,7 +251,7 @@ def test_the_rollback_of_the_policies_restores_the_old_login(machine: Host) -> N
     assert_works_in_full(machine)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_second_rollback_does_nothing(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
@@ -259,7 +259,7 @@ def test_a_second_rollback_does_nothing(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_an_existing_login_is_reused_and_the_restore_restores_the_old_one(machine: Host) -> None:
     machine.playbook(*PROVISION)
     assert role(machine) == [(True, False, False, False, False, False)]
@@ -272,7 +272,7 @@ def test_an_existing_login_is_reused_and_the_restore_restores_the_old_one(machin
     assert machine.rows() == ROWS
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_backup_of_the_migrated_database_keeps_the_new_login(machine: Host) -> None:
     machine.playbook(*PROVISION)
     machine.playbook("playbooks/backup.yml")
@@ -282,7 +282,7 @@ def test_a_backup_of_the_migrated_database_keeps_the_new_login(machine: Host) ->
     machine.playbook("playbooks/verify.yml")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_an_owner_gets_a_login_that_owns_nothing(machine: Host) -> None:
     machine.reset()
     machine.playbook(*MIGRATE)

@@ -10,7 +10,7 @@ import pytest
 
 from lab import Host
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 RESTORE = ("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
 COPY = "/var/backups/ai-memory/ai_memory-20000101T000000Z"

@@ -9,7 +9,7 @@ import pytest
 
 from lab import Host
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 # A login of the test's own, because the tests themselves use the operator's.
 LOGIN = "deputy"

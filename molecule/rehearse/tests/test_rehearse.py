@@ -57,20 +57,37 @@ def assert_found_before_the_stop(machine: Host, *words: str, playbook: tuple[str
     return run
 
 
-@pytest.mark.by_turns
-def test_it_makes_a_backup_if_there_is_none(machine: Host) -> None:
-    before = machine.catalogs(), machine.service_pid(), machine.rows()
-    run = machine.playbook(REHEARSE)
+@contextlib.contextmanager
+def silent(machine: Host) -> Iterator[None]:
+    """Stop all that writes to PostgreSQL, and freeze every row, so that only a run could write."""
+    machine.sql("ALTER SYSTEM SET autovacuum = off")
+    machine.sql("SELECT pg_reload_conf()")
+    try:
+        machine.sql("VACUUM FREEZE")
+        machine.run("sudo systemctl stop ai-memory")
+        machine.sql("CHECKPOINT")
+        yield
+    finally:
+        machine.sql("ALTER SYSTEM RESET autovacuum")
+        machine.sql("SELECT pg_reload_conf()")
+        machine.run("sudo systemctl start ai-memory")
+        machine.wait_until_healthy()
+
+
+def test_it_measures_and_the_real_database_notices_nothing(machine: Host) -> None:
+    read = "SELECT pg_current_wal_insert_lsn() - '0/0', txid_snapshot_xmax(txid_current_snapshot())"
+    with silent(machine):
+        before = machine.catalogs(), machine.service_pid(), machine.rows()
+        ((wal, transaction),) = machine.sql(read)
+        run = machine.playbook(REHEARSE, "-epreflight_require_active=false")
+        ((wal_after, transaction_after),) = machine.sql(read)
+        assert (machine.catalogs(), machine.service_pid(), machine.rows()) == before
+    assert wal_after - wal < 65536
+    assert transaction_after == transaction
+    roles = machine.sql("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'")
+    assert {name for (name,) in roles} == {"postgres", "operator", OWNER}
     (backup,) = machine.backups()
     assert f"on a restored copy of {backup}: 92 statements, 186 attempts of the isolation proof" in run.words
-    assert (machine.catalogs(), machine.service_pid(), machine.rows()) == before
-    assert machine.databases() == set()
-    assert left(machine) == ""
-
-
-def test_it_measures_and_touches_nothing(machine: Host) -> None:
-    before = machine.untouched()
-    run = machine.playbook(REHEARSE)
     measured = run.record["rehearsal"]
     assert 0 < measured["locked_seconds"] < measured["apply_seconds"]
     assert measured["verify_seconds"] > 0
@@ -80,13 +97,19 @@ def test_it_measures_and_touches_nothing(machine: Host) -> None:
     # Walls that a probe has shown; others depend on the host.
     assert {"user", "no new privileges"} <= set(measured["walls"])
     assert f"locks on the tables up to {measured['locked_seconds']} s" in run.words
-    assert machine.untouched() == before
     assert machine.databases() == set()
     assert machine.lock() == ""
     assert left(machine) == ""
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
+def test_a_backup_that_is_there_is_rehearsed_with_and_nothing_is_touched(machine: Host) -> None:
+    before = machine.untouched()
+    machine.playbook(REHEARSE)
+    assert machine.untouched() == before
+
+
+@pytest.mark.wide
 def test_check_only_says_what_it_takes(machine: Host) -> None:
     if not machine.backups():
         # The duration is estimated from the last rehearsal's speed.
@@ -101,7 +124,7 @@ def test_check_only_says_what_it_takes(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -119,7 +142,7 @@ def test_no_room_no_time_no_place_and_no_mode_end_the_run_before_the_question(
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_backup_of_another_schema_is_not_rehearsed_with(machine: Host) -> None:
     with said(
         machine, "ALTER TABLE memories ADD COLUMN customer_id integer", "ALTER TABLE memories DROP COLUMN customer_id"
@@ -131,13 +154,13 @@ def test_a_backup_of_another_schema_is_not_rehearsed_with(machine: Host) -> None
         assert left(machine) == ""
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.usefixtures("one_row_refuses")
 def test_a_migration_that_would_fail_fails_here_and_stops_nothing(machine: Host) -> None:
     assert_found_before_the_stop(machine, "one_row")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_an_event_trigger_that_refuses_is_found_here(machine: Host) -> None:
     machine.sql(
         "CREATE FUNCTION asked() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN"
@@ -152,7 +175,7 @@ def test_an_event_trigger_that_refuses_is_found_here(machine: Host) -> None:
         machine.sql("DROP FUNCTION asked()")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_trigger_that_refuses_what_the_proof_tries_is_found_here(machine: Host) -> None:
     machine.sql(
         "CREATE FUNCTION keep_calls() RETURNS trigger LANGUAGE plpgsql AS"
@@ -165,7 +188,7 @@ def test_a_trigger_that_refuses_what_the_proof_tries_is_found_here(machine: Host
         machine.sql("DROP FUNCTION keep_calls() CASCADE")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_column_without_a_value_for_the_proof_ends_the_run_in_its_plan(machine: Host) -> None:
     """Adding the column to the sample, as the refusal says, is enough."""
     machine.reset()
@@ -183,7 +206,7 @@ def test_a_column_without_a_value_for_the_proof_ends_the_run_in_its_plan(machine
     assert "186 attempts of the isolation proof" in run.words
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_functions_with_a_path_of_their_own_a_missing_right_and_a_subscription_are_rehearsed(machine: Host) -> None:
     machine.reset()
     for function in ("update_personality_averages(varchar)", "trigger_update_personality_averages()"):
@@ -238,7 +261,7 @@ def of_the_server(machine: Host) -> Iterator[None]:
         machine.wait_until_healthy()
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_what_the_whole_server_has_is_rehearsed_with(machine: Host, of_the_server: None) -> None:
     run = machine.playbook(REHEARSE)
     assert run.record["rehearsal"]["findings"] > 100
@@ -247,7 +270,7 @@ def test_what_the_whole_server_has_is_rehearsed_with(machine: Host, of_the_serve
     assert left(machine) == ""
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_login_that_the_service_is_to_get_is_made_in_the_copy_alone(machine: Host) -> None:
     machine.reset("postgres")
     machine.playbook(*BACKUP)
@@ -258,7 +281,7 @@ def test_a_login_that_the_service_is_to_get_is_made_in_the_copy_alone(machine: H
     assert machine.sql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'ai_memory_app%'") == [(0,)]
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_rows_without_a_tenant_are_rehearsed_with(machine: Host) -> None:
     machine.reset()
     machine.sql("ALTER TABLE memories ADD COLUMN customer_id integer")
@@ -270,7 +293,7 @@ def test_rows_without_a_tenant_are_rehearsed_with(machine: Host) -> None:
     assert left(machine) == ""
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_definitions_and_samples_are_rehearsed_on_request(machine: Host) -> None:
     machine.reset()
     machine.playbook(*BACKUP, "-ebackup_test_restore=false")
@@ -280,7 +303,7 @@ def test_definitions_and_samples_are_rehearsed_on_request(machine: Host) -> None
     assert left(machine) == ""
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_lost_run_leaves_nothing_after_a_while(machine: Host) -> None:
     machine.reset()
     machine.playbook(*BACKUP)
@@ -299,31 +322,7 @@ def test_a_lost_run_leaves_nothing_after_a_while(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-def test_the_real_database_notices_nothing(machine: Host) -> None:
-    machine.reset()
-    machine.sql("ALTER SYSTEM SET autovacuum = off")
-    machine.sql("SELECT pg_reload_conf()")
-    try:
-        machine.sql("VACUUM FREEZE")
-        machine.run("sudo systemctl stop ai-memory")
-        machine.sql("CHECKPOINT")
-        read = "SELECT pg_current_wal_insert_lsn() - '0/0', txid_snapshot_xmax(txid_current_snapshot())"
-        ((wal, transaction),) = machine.sql(read)
-        machine.playbook(REHEARSE, "-epreflight_require_active=false")
-        ((wal_after, transaction_after),) = machine.sql(read)
-        assert wal_after - wal < 65536
-        assert transaction_after == transaction
-        roles = machine.sql("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'")
-        assert {name for (name,) in roles} == {"postgres", "operator", OWNER}
-        assert machine.databases() == set()
-    finally:
-        machine.sql("ALTER SYSTEM RESET autovacuum")
-        machine.sql("SELECT pg_reload_conf()")
-        machine.run("sudo systemctl start ai-memory")
-        machine.wait_until_healthy()
-
-
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_migration_rehearses_and_then_there_is_nothing_left_to_rehearse(machine: Host) -> None:
     machine.reset()
     run = machine.playbook(*MIGRATE)

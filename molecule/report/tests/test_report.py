@@ -11,8 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from browser import SCHEMES, WIDTHS, chromium, opened
-from lab import MIGRATE, Host, Run
-from rows import NO_ROW_OF_THE_PROOF
+from reported import Runs
 
 # Both hosts would need the fixtures' preparations.
 pytestmark = pytest.mark.one_host(together=True)
@@ -22,23 +21,12 @@ A4 = (595, 842)
 
 
 @pytest.fixture(scope="module")
-def runs(machine: Host) -> dict[str, Run]:
-    """Return a migration that failed in its transaction, and the next one."""
-    machine.reset()
-    machine.sql(f'ALTER TABLE personality_metrics ADD CONSTRAINT "<b>one</b>" {NO_ROW_OF_THE_PROOF}')
-    failed = machine.playbook(*MIGRATE, check=False)
-    machine.sql('ALTER TABLE personality_metrics DROP CONSTRAINT "<b>one</b>"')
-    done = machine.playbook("migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none")
-    return {"failed": failed, "done": done}
-
-
-@pytest.fixture(scope="module")
-def pages(runs: dict[str, Run], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def pages(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return the pages as files."""
     directory = tmp_path_factory.mktemp("pages")
-    for name, run in runs.items():
+    for name, run in {"failed": runs.failed, "done": runs.done}.items():
         (directory / f"{name}.html").write_text(run.files()["report.html"])
-    return {name: directory / f"{name}.html" for name in runs}
+    return {name: directory / f"{name}.html" for name in ("failed", "done")}
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +73,8 @@ def test_it_prints_on_a4_with_everything_unfolded(browser: Browser, pages: dict[
         assert all(height > 20 for height in heights), heights
 
 
-def test_it_holds_the_facts_of_the_run(browser: Browser, pages: dict[str, Path], runs: dict[str, Run]) -> None:
-    record = runs["done"].record
+def test_it_holds_the_facts_of_the_run(browser: Browser, pages: dict[str, Path], runs: Runs) -> None:
+    record = runs.done.record
     started = {phase["name"]: phase["started"] for phase in record["phases"]}
     apart = datetime.fromisoformat(record["stopped_at"]) - datetime.fromisoformat(started["stop"])
     # Between the two, the run asks systemd whether the unit is active.
@@ -121,8 +109,8 @@ def test_a_failure_says_what_state_everything_is_in(browser: Browser, pages: dic
     assert "Service: ai-memory answers again." in text
 
 
-def test_the_log_holds_the_same_facts(runs: dict[str, Run]) -> None:
-    record, log = runs["done"].record, runs["done"].log
+def test_the_log_holds_the_same_facts(runs: Runs) -> None:
+    record, log = runs.done.record, runs.done.log
     for words in (
         record["backup"]["sha256"], record["backup"]["tables"][0]["hash"], record["plan"][0]["sql"],
         f"\n    {record['journal']['lines'][-1]}\n", *record["versions"].values(),
@@ -135,6 +123,6 @@ def test_the_log_holds_the_same_facts(runs: dict[str, Run]) -> None:
     assert all(f"\n| {item['id']} | " in statements for item in record["plan"])
 
 
-def test_what_failed_does_not_break_the_log(runs: dict[str, Run]) -> None:
-    assert "(table personality_metrics, constraint \\<b>one\\</b>) instead of 1 rows" in runs["failed"].log
-    assert runs["failed"].record["finished"]
+def test_what_failed_does_not_break_the_log(runs: Runs) -> None:
+    assert "(table personality_metrics, constraint \\<b>one\\</b>) instead of 1 rows" in runs.failed.log
+    assert runs.failed.record["finished"]

@@ -35,7 +35,7 @@ def wait_for(run: Run, path: str, word: str) -> None:
         time.sleep(0.5)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_what_callers_met_is_summed_up(machine: Host) -> None:
     machine.reset()
     refuse(machine, "/gone")
@@ -60,7 +60,7 @@ def test_what_callers_met_is_summed_up(machine: Host) -> None:
     assert "Watched for 60 s: " in run.log
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_more_failed_requests_than_before_are_trouble(machine: Host) -> None:
     machine.reset()
     run = Run(machine.name, *WATCHED, watching("/nowhere"))
@@ -70,7 +70,7 @@ def test_more_failed_requests_than_before_are_trouble(machine: Host) -> None:
     assert "1 requests failed since the start, 0 in the hour before" in run.record["failure"]["message"]
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_service_that_is_started_again_is_noticed(machine: Host) -> None:
     machine.reset()
     run = Run(machine.name, *WATCHED, "-eservice_watch_interval=20")
@@ -83,7 +83,7 @@ def test_a_service_that_is_started_again_is_noticed(machine: Host) -> None:
     assert "Service: ai-memory answers again." in run.words
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_trouble_ends_the_run_at_once(machine: Host) -> None:
     machine.reset()
     run = Run(machine.name, *WATCHED)
@@ -103,7 +103,7 @@ def test_trouble_ends_the_run_at_once(machine: Host) -> None:
     machine.sql("GRANT INSERT ON memories TO alice")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_service_that_falls_ill_and_stays_so_is_not_said_to_answer(machine: Host) -> None:
     machine.reset()
     impatient = ("-eservice_health_timeout=3", "-eservice_health_request_timeout=3", "-eservice_failsafe_seconds=15")

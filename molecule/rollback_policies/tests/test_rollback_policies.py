@@ -11,7 +11,7 @@ from service import assert_works_in_full
 ROLLBACK = ("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_check_shows_the_statements_and_touches_nothing(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_mode=policies", "--check")
@@ -19,19 +19,7 @@ def test_check_shows_the_statements_and_touches_nothing(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
-def test_another_tenants_rows_are_not_laid_open(machine: Host) -> None:
-    machine.sql(insert("caller_profiles", *({"customer_id": 2, "user_id": user} for user in ("+1", "+2"))))
-    try:
-        before = machine.untouched()
-        run = machine.playbook(*ROLLBACK, check=False)
-        assert "Rows of tenants other than 1 exist (caller_profiles 2)" in run.words
-        assert machine.untouched() == before
-    finally:
-        machine.sql("DELETE FROM caller_profiles WHERE customer_id = 2")
-
-
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_another_tenants_rows_that_come_after_the_question_are_not_laid_open(machine: Host) -> None:
     row = insert("caller_profiles", {"customer_id": 2, "user_id": "+1"})
     stores = f'ExecStopPost=+/usr/sbin/runuser -u postgres -- psql --dbname ai_memory --command "{row}"'
@@ -74,14 +62,14 @@ def test_callers_of_the_one_argument_function_are_served(machine: Host) -> None:
     assert machine.sql("SELECT call_count > 0 FROM personality_averages WHERE user_id = %s", (user,)) == [(True,)]
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_second_rollback_does_nothing(machine: Host) -> None:
     before = machine.untouched()
     assert machine.playbook(*ROLLBACK).changed == 0
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_the_migration_can_be_made_again(machine: Host) -> None:
     machine.playbook(*MIGRATE)
     machine.playbook("playbooks/verify.yml")

@@ -35,7 +35,7 @@ FROM pg_database d WHERE d.datname = %s
 """
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_check_says_what_would_be_left_behind(machine: Host) -> None:
     machine.sql(insert("memories", *[{"customer_id": 1, "k": "late", "user_id": "+1"}] * 2))
     before = machine.untouched()
@@ -44,7 +44,7 @@ def test_check_says_what_would_be_left_behind(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_it_asks(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook(*RESTORE, "-erollback_confirm=no", check=False)
@@ -52,7 +52,7 @@ def test_it_asks(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_damaged_dump_is_refused(machine: Host) -> None:
     dump = f"{machine.backups()[-1]}/database/toc.dat"
     machine.run(f"sudo cp -p {dump} /root/toc && sudo sh -c 'echo x >> {dump}'")
@@ -66,7 +66,7 @@ def test_a_damaged_dump_is_refused(machine: Host) -> None:
         machine.run(f"sudo mv /root/toc {dump}")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_restore_that_fails_leaves_nothing(machine: Host) -> None:
     # The manifest counts one row more than the dump contains.
     manifest = f"{machine.backups()[-1]}/manifest.json"
@@ -113,13 +113,13 @@ def test_the_legacy_release_works_in_full(machine: Host) -> None:
     assert not machine.failsafe_armed()
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_the_migration_can_be_made_again(machine: Host) -> None:
     machine.playbook(*MIGRATE)
     machine.playbook("playbooks/verify.yml")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_without_a_backup_nothing_happens(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook(*RESTORE, "-erollback_confirm=YES", "-erestore_backup=/var/backups/none", check=False)
@@ -127,7 +127,7 @@ def test_without_a_backup_nothing_happens(machine: Host) -> None:
     assert machine.untouched() == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_it_runs_no_code_above_its_owner(machine: Host) -> None:
     machine.reset()
     with planted(machine):
@@ -141,7 +141,7 @@ def test_it_runs_no_code_above_its_owner(machine: Host) -> None:
     assert machine.sql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'tenancy%'") == []
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_the_locale_provider_is_the_databases_and_not_the_servers(machine: Host) -> None:
     with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
         found = database_settings.read(cursor, "ai_memory", "copy")

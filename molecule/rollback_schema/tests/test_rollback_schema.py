@@ -7,7 +7,6 @@ import json
 import pytest
 
 from lab import MIGRATE, ROWS, Host
-from rows import insert
 from service import assert_works_in_full, callers, schema
 
 ROLLBACK = ("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
@@ -52,7 +51,7 @@ def test_the_snapshot_is_kept_where_only_the_administrator_reads_it(machine: Hos
     assert machine.run(f"sudo stat --format '%U %a' {backup}/schema.json") == "postgres 600\n"
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_check_shows_the_rollback_and_changes_nothing(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_mode=schema", "--check")
@@ -61,19 +60,12 @@ def test_check_shows_the_rollback_and_changes_nothing(machine: Host, before: str
     assert machine.untouched() == untouched
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("made", "unmade", "sentence"),
     [
         ("CREATE VIEW v WITH (security_invoker = true) AS SELECT customer_id FROM memories", "DROP VIEW v",
-         "rule _RETURN on view v uses public.memories.customer_id, which goes: drop it first."),
-        ("CREATE INDEX later ON memories (customer_id, source)", "DROP INDEX later",
-         "index later uses public.memories.customer_id, which goes: drop it first."),
-        ("CREATE POLICY later ON memories AS RESTRICTIVE USING (customer_id < 9)", "DROP POLICY later ON memories",
-         "policy later on table memories uses public.memories.customer_id"),
-        (insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}),
-         "DELETE FROM caller_profiles WHERE customer_id = 2",
-         "Rows of tenants other than 1 exist (caller_profiles 1), which the old schema cannot tell apart."),
+         "rule _RETURN on view public.v uses public.memories.customer_id, which goes: drop it first."),
     ],
 )  # fmt: skip
 def test_obstacles_are_named(machine: Host, before: str, made: str, unmade: str, sentence: str) -> None:
@@ -87,7 +79,7 @@ def test_obstacles_are_named(machine: Host, before: str, made: str, unmade: str,
         machine.sql(unmade)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_snapshot_that_is_not_there_is_missed(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook(*ROLLBACK, "-etenancy_snapshot_file=/var/backups/none.json", check=False)
@@ -105,7 +97,7 @@ def test_the_original_schema_is_restored_with_every_row(machine: Host, before: s
     assert_works_in_full(machine)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_second_rollback_does_nothing(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook(*ROLLBACK)
@@ -114,7 +106,7 @@ def test_a_second_rollback_does_nothing(machine: Host, before: str) -> None:
     assert machine.untouched() == untouched
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.parametrize("change", ['s/"version": 1/"version": 2/', "$d", "1,$d"], ids=["version", "cut", "empty"])
 def test_a_snapshot_that_it_cannot_read_is_refused(machine: Host, before: str, change: str) -> None:
     machine.run(f"sudo sed '{change}' {machine.backups()[0]}/schema.json > /tmp/other.json")
@@ -124,7 +116,7 @@ def test_a_snapshot_that_it_cannot_read_is_refused(machine: Host, before: str, c
     assert machine.untouched() == untouched
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_it_leads_past_a_rollback_of_the_policies_and_a_second_migration(machine: Host, before: str) -> None:
     machine.playbook(*MIGRATE)
     machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
@@ -135,7 +127,7 @@ def test_it_leads_past_a_rollback_of_the_policies_and_a_second_migration(machine
     assert machine.rows() == ROWS
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_what_callers_say_meanwhile_is_kept_and_fails_no_run(machine: Host, before: str) -> None:
     user = "+15550004444"
     with callers(machine, user) as confirmed:
@@ -150,7 +142,7 @@ def test_what_callers_say_meanwhile_is_kept_and_fails_no_run(machine: Host, befo
     machine.sql("DELETE FROM caller_profiles WHERE user_id = %s", (user,))
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_login_of_the_services_own_is_rolled_back(machine: Host, before: str) -> None:
     environment = machine.run("sudo cat /opt/ai-memory/.env")
     machine.playbook(*MIGRATE, "-etenancy_provision_app_role=true")
@@ -160,7 +152,7 @@ def test_a_login_of_the_services_own_is_rolled_back(machine: Host, before: str) 
     assert_works_in_full(machine)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_the_copy_on_the_laptop_serves_as_well(machine: Host, before: str) -> None:
     copies = machine.playbook(*MIGRATE).files()
     machine.run("sudo find /var/backups/ai-memory -name 'schema*.json' -delete")

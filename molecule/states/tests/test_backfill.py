@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.aimemory.tenancy.plugins.module_utils import backfill_login
 from lab import MIGRATE, OWNER, ROWS, Host
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 LOGIN = backfill_login.role("ai_memory")
 # Notes that it ran, and that it ran with more privileges than its owner's: no rollback resets a sequence.
@@ -61,6 +61,7 @@ def half(machine: Host) -> Iterator[Host]:
     machine.reset()
 
 
+@pytest.mark.sample
 def test_the_owners_code_runs_as_the_login_alone(half: Host) -> None:
     assert half.sql("SELECT count(*) > 0 FROM memories WHERE customer_id IS NULL") == [(True,)]
     run = half.playbook(*MIGRATE)

@@ -318,7 +318,7 @@ def test_the_index_names_every_file(archive: Archive) -> None:
         assert name == "index.md" or f"\n| {name} | " in archive.text("index.md")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.one_host
 @pytest.mark.usefixtures("planted")
 def test_raw_logs_come_only_if_they_are_asked_for_and_in_files_of_their_own(
@@ -337,7 +337,7 @@ def test_raw_logs_come_only_if_they_are_asked_for_and_in_files_of_their_own(
     assert "RAW LOGS: the files below raw-logs/ are logs as they are." in made.text("index.md")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.one_host
 @pytest.mark.usefixtures("planted")
 def test_without_the_service_and_without_a_run(machine: Host) -> None:
@@ -356,7 +356,7 @@ def test_without_the_service_and_without_a_run(machine: Host) -> None:
     assert len(made.text("postgresql.log").splitlines()) <= 3
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.one_host
 @pytest.mark.usefixtures("planted")
 def test_without_postgresql(machine: Host, logs: Path) -> None:
@@ -379,14 +379,14 @@ def test_without_postgresql(machine: Host, logs: Path) -> None:
     assert "DATABASE_URL" in made.document("environment.json")["variables"]
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.one_host
 def test_what_makes_no_sense_is_refused(machine: Host) -> None:
     run = machine.playbook("playbooks/support.yml", "-esupport_runs=-1", check=False)
     assert "support_runs is -1: it must be at least 0." in run.words
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.one_host
 def test_a_place_that_cannot_be_written_is_named(machine: Host) -> None:
     run = machine.playbook("playbooks/support.yml", "-esupport_directory=/proc/archives", check=False)

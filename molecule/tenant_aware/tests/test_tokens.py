@@ -11,21 +11,10 @@ import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import tokens
 from lab import MIGRATE, ROWS, TOKEN_SECRET, Host, Run
-from service import assert_works_in_full, deploy
+from service import assert_works_in_full, deploy, traces
 
-CALLER = "+15550000000-runbook"
 CODE = "/opt/ai-memory/app.py"
 REFUSED = "ai-memory refuses the smoke test s request POST /memory/store (HTTP 401"
-
-
-def rows_of_the_test(machine: Host) -> dict[str, int]:
-    return machine.rows(f"starts_with(user_id, '{CALLER}')")
-
-
-def traces(machine: Host, run: Run) -> str:
-    """Return everything that a run left on this machine and in the service's journal."""
-    journal = machine.run("sudo journalctl --unit=ai-memory --since=-10min")
-    return "\n".join([run.output, *run.files().values(), journal])
 
 
 @contextlib.contextmanager
@@ -42,27 +31,7 @@ def other_tokens(machine: Host) -> Iterator[None]:
         machine.wait_until_healthy()
 
 
-@pytest.fixture(scope="module")
-def migrated(machine: Host) -> Run:
-    """Migrate under the tenant-aware release, with Ansible's highest verbosity."""
-    machine.run("sudo lab-reset tenant_aware")
-    return machine.playbook(*MIGRATE, "-vvv")
-
-
-def test_it_is_tried_with_a_token_that_is_kept_nowhere(machine: Host, migrated: Run) -> None:
-    assert migrated.record["outcome"] == "SUCCESS"
-    assert migrated.record["api"] == {
-        "mode": "full", "token": "signed", "unproven": [], "shown": [], "endpoints": 0, "apart": 0,
-    }  # fmt: skip
-    assert set(rows_of_the_test(machine).values()) == {0}
-    left = traces(machine, migrated)
-    assert "JWT validated: customer_id=1" in left
-    # Every token starts with the same header.
-    assert tokens.signed({}, "x").split(".")[0] not in left
-    assert TOKEN_SECRET not in left
-
-
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_the_endpoints_that_show_the_tenant_of_the_request_before_are_named(machine: Host, migrated: Run) -> None:
     run = machine.playbook("playbooks/verify.yml")
     for endpoint in ("GET /v1/memories/shared?limit=5", "POST /v2/summaries/search"):
@@ -73,7 +42,7 @@ def test_the_endpoints_that_show_the_tenant_of_the_request_before_are_named(mach
     assert machine.call("/v1/memories/shared", method="GET")["memories"]
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_writers_that_forget_the_tenant_are_named_and_leave_nothing(machine: Host, migrated: Run) -> None:
     run = machine.playbook("playbooks/verify.yml", "-everify_proof=true")
     assert run.changed == 0
@@ -85,7 +54,7 @@ def test_writers_that_forget_the_tenant_are_named_and_leave_nothing(machine: Hos
     assert machine.rows() == ROWS
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_tokens_that_cannot_be_signed_are_refused_before_the_stop(machine: Host) -> None:
     with other_tokens(machine):
         check = machine.playbook("migrate.yml", "--check")
@@ -101,7 +70,7 @@ def test_tokens_that_cannot_be_signed_are_refused_before_the_stop(machine: Host)
         assert (machine.catalogs(), machine.service_pid(), machine.rows()) == before
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_without_a_request_it_goes_on_and_says_what_is_not_proven(machine: Host) -> None:
     with other_tokens(machine):
         run = machine.playbook(*MIGRATE, "-eservice_smoke=none")
@@ -113,7 +82,7 @@ def test_without_a_request_it_goes_on_and_says_what_is_not_proven(machine: Host)
     assert "- [ ] API endpoints respond correctly (NOT PROVEN: see below)" in run.log
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_headers_of_the_operators_take_the_place_of_the_token(machine: Host) -> None:
     machine.run("sudo lab-reset tenant_aware")
     deploy(machine, "tenant_aware")
@@ -125,7 +94,7 @@ def test_headers_of_the_operators_take_the_place_of_the_token(machine: Host) -> 
     assert token not in traces(machine, run)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_reading_requests_alone_find_a_service_that_shows_nothing_any_more(machine: Host) -> None:
     machine.reset()
     # Without the bridge, the legacy release names no tenant and sees nothing.

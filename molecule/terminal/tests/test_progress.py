@@ -63,7 +63,7 @@ def cannot_be_restored(machine: Host) -> Iterator[None]:
     machine.sql("DROP FUNCTION allowed")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.usefixtures("cannot_be_restored")
 def test_a_job_that_fails_says_why(machine: Host) -> None:
     backups, catalogs = machine.backups(), machine.catalogs()
@@ -76,7 +76,7 @@ def test_a_job_that_fails_says_why(machine: Host) -> None:
     assert machine.run(JOBS).strip() == "0"
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
     machine.reset()
     # Adding a column would wait for the writer.

@@ -69,7 +69,7 @@ def test_a_migration_shows_its_phases_and_ends_in_a_box(machine: Host) -> None:
     assert not any("…" in line for line in screen.lines)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -90,7 +90,7 @@ def test_other_runs_fit_the_terminal_as_well(machine: Host, command: tuple[str, 
     assert any(words in line for line in screen.lines)
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.usefixtures("fresh", "one_row_refuses")
 def test_a_failure_is_shown_in_full_and_once(machine: Host) -> None:
     screen = migration(machine, NO_COLOR="1")
@@ -109,7 +109,7 @@ def test_a_failure_is_shown_in_full_and_once(machine: Host) -> None:
     assert "Service: ai-memory answers again." in text
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_without_a_terminal_it_is_plain(machine: Host) -> None:
     machine.reset()
     run = machine.playbook("migrate.yml", "--check")
@@ -119,7 +119,7 @@ def test_without_a_terminal_it_is_plain(machine: Host) -> None:
     assert "| Outcome:   SUCCESS (check mode: nothing was touched) |" in run.output
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_on_request_every_task_shows(machine: Host) -> None:
     run = machine.playbook("migrate.yml", "--check", "-v")
     assert "TASK [plan : Show the plan]" in run.output

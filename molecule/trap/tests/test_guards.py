@@ -10,7 +10,7 @@ from trap import CONSTANT, READABLE, Trap
 
 from lab import MIGRATE, PLUGINS, Host, Run, copied_checkout
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 UTILS = f"{PLUGINS}/module_utils"
 # Code that runs for every row takes time, and a few rows are enough.

@@ -68,7 +68,7 @@ def test_the_trap_sees_no_code_of_its_owner(machine: Host, trap: Trap) -> None:
         connection.cursor().execute("SELECT 'a\\'")
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_check_springs_nothing(machine: Host, trap: Trap) -> None:
     machine.playbook("migrate.yml", "--check", READABLE)
     assert trap.sprung() == []
@@ -79,7 +79,7 @@ def test_a_migration_springs_nothing(machine: Host, trap: Trap) -> None:
     assert trap.sprung() == []
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_verification_springs_nothing(machine: Host, trap: Trap) -> None:
     machine.playbook("playbooks/verify.yml", READABLE)
     assert trap.sprung() == []
@@ -87,14 +87,14 @@ def test_a_verification_springs_nothing(machine: Host, trap: Trap) -> None:
     assert trap.sprung() == []
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_bundle_and_a_backup_spring_nothing(machine: Host, trap: Trap) -> None:
     machine.playbook("playbooks/support.yml")
     machine.playbook("playbooks/backup.yml", "-ebackup_test_restore=false")
     assert trap.sprung() == []
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_bundle_reads_no_table_whose_reader_runs_code(machine: Host, trap: Trap, tmp_path: Path) -> None:
     machine.sql(CONSTANT)
     try:
@@ -114,14 +114,14 @@ def test_a_bundle_reads_no_table_whose_reader_runs_code(machine: Host, trap: Tra
     assert "CREATE INDEX trap_constant ON public.memories" in bundle["database/schema.sql"]
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 @pytest.mark.parametrize("mode", ["policies", "schema"])
 def test_a_rollback_springs_nothing(machine: Host, trap: Trap, mode: str) -> None:
     machine.playbook("rollback.yml", f"-erollback_mode={mode}", "-erollback_confirm=YES", "-ebackup_test_restore=false")
     assert trap.sprung() == []
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_a_rehearsal_and_a_restore_spring_nothing(machine: Host, trap: Trap) -> None:
     machine.playbook("playbooks/rehearse.yml", READABLE)
     assert trap.sprung() == []

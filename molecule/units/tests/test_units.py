@@ -15,7 +15,7 @@ from conftest import installed, states
 from lab import MIGRATE, Host, meanwhile
 from service import a_login, assert_works_in_full
 
-pytestmark = pytest.mark.by_turns
+pytestmark = pytest.mark.wide
 
 UNIT = "ai-memory.service"
 CALL = {
@@ -77,6 +77,7 @@ def served(machine: Host) -> Iterator[None]:
     machine.wait_until_healthy()
 
 
+@pytest.mark.sample
 def test_an_instance_of_a_template_is_migrated_with_its_socket_and_its_companion(
     machine: Host, instance: tuple[str, ...]
 ) -> None:
@@ -166,7 +167,7 @@ def test_another_session_of_its_login_that_is_older_than_the_change_is_ended(mac
         assert (done["came_up"], done["ended"]) == (False, ["alice"])
 
 
-@pytest.mark.by_turns
+@pytest.mark.wide
 def test_nested_logins_leave_pg_hba_unchanged(machine: Host) -> None:
     before = machine.run("sudo cat $(sudo -u postgres psql -Atc 'SHOW hba_file')")
     with a_login(machine), a_login(machine):

@@ -1,6 +1,7 @@
 -- What stands around the tenant tables and can make the change fail, as one JSON document. Reads only.
 -- Named arguments: schema, column, application_role, tables (a JSON list), keys (JSON: the keys that are to be unique per
--- tenant, each {table, columns}), functions (a JSON list of names), default_tenant (as PostgreSQL prints it),
+-- tenant, each {table, columns}), links (JSON: foreign keys whose rows have tenants, each {table, columns, other, key,
+-- taken}), shared_keys (JSON: keys that tenants may share by now, as keys), functions (a JSON list of names), default_tenant (as PostgreSQL prints it),
 -- backfill_role.
 -- (A percent sign is doubled because named arguments are in use.)
 WITH RECURSIVE wanted AS (
@@ -66,6 +67,51 @@ duplicate AS (
            THEN format('CASE WHEN %%1$I IS NULL THEN %%2$L ELSE format(%%3$L, %%1$I) END', c, %(default_tenant)s::text, '%%s') ELSE format('%%I', c) END, ', ')
        FROM unnest(d.columns || CASE WHEN d.has_tenant AND %(column)s <> ALL (d.columns) THEN ARRAY[%(column)s::text] ELSE '{}' END) AS c)
     ), false, true, '')
+    COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
+  WHERE x.keys > 0
+),
+-- Rows that point to another tenant's; of a table that takes its tenant from the other, those that point to nothing.
+link AS (
+  SELECT e.entry ->> 'table' AS name, e.entry -> 'columns' AS columns, e.entry ->> 'other' AS other,
+         (e.entry ->> 'taken')::boolean AS taken, w.relid, o.relid AS pointed,
+         EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = w.relid AND a.attname = %(column)s AND NOT a.attisdropped) AS has_tenant,
+         EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = o.relid AND a.attname = %(column)s AND NOT a.attisdropped) AS has_other,
+         (SELECT string_agg(format('c.%%I = o.%%I', own, other), ' AND ')
+          FROM unnest(ARRAY(SELECT json_array_elements_text(e.entry -> 'columns')), ARRAY(SELECT json_array_elements_text(e.entry -> 'key'))) AS u (own, other)) AS pairs
+  FROM json_array_elements(%(links)s::json) AS e (entry)
+  JOIN wanted w ON w.name = e.entry ->> 'table'
+  JOIN wanted o ON o.name = e.entry ->> 'other'
+  WHERE w.relid IS NOT NULL AND o.relid IS NOT NULL
+    AND NOT EXISTS (SELECT FROM tree t JOIN pg_class c ON c.oid = t.relid WHERE t.root IN (w.relid, o.relid) AND c.relkind NOT IN ('r', 'p'))
+    AND (SELECT count(*) FROM pg_attribute a WHERE NOT a.attisdropped AND ((a.attrelid = w.relid AND a.attname IN (SELECT json_array_elements_text(e.entry -> 'columns')))
+      OR (a.attrelid = o.relid AND w.relid <> o.relid AND a.attname IN (SELECT json_array_elements_text(e.entry -> 'key'))))) >= json_array_length(e.entry -> 'columns')
+),
+crossing AS (
+  SELECT l.name, l.columns, l.other, l.taken, x.rows
+  FROM link l
+  CROSS JOIN LATERAL XMLTABLE(
+    '/row' PASSING query_to_xml(CASE
+      WHEN l.taken AND NOT l.has_tenant THEN format('SELECT count(*) AS rows FROM %%s c WHERE NOT EXISTS (SELECT FROM %%s o WHERE %%s)', l.relid::regclass, l.pointed::regclass, l.pairs)
+      WHEN l.has_tenant AND l.has_other THEN format('SELECT count(*) AS rows FROM %%1$s c JOIN %%2$s o ON %%3$s WHERE c.%%4$I <> o.%%4$I', l.relid::regclass, l.pointed::regclass, l.pairs, %(column)s)
+      ELSE 'SELECT 0 AS rows' END, false, true, '')
+    COLUMNS rows bigint PATH 'rows') AS x
+  WHERE x.rows > 0
+),
+-- Values of keys that several tenants have by now, which no key of all tenants could hold.
+shared_key AS (
+  SELECT k.entry ->> 'table' AS name, w.relid, ARRAY(SELECT json_array_elements_text(k.entry -> 'columns')) AS columns
+  FROM json_array_elements(%(shared_keys)s::json) AS k (entry)
+  JOIN wanted w ON w.name = k.entry ->> 'table'
+  WHERE w.relid IS NOT NULL AND NOT EXISTS (SELECT FROM tree t JOIN pg_class c ON c.oid = t.relid WHERE t.root = w.relid AND c.relkind NOT IN ('r', 'p'))
+),
+shared AS (
+  SELECT k.name, k.columns, x.keys, x.rows
+  FROM shared_key k
+  CROSS JOIN LATERAL XMLTABLE(
+    '/row' PASSING query_to_xml(CASE WHEN (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = k.relid AND a.attname = ANY (k.columns) AND NOT a.attisdropped) = cardinality(k.columns)
+      THEN format('SELECT count(*) AS keys, coalesce(sum(n), 0) AS rows FROM (SELECT count(*) AS n FROM %%s WHERE %%s GROUP BY %%s HAVING count(*) > 1) AS d',
+        k.relid::regclass, (SELECT string_agg(format('%%I IS NOT NULL', c), ' AND ') FROM unnest(k.columns) AS c), (SELECT string_agg(format('%%I', c), ', ') FROM unnest(k.columns) AS c))
+      ELSE 'SELECT 0 AS keys, 0 AS rows' END, false, true, '')
     COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
   WHERE x.keys > 0
 ),
@@ -222,6 +268,12 @@ SELECT json_build_object(
   'duplicates', (
     SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'keys', keys, 'rows', rows) ORDER BY name, columns), '[]')
     FROM duplicate),
+  'shared', (
+    SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'keys', keys, 'rows', rows) ORDER BY name, columns), '[]')
+    FROM shared),
+  'links', (
+    SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'other', other, 'taken', taken, 'rows', rows) ORDER BY name, other), '[]')
+    FROM crossing),
   'relations', (
     SELECT coalesce(json_agg(json_build_object('schema', schema, 'name', name, 'attributes', relnatts, 'persistence', relpersistence)
                     ORDER BY schema, name), '[]')

@@ -49,7 +49,9 @@ def request(source: Mapping[str, Any], readable: Iterable[str]) -> dict[str, Any
 def values(model: Model, readable: Iterable[str]) -> dict[str, Any]:
     """Return the named arguments of all queries."""
     tables = [table.name for table in model.tables]
-    views = [view.name for view in model.views]
+    views, tenants = [view.name for view in model.views], model.tenants
+    # The service may read them, and no rule of a tenant table applies to them.
+    others = [*views, *([tenants.name] if tenants is not None else [])]
     natural_keys = hazards.natural_keys(model)
     document = {
         "schema": model.schema, "tables": tables, "column": model.column, "application_role": model.application_role,
@@ -66,9 +68,13 @@ def values(model: Model, readable: Iterable[str]) -> dict[str, Any]:
         "keys": json.dumps(hazards.keys(model)),
         "natural_keys": json.dumps(natural_keys),
         "backfill_role": backfill_login.role(model.database),
-        "default_tenant": str(model.default_tenant),
+        "links": json.dumps(hazards.links(model)),
+        "shared_keys": json.dumps(hazards.shared_keys(model)),
+        "default_tenant": str(model.default_tenant or ""),
+        "tenants": tenants.name if tenants is not None else "",
+        "tenants_key": tenants.key if tenants is not None else "",
         "application_role": model.application_role,
-        "readable": json.dumps([*readable, *(f"{model.schema}.{view}" for view in views)]),
+        "readable": json.dumps([*readable, *(f"{model.schema}.{name}" for name in others)]),
     }
 
 

@@ -173,15 +173,26 @@ def other_tenants(state: Document, model: Model) -> dict[str, int]:
     return counted
 
 
+def known_tenant(model: Model, document: Document) -> str | None:
+    """Return the tenant whose rows of a table are looked at: the default one, or else the one that has the most."""
+    if model.default_tenant is not None:
+        return str(model.default_tenant)
+    tenants = (document.get("column") or {}).get("tenants", {})
+    return max(sorted(tenants), key=lambda tenant: int(tenants[tenant]), default=None)
+
+
 def is_session_default(expression: str | None, model: Model) -> bool:
     """Return whether a column default is the session's tenant."""
     return expression == model.tenant_type.printed_session(model.setting)
 
 
-def is_model_predicate(expression: str | None, model: Model) -> bool:
-    """Return whether a policy's expression is the model's predicate, exactly as PostgreSQL prints it."""
+def is_model_predicate(expression: str | None, model: Model, name: str | None = None) -> bool:
+    """Say whether a policy's expression is the model's predicate; ``name`` is another column than the tenant's.
+
+    Compared as a whole with what PostgreSQL prints for it: whatever differs at all is not the model's.
+    """
     tenant = f'( SELECT {model.tenant_type.printed_session(model.setting)} AS "nullif")'
-    return expression in [f"({column} = {tenant})" for column in printed(model.column)]
+    return expression in [f"({column} = {tenant})" for column in printed(name or model.column)]
 
 
 def printed(name: str) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
 -- The state of the tenant tables as one JSON document. Reads only; takes no lock stronger than ACCESS SHARE.
--- Named arguments: schema, tables and views (JSON lists), column, setting, application_role.
+-- Named arguments: schema, tables and views (JSON lists), column, setting, application_role; tenants and tenants_key,
+-- the table of the tenants and its key (empty for none).
 -- (A percent sign is doubled because named arguments are in use.)
 WITH RECURSIVE wanted AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
-  FROM json_array_elements_text(%(tables)s::json) AS name
+  FROM (SELECT json_array_elements_text(%(tables)s::json) UNION SELECT %(tenants)s::text WHERE %(tenants)s <> '') AS t (name)
 ),
 -- The tables and, of partitioned ones, their partitions at every depth.
 tree (root, relid, parent, depth) AS (
@@ -279,6 +280,9 @@ foreign_key_list AS (
                       FROM jsonb_array_elements_text(nullif(to_jsonb(k) -> 'confdelsetcols', 'null')) WITH ORDINALITY AS u (attnum, place)
                       JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum::smallint),
       'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated,
+      -- Both came with PostgreSQL 18.
+      'enforced', coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true),
+      'period', coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false),
       'comment', obj_description(k.oid, 'pg_constraint')) ORDER BY k.conname) AS foreign_keys
   FROM pg_constraint k
   JOIN pg_class f ON f.oid = k.confrelid
@@ -468,6 +472,16 @@ SELECT json_build_object(
     WHERE m.amname = 'gist' AND c.opcdefault
       AND EXISTS (SELECT FROM pg_amop o WHERE o.amopfamily = c.opcfamily
                   AND o.amopopr = to_regoperator(format('pg_catalog.=(%%1$s,%%1$s)', c.opcintype::regtype)))),
+  -- The tenants that the tenants table has, as PostgreSQL prints them.
+  'tenant_keys', (
+    SELECT coalesce((array_agg(x.keys))[1], '[]')
+    FROM pg_class c
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = %(tenants_key)s AND NOT a.attisdropped
+    JOIN pg_type y ON y.oid = a.atttypid AND y.typtype = 'b' AND y.typnamespace = 'pg_catalog'::regnamespace
+    CROSS JOIN LATERAL XMLTABLE(
+      '/row' PASSING query_to_xml(format('SELECT json_agg(format(%%L, %%I)) AS keys FROM %%s', '%%s', a.attname, c.oid::regclass), false, true, '')
+      COLUMNS keys jsonb PATH 'keys') AS x
+    WHERE c.oid = to_regclass(CASE WHEN %(tenants)s <> '' THEN format('%%I.%%I', %(schema)s, %(tenants)s) END) AND c.relkind = 'r'),
   -- The types of their columns.
   'types', (SELECT coalesce(json_object_agg(name, document ORDER BY name), '{}') FROM type_document),
   'views', (

@@ -32,7 +32,8 @@ def items(state: State, model: Model) -> list[Item]:
     found = []
     for table in model.tables:
         column = catalog.tenant_column(state, table.name)
-        if column is None or not column["nulls"]:
+        # Where the column was there before, no tenant is everybody's.
+        if column is None or not column["nulls"] or model.adopted:
             continue
         relations = catalog.relations(state, model, table)
         whole, name = qualified(model.schema, table.name), identifier(model.column)
@@ -85,7 +86,7 @@ def plan(state: State, model: Model) -> list[Statement]:
     for table in tables(state, model):
         target, column = qualified(model.schema, table.name), identifier(model.column)
         now = catalog.tenant_column(state, table.name)
-        if now is not None and now["nulls"]:
+        if now is not None and now["nulls"] and not model.adopted:
             sql = f"UPDATE {target} SET {column} = {model.default_constant} WHERE {column} IS NULL"
             reason = f"Assign {now['nulls']} rows without a tenant to tenant {model.default_tenant} before the stop"
             planned.append(statement(f"{table.name}.backfill", table.name, online.BACKFILL, sql, reason))

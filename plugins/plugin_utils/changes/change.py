@@ -88,10 +88,14 @@ class Rollback:
     def __init__(self, state: State, model: Model, snapshot: State) -> None:
         """Compare each relation with its state in the snapshot."""
         self.state, self.model, self.snapshot = state, model, snapshot
+        # A snapshot of an earlier model knows no tenants table.
+        others = [table for table in model.guarded if table not in model.tables]
+        known = [one for one in others if catalog.table(state, one.name) and catalog.table(snapshot, one.name)]
+        self.guarded = (*model.tables, *known)
         self.relations = [
             RelationRollback(self, relation)
-            for table in model.tables
-            # The deepest partitions come first: the table's indexes adopt theirs.
+            for table in self.guarded
+            # The deepest partitions first: the table's indexes take theirs over.
             for relation in [*catalog.partitions(state, model, table), catalog.relation(state, model, table)]
         ]
 
@@ -112,13 +116,13 @@ class Rollback:
 
     @property
     def from_the_top(self) -> list[RelationRollback]:
-        """Return the existing relations, each table before its partitions, and those before their own."""
-        return [item for table in self.model.tables for item in reversed(self.relations) if item.table == table]
+        """Return what there is, each table before its partitions, and those before their own."""
+        return [item for table in self.guarded for item in reversed(self.relations) if item.table == table]
 
     @property
     def known(self) -> list[RelationRollback]:
-        """Return the relations in the snapshot, each table before its partitions."""
-        order = [table.name for table in self.model.tables]
+        """Return what the snapshot knows, each table before its partitions."""
+        order = [table.name for table in self.guarded]
         found = [item for item in self.relations if item.is_known]
         return sorted(found, key=lambda item: (order.index(item.table.name), item.relation.is_partition))
 
@@ -182,8 +186,8 @@ def by_place(relations: Iterable[Relation]) -> dict[tuple[str, str], Document]:
 def made(document: Any) -> Any:
     """Return the definition of an index or another object, without the facts about its use."""
     if isinstance(document, Mapping):
-        # A snapshot of an earlier version has no "root", the index that an index is a part of.
-        found = {"root": None, **document}
+        # A snapshot of an earlier version has no "root", the index that an index is a part of, nor such foreign keys.
+        found = {"root": None, "enforced": True, "period": False, **document}
         # Nor has an earlier version's state the casts of a foreign key's columns. A definition has the fields of a key.
         left_out = ("dependents", "valid", "clustered", "casts", "key")
         return {name: value for name, value in found.items() if name not in left_out}
@@ -204,3 +208,14 @@ def tables(state: State, model: Model) -> list[Table]:
 def relations(state: State, model: Model) -> list[Relation]:
     """Return the tables of the model that exist, each before its partitions."""
     return [relation for table in tables(state, model) for relation in catalog.relations(state, model, table)]
+
+
+def guarded_relations(state: State, model: Model) -> list[Relation]:
+    """Return the same, and the tenants table."""
+    return relations(state, model) + tenants_relation(state, model)
+
+
+def tenants_relation(state: State, model: Model) -> list[Relation]:
+    """Return the tenants table, if the model names one and it exists."""
+    found = [model.tenants.table] if model.tenants is not None else []
+    return [catalog.relation(state, model, table) for table in found if catalog.table(state, table.name) is not None]

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...module_utils.quoting import derived_name, dollar_quoted, identifier, literal, qualified
 from ..catalog import state as catalog
-from ..model.model import Model, Table
+from ..model.model import ForeignKey, Model, Table
 from . import bridge_record, foreign_keys, indexes, names, online, readers
 from .change import Change, Document, Ended, RelationRollback, Rollback, nothing, tables
 from .finding import Finding, finding
@@ -43,19 +43,96 @@ def obstacles(state: State, model: Model) -> list[str]:
             )
         if column is not None and column["generated"]:
             found.append(f"{name} is an identity or generated column: drop that property first.")
+        if model.adopted:
+            found += _without_tenant(state, model, table)
     return found
+
+
+def _without_tenant(state: State, model: Model, table: Table) -> list[str]:
+    """Return the rows that have no tenant, and would get none: there is no default one."""
+    name, column = f"{model.schema}.{table.name}", catalog.tenant_column(state, table.name)
+    if column is not None and not column["nulls"]:
+        return []
+    if column is not None:
+        nulls = (
+            f"{name}.{model.column} is NULL in {column['nulls']:,} rows, and there is no default tenant "
+            "(tenancy_column_adopted): give those rows their tenant, or delete them, first."
+        )
+        return [nulls]
+    if table.tenant_from is None:
+        unnamed = (
+            f"{name} has no column {model.column}, and there is no default tenant (tenancy_column_adopted): name under "
+            "tenant_from the columns of the foreign key from which its rows take their tenant."
+        )
+        return [unnamed]
+    parents = {key.references for key in table.foreign_keys if set(key.columns) == set(table.tenant_from)}
+    return [
+        f"{name} takes its tenant from {parent}, which takes it from {name}: give one of them the column by hand first."
+        for parent in parents
+        if table in _sources(model, parent)
+    ]
+
+
+def _sources(model: Model, name: str) -> list[Table]:
+    """Return the tables from which the tenant of a table's rows comes, one after the other."""
+    found = list[Table]()
+    table = next(table for table in model.tables if table.name == name)
+    while table not in found:
+        found.append(table)
+        key = source(table)
+        if key is None:
+            break
+        table = next(other for other in model.tables if other.name == key.references)
+    return found
+
+
+def source(table: Table) -> ForeignKey | None:
+    """Return the foreign key from which the rows of a table take their tenant."""
+    given = set(table.tenant_from or ())
+    return next((key for key in table.foreign_keys if given and set(key.columns) == given), None)
 
 
 def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that add the column and refuse rows without a tenant."""
     planned = []
-    for table in tables(state, model):
+    # The tenant of a row that takes it from another's comes first.
+    for table in sorted(tables(state, model), key=lambda table: len(_sources(model, table.name))):
         now = catalog.tenant_column(state, table.name)
-        if now is None:
+        if now is None and model.adopted:
+            planned += _taken(model, table)
+        elif now is None:
             planned.append(_added(model, table))
         elif not now["not_null"]:
             planned.append(_not_null(state, model, table))
     return planned
+
+
+def _taken(model: Model, table: Table) -> list[Statement]:
+    """Return the statements that add the column with the tenant of the row to which a foreign key points.
+
+    The table is rewritten, which runs no trigger of its owner's.
+    """
+    key = source(table)
+    if key is None:
+        raise KeyError(table.name)
+    target, parent = (qualified(model.schema, name) for name in (table.name, key.references))
+    column, names_ = identifier(model.column), [identifier(name) for name in key.columns]
+    pairs = " AND ".join(
+        f"{identifier(pointed)} OPERATOR(pg_catalog.=) ${place}" for place, pointed in enumerate(key.key, 1)
+    )
+    types = ", ".join(f"{target}.{name}%TYPE" for name in names_)
+    function = f"pg_temp.{identifier(derived_name('tenancy_tenant', table.name))}"
+    body = f"SELECT {column} FROM {parent} WHERE {pairs}"
+    called = f"{function}({', '.join(names_)})"
+    reason = f"Add {model.column}; each row takes its tenant from {key.references} (the table is rewritten)"
+    return [
+        statement(f"{table.name}.column", table.name, "column", f"ALTER TABLE {target} ADD COLUMN {column} "
+                  f"{model.column_type}", reason),
+        statement(f"{table.name}.column.source", table.name, "tenant", f"CREATE FUNCTION {function}({types}) RETURNS "
+                  f"{model.column_type} LANGUAGE sql STABLE AS {dollar_quoted(body)}", reason),
+        statement(f"{table.name}.column.fill", table.name, "tenant", f"ALTER TABLE {target} ALTER COLUMN {column} TYPE "
+                  f"{model.column_type} USING {called}, ALTER COLUMN {column} SET NOT NULL", reason),
+    ]  # fmt: skip
 
 
 def _added(model: Model, table: Table) -> Statement:
@@ -164,7 +241,7 @@ def _definition(column: Document | None) -> dict[str, Any] | None:
 
 
 CHANGE = Change(
-    phases=frozenset({"column", "not_null"}),
+    phases=frozenset({"column", "tenant", "not_null"}),
     obstacles=obstacles,
     hazards=nothing,
     plan=plan,

@@ -78,7 +78,9 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 
 def row_security_off(state: State, model: Model) -> list[Statement]:
-    """Return the statements that make the default the default tenant."""
+    """Return the statements that make the default the default tenant; without one it stays the session's."""
+    if model.adopted:
+        return []
     column, planned = identifier(model.column), []
     for relation in relations(state, model):
         now = relation.document["column"]
@@ -96,6 +98,8 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
     """Return whether the default is the default tenant."""
+    if model.adopted:
+        return []
     found = []
     for relation in relations(state, model):
         where, column = f" of {relation.name}" if relation.is_partition else "", relation.document["column"]

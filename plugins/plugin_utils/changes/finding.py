@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..model.model import Model
@@ -15,9 +15,17 @@ def finding(check: str, table: str, expected: Any, actual: Any) -> Finding:
     return {"check": check, "table": table, "expected": expected, "actual": actual, "ok": expected == actual}
 
 
+def rows_unchanged(name: str, before: int | Mapping[str, int], document: Mapping[str, Any]) -> Finding:
+    """Return whether a table has the rows of before: so many, or so many of each tenant."""
+    if isinstance(before, int):
+        return finding("rows unchanged", name, before, document.get("rows"))
+    now = (document.get("column") or {}).get("tenants")
+    return finding("rows of each tenant unchanged", name, dict(before), now)
+
+
 def by_table(findings: Iterable[Finding], model: Model) -> list[Finding]:
-    """Return findings in the order of the model's tables; findings without a table come last."""
-    places = {table.name: place for place, table in enumerate(model.tables)}
+    """Return findings in the order of the model's tables, each table's in their own; those of no table come last."""
+    places = {table.name: place for place, table in enumerate(model.guarded)}
     return sorted(findings, key=lambda found: places.get(found["table"], len(places)))
 
 

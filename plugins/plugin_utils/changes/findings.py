@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ..catalog import state as catalog
 from ..model.model import Model
-from .finding import Finding, by_table, finding
+from .finding import Finding, by_table, finding, rows_unchanged
 from .registry import CHANGES
 from .statement import State
 
 
-def collect(state: State, model: Model, rows_before: Mapping[str, int] | None = None) -> list[Finding]:
-    """Return the findings for ``state``: the model's values beside those of the catalogs.
+def collect(state: State, model: Model, rows_before: Mapping[str, Any] | None = None) -> list[Finding]:
+    """Return the findings for ``state``: what the model says, beside what the catalogs say.
 
-    ``rows_before`` maps a table's name to its rows before the migration. If it is given, the counts must be equal.
+    ``rows_before`` maps a table's name to its rows before the migration, or to those of each tenant; given, the counts
+    must be equal.
     """
     found = [
         finding("table exists", table.name, True, False)
@@ -23,8 +25,7 @@ def collect(state: State, model: Model, rows_before: Mapping[str, int] | None = 
     ]
     found += [item for change in CHANGES for item in change.findings(state, model)]
     found += [
-        finding("rows unchanged", name, count, (catalog.table(state, name) or {}).get("rows"))
-        for name, count in (rows_before or {}).items()
+        rows_unchanged(name, count, catalog.table(state, name) or {}) for name, count in (rows_before or {}).items()
     ]
     return by_table([*found, *_of_role(state)], model)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...module_utils.quoting import identifier, literal, qualified
 from ..catalog import state as catalog
+from ..catalog.state import Relation
 from ..model.model import ForeignKey, Model, Table
 from .change import Change, RelationRollback, Rollback, by_name, made, missing, nothing, tables
 from .finding import Finding, finding
@@ -27,48 +28,61 @@ SET_COLUMNS_VERSION = 150000
 
 
 def of_table(document: Document) -> list[Document]:
-    """Return the foreign keys in a table's part of the state."""
+    """Return the foreign keys in a table's part of the state, or in that of a partition."""
     return list(document.get("foreign_keys", []))
+
+
+def of_relations(state: State, model: Model, table: Table) -> list[tuple[Relation, Document]]:
+    """Return the foreign keys of a table, and those that its partitions have of their own."""
+    return [(one, key) for one in catalog.relations(state, model, table) for key in of_table(one.document)]
 
 
 def descriptions(state: State, model: Model) -> set[str]:
     """Return how PostgreSQL describes the foreign keys that the model names, with the tenant or without."""
     return {
         found["description"]
-        for table in model.tables
-        if (document := catalog.table(state, table.name)) is not None
-        for found in of_table(document)
+        for table in tables(state, model)
+        for _, found in of_relations(state, model, table)
         if any(_points(found, model, key) or names_tenant(found, model, key) for key in table.foreign_keys)
     }
 
 
 def names_tenant(found: Document, model: Model, key: ForeignKey) -> bool:
     """Say whether a foreign key of the state is the model's, with the tenant on both sides."""
-    return _is(found, model, key, (model.column, *key.columns), (model.column, *key.key))
+    return _is(found, model, key, [(model.column, model.column)])
 
 
 def _points(found: Document, model: Model, key: ForeignKey) -> bool:
-    return _is(found, model, key, key.columns, key.key)
+    return _is(found, model, key, [])
 
 
-def _is(found: Document, model: Model, key: ForeignKey, columns: Sequence[str], others: Sequence[str]) -> bool:
+def _is(found: Document, model: Model, key: ForeignKey, more: Sequence[tuple[str, str]]) -> bool:
+    # The order of the pairs means nothing.
+    pairs = sorted([*zip(key.columns, key.key, strict=True), *more])
     target = {"schema": model.schema, "table": key.references}
-    return (found["columns"], found["references"], found["key"]) == (list(columns), target, list(others))
+    return found["references"] == target and sorted(zip(found["columns"], found["key"], strict=True)) == pairs
+
+
+def is_enforced(key: Document) -> bool:
+    """Say whether PostgreSQL compares the rows: since version 18 a foreign key may be NOT ENFORCED."""
+    return bool(key.get("enforced", True))
 
 
 def definition(key: Document) -> str:
     """Return the foreign key as ADD CONSTRAINT takes it."""
     target = qualified(key["references"]["schema"], key["references"]["table"])
     set_columns = f" ({_list(key['set_columns'])})" if key["set_columns"] else ""
+    period = bool(key.get("period"))
+    validity = " NOT VALID" if not key["validated"] else ""
     return "".join(
         (
-            f"FOREIGN KEY ({_list(key['columns'])}) REFERENCES {target} ({_list(key['key'])})",
+            f"FOREIGN KEY ({_list(key['columns'], period)}) REFERENCES {target} ({_list(key['key'], period)})",
             " MATCH FULL" if key["match"] == "f" else "",
             f" ON UPDATE {ACTIONS[key['update']]}" if ACTIONS[key["update"]] else "",
             f" ON DELETE {ACTIONS[key['delete']]}{set_columns}" if ACTIONS[key["delete"]] else "",
             " DEFERRABLE" if key["deferrable"] else "",
             " INITIALLY DEFERRED" if key["deferred"] else "",
-            "" if key["validated"] else " NOT VALID",
+            validity if is_enforced(key) else " NOT ENFORCED",
         )
     )
 
@@ -90,32 +104,61 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 
 def _of_table(state: State, model: Model, table: Table) -> list[str]:
-    document = catalog.required(state, table.name)
     name, found = f"{model.schema}.{table.name}", []
     for key in table.foreign_keys:
         words = f"({', '.join(key.columns)}) to {key.references} ({', '.join(key.key)})"
-        present = [item for item in of_table(document) if names_tenant(item, model, key)]
-        old = [item for item in of_table(document) if _points(item, model, key)]
-        if not present and not old:
+        there = [
+            (relation, item)
+            for relation, item in of_relations(state, model, table)
+            if names_tenant(item, model, key) or _points(item, model, key)
+        ]
+        if not there:
             found.append(f"{name} has no foreign key {words}: correct its entry in tenancy_tables.")
-        for item in [] if present else old:
-            found += calling(state, model.schema, table.name, item)
-            if item["match"] == "f":
-                found.append(
-                    f"The foreign key {item['name']} of {name} is MATCH FULL, which a row without a value would break "
-                    "once the tenant is part of it: make it MATCH SIMPLE first."
-                )
-            if item["update"] in SETTING_ACTIONS:
-                found.append(
-                    f"The foreign key {item['name']} of {name} is ON UPDATE {ACTIONS[item['update']]}, which would set "
-                    "the tenant column as well: make it ON UPDATE CASCADE or NO ACTION first."
-                )
-            if item["delete"] in SETTING_ACTIONS and state["server_version_num"] < SET_COLUMNS_VERSION:
-                found.append(
-                    f"The foreign key {item['name']} of {name} is ON DELETE {ACTIONS[item['delete']]}, which would set "
-                    "the tenant column as well before PostgreSQL 15: make it ON DELETE CASCADE or NO ACTION first."
-                )
+        for relation, item in there:
+            if not _has(relation, model, key):
+                found += calling(state, relation.schema, relation.name, item)
+                found += _actions(state, f"The foreign key {item['name']} of {relation.schema}.{relation.name}", item)
+    own = of_relations(state, model, table)
+    return found + [text for relation, item in own for text in _to_part(state, model, relation, item)]
+
+
+def _has(relation: Relation, model: Model, key: ForeignKey) -> bool:
+    """Say whether the relation has the model's foreign key with the tenant."""
+    return any(names_tenant(item, model, key) for item in of_table(relation.document))
+
+
+def _actions(state: State, title: str, item: Document) -> list[str]:
+    """Return what of a foreign key would mean something else once the tenant is a part of it."""
+    found = []
+    # Of one column, FULL and SIMPLE mean the same.
+    if item["match"] == "f" and len(item["columns"]) > 1:
+        found.append(
+            f"{title} is MATCH FULL, which a row without a value would break once the tenant is part of it: make it "
+            "MATCH SIMPLE first."
+        )
+    if item["update"] in SETTING_ACTIONS:
+        found.append(
+            f"{title} is ON UPDATE {ACTIONS[item['update']]}, which would set the tenant column as well: make it ON "
+            "UPDATE CASCADE or NO ACTION first."
+        )
+    if item["delete"] in SETTING_ACTIONS and state["server_version_num"] < SET_COLUMNS_VERSION:
+        found.append(
+            f"{title} is ON DELETE {ACTIONS[item['delete']]}, which would set the tenant column as well before "
+            "PostgreSQL 15: make it ON DELETE CASCADE or NO ACTION first."
+        )
     return found
+
+
+def _to_part(state: State, model: Model, relation: Relation, item: Document) -> list[str]:
+    """Return that a foreign key points to a partition of a tenant table, which no entry of the model names."""
+    target = (item["references"]["schema"], item["references"]["table"])
+    title = f"The foreign key {item['name']} of {relation.schema}.{relation.name}"
+    return [
+        f"{title} points to {'.'.join(target)}, a partition of {model.schema}.{table.name}: let it point to "
+        f"{model.schema}.{table.name}, or drop it first."
+        for table in tables(state, model)
+        if any((part.schema, part.name) == target for part in catalog.partitions(state, model, table))
+    ]
 
 
 def calling(state: State, schema: str, name: str, key: Document) -> list[str]:
@@ -152,24 +195,32 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def _planned(state: State, model: Model, table: Table) -> list[Statement]:
-    target = qualified(model.schema, table.name)
-    document = catalog.required(state, table.name)
-    statements = []
-    for key in table.foreign_keys:
-        present = any(names_tenant(item, model, key) for item in of_table(document))
-        identity = f"{table.name}.foreign_key.{'_'.join(key.columns)}"
-        reason = "Let foreign keys name the tenant: no row points to another tenant's"
-        for item in of_table(document):
-            if not _points(item, model, key):
-                continue
-            drop = f"ALTER TABLE {target} DROP CONSTRAINT {identifier(item['name'])}"
-            comment = _comment(target, item)
-            statements.append(statement(f"{identity}.drop", table.name, "unlink", drop, reason))
-            if not present:
-                sql = add_sql(target, _with_tenant(item, model))
-                statements.append(statement(identity, table.name, "link", sql, reason))
-                statements += [statement(f"{identity}.comment", table.name, "link", text, reason) for text in comment]
-                present = True
+    return [
+        item
+        for key in table.foreign_keys
+        for relation in catalog.relations(state, model, table)
+        for item in _exchanged(model, relation, key)
+    ]
+
+
+def _exchanged(model: Model, relation: Relation, key: ForeignKey) -> list[Statement]:
+    """Return the statements that exchange one foreign key of a table, or of a partition that has its own."""
+    statements, table, target = [], relation.table.name, relation.target
+    present = _has(relation, model, key)
+    identity = f"{table}.foreign_key.{'_'.join(key.columns)}"
+    reason = "Let foreign keys name the tenant: no row points to another tenant's"
+    for item in of_table(relation.document):
+        if not _points(item, model, key):
+            continue
+        drop = f"ALTER TABLE {target} DROP CONSTRAINT {identifier(item['name'])}"
+        statements.append(statement(f"{identity}.drop{relation.suffix}", table, "unlink", drop, reason))
+        if not present:
+            sqls = {identity: add_sql(target, _with_tenant(item, model))}
+            sqls |= {f"{identity}.comment": text for text in _comment(target, item)}
+            statements += [
+                statement(f"{name}{relation.suffix}", table, "link", sql, reason) for name, sql in sqls.items()
+            ]
+            present = True
     return statements
 
 
@@ -178,7 +229,7 @@ def _with_tenant(key: Document, model: Model) -> Document:
     set_columns = key["set_columns"] or (key["columns"] if key["delete"] in SETTING_ACTIONS else None)
     return {
         **key, "columns": [model.column, *key["columns"]], "key": [model.column, *key["key"]],
-        "set_columns": set_columns,
+        "set_columns": set_columns, "match": "s",
     }  # fmt: skip
 
 
@@ -186,7 +237,7 @@ def findings(state: State, model: Model) -> list[Finding]:
     """Return whether every foreign key that the model names is there with the tenant, and none without."""
     found = []
     for table in tables(state, model):
-        keys = of_table(catalog.required(state, table.name))
+        keys = [item for _, item in of_relations(state, model, table)]
         for key in table.foreign_keys:
             words = f"foreign key ({', '.join(key.columns)})"
             there = any(names_tenant(item, model, key) for item in keys)
@@ -200,7 +251,8 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the foreign keys which name the tenant, and bring those of the snapshot back."""
-    return [statement for item in back.relations for statement in _back_of_relation(back, item)]
+    # The table first: a partition's own would become a part of its table's, which comes later.
+    return [statement for item in back.from_the_top for statement in _back_of_relation(back, item)]
 
 
 def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
@@ -252,8 +304,10 @@ def rollback_findings(back: Rollback) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(map(identifier, names))
+def _list(names: Sequence[str], period: bool = False) -> str:
+    """Return the columns; the last of a temporal key is its period (PostgreSQL 18)."""
+    listed = [*map(identifier, names)]
+    return ", ".join([*listed[:-1], f"PERIOD {listed[-1]}"] if period else listed)
 
 
 CHANGE = Change(

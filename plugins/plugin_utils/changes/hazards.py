@@ -14,7 +14,7 @@ from ...module_utils.quoting import identifier, qualified
 from ..catalog import state as catalog
 from ..catalog import unique_keys
 from ..model.model import Model, Table
-from ..proof import proof, samples
+from ..proof import order, proof, samples
 from .statement import State
 
 Document = Mapping[str, Any]
@@ -38,6 +38,23 @@ def natural_keys(model: Model) -> list[dict[str, Any]]:
     return [{"table": table.name, "columns": list(key)} for table in model.tables for key in table.natural_keys]
 
 
+def shared_keys(model: Model) -> list[dict[str, Any]]:
+    """Return the natural keys that several tenants may share by now, as hazards.sql reads them."""
+    adopted = model.tables if model.adopted else ()
+    return [{"table": table.name, "columns": list(key)} for table in adopted for key in table.natural_keys]
+
+
+def links(model: Model) -> list[dict[str, Any]]:
+    """Return the foreign keys whose rows may belong to two tenants already, as hazards.sql reads them."""
+    return [
+        {
+            "table": table.name, "columns": list(key.columns), "other": key.references, "key": list(key.key),
+            "taken": table.tenant_from is not None and set(key.columns) == set(table.tenant_from),
+        }
+        for table in model.tables if model.adopted for key in table.foreign_keys
+    ]  # fmt: skip
+
+
 def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
     """Return the facts that are certain to make the change fail, each as a sentence with its remedy.
 
@@ -46,6 +63,9 @@ def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
     found = state["hazards"]
     return [
         *(text for table in model.tables for text in _of_table(state, model, table)),
+        *order.refused(state, model),
+        *(_link(item, model) for item in found["links"]),
+        *_tenants_rows(state, model),
         *_duplicates(state, model),
         *_read_only(found, model, url_options),
         *(text for item in found["publications"] for text in _publication(item, model)),
@@ -65,8 +85,9 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
     document = catalog.table(state, table.name)
     if document is None:
         return []
+    others = {one.name: catalog.table(state, one.name) or {} for one in model.tables}
     found = samples.lacking(
-        model, table, document, state["types"], lambda column: not proof.lacks(document, "INSERT", (column,))
+        model, table, document, state["types"], lambda column: not proof.lacks(document, "INSERT", (column,)), others
     )
     if document["column"] is None:
         found += [
@@ -78,7 +99,7 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
             and any((item["schema"], item["name"]) == (one.schema, one.name)
                     for one in catalog.relations(state, model, table))
         ]  # fmt: skip
-    elif not table.adopt and not is_tied(document, model):
+    elif not (table.adopt or model.adopted) and not is_tied(document, model):
         found += _meanings(state, model, table, document["column"])
     return found
 
@@ -111,7 +132,8 @@ def _meanings(state: State, model: Model, table: Table, column: Document) -> lis
     if column["default"] is not None and _literal(column["default"]) != str(model.default_tenant):
         why.append(f"has the default {column['default']}")
     for item in state["hazards"]["meanings"]:
-        if item["table"] != table.name:
+        # A foreign key to the tenants table says that it is a tenant.
+        if item["table"] != table.name or (item["own"] and item["other"] == _tenants_title(model)):
             continue
         if item["type"] != "f":
             why.append(f"is unique by {item['constraint']}")
@@ -127,6 +149,10 @@ def _meanings(state: State, model: Model, table: Table, column: Document) -> lis
         f"{table.name} in tenancy_tables."
     )
     return [refusal]
+
+
+def _tenants_title(model: Model) -> str:
+    return f"{model.schema}.{model.tenants.name}" if model.tenants is not None else ""
 
 
 def _literal(default: str) -> str:
@@ -165,6 +191,32 @@ def _duplicate(item: Document, model: Model) -> str:
         f"{item['rows']:,} rows share {item['keys']:,} values of it within a tenant, and no unique index forbids it. "
         f"Keep one row of each, or remove the key from natural_keys. {query} returns them."
     )
+
+
+def _link(item: Document, model: Model) -> str:
+    """Return that rows point to another tenant's, or to nothing that has one."""
+    name, columns = f"{model.schema}.{item['table']}", ", ".join(item["columns"])
+    if item["taken"]:
+        return (
+            f"{name} has {item['rows']:,} rows whose tenant is not known: their ({columns}) points to no row of "
+            f"{item['other']}, from which tenant_from takes it: point them to one, or delete them, first."
+        )
+    return (
+        f"{name} has {item['rows']:,} rows that point by ({columns}) to a row of another tenant in {item['other']}: "
+        "correct them first; they are not to be seen by both."
+    )
+
+
+def _tenants_rows(state: State, model: Model) -> list[str]:
+    """Return what the rows of the proof's tenants lack."""
+    document = catalog.table(state, model.tenants.name) if model.tenants is not None else None
+    if model.tenants is None or document is None:
+        return []
+    return [
+        f"{model.schema}.{model.tenants.name}.{name} is NOT NULL without a default, and no value for it can be derived "
+        f"({why}): add {name}: … to sample of tenancy_tenants; %tenant% in it stands for the tenant."
+        for name, why in proof.tenants_sample(state, model, model.tenants).missing.items()
+    ]
 
 
 def _read_only(found: Document, model: Model, url_options: str) -> list[str]:

@@ -220,7 +220,9 @@ def recreate(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
     is_whole = constraint is not None and (relation.is_partitioned or has_period) and not is_exclusion
     made = []
     if not is_whole and not is_exclusion:
-        made.append(("build", f"index.{index['name']}", _placed(index, _everywhere(index))))
+        # A partition's becomes a key before an index of the table's can take it over.
+        phase = "attach" if constraint is not None and relation.is_partition else "build"
+        made.append((phase, f"index.{index['name']}", _placed(index, _everywhere(index))))
     if constraint is not None:
         add = f"ALTER TABLE {relation.target} ADD CONSTRAINT {identifier(constraint)} "
         if is_exclusion:

@@ -498,10 +498,21 @@ def _findings_of(state: State, model: Model, table: Table) -> list[Finding]:
 
 def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the keys and indexes per tenant, and bring those of the snapshot back."""
-    return [statement for item in back.relations for statement in _back_of_relation(back, item)]
+    planned = [statement for item in back.relations for statement in _dropped(back, item)]
+    restored = [(item, index) for item in back.relations for index in _of_before(back, item)]
+    # A table takes over the first key of a partition that is like its own: one key after the other comes back.
+    wholes = list(dict.fromkeys(_whole(item, index) for item, index in restored))
+    for item, index in sorted(restored, key=lambda pair: wholes.index(_whole(*pair))):
+        planned += _restored(item, index)
+    return planned
 
 
-def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
+def _whole(item: RelationRollback, index: Document) -> tuple[str, str]:
+    """Return the table and the name of the key that an index is, or is a part of."""
+    return item.table.name, index.get("root") or index["name"]
+
+
+def _dropped(back: Rollback, item: RelationRollback) -> list[Statement]:
     now, before, planned = by_name(item.now["indexes"]), by_name(item.before["indexes"]), []
     for name in sorted(_own(back, item)):
         if name in before and made(now[name]) == made(before[name]):
@@ -517,13 +528,15 @@ def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]
                 f"index.drop.{name}", "key", f"DROP INDEX {qualified(item.relation.schema, name)}", reason
             )
         )
-    reasons = {"comment": "Bring the comments of before back"}
-    for index in _of_before(back, item):
-        planned += [
-            item.statement(identity, phase, sql, reasons.get(phase, "Bring the keys and indexes of before back"))
-            for phase, identity, sql in indexes.recreate(item.relation, index)
-        ]
     return planned
+
+
+def _restored(item: RelationRollback, index: Document) -> list[Statement]:
+    reasons = {"comment": "Bring the comments of before back"}
+    return [
+        item.statement(identity, phase, sql, reasons.get(phase, "Bring the keys and indexes of before back"))
+        for phase, identity, sql in indexes.recreate(item.relation, index)
+    ]
 
 
 def _own(back: Rollback, item: RelationRollback) -> set[str]:
@@ -544,9 +557,20 @@ def _of_before(back: Rollback, item: RelationRollback) -> list[Document]:
     ]
 
 
+def _shared(back: Rollback, item: RelationRollback) -> list[str]:
+    """Return the keys of all tenants that rows of several tenants share by now."""
+    again = [set(index["names"]) for index in _of_before(back, item) if index["unique"] and index["plain"]]
+    return [
+        f"({', '.join(shared['columns'])}) of {item.title} was unique in all tenants, and {shared['rows']:,} rows "
+        f"share {shared['keys']:,} values of it by now: change or delete them first, or use rollback_mode=restore."
+        for shared in back.state["hazards"]["shared"]
+        if shared["table"] == item.table.name and not item.relation.is_partition and set(shared["columns"]) in again
+    ]
+
+
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return what of an ordinary role would run if the indexes came back."""
-    found = []
+    """Return what of an ordinary role would run if the indexes came back, and what rows could not share any more."""
+    found = [text for item in back.relations for text in _shared(back, item)]
     for item in back.relations:
         for index in _of_before(back, item):
             if index["plain"]:

@@ -10,7 +10,8 @@ from ...module_utils.quoting import identifier, literal, qualified
 from ..catalog import state as catalog
 from ..model.model import Model, Table
 from ..proof import samples
-from ..proof.proof import EQUAL, NOTHING, ONE, REFUSED, Attempt, lacks, synthetic_tenants
+from ..proof.attempt import EQUAL, NOTHING, ONE, REFUSED, Attempt
+from ..proof.proof import lacks, synthetic_tenants
 from . import bridge, bridge_record
 from .statement import State
 
@@ -61,7 +62,7 @@ def _sessions(state: State, model: Model, tables: Sequence[Table], unused_tenant
     A login that names no tenant has the bridge's tenant. The age of rows tells which ones are newer than the state.
     Beside a long transaction every row looks new, so age excuses no row of another tenant.
     """
-    default = str(model.default_tenant)
+    default = _looked_at(state, model, tables)
     bridged = bridge.value(state, model) is not None
     reset = f"RESET {'.'.join(map(identifier, model.setting.split('.')))}; "
     young = YOUNG_ROWS.format(since=state["snapshot_xmin"] % 2**32)
@@ -87,6 +88,12 @@ def _sessions(state: State, model: Model, tables: Sequence[Table], unused_tenant
     return made
 
 
+def _looked_at(state: State, model: Model, tables: Sequence[Table]) -> str:
+    """Return the default tenant, or one that has rows; where none has, one that nobody is."""
+    known = [catalog.known_tenant(model, catalog.required(state, table.name)) for table in tables]
+    return next((tenant for tenant in known if tenant is not None), synthetic_tenants(state, model)[1])
+
+
 def unnamed(model: Model) -> list[Attempt]:
     """Return the attempt that uses the bridge with every kind of statement, to test the record of its use.
 
@@ -100,8 +107,8 @@ def unnamed(model: Model) -> list[Attempt]:
 def _of_table(state: State, model: Model, table: Table, unused_tenant: str, writes: bool) -> list[Attempt]:
     target, tenant = qualified(model.schema, table.name), identifier(model.column)
     column = catalog.tenant_column(state, table.name) or {}
-    own = ONE if column["tenants"].get(str(model.default_tenant)) else NOTHING
-    default = str(model.default_tenant)
+    default = _looked_at(state, model, [table])
+    own = ONE if column["tenants"].get(default) else NOTHING
     document = catalog.required(state, table.name)
     reads = REFUSED if lacks(document, "SELECT") else None
     of_tenant = REFUSED if lacks(document, "SELECT", (model.column,)) else NOTHING
@@ -119,7 +126,8 @@ def _of_table(state: State, model: Model, table: Table, unused_tenant: str, writ
                  f"SELECT FROM {target} LIMIT 1"),
     ]  # fmt: skip
     if writes:
-        columns = (*samples.of(model, table, document, state["types"]).values, model.column)
+        others = {one.name: catalog.table(state, one.name) or {} for one in model.tables}
+        columns = (*samples.of(model, table, document, state["types"], others).values, model.column)
         made.append(
             _attempt(f"{table.name}.login.copy.in", table.name, "A login copies rows into another tenant",
                      REFUSED if lacks(document, "INSERT", columns) else NOT_SUPPORTED,

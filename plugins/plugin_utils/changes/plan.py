@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...module_utils.errors import UnsafeStateError
-from ...module_utils.quoting import literal, qualified
+from ...module_utils.quoting import identifier, literal, qualified
 from ..catalog import state as catalog
 from ..model.model import Model, Table
 from ..proof import samples
@@ -21,8 +21,8 @@ from .statement import State, Statement
 # PostgreSQL fixes the order. Rows get a tenant before NOT NULL. Old foreign keys go before the exchange of keys, and
 # new ones come after it. Keys come before the functions that rely on them, and policies before row security.
 PHASES = (
-    "column", online.BACKFILL, "not_null", "build", "unlink", "key", "link", "function", "view", "privilege", "bridge",
-    "default", "policy", "enable", "force",
+    "column", "tenant", online.BACKFILL, "not_null", "build", "unlink", "key", "link", "function", "view", "privilege",
+    "bridge", "default", "policy", "enable", "force",
 )  # fmt: skip
 
 
@@ -43,7 +43,10 @@ def build(state: State, model: Model, url_options: str = "", *, careful: bool = 
             "check the user in DATABASE_URL."
         )
     statements = [] if obstacles else [item for change in CHANGES for item in change.plan(state, model)]
-    # A change that is already made has no hazards.
+    # What is filled in the transaction has no index that could be built before.
+    filled = {item["table"] for item in statements if item["phase"] == "tenant"}
+    statements = [{**item, "online": []} if item["table"] in filled else item for item in statements]
+    # Nothing is in the way of a change that is made already.
     if careful and (obstacles or statements):
         obstacles += hazards.obstacles(state, model, url_options) + names.obstacles(state, model, statements)
         obstacles += [text for change in CHANGES for text in change.hazards(state, model)]
@@ -68,9 +71,9 @@ def document(
     ``checks`` is SQL that raises an error if the statements must not run. With ``counted``, the rows are counted: use
     it only if the service does not write, because the time grows with the rows.
     """
-    tables = {table.name: qualified(model.schema, table.name) for table in model.tables}
-    # All tables are locked at once. A REVOKE changes a table's catalog entry without locking the table. A running
-    # autovacuum that waits for that entry would be in a deadlock with the next ALTER TABLE.
+    tables = {table.name: qualified(model.schema, table.name) for table in model.guarded}
+    # All at once: a REVOKE changes a table's entry without locking the table, and an autovacuum that is at work
+    # there and waits for that entry would be a deadlock with the next ALTER TABLE.
     mode = "ACCESS EXCLUSIVE" if statements else "ACCESS SHARE"
     return {
         "begin": [
@@ -88,7 +91,8 @@ def document(
             f"LOCK TABLE {', '.join(tables.values())} IN {mode} MODE",
         ],
         "tables": tables,
-        "counts": {name: f"SELECT count(*) FROM {target}" for name, target in tables.items()} if counted else {},
+        "counts": {name: _count(statements, model, name, target) for name, target in tables.items()} if counted else {},
+        "rewritten": sorted({item["table"] for item in statements if item["phase"] == "tenant"}),
         "checks": list(checks),
         "statements": [
             {name: item[name] for name in ("id", "table", "phase", "sql")}
@@ -99,6 +103,16 @@ def document(
         "proof": None if proof is None else dict(proof, lock_timeout=lock_timeout),
         "seconds": seconds,
     }
+
+
+def _count(statements: Sequence[Statement], model: Model, name: str, target: str) -> str:
+    """Return the query that counts a table's rows; where the tenant column was there before, those of each tenant."""
+    added = any(item["table"] == name and item["phase"] in ("column", "tenant") for item in statements)
+    is_tenants = model.tenants is not None and model.tenants.name == name
+    if not model.adopted or added or is_tenants:
+        return f"SELECT count(*) FROM {target}"
+    grouped = f"SELECT format('%s', {identifier(model.column)}) AS tenant, count(*) AS n FROM {target} GROUP BY 1"
+    return f"SELECT coalesce(json_object_agg(tenant, n), '{{}}') FROM ({grouped}) AS t"
 
 
 def transaction(statements: Sequence[Statement], model: Model, lock_timeout: str) -> list[str]:

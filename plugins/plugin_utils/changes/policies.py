@@ -90,13 +90,15 @@ def _is_alone(state: State, part: Relation, model: Model) -> bool:
 
 def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the migration's policies and create those of the snapshot."""
-    return [item for relation in back.relations for item in _back_of_relation(back, relation)]
+    own = [item for item in back.relations if item.table in back.model.tables]
+    return [statement for item in own for statement in rollback_of(back, item, {item.table.policy})]
 
 
-def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
+def rollback_of(back: Rollback, item: RelationRollback, names: set[str]) -> list[Statement]:
+    """Return the statements that drop a relation's policies of those ``names`` and create those of the snapshot."""
     before = by_name(_of_before(back, item))
-    ours, record = {item.table.policy, *before}, bridge_record.policy_names(item.table)
-    # The bridge drops and creates the policies of its record. Policies of others stay.
+    ours, record = names | before.keys(), bridge_record.policy_names(item.table)
+    # The bridge drops and creates the policies of its record; somebody else's stay.
     if not bridge_record.was_kept(back):
         ours -= record
     elif not bridge_record.is_on(item):
@@ -137,36 +139,45 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every policy of the snapshot exists, and none of the migration's."""
-    found = []
-    for item in back.known:
-        lost = missing(_of_before(back, item), item.now["policies"])
-        left = {item.table.policy} & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
-        found += [
-            finding(f"original policies{item.where} that are missing", item.table.name, [], lost),
-            finding(f"policies{item.where} of the migration that are left", item.table.name, [], sorted(left)),
-        ]
-    return found
+    """Return whether every policy of the snapshot is there, and none of the migration's."""
+    own = [item for item in back.known if item.table in back.model.tables]
+    return [found for item in own for found in rollback_findings_of(back, item, {item.table.policy})]
+
+
+def rollback_findings_of(back: Rollback, item: RelationRollback, names: set[str]) -> list[Finding]:
+    """Return whether a relation has every policy of the snapshot, and none of those ``names`` beside them."""
+    lost = missing(_of_before(back, item), item.now["policies"])
+    left = names & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
+    return [
+        finding(f"original policies{item.where} that are missing", item.table.name, [], lost),
+        finding(f"policies{item.where} of the migration that are left", item.table.name, [], sorted(left)),
+    ]
 
 
 def row_security_off(state: State, model: Model) -> list[Statement]:
     """Return the statements that drop the model's policies."""
+    return [item for one in relations(state, model) for item in dropped(one, {one.table.policy})]
+
+
+def dropped(relation: Relation, names: set[str]) -> list[Statement]:
+    """Return the statements that drop a relation's policies of those ``names``."""
     return [
         _drop(relation, policy["name"], "Remove the tenant policy")
-        for relation in relations(state, model)
         for policy in relation.document["policies"]
-        if policy["name"] == relation.table.policy
+        if policy["name"] in names
     ]
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
     """Return whether the model's policies are gone."""
-    found = []
-    for relation in relations(state, model):
-        where = f" of {relation.name}" if relation.is_partition else ""
-        own = [policy["name"] for policy in relation.document["policies"] if policy["name"] == relation.table.policy]
-        found.append(finding(f"tenant policies{where}", relation.table.name, [], own))
-    return found
+    return [left(relation, {relation.table.policy}) for relation in relations(state, model)]
+
+
+def left(relation: Relation, names: set[str]) -> Finding:
+    """Return whether none of a relation's policies has one of those ``names``."""
+    where = f" of {relation.name}" if relation.is_partition else ""
+    own = [policy["name"] for policy in relation.document["policies"] if policy["name"] in names]
+    return finding(f"tenant policies{where}", relation.table.name, [], own)
 
 
 CHANGE = Change(

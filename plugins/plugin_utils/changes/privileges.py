@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...module_utils.quoting import identifier, qualified
 from ..catalog import state as catalog
 from ..model.model import Model
-from .change import Change, Rollback, nothing, relations, tables
+from .change import Change, Document, Rollback, guarded_relations, nothing, tables
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -13,7 +13,7 @@ from .statement import State, Statement, statement
 def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that revoke such privileges on tables, and grant EXECUTE on functions."""
     role, planned = identifier(model.application_role), []
-    for relation in relations(state, model):
+    for relation in guarded_relations(state, model):
         granted = catalog.excess(relation.document, model, "granted_excess")
         if not granted:
             continue
@@ -25,6 +25,14 @@ def plan(state: State, model: Model) -> list[Statement]:
                 f"Revoke {privileges}, which row security does not restrict",
             )
         )  # fmt: skip
+    for table in tables(state, model):
+        lacking = _lacking(catalog.required(state, table.name), model)
+        if lacking:
+            column, target = identifier(model.column), qualified(model.schema, table.name)
+            privileges = ", ".join(f"{privilege} ({column})" for privilege in lacking)
+            sql = f"GRANT {privileges} ON {target} TO {role}"
+            reason = f"Grant {model.column} to a service that has rights to single columns"
+            planned.append(statement(f"{table.name}.column.grant", table.name, "privilege", sql, reason))
     for function in model.functions:
         now = catalog.function(state, function.name, function.identity)
         if now is None or not now["granted"]:
@@ -39,11 +47,25 @@ def plan(state: State, model: Model) -> list[Statement]:
     return planned
 
 
+def _lacking(document: Document, model: Model) -> list[str]:
+    """Return what the service may do with single columns and not with the tenant's: its keys name that now."""
+    return [
+        privilege
+        for privilege in ("SELECT", "INSERT")
+        if isinstance(allowed := (document["rights"] or {}).get(privilege), list)
+        and allowed and model.column not in allowed
+    ]  # fmt: skip
+
+
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return the privileges that bypass row security."""
+    """Return which privileges bypass row security, and which are missing on the tenant column."""
     found = []
     for table in tables(state, model):
-        excess = catalog.excess(catalog.required(state, table.name), model, "excess_privileges")
+        document = catalog.required(state, table.name)
+        if any(isinstance(allowed, list) and allowed for allowed in (document["rights"] or {}).values()):
+            lacking = _lacking(document, model)
+            found.append(finding(f"missing rights to {model.column}", table.name, [], lacking))
+        excess = catalog.excess(document, model, "excess_privileges")
         found.append(finding("privileges that bypass row security", table.name, [], excess))
         parts = catalog.partitions(state, model, table)
         passing = [
@@ -65,6 +87,14 @@ def rollback(back: Rollback) -> list[Statement]:
         if back.role is not None and again:
             sql = f"GRANT {', '.join(again)} ON {item.target} TO {identifier(back.role)}"
             planned.append(item.statement("grant", "privilege", sql, "Grant the revoked privileges again"))
+    for item in back.relations:
+        granted = _of_column(item.now, back.model) - _of_column(item.before, back.model)
+        # A column that goes takes them along.
+        if item.before["column"] is not None and back.is_same_role and granted:
+            column, role = identifier(back.model.column), identifier(back.model.application_role)
+            privileges = ", ".join(f"{privilege} ({column})" for privilege in sorted(granted))
+            sql = f"REVOKE {privileges} ON {item.target} FROM {role}"
+            planned.append(item.statement("column.revoke", "privilege", sql, "Revoke what was granted"))
     for function in back.model.functions:
         now = catalog.function(back.state, function.name, function.identity)
         before = catalog.function(back.snapshot, function.name, function.identity)
@@ -75,6 +105,12 @@ def rollback(back: Rollback) -> list[Statement]:
             reason = f"Restore the original privileges on {function.name}"
             planned.append(statement(identity, "", "privilege", sql, reason))
     return planned
+
+
+def _of_column(document: Document, model: Model) -> set[str]:
+    """Return what the service may do with the tenant column alone."""
+    rights = {name: (document.get("rights") or {}).get(name) for name in ("SELECT", "INSERT")}
+    return {name for name, allowed in rights.items() if isinstance(allowed, list) and model.column in allowed}
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:

@@ -14,6 +14,7 @@ from . import (
     privileges,
     readers,
     row_security,
+    tenants_table,
     views,
 )
 from .change import Change
@@ -31,5 +32,6 @@ CHANGES: tuple[Change, ...] = (
     default.CHANGE,
     policies.CHANGE,
     readers.CHANGE,
+    tenants_table.CHANGE,
     row_security.CHANGE,
 )

@@ -7,12 +7,13 @@ difference from a snapshot, and each kind defines its own statements for it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ...module_utils.errors import UnsafeStateError
 from ...module_utils.quoting import dollar_quoted, identifier, literal, qualified
 from ..catalog import state as catalog
 from ..model.model import Model
-from .finding import Finding, by_table, finding
+from .finding import Finding, by_table, rows_unchanged
 from .registry import CHANGES
 from .statement import State, Statement
 
@@ -31,7 +32,7 @@ def policies(state: State, model: Model, *, lone: bool = True) -> list[Statement
     if missing:
         raise UnsafeStateError([f"Table {model.schema}.{name} does not exist." for name in missing])
     foreign = catalog.other_tenants(state, model)
-    if foreign and lone:
+    if foreign and lone and not model.adopted:
         counts = ", ".join(f"{name} {count}" for name, count in foreign.items())
         obstacle = (
             f"Rows of tenants other than {model.default_tenant} exist ({counts}): without row security "
@@ -47,6 +48,8 @@ def refuse_other_tenants(state: State, model: Model) -> list[str]:
 
     It runs after the locks, before the first statement of ``policies`` or of ``schema.build``.
     """
+    if model.adopted:
+        return []
     column, default = identifier(model.column), model.default_constant
     queries = []
     for table in model.tables:
@@ -63,10 +66,11 @@ def refuse_other_tenants(state: State, model: Model) -> list[str]:
     return queries
 
 
-def policies_findings(state: State, model: Model, rows_before: Mapping[str, int]) -> list[Finding]:
-    """Return the findings after ``policies``: row security is off, columns and rows are kept."""
+def policies_findings(state: State, model: Model, rows_before: Mapping[str, Any]) -> list[Finding]:
+    """Return the findings after ``policies``: row security off, columns and rows kept."""
     found = [item for change in CHANGES for item in change.row_security_off_findings(state, model)]
-    for table in model.tables:
-        rows = catalog.required(state, table.name)["rows"]
-        found.append(finding("rows unchanged", table.name, rows_before[table.name], rows))
+    found += [
+        rows_unchanged(table.name, rows_before[table.name], catalog.required(state, table.name))
+        for table in model.tables
+    ]
     return by_table(found, model)

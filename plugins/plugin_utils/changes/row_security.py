@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import Model
-from .change import Change, Rollback, nothing, relations, tables
+from .change import Change, Rollback, guarded_relations, nothing, tables
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -31,7 +31,7 @@ def plan(state: State, model: Model) -> list[Statement]:
     }
     return [
         _switch(relation, part, True, *words[part])
-        for relation in relations(state, model)
+        for relation in guarded_relations(state, model)
         for part in PARTS
         if not relation.document["rls"][part]
     ]
@@ -78,7 +78,7 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
     }
     return [
         _switch(relation, part, False, *words[part])
-        for relation in relations(state, model)
+        for relation in guarded_relations(state, model)
         for part in reversed(PARTS)
         if relation.document["rls"][part]
     ]
@@ -87,7 +87,7 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
     """Return whether row security is off."""
     found = []
-    for relation in relations(state, model):
+    for relation in guarded_relations(state, model):
         where = f" of {relation.name}" if relation.is_partition else ""
         rls = relation.document["rls"]
         found += [

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from ...module_utils.errors import UnsafeStateError
 from ..catalog import state as catalog
 from ..model.model import Model
 from . import snapshots
 from .change import Rollback, missing
-from .finding import Finding, by_table, finding
+from .finding import Finding, by_table, finding, rows_unchanged
 from .registry import CHANGES
 from .statement import State, Statement
 
@@ -43,8 +44,8 @@ def build(state: State, model: Model, snapshot: State, *, lone: bool = True) -> 
     return sorted(statements, key=lambda item: PHASES.index(item["phase"]))
 
 
-def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[str, int]) -> list[Finding]:
-    """Return whether the schema of ``snapshot`` is restored, and whether every row is still there.
+def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[str, Any]) -> list[Finding]:
+    """Return whether everything of the schema of ``snapshot`` is there again, and every row still.
 
     ``rows_before`` maps a table's name to its rows before the rollback. It is empty if the service works meanwhile and
     the rows were not counted. Newer objects that do not use the tenant column stay.
@@ -58,7 +59,7 @@ def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[s
             for part in ("columns", "triggers", "views")
         ]
         if rows_before:
-            found.append(finding("rows unchanged", table.name, rows_before[table.name], now["rows"]))
+            found.append(rows_unchanged(table.name, rows_before[table.name], now))
     found += [
         finding(f"original owner{item.where}", item.table.name, item.before["owner"], item.now["owner"])
         for item in back.known
@@ -72,7 +73,8 @@ def _obstacles(state: State, model: Model, snapshot: State, *, lone: bool) -> li
         return [f"The snapshot is of database {snapshot['database']}, not of {state['database']}: name another one."]
     found = []
     foreign = catalog.other_tenants(state, model)
-    if foreign and lone:
+    # A column that was there before tells them apart.
+    if foreign and lone and not model.adopted:
         counts = ", ".join(f"{name} {count}" for name, count in foreign.items())
         found.append(
             f"Rows of tenants other than {model.default_tenant} exist ({counts}), which the old schema cannot tell "

@@ -90,7 +90,7 @@ def _block(name: str, value: str) -> list[str]:
     lines = value.strip("\n").split("\n")
     lead = "!unsafe " if TEMPLATE.search(value) else ""
     shown = "".join(lines)
-    if shown != visible(shown).replace("\\t", "\t") or any(line != line.rstrip() for line in lines):
+    if shown != visible(shown).replace("\\t", "\t"):
         return [f"{name}: {flow(value)}"]
     indicator = "2" if lines[0][:1] in (" ", "\t") else ""
     return [f"{name}: {lead}|{indicator}", *(f"  {line}" if line else "" for line in lines)]

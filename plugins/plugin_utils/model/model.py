@@ -17,9 +17,14 @@ SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+")
 SQLSTATE = re.compile("[0-9A-Z]{5}")
 TABLE_ENTRIES = {
     "name", "surrogate_keys", "natural_keys", "foreign_keys", "indexes", "sample", "sample_writes", "written_at",
-    "adopt", "append_only",
+    "adopt", "append_only", "tenant_from",
 }  # fmt: skip
-# The commands that a trigger may forbid, and the SQLSTATE of RAISE EXCEPTION (PostgreSQL manual, appendix A).
+TENANTS_ENTRIES = {"table", "key", "policy", "sample", "sample_writes"}
+# What a session may do with the tenants table: see and change its tenant's row alone, or read all and change that.
+TENANTS_POLICIES = ("own", "read_all")
+# What stands for the tenant in the sample of a tenants table.
+TENANT = "%tenant%"
+# What a trigger may forbid, and how RAISE EXCEPTION reports it (PostgreSQL manual, appendix A).
 FORBIDDEN, RAISED = ("update", "delete"), "P0001"
 # The placeholder for tenancy_schema in a function.
 SCHEMA = "%schema%"
@@ -70,6 +75,8 @@ class Table:
     adopt: bool
     # The commands that triggers forbid, with the SQLSTATE that they raise.
     append_only: Mapping[str, str]
+    # The columns of the foreign key from which rows take their tenant, if the table lacks the column.
+    tenant_from: tuple[str, ...] | None = None
 
     @property
     def columns(self) -> set[str]:
@@ -96,6 +103,22 @@ class Reader:
     def policy(self) -> str:
         """Return the name of the role's policy, on each table."""
         return reader_policy(self.role)
+
+
+@dataclass(frozen=True)
+class Tenants:
+    """The table that has one row a tenant: its key, the decision who reads it, and the rows of the proof's tenants."""
+
+    name: str
+    key: str
+    policy: str
+    sample: Mapping[str, str | int]
+    sample_writes: tuple[str, ...]
+
+    @property
+    def table(self) -> Table:
+        """Return it as a table of no keys that would have to name a tenant."""
+        return Table(self.name, (), (), (), (), self.sample, self.sample_writes, None, adopt=False, append_only={})
 
 
 @dataclass(frozen=True)
@@ -126,7 +149,8 @@ class Model:
     column: str
     column_type: str
     setting: str
-    default_tenant: Tenant
+    # None where the tenant column was there before: each row has its tenant, and none is everybody's.
+    default_tenant: Tenant | None
     application_role: str
     # The role that the application role replaces in this run, if the run provides the application role.
     replaced_role: str | None
@@ -135,10 +159,24 @@ class Model:
     views: tuple[View, ...]
     functions: tuple[Function, ...]
     readers: tuple[Reader, ...] = ()
+    tenants: Tenants | None = None
+    # Whether the tenant column is there before the migration.
+    adopted: bool = False
+
+    @property
+    def guarded(self) -> tuple[Table, ...]:
+        """Return the tables that get policies: the tenant tables, and that of the tenants."""
+        return (*self.tables, *([self.tenants.table] if self.tenants else []))
 
     def tenant_keys(self, table: Table) -> tuple[tuple[str, ...], ...]:
-        """Return the keys that get the tenant column: natural keys, and keys that foreign keys reference."""
-        pointed = (key.key for other in self.tables for key in other.foreign_keys if key.references == table.name)
+        """Return the keys that get the tenant column: the natural ones, and those that foreign keys point to."""
+        own = (*table.surrogate_keys, *table.natural_keys)
+        pointed = (
+            next(one for one in own if set(one) == set(key.key))
+            for other in self.tables
+            for key in other.foreign_keys
+            if key.references == table.name
+        )
         return tuple(dict.fromkeys((*table.natural_keys, *pointed)))
 
     @property
@@ -148,13 +186,13 @@ class Model:
 
     @property
     def default_constant(self) -> str:
-        """Return the default tenant as an SQL constant."""
-        return self.tenant_type.constant(self.default_tenant)
+        """The default tenant as an SQL constant."""
+        return self.tenant_type.constant(self._default)
 
     @property
     def printed_default(self) -> str:
-        """Return the default tenant's constant as PostgreSQL prints it."""
-        return self.tenant_type.printed_constant(self.default_tenant)
+        """That constant as PostgreSQL prints it back."""
+        return self.tenant_type.printed_constant(self._default)
 
     @property
     def session_tenant(self) -> str:
@@ -163,8 +201,14 @@ class Model:
 
     @property
     def bridge_value(self) -> str:
-        """Return the default tenant in the bridge's spelling, which no session uses."""
-        return self.tenant_type.bridge(self.default_tenant)
+        """The default tenant as the bridge spells it: no session that names it writes it like this."""
+        return self.tenant_type.bridge(self._default)
+
+    @property
+    def _default(self) -> Tenant:
+        if self.default_tenant is None:
+            raise ModelError("There is no default tenant, since tenancy_column_adopted is true.")
+        return self.default_tenant
 
     @property
     def predicate(self) -> str:
@@ -252,6 +296,7 @@ def _table(value: Any, number: int) -> Table:
         written_at=_named(value["written_at"], f"{where}: written_at") if "written_at" in value else None,
         adopt=_flag(value.get("adopt", False), f"{where}: adopt"),
         append_only=_append_only(value.get("append_only", []), where),
+        tenant_from=_tenant_from(value, where),
     )
 
 
@@ -259,6 +304,57 @@ def _without(column: Any, table: Table) -> Table:
     """Return the table whose natural keys do not name the tenant column, which every one gets or has."""
     keys = [tuple(name for name in key if name != column) for key in table.natural_keys]
     return dataclasses.replace(table, natural_keys=tuple(dict.fromkeys(key for key in keys if key)))
+
+
+def _tenant_from(value: Mapping[str, Any], where: str) -> tuple[str, ...] | None:
+    if "tenant_from" not in value:
+        return None
+    columns = _names(value["tenant_from"], f"{where}: tenant_from")
+    if not any(set(_names(key["columns"], where)) == set(columns) for key in value.get("foreign_keys", [])):
+        raise ModelError(
+            f"{where}: tenant_from names ({', '.join(columns)}), which are the columns of none of its foreign_keys."
+        )
+    return columns
+
+
+def _tenants(value: Any, tables: Sequence[Table]) -> Tenants | None:
+    if not value:
+        return None
+    where = "tenancy_tenants"
+    if not isinstance(value, Mapping) or set(value) - TENANTS_ENTRIES or not {"table", "key", "policy"} <= set(value):
+        raise ModelError(
+            f"{where} must have table, key and policy, and may have sample and sample_writes, not {value!r}."
+        )
+    if value["policy"] not in TENANTS_POLICIES:
+        raise ModelError(
+            f"{where}: policy must be own (a session sees and changes its tenant's row alone) or read_all (it reads "
+            f"every row, as a service that finds the tenant by host name must), not {value['policy']!r}."
+        )
+    name = _named(value["table"], f"{where}: table")
+    if name in {table.name for table in tables}:
+        raise ModelError(f"{where} names {name!r}, which is one of tenancy_tables: take it out there.")
+    writes = tuple(value.get("sample_writes", []))
+    if unknown := set(writes) - {table.name for table in tables}:
+        raise ModelError(f"{where}: sample_writes names {min(unknown)!r}, no tenant table.")
+    key, sample = _named(value["key"], f"{where}: key"), _sample(value.get("sample", {}), where)
+    return Tenants(name, key, value["policy"], sample, writes)
+
+
+def _default_tenant(source: Mapping[str, Any], column_type: str, *, adopted: bool) -> Tenant | None:
+    """Return the tenant of rows that have none; a column that was there before has them all."""
+    given = source.get("default_tenant")
+    if not adopted:
+        return TENANT_TYPES[column_type].tenant(given)
+    if given not in (None, ""):
+        raise ModelError(
+            f"tenancy_default_tenant must be null, not {given!r}, since tenancy_column_adopted is true: every row has "
+            "its tenant already."
+        )
+    if source.get("bridge"):
+        raise ModelError(
+            "tenancy_bridge must be false, since tenancy_column_adopted is true: a login that names no tenant has none."
+        )
+    return None
 
 
 def _flag(value: Any, where: str) -> bool:
@@ -335,18 +431,17 @@ def _readers(source: Mapping[str, Any], column_type: str) -> tuple[Reader, ...]:
 
 
 def _require_referenced_keys(tables: Sequence[Table]) -> None:
-    """Require that every foreign key references a key of the same or an earlier table, whose sample row exists then."""
-    seen: dict[str, Table] = {}
+    """Require of every foreign key that it points to a key of a tenant table."""
+    known = {table.name: table for table in tables}
     for table in tables:
-        seen[table.name] = table
         for key in table.foreign_keys:
-            where, target = f"tenancy_tables, table {table.name!r}", seen.get(key.references)
+            where, target = f"tenancy_tables, table {table.name!r}", known.get(key.references)
             if target is None:
                 raise ModelError(
-                    f"{where}: a foreign key references {key.references!r}, which is not an earlier tenant table: list "
-                    "referenced tables first."
+                    f"{where}: a foreign key references {key.references!r}, which is no tenant table: name that in "
+                    "tenancy_tables, or take the foreign key out."
                 )
-            if key.key not in (*target.surrogate_keys, *target.natural_keys):
+            if set(key.key) not in [set(other) for other in (*target.surrogate_keys, *target.natural_keys)]:
                 raise ModelError(
                     f"{where}: a foreign key references ({', '.join(key.key)}) of {target.name!r}, which is not one of "
                     "its surrogate_keys or natural_keys."
@@ -370,7 +465,8 @@ def parse(source: Mapping[str, Any]) -> Model:
     column_type = _text(source, "column_type")
     if column_type not in TENANT_TYPES:
         raise ModelError(f"tenancy_column_type must be one of {', '.join(TENANT_TYPES)}, not {column_type!r}.")
-    default_tenant = TENANT_TYPES[column_type].tenant(source.get("default_tenant"))
+    adopted = _flag(source.get("column_adopted", False), "tenancy_column_adopted")
+    default_tenant = _default_tenant(source, column_type, adopted=adopted)
     bridge = source.get("bridge")
     if not isinstance(bridge, bool):
         raise ModelError(f"tenancy_bridge must be true or false, not {bridge!r}.")
@@ -395,6 +491,11 @@ def parse(source: Mapping[str, Any]) -> Model:
                 f"tenancy_tables, table {table.name!r}: sample_writes names {min(unknown)!r}, which is not a tenant "
                 "table."
             )
+        if table.tenant_from is not None and not adopted:
+            raise ModelError(
+                f"tenancy_tables, table {table.name!r}: tenant_from needs tenancy_column_adopted: true; without it "
+                "existing rows belong to the default tenant."
+            )
     _require_referenced_keys(parsed)
     views = tuple(_view(view, number) for number, view in enumerate(source.get("views", [])))
     replaced_role = source.get("replaced_role")
@@ -415,4 +516,6 @@ def parse(source: Mapping[str, Any]) -> Model:
         views=views,
         functions=tuple(_function(function, source["schema"]) for function in source.get("functions", [])),
         readers=_readers(source, column_type),
+        tenants=_tenants(source.get("tenants"), parsed),
+        adopted=adopted,
     )

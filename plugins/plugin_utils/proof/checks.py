@@ -21,8 +21,13 @@ class Unknown:
     """A value that cannot be determined."""
 
 
+class Present(Unknown):
+    """What cannot be told, but that it is not NULL."""
+
+
 UNKNOWN = Unknown()
-# Later than every date in a sample, except the dates that samples.py chooses in the future.
+PRESENT = Present()
+# After every date that a sample has by itself, and before those that are to come.
 NOW = datetime(2026, 1, 1)
 
 _TOKEN = re.compile(
@@ -302,6 +307,8 @@ class _Parser:
         return " ".join(words)
 
 
+# They ask of a value only whether it is one.
+COUNTING = ("num_nonnulls", "num_nulls")
 _TYPE_WORDS = ("varying", "precision", "without", "with", "time", "zone")
 
 
@@ -318,12 +325,15 @@ def _value(found: Expression, row: Mapping[str, Any]) -> Any:
     if kind == "IS":
         given = _value(parts[1], row)
         wanted = {"NULL": None, "UNKNOWN": None, "TRUE": True, "FALSE": False}[parts[0]]
+        if isinstance(given, Present) and wanted is None:
+            return False
         return given if isinstance(given, Unknown) else given is wanted
     if kind == "call" and parts[0] == "satisfies_hash_partition":
         # A table partitioned by hash has a partition for every row.
         return True
     given = [_value(part, row) for part in parts if isinstance(part, Expression)]
-    if any(isinstance(each, Unknown) for each in given):
+    counts = kind == "call" and parts[0] in COUNTING
+    if any(isinstance(each, Unknown) and not (counts and isinstance(each, Present)) for each in given):
         return UNKNOWN
     if kind == "NOT":
         return None if given[0] is None else not given[0]
@@ -392,7 +402,7 @@ def _cast(type_name: str, given: Any) -> Any:
 
 
 def _called(name: str, given: Sequence[Any]) -> Any:
-    if name in ("num_nonnulls", "num_nulls"):
+    if name in COUNTING:
         return Decimal(sum((each is None) is (name == "num_nulls") for each in given))
     if name == "COALESCE":
         return next((each for each in given if each is not None), None)

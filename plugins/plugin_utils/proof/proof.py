@@ -9,8 +9,9 @@ which every attempt fails proves nothing.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +21,32 @@ from ..catalog import state as catalog
 from ..catalog import unique_keys
 from ..catalog.state import Relation
 from ..changes.statement import State
-from ..model.model import ForeignKey, Model, Table, View
-from . import samples
+from ..model.model import ForeignKey, Model, Table, Tenants, View
+from . import checks, order, room, samples, tenants_rows
+from .attempt import (
+    EQUAL,
+    EVERY,
+    NOTHING,
+    NOTHING_OR_REFUSED,
+    ONE,
+    POINTS_NOWHERE,
+    REFUSED,
+    REFUSED_WITHOUT_TENANT,
+    Attempt,
+    Need,
+    Outcomes,
+    Row,
+    made,
+)
+from .order import Order
+from .room import Room
 from .samples import Sample
 
 RUNNER = Path(__file__).with_name("proof.sql")
 
-Attempt = dict[str, Any]
 Document = Mapping[str, Any]
-Outcomes = tuple[str, ...]
-# Identity, sentence, statement, allowed outcomes.
-Row = tuple[str, str, str, Outcomes]
-# Table, privilege, and the columns that need it; no columns if any column is enough.
-Need = tuple[Table, str, Sequence[str]]
 
-# Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
-NOTHING, ONE = ("0 rows",), ("1 rows",)
-REFUSED, POINTS_NOWHERE = ("error 42501",), ("error 23503",)
-NOTHING_OR_REFUSED = (*NOTHING, *REFUSED)
-REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
-# The service's login has a search path of its own: an operator in another schema could replace PostgreSQL's.
-EQUAL = "OPERATOR(pg_catalog.=)"
-# Extensions such as safeupdate refuse an UPDATE or DELETE without a condition.
-EVERY = " WHERE true"
-# The number of rows to read from a table that is too large to count while it is locked.
+# Rows that are read of a table that is too large to be counted while it is locked.
 PROBED = 1000
 
 
@@ -63,13 +66,15 @@ def lacks(document: Document, privilege: str, columns: Sequence[str] = ()) -> bo
 class Means:
     """The application role's privileges on each table, and the limits that triggers set for every role.
 
-    ``documents`` are the tables' parts of the state, by name. A table without a document has every privilege and no
-    trigger. ``samples`` are the tables' sample rows, by name.
+    ``documents`` are the tables' parts of the state, by name; a table without one has every right and no trigger.
+    ``types`` are those of the state, ``samples`` the tables' sample rows, by name.
     """
 
     model: Model
     documents: Mapping[str, Document]
+    types: Mapping[str, Document]
     samples: Mapping[str, Sample]
+    order: Order
 
     def values(self, table: Table) -> Mapping[str, str]:
         """Return the columns of the sample row with their SQL."""
@@ -93,19 +98,44 @@ class Means:
         """Return the allowed outcomes of a statement: permission denied if the role lacks one of ``needs``."""
         return REFUSED if any(self.lacks(*need) for need in needs) else outcomes
 
+    def pointing(self, table: Table, key: ForeignKey) -> Mapping[str, str]:
+        """Return the columns of the sample row that points to another by ``key``."""
+        return self._other_sample(table, pointing=key).values
+
+    def variant(self, table: Table, columns: Sequence[str]) -> dict[str, str]:
+        """Return other values than the sample's for those of the columns that can have another constant."""
+        own = self.samples[table.name]
+        pointing = {name for key in table.foreign_keys for name in key.columns}
+        other = self._other_sample(table, unlike=own).values
+        return {
+            name: other[name]
+            for name in columns
+            if name in other and name in own.values and name not in pointing and other[name] != own.values[name]
+        }
+
+    def second(self, table: Table) -> Mapping[str, str]:
+        """Return the columns of a second row of the tenant's."""
+        return self._other_sample(table, unlike=self.samples[table.name]).values
+
+    def _other_sample(self, table: Table, **more: Any) -> Sample:
+        document = self.documents.get(table.name, {})
+        return samples.of(self.model, table, document, self.types, self.documents, **more)
+
     def inserts(self, table: Table) -> list[Need]:
-        """Return the privileges to store the sample: on its columns, and on the keys that it references."""
-        parents = [(self._table(key.references), "SELECT", key.key) for key in table.foreign_keys]
+        """Return what storing the sample needs: the columns, and the keys that it points to."""
+        parents = [(self.table(key.references), "SELECT", key.key) for key in self.order.used(table)]
         return [(table, "INSERT", sorted(self.values(table))), *parents]
 
-    def stores(self, table: Table) -> bool:
-        """Return whether the role can store the sample and the rows that it references."""
+    def stores(self, table: Table, *seen: str) -> bool:
+        """Say whether the role can store the sample, and the rows that it points to; ``seen`` are those asked for."""
         lacking: list[Need] = [(table, "INSERT", (name,)) for name in self.samples[table.name].missing]
         return (
             not any(self.lacks(*need) for need in [*self.inserts(table), *lacking])
-            # A table may reference itself.
+            # A table may point to itself, or in a circle.
             and all(
-                self.stores(self._table(key.references)) for key in table.foreign_keys if key.references != table.name
+                self.stores(self.table(key.references), table.name, *seen)
+                for key in self.order.used(table)
+                if key.references not in (table.name, *seen)
             )
         )
 
@@ -122,10 +152,21 @@ class Means:
         return found
 
     def rows(self, table: Table) -> int:
-        """Return the number of rows that a tenant has after the samples are stored."""
-        return sum(
-            self.stores(writer) for writer in self.model.tables if writer is table or self._writes(writer, table)
+        """Return how many rows a tenant has after the samples."""
+        tenants = self.model.tenants
+        by_tenants = tenants is not None and table.name in tenants.sample_writes
+        again = table.name in self.order.twice and self.stores(table)
+        return (
+            by_tenants
+            + again
+            + sum(self.stores(writer) for writer in self.model.tables if writer is table or self._writes(writer, table))
         )
+
+    def others(self, table: Table, other: str) -> list[tuple[str, str]]:
+        """Return whose rows a tenant tries to reach: another's of the proof, and those of one who has some."""
+        known = catalog.known_tenant(self.model, self.documents.get(table.name, {}))
+        words = "the default" if self.model.default_tenant is not None else "an existing"
+        return [("another", other), *([(words, known)] if known is not None else [])]
 
     def forbids(self, table: Table, command: str, outcomes: Outcomes) -> Outcomes:
         """Return the outcomes of ``command`` (update or delete) on a tenant's own rows, which a trigger may forbid."""
@@ -144,7 +185,8 @@ class Means:
         once = any(trigger["enabled"] and not trigger["row"] for trigger in triggers)
         return (*outcomes, f"error {raised}") if raised is not None and once else outcomes
 
-    def _table(self, name: str) -> Table:
+    def table(self, name: str) -> Table:
+        """Return the table of that name."""
         return next(table for table in self.model.tables if table.name == name)
 
     @staticmethod
@@ -173,22 +215,37 @@ def _gaps(model: Model, means: Means, table: Table) -> list[str]:
     if refused:
         found.append(f"{' and '.join(refused)} in {name} must be refused, also for a tenant's own rows.")
     return found + [
-        f"The proof does not try to reference another tenant's row by {name} ({', '.join(key.columns)}): it cannot "
-        "store or delete rows there."
+        f"The proof does not try to reference another tenant's row by {name} ({', '.join(key.columns)}), since "
+        f"{reason}."
         for key in table.foreign_keys
-        if not _can_point(model, means, table, key)
+        if (reason := _why_untried(means, table, key)) is not None
     ]
 
 
 def _means(state: State, model: Model) -> Means:
-    documents = {table.name: catalog.table(state, table.name) for table in model.tables}
-    found = {name: document for name, document in documents.items() if document is not None}
+    documents = {table.name: catalog.table(state, table.name) for table in model.guarded}
+    found = {name: _granted(document, model) for name, document in documents.items() if document is not None}
     return _of_documents(model, found, state["types"])
 
 
+def _granted(document: Document, model: Model) -> Document:
+    """Return a table's part of the state as the plan leaves it: who has rights to columns has them to the tenant's."""
+    rights = document["rights"]
+    given = {name: rights[name] for name in ("SELECT", "INSERT") if rights}
+    more = {name: [*allowed, model.column] for name, allowed in given.items() if allowed and allowed is not True}
+    return {**document, "rights": {**rights, **more}} if more else document
+
+
 def _of_documents(model: Model, documents: Mapping[str, Document], types: Mapping[str, Document]) -> Means:
-    rows = {table.name: samples.of(model, table, documents.get(table.name, {}), types) for table in model.tables}
-    return Means(model, documents, rows)
+    rows = {
+        table.name: samples.of(model, table, documents.get(table.name, {}), types, documents) for table in model.tables
+    }
+    return Means(model, documents, types, rows, order.of(model, documents))
+
+
+def tenants_sample(state: State, model: Model, tenants: Tenants) -> Sample:
+    """Return the row of a tenant of the proof in the tenants table, without its key."""
+    return tenants_rows.sample(_means(state, model), tenants)
 
 
 def synthetic_tenants(state: State, model: Model) -> tuple[str, str]:
@@ -196,6 +253,7 @@ def synthetic_tenants(state: State, model: Model) -> tuple[str, str]:
     documents = [catalog.table(state, table.name) for table in model.tables]
     columns = [document["column"] for document in documents if document and document["column"]]
     used = {tenant for column in columns for tenant in column["tenants"]} | {str(model.default_tenant)}
+    used |= {str(tenant) for tenant in state["tenant_keys"]}
     one, other = itertools.islice((tenant for tenant in model.tenant_type.unused_tenants() if tenant not in used), 2)
     return one, other
 
@@ -207,8 +265,14 @@ def document(state: State, model: Model, max_rows: int, seconds: float, url_opti
     DATABASE_URL. In tables of more than ``max_rows`` rows, the default tenant's rows are probed instead of counted.
     """
     means = _means(state, model)
-    compared = [table for table in model.tables if not means.lacks(table, "SELECT", (model.column,))]
-    made = attempts(model, *synthetic_tenants(state, model), partitions(state, model), means.documents, state["types"])
+    compared = [
+        table
+        for table in model.tables
+        if not means.lacks(table, "SELECT", (model.column,))
+        and catalog.known_tenant(model, catalog.required(state, table.name)) is not None
+    ]
+    one, other = synthetic_tenants(state, model)
+    tried = attempts(model, one, other, partitions(state, model), means.documents, state["types"])
     return {
         "runner": RUNNER.read_text(),
         "role": model.application_role,
@@ -217,24 +281,27 @@ def document(state: State, model: Model, max_rows: int, seconds: float, url_opti
         "setting": model.setting,
         "setting_name": ".".join(map(identifier, model.setting.split("."))),
         "url_settings": sessions.parse_options(url_options),
-        "attempts": made + [_content_attempt(state, model, table, max_rows) for table in compared],
-        "tables": [qualified(model.schema, table.name) for table in model.tables],
+        "attempts": tried + [_content_attempt(state, model, table, max_rows) for table in compared],
+        "tables": [qualified(model.schema, table.name) for table in model.guarded],
+        "tenants_rows": tenants_rows.by_owner(means, one, other),
         "contents": {table.name: _content(state, model, table, max_rows) for table in compared},
     }
 
 
 def _content_attempt(state: State, model: Model, table: Table, max_rows: int) -> Attempt:
-    """Return the attempt that counts the rows visible to the default tenant: its outcome is a value."""
+    """Return the attempt that counts what the default tenant reads: its outcome is a value."""
+    tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     return {
-        "id": f"{table.name}.content", "table": table.name, "tenant": str(model.default_tenant), "value": True,
-        "sentence": f"Tenant {model.default_tenant} reads all of its rows and no others",
+        "id": f"{table.name}.content", "table": table.name, "tenant": tenant, "value": True,
+        "sentence": f"Tenant {tenant} reads all of its rows and no others",
         "sql": _content(state, model, table, max_rows, as_owner=False), "expected": [], "keep": False,
     }  # fmt: skip
 
 
 def _content(state: State, model: Model, table: Table, max_rows: int, *, as_owner: bool = True) -> str:
-    """Return the query that counts the default tenant's rows: as the owner, who sees all, or as the tenant."""
-    target, default = qualified(model.schema, table.name), literal(model.default_tenant)
+    """Return the query for what the default tenant has, counted by who sees every row, or what it reads of it."""
+    tenant = catalog.known_tenant(model, catalog.required(state, table.name))
+    target, default = qualified(model.schema, table.name), literal(str(tenant))
     column = identifier(model.column)
     # A row without a tenant counts as the default tenant's: if that tenant cannot read it, it is missing.
     where = f" WHERE coalesce({column}, {default}) {EQUAL} {default}" if as_owner else ""
@@ -275,70 +342,91 @@ def attempts(
     """
     means = _of_documents(model, documents or {}, types or {})
     relations: list[Table | View] = [*model.tables, *model.views]
-    # A session can be without a tenant setting only before it first sets one.
-    made = [attempt for relation in relations for attempt in _unset(model, means, relation)]
-    made += [attempt for table in model.tables for attempt in _stored(means, table, one, other)]
+    # "Never set" can be tried only before the session first sets it.
+    tried = [attempt for relation in relations for attempt in _unset(model, means, relation)]
+    tried += tenants_rows.stored(means, one, other)
+    tried += [attempt for table in means.order.tables for attempt in _stored(means, table, one, other)]
     for table in model.tables:
-        made += _of_table(model, means, table, one, other, (parted or {}).get(table.name, []))
+        tried += _of_table(model, means, table, one, other, (parted or {}).get(table.name, []))
+    tried += tenants_rows.attempts(means, one, other)
     for view in model.views:
-        made += _of_view(model, view, one, other)
-    return made
-
-
-def _made(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> list[Attempt]:
-    return [
-        {
-            "id": f"{table.name}.{identity}", "table": table.name, "sentence": sentence,
-            "tenant": tenant, "sql": sql, "expected": list(expected), "keep": keep,
-        }
-        for identity, sentence, sql, expected in found
-    ]  # fmt: skip
+        tried += _of_view(model, view, one, other)
+    return tried
 
 
 def _unset(model: Model, means: Means, relation: Table | View) -> list[Attempt]:
     """Return the attempt of a session that never named a tenant."""
     allowed = means.allows(NOTHING, (relation, "SELECT", ())) if isinstance(relation, Table) else NOTHING
     read = ("read.unset", "A session that names no tenant reads", _read(model, relation), allowed)
-    return _made(relation, None, [read])
+    return made(relation, None, [read])
 
 
 def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
-    """Return the attempts of two tenants to store the same row, which later attempts see."""
-    stored = means.allows(ONE, *means.inserts(table))
-    # If the role has the privilege, but a referenced row or a value is missing, the attempt shows nothing.
+    """Return the attempts of two tenants to store the same row, which stays for the others."""
+    circle = means.order.circle(table)
+    # Those behind it are stored along with the first.
+    if table != circle[0]:
+        return []
+    stored = means.allows(ONE, *(need for member in circle for need in means.inserts(member)))
+    # One that may, and has nothing to point to or no value for a column, shows nothing.
     if stored != REFUSED and not means.stores(table):
         return []
+    sql = "; ".join(_store(means, circle))
     sentence = "Another tenant stores a row with the same keys"
     return [
-        *_made(table, one, [("own.insert", "A tenant stores a row", _insert(means, table), stored)], keep=True),
-        *_made(table, other, [("own.insert.same", sentence, _insert(means, table), stored)], keep=True),
+        *made(table, one, [("own.insert", "A tenant stores a row", sql, stored)], keep=True),
+        *made(table, other, [("own.insert.same", sentence, sql, stored)], keep=True),
     ]
+
+
+def _store(means: Means, circle: Sequence[Table]) -> list[str]:
+    """Return the statements that store the rows of tables that point to each other in a circle, or one row."""
+    found = ["SET CONSTRAINTS ALL DEFERRED"] if len(circle) > 1 else []
+    for place, table in enumerate(circle):
+        values = {**means.values(table), **means.samples[table.name].first}
+        for before in circle[:place]:
+            for key in means.order.deferred[before.name]:
+                if key.references == table.name:
+                    values |= _chosen(means.model, before, key)
+        found.append(_insert_values(means, table, values))
+        if table.name in means.order.twice:
+            found.append(_insert_values(means, table, {**values, **means.second(table)}))
+    return found
+
+
+def _chosen(model: Model, before: Table, key: ForeignKey) -> dict[str, str]:
+    """Return the key that a row which was stored before points to."""
+    source = f"{qualified(model.schema, before.name)} ORDER BY {', '.join(map(identifier, key.columns))} LIMIT 1"
+    pairs = zip(key.columns, key.key, strict=True)
+    return {pointed: f"(SELECT {identifier(column)} FROM {source})" for column, pointed in pairs}
 
 
 def _of_table(
     model: Model, means: Means, table: Table, one: str, other: str, parts: Sequence[Relation]
 ) -> list[Attempt]:
-    """Return the attempts on one table and its partitions after both tenants have stored their rows."""
-    keys = [key for key in table.foreign_keys if _can_point(model, means, table, key)]
-    pointing = _made(table, one, [_pointing(model, means, table, key) for key in keys])
-    made = [
-        *_made(table, one, _own(model, means, table)),
-        *_made(table, one, _towards(model, means, table, one, other)),
-        *(
-            {**attempt, "theirs": {"tenant": other, "sql": _theirs(model, key)}}
-            for attempt, key in zip(pointing, keys, strict=True)
-        ),
-        *_made(table, one, _around(model, table)),
-        *_made(table, one, _written(model, means, table)),
-        *_made(table, other, _written(model, means, table, ".same")),
-        *_made(table, None, _without("reset", "A session that reset its tenant", model, means, table, ())),
-        *_made(table, "", _without("empty", "A session whose tenant is empty", model, means, table, ())),
+    """Return the attempts on one table and its partitions once both tenants have stored their rows."""
+    rooms = [(key, room.of(means, table, key)) for key in table.foreign_keys]
+    pointing = [
+        {**attempt, "theirs": {"tenant": other, "sql": _theirs(means, key, made_room)}}
+        for key, made_room in rooms
+        if made_room is not None and _why_untried(means, table, key) is None
+        for attempt in made(table, one, [_pointing(means, table, key, made_room)])
+    ]
+    tried = [
+        *made(table, one, _own(model, means, table)),
+        *made(table, one, _towards(model, means, table, one, other)),
+        *pointing,
+        *made(table, one, _around(model, table)),
+        *made(table, one, _written(model, means, table)),
+        *made(table, other, _written(model, means, table, ".same")),
+        *made(table, None, _without("reset", "A session that reset its tenant", model, means, table, ())),
+        *made(table, "", _without("empty", "A session whose tenant is empty", model, means, table, ())),
     ]
     for identity, who, setting, errors in model.tenant_type.invalid_settings():
-        made += _made(table, setting, _without(identity, who, model, means, table, errors))
-    made += _made(table, one, _in_partitions(model, means, table, parts, other))
-    made += _made(table, None, [_from_partition(part, "reset", "A session that reset its tenant") for part in parts])
-    return made + _made(
+        tried += made(table, setting, _without(identity, who, model, means, table, errors))
+    tried += made(table, one, _in_partitions(model, means, table, parts, other))
+    tried += made(table, None, [_from_partition(part, "reset", "A session that reset its tenant") for part in parts])
+    return tried + made(
         table, "", [_from_partition(part, "empty", "A session whose tenant is empty") for part in parts]
     )
 
@@ -347,15 +435,15 @@ def _of_view(model: Model, view: View, one: str, other: str) -> list[Attempt]:
     """Return the attempts on one view."""
     read, through = _read(model, view), (f"{view.sample_rows} rows",)
     sentence = "Another tenant reads its own rows through the view"
-    made = [
-        *_made(view, one, [("own.read", "A tenant reads its own rows through the view", read, through)]),
-        *_made(view, other, [("own.read.same", sentence, read, through)]),
-        *_made(view, None, [("read.reset", "A session that reset its tenant reads", read, NOTHING)]),
-        *_made(view, "", [("read.empty", "A session whose tenant is empty reads", read, NOTHING)]),
+    tried = [
+        *made(view, one, [("own.read", "A tenant reads its own rows through the view", read, through)]),
+        *made(view, other, [("own.read.same", sentence, read, through)]),
+        *made(view, None, [("read.reset", "A session that reset its tenant reads", read, NOTHING)]),
+        *made(view, "", [("read.empty", "A session whose tenant is empty reads", read, NOTHING)]),
     ]
     for identity, who, setting, errors in model.tenant_type.invalid_settings():
-        made += _made(view, setting, [(f"read.{identity}", f"{who} reads", read, (*NOTHING, *errors))])
-    return made
+        tried += made(view, setting, [(f"read.{identity}", f"{who} reads", read, (*NOTHING, *errors))])
+    return tried
 
 
 def _read(model: Model, table: Table | View, where: str = "") -> str:
@@ -364,12 +452,22 @@ def _read(model: Model, table: Table | View, where: str = "") -> str:
 
 def _insert(means: Means, table: Table, extra: Mapping[str, Any] | None = None, clause: str = "") -> str:
     values = {**means.values(table)} | {name: literal(value) for name, value in (extra or {}).items()}
-    return _insert_values(means.model, table, values) + clause
+    return _insert_values(means, table, values) + clause
 
 
-def _insert_values(model: Model, table: Table, values: Mapping[str, str]) -> str:
-    columns = f"({', '.join(map(identifier, values))}) VALUES ({', '.join(values.values())})"
-    return f"INSERT INTO {qualified(model.schema, table.name)} {columns if values else 'DEFAULT VALUES'}"
+def _insert_values(means: Means, table: Table, values: Mapping[str, str]) -> str:
+    target, names = qualified(means.model.schema, table.name), ", ".join(map(identifier, values))
+    if not values:
+        return f"INSERT INTO {target} DEFAULT VALUES"
+    attributes = means.documents.get(table.name, {}).get("attributes", [])
+    is_given = any(item["generated"] and item["name"] in values for item in attributes)
+    overriding = " OVERRIDING SYSTEM VALUE" if is_given else ""
+    itself = means.samples[table.name].itself
+    if not itself:
+        return f"INSERT INTO {target} ({names}){overriding} VALUES ({', '.join(values.values())})"
+    own = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in itself.items())
+    listed = ", ".join(values.values())
+    return f"INSERT INTO {target} ({names}){overriding} SELECT {listed} FROM (SELECT {own}) AS {samples.ITSELF}{EVERY}"
 
 
 def _upsert(model: Model, key: tuple[str, ...]) -> str:
@@ -381,12 +479,15 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
     """Return the positive controls: a tenant works with its own rows, and with no others."""
     target, name = qualified(model.schema, table.name), means.updated(table)
     column, every = identifier(name), _every(means, table)
-    # Rows that reference them must be deleted first.
-    gone = [item for other in _pointers(model, table) for item in model.tables if item.name == other] + [table]
-    delete = "; ".join(_delete(model, [item.name for item in gone]))
-    deleted = every
+    # What points to them has to go before.
+    gone = means.order.pointers([table.name])
+    delete = "; ".join(room.delete(means, gone))
+    deleted = _every(means, gone[-1])
     for item in gone:
         deleted = means.forbids(item, "delete", deleted)
+    # A trigger that says nothing keeps rows that point to the table's.
+    if any("delete" in item.append_only for item in gone[:-1]):
+        deleted = (*deleted, *POINTS_NOWHERE)
     updates: list[Need] = [(table, "UPDATE", (name,)), (table, "SELECT", (name,))]
     found = [
         ("own.read", "A tenant reads its own rows and no others", _read(model, table),
@@ -432,7 +533,7 @@ def _in_partitions(model: Model, means: Means, table: Table, parts: Sequence[Rel
     column = identifier(means.updated(table))
     for part in parts:
         found.append((f"truncate{part.suffix}", "A tenant empties a partition", f"TRUNCATE {part.target}", REFUSED))
-        for whose, tenant in (("another", other), ("the default", model.default_tenant)):
+        for whose, tenant in means.others(table, other):
             where = f" WHERE {identifier(model.column)} {EQUAL} {literal(tenant)}"
             end = f"{whose.split()[-1]}{part.suffix}"
             found += [
@@ -461,7 +562,7 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
     reads: Need = (table, "SELECT", (model.column,))
     updated, deleted = means.besides(table, "update", NOTHING), means.besides(table, "delete", NOTHING)
     found: list[Row] = []
-    for whose, number in (("another", other), ("the default", model.default_tenant)):
+    for whose, number in means.others(table, other):
         where, name = f" WHERE {tenant} {EQUAL} {literal(number)}", whose.split()[-1]
         found += [
             (f"read.{name}", f"A tenant reads rows of {whose} tenant", _read(model, table, where),
@@ -499,75 +600,73 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
     return found
 
 
-def _pointers(model: Model, table: Table) -> list[str]:
-    """Return the tables that reference the table, directly or through others, in the order to delete from."""
-    found = [table.name]
-    for other in model.tables:
-        if other.name not in found and any(key.references in found for key in other.foreign_keys):
-            found.append(other.name)
-    return found[:0:-1]
+def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
+    """Return why no row is pointed to another tenant's by that foreign key, or None where one is."""
+    document = means.documents.get(table.name, {})
+    found = _of_state(means, document, key)
+    if not found and any(_of_state(means, part, key) for part in document.get("partitions", [])):
+        return "only partitions have that foreign key"
+    if not all(item.get("enforced", True) for item in found):
+        return "that foreign key is NOT ENFORCED"
+    if any(key in pair and not _is_symmetric(means, table, pair) for pair in order.pairs(table, document)):
+        return "a CHECK compares it with another"
+    if not means.stores(means.table(key.references)) or room.of(means, table, key) is None:
+        return "it cannot store or delete rows there"
+    return None
 
 
-def _can_point(model: Model, means: Means, table: Table, key: ForeignKey) -> bool:
-    """Return whether a row exists that the table can reference, and whether the tenant's own rows can be deleted.
-
-    If the foreign key contains a surrogate key of the table, the other tenant's own row already uses the value.
-    """
-    if any(set(surrogate) <= set(key.columns) for surrogate in table.surrogate_keys):
-        return False
-    parent = next(item for item in model.tables if item.name == key.references)
-    own = _in_the_way(model, table, key)
-    return means.stores(parent) and not any("delete" in item.append_only for item in model.tables if item.name in own)
-
-
-def _in_the_way(model: Model, table: Table, key: ForeignKey) -> list[str]:
-    """Return the tables from which to delete the tenant's own rows first, in the order to delete from.
-
-    The tenant's own parent row may have the same key, and the row would reference that one. The tenant's own row may
-    have the same natural keys.
-    """
-    parent = next(item for item in model.tables if item.name == key.references)
-    first = [parent] if key.key in parent.natural_keys else []
-    first += [table] if any(set(natural).isdisjoint(key.columns) for natural in table.natural_keys) else []
-    gone = {name for item in first for name in (item.name, *_pointers(model, item))}
-    # A table comes after the tables that it references.
-    return [item.name for item in reversed(model.tables) if item.name in gone]
+def _is_symmetric(means: Means, table: Table, pair: tuple[ForeignKey, ForeignKey]) -> bool:
+    """Say whether two foreign keys that a CHECK compares may point to each other's rows."""
+    rules = [item["expression"] for item in means.documents[table.name]["checks"]]
+    one, other = pair
+    rows = [
+        dict.fromkeys(one.columns, Decimal(first)) | dict.fromkeys(other.columns, Decimal(3 - first))
+        for first in (1, 2)
+    ]  # fmt: skip
+    return all(checks.holds(rule, row) is not False for rule in rules for row in rows)
 
 
-def _pointing(model: Model, means: Means, table: Table, key: ForeignKey) -> Row:
-    """Return the attempt of a tenant to reference another tenant's row."""
+def _of_state(means: Means, document: Document, key: ForeignKey) -> list[Document]:
+    columns = {*key.columns}
+    return [
+        item
+        for item in document.get("foreign_keys", [])
+        if item["references"]["table"] == key.references
+        and columns <= {*item["columns"]} <= columns | {means.model.column}
+    ]
+
+
+def _pointing(means: Means, table: Table, key: ForeignKey, made_room: Room) -> Row:
+    """Return the attempt of a tenant to point its row to another's."""
+    needs = [*means.inserts(table), *made_room.needs(means.table(key.references))]
     return (
-        f"point.{'_'.join(key.columns)}", f"A tenant references a row of another in {key.references}",
-        _point(means, table, key), means.allows(POINTS_NOWHERE, *_points(model, means, table, key)),
+        f"point.{'_'.join(key.columns)}", f"A tenant points to a row of another in {key.references}",
+        _point(means, table, key, made_room), means.allows(POINTS_NOWHERE, *needs),
     )  # fmt: skip
 
 
-def _points(model: Model, means: Means, table: Table, key: ForeignKey) -> list[Need]:
-    own = _in_the_way(model, table, key)
-    return [*means.inserts(table), *((item, "DELETE", ()) for item in model.tables if item.name in own)]
-
-
-def _theirs(model: Model, key: ForeignKey) -> str:
-    """Return the query for a key of the other tenant: a JSON object by the names of the referencing columns."""
+def _theirs(means: Means, key: ForeignKey, made_room: Room) -> str:
+    """Return the query for a key of the other tenant, as JSON by the names of the columns that point to it."""
     pairs = ", ".join(
         part
         for column, pointed in zip(key.columns, key.key, strict=True)
         for part in (literal(column), identifier(pointed))
     )
-    return f"SELECT pg_catalog.json_build_object({pairs}) FROM {qualified(model.schema, key.references)} LIMIT 1"
+    source = qualified(means.model.schema, key.references)
+    read = f"SELECT pg_catalog.json_build_object({pairs}) FROM {source} LIMIT 1"
+    return "; ".join((*room.delete(means, made_room.deleted_by_other), read))
 
 
-def _point(means: Means, table: Table, key: ForeignKey) -> str:
-    """Return the statements of one attempt: reference the other tenant's key, which is $1, as the tenant itself."""
-    model = means.model
-    # json_populate_record converts each value to the type of its column.
-    theirs = f"(pg_catalog.json_populate_record(NULL::{qualified(model.schema, table.name)}, $1))"
-    values = {**means.values(table)} | {column: f"{theirs}.{identifier(column)}" for column in key.columns}
-    return "; ".join((*_delete(model, _in_the_way(model, table, key)), _insert_values(model, table, values)))
-
-
-def _delete(model: Model, names: Iterable[str]) -> list[str]:
-    return [f"DELETE FROM {qualified(model.schema, name)}{EVERY}" for name in names]
+def _point(means: Means, table: Table, key: ForeignKey, made_room: Room) -> str:
+    """Return the statements of one attempt: use the other tenant's key, which is $1, as oneself."""
+    schema, parent = means.model.schema, means.table(key.references)
+    # A row of the table's own type takes each value back as what it was.
+    theirs = f"(pg_catalog.json_populate_record(NULL::{qualified(schema, table.name)}, $1))"
+    values = {**means.pointing(table, key), **made_room.values}
+    values |= {column: f"{theirs}.{identifier(column)}" for column in key.columns}
+    changes = ", ".join(f"{identifier(name)} = {sql}" for name, sql in made_room.changed.items())
+    changed = [f"UPDATE {qualified(schema, parent.name)} SET {changes}{EVERY}"] if changes else []
+    return "; ".join((*room.delete(means, made_room.deleted), *changed, _insert_values(means, table, values)))
 
 
 def _around(model: Model, table: Table) -> list[Row]:

@@ -16,8 +16,8 @@ from decimal import Decimal
 from typing import Any
 
 from ...module_utils.quoting import identifier, literal, qualified
-from ..model.model import Model, Table
-from . import checks
+from ..model.model import ForeignKey, Model, Table
+from . import checks, order
 
 Document = Mapping[str, Any]
 
@@ -33,17 +33,46 @@ LETTERS = 8
 TEXTS = ("text", "varchar", "bpchar", "citext", "name", "char")
 
 
+# A row that is its own parent: what stands for the keys that it gives itself.
+ITSELF = "itself"
+
+
+class Pointer(str):
+    """SQL for a column that points to a row, in place of a text of its type."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Sample:
-    """The row: SQL by column, and the reason why a required column has no value."""
+    """The row: SQL by column, and why there is none for others that it must have.
+
+    ``first`` is what columns have while the row is stored before the one to which they point; ``itself`` are keys that
+    the values name twice, by column.
+    """
 
     values: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    first: Mapping[str, str] = field(default_factory=dict)
+    itself: Mapping[str, str] = field(default_factory=dict)
 
 
-def of(model: Model, table: Table, document: Document, types: Mapping[str, Document]) -> Sample:
-    """Return the sample row of a table; ``document`` is its part of the state, ``types`` are the state's types."""
-    return _Deriving(model, table, document, types).sample()
+def of(
+    model: Model,
+    table: Table,
+    document: Document,
+    types: Mapping[str, Document],
+    others: Mapping[str, Document] | None = None,
+    *,
+    pointing: ForeignKey | None = None,
+    unlike: Sample | None = None,
+) -> Sample:
+    """Return the sample row of a table; ``document`` is its part of the state, ``types`` those of the state.
+
+    ``others`` are the parts of the other tables, by name. By ``pointing`` the row must point to another, ``unlike`` is
+    a row that it should differ from.
+    """
+    return _Deriving(model, table, document, types, others, pointing, unlike).sample()
 
 
 def refused(model: Model, table: Table, document: Document) -> list[str]:
@@ -85,15 +114,33 @@ def updated(model: Model, table: Table, sample: Sample, document: Document, may:
 class _Deriving:
     """The derivation of one table's row."""
 
-    def __init__(self, model: Model, table: Table, document: Document, types: Mapping[str, Document]) -> None:
-        """Start with the values of the model."""
+    def __init__(
+        self,
+        model: Model,
+        table: Table,
+        document: Document,
+        types: Mapping[str, Document],
+        others: Mapping[str, Document] | None = None,
+        pointing: ForeignKey | None = None,
+        unlike: Sample | None = None,
+    ) -> None:
+        """Begin with what the model gives."""
         self.model, self.table, self.document, self.types = model, table, document, types
+        self.others = {**(others or {}), table.name: document}
+        self.order = order.of(model, self.others)
+        self.pointing, self.unlike = pointing, unlike
+        self.first: dict[str, str] = {}
+        self.itself: dict[str, str] = {}
+        self.random: set[str] = set()
+        # Columns that may point to a row, or to none, as the CHECKs want it.
+        self.may_point: dict[str, str] = {}
         self.attributes = {
             item["name"]: item
             for item in document.get("attributes", [])
             if item["name"] != model.column and not item["generated"]
         }
-        self.place = 1 + model.tables.index(table)
+        places = [one.name for one in model.guarded]
+        self.place = 1 + places.index(table.name) + (len(model.tables) if unlike else 0)
         self.values = {name: literal(value) for name, value in table.sample.items()}
         self.missing: dict[str, str] = {}
         # The values that CHECKs are evaluated with; a column without one is unknown.
@@ -107,7 +154,8 @@ class _Deriving:
         self._randomise()
         self._look_up()
         self._derive()
-        return Sample(self.values, self.missing)
+        self._point_to_itself()
+        return Sample(self.values, self.missing, self.first, self.itself)
 
     def _is_needed(self, name: str) -> bool:
         natural = itertools.chain(*self.table.natural_keys)
@@ -123,13 +171,80 @@ class _Deriving:
         return found["kind"] == "domain" and (found["not_null"] or self._forbids_null(found["of"]["type"]))
 
     def _point_to_own(self) -> None:
-        """Let foreign keys reference the session's own sample row."""
+        """Point foreign keys to the session's own sample row."""
+        mentioned = {name for rule in self._rules() for name in checks.mentioned(rule)}
+        for key in self.order.used(self.table):
+            for column, own in self._own(key).items():
+                is_free = self._may_be_null(column) and (self.pointing is None or column not in self.pointing.columns)
+                if is_free and column in mentioned and column not in self.values:
+                    self.may_point[column] = own
+                elif column not in self.values:
+                    self.values[column], self.known[column] = own, checks.PRESENT
+            if key in self.order.deferred[self.table.name]:
+                self._point_ahead(key)
+        for one, other in order.pairs(self.table, self.document):
+            second = one if self._holds_for(one, other, 2, 1) and not self._holds_for(one, other, 1, 2) else other
+            self._point_to_second(second)
+
+    def _holds_for(self, one: ForeignKey, other: ForeignKey, first: int, second: int) -> bool:
+        """Say whether the CHECKs accept that a row points by one key to a row before that of the other, or behind."""
+        row = dict.fromkeys(one.columns, Decimal(first)) | dict.fromkeys(other.columns, Decimal(second))
+        rules = [rule for rule in self._rules() if {*row} & checks.mentioned(rule)]
+        return all(checks.holds(rule, row) is not False for rule in rules)
+
+    def _point_to_second(self, key: ForeignKey) -> None:
+        """Point a foreign key to the second row of the session's."""
+        for column, own in self._own(key).items():
+            if column not in self.table.sample:
+                self.values[column] = own.replace(" LIMIT 1)", " OFFSET 1 LIMIT 1)")
+        target = next(table for table in self.model.tables if table.name == key.references)
+        if any(name in target.sample for natural in target.natural_keys for name in natural):
+            why = f"two rows of {target.name} are needed, and its sample gives both the same natural key"
+            self.missing |= dict.fromkeys(key.columns, why)
+
+    def _own(self, key: ForeignKey) -> dict[str, str]:
+        target = qualified(self.model.schema, key.references)
+        ordered = ", ".join(map(identifier, key.key))
+        return {
+            column: f"(SELECT {identifier(pointed)} FROM {target} ORDER BY {ordered} LIMIT 1)"
+            for column, pointed in zip(key.columns, key.key, strict=True)
+        }
+
+    def _may_be_null(self, name: str) -> bool:
+        keys = itertools.chain(*self.table.surrogate_keys, *self.table.natural_keys)
+        return name in self.attributes and name not in keys and not self.attributes[name]["not_null"]
+
+    def _point_ahead(self, key: ForeignKey) -> None:
+        """Choose the key of a row that is stored later."""
+        known = {item["name"]: item for item in self.others.get(key.references, {}).get("attributes", [])}
+        for column, pointed in zip(key.columns, key.key, strict=True):
+            sql = self._random_of(known[pointed]) if pointed in known else None
+            if sql is None:
+                self.missing[column] = (
+                    f"it points to a row of {key.references} that comes later, and no random key is known"
+                )
+            else:
+                self.first[column] = sql
+
+    def _point_to_itself(self) -> None:
+        """Let a row that must point to one of its own table be its own parent."""
         for key in self.table.foreign_keys:
-            target = qualified(self.model.schema, key.references)
-            order = ", ".join(map(identifier, key.key))
+            if key.references != self.table.name or order.is_optional(self.table, key, self.document):
+                continue
             for column, pointed in zip(key.columns, key.key, strict=True):
-                own = f"(SELECT {identifier(pointed)} FROM {target} ORDER BY {order} LIMIT 1)"
-                self.values.setdefault(column, own)
+                given = self.values.get(pointed)
+                if column in self.table.sample:
+                    continue
+                if given is not None and pointed not in self.random:
+                    self.values[column] = given
+                    continue
+                attribute = next(item for item in self.document["attributes"] if item["name"] == pointed)
+                sql = given or self._random_of(attribute)
+                if sql is None:
+                    self.missing[column] = "it points to its own table, and no random key is known"
+                    continue
+                self.itself[pointed] = sql
+                self.values[pointed] = self.values[column] = f"{ITSELF}.{identifier(pointed)}"
 
     def _randomise(self) -> None:
         """Give each surrogate key without a default a value that no other row has."""
@@ -139,11 +254,15 @@ class _Deriving:
             found = next(((name, sql) for name in key if (sql := self._random(name)) is not None), None)
             if found is not None:
                 self.values[found[0]] = found[1]
+                self.random.add(found[0])
             else:
                 self.missing[key[0]] = "two rows cannot have the same surrogate key, and its type has no random value"
 
     def _random(self, name: str) -> str | None:
-        type_name, formatted = self._base(self.attributes[name])
+        return self._random_of(self.attributes[name])
+
+    def _random_of(self, attribute: Document) -> str | None:
+        type_name, formatted = self._base(attribute)
         kind = self.types[type_name]["name"]
         if kind == "uuid":
             return "pg_catalog.gen_random_uuid()"
@@ -155,7 +274,16 @@ class _Deriving:
         return None
 
     def _look_up(self) -> None:
-        """Let foreign keys to other tables reference an existing row."""
+        """Point foreign keys to other than tenant tables to a row that is there, or to the session's tenant."""
+        tenants = self.model.tenants
+        for key in self.document.get("foreign_keys", []) if tenants is not None else []:
+            name = key["columns"][0]
+            is_tenants = tenants is not None and (key["references"]["table"], key["key"]) == (
+                tenants.name,
+                [tenants.key],
+            )
+            if is_tenants and name in self.attributes and self._is_needed(name):
+                self.values[name], self.known[name] = self.model.session_tenant, checks.PRESENT
         for key in self.document.get("lookups", []):
             if not any(name in self.attributes and self._is_needed(name) for name in key["columns"]):
                 continue
@@ -182,6 +310,7 @@ class _Deriving:
         optional = [name for name in self._nullable() if any(name in checks.mentioned(rule) for rule in rules)]
         tried: dict[str, list[str | None]] = {name: [*self._candidates(name, rules)] for name in needed}
         tried |= {name: [None, *self._candidates(name, rules)] for name in optional}
+        tried |= {name: [Pointer(sql), None] for name, sql in self.may_point.items()}
         for name in needed:
             if not tried[name]:
                 self.missing[name] = self._why_none(name)
@@ -203,7 +332,7 @@ class _Deriving:
             name
             for name, item in self.attributes.items()
             if not item["has_default"] and name not in pointing and not self._is_needed(name)
-            and name not in self.values and name not in self.missing
+            and name not in self.values and name not in self.missing and name not in self.may_point
         ]  # fmt: skip
 
     def _choose(self, names: Sequence[str], tried: Mapping[str, Sequence[str | None]], rules: Sequence[str]) -> None:
@@ -234,10 +363,12 @@ class _Deriving:
 
     def _give(self, name: str, text: str | None) -> None:
         if text is not None:
-            self.values[name] = literal(text)
+            self.values[name] = str(text) if isinstance(text, Pointer) else literal(text)
         self.known[name] = self._meant(name, text)
 
     def _meant(self, name: str, text: str | None) -> Any:
+        if isinstance(text, Pointer):
+            return checks.PRESENT
         return self._meant_as(self._base(self.attributes[name])[0], text)
 
     def _meant_as(self, type_name: str, text: str | None) -> Any:
@@ -261,14 +392,17 @@ class _Deriving:
         """Return values of a column's type that its domains accept, simplest first."""
         attribute = self.attributes[name]
         told = [text for rule in rules if name in checks.mentioned(rule) for text in checks.literals(rule)]
-        return self._of_type(attribute["type"], attribute["formatted"], told)
+        found = self._of_type(attribute["type"], attribute["formatted"], told)
+        same = self.unlike.values.get(name) if self.unlike is not None else None
+        return [text for text in found if literal(text) != same] or found
 
     def _of_type(self, type_name: str, formatted: str, told: Sequence[str] = ()) -> list[str]:
         """Return values of a type; ``told`` are the constants in the CHECKs."""
         found = self.types[type_name]
         kind, of = found["kind"], found["of"] or {}
         if kind == "base":
-            return _of_base(found["name"], formatted, self.table.name, self.place, told)
+            title = self.table.name if self.unlike is None else f"{self.table.name} again"
+            return _of_base(found["name"], formatted, title, self.place, told)
         if kind == "domain":
             rules = [item["expression"] for item in found["checks"]]
             base, _ = self._base({"type": type_name, "formatted": formatted})
@@ -458,13 +592,18 @@ def _cut(length: int) -> str:
 
 
 def lacking(
-    model: Model, table: Table, document: Document, types: Mapping[str, Document], may: Callable[[str], bool]
+    model: Model,
+    table: Table,
+    document: Document,
+    types: Mapping[str, Document],
+    may: Callable[[str], bool],
+    others: Mapping[str, Document] | None = None,
 ) -> list[str]:
     """Return the values that the model must add to the table's sample, a sentence for each.
 
-    ``may`` tells whether the role can store a column.
+    ``may`` says whether the role can store a column at all; ``others`` are the other tables' parts of the state.
     """
-    deriving = _Deriving(model, table, document, types)
+    deriving = _Deriving(model, table, document, types, others)
     missing = deriving.sample().missing
     return [
         f"{model.schema}.{table.name}.{name} {_role(table, name, deriving.is_required(name))}, but no value for it can "

@@ -95,5 +95,5 @@ def _adopted(state: State, model: Model) -> list[str]:
         if (document := catalog.required(state, table.name))["column"] is not None
         and set(document["column"]["tenants"]) <= {str(model.default_tenant)}
         and not hazards.is_tied(document, model)
-        and not table.adopt
+        and not (table.adopt or model.adopted)
     ]

@@ -13,11 +13,11 @@ def _fixed_by_plan(inspected: Inspected) -> list[str]:
     return [
         f"{name} of {title}"
         for table in model.tables
-        if (document := catalog.table(state, table.name)) is not None
-        for key in foreign_keys.of_table(document)
+        if catalog.table(state, table.name) is not None
+        for relation, key in foreign_keys.of_relations(state, model, table)
         if key["description"] in foreign_keys.descriptions(state, model)
         for name in catalog.printed(key["name"])
-        for title in catalog.titles(model.schema, table.name)
+        for title in catalog.titles(relation.schema, relation.name)
     ]
 
 

@@ -304,15 +304,6 @@ CREATE UNIQUE INDEX boats_registration_key ON rental.boats USING btree (registra
 -- berths.index.Berth: Bring the keys and indexes of before back
 CREATE UNIQUE INDEX "Berth" ON rental.berths USING btree (pier, number);
 
--- water_levels.index.Gauge of pier A.rental.water_levels_2025_a: Bring the keys and indexes of before back
-CREATE UNIQUE INDEX "Gauge of pier A" ON rental.water_levels_2025_a USING btree (pier, number, measured_at);
-
--- water_levels.index.water_levels_2025_others_pkey.rental.water_levels_2025_others: Bring the keys and indexes of before back
-CREATE UNIQUE INDEX water_levels_2025_others_pkey ON rental.water_levels_2025_others USING btree (pier, number, measured_at);
-
--- water_levels.index.water_levels_now_pkey.rental.water_levels_now: Bring the keys and indexes of before back
-CREATE UNIQUE INDEX water_levels_now_pkey ON rental.water_levels_now USING btree (pier, number, measured_at);
-
 -- skippers.index.skippers_pkey: Bring the keys and indexes of before back
 CREATE UNIQUE INDEX skippers_pkey ON rental.skippers USING btree (skipper);
 
@@ -322,14 +313,23 @@ ALTER TABLE "rental"."boats" ADD CONSTRAINT "boats_registration_key" UNIQUE USIN
 -- berths.key.Berth: Bring the keys and indexes of before back
 ALTER TABLE "rental"."berths" ADD CONSTRAINT "Berth" PRIMARY KEY USING INDEX "Berth";
 
+-- water_levels.index.Gauge of pier A.rental.water_levels_2025_a: Bring the keys and indexes of before back
+CREATE UNIQUE INDEX "Gauge of pier A" ON rental.water_levels_2025_a USING btree (pier, number, measured_at);
+
 -- water_levels.key.Gauge of pier A.rental.water_levels_2025_a: Bring the keys and indexes of before back
 ALTER TABLE "rental"."water_levels_2025_a" ADD CONSTRAINT "Gauge of pier A" PRIMARY KEY USING INDEX "Gauge of pier A";
+
+-- water_levels.index.water_levels_2025_others_pkey.rental.water_levels_2025_others: Bring the keys and indexes of before back
+CREATE UNIQUE INDEX water_levels_2025_others_pkey ON rental.water_levels_2025_others USING btree (pier, number, measured_at);
 
 -- water_levels.key.water_levels_2025_others_pkey.rental.water_levels_2025_others: Bring the keys and indexes of before back
 ALTER TABLE "rental"."water_levels_2025_others" ADD CONSTRAINT "water_levels_2025_others_pkey" PRIMARY KEY USING INDEX "water_levels_2025_others_pkey";
 
 -- water_levels.key.water_levels_2025_pkey.rental.water_levels_2025: Bring the keys and indexes of before back
 ALTER TABLE "rental"."water_levels_2025" ADD CONSTRAINT "water_levels_2025_pkey" PRIMARY KEY (pier, number, measured_at);
+
+-- water_levels.index.water_levels_now_pkey.rental.water_levels_now: Bring the keys and indexes of before back
+CREATE UNIQUE INDEX water_levels_now_pkey ON rental.water_levels_now USING btree (pier, number, measured_at);
 
 -- water_levels.key.water_levels_now_pkey.rental.water_levels_now: Bring the keys and indexes of before back
 ALTER TABLE "rental"."water_levels_now" ADD CONSTRAINT "water_levels_now_pkey" PRIMARY KEY USING INDEX "water_levels_now_pkey";

@@ -1,0 +1,18 @@
+"""Two migrations serve all tests that need no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab import Host
+from reported import Runs, make
+
+_MADE: dict[str, Runs] = {}
+
+
+@pytest.fixture(scope="module")
+def runs(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Return the runs, which are made once for all files."""
+    if machine.name not in _MADE:
+        _MADE[machine.name] = make(machine, tmp_path_factory.mktemp("webhook"))
+    return _MADE[machine.name]

@@ -1,0 +1,68 @@
+"""Two migrations serve all tests that need no other: one that fails in its transaction, and the one after it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lab import MIGRATE, Host, Run
+from receiver import listening
+from rows import NO_ROW_OF_THE_PROOF
+
+
+class Runs(NamedTuple):
+    """The runs, the messages of each to a webhook, and the state of the host at each message of the second."""
+
+    failed: Run
+    told_of_failure: list[str]
+    done: Run
+    told: list[str]
+    before: tuple[Any, ...]
+    states: list[tuple[Any, ...]]
+    listed: list[str]
+
+
+def told(tmp_path: Path, url: str, **variables: Any) -> str:
+    """Return the argument that sets the webhook from a file, because an argument would show the URL."""
+    path = tmp_path / "webhook.json"
+    path.write_text(json.dumps({"report_webhook_url": url} | variables))
+    return f"-e@{path}"
+
+
+def command_lines() -> str:
+    """Return the command line of every process on this machine."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_text(errors="replace"))
+        except OSError:
+            continue
+    return "\n".join(found)
+
+
+def state(machine: Host) -> tuple[Any, ...]:
+    """Return what a migration changes."""
+    return machine.catalogs(), machine.service_pid(), machine.backups()
+
+
+def make(machine: Host, directory: Path) -> Runs:
+    """Make both runs."""
+    machine.reset()
+    machine.sql(f'ALTER TABLE personality_metrics ADD CONSTRAINT "<b>one</b>" {NO_ROW_OF_THE_PROOF}')
+    with listening() as receiver:
+        failed = machine.playbook(
+            *MIGRATE, told(directory, receiver.url, report_webhook_events=["failure"]), check=False
+        )
+        told_of_failure = receiver.texts
+    machine.sql('ALTER TABLE personality_metrics DROP CONSTRAINT "<b>one</b>"')
+    before, states, listed = state(machine), [], []
+
+    def look(text: str) -> None:
+        states.append(state(machine))
+        listed.append(command_lines() + machine.run("ps -eo args"))
+
+    with listening(then=look) as receiver:
+        webhook = told(directory, receiver.url, report_webhook_timeout=30)
+        done = machine.playbook("migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", webhook, "-vvv")
+        return Runs(failed, told_of_failure, done, receiver.texts, before, states, listed)

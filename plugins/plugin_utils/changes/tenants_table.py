@@ -1,0 +1,185 @@
+"""The tenants table: one row a tenant, to which the tenant column may point. Who reads it is the model's decision.
+
+A service that finds the tenant by a host name reads it before it has one (``read_all``); another sees its tenant's row
+alone (``own``). Whoever reads it, a session changes no other tenant's row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...module_utils.quoting import derived_name, identifier
+from ..catalog import state as catalog
+from ..catalog.state import Relation
+from ..model.model import Model, Table, Tenants
+from . import policies
+from .change import Change, RelationRollback, Rollback, nothing, tenants_relation
+from .finding import Finding, finding
+from .statement import State, Statement, statement
+
+Document = Mapping[str, Any]
+OWN, EVERYBODY = "own", "true"
+
+
+def wanted(tenants: Tenants) -> list[dict[str, Any]]:
+    """Return the policies: name, command, and what ``using`` and ``check`` say; OWN is the session's tenant."""
+    table = tenants.table
+    if tenants.policy == "own":
+        return [{"name": table.policy, "command": "ALL", "using": OWN, "check": OWN}]
+    texts = {"SELECT": (EVERYBODY, None), "INSERT": (None, OWN), "UPDATE": (OWN, OWN), "DELETE": (OWN, None)}
+    return [
+        {
+            "name": derived_name("tenant_isolation", table.name, command.lower()), "command": command,
+            "using": using, "check": check,
+        }
+        for command, (using, check) in texts.items()
+    ]  # fmt: skip
+
+
+def policy_names(model: Model, table: Table) -> set[str]:
+    """Return the names of a table's policies that the migration makes."""
+    if model.tenants is None or table.name != model.tenants.name:
+        return {table.policy}
+    every = derived_name("tenant_isolation", table.name, "select")
+    return {table.policy, every, *(item["name"] for item in wanted(model.tenants))}
+
+
+def _is(policy: Document, item: Mapping[str, Any], model: Model, tenants: Tenants) -> bool:
+    return (
+        (policy["name"], policy["command"]) == (item["name"], item["command"])
+        and policy["permissive"] is True
+        and policy["roles"] == [model.application_role]
+        and not policy["public"]
+        and all(_says(policy[part], item[part], model, tenants) for part in ("using", "check"))
+    )
+
+
+def _says(printed: str | None, meant: str | None, model: Model, tenants: Tenants) -> bool:
+    if meant == OWN:
+        return catalog.is_model_predicate(printed, model, tenants.key)
+    return printed == meant
+
+
+def _sql(meant: str, model: Model, tenants: Tenants) -> str:
+    return f"{identifier(tenants.key)} = (SELECT {model.session_tenant})" if meant == OWN else meant
+
+
+def obstacles(state: State, model: Model) -> list[str]:
+    """Return what keeps the table from being that of the tenants."""
+    if model.tenants is None:
+        return []
+    name, key = f"{model.schema}.{model.tenants.name}", model.tenants.key
+    document = catalog.table(state, model.tenants.name)
+    if document is None or document["kind"] != "r":
+        return [f"tenancy_tenants names {name}, which is no ordinary table: correct it."]
+    attribute = next((item for item in document["attributes"] if item["name"] == key), None)
+    if attribute is None:
+        return [f"tenancy_tenants names {key}, and {name} has no such column: correct it."]
+    if attribute["formatted"] != model.column_type:
+        mistyped = (
+            f"{name}.{key} has type {attribute['formatted']} and tenancy_column_type is {model.column_type}: name the "
+            "type that it has."
+        )
+        return [mistyped]
+    if catalog.unique_key(document, [key]) is None:
+        return [f"{name}.{key} is no unique key, and tenancy_tenants needs one row a tenant: make it unique first."]
+    return []
+
+
+def plan(state: State, model: Model) -> list[Statement]:
+    """Return the statements that drop other permissive policies and create the decided ones."""
+    if model.tenants is None:
+        return []
+    return [item for one in tenants_relation(state, model) for item in _of_relation(one, model, model.tenants)]
+
+
+def _of_relation(relation: Relation, model: Model, tenants: Tenants) -> list[Statement]:
+    table, planned, there = relation.table.name, list[Statement](), set[str]()
+    for policy in relation.document["policies"]:
+        if any(_is(policy, item, model, tenants) for item in wanted(tenants)):
+            there.add(policy["name"])
+        elif policy["permissive"] or policy["name"] in policy_names(model, relation.table):
+            sql = f"DROP POLICY {identifier(policy['name'])} ON {relation.target}"
+            reason = "Drop a policy that would show more: permissive ones are combined with OR"
+            planned.append(statement(f"{table}.policy.drop.{policy['name']}", table, "policy", sql, reason))
+    reason = {
+        "own": "Show and accept only the session tenant's row of the tenants table",
+        "read_all": "Let every session read the tenants table, and change its tenant's row alone",
+    }[tenants.policy]
+    for item in wanted(tenants):
+        if item["name"] in there:
+            continue
+        clauses = {"USING": item["using"], "WITH CHECK": item["check"]}
+        said = " ".join(f"{word} ({_sql(text, model, tenants)})" for word, text in clauses.items() if text is not None)
+        sql = (
+            f"CREATE POLICY {identifier(item['name'])} ON {relation.target} FOR {item['command']} "
+            f"TO {identifier(model.application_role)} {said}"
+        )
+        planned.append(statement(f"{table}.policy.{item['command'].lower()}", table, "policy", sql, reason))
+    return planned
+
+
+def findings(state: State, model: Model) -> list[Finding]:
+    """Return whether the decided policies are the only permissive ones of the tenants table, and row security is on."""
+    if model.tenants is None:
+        return []
+    found = []
+    for relation in tenants_relation(state, model):
+        permissive = [policy for policy in relation.document["policies"] if policy["permissive"]]
+        items = wanted(model.tenants)
+        alone = sorted(policy["name"] for policy in permissive) == sorted(item["name"] for item in items) and all(
+            any(_is(policy, item, model, model.tenants) for policy in permissive) for item in items
+        )
+        rls, excess = relation.document["rls"], relation.document["excess_privileges"]
+        found += [
+            finding("policies are the model's", relation.name, True, alone),
+            finding("RLS", relation.name, True, rls["enabled"]),
+            finding("FORCE", relation.name, True, rls["forced"]),
+            finding("privileges that pass row security by", relation.name, [], excess),
+        ]
+    return found
+
+
+def _of_tenants(back: Rollback) -> list[tuple[RelationRollback, set[str]]]:
+    return [
+        (item, policy_names(back.model, item.table)) for item in back.relations if item.table not in back.model.tables
+    ]
+
+
+def rollback(back: Rollback) -> list[Statement]:
+    """Return the statements that drop the policies and create those of the snapshot."""
+    return [item for one, names in _of_tenants(back) for item in policies.rollback_of(back, one, names)]
+
+
+def rollback_findings(back: Rollback) -> list[Finding]:
+    """Return whether every policy of the snapshot is there, and none of the migration's."""
+    return [found for one, names in _of_tenants(back) for found in policies.rollback_findings_of(back, one, names)]
+
+
+def row_security_off(state: State, model: Model) -> list[Statement]:
+    """Return the statements that drop the policies."""
+    found = tenants_relation(state, model)
+    return [item for one in found for item in policies.dropped(one, policy_names(model, one.table))]
+
+
+def row_security_off_findings(state: State, model: Model) -> list[Finding]:
+    """Return whether the policies are gone."""
+    return [policies.left(one, policy_names(model, one.table)) for one in tenants_relation(state, model)]
+
+
+CHANGE = Change(
+    phases=frozenset({"policy", "restore", "comment"}),
+    obstacles=obstacles,
+    hazards=nothing,
+    plan=plan,
+    findings=findings,
+    rollback=rollback,
+    # The policies' own says it of every relation.
+    rollback_obstacles=nothing,
+    rollback_findings=rollback_findings,
+    row_security_off=row_security_off,
+    row_security_off_findings=row_security_off_findings,
+    ended_errors=(),
+    audit_rules=frozenset(),
+)

@@ -1,0 +1,36 @@
+"""One attempt of the proof: what it is made of, and what may come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..model.model import Table, View
+
+Attempt = dict[str, Any]
+Outcomes = tuple[str, ...]
+# Identity, sentence, statement, allowed outcomes.
+Row = tuple[str, str, str, Outcomes]
+# Table, privilege, and the columns that it is needed for; none where any column will do.
+Need = tuple[Table, str, Sequence[str]]
+
+# Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
+NOTHING, ONE = ("0 rows",), ("1 rows",)
+REFUSED, POINTS_NOWHERE = ("error 42501",), ("error 23503",)
+NOTHING_OR_REFUSED = (*NOTHING, *REFUSED)
+REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
+# The search path of the service's login is its own: an operator of another schema could answer for PostgreSQL's.
+EQUAL = "OPERATOR(pg_catalog.=)"
+# Extensions such as safeupdate refuse an UPDATE or DELETE that has no condition.
+EVERY = " WHERE true"
+
+
+def made(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> list[Attempt]:
+    """Return the attempts of a tenant on a table or a view; ``keep`` says whether what was written stays."""
+    return [
+        {
+            "id": f"{table.name}.{identity}", "table": table.name, "sentence": sentence,
+            "tenant": tenant, "sql": sql, "expected": list(expected), "keep": keep,
+        }
+        for identity, sentence, sql, expected in found
+    ]  # fmt: skip

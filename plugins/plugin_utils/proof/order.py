@@ -1,0 +1,123 @@
+"""The order in which the proof stores its rows: what a row points to comes before it, as far as foreign keys allow.
+
+In a circle of foreign keys one of them points to a row that comes later. One that may be NULL is left NULL. Of the
+others one must be deferrable: its circle is stored at once, and the key is compared at the end.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..catalog import state as catalog
+from ..changes.statement import State
+from ..model.model import ForeignKey, Model, Table
+from . import checks
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Order:
+    """The tables in the order in which their rows are stored.
+
+    ``left`` are the foreign keys, by table, that point to a later one and are left NULL; ``deferred`` those that need a
+    value at once. ``twice`` are the tables of which each tenant has two rows.
+    """
+
+    tables: tuple[Table, ...]
+    left: Mapping[str, tuple[ForeignKey, ...]]
+    deferred: Mapping[str, tuple[ForeignKey, ...]]
+    twice: frozenset[str] = frozenset()
+
+    def used(self, table: Table) -> list[ForeignKey]:
+        """Return the foreign keys by which a table's row points to the tenant's own rows."""
+        return [key for key in table.foreign_keys if key not in self.left[table.name]]
+
+    def pointers(self, names: Sequence[str]) -> list[Table]:
+        """Return the tables of those names and all whose rows point to theirs, in the order to delete from."""
+        found = set(names)
+        while more := {
+            table.name
+            for table in self.tables
+            if table.name not in found and any(key.references in found for key in self.used(table))
+        }:
+            found |= more
+        return [table for table in reversed(self.tables) if table.name in found]
+
+    def circle(self, table: Table) -> list[Table]:
+        """Return the tables whose rows are stored in one go, in their order; the table alone without a circle."""
+        reached = {one.name: {other.name for other in self.pointers([one.name])} for one in self.tables}
+        members = [one for one in self.tables if one.name in reached[table.name] and table.name in reached[one.name]]
+        return members if any(self.deferred[one.name] for one in members) else [table]
+
+
+def of(model: Model, documents: Mapping[str, Document]) -> Order:
+    """Return the order; ``documents`` are the tables' parts of the state, by name, as far as they are known."""
+    waiting, stored = list(model.tables), list[Table]()
+    while waiting:
+        there = {table.name for table in stored}
+        lacking = {table.name: _lacking(table, there) for table in waiting}
+        # What lacks nothing comes first, then what is left NULL, then what can be deferred.
+        chosen = min(waiting, key=lambda table: _rank(table, lacking[table.name], documents.get(table.name, {})))
+        stored.append(chosen)
+        waiting.remove(chosen)
+    left, deferred = {}, {}
+    for place, table in enumerate(stored):
+        later = _lacking(table, {other.name for other in stored[:place]})
+        document = documents.get(table.name, {})
+        left[table.name] = tuple(key for key in later if is_optional(table, key, document))
+        deferred[table.name] = tuple(key for key in later if key not in left[table.name])
+    paired = (pair for table in stored for pair in pairs(table, documents.get(table.name, {})))
+    return Order(tuple(stored), left, deferred, frozenset(one.references for one, _ in paired))
+
+
+def _lacking(table: Table, there: set[str]) -> list[ForeignKey]:
+    return [key for key in table.foreign_keys if key.references not in there and key.references != table.name]
+
+
+def _rank(table: Table, lacking: Sequence[ForeignKey], document: Document) -> int:
+    needed = [key for key in lacking if not is_optional(table, key, document)]
+    if not lacking:
+        return 0
+    return 1 if not needed else 2 if all(_is_deferrable(key, document) for key in needed) else 3
+
+
+def is_optional(table: Table, key: ForeignKey, document: Document) -> bool:
+    """Say whether the table's row may point to nothing by that key."""
+    keys = {name for own in (*table.surrogate_keys, *table.natural_keys) for name in own}
+    needed = {item["name"] for item in document.get("attributes", []) if item["not_null"] or item["has_default"]}
+    return any(name not in keys and name not in needed for name in key.columns)
+
+
+def pairs(table: Table, document: Document) -> list[tuple[ForeignKey, ForeignKey]]:
+    """Return foreign keys to one table that a CHECK compares: a row cannot point to the same row by both."""
+    rules = [checks.mentioned(item["expression"]) for item in document.get("checks", [])]
+    return [
+        (one, other)
+        for one, other in itertools.combinations(table.foreign_keys, 2)
+        if (one.references, one.key) == (other.references, other.key) and one.references != table.name
+        and not is_optional(table, one, document) and not is_optional(table, other, document)
+        and any({*one.columns} & rule and {*other.columns} & rule for rule in rules)
+    ]  # fmt: skip
+
+
+def _is_deferrable(key: ForeignKey, document: Document) -> bool:
+    found = [item for item in document.get("foreign_keys", []) if set(key.columns) <= set(item["columns"])]
+    return all(item["deferrable"] for item in found)
+
+
+def refused(state: State, model: Model) -> list[str]:
+    """Return the circles of foreign keys in which no row can be stored by itself, a sentence each."""
+    documents = {table.name: catalog.table(state, table.name) or {} for table in model.tables}
+    order = of(model, documents)
+    return [
+        f"The foreign key ({', '.join(key.columns)}) of {model.schema}.{table.name} is part of a circle in which no "
+        "column may be NULL and this key cannot be deferred, so that no statement can store a row by itself: ALTER "
+        "TABLE … ALTER CONSTRAINT … DEFERRABLE first."
+        for table in order.tables
+        for key in order.deferred[table.name]
+        if not _is_deferrable(key, documents[table.name])
+    ]

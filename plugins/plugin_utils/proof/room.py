@@ -1,0 +1,136 @@
+"""What goes out of the way before a row of the proof is pointed to another tenant's.
+
+The tenant may have the same natural key itself, to which the row would point then, and has the row's own keys. A key
+of all tenants, such as one that is a foreign key as well, is the other tenant's: it makes room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ...module_utils.quoting import identifier, qualified
+from ..model.model import ForeignKey, Table
+from . import order
+from .attempt import EVERY, Need
+
+if TYPE_CHECKING:
+    from .proof import Means
+
+
+@dataclass(frozen=True)
+class Room:
+    """Tables from which the tenant deletes, a row that it changes, those from which the other tenant deletes, and the
+    columns of the pointing row that are others than the sample's.
+    """
+
+    deleted: Sequence[Table] = ()
+    changed: Mapping[str, str] = field(default_factory=dict)
+    deleted_by_other: Sequence[Table] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def needs(self, parent: Table) -> list[Need]:
+        """Return the rights that making room needs."""
+        deletes: list[Need] = [(table, "DELETE", ()) for table in (*self.deleted, *self.deleted_by_other)]
+        return [*deletes, *([(parent, "UPDATE", tuple(self.changed))] if self.changed else [])]
+
+
+def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
+    """Return what makes room for a row of ``table`` that points elsewhere by ``key``; None where nothing does."""
+    parent = means.table(key.references)
+    rows, changed, values = list[Table](), dict[str, str](), _apart(means, table, key)
+    if any(set(key.key) == set(natural) for natural in parent.natural_keys):
+        if parent is table:
+            values |= means.variant(table, key.key)
+            rows = [table]
+        elif _needed(means, table, key, means.order.pointers([parent.name])):
+            # A second row of the parent's has those values already.
+            changed = {} if parent.name in means.order.twice else means.variant(parent, key.key)
+            rows = [one for one in means.model.tables if any(_is_same(other, key) for other in one.foreign_keys)]
+        else:
+            rows = [parent]
+        if (rows != [parent] and not (changed or values)) or (parent is table and not {*key.key} & {*values}):
+            return None
+    if _has_own_key(means, table, key):
+        rows.append(table)
+    deleted = means.order.pointers([one.name for one in rows]) if rows else []
+    given = {*means.values(table)}
+    theirs = [
+        table.name for own in table.surrogate_keys if {*own} & {*key.columns} and {*own} <= given | {*key.columns}
+    ]
+    by_other = means.order.pointers(theirs) if theirs else []
+    forbidden = any("delete" in one.append_only for one in (*deleted, *by_other))
+    if forbidden or parent in by_other or (changed and (parent in deleted or "update" in parent.append_only)):
+        return None
+    return Room(deleted, changed, by_other, values)
+
+
+def _has_own_key(means: Means, table: Table, key: ForeignKey) -> bool:
+    """Say whether the tenant's own row has a key that the pointing row would have as well, of whichever kind."""
+    indexes = means.documents.get(table.name, {}).get("indexes", [])
+    found = [set(natural) for natural in table.natural_keys]
+    found += [
+        {name for name in index["names"] if name not in (None, means.model.column)}
+        for index in indexes
+        if index["unique"] or index["constraint_type"] == "x"
+    ]
+    random = [set(own) for own in table.surrogate_keys]
+    return any(columns.isdisjoint(key.columns) and columns not in random for columns in found)
+
+
+def _is_same(other: ForeignKey, key: ForeignKey) -> bool:
+    return other.references == key.references and set(other.key) == set(key.key)
+
+
+def _needed(means: Means, table: Table, key: ForeignKey, gone: Sequence[Table]) -> bool:
+    """Say whether the row needs a row of its own tenant, by another foreign key, in one of the tables."""
+    document = means.documents.get(table.name, {})
+    return any(
+        other != key and means.table(other.references) in gone and not order.is_optional(table, other, document)
+        for other in means.order.used(table)
+    )
+
+
+def _apart(means: Means, table: Table, key: ForeignKey) -> dict[str, str]:
+    """Return NULL for the columns of other foreign keys that share one with this: they would refuse the row first."""
+    document = means.documents.get(table.name, {})
+    return {
+        name: "NULL"
+        for other in means.order.used(table)
+        if other != key and {*other.columns} & {*key.columns} and order.is_optional(table, other, document)
+        for name in other.columns
+        if name not in key.columns and order.is_optional(table, ForeignKey((name,), "", ()), document)
+    }
+
+
+def delete(means: Means, tables: Iterable[Table]) -> list[str]:
+    """Return the statements that delete a tenant's rows of ``tables``, in that order."""
+    tables, order_ = list(tables), means.order
+    deferred = any(order_.deferred[table.name] for table in tables)
+    # Only code of the database fills in what the samples leave NULL.
+    released = [
+        f"UPDATE {qualified(means.model.schema, table.name)} SET "
+        f"{', '.join(f'{identifier(name)} = NULL' for name in names)}{EVERY}"
+        for table in means.model.tables
+        if (names := _filled_in(means, table, tables))
+    ]
+    deletes = [f"DELETE FROM {qualified(means.model.schema, table.name)}{EVERY}" for table in tables]
+    return [*(["SET CONSTRAINTS ALL DEFERRED"] if deferred else []), *released, *deletes]
+
+
+def _filled_in(means: Means, table: Table, gone: Sequence[Table]) -> list[str]:
+    """Return the columns that a trigger may have pointed to rows which go."""
+    documents = means.documents
+    if not any(documents.get(one.name, {}).get("triggers") for one in means.model.tables):
+        return []
+    if "update" in table.append_only:
+        return []
+    attributes = {item["name"]: item for item in documents.get(table.name, {}).get("attributes", [])}
+    return [
+        name
+        for key in means.order.left[table.name]
+        if means.table(key.references) in gone
+        for name in key.columns
+        if name in attributes and not attributes[name]["not_null"] and not means.lacks(table, "UPDATE", (name,))
+    ]

@@ -1,0 +1,92 @@
+"""Small schemas of a test's own: made by their owner, migrated with the proof, and rolled back to the same dump."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from ansible_collections.aimemory.tenancy.plugins.module_utils.outcomes import ProofError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from lab import OWNER
+from planner import Database
+from server import Server
+
+NAME = "ai_memory_schemas"
+
+
+@contextlib.contextmanager
+def database(
+    server: Server, statements: Sequence[str], entries: Sequence[dict[str, Any]], **changes: Any
+) -> Iterator[Database]:
+    """Yield a database of its owner's ``statements``, with a model of the tables ``entries`` and other ``changes``."""
+    wanted = model.parse({
+        "database": NAME, "application_role": OWNER, "schema": "public", "column": "customer_id",
+        "column_type": "integer", "setting": "app.current_tenant", "default_tenant": 1, "bridge": True,
+        "tables": list(entries), **changes,
+    })  # fmt: skip
+    server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
+    try:
+        with contextlib.closing(server.connect(NAME)) as connection:
+            connection.autocommit = False
+            found = Database(connection, NAME, wanted)
+            found.run(f"SET ROLE {OWNER}", *statements, "RESET ROLE")
+            found.commit()
+            yield found
+            connection.rollback()
+    finally:
+        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+
+
+def dump(server: Server) -> str:
+    """Return the schema, with the settings of roles in the database."""
+    return server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", NAME)
+
+
+def migrate(found: Database) -> None:
+    """Migrate, and require that nothing leaks, that nothing is left to do, and that every finding holds."""
+    before = found.state()
+    proven = found.migrate()
+    assert [item for item in proven if not item["ok"]] == []
+    assert found.failures(before) == []
+    assert found.plan() == []
+    assert [entry for entry in found.audit() if entry["rule"] == "foreign-key"] == []
+    found.commit()
+
+
+def require_attempts(found: Database, unshown: Collection[tuple[str, str]]) -> None:
+    """Require that the proof names each foreign key that is dropped, but for those ``unshown``: tables and columns."""
+    for table in found.model.tables:
+        for key in table.foreign_keys:
+            columns = "_".join(key.columns)
+            if (table.name, columns) in unshown:
+                continue
+            document = found.state()["tables"][table.name]
+            wanted = {found.model.column, *key.columns}
+            names = [item["name"] for item in document["foreign_keys"] if {*item["columns"]} == wanted]
+            found.run(*(f'ALTER TABLE {table.name} DROP CONSTRAINT "{name}"' for name in names))
+            with pytest.raises(ProofError, match=rf"{table.name}\.point\.{columns}: "):
+                found.prove()
+            found.roll_back()
+
+
+def round_trip(server: Server, found: Database, unshown: Collection[tuple[str, str]] = ()) -> None:
+    """Migrate, roll the schema back, and require the first dump."""
+    before, first = found.state(), dump(server)
+    found.commit()
+    migrate(found)
+    require_attempts(found, unshown)
+    assert dump(server) != first
+    assert found.back_to(before) == []
+    found.commit()
+    assert dump(server) == first
+
+
+def refused(found: Database) -> list[str]:
+    """Return what the plan refuses."""
+    with pytest.raises(UnsafeStateError) as caught:
+        found.plan()
+    return caught.value.obstacles

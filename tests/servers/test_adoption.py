@@ -1,0 +1,185 @@
+"""A tenant column that was there before: adopted, never given a default, and left as it was by the rollback."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+import golden
+import schemas
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import findings, revert
+from lab import OWNER
+from production import projects_source
+from server import Server
+
+ORGANIZATIONS = (
+    "CREATE TABLE organizations (id serial PRIMARY KEY, host text NOT NULL UNIQUE)",
+    "INSERT INTO organizations (host) SELECT 'h' || n FROM generate_series(1, 3) AS n",
+)
+TABLES = (
+    *ORGANIZATIONS,
+    (
+        "CREATE TABLE projects (id serial PRIMARY KEY, customer_id integer NOT NULL REFERENCES organizations,"
+        " slug text NOT NULL, code text NOT NULL UNIQUE, UNIQUE (customer_id, slug))"
+    ),
+    "INSERT INTO projects (customer_id, slug, code) VALUES (1, 'a', 'x'), (1, 'b', 'y'), (2, 'a', 'z')",
+    # No NULL is in it, though one might be.
+    (
+        "CREATE TABLE tasks (id serial PRIMARY KEY, project_id integer NOT NULL REFERENCES projects ON DELETE CASCADE,"
+        " customer_id integer DEFAULT 1 REFERENCES organizations, title text NOT NULL, UNIQUE (project_id, title))"
+    ),
+    "INSERT INTO tasks (project_id, customer_id, title) VALUES (1, 1, 't'), (2, 1, 't'), (3, 2, 't')",
+    "CREATE INDEX ON tasks (customer_id)",
+    # These have none: each takes it from the one before.
+    (
+        "CREATE TABLE notes (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), task_id integer NOT NULL REFERENCES tasks,"
+        " body text CHECK (body <> ''))"
+    ),
+    "CREATE INDEX ON notes (lower(body))",
+    "INSERT INTO notes (task_id, body) SELECT id, 'n' FROM tasks, generate_series(1, 2)",
+    "CREATE TABLE marks (note_id uuid NOT NULL REFERENCES notes, at date NOT NULL) PARTITION BY RANGE (at)",
+    "CREATE TABLE marks_1 PARTITION OF marks FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')",
+    "CREATE TABLE marks_2 PARTITION OF marks DEFAULT",
+    "INSERT INTO marks SELECT id, day FROM notes, unnest('{2025-02-03,2001-01-01}'::date[]) AS day",
+    "CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'a trigger'; END $$",
+    "CREATE TRIGGER never BEFORE UPDATE ON notes FOR EACH STATEMENT EXECUTE FUNCTION never()",
+)
+SOURCE = projects_source(schemas.NAME)
+ENTRIES = SOURCE["tables"]
+ADOPTED = {name: SOURCE[name] for name in ("column_adopted", "default_tenant", "bridge", "tenants")}
+
+
+def test_the_accepted_plan_is_the_one_of_this_database(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        for case in ("projects", "projects-migrated"):
+            assert golden.anywhere(found.state()) == golden.anywhere(golden.catalog(case))
+            found.migrate()
+
+
+def test_a_round_trip(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        rows = {name: table["rows"] for name, table in found.state()["tables"].items()}
+        schemas.round_trip(server, found)
+        assert {name: table["rows"] for name, table in found.state()["tables"].items()} == rows
+
+
+def test_each_row_has_the_tenant_of_what_it_points_to(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        schemas.migrate(found)
+        for name, wanted in (("notes", {"1": 4, "2": 2}), ("marks", {"1": 8, "2": 4}), ("tasks", {"1": 2, "2": 1})):
+            assert found.state()["tables"][name]["column"]["tenants"] == wanted
+        found.run(f"SET ROLE {OWNER}", "SET app.current_tenant = '2'")
+        assert found.value("SELECT count(*) FROM marks") == 4
+        assert found.value("SELECT count(*) FROM organizations") == 3
+
+
+def test_steps_that_go_ahead_leave_out_what_has_no_tenant_yet(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        before = found.state()
+        steps = found.steps()
+        assert {step["id"].partition(".")[0] for step in steps} == {"projects", "tasks"}
+        found.carry_out(steps)
+        schemas.migrate(found)
+        assert found.back_to(before) == []
+        found.commit()
+
+
+def test_rows_as_before_counts_by_tenant(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        document = found.transaction(found.plan())
+        counts = {name: found.value(query) for name, query in document["counts"].items()}
+        assert counts["projects"] == {"1": 2, "2": 1}
+        assert counts["notes"] == 6
+        schemas.migrate(found)
+        assert [item for item in findings.collect(found.state(), found.model, counts) if not item["ok"]] == []
+        # As many rows, one of them another tenant's.
+        found.run("INSERT INTO projects (customer_id, slug, code) VALUES (3, 's', 's')")
+        found.run("INSERT INTO projects (customer_id, slug, code) VALUES (3, 't', 't')")
+        counts["projects"] = {"1": 2, "2": 1, "3": 1, "4": 1}
+        failed = [item["check"] for item in findings.collect(found.state(), found.model, counts) if not item["ok"]]
+        assert failed == ["rows of each tenant unchanged"]
+
+
+def test_row_security_goes_though_many_tenants_have_rows(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        schemas.migrate(found)
+        rows = {name: found.value(f"SELECT count(*) FROM {name}") for name in found.state()["tables"]}
+        found.run(*(item["sql"] for item in revert.policies(found.state(), found.model)))
+        assert [item for item in revert.policies_findings(found.state(), found.model, rows) if not item["ok"]] == []
+        schemas.migrate(found)
+
+
+REFUSED = {
+    "rows without a tenant": (
+        "UPDATE tasks SET customer_id = NULL WHERE id < 3",
+        r"public\.tasks\.customer_id is NULL in 2 rows, and there is no default tenant",
+    ),
+    "a table that lacks the column": (
+        "ALTER TABLE projects DROP customer_id CASCADE",
+        r"public\.projects has no column customer_id, and there is no default tenant .*: name under tenant_from",
+    ),
+    "rows of two tenants": (
+        "UPDATE tasks SET customer_id = 2 WHERE id = 1",
+        r"public\.tasks has 1 rows that point by \(project_id\) to a row of another tenant in projects: correct",
+    ),
+    "rows that take it from nothing": (
+        "ALTER TABLE notes ALTER task_id DROP NOT NULL; INSERT INTO notes (body) VALUES ('alone')",
+        r"public\.notes has 1 rows whose tenant is not known: their \(task_id\) points to no row of tasks",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_has_no_tenant_is_refused(server: Server, name: str) -> None:
+    statement, sentence = REFUSED[name]
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        found.run(statement)
+        assert any(re.search(sentence, text) for text in schemas.refused(found))
+
+
+def test_without_the_decision_the_column_means_something_else(server: Server) -> None:
+    with schemas.database(server, TABLES[:4], ENTRIES[:1]) as found:
+        assert any("holds values other than 1 (2; 1 rows)" in text for text in schemas.refused(found))
+
+
+WITHOUT_TENANTS_TABLE = {**ADOPTED, "tenants": None}
+COMPOSITE = (
+    "CREATE TABLE orders (customer_id integer, region text, number bigint, PRIMARY KEY (region, number))",
+    "INSERT INTO orders VALUES (7, 'n', 1), (7, 'n', 2), (8, 's', 1)",
+    # Of another type than the key, and in another order.
+    (
+        "CREATE TABLE lines (number integer NOT NULL, region varchar(5) NOT NULL, place integer,"
+        " FOREIGN KEY (region, number) REFERENCES orders (region, number) ON UPDATE CASCADE)"
+    ),
+    "INSERT INTO lines SELECT number, region, 1 FROM orders",
+    "ALTER TABLE lines ADD extra jsonb DEFAULT '{}', ADD gone text",
+    "ALTER TABLE lines DROP gone",
+)
+OF_ORDERS: list[dict[str, Any]] = [
+    {"name": "orders", "natural_keys": [["region", "number"]], "sample": {"region": "w"}},
+    {"name": "lines", "tenant_from": ["number", "region"],
+     "foreign_keys": [{"columns": ["region", "number"], "references": "orders", "key": ["region", "number"]}]},
+]  # fmt: skip
+
+
+def test_a_tenant_comes_by_a_key_of_several_columns(server: Server) -> None:
+    with schemas.database(server, COMPOSITE, OF_ORDERS, **WITHOUT_TENANTS_TABLE) as found:
+        schemas.round_trip(server, found)
+
+
+def test_an_empty_database_is_adopted(server: Server) -> None:
+    empty = [text for text in TABLES if not text.startswith("INSERT")]
+    with schemas.database(server, empty, ENTRIES, **ADOPTED) as found:
+        schemas.round_trip(server, found)
+
+
+def test_a_key_that_two_tenants_share_by_now_keeps_the_schema(server: Server) -> None:
+    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+        before = found.state()
+        schemas.migrate(found)
+        found.run("INSERT INTO projects (customer_id, slug, code) VALUES (3, 'c', 'x')")
+        with pytest.raises(UnsafeStateError, match=r"\(code\) of public\.projects was unique .*, and 2 rows share 1"):
+            found.back_to(before)

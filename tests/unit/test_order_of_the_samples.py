@@ -1,0 +1,90 @@
+"""The order in which the proof stores its rows: it opens circles of foreign keys if it can."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.aimemory.tenancy.plugins.filter import tenancy
+from ansible_collections.aimemory.tenancy.plugins.module_utils import outcomes
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import order
+from conftest import attribute
+from production import model_source
+from simulator import foreign_key_entry
+
+
+def wanted(**tables: str) -> model.Model:
+    """Return a model of tables that each point to those which stand between blanks."""
+    entries = [
+        {
+            "name": name, "surrogate_keys": [["id"]],
+            "foreign_keys": [{"columns": [other], "references": other, "key": ["id"]} for other in others.split()],
+        }
+        for name, others in tables.items()
+    ]  # fmt: skip
+    return model.parse(model_source() | {"tables": entries, "functions": []})
+
+
+def document(name: str, *others: str, not_null: bool = True, deferrable: bool = False) -> dict[str, Any]:
+    """Return the part of the state of a table that points to others."""
+    keys = [foreign_key_entry(f"{name}_{other}", name, [other], other, ["id"]) for other in others]
+    return {
+        "attributes": [attribute("id", not_null=True), *(attribute(other, not_null=not_null) for other in others)],
+        "foreign_keys": [key | {"deferrable": deferrable} for key in keys],
+    }
+
+
+def names(found: order.Order) -> list[str]:
+    return [table.name for table in found.tables]
+
+
+def test_what_is_pointed_to_comes_first_and_else_the_models_order() -> None:
+    target = wanted(a="c", b="", c="", d="a b")
+    found = order.of(target, {name: document(name, *others) for name, others in (("a", "c"), ("d", "ab"))})
+    assert names(found) == ["b", "c", "a", "d"]
+    assert [table.name for table in found.pointers(["c"])] == ["d", "a", "c"]
+
+
+def test_a_circle_is_opened_where_a_column_may_be_null() -> None:
+    target = wanted(a="b", b="c", c="a")
+    documents = {"a": document("a", "b"), "b": document("b", "c", not_null=False), "c": document("c", "a")}
+    found = order.of(target, documents)
+    assert names(found) == ["b", "a", "c"]
+    assert [key.references for key in found.left["b"]] == ["c"]
+    assert not any(found.deferred.values())
+    assert [table.name for table in found.pointers(["b"])] == ["c", "a", "b"]
+    assert found.circle(target.tables[0]) == [target.tables[0]]
+
+
+def test_a_circle_without_null_is_opened_where_a_key_is_deferrable() -> None:
+    target = wanted(a="b", b="c", c="a", d="c")
+    documents = {
+        "a": document("a", "b"), "b": document("b", "c", deferrable=True), "c": document("c", "a"),
+        "d": document("d", "c"),
+    }  # fmt: skip
+    found = order.of(target, documents)
+    assert names(found) == ["b", "a", "c", "d"]
+    assert [key.references for key in found.deferred["b"]] == ["c"]
+    assert [table.name for table in found.circle(target.tables[2])] == ["b", "a", "c"]
+    assert [table.name for table in found.circle(target.tables[3])] == ["d"]
+
+
+def test_a_table_may_be_rewritten_where_that_is_planned_and_must_be() -> None:
+    before = {"t": {"files": [1], "inserted": 0, "updated": 0, "deleted": 0}}
+    now = {"t": {**before["t"], "files": [2]}}
+    cases = [(now, ["t"], True), (now, [], False), (before, ["t"], False), (before, [], True)]
+    for then, rewritten, ok in cases:
+        assert [item["ok"] for item in outcomes.unchanged(before, then, {}, rewritten)] == [ok]
+
+
+def test_the_question_says_what_becomes_of_existing_rows() -> None:
+    lines = tenancy.assignment_warning("customer_id", 1, "North", adopted=False)
+    assert lines == ["WARNING: all existing data will be assigned to customer_id=1", "(North):"]
+    (line,) = tenancy.assignment_warning("customer_id", None, "", adopted=True)
+    assert "stays its tenant's" in line
+
+
+def test_the_tenants_table_is_readable_and_gets_the_rights_of_a_tenant_table() -> None:
+    tenants = {"table": "organizations", "key": "id", "policy": "own"}
+    assert tenancy.with_tenants(["a"], tenants) == ["a", "organizations"]
+    assert tenancy.with_tenants(["a"], {}) == ["a"]
