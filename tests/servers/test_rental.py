@@ -164,7 +164,7 @@ def test_what_is_spoiled_leaks_and_is_named(rental: Database, mutant: str) -> No
           ("bridge.select", "bridge.insert", "bridge.update", "bridge.delete", "policy", "enable", "force")]),
         (["ALTER TABLE rental.water_levels_now ALTER marina DROP DEFAULT"],
          ["water_levels.default.rental.water_levels_now"]),
-        ([f"GRANT REFERENCES ON rental.water_levels_now TO {OWNER}"],
+        ([f"GRANT TRUNCATE ON rental.water_levels_now TO {OWNER}"],
          ["water_levels.revoke.rental.water_levels_now"]),
         (['ALTER TABLE rental.water_levels DROP CONSTRAINT "Gauge"'],
          [f"water_levels.key.pier_number_measured_at{part}" for part in

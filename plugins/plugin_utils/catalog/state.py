@@ -102,6 +102,15 @@ def application_role(state: Document) -> Document | None:
     return role
 
 
+def excess(document: Document, model: Model, part: str) -> list[str]:
+    """Return the privileges of ``part``, excess_privileges or granted_excess, that the plan revokes.
+
+    An owner keeps REFERENCES: it can grant that to itself, and the next release of a framework needs it.
+    """
+    kept = {"REFERENCES"} if document["owner"] == model.application_role else set()
+    return [privilege for privilege in document[part] if privilege not in kept]
+
+
 def depends(state: Document, name: str, dependent: str) -> bool:
     """Return whether an object of that name depends on the tenant column."""
     column = tenant_column(state, name)

@@ -14,7 +14,7 @@ def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that revoke such privileges on tables, and grant EXECUTE on functions."""
     role, planned = identifier(model.application_role), []
     for relation in guarded_relations(state, model):
-        granted = relation.document["granted_excess"]
+        granted = catalog.excess(relation.document, model, "granted_excess")
         if not granted:
             continue
         privileges = ", ".join(sorted(granted))
@@ -65,10 +65,14 @@ def findings(state: State, model: Model) -> list[Finding]:
         if any(isinstance(allowed, list) and allowed for allowed in (document["rights"] or {}).values()):
             lacking = _lacking(document, model)
             found.append(finding(f"missing rights to {model.column}", table.name, [], lacking))
-        excess = catalog.required(state, table.name)["excess_privileges"]
+        excess = catalog.excess(document, model, "excess_privileges")
         found.append(finding("privileges that bypass row security", table.name, [], excess))
         parts = catalog.partitions(state, model, table)
-        passing = [f"{privilege} on {part.name}" for part in parts for privilege in part.document["excess_privileges"]]
+        passing = [
+            f"{privilege} on {part.name}"
+            for part in parts
+            for privilege in catalog.excess(part.document, model, "excess_privileges")
+        ]
         if parts:
             found.append(finding("privileges on partitions that bypass row security", table.name, [], passing))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...catalog import state as catalog
 from ..rule import ERROR, Inspected, Rule, Sql
 
 
@@ -9,7 +10,7 @@ def _privileges(inspected: Inspected, which: str) -> list[str]:
     return [
         f"{privilege} on {relation.schema}.{relation.name}"
         for relation in inspected.relations()
-        for privilege in relation.document[which]
+        for privilege in catalog.excess(relation.document, inspected.model, which)
     ]
 
 

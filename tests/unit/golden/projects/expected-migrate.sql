@@ -61,26 +61,26 @@ ALTER TABLE "public"."marks" ADD CONSTRAINT "marks_note_id_fkey" FOREIGN KEY ("c
 -- notes.foreign_key.task_id: Let foreign keys name the tenant: no row points to another tenant's
 ALTER TABLE "public"."notes" ADD CONSTRAINT "notes_task_id_fkey" FOREIGN KEY ("customer_id", "task_id") REFERENCES "public"."tasks" ("customer_id", "id");
 
--- projects.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "public"."projects" FROM "alice";
+-- projects.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "public"."projects" FROM "alice";
 
--- tasks.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "public"."tasks" FROM "alice";
+-- tasks.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "public"."tasks" FROM "alice";
 
--- marks.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "public"."marks" FROM "alice";
+-- marks.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "public"."marks" FROM "alice";
 
--- marks.revoke.public.marks_1: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "public"."marks_1" FROM "alice";
+-- marks.revoke.public.marks_1: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "public"."marks_1" FROM "alice";
 
--- marks.revoke.public.marks_2: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "public"."marks_2" FROM "alice";
+-- marks.revoke.public.marks_2: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "public"."marks_2" FROM "alice";
 
--- notes.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "public"."notes" FROM "alice";
+-- notes.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "public"."notes" FROM "alice";
 
--- organizations.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "public"."organizations" FROM "alice";
+-- organizations.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "public"."organizations" FROM "alice";
 
 -- projects.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."projects" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;

@@ -365,31 +365,31 @@ ALTER TABLE "rental"."trips" ADD CONSTRAINT "trips_boat_id_fkey" FOREIGN KEY ("b
 ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "water_levels_pier_number_fkey" FOREIGN KEY ("pier", "number") REFERENCES "rental"."berths" ("pier", "number") ON UPDATE CASCADE ON DELETE CASCADE;
 
 -- boats.grant: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "rental"."boats" TO "desk";
+GRANT TRUNCATE ON "rental"."boats" TO "desk";
 
 -- berths.grant: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "rental"."berths" TO "desk";
+GRANT TRUNCATE ON "rental"."berths" TO "desk";
 
 -- trips.grant: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "rental"."trips" TO "desk";
+GRANT TRUNCATE ON "rental"."trips" TO "desk";
 
 -- water_levels.grant.rental.water_levels_2025_a: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "rental"."water_levels_2025_a" TO "desk";
+GRANT TRUNCATE ON "rental"."water_levels_2025_a" TO "desk";
 
 -- water_levels.grant.rental.water_levels_2025_others: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "rental"."water_levels_2025_others" TO "desk";
+GRANT TRUNCATE ON "rental"."water_levels_2025_others" TO "desk";
 
 -- water_levels.grant.rental.water_levels_2025: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "rental"."water_levels_2025" TO "desk";
+GRANT TRUNCATE ON "rental"."water_levels_2025" TO "desk";
 
 -- water_levels.grant.rental.water_levels_now: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "rental"."water_levels_now" TO "desk";
+GRANT TRUNCATE ON "rental"."water_levels_now" TO "desk";
 
 -- water_levels.grant: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "rental"."water_levels" TO "desk";
+GRANT TRUNCATE ON "rental"."water_levels" TO "desk";
 
 -- skippers.grant: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "rental"."skippers" TO "desk";
+GRANT TRUNCATE ON "rental"."skippers" TO "desk";
 
 -- trips.comment.CONSTRAINT "leaves from" ON "rental"."trips": Restore the original comments
 COMMENT ON CONSTRAINT "leaves from" ON "rental"."trips" IS 'a berth that goes leaves the trip''s past';

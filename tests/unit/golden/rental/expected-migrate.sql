@@ -118,32 +118,32 @@ $tenancy$;
 -- boats_out.invoker: Let views read with the privileges, and the tenant, of the calling role
 ALTER VIEW "rental"."boats_out" SET (security_invoker = true);
 
--- boats.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "rental"."boats" FROM "desk";
+-- boats.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "rental"."boats" FROM "desk";
 
--- berths.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "rental"."berths" FROM "desk";
+-- berths.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "rental"."berths" FROM "desk";
 
--- trips.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "rental"."trips" FROM "desk";
+-- trips.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "rental"."trips" FROM "desk";
 
--- water_levels.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels" FROM "desk";
+-- water_levels.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "rental"."water_levels" FROM "desk";
 
--- water_levels.revoke.rental.water_levels_2025_a: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels_2025_a" FROM "desk";
+-- water_levels.revoke.rental.water_levels_2025_a: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "rental"."water_levels_2025_a" FROM "desk";
 
--- water_levels.revoke.rental.water_levels_2025_others: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels_2025_others" FROM "desk";
+-- water_levels.revoke.rental.water_levels_2025_others: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "rental"."water_levels_2025_others" FROM "desk";
 
--- water_levels.revoke.rental.water_levels_2025: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels_2025" FROM "desk";
+-- water_levels.revoke.rental.water_levels_2025: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "rental"."water_levels_2025" FROM "desk";
 
--- water_levels.revoke.rental.water_levels_now: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "rental"."water_levels_now" FROM "desk";
+-- water_levels.revoke.rental.water_levels_now: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "rental"."water_levels_now" FROM "desk";
 
--- skippers.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "rental"."skippers" FROM "desk";
+-- skippers.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "rental"."skippers" FROM "desk";
 
 -- boats.bridge.used.select: Record when a session still needs the bridge, and for which kind of statement
 CREATE SEQUENCE "rental"."tenancy_bridge_used_boats_select";

@@ -105,20 +105,20 @@ BEGIN
 END
 $tenancy$;
 
--- memories.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "public"."memories" FROM "alice";
+-- memories.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "public"."memories" FROM "alice";
 
--- call_summaries.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "public"."call_summaries" FROM "alice";
+-- call_summaries.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "public"."call_summaries" FROM "alice";
 
--- caller_profiles.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "public"."caller_profiles" FROM "alice";
+-- caller_profiles.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "public"."caller_profiles" FROM "alice";
 
--- personality_metrics.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "public"."personality_metrics" FROM "alice";
+-- personality_metrics.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "public"."personality_metrics" FROM "alice";
 
--- personality_averages.revoke: Revoke REFERENCES, TRUNCATE, which row security does not restrict
-REVOKE REFERENCES, TRUNCATE ON "public"."personality_averages" FROM "alice";
+-- personality_averages.revoke: Revoke TRUNCATE, which row security does not restrict
+REVOKE TRUNCATE ON "public"."personality_averages" FROM "alice";
 
 -- function.update_personality_averages(integer, character varying).grant: Let the service execute the functions by its own privilege
 GRANT EXECUTE ON FUNCTION "public"."update_personality_averages"(integer, character varying) TO "alice";
