@@ -52,7 +52,8 @@ _LEVEL = "|".join(_LEVELS)
 # separators, user@database, and a name before a separator or the level. Each part ends at a blank, a separator or a
 # bracket, so that no text matches in many ways.
 _BEFORE = (
-    rf"(?:\[(?!\s*(?i:{_LEVEL})\s*\])[^\]]*\][,:]?|\([^()]*\)|<?\d[^\s|]*(?=[\s|])|(?:UTC|GMT|[A-Z]{{2,4}}T|[AP]M|[A-Z],)(?=\s)"
+    rf"(?:\[(?!\s*(?i:{_LEVEL})\s*\])[^\]]*\][,:]?|\([^()]*\)|<?\d[^\s|]*(?=[\s|])"
+    rf"|(?:UTC|GMT|[A-Z]{{2,4}}T|[AP]M|[A-Z],)(?=\s)"
     r"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec),?(?=\s)|[-|:]+(?=\s)|\|"
     rf"|[\w.-]+@[\w.-]+(?=\s)|[A-Za-z_][\w.$/-]*(?:(?=\s?\||\s-\s)|(?:\[\d+\])?:(?=\s+(?:{_LEVEL})\b))"
     rf"|(?<=[\d\])Z]\s)[A-Za-z_][\w.$/-]*(?=\s+(?:{_LEVEL})\b))\s*"

@@ -59,7 +59,8 @@ service_role AS (
   FROM app a
   JOIN pg_catalog.pg_roles r ON r.oid = a.oid OR pg_has_role(a.oid, r.oid, 'USAGE')
     OR pg_has_role(a.oid, r.oid, 'MEMBER WITH ADMIN OPTION')
-    OR pg_has_role(a.oid, r.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+    OR pg_has_role(a.oid, r.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET'
+      ELSE 'MEMBER' END)
   UNION ALL
   -- Every role has its privileges.
   SELECT 'public'

@@ -1,9 +1,9 @@
--- What stands around the tenant tables and can make the change fail, as one JSON document. Reads only.
--- Named arguments: schema, column, application_role, tables (a JSON list), keys (JSON: the keys that are to be unique per
--- tenant, each {table, columns}), links (JSON: foreign keys whose rows have tenants, each {table, columns, other, key,
--- taken}), shared_keys (JSON: keys that tenants may share by now, as keys), functions (a JSON list of names), default_tenant (as PostgreSQL prints it),
--- backfill_role.
--- (A percent sign is doubled because named arguments are in use.)
+-- What stands around the tenant tables and can make the change fail, as one JSON document. Reads only. Named
+-- arguments: schema, column, application_role, tables (a JSON list), keys (JSON: the keys that are to be unique per
+-- tenant, each {table, columns}), links (JSON: foreign keys whose rows have tenants, each {table, columns, other,
+-- key, taken}), shared_keys (JSON: keys that tenants may share by now, as keys), functions (a JSON list of names),
+-- default_tenant (as PostgreSQL prints it), backfill_role. (A percent sign is doubled because named arguments are in
+-- use.)
 WITH RECURSIVE wanted AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
   FROM json_array_elements_text(%(tables)s::json) AS name
@@ -26,9 +26,12 @@ relation AS (
 -- What a login of the application role finds set, the strongest first.
 preset AS (
   SELECT lower(split_part(x.entry, '=', 1)) AS name, substr(x.entry, strpos(x.entry, '=') + 1) AS value,
-         CASE WHEN s.setrole <> 0 AND s.setdatabase <> 0 THEN 1 WHEN s.setrole <> 0 THEN 2 WHEN s.setdatabase <> 0 THEN 3 ELSE 4 END AS rank,
-         coalesce(nullif(concat_ws(' in ', CASE WHEN s.setrole <> 0 THEN format('role %%I', pg_get_userbyid(s.setrole)) END,
-           CASE WHEN s.setdatabase <> 0 THEN format('database %%I', current_database()) END), ''), 'ALTER ROLE ALL') AS place
+         CASE WHEN s.setrole <> 0 AND s.setdatabase <> 0 THEN 1 WHEN s.setrole <> 0 THEN 2 WHEN s.setdatabase <> 0
+           THEN 3 ELSE 4 END AS rank,
+         coalesce(nullif(concat_ws(' in ', CASE WHEN s.setrole <> 0
+           THEN format('role %%I', pg_get_userbyid(s.setrole)) END,
+           CASE WHEN s.setdatabase <> 0 THEN format('database %%I', current_database()) END), ''), 'ALTER ROLE ALL')
+             AS place
   FROM pg_db_role_setting s
   CROSS JOIN LATERAL unnest(s.setconfig) AS x (entry)
   WHERE s.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = %(application_role)s))
@@ -43,29 +46,36 @@ wanted_key AS (
 ),
 -- Keys that no unique index vouches for.
 doubtful AS (
-  SELECT k.*, EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = k.relid AND a.attname = %(column)s AND NOT a.attisdropped) AS has_tenant
+  SELECT k.*, EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = k.relid AND a.attname = %(column)s
+    AND NOT a.attisdropped) AS has_tenant
   FROM wanted_key k
-  WHERE NOT EXISTS (SELECT FROM tree t JOIN pg_class c ON c.oid = t.relid WHERE t.root = k.relid AND c.relkind NOT IN ('r', 'p'))
-    AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = k.relid AND a.attname = ANY (k.columns) AND NOT a.attisdropped) = cardinality(k.columns)
+  WHERE NOT EXISTS (SELECT FROM tree t JOIN pg_class c ON c.oid = t.relid WHERE t.root = k.relid
+    AND c.relkind NOT IN ('r', 'p'))
+    AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = k.relid AND a.attname = ANY (k.columns)
+      AND NOT a.attisdropped) = cardinality(k.columns)
     AND NOT EXISTS (
       SELECT FROM pg_index i
       WHERE i.indrelid = k.relid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
         AND (SELECT array_agg(a.attname::text) FROM generate_series(1, i.indnkeyatts) AS p
-             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[p - 1]) <@ (k.columns || %(column)s::text))
+             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[p - 1]) <@ (k.columns ||
+               %(column)s::text))
 ),
 duplicate AS (
   SELECT d.name, d.columns, x.keys, x.rows
   FROM doubtful d
   CROSS JOIN LATERAL XMLTABLE(
     '/row' PASSING query_to_xml(format(
-      'SELECT count(*) AS keys, coalesce(sum(n), 0) AS rows FROM (SELECT count(*) AS n FROM %%s WHERE %%s GROUP BY %%s HAVING count(*) > 1) AS d',
+      'SELECT count(*) AS keys, coalesce(sum(n), 0) AS rows '
+      'FROM (SELECT count(*) AS n FROM %%s WHERE %%s GROUP BY %%s HAVING count(*) > 1) AS d',
       d.relid,
       -- NULLs are never equal in a unique key.
       (SELECT string_agg(format('%%I IS NOT NULL', c), ' AND ') FROM unnest(d.columns) AS c),
       -- As the new key sees them: a row without a tenant becomes the default one's.
       (SELECT string_agg(CASE WHEN c = %(column)s
-           THEN format('CASE WHEN %%1$I IS NULL THEN %%2$L ELSE format(%%3$L, %%1$I) END', c, %(default_tenant)s::text, '%%s') ELSE format('%%I', c) END, ', ')
-       FROM unnest(d.columns || CASE WHEN d.has_tenant AND %(column)s <> ALL (d.columns) THEN ARRAY[%(column)s::text] ELSE '{}' END) AS c)
+           THEN format('CASE WHEN %%1$I IS NULL THEN %%2$L ELSE format(%%3$L, %%1$I) END', c,
+             %(default_tenant)s::text, '%%s') ELSE format('%%I', c) END, ', ')
+       FROM unnest(d.columns || CASE WHEN d.has_tenant AND %(column)s <> ALL (d.columns) THEN ARRAY[%(column)s::text]
+         ELSE '{}' END) AS c)
     ), false, true, '')
     COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
   WHERE x.keys > 0
@@ -142,13 +152,15 @@ shared AS (
     COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
   WHERE x.keys > 0
 ),
--- What is made of a table's row type, and of what is made of that: whatever stores it forbids a new column with a default.
+-- What is made of a table's row type, and of what is made of that: whatever stores it forbids a new column with a
+-- default.
 row_type (relid, type) AS (
   SELECT c.oid, c.reltype FROM relation r JOIN pg_class c ON c.oid = r.oid
   UNION
   SELECT u.relid, CASE WHEN d.classid = 'pg_type'::regclass THEN d.objid ELSE c.reltype END
   FROM row_type u
-  JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = u.type AND d.classid IN ('pg_type'::regclass, 'pg_class'::regclass)
+  JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = u.type
+    AND d.classid IN ('pg_type'::regclass, 'pg_class'::regclass)
   LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
   WHERE d.classid = 'pg_type'::regclass OR (c.relkind IN ('v', 'c', 'f') AND c.reltype <> 0)
 ),
@@ -184,17 +196,21 @@ open_sessions AS (
   SELECT usesysid AS role, count(*) AS sessions FROM pg_stat_activity
   WHERE datname = current_database() AND backend_type IN ('client backend', 'walsender') GROUP BY usesysid
 ),
--- Other roles with such privileges, which policies restrict; PostgreSQL's own are named by their members alone. PUBLIC's
--- privileges are those of every role: the roles with sessions stand for the others.
+-- Other roles with such privileges, which policies restrict; PostgreSQL's own are named by their members alone.
+-- PUBLIC's privileges are those of every role: the roles with sessions stand for the others.
 other_role AS (
-  SELECT h.oid, h.rolname AS name, h.rolcanlogin AS login, h.rolreplication AS replication, coalesce(s.sessions, 0) AS sessions,
-         g.relid, g.privilege, g.attname, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee) END AS through
+  SELECT h.oid, h.rolname AS name, h.rolcanlogin AS login, h.rolreplication AS replication, coalesce(s.sessions, 0) AS
+    sessions,
+         g.relid, g.privilege, g.attname, CASE WHEN g.grantee = 0 THEN 'PUBLIC'
+           ELSE pg_get_userbyid(g.grantee) END AS through
   FROM pg_roles h
   LEFT JOIN open_sessions s ON s.role = h.oid
   CROSS JOIN becoming b
   JOIN granted g ON CASE WHEN g.grantee = 0 THEN s.role IS NOT NULL
-    ELSE pg_has_role(h.oid, g.grantee, 'USAGE') OR (s.role IS NOT NULL AND pg_has_role(h.oid, g.grantee, b.privilege)) END
-  WHERE NOT h.rolsuper AND NOT h.rolbypassrls AND h.rolname <> %(application_role)s AND NOT starts_with(h.rolname, 'pg_')
+    ELSE pg_has_role(h.oid, g.grantee, 'USAGE') OR (s.role IS NOT NULL
+      AND pg_has_role(h.oid, g.grantee, b.privilege)) END
+  WHERE NOT h.rolsuper AND NOT h.rolbypassrls AND h.rolname <> %(application_role)s
+    AND NOT starts_with(h.rolname, 'pg_')
   UNION ALL
   SELECT 0, 'PUBLIC', false, false, 0, g.relid, g.privilege, g.attname, 'PUBLIC' FROM granted g WHERE g.grantee = 0
 )
@@ -207,16 +223,18 @@ SELECT json_build_object(
     JOIN pg_roles r ON r.oid <> a.oid AND (pg_has_role(a.oid, r.oid, 'USAGE') OR pg_has_role(a.oid, r.oid, b.privilege)
       OR pg_has_role(a.oid, r.oid, 'MEMBER WITH ADMIN OPTION'))
     WHERE a.rolname = %(application_role)s AND NOT a.rolsuper),
-  -- {name, login, replication, sessions, roles: those whose privileges it has, grants: [{schema, table, privilege, columns,
-  -- through}]}; "columns" is null for the whole table, and "through" is who was granted the privilege.
+  -- {name, login, replication, sessions, roles: those whose privileges it has, grants: [{schema, table, privilege,
+  -- columns, through}]}; "columns" is null for the whole table, and "through" is who was granted the privilege.
   'other_roles', (
-    SELECT coalesce(json_agg(json_build_object('name', o.name, 'login', o.login, 'replication', o.replication, 'sessions', o.sessions,
+    SELECT coalesce(json_agg(json_build_object('name', o.name, 'login', o.login, 'replication', o.replication,
+      'sessions', o.sessions,
         'roles', (SELECT coalesce(json_agg(r.rolname ORDER BY r.rolname), '[]') FROM pg_roles r
                   WHERE o.oid <> 0 AND pg_has_role(o.oid, r.oid, 'USAGE')),
         'grants', o.grants) ORDER BY o.name), '[]')
     FROM (
       SELECT oid, name, login, replication, sessions,
-             json_agg(json_build_object('schema', schema, 'table', "table", 'privilege', privilege, 'columns', columns, 'through', through)
+             json_agg(json_build_object('schema', schema, 'table', "table", 'privilege', privilege, 'columns',
+               columns, 'through', through)
                       ORDER BY schema, "table", privilege, through) AS grants
       FROM (
         SELECT o.oid, o.name, o.login, o.replication, o.sessions, r.schema, r.name AS "table", o.privilege, o.through,
@@ -242,18 +260,22 @@ SELECT json_build_object(
   'publications', (
     SELECT coalesce(json_agg(json_build_object(
         'name', p.pubname, 'schema', r.schema, 'table', r.name, 'update', p.pubupdate, 'delete', p.pubdelete,
-        -- The columns of its list, and those that its row filter looks at besides; null where it has no list. Both came with PostgreSQL 15.
+        -- The columns of its list, and those that its row filter looks at besides; null where it has no list. Both
+        -- came with PostgreSQL 15.
         'columns', c.listed,
         'filter', (SELECT coalesce(json_agg(DISTINCT a.attname), '[]') FROM pg_depend d
                    JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-                   WHERE d.classid = 'pg_publication_rel'::regclass AND d.objid = m.oid AND d.refclassid = 'pg_class'::regclass
-                     AND d.refobjid = r.oid AND d.refobjsubid > 0 AND a.attname <> ALL (coalesce(ARRAY(SELECT json_array_elements_text(c.listed)), '{}'))),
+                   WHERE d.classid = 'pg_publication_rel'::regclass AND d.objid = m.oid
+                     AND d.refclassid = 'pg_class'::regclass
+                     AND d.refobjid = r.oid AND d.refobjsubid > 0
+                       AND a.attname <> ALL (coalesce(ARRAY(SELECT json_array_elements_text(c.listed)), '{}'))),
         'identity', r.relreplident,
         'identity_columns', (
           SELECT coalesce(json_agg(a.attname ORDER BY k), '[]') FROM pg_index i
           CROSS JOIN generate_series(1, i.indnkeyatts) AS k
           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]
-          WHERE i.indrelid = r.oid AND ((r.relreplident = 'd' AND i.indisprimary) OR (r.relreplident = 'i' AND i.indisreplident)))
+          WHERE i.indrelid = r.oid AND ((r.relreplident = 'd' AND i.indisprimary) OR (r.relreplident = 'i'
+            AND i.indisreplident)))
       ) ORDER BY p.pubname, r.schema, r.name), '[]')
     FROM published p
     JOIN relation r ON r.oid = p.relid
@@ -263,24 +285,29 @@ SELECT json_build_object(
       FROM jsonb_array_elements_text(nullif(to_jsonb(m) -> 'prattrs', 'null')) AS u (attnum)
       JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = u.attnum::smallint) AS c ON true),
   'subscriptions', (
-    SELECT coalesce(json_agg(json_build_object('name', s.subname, 'enabled', s.subenabled, 'schema', r.schema, 'table', r.name)
+    SELECT coalesce(json_agg(json_build_object('name', s.subname, 'enabled', s.subenabled, 'schema', r.schema,
+      'table', r.name)
                     ORDER BY s.subname, r.schema, r.name), '[]')
     FROM pg_subscription_rel m
     JOIN pg_subscription s ON s.oid = m.srsubid
     JOIN relation r ON r.oid = m.srrelid),
   'prepared', (
-    SELECT coalesce(json_agg(json_build_object('gid', gid, 'owner', owner, 'prepared', prepared, 'tables', tables) ORDER BY gid), '[]')
+    SELECT coalesce(json_agg(json_build_object('gid', gid, 'owner', owner, 'prepared', prepared, 'tables', tables)
+      ORDER BY gid), '[]')
     FROM (
-      SELECT p.gid, p.owner, date_trunc('second', p.prepared) AS prepared, json_agg(DISTINCT format('%%s.%%s', r.schema, r.name)) AS tables
+      SELECT p.gid, p.owner, date_trunc('second', p.prepared) AS prepared, json_agg(DISTINCT format('%%s.%%s',
+        r.schema, r.name)) AS tables
       FROM pg_prepared_xacts p
-      -- Nobody's process holds its locks; it keeps the virtual number that it had, and gets another one when the server restarts.
+      -- Nobody's process holds its locks; it keeps the virtual number that it had, and gets another one when the
+      -- server restarts.
       JOIN pg_locks x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction AND x.pid IS NULL
       JOIN pg_locks l ON l.virtualtransaction = x.virtualtransaction AND l.pid IS NULL AND l.locktype = 'relation'
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
       JOIN relation r ON r.oid = l.relation
       GROUP BY 1, 2, 3) AS held),
   'building', (
-    SELECT coalesce(json_agg(json_build_object('pid', b.pid, 'command', b.command, 'schema', r.schema, 'table', r.name) ORDER BY b.pid), '[]')
+    SELECT coalesce(json_agg(json_build_object('pid', b.pid, 'command', b.command, 'schema', r.schema, 'table',
+      r.name) ORDER BY b.pid), '[]')
     FROM (
       SELECT pid, command, relid FROM pg_stat_progress_create_index WHERE datname = current_database()
       UNION ALL
@@ -290,10 +317,12 @@ SELECT json_build_object(
   -- Whether earlier statements of the service can be looked at.
   'records_statements', EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements')
     AND coalesce(current_setting('pg_stat_statements.track', true), 'none') <> 'none',
-  -- Whether an interrupted run left the login of its backfill; somebody else's of that name is refused when it is to be made.
+  -- Whether an interrupted run left the login of its backfill; somebody else's of that name is refused when it is to
+  -- be made.
   'backfill_login', EXISTS (SELECT FROM pg_roles WHERE rolname = %(backfill_role)s),
   'duplicates', (
-    SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'keys', keys, 'rows', rows) ORDER BY name, columns), '[]')
+    SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'keys', keys, 'rows', rows)
+      ORDER BY name, columns), '[]')
     FROM duplicate),
   'shared', (
     SELECT coalesce(json_agg(json_build_object(
@@ -304,13 +333,16 @@ SELECT json_build_object(
       'table', name, 'columns', columns, 'other', other, 'taken', taken, 'rows', rows) ORDER BY name, other), '[]')
     FROM crossing),
   'relations', (
-    SELECT coalesce(json_agg(json_build_object('schema', schema, 'name', name, 'attributes', relnatts, 'persistence', relpersistence)
+    SELECT coalesce(json_agg(json_build_object('schema', schema, 'name', name, 'attributes', relnatts, 'persistence',
+      relpersistence)
                     ORDER BY schema, name), '[]')
     FROM relation),
-  -- Keys on the tenant column alone: it means something to them already. A unique index stands for its constraint as well.
+  -- Keys on the tenant column alone: it means something to them already. A unique index stands for its constraint as
+  -- well.
   'meanings', (
     SELECT coalesce(json_agg(json_build_object('table', w.name, 'constraint', k.name, 'type', k.contype,
-        'other', CASE WHEN k.contype = 'f' THEN format('%%s.%%s', n.nspname, f.relname) END, 'own', k.conrelid = w.relid) ORDER BY w.name, k.name), '[]')
+        'other', CASE WHEN k.contype = 'f' THEN format('%%s.%%s', n.nspname, f.relname) END, 'own', k.conrelid =
+          w.relid) ORDER BY w.name, k.name), '[]')
     FROM wanted w
     JOIN pg_attribute a ON a.attrelid = w.relid AND a.attname = %(column)s AND NOT a.attisdropped
     CROSS JOIN LATERAL (
@@ -323,9 +355,11 @@ SELECT json_build_object(
     ) AS k
     LEFT JOIN pg_class f ON f.oid = CASE WHEN k.conrelid = w.relid THEN k.confrelid ELSE k.conrelid END
     LEFT JOIN pg_namespace n ON n.oid = f.relnamespace),
-  -- What stands beside the tenant tables and their indexes in their schemas and has a name there: {schema, name, kind, table}.
+  -- What stands beside the tenant tables and their indexes in their schemas and has a name there: {schema, name,
+  -- kind, table}.
   'names', (
-    SELECT coalesce(json_agg(json_build_object('schema', schema, 'name', name, 'kind', kind, 'table', "table") ORDER BY schema, name, kind), '[]')
+    SELECT coalesce(json_agg(json_build_object('schema', schema, 'name', name, 'kind', kind, 'table', "table")
+      ORDER BY schema, name, kind), '[]')
     FROM (
       SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind, t.relname AS "table"
       FROM pg_class c
@@ -336,12 +370,14 @@ SELECT json_build_object(
       UNION ALL
       -- PostgreSQL makes no sequence of a type's name.
       SELECT n.nspname, y.typname, 'type', NULL
-      FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace WHERE y.typrelid = 0 AND starts_with(y.typname, 'tenancy_bridge_used')
+      FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace WHERE y.typrelid = 0
+        AND starts_with(y.typname, 'tenancy_bridge_used')
     ) AS named
     WHERE schema = %(schema)s OR schema IN (SELECT schema FROM relation)),
   -- Constraints of the tables that the state does not tell.
   'constraints', (
-    SELECT coalesce(json_agg(json_build_object('schema', r.schema, 'table', r.name, 'name', k.conname) ORDER BY r.schema, r.name, k.conname), '[]')
+    SELECT coalesce(json_agg(json_build_object('schema', r.schema, 'table', r.name, 'name', k.conname)
+      ORDER BY r.schema, r.name, k.conname), '[]')
     FROM pg_constraint k JOIN relation r ON r.oid = k.conrelid WHERE k.contype IN ('c', 't')),
   -- Columns that store rows of a table's type, each by the table: {schema, name, used_by}.
   'row_types', (
@@ -364,5 +400,6 @@ SELECT json_build_object(
     JOIN pg_language l ON l.oid = f.prolang
     WHERE (f.proname IN (SELECT json_array_elements_text(%(functions)s::json)) OR f.proname = 'tenancy_bridge_note')
       AND (f.prokind <> 'f' OR l.lanname NOT IN ('plpgsql', 'sql')
-        OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')))
+        OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid
+          AND d.deptype = 'e')))
 ) AS hazards

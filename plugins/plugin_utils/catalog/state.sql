@@ -63,15 +63,19 @@ type_document AS (
       'name', t.typname,
       -- The element of an array, the base of a domain, what a range is of and a multirange is made of.
       'of', (SELECT jsonb_build_object('type', format_type(p.part, NULL), 'formatted', format_type(p.part, t.typtypmod))
-             FROM coalesce(e.oid, nullif(t.typbasetype, 0), (SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid),
+             FROM coalesce(e.oid, nullif(t.typbasetype, 0), (SELECT r.rngsubtype FROM pg_range r
+               WHERE r.rngtypid = t.oid),
                            (SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = t.oid)) AS p (part)
              WHERE p.part IS NOT NULL),
       'not_null', t.typnotnull,
       'labels', (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid),
-      'attributes', (SELECT jsonb_agg(jsonb_build_object('type', format_type(a.atttypid, NULL), 'formatted', format_type(a.atttypid, a.atttypmod))
+      'attributes', (SELECT jsonb_agg(jsonb_build_object('type', format_type(a.atttypid, NULL), 'formatted',
+        format_type(a.atttypid, a.atttypmod))
                                       ORDER BY a.attnum)
-                     FROM pg_attribute a WHERE t.typrelid <> 0 AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
-      'checks', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', k.conname, 'expression', pg_get_expr(k.conbin, 0)) ORDER BY k.conname), '[]')
+                     FROM pg_attribute a WHERE t.typrelid <> 0 AND a.attrelid = t.typrelid AND a.attnum > 0
+                       AND NOT a.attisdropped),
+      'checks', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', k.conname, 'expression', pg_get_expr(k.conbin,
+        0)) ORDER BY k.conname), '[]')
                  FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c')) AS document
   FROM used_type u
   JOIN pg_type t ON t.oid = u.oid
@@ -92,18 +96,21 @@ attribute_list AS (
   GROUP BY a.attrelid
 ),
 check_list AS (
-  SELECT k.conrelid AS relid, json_agg(json_build_object('name', k.conname, 'expression', pg_get_expr(k.conbin, k.conrelid))
+  SELECT k.conrelid AS relid, json_agg(json_build_object('name', k.conname, 'expression', pg_get_expr(k.conbin,
+    k.conrelid))
                                        ORDER BY k.conname) AS checks
   FROM pg_constraint k
   -- Since PostgreSQL 18 one may be not enforced.
-  WHERE k.contype = 'c' AND k.conrelid IN (SELECT relid FROM wanted) AND to_jsonb(k) ->> 'conenforced' IS DISTINCT FROM 'false'
+  WHERE k.contype = 'c' AND k.conrelid IN (SELECT relid FROM wanted) AND to_jsonb(k) ->> 'conenforced' IS DISTINCT
+    FROM 'false'
   GROUP BY k.conrelid
 ),
 lookup_list AS (
-  -- Foreign keys to what is no tenant table, each with a key that is there; null where none is, or none can be read without
-  -- running code of its type's owner.
+  -- Foreign keys to what is no tenant table, each with a key that is there; null where none is, or none can be read
+  -- without running code of its type's owner.
   SELECT k.conrelid AS relid, json_agg(json_build_object(
-      'name', k.conname, 'columns', c.columns, 'references', format('%%s.%%s', n.nspname, f.relname), 'readable', c.is_readable,
+      'name', k.conname, 'columns', c.columns, 'references', format('%%s.%%s', n.nspname, f.relname), 'readable',
+        c.is_readable,
       'values', x.found) ORDER BY k.conname) AS lookups
   FROM pg_constraint k
   JOIN pg_class f ON f.oid = k.confrelid
@@ -112,7 +119,8 @@ lookup_list AS (
     SELECT json_agg(a.attname ORDER BY u.place) AS columns,
            string_agg(format('format(%%L, %%I)', '%%s', b.attname), ', ' ORDER BY u.place) AS selected,
            string_agg(format('%%I IS NOT NULL', b.attname), ' AND ') AS there,
-           bool_and(y.typcategory NOT IN ('A', 'C', 'R', 'P') AND p.proowner NOT IN (SELECT oid FROM ordinary)) AS is_readable
+           bool_and(y.typcategory NOT IN ('A', 'C', 'R', 'P') AND p.proowner NOT IN (SELECT oid
+             FROM ordinary)) AS is_readable
     FROM unnest(k.conkey, k.confkey) WITH ORDINALITY AS u (own, pointed, place)
     JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.own
     JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.pointed
@@ -149,15 +157,18 @@ counted AS (
   CROSS JOIN LATERAL XMLTABLE(
     '/row' PASSING query_to_xml(
       CASE
-        -- What lies on another server is refused, and need not answer; so is a view, which would run its owner's functions.
-        WHEN EXISTS (SELECT FROM tree t JOIN pg_class f ON f.oid = t.relid WHERE t.root = w.relid AND f.relkind NOT IN ('r', 'p'))
+        -- What lies on another server is refused, and need not answer; so is a view, which would run its owner's
+        -- functions.
+        WHEN EXISTS (SELECT FROM tree t JOIN pg_class f ON f.oid = t.relid WHERE t.root = w.relid
+          AND f.relkind NOT IN ('r', 'p'))
         THEN 'SELECT ''{}''::json AS tenants'
         WHEN c.relid IS NULL OR NOT c.is_of_postgresql
         THEN format('SELECT json_build_object('''', count(*)) AS tenants FROM %%s', w.relid)
         ELSE format(
           'SELECT coalesce(json_object_agg(coalesce(tenant, ''NULL''), n), ''{}'') AS tenants '
           -- Not ::text, which runs a cast of the type's owner.
-          'FROM (SELECT CASE WHEN %%1$I IS NOT NULL THEN format(%%3$L, %%1$I) END AS tenant, count(*) AS n FROM %%2$s GROUP BY 1) AS t',
+          'FROM (SELECT CASE WHEN %%1$I IS NOT NULL THEN format(%%3$L, %%1$I) END AS tenant, count(*) AS n '
+          'FROM %%2$s GROUP BY 1) AS t',
           %(column)s, w.relid, '%%s')
       END, false, true, '')
     COLUMNS tenants jsonb PATH 'tenants') AS x
@@ -175,7 +186,8 @@ key_document AS (
           SELECT i.indkey[k - 1] FROM generate_series(1, i.indnkeyatts) AS k
           UNION ALL
           SELECT m[1]::int
-          FROM regexp_matches(coalesce(CASE WHEN e.reads THEN i.indexprs ELSE i.indpred END::text, ''), ':varattno (\d+)', 'g') AS m)),
+          FROM regexp_matches(coalesce(CASE WHEN e.reads THEN i.indexprs
+            ELSE i.indpred END::text, ''), ':varattno (\d+)', 'g') AS m)),
       'include', (
         SELECT coalesce(jsonb_agg(a.attname ORDER BY k), '[]')
         FROM generate_series(i.indnkeyatts + 1, i.indnatts) AS k
@@ -206,11 +218,13 @@ key_document AS (
         'sql', pg_get_indexdef(i.indexrelid, k, false), 'column', a.attname,
         -- Null where a column has it without being told.
         'collation', (SELECT format('%%I.%%I', n.nspname, c.collname)
-                      FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = i.indcollation[k - 1] AND c.oid IS DISTINCT FROM a.attcollation),
+                      FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+                        WHERE c.oid = i.indcollation[k - 1] AND c.oid IS DISTINCT FROM a.attcollation),
         'class', (SELECT format('%%I.%%I', n.nspname, c.opcname)
                   FROM pg_opclass c JOIN pg_namespace n ON n.oid = c.opcnamespace
                   WHERE c.oid = i.indclass[k - 1] AND (NOT c.opcdefault OR o.attoptions IS NOT NULL
-                    OR c.opcintype IS DISTINCT FROM CASE a.atttypid WHEN 'varchar'::regtype THEN 'text'::regtype ELSE a.atttypid END)),
+                    OR c.opcintype IS DISTINCT FROM CASE a.atttypid WHEN 'varchar'::regtype THEN 'text'::regtype
+                      ELSE a.atttypid END)),
         'options', (SELECT string_agg(format('%%I=%%L', split_part(x, '=', 1), substr(x, strpos(x, '=') + 1)), ', ')
                     FROM unnest(o.attoptions) AS x),
         'descending', i.indoption[k - 1] & 1 = 1, 'nulls_first', i.indoption[k - 1] & 2 = 2,
@@ -239,7 +253,8 @@ index_list AS (
       'unique', i.indisunique,
       'valid', i.indisvalid AND i.indisready,
       -- The partitioned table's index that this one of a partition is a part of.
-      'root', CASE WHEN ic.relispartition THEN (SELECT relname FROM pg_class WHERE oid = pg_partition_root(i.indexrelid)) END,
+      'root', CASE WHEN ic.relispartition THEN (SELECT relname FROM pg_class
+        WHERE oid = pg_partition_root(i.indexrelid)) END,
       'replica_identity', i.indisreplident,
       'clustered', i.indisclustered,
       'comment', obj_description(i.indexrelid, 'pg_class'),
@@ -278,7 +293,8 @@ foreign_key_list AS (
       'match', k.confmatchtype, 'update', k.confupdtype, 'delete', k.confdeltype,
       -- Came with PostgreSQL 15.
       'set_columns', (SELECT json_agg(a.attname ORDER BY u.place)
-                      FROM jsonb_array_elements_text(nullif(to_jsonb(k) -> 'confdelsetcols', 'null')) WITH ORDINALITY AS u (attnum, place)
+                      FROM jsonb_array_elements_text(nullif(to_jsonb(k) -> 'confdelsetcols', 'null')) WITH ORDINALITY
+                        AS u (attnum, place)
                       JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum::smallint),
       'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated,
       -- Both came with PostgreSQL 18.
@@ -313,7 +329,8 @@ policy_list AS (
   GROUP BY relid
 ),
 hashable AS MATERIALIZED (
-  SELECT o.opcintype AS type FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod AND m.amname = 'hash' WHERE o.opcdefault
+  SELECT o.opcintype AS type FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod AND m.amname = 'hash'
+    WHERE o.opcdefault
 ),
 cast_list AS (
   -- Columns whose type has no hash are compared by another: vectors as real[], the rest as text.
@@ -324,7 +341,8 @@ cast_list AS (
   JOIN pg_type y ON y.oid = a.atttypid
   JOIN pg_type b ON b.oid = coalesce(nullif(y.typbasetype, 0), y.oid)
   -- An array or a domain has a hash where its elements or its base have one.
-  CROSS JOIN LATERAL (SELECT CASE WHEN b.typcategory = 'A' AND b.typelem <> 0 THEN b.typelem ELSE b.oid END AS type) AS e
+  CROSS JOIN LATERAL (SELECT CASE WHEN b.typcategory = 'A' AND b.typelem <> 0 THEN b.typelem
+    ELSE b.oid END AS type) AS e
   WHERE e.type NOT IN (SELECT type FROM hashable)
     AND NOT EXISTS (SELECT FROM pg_cast k WHERE k.castsource = e.type AND k.castmethod = 'b'
                     AND k.casttarget IN (SELECT type FROM hashable))
@@ -404,7 +422,8 @@ relation_document AS (
 partition_list AS (
   -- The deepest first: what is made of an index on a partition is taken over by the one above it.
   SELECT t.root AS relid, sum(pg_total_relation_size(t.relid)) AS bytes, sum(c.reltuples)::bigint AS estimated_rows,
-         json_agg(d.document || jsonb_build_object('schema', n.nspname, 'name', c.relname) ORDER BY t.depth DESC, n.nspname, c.relname)
+         json_agg(d.document || jsonb_build_object('schema', n.nspname, 'name', c.relname)
+           ORDER BY t.depth DESC, n.nspname, c.relname)
            FILTER (WHERE t.depth > 0) AS partitions
   FROM tree t
   JOIN relation_document d USING (relid)
@@ -413,21 +432,24 @@ partition_list AS (
   GROUP BY t.root
 ),
 table_document AS (
-  SELECT w.name, CASE WHEN w.relid IS NULL THEN jsonb_build_object('exists', false) ELSE d.document || jsonb_build_object(
+  SELECT w.name, CASE WHEN w.relid IS NULL THEN jsonb_build_object('exists', false)
+    ELSE d.document || jsonb_build_object(
       'exists', true,
       'bytes', q.bytes,
       'estimated_rows', q.estimated_rows,
       'rows', (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(n.tenants)),
       'columns', (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
                   WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped),
-      -- What a row must have: the columns, the CHECKs, the foreign keys to other than tenant tables, and some of the partitions.
+      -- What a row must have: the columns, the CHECKs, the foreign keys to other than tenant tables, and some of the
+      -- partitions.
       'attributes', e.attributes,
       'checks', coalesce(k.checks, '[]'),
       'lookups', coalesce(l.lookups, '[]'),
       'bounds', (SELECT jsonb_agg(pg_get_partition_constraintdef(b.relid) ORDER BY b.relid)
                  FROM (SELECT t.relid FROM tree t JOIN pg_class c ON c.oid = t.relid AND c.relkind = 'r'
                        WHERE t.root = w.relid AND t.depth > 0 ORDER BY t.relid LIMIT 10) AS b),
-      -- What the application role may do: with the table (true), or with the columns named; null while there is no such role.
+      -- What the application role may do: with the table (true), or with the columns named; null while there is no
+      -- such role.
       'rights', (SELECT json_object_agg(privilege, CASE
                      WHEN has_table_privilege(ar.oid, w.relid, privilege) THEN 'true'::json
                      WHEN privilege = 'DELETE' THEN '[]'::json
@@ -442,7 +464,8 @@ table_document AS (
           'nulls', coalesce((n.tenants ->> 'NULL')::bigint, 0), 'tenants', n.tenants - 'NULL'),
       'triggers', coalesce(g.triggers, '[]'),
       'views', coalesce(v.views, '[]'),
-      'partition_of', (SELECT inhparent::regclass::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+      'partition_of', (SELECT inhparent::regclass::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        AND c.relispartition
                        WHERE i.inhrelid = w.relid),
       'partitions', coalesce(q.partitions, '[]')
     ) END AS document
@@ -481,18 +504,21 @@ SELECT json_build_object(
     JOIN pg_type y ON y.oid = a.atttypid AND y.typtype = 'b' AND y.typnamespace = 'pg_catalog'::regnamespace
     CROSS JOIN LATERAL XMLTABLE(
       '/row' PASSING query_to_xml(
-        format('SELECT json_agg(format(%%L, %%I)) AS keys FROM %%s', '%%s', a.attname, c.oid::regclass), false, true, '')
+        format('SELECT json_agg(format(%%L, %%I)) AS keys FROM %%s', '%%s', a.attname, c.oid::regclass), false, true,
+          '')
       COLUMNS keys jsonb PATH 'keys') AS x
     WHERE c.relkind = 'r'
       AND c.oid = to_regclass(CASE WHEN %(tenants)s <> '' THEN format('%%I.%%I', %(schema)s, %(tenants)s) END)),
   -- The types of their columns.
   'types', (SELECT coalesce(json_object_agg(name, document ORDER BY name), '{}') FROM type_document),
   'views', (
-    SELECT coalesce(json_object_agg(v.name, CASE WHEN c.oid IS NULL THEN json_build_object('exists', false) ELSE json_build_object(
+    SELECT coalesce(json_object_agg(v.name, CASE WHEN c.oid IS NULL THEN json_build_object('exists', false)
+      ELSE json_build_object(
         'exists', true,
         'kind', c.relkind,
         -- Whose rights it works with, as the option is written; null where it is not set.
-        'security_invoker', (SELECT split_part(x, '=', 2) FROM unnest(c.reloptions) AS x WHERE starts_with(x, 'security_invoker='))
+        'security_invoker', (SELECT split_part(x, '=', 2) FROM unnest(c.reloptions) AS x
+          WHERE starts_with(x, 'security_invoker='))
       ) END), '{}')
     FROM json_array_elements_text(%(views)s::json) AS v (name)
     LEFT JOIN pg_class c ON c.oid = to_regclass(format('%%I.%%I', %(schema)s, v.name))),
@@ -504,13 +530,15 @@ SELECT json_build_object(
         'language', l.lanname, 'returns', pg_get_function_result(f.oid),
         -- Of the arguments that a caller gives, in their order; an empty name is none.
         'names', (SELECT coalesce(json_agg(coalesce(f.proargnames[t.place], '') ORDER BY t.place), '[]')
-                  FROM unnest(coalesce(f.proargmodes, array_fill('i'::"char", ARRAY[f.pronargs::int]))) WITH ORDINALITY AS t (mode, place)
+                  FROM unnest(coalesce(f.proargmodes, array_fill('i'::"char", ARRAY[f.pronargs::int]))) WITH
+                    ORDINALITY AS t (mode, place)
                   WHERE t.mode IN ('i', 'b', 'v')),
         'body', f.prosrc, 'definition', pg_get_functiondef(f.oid), 'owner', pg_get_userbyid(f.proowner),
         -- Whether the application role needs no right of its own to execute it beside PUBLIC's: it has one, a trigger
         -- fires without, or it was never to execute it; one that is to be made gets its rights then.
         'granted', pg_get_userbyid(f.proowner) = %(application_role)s OR f.prorettype = 'trigger'::regtype
-          OR NOT (SELECT has_function_privilege(r.oid, f.oid, 'EXECUTE') FROM pg_roles r WHERE r.rolname = %(application_role)s)
+          OR NOT (SELECT has_function_privilege(r.oid, f.oid, 'EXECUTE') FROM pg_roles r
+            WHERE r.rolname = %(application_role)s)
           OR NOT EXISTS (SELECT FROM pg_roles WHERE rolname = %(application_role)s) OR EXISTS (
           SELECT FROM aclexplode(f.proacl) AS x JOIN pg_roles r ON r.oid = x.grantee
           WHERE r.rolname = %(application_role)s AND x.privilege_type = 'EXECUTE'))
@@ -521,10 +549,12 @@ SELECT json_build_object(
     WHERE f.prokind = 'f'
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
                       AND d.objid = f.oid AND d.deptype = 'e')),
-  -- What is an ordinary role's and runs with the rights of whoever writes a definition down again or makes a foreign key.
+  -- What is an ordinary role's and runs with the rights of whoever writes a definition down again or makes a foreign
+  -- key.
   'code', json_build_object(
     'types', (
-      SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', t.typname) ORDER BY n.nspname, t.typname), '[]')
+      SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', t.typname)
+        ORDER BY n.nspname, t.typname), '[]')
       FROM domain d JOIN pg_type t ON t.oid = d.oid JOIN pg_namespace n ON n.oid = t.typnamespace),
     -- An index calls no others.
     'functions', (
@@ -541,7 +571,8 @@ SELECT json_build_object(
     -- The columns that PostgreSQL compares with those of another type by such a function.
     'converted', (
       SELECT coalesce(json_agg(DISTINCT jsonb_build_object(
-          'schema', n.nspname, 'table', c.relname, 'column', a.attname, 'type', format_type(a.atttypid, NULL), 'function', v.function)), '[]')
+          'schema', n.nspname, 'table', c.relname, 'column', a.attname, 'type', format_type(a.atttypid, NULL),
+            'function', v.function)), '[]')
       FROM converted v
       JOIN pg_attribute a ON a.atttypid = v.oid AND a.attnum > 0 AND NOT a.attisdropped
       JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
@@ -553,9 +584,11 @@ SELECT json_build_object(
         'bypassing_memberships', (
           SELECT coalesce(json_agg(b.rolname ORDER BY b.rolname), '[]') FROM pg_roles b
           WHERE (b.rolsuper OR b.rolbypassrls) AND b.oid <> r.oid AND NOT r.rolsuper
-            -- Since PostgreSQL 16 a member may lack the right to become the role, but an administrator of it can grant that.
+            -- Since PostgreSQL 16 a member may lack the right to become the role, but an administrator of it can
+            -- grant that.
             AND (pg_has_role(r.oid, b.oid, 'USAGE') OR pg_has_role(r.oid, b.oid, 'MEMBER WITH ADMIN OPTION')
-              OR pg_has_role(r.oid, b.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END))))
+              OR pg_has_role(r.oid, b.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET'
+                ELSE 'MEMBER' END))))
     FROM pg_roles r WHERE r.rolname = %(application_role)s),
   -- Roles whose logins have a tenant without naming one.
   'bridges', (
@@ -565,8 +598,8 @@ SELECT json_build_object(
     JOIN pg_database d ON d.oid = s.setdatabase AND d.datname = current_database()
     CROSS JOIN LATERAL unnest(s.setconfig) AS entry
     WHERE starts_with(lower(entry), lower(%(setting)s) || '=')),
-  -- When a session last worked by that, in seconds since 1970. Each sequence holds the time of one kind of statement; which
-  -- of those with such a name are the record's is known to the plan.
+  -- When a session last worked by that, in seconds since 1970. Each sequence holds the time of one kind of statement;
+  -- which of those with such a name are the record's is known to the plan.
   'bridge_watch', (
     SELECT json_build_object(
         'exists', count(s.relid) > 0,

@@ -20,7 +20,8 @@ CROSS JOIN LATERAL regexp_split_to_table(f.body, '\n') WITH ORDINALITY AS l (lin
 CROSS JOIN LATERAL (
   SELECT (regexp_match(regexp_replace(l.line, '--.*|/\*.*?\*/', '', 'g'), format(
     '\m(truncate\s+(table\s+)?(only\s+)?(("[^"]+"|\w+)\.)?"?(%s)"?|copy\s+(("[^"]+"|\w+)\.)?"?(%1$s)"?'
-    '|row\s+level\s+security|set_config\s*\(\s*''%2$s''|set\s+(local\s+|session\s+)?%2$s|execute\s+(?!function|procedure))',
+    '|row\s+level\s+security|set_config\s*\(\s*''%2$s''|set\s+(local\s+|session\s+)?%2$s'
+    '|execute\s+(?!function|procedure))',
     (SELECT string_agg(pattern, '|') FROM wanted), replace(given.setting, '.', '\.')), 'i'))[1]) AS m (found)
 WHERE m.found IS NOT NULL
 """,
