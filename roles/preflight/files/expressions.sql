@@ -7,7 +7,7 @@ code AS (
   SELECT p.*, l.lanname FROM pg_proc p JOIN ordinary o ON o.oid = p.proowner JOIN pg_language l ON l.oid = p.prolang
   WHERE l.lanname NOT IN ('c', 'internal')
 ),
--- A type and the types made of it: its array, a domain over it, a row with it, a range of it and that range's multirange.
+-- A type and the types made of it: arrays, domains, rows with a column of the type, ranges and their multiranges.
 made_of (part, whole) AS (
   SELECT typelem, oid FROM pg_type WHERE typelem <> 0
   UNION ALL

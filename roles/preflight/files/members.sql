@@ -1,5 +1,5 @@
--- Finds tables and materialized views that a dump leaves out because they were added to an extension that did not create
--- them. Returns one JSON array, and reads only the catalogs. The owner of an extension can add his own objects to it.
+-- Finds tables and materialized views that a dump leaves out because they were added to an extension later.
+-- Returns one JSON array, and reads only the catalogs. The owner of an extension can add his own objects to it.
 -- Objects that the extension's script created belong to a superuser, even if an ordinary role created a trusted
 -- extension. Otherwise they are tables whose rows are dumped, which only a script can request.
 -- Named arguments: schema, tables (JSON array). (A percent sign is doubled because named arguments are in use.)
