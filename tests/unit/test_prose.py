@@ -141,7 +141,7 @@ def test_messages_are_read_from_tasks_and_strings(root: Path) -> None:
 
 def test_messages_of_several_lines_and_descriptions_are_read(root: Path) -> None:
     file = root / "tasks.yml"
-    file.write_text("- assert:\n    fail_msg: >-\n      {{ x\n      }} is\n      gone.\n- {description: One option.}\n")
+    file.write_text("- assert:\n    fail_msg: >-\n      {{ x\n      }} is\n      gone.\n- {other: One option.}\n")
     assert list(prose.of_messages(file)) == [Passage("message", "tasks.yml:2", "CODE is gone.", False)]
     file.write_text("a:\n  description: >-\n    One\n    option.\n  survey:\n    - question_name: Which one?\n")
     assert list(prose.of_messages(file)) == [
