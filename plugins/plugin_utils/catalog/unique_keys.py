@@ -5,7 +5,7 @@ A key that holds the tenant column, compared for equality and at any place, tell
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from ..model.model import Model, Table
@@ -85,19 +85,30 @@ def is_plain(index: Document) -> bool:
     return bool(index["unique"] and index["plain"] and not key["period"] and not key["deferrable"])
 
 
-def arbiters(indexes: Sequence[Document], model: Model, table: Table) -> list[tuple[str, ...]]:
-    """Return the natural keys that ON CONFLICT can name by their columns: an index makes others of the rest."""
+def arbiters(document: Document, model: Model, table: Table) -> list[tuple[str, ...]]:
+    """Return the natural keys of a table that ON CONFLICT can name by their columns.
+
+    One that is there in no form is made so; one of an expression or of a partition alone cannot be named.
+    """
+    alone = [
+        index
+        for partition in document.get("partitions", [])
+        for index in partition["indexes"]
+        if not index["root"] and is_key(index)
+    ]
     found = []
     for key in table.natural_keys:
-        there = [
-            index
-            for index in indexes
-            if serves(index, model, key, pointed=False)
-            if holds_tenant(index, model.column) or is_global(index, model, table)
-        ]
-        if not there or any(map(is_plain, there)):
+        there = [index for index in document["indexes"] if _serves_tenant(index, model, table, key)]
+        elsewhere = any(_serves_tenant(index, model, table, key) for index in alone)
+        if any(map(is_plain, there)) or not (there or elsewhere):
             found.append(key)
     return found
+
+
+def _serves_tenant(index: Document, model: Model, table: Table, key: Iterable[str]) -> bool:
+    return serves(index, model, key, pointed=False) and (
+        holds_tenant(index, model.column) or is_global(index, model, table)
+    )
 
 
 def meaning(index: Document, column: str) -> Any:
