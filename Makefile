@@ -9,17 +9,17 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 VENV ?= .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# crun refuses hybrid cgroups; an ordinary machine keeps its own settings.
+# crun refuses hybrid cgroups. Other machines keep their own settings.
 ifneq ($(shell stat -fc %T /sys/fs/cgroup),cgroup2fs)
 export CONTAINERS_CONF := $(CURDIR)/lab/containers.conf
 endif
 
 PYTHON ?= $(shell lab/find-python)
-# The PostgreSQL servers that need no host load it.
+# The PostgreSQL servers of tests/servers load this library.
 LIBRARIES := libossp-uuid16
 PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring \
   openssh-client openssl $(LIBRARIES)
-# One of them shows the report to the tests; Debian's is the first.
+# The tests show the report in one of these browsers. The first is Debian's.
 BROWSERS := chromium chromium-browser google-chrome
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
 PYTHON_FILES := benchmarks docs collections/ansible_collections/aimemory/tenancy/plugins tests/unit \
@@ -27,7 +27,7 @@ PYTHON_FILES := benchmarks docs collections/ansible_collections/aimemory/tenancy
 BASES := trixie bookworm
 PGVECTOR_trixie := postgresql-17-pgvector
 PGVECTOR_bookworm :=
-# Of each major version a server that needs no host.
+# The major versions of the servers of tests/servers, which need no host.
 SERVERS := 17 18
 
 # The bases of the images are intermediate files, which make would remove.
@@ -45,12 +45,12 @@ setup: $(VENV)/complete ## make the Python environment .venv and install the col
 	lab/install-packages $(LIBRARIES)
 	touch $@
 
-# After the libraries: two installations at once would wait for each other's lock, and fail.
+# The libraries come first: two installations at once would wait for each other's lock, and fail.
 .lab/packages: lab/install-packages Makefile .lab/libraries
 	lab/install-packages $(PACKAGES)
 	touch $@
 
-# Ubuntu has no such package: whatever is there will do.
+# Ubuntu has no such package, so that any installed browser is accepted.
 .lab/browser: .lab/packages
 	command -v $(BROWSERS) > /dev/null || lab/install-packages $(firstword $(BROWSERS))
 	touch $@
@@ -95,18 +95,18 @@ lint: setup types ## check format, types, YAML, Ansible and English
 types: setup ## check types
 	mypy $(PYTHON_FILES)
 
-# What another Python or ansible-core could see with other eyes.
+# These results may depend on the versions of Python and ansible-core.
 compatible: types ## check types and the syntax of the playbooks
 	for playbook in $(PLAYBOOKS); do ansible-playbook --syntax-check "$$playbook" > /dev/null; done
 
 unit: setup ## run the unit tests
 	python -m pytest --numprocesses 2 tests/unit
 
-# The planner and its SQL on versions of PostgreSQL that no lab host has.
+# The planner and its SQL also run on versions of PostgreSQL that no lab host has.
 servers: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## run the tests on throwaway servers of PostgreSQL 17 and 18
 	python -m pytest --numprocesses 2 tests/servers
 
-# The oldest ansible-core that is supported, where its Python is installed; the scenarios run on the newest.
+# The oldest supported ansible-core runs if its Python is installed. The scenarios run on the newest.
 OLDEST = $(filter-out $(PYTHON),$(shell lab/find-python 3.11 2> /dev/null))
 oldest: ## run the unit tests with Python 3.11 and the oldest ansible-core, if installed
 	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) compatible unit,\
@@ -114,7 +114,7 @@ oldest: ## run the unit tests with Python 3.11 and the oldest ansible-core, if i
 oldest-setup: ## make the environment of Python 3.11
 	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) setup)
 
-# Each of the first three keeps one core busy.
+# Each of the first three targets keeps one core busy.
 prepare: ## install and build everything that make test needs
 	$(MAKE) --jobs 2 --output-sync=target images setup oldest-setup .lab/browser $(SERVERS:%=.lab/postgresql-%.tar.gz)
 
@@ -127,13 +127,13 @@ check: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## run lint, unit tests and t
 
 test: prepare check oldest scenarios ## run every test; TESTS=all takes every variant on both hosts
 
-# The scenario "faults" tries a fixed sample; this tries all, shared among the hosts.
+# The scenario "faults" makes a fixed sample of the interruptions. This target makes all, divided among the hosts.
 test-faults: lab ## interrupt runs in every way: about two hours
 	FAULTS=all FAULTS_RECORD=$(CURDIR)/.cache/faults.jsonl python -m pytest --hosts=lab17,lab15 \
 	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible \
 	  --numprocesses 2 --dist loadscope molecule/faults/tests
 
-# Its results are measurements, not verdicts: no test depends on them.
+# The results are measurements: no test depends on them.
 bench: lab ## measure runs beside SQL by hand and a shell script
 	PYTHONPATH=benchmarks:collections:tests/unit:molecule/shared \
 	  python benchmarks/run.py $(BENCH)
@@ -143,7 +143,7 @@ docs: setup ## write the generated pages
 	PYTHONPATH=collections python docs/audit.py
 	PYTHONPATH=collections python docs/refusals.py
 
-# Of the newest report in logs/.
+# The newest report in logs/ is used.
 screenshots: setup .lab/browser ## photograph the newest report
 	PYTHONPATH=molecule/shared python docs/screenshots.py "$$(ls -t logs/*/report.html | head -1)"
 

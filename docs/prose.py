@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -33,8 +34,13 @@ MARKDOWN = (
     "benchmarks/*.md",
     "roles/*/*.md",
 )
-# The files whose comments, docstrings, task names and messages must pass.
+# The files whose comments, docstrings, task names, messages and descriptions must pass.
 CHECKED = (
+    "*.yml",
+    ".config/molecule/*.yml",
+    "Makefile",
+    "ansible.cfg",
+    "awx/*.yml",
     "benchmarks/*.py",
     "benchmarks/*.sh",
     "benchmarks/*.sql",
@@ -48,6 +54,7 @@ CHECKED = (
     "lab/service/*",
     "molecule/**/*.py",
     "molecule/**/*.yml",
+    "playbooks/**/*.yml",
     "plugins/action/*.py",
     "plugins/callback/*.py",
     "plugins/doc_fragments/*.py",
@@ -55,20 +62,22 @@ CHECKED = (
     "plugins/lookup/*.py",
     "plugins/module_utils/*.py",
     "plugins/modules/*.py",
+    "roles/**/*.sql",
+    "roles/**/*.yml",
     "tests/**/*.py",
 )
 # The other files, which only --all reads.
 OTHERS = (
-    "*.yml",
-    "awx/*.yml",
-    "playbooks/**/*.yml",
     "plugins/**/*.py",
     "plugins/**/*.sql",
-    "roles/**/*.sql",
-    "roles/**/*.yml",
 )
 # The strings of these Python files are data, not messages.
 DATA = ("molecule/", "tests/")
+
+# The keys of a YAML file whose values are prose, each with the kind of the passage.
+YAML_KEYS = dict.fromkeys(("fail_msg", "msg", "prompt", "success_msg"), "message") | dict.fromkeys(
+    ("description", "question_description", "question_name", "short_description"), "description"
+)
 
 WORD = re.compile(r"\S*\w\S*")
 END = re.compile(r"(?<=[.!?])[\"')*]*\s+(?=[\"'(\[*]*[A-Z0-9…`])")
@@ -183,7 +192,9 @@ def of_markdown(path: Path) -> Iterator[Passage]:
 
 
 def of_task_names(path: Path) -> Iterator[Passage]:
-    """Yield the names of a file's plays and tasks."""
+    """Yield the names of a file's plays and tasks; the names in a role's metadata are those of systems."""
+    if path.parent.name == "meta":
+        return
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if match := re.match(r"\s*- name: [\"']?([A-Z].*|\w+ \| .*?)[\"']?$", line):
             yield Passage("task name", f"{path.relative_to(ROOT)}:{number}", match[1], counts=False)
@@ -242,12 +253,26 @@ def of_strings(path: Path) -> Iterator[Passage]:
         yield Passage("message", f"{path.relative_to(ROOT)}:{node.lineno}", " ".join(text.split()), counts=False)
 
 
+def _scalars(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
+    """Yield the scalars of a YAML document, each with its key."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _scalars(item)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(value, yaml.ScalarNode):
+                yield str(key.value), value
+            yield from _scalars(value)
+
+
 def of_messages(path: Path) -> Iterator[Passage]:
-    """Yield the messages and prompts of a file's tasks."""
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        if match := re.match(r"\s*(?:fail_msg|msg|prompt|success_msg): [\"']?([^\"'>|].*?)[\"']?$", line):
-            text = re.sub(r"\{\{.*?\}\}", CODE, match[1])
-            yield Passage("message", f"{path.relative_to(ROOT)}:{number}", text, counts=False)
+    """Yield the messages and prompts of a file's tasks, and the descriptions of options and questions."""
+    text = path.read_text()
+    if re.search(rf"^\s*(?:- )?({'|'.join(YAML_KEYS)}):", text, re.MULTILINE):
+        for key, node in _scalars(yaml.compose(text, yaml.SafeLoader)):
+            if kind := YAML_KEYS.get(key):
+                words = " ".join(re.sub(r"\{\{.*?\}\}", CODE, node.value, flags=re.DOTALL).split())
+                yield Passage(kind, f"{path.relative_to(ROOT)}:{node.start_mark.line + 1}", words, kind != "message")
 
 
 def of_code(path: Path) -> Iterator[Passage]:

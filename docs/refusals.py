@@ -98,7 +98,7 @@ REMEDIES = {
         "The playbook that made the change plans the missing statements when it runs again, with `--check` first. A "
         "rule of [the audit](audit.md) names its remedy. If callers suffer meanwhile, roll back."
     ),
-    "The old schema did not come back": (
+    "The original schema was not fully restored": (
         "`rollback.yml -e rollback_mode=schema --check` shows the remaining statements, or the obstacles; "
         "`rollback_mode=restore` restores the backup."
     ),

@@ -139,6 +139,23 @@ def test_messages_are_read_from_tasks_and_strings(root: Path) -> None:
     ]  # fmt: skip
 
 
+def test_messages_of_several_lines_and_descriptions_are_read(root: Path) -> None:
+    file = root / "tasks.yml"
+    file.write_text("- assert:\n    fail_msg: >-\n      {{ x\n      }} is\n      gone.\n- {other: One option.}\n")
+    assert list(prose.of_messages(file)) == [Passage("message", "tasks.yml:2", "CODE is gone.", False)]
+    file.write_text("a:\n  description: >-\n    One\n    option.\n  survey:\n    - question_name: Which one?\n")
+    assert list(prose.of_messages(file)) == [
+        Passage("description", "tasks.yml:2", "One option."), Passage("description", "tasks.yml:6", "Which one?"),
+    ]  # fmt: skip
+
+
+def test_the_names_of_systems_in_metadata_are_no_task_names(root: Path) -> None:
+    file = root / "roles/r/meta/main.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text("platforms:\n  - name: Debian\n")
+    assert list(prose.of_task_names(file)) == []
+
+
 def test_comments_of_other_files_begin_with_a_number_sign(root: Path) -> None:
     file = root / "script"
     file.write_text("#!/bin/sh\n# Start the\n# server.\n\nset -e  # Stop on errors.\necho '#no'\n")
@@ -158,6 +175,12 @@ def test_comments_of_other_files_begin_with_a_number_sign(root: Path) -> None:
         ("lab/up.yml", "- name: Ask whoever reads it\n"),
         ("lab/up.yml", "- fail:\n    msg: Whoever reads it.\n"),
         ("lab/image/Containerfile", "# Whoever reads it.\n"),
+        ("ansible.cfg", "# Whoever reads it.\n"),
+        ("migrate.yml", "# Whoever reads it.\n"),
+        ("playbooks/tasks/p.yml", "- name: Ask whoever reads it\n"),
+        ("roles/r/files/f.sql", "-- Whoever reads it.\n"),
+        ("roles/r/tasks/main.yml", "- fail:\n    msg: >-\n      Ask\n      whoever reads it.\n"),
+        ("roles/r/meta/argument_specs.yml", "description: Whoever reads it.\n"),
         ("files/f.sql", "-- Whoever reads it.\n"),
         ("README.md", "Whoever reads it.\n"),
     ],
@@ -190,7 +213,7 @@ def test_every_kind_of_text_is_there() -> None:
     everything, checked = (
         {passage.kind for passage in prose.passages(everything=everything)} for everything in (True, False)
     )
-    assert everything == checked == {"comment", "docstring", "document", "message", "task name"}
+    assert everything == checked == {"comment", "description", "docstring", "document", "message", "task name"}
     assert {"README.md", "CHANGELOG.md"} <= {
         passage.place.partition(":")[0] for passage in prose.passages(everything=False)
     }

@@ -65,7 +65,7 @@ def told(directory: Path, urls: list[str]) -> list[str]:
     assert "The run goes on." in done.stdout
     assert "SECRET" not in done.stdout + done.stderr
     words = " ".join(done.stdout.split())
-    return re.findall(r"WARNING: The webhook was not told of the start: (.*?)\. The run is not affected\.", words)
+    return re.findall(r"WARNING: The webhook was not notified of the start: (.*?)\. The run is not affected\.", words)
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ def test_the_start_and_the_success_are_told(machine: Host, runs: Runs) -> None:
     assert runs.states[1][1] not in (0, runs.before[1])
     assert "ansible-playbook" in runs.listed[0]
     assert not any(SECRET.search(text) for text in runs.listed)
-    assert "The webhook was not told" not in run.words
+    assert "The webhook was not notified" not in run.words
     assert_kept(run)
 
 
@@ -87,8 +87,8 @@ def test_a_webhook_that_is_silent_or_gone_is_reported_and_harmless(machine: Host
 
     with listening(status=404, then=first_silent) as receiver:
         run = machine.playbook(*BACKUP, told(tmp_path, receiver.url, report_webhook_timeout=1))
-    assert "WARNING: The webhook was not told of the start: it did not answer" in run.words
-    assert "WARNING: The webhook was not told of the success: it answered with HTTP status 404." in run.words
+    assert "WARNING: The webhook was not notified of the start: it did not answer" in run.words
+    assert "WARNING: The webhook was not notified of the success: it answered with HTTP status 404." in run.words
     assert run.record["outcome"] == "SUCCESS"
     assert_kept(run)
     with socket.create_server(("127.0.0.1", 0)) as free:

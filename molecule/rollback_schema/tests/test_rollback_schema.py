@@ -83,7 +83,7 @@ def test_obstacles_are_named(machine: Host, before: str, made: str, unmade: str,
 def test_a_snapshot_that_is_not_there_is_missed(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook(*ROLLBACK, "-etenancy_snapshot_file=/var/backups/none.json", check=False)
-    assert "No schema of before was found as /var/backups/none.json" in run.words
+    assert "No snapshot of an earlier schema was found as /var/backups/none.json" in run.words
     assert machine.untouched() == untouched
 
 

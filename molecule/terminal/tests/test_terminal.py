@@ -60,7 +60,7 @@ def test_a_migration_shows_its_phases_and_ends_in_a_box(machine: Host) -> None:
     assert re.search(r"Log: logs/\S+/execution-log.md Report: logs/\S+/report.html ", said)
     assert "\x1b[0;32m" in screen.written
     # The present work, and the time that callers waited.
-    backup = r"… backup \d+ s: Dump the database, restore the dump and compare"
+    backup = r"… backup \d+ s: Dump the database, restore the dump and compare both"
     assert any(re.fullmatch(backup, foot) for foot in screen.feet)
     waited = [float(found) for foot in screen.feet for found in re.findall(r"callers wait ([\d.]+) s", foot)]
     assert waited
@@ -130,6 +130,6 @@ def test_a_host_out_of_reach_is_named(machine: Host) -> None:
     run = Run(machine.name, *MIGRATE, "-eansible_port=1")
     run.wait()
     assert run.returncode != 0
-    assert "UNREACHABLE: Ask the login's shell for one line" in run.output
+    assert "UNREACHABLE: Run one command in the login's shell" in run.output
     assert "Connection refused" in run.output
     assert re.search(r"^!  1 preflight +FAILED", run.output, re.MULTILINE)

@@ -1,13 +1,13 @@
--- Expressions of the database that an administrator's session would compute by reading a table, or would write down
--- again: as one JSON object. Reads the catalogs alone. Named arguments: schema, tables (JSON array), column,
--- functions (JSON array of the model's). (A percent sign is doubled because named arguments are in use.)
+-- Finds the expressions of the database that an administrator's session would evaluate when it reads a table, or would
+-- store again. Returns one JSON object, and reads only the catalogs. Named arguments: schema, tables (JSON array),
+-- column, functions (JSON array of the model's). (A percent sign is doubled because named arguments are in use.)
 WITH RECURSIVE ordinary AS (SELECT oid FROM pg_roles WHERE NOT rolsuper),
--- What is written in C or built in can be neither made nor changed by an ordinary role.
+-- An ordinary role can neither create nor change a function that is built in or written in C.
 code AS (
   SELECT p.*, l.lanname FROM pg_proc p JOIN ordinary o ON o.oid = p.proowner JOIN pg_language l ON l.oid = p.prolang
   WHERE l.lanname NOT IN ('c', 'internal')
 ),
--- A type and what is made of it: its array, a domain over it, a row with it, a range of it and that range's multirange.
+-- A type and the types made of it: arrays, domains, rows with a column of the type, ranges and their multiranges.
 made_of (part, whole) AS (
   SELECT typelem, oid FROM pg_type WHERE typelem <> 0
   UNION ALL
@@ -20,7 +20,7 @@ made_of (part, whole) AS (
   UNION ALL
   SELECT rngtypid, (to_jsonb(r) ->> 'rngmultitypid')::oid FROM pg_range r
 ),
--- A cast of one of these may call a function of an ordinary role. The CHECK of any domain may.
+-- A cast to or from these types may call a function of an ordinary role, and so may the CHECK of any domain.
 castable (oid) AS (
   SELECT t.oid FROM pg_type t
   WHERE t.typowner IN (SELECT oid FROM ordinary) OR t.typtype = 'd' AND t.oid >= 16384
@@ -35,7 +35,7 @@ operator AS (
   JOIN code c ON c.oid IN (x.oprcode, n.oprcode)
   GROUP BY x.oid, x.oprname
 ),
--- A literal of a domain calls its CHECK when it is read; that of an array, a row or a range over one as well.
+-- A read of a literal of a domain runs the domain's CHECK, also inside an array, a row or a range.
 domain (oid) AS (
   SELECT k.contypid FROM pg_constraint k JOIN pg_depend p ON p.classid = 'pg_constraint'::regclass AND p.objid = k.oid
   WHERE k.contypid <> 0 AND (
@@ -49,7 +49,7 @@ tenant AS (
   SELECT c.oid, n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = %(schema)s AND c.relname IN (SELECT json_array_elements_text(%(tables)s))
 ),
--- A change of a table is made to its partitions and heirs as well.
+-- ALTER TABLE changes the partitions and the inheriting tables of a table as well.
 family (oid) AS (
   SELECT oid FROM tenant
   UNION
@@ -65,7 +65,7 @@ expression AS (
   SELECT format('The statistics %%I.%%I', n.nspname, s.stxname), to_jsonb(s) ->> 'stxexprs'
   FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
   UNION ALL
-  -- ALTER TABLE looks into those of its table; whoever reads does not, with constraint_exclusion off.
+  -- ALTER TABLE evaluates the constraints of its table. A read does not, because constraint_exclusion is off.
   SELECT format('The constraint %%I of %%I.%%I', k.conname, n.nspname, c.relname), k.conbin::text
   FROM pg_constraint k
   JOIN family f ON f.oid = k.conrelid
@@ -86,7 +86,7 @@ expression AS (
   JOIN pg_namespace n ON n.oid = c.relnamespace
 ),
 computed AS (
-  -- What is not PostgreSQL's own has a number from 16384 on.
+  -- Objects that are not PostgreSQL's own have an OID of at least 16384.
   SELECT what, source FROM expression WHERE source ~ ':(funcid|opfuncid|opno|resulttype) [0-9]{5}'
 ),
 written AS (
@@ -113,14 +113,14 @@ written AS (
 SELECT json_build_object(
   'computed', (
     SELECT coalesce(json_agg(json_build_object('what', what, 'source', source) ORDER BY what), '[]') FROM computed),
-  -- Few databases have such an expression; the bodies of the others' functions stay where they are.
+  -- Few databases have such an expression. In all others, no function body is read.
   'functions', (
     SELECT coalesce(json_agg(json_build_object(
         'oid', p.oid::bigint, 'name', p.oid::regprocedure::text, 'symbol', p.proname,
         'owner', pg_get_userbyid(p.proowner), 'arguments', p.pronargs,
-        -- What the planner puts in place of a call (PostgreSQL: inline_function), with the body as it was written.
+        -- Whether the planner replaces a call by the body (PostgreSQL: inline_function), which follows as written.
         'inlined', p.lanname = 'sql' AND NOT p.prosecdef AND p.proconfig IS NULL AND p.prokind = 'f',
-        -- Arguments and result may be cast without a word of it in the body.
+        -- The arguments and the result may be cast although the body shows no cast.
         'plain_types', NOT EXISTS (
           SELECT FROM pg_type t
           WHERE t.oid IN (SELECT unnest(p.proargtypes) UNION ALL SELECT p.prorettype)
@@ -128,7 +128,7 @@ SELECT json_build_object(
         'body', p.prosrc, 'parsed', coalesce(to_jsonb(p) ->> 'prosqlbody', '')) ORDER BY p.oid), '[]')
     FROM code p
     WHERE EXISTS (SELECT FROM computed)),
-  -- What stays a call, whoever made it.
+  -- Functions of all roles that the planner does not inline.
   'calls', (
     SELECT coalesce(json_agg(json_build_object('oid', p.oid::bigint, 'arguments', p.pronargs) ORDER BY p.oid), '[]')
     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang

@@ -1,8 +1,8 @@
--- Tables and materialized views that a dump leaves out since they are members of an extension, without being its own:
--- as one JSON array. Reads the catalogs alone. Whoever owns an extension may add to it what he owns. What its script
--- made belongs to a superuser, also where an ordinary role made a trusted extension; or it is a table whose rows the
--- script has dumped, which a script alone can ask for. Named arguments: schema, tables (JSON array). (A percent sign
--- is doubled because named arguments are in use.)
+-- Finds tables and materialized views that a dump leaves out because they were added to an extension later.
+-- Returns one JSON array, and reads only the catalogs. The owner of an extension can add his own objects to it.
+-- Objects that the extension's script created belong to a superuser, even if an ordinary role created a trusted
+-- extension. Otherwise they are tables whose rows are dumped, which only a script can request.
+-- Named arguments: schema, tables (JSON array). (A percent sign is doubled because named arguments are in use.)
 WITH RECURSIVE tenant (oid) AS (
   SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = %(schema)s AND c.relname IN (SELECT json_array_elements_text(%(tables)s))

@@ -1,5 +1,5 @@
--- What preflight must know of the server, in one round trip. Named arguments: app_role (the one that a run can
--- provide).
+-- Reads the facts about the server that preflight needs, in one round trip. Named arguments: app_role (the role that a
+-- run can provide).
 SELECT json_build_object(
   'version', current_setting('server_version'),
   'version_num', current_setting('server_version_num')::int,
@@ -8,11 +8,11 @@ SELECT json_build_object(
   'encoding', (SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()),
   'admin_superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
   'database_size_bytes', pg_database_size(current_database()),
-  -- Each with whether no policy applies to it.
+  -- Each role, with whether it bypasses all policies.
   'roles', (SELECT json_object_agg(rolname, rolsuper OR rolbypassrls) FROM pg_roles),
   'app_role', (SELECT json_build_object('comment', shobj_description(oid, 'pg_authid')) FROM pg_roles
     WHERE rolname = %(app_role)s),
-  -- Roles that read or write around policies.
+  -- Roles that can bypass policies.
   'bypassing_roles', (
     SELECT json_agg(rolname ORDER BY rolname) FROM pg_roles
     WHERE rolsuper OR rolbypassrls

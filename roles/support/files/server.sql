@@ -1,4 +1,4 @@
--- Which server this is. Reads only.
+-- The server's version, extensions and log file. Only reads.
 SELECT json_build_object(
   'version', current_setting('server_version'),
   'extensions', (SELECT json_object_agg(extname, extversion ORDER BY extname) FROM pg_extension),
