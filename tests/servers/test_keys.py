@@ -176,8 +176,8 @@ def test_an_unnamed_exclusion_constraint_is_refused_by_name(server: Server) -> N
     with things(server, (made,), []) as database:
         (sentence,) = refused(database)
         assert sentence == (
-            "The exclusion constraint k of public.things on (a) is not named in the model, and tells one tenant what "
-            "another has: name its columns under natural_keys of that table."
+            "The exclusion constraint k of public.things on (a) is not named in the model, and tells one tenant "
+            "which values another has: name its columns under natural_keys of that table."
         )
 
 
@@ -189,12 +189,12 @@ PLACE = "The key k of public.things has to hold customer_id as well, but "
 IMPOSSIBLE = {
     "hash": (
         "ALTER TABLE things ADD CONSTRAINT k EXCLUDE USING hash (a WITH =)", ["a"],
-        PLACE + "an index of the method hash has one column: make it EXCLUDE USING btree, or a unique key first.",
+        PLACE + "an index of the method hash has only one column: make it EXCLUDE USING btree, or a unique key first.",
         "ALTER TABLE things DROP CONSTRAINT k, ADD CONSTRAINT k EXCLUDE USING btree (a WITH =)",
     ),
     "SP-GiST": (
         "ALTER TABLE things ADD CONSTRAINT k EXCLUDE USING spgist (d WITH &&)", ["d"],
-        PLACE + "an index of the method spgist has one column: make it EXCLUDE USING gist first.",
+        PLACE + "an index of the method spgist has only one column: make it EXCLUDE USING gist first.",
         f"{GIST}; ALTER TABLE things DROP CONSTRAINT k, ADD CONSTRAINT k EXCLUDE USING gist (d WITH &&)",
     ),
     "GiST": (
@@ -204,8 +204,8 @@ IMPOSSIBLE = {
     ),
     "32 columns": (
         f"DROP TABLE things; CREATE TABLE things ({MANY}, CONSTRAINT k UNIQUE (c0) INCLUDE ({OTHERS}))", ["c0"],
-        PLACE + "has 32 columns, and PostgreSQL allows no more than 32: take one out first, an included one for "
-        "example.",
+        PLACE + "has 32 columns, and PostgreSQL allows at most 32: remove one first, for example an included "
+        "column.",
         "ALTER TABLE things DROP CONSTRAINT k, ADD CONSTRAINT k UNIQUE (c0)",
     ),
     "foreign key": (
@@ -218,7 +218,7 @@ IMPOSSIBLE = {
 
 
 @pytest.mark.parametrize("case", IMPOSSIBLE)
-def test_what_cannot_be_exchanged_is_refused_with_the_way_out(server: Server, case: str) -> None:
+def test_a_key_that_cannot_be_exchanged_is_refused_with_a_remedy(server: Server, case: str) -> None:
     made, key, sentence, remedy = IMPOSSIBLE[case]
     entry: dict[str, Any] = {"surrogate_keys": [], "sample": {}} if "32" in case else {}
     with things(server, (made,), [key], "integer", **entry) as database:
@@ -241,7 +241,7 @@ def test_a_partitioned_exclusion_constraint_is_refused_by_name(server: Server) -
     with things(server, made, [["a", "b"]], surrogate_keys=[]) as database:
         (sentence,) = refused(database)
         assert sentence.startswith(
-            "The key k of public.things has to hold customer_id as well, but PostgreSQL attaches"
+            "The key k of public.things has to hold customer_id as well, but PostgreSQL cannot attach"
         )
 
 

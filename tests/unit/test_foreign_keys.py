@@ -125,7 +125,7 @@ def test_the_original_schema_has_the_original_foreign_keys() -> None:
     before = state()
     migrated = run(before, plan.build(before, WANTED))
     rows = {name: table["rows"] for name, table in before["tables"].items()}
-    assert "foreign keys of before that are missing" in {
+    assert "original foreign keys that are missing" in {
         item["check"] for item in schema.findings(migrated, WANTED, before, rows) if not item["ok"]
     }
     phases = ("unlink", "key", "build", "attach", "link", "comment")

@@ -5,7 +5,7 @@ ON CONFLICT ON CONSTRAINT goes on, since the key keeps its name; what names the 
 
 from __future__ import annotations
 
-# What stands before a name in a pattern is no part of a longer one.
+# The character before a name in a pattern is not part of a longer name.
 _NAME = r"""'(^|[^\w$])' || regexp_replace(a.attname, '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') || '($|[^\w$])'"""
 
 
@@ -20,7 +20,7 @@ def condition(text: str, title: str, key: str, column: str) -> str:
     return rf"""
 {text} ~* ('\minto\s+' || {title} || '(\s|\(|$)')
 AND EXISTS (
-  SELECT FROM regexp_matches({text}, 'on\s+?conflict\s*?\((.*?)\)\s*?(?:do|where)\M', 'gi') AS t (found)
+  SELECT FROM regexp_matches({text}, 'on\s+?conflict\s*?\((.*?)\)\s*?(?:\mdo|\mwhere)\M', 'gi') AS t (found)
   WHERE ({names} WHERE {of_table} AND t.found[1] ~* ({_NAME}))
     = (SELECT array_agg(c ORDER BY c) FROM unnest({key}.columns) AS c))
 AND EXISTS (

@@ -150,7 +150,7 @@ def _actions(state: State, title: str, item: Document) -> list[str]:
 
 
 def _to_part(state: State, model: Model, relation: Relation, item: Document) -> list[str]:
-    """Return an obstacle if a foreign key points to a partition of a tenant table: no entry of the model can name it."""
+    """Return an obstacle if a foreign key points to a partition of a tenant table: the model cannot name such a key."""
     target = (item["references"]["schema"], item["references"]["table"])
     title = f"The foreign key {item['name']} of {relation.schema}.{relation.name}"
     return [

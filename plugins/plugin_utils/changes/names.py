@@ -134,8 +134,8 @@ def _policy(relation: Relation, name: str) -> list[str]:
         return []
     target = qualified(relation.schema, relation.name)
     refusal = (
-        f"{relation.schema}.{relation.name} has a permissive policy {name} already, and the plan creates another one of "
-        f"that name: DROP POLICY {identifier(name)} ON {target} first."
+        f"{relation.schema}.{relation.name} has a permissive policy {name} already, and the plan creates another one "
+        f"of that name: DROP POLICY {identifier(name)} ON {target} first."
     )
     return [refusal]
 
@@ -147,7 +147,7 @@ def _function(state: State, schema: str, name: str, types: Sequence[str]) -> lis
     if not there and (now is None or now["returns"] == RESULT):
         return []
     refusal = (
-        f"{schema}.{name}({arguments}) exists already, but is no function that returns {RESULT}, which the plan creates "
-        "under that name: rename or drop it first."
+        f"{schema}.{name}({arguments}) exists already, no function that returns {RESULT}, and the plan creates one "
+        "of that name: rename or drop it first."
     )
     return [refusal]

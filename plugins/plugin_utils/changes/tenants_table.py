@@ -1,6 +1,6 @@
 """The tenants table: one row for each tenant, to which the tenant column may point. The model decides who reads it.
 
-A service that finds the tenant by a host name reads all rows before it knows its tenant (``read_all``). Any other service
+A service that finds the tenant by a host name reads all rows before it knows its tenant (``read_all``). Another service
 sees only the row of its tenant (``own``). In both cases, a session changes only the row of its tenant.
 """
 

@@ -163,7 +163,7 @@ def _filtered(text: str, item: Written, _: Sequence[tuple[str, ...]], column: st
     """Return the edits of an UPDATE or DELETE."""
     end = _end(text, item.end, END)
     statement = text[item.end : end]
-    alias = re.compile(r"\s+(?:as\s+)?(?!set\b|using\b|where\b)([a-z_]\w*)", re.IGNORECASE).match(statement)
+    alias = re.compile(r"\s+(?:as\s+)?(?!\bset\b|\busing\b|\bwhere\b)([a-z_]\w*)", re.IGNORECASE).match(statement)
     own = f"{alias[1] if alias else quoted(item.table)}.{column} = {tenant}"
     stop = item.end + len(statement.rstrip())
     where = re.search(r"\bwhere\b\s*", _masked_depth(statement, 0, len(statement)), re.IGNORECASE)

@@ -20,11 +20,11 @@ TABLE_ENTRIES = {
     "adopt", "append_only", "tenant_from",
 }  # fmt: skip
 TENANTS_ENTRIES = {"table", "key", "policy", "sample", "sample_writes"}
-# What a session may do with the tenants table: see and change its tenant's row alone, or read all and change that.
+# A session may read and change only its tenant's row of the tenants table, or read all rows and change that one.
 TENANTS_POLICIES = ("own", "read_all")
-# What stands for the tenant in the sample of a tenants table.
+# The placeholder for the tenant in the sample of a tenants table.
 TENANT = "%tenant%"
-# What a trigger may forbid, and how RAISE EXCEPTION reports it (PostgreSQL manual, appendix A).
+# The commands that a trigger may forbid, and the SQLSTATE of RAISE EXCEPTION (PostgreSQL manual, appendix A).
 FORBIDDEN, RAISED = ("update", "delete"), "P0001"
 # The placeholder for tenancy_schema in a function.
 SCHEMA = "%schema%"
@@ -149,7 +149,7 @@ class Model:
     column: str
     column_type: str
     setting: str
-    # None where the tenant column was there before: each row has its tenant, and none is everybody's.
+    # None if the tenant column existed before: each row has its own tenant, and there is no default tenant.
     default_tenant: Tenant | None
     application_role: str
     # The role that the application role replaces in this run, if the run provides the application role.

@@ -11,7 +11,7 @@ Attempt = dict[str, Any]
 Outcomes = tuple[str, ...]
 # Identity, sentence, statement, allowed outcomes.
 Row = tuple[str, str, str, Outcomes]
-# Table, privilege, and the columns that it is needed for; none where any column will do.
+# Table, privilege, and the columns for which it is needed. No columns: any column is enough.
 Need = tuple[Table, str, Sequence[str]]
 
 # Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.

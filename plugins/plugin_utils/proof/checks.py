@@ -22,7 +22,7 @@ class Unknown:
 
 
 class Present(Unknown):
-    """What cannot be told, but that it is not NULL."""
+    """An unknown value that is not NULL."""
 
 
 UNKNOWN = Unknown()

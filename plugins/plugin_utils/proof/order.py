@@ -60,7 +60,7 @@ def of(model: Model, documents: Mapping[str, Document]) -> Order:
     while waiting:
         there = {table.name for table in stored}
         lacking = {table.name: _lacking(table, there) for table in waiting}
-        # What lacks nothing comes first, then what is left NULL, then what can be deferred.
+        # A table that lacks no other comes first. Columns left NULL come next, and then deferred foreign keys.
         chosen = min(waiting, key=lambda table: _rank(table, lacking[table.name], documents.get(table.name, {})))
         stored.append(chosen)
         waiting.remove(chosen)

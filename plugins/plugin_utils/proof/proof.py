@@ -479,7 +479,7 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
     """Return the positive controls: a tenant works with its own rows, and with no others."""
     target, name = qualified(model.schema, table.name), means.updated(table)
     column, every = identifier(name), _every(means, table)
-    # What points to them has to go before.
+    # Rows that point to these rows are deleted first.
     gone = means.order.pointers([table.name])
     delete = "; ".join(room.delete(means, gone))
     deleted = _every(means, gone[-1])
@@ -601,7 +601,7 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
 
 
 def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
-    """Return why no row is pointed to another tenant's by that foreign key, or None where one is."""
+    """Return why the proof points no row to another tenant's row by that foreign key, or None if it does."""
     document = means.documents.get(table.name, {})
     found = _of_state(means, document, key)
     if not found and any(_of_state(means, part, key) for part in document.get("partitions", [])):

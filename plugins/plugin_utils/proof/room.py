@@ -1,7 +1,7 @@
-"""What goes out of the way before a row of the proof is pointed to another tenant's.
+"""The rows to delete or change before the proof points a row to another tenant's row.
 
-The tenant may have the same natural key itself, to which the row would point then, and has the row's own keys. A key
-of all tenants, such as one that is a foreign key as well, is the other tenant's: it makes room.
+The tenant may have a row with the same natural key, to which the row would point instead, and it has the row's own
+keys. A key over all tenants, such as one that is also a foreign key, belongs to the other tenant: it deletes its row.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Room:
-    """Tables from which the tenant deletes, a row that it changes, those from which the other tenant deletes, and the
-    columns of the pointing row that are others than the sample's.
+    """The changes before a row points elsewhere.
+
+    ``deleted`` are the tables from which the tenant deletes, and ``deleted_by_other`` those of the other tenant.
+    ``changed`` is a row that the tenant changes. ``values`` are the pointing row's columns that differ from the sample.
     """
 
     deleted: Sequence[Table] = ()
@@ -37,7 +39,7 @@ class Room:
 
 
 def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
-    """Return what makes room for a row of ``table`` that points elsewhere by ``key``; None where nothing does."""
+    """Return the changes that allow a row of ``table`` to point elsewhere by ``key``, or None if none do."""
     parent = means.table(key.references)
     rows, changed, values = list[Table](), dict[str, str](), _apart(means, table, key)
     if any(set(key.key) == set(natural) for natural in parent.natural_keys):

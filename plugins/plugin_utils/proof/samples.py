@@ -47,8 +47,8 @@ class Pointer(str):
 class Sample:
     """The row: SQL by column, and why there is none for others that it must have.
 
-    ``first`` is what columns have while the row is stored before the one to which they point; ``itself`` are keys that
-    the values name twice, by column.
+    ``first`` holds the values of columns while the row is stored before the row to which they point. ``itself`` holds,
+    by column, keys that occur twice in the values.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)

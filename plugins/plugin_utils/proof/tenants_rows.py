@@ -49,7 +49,7 @@ def may_insert(means: Means, tenants: Tenants) -> bool:
 
 
 def by_owner(means: Means, one: str, other: str) -> dict[str, Any] | None:
-    """Return what the table's owner does before the attempts: role, table, statements; None where the login may."""
+    """Return the role, table and statements of the owner before the attempts, or None if the login may insert."""
     tenants = means.model.tenants
     if tenants is None or tenants.name not in means.documents or may_insert(means, tenants):
         return None
@@ -73,7 +73,7 @@ def stored(means: Means, one: str, other: str) -> list[Attempt]:
 
 
 def _updated(means: Means, tenants: Tenants) -> str:
-    """Return a column that an attempt changes: one that the service may, where there is one."""
+    """Return a column that an attempt changes: one that the service may change, if there is one."""
     document = means.documents.get(tenants.name, {})
 
     def may(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the operator reads of the audit: the entries of a rule together, errors first."""
+"""The lines of the audit for the operator: grouped by rule, errors first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operator reads of a verification: a line for each table, and every finding that does not hold."""
+"""The lines of a verification for the operator: one for each table, and one for each finding that does not hold."""
 
 from __future__ import annotations
 
