@@ -1,4 +1,4 @@
-"""A draft as files: ``tenancy.yml``, and ``before.sql`` if something is to be done by hand."""
+"""A draft as files: ``tenancy.yml``, and ``before.sql`` if there are changes to make by hand."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ...module_utils.messages import visible
 from ...module_utils.quoting import MAX_IDENTIFIER_BYTES
 from .draft import Draft, decisions
 
-# Width of the lines, as yamllint checks them.
+# The maximum width of a line in yamllint.
 WIDTH = 120
-# Text that Ansible would take for a template.
+# Text that Ansible would read as a template.
 TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 DECIDE = "# DECIDE"
 
 
 class _Unsafe(str):
-    """A text in which Ansible looks for no template."""
+    """A text that Ansible does not read as a template."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -29,19 +29,19 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represented(dumper: _Dumper, value: str) -> yaml.ScalarNode:
-    """Return a text on one line, whatever is in it."""
+    """Return any text on one line."""
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if len(value.splitlines()) > 1 else None)
 
 
 _Dumper.add_representer(str, _represented)
-# Ansible's own kinds of text and number know where they come from.
+# Ansible's own types of text and number carry their origin.
 _Dumper.add_multi_representer(str, _represented)
 _Dumper.add_multi_representer(int, lambda dumper, value: dumper.represent_int(value))
 _Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", value, style='"'))
 
 
 def flow(value: Any) -> str:
-    """Return a value as YAML on one line, which means the same to Ansible."""
+    """Return a value as YAML on one line, with the same meaning to Ansible."""
     written = _dumped(value, allow_unicode=True)
     if visible(written, lines=True) != written:
         written = _dumped(value, allow_unicode=False)
@@ -76,7 +76,7 @@ def item(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _field(name: str, value: Any) -> list[str]:
-    """Return a field of an entry: on one line, a list with a line for each item, or a body as it is."""
+    """Return a field of an entry: on one line, a list with a line for each item, or a body unchanged."""
     if name == "body" and "\n" in value:
         return _block(name, value)
     line = f"{name}: {flow(value)}"
@@ -86,7 +86,7 @@ def _field(name: str, value: Any) -> list[str]:
 
 
 def _block(name: str, value: str) -> list[str]:
-    """Return a text of several lines, each as it is."""
+    """Return a text of several lines, each unchanged."""
     lines = value.strip("\n").split("\n")
     lead = "!unsafe " if TEMPLATE.search(value) else ""
     shown = "".join(lines)
@@ -218,7 +218,7 @@ def _listed(name: str, found: Sequence[Mapping[str, Any]], title: str) -> list[s
 
 
 def before(draft: Draft) -> str:
-    """Return what is done by hand before the migration as SQL; empty if there is nothing."""
+    """Return the changes to make by hand before the migration as SQL; empty if there are none."""
     if not draft["before"]:
         return ""
     lines = [

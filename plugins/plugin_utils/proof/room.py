@@ -33,7 +33,7 @@ class Room:
     values: Mapping[str, str] = field(default_factory=dict)
 
     def needs(self, parent: Table) -> list[Need]:
-        """Return the rights that making room needs."""
+        """Return the privileges that these changes need."""
         deletes: list[Need] = [(table, "DELETE", ()) for table in (*self.deleted, *self.deleted_by_other)]
         return [*deletes, *([(parent, "UPDATE", tuple(self.changed))] if self.changed else [])]
 
@@ -47,7 +47,7 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
             values |= means.variant(table, key.key)
             rows = [table]
         elif _needed(means, table, key, means.order.pointers([parent.name])):
-            # A second row of the parent's has those values already.
+            # A second row of the parent table has those values already.
             changed = {} if parent.name in means.order.twice else means.variant(parent, key.key)
             rows = [one for one in means.model.tables if any(_is_same(other, key) for other in one.foreign_keys)]
         else:
@@ -69,7 +69,7 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
 
 
 def _has_own_key(means: Means, table: Table, key: ForeignKey) -> bool:
-    """Say whether the tenant's own row has a key that the pointing row would have as well, of whichever kind."""
+    """Say whether the tenant's own row has a key of any kind that the pointing row would also have."""
     indexes = means.documents.get(table.name, {}).get("indexes", [])
     found = [set(natural) for natural in table.natural_keys]
     found += [
@@ -86,7 +86,7 @@ def _is_same(other: ForeignKey, key: ForeignKey) -> bool:
 
 
 def _needed(means: Means, table: Table, key: ForeignKey, gone: Sequence[Table]) -> bool:
-    """Say whether the row needs a row of its own tenant, by another foreign key, in one of the tables."""
+    """Say whether another foreign key of the row needs a row of its own tenant in one of the tables."""
     document = means.documents.get(table.name, {})
     return any(
         other != key and means.table(other.references) in gone and not order.is_optional(table, other, document)
@@ -95,7 +95,7 @@ def _needed(means: Means, table: Table, key: ForeignKey, gone: Sequence[Table]) 
 
 
 def _apart(means: Means, table: Table, key: ForeignKey) -> dict[str, str]:
-    """Return NULL for the columns of other foreign keys that share one with this: they would refuse the row first."""
+    """Return NULL for the columns of other foreign keys that share a column: they would refuse the row first."""
     document = means.documents.get(table.name, {})
     return {
         name: "NULL"
@@ -110,7 +110,7 @@ def delete(means: Means, tables: Iterable[Table]) -> list[str]:
     """Return the statements that delete a tenant's rows of ``tables``, in that order."""
     tables, order_ = list(tables), means.order
     deferred = any(order_.deferred[table.name] for table in tables)
-    # Only code of the database fills in what the samples leave NULL.
+    # Only code of the database fills in columns that the samples leave NULL.
     released = [
         f"UPDATE {qualified(means.model.schema, table.name)} SET "
         f"{', '.join(f'{identifier(name)} = NULL' for name in names)}{EVERY}"
@@ -122,7 +122,7 @@ def delete(means: Means, tables: Iterable[Table]) -> list[str]:
 
 
 def _filled_in(means: Means, table: Table, gone: Sequence[Table]) -> list[str]:
-    """Return the columns that a trigger may have pointed to rows which go."""
+    """Return the columns through which a trigger may have pointed to the deleted rows."""
     documents = means.documents
     if not any(documents.get(one.name, {}).get("triggers") for one in means.model.tables):
         return []

@@ -1,7 +1,7 @@
 """The rows of the proof's tenants in the tenants table, and the attempts to reach other rows there.
 
-The service's login stores them if it may; otherwise the table's owner does, in a function that has no more rights.
-They go with the proof.
+The service's login stores them if it may. Otherwise the table's owner stores them, in a function with only its
+privileges. The end of the proof rolls them back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Document = Mapping[str, Any]
 
 
 def sample(means: Means, tenants: Tenants) -> samples.Sample:
-    """Return the row without its key; columns of other unique keys are random, since no tenant is part of them."""
+    """Return the row without its key; columns of other unique keys are random, since they apply to all tenants."""
     document = means.documents.get(tenants.name, {})
     keys = [tuple(index["names"]) for index in document.get("indexes", []) if index["unique"] and index["plain"]]
     unique = tuple(key for key in keys if tenants.key not in key)
@@ -61,7 +61,7 @@ def by_owner(means: Means, one: str, other: str) -> dict[str, Any] | None:
 
 
 def stored(means: Means, one: str, other: str) -> list[Attempt]:
-    """Return the attempts of both tenants to store their rows, which stay for the others."""
+    """Return the attempts of both tenants to store their rows, which later attempts see."""
     tenants = means.model.tenants
     if tenants is None or not may_insert(means, tenants):
         return []
@@ -84,7 +84,7 @@ def _updated(means: Means, tenants: Tenants) -> str:
 
 
 def attempts(means: Means, one: str, other: str) -> list[Attempt]:
-    """Return what a tenant, and a session without one, tries with the tenants table."""
+    """Return the attempts of a tenant, and of a session without one, on the tenants table."""
     tenants = means.model.tenants
     if tenants is None:
         return []
