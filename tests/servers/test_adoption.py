@@ -127,7 +127,7 @@ REFUSED = {
     ),
     "rows that take it from nothing": (
         "ALTER TABLE notes ALTER task_id DROP NOT NULL; INSERT INTO notes (body) VALUES ('alone')",
-        r"public\.notes has 1 rows whose tenant is not known: their \(task_id\) points to no row of tasks",
+        r"public\.notes has 1 rows whose tenant is unknown: their \(task_id\) points to no row of tasks",
     ),
 }
 

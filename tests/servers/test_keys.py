@@ -30,7 +30,7 @@ FOLDED = "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', d
 def things(
     server: Server, statements: tuple[str, ...], keys: list[list[str]], column_type: str = "integer", **entry: Any
 ) -> Iterator[Database]:
-    """Yield a database with the table of things and its owner's ``statements``; ``keys`` are its natural ones."""
+    """Yield a database with the table things and its owner's ``statements``; ``keys`` are its natural keys."""
     server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
     wanted = model.parse({
         "database": NAME, "application_role": OWNER, "schema": "public", "column": "customer_id",
@@ -51,7 +51,7 @@ def things(
 
 
 def defined(database: Database, name: str) -> str:
-    """Return how PostgreSQL prints an index, and its constraint if it has one."""
+    """Return an index, and its constraint if it has one, as PostgreSQL prints them."""
     printed = database.value(
         f"""SELECT concat_ws('; ', pg_get_indexdef(i.indexrelid), k.conname || ': ' || pg_get_constraintdef(k.oid))
         FROM pg_index i LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
@@ -70,7 +70,7 @@ def refused(database: Database) -> list[str]:
     return caught.value.obstacles
 
 
-# Statements that make the key k, its natural key, and its later definition.
+# The statements that create the key k, its natural key, and its definition after the migration.
 FORMS: dict[str, tuple[tuple[str, ...], list[str], str]] = {
     "nulls not distinct": (
         ("ALTER TABLE things ADD CONSTRAINT k UNIQUE NULLS NOT DISTINCT (b)",), ["b"],
@@ -138,7 +138,7 @@ def test_a_key_keeps_its_form_and_its_name(server: Server, form: str) -> None:
 
 @pytest.mark.parametrize("key", [["code"], ["code", "customer_id"], ["customer_id", "code"]])
 @pytest.mark.parametrize("made", ["UNIQUE (code, customer_id)", "EXCLUDE (code WITH =, customer_id WITH =)"])
-def test_the_tenant_column_counts_wherever_it_stands(server: Server, made: str, key: list[str]) -> None:
+def test_the_tenant_column_counts_at_any_position(server: Server, made: str, key: list[str]) -> None:
     statements = (
         "ALTER TABLE things ADD customer_id integer NOT NULL DEFAULT 1, ADD code text",
         f"ALTER TABLE things ADD CONSTRAINT k {made}",
@@ -292,7 +292,7 @@ def test_marks_comments_and_statistics_stay(server: Server) -> None:
         assert database.value("SELECT count(*) FROM pg_depend WHERE objid = 'shown'::regclass AND deptype = 'x'") == 1
 
 
-def test_on_conflict_on_constraint_goes_on(server: Server) -> None:
+def test_on_conflict_on_constraint_still_works(server: Server) -> None:
     upsert = "INSERT INTO things (a) VALUES ('x') ON CONFLICT ON CONSTRAINT k DO UPDATE SET b = 2"
     with things(server, ("ALTER TABLE things ADD CONSTRAINT k UNIQUE (a)", upsert), [["a"]]) as database:
         database.migrate()
@@ -311,7 +311,7 @@ def test_an_exclusion_by_gist_holds_a_tenant_of_every_type(server: Server, colum
         assert [item for item in database.migrate() if not item["ok"]] == []
 
 
-def test_an_index_that_is_there_already_is_taken(server: Server) -> None:
+def test_an_existing_index_is_used(server: Server) -> None:
     made = (
         "ALTER TABLE things ADD CONSTRAINT k UNIQUE (a)",
         "ALTER TABLE things ADD customer_id integer NOT NULL DEFAULT 1",
@@ -324,7 +324,7 @@ def test_an_index_that_is_there_already_is_taken(server: Server) -> None:
         assert database.plan() == []
 
 
-def test_a_build_that_was_interrupted_is_gone_on_with(server: Server) -> None:
+def test_an_interrupted_build_is_continued(server: Server) -> None:
     made = ("CREATE UNIQUE INDEX k ON things (lower(a)) WHERE b > 7", "INSERT INTO things (a, b) VALUES ('x', 8)")
     with things(server, made, [["a"]]) as database:
         before, dump = database.state(), dumped(server)
@@ -340,7 +340,7 @@ def test_a_build_that_was_interrupted_is_gone_on_with(server: Server) -> None:
         assert dumped(server) == dump
 
 
-def test_an_invalid_index_goes_and_the_key_is_built(server: Server) -> None:
+def test_an_invalid_index_is_dropped_and_the_key_is_built(server: Server) -> None:
     made = "INSERT INTO things (a) VALUES ('x'), ('x')"
     with things(server, (made,), [["a"]]) as database:
         with contextlib.closing(server.connect(NAME)) as other, other.cursor() as cursor:
@@ -357,7 +357,7 @@ def test_an_invalid_index_goes_and_the_key_is_built(server: Server) -> None:
         assert database.failures(before) == []
         assert database.back_to(before) == []
         database.commit()
-        # No dump carries it.
+        # No dump contains this index.
         assert dumped(server).replace("CREATE UNIQUE INDEX k ON public.things USING btree (a);", "") == dump.replace(
             "CREATE UNIQUE INDEX k ON public.things USING btree (a);", ""
         )
@@ -368,7 +368,7 @@ def test_a_collation_that_folds_case_stays(server: Server) -> None:
         try:
             database.run(FOLDED, "CREATE UNIQUE INDEX k ON things (a COLLATE folded)")
         except psycopg2.errors.FeatureNotSupported:
-            # The build of this server is without ICU.
+            # This server is built without ICU.
             database.roll_back()
             database.run("CREATE COLLATION folded (provider = libc, locale = 'C.UTF-8')")
             database.run("CREATE UNIQUE INDEX k ON things (a COLLATE folded)")

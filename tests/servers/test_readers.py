@@ -177,7 +177,7 @@ def test_a_reader_that_leaves_the_model_loses_its_policy(others: Database) -> No
     others.migrate()
     others.model = model_of([{"role": "dashboard", "tenant": 2}, READERS[2]])
     reasons = {item["reason"] for item in others.plan()}
-    assert reasons == {"Drop the policy of a role that has another entry now", "Let dashboard use the rows of tenant 2"}
+    assert reasons == {"Drop the policy of a role whose entry has changed", "Let dashboard use the rows of tenant 2"}
     checks = {item["check"] for item in others.failures({"tables": {}})}
     assert checks == {
         "roles of tenancy_readers without their policy",

@@ -231,7 +231,7 @@ def test_a_sample_points_to_the_samples_before_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"references": "bills"}, "references 'bills', which is no tenant table: name that in tenancy_tables"),
+        ({"references": "bills"}, "references 'bills', which is not a tenant table: name it in tenancy_tables"),
         ({"references": ""}, "references: An SQL identifier must be"),
         ({"key": ["name"]}, r"references \(name\) of 'boats', which is not one of its"),
         ({"columns": ["a", "b"]}, "of 2 columns cannot reference a key of 1"),

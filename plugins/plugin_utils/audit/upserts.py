@@ -1,6 +1,6 @@
-"""The SQL that finds an INSERT … ON CONFLICT (columns) of a key that is to be exchanged: it finds no key then.
+"""The SQL that finds INSERT … ON CONFLICT (columns) of a key that the plan exchanges: the statement would find no key.
 
-ON CONFLICT ON CONSTRAINT goes on, since the key keeps its name; what names the tenant column knows the new key.
+ON CONFLICT ON CONSTRAINT still works, since the key keeps its name. So does a statement that names the tenant column.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ _NAME = r"""'(^|[^\w$])' || regexp_replace(a.attname, '([][!$()*+.:<=>?\\^{|}-])
 
 
 def condition(text: str, title: str, key: str, column: str) -> str:
-    r"""Return an SQL condition: the statements ``text`` name a key that the tables have still.
+    r"""Return an SQL condition: the statements ``text`` name a present key without the tenant column.
 
     ``title`` is a pattern of the table's name. ``key`` has the relid and the columns of a natural key, an array of
     text; ``column`` is the tenant column.

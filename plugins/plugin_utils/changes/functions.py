@@ -144,7 +144,7 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every function of the snapshot exists, and none of the migration's."""
+    """Return whether every function of the snapshot exists, and none of the migration's is left."""
     has_record = bridge_record.was_kept(back)
     before = [item for item in back.snapshot["functions"] if item["name"] != bridge_record.NOTE or not has_record]
     left = [

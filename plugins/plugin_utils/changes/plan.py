@@ -130,7 +130,7 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
     if document.get("partition_of"):
         found.append(f"{name} is a partition of {document['partition_of']}: name that table in tenancy_tables instead.")
     elif document["kind"] not in ("r", "p"):
-        found.append(f"{name} is not an ordinary table (kind {document['kind']!r}): it cannot be planned for.")
+        found.append(f"{name} is not an ordinary table (kind {document['kind']!r}): remove it from tenancy_tables.")
     found += [
         f"{part.schema}.{part.name}, a partition of {name}, is not a table (kind {part.document['kind']!r}) and has no "
         "row security: detach it first."

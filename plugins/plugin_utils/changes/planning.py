@@ -13,7 +13,7 @@ from . import backfill, enforce, online, plan, revert, schema
 from .finding import Finding
 from .statement import State, Statement
 
-# The isolation proof of these says what the service's role can reach.
+# For these goals, the isolation proof shows which rows the service's role can reach.
 ISOLATING = ("migrate", "enforce")
 
 
@@ -23,8 +23,8 @@ def statements(
     """Return the ordered statements that lead from ``state`` to ``goal``.
 
     ``snapshot`` is the state to which the goal ``schema`` leads; ``url_options`` are the options of DATABASE_URL. With
-    ``careful`` a rollback is refused while another tenant has rows, and a migration that something would make fail.
-    Raises TenancyError for what cannot be planned for, and for an unknown goal.
+    ``careful``, a rollback is refused if another tenant has rows, and a migration if it would fail. Raises TenancyError
+    for obstacles and for an unknown goal.
     """
     if goal == "migrate":
         return plan.build(state, model, url_options, careful=careful)

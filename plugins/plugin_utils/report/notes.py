@@ -16,7 +16,7 @@ Document = Mapping[str, Any]
 
 
 def of_plan(state: State, model: Model) -> list[str]:
-    """Return what may stop the change and which effects others notice, a sentence for each."""
+    """Return one sentence for each fact that may stop the change, and for each effect that others notice."""
     found = state["hazards"]
     publications = {item["name"] for item in found["publications"]}
     return [
@@ -66,7 +66,7 @@ def _is_migrated(state: State, item: Document, model: Model) -> bool:
 
 
 def _upserts(state: State, model: Model) -> list[str]:
-    """Name the keys that an INSERT of the service may name, if its earlier statements cannot be looked at."""
+    """Return a note about keys that an INSERT of the service may name, if the server records no statements."""
     if state["hazards"]["records_statements"]:
         return []
     exchanged = [

@@ -19,7 +19,7 @@ DONE = {
 
 
 def lines(plan: Mapping[str, Any], model: Model, service: str, *, verbose: bool = False) -> list[str]:
-    """Return what the operator reads of the result of the role plan; ``verbose`` adds the SQL.
+    """Return the lines of a plan, the result of the role plan; ``verbose`` adds the SQL.
 
     ``service`` is the name of its unit. An error of the audit that the plan does not fix ends the run.
     """
