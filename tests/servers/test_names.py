@@ -1,4 +1,4 @@
-"""A plan's name that exists with another meaning is refused by name; PostgreSQL's permitted names are not refused."""
+"""A name of the plan that another object has is refused; a name that PostgreSQL permits is not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from planner import Database
 
 INDEX, KEY = "idx_memories_customer_id_user_id", "caller_profiles_customer_id_user_id_key"
 BUILT = "caller_profiles_user_id_key_tenant_key"
-# A natural key that nothing enforces is made anew.
+# The plan creates a natural key that does not exist.
 GONE = "ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key"
 RECORD = "tenancy_bridge_used_memories_select"
 # The existing object, and the start of its refusal.
@@ -55,9 +55,9 @@ TAKEN = {
     "rows in a materialized view": ("CREATE MATERIALIZED VIEW v AS SELECT m FROM memories m",
                                     "public.v.m stores rows of the type public.memories"),
 }  # fmt: skip
-# A policy that is dropped would drop the plan's own of the same name.
+# Without a refusal, the plan would drop its own policy with the dropped one of the same name.
 PLANNED_AROUND = ("permissive policy",)
-# Names that are free for the plan, and uses of the row type that PostgreSQL permits.
+# Names that the plan can use, and uses of the row type that PostgreSQL permits.
 FREE = {
     "leftover": f"CREATE INDEX {INDEX} ON memories (k)",
     "leftover of a key": f"CREATE INDEX {BUILT} ON caller_profiles (updated_at)",

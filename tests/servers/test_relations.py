@@ -313,7 +313,7 @@ SCHEMAS |= {
 
 # Since PostgreSQL 18.
 NOT_ENFORCED = [*PARENT, CHILD.format("CONSTRAINT loose REFERENCES parents NOT ENFORCED")]
-# No attempt shows that these foreign keys are dropped: only a partition has the key, a CHECK compares it, or another
+# No attempt shows that these foreign keys are dropped. Only a partition has the key, a CHECK compares it, or another
 # foreign key with the same column refuses the row first.
 UNSHOWN = {("logs", "parent_id"), ("ends", "top_r"), *((name, key) for name in ("pairs", "rivals") for key in "ab")}
 
