@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import catalog
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import catalog, draft, text
 from server import Server
 
 
@@ -27,6 +27,12 @@ def parsed(written: str, case: str, owner: str) -> dict[str, Any]:
     """Return the model in the text of a draft, in the form that the planner reads."""
     source = {name.removeprefix("tenancy_"): value for name, value in yaml.safe_load(written).items()}
     return source | {"database": case, "application_role": owner}
+
+
+def prepare(server: Server, case: str, made: draft.Draft) -> None:
+    """Run what of ``before.sql`` is no comment."""
+    psql = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={case}", "--file=-")
+    server.run("psql", *psql, given=text.before(made))
 
 
 def lines(given: Mapping[str, Any]) -> int:

@@ -112,7 +112,7 @@ def test_a_dry_run_says_what_it_is_about_and_touches_nothing(rental: Rental, bef
     assert rental.untouched() == untouched
 
 
-# The operator decides these; the draft has the rest.
+# The decisions of the operator; the draft has the rest.
 DECIDED = {
     "tenancy_column": "marina", "tenancy_column_type": "uuid", "tenancy_setting": "rental.marina",
     "tenancy_default_tenant": NORTH, "tenancy_readable": ["rental.boat_classes"],

@@ -78,7 +78,7 @@ def test_it_holds_the_facts_of_the_run(browser: Browser, pages: dict[str, Path],
     started = {phase["name"]: phase["started"] for phase in record["phases"]}
     apart = datetime.fromisoformat(record["stopped_at"]) - datetime.fromisoformat(started["stop"])
     # Between the two, the run asks systemd whether the unit is active.
-    assert 0 <= apart.total_seconds() < 0.1
+    assert 0 <= apart.total_seconds() < 2
     assert len(record["durations"]) == len(record["plan"]) > 50
     with opened(browser, pages["done"], 1280, "light") as look:
         look.page.evaluate("document.querySelectorAll('details').forEach(element => { element.open = true })")

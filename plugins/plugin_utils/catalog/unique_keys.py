@@ -5,7 +5,7 @@ A key that compares the tenant column for equality, at any position, tells no te
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from ..model.model import Model, Table
@@ -85,19 +85,30 @@ def is_plain(index: Document) -> bool:
     return bool(index["unique"] and index["plain"] and not key["period"] and not key["deferrable"])
 
 
-def arbiters(indexes: Sequence[Document], model: Model, table: Table) -> list[tuple[str, ...]]:
-    """Return the natural keys that ON CONFLICT can name by their columns."""
+def arbiters(document: Document, model: Model, table: Table) -> list[tuple[str, ...]]:
+    """Return the natural keys of a table that ON CONFLICT can name by their columns.
+
+    The migration creates a missing key in that form. A key of an expression or of a partition alone has no such name.
+    """
+    alone = [
+        index
+        for partition in document.get("partitions", [])
+        for index in partition["indexes"]
+        if not index["root"] and is_key(index)
+    ]
     found = []
     for key in table.natural_keys:
-        there = [
-            index
-            for index in indexes
-            if serves(index, model, key, pointed=False)
-            if holds_tenant(index, model.column) or is_global(index, model, table)
-        ]
-        if not there or any(map(is_plain, there)):
+        there = [index for index in document["indexes"] if _serves_tenant(index, model, table, key)]
+        elsewhere = any(_serves_tenant(index, model, table, key) for index in alone)
+        if any(map(is_plain, there)) or not (there or elsewhere):
             found.append(key)
     return found
+
+
+def _serves_tenant(index: Document, model: Model, table: Table, key: Iterable[str]) -> bool:
+    return serves(index, model, key, pointed=False) and (
+        holds_tenant(index, model.column) or is_global(index, model, table)
+    )
 
 
 def meaning(index: Document, column: str) -> Any:

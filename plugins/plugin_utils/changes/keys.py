@@ -302,30 +302,30 @@ class _Exchange:
             part = self._part(relation)
             name = part["name"] if part else derived_name(relation.name, self.index["name"])
             if relation.is_partitioned:
-                takes += [self._above(relation, name)]
+                takes += [self._above(relation, name, part or self.index)]
             else:
                 taken, built = self._index_to_take(relation, name)
                 builds += built
-                takes += [self._attached(relation, name, taken)]
+                takes += [self._attached(relation, name, taken, part or self.index)]
             takes += self._marked_as_before(relation, part) if part else []
         return [*builds, self._drop(self.reason), *takes]
 
-    def _above(self, relation: Relation, name: str) -> Statement:
+    def _above(self, relation: Relation, name: str, part: Document) -> Statement:
         """Return the statement that creates the key of a partitioned table, which attaches those of its partitions."""
         identity = f"{self.identity}{relation.suffix}"
-        if self.index["constraint"] is None:
-            sql = indexes.create(relation.target, name, self.index, self.column)
+        if part["constraint"] is None:
+            sql = indexes.create(relation.target, name, part, self.column)
             return statement(identity, self.whole.table.name, "key", sql, self.reason)
-        add = f"ADD CONSTRAINT {identifier(name)} {indexes.constraint(self.index, self.column)}"
+        add = f"ADD CONSTRAINT {identifier(name)} {indexes.constraint(part, self.column)}"
         return _key_change(identity, relation, [add], self.reason)
 
-    def _attached(self, relation: Relation, name: str, taken: str) -> Statement:
-        if self.index["constraint"] is None:
+    def _attached(self, relation: Relation, name: str, taken: str, part: Document) -> Statement:
+        if part["constraint"] is None:
             return self._renamed(relation, taken, name)
-        part = {**self.index, "constraint": name}
         makes = [names.key(relation, name, taken, [name])]
         identity = f"{self.identity}{relation.suffix}"
-        return _key_change(identity, relation, [self._using(part, taken)], self.reason, makes)
+        using = self._using({**part, "constraint": name}, taken)
+        return _key_change(identity, relation, [using], self.reason, makes)
 
     def _part(self, relation: Relation) -> Document | None:
         """Return the key of a relation that is the table's key or is attached to it."""

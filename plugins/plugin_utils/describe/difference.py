@@ -43,7 +43,7 @@ def _difference(say: str, variable: str, entry: str = "", field: str = "", add: 
 
 def _new_tables(draft: Draft, source: Model, tables: Mapping[str, Table]) -> Iterator[Difference]:
     """Yield the tables that the model does not name, in the order of their foreign keys."""
-    known = {entry["name"] for entry in source["tables"]}
+    known = {entry["name"] for entry in source["tables"]} | {(source.get("tenants") or {}).get("table")}
     for item in draft["tables"]:
         name, entry = item["entry"]["name"], dict(item["entry"])
         if name in known or item["title"] in source.get("readable", ()):

@@ -141,7 +141,8 @@ class Means:
 
     def arbiters(self, table: Table) -> list[tuple[str, ...]]:
         """Return the natural keys that ON CONFLICT can name."""
-        return unique_keys.arbiters(self._indexes(table), self.model, table)
+        document = {"indexes": [], **self.documents.get(table.name, {})}
+        return unique_keys.arbiters(document, self.model, table)
 
     def defers(self, table: Table) -> bool:
         """Say whether a key is checked later: PostgreSQL refuses ON CONFLICT DO NOTHING then (55000)."""

@@ -106,6 +106,30 @@ CREATE TABLE invoices (
   issued_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- A circle: customers, bicycles, customers.
+ALTER TABLE customers ADD favourite_id uuid REFERENCES bicycles (id) ON DELETE SET NULL;
+
+-- No key at all, and the columns of its foreign key in another order than the key's.
+CREATE TABLE surveys (
+  visit smallint,
+  repair integer,
+  mark integer,
+  FOREIGN KEY (visit, repair) REFERENCES visits (visit, repair) ON DELETE CASCADE
+);
+
+-- Keys that are more than columns.
+CREATE UNIQUE INDEX employees_badge_once ON employees (lower(badge));
+CREATE TABLE bookings (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  employee bigint NOT NULL REFERENCES employees (id),
+  during tstzrange NOT NULL,
+  code text COLLATE "C",
+  cancelled boolean NOT NULL DEFAULT false,
+  CONSTRAINT one_at_a_time EXCLUDE USING gist (during WITH &&) WHERE (NOT cancelled),
+  CONSTRAINT code_once UNIQUE (code) DEFERRABLE
+);
+CREATE UNIQUE INDEX one_open_booking ON bookings (employee) WHERE upper(during) IS NULL;
+
 CREATE VIEW open_repairs AS
   SELECT r.number, c."Full name", b.frame_number
   FROM repairs r JOIN bicycles b ON b.id = r.bicycle_id JOIN customers c ON c.id = b.customer_id

@@ -10,5 +10,6 @@ INSERT INTO workshop.visits (repair, visit) SELECT number, n FROM workshop.repai
 INSERT INTO workshop.parts (sku, title, price) SELECT format('P-%s', n), format('Part %s', n), n FROM generate_series(1, 9) n;
 INSERT INTO workshop.visit_parts (repair, visit, sku) SELECT repair, visit, format('P-%s', 1 + repair % 9) FROM workshop.visits;
 INSERT INTO workshop.repair_employees SELECT number, lead_id FROM workshop.repairs;
+INSERT INTO workshop.bookings (employee, during, code) SELECT id, tstzrange('2025-01-01'::timestamptz + id * '1 day'::interval, '2025-01-01'::timestamptz + (id + 1) * '1 day'::interval), badge FROM workshop.employees;
 INSERT INTO workshop.events (happened_at, repair, note) SELECT opened_at + n * '200 days'::interval, number, 'called' FROM workshop.repairs, generate_series(0, 1) n;
 INSERT INTO workshop.invoices (customer_id, repair, total) SELECT b.customer_id, r.number, 20 FROM workshop.repairs r JOIN workshop.bicycles b ON b.id = r.bicycle_id;
