@@ -25,9 +25,9 @@ def functions(described: Described) -> list[dict[str, Any]]:
         tenant = _tenant_of_row(item, described) or session
         proposed = bodies.with_tenant(item["body"], described.schema, keys, described.column, tenant)
         entry = {name: item[name] for name in ("name", "arguments", "identity", "returns")}
-        decision = "It wrote without the tenant. Read the body below, which names it."
+        decision = "The present body does not name the tenant. Read the body below, which does."
         if proposed.left:
-            decision = f"It writes without the tenant. Name it in: {visible(' / '.join(proposed.left))}"
+            decision = f"It writes without the tenant. Name the tenant in: {visible(' / '.join(proposed.left))}"
         found.append({"title": _title(item), "entry": {**entry, "body": proposed.body}, "decision": decision})
     return found
 

@@ -141,9 +141,9 @@ def _upserts(described: Described, table: Table) -> list[str]:
 
 def _shared(described: Described, title: str, table: Table) -> str | None:
     """Return why a human decides whether a table belongs to tenants or is shared, or None."""
-    way = f"As it stands, it is the tenants'. If it is shared, move {visible(title)} to tenancy_readable."
+    way = f"The draft makes it a tenant table. If it is shared, move {visible(title)} to tenancy_readable."
     if frameworks.is_session(table.name, table.columns):
-        return f"It holds sessions or a cache, whose rows are read by a key, often before there is a tenant. {way}"
+        return f"It holds sessions or a cache. A row is read by its key, often before the tenant is known. {way}"
     if table.has_tenant:
         return None
     pointed = {
@@ -152,12 +152,10 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
         if other is not table and any(key["references"] == title for key in other.foreign_keys())
     }
     if described.adopted and _tenant_from(described, table, _foreign_keys(described, table)) is None:
-        lacking = (
-            f"It lacks {visible(described.column)}, and no foreign key that always has a value says whose a row is."
-        )
+        lacking = f"It lacks {visible(described.column)}, and no foreign key that always has a value leads to a tenant."
         return f"{lacking} {way}"
     if not pointed and not table.foreign_keys() and not described.is_triggered(title):
-        return f"No foreign key says whose its rows are. {way}"
+        return f"No foreign key says to which tenant its rows belong. {way}"
     own = [name for name in table.columns if not table.is_random(name)]
     is_list = len(own) <= FEW_COLUMNS and columns.written_at(table.columns) is None
     if pointed and not table.foreign_keys() and is_list:

@@ -112,7 +112,7 @@ def tenancy(draft: Draft) -> str:
         "---",
         *comment(
             f"A draft that playbooks/describe.yml wrote from the catalogs of {draft['database']}. It leaves"
-            f" {left} decisions, each marked DECIDE. Each has a value, which shows no tenant another's rows."
+            f" {left} decisions, each marked DECIDE. With the chosen values, no tenant sees another's rows."
         ),
         *_head(draft),
         "",
@@ -128,9 +128,11 @@ def tenancy(draft: Draft) -> str:
 def _head(draft: Draft) -> list[str]:
     column = draft["column"]
     if column["tables"]:
-        why = f"{column['tables']} tables have the column {column['name']}. Name another if it is not the tenant's."
+        why = (
+            f"{column['tables']} tables have the column {column['name']}. Name another if it does not hold the tenant."
+        )
     else:
-        why = "No column says whose a row is, so that this one is new. You choose its name."
+        why = "No column says to which tenant a row belongs, so this one is new. You choose its name."
     shared = ", ".join(f"{name} ({number} tables)" for name, number in column["shared"].items())
     if shared:
         why += f" Most tables have {shared}."
@@ -169,8 +171,8 @@ def _tenants(found: Mapping[str, str] | None) -> list[str]:
     if found is None:
         return []
     said = (
-        "own: a session reads the row of its tenant alone. read_all: it reads every row, as a service must that finds"
-        " the tenant by its host name."
+        "own: a session reads only its tenant's row. read_all: it reads every row. A service that finds the tenant by"
+        " its host name needs read_all."
     )
     entry = {"table": found["name"], "key": found["key"], "policy": "own"}
     return [*comment(said, lead=f"{DECIDE} (the tenants' own table):"), f"tenancy_tenants: {flow(entry)}"]
