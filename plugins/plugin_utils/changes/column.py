@@ -221,7 +221,10 @@ def _dependents(back: Rollback, item: RelationRollback) -> list[str]:
     ]
     used += [text for index in ours for text in index["dependents"]]
     links = foreign_keys.descriptions(back.state, model)
-    return [f"{text} uses {item.title}.{model.column}, which goes: drop it first." for text in sorted({*used} - links)]
+    return [
+        f"{text} uses {item.title}.{model.column}, which the rollback drops: drop it first."
+        for text in sorted({*used} - links)
+    ]
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:

@@ -231,7 +231,7 @@ class _Exchange:
     """The exchange of one key, of a table or of a partition alone, for the same key with the tenant column."""
 
     def __init__(self, state: State, model: Model, relation: Relation, index: Document) -> None:
-        """Look at what there is of it."""
+        """Find the relations that get the key, and its name in the plan."""
         self.column, self.index, self.whole = model.column, index, relation
         self.partitions = [
             part
@@ -398,7 +398,7 @@ class _NewKey:
     """A key with the tenant column that the table does not have in any form."""
 
     def __init__(self, state: State, model: Model, table: Table, key: tuple[str, ...]) -> None:
-        """Look at what there is of it."""
+        """Find the relations that get the key, and its name in the plan."""
         self.model, self.key, self.wanted = model, key, (model.column, *key)
         self.whole, self.holders = catalog.relation(state, model, table), catalog.holders(state, model, table)
         self.identity = f"{table.name}.key.{'_'.join(key)}"

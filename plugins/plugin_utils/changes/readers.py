@@ -1,4 +1,4 @@
-"""Policies of roles other than the service's: those of the model (tenancy_readers), and what the others will see.
+"""Policies of roles other than the service's: those of the model (tenancy_readers), and the rows that the others see.
 
 A policy applies to every role that has the privileges of its role. So a role is refused if the service has its
 privileges, or can get them by SET ROLE.

@@ -23,7 +23,7 @@ KINDS = ("surrogate_keys", "natural_keys")
 def differences(document: Document, source: Model) -> list[Difference]:
     """Return the differences between the database and the model: say, variable, entry, field, add.
 
-    ``document`` is what the query of ``catalog`` returns; ``source`` holds the ``tenancy_*`` variables without their
+    ``document`` is the result of the query of ``catalog``; ``source`` holds the ``tenancy_*`` variables without their
     prefix. The keys and foreign keys of a table are compared. Its indexes, its sample and its triggers are not.
     """
     draft = build(document, source)

@@ -24,7 +24,7 @@ UNDECIDED = ("column", "column_type", "default_tenant")
 def build(document: Document, given: Mapping[str, Any] | None = None) -> Draft:
     """Return the draft: database, schema, column, undecided (of UNDECIDED), adopted, tenants, and the lists of PARTS.
 
-    ``document`` is what the query of ``catalog`` returns. ``given`` holds the decisions made before:
+    ``document`` is the result of the query of ``catalog``. ``given`` holds the decisions made before:
     schema, column, column_type, setting, default_tenant, default_tenant_name and readable (titles of shared relations).
     Raises TenancyError if there is no table, or if a given value is invalid.
     """

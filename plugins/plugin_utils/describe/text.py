@@ -128,9 +128,7 @@ def tenancy(draft: Draft) -> str:
 def _head(draft: Draft) -> list[str]:
     column = draft["column"]
     if column["tables"]:
-        why = (
-            f"{column['tables']} tables have the column {column['name']}. Name another if it does not hold the tenant."
-        )
+        why = f"{column['tables']} tables have the column {column['name']}. Name another if it is not the tenant's."
     else:
         why = "No column says to which tenant a row belongs, so this one is new. You choose its name."
     shared = ", ".join(f"{name} ({number} tables)" for name, number in column["shared"].items())
@@ -224,7 +222,7 @@ def before(draft: Draft) -> str:
     if not draft["before"]:
         return ""
     lines = [
-        "-- What the migration does not do by itself. Decide, remove the comment signs of what is to be done, and run",
+        "-- Changes that the migration does not make. Decide, remove the comment signs of the changes to make, and run",
         "-- the file with psql as a superuser.",
     ]
     for entry in draft["before"]:

@@ -196,7 +196,7 @@ class Means:
 
 
 def gaps(state: State, model: Model) -> list[str]:
-    """Return what the proof cannot show because of privileges or triggers, as sentences."""
+    """Return one sentence for each thing that the proof cannot show because of privileges or triggers."""
     means = _means(state, model)
     return [text for table in model.tables for text in _gaps(model, means, table)]
 
