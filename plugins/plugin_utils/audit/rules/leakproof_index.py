@@ -11,8 +11,8 @@ RULE = Rule(
         " index for the conditions of the service: its queries become slower."
     ),
     remedy=(
-        "Measure the queries that use it in the rehearsal, and add the tenant column to it, or build an index that begins"
-        " with the tenant column."
+        "Measure the queries that use it in the rehearsal, and add the tenant column to it, or build an index that"
+        " begins with the tenant column."
     ),
     sql=r"""
 SELECT format('%s (%s): %s', c.title, pg_catalog.pg_size_pretty(pg_catalog.pg_relation_size(c.oid)), o.operators)
