@@ -1,4 +1,4 @@
-"""Functions of the tests of drafts: they read catalogs, and turn a draft into a model."""
+"""Functions for the tests of drafts: they read catalogs, and turn a draft into a model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read(server: Server, case: str) -> dict[str, Any]:
 
 
 def parsed(written: str, case: str, owner: str) -> dict[str, Any]:
-    """Return the text of a draft as the role hands a model to the planner."""
+    """Return the model in the text of a draft, in the form that the planner reads."""
     source = {name.removeprefix("tenancy_"): value for name, value in yaml.safe_load(written).items()}
     return source | {"database": case, "application_role": owner}
 
@@ -36,7 +36,7 @@ def prepare(server: Server, case: str, made: draft.Draft) -> None:
 
 
 def lines(given: Mapping[str, Any]) -> int:
-    """Return how many lines an inventory has for what is decided: one a value, and one an item of a list."""
+    """Return the number of lines for decisions in an inventory: one for each value and each item of a list."""
     return sum(len(value) if isinstance(value, list) else 1 for value in given.values())
 
 

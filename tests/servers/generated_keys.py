@@ -1,4 +1,4 @@
-"""Tables with keys of every form, drawn from the grammar of CREATE UNIQUE INDEX and of constraints."""
+"""Random tables with keys of every form, from the grammar of CREATE UNIQUE INDEX and of constraints."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-# Its name and the texts below end what is read for an expression, and go on.
+# This name and the texts below look like the end of an expression, followed by more SQL.
 ODD = '"o) WHERE (id > 0'
 COLUMNS = {
     "a": "text", "b": "integer", "c": "text COLLATE public.folded", "d": "date", "e": "varchar(40)",
     "n": "numeric(9,2)", "i": "citext", "r": "int4range", ODD: "text",
 }  # fmt: skip
-# A few values of each, so that they meet: case, NULL, and what one collation takes for another.
+# A few values of each type, so that rows conflict: different case, NULL, and texts that are equal in a collation.
 VALUES = {
     "a": ("'x'", "'X'", "'y) WHERE ('", "NULL"), "b": ("1", "2", "11", "NULL"), "c": ("'x'", "'X'", "'ä'", "NULL"),
     "d": ("'2024-02-29'", "'2025-01-01'", "NULL"), "e": ("'x'", "'X '", "''", "NULL"),
@@ -22,7 +22,7 @@ VALUES = {
     "r": ("'[1,5)'", "'[3,9)'", "'empty'", "NULL"), ODD: ("'x'", "'X'", "NULL"),
 }  # fmt: skip
 FOLDED = "(a COLLATE folded)"
-# Expressions of the columns that they read.
+# The expressions, with the columns that they read.
 EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "lower(a)": ("a",),
     "(a || ') WHERE (b > 0'::text)": ("a",),
@@ -61,7 +61,7 @@ def quoted(name: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """A key: the statements that make it, and the columns that it reads."""
+    """A key: the statements that create it, and the columns that it reads."""
 
     sql: tuple[str, ...]
     columns: tuple[str, ...]
@@ -70,14 +70,14 @@ class Key:
 
 @dataclasses.dataclass(frozen=True)
 class Keyed:
-    """A table, by a pattern of its name, and its keys."""
+    """A table, with a pattern of its name, and its keys."""
 
     keys: tuple[Key, ...]
     is_partitioned: bool
     rows: tuple[dict[str, str], ...]
 
     def statements(self, name: str) -> list[str]:
-        """Return what makes the table ``name``."""
+        """Return the statements that create the table ``name``."""
         required = {column for key in self.keys for column in key.required}
         columns = ", ".join(
             f"{quoted(column)} {kind}{' NOT NULL' if column in required else ''}" for column, kind in COLUMNS.items()
@@ -94,7 +94,7 @@ class Keyed:
         return made + [sql.replace("{table}", name) for key in self.keys for sql in key.sql]
 
     def inserts(self, name: str) -> list[str]:
-        """Return statements that store a row each; ``columns`` and ``values`` stand for more of them."""
+        """Return statements, each of which stores a row; ``columns`` and ``values`` are placeholders for more."""
         return [
             f"INSERT INTO {name} ({', '.join(map(quoted, row))}{{columns}})"
             f" VALUES ({', '.join(row.values())}{{values}})"
@@ -142,7 +142,7 @@ def _marks(
 
 @st.composite
 def constraints(draw: Callable[..., Any], number: int, *, partitioned: bool, primary: bool) -> Key:
-    """Draw a primary key or a unique constraint."""
+    """Return a random primary key or unique constraint."""
     columns, name = _plain(draw, partitioned=partitioned), f"{{table}}_k{number}"
     nulls = "" if primary else _maybe(draw, " NULLS NOT DISTINCT")
     when = draw(st.sampled_from(("", "", "", " DEFERRABLE", " DEFERRABLE INITIALLY DEFERRED")))
@@ -158,7 +158,7 @@ def constraints(draw: Callable[..., Any], number: int, *, partitioned: bool, pri
 
 @st.composite
 def indexes(draw: Callable[..., Any], number: int, *, partitioned: bool, place: str = "{table}") -> Key:
-    """Draw a unique index on columns and expressions, of the table or of one partition."""
+    """Return a random unique index on columns and expressions, of the table or of one partition."""
     elements, read, plain = [], [], True
     for column in _plain(draw, partitioned=partitioned):
         collation = draw(st.sampled_from(("", *(f" COLLATE {name}" for name in COLLATIONS.get(column, ())))))
@@ -166,7 +166,7 @@ def indexes(draw: Callable[..., Any], number: int, *, partitioned: bool, place: 
         # PostgreSQL refuses the pattern operators with a collation that is not deterministic.
         if "pattern" in name and (column == "c" or "folded" in collation):
             name = ""
-        # The partition is chosen by the column's own.
+        # The partition key uses the column's own collation.
         special = "" if partitioned and column == "b" else collation + name
         elements.append(
             quoted(column) + special + draw(st.sampled_from(("", " DESC", " NULLS FIRST", " DESC NULLS LAST")))
@@ -176,11 +176,11 @@ def indexes(draw: Callable[..., Any], number: int, *, partitioned: bool, place: 
     for expression in draw(st.lists(st.sampled_from([*EXPRESSIONS]), max_size=2, unique=True)):
         elements.append(expression + draw(st.sampled_from(("", " DESC", ""))))
         read += EXPRESSIONS[expression]
-        # Another collation makes no expression of a column.
+        # A column with another collation is not an expression.
         plain = plain and expression == FOLDED
         statistics += [] if expression == FOLDED else [len(elements)]
     if statistics and not partitioned and draw(st.booleans()):
-        # Expressions alone.
+        # Only expressions.
         elements = elements[statistics[0] - 1 :]
         read = [column for element in elements for column in EXPRESSIONS[element.removesuffix(" DESC")]]
         statistics = [1]
@@ -210,7 +210,7 @@ def _read_by(predicate: str) -> tuple[str, ...]:
 
 @st.composite
 def exclusions(draw: Callable[..., Any], number: int) -> Key:
-    """Draw an exclusion constraint."""
+    """Return a random exclusion constraint."""
     name, read = f"{{table}}_x{number}", []
     method = draw(st.sampled_from(("btree", "gist")))
     if method == "btree":
@@ -234,7 +234,7 @@ def exclusions(draw: Callable[..., Any], number: int) -> Key:
 
 @st.composite
 def periods(draw: Callable[..., Any], number: int) -> Key:
-    """Draw a key without overlaps, which came with PostgreSQL 18."""
+    """Return a random key WITHOUT OVERLAPS, which exists since PostgreSQL 18."""
     name, column = f"{{table}}_p{number}", draw(st.sampled_from(("a", "b", "d")))
     when = draw(st.sampled_from(("", " DEFERRABLE INITIALLY DEFERRED")))
     sql = f"ALTER TABLE {{table}} ADD CONSTRAINT {name} UNIQUE ({column}, r WITHOUT OVERLAPS)"
@@ -244,7 +244,7 @@ def periods(draw: Callable[..., Any], number: int) -> Key:
 
 @st.composite
 def tables(draw: Callable[..., Any], major: int) -> Keyed:
-    """Draw a table with one to three keys."""
+    """Return a random table with one to three keys."""
     partitioned = draw(st.integers(0, 3)) == 0
     kinds: list[Any] = [indexes, indexes, constraints]
     if not partitioned:

@@ -1,4 +1,4 @@
-"""Small schemas of a test's own: made by their owner, migrated with the proof, and rolled back to the same dump."""
+"""Small schemas for one test: created by their owner, migrated with the proof, and rolled back to the same dump."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAME = "ai_memory_schemas"
 def database(
     server: Server, statements: Sequence[str], entries: Sequence[dict[str, Any]], **changes: Any
 ) -> Iterator[Database]:
-    """Yield a database of its owner's ``statements``, with a model of the tables ``entries`` and other ``changes``."""
+    """Yield a database after its owner's ``statements``, with a model of the ``entries`` and other ``changes``."""
     wanted = model.parse({
         "database": NAME, "application_role": OWNER, "schema": "public", "column": "customer_id",
         "column_type": "integer", "setting": "app.current_tenant", "default_tenant": 1, "bridge": True,
@@ -47,7 +47,7 @@ def dump(server: Server) -> str:
 
 
 def migrate(found: Database) -> None:
-    """Migrate, and require that nothing leaks, that nothing is left to do, and that every finding holds."""
+    """Migrate, and require that nothing leaks, that the next plan is empty, and that every finding holds."""
     before = found.state()
     proven = found.migrate()
     assert [item for item in proven if not item["ok"]] == []
@@ -58,7 +58,7 @@ def migrate(found: Database) -> None:
 
 
 def require_attempts(found: Database, unshown: Collection[tuple[str, str]]) -> None:
-    """Require that the proof names each foreign key that is dropped, but for those ``unshown``: tables and columns."""
+    """Require that the proof detects each dropped foreign key, except those ``unshown``: tables and columns."""
     for table in found.model.tables:
         for key in table.foreign_keys:
             columns = "_".join(key.columns)
@@ -74,7 +74,7 @@ def require_attempts(found: Database, unshown: Collection[tuple[str, str]]) -> N
 
 
 def round_trip(server: Server, found: Database, unshown: Collection[tuple[str, str]] = ()) -> None:
-    """Migrate, roll the schema back, and require the first dump."""
+    """Migrate, roll the schema back, and require the original dump."""
     before, first = found.state(), dump(server)
     found.commit()
     migrate(found)
@@ -86,7 +86,7 @@ def round_trip(server: Server, found: Database, unshown: Collection[tuple[str, s
 
 
 def refused(found: Database) -> list[str]:
-    """Return what the plan refuses."""
+    """Return the obstacles of the plan."""
     with pytest.raises(UnsafeStateError) as caught:
         found.plan()
     return caught.value.obstacles

@@ -66,7 +66,7 @@ def test_a_round_trip(server: Server) -> None:
         assert {name: table["rows"] for name, table in found.state()["tables"].items()} == rows
 
 
-def test_each_row_has_the_tenant_of_what_it_points_to(server: Server) -> None:
+def test_each_row_has_the_tenant_of_the_row_to_which_it_points(server: Server) -> None:
     with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
         schemas.migrate(found)
         for name, wanted in (("notes", {"1": 4, "2": 2}), ("marks", {"1": 8, "2": 4}), ("tasks", {"1": 2, "2": 1})):
@@ -76,7 +76,7 @@ def test_each_row_has_the_tenant_of_what_it_points_to(server: Server) -> None:
         assert found.value("SELECT count(*) FROM organizations") == 3
 
 
-def test_steps_that_go_ahead_leave_out_what_has_no_tenant_yet(server: Server) -> None:
+def test_online_steps_leave_out_tables_without_the_column(server: Server) -> None:
     with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
         before = found.state()
         steps = found.steps()
@@ -87,7 +87,7 @@ def test_steps_that_go_ahead_leave_out_what_has_no_tenant_yet(server: Server) ->
         found.commit()
 
 
-def test_rows_as_before_counts_by_tenant(server: Server) -> None:
+def test_unchanged_rows_are_counted_by_tenant(server: Server) -> None:
     with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
         document = found.transaction(found.plan())
         counts = {name: found.value(query) for name, query in document["counts"].items()}
@@ -103,7 +103,7 @@ def test_rows_as_before_counts_by_tenant(server: Server) -> None:
         assert failed == ["rows of each tenant unchanged"]
 
 
-def test_row_security_goes_though_many_tenants_have_rows(server: Server) -> None:
+def test_row_security_is_removed_although_many_tenants_have_rows(server: Server) -> None:
     with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
         schemas.migrate(found)
         rows = {name: found.value(f"SELECT count(*) FROM {name}") for name in found.state()["tables"]}
@@ -125,15 +125,15 @@ REFUSED = {
         "UPDATE tasks SET customer_id = 2 WHERE id = 1",
         r"public\.tasks has 1 rows that point by \(project_id\) to a row of another tenant in projects: correct",
     ),
-    "rows that take it from nothing": (
+    "rows that point to no row": (
         "ALTER TABLE notes ALTER task_id DROP NOT NULL; INSERT INTO notes (body) VALUES ('alone')",
-        r"public\.notes has 1 rows whose tenant is not known: their \(task_id\) points to no row of tasks",
+        r"public\.notes has 1 rows whose tenant is unknown: their \(task_id\) points to no row of tasks",
     ),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_has_no_tenant_is_refused(server: Server, name: str) -> None:
+def test_rows_without_a_tenant_are_refused(server: Server, name: str) -> None:
     statement, sentence = REFUSED[name]
     with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
         found.run(statement)
@@ -149,7 +149,7 @@ WITHOUT_TENANTS_TABLE = {**ADOPTED, "tenants": None}
 COMPOSITE = (
     "CREATE TABLE orders (customer_id integer, region text, number bigint, PRIMARY KEY (region, number))",
     "INSERT INTO orders VALUES (7, 'n', 1), (7, 'n', 2), (8, 's', 1)",
-    # Of another type than the key, and in another order.
+    # The columns have another type than the key, and another order.
     (
         "CREATE TABLE lines (number integer NOT NULL, region varchar(5) NOT NULL, place integer,"
         " FOREIGN KEY (region, number) REFERENCES orders (region, number) ON UPDATE CASCADE)"
@@ -165,7 +165,7 @@ OF_ORDERS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def test_a_tenant_comes_by_a_key_of_several_columns(server: Server) -> None:
+def test_a_row_takes_its_tenant_by_a_key_of_several_columns(server: Server) -> None:
     with schemas.database(server, COMPOSITE, OF_ORDERS, **WITHOUT_TENANTS_TABLE) as found:
         schemas.round_trip(server, found)
 
@@ -176,7 +176,7 @@ def test_an_empty_database_is_adopted(server: Server) -> None:
         schemas.round_trip(server, found)
 
 
-def test_a_key_that_two_tenants_share_by_now_keeps_the_schema(server: Server) -> None:
+def test_a_key_whose_values_tenants_share_prevents_the_rollback(server: Server) -> None:
     with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
         before = found.state()
         schemas.migrate(found)

@@ -1,4 +1,4 @@
-"""A Django project: its tables are described, migrated and rolled back, and its own tools go on working."""
+"""A Django project: its tables are described, migrated and rolled back, and its own tools still work."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GIVEN = {"default_tenant_name": "The first shop", "readable": ["public.shop_pref
 
 
 class Project:
-    """The project in a directory of its own, with its database."""
+    """The project in a separate directory, with its database."""
 
     def __init__(self, server: Server, directory: Path) -> None:
         """Copy the project."""
@@ -69,7 +69,7 @@ def project(server: Server, tmp_path: Path) -> Iterator[Project]:
 def test_a_project_becomes_multi_tenant_and_rolls_back(server: Server, project: Project) -> None:
     first, decided = (draft.build(read(server, NAME), given) for given in ({}, GIVEN))
     assert first["before"] == decided["before"] == []
-    # The draft is taken as it is: what is written by hand is what is decided, one line for three tables at most.
+    # The draft is used unchanged. A human writes only the decisions, at most one line for three tables.
     assert len(decided["tables"]) == 13
     assert 3 * lines(GIVEN) <= len(decided["tables"])
     source = parsed(text.tenancy(decided), NAME, OWNER_OF_SHOP)
@@ -87,14 +87,14 @@ def test_a_project_becomes_multi_tenant_and_rolls_back(server: Server, project: 
         database.commit()
         assert difference.differences(read(server, NAME), source) == []
 
-        # The release of today is tenant 1; a tenant that is named has rows of its own under the same keys.
+        # The present release works as tenant 1. Another tenant has its own rows with the same keys.
         assert project.order("ada@example.org") == 1
         assert project.order("grace@example.org") == 2
         assert project.order("ada@example.org", tenant="2") == 1
         assert "No changes detected" in project.manage("makemigrations", "--check", "--dry-run")
         assert "No migrations to apply" in project.manage("migrate")
 
-        # Another tenant's rows stand in the way.
+        # Another tenant's rows prevent the rollback.
         server.sql("SET row_security = off; DELETE FROM shop_orderline WHERE tenant_id = 2", NAME)
         for table in reversed(source["tables"]):
             server.sql(f'DELETE FROM "{table["name"]}" WHERE tenant_id = 2', NAME)

@@ -1,4 +1,4 @@
-"""From a database that no model describes: a draft, decisions, the migration with its proof, and the rollback."""
+"""A database without a model: its draft, the decisions, the migration with its proof, and the rollback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from planner import Database
 from server import ROOT, TEMPLATE, Server, running
 
 SCHEMAS = ROOT / "tests/servers/databases"
-# The decisions of a human, as variables of the inventory, before the draft is made again.
+# The decisions of a human, as variables of the inventory, before a second draft.
 GIVEN: Mapping[str, dict[str, Any]] = {
     "ai_memory": {"column": "customer_id", "default_tenant_name": "Peterson Insurance"},
     "boat_rental": {
@@ -43,7 +43,7 @@ OWNERS = {
 
 @contextlib.contextmanager
 def made(server: Server, case: str) -> Iterator[None]:
-    """Make the database of a case."""
+    """Create the database of a case."""
     if case == "boat_rental":
         with rental.seeded(server, case):
             yield
@@ -74,11 +74,11 @@ def test_the_draft_of_a_database_is_the_golden_one(server: Server, case: str) ->
 def test_a_draft_migrates_is_proven_and_rolls_back(server: Server, case: str) -> None:
     with made(server, case):
         first, decided = (draft.build(read(server, case), given) for given in ({}, GIVEN[case]))
-        # It makes an extension, and leaves nothing to decide.
+        # The list of changes by hand creates an extension, and leaves nothing to decide.
         assert [item["decision"] for item in decided["before"] if item["decision"]] == []
         prepare(server, case, decided)
-        # The draft is taken as it is: what is written by hand is what is decided, one line for three tables at most.
-        # Who the tenant is takes up to five more.
+        # The draft is used unchanged. A human writes only the decisions, at most one line for three tables.
+        # The tenant takes up to five more lines.
         assert 3 * lines({name: value for name, value in GIVEN[case].items() if name not in TENANT}) <= len(
             first["tables"]
         )
@@ -109,14 +109,14 @@ ON CONFLICT ("email") DO UPDATE SET "Full name" = excluded."Full name"
 
 
 @pytest.mark.parametrize("is_recorded", [False, True], ids=["sessions", "pg_stat_statements"])
-def test_the_draft_names_what_the_service_upserts_and_no_row(server: Server, is_recorded: bool) -> None:
+def test_the_draft_names_the_services_upserts_and_no_row(server: Server, is_recorded: bool) -> None:
     case = "workshop"
     with contextlib.ExitStack() as stack:
         where = server
         if is_recorded:
             where = stack.enter_context(running(server.major, shared_preload_libraries="pg_stat_statements"))
         stack.enter_context(made(where, case))
-        # The extension alone, whose library is not loaded, is no error.
+        # It is no error if the extension exists, but its library is not loaded.
         where.sql("CREATE SCHEMA elsewhere; CREATE EXTENSION pg_stat_statements SCHEMA elsewhere", case)
         session = stack.enter_context(contextlib.closing(where.connect(case, OWNERS[case])))
         with session.cursor() as cursor:
@@ -164,7 +164,7 @@ def closed(source: dict[str, Any], found: list[difference.Difference]) -> dict[s
     return whole
 
 
-def test_the_difference_closes_what_a_release_added(server: Server) -> None:
+def test_the_differences_complete_the_model_after_a_release(server: Server) -> None:
     case = "workshop"
     with made(server, case), contextlib.closing(server.connect(case)) as connection:
         connection.autocommit = False

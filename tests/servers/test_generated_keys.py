@@ -21,13 +21,13 @@ from planner import Database
 from server import Server
 
 NAME = "ai_memory_generated"
-# At least as many keys a run, as many tables a migration.
+# The minimum number of keys in a run, and the number of tables in a migration.
 KEYS, TABLES = 300, 50
 BEFORE = (
     "CREATE EXTENSION btree_gist",
     "CREATE EXTENSION pg_trgm",
     "CREATE EXTENSION citext",
-    # A server without ICU has no collation that folds case.
+    # A server without ICU has no case-insensitive collation.
     """DO $$ BEGIN
       CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
     EXCEPTION WHEN feature_not_supported THEN
@@ -36,7 +36,8 @@ BEFORE = (
     f"SET ROLE {OWNER}",
     "CREATE FUNCTION public.plain(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN trim($1); END'",
 )
-# The definition of each key without the tenant column: null if that column is not in front. ``moved`` counts columns.
+# The definition of each key without the tenant column: null if that column is not in front. ``moved`` is the number of
+# added columns.
 DEFINITIONS = """
 SELECT coalesce(json_object_agg(t.relname || '.' || c.relname, json_build_object(
     'constraint', k.conname, 'type', k.contype, 'deferrable', k.condeferrable, 'deferred', k.condeferred,
@@ -66,7 +67,7 @@ CROSS JOIN LATERAL (
   WHERE a.attrelid = t.oid AND a.attname = 'customer_id' AND a.attnum = i.indkey[0]) AS f
 WHERE t.relnamespace = 'public'::regnamespace
 """
-# Stores rows one after the other, and says of each what refused it, and when; nothing of it is left.
+# Stores rows one after the other, returns the error of each row and its time, and removes all rows.
 TRIED = """
 CREATE FUNCTION pg_temp.tried(statements text[]) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
@@ -84,7 +85,7 @@ BEGIN
         SET CONSTRAINTS ALL DEFERRED;
         found := found || 'stored'::text;
       EXCEPTION WHEN OTHERS THEN
-        -- Which of two keys refuses a row first is by chance; one without overlaps refuses an empty range.
+        -- Either of two keys may refuse a row first. A key WITHOUT OVERLAPS refuses an empty range.
         found := found || concat(CASE WHEN stored THEN 'later ' END,
                                  CASE WHEN SQLSTATE IN ('23505', '23P01', '23514') THEN 'refused' ELSE SQLSTATE END);
       END;
@@ -98,7 +99,7 @@ END $$
 
 
 def drawn(major: int, chosen: int) -> list[Keyed]:
-    """Return tables with as many keys as wanted."""
+    """Return tables with the wanted number of keys."""
     found: list[Keyed] = []
 
     @seed(chosen)
@@ -123,7 +124,7 @@ def drawn(major: int, chosen: int) -> list[Keyed]:
 
 @contextlib.contextmanager
 def unmigrated(server: Server, keyed: Sequence[Keyed]) -> Iterator[Database]:
-    """Yield a database of its own with the tables."""
+    """Yield a separate database with the tables."""
     names = [f"t{number}" for number in range(len(keyed))]
     server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
     try:
@@ -148,7 +149,7 @@ def unmigrated(server: Server, keyed: Sequence[Keyed]) -> Iterator[Database]:
 
 
 def tried(database: Database, keyed: Sequence[Keyed], tenants: Sequence[int | None]) -> list[list[list[str]]]:
-    """Return the fate of each table's rows, for one tenant after the other; a database without tenants names none."""
+    """Return the result for each table's rows, tenant by tenant; a database without tenants has one result."""
     database.run("SET search_path = public", "SET row_security = off", "SET jit = off", TRIED)
     found = []
     for number, table in enumerate(keyed):
@@ -172,7 +173,7 @@ def dumped(server: Server) -> str:
 
 
 def assert_same(server: Server, keyed: Sequence[Keyed]) -> None:
-    """Require that definitions and behaviour are as before once migrated, and that the dump is once back."""
+    """Require the same definitions and behaviour after the migration, and the same dump after the rollback."""
     with unmigrated(server, keyed) as database:
         definitions, before, dump = database.value(DEFINITIONS), database.state(), dumped(server)
         (behaviour,) = zip(*tried(database, keyed, [None]), strict=True)
@@ -194,12 +195,12 @@ def assert_same(server: Server, keyed: Sequence[Keyed]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _elsewhere(server: Server) -> None:
-    """Make the tablespace that some of the keys lie in."""
+    """Create the tablespace of some keys."""
     made = "SET allow_in_place_tablespaces = on; CREATE TABLESPACE elsewhere LOCATION '';"
     server.run("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", given=made)
 
 
-def test_equal_keys_of_a_partitioned_table_are_not_taken_for_one_another(server: Server) -> None:
+def test_equal_keys_of_a_partitioned_table_are_not_confused(server: Server) -> None:
     made = [f"ALTER TABLE {{table}} ADD CONSTRAINT {{table}}_k{n} UNIQUE (b, a)" for n in (1, 2)]
     made += [f"CREATE UNIQUE INDEX {{table}}_i{n} ON {{table}} (b, a)" for n in (1, 2)]
     assert_same(server, [Keyed((Key(tuple(made), ("a", "b")),), True, ())])

@@ -30,7 +30,7 @@ FOLDED = "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', d
 def things(
     server: Server, statements: tuple[str, ...], keys: list[list[str]], column_type: str = "integer", **entry: Any
 ) -> Iterator[Database]:
-    """Yield a database with the table of things and its owner's ``statements``; ``keys`` are its natural ones."""
+    """Yield a database with the table things and its owner's ``statements``; ``keys`` are its natural keys."""
     server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
     wanted = model.parse({
         "database": NAME, "application_role": OWNER, "schema": "public", "column": "customer_id",
@@ -51,7 +51,7 @@ def things(
 
 
 def defined(database: Database, name: str) -> str:
-    """Return how PostgreSQL prints an index, and its constraint if it has one."""
+    """Return an index, and its constraint if it has one, as PostgreSQL prints them."""
     printed = database.value(
         f"""SELECT concat_ws('; ', pg_get_indexdef(i.indexrelid), k.conname || ': ' || pg_get_constraintdef(k.oid))
         FROM pg_index i LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
@@ -70,7 +70,7 @@ def refused(database: Database) -> list[str]:
     return caught.value.obstacles
 
 
-# Statements that make the key k, its natural key, and its later definition.
+# The statements that create the key k, its natural key, and its definition after the migration.
 FORMS: dict[str, tuple[tuple[str, ...], list[str], str]] = {
     "nulls not distinct": (
         ("ALTER TABLE things ADD CONSTRAINT k UNIQUE NULLS NOT DISTINCT (b)",), ["b"],
@@ -138,7 +138,7 @@ def test_a_key_keeps_its_form_and_its_name(server: Server, form: str) -> None:
 
 @pytest.mark.parametrize("key", [["code"], ["code", "customer_id"], ["customer_id", "code"]])
 @pytest.mark.parametrize("made", ["UNIQUE (code, customer_id)", "EXCLUDE (code WITH =, customer_id WITH =)"])
-def test_the_tenant_column_counts_wherever_it_stands(server: Server, made: str, key: list[str]) -> None:
+def test_the_tenant_column_counts_at_any_position(server: Server, made: str, key: list[str]) -> None:
     statements = (
         "ALTER TABLE things ADD customer_id integer NOT NULL DEFAULT 1, ADD code text",
         f"ALTER TABLE things ADD CONSTRAINT k {made}",
@@ -176,8 +176,8 @@ def test_an_unnamed_exclusion_constraint_is_refused_by_name(server: Server) -> N
     with things(server, (made,), []) as database:
         (sentence,) = refused(database)
         assert sentence == (
-            "The exclusion constraint k of public.things on (a) is not named in the model, and tells one tenant what "
-            "another has: name its columns under natural_keys of that table."
+            "The exclusion constraint k of public.things on (a) is not named in the model, and tells one tenant "
+            "which values another has: name its columns under natural_keys of that table."
         )
 
 
@@ -189,12 +189,12 @@ PLACE = "The key k of public.things has to hold customer_id as well, but "
 IMPOSSIBLE = {
     "hash": (
         "ALTER TABLE things ADD CONSTRAINT k EXCLUDE USING hash (a WITH =)", ["a"],
-        PLACE + "an index of the method hash has one column: make it EXCLUDE USING btree, or a unique key first.",
+        PLACE + "an index of the method hash has only one column: make it EXCLUDE USING btree, or a unique key first.",
         "ALTER TABLE things DROP CONSTRAINT k, ADD CONSTRAINT k EXCLUDE USING btree (a WITH =)",
     ),
     "SP-GiST": (
         "ALTER TABLE things ADD CONSTRAINT k EXCLUDE USING spgist (d WITH &&)", ["d"],
-        PLACE + "an index of the method spgist has one column: make it EXCLUDE USING gist first.",
+        PLACE + "an index of the method spgist has only one column: make it EXCLUDE USING gist first.",
         f"{GIST}; ALTER TABLE things DROP CONSTRAINT k, ADD CONSTRAINT k EXCLUDE USING gist (d WITH &&)",
     ),
     "GiST": (
@@ -204,8 +204,8 @@ IMPOSSIBLE = {
     ),
     "32 columns": (
         f"DROP TABLE things; CREATE TABLE things ({MANY}, CONSTRAINT k UNIQUE (c0) INCLUDE ({OTHERS}))", ["c0"],
-        PLACE + "has 32 columns, and PostgreSQL allows no more than 32: take one out first, an included one for "
-        "example.",
+        PLACE + "has 32 columns, and PostgreSQL allows at most 32: remove one first, for example an included "
+        "column.",
         "ALTER TABLE things DROP CONSTRAINT k, ADD CONSTRAINT k UNIQUE (c0)",
     ),
     "foreign key": (
@@ -218,7 +218,7 @@ IMPOSSIBLE = {
 
 
 @pytest.mark.parametrize("case", IMPOSSIBLE)
-def test_what_cannot_be_exchanged_is_refused_with_the_way_out(server: Server, case: str) -> None:
+def test_a_key_that_cannot_be_exchanged_is_refused_with_a_remedy(server: Server, case: str) -> None:
     made, key, sentence, remedy = IMPOSSIBLE[case]
     entry: dict[str, Any] = {"surrogate_keys": [], "sample": {}} if "32" in case else {}
     with things(server, (made,), [key], "integer", **entry) as database:
@@ -241,7 +241,7 @@ def test_a_partitioned_exclusion_constraint_is_refused_by_name(server: Server) -
     with things(server, made, [["a", "b"]], surrogate_keys=[]) as database:
         (sentence,) = refused(database)
         assert sentence.startswith(
-            "The key k of public.things has to hold customer_id as well, but PostgreSQL attaches"
+            "The key k of public.things has to hold customer_id as well, but PostgreSQL cannot attach"
         )
 
 
@@ -292,7 +292,7 @@ def test_marks_comments_and_statistics_stay(server: Server) -> None:
         assert database.value("SELECT count(*) FROM pg_depend WHERE objid = 'shown'::regclass AND deptype = 'x'") == 1
 
 
-def test_on_conflict_on_constraint_goes_on(server: Server) -> None:
+def test_on_conflict_on_constraint_still_works(server: Server) -> None:
     upsert = "INSERT INTO things (a) VALUES ('x') ON CONFLICT ON CONSTRAINT k DO UPDATE SET b = 2"
     with things(server, ("ALTER TABLE things ADD CONSTRAINT k UNIQUE (a)", upsert), [["a"]]) as database:
         database.migrate()
@@ -311,7 +311,7 @@ def test_an_exclusion_by_gist_holds_a_tenant_of_every_type(server: Server, colum
         assert [item for item in database.migrate() if not item["ok"]] == []
 
 
-def test_an_index_that_is_there_already_is_taken(server: Server) -> None:
+def test_an_existing_index_is_used(server: Server) -> None:
     made = (
         "ALTER TABLE things ADD CONSTRAINT k UNIQUE (a)",
         "ALTER TABLE things ADD customer_id integer NOT NULL DEFAULT 1",
@@ -324,7 +324,7 @@ def test_an_index_that_is_there_already_is_taken(server: Server) -> None:
         assert database.plan() == []
 
 
-def test_a_build_that_was_interrupted_is_gone_on_with(server: Server) -> None:
+def test_an_interrupted_build_is_continued(server: Server) -> None:
     made = ("CREATE UNIQUE INDEX k ON things (lower(a)) WHERE b > 7", "INSERT INTO things (a, b) VALUES ('x', 8)")
     with things(server, made, [["a"]]) as database:
         before, dump = database.state(), dumped(server)
@@ -340,7 +340,7 @@ def test_a_build_that_was_interrupted_is_gone_on_with(server: Server) -> None:
         assert dumped(server) == dump
 
 
-def test_an_invalid_index_goes_and_the_key_is_built(server: Server) -> None:
+def test_an_invalid_index_is_dropped_and_the_key_is_built(server: Server) -> None:
     made = "INSERT INTO things (a) VALUES ('x'), ('x')"
     with things(server, (made,), [["a"]]) as database:
         with contextlib.closing(server.connect(NAME)) as other, other.cursor() as cursor:
@@ -357,7 +357,7 @@ def test_an_invalid_index_goes_and_the_key_is_built(server: Server) -> None:
         assert database.failures(before) == []
         assert database.back_to(before) == []
         database.commit()
-        # No dump carries it.
+        # No dump contains this index.
         assert dumped(server).replace("CREATE UNIQUE INDEX k ON public.things USING btree (a);", "") == dump.replace(
             "CREATE UNIQUE INDEX k ON public.things USING btree (a);", ""
         )
@@ -368,7 +368,7 @@ def test_a_collation_that_folds_case_stays(server: Server) -> None:
         try:
             database.run(FOLDED, "CREATE UNIQUE INDEX k ON things (a COLLATE folded)")
         except psycopg2.errors.FeatureNotSupported:
-            # The build of this server is without ICU.
+            # This server is built without ICU.
             database.roll_back()
             database.run("CREATE COLLATION folded (provider = libc, locale = 'C.UTF-8')")
             database.run("CREATE UNIQUE INDEX k ON things (a COLLATE folded)")

@@ -24,7 +24,7 @@ BRIDGE = "bridge is off or names the default tenant"
 
 
 class Migrated(NamedTuple):
-    """A migrated database, and the state before."""
+    """A migrated database, and its state before the migration."""
 
     database: Database
     before: State
@@ -48,13 +48,13 @@ def committed(server: Server) -> Iterator[Migrated]:
 
 @pytest.fixture
 def migrated(committed: Migrated) -> Iterator[Migrated]:
-    """Return the migrated database; what a test does in it is rolled back."""
+    """Return the migrated database; the changes of a test are rolled back."""
     with committed.database.another() as database:
         yield Migrated(database, committed.before)
 
 
 def failing(migrated: Migrated) -> set[str]:
-    """Return what does not hold, as verify.yml names it: findings, and errors of the audit."""
+    """Return the findings that do not hold, and the errors of the audit, as verify.yml names them."""
     found = {
         f"{item['table']}: {item['check']}".removeprefix(": ") for item in migrated.database.failures(migrated.before)
     }
@@ -93,7 +93,7 @@ def test_a_migrated_database_holds(migrated: Migrated) -> None:
         (PROFILES_OF_ANOTHER, {"bridge is off once a second tenant has rows"}),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named(migrated: Migrated, broken: str, expected: set[str]) -> None:
+def test_each_damage_is_named(migrated: Migrated, broken: str, expected: set[str]) -> None:
     migrated.database.run(broken)
     found = failing(migrated) - {"caller_profiles: rows unchanged"}
     assert found == expected
@@ -129,11 +129,11 @@ def to_enforced(migrated: Migrated) -> list[Statement]:
         ),
         (
             to_schema, "CREATE VIEW v WITH (security_invoker = true) AS SELECT customer_id FROM memories",
-            "rule _RETURN on view public.v uses public.memories.customer_id, which goes: drop it first.",
+            "rule _RETURN on view public.v uses public.memories.customer_id, which the rollback drops: drop it first.",
         ),
         (
             to_schema, "CREATE INDEX later ON memories (customer_id, source)",
-            "index public.later uses public.memories.customer_id, which goes: drop it first.",
+            "index public.later uses public.memories.customer_id, which the rollback drops: drop it first.",
         ),
         (
             to_schema, "CREATE POLICY later ON memories AS RESTRICTIVE USING (customer_id < 9)",
@@ -146,7 +146,7 @@ def to_enforced(migrated: Migrated) -> list[Statement]:
     ],
     ids=["policies-tenants", "schema-tenants", "view", "index", "policy", "enforce-unmigrated"],
 )  # fmt: skip
-def test_what_stands_in_the_way_is_named(migrated: Migrated, planned: Plan, made: str, sentence: str) -> None:
+def test_each_obstacle_is_named(migrated: Migrated, planned: Plan, made: str, sentence: str) -> None:
     assert planned(migrated) != []
     migrated.database.run(made)
     with pytest.raises(UnsafeStateError) as refused:
@@ -160,7 +160,7 @@ def carry_out(migrated: Migrated, statements: list[Statement], *checks: str) -> 
 
 
 @pytest.mark.parametrize("planned", [to_policies, to_schema, to_enforced])
-def test_there_is_nothing_left_to_do(migrated: Migrated, planned: Plan) -> None:
+def test_a_second_plan_is_empty(migrated: Migrated, planned: Plan) -> None:
     carry_out(migrated, planned(migrated))
     assert planned(migrated) == []
 
@@ -171,7 +171,7 @@ def test_the_rollback_of_the_policies_keeps_columns_and_rows(migrated: Migrated)
     found = revert.policies_findings(database.state(), database.model, ROWS)
     assert found != []
     assert [item for item in found if not item["ok"]] == []
-    # Running again brings back what went, and nothing else.
+    # A second run restores the dropped objects, and changes nothing else.
     again = database.plan()
     assert {item["phase"] for item in again} <= {"bridge", "default", "policy", "enable", "force"}
     database.migrate()
@@ -179,7 +179,7 @@ def test_the_rollback_of_the_policies_keeps_columns_and_rows(migrated: Migrated)
     assert failing(migrated) == set()
 
 
-def test_the_schema_comes_back_from_rolled_back_policies(migrated: Migrated) -> None:
+def test_the_schema_is_restored_after_a_rollback_of_the_policies(migrated: Migrated) -> None:
     carry_out(migrated, to_policies(migrated))
     assert migrated.database.back_to(migrated.before) == []
     assert migrated.database.state()["tables"]["memories"]["column"] is None

@@ -1,4 +1,4 @@
-"""A plan's name that exists with another meaning is refused by name; PostgreSQL's permitted names are not refused."""
+"""A name of the plan that another object has is refused; a name that PostgreSQL permits is not."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from planner import Database
 
 INDEX, KEY = "idx_memories_customer_id_user_id", "caller_profiles_customer_id_user_id_key"
 BUILT = "caller_profiles_user_id_key_tenant_key"
-# A natural key that nothing enforces is made anew.
+# The plan creates a natural key that does not exist.
 GONE = "ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key"
 RECORD = "tenancy_bridge_used_memories_select"
 # The existing object, and the start of its refusal.
 TAKEN = {
     "index of another table": (f"CREATE INDEX {INDEX} ON call_summaries (summary)",
-                               f"public.{INDEX} is there already, an index of call_summaries,"),
+                               f"public.{INDEX} exists already, an index of call_summaries,"),
     "index of no tenant table": (f"CREATE TABLE o (a int); CREATE INDEX {INDEX} ON o (a)",
-                                 f"public.{INDEX} is there already, an index of o,"),
+                                 f"public.{INDEX} exists already, an index of o,"),
     "index of a constraint": (f"ALTER TABLE memories ADD CONSTRAINT {INDEX} EXCLUDE (id WITH =)",
-                              f"public.{INDEX} is there already, an index of memories,"),
-    "sequence as index": (f"CREATE SEQUENCE {INDEX}", f"public.{INDEX} is there already, a sequence,"),
-    "table as the built key": (f"CREATE TABLE {BUILT} (a int)", f"public.{BUILT} is there already, a table,"),
-    "type as key": (f"{GONE}; CREATE TYPE {KEY} AS (a int)", f"public.{KEY} is there already, a composite type,"),
-    "sequence as key": (f"{GONE}; CREATE SEQUENCE {KEY}", f"public.{KEY} is there already, a sequence,"),
+                              f"public.{INDEX} exists already, an index of memories,"),
+    "sequence as index": (f"CREATE SEQUENCE {INDEX}", f"public.{INDEX} exists already, a sequence,"),
+    "table as the built key": (f"CREATE TABLE {BUILT} (a int)", f"public.{BUILT} exists already, a table,"),
+    "type as key": (f"{GONE}; CREATE TYPE {KEY} AS (a int)", f"public.{KEY} exists already, a composite type,"),
+    "sequence as key": (f"{GONE}; CREATE SEQUENCE {KEY}", f"public.{KEY} exists already, a sequence,"),
     "own index as key": (f"{GONE}; CREATE INDEX {KEY} ON caller_profiles (updated_at)",
-                         f"public.{KEY} is there already, an index of caller_profiles,"),
+                         f"public.{KEY} exists already, an index of caller_profiles,"),
     "check as key": (f"{GONE}, ADD CONSTRAINT {KEY} CHECK (user_id <> '')",
                      f"public.caller_profiles has a constraint {KEY} already"),
     "foreign key as key": (
         f"{GONE}, ADD CONSTRAINT {KEY} FOREIGN KEY (id) REFERENCES caller_profiles",
         f"public.caller_profiles has a constraint {KEY} already"),
-    "table as record": (f"CREATE TABLE {RECORD} (a int)", f"public.{RECORD} is there already, a table,"),
-    "enumeration as record": (f"CREATE TYPE {RECORD} AS ENUM ('a')", f"public.{RECORD} is there already, a type,"),
+    "table as record": (f"CREATE TABLE {RECORD} (a int)", f"public.{RECORD} exists already, a table,"),
+    "enumeration as record": (f"CREATE TYPE {RECORD} AS ENUM ('a')", f"public.{RECORD} exists already, a type,"),
     "function with another result": (
         "CREATE FUNCTION tenancy_bridge_note(text) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
-        "public.tenancy_bridge_note(text) is there already, no function that returns boolean,"),
+        "public.tenancy_bridge_note(text) exists already, no function that returns boolean,"),
     "procedure": ("CREATE PROCEDURE tenancy_bridge_note(text) LANGUAGE plpgsql AS 'BEGIN NULL; END'",
-                  "public.tenancy_bridge_note(text) is there already, no function that returns boolean,"),
+                  "public.tenancy_bridge_note(text) exists already, no function that returns boolean,"),
     "permissive policy": ("CREATE POLICY tenancy_bridge_memories_select ON memories USING (true)",
                           "public.memories has a permissive policy tenancy_bridge_memories_select already"),
     "rows of its type": ("CREATE SCHEMA other; CREATE TABLE other.history (at timestamptz, old memories)",
@@ -55,9 +55,9 @@ TAKEN = {
     "rows in a materialized view": ("CREATE MATERIALIZED VIEW v AS SELECT m FROM memories m",
                                     "public.v.m stores rows of the type public.memories"),
 }  # fmt: skip
-# A policy that is dropped would drop the plan's own of the same name.
+# Without a refusal, the plan would drop its own policy with the dropped one of the same name.
 PLANNED_AROUND = ("permissive policy",)
-# Names that are free for the plan, and uses of the row type that PostgreSQL permits.
+# Names that the plan can use, and uses of the row type that PostgreSQL permits.
 FREE = {
     "leftover": f"CREATE INDEX {INDEX} ON memories (k)",
     "leftover of a key": f"CREATE INDEX {BUILT} ON caller_profiles (updated_at)",

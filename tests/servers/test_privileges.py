@@ -1,4 +1,4 @@
-"""A login of the service's own gets what the service uses, and nothing else."""
+"""The service's own login gets the privileges that the service uses, and no others."""
 
 from __future__ import annotations
 

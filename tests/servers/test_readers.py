@@ -63,7 +63,7 @@ def others(server: Server) -> Iterator[Database]:
 
 
 def noted(database: Database) -> dict[str, str]:
-    """Return the notes about other roles by the first word, before the question or after the migration."""
+    """Return the notes about other roles by their first word, before the question or after the migration."""
     wanted = (*ROLES, "PUBLIC", "alice")
     found = notes.of_plan(database.state(), database.model)
     return {word: text for text in found if (word := text.split()[0]) in wanted}
@@ -146,7 +146,7 @@ def test_readers_see_their_rows_and_a_rollback_ends_in_the_same_dump(
         )
         others.commit()
         assert others.plan() == []
-        # The bridge is to go once a second tenant has rows.
+        # The bridge must be removed once a second tenant has rows.
         assert {item["check"] for item in others.failures({"tables": {}})} == {BRIDGE}
         assert seen(server, "dashboard")[2] == 3
         assert seen(server, "dashboard")[1] > 0
@@ -177,7 +177,7 @@ def test_a_reader_that_leaves_the_model_loses_its_policy(others: Database) -> No
     others.migrate()
     others.model = model_of([{"role": "dashboard", "tenant": 2}, READERS[2]])
     reasons = {item["reason"] for item in others.plan()}
-    assert reasons == {"Drop the policy of a role that has another entry now", "Let dashboard use the rows of tenant 2"}
+    assert reasons == {"Drop the policy of a role whose entry has changed", "Let dashboard use the rows of tenant 2"}
     checks = {item["check"] for item in others.failures({"tables": {}})}
     assert checks == {
         "roles of tenancy_readers without their policy",
@@ -249,7 +249,7 @@ def test_a_policy_of_another_role_stays_and_is_named(server: Server, others: Dat
     assert server.run("pg_dump", "-s", "-C", "--restrict-key=same", NAME) == first
 
 
-def test_a_policy_that_applies_to_the_service_goes_whoever_it_names(others: Database) -> None:
+def test_a_policy_that_applies_to_the_service_is_dropped_with_any_role(others: Database) -> None:
     others.run(
         "GRANT members TO alice", "CREATE POLICY open ON memories TO dashboard, members USING (true)",
         "CREATE POLICY wide ON call_summaries USING (true)",

@@ -1,4 +1,4 @@
-"""Foreign keys of every kind: exchanged, tried by the proof, and rolled back."""
+"""Foreign keys of every kind: the exchange, the proof, and the rollback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OF_PARENTS = {"name": "parents", "surrogate_keys": [["id"]], "natural_keys": [["
 
 
 def key(columns: str, references: str, pointed: str) -> dict[str, Any]:
-    """Return a foreign key of the model; the columns stand between blanks."""
+    """Return a foreign key of the model; the columns are separated by blanks."""
     return {"columns": columns.split(), "references": references, "key": pointed.split()}
 
 
@@ -182,7 +182,7 @@ SCHEMAS: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
         ],
         [OF_PARENTS, surrogate("children", key("code", "parents", "code"))],
     ),
-    "two foreign keys of the same columns": (
+    "two foreign keys on the same columns": (
         [
             *PARENT, CHILD.format("REFERENCES parents"),
             "ALTER TABLE children ADD CONSTRAINT again FOREIGN KEY (parent_id) REFERENCES parents ON DELETE CASCADE",
@@ -220,7 +220,7 @@ SCHEMAS |= {
         ],
         [surrogate("nodes", key("up", "nodes", "id"))],
     ),
-    "a partition's own beside its table's": (
+    "a foreign key of a partition and one of its table": (
         [
             *PARENT,
             "CREATE TABLE logs (at date NOT NULL, parent_id integer REFERENCES parents) PARTITION BY RANGE (at)",
@@ -229,7 +229,7 @@ SCHEMAS |= {
         ],
         [OF_PARENTS, {"name": "logs", "foreign_keys": [TO_PARENTS]}],
     ),
-    "one column of two that is set": (
+    "SET NULL of one of two columns": (
         [
             "CREATE TABLE halls (name text, row integer, PRIMARY KEY (name, row))",
             ("CREATE TABLE seats (id serial PRIMARY KEY, name text NOT NULL, row integer,"
@@ -313,8 +313,8 @@ SCHEMAS |= {
 
 # Since PostgreSQL 18.
 NOT_ENFORCED = [*PARENT, CHILD.format("CONSTRAINT loose REFERENCES parents NOT ENFORCED")]
-# No attempt shows that these foreign keys are gone. Only a partition has one, a CHECK compares two, and of two that
-# share a column the other refuses the row.
+# No attempt shows that these foreign keys are dropped. Only a partition has the key, a CHECK compares it, or another
+# foreign key with the same column refuses the row first.
 UNSHOWN = {("logs", "parent_id"), ("ends", "top_r"), *((name, key) for name in ("pairs", "rivals") for key in "ab")}
 
 
@@ -325,7 +325,7 @@ def test_a_round_trip(server: Server, name: str) -> None:
         schemas.round_trip(server, found, UNSHOWN)
 
 
-def test_what_is_not_enforced_stays_so() -> None:
+def test_a_key_that_is_not_enforced_stays_not_enforced() -> None:
     with running(18) as server:
         server.sql(f"CREATE ROLE {OWNER} LOGIN")
         with schemas.database(server, NOT_ENFORCED, [OF_PARENTS, surrogate("children", TO_PARENTS)]) as found:
@@ -334,7 +334,7 @@ def test_what_is_not_enforced_stays_so() -> None:
             schemas.round_trip(server, found, {("children", "parent_id")})
 
 
-# Each is refused before anything is touched, by a sentence that says what to do.
+# Each is refused before any change, with a sentence that names the remedy.
 REFUSED: dict[str, tuple[list[str], list[dict[str, Any]], str]] = {
     "MATCH FULL of several columns": (
         [
@@ -343,14 +343,14 @@ REFUSED: dict[str, tuple[list[str], list[dict[str, Any]], str]] = {
             " CONSTRAINT whole FOREIGN KEY (a, b) REFERENCES parents MATCH FULL)"),
         ],
         [{"name": "parents", "natural_keys": [["a", "b"]]}, surrogate("children", key("a b", "parents", "a b"))],
-        "The foreign key whole of public.children is MATCH FULL, which a row without a value would break",
+        "The foreign key whole of public.children is MATCH FULL, which a row with a NULL would violate",
     ),
     "ON UPDATE SET NULL": (
         [*PARENT, CHILD.format("CONSTRAINT up REFERENCES parents ON UPDATE SET NULL")],
         [OF_PARENTS, surrogate("children", TO_PARENTS)],
         "The foreign key up of public.children is ON UPDATE SET NULL, which would set the tenant column as well",
     ),
-    "a circle that nothing opens": (
+    "a circle without a nullable or deferrable key": (
         [
             "CREATE TABLE a (id uuid PRIMARY KEY, b uuid NOT NULL)",
             "CREATE TABLE b (id uuid PRIMARY KEY, a uuid NOT NULL REFERENCES a)",
@@ -373,7 +373,7 @@ REFUSED: dict[str, tuple[list[str], list[dict[str, Any]], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_it_is_refused_by_name(server: Server, name: str) -> None:
+def test_an_impossible_foreign_key_is_refused_by_name(server: Server, name: str) -> None:
     statements, entries, sentence = REFUSED[name]
     with schemas.database(server, statements, entries) as found:
         assert any(text.startswith(sentence) for text in schemas.refused(found))
@@ -388,7 +388,7 @@ OF_USERS = surrogate("users", natural_keys=[["name"]])
 LOG = "CREATE TABLE log (at timestamptz NOT NULL DEFAULT now(), user_id integer NOT NULL REFERENCES users, what text)"
 OF_LOG = {"name": "log", "foreign_keys": [key("user_id", "users", "id")]}
 COLUMNS = "GRANT SELECT (id, name), INSERT (name) ON users TO {owner}"
-# Tables without a primary key, append-only ones, and rights by column: what a role gets as the service's login has it.
+# Tables without a primary key, append-only tables, and privileges on columns, as the service's login has them.
 OTHERS: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
     "no key at all": ([USERS, LOG, "INSERT INTO log SELECT now(), 1, 'x' WHERE false"], [OF_USERS, OF_LOG]),
     "no key, and a replica identity": (
@@ -403,7 +403,7 @@ OTHERS: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
         [USERS, LOG, *FORBID, "CREATE TRIGGER u BEFORE UPDATE OR DELETE ON log EXECUTE FUNCTION never()"],
         [OF_USERS, OF_LOG | {"append_only": ["update", "delete"]}],
     ),
-    "append-only without a word": (
+    "append-only without an error": (
         [USERS, LOG, *FORBID,
          "CREATE TRIGGER u BEFORE UPDATE OR DELETE ON log FOR EACH ROW EXECUTE FUNCTION nothing()"],
         [OF_USERS, OF_LOG | {"append_only": ["update", "delete"]}],
@@ -411,7 +411,7 @@ OTHERS: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
     "append-only by a rule": (
         [USERS, LOG, "REVOKE UPDATE, DELETE ON log FROM {owner}"], [OF_USERS, OF_LOG],
     ),
-    "append-only to which others point": (
+    "append-only, with foreign keys to it": (
         [USERS, *FORBID, "CREATE TRIGGER d BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION never()", LOG],
         [OF_USERS | {"append_only": ["delete"]}, OF_LOG],
     ),
@@ -420,25 +420,25 @@ OTHERS: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
          "GRANT SELECT, INSERT (user_id, what) ON log TO {owner}"],
         [OF_USERS, OF_LOG],
     ),
-    "rights by column, and an upsert": (
+    "privileges on columns, and an upsert": (
         [USERS, "REVOKE ALL ON users FROM {owner}", COLUMNS, "GRANT UPDATE (name) ON users TO {owner}"], [OF_USERS],
     ),
-    "rights by column, and a tenant column of before": (
+    "privileges on columns, and an original tenant column": (
         [USERS, "ALTER TABLE users ADD customer_id integer", "REVOKE ALL ON users FROM {owner}", COLUMNS], [OF_USERS],
     ),
-    "rights that leave a column out which a row needs": (
+    "privileges without a column that a row needs": (
         [USERS, LOG, "REVOKE ALL ON users FROM {owner}", "GRANT SELECT, INSERT (mail) ON users TO {owner}"],
         [OF_USERS, OF_LOG],
     ),
 }  # fmt: skip
 
 
-# Rows can be pointed to another tenant's there.
+# In these tables, a row can point to another tenant's row.
 TRIED = ("no key at all", "no key, and a replica identity", "append-only by a rule")
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_tables_that_are_not_like_others(server: Server, name: str) -> None:
+def test_a_round_trip_of_unusual_tables(server: Server, name: str) -> None:
     statements, entries = OTHERS[name]
     made = [text.replace("{owner}", OWNER) for text in statements]
     with schemas.database(server, made, entries) as found:

@@ -1,4 +1,4 @@
-"""A tenants table: the tenant column points to it, and the proof's tenants have rows in it as long as the proof."""
+"""A tenants table: the tenant column points to it, and the proof's tenants have rows in it during the proof."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_round_trip(server: Server, policy: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("policy", "rows"), [("own", [0, 1]), ("read_all", [3, 3])])
-def test_who_reads_it_is_decided(server: Server, policy: str, rows: list[int]) -> None:
+def test_the_model_decides_which_rows_a_session_reads(server: Server, policy: str, rows: list[int]) -> None:
     with schemas.database(server, statements(), ENTRIES, tenants=tenants(policy=policy), bridge=False) as found:
         schemas.migrate(found)
         found.run(f"SET ROLE {OWNER}")
@@ -76,15 +76,15 @@ def test_who_reads_it_is_decided(server: Server, policy: str, rows: list[int]) -
 
 
 SPOILED = {
-    "every row for everybody": ("ALTER POLICY tenant_isolation_tenants ON tenants USING (true)", "read.another"),
+    "a policy that shows every row": ("ALTER POLICY tenant_isolation_tenants ON tenants USING (true)", "read.another"),
     "no row security": ("ALTER TABLE tenants NO FORCE ROW LEVEL SECURITY", "read.another"),
-    "a policy of somebody's": ("CREATE POLICY more ON tenants FOR UPDATE USING (true)", "update.another"),
-    "the right to empty it": (f"GRANT TRUNCATE ON tenants, items, parts TO {OWNER}", "truncate"),
+    "a policy of other origin": ("CREATE POLICY more ON tenants FOR UPDATE USING (true)", "update.another"),
+    "the privilege TRUNCATE": (f"GRANT TRUNCATE ON tenants, items, parts TO {OWNER}", "truncate"),
 }
 
 
 @pytest.mark.parametrize("name", SPOILED)
-def test_what_is_spoiled_is_named(server: Server, name: str) -> None:
+def test_each_damage_is_named(server: Server, name: str) -> None:
     statement, attempt = SPOILED[name]
     policy = "read_all" if attempt == "update.another" else "own"
     with schemas.database(server, statements(), ENTRIES, tenants=tenants(policy=policy)) as found:
@@ -92,12 +92,12 @@ def test_what_is_spoiled_is_named(server: Server, name: str) -> None:
         schemas.migrate(found)
         found.run(statement)
         assert found.failures(before) != []
-        if name != "the right to empty it":
+        if name != "the privilege TRUNCATE":
             with pytest.raises(ProofError, match=rf"tenants\.{attempt}: "):
                 found.prove()
 
 
-def test_its_owner_stores_the_rows_if_the_service_may_not(server: Server) -> None:
+def test_the_owner_stores_the_rows_if_the_service_may_not(server: Server) -> None:
     with schemas.database(server, statements(), ENTRIES, tenants=tenants(policy="read_all")) as found:
         found.run(
             "CREATE ROLE registrar", "ALTER TABLE tenants OWNER TO registrar", f"GRANT SELECT ON tenants TO {OWNER}",
@@ -112,7 +112,7 @@ def test_its_owner_stores_the_rows_if_the_service_may_not(server: Server) -> Non
             found.commit()
 
 
-def test_a_superusers_table_is_not_written_for_the_proof(server: Server) -> None:
+def test_the_proof_does_not_write_a_superusers_table(server: Server) -> None:
     with schemas.database(server, statements(), ENTRIES, tenants=tenants(policy="read_all")) as found:
         found.run("ALTER TABLE tenants OWNER TO postgres", f"GRANT SELECT ON tenants TO {OWNER}")
         with pytest.raises(ProofError, match="whose owner postgres is a superuser, as whom nothing is tried"):
@@ -136,15 +136,15 @@ def test_a_trigger_may_write_rows_of_a_new_tenant(server: Server) -> None:
     [
         (("ALTER TABLE items DROP CONSTRAINT items_given_to_fkey, DROP CONSTRAINT items_customer_id_fkey; "
          "ALTER TABLE parts DROP CONSTRAINT parts_customer_id_fkey; ALTER TABLE tenants DROP CONSTRAINT tenants_pkey"),
-         r"public\.tenants\.id is no unique key"),
-        ("ALTER TABLE tenants RENAME id TO number", "tenancy_tenants names id, and .* has no such column"),
+         r"public\.tenants\.id is not unique"),
+        ("ALTER TABLE tenants RENAME id TO number", "tenancy_tenants names the column id, which .* does not have"),
         ("ALTER TABLE tenants ALTER id TYPE bigint", "has type bigint and tenancy_column_type is integer"),
         (("ALTER TABLE tenants ADD domain text NOT NULL DEFAULT ''; ALTER TABLE tenants ALTER domain DROP DEFAULT, "
          "ADD CHECK (domain ~ '^x') NOT VALID"), "add domain: … to sample of tenancy_tenants"),
-        ("DROP TABLE tenants CASCADE", r"tenancy_tenants names public\.tenants, which is no ordinary table"),
+        ("DROP TABLE tenants CASCADE", r"tenancy_tenants names public\.tenants, which is not an ordinary table"),
     ],
 )  # fmt: skip
-def test_what_is_no_tenants_table_is_refused(server: Server, change: str, sentence: str) -> None:
+def test_a_table_that_cannot_be_the_tenants_table_is_refused(server: Server, change: str, sentence: str) -> None:
     with schemas.database(server, statements(), ENTRIES, tenants=tenants()) as found:
         found.run(change)
         assert any(re.search(sentence, text) for text in schemas.refused(found))
@@ -167,13 +167,13 @@ OF_FIRMS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_its_key_may_have_the_columns_name_and_it_may_point_back(server: Server) -> None:
+def test_the_key_may_have_the_columns_name_and_the_table_may_point_to_tenant_tables(server: Server) -> None:
     entries = [{"name": "people", "surrogate_keys": [["id"]], "adopt": True}]
     with schemas.database(server, SHARED_NAME, entries, **OF_FIRMS) as found:
         schemas.round_trip(server, found)
 
 
-def test_a_foreign_key_to_it_says_that_the_column_is_the_tenants(server: Server) -> None:
+def test_a_foreign_key_to_it_shows_that_the_column_is_the_tenants(server: Server) -> None:
     entries = [{name: value for name, value in entry.items() if name != "adopt"} for entry in ENTRIES]
     with schemas.database(server, statements(), entries) as found:
         (first, second) = schemas.refused(found)

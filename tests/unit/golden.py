@@ -1,4 +1,4 @@
-"""Golden cases: the state documents of real databases, and the SQL that is planned for them.
+"""Golden cases: the state documents of real databases, and the SQL of their plans.
 
 ``PYTHONPATH=collections python tests/unit/golden.py`` accepts the present plans. Read the difference before you commit
 it.
@@ -29,7 +29,7 @@ def catalog(case: str) -> State:
 
 
 def anywhere(state: State) -> dict[str, Any]:
-    """Return a state without what another server says otherwise: its release, and the name of its superuser."""
+    """Return a state without the facts that differ between servers: the release, and the superuser's name."""
     functions = [{**function, "owner": None} for function in state["functions"]]
     return {**state, "server_version": "", "server_version_num": 0, "functions": functions}
 
@@ -54,7 +54,7 @@ GOALS: dict[str, Callable[[State, model.Model], list[Statement]]] = {
 def cases() -> list[tuple[str, str]]:
     """Return case and goal of every golden file: a case is a directory with catalog.json and one file for each goal."""
     names = sorted(path.name for path in DIRECTORY.iterdir())
-    # Only a migrated database can be enforced, and one of which something is migrated goes back. "rental" and
+    # Only a migrated database can be enforced, and only a partly or fully migrated one rolled back. "rental" and
     # "projects" are other applications.
     return [
         (name, goal)
@@ -88,12 +88,12 @@ def expected(case: str, goal: str) -> Path:
 
 
 def described_cases() -> list[str]:
-    """Return the databases of which there is a draft."""
+    """Return the databases that have a draft."""
     return sorted(path.name for path in DESCRIBED.iterdir())
 
 
 def described_catalog(case: str) -> dict[str, Any]:
-    """Return what the query of the catalogs returned of a database."""
+    """Return the result of the query of the catalogs for a database."""
     document: dict[str, Any] = json.loads((DESCRIBED / case / "catalog.json").read_text())
     return document
 

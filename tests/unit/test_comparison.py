@@ -38,7 +38,7 @@ def test_a_backup_is_compared_with_each_table() -> None:
         ({"tables": []}, "nothing."),
     ],
 )
-def test_what_a_migration_wrote_after_its_backup_is_told(written: dict[str, Any], told: str) -> None:
+def test_rows_written_after_the_backup_of_a_migration_are_named(written: dict[str, Any], told: str) -> None:
     found = comparison.lines({"manifest": MANIFEST, "written": written}, NOW)
     assert " ".join(found[5:]).endswith(f"and not in the backup: {told}")
     assert max(map(len, found[5:])) <= comparison.WIDTH

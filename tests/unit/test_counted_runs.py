@@ -1,4 +1,4 @@
-"""The runs of playbooks in the scenarios are counted, and many are too many."""
+"""The runs of playbooks in the scenarios are counted, and may not exceed a maximum."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LAB = ROOT / "lab"
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """Return the file of runs, with one of the lab's own and three of others."""
+    """Return the file of runs, with one run of the lab and three others."""
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "ansible-playbook").write_text('#!/bin/sh\necho "made $*"\n')
@@ -46,7 +46,7 @@ def test_more_runs_than_allowed_fail(runs: Path, most: int, returncode: int) -> 
     assert (done.returncode, done.stdout) == (returncode, f"3 runs of playbooks; at most {most}.\n")
 
 
-def test_no_run_is_none_too_many(tmp_path: Path) -> None:
+def test_no_run_is_within_every_maximum(tmp_path: Path) -> None:
     (tmp_path / "runs").touch()
     done = subprocess.run([LAB / "count-runs", tmp_path / "runs", "0"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "0 runs of playbooks; at most 0.\n")

@@ -1,4 +1,4 @@
-"""A draft of the model from the catalogs of a database, as files, and the difference to a model."""
+"""A draft of the model from the catalogs of a database, as files, and its differences from a model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CASES = golden.described_cases()
 
 
 def source(case: str) -> dict[str, Any]:
-    """Return the draft of a case as the role hands a model to the planner."""
+    """Return the draft of a case, in the form that the planner reads."""
     found = yaml.safe_load(text.tenancy(draft.build(golden.described_catalog(case))))
     return {name.removeprefix("tenancy_"): value for name, value in found.items()} | {
         "database": case, "application_role": "owner",
@@ -34,7 +34,7 @@ def source(case: str) -> dict[str, Any]:
 
 
 def catalog(**tables: dict[str, Any]) -> dict[str, Any]:
-    """Return the catalogs of a database of such tables: columns, and what else the document of each holds."""
+    """Return the catalogs of a database with tables: their columns, and other fields of their documents."""
     plain = {
         "kind": "r",
         "partition": False,
@@ -67,7 +67,7 @@ def key(*names: str, **more: Any) -> dict[str, Any]:
 
 
 class Loader(yaml.SafeLoader):
-    """Reads texts that Ansible takes for no template as pairs."""
+    """Reads each text that Ansible does not read as a template as a pair."""
 
 
 def _unsafe(loader: Loader, node: yaml.ScalarNode) -> tuple[str, str]:
@@ -78,19 +78,19 @@ Loader.add_constructor("!unsafe", _unsafe)
 
 
 def loaded(written: str) -> Any:
-    """Return what YAML means to Ansible."""
+    """Return the meaning of YAML to Ansible."""
     return yaml.load(written, Loader)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_draft_is_what_it_was(case: str) -> None:
+def test_a_draft_equals_the_golden_one(case: str) -> None:
     for name, content in golden.described(case).items():
         path = golden.DESCRIBED / case / f"expected-{name}"
         assert (path.read_text() if path.exists() else "") == content
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_draft_is_a_model_as_it_is(case: str) -> None:
+def test_an_unchanged_draft_is_a_valid_model(case: str) -> None:
     wanted = model.parse(source(case))
     assert [table.name for table in wanted.tables] == [
         item["entry"]["name"] for item in draft.build(golden.described_catalog(case))["tables"]
@@ -108,7 +108,7 @@ def test_each_decision_is_marked_and_counted(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_a_draft_has_no_difference_to_its_database(case: str) -> None:
     found = difference.differences(golden.described_catalog(case), source(case))
-    # The others stand in before.sql, or are undecided.
+    # The others are in before.sql, or are undecided.
     assert [item for item in found if item["variable"] not in ("by hand", "tenancy_readable")] == []
 
 
@@ -231,7 +231,7 @@ def test_a_column_that_most_tables_share_is_the_tenants() -> None:
     assert entries["notes"]["natural_keys"] == [["code"]]
 
 
-def test_a_column_that_was_there_is_adopted_with_the_table_of_tenants() -> None:
+def test_an_existing_column_is_adopted_with_the_tenants_table() -> None:
     tenant = {"columns": ["organization_id"], "references": "public.organizations", "key": ["id"]}
     note = {"columns": ["note_id"], "references": "public.notes", "key": ["id"]}
     owned = {"columns": [column("id", identity=True), column("organization_id", "uuid")], "foreign_keys": [tenant]}
@@ -270,7 +270,7 @@ def test_the_column_of_the_migration_is_not_adopted() -> None:
     assert found["tenancy_default_tenant"] == 1
 
 
-def test_what_most_tables_share_is_named_where_its_name_says_nothing() -> None:
+def test_a_shared_column_without_a_known_name_is_named() -> None:
     made = draft.build(golden.described_catalog("ai_memory"))
     assert made["column"]["name"] == "tenant_id"
     assert made["column"]["shared"] == {"user_id": 5}
@@ -292,7 +292,7 @@ def test_a_database_without_a_table_is_refused() -> None:
         ({"a": ["x", "b"], "b": ["a"], "x": []}, [("a", "b"), ("b", "a")], ["x", "a", "b"]),
     ],
 )
-def test_what_others_reference_comes_first(
+def test_referenced_tables_come_first(
     links: dict[str, list[str]], nullable: list[tuple[str, str]], wanted: list[str]
 ) -> None:
     assert order.referenced_first(links, nullable) == wanted
@@ -309,7 +309,7 @@ def test_what_others_reference_comes_first(
         (["birthday"], None),
     ],
 )
-def test_when_a_row_was_written(names: list[str], wanted: str | None) -> None:
+def test_the_column_with_the_time_of_writing_is_found(names: list[str], wanted: str | None) -> None:
     kinds = {name: "date" if name == "birthday" else "timestamp with time zone" for name in names}
     filled = {name: "now()" if name == "left_at" else None for name in names}
     assert columns.written_at({name: column(name, kinds[name], default=filled[name]) for name in names}) == wanted
@@ -349,7 +349,7 @@ def test_a_statement_gets_the_tenant(body: str) -> None:
 
 
 @pytest.mark.parametrize("body", LEFT)
-def test_a_statement_of_another_form_is_left_and_named(body: str) -> None:
+def test_a_statement_of_another_form_is_unchanged_and_named(body: str) -> None:
     assert bodies.with_tenant(f"BEGIN\n  {body}\nEND", "app", NOTES, "t", "X") == bodies.Proposal(
         f"BEGIN\n  {body}\nEND", [body]
     )
@@ -359,14 +359,14 @@ def test_a_statement_of_another_form_is_left_and_named(body: str) -> None:
     "value",
     ["{{ lookup('pipe', 'id') }}", "{% raw %}", "a\nb: c", "\x1b[3A", "‮x", "yes", "1", "", " a", "ü", "# x", "null"],
 )
-def test_a_value_means_what_it_meant(value: str) -> None:
+def test_a_written_value_keeps_its_meaning(value: str) -> None:
     written = text.flow({"a": value})
     assert loaded(written)["a"] == (("unsafe", value) if "{{" in value or "{%" in value else value)
     assert "\x1b" not in written
     assert "‮" not in written
 
 
-def test_a_value_of_ansible_is_written_as_any_other() -> None:
+def test_a_value_of_ansibles_types_is_written_like_any_other() -> None:
     class Tagged(str):
         """As Ansible hands a variable over."""
 
@@ -385,7 +385,7 @@ def test_a_value_of_ansible_is_written_as_any_other() -> None:
 NAMES = ("a\nb", "x: {{ 1 }}", 'q"uote', "a.b", "- c", "\x1b[2K", "{a", "# d", "two  blanks", "e\n\n  f: 'g'")
 
 
-def test_any_name_is_a_name_in_both_files() -> None:
+def test_any_name_is_valid_in_both_files() -> None:
     tables: dict[str, Any] = {
         name: {"columns": [column("id", identity=True)], "indexes": [key("id")]} for name in NAMES
     }  # fmt: skip
@@ -410,7 +410,7 @@ def test_any_name_is_a_name_in_both_files() -> None:
     assert [line for line in before.splitlines() if line and not line.startswith("--")] == []
 
 
-def test_what_a_release_added_is_the_difference() -> None:
+def test_additions_of_a_release_are_differences() -> None:
     document, before = golden.described_catalog("workshop"), source("workshop")
     model_before = copy.deepcopy(before)
     for entry in model_before["tables"]:
@@ -442,7 +442,7 @@ def closed(wanted: dict[str, Any], found: list[difference.Difference]) -> dict[s
     return made
 
 
-def test_what_the_database_has_no_more_is_named() -> None:
+def test_dropped_objects_of_the_model_are_named() -> None:
     wanted = source("workshop")
     wanted["tables"].append({"name": "gone"})
     by_name = {entry["name"]: entry for entry in wanted["tables"]}
@@ -469,7 +469,7 @@ GIVEN = {
 }  # fmt: skip
 
 
-def test_what_is_decided_is_asked_no_more() -> None:
+def test_a_made_decision_is_not_marked() -> None:
     document = golden.described_catalog("workshop")
     made = draft.build(document, GIVEN)
     written = text.tenancy(made)
@@ -487,7 +487,7 @@ def test_what_is_decided_is_asked_no_more() -> None:
     "given",
     [{"column_type": "money"}, {"default_tenant": "first"}, {"column_type": "uuid", "default_tenant": 1}],
 )
-def test_what_no_tenant_can_be_is_refused(given: dict[str, Any]) -> None:
+def test_an_invalid_tenant_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(TenancyError, match=r"^tenancy_"):
         draft.build(golden.described_catalog("workshop"), given)
 
@@ -513,7 +513,7 @@ def test_a_foreign_key_is_named_once_and_without_the_tenant() -> None:
     assert entries["pages"]["foreign_keys"] == [{"columns": ["note_id"], "references": "notes", "key": ["id"]}]
 
 
-def test_a_column_that_identifies_the_rows_is_no_tenants() -> None:
+def test_a_column_that_identifies_the_rows_is_not_the_tenant_column() -> None:
     document = catalog(notes=table("customer"), pages=table("customer"))
     assert draft.build(document)["column"]["name"] == "customer"
     for relation in document["relations"]:
@@ -521,7 +521,7 @@ def test_a_column_that_identifies_the_rows_is_no_tenants() -> None:
     assert draft.build(document)["column"]["name"] == "tenant_id"
 
 
-def test_a_relation_of_another_schema_is_shared_if_it_is_said() -> None:
+def test_a_relation_of_another_schema_can_be_given_as_shared() -> None:
     document = catalog(notes=table(), pages=table(), daily=table(schema="reports", title="reports.daily"))
     assert [item["commented"] for item in draft.build(document)["readable"]] == [True]
     (said,) = draft.build(document, {"readable": ["reports.daily"]})["readable"]
@@ -539,7 +539,7 @@ def test_a_list_has_few_columns(names: list[str], is_list: bool) -> None:
     assert (decision is not None) is is_list
 
 
-def test_only_plain_indexes_are_had_per_tenant() -> None:
+def test_only_plain_indexes_are_built_per_tenant() -> None:
     plain = key("word", unique=False)
     special = [key("other", unique=False, method="gin"), key("more", unique=False, plain=False)]
     document = catalog(notes=table("word", "other", "more", indexes=[plain, plain, *special]))
@@ -571,20 +571,20 @@ def test_the_tenant_of_a_row_is_named_if_there_is_one(events: list[str], row: bo
     assert f"VALUES ({tenant}" in found["entry"]["body"]
 
 
-def test_an_upsert_of_a_generated_key_is_left_as_it_is() -> None:
+def test_an_upsert_of_a_generated_key_is_unchanged() -> None:
     body = "INSERT INTO notes (id) VALUES (1) ON CONFLICT (id) DO NOTHING;"
     wanted = "INSERT INTO notes (t, id) VALUES (X, 1) ON CONFLICT (id) DO NOTHING;"
     assert bodies.with_tenant(body, "app", NOTES, "t", "X") == bodies.Proposal(wanted, [])
 
 
-def test_an_extension_that_is_there_is_not_asked_for() -> None:
+def test_an_installed_extension_is_not_requested() -> None:
     excluded = key("room", unique=False, exclusion=True, method="gist")
     document = catalog(notes=table("room", indexes=[excluded])) | {"extensions": ["btree_gist"]}
     assert draft.build(document)["before"] == []
 
 
 @pytest.mark.parametrize("body", ["  BEGIN\n  x\n  END", "BEGIN  \n\tx\nEND", "BEGIN\n\n  {{ x }}\nEND", "\n a\n b"])
-def test_a_body_is_what_it_was(body: str) -> None:
+def test_a_body_keeps_its_text(body: str) -> None:
     written = "\n".join(["functions:", *text.item({"name": "f", "body": body})])
     found = loaded(written)["functions"][0]["body"]
     assert (found[1] if "{{" in body else found).strip("\n") == body.strip("\n")

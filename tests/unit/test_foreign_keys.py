@@ -125,7 +125,7 @@ def test_the_original_schema_has_the_original_foreign_keys() -> None:
     before = state()
     migrated = run(before, plan.build(before, WANTED))
     rows = {name: table["rows"] for name, table in before["tables"].items()}
-    assert "foreign keys of before that are missing" in {
+    assert "original foreign keys that are missing" in {
         item["check"] for item in schema.findings(migrated, WANTED, before, rows) if not item["ok"]
     }
     phases = ("unlink", "key", "build", "attach", "link", "comment")
@@ -231,7 +231,7 @@ def test_a_sample_points_to_the_samples_before_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"references": "bills"}, "references 'bills', which is no tenant table: name that in tenancy_tables"),
+        ({"references": "bills"}, "references 'bills', which is not a tenant table: name it in tenancy_tables"),
         ({"references": ""}, "references: An SQL identifier must be"),
         ({"key": ["name"]}, r"references \(name\) of 'boats', which is not one of its"),
         ({"columns": ["a", "b"]}, "of 2 columns cannot reference a key of 1"),

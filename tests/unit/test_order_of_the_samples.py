@@ -1,4 +1,4 @@
-"""The order in which the proof stores its rows: it opens circles of foreign keys if it can."""
+"""The order in which the proof stores its rows, also for circles of foreign keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simulator import foreign_key_entry
 
 
 def wanted(**tables: str) -> model.Model:
-    """Return a model of tables that each point to those which stand between blanks."""
+    """Return a model of tables, each with the names of the tables to which it points, separated by blanks."""
     entries = [
         {
             "name": name, "surrogate_keys": [["id"]],
@@ -38,14 +38,14 @@ def names(found: order.Order) -> list[str]:
     return [table.name for table in found.tables]
 
 
-def test_what_is_pointed_to_comes_first_and_else_the_models_order() -> None:
+def test_referenced_tables_come_first_and_otherwise_the_models_order_stays() -> None:
     target = wanted(a="c", b="", c="", d="a b")
     found = order.of(target, {name: document(name, *others) for name, others in (("a", "c"), ("d", "ab"))})
     assert names(found) == ["b", "c", "a", "d"]
     assert [table.name for table in found.pointers(["c"])] == ["d", "a", "c"]
 
 
-def test_a_circle_is_opened_where_a_column_may_be_null() -> None:
+def test_a_circle_begins_with_a_nullable_foreign_key() -> None:
     target = wanted(a="b", b="c", c="a")
     documents = {"a": document("a", "b"), "b": document("b", "c", not_null=False), "c": document("c", "a")}
     found = order.of(target, documents)
@@ -56,7 +56,7 @@ def test_a_circle_is_opened_where_a_column_may_be_null() -> None:
     assert found.circle(target.tables[0]) == [target.tables[0]]
 
 
-def test_a_circle_without_null_is_opened_where_a_key_is_deferrable() -> None:
+def test_a_circle_without_null_begins_with_a_deferrable_foreign_key() -> None:
     target = wanted(a="b", b="c", c="a", d="c")
     documents = {
         "a": document("a", "b"), "b": document("b", "c", deferrable=True), "c": document("c", "a"),
@@ -69,7 +69,7 @@ def test_a_circle_without_null_is_opened_where_a_key_is_deferrable() -> None:
     assert [table.name for table in found.circle(target.tables[3])] == ["d"]
 
 
-def test_a_table_may_be_rewritten_where_that_is_planned_and_must_be() -> None:
+def test_a_planned_rewrite_of_a_table_is_allowed_and_required() -> None:
     before = {"t": {"files": [1], "inserted": 0, "updated": 0, "deleted": 0}}
     now = {"t": {**before["t"], "files": [2]}}
     cases = [(now, ["t"], True), (now, [], False), (before, ["t"], False), (before, [], True)]
@@ -77,7 +77,7 @@ def test_a_table_may_be_rewritten_where_that_is_planned_and_must_be() -> None:
         assert [item["ok"] for item in outcomes.unchanged(before, then, {}, rewritten)] == [ok]
 
 
-def test_the_question_says_what_becomes_of_existing_rows() -> None:
+def test_the_question_names_the_tenant_of_existing_rows() -> None:
     lines = tenancy.assignment_warning("customer_id", 1, "North", adopted=False)
     assert lines == ["WARNING: all existing data will be assigned to customer_id=1", "(North):"]
     (line,) = tenancy.assignment_warning("customer_id", None, "", adopted=True)

@@ -32,18 +32,18 @@ KEY = {
 
 
 def planned(state: dict[str, Any] | None = None, audit: list[Any] | None = None, **wanted: Any) -> dict[str, Any]:
-    """Return what the role plan returns for a state, the unmigrated one by default."""
+    """Return the result of the role plan for a state, the unmigrated one by default."""
     inspected = {"state": state or blank_state(), "audit": audit or []}
     result: dict[str, Any] = FILTERS["plan_result"](inspected, model_source(), WANTED | wanted)
     return result
 
 
 def migrated() -> dict[str, Any]:
-    """Return a state in which nothing is left to do."""
+    """Return a state for which the plan is empty."""
     return copy.deepcopy(MIGRATED)
 
 
-def test_a_plan_says_what_is_there_and_what_the_run_will_do() -> None:
+def test_a_plan_shows_the_present_state_and_the_steps_of_the_run() -> None:
     lines = planned()["lines"]
     assert lines[0] == "CURRENT STATE:"
     assert "memories                                3 rows  X  Missing customer_id" in lines
@@ -75,7 +75,7 @@ def test_a_run_resumes_a_lost_one_only_if_nothing_is_left_to_do(lost_run: bool, 
     assert not planned(lost_run=True)["resumes"]
 
 
-def test_a_new_login_is_something_to_do() -> None:
+def test_a_new_login_is_a_change() -> None:
     found = FILTERS["plan_result"](
         {"state": migrated(), "audit": []}, SOURCE | {"replaced_role": "postgres"}, WANTED | {"lost_run": True}
     )
@@ -121,7 +121,7 @@ def test_an_unknown_goal_is_an_error() -> None:
 
 
 def verified(state: dict[str, Any], attempts: dict[str, Any] | None = None, rows: Any = None) -> dict[str, Any]:
-    """Return what the role verify returns for a state."""
+    """Return the result of the role verify for a state."""
     found: dict[str, Any] = FILTERS["verify_result"]({"state": state, "audit": []}, SOURCE, rows, attempts or {})
     return found
 
@@ -173,7 +173,7 @@ def test_a_transaction_is_proven_or_checked_by_its_goal() -> None:
     assert planning.transaction([], state, made, wanted | {"goal": "schema", "careful": False})["checks"] == []
 
 
-def test_a_model_that_cannot_be_planned_for_is_named_in_a_sentence() -> None:
+def test_obstacles_are_named_in_a_sentence() -> None:
     assert FILTERS["model_errors"](model_source()) == []
     [sentence] = FILTERS["model_errors"](model_source() | {"default_tenant": "x"})
     assert "x" in sentence

@@ -1,4 +1,4 @@
-"""The files of a run on this machine: complete or absent, private, and without what a terminal would obey."""
+"""The files of a run on this machine: complete or absent, private, and without control characters."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_facts_of_a_run_are_results_and_rendered_settings() -> None:
     [
         ({}, {}),
         ({"plan_result": {"state": {"tables": {"a": 1}}}}, {"a": 1}),
-        # A change that was reverted.
+        # A reverted change.
         ({"plan_result": {"state": {"tables": {"a": 1}}}, "apply_result": {"state": {"tables": {"a": 0}}}}, {"a": 0}),
     ],
 )

@@ -36,7 +36,10 @@ def key_is_used(state: State) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (depends(None, "view v"), r"\[1\] view v uses public\.memories\.customer_id, which goes: drop it first\."),
+        (
+            depends(None, "view v"),
+            r"\[1\] view v uses public\.memories\.customer_id, which the rollback drops: drop it",
+        ),
         (depends("later", "index later"), r"index later uses public\.memories\.customer_id"),
         (key_is_used, r"constraint f uses public\.caller_profiles\.customer_id"),
         (lambda state: state["tables"]["memories"]["column"]["tenants"].update({"2": 4}), r"\(memories 4\)"),

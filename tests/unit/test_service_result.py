@@ -1,4 +1,4 @@
-"""The result of the role service: what its calls, its watch and its tests add to it."""
+"""The result of the role service: the additions of its calls, its watch and its tests."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_call_counts_back_from_its_end() -> None:
     assert (result["inactive_since"], result["pooler"]) == ("yesterday", {})
 
 
-def test_a_call_that_only_starts_keeps_when_callers_began_to_wait() -> None:
+def test_a_call_that_only_starts_keeps_the_time_since_callers_wait() -> None:
     earlier = {"stopped_at": "2026-11-25T17:22:42.000000", "triggers": []}
     assert {**calls.after(earlier, CALL), "call_ended": ""} == {**earlier, "call_ended": ""}
 
@@ -45,7 +45,7 @@ def test_the_health_after_a_call_is_compared_with_that_before(before: str | None
     assert said == [f"NOTE ai-memory says of its health, after the start: ill (before the stop: {told})."]
 
 
-def test_clients_that_a_call_ended_and_a_start_of_others_are_told() -> None:
+def test_ended_clients_and_another_start_are_named() -> None:
     said = calls.notes({"came_up": True, "ended": ["a", "b"]}, "ai-memory", None)
     assert said[0] == "Ended: a, b"
     assert said[1].startswith("NOTE ai-memory came up while the database was being changed")
@@ -58,7 +58,7 @@ def test_a_sample_without_trouble_counts() -> None:
     assert watch.sampled(WATCHED, JOURNAL, HEALTH, ABOUT | {"processes": ["7", "0"]})["trouble"] == []
 
 
-def test_every_kind_of_trouble_of_a_sample_is_told() -> None:
+def test_every_kind_of_trouble_of_a_sample_is_named() -> None:
     journal = JOURNAL | {"failures": ["a", "b", "c", "d"], "refused": 2}
     about = ABOUT | {"processes": ["7", "8"]}
     assert watch.sampled(WATCHED, journal, HEALTH | {"healthy": False}, about)["trouble"] == [
@@ -67,7 +67,7 @@ def test_every_kind_of_trouble_of_a_sample_is_told() -> None:
     ]  # fmt: skip
 
 
-def test_a_watch_tells_when_a_session_named_no_tenant() -> None:
+def test_a_watch_shows_when_a_session_named_no_tenant() -> None:
     assert watch.unnamed({"used_at": 60, "now": 100}, is_watched=True) == "a session last named no tenant 40 s ago"
     assert watch.unnamed({"used_at": None, "now": 100}, is_watched=True) == "no session named no tenant"
     assert "reach nothing" in watch.unnamed({"used_at": 60, "now": 100}, is_watched=False)

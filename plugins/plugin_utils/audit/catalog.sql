@@ -88,8 +88,8 @@ natural_key AS (
   FROM json_array_elements(%(natural_keys)s::json) AS k (entry)
   JOIN wanted w ON w.relid = to_regclass(format('%%I.%%I', %(schema)s, k.entry ->> 'table'))
 ),
--- Every function and procedure of the database that is not an extension's. "title" has its argument types, and "body"
--- is its text, also if PostgreSQL stores its SQL statements parsed.
+-- All functions and procedures except those of extensions. The title has the argument types. The body is the text, also
+-- if PostgreSQL stores the SQL statements parsed.
 routine AS (
   SELECT f.*, f.oid::regprocedure::text AS title,
          CASE WHEN f.prosrc = '' AND f.prokind IN ('f', 'p') THEN pg_catalog.pg_get_functiondef(f.oid)

@@ -40,7 +40,7 @@ BEGIN
       FROM jsonb_array_elements_text(input -> 'tables') AS name
       CROSS JOIN LATERAL (SELECT format('(only\s+)?("?\w+"?\.)?"?%%s"?',
         regexp_replace(replace(name, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g'))) AS p (title)
-      -- A column that is there already breaks no statement.
+      -- An existing column breaks no statement.
       CROSS JOIN LATERAL (SELECT NOT EXISTS (
         SELECT FROM pg_catalog.pg_attribute
         WHERE attrelid = to_regclass(format('%%I.%%I', input ->> 'schema', name))

@@ -1,16 +1,16 @@
-"""The SQL that finds an INSERT … ON CONFLICT (columns) of a key that is to be exchanged: it finds no key then.
+"""The SQL that finds INSERT … ON CONFLICT (columns) of a key that the plan exchanges: the statement would find no key.
 
-ON CONFLICT ON CONSTRAINT goes on, since the key keeps its name; what names the tenant column knows the new key.
+ON CONFLICT ON CONSTRAINT still works, since the key keeps its name. So does a statement that names the tenant column.
 """
 
 from __future__ import annotations
 
-# What stands before a name in a pattern is no part of a longer one.
+# The character before a name in a pattern is not part of a longer name.
 _NAME = r"""'(^|[^\w$])' || regexp_replace(a.attname, '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') || '($|[^\w$])'"""
 
 
 def condition(text: str, title: str, key: str, column: str) -> str:
-    r"""Return an SQL condition: the statements ``text`` name a key that the tables have still.
+    r"""Return an SQL condition: the statements ``text`` name a present key without the tenant column.
 
     ``title`` is a pattern of the table's name. ``key`` has the relid and the columns of a natural key, an array of
     text; ``column`` is the tenant column.
@@ -20,7 +20,7 @@ def condition(text: str, title: str, key: str, column: str) -> str:
     return rf"""
 {text} ~* ('\minto\s+' || {title} || '(\s|\(|$)')
 AND EXISTS (
-  SELECT FROM regexp_matches({text}, 'on\s+?conflict\s*?\((.*?)\)\s*?(?:do|where)\M', 'gi') AS t (found)
+  SELECT FROM regexp_matches({text}, 'on\s+?conflict\s*?\((.*?)\)\s*?(?:\mdo|\mwhere)\M', 'gi') AS t (found)
   WHERE ({names} WHERE {of_table} AND t.found[1] ~* ({_NAME}))
     = (SELECT array_agg(c ORDER BY c) FROM unnest({key}.columns) AS c))
 AND EXISTS (

@@ -33,7 +33,7 @@ def literals(state: State, what: str, texts: Iterable[str | None], path: str | N
 
 
 def domains(state: State, texts: Iterable[str | None], path: str | None) -> list[str]:
-    """Return the types whose literals in ``texts`` call an ordinary role's code, as ``literals`` says of them."""
+    """Return the types whose literals in ``texts`` call an ordinary role's code, as ``literals`` names them."""
     return [*_found(state["code"]["types"], texts, path, r'::{}(?![\w$"])', catalog.printed)]
 
 

@@ -1,9 +1,12 @@
--- What stands around the tenant tables and can make the change fail, as one JSON document. Reads only. Named
--- arguments: schema, column, application_role, tables (a JSON list), keys (JSON: the keys that are to be unique per
--- tenant, each {table, columns}), links (JSON: foreign keys whose rows have tenants, each {table, columns, other,
--- key, taken}), shared_keys (JSON: keys that tenants may share by now, as keys), functions (a JSON list of names),
--- default_tenant (as PostgreSQL prints it), backfill_role. (A percent sign is doubled because named arguments are in
--- use.)
+-- Objects and rows near the tenant tables that can make the change fail, as one JSON document. Reads only.
+-- Named arguments:
+-- * schema, column, application_role, backfill_role.
+-- * default_tenant, as PostgreSQL prints it.
+-- * tables and functions: JSON lists of names.
+-- * keys (JSON): the keys that must be unique per tenant, each {table, columns}.
+-- * shared_keys (JSON): the keys whose values several tenants may share after the migration, in the same form.
+-- * links (JSON): foreign keys between tables whose rows have tenants, each {table, columns, other, key, taken}.
+-- (A percent sign is doubled because named arguments are in use.)
 WITH RECURSIVE wanted AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
   FROM json_array_elements_text(%(tables)s::json) AS name
@@ -23,7 +26,7 @@ relation AS (
   JOIN pg_class c ON c.oid = t.relid
   JOIN pg_namespace n ON n.oid = c.relnamespace
 ),
--- What a login of the application role finds set, the strongest first.
+-- The settings of a new session of the application role. The first of a name takes effect.
 preset AS (
   SELECT lower(split_part(x.entry, '=', 1)) AS name, substr(x.entry, strpos(x.entry, '=') + 1) AS value,
          CASE WHEN s.setrole <> 0 AND s.setdatabase <> 0 THEN 1 WHEN s.setrole <> 0 THEN 2 WHEN s.setdatabase <> 0
@@ -44,7 +47,7 @@ wanted_key AS (
   FROM json_array_elements(%(keys)s::json) AS k (entry)
   JOIN wanted w ON w.name = k.entry ->> 'table'
 ),
--- Keys that no unique index vouches for.
+-- Keys whose uniqueness no unique index ensures.
 doubtful AS (
   SELECT k.*, EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = k.relid AND a.attname = %(column)s
     AND NOT a.attisdropped) AS has_tenant
@@ -70,7 +73,7 @@ duplicate AS (
       d.relid,
       -- NULLs are never equal in a unique key.
       (SELECT string_agg(format('%%I IS NOT NULL', c), ' AND ') FROM unnest(d.columns) AS c),
-      -- As the new key sees them: a row without a tenant becomes the default one's.
+      -- The new key applies after the backfill: a row without a tenant belongs to the default tenant.
       (SELECT string_agg(CASE WHEN c = %(column)s
            THEN format('CASE WHEN %%1$I IS NULL THEN %%2$L ELSE format(%%3$L, %%1$I) END', c,
              %(default_tenant)s::text, '%%s') ELSE format('%%I', c) END, ', ')
@@ -80,7 +83,7 @@ duplicate AS (
     COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
   WHERE x.keys > 0
 ),
--- Rows that point to another tenant's. Of a table that takes its tenant from the other, those that point to nothing.
+-- Rows that point to another tenant's row. If the table takes its tenant from the other, rows that point to no row.
 link AS (
   SELECT e.entry ->> 'table' AS name, e.entry -> 'columns' AS columns, e.entry ->> 'other' AS other,
          (e.entry ->> 'taken')::boolean AS taken, w.relid, o.relid AS pointed,
@@ -125,7 +128,7 @@ crossing AS (
     COLUMNS rows bigint PATH 'rows') AS x
   WHERE x.rows > 0
 ),
--- Values of keys that several tenants have by now, which no key of all tenants could hold.
+-- Values that several tenants have now, so that a key over all tenants cannot be created.
 shared_key AS (
   SELECT k.entry ->> 'table' AS name, w.relid,
          ARRAY(SELECT json_array_elements_text(k.entry -> 'columns')) AS columns
@@ -152,8 +155,7 @@ shared AS (
     COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
   WHERE x.keys > 0
 ),
--- What is made of a table's row type, and of what is made of that: whatever stores it forbids a new column with a
--- default.
+-- The types that contain a table's row type. A column that stores one of them forbids a new column with a default.
 row_type (relid, type) AS (
   SELECT c.oid, c.reltype FROM relation r JOIN pg_class c ON c.oid = r.oid
   UNION
@@ -170,7 +172,7 @@ published AS (
   CROSS JOIN LATERAL pg_get_publication_tables(p.pubname::text) AS g
   JOIN relation r ON r.oid = g.relid
 ),
--- Privileges on rows of the tables: of the whole table, of single columns, and those that PostgreSQL's own roles have.
+-- Privileges on rows of the tables: on whole tables, on columns, and by PostgreSQL's predefined roles.
 granted (relid, grantee, privilege, attname) AS (
   SELECT r.oid, x.grantee, x.privilege_type, NULL::name
   FROM relation r
@@ -196,8 +198,8 @@ open_sessions AS (
   SELECT usesysid AS role, count(*) AS sessions FROM pg_stat_activity
   WHERE datname = current_database() AND backend_type IN ('client backend', 'walsender') GROUP BY usesysid
 ),
--- Other roles with such privileges, which policies restrict; PostgreSQL's own are named by their members alone.
--- PUBLIC's privileges are those of every role: the roles with sessions stand for the others.
+-- Other roles with such privileges, which policies restrict. PostgreSQL's predefined roles are left out, their members
+-- are not. Every role has PUBLIC's privileges: of these roles, only those with open sessions are listed.
 other_role AS (
   SELECT h.oid, h.rolname AS name, h.rolcanlogin AS login, h.rolreplication AS replication, coalesce(s.sessions, 0) AS
     sessions,
@@ -223,8 +225,8 @@ SELECT json_build_object(
     JOIN pg_roles r ON r.oid <> a.oid AND (pg_has_role(a.oid, r.oid, 'USAGE') OR pg_has_role(a.oid, r.oid, b.privilege)
       OR pg_has_role(a.oid, r.oid, 'MEMBER WITH ADMIN OPTION'))
     WHERE a.rolname = %(application_role)s AND NOT a.rolsuper),
-  -- {name, login, replication, sessions, roles: those whose privileges it has, grants: [{schema, table, privilege,
-  -- columns, through}]}; "columns" is null for the whole table, and "through" is who was granted the privilege.
+  -- Each role has "roles", those whose privileges it has, and "grants". A grant's "columns" is null for the whole
+  -- table, and its "through" is the grantee.
   'other_roles', (
     SELECT coalesce(json_agg(json_build_object('name', o.name, 'login', o.login, 'replication', o.replication,
       'sessions', o.sessions,
@@ -260,8 +262,8 @@ SELECT json_build_object(
   'publications', (
     SELECT coalesce(json_agg(json_build_object(
         'name', p.pubname, 'schema', r.schema, 'table', r.name, 'update', p.pubupdate, 'delete', p.pubdelete,
-        -- The columns of its list, and those that its row filter looks at besides; null where it has no list. Both
-        -- came with PostgreSQL 15.
+        -- The columns of the column list, or null without one, and other columns that the row filter reads. Both exist
+        -- since PostgreSQL 15.
         'columns', c.listed,
         'filter', (SELECT coalesce(json_agg(DISTINCT a.attname), '[]') FROM pg_depend d
                    JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
@@ -298,8 +300,7 @@ SELECT json_build_object(
       SELECT p.gid, p.owner, date_trunc('second', p.prepared) AS prepared, json_agg(DISTINCT format('%%s.%%s',
         r.schema, r.name)) AS tables
       FROM pg_prepared_xacts p
-      -- Nobody's process holds its locks; it keeps the virtual number that it had, and gets another one when the
-      -- server restarts.
+      -- No process holds the locks of a prepared transaction. Their virtual transaction changes with a server restart.
       JOIN pg_locks x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction AND x.pid IS NULL
       JOIN pg_locks l ON l.virtualtransaction = x.virtualtransaction AND l.pid IS NULL AND l.locktype = 'relation'
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -314,11 +315,10 @@ SELECT json_build_object(
       SELECT pid, command, relid FROM pg_stat_progress_cluster WHERE datname = current_database()
     ) AS b
     JOIN relation r ON r.oid = b.relid),
-  -- Whether earlier statements of the service can be looked at.
+  -- Whether the server records earlier statements of the service.
   'records_statements', EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements')
     AND coalesce(current_setting('pg_stat_statements.track', true), 'none') <> 'none',
-  -- Whether an interrupted run left the login of its backfill; somebody else's of that name is refused when it is to
-  -- be made.
+  -- Whether an interrupted run left the login of its backfill. The run refuses another role of that name later.
   'backfill_login', EXISTS (SELECT FROM pg_roles WHERE rolname = %(backfill_role)s),
   'duplicates', (
     SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'keys', keys, 'rows', rows)
@@ -337,8 +337,7 @@ SELECT json_build_object(
       relpersistence)
                     ORDER BY schema, name), '[]')
     FROM relation),
-  -- Keys on the tenant column alone: it means something to them already. A unique index stands for its constraint as
-  -- well.
+  -- Keys on the tenant column alone: the column has a meaning already. A unique index also represents its constraint.
   'meanings', (
     SELECT coalesce(json_agg(json_build_object('table', w.name, 'constraint', k.name, 'type', k.contype,
         'other', CASE WHEN k.contype = 'f' THEN format('%%s.%%s', n.nspname, f.relname) END, 'own', k.conrelid =
@@ -355,8 +354,7 @@ SELECT json_build_object(
     ) AS k
     LEFT JOIN pg_class f ON f.oid = CASE WHEN k.conrelid = w.relid THEN k.confrelid ELSE k.conrelid END
     LEFT JOIN pg_namespace n ON n.oid = f.relnamespace),
-  -- What stands beside the tenant tables and their indexes in their schemas and has a name there: {schema, name,
-  -- kind, table}.
+  -- Other named objects in the schemas of the tenant tables: {schema, name, kind, table}.
   'names', (
     SELECT coalesce(json_agg(json_build_object('schema', schema, 'name', name, 'kind', kind, 'table', "table")
       ORDER BY schema, name, kind), '[]')
@@ -368,18 +366,18 @@ SELECT json_build_object(
       LEFT JOIN pg_class t ON t.oid = i.indrelid
       WHERE c.oid NOT IN (SELECT oid FROM relation) AND coalesce(i.indrelid, 0) NOT IN (SELECT oid FROM relation)
       UNION ALL
-      -- PostgreSQL makes no sequence of a type's name.
+      -- PostgreSQL creates no sequence with the name of a type.
       SELECT n.nspname, y.typname, 'type', NULL
       FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace WHERE y.typrelid = 0
         AND starts_with(y.typname, 'tenancy_bridge_used')
     ) AS named
     WHERE schema = %(schema)s OR schema IN (SELECT schema FROM relation)),
-  -- Constraints of the tables that the state does not tell.
+  -- Constraints of the tables that the state does not contain.
   'constraints', (
     SELECT coalesce(json_agg(json_build_object('schema', r.schema, 'table', r.name, 'name', k.conname)
       ORDER BY r.schema, r.name, k.conname), '[]')
     FROM pg_constraint k JOIN relation r ON r.oid = k.conrelid WHERE k.contype IN ('c', 't')),
-  -- Columns that store rows of a table's type, each by the table: {schema, name, used_by}.
+  -- Columns that store rows of a table's type: {schema, name, used_by}, with the name of the table.
   'row_types', (
     SELECT coalesce(json_agg(DISTINCT jsonb_build_object('schema', r.schema, 'name', r.name,
         'used_by', format('%%s.%%s.%%s', n.nspname, c.relname, a.attname))), '[]')
@@ -389,7 +387,7 @@ SELECT json_build_object(
     JOIN pg_class c ON c.oid = d.objid AND c.relkind NOT IN ('v', 'c', 'f')
     JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.atttypid = u.type AND NOT a.attisdropped),
-  -- What bears a function's name and is no function that a plan can replace: {name, types, kind, language}.
+  -- Routines with the name of a function that the plan cannot replace: {name, types, kind, language}.
   'routines', (
     SELECT coalesce(json_agg(json_build_object(
         'name', f.proname, 'kind', f.prokind, 'language', l.lanname,

@@ -1,4 +1,4 @@
-"""What a run asks the catalogs of a database, and the state and the audit that the answers make."""
+"""The queries to a database's catalogs, and the state and the audit made from their rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..model import model as models
 from ..model.model import Model
 
 HERE = Path(__file__).parent
-# A block of PL/pgSQL reads the statements of the service: it takes its input from a setting, and returns in another.
+# A PL/pgSQL block reads the service's statements: one setting holds its input, and another its result.
 INPUT = "SELECT set_config('tenancy_runbook.input', %(input)s, false)"
 STATEMENTS = "SELECT current_setting('tenancy_runbook.statements')::json AS statements"
 
@@ -27,10 +27,10 @@ OPTIONS: dict[str, Any] = {
 
 
 def request(source: Mapping[str, Any], readable: Iterable[str]) -> dict[str, Any]:
-    """Return what ``module_utils.inspection.database`` asks the catalogs: ``queries`` and ``values``.
+    """Return the input of ``module_utils.inspection.database``: ``queries`` and ``values``.
 
-    ``source`` is the model as variables give it; ``readable`` names, with their schema, the relations beside the tenant
-    tables that everybody may read.
+    ``source`` is the model as variables give it. ``readable`` holds the qualified names of other relations that every
+    tenant may read.
     """
     model = models.parse(source)
     return {
@@ -50,7 +50,7 @@ def values(model: Model, readable: Iterable[str]) -> dict[str, Any]:
     """Return the named arguments of all queries."""
     tables = [table.name for table in model.tables]
     views, tenants = [view.name for view in model.views], model.tenants
-    # The service may read them, and no rule of a tenant table applies to them.
+    # The service may read these relations, and no rule for tenant tables applies to them.
     others = [*views, *([tenants.name] if tenants is not None else [])]
     natural_keys = hazards.natural_keys(model)
     document = {

@@ -174,7 +174,7 @@ def other_tenants(state: Document, model: Model) -> dict[str, int]:
 
 
 def known_tenant(model: Model, document: Document) -> str | None:
-    """Return the tenant whose rows of a table are looked at: the default one, or else the one that has the most."""
+    """Return the tenant whose rows of a table are probed: the default tenant, or else the one with the most rows."""
     if model.default_tenant is not None:
         return str(model.default_tenant)
     tenants = (document.get("column") or {}).get("tenants", {})
@@ -189,7 +189,7 @@ def is_session_default(expression: str | None, model: Model) -> bool:
 def is_model_predicate(expression: str | None, model: Model, name: str | None = None) -> bool:
     """Say whether a policy's expression is the model's predicate; ``name`` is another column than the tenant's.
 
-    Compared as a whole with what PostgreSQL prints for it: whatever differs at all is not the model's.
+    The whole printed expression is compared: any difference means that it is not the model's.
     """
     tenant = f'( SELECT {model.tenant_type.printed_session(model.setting)} AS "nullif")'
     return expression in [f"({column} = {tenant})" for column in printed(name or model.column)]

@@ -20,7 +20,7 @@ relation AS (
   SELECT DISTINCT relid FROM tree
 ),
 ordinary AS (SELECT oid FROM pg_roles WHERE NOT rolsuper),
--- A literal of a domain calls its CHECK when it is read; that of an array, a row or a range over one as well.
+-- PostgreSQL runs the CHECK of a domain when it reads a literal of the domain, or of an array, row or range over it.
 domain (oid) AS (
   SELECT t.oid FROM pg_type t JOIN ordinary o ON o.oid = t.typowner WHERE t.typtype = 'd'
   UNION
@@ -29,7 +29,7 @@ domain (oid) AS (
     OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.atttypid = d.oid)
     OR EXISTS (SELECT FROM pg_range r WHERE r.rngtypid = t.oid AND r.rngsubtype = d.oid)
 ),
--- What a function of an ordinary role turns into another type; a domain or an array over it as well.
+-- Types that a cast function of an ordinary role converts, and the domains and arrays over them.
 converted (oid, function, implicit) AS (
   SELECT k.castsource, format('%%I.%%I', n.nspname, p.proname), k.castcontext = 'i'
   FROM pg_cast k
@@ -39,7 +39,7 @@ converted (oid, function, implicit) AS (
   UNION
   SELECT t.oid, c.function, c.implicit FROM converted c JOIN pg_type t ON c.oid IN (t.typbasetype, t.typelem)
 ),
--- The types of the tables' columns, and those that they are made of.
+-- The types of the tables' columns, and the types that these contain.
 used_type (oid) AS (
   SELECT a.atttypid FROM wanted w JOIN pg_attribute a ON a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped
   UNION
@@ -61,7 +61,7 @@ type_document AS (
                 WHEN 'b' THEN 'base' WHEN 'c' THEN 'composite' WHEN 'd' THEN 'domain' WHEN 'e' THEN 'enum'
                 WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'pseudo' END END,
       'name', t.typname,
-      -- The element of an array, the base of a domain, what a range is of and a multirange is made of.
+      -- The element type of an array, the base type of a domain, the subtype of a range, the range of a multirange.
       'of', (SELECT jsonb_build_object('type', format_type(p.part, NULL), 'formatted', format_type(p.part, t.typtypmod))
              FROM coalesce(e.oid, nullif(t.typbasetype, 0), (SELECT r.rngsubtype FROM pg_range r
                WHERE r.rngtypid = t.oid),
@@ -85,7 +85,7 @@ attribute_list AS (
   SELECT a.attrelid AS relid, json_agg(json_build_object(
       'name', a.attname, 'type', format_type(a.atttypid, NULL), 'formatted', format_type(a.atttypid, a.atttypmod),
       'not_null', a.attnotnull,
-      -- Whether a row that does not name it has a value all the same, and what the value is where the column says so.
+      -- Whether a row that omits the column gets a value, and the default of the column itself.
       'has_default', a.atthasdef OR a.attidentity <> '' OR y.typdefault IS NOT NULL,
       'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
       'generated', a.attgenerated <> '' OR a.attidentity = 'a') ORDER BY a.attnum) AS attributes
@@ -100,14 +100,14 @@ check_list AS (
     k.conrelid))
                                        ORDER BY k.conname) AS checks
   FROM pg_constraint k
-  -- Since PostgreSQL 18 one may be not enforced.
+  -- Since PostgreSQL 18 a CHECK may be NOT ENFORCED.
   WHERE k.contype = 'c' AND k.conrelid IN (SELECT relid FROM wanted) AND to_jsonb(k) ->> 'conenforced' IS DISTINCT
     FROM 'false'
   GROUP BY k.conrelid
 ),
 lookup_list AS (
-  -- Foreign keys to what is no tenant table, each with a key that is there; null where none is, or none can be read
-  -- without running code of its type's owner.
+  -- Foreign keys to other tables than tenant tables, each with an existing key. The key is null if the table is empty,
+  -- or if reading the key would run code of its type's owner.
   SELECT k.conrelid AS relid, json_agg(json_build_object(
       'name', k.conname, 'columns', c.columns, 'references', format('%%s.%%s', n.nspname, f.relname), 'readable',
         c.is_readable,
@@ -130,7 +130,7 @@ lookup_list AS (
     '/row' PASSING query_to_xml(
       CASE WHEN c.is_readable
         THEN format('SELECT (SELECT json_build_array(%%s) FROM %%s %%s WHERE %%s LIMIT 1) AS found', c.selected,
-                    -- Its heirs have no part in the key, and may lie elsewhere.
+                    -- The key does not cover tables that inherit from it, and those may be on another server.
                     CASE f.relkind WHEN 'r' THEN 'ONLY' ELSE '' END, k.confrelid::regclass, c.there)
         ELSE 'SELECT NULL::json AS found' END, false, true, '')
     COLUMNS found json PATH 'found') AS x
@@ -140,7 +140,7 @@ lookup_list AS (
 ),
 tenant_column AS (
   SELECT w.relid, a.attnum, a.attnotnull, format_type(a.atttypid, a.atttypmod) AS type,
-         -- Another type may come with casts and operators of its owner's, which would run here as the administrator.
+         -- The casts and operators of another type belong to its owner, and would run with the administrator's rights.
          y.typtype = 'b' AND y.typnamespace = 'pg_catalog'::regnamespace AS is_of_postgresql,
          a.attidentity <> '' OR a.attgenerated <> '' AS generated,
          pg_get_expr(d.adbin, d.adrelid) AS default_expression
@@ -157,8 +157,7 @@ counted AS (
   CROSS JOIN LATERAL XMLTABLE(
     '/row' PASSING query_to_xml(
       CASE
-        -- What lies on another server is refused, and need not answer; so is a view, which would run its owner's
-        -- functions.
+        -- A foreign table is refused, so its server need not answer. So is a view: it would run its owner's functions.
         WHEN EXISTS (SELECT FROM tree t JOIN pg_class f ON f.oid = t.relid WHERE t.root = w.relid
           AND f.relkind NOT IN ('r', 'p'))
         THEN 'SELECT ''{}''::json AS tenants'
@@ -175,7 +174,7 @@ counted AS (
   WHERE w.relid IS NOT NULL
 ),
 key_document AS (
-  -- How a key is made, field by field: unique indexes and exclusion constraints.
+  -- The definition of each unique index and exclusion constraint, field by field.
   SELECT i.indexrelid, jsonb_build_object(
       'elements', e.elements,
       -- The columns that the elements read, or the predicate if they read none but the tenant's.
@@ -192,7 +191,7 @@ key_document AS (
         SELECT coalesce(jsonb_agg(a.attname ORDER BY k), '[]')
         FROM generate_series(i.indnkeyatts + 1, i.indnatts) AS k
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]),
-      -- Came with PostgreSQL 15 and 18.
+      -- These fields exist since PostgreSQL 15 and 18.
       'nulls_not_distinct', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
       'period', coalesce((to_jsonb(con) ->> 'conperiod')::boolean, false),
       'predicate', pg_get_expr(i.indpred, i.indrelid),
@@ -216,7 +215,7 @@ key_document AS (
   CROSS JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_object(
         'sql', pg_get_indexdef(i.indexrelid, k, false), 'column', a.attname,
-        -- Null where a column has it without being told.
+        -- Null if it is the column's collation, or the default operator class of the column's type.
         'collation', (SELECT format('%%I.%%I', n.nspname, c.collname)
                       FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
                         WHERE c.oid = i.indcollation[k - 1] AND c.oid IS DISTINCT FROM a.attcollation),
@@ -252,7 +251,7 @@ index_list AS (
       'plain', i.indpred IS NULL AND i.indexprs IS NULL,
       'unique', i.indisunique,
       'valid', i.indisvalid AND i.indisready,
-      -- The partitioned table's index that this one of a partition is a part of.
+      -- The partitioned table's index to which this index of a partition is attached.
       'root', CASE WHEN ic.relispartition THEN (SELECT relname FROM pg_class
         WHERE oid = pg_partition_root(i.indexrelid)) END,
       'replica_identity', i.indisreplident,
@@ -264,12 +263,12 @@ index_list AS (
       'constraint_type', con.contype,
       'constraint_definition', pg_get_constraintdef(con.oid),
       'constraint_comment', obj_description(con.oid, 'pg_constraint'),
-      -- What would be lost or would stop the key from being replaced: foreign keys, and views grouped by it.
+      -- Objects that prevent the exchange of the key, or would be lost: foreign keys, and views grouped by the key.
       'dependents', (
         SELECT coalesce(json_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid)), '[]')
         FROM pg_depend d
         LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
-        -- Foreign keys to a partitioned table have a part for each partition.
+        -- A foreign key to a partitioned table has a part for each partition.
         WHERE d.deptype = 'n' AND coalesce(k.conparentid, 0) = 0
           AND ((d.refclassid = 'pg_constraint'::regclass AND d.refobjid = con.oid)
             OR (d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indexrelid)))
@@ -291,20 +290,20 @@ foreign_key_list AS (
       'key', (SELECT json_agg(a.attname ORDER BY u.place) FROM unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
               JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum),
       'match', k.confmatchtype, 'update', k.confupdtype, 'delete', k.confdeltype,
-      -- Came with PostgreSQL 15.
+      -- This field exists since PostgreSQL 15.
       'set_columns', (SELECT json_agg(a.attname ORDER BY u.place)
                       FROM jsonb_array_elements_text(nullif(to_jsonb(k) -> 'confdelsetcols', 'null')) WITH ORDINALITY
                         AS u (attnum, place)
                       JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum::smallint),
       'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated,
-      -- Both came with PostgreSQL 18.
+      -- Both fields exist since PostgreSQL 18.
       'enforced', coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true),
       'period', coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false),
       'comment', obj_description(k.oid, 'pg_constraint')) ORDER BY k.conname) AS foreign_keys
   FROM pg_constraint k
   JOIN pg_class f ON f.oid = k.confrelid
   JOIN pg_namespace n ON n.oid = f.relnamespace
-  -- Those of partitions are their parent's.
+  -- A part of a parent table's foreign key is left out.
   WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid IN (SELECT relid FROM relation)
   GROUP BY k.conrelid
 ),
@@ -333,14 +332,14 @@ hashable AS MATERIALIZED (
     WHERE o.opcdefault
 ),
 cast_list AS (
-  -- Columns whose type has no hash are compared by another: vectors as real[], the rest as text.
+  -- Columns whose type has no hash are compared as another type: vectors as real[], the rest as text.
   SELECT a.attrelid AS relid, json_object_agg(a.attname,
       CASE WHEN y.typname IN ('vector', 'halfvec') THEN 'real[]' ELSE 'text' END) AS casts
   FROM wanted w
   JOIN pg_attribute a ON a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped
   JOIN pg_type y ON y.oid = a.atttypid
   JOIN pg_type b ON b.oid = coalesce(nullif(y.typbasetype, 0), y.oid)
-  -- An array or a domain has a hash where its elements or its base have one.
+  -- An array or a domain has a hash if its element type or its base type has one.
   CROSS JOIN LATERAL (SELECT CASE WHEN b.typcategory = 'A' AND b.typelem <> 0 THEN b.typelem
     ELSE b.oid END AS type) AS e
   WHERE e.type NOT IN (SELECT type FROM hashable)
@@ -350,7 +349,7 @@ cast_list AS (
   GROUP BY a.attrelid
 ),
 dependent_list AS (
-  -- What uses the tenant column: indexes, keys, policies, and whatever else PostgreSQL knows of.
+  -- Objects that use the tenant column: indexes, keys, policies, and all others in pg_depend.
   SELECT t.relid, json_agg(DISTINCT jsonb_build_object(
       'name', coalesce(i.relname, k.conname, p.polname),
       'description', pg_describe_object(d.classid, d.objid, 0))) AS dependents
@@ -359,7 +358,7 @@ dependent_list AS (
   LEFT JOIN pg_class i ON d.classid = 'pg_class'::regclass AND i.oid = d.objid AND i.relkind IN ('i', 'I')
   LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
   LEFT JOIN pg_policy p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
-  -- The column's default and PostgreSQL 18's NOT NULL go with it, and so does a partition's part of a foreign key.
+  -- The default and PostgreSQL 18's NOT NULL are dropped with the column, and a partition's part of a foreign key, too.
   WHERE d.classid <> 'pg_attrdef'::regclass AND k.contype IS DISTINCT FROM 'n' AND coalesce(k.conparentid, 0) = 0
   GROUP BY t.relid
 ),
@@ -367,7 +366,7 @@ trigger_list AS (
   SELECT t.tgrelid AS relid, json_agg(json_build_object(
       'name', t.tgname, 'definition', pg_get_triggerdef(t.oid),
       'function', t.tgfoid::regprocedure::text, 'enabled', t.tgenabled <> 'D',
-      -- Whether it fires once a row (pg_trigger.h, TRIGGER_TYPE_ROW), and not once a statement.
+      -- Whether the trigger fires once for each row (pg_trigger.h, TRIGGER_TYPE_ROW), not for each statement.
       'row', t.tgtype & 1 = 1) ORDER BY t.tgname) AS triggers
   FROM pg_trigger t
   WHERE NOT t.tgisinternal AND t.tgrelid IN (SELECT relid FROM wanted)
@@ -383,10 +382,10 @@ view_list AS (
   GROUP BY d.refobjid
 ),
 relation_document AS (
-  -- What a table and a partition have alike.
+  -- The properties that tables and partitions have in common.
   SELECT c.oid AS relid, jsonb_build_object(
       'kind', c.relkind,
-      -- The columns that choose the partition, null for an expression; null where nothing is partitioned.
+      -- The columns of the partition key, with null for an expression; null if the relation is not partitioned.
       'partition_key', (SELECT jsonb_agg(a.attname ORDER BY k.place)
                         FROM pg_partitioned_table p CROSS JOIN unnest(p.partattrs) WITH ORDINALITY AS k (attnum, place)
                         LEFT JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = k.attnum
@@ -399,7 +398,7 @@ relation_document AS (
       'policies', coalesce(p.policies, '[]'),
       'indexes', coalesce(i.indexes, '[]'),
       'foreign_keys', coalesce(f.foreign_keys, '[]'),
-      -- What the application role may do with it beyond reading and writing rows.
+      -- The privileges of the application role beyond reading and writing rows.
       'excess_privileges', (
         SELECT coalesce(jsonb_agg(privilege ORDER BY privilege), '[]')
         FROM unnest(ARRAY['TRUNCATE', 'REFERENCES']) AS privilege
@@ -420,7 +419,7 @@ relation_document AS (
   LEFT JOIN dependent_list d ON d.relid = c.oid
 ),
 partition_list AS (
-  -- The deepest first: what is made of an index on a partition is taken over by the one above it.
+  -- The deepest first: the key of a partition becomes part of the key of the partition or table above it.
   SELECT t.root AS relid, sum(pg_total_relation_size(t.relid)) AS bytes, sum(c.reltuples)::bigint AS estimated_rows,
          json_agg(d.document || jsonb_build_object('schema', n.nspname, 'name', c.relname)
            ORDER BY t.depth DESC, n.nspname, c.relname)
@@ -440,23 +439,21 @@ table_document AS (
       'rows', (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(n.tenants)),
       'columns', (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
                   WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped),
-      -- What a row must have: the columns, the CHECKs, the foreign keys to other than tenant tables, and some of the
-      -- partitions.
+      -- The rules for a row: columns, CHECKs, foreign keys to other tables than tenant tables, and some bounds.
       'attributes', e.attributes,
       'checks', coalesce(k.checks, '[]'),
       'lookups', coalesce(l.lookups, '[]'),
       'bounds', (SELECT jsonb_agg(pg_get_partition_constraintdef(b.relid) ORDER BY b.relid)
                  FROM (SELECT t.relid FROM tree t JOIN pg_class c ON c.oid = t.relid AND c.relkind = 'r'
                        WHERE t.root = w.relid AND t.depth > 0 ORDER BY t.relid LIMIT 10) AS b),
-      -- What the application role may do: with the table (true), or with the columns named; null while there is no
-      -- such role.
+      -- The application role's privileges: true for the table, or a list of columns; null if there is no such role.
       'rights', (SELECT json_object_agg(privilege, CASE
                      WHEN has_table_privilege(ar.oid, w.relid, privilege) THEN 'true'::json
                      WHEN privilege = 'DELETE' THEN '[]'::json
                      ELSE (SELECT coalesce(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a
                            WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped
                              AND has_column_privilege(ar.oid, w.relid, a.attnum, privilege)) END)
-                 -- has_column_privilege knows no DELETE.
+                 -- has_column_privilege does not know DELETE.
                  FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
                  JOIN pg_roles ar ON ar.rolname = %(application_role)s),
       'casts', coalesce(h.casts, '{}'),
@@ -484,19 +481,19 @@ SELECT json_build_object(
   'database', current_database(),
   'server_version', current_setting('server_version'),
   'server_version_num', current_setting('server_version_num')::int,
-  -- Whether definitions name the schema of all that is not PostgreSQL's own.
+  -- Whether definitions name the schema of every object that is not PostgreSQL's own.
   'qualified', current_setting('search_path') ~ '^pg_catalog, ?pg_temp$',
-  -- What this and later transactions write, the counts below do not know.
+  -- The counts below do not include rows that this and later transactions write.
   'snapshot_xmin', txid_snapshot_xmin(txid_current_snapshot()),
   'tables', (SELECT json_object_agg(name, document) FROM table_document),
-  -- The types that GiST can compare for equality without being told how.
+  -- The types whose default operator class for GiST has an equality operator.
   'gist_types', (
     SELECT coalesce(json_agg(DISTINCT format_type(c.opcintype, NULL)), '[]')
     FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod
     WHERE m.amname = 'gist' AND c.opcdefault
       AND EXISTS (SELECT FROM pg_amop o WHERE o.amopfamily = c.opcfamily
                   AND o.amopopr = to_regoperator(format('pg_catalog.=(%%1$s,%%1$s)', c.opcintype::regtype)))),
-  -- The tenants that the tenants table has, as PostgreSQL prints them.
+  -- The tenants in the tenants table, as PostgreSQL prints them.
   'tenant_keys', (
     SELECT coalesce((array_agg(x.keys))[1], '[]')
     FROM pg_class c
@@ -507,16 +504,16 @@ SELECT json_build_object(
         format('SELECT json_agg(format(%%L, %%I)) AS keys FROM %%s', '%%s', a.attname, c.oid::regclass), false, true,
           '')
       COLUMNS keys jsonb PATH 'keys') AS x
-    WHERE c.relkind = 'r'
-      AND c.oid = to_regclass(CASE WHEN %(tenants)s <> '' THEN format('%%I.%%I', %(schema)s, %(tenants)s) END)),
-  -- The types of their columns.
+    WHERE c.oid = to_regclass(CASE WHEN %(tenants)s <> '' THEN format('%%I.%%I', %(schema)s, %(tenants)s) END)
+      AND c.relkind = 'r'),
+  -- The types of the tables' columns.
   'types', (SELECT coalesce(json_object_agg(name, document ORDER BY name), '{}') FROM type_document),
   'views', (
     SELECT coalesce(json_object_agg(v.name, CASE WHEN c.oid IS NULL THEN json_build_object('exists', false)
       ELSE json_build_object(
         'exists', true,
         'kind', c.relkind,
-        -- Whose rights it works with, as the option is written; null where it is not set.
+        -- The value of the option as it is written; null if it is not set.
         'security_invoker', (SELECT split_part(x, '=', 2) FROM unnest(c.reloptions) AS x
           WHERE starts_with(x, 'security_invoker='))
       ) END), '{}')
@@ -528,14 +525,14 @@ SELECT json_build_object(
         'types', (SELECT coalesce(json_agg(format_type(t.type, NULL) ORDER BY t.place), '[]')
                   FROM unnest(f.proargtypes) WITH ORDINALITY AS t (type, place)),
         'language', l.lanname, 'returns', pg_get_function_result(f.oid),
-        -- Of the arguments that a caller gives, in their order; an empty name is none.
+        -- The names of the input arguments in their order; empty for an argument without a name.
         'names', (SELECT coalesce(json_agg(coalesce(f.proargnames[t.place], '') ORDER BY t.place), '[]')
                   FROM unnest(coalesce(f.proargmodes, array_fill('i'::"char", ARRAY[f.pronargs::int]))) WITH
                     ORDINALITY AS t (mode, place)
                   WHERE t.mode IN ('i', 'b', 'v')),
         'body', f.prosrc, 'definition', pg_get_functiondef(f.oid), 'owner', pg_get_userbyid(f.proowner),
-        -- Whether the application role needs no right of its own to execute it beside PUBLIC's: it has one, a trigger
-        -- fires without, or it was never to execute it; one that is to be made gets its rights then.
+        -- False if the application role can execute the function, but has no privilege of its own. A trigger function
+        -- needs none. A role that does not exist yet gets its privileges when it is created.
         'granted', pg_get_userbyid(f.proowner) = %(application_role)s OR f.prorettype = 'trigger'::regtype
           OR NOT (SELECT has_function_privilege(r.oid, f.oid, 'EXECUTE') FROM pg_roles r
             WHERE r.rolname = %(application_role)s)
@@ -549,14 +546,13 @@ SELECT json_build_object(
     WHERE f.prokind = 'f'
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
                       AND d.objid = f.oid AND d.deptype = 'e')),
-  -- What is an ordinary role's and runs with the rights of whoever writes a definition down again or makes a foreign
-  -- key.
+  -- Code of ordinary roles. It runs with the rights of the role that repeats a definition or adds a foreign key.
   'code', json_build_object(
     'types', (
       SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', t.typname)
         ORDER BY n.nspname, t.typname), '[]')
       FROM domain d JOIN pg_type t ON t.oid = d.oid JOIN pg_namespace n ON n.oid = t.typnamespace),
-    -- An index calls no others.
+    -- An index calls only immutable functions.
     'functions', (
       SELECT coalesce(json_agg(DISTINCT jsonb_build_object('schema', n.nspname, 'name', p.proname)), '[]')
       FROM pg_proc p JOIN ordinary o ON o.oid = p.proowner JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -568,7 +564,7 @@ SELECT json_build_object(
       JOIN ordinary o ON o.oid = p.proowner
       JOIN pg_namespace n ON n.oid = x.oprnamespace),
     'casts', (SELECT coalesce(json_agg(DISTINCT function), '[]') FROM converted),
-    -- The columns that PostgreSQL compares with those of another type by such a function.
+    -- The columns that PostgreSQL converts by such a function to compare them with a column of another type.
     'converted', (
       SELECT coalesce(json_agg(DISTINCT jsonb_build_object(
           'schema', n.nspname, 'table', c.relname, 'column', a.attname, 'type', format_type(a.atttypid, NULL),
@@ -584,13 +580,12 @@ SELECT json_build_object(
         'bypassing_memberships', (
           SELECT coalesce(json_agg(b.rolname ORDER BY b.rolname), '[]') FROM pg_roles b
           WHERE (b.rolsuper OR b.rolbypassrls) AND b.oid <> r.oid AND NOT r.rolsuper
-            -- Since PostgreSQL 16 a member may lack the right to become the role, but an administrator of it can
-            -- grant that.
+            -- Since PostgreSQL 16 a member may lack the right to become the role. Its administrator can grant it.
             AND (pg_has_role(r.oid, b.oid, 'USAGE') OR pg_has_role(r.oid, b.oid, 'MEMBER WITH ADMIN OPTION')
               OR pg_has_role(r.oid, b.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET'
                 ELSE 'MEMBER' END))))
     FROM pg_roles r WHERE r.rolname = %(application_role)s),
-  -- Roles whose logins have a tenant without naming one.
+  -- The tenant that the sessions of a role have by a setting of the role.
   'bridges', (
     SELECT coalesce(json_object_agg(r.rolname, substr(entry, length(%(setting)s) + 2)), '{}')
     FROM pg_db_role_setting s
@@ -598,8 +593,8 @@ SELECT json_build_object(
     JOIN pg_database d ON d.oid = s.setdatabase AND d.datname = current_database()
     CROSS JOIN LATERAL unnest(s.setconfig) AS entry
     WHERE starts_with(lower(entry), lower(%(setting)s) || '=')),
-  -- When a session last worked by that, in seconds since 1970. Each sequence holds the time of one kind of statement;
-  -- which of those with such a name are the record's is known to the plan.
+  -- When a session last used such a setting, in seconds since 1970. A sequence holds the time of one kind of statement.
+  -- The plan decides which sequences with such a name belong to the record.
   'bridge_watch', (
     SELECT json_build_object(
         'exists', count(s.relid) > 0,
@@ -607,7 +602,7 @@ SELECT json_build_object(
         'sequences', coalesce(json_object_agg(s.relname, json_build_object(
             'granted', coalesce(has_sequence_privilege(r.oid, s.relid, 'UPDATE'), false)) ORDER BY s.relname)
           FILTER (WHERE s.relid IS NOT NULL), '{}'),
-        -- Its policies on what is no tenant table any more, such as a partition that was detached.
+        -- The record's policies on relations that are not tenant tables any more, such as a detached partition.
         'strays', (
           SELECT coalesce(json_agg(p.document || jsonb_build_object('schema', n.nspname, 'table', c.relname)
                           ORDER BY n.nspname, c.relname, p.document ->> 'name'), '[]')

@@ -1,6 +1,6 @@
 """Unique keys as the catalogs define them: unique indexes and exclusion constraints, field by field.
 
-A key that holds the tenant column, compared for equality and at any place, tells no tenant what another has.
+A key that compares the tenant column for equality, at any position, tells no tenant which values another has.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ MAX_COLUMNS = 32
 
 
 def is_key(index: Document) -> bool:
-    """Say whether an index forbids values."""
+    """Say whether an index is a unique index or that of an exclusion constraint."""
     return bool(index["unique"]) or index["constraint_type"] == "x"
 
 
 def is_made_with_constraint(index: Document) -> bool:
-    """Say whether PostgreSQL makes the index with its constraint alone: it takes no finished index over."""
+    """Say whether only ADD CONSTRAINT can create the index: the constraint cannot use an existing index."""
     return index["constraint_type"] == "x" or bool(index["key"]["period"])
 
 
 def holds_tenant(index: Document, column: str) -> bool:
-    """Say whether two rows of different tenants are never in each other's way."""
+    """Say whether two rows of different tenants never conflict."""
     return any(_is_tenant(element, column) for element in index["key"]["elements"])
 
 
@@ -36,23 +36,23 @@ def _is_tenant(element: Document, column: str) -> bool:
 
 
 def columns(index: Document, column: str) -> frozenset[str]:
-    """Return the columns that a key reads, without the tenant's."""
+    """Return the columns that a key reads, except the tenant column."""
     return frozenset(index["key"]["columns"]) - {column}
 
 
 def is_surrogate(index: Document, model: Model, table: Table) -> bool:
-    """Say whether the model takes a key's values for random."""
+    """Say whether the model names a key as a surrogate key, with random values."""
     return columns(index, model.column) in _sets(table.surrogate_keys, model)
 
 
 def is_natural(index: Document, model: Model, table: Table) -> bool:
-    """Say whether the model names a key under natural_keys. One that reads no column cannot be named, nor be random."""
+    """Say whether the model names a key under natural_keys. A key that reads no column is in neither list."""
     named = columns(index, model.column)
     return not named or named in _sets(table.natural_keys, model)
 
 
 def is_global(index: Document, model: Model, table: Table) -> bool:
-    """Say whether a key is one of the table's natural keys without the tenant."""
+    """Say whether a key is one of the table's natural keys without the tenant column."""
     return (
         is_key(index)
         and not holds_tenant(index, model.column)
@@ -62,7 +62,7 @@ def is_global(index: Document, model: Model, table: Table) -> bool:
 
 
 def is_of_migration(index: Document, model: Model, table: Table) -> bool:
-    """Say whether a key holds the tenant as the model wants it."""
+    """Say whether a key of the model holds the tenant column."""
     if not is_key(index) or not holds_tenant(index, model.column):
         return False
     named = columns(index, model.column)
@@ -70,9 +70,9 @@ def is_of_migration(index: Document, model: Model, table: Table) -> bool:
 
 
 def serves(index: Document, model: Model, key: Iterable[str], *, pointed: bool) -> bool:
-    """Say whether an index is the key of those columns and the tenant, or will be once it is exchanged.
+    """Say whether an index is the key on those columns and the tenant column, or becomes it by the exchange.
 
-    Foreign keys point to plain columns (``pointed``), unique in every row and at any time.
+    A foreign key (``pointed``) needs a key on plain columns that applies to every row and at any time.
     """
     if not is_key(index) or columns(index, model.column) != frozenset(key) - {model.column}:
         return False
@@ -80,7 +80,7 @@ def serves(index: Document, model: Model, key: Iterable[str], *, pointed: bool) 
 
 
 def is_plain(index: Document) -> bool:
-    """Say whether a key is unique columns and no more: a foreign key or ON CONFLICT can name them."""
+    """Say whether a key consists of unique columns only, so that a foreign key or ON CONFLICT can name them."""
     key = index["key"]
     return bool(index["unique"] and index["plain"] and not key["period"] and not key["deferrable"])
 
@@ -88,7 +88,7 @@ def is_plain(index: Document) -> bool:
 def arbiters(document: Document, model: Model, table: Table) -> list[tuple[str, ...]]:
     """Return the natural keys of a table that ON CONFLICT can name by their columns.
 
-    One that is there in no form is made so; one of an expression or of a partition alone cannot be named.
+    The migration creates a missing key in that form. A key of an expression or of a partition alone has no such name.
     """
     alone = [
         index
@@ -112,14 +112,14 @@ def _serves_tenant(index: Document, model: Model, table: Table, key: Iterable[st
 
 
 def meaning(index: Document, column: str) -> Any:
-    """Return what a key forbids within a tenant, in whatever order."""
+    """Return the meaning of a key within a tenant, independent of the order of its columns."""
     key = index["key"]
     elements = [(item["sql"], item["collation"], item["class"], item["operator"]) for item in _others(index, column)]
     return frozenset(elements), key["predicate"], key["nulls_not_distinct"], key["deferrable"], key["deferred"]
 
 
 def definition(index: Document, column: str) -> Any:
-    """Return how a key is made, without the tenant column and what only its constraint has."""
+    """Return the definition of a key without the tenant column and without the properties of its constraint."""
     key = index["key"]
     return _others(index, column), key["include"], key["predicate"], key["nulls_not_distinct"], key["period"]
 

@@ -32,7 +32,7 @@ def items(state: State, model: Model) -> list[Item]:
     found = []
     for table in model.tables:
         column = catalog.tenant_column(state, table.name)
-        # Where the column was there before, no tenant is everybody's.
+        # If the column existed before the migration, there is no default tenant.
         if column is None or not column["nulls"] or model.adopted:
             continue
         relations = catalog.relations(state, model, table)

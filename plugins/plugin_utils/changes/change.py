@@ -88,14 +88,14 @@ class Rollback:
     def __init__(self, state: State, model: Model, snapshot: State) -> None:
         """Compare each relation with its state in the snapshot."""
         self.state, self.model, self.snapshot = state, model, snapshot
-        # A snapshot of an earlier model knows no tenants table.
+        # A snapshot of an earlier model has no tenants table.
         others = [table for table in model.guarded if table not in model.tables]
         known = [one for one in others if catalog.table(state, one.name) and catalog.table(snapshot, one.name)]
         self.guarded = (*model.tables, *known)
         self.relations = [
             RelationRollback(self, relation)
             for table in self.guarded
-            # The deepest partitions first: the table's indexes take theirs over.
+            # The deepest partitions come first: the table's indexes attach theirs.
             for relation in [*catalog.partitions(state, model, table), catalog.relation(state, model, table)]
         ]
 
@@ -116,12 +116,12 @@ class Rollback:
 
     @property
     def from_the_top(self) -> list[RelationRollback]:
-        """Return what there is, each table before its partitions, and those before their own."""
+        """Return the existing relations, each before its partitions."""
         return [item for table in self.guarded for item in reversed(self.relations) if item.table == table]
 
     @property
     def known(self) -> list[RelationRollback]:
-        """Return what the snapshot knows, each table before its partitions."""
+        """Return the relations of the snapshot, each table before its partitions."""
         order = [table.name for table in self.guarded]
         found = [item for item in self.relations if item.is_known]
         return sorted(found, key=lambda item: (order.index(item.table.name), item.relation.is_partition))
@@ -186,9 +186,9 @@ def by_place(relations: Iterable[Relation]) -> dict[tuple[str, str], Document]:
 def made(document: Any) -> Any:
     """Return the definition of an index or another object, without the facts about its use."""
     if isinstance(document, Mapping):
-        # A snapshot of an earlier version has no "root", the index that an index is a part of, nor such foreign keys.
+        # A snapshot of an earlier version has no foreign keys, and no "root", the index to which an index is attached.
         found = {"root": None, "enforced": True, "period": False, **document}
-        # Nor has an earlier version's state the casts of a foreign key's columns. A definition has the fields of a key.
+        # It has no casts of a foreign key's columns either. A definition has the fields of a key.
         left_out = ("dependents", "valid", "clustered", "casts", "key")
         return {name: value for name, value in found.items() if name not in left_out}
     return document

@@ -14,17 +14,17 @@ from .statement import State, Statement, statement, step
 
 
 def check_name(model: Model, table: Table) -> str:
-    """Return the name of the check that stands in for NOT NULL while the rows are looked at."""
+    """Return the name of the check that replaces NOT NULL while PostgreSQL validates the rows."""
     return derived_name(table.name, model.column, "not_null_check")
 
 
 def refused_nulls(item: Statement, model: Model) -> list[str]:
-    """Return the SQL that raises before a column is made NOT NULL, if rows came without a value meanwhile."""
+    """Return the SQL that raises an error before SET NOT NULL if new rows have no value."""
     if item["phase"] != "not_null":
         return []
     problem = (
-        f"Rows without {model.column} were stored in {item['table']} since the others got theirs: stop what stores "
-        "NULL there, and run it again."
+        f"Rows without {model.column} were stored in {item['table']} after the backfill: stop the program that "
+        "stores NULL there, and run the playbook again."
     )
     rows = f"SELECT FROM {qualified(model.schema, item['table'])} WHERE {identifier(model.column)} IS NULL"
     block = f"BEGIN IF EXISTS ({rows}) THEN RAISE USING MESSAGE = {literal(problem)}; END IF; END"
@@ -32,13 +32,13 @@ def refused_nulls(item: Statement, model: Model) -> list[str]:
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return what keeps a column of that name from being the tenant's."""
+    """Return why a column of that name cannot be the tenant column."""
     found = []
     for table in tables(state, model):
         name, column = f"{model.schema}.{table.name}.{model.column}", catalog.tenant_column(state, table.name)
         if column is not None and column["type"] != model.column_type:
             found.append(
-                f"{name} exists with type {column['type']}, the model wants {model.column_type}: rename or convert "
+                f"{name} exists with type {column['type']}, but the model has {model.column_type}: rename or convert "
                 "that column by hand first."
             )
         if column is not None and column["generated"]:
@@ -49,7 +49,7 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 
 def _without_tenant(state: State, model: Model, table: Table) -> list[str]:
-    """Return the rows that have no tenant, and would get none: there is no default one."""
+    """Return an obstacle if rows have no tenant and would get none, because there is no default tenant."""
     name, column = f"{model.schema}.{table.name}", catalog.tenant_column(state, table.name)
     if column is not None and not column["nulls"]:
         return []
@@ -67,14 +67,14 @@ def _without_tenant(state: State, model: Model, table: Table) -> list[str]:
         return [unnamed]
     parents = {key.references for key in table.foreign_keys if set(key.columns) == set(table.tenant_from)}
     return [
-        f"{name} takes its tenant from {parent}, which takes it from {name}: give one of them the column by hand first."
+        f"{name} takes its tenant from {parent}, which takes it from {name}: add the column to one by hand first."
         for parent in parents
         if table in _sources(model, parent)
     ]
 
 
 def _sources(model: Model, name: str) -> list[Table]:
-    """Return the tables from which the tenant of a table's rows comes, one after the other."""
+    """Return the chain of tables through which the rows of a table take their tenant."""
     found = list[Table]()
     table = next(table for table in model.tables if table.name == name)
     while table not in found:
@@ -95,7 +95,7 @@ def source(table: Table) -> ForeignKey | None:
 def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that add the column and refuse rows without a tenant."""
     planned = []
-    # The tenant of a row that takes it from another's comes first.
+    # A table comes after the table from which it takes its tenant.
     for table in sorted(tables(state, model), key=lambda table: len(_sources(model, table.name))):
         now = catalog.tenant_column(state, table.name)
         if now is None and model.adopted:
@@ -144,7 +144,7 @@ def _added(model: Model, table: Table) -> Statement:
 
 def _not_null(state: State, model: Model, table: Table) -> Statement:
     target, column, check = qualified(model.schema, table.name), identifier(model.column), check_name(model, table)
-    # A run that was interrupted while the service worked may have left it.
+    # An interrupted online run may have left this check.
     left = f", DROP CONSTRAINT {identifier(check)}" if catalog.depends(state, table.name, check) else ""
     return statement(
         f"{table.name}.not_null", table.name, "not_null",
@@ -156,7 +156,7 @@ def _not_null(state: State, model: Model, table: Table) -> Statement:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the column is there, with the model's type, and NOT NULL."""
+    """Return whether the column exists, has the model's type, and is NOT NULL."""
     found = []
     for table in tables(state, model):
         column = catalog.tenant_column(state, table.name)
@@ -170,8 +170,8 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that drop the column, or let it be NULL again; every row stays."""
-    # The table first: a partition's column goes with it, and may be NULL once the table's may.
+    """Return the statements that drop the column or its NOT NULL; every row stays."""
+    # The table comes first: DROP COLUMN and DROP NOT NULL of the table include its partitions.
     return [
         statement
         for item in back.from_the_top
@@ -187,18 +187,18 @@ def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]
         drop = item.alter("column.drop", "column", f"DROP COLUMN {column}", reason)
         return [] if item.relation.is_partition else [drop]
     planned = []
-    reason = f"Bring {back.model.column} back to what it was"
+    reason = f"Restore the original {back.model.column}"
     check = check_name(back.model, item.table)
     if not item.relation.is_partition and now != before and catalog.depends(back.state, item.table.name, check):
         planned.append(item.alter("check.drop", "not_null", f"DROP CONSTRAINT {identifier(check)}", reason))
-    # From PostgreSQL 18 on, a partition's primary key leaves a NOT NULL of the partition's own.
+    # Since PostgreSQL 18, the primary key of a partition leaves the partition a NOT NULL of its own.
     if now["not_null"] and not before["not_null"]:
         planned.append(item.alter("not_null", "not_null", f"ALTER COLUMN {column} DROP NOT NULL", reason))
     return planned
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return one obstacle for each object that uses a column which goes, and that this project did not make."""
+    """Return one obstacle for each object that uses a dropped column and that the migration did not create."""
     return [
         text
         for item in back.relations
@@ -213,7 +213,7 @@ def _dependents(back: Rollback, item: RelationRollback) -> list[str]:
     own = {item.table.policy, *bridge_record.policy_names(item.table), check_name(model, item.table)}
     own |= {name for index in ours for name in (index["name"], index["constraint"])}
     own |= {policy["name"] for policy in item.now["policies"] if readers.is_of_readers(policy)}
-    # What is neither an index, a key nor a policy has no name here, and is never this project's.
+    # Only indexes, keys and policies have a name here. The migration creates no other object that uses the column.
     used = [
         found["description"]
         for found in item.now["column"]["dependents"]
@@ -221,14 +221,17 @@ def _dependents(back: Rollback, item: RelationRollback) -> list[str]:
     ]
     used += [text for index in ours for text in index["dependents"]]
     links = foreign_keys.descriptions(back.state, model)
-    return [f"{text} uses {item.title}.{model.column}, which goes: drop it first." for text in sorted({*used} - links)]
+    return [
+        f"{text} uses {item.title}.{model.column}, which the rollback drops: drop it first."
+        for text in sorted({*used} - links)
+    ]
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether the column is what it was, its default included."""
+    """Return whether the column has its original definition, including its default."""
     return [
         finding(
-            f"tenant column{item.where} as before", item.table.name,
+            f"original tenant column{item.where}", item.table.name,
             _definition(item.before["column"]), _definition(item.now["column"]),
         )
         for item in back.known
@@ -236,7 +239,7 @@ def rollback_findings(back: Rollback) -> list[Finding]:
 
 
 def _definition(column: Document | None) -> dict[str, Any] | None:
-    """Return what of the tenant column is schema."""
+    """Return the properties of the tenant column that belong to the schema."""
     return None if column is None else {name: column[name] for name in ("type", "not_null", "default", "generated")}
 
 

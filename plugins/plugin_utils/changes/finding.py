@@ -16,7 +16,7 @@ def finding(check: str, table: str, expected: Any, actual: Any) -> Finding:
 
 
 def rows_unchanged(name: str, before: int | Mapping[str, int], document: Mapping[str, Any]) -> Finding:
-    """Return whether a table has the rows of before: so many, or so many of each tenant."""
+    """Return whether a table has its original number of rows, or its original number for each tenant."""
     if isinstance(before, int):
         return finding("rows unchanged", name, before, document.get("rows"))
     now = (document.get("column") or {}).get("tenants")
@@ -24,7 +24,7 @@ def rows_unchanged(name: str, before: int | Mapping[str, int], document: Mapping
 
 
 def by_table(findings: Iterable[Finding], model: Model) -> list[Finding]:
-    """Return findings in the order of the model's tables, each table's in their own; those of no table come last."""
+    """Return findings in the order of the model's tables, and in their own order for a table; the others come last."""
     places = {table.name: place for place, table in enumerate(model.guarded)}
     return sorted(findings, key=lambda found: places.get(found["table"], len(places)))
 

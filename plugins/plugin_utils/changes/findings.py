@@ -13,10 +13,10 @@ from .statement import State
 
 
 def collect(state: State, model: Model, rows_before: Mapping[str, Any] | None = None) -> list[Finding]:
-    """Return the findings for ``state``: what the model says, beside what the catalogs say.
+    """Return the findings for ``state``: the model compared with the catalogs.
 
-    ``rows_before`` maps a table's name to its rows before the migration, or to those of each tenant; given, the counts
-    must be equal.
+    ``rows_before`` maps a table's name to its number of rows before the migration, or to that of each tenant. If it is
+    given, the numbers must be equal.
     """
     found = [
         finding("table exists", table.name, True, False)

@@ -1,8 +1,8 @@
-"""Foreign keys between tenant tables: made to name the tenant, so that no row can point to another tenant's.
+"""Foreign keys between tenant tables: they get the tenant column, so that no row can point to another tenant's row.
 
-A key that names the tenant points to a key that does. Both are exchanged in one transaction: the old foreign key goes
-before the key that it needs, and comes back with the tenant in it once the new key is there. Its name, actions and
-comment stay.
+A foreign key with the tenant column needs a unique key with that column. One transaction exchanges both: it drops the
+old foreign key before the unique key, and adds the new one after the new unique key. The name, actions and comment of
+the foreign key stay.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Document = Mapping[str, Any]
 # pg_constraint.confupdtype and confdeltype; NO ACTION is not written.
 ACTIONS = {"a": "", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 SETTING_ACTIONS = ("n", "d")
-# ON DELETE SET NULL (column) came with it.
+# ON DELETE SET NULL (column) exists since this version.
 SET_COLUMNS_VERSION = 150000
 
 
 def of_table(document: Document) -> list[Document]:
-    """Return the foreign keys in a table's part of the state, or in that of a partition."""
+    """Return the foreign keys in the document of a table or partition."""
     return list(document.get("foreign_keys", []))
 
 
@@ -38,7 +38,7 @@ def of_relations(state: State, model: Model, table: Table) -> list[tuple[Relatio
 
 
 def descriptions(state: State, model: Model) -> set[str]:
-    """Return how PostgreSQL describes the foreign keys that the model names, with the tenant or without."""
+    """Return PostgreSQL's descriptions of the foreign keys that the model names, with the tenant column or without."""
     return {
         found["description"]
         for table in tables(state, model)
@@ -48,7 +48,7 @@ def descriptions(state: State, model: Model) -> set[str]:
 
 
 def names_tenant(found: Document, model: Model, key: ForeignKey) -> bool:
-    """Say whether a foreign key of the state is the model's, with the tenant on both sides."""
+    """Say whether a foreign key of the state is the model's, with the tenant column on both sides."""
     return _is(found, model, key, [(model.column, model.column)])
 
 
@@ -57,7 +57,7 @@ def _points(found: Document, model: Model, key: ForeignKey) -> bool:
 
 
 def _is(found: Document, model: Model, key: ForeignKey, more: Sequence[tuple[str, str]]) -> bool:
-    # The order of the pairs means nothing.
+    # The order of the pairs does not matter.
     pairs = sorted([*zip(key.columns, key.key, strict=True), *more])
     target = {"schema": model.schema, "table": key.references}
     return found["references"] == target and sorted(zip(found["columns"], found["key"], strict=True)) == pairs
@@ -99,7 +99,7 @@ def _comment(target: str, key: Document) -> list[str]:
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return what keeps the foreign keys from naming the tenant."""
+    """Return why foreign keys cannot get the tenant column."""
     return [text for table in tables(state, model) for text in _of_table(state, model, table)]
 
 
@@ -123,18 +123,18 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
 
 
 def _has(relation: Relation, model: Model, key: ForeignKey) -> bool:
-    """Say whether the relation has the model's foreign key with the tenant."""
+    """Say whether the relation has the model's foreign key with the tenant column."""
     return any(names_tenant(item, model, key) for item in of_table(relation.document))
 
 
 def _actions(state: State, title: str, item: Document) -> list[str]:
-    """Return what of a foreign key would mean something else once the tenant is a part of it."""
+    """Return the properties of a foreign key that would change their meaning with the tenant column."""
     found = []
-    # Of one column, FULL and SIMPLE mean the same.
+    # For one column, FULL and SIMPLE mean the same.
     if item["match"] == "f" and len(item["columns"]) > 1:
         found.append(
-            f"{title} is MATCH FULL, which a row without a value would break once the tenant is part of it: make it "
-            "MATCH SIMPLE first."
+            f"{title} is MATCH FULL, which a row with a NULL would violate once the tenant column is part of it: make "
+            "it MATCH SIMPLE first."
         )
     if item["update"] in SETTING_ACTIONS:
         found.append(
@@ -150,7 +150,7 @@ def _actions(state: State, title: str, item: Document) -> list[str]:
 
 
 def _to_part(state: State, model: Model, relation: Relation, item: Document) -> list[str]:
-    """Return that a foreign key points to a partition of a tenant table, which no entry of the model names."""
+    """Return an obstacle if a foreign key points to a partition of a tenant table: the model cannot name such a key."""
     target = (item["references"]["schema"], item["references"]["table"])
     title = f"The foreign key {item['name']} of {relation.schema}.{relation.name}"
     return [
@@ -162,13 +162,13 @@ def _to_part(state: State, model: Model, relation: Relation, item: Document) -> 
 
 
 def calling(state: State, schema: str, name: str, key: Document) -> list[str]:
-    """Return what keeps a foreign key of a table from being made: PostgreSQL would call functions of ordinary roles."""
+    """Return an obstacle if PostgreSQL would call functions of ordinary roles to check a new foreign key."""
     references = key["references"]
     functions: set[str] = set()
     for own, other in zip(key["columns"], key["key"], strict=True):
         left = _converted(state, schema, name, own)
         right = _converted(state, references["schema"], references["table"], other)
-        # Values of one type need not be converted.
+        # PostgreSQL compares values of one type without a conversion.
         if left != right:
             functions |= {function for _, function in left | right}
     if not functions:
@@ -190,7 +190,7 @@ def _converted(state: State, schema: str, table: str, column: str) -> set[tuple[
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that exchange the foreign keys for ones that name the tenant."""
+    """Return the statements that exchange the foreign keys for ones with the tenant column."""
     return [item for table in tables(state, model) for item in _planned(state, model, table)]
 
 
@@ -208,7 +208,7 @@ def _exchanged(model: Model, relation: Relation, key: ForeignKey) -> list[Statem
     statements, table, target = [], relation.table.name, relation.target
     present = _has(relation, model, key)
     identity = f"{table}.foreign_key.{'_'.join(key.columns)}"
-    reason = "Let foreign keys name the tenant: no row points to another tenant's"
+    reason = "Add the tenant column to foreign keys: no row points to another tenant's row"
     for item in of_table(relation.document):
         if not _points(item, model, key):
             continue
@@ -225,7 +225,7 @@ def _exchanged(model: Model, relation: Relation, key: ForeignKey) -> list[Statem
 
 
 def _with_tenant(key: Document, model: Model) -> Document:
-    # The tenant column stays when the others are set.
+    # SET NULL and SET DEFAULT apply to the other columns only, never to the tenant column.
     set_columns = key["set_columns"] or (key["columns"] if key["delete"] in SETTING_ACTIONS else None)
     return {
         **key, "columns": [model.column, *key["columns"]], "key": [model.column, *key["key"]],
@@ -234,7 +234,7 @@ def _with_tenant(key: Document, model: Model) -> Document:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether every foreign key that the model names is there with the tenant, and none without."""
+    """Return whether every foreign key of the model exists with the tenant column, and none without it."""
     found = []
     for table in tables(state, model):
         keys = [item for _, item in of_relations(state, model, table)]
@@ -250,20 +250,20 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that drop the foreign keys which name the tenant, and bring those of the snapshot back."""
-    # The table first: a partition's own would become a part of its table's, which comes later.
+    """Return the statements that drop the foreign keys with the tenant column, and restore those of the snapshot."""
+    # The table comes first: a foreign key that a partition already has would become part of the table's.
     return [statement for item in back.from_the_top for statement in _back_of_relation(back, item)]
 
 
 def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
-    reason = "Drop the foreign keys that name the tenant"
+    reason = "Drop the foreign keys with the tenant column"
     planned = [
         item.alter(f"foreign_key.drop.{name}", "unlink", f"DROP CONSTRAINT {identifier(name)}", reason)
         for name in _changed(back, item)
     ]
     for key in _of_before(back, item):
         name, sql = key["name"], add_sql(item.target, key)
-        planned.append(item.statement(f"foreign_key.{name}", "link", sql, "Bring the foreign keys back"))
+        planned.append(item.statement(f"foreign_key.{name}", "link", sql, "Restore the original foreign keys"))
         planned += item.comment(f"CONSTRAINT {identifier(name)} ON {item.target}", key["comment"])
     return planned
 
@@ -284,7 +284,7 @@ def _of_before(back: Rollback, item: RelationRollback) -> list[Document]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return what of an ordinary role would run if the foreign keys came back."""
+    """Return the functions of ordinary roles that restored foreign keys would call."""
     return [
         text
         for item in back.relations
@@ -294,10 +294,10 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every foreign key of the snapshot is there."""
+    """Return whether every foreign key of the snapshot exists."""
     return [
         finding(
-            f"foreign keys{item.where} of before that are missing", item.table.name, [],
+            f"original foreign keys{item.where} that are missing", item.table.name, [],
             missing(of_table(item.before), of_table(item.now)),
         )
         for item in back.known

@@ -144,7 +144,7 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every function of the snapshot exists, and none of the migration's."""
+    """Return whether every function of the snapshot exists, and none of the migration's is left."""
     has_record = bridge_record.was_kept(back)
     # Whether the service needs a grant depends on its login, which the run may have changed.
     now, before = (

@@ -34,18 +34,18 @@ def keys(model: Model) -> list[dict[str, Any]]:
 
 
 def natural_keys(model: Model) -> list[dict[str, Any]]:
-    """Return the keys that mean something, as the audit's queries read them: table and columns."""
+    """Return the natural keys, as the audit's queries expect them: table and columns."""
     return [{"table": table.name, "columns": list(key)} for table in model.tables for key in table.natural_keys]
 
 
 def shared_keys(model: Model) -> list[dict[str, Any]]:
-    """Return the natural keys that several tenants may share by now, as hazards.sql reads them."""
+    """Return the natural keys that several tenants may share now, as hazards.sql expects them."""
     adopted = model.tables if model.adopted else ()
     return [{"table": table.name, "columns": list(key)} for table in adopted for key in table.natural_keys]
 
 
 def links(model: Model) -> list[dict[str, Any]]:
-    """Return the foreign keys whose rows may belong to two tenants already, as hazards.sql reads them."""
+    """Return the foreign keys whose rows may belong to two tenants, as hazards.sql expects them."""
     return [
         {
             "table": table.name, "columns": list(key.columns), "other": key.references, "key": list(key.key),
@@ -132,7 +132,7 @@ def _meanings(state: State, model: Model, table: Table, column: Document) -> lis
     if column["default"] is not None and _literal(column["default"]) != str(model.default_tenant):
         why.append(f"has the default {column['default']}")
     for item in state["hazards"]["meanings"]:
-        # A foreign key to the tenants table says that it is a tenant.
+        # A foreign key to the tenants table shows that the column is the tenant's.
         if item["table"] != table.name or (item["own"] and item["other"] == _tenants_title(model)):
             continue
         if item["type"] != "f":
@@ -177,7 +177,7 @@ def _duplicates(state: State, model: Model) -> list[str]:
 
 
 def _is_exchanged(state: State, model: Model, item: Document) -> bool:
-    """Say whether a key that is no plain one vouches for the columns: what it allows now, it allows afterwards."""
+    """Say whether a key with expressions or a predicate covers the columns: it allows the same rows afterwards."""
     (table,) = (table for table in model.tables if table.name == item["table"])
     indexes = catalog.required(state, table.name)["indexes"]
     return any(index["valid"] and unique_keys.serves(index, model, item["columns"], pointed=False) for index in indexes)
@@ -194,21 +194,21 @@ def _duplicate(item: Document, model: Model) -> str:
 
 
 def _link(item: Document, model: Model) -> str:
-    """Return that rows point to another tenant's, or to nothing that has one."""
+    """Return an obstacle if rows point to another tenant's row, or to no row with a tenant."""
     name, columns = f"{model.schema}.{item['table']}", ", ".join(item["columns"])
     if item["taken"]:
         return (
-            f"{name} has {item['rows']:,} rows whose tenant is not known: their ({columns}) points to no row of "
+            f"{name} has {item['rows']:,} rows whose tenant is unknown: their ({columns}) points to no row of "
             f"{item['other']}, from which tenant_from takes it: point them to one, or delete them, first."
         )
     return (
         f"{name} has {item['rows']:,} rows that point by ({columns}) to a row of another tenant in {item['other']}: "
-        "correct them first; they are not to be seen by both."
+        "correct them first, since no row may point to another tenant's row."
     )
 
 
 def _tenants_rows(state: State, model: Model) -> list[str]:
-    """Return what the rows of the proof's tenants lack."""
+    """Return the values that the rows of the proof's tenants lack."""
     document = catalog.table(state, model.tenants.name) if model.tenants is not None else None
     if model.tenants is None or document is None:
         return []
@@ -236,7 +236,7 @@ def _read_only(found: Document, model: Model, url_options: str) -> list[str]:
 
 
 def _publication(item: Document, model: Model) -> list[str]:
-    """Return what would make PostgreSQL refuse UPDATE and DELETE of a published table after the migration."""
+    """Return an obstacle for each published table on which PostgreSQL would refuse UPDATE and DELETE."""
     if not (item["update"] or item["delete"]) or item["identity"] in ("f", "n"):
         return []
     table = next((table for table in model.tables if table.name == item["table"]), None)
@@ -256,7 +256,7 @@ def _publication(item: Document, model: Model) -> list[str]:
     outside = [column for column in item["filter"] if column not in identity]
     if outside:
         found.append(
-            f"The row filter of the publication {item['name']} on {name} uses {', '.join(outside)}, which is no "
+            f"The row filter of the publication {item['name']} on {name} uses {', '.join(outside)}, which is not "
             "part of the table's replica identity: PostgreSQL refuses every UPDATE and DELETE (42P10), also those of "
             "the proof. Change the filter or the replica identity first."
         )

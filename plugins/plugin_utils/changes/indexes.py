@@ -1,7 +1,7 @@
-"""Indexes that begin with the tenant column, and how an index of a snapshot is made anew.
+"""Indexes that begin with the tenant column, and the statements that restore an index of a snapshot.
 
-A partitioned table's index takes those of its partitions over where they are as it wants them, so that the long builds
-are the partitions' (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
+A partitioned table's index attaches equal indexes of its partitions. So only the builds on the partitions take long
+(PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .change import Document
 from .statement import State, Statement, statement
 
 CONSTRAINTS = {"p": "PRIMARY KEY", "u": "UNIQUE"}
-# What pg_get_indexdef ends with where an index has storage parameters.
+# The end of pg_get_indexdef's result if an index has storage parameters.
 STORAGE = re.compile(r' WITH \([^()"]+\)\Z')
-# What pg_get_constraintdef ends with where a key can be deferred. Before it stands a parenthesis, never a name.
+# The end of pg_get_constraintdef's result if a key is deferrable. A parenthesis comes before it, never a name.
 DEFERRABLE = re.compile(r"(?<=\)) DEFERRABLE(?: INITIALLY DEFERRED)?\Z")
 
 
@@ -36,7 +36,7 @@ def of_migration(model: Model, relation: Relation) -> list[Document]:
 
 
 def create(target: str, name: str, index: Document, column: str) -> str:
-    """Return the statement that makes a unique index like ``index`` on a table, with the tenant column in front."""
+    """Return the statement that creates a unique index like ``index``, with the tenant column in front."""
     key = index["key"]
     elements = [identifier(column), *map(_element, key["elements"])]
     return "".join(
@@ -76,7 +76,7 @@ def constraint(index: Document, column: str) -> str:
 
 
 def deferrable(index: Document) -> str:
-    """Return when a key is checked, as ADD CONSTRAINT takes it."""
+    """Return the DEFERRABLE clause of a key, as ADD CONSTRAINT takes it."""
     key = index["key"]
     return (" DEFERRABLE" if key["deferrable"] else "") + (" INITIALLY DEFERRED" if key["deferred"] else "")
 
@@ -104,9 +104,10 @@ def _storage(key: Document) -> str:
 
 
 def marks(relation: Relation, index: Document, *, shift: int = 0) -> list[tuple[str, str]]:
-    """Return what brings back what goes with an index, and what it is: comments, marks of its table, statistics.
+    """Return the statements that restore the properties of an index, each after the property's name.
 
-    ``shift`` is how many columns are in front of those that it had.
+    The properties are its comments, the marks of its table, its statistics targets and its extensions. ``shift`` is
+    the number of columns added in front.
     """
     name, key = index["name"], index.get("key") or {}
     target = qualified(relation.schema, name)
@@ -126,7 +127,7 @@ def marks(relation: Relation, index: Document, *, shift: int = 0) -> list[tuple[
 
 
 def table_marks(relation: Relation, index: Document, name: str) -> list[tuple[str, str]]:
-    """Return what says of the index ``name`` what the table says of ``index``: it tells rows apart, or orders them."""
+    """Return the statements that give the index ``name`` the marks of ``index``: replica identity and clustering."""
     found = []
     if index["replica_identity"]:
         sql = f"ALTER TABLE {relation.alone} REPLICA IDENTITY USING INDEX {identifier(name)}"
@@ -147,7 +148,7 @@ def _comments(relation: Relation, index: Document) -> list[tuple[str, str]]:
 
 
 def planned(state: State, model: Model, table: Table, index: Sequence[IndexColumn]) -> list[Statement]:
-    """Return the statements that build one index of a table and its partitions, unless it is there."""
+    """Return the statements that build one index of a table and its partitions, unless the table has it."""
     whole = catalog.relation(state, model, table)
     wanted = [(model.column, False), *((column.name, column.descending) for column in index)]
     if catalog.has_index(whole.document, wanted):
@@ -174,7 +175,7 @@ def planned(state: State, model: Model, table: Table, index: Sequence[IndexColum
 
 
 def _has_own(whole: Relation, part: Relation, names: Sequence[str]) -> bool:
-    """Say whether a partition has an index that PostgreSQL takes for a new one of the table's, in whichever order."""
+    """Say whether a partition has an index that PostgreSQL attaches to a new index of the table, in either order."""
     return any(
         index["names"] == list(names)
         and index["method"] == "btree"
@@ -196,7 +197,7 @@ def build(identity: str, relation: Relation, sql: str, reason: str, makes: str |
 
 
 def drop_leftover(relation: Relation, name: str) -> list[Statement]:
-    """Plan to drop an index that bears the wanted name but is not what it says (an interrupted build)."""
+    """Plan to drop an index that has the wanted name but another definition, or is invalid (an interrupted build)."""
     leftover = catalog.index_named(relation.document, name)
     if leftover is None:
         return []
@@ -204,23 +205,23 @@ def drop_leftover(relation: Relation, name: str) -> list[Statement]:
         build(
             f"{relation.table.name}.leftover.{name}", relation,
             f"DROP INDEX {qualified(relation.schema, name)}",
-            "Remove an index of that name that is invalid or covers other columns",
+            "Remove an index that has this name, but is invalid or has other columns",
         )
     ]  # fmt: skip
 
 
 def recreate(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
-    """Return what makes an index of a snapshot anew, by its full definition: phase, identity and SQL of each statement.
+    """Return the phase, identity and SQL of each statement that restores an index of a snapshot.
 
-    A key takes the index over. A partitioned table's takes over the keys of its partitions, which come before it.
+    A constraint uses the index. The key of a partitioned table attaches those of its partitions, which come first.
     """
     name, constraint = identifier(index["name"]), index["constraint"]
-    # PostgreSQL makes the index of an exclusion constraint with it, and so that of a key without overlaps.
+    # ADD CONSTRAINT creates the index of an exclusion constraint, and that of a key WITHOUT OVERLAPS.
     is_exclusion, has_period = index["constraint_type"] == "x", bool((index.get("key") or {}).get("period"))
     is_whole = constraint is not None and (relation.is_partitioned or has_period) and not is_exclusion
     made = []
     if not is_whole and not is_exclusion:
-        # A partition's becomes a key before an index of the table's can take it over.
+        # The index of a partition becomes a key before the table's index can attach it.
         phase = "attach" if constraint is not None and relation.is_partition else "build"
         made.append((phase, f"index.{index['name']}", _placed(index, _everywhere(index))))
     if constraint is not None:
@@ -244,9 +245,7 @@ def recreate(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
 
 
 def _everywhere(index: Document) -> str:
-    """Return the definition of an index so that a partitioned table's takes those of its partitions over, too, or makes
-    them.
-    """
+    """Return the definition of an index without ONLY: it then attaches the partitions' indexes, or creates them."""
     definition: str = index["definition"]
     for name in catalog.printed(index["name"]):
         begin = f"CREATE {'UNIQUE ' if index['unique'] else ''}INDEX {name} ON "
@@ -256,7 +255,7 @@ def _everywhere(index: Document) -> str:
 
 
 def _placed(index: Document, sql: str) -> str:
-    """Return the statement so that it makes the index in its tablespace, which PostgreSQL does not print."""
+    """Return the statement with the tablespace of the index, which PostgreSQL does not print."""
     if index["tablespace"] is None:
         return sql
     place = f"SET LOCAL default_tablespace = {identifier(index['tablespace'])}"

@@ -1,10 +1,10 @@
-"""Unique keys that hold the tenant column, of a table and of the partitions that hold its rows.
+"""Unique keys that hold the tenant column, on a table and on the partitions that hold its rows.
 
-A key is exchanged by its definition, as the catalogs hold it field by field, with the tenant column in front: what was
-refused within a tenant is refused still. It keeps its name, comments and marks.
+The new key has the definition of the old one in the catalogs, with the tenant column in front. So rows of one tenant
+still conflict with each other. The key keeps its name, comments and marks.
 
-PostgreSQL makes no key of an index that a partitioned table has already: its partitions' become keys first, and the
-table's takes those over (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
+PostgreSQL cannot use an existing index of a partitioned table for a constraint. So the partitions get their keys first,
+and the table's key attaches them (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from .change import (
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
-# Of an index method that takes no second column, what can be made instead.
+# Alternatives to the index methods that allow only one column.
 SINGLE = {"hash": "EXCLUDE USING btree, or a unique key", "spgist": "EXCLUDE USING gist"}
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return what keeps the unique keys of the tables and their partitions from carrying the tenant."""
+    """Return why unique keys of the tables and their partitions cannot hold the tenant column."""
     found = []
     for table in tables(state, model):
         whole = catalog.relations(state, model, table)
@@ -53,7 +53,7 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 
 def _of_partition_key(state: State, model: Model, relation: Relation) -> list[str]:
-    """Return one obstacle for each new key that lacks a column which chooses the partition: PostgreSQL refuses it."""
+    """Return one obstacle for each new key without a column of the partition key: PostgreSQL refuses such a key."""
     table, name = relation.table, f"{relation.schema}.{relation.name}"
     return [
         f"The key ({', '.join(wanted)}) of {model.schema}.{table.name} must hold the columns that partition {name} "
@@ -67,7 +67,7 @@ def _of_partition_key(state: State, model: Model, relation: Relation) -> list[st
 def _of_index(state: State, model: Model, relation: Relation, index: Document) -> list[str]:
     table, name, key = relation.table, f"{relation.schema}.{relation.name}", index["name"]
     is_part = relation.is_partition and index["root"] is not None
-    # A part is named once, with the table's.
+    # The key of the table stands for those of its partitions.
     if not is_part and not _is_known(index, model, table):
         return [_unnamed(name, index)]
     if not unique_keys.is_global(index, model, table):
@@ -76,7 +76,7 @@ def _of_index(state: State, model: Model, relation: Relation, index: Document) -
     if root is not None and root["constraint"] is None and index["constraint"] is not None:
         held = (
             f"The key {key} of {name} is a part of the index {index['root']} of {model.schema}.{table.name}, which has "
-            "to be replaced and cannot go before it: detach that partition, drop the key there, and attach it again."
+            "to be replaced and cannot be dropped before it: detach that partition, drop its key, and attach it again."
         )
         return [held]
     return [*_dependents(state, model, name, index), *([] if is_part else _impossible(state, model, relation, index))]
@@ -87,7 +87,7 @@ def _unnamed(name: str, index: Document) -> str:
     if index["constraint_type"] == "x":
         return (
             f"The exclusion constraint {key} of {name} on ({words}) is not named in the model, and tells one tenant "
-            "what another has: name its columns under natural_keys of that table."
+            "which values another has: name its columns under natural_keys of that table."
         )
     return (
         f"The unique key {key} of {name} on ({words}) is not named in the model: name its columns under "
@@ -96,7 +96,7 @@ def _unnamed(name: str, index: Document) -> str:
 
 
 def _dependents(state: State, model: Model, name: str, index: Document) -> list[str]:
-    # Foreign keys that the model names are exchanged along with it.
+    # The plan exchanges the foreign keys that the model names together with the key.
     dependents = [text for text in index["dependents"] if text not in foreign_keys.descriptions(state, model)]
     if not dependents:
         return []
@@ -108,17 +108,17 @@ def _dependents(state: State, model: Model, name: str, index: Document) -> list[
 
 
 def _impossible(state: State, model: Model, relation: Relation, index: Document) -> list[str]:
-    """Return why PostgreSQL makes no such key with one column more."""
+    """Return why PostgreSQL cannot create the key with the tenant column."""
     name, key, method = f"{relation.schema}.{relation.name}", index["name"], index["method"]
     place = f"The key {key} of {name} has to hold {model.column} as well, but"
     if method in SINGLE:
-        return [f"{place} an index of the method {method} has one column: make it {SINGLE[method]} first."]
+        return [f"{place} an index of the method {method} has only one column: make it {SINGLE[method]} first."]
     found = []
     columns = len(index["key"]["elements"]) + len(index["key"]["include"])
     if columns >= unique_keys.MAX_COLUMNS:
         found.append(
-            f"{place} has {columns} columns, and PostgreSQL allows no more than {unique_keys.MAX_COLUMNS}: take one "
-            "out first, an included one for example."
+            f"{place} has {columns} columns, and PostgreSQL allows at most {unique_keys.MAX_COLUMNS}: remove "
+            "one first, for example an included column."
         )
     if method == "gist" and model.column_type not in state["gist_types"]:
         found.append(
@@ -127,13 +127,13 @@ def _impossible(state: State, model: Model, relation: Relation, index: Document)
         )
     if unique_keys.is_made_with_constraint(index) and relation.is_partitioned:
         found.append(
-            f"{place} PostgreSQL attaches no partition to an exclusion constraint that is there: drop it first, and "
-            f"add it with {model.column} WITH = after the migration."
+            f"{place} PostgreSQL cannot attach a partition to an exclusion constraint: drop the constraint first, "
+            f"and add it with {model.column} WITH = after the migration."
         )
     found += [
         f"The key {key} of {name} has to be replaced, and holds a value of {title}, a domain of an ordinary role or "
-        "made of one: its CHECK would run with the rights of a superuser. Look at it and give the domain to a "
-        "superuser first."
+        "a type that contains one. Its CHECK would run with the rights of a superuser: review the CHECK, and make a "
+        "superuser the owner of the domain first."
         for title in definitions.domains(state, _texts(index), None)
     ]
     return found
@@ -167,7 +167,7 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def _global_keys(state: State, model: Model, table: Table) -> list[tuple[Relation, Document]]:
-    """Return the keys to exchange, each with the table or partition that it is of; a part goes with the whole."""
+    """Return the keys to exchange, each with its table or partition. A table's key includes those attached to it."""
     return [
         (relation, index)
         for relation in catalog.relations(state, model, table)
@@ -177,14 +177,14 @@ def _global_keys(state: State, model: Model, table: Table) -> list[tuple[Relatio
 
 
 def _new_keys(state: State, model: Model, table: Table) -> list[tuple[str, ...]]:
-    """Return the columns of the keys that no key of the table is, nor will be once it is exchanged."""
+    """Return the columns of the keys that the table lacks, even after its present keys are exchanged."""
     return [key for key in model.tenant_keys(table) if not _serving(state, model, table, key)]
 
 
 def _serving(state: State, model: Model, table: Table, key: Sequence[str]) -> list[Document]:
-    """Return the keys of those columns that hold the tenant, or are exchanged for one that does.
+    """Return the keys on those columns that hold the tenant column, or that the plan exchanges for one that does.
 
-    Foreign keys point to the whole table; another natural key may be that of a partition alone.
+    A foreign key needs a key of the whole table. Another natural key may exist on a partition alone.
     """
     pointed = key in _pointed(model, table)
     return [
@@ -193,7 +193,7 @@ def _serving(state: State, model: Model, table: Table, key: Sequence[str]) -> li
         if not (relation.is_partition and pointed)
         for index in relation.document["indexes"]
         if not (relation.is_partition and index["root"])
-        # Built, and not taken yet.
+        # This index is built, but no key uses it yet.
         if index["name"] != _new_name(relation.name, model, key)
         if unique_keys.serves(index, model, key, pointed=pointed)
         if (unique_keys.holds_tenant(index, model.column) and index["valid"])
@@ -207,7 +207,7 @@ def _pointed(model: Model, table: Table) -> set[tuple[str, ...]]:
 
 
 def is_leftover(relation: Relation, index: Document) -> bool:
-    """Say whether an index is what an interrupted build left: no dump carries it, and it may never become valid."""
+    """Say whether an interrupted build left this index: no dump contains it, and it may never become valid."""
     return not index["valid"] and index["constraint"] is None and not relation.is_partitioned
 
 
@@ -216,7 +216,7 @@ def _new_name(relation: str, model: Model, key: Iterable[str]) -> str:
 
 
 def temporary_name(name: str) -> str:
-    """Return the name of the index that takes the place of the key ``name``."""
+    """Return the name of the index that replaces the key ``name``."""
     return derived_name(name, "tenant_key")
 
 
@@ -228,10 +228,10 @@ def _key_change(
 
 
 class _Exchange:
-    """One key of a table, or of a partition alone, that is exchanged for the same key with the tenant."""
+    """The exchange of one key, of a table or of a partition alone, for the same key with the tenant column."""
 
     def __init__(self, state: State, model: Model, relation: Relation, index: Document) -> None:
-        """Look at what there is of it."""
+        """Find the relations that get the key, and its name in the plan."""
         self.column, self.index, self.whole = model.column, index, relation
         self.partitions = [
             part
@@ -243,19 +243,19 @@ class _Exchange:
         self.reason = f"Make ({words}) unique per tenant instead of globally"
 
     def statements(self) -> list[Statement]:
-        """Return what builds the new key and puts it in the old one's place."""
+        """Return the statements that build the new key and replace the old one with it."""
         if is_leftover(self.whole, self.index):
-            return [self._drop("Remove an index that is invalid: an interrupted build left it")]
+            return [self._drop("Remove an invalid index that an interrupted build left")]
         present = self._present()
         if present is not None:
-            reason = f"Drop the global key {self.index['name']}, which tells one tenant what another has"
+            reason = f"Drop the global key {self.index['name']}, which tells one tenant which values another has"
             return [self._drop(reason), *self._marked(self.whole, indexes.table_marks(self.whole, self.index, present))]
         if unique_keys.is_made_with_constraint(self.index):
             return self._made_with_constraint()
         return self._in_parts() if self.whole.is_partitioned else self._of_table()
 
     def _present(self) -> str | None:
-        """Return the name of a key that is the same one with the tenant already."""
+        """Return the name of an existing key that is the same one with the tenant column."""
         wanted = unique_keys.meaning(self.index, self.column)
         kinds = {"p": ("p",), "u": ("p", "u"), "x": ("x",)}.get(self.index["constraint_type"] or "")
         return next(
@@ -288,14 +288,16 @@ class _Exchange:
         return [exchange, *self._marked_as_before(self.whole, self.index)]
 
     def _in_parts(self) -> list[Statement]:
-        """Return the statements that exchange the key of a partitioned table: it goes with its partitions' keys, the
-        partitions get theirs, and the table takes those over.
+        """Return the statements that exchange the key of a partitioned table.
+
+        The old key is dropped with those of the partitions. The partitions get new keys, and the table's key attaches
+        them.
         """
         builds, takes = [], []
         for relation in (*self.partitions, self.whole):
             own = self._own(relation)
             if own is not None and (own["constraint"] is not None or relation.is_partitioned):
-                # The one above takes it over as it is.
+                # The parent's key attaches this key as it is.
                 continue
             part = self._part(relation)
             name = part["name"] if part else derived_name(relation.name, self.index["name"])
@@ -309,7 +311,7 @@ class _Exchange:
         return [*builds, self._drop(self.reason), *takes]
 
     def _above(self, relation: Relation, name: str, part: Document) -> Statement:
-        """Return what makes the key of a partitioned table, which takes those of its partitions over."""
+        """Return the statement that creates the key of a partitioned table, which attaches those of its partitions."""
         identity = f"{self.identity}{relation.suffix}"
         if part["constraint"] is None:
             sql = indexes.create(relation.target, name, part, self.column)
@@ -326,14 +328,15 @@ class _Exchange:
         return _key_change(identity, relation, [using], self.reason, makes)
 
     def _part(self, relation: Relation) -> Document | None:
-        """Return the key of a relation that is the table's or a part of it."""
+        """Return the key of a relation that is the table's key or is attached to it."""
         if relation.target == self.whole.target:
             return self.index
         return next((index for index in relation.document["indexes"] if index["root"] == self.index["name"]), None)
 
     def _own(self, relation: Relation) -> Document | None:
-        """Return the index of before that the new key takes over, and takes along when it goes: a partition's key of
-        either kind, or an index that backs none.
+        """Return an existing index that the new key uses: a partition's own key, or an index without a constraint.
+
+        The index is dropped together with the new key.
         """
         own = [
             index
@@ -346,7 +349,7 @@ class _Exchange:
         return min(own, key=lambda index: index["constraint"] is None, default=None)
 
     def _index_to_take(self, relation: Relation, name: str) -> tuple[str, list[Statement]]:
-        """Return the index that becomes the key of a relation that holds rows, and what builds it first."""
+        """Return the index that becomes the key of a relation that holds rows, and the statements that build it."""
         own = self._own(relation)
         if own is not None:
             return str(own["name"]), []
@@ -382,7 +385,7 @@ class _Exchange:
     def _marked(self, relation: Relation, marks: Iterable[tuple[str, str]]) -> list[Statement]:
         return [
             statement(f"{self.identity}.{what}{relation.suffix}", self.whole.table.name, "key", sql,
-                      "Keep what was said of the key")
+                      "Keep the comments and marks of the key")
             for what, sql in marks
         ]  # fmt: skip
 
@@ -392,10 +395,10 @@ def _sorts_by_default(index: Document) -> bool:
 
 
 class _NewKey:
-    """One key of a table that is there in no form, and is to carry the tenant."""
+    """A key with the tenant column that the table does not have in any form."""
 
     def __init__(self, state: State, model: Model, table: Table, key: tuple[str, ...]) -> None:
-        """Look at what there is of it."""
+        """Find the relations that get the key, and its name in the plan."""
         self.model, self.key, self.wanted = model, key, (model.column, *key)
         self.whole, self.holders = catalog.relation(state, model, table), catalog.holders(state, model, table)
         self.identity = f"{table.name}.key.{'_'.join(key)}"
@@ -406,7 +409,7 @@ class _NewKey:
         )
 
     def statements(self) -> list[Statement]:
-        """Return what builds the key."""
+        """Return the statements that build the key."""
         builds, takes = [], []
         for relation in self.holders:
             name, built = self._index_to_take(relation)
@@ -435,9 +438,9 @@ class _NewKey:
         return min(own, key=lambda index: index["constraint"] is None, default=None)
 
     def _index_to_take(self, relation: Relation) -> tuple[str | None, list[Statement]]:
-        """Return the index that becomes the key of a relation that holds rows, and what builds it first.
+        """Return the index that becomes the key of a relation that holds rows, and the statements that build it.
 
-        It is None where a partition has such a key of its own, which the table's takes over.
+        The index is None if a partition has such a key of its own, which the table's key attaches.
         """
         own = self._own(relation)
         if own is not None:
@@ -466,7 +469,7 @@ class _NewKey:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the keys and indexes per tenant are there, and no global key is left."""
+    """Return whether the keys and indexes per tenant exist, and no global key is left."""
     return [item for table in tables(state, model) for item in _findings_of(state, model, table)]
 
 
@@ -497,10 +500,10 @@ def _findings_of(state: State, model: Model, table: Table) -> list[Finding]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that drop the keys and indexes per tenant, and bring those of the snapshot back."""
+    """Return the statements that drop the keys and indexes per tenant, and restore those of the snapshot."""
     planned = [statement for item in back.relations for statement in _dropped(back, item)]
     restored = [(item, index) for item in back.relations for index in _of_before(back, item)]
-    # A table takes over the first key of a partition that is like its own: one key after the other comes back.
+    # A table's key attaches the first equal key of a partition, so the keys are restored one after the other.
     wholes = list(dict.fromkeys(_whole(item, index) for item, index in restored))
     for item, index in sorted(restored, key=lambda pair: wholes.index(_whole(*pair))):
         planned += _restored(item, index)
@@ -508,7 +511,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def _whole(item: RelationRollback, index: Document) -> tuple[str, str]:
-    """Return the table and the name of the key that an index is, or is a part of."""
+    """Return the name of the table, and that of its key to which an index belongs."""
     return item.table.name, index.get("root") or index["name"]
 
 
@@ -518,7 +521,7 @@ def _dropped(back: Rollback, item: RelationRollback) -> list[Statement]:
         if name in before and made(now[name]) == made(before[name]):
             continue
         if item.relation.is_partition and now[name]["root"]:
-            # The table's takes it along.
+            # It is dropped with the table's key.
             continue
         constraint, reason = now[name]["constraint"], "Drop the keys and indexes per tenant"
         planned.append(
@@ -532,9 +535,9 @@ def _dropped(back: Rollback, item: RelationRollback) -> list[Statement]:
 
 
 def _restored(item: RelationRollback, index: Document) -> list[Statement]:
-    reasons = {"comment": "Bring the comments of before back"}
+    reasons = {"comment": "Restore the original comments"}
     return [
-        item.statement(identity, phase, sql, reasons.get(phase, "Bring the keys and indexes of before back"))
+        item.statement(identity, phase, sql, reasons.get(phase, "Restore the original keys and indexes"))
         for phase, identity, sql in indexes.recreate(item.relation, index)
     ]
 
@@ -544,7 +547,7 @@ def _own(back: Rollback, item: RelationRollback) -> set[str]:
 
 
 def _kept(item: RelationRollback) -> list[Document]:
-    """Return the indexes of the snapshot but for what an interrupted build had left."""
+    """Return the indexes of the snapshot except those that an interrupted build left."""
     return [index for index in item.before["indexes"] if not is_leftover(item.relation, index)]
 
 
@@ -558,32 +561,32 @@ def _of_before(back: Rollback, item: RelationRollback) -> list[Document]:
 
 
 def _shared(back: Rollback, item: RelationRollback) -> list[str]:
-    """Return the keys of all tenants that rows of several tenants share by now."""
+    """Return the keys over all tenants whose values several tenants share now."""
     again = [set(index["names"]) for index in _of_before(back, item) if index["unique"] and index["plain"]]
     return [
-        f"({', '.join(shared['columns'])}) of {item.title} was unique in all tenants, and {shared['rows']:,} rows "
-        f"share {shared['keys']:,} values of it by now: change or delete them first, or use rollback_mode=restore."
+        f"({', '.join(shared['columns'])}) of {item.title} was unique over all tenants, and {shared['rows']:,} rows "
+        f"share {shared['keys']:,} values of it now: change or delete them first, or use rollback_mode=restore."
         for shared in back.state["hazards"]["shared"]
         if shared["table"] == item.table.name and not item.relation.is_partition and set(shared["columns"]) in again
     ]
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return what of an ordinary role would run if the indexes came back, and what rows could not share any more."""
+    """Return the code of ordinary roles that restored indexes would run, and rows that restored keys would refuse."""
     found = [text for item in back.relations for text in _shared(back, item)]
     for item in back.relations:
         for index in _of_before(back, item):
             if index["plain"]:
                 continue
             texts, what = [index["definition"], index["constraint_definition"]], f"The index {index['name']}"
-            # What a key holds now means what it says.
+            # PostgreSQL evaluates the expressions of a present key already. Only its literals are checked.
             judge = definitions.literals if _is_held(item, index) else definitions.expressions
             found += judge(back.state, f"{what} of {item.title}", texts, back.path)
     return found
 
 
 def _is_held(item: RelationRollback, before: Document) -> bool:
-    """Say whether the key of that name, which the migration made of the one before, has its expressions still."""
+    """Say whether the present key of that name has all expressions of the original key."""
     now = catalog.index_named(item.now, before["name"])
     if now is None or now.get("key") is None or before.get("key") is None:
         return False
@@ -591,13 +594,13 @@ def _is_held(item: RelationRollback, before: Document) -> bool:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every key and index of the snapshot is there, and none of the migration's."""
+    """Return whether every key and index of the snapshot exists, and none of the migration's is left."""
     found = []
     for item in back.known:
         lost = missing(_kept(item), item.now["indexes"])
         left = _own(back, item) - by_name(item.before["indexes"]).keys()
         found += [
-            finding(f"indexes{item.where} of before that are missing", item.table.name, [], lost),
+            finding(f"original indexes{item.where} that are missing", item.table.name, [], lost),
             finding(f"indexes{item.where} of the migration that are left", item.table.name, [], sorted(left)),
         ]
     return found

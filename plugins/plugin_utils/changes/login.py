@@ -89,7 +89,7 @@ def _sessions(state: State, model: Model, tables: Sequence[Table], unused_tenant
 
 
 def _looked_at(state: State, model: Model, tables: Sequence[Table]) -> str:
-    """Return the default tenant, or one that has rows; where none has, one that nobody is."""
+    """Return the default tenant, or a tenant that has rows, or an unused tenant if no tenant has rows."""
     known = [catalog.known_tenant(model, catalog.required(state, table.name)) for table in tables]
     return next((tenant for tenant in known if tenant is not None), synthetic_tenants(state, model)[1])
 

@@ -1,7 +1,7 @@
-"""The names that a plan makes: one that is there already with another meaning is refused.
+"""The names that a plan creates: a name that another object has already is refused.
 
-A plan puts what it finds in the way of its own names, an index of an interrupted build for example, out of it; what is
-no such thing is somebody's, and PostgreSQL would refuse the statement.
+A plan drops its own leftovers, for example an index of an interrupted build. Any other object with such a name belongs
+to somebody, and PostgreSQL would refuse the statement.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .statement import State, Statement
 
 Made = Mapping[str, Any]
 
-# pg_class.relkind; "type" is what has no relation.
+# The values of pg_class.relkind; "type" is a type without a relation.
 KINDS = {
     "r": "a table", "p": "a partitioned table", "i": "an index", "I": "an index", "S": "a sequence", "v": "a view",
     "m": "a materialized view", "c": "a composite type", "f": "a foreign table", "t": "a TOAST table",
@@ -27,39 +27,39 @@ RESULT = "boolean"
 
 
 def index(relation: Relation, name: str) -> Made:
-    """Return what CREATE INDEX makes."""
+    """Return the name that CREATE INDEX creates."""
     return {"kind": "index", "schema": relation.schema, "table": relation.name, "name": name}
 
 
 def key(relation: Relation, name: str, taken: str, gone: Sequence[str]) -> Made:
-    """Return what ADD CONSTRAINT of a key makes: ``taken`` is the index that gets its name, ``gone`` keys that go."""
+    """Return the name of a new key: ``taken`` is the index that gets the name, ``gone`` are the keys dropped before."""
     free = name == taken or name in gone
     kind = "constraint" if free else "key"
     return {"kind": kind, "schema": relation.schema, "table": relation.name, "name": name, "gone": list(gone)}
 
 
 def check(relation: Relation, name: str) -> Made:
-    """Return what ADD CONSTRAINT of a check makes."""
+    """Return the name that ADD CONSTRAINT creates for a check."""
     return {"kind": "constraint", "schema": relation.schema, "table": relation.name, "name": name, "gone": []}
 
 
 def policy(relation: Relation, name: str) -> Made:
-    """Return what CREATE POLICY makes."""
+    """Return the name that CREATE POLICY creates."""
     return {"kind": "policy", "schema": relation.schema, "table": relation.name, "name": name}
 
 
 def sequence(schema: str, name: str) -> Made:
-    """Return what CREATE SEQUENCE makes."""
+    """Return the name that CREATE SEQUENCE creates."""
     return {"kind": "sequence", "schema": schema, "name": name}
 
 
 def function(schema: str, name: str, types: Sequence[str]) -> Made:
-    """Return what CREATE OR REPLACE FUNCTION with arguments of those types makes."""
+    """Return the name and the argument types that CREATE OR REPLACE FUNCTION creates."""
     return {"kind": "function", "schema": schema, "name": name, "types": list(types)}
 
 
 def obstacles(state: State, model: Model, statements: Iterable[Statement]) -> list[str]:
-    """Return what bears a name that the statements make, a sentence with its remedy each."""
+    """Return one sentence, with its remedy, for each object that has a name which the statements create."""
     relations = {
         (relation.schema, relation.name): relation
         for table in model.tables
@@ -101,12 +101,12 @@ def _relation(
         there = catalog.index_named(relation.document, name) if relation.schema == schema else None
         if there is None:
             continue
-        # The plan itself drops one of the table that no constraint needs.
+        # The plan itself drops an index of the same table without a constraint.
         if relation is not own or makes != "index" or there["constraint"] is not None:
             found.append(f"an index of {relation.name}")
     article = "an index" if makes == "index" else f"a {makes}"
     return [
-        f"{schema}.{name} is there already, {what}, and the plan makes {article} of that name: rename or drop it first."
+        f"{schema}.{name} exists already, {what}, and the plan creates {article} of that name: rename or drop it first."
         for what in found
     ]
 
@@ -122,20 +122,20 @@ def _constraint(state: State, relation: Relation, name: str, gone: Sequence[str]
         return []
     target = qualified(relation.schema, relation.name)
     refusal = (
-        f"{relation.schema}.{relation.name} has a constraint {name} already, and the plan makes another one of that "
+        f"{relation.schema}.{relation.name} has a constraint {name} already, and the plan adds another one of that "
         f"name: ALTER TABLE {target} RENAME CONSTRAINT {identifier(name)} TO another name first, or drop it."
     )
     return [refusal]
 
 
 def _policy(relation: Relation, name: str) -> list[str]:
-    # A restrictive one is replaced; a permissive one is dropped later than the plan makes its own.
+    # The plan replaces a restrictive policy. It drops a permissive one only after it creates its own.
     if not any(item["name"] == name and item["permissive"] for item in relation.document["policies"]):
         return []
     target = qualified(relation.schema, relation.name)
     refusal = (
-        f"{relation.schema}.{relation.name} has a permissive policy {name} already, and the plan makes another one of "
-        f"that name: DROP POLICY {identifier(name)} ON {target} first."
+        f"{relation.schema}.{relation.name} has a permissive policy {name} already, and the plan creates another one "
+        f"of that name: DROP POLICY {identifier(name)} ON {target} first."
     )
     return [refusal]
 
@@ -147,7 +147,7 @@ def _function(state: State, schema: str, name: str, types: Sequence[str]) -> lis
     if not there and (now is None or now["returns"] == RESULT):
         return []
     refusal = (
-        f"{schema}.{name}({arguments}) is there already, no function that returns {RESULT}, and the plan makes one of "
-        "that name: rename or drop it first."
+        f"{schema}.{name}({arguments}) exists already, no function that returns {RESULT}, and the plan creates one "
+        "of that name: rename or drop it first."
     )
     return [refusal]

@@ -43,10 +43,10 @@ def build(state: State, model: Model, url_options: str = "", *, careful: bool = 
             "check the user in DATABASE_URL."
         )
     statements = [] if obstacles else [item for change in CHANGES for item in change.plan(state, model)]
-    # What is filled in the transaction has no index that could be built before.
+    # If the transaction fills the column of a table, no index on it can be built earlier.
     filled = {item["table"] for item in statements if item["phase"] == "tenant"}
     statements = [{**item, "online": []} if item["table"] in filled else item for item in statements]
-    # Nothing is in the way of a change that is made already.
+    # A finished change has no obstacles.
     if careful and (obstacles or statements):
         obstacles += hazards.obstacles(state, model, url_options) + names.obstacles(state, model, statements)
         obstacles += [text for change in CHANGES for text in change.hazards(state, model)]
@@ -72,8 +72,8 @@ def document(
     it only if the service does not write, because the time grows with the rows.
     """
     tables = {table.name: qualified(model.schema, table.name) for table in model.guarded}
-    # All at once: a REVOKE changes a table's entry without locking the table, and an autovacuum that is at work
-    # there and waits for that entry would be a deadlock with the next ALTER TABLE.
+    # The transaction locks all tables first. A REVOKE changes a table's row in pg_class without a lock on the table. If
+    # an autovacuum of that table then waits for the row, the next ALTER TABLE deadlocks with it.
     mode = "ACCESS EXCLUSIVE" if statements else "ACCESS SHARE"
     return {
         "begin": [
@@ -106,7 +106,7 @@ def document(
 
 
 def _count(statements: Sequence[Statement], model: Model, name: str, target: str) -> str:
-    """Return the query that counts a table's rows; where the tenant column was there before, those of each tenant."""
+    """Return the query that counts a table's rows, for each tenant if the tenant column existed before."""
     added = any(item["table"] == name and item["phase"] in ("column", "tenant") for item in statements)
     is_tenants = model.tenants is not None and model.tenants.name == name
     if not model.adopted or added or is_tenants:
@@ -130,7 +130,7 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
     if document.get("partition_of"):
         found.append(f"{name} is a partition of {document['partition_of']}: name that table in tenancy_tables instead.")
     elif document["kind"] not in ("r", "p"):
-        found.append(f"{name} is not an ordinary table (kind {document['kind']!r}): it cannot be planned for.")
+        found.append(f"{name} is not an ordinary table (kind {document['kind']!r}): remove it from tenancy_tables.")
     found += [
         f"{part.schema}.{part.name}, a partition of {name}, is not a table (kind {part.document['kind']!r}) and has no "
         "row security: detach it first."

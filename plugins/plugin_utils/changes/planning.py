@@ -13,7 +13,7 @@ from . import backfill, enforce, online, plan, revert, schema
 from .finding import Finding
 from .statement import State, Statement
 
-# The isolation proof of these says what the service's role can reach.
+# For these goals, the isolation proof shows which rows the service's role can reach.
 ISOLATING = ("migrate", "enforce")
 
 
@@ -23,8 +23,8 @@ def statements(
     """Return the ordered statements that lead from ``state`` to ``goal``.
 
     ``snapshot`` is the state to which the goal ``schema`` leads; ``url_options`` are the options of DATABASE_URL. With
-    ``careful`` a rollback is refused while another tenant has rows, and a migration that something would make fail.
-    Raises TenancyError for what cannot be planned for, and for an unknown goal.
+    ``careful``, a rollback is refused if another tenant has rows, and a migration if it would fail. Raises TenancyError
+    for obstacles and for an unknown goal.
     """
     if goal == "migrate":
         return plan.build(state, model, url_options, careful=careful)
@@ -40,13 +40,14 @@ def statements(
 def result(
     inspected: Mapping[str, Any], model: Model, wanted: Mapping[str, Any], snapshot: State | None
 ) -> dict[str, Any]:
-    """Return what the role plan returns, but for its lines.
+    """Return the result of the role plan, except its lines.
 
-    ``inspected`` has ``state`` and ``audit``; ``wanted`` has ``goal``, ``strategy`` (atomic, online or auto),
-    ``online_rows``, ``url_options`` and ``lost_run``, whether an earlier run ended without releasing its lock. The
-    result has both and goal, ``state_before`` (it stays when ``state`` is read again), ``statements``, ``strategy``
-    (atomic or online), ``backfilling``, ``needed`` (whether there is anything to do), ``resumes`` (whether the run goes
-    on after a lost one), ``refusals`` and the ``snapshot`` of a rollback. Raises TenancyError.
+    ``inspected`` has ``state`` and ``audit``. ``wanted`` has ``goal``, ``strategy`` (atomic, online or auto),
+    ``online_rows`` and ``url_options``. Its ``lost_run`` says whether an earlier run ended without releasing its lock.
+
+    The result has ``state``, ``audit``, ``goal``, ``statements``, ``strategy`` (atomic or online), ``backfilling``,
+    ``refusals`` and the ``snapshot`` of a rollback. ``state_before`` stays when ``state`` is read again. ``needed``
+    says whether there is anything to do, and ``resumes`` whether the run continues a lost one. Raises TenancyError.
     """
     state, goal = inspected["state"], wanted["goal"]
     found = statements(state, model, goal, snapshot, wanted["url_options"])
@@ -71,7 +72,7 @@ def result(
 
 
 def refusals(entries: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the sentence that refuses a migration whose plan leaves a bypass of row security, if it does."""
+    """Return a refusal if the plan of a migration leaves a bypass of row security."""
     left = audit.as_finding([entry for entry in entries if not entry["fixed_by_plan"]])["actual"]
     if not left:
         return []
@@ -81,9 +82,9 @@ def refusals(entries: Sequence[dict[str, Any]]) -> list[str]:
 def transaction(found: Sequence[Statement], state: State, model: Model, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return the one transaction around statements, for the modules postgresql_transaction and cutover.
 
-    ``wanted`` has ``goal``, ``lock_timeout`` in PostgreSQL's units, ``seconds`` for the whole, ``proof_seconds`` for
-    the proof, ``proof_rows``, above which the proof probes a table, ``url_options``, ``counted``, whether rows are
-    counted before, and ``careful``, whether another tenant's rows are refused.
+    ``wanted`` has ``goal``, ``lock_timeout`` in PostgreSQL's units, ``url_options``, and the limits ``seconds`` for the
+    transaction and ``proof_seconds`` for the proof. The proof probes a table with more than ``proof_rows`` rows.
+    ``counted`` says whether the rows are counted before, and ``careful`` whether another tenant's rows are refused.
     """
     is_isolating = wanted["goal"] in ISOLATING
     made, checks = None, []
@@ -91,7 +92,7 @@ def transaction(found: Sequence[Statement], state: State, model: Model, wanted: 
         rows, seconds = int(wanted["proof_rows"]), float(wanted["proof_seconds"])
         made = proof.document(state, model, rows, seconds, wanted["url_options"])
     elif wanted["careful"]:
-        # A rollback has nothing to prove, but another tenant may have stored rows since it was planned.
+        # A rollback needs no proof, but another tenant may have stored rows after the plan was made.
         checks = revert.refuse_other_tenants(state, model)
     return plan.document(
         found, model, wanted["lock_timeout"], float(wanted["seconds"]), checks=checks, proof=made,

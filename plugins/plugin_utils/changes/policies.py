@@ -98,7 +98,7 @@ def rollback_of(back: Rollback, item: RelationRollback, names: set[str]) -> list
     """Return the statements that drop a relation's policies of those ``names`` and create those of the snapshot."""
     before = by_name(_of_before(back, item))
     ours, record = names | before.keys(), bridge_record.policy_names(item.table)
-    # The bridge drops and creates the policies of its record; somebody else's stay.
+    # The bridge drops and creates the policies of its record. Policies of other origin stay.
     if not bridge_record.was_kept(back):
         ours -= record
     elif not bridge_record.is_on(item):
@@ -139,13 +139,13 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every policy of the snapshot is there, and none of the migration's."""
+    """Return whether every policy of the snapshot exists, and none of the migration's is left."""
     own = [item for item in back.known if item.table in back.model.tables]
     return [found for item in own for found in rollback_findings_of(back, item, {item.table.policy})]
 
 
 def rollback_findings_of(back: Rollback, item: RelationRollback, names: set[str]) -> list[Finding]:
-    """Return whether a relation has every policy of the snapshot, and none of those ``names`` beside them."""
+    """Return whether a relation has every policy of the snapshot, and no other one with one of those ``names``."""
     lost = missing(_of_before(back, item), item.now["policies"])
     left = names & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
     return [

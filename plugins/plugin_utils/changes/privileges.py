@@ -48,7 +48,7 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def _lacking(document: Document, model: Model) -> list[str]:
-    """Return what the service may do with single columns and not with the tenant's: its keys name that now."""
+    """Return the privileges that the service has on some columns, but not on the tenant column, which keys contain."""
     return [
         privilege
         for privilege in ("SELECT", "INSERT")
@@ -89,12 +89,12 @@ def rollback(back: Rollback) -> list[Statement]:
             planned.append(item.statement("grant", "privilege", sql, "Grant the revoked privileges again"))
     for item in back.relations:
         granted = _of_column(item.now, back.model) - _of_column(item.before, back.model)
-        # A column that goes takes them along.
+        # DROP COLUMN removes the privileges on it.
         if item.before["column"] is not None and back.is_same_role and granted:
             column, role = identifier(back.model.column), identifier(back.model.application_role)
             privileges = ", ".join(f"{privilege} ({column})" for privilege in sorted(granted))
             sql = f"REVOKE {privileges} ON {item.target} FROM {role}"
-            planned.append(item.statement("column.revoke", "privilege", sql, "Revoke what was granted"))
+            planned.append(item.statement("column.revoke", "privilege", sql, "Revoke the granted privileges"))
     for function in back.model.functions:
         now = catalog.function(back.state, function.name, function.identity)
         before = catalog.function(back.snapshot, function.name, function.identity)
@@ -108,7 +108,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def _of_column(document: Document, model: Model) -> set[str]:
-    """Return what the service may do with the tenant column alone."""
+    """Return the privileges that the service has on the tenant column only."""
     rights = {name: (document.get("rights") or {}).get(name) for name in ("SELECT", "INSERT")}
     return {name for name, allowed in rights.items() if isinstance(allowed, list) and model.column in allowed}
 

@@ -1,4 +1,4 @@
-"""Policies of roles other than the service's: those of the model (tenancy_readers), and what the others will see.
+"""Policies of roles other than the service's: those of the model (tenancy_readers), and the rows that the others see.
 
 A policy applies to every role that has the privileges of its role. So a role is refused if the service has its
 privileges, or can get them by SET ROLE.
@@ -59,7 +59,7 @@ def plan(state: State, model: Model) -> list[Statement]:
             if reader is not None:
                 wanted.add(reader.role)
             elif is_of_readers(policy):
-                planned.append(_drop(relation, policy["name"], "Drop the policy of a role that has another entry now"))
+                planned.append(_drop(relation, policy["name"], "Drop the policy of a role whose entry has changed"))
         for reader in model.readers:
             if reader.role not in wanted:
                 rows = "every tenant" if reader.tenant is None else f"tenant {reader.tenant}"
@@ -168,7 +168,7 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
 
 
 def notes(state: State, model: Model) -> list[str]:
-    """Name the other roles with privileges on rows, and what each sees once row security is forced."""
+    """Return the other roles with privileges on rows, and the rows that each sees once row security is forced."""
     return [
         *(_sentence(state, model, role) for role in state["hazards"]["other_roles"]),
         *(
@@ -190,7 +190,7 @@ def _sentence(state: State, model: Model, role: Document) -> str:
 
 
 def _privileges(role: Document) -> str:
-    """Return the privileges, each with its tables; columns stand after a privilege on some columns alone."""
+    """Return the privileges, each with its tables; the columns follow a privilege on some columns only."""
     places: dict[str, list[str]] = {}
     for grant in role["grants"]:
         columns = f" ({', '.join(grant['columns'])})" if grant["columns"] else ""

@@ -45,7 +45,7 @@ def build(state: State, model: Model, snapshot: State, *, lone: bool = True) -> 
 
 
 def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[str, Any]) -> list[Finding]:
-    """Return whether everything of the schema of ``snapshot`` is there again, and every row still.
+    """Return whether the schema of ``snapshot`` is restored, and every row is still there.
 
     ``rows_before`` maps a table's name to its rows before the rollback. It is empty if the service works meanwhile and
     the rows were not counted. Newer objects that do not use the tenant column stay.
@@ -73,7 +73,7 @@ def _obstacles(state: State, model: Model, snapshot: State, *, lone: bool) -> li
         return [f"The snapshot is of database {snapshot['database']}, not of {state['database']}: name another one."]
     found = []
     foreign = catalog.other_tenants(state, model)
-    # A column that was there before tells them apart.
+    # If the column existed before the migration, it tells the tenants' rows apart.
     if foreign and lone and not model.adopted:
         counts = ", ".join(f"{name} {count}" for name, count in foreign.items())
         found.append(

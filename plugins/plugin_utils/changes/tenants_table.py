@@ -1,7 +1,7 @@
-"""The tenants table: one row a tenant, to which the tenant column may point. Who reads it is the model's decision.
+"""The tenants table: one row for each tenant, to which the tenant column may point. The model decides who reads it.
 
-A service that finds the tenant by a host name reads it before it has one (``read_all``); another sees its tenant's row
-alone (``own``). Whoever reads it, a session changes no other tenant's row.
+A service that finds the tenant by a host name reads all rows before it knows its tenant (``read_all``). Another service
+sees only the row of its tenant (``own``). In both cases, a session changes only the row of its tenant.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OWN, EVERYBODY = "own", "true"
 
 
 def wanted(tenants: Tenants) -> list[dict[str, Any]]:
-    """Return the policies: name, command, and what ``using`` and ``check`` say; OWN is the session's tenant."""
+    """Return the name, the command, and the ``using`` and ``check`` of each policy; OWN is the session's tenant."""
     table = tenants.table
     if tenants.policy == "own":
         return [{"name": table.policy, "command": "ALL", "using": OWN, "check": OWN}]
@@ -38,7 +38,7 @@ def wanted(tenants: Tenants) -> list[dict[str, Any]]:
 
 
 def policy_names(model: Model, table: Table) -> set[str]:
-    """Return the names of a table's policies that the migration makes."""
+    """Return the names of a table's policies that the migration creates."""
     if model.tenants is None or table.name != model.tenants.name:
         return {table.policy}
     every = derived_name("tenant_isolation", table.name, "select")
@@ -66,29 +66,29 @@ def _sql(meant: str, model: Model, tenants: Tenants) -> str:
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return what keeps the table from being that of the tenants."""
+    """Return why the table cannot be the tenants table."""
     if model.tenants is None:
         return []
     name, key = f"{model.schema}.{model.tenants.name}", model.tenants.key
     document = catalog.table(state, model.tenants.name)
     if document is None or document["kind"] != "r":
-        return [f"tenancy_tenants names {name}, which is no ordinary table: correct it."]
+        return [f"tenancy_tenants names {name}, which is not an ordinary table: correct it."]
     attribute = next((item for item in document["attributes"] if item["name"] == key), None)
     if attribute is None:
-        return [f"tenancy_tenants names {key}, and {name} has no such column: correct it."]
+        return [f"tenancy_tenants names the column {key}, which {name} does not have: correct it."]
     if attribute["formatted"] != model.column_type:
         mistyped = (
-            f"{name}.{key} has type {attribute['formatted']} and tenancy_column_type is {model.column_type}: name the "
-            "type that it has."
+            f"{name}.{key} has type {attribute['formatted']} but tenancy_column_type is {model.column_type}: set "
+            "tenancy_column_type to the column's type."
         )
         return [mistyped]
     if catalog.unique_key(document, [key]) is None:
-        return [f"{name}.{key} is no unique key, and tenancy_tenants needs one row a tenant: make it unique first."]
+        return [f"{name}.{key} is not unique, and tenancy_tenants needs one row for each tenant: make it unique first."]
     return []
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that drop other permissive policies and create the decided ones."""
+    """Return the statements that drop other permissive policies and create the model's."""
     if model.tenants is None:
         return []
     return [item for one in tenants_relation(state, model) for item in _of_relation(one, model, model.tenants)]
@@ -101,11 +101,11 @@ def _of_relation(relation: Relation, model: Model, tenants: Tenants) -> list[Sta
             there.add(policy["name"])
         elif policy["permissive"] or policy["name"] in policy_names(model, relation.table):
             sql = f"DROP POLICY {identifier(policy['name'])} ON {relation.target}"
-            reason = "Drop a policy that would show more: permissive ones are combined with OR"
+            reason = "Drop a policy that would show more rows: permissive policies are combined with OR"
             planned.append(statement(f"{table}.policy.drop.{policy['name']}", table, "policy", sql, reason))
     reason = {
         "own": "Show and accept only the session tenant's row of the tenants table",
-        "read_all": "Let every session read the tenants table, and change its tenant's row alone",
+        "read_all": "Let every session read the tenants table, and change only its tenant's row",
     }[tenants.policy]
     for item in wanted(tenants):
         if item["name"] in there:
@@ -121,7 +121,7 @@ def _of_relation(relation: Relation, model: Model, tenants: Tenants) -> list[Sta
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the decided policies are the only permissive ones of the tenants table, and row security is on."""
+    """Return whether the model's policies are the only permissive ones of the tenants table, and row security is on."""
     if model.tenants is None:
         return []
     found = []
@@ -136,7 +136,7 @@ def findings(state: State, model: Model) -> list[Finding]:
             finding("policies are the model's", relation.name, True, alone),
             finding("RLS", relation.name, True, rls["enabled"]),
             finding("FORCE", relation.name, True, rls["forced"]),
-            finding("privileges that pass row security by", relation.name, [], excess),
+            finding("privileges that bypass row security", relation.name, [], excess),
         ]
     return found
 
@@ -148,12 +148,12 @@ def _of_tenants(back: Rollback) -> list[tuple[RelationRollback, set[str]]]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that drop the policies and create those of the snapshot."""
+    """Return the statements that drop the policies and restore those of the snapshot."""
     return [item for one, names in _of_tenants(back) for item in policies.rollback_of(back, one, names)]
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every policy of the snapshot is there, and none of the migration's."""
+    """Return whether every policy of the snapshot exists, and none of the migration's is left."""
     return [found for one, names in _of_tenants(back) for found in policies.rollback_findings_of(back, one, names)]
 
 
@@ -175,7 +175,7 @@ CHANGE = Change(
     plan=plan,
     findings=findings,
     rollback=rollback,
-    # The policies' own says it of every relation.
+    # policies.py covers every relation.
     rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
     row_security_off=row_security_off,

@@ -1,7 +1,7 @@
 """Views over tenant tables: they read with the privileges of the calling role, and so with its tenant.
 
 By default a view reads with its owner's privileges, and row security applies the owner's policies.
-``security_invoker`` came with PostgreSQL 15.
+``security_invoker`` exists since PostgreSQL 15.
 """
 
 from __future__ import annotations

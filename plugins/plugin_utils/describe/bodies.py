@@ -1,7 +1,7 @@
-"""Bodies of functions: which tables their statements write, and the same body with the tenant in each statement.
+"""Bodies of functions: the tables that their statements write, and the same body with the tenant in each statement.
 
-A body is text, and a proposed body is a draft that somebody reads. A statement of a rare form stays as it is, and its
-line is returned.
+A body is text, and a proposed body is a draft that somebody reviews. A statement in a rare form stays unchanged, and
+its line is returned.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from ...module_utils.quoting import identifier
 
-# A word that PostgreSQL reads as the name that it is, without quotes.
+# A word that PostgreSQL reads as the same name without quotes.
 PLAIN = re.compile("[a-z_][a-z0-9_]*")
-# Comments, strings and quoted names, in the order in which they can begin.
+# Comments, strings and quoted names, in the order of their beginnings.
 HIDDEN = re.compile(
     r"--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'", re.DOTALL
 )
@@ -22,7 +22,7 @@ WRITING = r"\b(insert\s+into|update|delete\s+from|merge\s+into|truncate(?:\s+tab
 NAME = r'((?:"(?:[^"]|"")+"|[a-z_][\w$]*)\s*\.\s*)?("(?:[^"]|"")+"|[a-z_][\w$]*)'
 STATEMENT = re.compile(WRITING + NAME, re.IGNORECASE)
 CONFLICT = re.compile(r"\bon\s+conflict\b", re.IGNORECASE)
-# Where a condition ends outside of every parenthesis.
+# The words and signs that end a condition outside of all parentheses.
 END = re.compile(r"\breturning\b|\bloop\b|;", re.IGNORECASE)
 
 Edit = tuple[int, str]
@@ -41,14 +41,14 @@ class Written:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A body with the tenant in its statements, and the lines that are left for a human."""
+    """A body with the tenant in its statements, and the lines that a human must change."""
 
     body: str
     left: Sequence[str]
 
 
 def written(body: str, schema: str) -> list[Written]:
-    """Return the statements of a body that write a table, of ``schema`` or without one; also those within strings."""
+    """Return the statements of a body that write a table, in ``schema`` or without one, also within strings."""
     text = _masked(body, strings=False)
     return [
         Written(
@@ -64,7 +64,7 @@ def written(body: str, schema: str) -> list[Written]:
 
 
 def calls(body: str, names: Iterable[str]) -> set[str]:
-    """Return which of the functions a body calls."""
+    """Return the functions that a body calls."""
     text = _masked(body, strings=False)
     return {name for name in names if re.search(rf'\b{re.escape(name)}"?\s*\(', text, re.IGNORECASE)}
 
@@ -75,7 +75,7 @@ def names(written_names: str, separator: str) -> tuple[str, ...]:
 
 
 def names_column(body: str, column: str) -> bool:
-    """Say whether a body names a column, as the audit looks for it."""
+    """Say whether a body names a column, by the pattern of the audit."""
     return bool(re.search(rf'(\b|"){re.escape(column)}(\b|")', body, re.IGNORECASE))
 
 
@@ -97,7 +97,7 @@ def with_tenant(
     for item in written(body, schema):
         if item.table not in keys:
             continue
-        # One that stands within a string is none that could be changed.
+        # A statement within a string cannot be changed.
         propose = PROPOSED.get(item.command) if text[item.start : item.end].strip() else None
         found = propose(text, item, keys[item.table], quoted(column), tenant) if propose else None
         if found is None:
@@ -135,7 +135,7 @@ def _inserted(text: str, item: Written, keys: Sequence[tuple[str, ...]], column:
 
 
 def _before(text: str, place: int, added: str) -> str:
-    """Return what is added before a place, with a blank if the text has none there."""
+    """Return the text to add before a place, with a blank if there is none."""
     return added if text[place : place + 1].isspace() else f"{added} "
 
 
@@ -150,7 +150,7 @@ def _rows(text: str, start: int, end: int) -> list[int]:
 
 
 def _on_conflict(text: str, start: int, keys: Sequence[tuple[str, ...]], column: str) -> list[Edit] | None:
-    """Return the edit of ON CONFLICT (columns), if there is one; None if its columns are no key of the table."""
+    """Return the edit of ON CONFLICT (columns), if there is one; None if no key of the table has its columns."""
     opening = re.compile(r"on\s+conflict\s*\(([^()]*)\)", re.IGNORECASE).match(text, start)
     if opening is None:
         other = re.compile(r"on\s+conflict\s*(?!on\s+constraint|do\s+nothing)\S", re.IGNORECASE).match(text, start)
@@ -163,7 +163,7 @@ def _filtered(text: str, item: Written, _: Sequence[tuple[str, ...]], column: st
     """Return the edits of an UPDATE or DELETE."""
     end = _end(text, item.end, END)
     statement = text[item.end : end]
-    alias = re.compile(r"\s+(?:as\s+)?(?!set\b|using\b|where\b)([a-z_]\w*)", re.IGNORECASE).match(statement)
+    alias = re.compile(r"\s+(?:as\s+)?(?!\bset\b|\busing\b|\bwhere\b)([a-z_]\w*)", re.IGNORECASE).match(statement)
     own = f"{alias[1] if alias else quoted(item.table)}.{column} = {tenant}"
     stop = item.end + len(statement.rstrip())
     where = re.search(r"\bwhere\b\s*", _masked_depth(statement, 0, len(statement)), re.IGNORECASE)
@@ -180,7 +180,7 @@ PROPOSED: Mapping[str, Callable[..., list[Edit] | None]] = {
 
 
 def _end(text: str, start: int, ending: re.Pattern[str]) -> int:
-    """Return the end of a part of a statement: ``ending`` outside of every parenthesis, or the end of the text."""
+    """Return the end of a part of a statement: ``ending`` outside of all parentheses, or the end of the text."""
     found = ending.search(_masked_depth(text, start, len(text)))
     return start + found.start() if found else len(text)
 
@@ -196,7 +196,7 @@ def _closing(text: str, start: int) -> int | None:
 
 
 def _masked_depth(text: str, start: int, end: int) -> str:
-    """Return the text between two places with blanks for all that stands in parentheses, or after the last one."""
+    """Return the text between two places, with blanks for the text in parentheses and after the last one."""
     depth = 0
     shown: list[str] = []
     for character in text[start:end]:

@@ -1,4 +1,4 @@
-"""Reader of what ``catalog.sql`` returns: the relations and functions of a database that no model describes.
+"""Reader of the result of ``catalog.sql``: the relations and functions of a database that no model describes.
 
 A relation's title is ``schema.name``. Keys and foreign keys are returned without the tenant column. A database
 therefore reads the same before and after the migration.
@@ -17,7 +17,7 @@ from .columns import SESSION
 
 Document = Mapping[str, Any]
 
-# Defaults by which no two rows get the same value.
+# Defaults that give no two rows the same value.
 RANDOM = re.compile(
     r"^(\w+\.)?(nextval|gen_random_uuid|uuid_generate_v[14]|uuid_generate_v1mc|uuidv[47]|gen_ulid|generate_ulid)\("
 )
@@ -30,7 +30,7 @@ def query() -> str:
 
 
 class Table:
-    """A table as the catalogs have it, without its tenant column."""
+    """A table in the catalogs, without its tenant column."""
 
     def __init__(self, title: str, document: Document, column: str | None) -> None:
         """Keep the table's part of the document; ``column`` is the tenant column, if one is known."""
@@ -56,7 +56,7 @@ class Table:
     def unique_keys(self) -> list[tuple[str, ...]]:
         """Return the columns of its unique keys, the primary key first.
 
-        A key of expressions or of some rows alone, and an exclusion, is named by the columns that it reads.
+        A key of expressions or of some rows, and an exclusion constraint, stands here with the columns that it reads.
         """
         found: dict[frozenset[str], tuple[str, ...]] = {}
         for item in self._unique():
@@ -80,7 +80,7 @@ class Table:
         return {name for key in self.foreign_keys() for name in key["columns"]}
 
     def indexes(self) -> list[list[tuple[str, bool]]]:
-        """Return the columns of its indexes that are neither unique nor special, and whether each descends."""
+        """Return the columns of its plain indexes, and whether each is descending; unique indexes are left out."""
         found = []
         for item in self.document["indexes"]:
             if not item["unique"] and item["method"] == "btree" and _is_simple(item):
@@ -89,11 +89,11 @@ class Table:
         return [index for index in found if index]
 
     def gist_exclusions(self) -> list[str]:
-        """Return the names of its exclusions that GiST checks."""
+        """Return the names of its exclusion constraints with the method GiST."""
         return [item["name"] for item in self.document["indexes"] if item["exclusion"] and item["method"] == "gist"]
 
     def is_random(self, name: str) -> bool:
-        """Say whether a column has a default by which no two rows get the same value."""
+        """Say whether a column has a default that gives no two rows the same value."""
         column = self.columns[name]
         return bool(column["identity"] or RANDOM.match(column["default"] or ""))
 
@@ -106,10 +106,10 @@ def _is_simple(index: Document) -> bool:
 
 
 class Catalog:
-    """A database as the catalogs have it, seen as that of the tables in one schema."""
+    """A database in the catalogs, with the tables of one schema."""
 
     def __init__(self, document: Document, schema: str | None = None, column: str | None = None) -> None:
-        """Take the schema with the most tables unless one is given; raise TenancyError if there is no table."""
+        """Use the given schema, or the one with the most tables. Raise TenancyError if there is no table."""
         self.document, self.column = document, column
         found = Counter(item["schema"] for item in document["relations"] if _is_root(item))
         if not found:
@@ -123,7 +123,7 @@ class Catalog:
         }
 
     def others(self) -> dict[str, Document]:
-        """Return the tables and foreign tables that are none of ``tables``, but for partitions."""
+        """Return the tables and foreign tables that are not among ``tables``, except partitions."""
         return {
             title: item
             for title, item in self.relations.items()

@@ -1,5 +1,5 @@
--- The relations and functions of a database as one JSON document, without a model. Takes no arguments. It reads the
--- catalogs alone: it reads no table, and runs no code of an ordinary role.
+-- The relations and functions of a database as one JSON document, without a model. Takes no arguments. It reads only
+-- the catalogs, reads no table, and runs no code of an ordinary role.
 WITH
 -- Relations that belong to no extension.
 relation AS (
@@ -74,7 +74,7 @@ foreign_key_list AS (
   FROM pg_catalog.pg_constraint k
   JOIN relation r ON r.oid = k.conrelid
   JOIN relation f ON f.oid = k.confrelid
-  -- Those of partitions are their table's.
+  -- A partition's part of its table's foreign key is left out.
   WHERE k.contype = 'f' AND k.conparentid = 0
   GROUP BY k.conrelid
 ),
@@ -156,7 +156,7 @@ upsert AS (
     substring(query FROM '(?i)\minsert\s+into\s+((?:"[^"]+"|\w+)(?:\s*\.\s*(?:"[^"]+"|\w+))?)') AS relation,
     substring(query FROM '(?i)\mon\s+conflict\s*\(([^()]*)\)') AS columns
   FROM service_statement
-  -- The text of a function is read as the function.
+  -- A CREATE FUNCTION is left out, because the query reads the function itself.
   WHERE query !~* '^\s*create\M'
 ),
 function_document AS (
@@ -167,14 +167,14 @@ function_document AS (
       'kind', p.prokind,
       'language', l.lanname,
       'arguments', pg_get_function_arguments(p.oid),
-      -- The types alone, as the model names a function.
+      -- Only the types, as the model names a function.
       'identity', (
         SELECT coalesce(string_agg(format_type(t.type, NULL), ', ' ORDER BY t.place), '')
         FROM unnest(p.proargtypes) WITH ORDINALITY AS t (type, place)),
       'returns', coalesce(pg_get_function_result(p.oid), ''),
       'trigger', p.prorettype = 'trigger'::regtype,
       'body', p.prosrc,
-      -- A body of the SQL standard's form stands nowhere else.
+      -- Only the definition contains a body in the form of the SQL standard.
       'definition', pg_get_functiondef(p.oid)) AS document
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

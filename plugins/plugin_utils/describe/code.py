@@ -1,4 +1,4 @@
-"""Functions that write tenant tables, and what else is done by hand before the migration."""
+"""Functions that write tenant tables, and other changes to make by hand before the migration."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def functions(described: Described) -> list[dict[str, Any]]:
         tenant = _tenant_of_row(item, described) or session
         proposed = bodies.with_tenant(item["body"], described.schema, keys, described.column, tenant)
         entry = {name: item[name] for name in ("name", "arguments", "identity", "returns")}
-        decision = "It wrote without the tenant. Read the body below, which names it."
+        decision = "The present body does not name the tenant. Read the body below, which does."
         if proposed.left:
-            decision = f"It writes without the tenant. Name it in: {visible(' / '.join(proposed.left))}"
+            decision = f"It writes without the tenant. Name the tenant in: {visible(' / '.join(proposed.left))}"
         found.append({"title": _title(item), "entry": {**entry, "body": proposed.body}, "decision": decision})
     return found
 
 
 def by_hand(described: Described) -> list[dict[str, Any]]:
-    """Return what the migration does not do: why, decision, sql, ``commented`` and ``function``."""
+    """Return the changes to make by hand: why, decision, sql, ``commented`` and ``function``."""
     return [*_extensions(described), *_functions_by_hand(described), *_relations(described)]
 
 
@@ -54,7 +54,7 @@ def _can_be_replaced(function: Document, described: Described) -> bool:
 
 
 def _tenant_of_row(function: Document, described: Described) -> str | None:
-    """Return the tenant of the row for which a trigger calls a function, if it is called for tenants' rows alone."""
+    """Return the tenant of the row for which a trigger calls a function, if triggers of tenant tables alone call it."""
     if not function["trigger"]:
         return None
     events: set[str] = set()

@@ -1,4 +1,4 @@
-"""Columns by their names and defaults: the tenant's, and the one that tells when a row was written."""
+"""Columns by their names and defaults: the tenant column, and the column with the time of writing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ TENANT = re.compile(
     "(_?(id|uuid))?",
     re.IGNORECASE,
 )
-# A default by which a column has the session's tenant already.
+# A default that gives a column the session's tenant.
 SESSION = re.compile(r"current_setting\('([^']+)'")
-# Names of the column that tells when a row was written, the best first.
+# Names of the column with the time of writing, the best first.
 WRITTEN = tuple(
     re.compile(pattern)
     for pattern in (
@@ -25,7 +25,7 @@ WRITTEN = tuple(
 
 
 def written_at(columns: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Return the name of the column that tells when a row was written, or None."""
+    """Return the name of the column with the time of writing, or None."""
     times = {
         name: item for name, item in columns.items() if item["type"].startswith("timestamp") and not item["generated"]
     }
@@ -33,5 +33,5 @@ def written_at(columns: Mapping[str, Mapping[str, Any]]) -> str | None:
         for name in times:
             if pattern.fullmatch(name):
                 return name
-    # One that the server fills: any other may say when something ends.
+    # A column with a default of the server. Any other column may hold the end of something.
     return next((name for name, item in times.items() if item["not_null"] and item["default"]), None)

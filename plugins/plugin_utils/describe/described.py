@@ -1,4 +1,4 @@
-"""A database that no model describes: which of its tables belong to tenants, and by which column."""
+"""A database that no model describes: the tables that belong to tenants, and the tenant column."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FIRST_TENANT: dict[str, int | str] = {"uuid": "00000000-0000-4000-8000-000000000
 
 
 class Described:
-    """The tables of tenants among those of the catalogs, by title; the others are shared."""
+    """The tenant tables in the catalogs, by title; the other tables are shared."""
 
     def __init__(self, document: Document, given: Mapping[str, Any] | None = None) -> None:
-        """Read what the query of ``catalog`` returns; ``given`` are the variables of the model that are decided."""
+        """Read the result of the query of ``catalog``; ``given`` are the decided variables of the model."""
         self.given = {name: value for name, value in (given or {}).items() if value not in (None, "")}
         schema = self.given.get("schema")
         found = self.given.get("column") or _existing_column(Catalog(document, schema))
@@ -27,7 +27,7 @@ class Described:
         self.catalog = Catalog(document, schema, found)
         self.schema = self.catalog.schema
         self.functions: list[Document] = document["functions"]
-        # Why each table that is no tenant's is shared.
+        # The reason why each other table is shared.
         self.shared = dict.fromkeys(self.given.get("readable", ()), "shared by all tenants")
         for title, table in self.catalog.tables.items():
             own = frameworks.owner(table.name, table.columns)
@@ -35,7 +35,7 @@ class Described:
                 self.shared[title] = f"{own.framework}: {own.holds}"
         candidates = {title: table for title, table in self.catalog.tables.items() if title not in self.shared}
         there = [table for table in candidates.values() if table.has_tenant]
-        # A column of which no default is the session's tenant is not the migration's: it was there before.
+        # A column without the session's tenant as default is not the migration's: it existed before.
         self.adopted = bool(there) and not any(table.has_session_tenant for table in there)
         self.tenants_table = _tenants_table(self.catalog, there)
         self.tables = {
@@ -49,7 +49,7 @@ class Described:
     def tenant_column(self) -> dict[str, Any]:
         """Return the tenant column: name, type, setting, tenant, tenant_name, tables (that have it) and shared columns.
 
-        Raises TenancyError for a type that no tenant has, and for a tenant that is none.
+        Raises TenancyError for a type that a tenant cannot have, and for a value that is not a tenant.
         """
         there = [table.columns[self.column] for table in self.tables.values() if self.column in table.columns]
         types = [name for name, _ in Counter(item["type"] for item in there).most_common() if name in TENANT_TYPES]
@@ -89,7 +89,7 @@ class Described:
         return any(title in found for source, found in self._triggered.items() if source != title)
 
     def is_over_tenants(self, title: str) -> bool:
-        """Say whether a view shows the rows of tenants, or of what nobody has judged."""
+        """Say whether a view shows rows of tenants, or of relations without a decision."""
         parts = {name for name, item in self.catalog.relations.items() if item["partition"]}
         held = (self.tables.keys() | parts | self.catalog.others().keys()) - self.shared.keys()
         return bool(self.catalog.below(title) & held)
@@ -109,7 +109,7 @@ class Described:
             seen.add(name)
             for statement in bodies.written(texts[name], self.schema):
                 target = self.by_name.get(statement.table)
-                # An upsert of the row that another sample has stored stores no second one.
+                # An upsert of a row that another sample has stored adds no row.
                 if statement.command == "insert into" and target and not (statement.upserts and is_one_to_one(target)):
                     found.add(target.title)
             left += sorted(bodies.calls(texts[name], texts) - seen)
@@ -117,12 +117,12 @@ class Described:
 
 
 def body_of(function: Document) -> str:
-    """Return the body of a function; one of the SQL standard's form stands in its definition alone."""
+    """Return the body of a function. A body in the form of the SQL standard is only in the definition."""
     return str(function["body"] or function["definition"])
 
 
 def is_one_to_one(table: Table) -> bool:
-    """Say whether all columns of a key are those of foreign keys."""
+    """Say whether all columns of a key belong to foreign keys."""
     return any(table.pointing() >= set(key) for key in table.unique_keys())
 
 
@@ -136,7 +136,7 @@ def _tenants_table(catalog: Catalog, tables: Iterable[Table]) -> dict[str, str] 
 
 
 def _existing_column(catalog: Catalog) -> str | None:
-    """Return the column that most tables share and whose name or default says whose a row is."""
+    """Return the column that most tables share and whose name or default says to which tenant a row belongs."""
     tables = [table for table in catalog.tables.values() if frameworks.owner(table.name, table.columns) is None]
     shared = Counter(
         name

@@ -1,4 +1,4 @@
-"""The difference between a database and its model, which a release of the application makes.
+"""The differences between a database and its model after a release of the application.
 
 The draft of the database, with the model's own schema and tenant column, is compared with the model.
 """
@@ -15,7 +15,7 @@ from .draft import Draft, build
 Model = Mapping[str, Any]
 
 # A difference: the sentence, the variable to change, the entry and the list within it, and the value to add. ``add`` is
-# none if a human decides.
+# None if a human decides.
 Difference = dict[str, Any]
 KINDS = ("surrogate_keys", "natural_keys")
 
@@ -23,8 +23,8 @@ KINDS = ("surrogate_keys", "natural_keys")
 def differences(document: Document, source: Model) -> list[Difference]:
     """Return the differences between the database and the model: say, variable, entry, field, add.
 
-    ``document`` is what the query of ``catalog`` returns; ``source`` holds the ``tenancy_*`` variables without their
-    prefix. A table is compared by its keys and foreign keys: indexes, samples and what triggers write are the model's.
+    ``document`` is the result of the query of ``catalog``; ``source`` holds the ``tenancy_*`` variables without their
+    prefix. The keys and foreign keys of a table are compared. Its indexes, its sample and its triggers are not.
     """
     draft = build(document, source)
     catalog = Catalog(document, source["schema"], source["column"])
@@ -42,7 +42,7 @@ def _difference(say: str, variable: str, entry: str = "", field: str = "", add: 
 
 
 def _new_tables(draft: Draft, source: Model, tables: Mapping[str, Table]) -> Iterator[Difference]:
-    """Yield the tables that the model names nowhere, in the order of their foreign keys."""
+    """Yield the tables that the model does not name, in the order of their foreign keys."""
     known = {entry["name"] for entry in source["tables"]} | {(source.get("tenants") or {}).get("table")}
     for item in draft["tables"]:
         name, entry = item["entry"]["name"], dict(item["entry"])
@@ -57,7 +57,7 @@ def _new_tables(draft: Draft, source: Model, tables: Mapping[str, Table]) -> Ite
 
 
 def _of_table(entry: Mapping[str, Any], draft: Draft, table: Table | None) -> Iterator[Difference]:
-    """Yield what a table of the model has in keys, foreign keys and columns that its entry does not name."""
+    """Yield the keys, foreign keys and columns of a table that its entry in the model does not name."""
     name = entry["name"]
     if table is None:
         yield _difference(f"The table {name} of the model does not exist: remove its entry.", "tenancy_tables", name)
@@ -79,7 +79,7 @@ def _of_table(entry: Mapping[str, Any], draft: Draft, table: Table | None) -> It
 
 
 def _gone(entry: Mapping[str, Any], described: Mapping[str, Any], table: Table) -> Iterator[Difference]:
-    """Yield what the entry of a table names and the table has not."""
+    """Yield the properties that the entry names, but the table does not have."""
     name = entry["name"]
     there = [set(key) for key in table.unique_keys()]
     for kind in KINDS:
@@ -106,7 +106,7 @@ def _indexed(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _relations(draft: Draft, source: Model, relations: Mapping[str, Document]) -> Iterator[Difference]:
-    """Yield new views, and new relations that hold no tenant's rows; and those of the model that are gone."""
+    """Yield new views and new relations without tenants' rows, and those of the model that do not exist."""
     readable = source.get("readable", ())
     views = {view["name"] for view in source.get("views", ())}
     for item in draft["views"]:
@@ -130,7 +130,7 @@ def _is_in_model(title: str, source: Model) -> bool:
 
 
 def _functions(draft: Draft, source: Model) -> Iterator[Difference]:
-    """Yield functions that write tenant tables without the tenant and that the model does not name."""
+    """Yield functions that write tenant tables without the tenant, and that the model does not name."""
     known = {(item["name"], item["identity"]) for item in source.get("functions", ())}
     for item in draft["functions"]:
         entry = item["entry"]
@@ -152,7 +152,7 @@ def _list(columns: Sequence[str]) -> str:
 
 
 def lines(found: Sequence[Difference]) -> list[str]:
-    """Return the differences for the operator: each as a sentence, with the lines that close it."""
+    """Return the differences for the operator: each as a sentence, with the lines to add to the model."""
     shown: list[str] = []
     for item in found:
         shown += text.comment(item["say"])

@@ -1,7 +1,7 @@
 """A draft of the model, from the catalogs of a database that the model does not know.
 
-A decision is what the catalogs cannot tell. The draft holds a choice for each, so that it is complete as it is; a
-choice never lets one tenant see another's rows.
+The catalogs cannot answer some questions: these are decisions. The draft makes a choice for each, so it is complete.
+A choice never lets one tenant see another's rows.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from .described import Described
 
 Draft = dict[str, Any]
 
-# Lists of items that may leave a decision each.
+# Lists of items, each of which may need a decision.
 PARTS = ("tables", "readable", "views", "functions", "before")
-# Variables that the catalogs do not tell, unless the column is there.
+# Variables that the catalogs do not contain, unless the tenant column exists.
 UNDECIDED = ("column", "column_type", "default_tenant")
 
 
 def build(document: Document, given: Mapping[str, Any] | None = None) -> Draft:
     """Return the draft: database, schema, column, undecided (of UNDECIDED), adopted, tenants, and the lists of PARTS.
 
-    ``document`` is what the query of ``catalog`` returns. ``given`` holds what is decided already, as far as it is:
-    schema, column, column_type, setting, default_tenant, default_tenant_name and readable (titles of what is shared).
-    Raises TenancyError if there is no table, or if what is given is none.
+    ``document`` is the result of the query of ``catalog``. ``given`` holds the decisions made before:
+    schema, column, column_type, setting, default_tenant, default_tenant_name and readable (titles of shared relations).
+    Raises TenancyError if there is no table, or if a given value is invalid.
     """
     described = Described(document, given)
     column = described.tenant_column()
@@ -48,7 +48,7 @@ def build(document: Document, given: Mapping[str, Any] | None = None) -> Draft:
 
 
 def decisions(draft: Draft) -> int:
-    """Return how many decisions a draft leaves."""
+    """Return the number of decisions that a draft leaves."""
     return (
         len(draft["undecided"])
         + bool(draft["tenants"])

@@ -1,4 +1,4 @@
-"""Entries of ``tenancy_tables``, ``tenancy_readable`` and ``tenancy_views``, each with the decision that it leaves."""
+"""Entries of ``tenancy_tables``, ``tenancy_readable`` and ``tenancy_views``, each with its decision."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import bodies, columns, frameworks, order
 from .catalog import Table
 from .described import Described, body_of
 
-# A trigger function that does nothing but raise, and the SQLSTATE that it names.
+# A trigger function that only raises an error, and the SQLSTATE that it names.
 RAISING = re.compile(r"begin\s+raise\s+(?:exception|sqlstate)\b[^;]*;(\s*return\s+\w+\s*;)?\s*end\s*;?", re.IGNORECASE)
 ERRCODE = re.compile(r"(?:errcode\s*=|sqlstate)\s*'(\w{5})'", re.IGNORECASE)
 # Columns of a list that all tenants share, without its generated key.
@@ -56,7 +56,7 @@ def _entry(described: Described, title: str) -> dict[str, Any]:
 def keys(table: Table) -> tuple[list[list[str]], list[list[str]]]:
     """Return the surrogate and the natural keys of a table.
 
-    A surrogate has a column with a random default, and none of a foreign key: that has a meaning.
+    A surrogate key has a column with a random default, and no column of a foreign key, which has a meaning.
     """
     pointing = table.pointing()
     surrogate: list[list[str]] = []
@@ -73,7 +73,7 @@ def _foreign_keys(described: Described, table: Table) -> list[dict[str, Any]]:
         target = described.tables.get(item["references"])
         if target is None:
             continue
-        # Both sides in the order of the key that they point to.
+        # Both sides are in the order of the key to which they point.
         pairs = dict(zip(item["key"], item["columns"], strict=True))
         key = next((list(key) for key in target.unique_keys() if set(key) == set(pairs)), item["key"])
         entry = {"columns": [pairs[name] for name in key], "references": target.name, "key": key}
@@ -92,7 +92,7 @@ def _tenant_from(described: Described, table: Table, foreign_keys: Sequence[dict
 
 
 def _indexes(table: Table, natural: Sequence[Sequence[str]]) -> list[list[Any]]:
-    """Return the indexes to have per tenant: not those of foreign keys, nor those that a natural key serves."""
+    """Return the indexes to build per tenant, except those of foreign keys and those that a natural key replaces."""
     found: list[list[Any]] = []
     pointing = table.pointing()
     for index in table.indexes():
@@ -106,7 +106,7 @@ def _indexes(table: Table, natural: Sequence[Sequence[str]]) -> list[list[Any]]:
 
 
 def _append_only(described: Described, table: Table) -> list[Any]:
-    """Return what triggers forbid that do nothing but raise."""
+    """Return the commands that triggers forbid which only raise an error."""
     functions = {item["id"]: item for item in described.functions}
     found: dict[str, Any] = {}
     for trigger in table.document["triggers"]:
@@ -128,7 +128,7 @@ def _decision(described: Described, title: str) -> str | None:
 
 
 def _upserts(described: Described, table: Table) -> list[str]:
-    """Return the statements of the service that name a key which is exchanged."""
+    """Return the statements of the service that name an exchanged key."""
     natural = {frozenset(key) for key in keys(table)[1]}
     return [
         f"The service stores rows with ON CONFLICT ({visible(item['columns'])}), which finds no key after the"
@@ -140,10 +140,10 @@ def _upserts(described: Described, table: Table) -> list[str]:
 
 
 def _shared(described: Described, title: str, table: Table) -> str | None:
-    """Return why it is open whether a table is the tenants' or shared, or None."""
-    way = f"As it stands, it is the tenants'. If it is shared, move {visible(title)} to tenancy_readable."
+    """Return why a human decides whether a table belongs to tenants or is shared, or None."""
+    way = f"The draft makes it a tenant table. If it is shared, move {visible(title)} to tenancy_readable."
     if frameworks.is_session(table.name, table.columns):
-        return f"It holds sessions or a cache, whose rows are read by a key, often before there is a tenant. {way}"
+        return f"It holds sessions or a cache. A row is read by its key, often before the tenant is known. {way}"
     if table.has_tenant:
         return None
     pointed = {
@@ -152,12 +152,10 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
         if other is not table and any(key["references"] == title for key in other.foreign_keys())
     }
     if described.adopted and _tenant_from(described, table, _foreign_keys(described, table)) is None:
-        lacking = (
-            f"It lacks {visible(described.column)}, and no foreign key that always has a value says whose a row is."
-        )
+        lacking = f"It lacks {visible(described.column)}, and no foreign key that always has a value leads to a tenant."
         return f"{lacking} {way}"
     if not pointed and not table.foreign_keys() and not described.is_triggered(title):
-        return f"No foreign key says whose its rows are. {way}"
+        return f"No foreign key says to which tenant its rows belong. {way}"
     own = [name for name in table.columns if not table.is_random(name)]
     is_list = len(own) <= FEW_COLUMNS and columns.written_at(table.columns) is None
     if pointed and not table.foreign_keys() and is_list:
@@ -166,7 +164,7 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
 
 
 def readable(described: Described) -> list[dict[str, Any]]:
-    """Return what else the service may read: title, why, decision, and whether it is ``commented`` out until then."""
+    """Return the other relations that the service may read: title, why, decision, and ``commented`` until decided."""
     found: list[dict[str, Any]] = [
         {"title": title, "why": why, "decision": None, "commented": False} for title, why in described.shared.items()
     ]

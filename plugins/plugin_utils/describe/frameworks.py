@@ -1,4 +1,4 @@
-"""Tables that frameworks keep for themselves, told by their names and columns."""
+"""The tables of frameworks, recognized by their names and columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Own:
-    """A table of a framework: whose it is, and what it holds."""
+    """A table of a framework: the framework, and the content of the table."""
 
     framework: str
     holds: str
@@ -20,7 +20,7 @@ def _own(framework: str, holds: str, *columns: str) -> Own:
 
 
 BOOKKEEPING, TYPES = "the migrations that were run", "the names of its models and permissions"
-# By the table's name. Two frameworks may use one name: the first whose columns are there counts.
+# By the table's name. Two frameworks may use one name: the first whose columns exist is the right one.
 TABLES: dict[str, tuple[Own, ...]] = {
     "alembic_version": (_own("Alembic", BOOKKEEPING, "version_num"),),
     "django_migrations": (_own("Django", BOOKKEEPING, "app", "name", "applied"),),
@@ -47,8 +47,8 @@ TABLES: dict[str, tuple[Own, ...]] = {
     "databasechangelog": (_own("Liquibase", BOOKKEEPING, "id", "author", "filename"),),
     "databasechangeloglock": (_own("Liquibase", "its lock", "locked"),),
 }
-# Sessions and caches: each name with columns of which one is there. A row is found by a key that its reader knows,
-# often before there is a tenant.
+# Sessions and caches: each name with columns of which one exists. A reader finds a row by a key, often before it knows
+# the tenant.
 SESSIONS: dict[str, frozenset[str]] = {
     "django_session": frozenset(("session_data",)),
     "sessions": frozenset(("payload", "data", "sess", "session_data", "expires", "expires_at", "last_activity")),
@@ -63,7 +63,7 @@ SESSIONS: dict[str, frozenset[str]] = {
 
 
 def owner(name: str, columns: Iterable[str]) -> Own | None:
-    """Return whose bookkeeping a table is, or None."""
+    """Return the framework to which a table belongs, or None."""
     found = set(columns)
     return next((own for own in TABLES.get(name, ()) if own.columns <= found), None)
 

@@ -1,4 +1,4 @@
-"""The order of tables: those that others point to come first."""
+"""The order of tables: a table comes after the tables to which it points."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 
 def referenced_first(links: Mapping[str, Collection[str]], nullable: Collection[tuple[str, str]]) -> list[str]:
-    """Return the tables in the order of their foreign keys, and otherwise as they come.
+    """Return the tables in the order of their foreign keys, and otherwise in their given order.
 
     ``links`` holds the tables that each table references, perhaps itself. In a circle the table with the fewest foreign
     keys outside of ``nullable`` comes first: its row can be stored before the others.
@@ -24,7 +24,7 @@ def referenced_first(links: Mapping[str, Collection[str]], nullable: Collection[
 
 
 def _least_bound(left: Mapping[str, set[str]], nullable: Collection[tuple[str, str]]) -> list[str]:
-    """Return the tables of circles, the one with the fewest keys that must have a value first."""
+    """Return the tables of circles. The one with the fewest NOT NULL foreign keys comes first."""
     waiting = {title: others & left.keys() for title, others in left.items()}
     circular = [title for title in left if title in _reached(title, waiting)]
     return sorted(circular, key=lambda title: sum((title, other) not in nullable for other in waiting[title]))

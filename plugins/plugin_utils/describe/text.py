@@ -1,4 +1,4 @@
-"""A draft as files: ``tenancy.yml``, and ``before.sql`` if something is to be done by hand."""
+"""A draft as files: ``tenancy.yml``, and ``before.sql`` if there are changes to make by hand."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ...module_utils.messages import visible
 from ...module_utils.quoting import MAX_IDENTIFIER_BYTES
 from .draft import Draft, decisions
 
-# Width of the lines, as yamllint checks them.
+# The maximum width of a line in yamllint.
 WIDTH = 120
-# Text that Ansible would take for a template.
+# Text that Ansible would read as a template.
 TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 DECIDE = "# DECIDE"
 
 
 class _Unsafe(str):
-    """A text in which Ansible looks for no template."""
+    """A text that Ansible does not read as a template."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -29,19 +29,19 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represented(dumper: _Dumper, value: str) -> yaml.ScalarNode:
-    """Return a text on one line, whatever is in it."""
+    """Return any text on one line."""
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if len(value.splitlines()) > 1 else None)
 
 
 _Dumper.add_representer(str, _represented)
-# Ansible's own kinds of text and number know where they come from.
+# Ansible's own types of text and number carry their origin.
 _Dumper.add_multi_representer(str, _represented)
 _Dumper.add_multi_representer(int, lambda dumper, value: dumper.represent_int(value))
 _Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", value, style='"'))
 
 
 def flow(value: Any) -> str:
-    """Return a value as YAML on one line, which means the same to Ansible."""
+    """Return a value as YAML on one line, with the same meaning to Ansible."""
     written = _dumped(value, allow_unicode=True)
     if visible(written, lines=True) != written:
         written = _dumped(value, allow_unicode=False)
@@ -76,7 +76,7 @@ def item(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _field(name: str, value: Any) -> list[str]:
-    """Return a field of an entry: on one line, a list with a line for each item, or a body as it is."""
+    """Return a field of an entry: on one line, a list with a line for each item, or a body unchanged."""
     if name == "body" and "\n" in value:
         return _block(name, value)
     line = f"{name}: {flow(value)}"
@@ -86,7 +86,7 @@ def _field(name: str, value: Any) -> list[str]:
 
 
 def _block(name: str, value: str) -> list[str]:
-    """Return a text of several lines, each as it is."""
+    """Return a text of several lines, each unchanged."""
     lines = value.strip("\n").split("\n")
     lead = "!unsafe " if TEMPLATE.search(value) else ""
     shown = "".join(lines)
@@ -112,7 +112,7 @@ def tenancy(draft: Draft) -> str:
         "---",
         *comment(
             f"A draft that playbooks/describe.yml wrote from the catalogs of {draft['database']}. It leaves"
-            f" {left} decisions, each marked DECIDE. Each has a value, which shows no tenant another's rows."
+            f" {left} decisions, each marked DECIDE. With the chosen values, no tenant sees another's rows."
         ),
         *_head(draft),
         "",
@@ -130,7 +130,7 @@ def _head(draft: Draft) -> list[str]:
     if column["tables"]:
         why = f"{column['tables']} tables have the column {column['name']}. Name another if it is not the tenant's."
     else:
-        why = "No column says whose a row is, so that this one is new. You choose its name."
+        why = "No column says to which tenant a row belongs, so this one is new. You choose its name."
     shared = ", ".join(f"{name} ({number} tables)" for name, number in column["shared"].items())
     if shared:
         why += f" Most tables have {shared}."
@@ -169,8 +169,8 @@ def _tenants(found: Mapping[str, str] | None) -> list[str]:
     if found is None:
         return []
     said = (
-        "own: a session reads the row of its tenant alone. read_all: it reads every row, as a service must that finds"
-        " the tenant by its host name."
+        "own: a session reads only its tenant's row. read_all: it reads every row. A service that finds the tenant by"
+        " its host name needs read_all."
     )
     entry = {"table": found["name"], "key": found["key"], "policy": "own"}
     return [*comment(said, lead=f"{DECIDE} (the tenants' own table):"), f"tenancy_tenants: {flow(entry)}"]
@@ -218,11 +218,11 @@ def _listed(name: str, found: Sequence[Mapping[str, Any]], title: str) -> list[s
 
 
 def before(draft: Draft) -> str:
-    """Return what is done by hand before the migration as SQL; empty if there is nothing."""
+    """Return the changes to make by hand before the migration as SQL; empty if there are none."""
     if not draft["before"]:
         return ""
     lines = [
-        "-- What the migration does not do by itself. Decide, remove the comment signs of what is to be done, and run",
+        "-- Changes that the migration does not make. Decide, remove the comment signs of the changes to make, and run",
         "-- the file with psql as a superuser.",
     ]
     for entry in draft["before"]:

@@ -20,11 +20,11 @@ TABLE_ENTRIES = {
     "adopt", "append_only", "tenant_from",
 }  # fmt: skip
 TENANTS_ENTRIES = {"table", "key", "policy", "sample", "sample_writes"}
-# What a session may do with the tenants table: see and change its tenant's row alone, or read all and change that.
+# A session may read and change only its tenant's row of the tenants table, or read all rows and change that one.
 TENANTS_POLICIES = ("own", "read_all")
-# What stands for the tenant in the sample of a tenants table.
+# The placeholder for the tenant in the sample of a tenants table.
 TENANT = "%tenant%"
-# What a trigger may forbid, and how RAISE EXCEPTION reports it (PostgreSQL manual, appendix A).
+# The commands that a trigger may forbid, and the SQLSTATE of RAISE EXCEPTION (PostgreSQL manual, appendix A).
 FORBIDDEN, RAISED = ("update", "delete"), "P0001"
 # The placeholder for tenancy_schema in a function.
 SCHEMA = "%schema%"
@@ -60,7 +60,7 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Table:
-    """A tenant table: columns of its surrogate, natural and foreign keys and of its extra indexes."""
+    """A tenant table: the columns of its surrogate, natural and foreign keys, and of its extra indexes."""
 
     name: str
     surrogate_keys: tuple[tuple[str, ...], ...]
@@ -107,7 +107,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Tenants:
-    """The table that has one row a tenant: its key, the decision who reads it, and the rows of the proof's tenants."""
+    """The table with one row for each tenant: its key, its readers, and the rows of the proof's tenants."""
 
     name: str
     key: str
@@ -117,7 +117,7 @@ class Tenants:
 
     @property
     def table(self) -> Table:
-        """Return it as a table of no keys that would have to name a tenant."""
+        """Return it as a table without keys that must contain the tenant column."""
         return Table(self.name, (), (), (), (), self.sample, self.sample_writes, None, adopt=False, append_only={})
 
 
@@ -149,7 +149,7 @@ class Model:
     column: str
     column_type: str
     setting: str
-    # None where the tenant column was there before: each row has its tenant, and none is everybody's.
+    # None if the tenant column existed before: each row has its own tenant, and there is no default tenant.
     default_tenant: Tenant | None
     application_role: str
     # The role that the application role replaces in this run, if the run provides the application role.
@@ -160,16 +160,16 @@ class Model:
     functions: tuple[Function, ...]
     readers: tuple[Reader, ...] = ()
     tenants: Tenants | None = None
-    # Whether the tenant column is there before the migration.
+    # Whether the tenant column exists before the migration.
     adopted: bool = False
 
     @property
     def guarded(self) -> tuple[Table, ...]:
-        """Return the tables that get policies: the tenant tables, and that of the tenants."""
+        """Return the tables that get policies: the tenant tables, and the tenants table."""
         return (*self.tables, *([self.tenants.table] if self.tenants else []))
 
     def tenant_keys(self, table: Table) -> tuple[tuple[str, ...], ...]:
-        """Return the keys that get the tenant column: the natural ones, and those that foreign keys point to."""
+        """Return the keys that get the tenant column: natural keys, and keys to which foreign keys point."""
         own = (*table.surrogate_keys, *table.natural_keys)
         pointed = (
             next(one for one in own if set(one) == set(key.key))
@@ -301,7 +301,7 @@ def _table(value: Any, number: int) -> Table:
 
 
 def _without(column: Any, table: Table) -> Table:
-    """Return the table whose natural keys do not name the tenant column, which every one gets or has."""
+    """Return the table with natural keys without the tenant column, since each of them gets or has it."""
     keys = [tuple(name for name in key if name != column) for key in table.natural_keys]
     return dataclasses.replace(table, natural_keys=tuple(dict.fromkeys(key for key in keys if key)))
 
@@ -312,7 +312,7 @@ def _tenant_from(value: Mapping[str, Any], where: str) -> tuple[str, ...] | None
     columns = _names(value["tenant_from"], f"{where}: tenant_from")
     if not any(set(_names(key["columns"], where)) == set(columns) for key in value.get("foreign_keys", [])):
         raise ModelError(
-            f"{where}: tenant_from names ({', '.join(columns)}), which are the columns of none of its foreign_keys."
+            f"{where}: tenant_from names ({', '.join(columns)}), but none of its foreign_keys has these columns."
         )
     return columns
 
@@ -327,21 +327,21 @@ def _tenants(value: Any, tables: Sequence[Table]) -> Tenants | None:
         )
     if value["policy"] not in TENANTS_POLICIES:
         raise ModelError(
-            f"{where}: policy must be own (a session sees and changes its tenant's row alone) or read_all (it reads "
+            f"{where}: policy must be own (a session sees and changes only its tenant's row) or read_all (it reads "
             f"every row, as a service that finds the tenant by host name must), not {value['policy']!r}."
         )
     name = _named(value["table"], f"{where}: table")
     if name in {table.name for table in tables}:
-        raise ModelError(f"{where} names {name!r}, which is one of tenancy_tables: take it out there.")
+        raise ModelError(f"{where} names {name!r}, which is one of tenancy_tables: remove it there.")
     writes = tuple(value.get("sample_writes", []))
     if unknown := set(writes) - {table.name for table in tables}:
-        raise ModelError(f"{where}: sample_writes names {min(unknown)!r}, no tenant table.")
+        raise ModelError(f"{where}: sample_writes names {min(unknown)!r}, which is not a tenant table.")
     key, sample = _named(value["key"], f"{where}: key"), _sample(value.get("sample", {}), where)
     return Tenants(name, key, value["policy"], sample, writes)
 
 
 def _default_tenant(source: Mapping[str, Any], column_type: str, *, adopted: bool) -> Tenant | None:
-    """Return the tenant of rows that have none; a column that was there before has them all."""
+    """Return the tenant of rows without one; None if the tenant column existed before the migration."""
     given = source.get("default_tenant")
     if not adopted:
         return TENANT_TYPES[column_type].tenant(given)
@@ -438,8 +438,8 @@ def _require_referenced_keys(tables: Sequence[Table]) -> None:
             where, target = f"tenancy_tables, table {table.name!r}", known.get(key.references)
             if target is None:
                 raise ModelError(
-                    f"{where}: a foreign key references {key.references!r}, which is no tenant table: name that in "
-                    "tenancy_tables, or take the foreign key out."
+                    f"{where}: a foreign key references {key.references!r}, which is not a tenant table: name it "
+                    "in tenancy_tables, or remove the foreign key."
                 )
             if set(key.key) not in [set(other) for other in (*target.surrogate_keys, *target.natural_keys)]:
                 raise ModelError(

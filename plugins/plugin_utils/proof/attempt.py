@@ -1,4 +1,4 @@
-"""One attempt of the proof: what it is made of, and what may come of it."""
+"""One attempt of the proof: its parts and its allowed outcomes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Attempt = dict[str, Any]
 Outcomes = tuple[str, ...]
 # Identity, sentence, statement, allowed outcomes.
 Row = tuple[str, str, str, Outcomes]
-# Table, privilege, and the columns that it is needed for; none where any column will do.
+# Table, privilege, and the columns for which it is needed. No columns: any column is enough.
 Need = tuple[Table, str, Sequence[str]]
 
 # Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
@@ -19,14 +19,14 @@ NOTHING, ONE = ("0 rows",), ("1 rows",)
 REFUSED, POINTS_NOWHERE = ("error 42501",), ("error 23503",)
 NOTHING_OR_REFUSED = (*NOTHING, *REFUSED)
 REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
-# The search path of the service's login is its own: an operator of another schema could answer for PostgreSQL's.
+# The search path is that of the service's login: without a schema, an operator could be another than PostgreSQL's.
 EQUAL = "OPERATOR(pg_catalog.=)"
 # Extensions such as safeupdate refuse an UPDATE or DELETE that has no condition.
 EVERY = " WHERE true"
 
 
 def made(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> list[Attempt]:
-    """Return the attempts of a tenant on a table or a view; ``keep`` says whether what was written stays."""
+    """Return the attempts of a tenant on a table or a view; ``keep`` says whether later attempts see its rows."""
     return [
         {
             "id": f"{table.name}.{identity}", "table": table.name, "sentence": sentence,

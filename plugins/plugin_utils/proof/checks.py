@@ -22,12 +22,12 @@ class Unknown:
 
 
 class Present(Unknown):
-    """What cannot be told, but that it is not NULL."""
+    """An unknown value that is not NULL."""
 
 
 UNKNOWN = Unknown()
 PRESENT = Present()
-# After every date that a sample has by itself, and before those that are to come.
+# This time is after every date that a sample has by default, and before its dates in the future.
 NOW = datetime(2026, 1, 1)
 
 _TOKEN = re.compile(
@@ -307,7 +307,7 @@ class _Parser:
         return " ".join(words)
 
 
-# They ask of a value only whether it is one.
+# These operators test only whether there is a value.
 COUNTING = ("num_nonnulls", "num_nulls")
 _TYPE_WORDS = ("varying", "precision", "without", "with", "time", "zone")
 

@@ -1,7 +1,7 @@
-"""The order in which the proof stores its rows: what a row points to comes before it, as far as foreign keys allow.
+"""The order in which the proof stores its rows: a row comes after the rows to which it points, if possible.
 
-In a circle of foreign keys one of them points to a row that comes later. One that may be NULL is left NULL. Of the
-others one must be deferrable: its circle is stored at once, and the key is compared at the end.
+In a circle of foreign keys, one of them points to a later row. A foreign key that may be NULL is left NULL. Otherwise
+one must be deferrable: one attempt stores the circle, and PostgreSQL checks the foreign key at the end.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Document = Mapping[str, Any]
 class Order:
     """The tables in the order in which their rows are stored.
 
-    ``left`` are the foreign keys, by table, that point to a later one and are left NULL; ``deferred`` those that need a
-    value at once. ``twice`` are the tables of which each tenant has two rows.
+    ``left`` holds, by table, the foreign keys that point to a later table and are left NULL. ``deferred`` holds those
+    that need a value at once. ``twice`` names the tables in which each tenant has two rows.
     """
 
     tables: tuple[Table, ...]
@@ -33,11 +33,11 @@ class Order:
     twice: frozenset[str] = frozenset()
 
     def used(self, table: Table) -> list[ForeignKey]:
-        """Return the foreign keys by which a table's row points to the tenant's own rows."""
+        """Return the foreign keys by which a table's row points to rows of its own tenant."""
         return [key for key in table.foreign_keys if key not in self.left[table.name]]
 
     def pointers(self, names: Sequence[str]) -> list[Table]:
-        """Return the tables of those names and all whose rows point to theirs, in the order to delete from."""
+        """Return the named tables and all tables whose rows point to them, in the order of deletion."""
         found = set(names)
         while more := {
             table.name
@@ -48,19 +48,19 @@ class Order:
         return [table for table in reversed(self.tables) if table.name in found]
 
     def circle(self, table: Table) -> list[Table]:
-        """Return the tables whose rows are stored in one go, in their order; the table alone without a circle."""
+        """Return the tables whose rows one attempt stores, in order: only the table itself if there is no circle."""
         reached = {one.name: {other.name for other in self.pointers([one.name])} for one in self.tables}
         members = [one for one in self.tables if one.name in reached[table.name] and table.name in reached[one.name]]
         return members if any(self.deferred[one.name] for one in members) else [table]
 
 
 def of(model: Model, documents: Mapping[str, Document]) -> Order:
-    """Return the order; ``documents`` are the tables' parts of the state, by name, as far as they are known."""
+    """Return the order; ``documents`` holds the tables' parts of the state by name, if known."""
     waiting, stored = list(model.tables), list[Table]()
     while waiting:
         there = {table.name for table in stored}
         lacking = {table.name: _lacking(table, there) for table in waiting}
-        # What lacks nothing comes first, then what is left NULL, then what can be deferred.
+        # A table that lacks no other comes first. Columns left NULL come next, and then deferred foreign keys.
         chosen = min(waiting, key=lambda table: _rank(table, lacking[table.name], documents.get(table.name, {})))
         stored.append(chosen)
         waiting.remove(chosen)
@@ -110,7 +110,7 @@ def _is_deferrable(key: ForeignKey, document: Document) -> bool:
 
 
 def refused(state: State, model: Model) -> list[str]:
-    """Return the circles of foreign keys in which no row can be stored by itself, a sentence each."""
+    """Return one sentence for each circle of foreign keys in which no row can be stored by itself."""
     documents = {table.name: catalog.table(state, table.name) or {} for table in model.tables}
     order = of(model, documents)
     return [

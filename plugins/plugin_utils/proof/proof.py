@@ -46,7 +46,7 @@ RUNNER = Path(__file__).with_name("proof.sql")
 
 Document = Mapping[str, Any]
 
-# Rows that are read of a table that is too large to be counted while it is locked.
+# The number of rows to read from a table that is too large to be counted while it is locked.
 PROBED = 1000
 
 
@@ -103,7 +103,7 @@ class Means:
         return self._other_sample(table, pointing=key).values
 
     def variant(self, table: Table, columns: Sequence[str]) -> dict[str, str]:
-        """Return other values than the sample's for those of the columns that can have another constant."""
+        """Return values that differ from the sample, for the columns that can have another constant."""
         own = self.samples[table.name]
         pointing = {name for key in table.foreign_keys for name in key.columns}
         other = self._other_sample(table, unlike=own).values
@@ -114,7 +114,7 @@ class Means:
         }
 
     def second(self, table: Table) -> Mapping[str, str]:
-        """Return the columns of a second row of the tenant's."""
+        """Return the columns of the tenant's second row."""
         return self._other_sample(table, unlike=self.samples[table.name]).values
 
     def _other_sample(self, table: Table, **more: Any) -> Sample:
@@ -122,12 +122,12 @@ class Means:
         return samples.of(self.model, table, document, self.types, self.documents, **more)
 
     def inserts(self, table: Table) -> list[Need]:
-        """Return what storing the sample needs: the columns, and the keys that it points to."""
+        """Return the privileges that storing the sample needs: on its columns, and on the keys to which it points."""
         parents = [(self.table(key.references), "SELECT", key.key) for key in self.order.used(table)]
         return [(table, "INSERT", sorted(self.values(table))), *parents]
 
     def stores(self, table: Table, *seen: str) -> bool:
-        """Say whether the role can store the sample, and the rows that it points to; ``seen`` are those asked for."""
+        """Say whether the role can store the sample and the rows to which it points; ``seen`` are checked tables."""
         lacking: list[Need] = [(table, "INSERT", (name,)) for name in self.samples[table.name].missing]
         return (
             not any(self.lacks(*need) for need in [*self.inserts(table), *lacking])
@@ -164,7 +164,7 @@ class Means:
         )
 
     def others(self, table: Table, other: str) -> list[tuple[str, str]]:
-        """Return whose rows a tenant tries to reach: another's of the proof, and those of one who has some."""
+        """Return the tenants whose rows a tenant tries to reach: the other one of the proof, and one that has rows."""
         known = catalog.known_tenant(self.model, self.documents.get(table.name, {}))
         words = "the default" if self.model.default_tenant is not None else "an existing"
         return [("another", other), *([(words, known)] if known is not None else [])]
@@ -196,7 +196,7 @@ class Means:
 
 
 def gaps(state: State, model: Model) -> list[str]:
-    """Return what the proof cannot show because of privileges or triggers, as sentences."""
+    """Return one sentence for each thing that the proof cannot show because of privileges or triggers."""
     means = _means(state, model)
     return [text for table in model.tables for text in _gaps(model, means, table)]
 
@@ -230,7 +230,7 @@ def _means(state: State, model: Model) -> Means:
 
 
 def _granted(document: Document, model: Model) -> Document:
-    """Return a table's part of the state as the plan leaves it: who has rights to columns has them to the tenant's."""
+    """Return a table's part of the state after the plan: privileges on columns include the tenant column."""
     rights = document["rights"]
     given = {name: rights[name] for name in ("SELECT", "INSERT") if rights}
     more = {name: [*allowed, model.column] for name, allowed in given.items() if allowed and allowed is not True}
@@ -290,7 +290,7 @@ def document(state: State, model: Model, max_rows: int, seconds: float, url_opti
 
 
 def _content_attempt(state: State, model: Model, table: Table, max_rows: int) -> Attempt:
-    """Return the attempt that counts what the default tenant reads: its outcome is a value."""
+    """Return the attempt that counts the rows that the default tenant reads: its outcome is a value."""
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     return {
         "id": f"{table.name}.content", "table": table.name, "tenant": tenant, "value": True,
@@ -300,7 +300,7 @@ def _content_attempt(state: State, model: Model, table: Table, max_rows: int) ->
 
 
 def _content(state: State, model: Model, table: Table, max_rows: int, *, as_owner: bool = True) -> str:
-    """Return the query for what the default tenant has, counted by who sees every row, or what it reads of it."""
+    """Return the query for the number of the default tenant's rows: all of them, or those that it reads."""
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     target, default = qualified(model.schema, table.name), literal(str(tenant))
     column = identifier(model.column)
@@ -365,11 +365,11 @@ def _unset(model: Model, means: Means, relation: Table | View) -> list[Attempt]:
 def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
     """Return the attempts of two tenants to store the same row, which stays for the others."""
     circle = means.order.circle(table)
-    # Those behind it are stored along with the first.
+    # The attempt of the circle's first table stores these rows.
     if table != circle[0]:
         return []
     stored = means.allows(ONE, *(need for member in circle for need in means.inserts(member)))
-    # One that may, and has nothing to point to or no value for a column, shows nothing.
+    # If a row has nothing to point to, or a column has no value, the attempt would show nothing.
     if stored != REFUSED and not means.stores(table):
         return []
     sql = "; ".join(_store(means, circle))
@@ -396,7 +396,7 @@ def _store(means: Means, circle: Sequence[Table]) -> list[str]:
 
 
 def _chosen(model: Model, before: Table, key: ForeignKey) -> dict[str, str]:
-    """Return the key that a row which was stored before points to."""
+    """Return the key of an earlier row, to which the row points."""
     source = f"{qualified(model.schema, before.name)} ORDER BY {', '.join(map(identifier, key.columns))} LIMIT 1"
     pairs = zip(key.columns, key.key, strict=True)
     return {pointed: f"(SELECT {identifier(column)} FROM {source})" for column, pointed in pairs}
@@ -477,16 +477,16 @@ def _upsert(model: Model, key: tuple[str, ...]) -> str:
 
 
 def _own(model: Model, means: Means, table: Table) -> list[Row]:
-    """Return the positive controls: a tenant works with its own rows, and with no others."""
+    """Return the positive controls: a tenant works with its own rows only."""
     target, name = qualified(model.schema, table.name), means.updated(table)
     column, every = identifier(name), _every(means, table)
-    # What points to them has to go before.
+    # Rows that point to these rows are deleted first.
     gone = means.order.pointers([table.name])
     delete = "; ".join(room.delete(means, gone))
     deleted = _every(means, gone[-1])
     for item in gone:
         deleted = means.forbids(item, "delete", deleted)
-    # A trigger that says nothing keeps rows that point to the table's.
+    # A trigger that raises no error keeps rows that point to the table's row.
     if any("delete" in item.append_only for item in gone[:-1]):
         deleted = (*deleted, *POINTS_NOWHERE)
     updates: list[Need] = [(table, "UPDATE", (name,)), (table, "SELECT", (name,))]
@@ -579,7 +579,7 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
             (f"delete.{name}", f"A tenant deletes rows of {whose} tenant", f"DELETE FROM {target}{where}",
              means.allows(deleted, reads, (table, "DELETE", ()))),
         ]  # fmt: skip
-    # A tenant without rows gives no rows away.
+    # A tenant without rows has none to give away.
     given = REFUSED if means.rows(table) else NOTHING_OR_REFUSED
     raised = table.append_only.get("update")
     found += [
@@ -602,7 +602,7 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
 
 
 def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
-    """Return why no row is pointed to another tenant's by that foreign key, or None where one is."""
+    """Return why the proof points no row to another tenant's row by that foreign key, or None if it does."""
     document = means.documents.get(table.name, {})
     found = _of_state(means, document, key)
     if not found and any(_of_state(means, part, key) for part in document.get("partitions", [])):
@@ -638,7 +638,7 @@ def _of_state(means: Means, document: Document, key: ForeignKey) -> list[Documen
 
 
 def _pointing(means: Means, table: Table, key: ForeignKey, made_room: Room) -> Row:
-    """Return the attempt of a tenant to point its row to another's."""
+    """Return the attempt of a tenant to point its row to another tenant's row."""
     needs = [*means.inserts(table), *made_room.needs(means.table(key.references))]
     return (
         f"point.{'_'.join(key.columns)}", f"A tenant points to a row of another in {key.references}",
@@ -659,9 +659,9 @@ def _theirs(means: Means, key: ForeignKey, made_room: Room) -> str:
 
 
 def _point(means: Means, table: Table, key: ForeignKey, made_room: Room) -> str:
-    """Return the statements of one attempt: use the other tenant's key, which is $1, as oneself."""
+    """Return the statements of one attempt, as the tenant: use the other tenant's key, which is $1."""
     schema, parent = means.model.schema, means.table(key.references)
-    # A row of the table's own type takes each value back as what it was.
+    # A row of the table's own type gives each value its original type.
     theirs = f"(pg_catalog.json_populate_record(NULL::{qualified(schema, table.name)}, $1))"
     values = {**means.pointing(table, key), **made_room.values}
     values |= {column: f"{theirs}.{identifier(column)}" for column in key.columns}

@@ -1,7 +1,7 @@
-"""What goes out of the way before a row of the proof is pointed to another tenant's.
+"""The rows to delete or change before the proof points a row to another tenant's row.
 
-The tenant may have the same natural key itself, to which the row would point then, and has the row's own keys. A key
-of all tenants, such as one that is a foreign key as well, is the other tenant's: it makes room.
+The tenant may have a row with the same natural key, to which the row would point instead, and it has the row's own
+keys. A key over all tenants, such as one that is also a foreign key, belongs to the other tenant: it deletes its row.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Room:
-    """Tables from which the tenant deletes, a row that it changes, those from which the other tenant deletes, and the
-    columns of the pointing row that are others than the sample's.
+    """The changes before a row points elsewhere.
+
+    ``deleted`` are the tables from which the tenant deletes, and ``deleted_by_other`` those of the other tenant.
+    ``changed`` is a row that the tenant changes. ``values`` are the pointing row's columns that differ from the sample.
     """
 
     deleted: Sequence[Table] = ()
@@ -31,13 +33,13 @@ class Room:
     values: Mapping[str, str] = field(default_factory=dict)
 
     def needs(self, parent: Table) -> list[Need]:
-        """Return the rights that making room needs."""
+        """Return the privileges that these changes need."""
         deletes: list[Need] = [(table, "DELETE", ()) for table in (*self.deleted, *self.deleted_by_other)]
         return [*deletes, *([(parent, "UPDATE", tuple(self.changed))] if self.changed else [])]
 
 
 def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
-    """Return what makes room for a row of ``table`` that points elsewhere by ``key``; None where nothing does."""
+    """Return the changes that allow a row of ``table`` to point elsewhere by ``key``, or None if none do."""
     parent = means.table(key.references)
     rows, changed, values = list[Table](), dict[str, str](), _apart(means, table, key)
     if any(set(key.key) == set(natural) for natural in parent.natural_keys):
@@ -45,7 +47,7 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
             values |= means.variant(table, key.key)
             rows = [table]
         elif _needed(means, table, key, means.order.pointers([parent.name])):
-            # A second row of the parent's has those values already.
+            # A second row of the parent table has those values already.
             changed = {} if parent.name in means.order.twice else means.variant(parent, key.key)
             rows = [one for one in means.model.tables if any(_is_same(other, key) for other in one.foreign_keys)]
         else:
@@ -67,7 +69,7 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
 
 
 def _has_own_key(means: Means, table: Table, key: ForeignKey) -> bool:
-    """Say whether the tenant's own row has a key that the pointing row would have as well, of whichever kind."""
+    """Say whether the tenant's own row has a key of any kind that the pointing row would also have."""
     indexes = means.documents.get(table.name, {}).get("indexes", [])
     found = [set(natural) for natural in table.natural_keys]
     found += [
@@ -84,7 +86,7 @@ def _is_same(other: ForeignKey, key: ForeignKey) -> bool:
 
 
 def _needed(means: Means, table: Table, key: ForeignKey, gone: Sequence[Table]) -> bool:
-    """Say whether the row needs a row of its own tenant, by another foreign key, in one of the tables."""
+    """Say whether another foreign key of the row needs a row of its own tenant in one of the tables."""
     document = means.documents.get(table.name, {})
     return any(
         other != key and means.table(other.references) in gone and not order.is_optional(table, other, document)
@@ -93,7 +95,7 @@ def _needed(means: Means, table: Table, key: ForeignKey, gone: Sequence[Table]) 
 
 
 def _apart(means: Means, table: Table, key: ForeignKey) -> dict[str, str]:
-    """Return NULL for the columns of other foreign keys that share one with this: they would refuse the row first."""
+    """Return NULL for the columns of other foreign keys that share a column: they would refuse the row first."""
     document = means.documents.get(table.name, {})
     return {
         name: "NULL"
@@ -108,7 +110,7 @@ def delete(means: Means, tables: Iterable[Table]) -> list[str]:
     """Return the statements that delete a tenant's rows of ``tables``, in that order."""
     tables, order_ = list(tables), means.order
     deferred = any(order_.deferred[table.name] for table in tables)
-    # Only code of the database fills in what the samples leave NULL.
+    # Only code of the database fills in columns that the samples leave NULL.
     released = [
         f"UPDATE {qualified(means.model.schema, table.name)} SET "
         f"{', '.join(f'{identifier(name)} = NULL' for name in names)}{EVERY}"
@@ -120,7 +122,7 @@ def delete(means: Means, tables: Iterable[Table]) -> list[str]:
 
 
 def _filled_in(means: Means, table: Table, gone: Sequence[Table]) -> list[str]:
-    """Return the columns that a trigger may have pointed to rows which go."""
+    """Return the columns through which a trigger may have pointed to the deleted rows."""
     documents = means.documents
     if not any(documents.get(one.name, {}).get("triggers") for one in means.model.tables):
         return []

@@ -33,22 +33,22 @@ LETTERS = 8
 TEXTS = ("text", "varchar", "bpchar", "citext", "name", "char")
 
 
-# A row that is its own parent: what stands for the keys that it gives itself.
+# The placeholder for the keys of a row that is its own parent.
 ITSELF = "itself"
 
 
 class Pointer(str):
-    """SQL for a column that points to a row, in place of a text of its type."""
+    """SQL for a column that points to a row, instead of a text of its type."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The row: SQL by column, and why there is none for others that it must have.
+    """The row: the SQL of each column, and the reason for each required column without a value.
 
-    ``first`` is what columns have while the row is stored before the one to which they point; ``itself`` are keys that
-    the values name twice, by column.
+    ``first`` holds the values of columns while the row is stored before the row to which they point. ``itself`` holds,
+    by column, keys that occur twice in the values.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
@@ -69,8 +69,8 @@ def of(
 ) -> Sample:
     """Return the sample row of a table; ``document`` is its part of the state, ``types`` those of the state.
 
-    ``others`` are the parts of the other tables, by name. By ``pointing`` the row must point to another, ``unlike`` is
-    a row that it should differ from.
+    ``others`` are the parts of the other tables, by name. The row must point to another one by ``pointing``, and should
+    differ from the row ``unlike``.
     """
     return _Deriving(model, table, document, types, others, pointing, unlike).sample()
 
@@ -124,7 +124,7 @@ class _Deriving:
         pointing: ForeignKey | None = None,
         unlike: Sample | None = None,
     ) -> None:
-        """Begin with what the model gives."""
+        """Begin with the values of the model."""
         self.model, self.table, self.document, self.types = model, table, document, types
         self.others = {**(others or {}), table.name: document}
         self.order = order.of(model, self.others)
@@ -132,7 +132,7 @@ class _Deriving:
         self.first: dict[str, str] = {}
         self.itself: dict[str, str] = {}
         self.random: set[str] = set()
-        # Columns that may point to a row, or to none, as the CHECKs want it.
+        # Columns that may point to a row or to none, as the CHECKs require.
         self.may_point: dict[str, str] = {}
         self.attributes = {
             item["name"]: item
@@ -187,13 +187,13 @@ class _Deriving:
             self._point_to_second(second)
 
     def _holds_for(self, one: ForeignKey, other: ForeignKey, first: int, second: int) -> bool:
-        """Say whether the CHECKs accept that a row points by one key to a row before that of the other, or behind."""
+        """Say whether the CHECKs accept a row whose one key points to a row before, or after, that of its other key."""
         row = dict.fromkeys(one.columns, Decimal(first)) | dict.fromkeys(other.columns, Decimal(second))
         rules = [rule for rule in self._rules() if {*row} & checks.mentioned(rule)]
         return all(checks.holds(rule, row) is not False for rule in rules)
 
     def _point_to_second(self, key: ForeignKey) -> None:
-        """Point a foreign key to the second row of the session's."""
+        """Point a foreign key to the second row of the session's tenant."""
         for column, own in self._own(key).items():
             if column not in self.table.sample:
                 self.values[column] = own.replace(" LIMIT 1)", " OFFSET 1 LIMIT 1)")
@@ -274,7 +274,7 @@ class _Deriving:
         return None
 
     def _look_up(self) -> None:
-        """Point foreign keys to other than tenant tables to a row that is there, or to the session's tenant."""
+        """Point foreign keys to other tables than tenant tables to an existing row, or to the session's tenant."""
         tenants = self.model.tenants
         for key in self.document.get("foreign_keys", []) if tenants is not None else []:
             name = key["columns"][0]
@@ -599,7 +599,7 @@ def lacking(
     may: Callable[[str], bool],
     others: Mapping[str, Document] | None = None,
 ) -> list[str]:
-    """Return the values that the model must add to the table's sample, a sentence for each.
+    """Return one sentence for each value that the model must add to the table's sample.
 
     ``may`` says whether the role can store a column at all; ``others`` are the other tables' parts of the state.
     """

@@ -1,7 +1,7 @@
 """The rows of the proof's tenants in the tenants table, and the attempts to reach other rows there.
 
-The service's login stores them if it may; otherwise the table's owner does, in a function that has no more rights.
-They go with the proof.
+The service's login stores them if it may. Otherwise the table's owner stores them, in a function with only its
+privileges. The end of the proof rolls them back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Document = Mapping[str, Any]
 
 
 def sample(means: Means, tenants: Tenants) -> samples.Sample:
-    """Return the row without its key; columns of other unique keys are random, since no tenant is part of them."""
+    """Return the row without its key; columns of other unique keys are random, since they apply to all tenants."""
     document = means.documents.get(tenants.name, {})
     keys = [tuple(index["names"]) for index in document.get("indexes", []) if index["unique"] and index["plain"]]
     unique = tuple(key for key in keys if tenants.key not in key)
@@ -49,7 +49,7 @@ def may_insert(means: Means, tenants: Tenants) -> bool:
 
 
 def by_owner(means: Means, one: str, other: str) -> dict[str, Any] | None:
-    """Return what the table's owner does before the attempts: role, table, statements; None where the login may."""
+    """Return the role, table and statements of the owner before the attempts, or None if the login may insert."""
     tenants = means.model.tenants
     if tenants is None or tenants.name not in means.documents or may_insert(means, tenants):
         return None
@@ -61,7 +61,7 @@ def by_owner(means: Means, one: str, other: str) -> dict[str, Any] | None:
 
 
 def stored(means: Means, one: str, other: str) -> list[Attempt]:
-    """Return the attempts of both tenants to store their rows, which stay for the others."""
+    """Return the attempts of both tenants to store their rows, which later attempts see."""
     tenants = means.model.tenants
     if tenants is None or not may_insert(means, tenants):
         return []
@@ -73,7 +73,7 @@ def stored(means: Means, one: str, other: str) -> list[Attempt]:
 
 
 def _updated(means: Means, tenants: Tenants) -> str:
-    """Return a column that an attempt changes: one that the service may, where there is one."""
+    """Return a column that an attempt changes: one that the service may change, if there is one."""
     document = means.documents.get(tenants.name, {})
 
     def may(name: str) -> bool:
@@ -84,7 +84,7 @@ def _updated(means: Means, tenants: Tenants) -> str:
 
 
 def attempts(means: Means, one: str, other: str) -> list[Attempt]:
-    """Return what a tenant, and a session without one, tries with the tenants table."""
+    """Return the attempts of a tenant, and of a session without one, on the tenants table."""
     tenants = means.model.tenants
     if tenants is None:
         return []

@@ -1,4 +1,4 @@
-"""What the operator reads of the audit: the entries of a rule together, errors first."""
+"""The lines of the audit for the operator: grouped by rule, errors first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INDENT = " " * 8
 
 
 def lines(entries: Sequence[Mapping[str, Any]], *, has_plan: bool) -> list[str]:
-    """Return the audit as lines; a plan, if the run has one, fixes some of what the audit found."""
+    """Return the audit as lines; the plan of the run, if it has one, fixes some of the findings."""
     said = ["AUDIT:"]
     for severity in ("error", "warning"):
         found = [entry for entry in entries if entry["severity"] == severity]

@@ -50,7 +50,7 @@ def lines(chosen: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _before_the_stop(document: Mapping[str, Any] | None) -> list[str]:
-    """Return what the backup of a migration lacks, although it was written before the service was stopped."""
+    """Return the rows that the backup of a migration lacks, although they were written before the stop."""
     if document is None:
         return []
     names = ", ".join(contents.changed_names(document.get("tables", []))) or "nothing"

@@ -74,7 +74,7 @@ def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[s
 
 
 def _changed(planned: Mapping[str, Any], applied: Mapping[str, Any], verified: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the roles plan, apply and verify returned; none, or nothing, of a run that did not come to them."""
+    """Return the results of the roles plan, apply and verify; empty if the run did not get that far."""
     last = verified if "state" in verified else applied if "state" in applied else planned
     return {
         "plan": planned.get("statements"),

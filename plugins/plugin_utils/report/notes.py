@@ -16,7 +16,7 @@ Document = Mapping[str, Any]
 
 
 def of_plan(state: State, model: Model) -> list[str]:
-    """Return what may stop the change and which effects others notice, a sentence for each."""
+    """Return one sentence for each fact that may stop the change, and for each effect that others notice."""
     found = state["hazards"]
     publications = {item["name"] for item in found["publications"]}
     return [
@@ -66,7 +66,7 @@ def _is_migrated(state: State, item: Document, model: Model) -> bool:
 
 
 def _upserts(state: State, model: Model) -> list[str]:
-    """Name the keys that an INSERT of the service may name, if its earlier statements cannot be looked at."""
+    """Return a note about keys that an INSERT of the service may name, if the server records no statements."""
     if state["hazards"]["records_statements"]:
         return []
     exchanged = [
@@ -79,14 +79,14 @@ def _upserts(state: State, model: Model) -> list[str]:
         return []
     sentence = (
         "An INSERT … ON CONFLICT (columns) of the service fails once the key of these columns holds "
-        f"{model.column}: {', '.join(exchanged)}. Without pg_stat_statements it was looked for in functions and in the "
-        "last statement of each session alone: search the service's code for it."
+        f"{model.column}: {', '.join(exchanged)}. Without pg_stat_statements, the audit reads only functions and the "
+        "last statement of each session: search the service's code, too."
     )
     return [sentence]
 
 
 def _adopted(state: State, model: Model) -> list[str]:
-    """Name each existing column that holds only the default tenant, which may be a coincidence."""
+    """Return a note for each existing column that holds only the default tenant, which may be a coincidence."""
     return [
         f"{model.schema}.{table.name}.{model.column} already exists and holds "
         f"{model.default_tenant if document['column']['tenants'] else 'nothing'} in all {document['rows']} rows: it is "

@@ -1,4 +1,4 @@
-"""What the operator reads of a plan before the question."""
+"""The lines of a plan that the operator reads before the question."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DONE = {
 
 
 def lines(plan: Mapping[str, Any], model: Model, service: str, *, verbose: bool = False) -> list[str]:
-    """Return what the operator reads of the result of the role plan; ``verbose`` adds the SQL.
+    """Return the lines of a plan, the result of the role plan; ``verbose`` adds the SQL.
 
-    ``service`` is the name of its unit. What the plan does not fix of the audit is an error that ends the run.
+    ``service`` is the name of its unit. An error of the audit that the plan does not fix ends the run.
     """
     is_migration, statements = plan["goal"] == "migrate", plan["statements"]
     noted = notes.of_plan(plan["state"], model) if is_migration and statements else []

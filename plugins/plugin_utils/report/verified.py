@@ -1,4 +1,4 @@
-"""What the operator reads of a verification: a line for each table, and every finding that does not hold."""
+"""The lines of a verification for the operator: one for each table, and one for each finding that does not hold."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def lines(
 ) -> list[str]:
     """Return the verification as lines.
 
-    ``findings`` are all that were collected; ``attempts`` are those among them that were tried, by what tried them.
+    ``findings`` are all findings; ``attempts`` are those from attempts, by the kind of attempt.
     """
     said = ["VERIFICATION:", *(_table(state, model, findings, table.name) for table in model.tables)]
     # The result of an attempt has a sentence; other findings name what they compare.

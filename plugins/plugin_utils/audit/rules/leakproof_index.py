@@ -7,10 +7,13 @@ from ..rule import WARNING, Rule, Sql
 RULE = Rule(
     severity=WARNING,
     why=(
-        "Under row security PostgreSQL compares by such operators only what the policy lets through, and uses no such"
+        "Under row security, PostgreSQL applies such operators only to rows that the policy admits. It does not use the"
         " index for the conditions of the service: its queries become slower."
     ),
-    remedy=("Measure the queries that use it in the rehearsal, and put the tenant column into the index or beside it."),
+    remedy=(
+        "Measure the queries that use it in the rehearsal, and add the tenant column to it, or build an index that"
+        " begins with the tenant column."
+    ),
     sql=r"""
 SELECT format('%s (%s): %s', c.title, pg_catalog.pg_size_pretty(pg_catalog.pg_relation_size(c.oid)), o.operators)
 FROM wanted w
@@ -22,7 +25,7 @@ CROSS JOIN LATERAL (
   JOIN pg_catalog.pg_opclass k ON k.oid = i.indclass[n - 1]
   JOIN pg_catalog.pg_am m ON m.oid = k.opcmethod
   JOIN pg_catalog.pg_amop a ON a.amopfamily = k.opcfamily AND a.amoplefttype = k.opcintype AND a.amoppurpose = 's'
-    -- Between two types it compares what the service seldom does.
+    -- The service seldom compares values of two types.
     AND (a.amoprighttype = a.amoplefttype OR m.amname NOT IN ('btree', 'hash'))
   JOIN pg_catalog.pg_operator r ON r.oid = a.amopopr
   JOIN pg_catalog.pg_proc p ON p.oid = r.oprcode AND NOT p.proleakproof) AS o

@@ -7,7 +7,7 @@ from ..rule import ERROR, Inspected, Rule, ServiceStatement
 
 
 def _fixed_by_plan(inspected: Inspected) -> list[str]:
-    """Return every table if the release knows the tenant: what was seen is an earlier one's."""
+    """Return every table if the release names the tenant: the found statements are an earlier release's."""
     return [] if inspected.model.bridge else [table.name for table in inspected.model.tables]
 
 

@@ -22,7 +22,7 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="A key without the tenant column shows one tenant which values another has.",
+    why="A key without the tenant column tells one tenant which values another has.",
     remedy="Name its columns under natural_keys in tenancy_tables, and migrate.",
     judge=_judge,
     # The planner refuses a key that the model does not name before the audit is judged.

@@ -26,7 +26,7 @@ class Customer(models.Model):
 
 
 class Product(models.Model):
-    """A product, whose key the application makes."""
+    """A product, whose key the application creates."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     category = models.ForeignKey(Category, on_delete=models.PROTECT)
@@ -71,7 +71,7 @@ class OrderLine(models.Model):
     quantity = models.PositiveSmallIntegerField(default=1)
 
     class Meta:
-        """Each product once an order."""
+        """Each product occurs once in an order."""
 
         unique_together = ("order", "product")
 

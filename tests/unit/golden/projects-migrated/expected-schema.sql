@@ -76,13 +76,13 @@ ALTER TABLE "public"."projects" ALTER COLUMN "customer_id" DROP DEFAULT;
 -- tasks.default: Restore the original default of customer_id
 ALTER TABLE "public"."tasks" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- tasks.foreign_key.drop.tasks_project_id_fkey: Drop the foreign keys that name the tenant
+-- tasks.foreign_key.drop.tasks_project_id_fkey: Drop the foreign keys with the tenant column
 ALTER TABLE "public"."tasks" DROP CONSTRAINT "tasks_project_id_fkey";
 
--- marks.foreign_key.drop.marks_note_id_fkey: Drop the foreign keys that name the tenant
+-- marks.foreign_key.drop.marks_note_id_fkey: Drop the foreign keys with the tenant column
 ALTER TABLE "public"."marks" DROP CONSTRAINT "marks_note_id_fkey";
 
--- notes.foreign_key.drop.notes_task_id_fkey: Drop the foreign keys that name the tenant
+-- notes.foreign_key.drop.notes_task_id_fkey: Drop the foreign keys with the tenant column
 ALTER TABLE "public"."notes" DROP CONSTRAINT "notes_task_id_fkey";
 
 -- projects.key.drop.projects_code_key: Drop the keys and indexes per tenant
@@ -97,13 +97,13 @@ ALTER TABLE "public"."tasks" DROP CONSTRAINT "tasks_customer_id_id_key";
 -- notes.key.drop.notes_customer_id_id_key: Drop the keys and indexes per tenant
 ALTER TABLE "public"."notes" DROP CONSTRAINT "notes_customer_id_id_key";
 
--- tasks.not_null: Bring customer_id back to what it was
+-- tasks.not_null: Restore the original customer_id
 ALTER TABLE "public"."tasks" ALTER COLUMN "customer_id" DROP NOT NULL;
 
--- projects.index.projects_code_key: Bring the keys and indexes of before back
+-- projects.index.projects_code_key: Restore the original keys and indexes
 CREATE UNIQUE INDEX projects_code_key ON public.projects USING btree (code);
 
--- projects.key.projects_code_key: Bring the keys and indexes of before back
+-- projects.key.projects_code_key: Restore the original keys and indexes
 ALTER TABLE "public"."projects" ADD CONSTRAINT "projects_code_key" UNIQUE USING INDEX "projects_code_key";
 
 -- marks.column.drop: Drop customer_id; every row stays
@@ -112,13 +112,13 @@ ALTER TABLE "public"."marks" DROP COLUMN "customer_id";
 -- notes.column.drop: Drop customer_id; every row stays
 ALTER TABLE "public"."notes" DROP COLUMN "customer_id";
 
--- tasks.foreign_key.tasks_project_id_fkey: Bring the foreign keys back
+-- tasks.foreign_key.tasks_project_id_fkey: Restore the original foreign keys
 ALTER TABLE "public"."tasks" ADD CONSTRAINT "tasks_project_id_fkey" FOREIGN KEY ("project_id") REFERENCES "public"."projects" ("id") ON DELETE CASCADE;
 
--- marks.foreign_key.marks_note_id_fkey: Bring the foreign keys back
+-- marks.foreign_key.marks_note_id_fkey: Restore the original foreign keys
 ALTER TABLE "public"."marks" ADD CONSTRAINT "marks_note_id_fkey" FOREIGN KEY ("note_id") REFERENCES "public"."notes" ("id");
 
--- notes.foreign_key.notes_task_id_fkey: Bring the foreign keys back
+-- notes.foreign_key.notes_task_id_fkey: Restore the original foreign keys
 ALTER TABLE "public"."notes" ADD CONSTRAINT "notes_task_id_fkey" FOREIGN KEY ("task_id") REFERENCES "public"."tasks" ("id");
 
 -- projects.grant: Grant the revoked privileges again

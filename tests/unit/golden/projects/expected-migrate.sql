@@ -31,13 +31,13 @@ CREATE UNIQUE INDEX "tasks_customer_id_id_tenant_key" ON "public"."tasks" ("cust
 -- notes.key.id.build: Build the key (customer_id, id)
 CREATE UNIQUE INDEX "notes_customer_id_id_tenant_key" ON "public"."notes" ("customer_id", "id");
 
--- tasks.foreign_key.project_id.drop: Let foreign keys name the tenant: no row points to another tenant's
+-- tasks.foreign_key.project_id.drop: Add the tenant column to foreign keys: no row points to another tenant's row
 ALTER TABLE "public"."tasks" DROP CONSTRAINT "tasks_project_id_fkey";
 
--- marks.foreign_key.note_id.drop: Let foreign keys name the tenant: no row points to another tenant's
+-- marks.foreign_key.note_id.drop: Add the tenant column to foreign keys: no row points to another tenant's row
 ALTER TABLE "public"."marks" DROP CONSTRAINT "marks_note_id_fkey";
 
--- notes.foreign_key.task_id.drop: Let foreign keys name the tenant: no row points to another tenant's
+-- notes.foreign_key.task_id.drop: Add the tenant column to foreign keys: no row points to another tenant's row
 ALTER TABLE "public"."notes" DROP CONSTRAINT "notes_task_id_fkey";
 
 -- projects.key.projects_code_key: Make (code) unique per tenant instead of globally
@@ -52,13 +52,13 @@ ALTER TABLE "public"."tasks" ADD CONSTRAINT "tasks_customer_id_id_key" UNIQUE US
 -- notes.key.id: Let foreign keys point to (id) together with the tenant
 ALTER TABLE "public"."notes" ADD CONSTRAINT "notes_customer_id_id_key" UNIQUE USING INDEX "notes_customer_id_id_tenant_key";
 
--- tasks.foreign_key.project_id: Let foreign keys name the tenant: no row points to another tenant's
+-- tasks.foreign_key.project_id: Add the tenant column to foreign keys: no row points to another tenant's row
 ALTER TABLE "public"."tasks" ADD CONSTRAINT "tasks_project_id_fkey" FOREIGN KEY ("customer_id", "project_id") REFERENCES "public"."projects" ("customer_id", "id") ON DELETE CASCADE;
 
--- marks.foreign_key.note_id: Let foreign keys name the tenant: no row points to another tenant's
+-- marks.foreign_key.note_id: Add the tenant column to foreign keys: no row points to another tenant's row
 ALTER TABLE "public"."marks" ADD CONSTRAINT "marks_note_id_fkey" FOREIGN KEY ("customer_id", "note_id") REFERENCES "public"."notes" ("customer_id", "id");
 
--- notes.foreign_key.task_id: Let foreign keys name the tenant: no row points to another tenant's
+-- notes.foreign_key.task_id: Add the tenant column to foreign keys: no row points to another tenant's row
 ALTER TABLE "public"."notes" ADD CONSTRAINT "notes_task_id_fkey" FOREIGN KEY ("customer_id", "task_id") REFERENCES "public"."tasks" ("customer_id", "id");
 
 -- projects.revoke: Revoke TRUNCATE, which row security does not restrict
@@ -112,16 +112,16 @@ CREATE POLICY "tenant_isolation_marks" ON "public"."marks_2" FOR ALL TO "alice" 
 -- notes.policy: Show and accept only the session tenant's rows
 CREATE POLICY "tenant_isolation_notes" ON "public"."notes" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- organizations.policy.select: Let every session read the tenants table, and change its tenant's row alone
+-- organizations.policy.select: Let every session read the tenants table, and change only its tenant's row
 CREATE POLICY "tenant_isolation_organizations_select" ON "public"."organizations" FOR SELECT TO "alice" USING (true);
 
--- organizations.policy.insert: Let every session read the tenants table, and change its tenant's row alone
+-- organizations.policy.insert: Let every session read the tenants table, and change only its tenant's row
 CREATE POLICY "tenant_isolation_organizations_insert" ON "public"."organizations" FOR INSERT TO "alice" WITH CHECK ("id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- organizations.policy.update: Let every session read the tenants table, and change its tenant's row alone
+-- organizations.policy.update: Let every session read the tenants table, and change only its tenant's row
 CREATE POLICY "tenant_isolation_organizations_update" ON "public"."organizations" FOR UPDATE TO "alice" USING ("id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- organizations.policy.delete: Let every session read the tenants table, and change its tenant's row alone
+-- organizations.policy.delete: Let every session read the tenants table, and change only its tenant's row
 CREATE POLICY "tenant_isolation_organizations_delete" ON "public"."organizations" FOR DELETE TO "alice" USING ("id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
 -- projects.enable: Switch row-level security on

@@ -268,13 +268,13 @@ $function$;
 -- boats_out.invoker.back: Restore the original privileges that views read with
 ALTER VIEW "rental"."boats_out" RESET (security_invoker);
 
--- trips.foreign_key.drop.leaves from: Drop the foreign keys that name the tenant
+-- trips.foreign_key.drop.leaves from: Drop the foreign keys with the tenant column
 ALTER TABLE "rental"."trips" DROP CONSTRAINT "leaves from";
 
--- trips.foreign_key.drop.trips_boat_id_fkey: Drop the foreign keys that name the tenant
+-- trips.foreign_key.drop.trips_boat_id_fkey: Drop the foreign keys with the tenant column
 ALTER TABLE "rental"."trips" DROP CONSTRAINT "trips_boat_id_fkey";
 
--- water_levels.foreign_key.drop.water_levels_pier_number_fkey: Drop the foreign keys that name the tenant
+-- water_levels.foreign_key.drop.water_levels_pier_number_fkey: Drop the foreign keys with the tenant column
 ALTER TABLE "rental"."water_levels" DROP CONSTRAINT "water_levels_pier_number_fkey";
 
 -- boats.key.drop.boats_marina_id_key: Drop the keys and indexes per tenant
@@ -298,46 +298,46 @@ DROP INDEX "rental"."idx_water_levels_marina_measured_at";
 -- skippers.key.drop.skippers_pkey: Drop the keys and indexes per tenant
 ALTER TABLE "rental"."skippers" DROP CONSTRAINT "skippers_pkey";
 
--- boats.index.boats_registration_key: Bring the keys and indexes of before back
+-- boats.index.boats_registration_key: Restore the original keys and indexes
 CREATE UNIQUE INDEX boats_registration_key ON rental.boats USING btree (registration);
 
--- berths.index.Berth: Bring the keys and indexes of before back
+-- berths.index.Berth: Restore the original keys and indexes
 CREATE UNIQUE INDEX "Berth" ON rental.berths USING btree (pier, number);
 
--- skippers.index.skippers_pkey: Bring the keys and indexes of before back
+-- skippers.index.skippers_pkey: Restore the original keys and indexes
 CREATE UNIQUE INDEX skippers_pkey ON rental.skippers USING btree (skipper);
 
--- boats.key.boats_registration_key: Bring the keys and indexes of before back
+-- boats.key.boats_registration_key: Restore the original keys and indexes
 ALTER TABLE "rental"."boats" ADD CONSTRAINT "boats_registration_key" UNIQUE USING INDEX "boats_registration_key";
 
--- berths.key.Berth: Bring the keys and indexes of before back
+-- berths.key.Berth: Restore the original keys and indexes
 ALTER TABLE "rental"."berths" ADD CONSTRAINT "Berth" PRIMARY KEY USING INDEX "Berth";
 
--- water_levels.index.Gauge of pier A.rental.water_levels_2025_a: Bring the keys and indexes of before back
+-- water_levels.index.Gauge of pier A.rental.water_levels_2025_a: Restore the original keys and indexes
 CREATE UNIQUE INDEX "Gauge of pier A" ON rental.water_levels_2025_a USING btree (pier, number, measured_at);
 
--- water_levels.key.Gauge of pier A.rental.water_levels_2025_a: Bring the keys and indexes of before back
+-- water_levels.key.Gauge of pier A.rental.water_levels_2025_a: Restore the original keys and indexes
 ALTER TABLE "rental"."water_levels_2025_a" ADD CONSTRAINT "Gauge of pier A" PRIMARY KEY USING INDEX "Gauge of pier A";
 
--- water_levels.index.water_levels_2025_others_pkey.rental.water_levels_2025_others: Bring the keys and indexes of before back
+-- water_levels.index.water_levels_2025_others_pkey.rental.water_levels_2025_others: Restore the original keys and indexes
 CREATE UNIQUE INDEX water_levels_2025_others_pkey ON rental.water_levels_2025_others USING btree (pier, number, measured_at);
 
--- water_levels.key.water_levels_2025_others_pkey.rental.water_levels_2025_others: Bring the keys and indexes of before back
+-- water_levels.key.water_levels_2025_others_pkey.rental.water_levels_2025_others: Restore the original keys and indexes
 ALTER TABLE "rental"."water_levels_2025_others" ADD CONSTRAINT "water_levels_2025_others_pkey" PRIMARY KEY USING INDEX "water_levels_2025_others_pkey";
 
--- water_levels.key.water_levels_2025_pkey.rental.water_levels_2025: Bring the keys and indexes of before back
+-- water_levels.key.water_levels_2025_pkey.rental.water_levels_2025: Restore the original keys and indexes
 ALTER TABLE "rental"."water_levels_2025" ADD CONSTRAINT "water_levels_2025_pkey" PRIMARY KEY (pier, number, measured_at);
 
--- water_levels.index.water_levels_now_pkey.rental.water_levels_now: Bring the keys and indexes of before back
+-- water_levels.index.water_levels_now_pkey.rental.water_levels_now: Restore the original keys and indexes
 CREATE UNIQUE INDEX water_levels_now_pkey ON rental.water_levels_now USING btree (pier, number, measured_at);
 
--- water_levels.key.water_levels_now_pkey.rental.water_levels_now: Bring the keys and indexes of before back
+-- water_levels.key.water_levels_now_pkey.rental.water_levels_now: Restore the original keys and indexes
 ALTER TABLE "rental"."water_levels_now" ADD CONSTRAINT "water_levels_now_pkey" PRIMARY KEY USING INDEX "water_levels_now_pkey";
 
--- water_levels.key.Gauge: Bring the keys and indexes of before back
+-- water_levels.key.Gauge: Restore the original keys and indexes
 ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "Gauge" PRIMARY KEY (pier, number, measured_at);
 
--- skippers.key.skippers_pkey: Bring the keys and indexes of before back
+-- skippers.key.skippers_pkey: Restore the original keys and indexes
 ALTER TABLE "rental"."skippers" ADD CONSTRAINT "skippers_pkey" PRIMARY KEY USING INDEX "skippers_pkey";
 
 -- boats.column.drop: Drop marina; every row stays
@@ -355,13 +355,13 @@ ALTER TABLE "rental"."water_levels" DROP COLUMN "marina";
 -- skippers.column.drop: Drop marina; every row stays
 ALTER TABLE "rental"."skippers" DROP COLUMN "marina";
 
--- trips.foreign_key.leaves from: Bring the foreign keys back
+-- trips.foreign_key.leaves from: Restore the original foreign keys
 ALTER TABLE "rental"."trips" ADD CONSTRAINT "leaves from" FOREIGN KEY ("pier", "number") REFERENCES "rental"."berths" ("pier", "number") ON UPDATE CASCADE ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED;
 
--- trips.foreign_key.trips_boat_id_fkey: Bring the foreign keys back
+-- trips.foreign_key.trips_boat_id_fkey: Restore the original foreign keys
 ALTER TABLE "rental"."trips" ADD CONSTRAINT "trips_boat_id_fkey" FOREIGN KEY ("boat_id") REFERENCES "rental"."boats" ("id") ON DELETE CASCADE;
 
--- water_levels.foreign_key.water_levels_pier_number_fkey: Bring the foreign keys back
+-- water_levels.foreign_key.water_levels_pier_number_fkey: Restore the original foreign keys
 ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "water_levels_pier_number_fkey" FOREIGN KEY ("pier", "number") REFERENCES "rental"."berths" ("pier", "number") ON UPDATE CASCADE ON DELETE CASCADE;
 
 -- boats.grant: Grant the revoked privileges again
@@ -394,5 +394,5 @@ GRANT TRUNCATE ON "rental"."skippers" TO "desk";
 -- trips.comment.CONSTRAINT "leaves from" ON "rental"."trips": Restore the original comments
 COMMENT ON CONSTRAINT "leaves from" ON "rental"."trips" IS 'a berth that goes leaves the trip''s past';
 
--- water_levels.comment.CONSTRAINT "Gauge of pier A" ON "rental"."water_levels_2025_a".rental.water_levels_2025_a: Bring the comments of before back
+-- water_levels.comment.CONSTRAINT "Gauge of pier A" ON "rental"."water_levels_2025_a".rental.water_levels_2025_a: Restore the original comments
 COMMENT ON CONSTRAINT "Gauge of pier A" ON "rental"."water_levels_2025_a" IS 'the oldest gauge';

@@ -49,13 +49,13 @@ CREATE UNIQUE INDEX "water_levels_now_pkey_tenant_key" ON "rental"."water_levels
 -- skippers.key.skippers_pkey.build: Build the key skippers_pkey with marina
 CREATE UNIQUE INDEX "skippers_pkey_tenant_key" ON "rental"."skippers" ("marina", "skipper");
 
--- trips.foreign_key.boat_id.drop: Let foreign keys name the tenant: no row points to another tenant's
+-- trips.foreign_key.boat_id.drop: Add the tenant column to foreign keys: no row points to another tenant's row
 ALTER TABLE "rental"."trips" DROP CONSTRAINT "trips_boat_id_fkey";
 
--- trips.foreign_key.pier_number.drop: Let foreign keys name the tenant: no row points to another tenant's
+-- trips.foreign_key.pier_number.drop: Add the tenant column to foreign keys: no row points to another tenant's row
 ALTER TABLE "rental"."trips" DROP CONSTRAINT "leaves from";
 
--- water_levels.foreign_key.pier_number.drop: Let foreign keys name the tenant: no row points to another tenant's
+-- water_levels.foreign_key.pier_number.drop: Add the tenant column to foreign keys: no row points to another tenant's row
 ALTER TABLE "rental"."water_levels" DROP CONSTRAINT "water_levels_pier_number_fkey";
 
 -- boats.key.boats_registration_key: Make (registration) unique per tenant instead of globally
@@ -73,7 +73,7 @@ ALTER TABLE "rental"."water_levels" DROP CONSTRAINT "Gauge";
 -- water_levels.key.Gauge.rental.water_levels_2025_a: Make (pier, number, measured_at) unique per tenant instead of globally
 ALTER TABLE "rental"."water_levels_2025_a" ADD CONSTRAINT "Gauge of pier A" PRIMARY KEY USING INDEX "Gauge of pier A_tenant_key";
 
--- water_levels.key.Gauge.CONSTRAINT "Gauge of pier A" ON "rental"."water_levels_2025_a".rental.water_levels_2025_a: Keep what was said of the key
+-- water_levels.key.Gauge.CONSTRAINT "Gauge of pier A" ON "rental"."water_levels_2025_a".rental.water_levels_2025_a: Keep the comments and marks of the key
 COMMENT ON CONSTRAINT "Gauge of pier A" ON "rental"."water_levels_2025_a" IS 'the oldest gauge';
 
 -- water_levels.key.Gauge.rental.water_levels_2025_others: Make (pier, number, measured_at) unique per tenant instead of globally
@@ -91,16 +91,16 @@ ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "Gauge" PRIMARY KEY ("marina"
 -- skippers.key.skippers_pkey: Make (skipper) unique per tenant instead of globally
 ALTER TABLE "rental"."skippers" DROP CONSTRAINT "skippers_pkey", ADD CONSTRAINT "skippers_pkey" PRIMARY KEY USING INDEX "skippers_pkey_tenant_key";
 
--- trips.foreign_key.boat_id: Let foreign keys name the tenant: no row points to another tenant's
+-- trips.foreign_key.boat_id: Add the tenant column to foreign keys: no row points to another tenant's row
 ALTER TABLE "rental"."trips" ADD CONSTRAINT "trips_boat_id_fkey" FOREIGN KEY ("marina", "boat_id") REFERENCES "rental"."boats" ("marina", "id") ON DELETE CASCADE;
 
--- trips.foreign_key.pier_number: Let foreign keys name the tenant: no row points to another tenant's
+-- trips.foreign_key.pier_number: Add the tenant column to foreign keys: no row points to another tenant's row
 ALTER TABLE "rental"."trips" ADD CONSTRAINT "leaves from" FOREIGN KEY ("marina", "pier", "number") REFERENCES "rental"."berths" ("marina", "pier", "number") ON UPDATE CASCADE ON DELETE SET NULL ("pier", "number") DEFERRABLE INITIALLY DEFERRED;
 
--- trips.foreign_key.pier_number.comment: Let foreign keys name the tenant: no row points to another tenant's
+-- trips.foreign_key.pier_number.comment: Add the tenant column to foreign keys: no row points to another tenant's row
 COMMENT ON CONSTRAINT "leaves from" ON "rental"."trips" IS 'a berth that goes leaves the trip''s past';
 
--- water_levels.foreign_key.pier_number: Let foreign keys name the tenant: no row points to another tenant's
+-- water_levels.foreign_key.pier_number: Add the tenant column to foreign keys: no row points to another tenant's row
 ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "water_levels_pier_number_fkey" FOREIGN KEY ("marina", "pier", "number") REFERENCES "rental"."berths" ("marina", "pier", "number") ON UPDATE CASCADE ON DELETE CASCADE;
 
 -- function.count_trip(): Make count_trip work within one tenant

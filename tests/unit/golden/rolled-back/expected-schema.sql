@@ -70,22 +70,22 @@ DROP INDEX "public"."idx_personality_metrics_customer_id_user_id";
 -- personality_averages.key.drop.personality_averages_pkey: Drop the keys and indexes per tenant
 ALTER TABLE "public"."personality_averages" DROP CONSTRAINT "personality_averages_pkey";
 
--- call_summaries.index.call_summaries_call_id_key: Bring the keys and indexes of before back
+-- call_summaries.index.call_summaries_call_id_key: Restore the original keys and indexes
 CREATE UNIQUE INDEX call_summaries_call_id_key ON public.call_summaries USING btree (call_id);
 
--- caller_profiles.index.caller_profiles_user_id_key: Bring the keys and indexes of before back
+-- caller_profiles.index.caller_profiles_user_id_key: Restore the original keys and indexes
 CREATE UNIQUE INDEX caller_profiles_user_id_key ON public.caller_profiles USING btree (user_id);
 
--- personality_averages.index.personality_averages_pkey: Bring the keys and indexes of before back
+-- personality_averages.index.personality_averages_pkey: Restore the original keys and indexes
 CREATE UNIQUE INDEX personality_averages_pkey ON public.personality_averages USING btree (user_id);
 
--- call_summaries.key.call_summaries_call_id_key: Bring the keys and indexes of before back
+-- call_summaries.key.call_summaries_call_id_key: Restore the original keys and indexes
 ALTER TABLE "public"."call_summaries" ADD CONSTRAINT "call_summaries_call_id_key" UNIQUE USING INDEX "call_summaries_call_id_key";
 
--- caller_profiles.key.caller_profiles_user_id_key: Bring the keys and indexes of before back
+-- caller_profiles.key.caller_profiles_user_id_key: Restore the original keys and indexes
 ALTER TABLE "public"."caller_profiles" ADD CONSTRAINT "caller_profiles_user_id_key" UNIQUE USING INDEX "caller_profiles_user_id_key";
 
--- personality_averages.key.personality_averages_pkey: Bring the keys and indexes of before back
+-- personality_averages.key.personality_averages_pkey: Restore the original keys and indexes
 ALTER TABLE "public"."personality_averages" ADD CONSTRAINT "personality_averages_pkey" PRIMARY KEY USING INDEX "personality_averages_pkey";
 
 -- memories.column.drop: Drop customer_id; every row stays
