@@ -12,7 +12,8 @@ PLACES = ("plugins", "roles", "playbooks", "files", "inventory")
 KINDS = {".py", ".yml", ".sql", ".j2"}
 FILES = [
     *(path for place in PLACES for path in sorted((ROOT / place).rglob("*")) if path.suffix in KINDS),
-    *sorted(ROOT.glob("*.yml")),
+    ROOT / "migrate.yml",
+    ROOT / "rollback.yml",
 ]
 
 
