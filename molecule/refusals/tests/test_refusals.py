@@ -219,7 +219,7 @@ def test_a_tenant_column_of_another_type_is_refused(machine: Host) -> None:
     try:
         before = machine.untouched()
         run = machine.playbook(*MIGRATE, check=False)
-        assert "public.memories.customer_id exists with type text, the model wants integer: rename or conv" in run.words
+        assert "public.memories.customer_id exists with type text, but the model has integer: rename or" in run.words
         assert machine.untouched() == before
     finally:
         machine.sql("ALTER TABLE memories DROP COLUMN customer_id")
@@ -267,7 +267,7 @@ def test_what_the_catalogs_know_to_fail_is_refused_at_once(machine: Host) -> Non
         assert "FAILED in phase plan" in run.words
         for sentence in (
             "public.memories.code is NOT NULL without a default, but no value for it can be derived (CHECK (code ~ ^x",
-            "public.call_summaries.customer_id is there already, holds values other than 1 (40; 123 rows)",
+            "public.call_summaries.customer_id already exists, holds values other than 1 (40; 123 rows)",
             "2 rows share 1 values of it within a tenant, and no unique index forbids it",
         ):
             assert sentence in run.words
