@@ -14,7 +14,7 @@ from server import Server
 
 
 def read(server: Server, case: str) -> dict[str, Any]:
-    """Return the catalogs of a database as the role reads them."""
+    """Return the catalogs of a database, in the form that the role reads."""
     with contextlib.closing(server.connect(case)) as connection, connection.cursor() as cursor:
         for name, value in {**sessions.SETTINGS, **sessions.READING}.items():
             cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
@@ -30,7 +30,7 @@ def parsed(written: str, case: str, owner: str) -> dict[str, Any]:
 
 
 def prepare(server: Server, case: str, made: draft.Draft) -> None:
-    """Run what of ``before.sql`` is no comment."""
+    """Run the statements of ``before.sql``, without its comments."""
     psql = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={case}", "--file=-")
     server.run("psql", *psql, given=text.before(made))
 

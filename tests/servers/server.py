@@ -32,7 +32,7 @@ SERVER_USER = "nobody"
 
 @functools.cache
 def unpacked(major: int) -> Path:
-    """Return the directory of a version's programs, which all servers of this process run; it goes with the process."""
+    """Return the directory of a version's programs, which all servers of this process run and its end removes."""
     directory = Path(tempfile.mkdtemp(prefix="tenancy-programs-"))
     atexit.register(shutil.rmtree, directory)
     directory.chmod(0o755)

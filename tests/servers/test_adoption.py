@@ -1,4 +1,4 @@
-"""A tenant column that was there before: adopted, never given a default, and left as it was by the rollback."""
+"""An existing tenant column: the migration adopts it without a default, and the rollback leaves it unchanged."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ TABLES = (
         " slug text NOT NULL, code text NOT NULL UNIQUE, UNIQUE (customer_id, slug))"
     ),
     "INSERT INTO projects (customer_id, slug, code) VALUES (1, 'a', 'x'), (1, 'b', 'y'), (2, 'a', 'z')",
-    # No NULL is in it, though one might be.
+    # The column is nullable, but has no NULL.
     (
         "CREATE TABLE tasks (id serial PRIMARY KEY, project_id integer NOT NULL REFERENCES projects ON DELETE CASCADE,"
         " customer_id integer DEFAULT 1 REFERENCES organizations, title text NOT NULL, UNIQUE (project_id, title))"
     ),
     "INSERT INTO tasks (project_id, customer_id, title) VALUES (1, 1, 't'), (2, 1, 't'), (3, 2, 't')",
     "CREATE INDEX ON tasks (customer_id)",
-    # These have none: each takes it from the one before.
+    # These tables lack the column: each takes its tenant from the table before it.
     (
         "CREATE TABLE notes (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), task_id integer NOT NULL REFERENCES tasks,"
         " body text CHECK (body <> ''))"
@@ -95,7 +95,7 @@ def test_unchanged_rows_are_counted_by_tenant(server: Server) -> None:
         assert counts["notes"] == 6
         schemas.migrate(found)
         assert [item for item in findings.collect(found.state(), found.model, counts) if not item["ok"]] == []
-        # As many rows, one of them another tenant's.
+        # The number of rows is the same, but one belongs to another tenant.
         found.run("INSERT INTO projects (customer_id, slug, code) VALUES (3, 's', 's')")
         found.run("INSERT INTO projects (customer_id, slug, code) VALUES (3, 't', 't')")
         counts["projects"] = {"1": 2, "2": 1, "3": 1, "4": 1}

@@ -58,7 +58,7 @@ def averages(database: Database, where: str = "true") -> list[Any]:
 
 
 def of_the_older_release(database: Database, tenant: int, *before: str) -> list[Any]:
-    """Return the averages that the older release's functions compute from one tenant's rows alone."""
+    """Return the averages that the older release's functions compute from the rows of one tenant only."""
     database.run("SAVEPOINT unmigrated", *before, *statements(metrics(tenant)))
     found = averages(database)
     database.run("ROLLBACK TO SAVEPOINT unmigrated")

@@ -65,7 +65,7 @@ def test_check_shows_the_rollback_and_changes_nothing(machine: Host, before: str
     ("made", "unmade", "sentence"),
     [
         ("CREATE VIEW v WITH (security_invoker = true) AS SELECT customer_id FROM memories", "DROP VIEW v",
-         "rule _RETURN on view public.v uses public.memories.customer_id, which goes: drop it first."),
+         "rule _RETURN on view public.v uses public.memories.customer_id, which the rollback drops: drop it first."),
     ],
 )  # fmt: skip
 def test_obstacles_are_named(machine: Host, before: str, made: str, unmade: str, sentence: str) -> None:
@@ -101,7 +101,7 @@ def test_the_original_schema_is_restored_with_every_row(machine: Host, before: s
 def test_a_second_rollback_does_nothing(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook(*ROLLBACK)
-    assert "Nothing: the schema of before is back already." in run.words
+    assert "Nothing: the original schema is back already." in run.words
     assert run.changed == 0
     assert machine.untouched() == untouched
 

@@ -20,7 +20,7 @@ COLUMN = "ALTER TABLE call_summaries ADD COLUMN customer_id integer"
 TENANT = "customer_id = current_setting('app.current_tenant')::int"
 NUMBERS = [COLUMN, "UPDATE call_summaries SET customer_id = 40 + ascii(right(call_id, 1)) % 3"]
 ON = "ALTER TABLE call_summaries ENABLE ROW LEVEL SECURITY"
-MEANS = "call_summaries.customer_id is there already, "
+MEANS = "call_summaries.customer_id already exists, "
 TWICE = ["ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key",
          insert("caller_profiles", *({"user_id": user} for user in ("+7", "+7", "+7", "+8", "+8")))]  # fmt: skip
 ONE_OF_TWO = "SELECT id FROM caller_profiles WHERE user_id = '+8' LIMIT 1"

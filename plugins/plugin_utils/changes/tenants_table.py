@@ -78,7 +78,7 @@ def obstacles(state: State, model: Model) -> list[str]:
         return [f"tenancy_tenants names the column {key}, which {name} does not have: correct it."]
     if attribute["formatted"] != model.column_type:
         mistyped = (
-            f"{name}.{key} has type {attribute['formatted']} but tenancy_column_type is {model.column_type}: set "
+            f"{name}.{key} has type {attribute['formatted']}, but tenancy_column_type is {model.column_type}: set "
             "tenancy_column_type to the column's type."
         )
         return [mistyped]

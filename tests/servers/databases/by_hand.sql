@@ -1,4 +1,4 @@
--- What a migration does not do by itself, around one tenant table. Run as the owner.
+-- Objects around one tenant table that need changes by hand before the migration. Run as the owner.
 CREATE SCHEMA shop;
 CREATE SCHEMA reports;
 SET search_path = shop;

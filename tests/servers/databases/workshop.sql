@@ -1,4 +1,4 @@
--- A bicycle workshop: a schema that no framework made, with what a description must not lose. Run as the owner.
+-- A bicycle workshop: a schema without a framework, with all objects that a draft must contain. Run as the owner.
 CREATE SCHEMA workshop;
 SET search_path = workshop;
 
@@ -10,7 +10,7 @@ CREATE TABLE alembic_version (version_num varchar(32) NOT NULL CONSTRAINT alembi
 CREATE TABLE settings (key text PRIMARY KEY, value text NOT NULL);
 CREATE TABLE sessions (id text PRIMARY KEY, data jsonb NOT NULL, expires_at timestamptz NOT NULL);
 
--- Made before what it points to.
+-- This table is created before the tables to which it points.
 CREATE TABLE repairs (
   number integer PRIMARY KEY DEFAULT nextval('repair_numbers'),
   bicycle_id uuid NOT NULL,
@@ -73,14 +73,14 @@ CREATE TABLE visit_parts (
   FOREIGN KEY (repair, visit) REFERENCES visits
 );
 
--- A join table of two keys alone.
+-- A join table that consists of two keys.
 CREATE TABLE repair_employees (
   repair integer REFERENCES repairs (number) ON DELETE CASCADE,
   employee bigint REFERENCES employees (id),
   PRIMARY KEY (repair, employee)
 );
 
--- One row a part.
+-- One row for each part.
 CREATE TABLE stock (
   sku text PRIMARY KEY REFERENCES parts (sku) ON DELETE CASCADE,
   taken integer NOT NULL DEFAULT 0,
@@ -106,10 +106,10 @@ CREATE TABLE invoices (
   issued_at timestamptz NOT NULL DEFAULT now()
 );
 
--- A circle: customers, bicycles, customers.
+-- A circle of foreign keys: customers, bicycles, customers.
 ALTER TABLE customers ADD favourite_id uuid REFERENCES bicycles (id) ON DELETE SET NULL;
 
--- No key at all, and the columns of its foreign key in another order than the key's.
+-- A table without a key. Its foreign key has the columns in another order than the referenced key.
 CREATE TABLE surveys (
   visit smallint,
   repair integer,
@@ -117,7 +117,7 @@ CREATE TABLE surveys (
   FOREIGN KEY (visit, repair) REFERENCES visits (visit, repair) ON DELETE CASCADE
 );
 
--- Keys that are more than columns.
+-- Keys with expressions, predicates or an exclusion.
 CREATE UNIQUE INDEX employees_badge_once ON employees (lower(badge));
 CREATE TABLE bookings (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,4 +1,4 @@
--- Rows of a year of the workshop.
+-- The rows of one year.
 INSERT INTO workshop.alembic_version VALUES ('b81f0c2d');
 INSERT INTO workshop.settings VALUES ('currency', 'EUR'), ('opens', '08:00');
 INSERT INTO workshop.sessions VALUES ('a session', '{"employee": 1}', '2026-01-01');

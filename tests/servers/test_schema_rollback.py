@@ -14,7 +14,7 @@ from lab import OWNER
 from planner import Database
 from server import TEMPLATE, Server
 
-NAME = "ai_memory_way_back"
+NAME = "ai_memory_schema_rollback"
 # Each name looks like the end of the definition before it, and continues with a statement.
 DEFERRABLE = f'"a DEFERRABLE; ALTER ROLE {OWNER} SUPERUSER; --"'
 WHERE = f'"a WHERE true; ALTER ROLE {OWNER} SUPERUSER; --"'
@@ -148,7 +148,7 @@ def dumped(server: Server) -> list[str]:
 
 
 @pytest.mark.parametrize("case", NAMES)
-def test_names_come_back_as_they_were(server: Server, planted: Callable[[str], object], case: str) -> None:
+def test_names_are_restored_unchanged(server: Server, planted: Callable[[str], object], case: str) -> None:
     before, *after = NAMES[case]
     planted(before)
     dump = dumped(server)
@@ -164,7 +164,7 @@ def test_names_come_back_as_they_were(server: Server, planted: Callable[[str], o
     assert server.sql(f"SELECT rolsuper FROM pg_roles WHERE rolname = '{OWNER}'") == [(False,)]
 
 
-def test_a_function_that_is_gone_comes_back_to_its_owner(server: Server, planted: Callable[[str], object]) -> None:
+def test_a_dropped_function_is_restored_with_its_owner(server: Server, planted: Callable[[str], object]) -> None:
     planted(f"ALTER FUNCTION {TRIGGERED}() SECURITY DEFINER")
     with administrator(server) as database:
         snapshot = database.state()
@@ -180,7 +180,7 @@ def test_a_function_that_is_gone_comes_back_to_its_owner(server: Server, planted
 
 @pytest.mark.parametrize("case", MEANINGS)
 @pytest.mark.parametrize("of_earlier", [False, True], ids=["", "earlier snapshot"])
-def test_what_names_mean_now_is_asked(
+def test_the_present_meaning_of_names_is_read(
     server: Server, planted: Callable[[str], object], case: str, of_earlier: bool
 ) -> None:
     before, after, sentence = MEANINGS[case]
