@@ -152,7 +152,6 @@ companions:
   returned: when the timer was armed
   type: list
 came_up:
-  description: Whether something else started the unit after it was stopped; it was then started anew.
   description: Whether something else started the unit after it was stopped; it was then restarted.
   type: bool
 ended:

@@ -26,7 +26,6 @@ options:
     required: true
     suboptions:
       name:
-        description: What the request is called.
         description: Name of the request.
         required: true
       method:
