@@ -116,7 +116,7 @@ def test_a_draft_has_no_difference_to_its_database(case: str) -> None:
     ("case", "inventory"), [("ai_memory", model_source), ("boat_rental", rental_source)], ids=["ai_memory", "rental"]
 )
 def test_a_draft_equals_the_model_that_was_written_by_hand(case: str, inventory: Any) -> None:
-    """All but decisions: indexes, what a sample cannot be derived from, and the bodies of functions."""
+    """The draft has everything except the results of decisions: indexes, some samples, and the bodies of functions."""
     wanted = inventory()
     made = source(case)
     shared = {name.removeprefix(f"{wanted['schema']}.") for name in wanted.get("readable", ())}

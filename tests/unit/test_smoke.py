@@ -18,7 +18,7 @@ ABOUT: dict[str, Any] = {
 
 
 def about(*phases: str, is_secured: bool = False, **more: Any) -> dict[str, Any]:
-    """Return what an answer is judged by, of a plan that has statements of the phases."""
+    """Return the criteria for an answer, for a plan that has statements of the phases."""
     statements = [{"phase": phase} for phase in phases]
     return {**ABOUT, "ended": ended.errors(statements, "customer_id", is_secured=is_secured), **more}
 

@@ -45,7 +45,7 @@ def command(path: str, ignored: str = "no") -> str:
 
 
 class Gone(units.Files):
-    """A host that has everything except what is gone."""
+    """A host that has everything except the removed things."""
 
     def exists(self, path: str) -> bool:
         return path != "/gone"
