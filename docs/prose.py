@@ -1,13 +1,12 @@
-"""Check that sentences are short and use the field's words: ``python docs/prose.py [--all]``.
+"""Check that sentences are short and use the field's words: ``python docs/prose.py``.
 
-The check reads the documents, and the comments, docstrings, task names and messages of the files in CHECKED. ``--all``
-reads those of all files and the generated pages. Code and quoted output are no prose. A sentence may have 25 words,
-except in tables and messages. The rules have no list of exceptions: reword the sentences that they find.
+The check reads the documents and the generated pages, and the comments, docstrings, task names and messages of FILES.
+Code and quoted output are no prose. A sentence may have 25 words, except in tables and messages. The rules have no list
+of exceptions: reword the sentences that they find.
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
 import io
 import re
@@ -34,8 +33,8 @@ MARKDOWN = (
     "benchmarks/*.md",
     "roles/*/*.md",
 )
-# The files whose comments, docstrings, task names, messages and descriptions must pass.
-CHECKED = (
+# The files whose comments, docstrings, task names, descriptions and messages are read.
+FILES = (
     "*.yml",
     ".config/molecule/*.yml",
     "Makefile",
@@ -55,21 +54,11 @@ CHECKED = (
     "molecule/**/*.py",
     "molecule/**/*.yml",
     "playbooks/**/*.yml",
-    "plugins/action/*.py",
-    "plugins/callback/*.py",
-    "plugins/doc_fragments/*.py",
-    "plugins/filter/*.py",
-    "plugins/lookup/*.py",
-    "plugins/module_utils/*.py",
-    "plugins/modules/*.py",
+    "plugins/**/*.py",
+    "plugins/**/*.sql",
     "roles/**/*.sql",
     "roles/**/*.yml",
     "tests/**/*.py",
-)
-# The other files, which only --all reads.
-OTHERS = (
-    "plugins/**/*.py",
-    "plugins/**/*.sql",
 )
 # The strings of these Python files are data, not messages.
 DATA = ("molecule/", "tests/")
@@ -287,11 +276,11 @@ def of_code(path: Path) -> Iterator[Passage]:
         yield from of_messages(path)
 
 
-def passages(everything: bool) -> Iterator[Passage]:
-    """Yield the passages that must pass, or with ``everything`` those of all files."""
+def passages() -> Iterator[Passage]:
+    """Yield the passages of all files."""
     for path in files(MARKDOWN):
-        yield from (passage for passage in of_markdown(path) if everything or passage.kind == "document")
-    for path in files((*CHECKED, *OTHERS) if everything else CHECKED):
+        yield from of_markdown(path)
+    for path in files(FILES):
         yield from of_code(path)
 
 
@@ -302,10 +291,8 @@ def findings(passage: Passage) -> list[str]:
 
 def main() -> int:
     """Print the findings with a count for each kind, and return 1 if there are any."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--all", action="store_true", help="read all files and the generated pages")
     counts: Counter[str] = Counter()
-    for passage in passages(parser.parse_args().all):
+    for passage in passages():
         for finding in findings(passage):
             counts[passage.kind] += 1
             sys.stdout.write(f"{passage.place}: {finding}\n")

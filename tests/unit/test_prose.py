@@ -185,10 +185,9 @@ def test_comments_of_other_files_begin_with_a_number_sign(root: Path) -> None:
         ("README.md", "Whoever reads it.\n"),
     ],
 )
-def test_the_normal_check_fails_for_documents_and_checked_files(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, text: str
+def test_the_check_fails_for_documents_and_code(
+    root: Path, capsys: pytest.CaptureFixture[str], name: str, text: str
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["prose.py"])
     assert prose.main() == 0
     file = root / name
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -204,16 +203,13 @@ def test_strings_of_tests_are_data(root: Path) -> None:
     assert list(prose.of_code(file)) == []
 
 
-@pytest.mark.parametrize("pattern", [*prose.MARKDOWN, *prose.CHECKED, *prose.OTHERS])
+@pytest.mark.parametrize("pattern", [*prose.MARKDOWN, *prose.FILES])
 def test_every_pattern_names_a_file(pattern: str) -> None:
     assert list(prose.files([pattern]))
 
 
 def test_every_kind_of_text_is_there() -> None:
-    everything, checked = (
-        {passage.kind for passage in prose.passages(everything=everything)} for everything in (True, False)
-    )
-    assert everything == checked == {"comment", "description", "docstring", "document", "message", "task name"}
-    assert {"README.md", "CHANGELOG.md"} <= {
-        passage.place.partition(":")[0] for passage in prose.passages(everything=False)
-    }
+    found = list(prose.passages())
+    kinds = {"comment", "description", "docstring", "document", "message", "task name"}
+    assert {passage.kind for passage in found} == kinds
+    assert {"README.md", "CHANGELOG.md"} <= {passage.place.partition(":")[0] for passage in found}
