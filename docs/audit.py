@@ -31,7 +31,7 @@ Written by `make docs` from the [rules](../plugins/plugin_utils/audit/rules).
 # The words before an example of each type, and the language of its code block.
 KINDS: dict[type[Example], tuple[str, str]] = {
     Sql: ("", "sql"),
-    ServiceStatement: (", as a statement of the service", "sql"),
+    ServiceStatement: (", if the service runs this statement", "sql"),
     UrlOptions: (", as `options` of `DATABASE_URL`", "text"),
     ServerVersion: (", as the version of the server", "text"),
     Inventory: (", added to the inventory", "yaml"),

@@ -70,9 +70,7 @@ SQL = {
 }
 RAISED = re.compile(r"\bRAISE\s+(?:EXCEPTION\s+)?(?:USING\s+MESSAGE\s*=\s*)?'((?:[^']|'')*)'")
 FAILING = ("ansible.builtin.assert", "ansible.builtin.fail")
-GUARD = (
-    "This check prevents damage by an error of this runbook: report it, with the archive of `playbooks/support.yml`."
-)
+GUARD = "This check guards against a bug in this runbook: report the bug, with the archive of `playbooks/support.yml`."
 UNREHEARSED = (
     "The real database was not touched. Do not migrate until you understand the difference; send the archive of "
     "`playbooks/support.yml` to anyone who helps."
@@ -95,7 +93,7 @@ REMEDIES = {
         "The bridge is back. Deploy the release that sets the tenant of every request, and run again."
     ),
     "… of … findings do not hold": (
-        "The playbook that made the change plans the missing statements when it runs again, with `--check` first. A "
+        "Run the playbook that made the change again, with `--check` first: it plans the missing statements. A "
         "rule of [the audit](audit.md) names its remedy. If callers suffer meanwhile, roll back."
     ),
     "The original schema was not fully restored": (

@@ -116,7 +116,7 @@ def backfilled_tables(found: Findings, schema: str) -> list[str]:
 
 
 def ended_errors(found: Findings, column: str, is_secured: bool) -> list[dict[str, Any]]:
-    """Return the errors of the service that the statements of a plan end: see ``ended.errors``."""
+    """Return the service's errors that end with the statements of a plan: see ``ended.errors``."""
     return ended.errors(found, column, is_secured=is_secured)
 
 

@@ -27,7 +27,7 @@ def document(text: str, version: int) -> dict[str, Any]:
 
 
 def lacking(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable[str]) -> list[str]:
-    """Return those of the tables ``names`` in ``schema`` that a manifest's ``tables`` lack."""
+    """Return the table ``names``, all in ``schema``, that are missing from a manifest's ``tables``."""
     held = {table["name"] for table in tables if table["schema"] == schema}
     return sorted(set(names) - held)
 

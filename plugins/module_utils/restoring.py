@@ -263,7 +263,7 @@ def _required_privileges(entries: Sequence[toc.Entry], owner: str) -> dict[str, 
 
 
 def low_priority() -> tuple[str, ...]:
-    """Return the words before a command that give it a low priority, as far as this host has the programs."""
+    """Return the prefix that gives a command a low priority: nice and ionice, if this host has them."""
     return tuple(word for words in (NICE, IDLE) if shutil.which(words[0]) for word in words)
 
 

@@ -143,7 +143,9 @@ def _obstacles_of(name: str, block: Properties, files: Files) -> list[str]:
     if "masked" in (block["LoadState"], block["UnitFileState"].removesuffix("-runtime")):
         return [f"{name} is masked, so systemd would refuse to start it again: systemctl unmask {name}"]
     if block.get("Transient") == "yes":
-        return [f"{name} was made by systemd-run and disappears at its stop: install its file in /etc/systemd/system."]
+        return [
+            f"{name} was made by systemd-run and disappears when it stops: install a unit file in /etc/systemd/system."
+        ]
     if block["LoadState"] != "loaded":
         return [
             (

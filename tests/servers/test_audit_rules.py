@@ -40,7 +40,7 @@ OF_STATEMENTS = {name for name, rule in audit.RULES.items() if rule.service_stat
 
 @pytest.fixture(scope="module", autouse=True)
 def databases(server: Server) -> Iterator[None]:
-    """Create the database before and after its migration; each test rolls back its changes."""
+    """Create an unmigrated and a migrated database; each test rolls back its changes."""
     for name in (UNMIGRATED, NAME):
         server.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER}")
     with opened(server, NAME) as migrated:

@@ -1,4 +1,4 @@
-"""The repository is the collection aimemory.tenancy, which a checkout finds through a link to itself."""
+"""The repository is the collection aimemory.tenancy. Ansible finds it in a checkout through a symbolic link."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import yaml
 from lab import HOSTS, ROOT, Host, Run
 from service import schema
 
-# Both hosts would need the fixtures' preparations.
+# Divided between two hosts, these tests would prepare both.
 pytestmark = pytest.mark.one_host(together=True)
 
 DATABASE, OWNER = "boat_rental", "desk"

@@ -62,7 +62,7 @@ service_role AS (
     OR pg_has_role(a.oid, r.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET'
       ELSE 'MEMBER' END)
   UNION ALL
-  -- Every role has its privileges.
+  -- Every role also has the privileges of PUBLIC.
   SELECT 'public'
 ),
 superuser AS (

@@ -20,7 +20,7 @@ NOT_SUPPORTED = ("error 0A000",)
 
 
 def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
-    """Return the attempts of ``role`` to become each of the roles that bypass policies."""
+    """Return the attempts by ``role`` to become each role that bypasses policies."""
     name = literal(role)
     made = [
         _attempt("login", "", "The service is its own role", ONE,

@@ -106,7 +106,7 @@ def _indexes(table: Table, natural: Sequence[Sequence[str]]) -> list[list[Any]]:
 
 
 def _append_only(described: Described, table: Table) -> list[Any]:
-    """Return the commands that triggers forbid which only raise an error."""
+    """Return the commands forbidden by triggers that only raise an error."""
     functions = {item["id"]: item for item in described.functions}
     found: dict[str, Any] = {}
     for trigger in table.document["triggers"]:

@@ -100,7 +100,7 @@ def _elsewhere(own: Mapping[str, Any], administrator: Mapping[str, Any], wanted:
 
 
 def _other_role(own: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
-    """Return how the service's session has another role than its URL names, or ""."""
+    """Return how the role of the service's session differs from the role in its URL, or ""."""
     for name, how in (("session_user", "logs in"), ("current_user", "works")):
         if own[name] != wanted["user"]:
             return (
