@@ -93,7 +93,7 @@ def test_an_ordinary_unit_has_nothing_to_say() -> None:
     [
         ({"LoadState": "masked"}, f"{UNIT} is masked, so systemd would refuse to start it again: systemctl unmask"),
         ({"UnitFileState": "masked-runtime"}, f"{UNIT} is masked"),
-        ({"Transient": "yes"}, f"{UNIT} was made by systemd-run and disappears at its stop"),
+        ({"Transient": "yes"}, f"{UNIT} was made by systemd-run and disappears when it stops"),
         ({"LoadState": "bad-setting"}, f"systemd cannot read the file of {UNIT} (bad-setting)"),
         ({"LoadState": "not-found"}, f"systemd cannot read the file of {UNIT} (not-found)"),
         ({"FragmentPath": "/gone"}, f"{UNIT} runs, but its file /gone is missing"),

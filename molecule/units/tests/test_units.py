@@ -268,7 +268,7 @@ def test_a_unit_that_is_gone_once_it_is_stopped_is_told(machine: Host) -> None:
     machine.run("sudo systemd-run --quiet --unit=passing sleep infinity")
     try:
         found = unit_info(machine, "passing.service")
-        assert "passing.service was made by systemd-run and disappears at its stop" in json.dumps(found["obstacles"])
+        assert "passing.service was made by systemd-run and disappears when it stops" in json.dumps(found["obstacles"])
     finally:
         machine.run("sudo systemctl stop passing")
 

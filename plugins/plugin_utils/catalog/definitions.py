@@ -48,8 +48,8 @@ def expressions(state: State, what: str, texts: Iterable[str | None], path: str 
     ]
     return literals(state, what, texts, path) + [
         f"{what}, which the rollback restores, may call {title} of an ordinary role: any role that plans a query on "
-        "the table, even a superuser, could run it. Let the owner of the table create the original index first, or give "
-        "the called code to a superuser."
+        "the table, even a superuser, could run it. Let the owner of the table create the original index first, or "
+        "give the called code to a superuser."
         for title in functions
     ]
 

@@ -80,7 +80,7 @@ def serves(index: Document, model: Model, key: Iterable[str], *, pointed: bool) 
 
 
 def is_plain(index: Document) -> bool:
-    """Say whether an index is unique over plain columns, so that a foreign key or ON CONFLICT can name those columns."""
+    """Say whether an index is unique over plain columns, so that a foreign key or ON CONFLICT can name them."""
     key = index["key"]
     return bool(index["unique"] and index["plain"] and not key["period"] and not key["deferrable"])
 

@@ -53,7 +53,7 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 
 def _of_partition_key(state: State, model: Model, relation: Relation) -> list[str]:
-    """Return one obstacle for each new key that lacks a column of the partition key: PostgreSQL requires all of them."""
+    """Return one obstacle for each new key that lacks a column of the partition key, which PostgreSQL requires."""
     table, name = relation.table, f"{relation.schema}.{relation.name}"
     return [
         f"The key ({', '.join(wanted)}) of {model.schema}.{table.name} must hold the columns that partition {name} "
