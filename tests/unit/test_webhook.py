@@ -54,7 +54,8 @@ def told(directory: Path, urls: list[str]) -> list[str]:
     )
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"), "ANSIBLE_STDOUT_CALLBACK": "default", "ANSIBLE_FORCE_COLOR": "false",
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"), "ANSIBLE_STDOUT_CALLBACK": "default",
+        "ANSIBLE_FORCE_COLOR": "false",
     }  # fmt: skip
     done = subprocess.run(
         ["ansible-playbook", "--inventory=localhost,", "play.yml", "--extra-vars=@urls.json", "-vvv"],
