@@ -131,7 +131,7 @@ def findings(state: State, model: Model) -> list[Finding]:
         alone = sorted(policy["name"] for policy in permissive) == sorted(item["name"] for item in items) and all(
             any(_is(policy, item, model, model.tenants) for policy in permissive) for item in items
         )
-        rls, excess = relation.document["rls"], relation.document["excess_privileges"]
+        rls, excess = relation.document["rls"], catalog.excess(relation.document, model, "excess_privileges")
         found += [
             finding("policies are the model's", relation.name, True, alone),
             finding("RLS", relation.name, True, rls["enabled"]),

@@ -122,22 +122,22 @@ ALTER TABLE "public"."marks" ADD CONSTRAINT "marks_note_id_fkey" FOREIGN KEY ("n
 ALTER TABLE "public"."notes" ADD CONSTRAINT "notes_task_id_fkey" FOREIGN KEY ("task_id") REFERENCES "public"."tasks" ("id");
 
 -- projects.grant: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "public"."projects" TO "alice";
+GRANT TRUNCATE ON "public"."projects" TO "alice";
 
 -- tasks.grant: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "public"."tasks" TO "alice";
+GRANT TRUNCATE ON "public"."tasks" TO "alice";
 
 -- marks.grant.public.marks_1: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "public"."marks_1" TO "alice";
+GRANT TRUNCATE ON "public"."marks_1" TO "alice";
 
 -- marks.grant.public.marks_2: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "public"."marks_2" TO "alice";
+GRANT TRUNCATE ON "public"."marks_2" TO "alice";
 
 -- marks.grant: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "public"."marks" TO "alice";
+GRANT TRUNCATE ON "public"."marks" TO "alice";
 
 -- notes.grant: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "public"."notes" TO "alice";
+GRANT TRUNCATE ON "public"."notes" TO "alice";
 
 -- organizations.grant: Grant the revoked privileges again
-GRANT REFERENCES, TRUNCATE ON "public"."organizations" TO "alice";
+GRANT TRUNCATE ON "public"."organizations" TO "alice";
