@@ -114,9 +114,9 @@ def refused(state: State, model: Model) -> list[str]:
     documents = {table.name: catalog.table(state, table.name) or {} for table in model.tables}
     order = of(model, documents)
     return [
-        f"The foreign key ({', '.join(key.columns)}) of {model.schema}.{table.name} is part of a circle in which no "
-        "column may be NULL and this key cannot be deferred, so that no statement can store a row by itself: ALTER "
-        "TABLE … ALTER CONSTRAINT … DEFERRABLE first."
+        f"The foreign key ({', '.join(key.columns)}) of {model.schema}.{table.name} is part of a circle of foreign "
+        "keys whose columns are all NOT NULL, and it cannot be deferred. No row can be stored first. Make the key "
+        "deferrable: ALTER TABLE … ALTER CONSTRAINT … DEFERRABLE."
         for table in order.tables
         for key in order.deferred[table.name]
         if not _is_deferrable(key, documents[table.name])
