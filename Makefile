@@ -33,7 +33,7 @@ SERVERS := 17 18
 # The bases of the images are intermediate files, which make would remove.
 .SECONDARY:
 
-.PHONY: help setup images prepare demo check test test-faults bench lint types compatible unit servers \
+.PHONY: help setup images prepare demo check test test-faults bench lint types compatible unit postgresql servers \
   oldest oldest-setup scenarios lab docs screenshots clean lock
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand --tabs=14
@@ -102,8 +102,10 @@ compatible: types ## check types and the syntax of the playbooks
 unit: setup ## run the unit tests
 	python -m pytest --numprocesses 2 tests/unit
 
+postgresql: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## download PostgreSQL 17 and 18 for the throwaway servers
+
 # The planner and its SQL also run on versions of PostgreSQL that no lab host has.
-servers: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## run the tests on throwaway servers of PostgreSQL 17 and 18
+servers: postgresql ## run the tests on throwaway servers of PostgreSQL 17 and 18
 	python -m pytest --numprocesses 2 tests/servers
 
 # The oldest supported ansible-core runs if its Python is installed. The scenarios run on the newest.
