@@ -10,7 +10,7 @@ import pytest
 import golden
 import schemas
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import findings, revert
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import findings, hazards, revert
 from lab import OWNER
 from production import projects_source
 from server import Server
@@ -146,6 +146,72 @@ def test_without_the_decision_the_column_means_something_else(server: Server) ->
 
 
 WITHOUT_TENANTS_TABLE = {**ADOPTED, "tenants": None}
+# The cast runs its owner's function in each comparison of a mood with an integer.
+MOOD = (
+    "CREATE TYPE mood AS ENUM ('a', 'b')",
+    (
+        "CREATE FUNCTION trap(mood) RETURNS integer LANGUAGE plpgsql"
+        " AS $$ BEGIN RAISE EXCEPTION 'runs as %', current_user; END $$"
+    ),
+    "CREATE CAST (mood AS integer) WITH FUNCTION trap(mood) AS IMPLICIT",
+)
+UNCOMPARED = (
+    "The columns (box) of public.items or those of boxes have a type that is not one of PostgreSQL's own: the plan "
+    "does not look for rows that point to another tenant's row; the rehearsal does."
+)
+# The types of boxes.id, items.box and items.customer_id, and the notes. None: the table lacks the column.
+MOODS: dict[str, tuple[str, str, str | None, list[str]]] = {
+    "of a tenant": ("integer", "integer", "mood", [UNCOMPARED]),
+    "of a key": ("integer", "mood", "integer", [UNCOMPARED]),
+    "of both keys": ("mood", "mood", "integer", [UNCOMPARED]),
+    "of a key that gives the tenant": ("integer", "mood", None, []),
+}
+
+
+@pytest.mark.parametrize("name", MOODS)
+def test_casts_of_the_owner_do_not_run_with_the_administrators_rights(server: Server, name: str) -> None:
+    key, box, tenant, notes = MOODS[name]
+    value = {"integer": "1", "mood": "'a'"}
+    foreign_key = {"columns": ["box"], "references": "boxes", "key": ["id"]}
+    entries: list[dict[str, Any]] = [
+        {"name": "boxes", "surrogate_keys": [["id"]]},
+        {"name": "items", "surrogate_keys": [["id"]], "foreign_keys": [foreign_key]},
+    ]
+    tables = [
+        f"CREATE TABLE boxes (id {key} PRIMARY KEY, customer_id integer)",
+        f"INSERT INTO boxes VALUES ({value[key]}, 1)",
+        f"CREATE TABLE items (id integer PRIMARY KEY, box {box})",
+        f"INSERT INTO items VALUES (1, {value[box]})",
+    ]
+    if tenant is None:
+        entries[1]["tenant_from"] = ["box"]
+    else:
+        tables += [f"ALTER TABLE items ADD customer_id {tenant}", f"UPDATE items SET customer_id = {value[tenant]}"]
+    with schemas.database(server, [*MOOD, *tables], entries, **WITHOUT_TENANTS_TABLE) as found:
+        state = found.state()
+        assert [item["rows"] for item in state["hazards"]["links"]] == [None]
+        assert hazards.uncompared(state, found.model) == notes
+        refused = [text for text in hazards.obstacles(state, found.model) if "takes its tenant by (box)" in text]
+        assert len(refused) == (tenant is None)
+
+
+def test_domains_are_compared_by_their_base_types(server: Server) -> None:
+    tables = [
+        "CREATE DOMAIN number AS bigint",
+        "CREATE TABLE boxes (id bigint PRIMARY KEY, customer_id integer)",
+        "CREATE TABLE items (id integer PRIMARY KEY, box number, customer_id integer)",
+        "INSERT INTO boxes VALUES (1, 1)",
+        "INSERT INTO items VALUES (1, 1, 2)",
+    ]
+    foreign_key = {"columns": ["box"], "references": "boxes", "key": ["id"]}
+    entries: list[dict[str, Any]] = [
+        {"name": "boxes", "surrogate_keys": [["id"]]},
+        {"name": "items", "surrogate_keys": [["id"]], "foreign_keys": [foreign_key]},
+    ]
+    with schemas.database(server, tables, entries, **WITHOUT_TENANTS_TABLE) as found:
+        assert [item["rows"] for item in found.state()["hazards"]["links"]] == [1]
+
+
 COMPOSITE = (
     "CREATE TABLE orders (customer_id integer, region text, number bigint, PRIMARY KEY (region, number))",
     "INSERT INTO orders VALUES (7, 'n', 1), (7, 'n', 2), (8, 's', 1)",

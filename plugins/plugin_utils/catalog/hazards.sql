@@ -97,7 +97,8 @@ link AS (
       SELECT FROM tree t JOIN pg_class c ON c.oid = t.relid
       WHERE t.root IN (w.relid, o.relid) AND c.relkind NOT IN ('r', 'p'))
 ),
--- The same, with whether the tables have the tenant column; a foreign key of columns that are gone is left out.
+-- The same, with whether the tables have the tenant column, and whether the columns can be compared. A foreign key of
+-- columns that are gone is left out.
 complete_link AS (
   SELECT l.*,
          EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = l.relid AND a.attname = %(column)s
@@ -105,7 +106,23 @@ complete_link AS (
          EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = l.pointed AND a.attname = %(column)s
                  AND NOT a.attisdropped) AS has_other,
          (SELECT string_agg(format('c.%%I = o.%%I', own, other), ' AND ')
-          FROM unnest(l.own_names, l.other_names) AS u (own, other)) AS pairs
+          FROM unnest(l.own_names, l.other_names) AS u (own, other)) AS pairs,
+         -- Casts and operators of another type belong to its owner, and would run with the administrator's rights;
+         -- PostgreSQL compares domains by their base types.
+         NOT EXISTS (
+           SELECT FROM unnest(l.own_names || %(column)s::text, l.other_names || %(column)s::text) AS u (own, other)
+           JOIN pg_attribute a ON a.attrelid = l.relid AND a.attname = u.own AND NOT a.attisdropped
+           JOIN pg_type d ON d.oid = a.atttypid
+           JOIN pg_type t ON t.oid = CASE d.typtype WHEN 'd' THEN d.typbasetype ELSE d.oid END
+           JOIN pg_attribute b ON b.attrelid = l.pointed AND b.attname = u.other AND NOT b.attisdropped
+           JOIN pg_type f ON f.oid = b.atttypid
+           JOIN pg_type v ON v.oid = CASE f.typtype WHEN 'd' THEN f.typbasetype ELSE f.oid END
+           WHERE (t.typtype, t.typnamespace) <> ('b', 'pg_catalog'::regnamespace)
+             OR (v.typtype, v.typnamespace) <> ('b', 'pg_catalog'::regnamespace)
+             OR NOT ((t.typcategory, v.typcategory) = ('S', 'S') OR EXISTS (
+               SELECT FROM pg_operator e
+               WHERE e.oprname = '=' AND e.oprnamespace = 'pg_catalog'::regnamespace
+                 AND (e.oprleft, e.oprright) = (t.oid, v.oid)))) AS is_comparable
   FROM link l
   WHERE (SELECT count(*) FROM pg_attribute a
          WHERE a.attrelid = l.relid AND NOT a.attisdropped AND a.attname = ANY (l.own_names)) = cardinality(l.own_names)
@@ -118,6 +135,7 @@ crossing AS (
   FROM complete_link l
   CROSS JOIN LATERAL XMLTABLE(
     '/row' PASSING query_to_xml(CASE
+      WHEN NOT l.is_comparable THEN 'SELECT NULL AS rows'
       WHEN l.taken AND NOT l.has_tenant THEN format(
         'SELECT count(*) AS rows FROM %%s c WHERE NOT EXISTS (SELECT FROM %%s o WHERE %%s)',
         l.relid::regclass, l.pointed::regclass, l.pairs)
@@ -126,7 +144,8 @@ crossing AS (
         l.relid::regclass, l.pointed::regclass, l.pairs, %(column)s)
       ELSE 'SELECT 0 AS rows' END, false, true, '')
     COLUMNS rows bigint PATH 'rows') AS x
-  WHERE x.rows > 0
+  -- Null if the columns cannot be compared.
+  WHERE x.rows IS DISTINCT FROM 0
 ),
 -- Values that several tenants have now, so that a key over all tenants cannot be created.
 shared_key AS (

@@ -64,7 +64,7 @@ def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
     return [
         *(text for table in model.tables for text in _of_table(state, model, table)),
         *order.refused(state, model),
-        *(_link(item, model) for item in found["links"]),
+        *(_link(item, model) for item in found["links"] if item["rows"] is not None or _is_filled(state, item)),
         *_tenants_rows(state, model),
         *_duplicates(state, model),
         *_read_only(found, model, url_options),
@@ -193,9 +193,32 @@ def _duplicate(item: Document, model: Model) -> str:
     )
 
 
+def uncompared(state: State, model: Model) -> list[str]:
+    """Return a note for each foreign key whose columns the inspection does not compare."""
+    return [
+        f"The columns ({', '.join(item['columns'])}) of {model.schema}.{item['table']} or those of {item['other']} "
+        "have a type that is not one of PostgreSQL's own: the plan does not look for rows that point to another "
+        "tenant's row; the rehearsal does."
+        for item in state["hazards"]["links"]
+        if item["rows"] is None and not _is_filled(state, item)
+    ]
+
+
+def _is_filled(state: State, item: Document) -> bool:
+    """Return whether the table lacks the tenant column and takes the tenant by this foreign key."""
+    document = catalog.table(state, item["table"])
+    return bool(item["taken"]) and document is not None and document["column"] is None
+
+
 def _link(item: Document, model: Model) -> str:
     """Return an obstacle if rows point to another tenant's row, or to no row with a tenant."""
     name, columns = f"{model.schema}.{item['table']}", ", ".join(item["columns"])
+    if item["rows"] is None:
+        return (
+            f"{name} takes its tenant by ({columns}) from {item['other']}, and a column of the comparison has a type "
+            f"that is not one of PostgreSQL's own, whose casts may run code of its owner: add {model.column} to {name} "
+            "and fill it by hand first."
+        )
     if item["taken"]:
         return (
             f"{name} has {item['rows']:,} rows whose tenant is unknown: their ({columns}) points to no row of "

@@ -52,6 +52,7 @@ def of_plan(state: State, model: Model) -> list[str]:
         *readers.notes(state, model),
         *_upserts(state, model),
         *_adopted(state, model),
+        *hazards.uncompared(state, model),
         *proof.gaps(state, model),
     ]  # fmt: skip
 
