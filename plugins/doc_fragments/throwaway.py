@@ -22,7 +22,7 @@ options:
         type: str
         required: true
       roles:
-        description: Roles without rights that are created unless the server that runs has them.
+        description: Roles that may log in, which are created unless the server that runs has them.
         type: list
         elements: str
         default: []

@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import state as catalog
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
     ended,
     finding,
@@ -110,9 +111,16 @@ def model_errors(source: Document) -> list[str]:
     return []
 
 
-def backfilled_tables(found: Findings, schema: str) -> list[str]:
-    """Return the tables, schema.name, whose rows the statements of a plan give a tenant."""
-    return list(dict.fromkeys(f"{schema}.{item['table']}" for item in found if item["phase"] == online.BACKFILL))
+def rewritten_tables(found: Findings, state: Document, source: Document) -> list[str]:
+    """Return the tables and partitions, schema.name, whose rows the statements of a plan give a tenant."""
+    made = model.parse(source)
+    filled = {item["table"] for item in found if item["phase"] in (online.BACKFILL, "tenant")}
+    return [
+        f"{holder.schema}.{holder.name}"
+        for table in made.tables
+        if table.name in filled
+        for holder in catalog.holders(state, made, table)
+    ]
 
 
 def ended_errors(found: Findings, column: str, is_secured: bool) -> list[dict[str, Any]]:
@@ -130,7 +138,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "rows_by_table": rows_by_table,
     "rows_to_compare": rows_to_compare,
     "model_errors": model_errors,
-    "backfilled_tables": backfilled_tables,
+    "rewritten_tables": rewritten_tables,
     "ended_errors": ended_errors,
 }
 

@@ -79,7 +79,7 @@ class Copy:
         with self._throwaway_session("postgres") as cursor:
             for statement in source["roles"]:
                 cursor.execute(statement)
-            self._create_missing_roles(cursor)
+            self._provide_logins(cursor)
             cursor.execute(source["definition"]["elsewhere"])
         target = restoring.Target(
             user=wanted["user"], database=wanted["database"], port=wanted["port"], host=server.place,
@@ -159,12 +159,12 @@ class Copy:
             connection.close()
         return found
 
-    def _create_missing_roles(self, cursor: Any) -> None:
-        """Create the roles that the run will provide."""
+    def _provide_logins(self, cursor: Any) -> None:
+        """Let the roles log in that the run will provide; a rollback may have disabled them."""
         for name in self.chosen["roles"]:
             cursor.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", (name,))
-            if not cursor.fetchall():
-                cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+            change = "ALTER" if cursor.fetchall() else "CREATE"
+            cursor.execute(sql.SQL(f"{change} ROLE {{}} LOGIN INHERIT").format(sql.Identifier(name)))
 
     @contextlib.contextmanager
     def _throwaway_session(self, database: str) -> Any:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ class Witness:
 
     def __init__(self, wanted: Mapping[str, Any], run_command: Callable[..., tuple[int, str, str]]) -> None:
         """Take the options of the module, and its function that runs commands."""
-        self.wanted = {"request": None, **wanted}
+        self.wanted = {"requests": [], **wanted}
         self._run_command = run_command
         self.unit = f"{wanted['unit']}.service"
         self.addresses: set[str] = set()
@@ -136,7 +136,7 @@ class Witness:
                 cursor.execute(DATABASES, {"database": self.wanted["database"]})
                 self.outcome["server"] = {"answered": True, "problem": "", "database": cursor.fetchone() is not None}
                 self._look_calmly(cursor, control_group)
-                if self.outcome["unit"]["active_state"] == "active" and (self.wanted["request"] or not self.own):
+                if self.outcome["unit"]["active_state"] == "active" and (self.wanted["requests"] or not self.own):
                     self._look_while_asking(cursor, control_group)
         finally:
             connection.close()
@@ -192,8 +192,8 @@ class Witness:
     def _sessions_while_asking(self, cursor: Any) -> tuple[list[witnesses.Session], dict[int, set[str]]]:
         """Return the server's sessions until some time after the answer, and the sockets of its local sessions."""
         wanted = self.wanted
-        patience = wanted["health_timeout"] if wanted["request"] else wanted["health_request_timeout"]
-        asking = ask(wanted["health_url"], patience, self._request())
+        patience = wanted["health_timeout"] if wanted["requests"] else wanted["health_request_timeout"]
+        asking = ask(wanted["health_url"], patience, [self._request(item) for item in wanted["requests"]])
         deadline, after = time.monotonic() + wanted["health_timeout"], None
         found: dict[tuple[Any, ...], witnesses.Session] = {}
         backends: dict[int, set[str]] = {}
@@ -213,11 +213,8 @@ class Witness:
                 os.waitpid(asking, 0)
         return list(found.values()), backends
 
-    def _request(self) -> Callable[[], Any] | None:
-        """Return the function that makes the wanted request, or None for a health check."""
-        wanted = self.wanted["request"]
-        if not wanted:
-            return None
+    def _request(self, wanted: Mapping[str, Any]) -> Callable[[], Any]:
+        """Return the function that makes a wanted request."""
         sources = api.environments(self._output, self.unit, wanted["file"]) if wanted["secret"] else []
         caller = api.Caller(wanted["headers"], api.secret_in(wanted["secret"], sources), wanted["seconds"])
         asked = wanted["method"], wanted["path"], wanted.get("body"), caller.headers(wanted.get("claims"))
@@ -288,15 +285,14 @@ class Witness:
                 self.outcome["next_environment"]["problem"] = f"{error.filename or ''}: {error.strerror or error}"
 
 
-def ask(url: str, timeout: float, request: Callable[[], Any] | None = None) -> int:
-    """Ask for a service's health, or make another ``request``; return the child process that waits for the answer."""
+def ask(url: str, timeout: float, requests: Sequence[Callable[[], Any]] = ()) -> int:
+    """Ask for a service's health, or make ``requests``; return the child process that waits for the answers."""
     child = os.fork()
     if child == 0:
         with contextlib.suppress(Exception):
-            if request:
-                for _ in range(ANSWERS):
-                    request()
-            else:
+            for request in requests:
+                request()
+            if not requests:
                 _ask_for_health(url, timeout)
         os._exit(0)
     return child

@@ -166,9 +166,13 @@ health_said:
   description: RV(aimemory.tenancy.service_health#module:said).
   returned: when the unit was started
   type: str
+started:
+  description: Whether the call started the unit, because it was stopped or had to be restarted.
+  returned: when O(start) is not V(stay)
+  type: bool
 inactive_since:
   description: When the unit became inactive, in systemd's format.
-  returned: when the unit was started
+  returned: when the call stopped or started the unit
   type: str
 """
 
@@ -269,8 +273,17 @@ class Cutover:
                 f"{unit} was stopped, but something started it again: journalctl --unit={unit} shows when. Prevent that"
                 " for the duration of the run."
             )
+        self.outcome["inactive_since"] = self._inactive_since()
         self._require_no_process(units.control_group(block, slices))
         self._require_no_client()
+
+    def _inactive_since(self) -> str:
+        """Return when the unit, which is stopped, became inactive.
+
+        systemd forgets the time of a stopped unit to which no other unit refers, such as one that is not enabled.
+        """
+        known = self.systemd.property("InactiveEnterTimestamp", self.wanted["unit"])
+        return known or time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
 
     def _require_no_process(self, control_group: str) -> None:
         """Wait a moment for the processes that the unit's stop left."""
@@ -347,9 +360,12 @@ class Cutover:
         moment = self.committed_at or (self._now() if wanted["roles"] else None)
         # systemd cannot start a socket whose service runs.
         shut = any(name.endswith(".socket") and self.systemd.is_down(name) for name in triggers)
-        if running and (self.outcome["came_up"] or wanted["start"] == "restarted" or shut):
+        restarts = running and (self.outcome["came_up"] or wanted["start"] == "restarted" or shut)
+        if restarts:
             self.systemd.order("stop", [unit])
-        self.outcome["inactive_since"] = self.systemd.property("InactiveEnterTimestamp", unit)
+        self.outcome["started"] = restarts or not running
+        if restarts or not (running or "inactive_since" in self.outcome):
+            self.outcome["inactive_since"] = self._inactive_since()
         # systemd counts starts, and refuses too many. It does not load or count a unit without references.
         self.module.run_command(["systemctl", "reset-failed", "--", unit])
         self.systemd.order("start", [*triggers, unit, *companions])

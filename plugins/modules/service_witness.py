@@ -14,19 +14,22 @@ description:
   - Finds the processes of the unit by its control group, and reads their connections and their environment with the
     rights of their own user. It matches the connections with the server's sessions. TCP connections match by address
     and port, and Unix sockets by the socket at the other end.
-  - A service without a session is asked for its health, or gets the request in O(request). Meanwhile its processes are
-    read continuously, so that a session for one request is seen as well.
+  - A service without a session is asked for its health, or gets the O(requests). Meanwhile its processes are read
+    continuously, so that a session for one request is seen as well.
   - Changes nothing. The result holds secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
   - aimemory.tenancy.witness
 options:
-  request:
+  requests:
     description: >-
-      A request that is sent twice instead of the health check, even if a session was found. It has the options of
-      M(aimemory.tenancy.service_request) and also those of a single request.
-    type: dict
+      Requests that are sent one after the other instead of the health check, even if a session was found. Each has the
+      options of M(aimemory.tenancy.service_request) and also those of a single request. A session for one request
+      exists for milliseconds, so a second request makes it likely that a session is seen.
+    type: list
+    elements: dict
+    default: []
 author: AI-Memory operations
 """
 
@@ -104,7 +107,10 @@ files:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={**witness.OPTIONS, "request": {"type": "dict"}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={**witness.OPTIONS, "requests": {"type": "list", "elements": "dict", "default": []}},
+        supports_check_mode=True,
+    )
     looking = witness.Witness(module.params, module.run_command)
     try:
         looking.run()

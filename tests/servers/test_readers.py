@@ -120,7 +120,7 @@ def test_an_owner_that_is_not_the_service_is_named(others: Database) -> None:
 def test_the_present_login_is_named_if_the_service_gets_another(others: Database) -> None:
     others.run("CREATE ROLE bridge_login LOGIN")
     others.model = dataclasses.replace(others.model, application_role="bridge_login", replaced_role=OWNER)
-    assert "is the service's present login" in noted(others)[OWNER]
+    assert "is the login that the service's own replaces" in noted(others)[OWNER]
 
 
 BRIDGE = "bridge is off once a second tenant has rows"

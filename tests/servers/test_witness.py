@@ -86,7 +86,7 @@ def look(
 
     params = {
         "unit": "x", "variable": "DATABASE_URL", "database": "postgres", "port": port, "user": SERVER_USER,
-        "schema": "public", "tables": ["memories"], "files": [], "request": None,
+        "schema": "public", "tables": ["memories"], "files": [], "requests": [],
         "health_timeout": 20, "health_request_timeout": 20,
         "health_url": f"http://127.0.0.1:{service[1]}/health", **options,
     }  # fmt: skip
@@ -120,7 +120,7 @@ def test_a_request_is_made_instead(
         "url": f"http://127.0.0.1:{service[1]}", "method": "POST", "path": "/store", "body": {"content": "x"},
         "timeout": 20, "headers": {}, "secret": "", "seconds": 300, "file": "",
     }  # fmt: skip
-    found = look(where, service, monkeypatch, request=request)
+    found = look(where, service, monkeypatch, requests=[request, request])
     assert {item["role"] for item in found.own} == {"postgres"}
 
 

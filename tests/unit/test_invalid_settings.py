@@ -72,6 +72,10 @@ def test_a_webhook_is_a_secret() -> None:
             "service_health_request_timeout is 61: it must be at most service_health_timeout, which is",
         ),
         (
+            {"tenancy_column_adopted": True},
+            "tenancy_column_adopted is true: service_smoke_tenant must name the tenant of service_smoke_user_id",
+        ),
+        (
             {"service_smoke_prefix": "smoke", "service_smoke_user_id": "smoke-1"},
             "service_smoke_prefix is smoke: it must be the start of service_smoke_user_id and have at least 8",
         ),

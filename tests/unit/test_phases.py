@@ -179,12 +179,17 @@ def test_obstacles_are_named_in_a_sentence() -> None:
     assert "x" in sentence
 
 
-def test_a_backfill_rewrites_the_rows_of_its_table() -> None:
+def test_a_new_tenant_rewrites_the_rows_of_a_table_and_of_its_partitions() -> None:
+    state, source = golden.catalog("projects"), projects_source("tenancy_schemas")
     statements = [
-        {"phase": "backfill", "table": "memories"}, {"phase": "key", "table": "calls"},
-        {"phase": "backfill", "table": "memories"},
+        {"phase": "backfill", "table": "tasks"}, {"phase": "key", "table": "projects"},
+        {"phase": "backfill", "table": "tasks"}, {"phase": "tenant", "table": "marks"},
     ]  # fmt: skip
-    assert FILTERS["backfilled_tables"](statements, "public") == ["public.memories"]
+    assert FILTERS["rewritten_tables"](statements, state, source) == [
+        "public.tasks",
+        "public.marks_1",
+        "public.marks_2",
+    ]
 
 
 def test_the_rows_of_each_table_are_those_of_the_state() -> None:

@@ -27,7 +27,8 @@ STARTED = {
 
 
 def test_a_call_counts_back_from_its_end() -> None:
-    result = calls.after({"pooler": {}}, CALL | UNITS | {"stopped_ago": 2.5, "inactive_since": "yesterday"})
+    call = CALL | UNITS | {"stopped_ago": 2.5, "inactive_since": "yesterday", "health_said": "", "started": True}
+    result = calls.after({"pooler": {}}, call)
     assert clock.seconds(result["stopped_at"], result["call_ended"]) == 2.5
     assert result["healthy_at"] == result["call_ended"]
     assert (result["failsafe_timer"], result["triggers"], result["companions"]) == tuple(UNITS.values())
@@ -37,6 +38,16 @@ def test_a_call_counts_back_from_its_end() -> None:
 def test_a_call_that_only_starts_keeps_the_time_since_callers_wait() -> None:
     earlier = {"stopped_at": "2026-11-25T17:22:42.000000", "triggers": []}
     assert {**calls.after(earlier, CALL), "call_ended": ""} == {**earlier, "call_ended": ""}
+
+
+def test_a_call_that_finds_a_service_at_work_ends_no_wait_of_callers() -> None:
+    answered = {"stopped_at": "2026-11-25T17:22:42.000000", "healthy_at": "2026-11-25T17:22:43.000000"}
+    found = calls.after(answered, CALL | {"health_said": "", "started": False})
+    assert found["healthy_at"] == answered["healthy_at"]
+    assert calls.after(answered, CALL | {"health_said": "", "started": True})["healthy_at"] > answered["healthy_at"]
+    stopped = {"stopped_at": answered["stopped_at"]}
+    assert calls.after(stopped, CALL | {"health_said": "", "started": False})["healthy_at"] != ""
+    assert "healthy_at" not in calls.after(stopped, CALL | {"inactive_since": "yesterday"})
 
 
 @pytest.mark.parametrize(("before", "told"), [(None, "not asked"), ("", "healthy"), ("degraded", "degraded")])

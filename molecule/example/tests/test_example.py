@@ -11,10 +11,9 @@ from typing import Any
 
 import psycopg2
 import pytest
-import yaml
 
-from lab import HOSTS, ROOT, Host, Run
-from service import schema
+from application import CONFIRMED, Application, installed
+from lab import ROOT, Host, Run
 
 # Divided between two hosts, these tests would prepare both.
 pytestmark = pytest.mark.one_host(together=True)
@@ -23,44 +22,24 @@ DATABASE, OWNER = "boat_rental", "desk"
 INVENTORY = ROOT / "examples/boat-rental/production.yml"
 NORTH, SOUTH = "9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683", "11111111-2222-4333-8444-555555555555"
 ROWS = {"boats": 20, "berths": 30, "trips": 400, "water_levels": 120, "skippers": 30}
-CONFIRMED = ("-emigrate_confirm=YES", "-erollback_confirm=YES", "-ebackup_copy_max_bytes=0")
 
 
 class Rental:
     """The boat rental on a lab host."""
 
-    def __init__(self, machine: Host, inventory: Path) -> None:
-        """Use the example's inventory, to which ``inventory`` adds the connection to the lab host."""
-        self.machine = machine
-        self._reached = inventory
-
-    def playbook(self, playbook: str, *arguments: str, check: bool | None = True, inventory: Path = INVENTORY) -> Run:
-        """Run a playbook with the example's inventory, or another one of the rental."""
-        variables = {"ANSIBLE_INVENTORY": f"{inventory},{self._reached}"}
-        return self.machine.playbook(playbook, *arguments, check=check, variables=variables)
-
-    def sql(self, statement: str, values: tuple[Any, ...] | None = None) -> list[Any]:
-        """Run one statement as the superuser of the tests and return its rows."""
-        return self.machine.sql(statement, values, database=DATABASE)
+    def __init__(self, application: Application) -> None:
+        """Use the installed application."""
+        self.application, self.machine = application, application.machine
+        self.playbook, self.sql = application.playbook, application.sql
+        self.schema, self.call = application.schema, application.call
 
     def rows(self) -> dict[str, int]:
         """Return the rows of every tenant table."""
         return {table: self.sql(f"SELECT count(*) FROM rental.{table}")[0][0] for table in ROWS}
 
-    def schema(self) -> str:
-        """Return the whole definition of the database from pg_dump."""
-        return schema(self.machine, DATABASE)
-
-    def call(self, path: str, **body: Any) -> dict[str, Any]:
-        """POST to the service on the host and return its answer."""
-        command = f"curl --silent --fail --data @- http://127.0.0.1:8300{path}"
-        answer: dict[str, Any] = json.loads(self.machine.run(command, given=json.dumps(body)))
-        return answer
-
-    def untouched(self) -> tuple[str, str, str, dict[str, int]]:
+    def untouched(self) -> tuple[tuple[str, str, str], dict[str, int]]:
         """Return everything that a run without changes leaves equal."""
-        pid = self.machine.run("systemctl show --property=MainPID --value rental-desk")
-        return self.machine.catalogs(DATABASE), self.machine.files(), pid, self.rows()
+        return self.application.untouched(), self.rows()
 
     @contextlib.contextmanager
     def session(self, tenant: str) -> Iterator[Any]:
@@ -74,20 +53,11 @@ class Rental:
 @pytest.fixture(scope="module")
 def rental(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rental]:
     """Return the freshly seeded boat rental, and remove it at the end."""
-    reached = {
-        "ansible_host": "127.0.0.1", "ansible_port": HOSTS[machine.name]["ansible_port"], "ansible_user": "operator",
-        "ansible_python_interpreter": "/usr/bin/python3", "ansible_ssh_private_key_file": str(ROOT / ".lab/id_ed25519"),
-        "ansible_ssh_common_args": f"-o UserKnownHostsFile={ROOT / '.lab/known_hosts'} -o IdentitiesOnly=yes",
-    }  # fmt: skip
-    inventory = tmp_path_factory.mktemp("inventory") / "lab.yml"
-    inventory.write_text(yaml.safe_dump({"ai_memory": {"hosts": {machine.name: reached}}}))
-    rental = Rental(machine, inventory)
-    if machine.run("ls -d /srv/rental-desk", check=False):
-        # An interrupted run left it.
-        rental.playbook("molecule/example/remove.yml")
-    rental.playbook("molecule/example/install.yml")
-    yield rental
-    rental.playbook("molecule/example/remove.yml")
+    with installed(
+        machine, tmp_path_factory.mktemp("inventory"), name="rental-desk", database=DATABASE, owner=OWNER, port=8300,
+        inventory=INVENTORY, files=ROOT / "molecule/example/application",
+    ) as application:  # fmt: skip
+        yield Rental(application)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +117,7 @@ def test_a_description_touches_nothing_and_writes_a_draft(
     (written,) = tmp_path.glob("*/tenancy.yml")
     tried = rental.playbook("playbooks/rehearse.yml", f"-e@{written}", inventory=undescribed / "production.yml")
     assert tried.record["outcome"] == "SUCCESS"
-    assert rental.untouched()[0] == untouched[0]
+    assert rental.untouched()[0][0] == untouched[0][0]
     shutil.copy(written, undescribed / "group_vars/ai_memory/tenancy.yml")
     described = rental.playbook("playbooks/describe.yml", place, inventory=undescribed / "production.yml")
     assert "None: the model names all that the database has." in described.words

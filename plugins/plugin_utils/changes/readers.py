@@ -220,7 +220,7 @@ def _sees(state: State, model: Model, role: Document) -> str:
     if kept:
         return f"sees only the rows of the policies {', '.join(kept)}, and none of tables without them."
     if role["name"] == model.replaced_role:
-        return "is the service's present login: once the service has its own, every other client of it sees no rows."
+        return "is the login that the service's own replaces: any other client that still uses it sees no rows then."
     copies = " The first copy of a subscription that logs in as it is empty." if role["replication"] else ""
     remedy = "REVOKE them" if role["name"] == "PUBLIC" else "name it in tenancy_readers, or revoke its privileges"
     return f"sees no rows once row security is on: {remedy}.{copies}"

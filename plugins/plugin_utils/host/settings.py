@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 # The minimum of each number.
 MINIMUMS = {
     "backup_copy_max_bytes": 0,
@@ -69,7 +71,8 @@ TEXTS = {
 # Traffic over the network must be encrypted.
 WEBHOOK = r"(https://[!-~]+|http://(127[.]0[.]0[.]1|localhost|\[::1\])(:[0-9]+)?(/[!-~]*)?)?"
 OTHERS = (
-    "service_smoke", "service_smoke_prefix", "service_smoke_user_id", "service_read_endpoints", "report_webhook_url",
+    "service_smoke", "service_smoke_prefix", "service_smoke_tenant", "service_smoke_user_id", "service_read_endpoints",
+    "report_webhook_url", "tenancy_column_adopted",
 )  # fmt: skip
 
 
@@ -115,6 +118,16 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         )
     if values.get("service_smoke") == "read" and not values.get("service_read_endpoints"):
         yield "service_smoke is read: service_read_endpoints must name the endpoints to read."
+    # The role's default is the default tenant, which an adopted column does not have.
+    if (
+        boolean(values.get("tenancy_column_adopted", False), strict=False)
+        and values.get("service_smoke", "full") != "none"
+        and not values.get("service_smoke_tenant")
+    ):
+        yield (
+            "tenancy_column_adopted is true: service_smoke_tenant must name the tenant of service_smoke_user_id, unless"
+            " service_smoke is none."
+        )
     if not re.fullmatch(WEBHOOK, str(values.get("report_webhook_url", ""))):
         yield (
             "report_webhook_url is not the URL of a webhook (a secret, not shown here): it must start with"

@@ -23,7 +23,7 @@ def lines(entries: Sequence[Mapping[str, Any]], *, has_plan: bool) -> list[str]:
 def _rule(entries: Sequence[Mapping[str, Any]], *, has_plan: bool) -> list[str]:
     first = entries[0]
     subjects = ", ".join(entry["subject"] for entry in entries)
-    title = wrapped(f"{first['severity'].upper():<7} {first['rule']}: {subjects}", 72, INDENT)
+    title = wrapped(f"{first['severity'].upper():<7} {first['rule']}: {subjects}", 78, INDENT)
     is_fixed = first["fixed_by_plan"] and has_plan
     remedy = ["The plan fixes it."] if is_fixed else wrapped(f"Remedy: {first['remedy']}", 72)
     return [*title, *(f"{INDENT}{line}" for line in (*wrapped(first["why"], 70), *remedy))]

@@ -54,7 +54,7 @@ def _will(plan: Mapping[str, Any], model: Model, service: str) -> list[str]:
     if model.replaced_role is not None:
         login = f"{model.application_role} in place of {model.replaced_role}"
         steps.insert(0, f"Give the service a login of its own in DATABASE_URL: {login}")
-    said += [line for number, text in enumerate(steps, 1) for line in wrapped(f"{number}. {text}", 74, "   ")]
+    said += [line for number, text in enumerate(steps, 1) for line in wrapped(f"{number}. {text}", 77, "   ")]
     if not steps:
         said.append(f"Nothing: {DONE[plan['goal']]} already.")
     if plan["resumes"]:

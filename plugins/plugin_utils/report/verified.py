@@ -25,7 +25,7 @@ def lines(
     said = ["VERIFICATION:", *(_table(state, model, findings, table.name) for table in model.tables)]
     # The result of an attempt has a sentence; other findings name what they compare.
     said += [
-        f"{_mark(item['ok'])} {item['check']}: {item['actual']}"
+        f"{_mark(item['ok'])} {item['check']}: {_value(item['actual'])}"
         for item in findings
         if item["table"] == "" and "sentence" not in item
     ]
@@ -44,8 +44,18 @@ def lines(
         for item in failed
         if item["table"] != "" and "sentence" not in item
     ]
-    said += [line for text in readers.notes(state, model) for line in wrapped(f"NOTE {text}", 78, "     ")]
+    # Without row security, other roles see all rows.
+    told = readers.notes(state, model) if _is_secured(state) else []
+    said += [line for text in told for line in wrapped(f"NOTE {text}", 78, "     ")]
     return [*said, *_bridge(state, model), f"{len(findings) - len(failed)} of {len(findings)} findings hold."]
+
+
+def _value(value: object) -> object:
+    return "none" if value in (None, [], {}) else value
+
+
+def _is_secured(state: State) -> bool:
+    return any(document["exists"] and document["rls"]["enabled"] for document in state["tables"].values())
 
 
 def _mark(ok: bool) -> str:

@@ -6,6 +6,5 @@ import textwrap
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """Return the lines of a text, each of at most ``width`` columns before ``indent``, which all but the first get."""
-    lines = textwrap.wrap(text, width, expand_tabs=False, replace_whitespace=False)
-    return [line if number == 0 else f"{indent}{line}" for number, line in enumerate(lines)]
+    """Return the lines of a text, each of at most ``width`` columns; all but the first begin with ``indent``."""
+    return textwrap.wrap(text, width, subsequent_indent=indent, expand_tabs=False, replace_whitespace=False)

@@ -23,7 +23,10 @@ def after(result: Document, call: Document) -> dict[str, Any]:
     if "stopped_ago" in call:
         found["stopped_at"] = clock.ago(call["stopped_ago"], ended)
     if "inactive_since" in call:
-        found |= {"healthy_at": ended, "inactive_since": call["inactive_since"]}
+        found["inactive_since"] = call["inactive_since"]
+    # A service that had answered before the call kept callers waiting no longer.
+    if "health_said" in call and (call["started"] or "healthy_at" not in result):
+        found["healthy_at"] = ended
     return {**result, **found}
 
 

@@ -1,0 +1,93 @@
+"""An application other than AI-Memory on a lab host, with an inventory of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab import HOSTS, ROOT, Host, Run
+from service import schema
+
+CONFIRMED = ("-emigrate_confirm=YES", "-erollback_confirm=YES", "-ebackup_copy_max_bytes=0")
+
+
+@dataclass(frozen=True)
+class Application:
+    """An application: ``files`` has its program, unit, schema and rows, and ``owner`` owns its tables.
+
+    ``roles`` are the further roles that its removal drops.
+    """
+
+    machine: Host
+    name: str
+    database: str
+    owner: str
+    port: int
+    inventory: Path
+    files: Path
+    reached: Path
+    roles: tuple[str, ...] = field(default=())
+
+    def playbook(self, playbook: str, *arguments: str, check: bool | None = True, inventory: Path | None = None) -> Run:
+        """Run a playbook with the application's inventory, or another one of it."""
+        variables = {"ANSIBLE_INVENTORY": f"{inventory or self.inventory},{self.reached}"}
+        return self.machine.playbook(playbook, *arguments, check=check, variables=variables)
+
+    def sql(self, statement: str, values: tuple[Any, ...] | None = None) -> list[Any]:
+        """Run one statement as the superuser of the tests and return its rows."""
+        return self.machine.sql(statement, values, database=self.database)
+
+    def schema(self) -> str:
+        """Return the whole definition of the database from pg_dump."""
+        return schema(self.machine, self.database)
+
+    def call(self, path: str, **body: Any) -> dict[str, Any]:
+        """POST to the service on the host and return its answer."""
+        command = f"curl --silent --fail --data @- http://127.0.0.1:{self.port}{path}"
+        answer: dict[str, Any] = json.loads(self.machine.run(command, given=json.dumps(body)))
+        return answer
+
+    def untouched(self) -> tuple[str, str, str]:
+        """Return everything that a run without changes leaves equal, except the rows."""
+        pid = self.machine.run(f"systemctl show --property=MainPID --value {self.name}")
+        return self.machine.catalogs(self.database), self.machine.files(), pid
+
+    def _arguments(self) -> str:
+        given = {
+            "application_files": str(self.files), "application_owner": self.owner,
+            "application_roles": [self.owner, *self.roles],
+        }  # fmt: skip
+        return f"-e{json.dumps(given)}"
+
+    def install(self) -> None:
+        """Install the application with its rows."""
+        if self.machine.run(f"ls -d /srv/{self.name}", check=False):
+            # An interrupted run left it.
+            self.remove()
+        self.playbook("molecule/shared/install.yml", self._arguments())
+
+    def remove(self) -> None:
+        """Remove the application and its database."""
+        self.playbook("molecule/shared/remove.yml", self._arguments())
+
+
+@contextlib.contextmanager
+def installed(machine: Host, directory: Path, **described: Any) -> Iterator[Application]:
+    """Install an application, and remove it at the end; ``directory`` gets an inventory of the lab host."""
+    connection = {
+        "ansible_host": "127.0.0.1", "ansible_port": HOSTS[machine.name]["ansible_port"], "ansible_user": "operator",
+        "ansible_python_interpreter": "/usr/bin/python3", "ansible_ssh_private_key_file": str(ROOT / ".lab/id_ed25519"),
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={ROOT / '.lab/known_hosts'} -o IdentitiesOnly=yes",
+    }  # fmt: skip
+    reached = directory / "lab.yml"
+    reached.write_text(yaml.safe_dump({"ai_memory": {"hosts": {machine.name: connection}}}))
+    application = Application(machine, reached=reached, **described)
+    application.install()
+    yield application
+    application.remove()
