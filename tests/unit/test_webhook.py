@@ -37,7 +37,7 @@ PLAY = """
         report_event: start
         report_run_kind: migrate
         database_name: "a\u202eb"
-        report_webhook_timeout: 1
+        report_webhook_timeout: 4
       loop_control:
         label: a webhook
     - name: Go on
@@ -102,7 +102,7 @@ def untrusted(directory: Path) -> Iterator[Receiver]:
 def test_webhooks_get_the_message_or_a_reason_is_given(tmp_path: Path) -> None:
     with (
         listening() as well, listening(302) as elsewhere, listening(404) as gone,
-        listening(then=lambda _: time.sleep(10)) as silent, dripping() as drops, untrusted(tmp_path) as stranger,
+        listening(then=lambda _: time.sleep(20)) as silent, dripping() as drops, untrusted(tmp_path) as stranger,
     ):  # fmt: skip
         urls = [well.url, elsewhere.url, gone.url, silent.url, drops, stranger.url.replace("http:", "https:")]
         problems = told(tmp_path, urls)
