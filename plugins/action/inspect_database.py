@@ -11,10 +11,10 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import in
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Inspect ``database`` on the server whose socket is in ``host``, with the model and the options of DATABASE_URL.
+    """Inspect ``database`` on the server whose socket is in ``host``.
 
-    Like the module read_catalogs, which it runs, it takes ``port`` and ``user``; ``readable`` names the relations
-    beside the tenant tables that the service may read.
+    ``inspect`` has ``model``, ``readable`` (the relations beside the tenant tables that the service may read) and
+    ``url_options`` (the options of DATABASE_URL). ``port`` and ``user`` are those of the module read_catalogs.
     """
 
     TRANSFERS_FILES = False
@@ -27,18 +27,19 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         _, wanted = self.validate_argument_spec(
             {
                 "database": text, "port": {"type": "int", "required": True}, "host": {"type": "str", "default": ""},
-                "user": text, **inspection.OPTIONS,
+                "user": text, "inspect": {"type": "dict", "options": inspection.OPTIONS, "required": True},
             }
         )  # fmt: skip
         arguments = {name: wanted[name] for name in ("database", "port", "host", "user")}
         try:
-            asked = inspection.request(wanted["model"], wanted["readable"])
+            look = wanted["inspect"]
+            asked = inspection.request(look["model"], look["readable"])
             answered: dict[str, Any] = self._execute_module(
                 "aimemory.tenancy.read_catalogs", arguments | asked, task_vars=task_vars
             )
             if answered.get("failed"):
                 return done | answered
-            found = inspection.read(answered["rows"], wanted["model"], wanted["url_options"])
+            found = inspection.read(answered["rows"], look["model"], look["url_options"])
         except TenancyError as error:
             return done | {"failed": True, "msg": str(error)}
         return done | {"changed": False} | found

@@ -76,7 +76,8 @@ def refusals(entries: Sequence[dict[str, Any]]) -> list[str]:
     left = audit.as_finding([entry for entry in entries if not entry["fixed_by_plan"]])["actual"]
     if not left:
         return []
-    return [f"The migration would isolate nobody: {'; '.join(left)}. The audit above says why, and what to do."]
+    ways = "; ".join(left)
+    return [f"The migration would leave ways around row security: {ways}. The audit above says why, and what to do."]
 
 
 def transaction(found: Sequence[Statement], state: State, model: Model, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -334,7 +334,8 @@ def _no_claim(service: str, files: list[Mapping[str, Any]], *, seen: bool, named
         file = f"DATABASE_URL is not set in {_path(files)}" if _path(files) else "no file is set"
     return (
         f"Neither sessions nor environment of {service} show its DATABASE_URL ({session}, its environment does not set"
-        f" it, and {file}): set the file that its code reads with -e {URL_FILE}=..."
+        f" it, and {file}): set the file that its code reads with -e {URL_FILE}=..., or one that only root"
+        " reads, in which you write DATABASE_URL=postgresql://..."
     )
 
 
