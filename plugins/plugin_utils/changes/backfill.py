@@ -13,7 +13,7 @@ from ...module_utils.quoting import identifier, qualified
 from ..catalog import state as catalog
 from ..model.model import Model
 from . import online
-from .change import Change, nothing, tables
+from .change import Change, tables
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -102,18 +102,9 @@ def findings(state: State, model: Model) -> list[Finding]:
     ]
 
 
+# No rollback changes a row.
 CHANGE = Change(
     phases=frozenset({online.BACKFILL}),
-    obstacles=nothing,
-    hazards=nothing,
     plan=plan,
     findings=findings,
-    # No rollback changes a row.
-    rollback=nothing,
-    rollback_obstacles=nothing,
-    rollback_findings=nothing,
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
-    ended_errors=(),
-    audit_rules=frozenset(),
 )

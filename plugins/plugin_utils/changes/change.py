@@ -1,7 +1,7 @@
 """One kind of change to a database, and the parts that each kind must define.
 
-Each kind is one file that ends with its ``CHANGE``, and ``registry.CHANGES`` lists the kinds in order. No part has a
-default, so that none can be forgotten: a kind without an action for a part assigns ``nothing`` to it.
+Each kind is one file that ends with its ``CHANGE``, and ``registry.CHANGES`` lists the kinds in order. A function with
+the name of a part is that part. A kind without an action for a part does not name it.
 """
 
 from __future__ import annotations
@@ -43,6 +43,11 @@ class Ended:
 HELD_BACK = ("42501", "42704", "22P02")
 
 
+def nothing(*_: Any) -> list[Any]:
+    """Return an empty list: the kind has no action or finding here."""
+    return []
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Change:
     """One kind of change.
@@ -64,22 +69,17 @@ class Change:
     """
 
     phases: frozenset[str]
-    obstacles: Callable[[State, Model], list[str]]
-    hazards: Callable[[State, Model], list[str]]
+    obstacles: Callable[[State, Model], list[str]] = nothing
+    hazards: Callable[[State, Model], list[str]] = nothing
     plan: Callable[[State, Model], list[Statement]]
     findings: Callable[[State, Model], list[Finding]]
-    rollback: Callable[[Rollback], list[Statement]]
-    rollback_obstacles: Callable[[Rollback], list[str]]
-    rollback_findings: Callable[[Rollback], list[Finding]]
-    row_security_off: Callable[[State, Model], list[Statement]]
-    row_security_off_findings: Callable[[State, Model], list[Finding]]
-    ended_errors: tuple[Ended, ...]
-    audit_rules: frozenset[str]
-
-
-def nothing(*_: Any) -> list[Any]:
-    """Return an empty list: the kind has no action or finding here."""
-    return []
+    rollback: Callable[[Rollback], list[Statement]] = nothing
+    rollback_obstacles: Callable[[Rollback], list[str]] = nothing
+    rollback_findings: Callable[[Rollback], list[Finding]] = nothing
+    row_security_off: Callable[[State, Model], list[Statement]] = nothing
+    row_security_off_findings: Callable[[State, Model], list[Finding]] = nothing
+    ended_errors: tuple[Ended, ...] = ()
+    audit_rules: frozenset[str] = frozenset()
 
 
 class Rollback:

@@ -8,7 +8,7 @@ from ...module_utils.quoting import derived_name, dollar_quoted, identifier, lit
 from ..catalog import state as catalog
 from ..model.model import ForeignKey, Model, Table
 from . import bridge_record, foreign_keys, indexes, names, online, readers
-from .change import Change, Document, Ended, RelationRollback, Rollback, nothing, tables
+from .change import Change, Document, Ended, RelationRollback, Rollback, tables
 from .finding import Finding, finding
 from .statement import State, Statement, statement, step
 
@@ -243,18 +243,14 @@ def _definition(column: Document | None) -> dict[str, Any] | None:
     return None if column is None else {name: column[name] for name in ("type", "not_null", "default", "generated")}
 
 
+# Without row security, columns and rows stay.
 CHANGE = Change(
     phases=frozenset({"column", "tenant", "not_null"}),
     obstacles=obstacles,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
     rollback_obstacles=rollback_obstacles,
     rollback_findings=rollback_findings,
-    # Columns and rows stay.
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
     ended_errors=(Ended("column", ("42703", "42P01"), "{column}"),),
-    audit_rules=frozenset(),
 )

@@ -6,7 +6,7 @@ from ...module_utils.quoting import identifier
 from ..catalog import definitions
 from ..catalog import state as catalog
 from ..model.model import Model
-from .change import Change, Ended, Rollback, nothing, relations, tables
+from .change import Change, Ended, Rollback, relations, tables
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -108,18 +108,14 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
     return found
 
 
+# The rollback's finding about the column contains its default.
 CHANGE = Change(
     phases=frozenset({"default"}),
-    obstacles=nothing,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
     rollback_obstacles=rollback_obstacles,
-    # The finding about the column contains its default.
-    rollback_findings=nothing,
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,
     ended_errors=(Ended("default", ("23502",), "{column}"),),
-    audit_rules=frozenset(),
 )

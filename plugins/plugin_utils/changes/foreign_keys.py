@@ -14,7 +14,7 @@ from ...module_utils.quoting import identifier, literal, qualified
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import ForeignKey, Model, Table
-from .change import Change, RelationRollback, Rollback, by_name, made, missing, nothing, tables
+from .change import Change, RelationRollback, Rollback, by_name, made, missing, tables
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -310,18 +310,14 @@ def _list(names: Sequence[str], period: bool = False) -> str:
     return ", ".join([*listed[:-1], f"PERIOD {listed[-1]}"] if period else listed)
 
 
+# Without row security, keys stay.
 CHANGE = Change(
     phases=frozenset({"unlink", "link", "comment"}),
     obstacles=obstacles,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
     rollback_obstacles=rollback_obstacles,
     rollback_findings=rollback_findings,
-    # Keys stay.
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
-    ended_errors=(),
     audit_rules=frozenset({"foreign-key"}),
 )

@@ -26,7 +26,6 @@ from .change import (
     by_name,
     made,
     missing,
-    nothing,
     tables,
 )
 from .finding import Finding, finding
@@ -606,18 +605,15 @@ def rollback_findings(back: Rollback) -> list[Finding]:
     return found
 
 
+# Without row security, keys stay.
 CHANGE = Change(
     phases=frozenset({"build", "key", "attach", "comment"}),
     obstacles=obstacles,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
     rollback_obstacles=rollback_obstacles,
     rollback_findings=rollback_findings,
-    # Keys stay.
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
     ended_errors=(Ended("key", ("42P10",)),),
     audit_rules=frozenset({"unique-key", "on-conflict"}),
 )

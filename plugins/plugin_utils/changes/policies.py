@@ -20,7 +20,6 @@ from .change import (
     Rollback,
     by_name,
     missing,
-    nothing,
     relations,
     tables,
 )
@@ -182,8 +181,6 @@ def left(relation: Relation, names: set[str]) -> Finding:
 
 CHANGE = Change(
     phases=frozenset({"policy", "restore", "comment"}),
-    obstacles=nothing,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
@@ -192,5 +189,4 @@ CHANGE = Change(
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,
     ended_errors=(Ended("policy", HELD_BACK, secured=True),),
-    audit_rules=frozenset(),
 )

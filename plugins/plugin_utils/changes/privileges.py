@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...module_utils.quoting import identifier, qualified
 from ..catalog import state as catalog
 from ..model.model import Model
-from .change import Change, Document, Rollback, guarded_relations, nothing, tables
+from .change import Change, Document, Rollback, guarded_relations, tables
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -126,15 +126,9 @@ def rollback_findings(back: Rollback) -> list[Finding]:
 
 CHANGE = Change(
     phases=frozenset({"privilege"}),
-    obstacles=nothing,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
-    rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
-    ended_errors=(),
     audit_rules=frozenset({"privilege-excess"}),
 )

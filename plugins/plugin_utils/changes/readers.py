@@ -12,7 +12,7 @@ from typing import Any
 from ...module_utils.quoting import identifier
 from ..catalog import state as catalog
 from ..model.model import Model, Reader, reader_policy
-from .change import Change, RelationRollback, Rollback, by_name, nothing, relations, tables
+from .change import Change, RelationRollback, Rollback, by_name, relations, tables
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -229,14 +229,10 @@ def _sees(state: State, model: Model, role: Document) -> str:
 CHANGE = Change(
     phases=frozenset({"policy"}),
     obstacles=obstacles,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
-    rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,
-    ended_errors=(),
-    audit_rules=frozenset(),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import Model
-from .change import Change, Rollback, guarded_relations, nothing, tables
+from .change import Change, Rollback, guarded_relations, tables
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -99,15 +99,10 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
 
 CHANGE = Change(
     phases=frozenset(PHASES.values()),
-    obstacles=nothing,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
-    rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,
-    ended_errors=(),
-    audit_rules=frozenset(),
 )

@@ -14,7 +14,7 @@ from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import Model, Table, Tenants
 from . import policies
-from .change import Change, RelationRollback, Rollback, nothing, tenants_relation
+from .change import Change, RelationRollback, Rollback, tenants_relation
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -168,18 +168,14 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
     return [policies.left(one, policy_names(model, one.table)) for one in tenants_relation(state, model)]
 
 
+# The rollback's obstacles of policies.py cover every relation.
 CHANGE = Change(
     phases=frozenset({"policy", "restore", "comment"}),
     obstacles=obstacles,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
-    # policies.py covers every relation.
-    rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,
-    ended_errors=(),
-    audit_rules=frozenset(),
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...module_utils.quoting import qualified
 from ..model.model import Model, View
-from .change import Change, Rollback, nothing
+from .change import Change, Rollback
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -109,18 +109,13 @@ def _set(model: Model, view: View, document: Document) -> str:
     return f"ALTER VIEW {qualified(model.schema, view.name)} {action}"
 
 
+# A view that reads with the caller's privileges shows the same rows once no policy filters.
 CHANGE = Change(
     phases=frozenset({"view"}),
     obstacles=obstacles,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
-    rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
-    # A view that reads with the caller's privileges shows the same rows once no policy filters.
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
-    ended_errors=(),
     audit_rules=frozenset({"view-definer"}),
 )
