@@ -13,7 +13,7 @@ from ...module_utils.quoting import identifier, qualified
 from ..catalog import state as catalog
 from ..model.model import Model
 from . import online
-from .change import Change, tables
+from .change import Change
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -83,7 +83,7 @@ def _policy(model: Model, target: str) -> str:
 def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that name the rows without a tenant; ``items`` has the steps that change them."""
     planned = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         target, column = qualified(model.schema, table.name), identifier(model.column)
         now = catalog.tenant_column(state, table.name)
         if now is not None and now["nulls"] and not model.adopted:
@@ -97,7 +97,7 @@ def findings(state: State, model: Model) -> list[Finding]:
     """Return whether every row has a tenant."""
     return [
         finding("NULLs", table.name, 0, column["nulls"])
-        for table in tables(state, model)
+        for table in catalog.tables(state, model)
         if (column := catalog.tenant_column(state, table.name)) is not None
     ]
 

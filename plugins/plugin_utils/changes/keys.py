@@ -26,7 +26,6 @@ from .change import (
     by_name,
     made,
     missing,
-    tables,
 )
 from .finding import Finding, finding
 from .statement import State, Statement, statement
@@ -38,7 +37,7 @@ SINGLE = {"hash": "EXCLUDE USING btree, or a unique key", "spgist": "EXCLUDE USI
 def obstacles(state: State, model: Model) -> list[str]:
     """Return why unique keys of the tables and their partitions cannot hold the tenant column."""
     found = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         whole = catalog.relations(state, model, table)
         found += [
             text
@@ -53,7 +52,7 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 def _of_partition_key(state: State, model: Model, relation: Relation) -> list[str]:
     """Return one obstacle for each new key that lacks a column of the partition key, which PostgreSQL requires."""
-    table, name = relation.table, f"{relation.schema}.{relation.name}"
+    table, name = relation.table, relation.title
     return [
         f"The key ({', '.join(wanted)}) of {model.schema}.{table.name} must hold the columns that partition {name} "
         f"({', '.join(column or 'an expression' for column in columns)}): name one with all of them under natural_keys."
@@ -64,7 +63,7 @@ def _of_partition_key(state: State, model: Model, relation: Relation) -> list[st
 
 
 def _of_index(state: State, model: Model, relation: Relation, index: Document) -> list[str]:
-    table, name, key = relation.table, f"{relation.schema}.{relation.name}", index["name"]
+    table, name, key = relation.table, relation.title, index["name"]
     is_part = relation.is_partition and index["root"] is not None
     # The key of the table stands for those of its partitions.
     if not is_part and not _is_known(index, model, table):
@@ -108,7 +107,7 @@ def _dependents(state: State, model: Model, name: str, index: Document) -> list[
 
 def _impossible(state: State, model: Model, relation: Relation, index: Document) -> list[str]:
     """Return why PostgreSQL cannot create the key with the tenant column."""
-    name, key, method = f"{relation.schema}.{relation.name}", index["name"], index["method"]
+    name, key, method = relation.title, index["name"], index["method"]
     place = f"The key {key} of {name} has to hold {model.column} as well, but"
     if method in SINGLE:
         return [f"{place} an index of the method {method} has only one column: make it {SINGLE[method]} first."]
@@ -156,7 +155,7 @@ def _is_known(index: Document, model: Model, table: Table) -> bool:
 def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that build the indexes and exchange the keys."""
     planned = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         planned += [item for index in table.indexes for item in indexes.planned(state, model, table, index)]
         for relation, index in _global_keys(state, model, table):
             planned += _Exchange(state, model, relation, index).statements()
@@ -469,7 +468,7 @@ class _NewKey:
 
 def findings(state: State, model: Model) -> list[Finding]:
     """Return whether the keys and indexes per tenant exist, and no global key is left."""
-    return [item for table in tables(state, model) for item in _findings_of(state, model, table)]
+    return [item for table in catalog.tables(state, model) for item in _findings_of(state, model, table)]
 
 
 def _findings_of(state: State, model: Model, table: Table) -> list[Finding]:

@@ -12,7 +12,7 @@ from typing import Any
 from ...module_utils.quoting import identifier
 from ..catalog import state as catalog
 from ..model.model import Model, Reader, reader_policy
-from .change import Change, RelationRollback, Rollback, by_name, relations, tables
+from .change import Change, RelationRollback, Rollback, by_name, drop_policy, relations
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -59,7 +59,9 @@ def plan(state: State, model: Model) -> list[Statement]:
             if reader is not None:
                 wanted.add(reader.role)
             elif is_of_readers(policy):
-                planned.append(_drop(relation, policy["name"], "Drop the policy of a role whose entry has changed"))
+                planned.append(
+                    drop_policy(relation, policy["name"], "Drop the policy of a role whose entry has changed")
+                )
         for reader in model.readers:
             if reader.role not in wanted:
                 rows = "every tenant" if reader.tenant is None else f"tenant {reader.tenant}"
@@ -99,15 +101,10 @@ def _is_wanted(policy: Document, model: Model, reader: Reader) -> bool:
     )
 
 
-def _drop(relation: catalog.Relation, name: str, reason: str) -> Statement:
-    table, sql = relation.table.name, f"DROP POLICY {identifier(name)} ON {relation.target}"
-    return statement(f"{table}.policy.drop.{name}{relation.suffix}", table, "policy", sql, reason)
-
-
 def findings(state: State, model: Model) -> list[Finding]:
     """Return whether each reader has its policy, and whether none applies to the service."""
     found = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         lacking, ours = set(), set()
         for relation in catalog.relations(state, model, table):
             policies = relation.document["policies"]
@@ -128,7 +125,7 @@ def findings(state: State, model: Model) -> list[Finding]:
 def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the policies of readers."""
     return [
-        _drop(item.relation, name, "Drop the policies of tenancy_readers")
+        drop_policy(item.relation, name, "Drop the policies of tenancy_readers")
         for item in back.relations
         for name in _later(item)
     ]
@@ -152,7 +149,7 @@ def _later(item: RelationRollback) -> list[str]:
 def row_security_off(state: State, model: Model) -> list[Statement]:
     """Return the statements that drop the policies of readers."""
     return [
-        _drop(relation, policy["name"], "Remove the policies of tenancy_readers")
+        drop_policy(relation, policy["name"], "Remove the policies of tenancy_readers")
         for relation in relations(state, model)
         for policy in relation.document["policies"]
         if is_of_readers(policy)
@@ -172,7 +169,7 @@ def notes(state: State, model: Model) -> list[str]:
     return [
         *(_sentence(state, model, role) for role in state["hazards"]["other_roles"]),
         *(
-            f"The policy {policy['name']} of {', '.join(policy['roles'])} on {relation.schema}.{relation.name} stays: "
+            f"The policy {policy['name']} of {', '.join(policy['roles'])} on {relation.title} stays: "
             f"it does not apply to {model.application_role}."
             for relation in relations(state, model)
             for policy in relation.document["policies"]

@@ -14,7 +14,7 @@ from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import Model, Table, Tenants
 from . import policies
-from .change import Change, RelationRollback, Rollback, tenants_relation
+from .change import MORE_ROWS, Change, RelationRollback, Rollback, drop_policy, tenants_relation
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -100,9 +100,7 @@ def _of_relation(relation: Relation, model: Model, tenants: Tenants) -> list[Sta
         if any(_is(policy, item, model, tenants) for item in wanted(tenants)):
             there.add(policy["name"])
         elif policy["permissive"] or policy["name"] in policy_names(model, relation.table):
-            sql = f"DROP POLICY {identifier(policy['name'])} ON {relation.target}"
-            reason = "Drop a policy that would show more rows: permissive policies are combined with OR"
-            planned.append(statement(f"{table}.policy.drop.{policy['name']}", table, "policy", sql, reason))
+            planned.append(drop_policy(relation, policy["name"], MORE_ROWS))
     reason = {
         "own": "Show and accept only the session tenant's row of the tenants table",
         "read_all": "Let every session read the tenants table, and change only its tenant's row",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils.quoting import qualified
+from ..catalog import state as catalog
 from ..model.model import Model, View
 from .change import Change, Rollback
 from .finding import Finding, finding
@@ -18,8 +19,6 @@ from .statement import State, Statement, statement
 Document = Mapping[str, Any]
 
 INVOKER_VERSION = 150000
-# PostgreSQL reads a prefix of a word as a boolean option.
-TRUE = ("t", "tr", "tru", "true", "on", "y", "ye", "yes", "1")
 
 
 def of_state(state: State, view: View) -> Document | None:
@@ -29,7 +28,7 @@ def of_state(state: State, view: View) -> Document | None:
 
 
 def _is_invoker(document: Document) -> bool:
-    return str(document["security_invoker"]).lower() in TRUE
+    return catalog.is_true(str(document["security_invoker"]))
 
 
 def obstacles(state: State, model: Model) -> list[str]:
