@@ -247,14 +247,10 @@ class Witness:
         wanted, roles = self.wanted, sorted({item["role"] for item in self.own})
         reaches: dict[str, bool] = {}
         if roles and self.outcome["server"]["database"]:
-            with acting_as(wanted["user"]):
-                connection = sessions.connect(wanted["database"], wanted["port"])
-            try:
-                with connection.cursor() as cursor:
-                    cursor.execute(REACHES, {**wanted, "roles": roles})
-                    reaches = dict(cursor.fetchall())
-            finally:
-                connection.close()
+            opened = sessions.opened(wanted["user"], wanted["database"], wanted["port"])
+            with opened as connection, connection.cursor() as cursor:
+                cursor.execute(REACHES, {**wanted, "roles": roles})
+                reaches = dict(cursor.fetchall())
         self.own = [{**item, "reaches": reaches.get(item["role"], True)} for item in self.own]
 
     def _as_started(self, program: str) -> bool:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import select
@@ -14,7 +13,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import psycopg2
+from ansible.module_utils.basic import AnsibleModule
+from psycopg2.extensions import POLL_OK, POLL_READ, set_wait_callback
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     attempts,
@@ -24,13 +25,6 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     unit_environment,
     witnesses,
 )
-from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
-
-try:
-    import psycopg2
-    from psycopg2.extensions import POLL_OK, POLL_READ, set_wait_callback
-except ImportError:
-    psycopg2 = None
 
 DOCUMENTATION = r"""
 module: service_route
@@ -453,14 +447,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )  # fmt: skip
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     wanted = module.params
     parameters = {**wanted["parameters"], **({"password": wanted["password"]} if wanted["password"] else {})}
     try:
-        with acting_as(wanted["user"]):
-            connection = sessions.connect("postgres", wanted["port"])
-        with contextlib.closing(connection):
+        with sessions.opened(wanted["user"], "postgres", wanted["port"]) as connection:
             administrator = identity(connection, "%s", (wanted["database"],))
             filed = _row(connection, FILED)[0]
         given = environment(module)

@@ -61,7 +61,7 @@ def refusals(server: Server) -> list[str]:
 def counted(server: Server) -> set[str]:
     """Return the tables whose rows a backup must contain."""
     with (
-        contextlib.closing(contents.connect(NAME, 5432, host=str(server.directory))) as connection,
+        contextlib.closing(sessions.connect(NAME, 5432, host=str(server.directory), kind="reading")) as connection,
         connection.cursor() as cursor,
     ):
         return {table["name"] for table in contents.read(cursor, 0)}
