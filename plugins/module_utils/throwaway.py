@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from . import sessions
+from . import rehearsal, sessions
 from .errors import TenancyError
 from .identity import acting_as
 from .restoring import NICENESS
@@ -282,10 +282,7 @@ class Server:
 
     def require_room(self, needed: int) -> None:
         """Require free bytes in the parent directory; raises ThrowawayError."""
-        place = self.parent
-        while not os.path.isdir(place):
-            place = os.path.dirname(place)
-        free = shutil.disk_usage(place).free
+        free = shutil.disk_usage(rehearsal.nearest(self.parent)).free
         if free < needed:
             there, wanted = f"{free / 1e6:,.0f} MB", f"{needed / 1e6:,.0f} MB"
             raise ThrowawayError(

@@ -106,17 +106,14 @@ def work(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
     for query in wanted["checks"]:
         cursor.execute(query)
     durations: dict[str, float] = {}
-    backfilled: dict[str, int] = {}
     for statement in wanted["statements"]:
         started = time.monotonic()
         for query in (*statement["checks"], statement["sql"]):
             cursor.execute(query)
         durations[statement["id"]] = round(time.monotonic() - started, 6)
-        if statement["phase"] == "backfill":
-            backfilled[statement["table"]] = backfilled.get(statement["table"], 0) + cursor.rowcount
     findings: list[dict[str, Any]] = []
     if wanted["proof"] is not None:
-        changed = outcomes.unchanged(counters, _counters(cursor, wanted), backfilled, wanted.get("rewritten", []))
+        changed = outcomes.unchanged(counters, _counters(cursor, wanted), wanted["rewritten"])
         findings = prove(cursor, guard, wanted["proof"]) + changed
         if leaks := outcomes.failure(findings):
             raise outcomes.ProofError(f"The isolation proof failed: {leaks}")
@@ -148,7 +145,7 @@ def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> list[dict[str, 
         ],
     }  # fmt: skip
     cursor.execute("SAVEPOINT tenancy_proof")
-    if wanted.get("tenants_rows"):
+    if wanted["tenants_rows"]:
         store_as_owner(cursor, wanted["tenants_rows"])
     cursor.execute(wanted["runner"])
     cursor.execute(f"ALTER FUNCTION pg_temp.tenancy_attempts(pg_catalog.jsonb) OWNER TO {wanted['role_name']}")

@@ -21,9 +21,6 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     witnesses,
 )
 
-# Errors of asking PostgreSQL, systemd and processes.
-DOES_NOT_ANSWER: tuple[type[Exception], ...] = (*witness.DOES_NOT_ANSWER, systemctl.SystemctlError)
-
 DOCUMENTATION = r"""
 module: other_clients
 short_description: Name the clients of a database that would remain after the stop of a service
@@ -89,7 +86,7 @@ class Looking:
         self.pooler = clients.Pooler(**(module.params["pooler"] or {}))
 
     def others(self) -> tuple[list[str], list[str]]:
-        """Return the names of the remaining clients, and of sessions that keep locks; raises DOES_NOT_ANSWER."""
+        """Return the names of the remaining clients, and of sessions that keep locks."""
         wanted, deadline = self.wanted, time.monotonic() + SECONDS
         services = [wanted["unit"], *units.surroundings(wanted["unit"], self.systemd.show).companions]
         groups = [block.get("ControlGroup", "") for block in self.systemd.show(services).values()]
@@ -135,7 +132,7 @@ def main() -> None:
     try:
         found, holders = ([messages.visible(name) for name in names] for names in Looking(module).others())
         module.exit_json(changed=False, clients=found, holders=holders)
-    except DOES_NOT_ANSWER as error:
+    except witness.DOES_NOT_ANSWER as error:
         module.fail_json(msg=f"The search for other clients failed: {messages.of_database(error)}")
 
 

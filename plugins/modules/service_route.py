@@ -22,6 +22,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     processes,
     service_login,
     sessions,
+    systemctl,
     unit_environment,
     witnesses,
 )
@@ -417,19 +418,13 @@ def environment(module: AnsibleModule) -> dict[str, str]:
     A program that shows its state in its process title overwrites the environment that the kernel shows.
     """
     wanted = module.params
-
-    def output(*command: str) -> str:
-        code, text, error = module.run_command(list(command))
-        if code != 0:
-            raise OSError((error or text).strip())
-        return str(text)
-
     found: dict[str, str] = {}
     for process in processes.read([wanted["process"]] if wanted["process"] else []):
         found = dict(process["environment"])
     if wanted["variable"] in found:
         return found
-    sources = unit_environment.next_environment(output, f"{wanted['unit']}.service")
+    run = systemctl.Systemctl(module.run_command).run
+    sources = unit_environment.next_environment(run, f"{wanted['unit']}.service")
     return {name: value for _, pairs in reversed(sources) for name, value in pairs.items()} | found
 
 
