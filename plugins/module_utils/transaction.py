@@ -60,7 +60,7 @@ SELECT json_agg(json_build_array(name, value) ORDER BY place, number) FROM (
   FROM pg_catalog.pg_settings k LEFT JOIN filed f ON f.name = lower(k.name)
   WHERE k.name = ANY (%(ours)s) AND coalesce(f.setting, k.boot_val) IS NOT NULL
   UNION ALL
-  SELECT CASE WHEN s.setrole = 0 THEN 1 WHEN s.setdatabase = 0 THEN 2 ELSE 3 END, x.number,
+  SELECT 1 + 2 * (s.setrole <> 0)::int + (s.setdatabase <> 0)::int, x.number,
          split_part(x.entry, '=', 1), substr(x.entry, strpos(x.entry, '=') + 1)
   FROM pg_catalog.pg_db_role_setting s
   CROSS JOIN LATERAL unnest(s.setconfig) WITH ORDINALITY AS x (entry, number)

@@ -179,12 +179,12 @@ def _new_keys(state: State, model: Model, table: Table) -> list[tuple[str, ...]]
     return [key for key in model.tenant_keys(table) if not _serving(state, model, table, key)]
 
 
-def _serving(state: State, model: Model, table: Table, key: Sequence[str]) -> list[Document]:
+def _serving(state: State, model: Model, table: Table, key: tuple[str, ...]) -> list[Document]:
     """Return the keys on those columns that hold the tenant column, or that the plan exchanges for one that does.
 
     A foreign key needs a key of the whole table. Another natural key may exist on a partition alone.
     """
-    pointed = key in _pointed(model, table)
+    pointed, words = key in _pointed(model, table), _words(model, table, key)
     return [
         index
         for relation in catalog.relations(state, model, table)
@@ -192,7 +192,7 @@ def _serving(state: State, model: Model, table: Table, key: Sequence[str]) -> li
         for index in relation.document["indexes"]
         if not (relation.is_partition and index["root"])
         # This index is built, but no key uses it yet.
-        if index["name"] != _new_name(relation.name, model, key)
+        if index["name"] != _new_name(relation.name, model, words)
         if unique_keys.serves(index, model, key, pointed=pointed)
         if (unique_keys.holds_tenant(index, model.column) and index["valid"])
         or (unique_keys.is_global(index, model, table) and not is_leftover(relation, index))
@@ -209,8 +209,14 @@ def is_leftover(relation: Relation, index: Document) -> bool:
     return not index["valid"] and index["constraint"] is None and not relation.is_partitioned
 
 
-def _new_name(relation: str, model: Model, key: Iterable[str]) -> str:
-    return derived_name(relation, model.column, *key, "tenant_key")
+def _words(model: Model, table: Table, key: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the parts of the names that a new key gets."""
+    keys = model.tenant_keys(table)
+    return names.words(key, keys[: keys.index(key)])
+
+
+def _new_name(relation: str, model: Model, words: Iterable[str]) -> str:
+    return derived_name(relation, model.column, *words, "tenant_key")
 
 
 def temporary_name(name: str) -> str:
@@ -397,9 +403,9 @@ class _NewKey:
 
     def __init__(self, state: State, model: Model, table: Table, key: tuple[str, ...]) -> None:
         """Find the relations that get the key, and its name in the plan."""
-        self.model, self.key, self.wanted = model, key, (model.column, *key)
+        self.model, self.wanted, self.words = model, (model.column, *key), _words(model, table, key)
         self.whole, self.holders = catalog.relation(state, model, table), catalog.holders(state, model, table)
-        self.identity = f"{table.name}.key.{'_'.join(key)}"
+        self.identity = f"{table.name}.key.{'_'.join(self.words)}"
         self.reason = (
             f"Make ({', '.join(key)}) unique per tenant"
             if key in table.natural_keys
@@ -443,7 +449,7 @@ class _NewKey:
         own = self._own(relation)
         if own is not None:
             return (str(own["name"]) if own["constraint"] is None else None), []
-        name = _new_name(relation.name, self.model, self.key)
+        name = _new_name(relation.name, self.model, self.words)
         build = indexes.build(
             f"{self.identity}.build{relation.suffix}", relation,
             f"CREATE UNIQUE INDEX {identifier(name)} ON {relation.target} ({self._columns})",
@@ -460,7 +466,7 @@ class _NewKey:
         return identifier(self._plain_name(relation))
 
     def _plain_name(self, relation: Relation) -> str:
-        return derived_name(relation.name, *self.wanted, "key")
+        return derived_name(relation.name, self.model.column, *self.words, "key")
 
     def _makes(self, relation: Relation, index: str) -> names.Made:
         return names.key(relation, self._plain_name(relation), index, [])

@@ -26,6 +26,12 @@ KINDS = {
 RESULT = "boolean"
 
 
+def words(columns: Sequence[str], earlier: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Return columns as the parts of a name, with a number if ``earlier`` columns give the same name."""
+    twins = sum("_".join(other) == "_".join(columns) for other in earlier)
+    return (*columns, *([str(twins + 1)] if twins else []))
+
+
 def index(relation: Relation, name: str) -> Made:
     """Return the name that CREATE INDEX creates."""
     return {"kind": "index", "schema": relation.schema, "table": relation.name, "name": name}

@@ -38,7 +38,7 @@ def _of_relation(state: State, relation: Relation, model: Model) -> list[Stateme
     for policy in relation.document["policies"]:
         if catalog.is_wanted_policy(policy, model, table):
             wanted = True
-        elif policy["name"] == table.policy or (policy["permissive"] and not readers.is_of_others(state, policy)):
+        elif policy["name"] == table.policy or readers.applies(state, policy):
             planned.append(drop_policy(relation, policy["name"], MORE_ROWS))
     if not wanted:
         planned.append(
@@ -74,7 +74,7 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 def _applies(state: State, policy: Document, table: Table) -> bool:
     """Return whether a permissive policy applies to the service, or has the name of the model's policy."""
-    return policy["permissive"] and (policy["name"] == table.policy or not readers.is_of_others(state, policy))
+    return (policy["permissive"] and policy["name"] == table.policy) or readers.applies(state, policy)
 
 
 def _is_alone(state: State, part: Relation, model: Model) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from ...module_utils.quoting import identifier
 from ..catalog import state as catalog
 from ..model.model import Model, Reader, reader_policy
+from . import names
 from .change import Change, RelationRollback, Rollback, by_name, drop_policy, relations
 from .finding import Finding, finding
 from .statement import State, Statement, statement
@@ -28,6 +29,11 @@ def is_of_others(state: State, policy: Document) -> bool:
     """Return whether a policy does not apply to the service."""
     own = {*state["hazards"]["service_roles"], (catalog.application_role(state) or {}).get("name")}
     return not policy["public"] and own.isdisjoint(policy["roles"])
+
+
+def applies(state: State, policy: Document) -> bool:
+    """Return whether a policy shows the service more rows: permissive ones are combined with OR."""
+    return policy["permissive"] and not is_of_others(state, policy)
 
 
 def obstacles(state: State, model: Model) -> list[str]:
@@ -53,12 +59,14 @@ def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that drop earlier policies of readers and create the model's."""
     planned = []
     for relation in relations(state, model):
-        policies, table, wanted = relation.document["policies"], relation.table.name, set()
+        policies, table = relation.document["policies"], relation.table.name
+        wanted, dropped = set[str](), set[str]()
         for policy in policies:
             reader = next((one for one in model.readers if _is_wanted(policy, model, one)), None)
             if reader is not None:
                 wanted.add(reader.role)
             elif is_of_readers(policy):
+                dropped.add(policy["name"])
                 planned.append(
                     drop_policy(relation, policy["name"], "Drop the policy of a role whose entry has changed")
                 )
@@ -70,6 +78,7 @@ def plan(state: State, model: Model) -> list[Statement]:
                         f"{table}.reader.{reader.role}{relation.suffix}", table, "policy",
                         f"CREATE POLICY {identifier(reader.policy)} ON {relation.target} {_rule(model, reader)}",
                         f"Let {reader.role} {'read' if reader.tenant is None else 'use'} the rows of {rows}",
+                        makes=[] if reader.policy in dropped else [names.policy(relation, reader.policy)],
                     )
                 )  # fmt: skip
     return planned
@@ -191,12 +200,12 @@ def _privileges(role: Document) -> str:
     places: dict[str, list[str]] = {}
     for grant in role["grants"]:
         columns = f" ({', '.join(grant['columns'])})" if grant["columns"] else ""
-        names = places.setdefault(f"{grant['privilege']}{columns}", [])
-        names += [grant["table"]] if grant["table"] not in names else []
+        held = places.setdefault(f"{grant['privilege']}{columns}", [])
+        held += [grant["table"]] if grant["table"] not in held else []
     by_tables: dict[tuple[str, ...], list[str]] = {}
-    for privilege, names in places.items():
-        by_tables.setdefault(tuple(names), []).append(privilege)
-    return "; ".join(f"{', '.join(privileges)} on {', '.join(names)}" for names, privileges in by_tables.items())
+    for privilege, held in places.items():
+        by_tables.setdefault(tuple(held), []).append(privilege)
+    return "; ".join(f"{', '.join(privileges)} on {', '.join(held)}" for held, privileges in by_tables.items())
 
 
 def _sees(state: State, model: Model, role: Document) -> str:
