@@ -113,3 +113,13 @@ def test_columns_whose_joined_names_are_equal_get_two_names(server: Server, entr
     table = {"name": "notes", "surrogate_keys": [["id"]], entry: [["a", "b_c"], ["a_b", "c"]]}
     with schemas.database(server, [made], [table]) as found:
         schemas.round_trip(server, found)
+
+
+def test_names_and_tenants_may_hold_percent_signs(server: Server) -> None:
+    made = ('CREATE TABLE "100%s" (id serial PRIMARY KEY, "50%" text)', 'INSERT INTO "100%s" ("50%") VALUES (NULL)')
+    entry = {"name": "100%s", "surrogate_keys": [["id"]]}
+    changes = {"column": "50%", "column_type": "text", "default_tenant": "5 % of it"}
+    with schemas.database(server, made, [entry], **changes) as found:
+        found.backfill("100%s")
+        assert found.value('SELECT "50%" FROM "100%s"') == "5 % of it"
+        schemas.migrate(found)

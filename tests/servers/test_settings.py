@@ -6,7 +6,12 @@ import contextlib
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import database_settings, sessions, transaction
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    database_settings,
+    sessions,
+    throwaway,
+    transaction,
+)
 from lab import OWNER
 from server import TEMPLATE, Server
 
@@ -74,3 +79,19 @@ def test_settings_of_the_login_override_each_other_as_in_its_sessions(server: Se
         finally:
             for place in places:
                 cursor.execute(f"{place} RESET app.place")
+
+
+def test_a_setting_of_a_role_cannot_inject_statements_into_a_copy(server: Server) -> None:
+    injected = f"public;alter/**/role/**/{OWNER}/**/superuser"
+    with contextlib.closing(server.connect(TEMPLATE)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SET SESSION AUTHORIZATION {OWNER}")
+        cursor.execute("SELECT set_config('search_path', %s, false)", (injected,))
+        cursor.execute(f"ALTER ROLE {OWNER} SET search_path FROM CURRENT")
+        cursor.execute("RESET SESSION AUTHORIZATION")
+        cursor.execute(f"SET search_path = {sessions.SETTINGS['search_path']}")
+        cursor.execute(throwaway.ROLE_SETTINGS, {})
+        for (statement,) in cursor.fetchall():
+            cursor.execute(statement)
+        cursor.execute("SELECT rolsuper, rolconfig FROM pg_roles WHERE rolname = %s", (OWNER,))
+        assert cursor.fetchall() == [(False, [f'search_path="{injected}"'])]
+        connection.rollback()

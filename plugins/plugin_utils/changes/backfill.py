@@ -49,7 +49,8 @@ def items(state: State, model: Model) -> list[Item]:
                 *([_policy(model, relation.target)] if relation.document["rls"]["enabled"] else []),
             )
         ]
-        update = f"SET {name} = {model.default_constant} WHERE {name} IS NULL"
+        condition = "" if moves else " AND ctid >= %(first)s::tid AND ctid < %(end)s::tid"
+        update = f"SET {name} = {model.default_constant} WHERE {name} IS NULL".replace("%", "%%") + condition
         found.append(
             {
                 "id": f"{table.name}.backfill", "table": table.name, "nulls": column["nulls"], "prepare": prepare,
@@ -60,8 +61,7 @@ def items(state: State, model: Model) -> list[Item]:
                 "updates": [
                     {
                         "relation": relation.target,
-                        "sql": f"UPDATE {relation.target} {update}"
-                        + ("" if moves else " AND ctid >= %(first)s::tid AND ctid < %(end)s::tid"),
+                        "sql": f"UPDATE {relation.target.replace('%', '%%')} {update}",
                         "paged": not moves,
                     }
                     for relation in updated
