@@ -11,6 +11,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import refus
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import (
     calls,
     connection,
+    database_url,
     endpoints,
     found,
     route,
@@ -18,28 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import (
     watched,
     working,
 )
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import database_url as url_module
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.typed import typed
-
-
-def database_url_in(text: str) -> str:
-    """Return the DATABASE_URL of an environment file's text."""
-    return url_module.from_environment_file(text)
-
-
-def database_url(url: str) -> dict[str, Any]:
-    """Return ``{user, host, port, dbname, sslmode, options, has_password}`` for a DATABASE_URL."""
-    return url_module.parse(url)
-
-
-def database_parameters(url: str, sslmode: str = "") -> dict[str, str]:
-    """Return libpq's connection parameters without the password; ``sslmode`` is the default for a URL without it."""
-    return url_module.parameters(url, sslmode)
-
-
-def database_password(url: str) -> str:
-    """Return the password in a DATABASE_URL, for arguments that are never logged."""
-    return url_module.password(url)
 
 
 def setting_names(_: Any = None) -> list[str]:
@@ -49,12 +29,14 @@ def setting_names(_: Any = None) -> list[str]:
 
 def with_database_login(text: str, user: str, password: str) -> str:
     """Return the environment file's text with another login in DATABASE_URL."""
-    return url_module.with_value(text, url_module.with_login(database_url_in(text), user, password))
+    return database_url.with_value(
+        text, database_url.with_login(database_url.from_environment_file(text), user, password)
+    )
 
 
 def with_database_url_of(text: str, other: str) -> str:
     """Return the environment file's text with the DATABASE_URL of another one."""
-    return url_module.with_value(text, database_url_in(other))
+    return database_url.with_value(text, database_url.from_environment_file(other))
 
 
 class FilterModule:
@@ -63,10 +45,10 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         exposed: dict[str, Callable[..., Any]] = {
-            "database_url_in": database_url_in,
-            "database_url": database_url,
-            "database_parameters": database_parameters,
-            "database_password": database_password,
+            "database_url_in": database_url.from_environment_file,
+            "database_url": database_url.parse,
+            "database_parameters": database_url.parameters,
+            "database_password": database_url.password,
             "with_database_login": with_database_login,
             "with_database_url_of": with_database_url_of,
             "service_files": found.files,

@@ -44,52 +44,28 @@ def assignment_warning(column: str, tenant: int | str | None, name: str, *, adop
     return [f"WARNING: all existing data will be assigned to {column}={tenant}", f"({name}):"]
 
 
-def tenancy_backfills(state: Mapping[str, Any], source: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the tables that have rows without a tenant: input of the module postgresql_backfill."""
-    return backfill.items(state, model.parse(source))
-
-
-def login_becoming(role: str, bypassing: list[str]) -> list[dict[str, Any]]:
-    """Return the attempts of a login to become another role: input of the module postgresql_attempts."""
-    return login.becoming(role, bypassing)
-
-
-def login_reaching(state: Mapping[str, Any], source: Mapping[str, Any], writes: bool) -> list[dict[str, Any]]:
-    """Return the attempts of a login to reach rows by COPY and without a tenant, for postgresql_attempts."""
-    return login.reaching(state, model.parse(source), writes)
-
-
-def login_unnamed(source: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the attempt that uses the bridge, for postgresql_attempts."""
-    return login.unnamed(model.parse(source))
-
-
 def bridge_query(_: Any = None) -> str:
     """Return the query for the last use of the bridge by each kind of statement; it takes schema and kinds."""
     return bridge_record.query()
 
 
-def bridge_kinds(source: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the kinds of statements that the bridge's record distinguishes, for bridge_query."""
-    return bridge_record.kinds(model.parse(source))
-
-
+# ``source`` is the model as the variables give it.
 _PLAN: Mapping[str, Callable[..., Any]] = {
     "code_of_ordinary_roles": expressions.refusals,
     "tenancy_expand": online.expand,
     "tenancy_steps": online.steps,
     "tenancy_cutover": online.cutover,
-    "tenancy_backfills": tenancy_backfills,
+    "tenancy_backfills": lambda state, source: backfill.items(state, model.parse(source)),
 }
 _ATTEMPTS: Mapping[str, Callable[..., Any]] = {
-    "login_becoming": login_becoming,
-    "login_reaching": login_reaching,
-    "login_unnamed": login_unnamed,
+    "login_becoming": login.becoming,
+    "login_reaching": lambda state, source, writes: login.reaching(state, model.parse(source), writes),
+    "login_unnamed": lambda source: login.unnamed(model.parse(source)),
 }
 _BRIDGE: Mapping[str, Callable[..., Any]] = {
     "bridge_accepted": evidence.accepted,
     "bridge_evidence": evidence.judge,
-    "bridge_kinds": bridge_kinds,
+    "bridge_kinds": lambda source: bridge_record.kinds(model.parse(source)),
     "bridge_query": bridge_query,
     "bridge_unnoted": evidence.unnoted,
 }

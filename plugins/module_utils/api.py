@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import cgroups, logged, messages, processes, tokens, unit_environment
+from . import cgroups, logged, messages, processes, systemctl, tokens, unit_environment
 
 OK, REFUSED, DATABASE, UNAVAILABLE, BROKEN = "ok", "refused", "database", "unavailable", "broken"
 # Causes outside the database, in an application's words. The change may have caused any error that names none of them.
@@ -180,16 +180,9 @@ def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapp
 
 def caller(module: Any) -> tuple[str, Caller]:
     """Return the kind of token that requests have, and the sender, for a module with OPTIONS; may fail the module."""
-    wanted = module.params
-
-    def output(*command: str) -> str:
-        code, printed, error = module.run_command(list(command))
-        if code != 0:
-            raise OSError((error or printed).strip())
-        return str(printed)
-
+    wanted, run = module.params, systemctl.Systemctl(module.run_command).run
     try:
-        sources = environments(output, f"{wanted['unit']}.service", wanted["file"]) if wanted["secret"] else []
+        sources = environments(run, f"{wanted['unit']}.service", wanted["file"]) if wanted["secret"] else []
         secret = secret_in(wanted["secret"], sources)
     except OSError as error:
         module.fail_json(msg=f"The environment of {wanted['unit']} cannot be read: {error}")

@@ -7,12 +7,9 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from . import messages, service_login, sessions
+import psycopg2
 
-try:
-    import psycopg2
-except ImportError:
-    psycopg2 = None
+from . import messages, service_login, sessions
 
 _TEXT = {"type": "str", "required": True}
 # The options of an attempt (plugins/doc_fragments/attempts.py describes them).

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from . import sessions
-
-try:
-    from psycopg2 import sql
-except ImportError:
-    sql = None
+from psycopg2 import sql
 
 Contents = dict[str, Any]
 
@@ -74,11 +69,6 @@ def differences(found: list[Contents], wanted: list[Contents]) -> list[str]:
     return sentences + [
         f"{schema}.{name} is not expected" for (schema, name), table in remaining.items() if not table["partitioned"]
     ]
-
-
-def connect(database: str, port: int, *, host: str = "") -> Any:
-    """Return a connection whose single transaction reads one snapshot. Raises psycopg2.Error."""
-    return sessions.connect(database, port, host=host, kind="reading")
 
 
 def read(cursor: Any, hash_max_bytes: int) -> list[Contents]:

@@ -8,8 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
+# An assignment, as ALTER ... SET takes it, from the columns name and value.
+ASSIGNED = r"""
+  concat((SELECT string_agg(quote_ident(part), '.') FROM unnest(string_to_array(name, '.')) AS part), ' TO ',
+    -- These hold a list of names (GUC_LIST_QUOTE). SET quotes them, but SET FROM CURRENT keeps any text of an ordinary
+    -- role, so each name is read and quoted again.
+    CASE WHEN lower(name) IN ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries',
+                              'shared_preload_libraries', 'unix_socket_directories') AND value <> ''
+         THEN (SELECT coalesce(string_agg(quote_ident(coalesce(replace(found[1], '""', '"'), lower(found[2]))), ', '
+                                          ORDER BY n), quote_literal(''))
+               FROM regexp_matches(value, '\s*(?:"((?:[^"]|"")*)"|([^,"\s]+))\s*(?:,|$)', 'g')
+                    WITH ORDINALITY AS m (found, n))
+         ELSE quote_literal(value) END)"""
 # Named arguments: source, target (databases), setting (the bridge). They require every percent sign to be doubled.
-QUERY = r"""
+QUERY = rf"""
 WITH source AS (
   SELECT d.*, to_jsonb(d) AS document, pg_get_userbyid(d.datdba) AS owner, t.spcname AS tablespace
   FROM pg_database d
@@ -39,33 +51,24 @@ created AS (
   FROM source
 ),
 replayed AS (
-  SELECT 1 AS step, 0 AS place, format('ALTER DATABASE %%I CONNECTION LIMIT %%s', %(target)s, datconnlimit) AS statement
+  SELECT 1 AS step, 0 AS place, NULL AS name,
+         format('ALTER DATABASE %%I CONNECTION LIMIT %%s', %(target)s, datconnlimit) AS statement
   FROM source WHERE datconnlimit <> -1
   UNION ALL
-  SELECT 2, 0, format('COMMENT ON DATABASE %%I IS %%L', %(target)s, shobj_description(oid, 'pg_database'))
+  SELECT 2, 0, NULL, format('COMMENT ON DATABASE %%I IS %%L', %(target)s, shobj_description(oid, 'pg_database'))
   FROM source WHERE shobj_description(oid, 'pg_database') IS NOT NULL
   UNION ALL
-  SELECT 3, 0, format('REVOKE ALL ON DATABASE %%I FROM PUBLIC, %%I', %(target)s, owner)
+  SELECT 3, 0, NULL, format('REVOKE ALL ON DATABASE %%I FROM PUBLIC, %%I', %(target)s, owner)
   FROM source WHERE datacl IS NOT NULL
   UNION ALL
-  SELECT 4, row_number() OVER (), format('GRANT %%s ON DATABASE %%I TO %%s%%s', a.privilege_type, %(target)s,
+  SELECT 4, row_number() OVER (), NULL, format('GRANT %%s ON DATABASE %%I TO %%s%%s', a.privilege_type, %(target)s,
     CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
     CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
   FROM source CROSS JOIN LATERAL aclexplode(datacl) AS a
   UNION ALL
-  SELECT 5, place, format('%%s SET %%s TO %%s',
+  SELECT 5, place, name, format('%%s SET %%s',
     CASE WHEN setrole = 0 THEN format('ALTER DATABASE %%I', %(target)s)
-         ELSE format('ALTER ROLE %%I IN DATABASE %%I', rolname, %(target)s) END,
-    (SELECT string_agg(quote_ident(part), '.') FROM unnest(string_to_array(name, '.')) AS part),
-    -- These hold a list of names (GUC_LIST_QUOTE). SET quotes them, but SET FROM CURRENT keeps the original text, so
-    -- each name is read and quoted again.
-    CASE WHEN lower(name) IN ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries',
-                              'shared_preload_libraries', 'unix_socket_directories') AND value <> ''
-         THEN (SELECT coalesce(string_agg(quote_literal(coalesce(replace(found[1], '""', '"'), lower(found[2]))), ', '
-                                          ORDER BY n), quote_literal(''))
-               FROM regexp_matches(value, '\s*(?:"((?:[^"]|"")*)"|([^,"\s]+))\s*(?:,|$)', 'g')
-                    WITH ORDINALITY AS m (found, n))
-         ELSE quote_literal(value) END)
+         ELSE format('ALTER ROLE %%I IN DATABASE %%I', rolname, %(target)s) END, {ASSIGNED})
   FROM settings
 )
 SELECT json_build_object(
@@ -74,7 +77,7 @@ SELECT json_build_object(
   'elsewhere', (SELECT statement FROM created),
   'replay', (SELECT coalesce(json_agg(statement ORDER BY step, place), '[]') FROM replayed),
   'bridge', (SELECT coalesce(json_agg(statement), '[]') FROM replayed
-             WHERE step = 5 AND lower(statement) LIKE lower('%% SET ' || %(setting)s || ' TO %%'))
+             WHERE lower(name) = lower(%(setting)s))
 ) AS database
 """
 

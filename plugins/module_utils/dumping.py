@@ -52,18 +52,13 @@ class Dump:
     def _take(self) -> dict[str, Any]:
         with acting_as(self.user):
             os.mkdir(self.path, 0o700)
-            connection = contents.connect(self.database, self.port)
-        try:
-            with connection.cursor() as cursor:
-                self._write_settings(database_settings.read(cursor, self.database, self.database))
-                self._program(
-                    ["pg_dumpall", "--globals-only", f"--port={self.port}", f"--file={self.path}/globals.sql"]
-                )
-                # The next statement takes the dump's snapshot.
-                connection.rollback()
-                found = self._dump(cursor)
-        finally:
-            connection.close()
+        opened = sessions.opened(self.user, self.database, self.port, kind="reading")
+        with opened as connection, connection.cursor() as cursor:
+            self._write_settings(database_settings.read(cursor, self.database, self.database))
+            self._program(["pg_dumpall", "--globals-only", f"--port={self.port}", f"--file={self.path}/globals.sql"])
+            # The next statement takes the dump's snapshot.
+            connection.rollback()
+            found = self._dump(cursor)
         missing = lacking(found["tables"], self._program(["pg_restore", "--list", f"{self.path}/database"]))
         if missing:
             raise DumpError(f"The dump lacks the rows of {', '.join(missing)}: it was not kept.")

@@ -65,7 +65,8 @@ def database(
         "asked": 0.0, "answered": 0.0,
     }  # fmt: skip
     try:
-        connection = _connected(name, port, user, host, {})
+        with acting_as(user):
+            connection = sessions.connect(name, port, host=host, kind="reading")
     except DOES_NOT_ANSWER as error:
         found["problem"] = _sentence(error, user)
         if READ_ONLY in found["problem"]:
@@ -91,11 +92,6 @@ def database(
     return found
 
 
-def _connected(name: str, port: int, user: str, host: str, settings: Mapping[str, str]) -> Any:
-    with acting_as(user):
-        return sessions.connect(name, port, host=host, kind="reading", settings=settings)
-
-
 def _sentence(error: Exception, user: str) -> str:
     if isinstance(error, KeyError):
         return f"there is no system user {user}"
@@ -104,13 +100,14 @@ def _sentence(error: Exception, user: str) -> str:
 
 def _login_triggers(name: str, port: int, user: str, host: str) -> list[str]:
     """Return the quoted names of the login event triggers; PostgreSQL 17 and later can start a session without them."""
+    settings = {"event_triggers": "off"}
     try:
-        connection = _connected(name, port, user, host, {"event_triggers": "off"})
+        opened = sessions.opened(user, name, port, host=host, kind="reading", settings=settings)
+        with opened as connection, connection.cursor() as cursor:
+            cursor.execute(LOGIN_TRIGGERS)
+            return [row[0] for row in cursor.fetchall()]
     except DOES_NOT_ANSWER:
         return []
-    with contextlib.closing(connection), connection.cursor() as cursor:
-        cursor.execute(LOGIN_TRIGGERS)
-        return [row[0] for row in cursor.fetchall()]
 
 
 def program_version(program: str, user: str, run_command: RunCommand) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,6 +42,13 @@ def seconds(size_bytes: int, last: Mapping[str, Any] | None, mode: str) -> int:
     else:
         restore = size_bytes / RATE
     return round(SECONDS_AT_LEAST + restore * (1 + TRIP_PER_RESTORE))
+
+
+def nearest(path: str) -> str:
+    """Return a directory, or its nearest existing parent."""
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
 
 
 def room(size_bytes: int, mode: str) -> int:

@@ -7,13 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import backfill_login, contents, database_settings, rehearsal, restoring, sessions, throwaway, toc
-from .identity import acting_as
+from psycopg2 import sql
 
-try:
-    from psycopg2 import sql
-except ImportError:
-    sql = None
+from . import backfill_login, contents, database_settings, rehearsal, restoring, sessions, throwaway, toc
 
 _NAMES: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 # The options of a module that makes or removes a copy; the documentation fragment ``throwaway`` describes them.
@@ -112,51 +108,43 @@ class Copy:
         """Return the facts about the running server that the copy needs."""
         wanted = self.wanted
         found: dict[str, Any] = {}
-        with acting_as(wanted["user"]):
-            connection = sessions.connect(
-                wanted["database"], wanted["port"], settings={"default_transaction_read_only": "on"}
-            )
-        try:
-            with connection.cursor() as cursor:
-                # Role names and settings may contain percent signs, so that values are passed by name.
-                values = {"administrator": wanted["user"]}
+        settings = {"default_transaction_read_only": "on"}
+        opened = sessions.opened(wanted["user"], wanted["database"], wanted["port"], settings=settings)
+        with opened as connection, connection.cursor() as cursor:
+            # Role names and settings may contain percent signs, so that values are passed by name.
+            values = {"administrator": wanted["user"]}
 
-                def ask(query: str) -> list[Any]:
-                    cursor.execute(query, values)
-                    rows: list[Any] = cursor.fetchall()
-                    return rows
+            def ask(query: str) -> list[Any]:
+                cursor.execute(query, values)
+                rows: list[Any] = cursor.fetchall()
+                return rows
 
-                found["settings"] = ask(throwaway.SERVER_SETTINGS)
-                preloaded, found["data_directory"], sockets, found["encoding"] = ask(
-                    "SELECT pg_catalog.current_setting('shared_preload_libraries'),"
-                    " pg_catalog.current_setting('data_directory'),"
-                    " pg_catalog.current_setting('unix_socket_directories'),"
-                    " pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database"
-                    " WHERE datname = pg_catalog.current_database()"
-                )[0]
-                found["socket"] = sockets.split(",")[0].strip().strip('"')
-                libraries = [library.strip() for library in preloaded.split(",") if library.strip()]
-                found["libraries"] = throwaway.needed_libraries(libraries, ask(throwaway.LIBRARIES))
-                found["unloaded"] = [name for name in libraries if name not in found["libraries"]]
-                found["ordinary"] = [name for name, superuser in ask(restoring.ROLES) if not superuser]
-                found["privileged"] = ask(restoring.PRIVILEGED)
-                found["risky_keys"] = ask(restoring.RISKY_KEYS)
-                made = ask(throwaway.ROLES)
-                number = connection.server_version // 10000
-                found["roles"] = [
-                    *(create for create, _, administrator in made if not administrator),
-                    *(alter for _, alter, _ in made),
-                    *(
-                        membership(row, number).as_string(cursor)
-                        for row in ask(throwaway.MEMBERSHIPS)
-                    ),
-                    *(statement for (statement,) in ask(throwaway.ROLE_SETTINGS)),
-                ]  # fmt: skip
-                found["definition"] = database_settings.read(cursor, wanted["database"], wanted["database"])
-                if connection.server_version >= throwaway.PARAMETER_RIGHTS_VERSION:
-                    found["roles"] += [statement for (statement,) in ask(throwaway.PARAMETER_RIGHTS)]
-        finally:
-            connection.close()
+            found["settings"] = ask(throwaway.SERVER_SETTINGS)
+            preloaded, found["data_directory"], sockets, found["encoding"] = ask(
+                "SELECT pg_catalog.current_setting('shared_preload_libraries'),"
+                " pg_catalog.current_setting('data_directory'),"
+                " pg_catalog.current_setting('unix_socket_directories'),"
+                " pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database"
+                " WHERE datname = pg_catalog.current_database()"
+            )[0]
+            found["socket"] = sockets.split(",")[0].strip().strip('"')
+            libraries = [library.strip() for library in preloaded.split(",") if library.strip()]
+            found["libraries"] = throwaway.needed_libraries(libraries, ask(throwaway.LIBRARIES))
+            found["unloaded"] = [name for name in libraries if name not in found["libraries"]]
+            found["ordinary"] = [name for name, superuser in ask(restoring.ROLES) if not superuser]
+            found["privileged"] = ask(restoring.PRIVILEGED)
+            found["risky_keys"] = ask(restoring.RISKY_KEYS)
+            made = ask(throwaway.ROLES)
+            number = connection.server_version // 10000
+            found["roles"] = [
+                *(create for create, _, administrator in made if not administrator),
+                *(alter for _, alter, _ in made),
+                *(membership(row, number).as_string(cursor) for row in ask(throwaway.MEMBERSHIPS)),
+                *(statement for (statement,) in ask(throwaway.ROLE_SETTINGS)),
+            ]  # fmt: skip
+            found["definition"] = database_settings.read(cursor, wanted["database"], wanted["database"])
+            if connection.server_version >= throwaway.PARAMETER_RIGHTS_VERSION:
+                found["roles"] += [statement for (statement,) in ask(throwaway.PARAMETER_RIGHTS)]
         return found
 
     def _provide_logins(self, cursor: Any) -> None:
@@ -169,25 +157,18 @@ class Copy:
     @contextlib.contextmanager
     def _throwaway_session(self, database: str) -> Any:
         """Yield a cursor of the throwaway server in autocommit mode."""
-        with acting_as(self.wanted["user"]):
-            connection = sessions.connect(database, self.wanted["port"], host=self.server.place)
-        try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                yield cursor
-        finally:
-            connection.close()
+        wanted = self.wanted
+        opened = sessions.opened(wanted["user"], database, wanted["port"], host=self.server.place, autocommit=True)
+        with opened as connection, connection.cursor() as cursor:
+            yield cursor
 
     def _compare(self, tables: list[dict[str, Any]]) -> list[str]:
         """Return how the restored rows differ from the dumped ones."""
         wanted = self.wanted
-        with acting_as(wanted["user"]):
-            connection = contents.connect(wanted["database"], wanted["port"], host=self.server.place)
-        try:
-            with connection.cursor() as cursor:
-                return contents.differences(contents.read(cursor, wanted["hash_max_bytes"]), tables)
-        finally:
-            connection.close()
+        where = (wanted["user"], wanted["database"], wanted["port"])
+        opened = sessions.opened(*where, host=self.server.place, kind="reading")
+        with opened as connection, connection.cursor() as cursor:
+            return contents.differences(contents.read(cursor, wanted["hash_max_bytes"]), tables)
 
 
 def membership(row: tuple[str, str, bool, bool, bool], version: int) -> Any:

@@ -18,15 +18,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import psycopg2
+from psycopg2 import sql
+
 from . import messages, sessions, toc
 from .errors import TenancyError
 from .identity import acting_as
-
-try:
-    import psycopg2
-    from psycopg2 import sql
-except ImportError:
-    psycopg2 = None
 
 # The rows of each table that a restore of the definitions includes.
 SAMPLE_ROWS = 100
@@ -390,15 +387,10 @@ class Restoring:
     @contextlib.contextmanager
     def _administrator(self, database: str | None = None) -> Iterator[Any]:
         """Yield a cursor of the administrator; its transaction is committed at the end."""
-        with acting_as(self.target.user):
-            connection = sessions.connect(
-                self.target.database if database is None else database, self.target.port, host=self.target.host
-            )
-        try:
-            with connection, connection.cursor() as cursor:
-                yield cursor
-        finally:
-            connection.close()
+        target = self.target
+        opened = sessions.opened(target.user, database or target.database, target.port, host=target.host)
+        with opened as connection, connection, connection.cursor() as cursor:
+            yield cursor
 
     def _ask(self, query: str) -> set[tuple[str, str]]:
         """Return the schemas and names that a query finds, as a dump lists them."""

@@ -7,12 +7,9 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .sessions import APPLICATION
+import psycopg2
 
-try:
-    import psycopg2
-except ImportError:
-    psycopg2 = None
+from .sessions import APPLICATION
 
 SECONDS = 10
 

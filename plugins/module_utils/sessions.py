@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .errors import TenancyError
+from .identity import acting_as
 
 try:
     import psycopg2
@@ -151,6 +152,19 @@ def connect(
         connection.close()
         raise
     return connection
+
+
+@contextlib.contextmanager
+def opened(user: str, database: str, port: int, *, autocommit: bool = False, **how: Any) -> Iterator[Any]:
+    """Yield a connection of the system user ``user``, as ``connect`` returns it for ``how``, and close it at the end.
+
+    Raises KeyError if there is no such user, and what ``connect`` raises.
+    """
+    with acting_as(user):
+        connection = connect(database, port, **how)
+    with contextlib.closing(connection):
+        connection.autocommit = autocommit
+        yield connection
 
 
 def prepare(connection: Any) -> None:

@@ -6,13 +6,10 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from psycopg2 import sql
+
 from . import service_login, sessions
 from .errors import TenancyError
-
-try:
-    from psycopg2 import sql
-except ImportError:
-    sql = None
 
 # One table: its name, stored (whether the store must leave a row there), and tenants, its rows by caller and tenant.
 # Each has its caller, tenant ("" for a row without one, None for a table without a tenant column) and count.

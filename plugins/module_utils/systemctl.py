@@ -11,7 +11,7 @@ from . import units
 RunCommand = Callable[..., tuple[int, str, str]]
 
 
-class SystemctlError(Exception):
+class SystemctlError(OSError):
     """systemctl failed; the message is its own."""
 
 

@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from . import sessions
+from . import database_settings, rehearsal, sessions
 from .errors import TenancyError
 from .identity import acting_as
 from .restoring import NICENESS
@@ -101,14 +101,9 @@ JOIN pg_catalog.pg_roles g ON g.oid = a.roleid
 JOIN pg_catalog.pg_roles m ON m.oid = a.member
 GROUP BY 1, 2
 """
-ROLE_SETTINGS = """
-SELECT pg_catalog.format('ALTER ROLE %%s SET %%s TO %%s', coalesce(pg_catalog.quote_ident(r.rolname), 'ALL'),
-  (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(part), '.')
-   FROM pg_catalog.unnest(pg_catalog.string_to_array(x.name, '.')) AS part),
-  -- The value of these settings is a list of identifiers that are quoted already (GUC_LIST_QUOTE).
-  CASE WHEN pg_catalog.lower(x.name) IN ('search_path', 'temp_tablespaces', 'local_preload_libraries',
-                                         'session_preload_libraries')
-            AND x.value <> '' THEN x.value ELSE pg_catalog.quote_literal(x.value) END)
+ROLE_SETTINGS = f"""
+SELECT pg_catalog.format('ALTER ROLE %%s SET %%s', coalesce(pg_catalog.quote_ident(r.rolname), 'ALL'),
+{database_settings.ASSIGNED})
 FROM pg_catalog.pg_db_role_setting s
 LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
 CROSS JOIN LATERAL (
@@ -282,10 +277,7 @@ class Server:
 
     def require_room(self, needed: int) -> None:
         """Require free bytes in the parent directory; raises ThrowawayError."""
-        place = self.parent
-        while not os.path.isdir(place):
-            place = os.path.dirname(place)
-        free = shutil.disk_usage(place).free
+        free = shutil.disk_usage(rehearsal.nearest(self.parent)).free
         if free < needed:
             there, wanted = f"{free / 1e6:,.0f} MB", f"{needed / 1e6:,.0f} MB"
             raise ThrowawayError(

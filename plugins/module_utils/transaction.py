@@ -60,7 +60,7 @@ SELECT json_agg(json_build_array(name, value) ORDER BY place, number) FROM (
   FROM pg_catalog.pg_settings k LEFT JOIN filed f ON f.name = lower(k.name)
   WHERE k.name = ANY (%(ours)s) AND coalesce(f.setting, k.boot_val) IS NOT NULL
   UNION ALL
-  SELECT CASE WHEN s.setrole = 0 THEN 1 WHEN s.setdatabase = 0 THEN 2 ELSE 3 END, x.number,
+  SELECT 1 + 2 * (s.setrole <> 0)::int + (s.setdatabase <> 0)::int, x.number,
          split_part(x.entry, '=', 1), substr(x.entry, strpos(x.entry, '=') + 1)
   FROM pg_catalog.pg_db_role_setting s
   CROSS JOIN LATERAL unnest(s.setconfig) WITH ORDINALITY AS x (entry, number)
@@ -106,17 +106,14 @@ def work(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
     for query in wanted["checks"]:
         cursor.execute(query)
     durations: dict[str, float] = {}
-    backfilled: dict[str, int] = {}
     for statement in wanted["statements"]:
         started = time.monotonic()
         for query in (*statement["checks"], statement["sql"]):
             cursor.execute(query)
         durations[statement["id"]] = round(time.monotonic() - started, 6)
-        if statement["phase"] == "backfill":
-            backfilled[statement["table"]] = backfilled.get(statement["table"], 0) + cursor.rowcount
     findings: list[dict[str, Any]] = []
     if wanted["proof"] is not None:
-        changed = outcomes.unchanged(counters, _counters(cursor, wanted), backfilled, wanted.get("rewritten", []))
+        changed = outcomes.unchanged(counters, _counters(cursor, wanted), wanted["rewritten"])
         findings = prove(cursor, guard, wanted["proof"]) + changed
         if leaks := outcomes.failure(findings):
             raise outcomes.ProofError(f"The isolation proof failed: {leaks}")
@@ -148,7 +145,7 @@ def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> list[dict[str, 
         ],
     }  # fmt: skip
     cursor.execute("SAVEPOINT tenancy_proof")
-    if wanted.get("tenants_rows"):
+    if wanted["tenants_rows"]:
         store_as_owner(cursor, wanted["tenants_rows"])
     cursor.execute(wanted["runner"])
     cursor.execute(f"ALTER FUNCTION pg_temp.tenancy_attempts(pg_catalog.jsonb) OWNER TO {wanted['role_name']}")

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import api, cgroups, health, messages, processes, sessions, sockets, unit_environment, witnesses
+from . import cgroups, health, messages, processes, sessions, sockets, systemctl, unit_environment, witnesses
 from .identity import acting_as
 
 try:
@@ -77,7 +77,7 @@ class Witness:
     def __init__(self, wanted: Mapping[str, Any], run_command: Callable[..., tuple[int, str, str]]) -> None:
         """Take the options of the module, and its function that runs commands."""
         self.wanted = {"requests": [], **wanted}
-        self._run_command = run_command
+        self._run = systemctl.Systemctl(run_command).run
         self.unit = f"{wanted['unit']}.service"
         self.addresses: set[str] = set()
         self.own: list[dict[str, Any]] = []
@@ -87,7 +87,7 @@ class Witness:
 
     def run(self) -> None:
         """Look at the service; raises OSError and psycopg2.Error."""
-        shown = unit_environment.show(self._output, self.unit)
+        shown = unit_environment.show(self._run, self.unit)
         tasks = shown.get("TasksCurrent", "")
         self.outcome["unit"] = {
             "load_state": shown["LoadState"], "active_state": shown["ActiveState"], "main_pid": int(shown["MainPID"]),
@@ -117,12 +117,6 @@ class Witness:
 
     def _user(self, pid: int) -> int:
         return next(int(process["user"]) for process in self.seen if process["pid"] == pid)
-
-    def _output(self, *command: str) -> str:
-        code, output, error = self._run_command(list(command))
-        if code != 0:
-            raise OSError((error or output).strip())
-        return str(output)
 
     def _look_until_seen(self, control_group: str) -> None:
         """Look for sessions; if there are none, ask the service for its health and look again."""
@@ -215,7 +209,10 @@ class Witness:
 
     def _request(self, wanted: Mapping[str, Any]) -> Callable[[], Any]:
         """Return the function that makes a wanted request."""
-        sources = api.environments(self._output, self.unit, wanted["file"]) if wanted["secret"] else []
+        # It imports psycopg2. Without that, a host must still be inspected, so that the run names what is missing.
+        from . import api
+
+        sources = api.environments(self._run, self.unit, wanted["file"]) if wanted["secret"] else []
         caller = api.Caller(wanted["headers"], api.secret_in(wanted["secret"], sources), wanted["seconds"])
         asked = wanted["method"], wanted["path"], wanted.get("body"), caller.headers(wanted.get("claims"))
         return lambda: api.Conversation(wanted["url"], wanted["timeout"]).ask(*asked)
@@ -241,14 +238,10 @@ class Witness:
         wanted, roles = self.wanted, sorted({item["role"] for item in self.own})
         reaches: dict[str, bool] = {}
         if roles and self.outcome["server"]["database"]:
-            with acting_as(wanted["user"]):
-                connection = sessions.connect(wanted["database"], wanted["port"])
-            try:
-                with connection.cursor() as cursor:
-                    cursor.execute(REACHES, {**wanted, "roles": roles})
-                    reaches = dict(cursor.fetchall())
-            finally:
-                connection.close()
+            opened = sessions.opened(wanted["user"], wanted["database"], wanted["port"])
+            with opened as connection, connection.cursor() as cursor:
+                cursor.execute(REACHES, {**wanted, "roles": roles})
+                reaches = dict(cursor.fetchall())
         self.own = [{**item, "reaches": reaches.get(item["role"], True)} for item in self.own]
 
     def _as_started(self, program: str) -> bool:
@@ -277,7 +270,7 @@ class Witness:
         self.outcome["rewritable"] = False
         if loaded:
             try:
-                source, url = witnesses.set_by(unit_environment.next_environment(self._output, self.unit), variable)
+                source, url = witnesses.set_by(unit_environment.next_environment(self._run, self.unit), variable)
                 self.outcome["next_environment"] = {"url": url, "set_by": source, "problem": ""}
                 own = os.path.realpath(self.wanted["files"][0]) if self.wanted["files"] else ""
                 self.outcome["rewritable"] = source in ("", own)

@@ -8,7 +8,9 @@ import shutil
 import time
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import psycopg2
+from ansible.module_utils.basic import AnsibleModule
+from psycopg2 import sql
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     backup_files,
@@ -20,13 +22,6 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     sessions,
 )
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
-from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
-
-try:
-    import psycopg2
-    from psycopg2 import sql
-except ImportError:
-    psycopg2 = None
 
 DOCUMENTATION = r"""
 module: backup
@@ -196,16 +191,11 @@ class Backup:
 
     def _drop_scratch_databases(self) -> None:
         name = quoting.name_beside(self.wanted["database"], "_scratch_00000000_000000").removesuffix("00000000_000000")
-        with acting_as(self.wanted["user"]):
-            connection = sessions.connect("postgres", self.wanted["port"])
-        try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(SCRATCH, (name,))
-                for (found,) in cursor.fetchall():
-                    cursor.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(found)))
-        finally:
-            connection.close()
+        opened = sessions.opened(self.wanted["user"], "postgres", self.wanted["port"], autocommit=True)
+        with opened as connection, connection.cursor() as cursor:
+            cursor.execute(SCRATCH, (name,))
+            for (found,) in cursor.fetchall():
+                cursor.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(found)))
 
     def remove(self) -> None:
         """Remove all parts of the backup."""
@@ -239,8 +229,6 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=specification(), supports_check_mode=True)
     path = module.params["path"]
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     for found in (path, f"{path}{backup_files.PARTIAL}"):
         if os.path.lexists(found):
             module.fail_json(msg=f"{found} exists already: it was not overwritten.")

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import psycopg2
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     cgroups,
@@ -23,12 +24,6 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     transaction,
     units,
 )
-from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
-
-try:
-    import psycopg2
-except ImportError:
-    psycopg2 = None
 
 DOCUMENTATION = r"""
 module: cutover
@@ -236,14 +231,10 @@ class Cutover:
     @contextmanager
     def _connection(self, database: str, **more: Any) -> Iterator[Any]:
         """Yield a connection whose transaction is committed at the end."""
-        with acting_as(self.wanted["user"]):
-            connection = sessions.connect(database, self.wanted["port"], **more)
         # psycopg2's own context manager would hide the error of a terminated session: it only says that it is closed.
-        try:
+        with sessions.opened(self.wanted["user"], database, self.wanted["port"], **more) as connection:
             yield connection
             connection.commit()
-        finally:
-            connection.close()
 
     def _arm(self) -> None:
         """Arm the timer, and record the units that it starts."""
@@ -442,8 +433,6 @@ def main() -> None:
         },
         required_if=[("start", "started", ["health_url"]), ("start", "restarted", ["health_url"])],
     )  # fmt: skip
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     # The call continues without its connection, because callers of the service wait.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     cutover = Cutover(module)

@@ -7,15 +7,10 @@ import json
 import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import psycopg2
+from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages, sessions
-from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
-
-try:
-    import psycopg2
-except ImportError:
-    psycopg2 = None
+from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, sessions
 
 DOCUMENTATION = r"""
 module: job_progress
@@ -134,14 +129,10 @@ def share(done: int, whole: int) -> str:
 
 def ask(wanted: dict[str, Any], query: str) -> list[Any]:
     """Return the first column of a query's result. Raises psycopg2.Error."""
-    with acting_as(wanted["user"]):
-        connection = contents.connect(wanted["database"], wanted["port"])
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            return [value for (value,) in cursor.fetchall()]
-    finally:
-        connection.close()
+    opened = sessions.opened(wanted["user"], wanted["database"], wanted["port"], kind="reading")
+    with opened as connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        return [value for (value,) in cursor.fetchall()]
 
 
 def how_far(wanted: dict[str, Any]) -> str:
@@ -177,18 +168,14 @@ def main() -> None:
         ],
         supports_check_mode=True,
     )  # fmt: skip
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     try:
         finished = job_is_over(module.params["directory"], module.params["job"])
     except FileNotFoundError as error:
         module.fail_json(msg=f"The job's file no longer exists ({error.filename}): was the server restarted?")
     try:
         message = how_far(module.params)
-    except psycopg2.Error as error:
+    except (psycopg2.Error, sessions.SessionError) as error:
         message = f"the progress is unknown: {messages.of_database(error)}"
-    except sessions.SessionError as error:
-        message = f"the progress is unknown: {error}"
     module.exit_json(changed=False, finished=finished, msg=message)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     cgroups,
@@ -17,19 +17,9 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     sockets,
     systemctl,
     units,
+    witness,
     witnesses,
 )
-from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
-
-try:
-    import psycopg2
-except ImportError:
-    psycopg2 = None
-
-# Errors of asking PostgreSQL, systemd and processes; a system user that does not exist is a KeyError.
-DOES_NOT_ANSWER: tuple[type[Exception], ...] = (OSError, KeyError, systemctl.SystemctlError, sessions.SessionError)
-if psycopg2 is not None:
-    DOES_NOT_ANSWER = (*DOES_NOT_ANSWER, psycopg2.Error)
 
 DOCUMENTATION = r"""
 module: other_clients
@@ -96,28 +86,21 @@ class Looking:
         self.pooler = clients.Pooler(**(module.params["pooler"] or {}))
 
     def others(self) -> tuple[list[str], list[str]]:
-        """Return the names of the remaining clients, and of sessions that keep locks; raises DOES_NOT_ANSWER."""
+        """Return the names of the remaining clients, and of sessions that keep locks."""
         wanted, deadline = self.wanted, time.monotonic() + SECONDS
         services = [wanted["unit"], *units.surroundings(wanted["unit"], self.systemd.show).companions]
         groups = [block.get("ControlGroup", "") for block in self.systemd.show(services).values()]
-        with acting_as(wanted["user"]):
-            connection = sessions.connect(wanted["database"], wanted["port"])
-        connection.autocommit = True
         staying: set[int] | None = None
-        try:
-            with connection.cursor() as cursor:
-                while True:
-                    found, holding = self._look(cursor, groups)
-                    # A session that is new, or that belongs to the service in one look, does not remain.
-                    staying = {item.pid for item in found + holding if staying is None or item.pid in staying}
-                    if not staying or time.monotonic() > deadline:
-                        names, holders = (
-                            [item.name for item in kind if item.pid in staying] for kind in (found, holding)
-                        )
-                        return names, holders
-                    time.sleep(PAUSE)
-        finally:
-            connection.close()
+        opened = sessions.opened(wanted["user"], wanted["database"], wanted["port"], autocommit=True)
+        with opened as connection, connection.cursor() as cursor:
+            while True:
+                found, holding = self._look(cursor, groups)
+                # A session that is new, or that belongs to the service in one look, does not remain.
+                staying = {item.pid for item in found + holding if staying is None or item.pid in staying}
+                if not staying or time.monotonic() > deadline:
+                    names, holders = ([item.name for item in kind if item.pid in staying] for kind in (found, holding))
+                    return names, holders
+                time.sleep(PAUSE)
 
     def _look(self, cursor: Any, groups: list[str]) -> tuple[list[clients.Client], list[clients.Client]]:
         """Return the clients, and sessions with locks, that do not belong to a process in the control groups now."""
@@ -146,12 +129,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )  # fmt: skip
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     try:
         found, holders = ([messages.visible(name) for name in names] for names in Looking(module).others())
         module.exit_json(changed=False, clients=found, holders=holders)
-    except DOES_NOT_ANSWER as error:
+    except witness.DOES_NOT_ANSWER as error:
         module.fail_json(msg=f"The search for other clients failed: {messages.of_database(error)}")
 
 

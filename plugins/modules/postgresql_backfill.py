@@ -9,17 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import psycopg2
+from ansible.module_utils.basic import AnsibleModule
+from psycopg2 import errors
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import backfill_login, messages, scram, sessions
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import identifier
-
-try:
-    import psycopg2
-    from psycopg2 import errors
-except ImportError:
-    psycopg2 = None
 
 DOCUMENTATION = r"""
 module: postgresql_backfill
@@ -244,8 +240,6 @@ def main() -> None:
         },
         supports_check_mode=True,
     )  # fmt: skip
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     wanted = module.params
     if module.check_mode:
         module.exit_json(changed=len(wanted["items"]) > 0, steps=[])

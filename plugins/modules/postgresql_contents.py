@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import contextlib
+
+import psycopg2
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, messages, sessions
-
-try:
-    import psycopg2
-except ImportError:
-    psycopg2 = None
 
 DOCUMENTATION = r"""
 module: postgresql_contents
@@ -56,21 +54,13 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     wanted = module.params
-    connection = None
     try:
-        connection = contents.connect(wanted["database"], wanted["port"], host=wanted["host"])
-        with connection.cursor() as cursor:
+        connection = sessions.connect(wanted["database"], wanted["port"], host=wanted["host"], kind="reading")
+        with contextlib.closing(connection), connection.cursor() as cursor:
             tables = contents.read(cursor, wanted["hash_max_bytes"])
-    except psycopg2.Error as error:
+    except (psycopg2.Error, sessions.SessionError) as error:
         module.fail_json(msg=f"The rows of {wanted['database']} cannot be counted: {messages.of_database(error)}")
-    except sessions.SessionError as error:
-        module.fail_json(msg=f"The rows of {wanted['database']} cannot be counted: {error}")
-    finally:
-        if connection is not None:
-            connection.close()
     module.exit_json(changed=False, tables=tables)
 
 

@@ -6,16 +6,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import psycopg2
+from ansible.module_utils.basic import AnsibleModule
+from psycopg2 import errors
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, sessions
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
-
-try:
-    import psycopg2
-    from psycopg2 import errors
-except ImportError:
-    psycopg2 = None
 
 DOCUMENTATION = r"""
 module: postgresql_online
@@ -204,8 +200,6 @@ def main() -> None:
         },
         supports_check_mode=True,
     )  # fmt: skip
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     wanted = module.params
     steps = wanted["steps"]
     if module.check_mode:

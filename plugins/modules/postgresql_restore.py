@@ -9,7 +9,9 @@ import shutil
 import tempfile
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import psycopg2
+from ansible.module_utils.basic import AnsibleModule
+from psycopg2 import sql
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     database_settings,
@@ -21,12 +23,6 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
 )
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
-
-try:
-    import psycopg2
-    from psycopg2 import sql
-except ImportError:
-    psycopg2 = None
 
 DOCUMENTATION = r"""
 module: postgresql_restore
@@ -102,15 +98,10 @@ WHERE pg_catalog.starts_with(rolname, %s) AND pg_catalog.shobj_description(oid, 
 
 def execute(wanted: dict[str, Any], database: str, query: Any, values: Any = None) -> list[Any]:
     """Run one statement outside of a transaction and return its rows. Raises psycopg2.Error."""
-    with acting_as(wanted["user"]):
-        connection = sessions.connect(database, wanted["port"])
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(query, values)
-            return list(cursor.fetchall()) if cursor.description else []
-    finally:
-        connection.close()
+    opened = sessions.opened(wanted["user"], database, wanted["port"], autocommit=True)
+    with opened as connection, connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return list(cursor.fetchall()) if cursor.description else []
 
 
 def route(wanted: dict[str, Any], password: str, verifier: str) -> dict[str, str]:
@@ -139,13 +130,9 @@ def route(wanted: dict[str, Any], password: str, verifier: str) -> dict[str, str
 
 def read_definition(wanted: dict[str, Any]) -> dict[str, Any]:
     """Return the statements that make the new database like the source. Raises psycopg2.Error."""
-    with acting_as(wanted["user"]):
-        connection = sessions.connect("postgres", wanted["port"], kind="reading")
-    try:
-        with connection.cursor() as cursor:
-            return database_settings.read(cursor, wanted["source"], wanted["database"], wanted["setting"])
-    finally:
-        connection.close()
+    opened = sessions.opened(wanted["user"], "postgres", wanted["port"], kind="reading")
+    with opened as connection, connection.cursor() as cursor:
+        return database_settings.read(cursor, wanted["source"], wanted["database"], wanted["setting"])
 
 
 def restore(module: AnsibleModule, lists: str) -> dict[str, Any]:
@@ -186,8 +173,6 @@ def main() -> None:
         },
         supports_check_mode=True,
     )  # fmt: skip
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     if module.check_mode:
         module.exit_json(changed=True, left=[], replay=[], bridge=[])
     with acting_as(module.params["user"]):

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import psycopg2
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     contents,
@@ -17,12 +17,6 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     sessions,
     transaction,
 )
-from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
-
-try:
-    import psycopg2
-except ImportError:
-    psycopg2 = None
 
 DOCUMENTATION = r"""
 module: postgresql_transaction
@@ -92,8 +86,6 @@ def main() -> None:
         },
         supports_check_mode=True,
     )  # fmt: skip
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     wanted = module.params
     commits = wanted["commit"] and not module.check_mode
     try:
@@ -119,17 +111,11 @@ def transact(wanted: Mapping[str, Any], *, commits: bool) -> dict[str, Any]:
     if not wanted["commit"]:
         # Rows that others store at the same time make no difference then.
         settings["default_transaction_isolation"] = "repeatable read"
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(acting_as(wanted["user"]))
-        connection, guard = (
-            stack.enter_context(
-                contextlib.closing(
-                    sessions.connect(wanted["database"], wanted["port"], host=wanted["host"], settings=given)
-                )
-            )
-            for given in (settings, {})
-        )
-        guard.autocommit = True
+    where = (wanted["user"], wanted["database"], wanted["port"])
+    with (
+        sessions.opened(*where, host=wanted["host"], settings=settings) as connection,
+        sessions.opened(*where, host=wanted["host"], autocommit=True) as guard,
+    ):
         return transaction.run(connection, guard, wanted["transaction"], commits=commits)
 
 
@@ -146,11 +132,8 @@ def read(wanted: Mapping[str, Any]) -> dict[str, Any]:
             raise sessions.SessionError(asked["problem"])
         found["rows"] = asked["rows"]
     if wanted["hash_max_bytes"] is not None:
-        with (
-            acting_as(wanted["user"]),
-            contextlib.closing(contents.connect(*where, host=wanted["host"])) as connection,
-            connection.cursor() as cursor,
-        ):
+        opened = sessions.opened(wanted["user"], *where, host=wanted["host"], kind="reading")
+        with opened as connection, connection.cursor() as cursor:
             found["tables"] = contents.read(cursor, wanted["hash_max_bytes"])
     return found
 

@@ -3,15 +3,10 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import psycopg2
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import backup_files, contents, messages, sessions
-from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
-
-try:
-    import psycopg2
-except ImportError:
-    psycopg2 = None
 
 DOCUMENTATION = r"""
 module: postgresql_written
@@ -80,20 +75,13 @@ def main() -> None:
         },
         supports_check_mode=True,
     )  # fmt: skip
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     wanted = module.params
-    connection = None
+    opened = sessions.opened(wanted["user"], wanted["database"], wanted["port"], kind="reading")
     try:
-        with acting_as(wanted["user"]):
-            connection = contents.connect(wanted["database"], wanted["port"])
-        with connection.cursor() as cursor:
+        with opened as connection, connection.cursor() as cursor:
             tables = contents.changes(cursor, wanted["since"], wanted["until"], wanted["tables"], wanted["rewritten"])
     except (psycopg2.Error, sessions.SessionError) as error:
         module.fail_json(msg=f"The rows written since the dump are unknown: {messages.of_database(error)}")
-    finally:
-        if connection is not None:
-            connection.close()
     if wanted["path"] and not module.check_mode:
         try:
             backup_files.put(wanted["path"], {"version": 1, "tables": tables}, wanted["user"])

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import backups
+from ansible_collections.aimemory.tenancy.plugins.module_utils import backups, rehearsal
 
 DOCUMENTATION = r"""
 module: rehearsal_cost
@@ -82,13 +82,6 @@ def last_backup(directory: str, database: str) -> dict[str, Any] | None:
     return None
 
 
-def nearest(path: str) -> str:
-    """Return the directory, or its nearest existing parent."""
-    while not os.path.isdir(path):
-        path = os.path.dirname(path)
-    return path
-
-
 def main() -> None:
     """Run the module."""
     path: dict[str, Any] = {"type": "path", "required": True}
@@ -96,7 +89,7 @@ def main() -> None:
         argument_spec={"directory": path, "backups": path, "database": {"type": "str", "required": True}},
         supports_check_mode=True,
     )
-    place, beside = nearest(module.params["directory"]), nearest(module.params["backups"])
+    place, beside = rehearsal.nearest(module.params["directory"]), rehearsal.nearest(module.params["backups"])
     module.exit_json(
         changed=False, free_bytes=shutil.disk_usage(place).free,
         shared=os.stat(place).st_dev == os.stat(beside).st_dev, load=round(os.getloadavg()[0], 2),

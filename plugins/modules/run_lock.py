@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, run_lock, sessions, witness
-from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 DOCUMENTATION = r"""
 module: run_lock
@@ -111,9 +109,8 @@ def lock(wanted: dict[str, Any]) -> dict[str, Any]:
 
 def _alive(wanted: dict[str, Any]) -> dict[str, Any]:
     """Return the sessions of runs. Raises the errors of DOES_NOT_ANSWER."""
-    with acting_as(wanted["user"]):
-        connection = sessions.connect("postgres", wanted["port"], kind="reading")
-    with contextlib.closing(connection), connection.cursor() as cursor:
+    opened = sessions.opened(wanted["user"], "postgres", wanted["port"], kind="reading")
+    with opened as connection, connection.cursor() as cursor:
         return run_lock.sessions_alive(cursor)
 
 

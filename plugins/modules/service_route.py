@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import select
@@ -14,23 +13,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import psycopg2
+from ansible.module_utils.basic import AnsibleModule
+from psycopg2.extensions import POLL_OK, POLL_READ, set_wait_callback
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     attempts,
     processes,
     service_login,
     sessions,
+    systemctl,
     unit_environment,
     witnesses,
 )
-from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
-
-try:
-    import psycopg2
-    from psycopg2.extensions import POLL_OK, POLL_READ, set_wait_callback
-except ImportError:
-    psycopg2 = None
 
 DOCUMENTATION = r"""
 module: service_route
@@ -423,19 +418,13 @@ def environment(module: AnsibleModule) -> dict[str, str]:
     A program that shows its state in its process title overwrites the environment that the kernel shows.
     """
     wanted = module.params
-
-    def output(*command: str) -> str:
-        code, text, error = module.run_command(list(command))
-        if code != 0:
-            raise OSError((error or text).strip())
-        return str(text)
-
     found: dict[str, str] = {}
     for process in processes.read([wanted["process"]] if wanted["process"] else []):
         found = dict(process["environment"])
     if wanted["variable"] in found:
         return found
-    sources = unit_environment.next_environment(output, f"{wanted['unit']}.service")
+    run = systemctl.Systemctl(module.run_command).run
+    sources = unit_environment.next_environment(run, f"{wanted['unit']}.service")
     return {name: value for _, pairs in reversed(sources) for name, value in pairs.items()} | found
 
 
@@ -453,14 +442,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )  # fmt: skip
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     wanted = module.params
     parameters = {**wanted["parameters"], **({"password": wanted["password"]} if wanted["password"] else {})}
     try:
-        with acting_as(wanted["user"]):
-            connection = sessions.connect("postgres", wanted["port"])
-        with contextlib.closing(connection):
+        with sessions.opened(wanted["user"], "postgres", wanted["port"]) as connection:
             administrator = identity(connection, "%s", (wanted["database"],))
             filed = _row(connection, FILED)[0]
         given = environment(module)

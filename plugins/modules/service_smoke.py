@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import psycopg2
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     api,
@@ -17,11 +18,6 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
 )
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
-
-try:
-    import psycopg2
-except ImportError:
-    psycopg2 = None
 
 DOCUMENTATION = r"""
 module: service_smoke
@@ -317,8 +313,6 @@ def main() -> None:
         },
         required_if=[("action", "test", ["store", "retrieve"])],
     )  # fmt: skip
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     wanted = module.params
     token, caller = api.caller(module)
     names = api.names(wanted["names"])

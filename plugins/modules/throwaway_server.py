@@ -3,15 +3,11 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+import psycopg2
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, restored_copy
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
-
-try:
-    import psycopg2
-except ImportError:
-    psycopg2 = None
 
 DOCUMENTATION = r"""
 module: throwaway_server
@@ -112,8 +108,6 @@ def main() -> None:
         required_if=[("state", "present", ["files"])],
         supports_check_mode=True,
     )  # fmt: skip
-    if psycopg2 is None:
-        module.fail_json(msg=missing_required_lib("psycopg2"))
     if module.check_mode:
         module.exit_json(changed=True)
     wanted = module.params

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Iterator
 
 import pytest
 
-from lab import OWNER
+import databases
 from planner import NAME, Database
-from server import MAJORS, TEMPLATE, Server, fill, running
+from server import MAJORS, Server, fill, running
 from turns import Case, places
 
 ON_EACH = ("test_audit_rules", "test_chain", "test_generated_keys", "test_trap")
@@ -51,11 +50,5 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
     """Return a copy of the unmigrated database, in a transaction."""
-    server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
-    try:
-        with contextlib.closing(server.connect(NAME)) as connection:
-            connection.autocommit = False
-            yield Database(connection, NAME)
-            connection.rollback()
-    finally:
-        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+    with databases.copied(server, NAME) as found:
+        yield found

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import databases
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from ansible_collections.aimemory.tenancy.plugins.module_utils.outcomes import ProofError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
@@ -20,25 +21,25 @@ NAME = "ai_memory_schemas"
 
 @contextlib.contextmanager
 def database(
-    server: Server, statements: Sequence[str], entries: Sequence[dict[str, Any]], **changes: Any
+    server: Server,
+    statements: Sequence[str],
+    entries: Sequence[dict[str, Any]],
+    before: Sequence[str] = (),
+    **changes: Any,
 ) -> Iterator[Database]:
-    """Yield a database after its owner's ``statements``, with a model of the ``entries`` and other ``changes``."""
+    """Yield a database after its owner's ``statements``, with a model of the ``entries`` and other ``changes``.
+
+    The superuser runs the statements ``before``.
+    """
     wanted = model.parse({
         "database": NAME, "application_role": OWNER, "schema": "public", "column": "customer_id",
         "column_type": "integer", "setting": "app.current_tenant", "default_tenant": 1, "bridge": True,
         "tables": list(entries), **changes,
     })  # fmt: skip
-    server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
-    try:
-        with contextlib.closing(server.connect(NAME)) as connection:
-            connection.autocommit = False
-            found = Database(connection, NAME, wanted)
-            found.run(f"SET ROLE {OWNER}", *statements, "RESET ROLE")
-            found.commit()
-            yield found
-            connection.rollback()
-    finally:
-        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+    with databases.created(server, NAME, "template1"), databases.opened(server, NAME, wanted) as found:
+        found.run(*before, f"SET ROLE {OWNER}", *statements, "RESET ROLE")
+        found.commit()
+        yield found
 
 
 def dump(server: Server) -> str:

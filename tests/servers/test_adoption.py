@@ -249,3 +249,17 @@ def test_a_key_whose_values_tenants_share_prevents_the_rollback(server: Server) 
         found.run("INSERT INTO projects (customer_id, slug, code) VALUES (3, 'c', 'x')")
         with pytest.raises(UnsafeStateError, match=r"\(code\) of public\.projects was unique .*, and 2 rows share 1"):
             found.back_to(before)
+
+
+def test_a_tenant_may_have_the_name_null(server: Server) -> None:
+    made = (
+        "CREATE TABLE notes (id serial PRIMARY KEY, customer_id text)",
+        "INSERT INTO notes (customer_id) VALUES ('NULL')",
+    )
+    entry = {"name": "notes", "surrogate_keys": [["id"]]}
+    with schemas.database(server, made, [entry], **ADOPTED | {"tenants": None, "column_type": "text"}) as found:
+        found.run("INSERT INTO notes (customer_id) VALUES (NULL)")
+        document = found.state()["tables"]["notes"]
+        assert (document["rows"], document["column"]["nulls"], document["column"]["tenants"]) == (2, 1, {"NULL": 1})
+        found.run("DELETE FROM notes WHERE customer_id IS NULL")
+        schemas.migrate(found)

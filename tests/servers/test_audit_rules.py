@@ -11,6 +11,7 @@ import psycopg2.extensions
 import pytest
 import yaml
 
+import databases
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import (
     ERROR,
@@ -24,6 +25,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rules import server_minor
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import notes
+from databases import opened
 from lab import OWNER
 from planner import Database
 from production import production_source
@@ -39,24 +41,13 @@ OF_STATEMENTS = {name for name, rule in audit.RULES.items() if rule.service_stat
 
 
 @pytest.fixture(scope="module", autouse=True)
-def databases(server: Server) -> Iterator[None]:
+def both(server: Server) -> Iterator[None]:
     """Create an unmigrated and a migrated database; each test rolls back its changes."""
-    for name in (UNMIGRATED, NAME):
-        server.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER}")
-    with opened(server, NAME) as migrated:
-        migrated.migrate()
-        migrated.commit()
-    yield
-    for name in (UNMIGRATED, NAME):
-        server.sql(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@contextlib.contextmanager
-def opened(server: Server, name: str) -> Iterator[Database]:
-    with contextlib.closing(server.connect(name)) as connection:
-        connection.autocommit = False
-        yield Database(connection, name)
-        connection.rollback()
+    with databases.created(server, UNMIGRATED), databases.created(server, NAME):
+        with opened(server, NAME) as migrated:
+            migrated.migrate()
+            migrated.commit()
+        yield
 
 
 @pytest.fixture

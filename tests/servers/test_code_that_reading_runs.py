@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import psycopg2.extensions
 import pytest
 
+import databases
 from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import expressions
 from lab import OWNER
@@ -128,15 +129,15 @@ CHANGED = {
 @pytest.fixture
 def reader(server: Server) -> Iterator[psycopg2.extensions.connection]:
     """Return a session of the administrator in a database with planted functions of the owner."""
-    server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
-    try:
-        with contextlib.closing(server.connect(NAME)) as connection, connection.cursor() as cursor:
-            cursor.execute(f"GRANT ALL ON SCHEMA public TO {OWNER}")
-            cursor.execute(f"SET SESSION AUTHORIZATION {OWNER}; {PLANTED}")
-            cursor.execute(f"RESET SESSION AUTHORIZATION; SET search_path = {sessions.SETTINGS['search_path']}")
-            yield connection
-    finally:
-        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+    with (
+        databases.created(server, NAME, "template1"),
+        contextlib.closing(server.connect(NAME)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"GRANT ALL ON SCHEMA public TO {OWNER}")
+        cursor.execute(f"SET SESSION AUTHORIZATION {OWNER}; {PLANTED}")
+        cursor.execute(f"RESET SESSION AUTHORIZATION; SET search_path = {sessions.SETTINGS['search_path']}")
+        yield connection
 
 
 def planted(connection: psycopg2.extensions.connection, *statements: str) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 import psycopg2
 import pytest
 
+import databases
 from ansible_collections.aimemory.tenancy.plugins.module_utils import backups, dumping
 from lab import OWNER, ROWS
-from server import TEMPLATE, Server
+from server import Server
 
 NAME = "ai_memory_dumped"
 
@@ -23,12 +24,11 @@ NAME = "ai_memory_dumped"
 @pytest.fixture
 def named(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Return the name of a copy of the unmigrated database, which the tests' own user reaches as the superuser."""
-    server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
     monkeypatch.setattr(dumping, "acting_as", lambda user: contextlib.nullcontext())
     for name, value in (("PGHOST", str(server.directory)), ("PGUSER", "postgres")):
         monkeypatch.setenv(name, value)
-    yield NAME
-    server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+    with databases.created(server, NAME) as name:
+        yield name
 
 
 def dump(server: Server, path: Path, **more: Any) -> dumping.Dump:

@@ -13,14 +13,13 @@ from collections.abc import Iterator, Sequence
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+import schemas
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import plan
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from generated_keys import Key, Keyed, tables
 from lab import OWNER
 from planner import Database
 from server import Server
 
-NAME = "ai_memory_generated"
 # The minimum number of keys in a run, and the number of tables in a migration.
 KEYS, TABLES = 300, 50
 BEFORE = (
@@ -33,9 +32,9 @@ BEFORE = (
     EXCEPTION WHEN feature_not_supported THEN
       CREATE COLLATION folded (provider = libc, locale = 'C.UTF-8');
     END $$""",
-    f"SET ROLE {OWNER}",
-    "CREATE FUNCTION public.plain(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN trim($1); END'",
+    f"GRANT CREATE ON TABLESPACE elsewhere TO {OWNER}",
 )
+PLAIN = "CREATE FUNCTION public.plain(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN trim($1); END'"
 # The definition of each key without the tenant column: null if that column is not in front. ``moved`` is the number of
 # added columns.
 DEFINITIONS = """
@@ -126,26 +125,10 @@ def drawn(major: int, chosen: int) -> list[Keyed]:
 def unmigrated(server: Server, keyed: Sequence[Keyed]) -> Iterator[Database]:
     """Yield a separate database with the tables."""
     names = [f"t{number}" for number in range(len(keyed))]
-    server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
-    try:
-        server.sql(f"GRANT CREATE ON TABLESPACE elsewhere TO {OWNER}")
-        with contextlib.closing(server.connect(NAME)) as connection:
-            connection.autocommit = False
-            source = {
-                "database": NAME, "application_role": OWNER, "schema": "public", "column": "customer_id",
-                "column_type": "integer", "setting": "app.current_tenant", "default_tenant": 1, "bridge": True,
-                "tables": [table.entry(name) for name, table in zip(names, keyed, strict=True)],
-            }  # fmt: skip
-            database = Database(connection, NAME, model.parse(source))
-            database.run(*BEFORE)
-            for name, table in zip(names, keyed, strict=True):
-                database.run(*table.statements(name))
-            database.run("RESET ROLE")
-            database.commit()
-            yield database
-            connection.rollback()
-    finally:
-        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+    statements = [statement for name, table in zip(names, keyed, strict=True) for statement in table.statements(name)]
+    entries = [table.entry(name) for name, table in zip(names, keyed, strict=True)]
+    with schemas.database(server, [PLAIN, *statements], entries, BEFORE) as database:
+        yield database
 
 
 def tried(database: Database, keyed: Sequence[Keyed], tenants: Sequence[int | None]) -> list[list[list[str]]]:
@@ -169,7 +152,7 @@ def tried(database: Database, keyed: Sequence[Keyed], tenants: Sequence[int | No
 
 
 def dumped(server: Server) -> str:
-    return server.run("pg_dump", "--schema-only", "--restrict-key=same", NAME)
+    return server.run("pg_dump", "--schema-only", "--restrict-key=same", schemas.NAME)
 
 
 def assert_same(server: Server, keyed: Sequence[Keyed]) -> None:

@@ -11,10 +11,10 @@ import psycopg2
 import psycopg2.extras
 import pytest
 
+import databases
 import server as servers
 from ansible_collections.aimemory.tenancy.plugins.module_utils import clients
-from lab import OWNER
-from server import MAJORS, TEMPLATE, Server, running
+from server import MAJORS, Server, running
 
 NAME = "ai_memory_holders"
 TABLES = {"schema": "public", "names": ["memories"]}
@@ -26,9 +26,8 @@ SPEND = "DO $$ BEGIN FOR i IN 1 .. 100001 LOOP PERFORM pg_current_xact_id(); COM
 @pytest.fixture
 def named(server: Server) -> Iterator[str]:
     """Return the name of a copy of the unmigrated database."""
-    server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
-    yield NAME
-    server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+    with databases.created(server, NAME) as name:
+        yield name
 
 
 def holders(server: Server, database: str, tables: dict[str, Any] | None = None) -> list[str]:

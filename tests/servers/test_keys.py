@@ -9,14 +9,12 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+import schemas
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import plan
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
-from lab import OWNER
 from planner import Database
+from schemas import refused
 from server import Server
 
-NAME = "ai_memory_keys"
 THINGS = (
     "CREATE TABLE things (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a text, b integer, d int4range,"
     " customer_email citext)"
@@ -31,23 +29,11 @@ def things(
     server: Server, statements: tuple[str, ...], keys: list[list[str]], column_type: str = "integer", **entry: Any
 ) -> Iterator[Database]:
     """Yield a database with the table things and its owner's ``statements``; ``keys`` are its natural keys."""
-    server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
-    wanted = model.parse({
-        "database": NAME, "application_role": OWNER, "schema": "public", "column": "customer_id",
-        "column_type": column_type, "setting": "app.current_tenant", "bridge": True,
-        "default_tenant": TENANTS.get(column_type, 1),
-        "tables": [ENTRY | {"natural_keys": keys, "sample": {"b": 1}} | entry],
-    })  # fmt: skip
-    try:
-        with contextlib.closing(server.connect(NAME)) as connection:
-            connection.autocommit = False
-            database = Database(connection, NAME, wanted)
-            database.run("CREATE EXTENSION citext", f"SET ROLE {OWNER}", THINGS, *statements, "RESET ROLE")
-            database.commit()
-            yield database
-            connection.rollback()
-    finally:
-        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+    with schemas.database(
+        server, [THINGS, *statements], [ENTRY | {"natural_keys": keys, "sample": {"b": 1}} | entry],
+        ["CREATE EXTENSION citext"], column_type=column_type, default_tenant=TENANTS.get(column_type, 1),
+    ) as database:  # fmt: skip
+        yield database
 
 
 def defined(database: Database, name: str) -> str:
@@ -61,13 +47,7 @@ def defined(database: Database, name: str) -> str:
 
 
 def dumped(server: Server) -> str:
-    return server.run("pg_dump", "--schema-only", "--restrict-key=same", NAME)
-
-
-def refused(database: Database) -> list[str]:
-    with pytest.raises(UnsafeStateError) as caught:
-        database.plan()
-    return caught.value.obstacles
+    return server.run("pg_dump", "--schema-only", "--restrict-key=same", schemas.NAME)
 
 
 # The statements that create the key k, its natural key, and its definition after the migration.
@@ -343,7 +323,7 @@ def test_an_interrupted_build_is_continued(server: Server) -> None:
 def test_an_invalid_index_is_dropped_and_the_key_is_built(server: Server) -> None:
     made = "INSERT INTO things (a) VALUES ('x'), ('x')"
     with things(server, (made,), [["a"]]) as database:
-        with contextlib.closing(server.connect(NAME)) as other, other.cursor() as cursor:
+        with contextlib.closing(server.connect(schemas.NAME)) as other, other.cursor() as cursor:
             with pytest.raises(psycopg2.errors.UniqueViolation):
                 cursor.execute("CREATE UNIQUE INDEX CONCURRENTLY k ON things (a)")
             (sentence,) = refused(database)

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+import databases
 from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, sessions
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import members
 from lab import OWNER
 from planner import Database
-from server import ROOT, TEMPLATE, Server
+from server import ROOT, Server
 
 NAME = "ai_memory_members"
 QUERY = (ROOT / "roles/preflight/files/members.sql").read_text()
@@ -34,13 +35,10 @@ KEY = (
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
     """Return a copy of the unmigrated database whose owner has created an extension."""
-    server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
-    try:
+    with databases.created(server, NAME):
         server.sql("CREATE EXTENSION hstore", NAME, OWNER)
         with contextlib.closing(sessions.connect(NAME, 5432, host=str(server.directory))) as connection:
             yield Database(connection, NAME)
-    finally:
-        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +59,7 @@ def refusals(server: Server) -> list[str]:
 def counted(server: Server) -> set[str]:
     """Return the tables whose rows a backup must contain."""
     with (
-        contextlib.closing(contents.connect(NAME, 5432, host=str(server.directory))) as connection,
+        contextlib.closing(sessions.connect(NAME, 5432, host=str(server.directory), kind="reading")) as connection,
         connection.cursor() as cursor,
     ):
         return {table["name"] for table in contents.read(cursor, 0)}

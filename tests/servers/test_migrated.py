@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import psycopg2
 import pytest
 
+import databases
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import ERROR
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan, revert, schema
@@ -16,7 +16,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement
 from lab import OWNER, ROWS
 from planner import Database, State
 from rows import insert
-from server import TEMPLATE, Server
+from server import Server
 
 NAME = "ai_memory_migrated"
 PROFILES_OF_ANOTHER = insert("caller_profiles", *({"customer_id": 2, "user_id": user} for user in ("+1", "+2")))
@@ -33,17 +33,11 @@ class Migrated(NamedTuple):
 @pytest.fixture(scope="module")
 def committed(server: Server) -> Iterator[Migrated]:
     """Migrate a database once."""
-    server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
-    try:
-        with contextlib.closing(server.connect(NAME)) as connection:
-            connection.autocommit = False
-            database = Database(connection, NAME)
-            before = database.state()
-            database.migrate()
-            database.commit()
-            yield Migrated(database, before)
-    finally:
-        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+    with databases.copied(server, NAME) as database:
+        before = database.state()
+        database.migrate()
+        database.commit()
+        yield Migrated(database, before)
 
 
 @pytest.fixture

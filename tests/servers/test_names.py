@@ -5,10 +5,12 @@ from __future__ import annotations
 import psycopg2
 import pytest
 
+import schemas
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import hazards, plan
 from lab import OWNER
 from planner import Database
+from server import Server
 
 INDEX, KEY = "idx_memories_customer_id_user_id", "caller_profiles_customer_id_user_id_key"
 BUILT = "caller_profiles_user_id_key_tenant_key"
@@ -103,3 +105,21 @@ def test_a_read_only_default_of_all_roles_is_found(database: Database) -> None:
     database.run("ALTER ROLE ALL SET default_transaction_read_only = on")
     (found,) = hazards.obstacles(database.state(), database.model)
     assert found.startswith(f"default_transaction_read_only is on for {OWNER} (ALTER ROLE ALL)")
+
+
+@pytest.mark.parametrize("entry", ["natural_keys", "indexes"])
+def test_columns_whose_joined_names_are_equal_get_two_names(server: Server, entry: str) -> None:
+    made = "CREATE TABLE notes (id serial PRIMARY KEY, a integer, b_c integer, a_b integer, c integer)"
+    table = {"name": "notes", "surrogate_keys": [["id"]], entry: [["a", "b_c"], ["a_b", "c"]]}
+    with schemas.database(server, [made], [table]) as found:
+        schemas.round_trip(server, found)
+
+
+def test_names_and_tenants_may_hold_percent_signs(server: Server) -> None:
+    made = ('CREATE TABLE "100%s" (id serial PRIMARY KEY, "50%" text)', 'INSERT INTO "100%s" ("50%") VALUES (NULL)')
+    entry = {"name": "100%s", "surrogate_keys": [["id"]]}
+    changes = {"column": "50%", "column_type": "text", "default_tenant": "5 % of it"}
+    with schemas.database(server, made, [entry], **changes) as found:
+        found.backfill("100%s")
+        assert found.value('SELECT "50%" FROM "100%s"') == "5 % of it"
+        schemas.migrate(found)

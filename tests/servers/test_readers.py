@@ -10,6 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+import databases
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import plan, revert
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
@@ -17,7 +18,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import not
 from lab import OWNER
 from planner import Database
 from production import production_source
-from server import TEMPLATE, Server
+from server import Server
 
 NAME = "ai_memory_readers"
 ROLES = (
@@ -49,17 +50,11 @@ def model_of(readers: Sequence[dict[str, Any]], **more: Any) -> model.Model:
 @pytest.fixture
 def others(server: Server) -> Iterator[Database]:
     """Return a committed copy of the unmigrated database with other roles."""
-    server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
-    try:
+    with databases.copied(server, NAME) as database:
         server.sql(SETUP, NAME)
-        with contextlib.closing(server.connect(NAME)) as connection:
-            connection.autocommit = False
-            yield Database(connection, NAME)
-            connection.rollback()
-    finally:
-        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
-        for role in reversed(ROLES):
-            server.sql(f"DROP ROLE {role}")
+        yield database
+    for role in reversed(ROLES):
+        server.sql(f"DROP ROLE {role}")
 
 
 def noted(database: Database) -> dict[str, str]:
@@ -269,3 +264,10 @@ def test_the_policy_of_a_tenant_is_recognised_in_every_type(others: Database, co
     others.model = model_of(readers, column_type=column_type, default_tenant=default, functions=[])
     others.run(*(item["sql"] for item in others.plan()))
     assert others.plan() == []
+
+
+def test_a_policy_of_another_role_with_the_name_of_a_readers_policy_is_refused(others: Database) -> None:
+    others.model = model_of([{"role": "dashboard", "tenants": "all"}])
+    others.run("CREATE POLICY tenant_reader_dashboard ON memories TO members USING (true)")
+    with pytest.raises(UnsafeStateError, match="has a permissive policy tenant_reader_dashboard already"):
+        others.plan()

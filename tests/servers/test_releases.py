@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import re
 from collections.abc import Iterator
@@ -10,10 +9,11 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 
+import databases
 from lab import OWNER
 from planner import Database
 from production import ROOT
-from server import TEMPLATE, Server
+from server import Server
 
 NAME = "ai_memory_releases"
 PAGE = (ROOT / "docs/releases.md").read_text()
@@ -33,23 +33,17 @@ def statements(heading: str) -> str:
 @pytest.fixture
 def migrated(server: Server) -> Iterator[Database]:
     """Return a migrated database in which tenant 2 has a caller without a name."""
-    server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
-    try:
-        with contextlib.closing(server.connect(NAME)) as connection:
-            connection.autocommit = False
-            database = Database(connection, NAME)
-            database.migrate()
-            database.run(
-                "INSERT INTO caller_profiles (user_id, first_call_date, last_call_date, customer_id)"
-                " VALUES ('of tenant 2', now(), now(), 2)",
-                "INSERT INTO call_summaries (call_id, user_id, call_date, summary, customer_id)"
-                " VALUES ('c', 'new of tenant 2', now(), '', 2)",
-            )
-            database.commit()
-            yield database
-    finally:
-        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
-        server.sql("DROP ROLE IF EXISTS release")
+    with databases.copied(server, NAME) as database:
+        database.migrate()
+        database.run(
+            "INSERT INTO caller_profiles (user_id, first_call_date, last_call_date, customer_id)"
+            " VALUES ('of tenant 2', now(), now(), 2)",
+            "INSERT INTO call_summaries (call_id, user_id, call_date, summary, customer_id)"
+            " VALUES ('c', 'new of tenant 2', now(), '', 2)",
+        )
+        database.commit()
+        yield database
+    server.sql("DROP ROLE IF EXISTS release")
 
 
 def test_a_release_under_its_own_login_works_and_what_it_leaves_is_named(server: Server, migrated: Database) -> None:
@@ -101,23 +95,15 @@ def test_a_release_under_the_owners_login_can_reference_tenant_tables(server: Se
 
 
 def test_a_rollback_after_a_login_of_its_own_ends_with_functions_of_no_model(server: Server) -> None:
-    name = f"{NAME}_login"
-    server.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER}")
-    try:
-        with contextlib.closing(server.connect(name)) as connection:
-            connection.autocommit = False
-            database = Database(connection, name)
-            database.run("CREATE FUNCTION of_no_model() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
-            database.model = dataclasses.replace(database.model, application_role="own_login", replaced_role=OWNER)
-            database.commit()
-            before = database.state()
-            database.run(
-                "CREATE ROLE own_login LOGIN",
-                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO own_login",
-            )
-            database.model = dataclasses.replace(database.model, replaced_role=None)
-            database.migrate()
-            assert [item for item in database.back_to(before) if "function" in item["check"]] == []
-            connection.rollback()
-    finally:
-        server.sql(f"DROP DATABASE {name} WITH (FORCE)")
+    with databases.copied(server, f"{NAME}_login") as database:
+        database.run("CREATE FUNCTION of_no_model() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+        database.model = dataclasses.replace(database.model, application_role="own_login", replaced_role=OWNER)
+        database.commit()
+        before = database.state()
+        database.run(
+            "CREATE ROLE own_login LOGIN",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO own_login",
+        )
+        database.model = dataclasses.replace(database.model, replaced_role=None)
+        database.migrate()
+        assert [item for item in database.back_to(before) if "function" in item["check"]] == []

@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 
+import schemas
 from ansible_collections.aimemory.tenancy.plugins.module_utils import outcomes
-from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
-from lab import OWNER
 from planner import Database
+from schemas import refused
 from server import Server
 
-NAME = "ai_memory_samples"
 # One of each type, and some with modifiers.
 TYPES = (
     "smallint", "integer", "bigint", "numeric", "numeric(2,2)", "numeric(5,-2)", "real", "double precision", "money",
@@ -27,9 +25,8 @@ TYPES = (
     "integer[]", "varchar(3)[]", "text[][]", "hstore[]", "mood", "mood[]", '"Odd ""type"""', "pair", "pair[]", "word",
     "word[]", "small", "inner_word", "named_mood", "spread", "odd_pair", "int2vector", "refcursor", "lo",
 )  # fmt: skip
-BEFORE = (
-    *(f"CREATE EXTENSION {name}" for name in ("citext", "hstore", "ltree", "cube", "seg", "lo")),
-    f"SET ROLE {OWNER}",
+EXTENSIONS = [f"CREATE EXTENSION {name}" for name in ("citext", "hstore", "ltree", "cube", "seg", "lo")]
+KINDS = (
     "CREATE TYPE mood AS ENUM ('it''s \"ok\"', 'sad')",
     'CREATE TYPE "Odd ""type""" AS ENUM (\'a, b\')',
     "CREATE DOMAIN word AS varchar(12) NOT NULL CHECK (VALUE IN ('one', 'two, \"three\"'))",
@@ -50,22 +47,8 @@ def column_list() -> str:
 @contextlib.contextmanager
 def tables(server: Server, statements: tuple[str, ...], entries: list[dict[str, Any]]) -> Iterator[Database]:
     """Yield a database that the owner's ``statements`` create, with a model of ``entries``."""
-    server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
-    wanted = model.parse({
-        "database": NAME, "application_role": OWNER, "schema": "public", "column": "customer_id",
-        "column_type": "integer", "setting": "app.current_tenant", "default_tenant": 1, "bridge": True,
-        "tables": entries,
-    })  # fmt: skip
-    try:
-        with contextlib.closing(server.connect(NAME)) as connection:
-            connection.autocommit = False
-            database = Database(connection, NAME, wanted)
-            database.run(*BEFORE, *statements, "RESET ROLE")
-            database.commit()
-            yield database
-            connection.rollback()
-    finally:
-        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+    with schemas.database(server, [*KINDS, *statements], entries, EXTENSIONS) as database:
+        yield database
 
 
 def assert_migrates(database: Database) -> None:
@@ -75,13 +58,6 @@ def assert_migrates(database: Database) -> None:
     assert [item for item in found if not item["ok"]] == []
     assert database.failures(before) == []
     assert database.plan() == []
-
-
-def refused(database: Database) -> list[str]:
-    """Return the refusals of the plan."""
-    with pytest.raises(UnsafeStateError) as caught:
-        database.plan()
-    return caught.value.obstacles
 
 
 def test_a_column_of_every_type(server: Server) -> None:

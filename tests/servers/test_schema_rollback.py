@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+import databases
 from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from lab import OWNER
 from planner import Database
-from server import TEMPLATE, Server
+from server import Server
 
 NAME = "ai_memory_schema_rollback"
 # Each name looks like the end of the definition before it, and continues with a statement.
@@ -126,12 +127,9 @@ MEANINGS = {
 def planted(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], object]]:
     """Return the function that runs statements as the owner in a copy of the unmigrated database."""
     monkeypatch.setenv("PGUSER", "postgres")
-    server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
-    try:
+    with databases.created(server, NAME):
         yield lambda statements: server.sql(statements, NAME, OWNER)
-    finally:
-        server.sql(f"ALTER ROLE {OWNER} NOSUPERUSER")
-        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+    server.sql(f"ALTER ROLE {OWNER} NOSUPERUSER")
 
 
 @contextlib.contextmanager

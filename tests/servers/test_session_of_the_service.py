@@ -102,7 +102,7 @@ def test_a_lock_that_reset_all_keeps_is_seen_and_released(server: Server) -> Non
 def test_an_environment_that_was_overwritten_is_that_of_the_next_start(
     monkeypatch: pytest.MonkeyPatch, block: dict[str, str], expected: dict[str, str]
 ) -> None:
-    module = SimpleNamespace(params={"process": 7, "unit": "x", "variable": "DATABASE_URL"})
+    module = SimpleNamespace(params={"process": 7, "unit": "x", "variable": "DATABASE_URL"}, run_command=None)
     monkeypatch.setattr(processes, "read", lambda pids: [{"pid": pid, "environment": block} for pid in pids])
     sources = [("/x", {"DATABASE_URL": "next"}), ("Environment=", {"PGHOST": "next", "DATABASE_URL": "older"})]
     monkeypatch.setattr(unit_environment, "next_environment", lambda run, unit: sources)

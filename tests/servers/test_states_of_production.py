@@ -17,6 +17,7 @@ import psycopg2.extensions
 import pytest
 
 import by_hand
+import databases
 import turns
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import ERROR
@@ -149,15 +150,10 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
 @contextlib.contextmanager
 def made_by_hand(server: Server, few: str, made: Made, *others: str) -> Iterator[Database]:
     """Yield a copy of the database with a few rows, after this manual change and ``others``."""
-    server.sql(f"CREATE DATABASE {NAME} TEMPLATE {few} OWNER {OWNER}")
-    try:
-        with contextlib.closing(server.connect(NAME)) as connection:
-            connection.cursor().execute("; ".join([made.sql(NAME), *others]))
-            connection.autocommit = False
-            yield Database(connection, NAME, WANTED)
-            connection.rollback()
-    finally:
-        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
+    with databases.created(server, NAME, few), databases.opened(server, NAME, WANTED) as database:
+        database.run("; ".join([made.sql(NAME), *others]))
+        database.commit()
+        yield database
 
 
 @contextlib.contextmanager

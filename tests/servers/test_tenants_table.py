@@ -75,6 +75,20 @@ def test_the_model_decides_which_rows_a_session_reads(server: Server, policy: st
         assert found.value("SELECT count(*) FROM tenants WHERE name = 'mine'") == 1
 
 
+def test_a_policy_of_another_role_stays(server: Server) -> None:
+    with schemas.database(server, statements(), ENTRIES, tenants=tenants()) as found:
+        found.run("CREATE ROLE dashboard", "GRANT SELECT ON tenants TO dashboard")
+        for role in ("dashboard", OWNER):
+            found.run(f"CREATE POLICY every_{role} ON tenants TO {role} USING (true)")
+        before = found.state()
+        found.migrate()
+        assert found.failures(before) == []
+        found.run("SET row_security = on", "SET ROLE dashboard")
+        assert found.value("SELECT count(*) FROM tenants") == 3
+        found.run(f"SET ROLE {OWNER}")
+        assert found.value("SELECT count(*) FROM tenants") == 0
+
+
 SPOILED = {
     "a policy that shows every row": ("ALTER POLICY tenant_isolation_tenants ON tenants USING (true)", "read.another"),
     "no row security": ("ALTER TABLE tenants NO FORCE ROW LEVEL SECURITY", "read.another"),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import psycopg2
 import pytest
 
+import databases
 from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions, transaction
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan, revert
@@ -18,7 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
 from lab import OWNER
 from planner import Database
-from server import MAJORS, ROOT, TEMPLATE, Server
+from server import MAJORS, ROOT, Server
 
 NAME = "ai_memory_trap"
 PLANT = ROOT / "molecule/trap/plant.sql"
@@ -47,12 +48,9 @@ class Trap:
 @pytest.fixture
 def trap(server: Server) -> Iterator[Trap]:
     """Return a copy of the unmigrated database with the trap in it."""
-    server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
-    try:
+    with databases.created(server, NAME):
         yield Trap(server)
-    finally:
-        server.sql(f"DROP DATABASE {NAME} WITH (FORCE)")
-        server.sql(f"ALTER ROLE {OWNER} RESET ALL")
+    server.sql(f"ALTER ROLE {OWNER} RESET ALL")
 
 
 @pytest.fixture

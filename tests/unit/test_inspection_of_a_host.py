@@ -5,12 +5,14 @@ from __future__ import annotations
 import getpass
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import inspection
+from production import ROOT
 
 USER = getpass.getuser()
 
@@ -61,3 +63,16 @@ def test_a_program_says_its_version_or_nothing() -> None:
 def test_systemd_that_cannot_be_asked_is_a_problem() -> None:
     found = inspection.unit("x.service", lambda *_, **__: (1, "", "Failed to connect to bus"))
     assert found == {"obstacles": [], "notes": [], "problem": "Failed to connect to bus"}
+
+
+def test_a_host_without_psycopg2_is_inspected_all_the_same() -> None:
+    program = (
+        "import sys; sys.modules['psycopg2'] = None\n"
+        "from ansible_collections.aimemory.tenancy.plugins.modules import inspect_host\n"
+        "print(inspect_host.inspection.database('ai_memory', 5432, sys.argv[1], [], {})['problem'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, USER],
+        cwd=ROOT, env={"PYTHONPATH": "collections"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == f"{sys.executable} has no psycopg2: apt-get install python3-psycopg2.", done.stderr

@@ -74,7 +74,7 @@ def test_a_planned_rewrite_of_a_table_is_allowed_and_required() -> None:
     now = {"t": {**before["t"], "files": [2]}}
     cases = [(now, ["t"], True), (now, [], False), (before, ["t"], False), (before, [], True)]
     for then, rewritten, ok in cases:
-        assert [item["ok"] for item in outcomes.unchanged(before, then, {}, rewritten)] == [ok]
+        assert [item["ok"] for item in outcomes.unchanged(before, then, rewritten)] == [ok]
 
 
 def test_the_question_names_the_tenant_of_existing_rows() -> None:

@@ -23,9 +23,8 @@ class Inspected:
 
     def relations(self) -> Iterator[catalog.Relation]:
         """Yield the existing tenant tables and their partitions."""
-        for table in self.model.tables:
-            if catalog.table(self.state, table.name) is not None:
-                yield from catalog.relations(self.state, self.model, table)
+        for table in catalog.tables(self.state, self.model):
+            yield from catalog.relations(self.state, self.model, table)
 
 
 class Sql(str):
@@ -92,3 +91,8 @@ class Rule:
     # The subjects that the plan fixes: they do not end the run.
     fixed_by_plan: Judgement | None = None
     setup: str = ""
+
+
+def named_functions(inspected: Inspected) -> list[str]:
+    """Return the functions of the model, whose bodies the plan replaces, as the catalogs name them."""
+    return [f"{item.name}({item.identity.replace(', ', ',')})" for item in inspected.model.functions]

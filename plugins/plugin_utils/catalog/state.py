@@ -37,9 +37,19 @@ class Relation:
         return qualified(self.schema, self.name)
 
     @property
+    def title(self) -> str:
+        """Return the name for use in a sentence."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def where(self) -> str:
+        """Return the suffix that names the partition in a finding; empty for the table itself."""
+        return f" of {self.name}" if self.is_partition else ""
+
+    @property
     def suffix(self) -> str:
         """Return the suffix for a statement's id: empty for the table itself."""
-        return f".{self.schema}.{self.name}" if self.is_partition else ""
+        return f".{self.title}" if self.is_partition else ""
 
     @property
     def alone(self) -> str:
@@ -64,6 +74,11 @@ def required(state: Document, name: str) -> Document:
     if document is None:
         raise KeyError(name)
     return document
+
+
+def tables(state: Document, model: Model) -> list[Table]:
+    """Return the tables of the model that exist."""
+    return [wanted for wanted in model.tables if table(state, wanted.name) is not None]
 
 
 def relation(state: Document, model: Model, wanted: Table) -> Relation:
@@ -107,8 +122,8 @@ def excess(document: Document, model: Model, part: str) -> list[str]:
 
     An owner keeps REFERENCES: it can grant that to itself, and the next release of a framework needs it.
     """
-    kept = {"REFERENCES"} if document["owner"] == model.application_role else set()
-    return [privilege for privilege in document[part] if privilege not in kept]
+    kept = "REFERENCES" if document["owner"] == model.application_role else None
+    return [privilege for privilege in document[part] if privilege.split()[0] != kept]
 
 
 def depends(state: Document, name: str, dependent: str) -> bool:
@@ -193,6 +208,11 @@ def is_model_predicate(expression: str | None, model: Model, name: str | None = 
     """
     tenant = f'( SELECT {model.tenant_type.printed_session(model.setting)} AS "nullif")'
     return expression in [f"({column} = {tenant})" for column in printed(name or model.column)]
+
+
+def is_true(text: str) -> bool:
+    """Say whether PostgreSQL reads a boolean option as true: it takes any prefix of true and yes, on, and 1."""
+    return re.fullmatch(r"t|tr|tru|true|y|ye|yes|on|1", text, re.IGNORECASE) is not None
 
 
 def printed(name: str) -> tuple[str, ...]:

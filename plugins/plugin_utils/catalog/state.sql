@@ -150,8 +150,8 @@ tenant_column AS (
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 ),
 counted AS (
-  -- Exact rows per tenant; a table without the column has one entry with an empty name.
-  SELECT w.relid, x.tenants
+  -- Exact rows: in all, without a tenant, and per tenant.
+  SELECT w.relid, x.*
   FROM wanted w
   LEFT JOIN tenant_column c USING (relid)
   CROSS JOIN LATERAL XMLTABLE(
@@ -160,17 +160,19 @@ counted AS (
         -- A foreign table is refused, so its server need not answer. So is a view: it would run its owner's functions.
         WHEN EXISTS (SELECT FROM tree t JOIN pg_class f ON f.oid = t.relid WHERE t.root = w.relid
           AND f.relkind NOT IN ('r', 'p'))
-        THEN 'SELECT ''{}''::json AS tenants'
+        THEN 'SELECT ''{}''::json AS tenants, 0 AS nulls, 0 AS rows'
         WHEN c.relid IS NULL OR NOT c.is_of_postgresql
-        THEN format('SELECT json_build_object('''', count(*)) AS tenants FROM %%s', w.relid)
+        THEN format(
+          'SELECT json_build_object('''', count(*)) AS tenants, 0 AS nulls, count(*) AS rows FROM %%s', w.relid)
         ELSE format(
-          'SELECT coalesce(json_object_agg(coalesce(tenant, ''NULL''), n), ''{}'') AS tenants '
+          'SELECT coalesce(json_object_agg(tenant, n) FILTER (WHERE tenant IS NOT NULL), ''{}'') AS tenants, '
+          'coalesce(sum(n) FILTER (WHERE tenant IS NULL), 0) AS nulls, coalesce(sum(n), 0) AS rows '
           -- Not ::text, which runs a cast of the type's owner.
           'FROM (SELECT CASE WHEN %%1$I IS NOT NULL THEN format(%%3$L, %%1$I) END AS tenant, count(*) AS n '
           'FROM %%2$s GROUP BY 1) AS t',
           %(column)s, w.relid, '%%s')
       END, false, true, '')
-    COLUMNS tenants jsonb PATH 'tenants') AS x
+    COLUMNS tenants jsonb PATH 'tenants', nulls bigint PATH 'nulls', rows bigint PATH 'rows') AS x
   WHERE w.relid IS NOT NULL
 ),
 key_document AS (
@@ -398,17 +400,31 @@ relation_document AS (
       'policies', coalesce(p.policies, '[]'),
       'indexes', coalesce(i.indexes, '[]'),
       'foreign_keys', coalesce(f.foreign_keys, '[]'),
-      -- The privileges of the application role beyond reading and writing rows.
+      -- The privileges of the application role beyond reading and writing rows. A column follows the privilege on it.
       'excess_privileges', (
         SELECT coalesce(jsonb_agg(privilege ORDER BY privilege), '[]')
-        FROM unnest(ARRAY['TRUNCATE', 'REFERENCES']) AS privilege
-        JOIN pg_roles ar ON ar.rolname = %(application_role)s AND NOT ar.rolsuper
-        WHERE has_table_privilege(ar.oid, c.oid, privilege)),
+        FROM pg_roles ar
+        CROSS JOIN LATERAL (
+          SELECT p FROM unnest(ARRAY['TRUNCATE', 'REFERENCES']) AS p WHERE has_table_privilege(ar.oid, c.oid, p)
+          UNION ALL
+          SELECT format('REFERENCES (%%I)', a.attname) FROM pg_attribute a
+          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            AND NOT has_table_privilege(ar.oid, c.oid, 'REFERENCES')
+            AND has_column_privilege(ar.oid, c.oid, a.attnum, 'REFERENCES')) AS found (privilege)
+        WHERE ar.rolname = %(application_role)s AND NOT ar.rolsuper),
+      -- Those that the owner granted to the role itself: a REVOKE of the administrator's applies to no others.
       'granted_excess', (
-        SELECT coalesce(jsonb_agg(DISTINCT x.privilege_type), '[]')
-        FROM aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS x
-        WHERE x.grantee = (SELECT oid FROM pg_roles WHERE rolname = %(application_role)s)
-          AND x.privilege_type IN ('TRUNCATE', 'REFERENCES'))
+        SELECT coalesce(jsonb_agg(DISTINCT privilege), '[]')
+        FROM (
+          SELECT x.grantee, x.grantor, x.privilege_type
+          FROM aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS x
+          WHERE x.privilege_type IN ('TRUNCATE', 'REFERENCES')
+          UNION ALL
+          SELECT x.grantee, x.grantor, format('REFERENCES (%%I)', a.attname)
+          FROM pg_attribute a CROSS JOIN LATERAL aclexplode(a.attacl) AS x
+          WHERE a.attrelid = c.oid AND NOT a.attisdropped AND x.privilege_type = 'REFERENCES'
+        ) AS given (grantee, grantor, privilege)
+        WHERE grantor = c.relowner AND grantee = (SELECT oid FROM pg_roles WHERE rolname = %(application_role)s))
     ) AS document
   FROM relation r
   JOIN pg_class c ON c.oid = r.relid
@@ -436,7 +452,7 @@ table_document AS (
       'exists', true,
       'bytes', q.bytes,
       'estimated_rows', q.estimated_rows,
-      'rows', (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(n.tenants)),
+      'rows', n.rows,
       'columns', (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
                   WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped),
       -- The rules for a row: columns, CHECKs, foreign keys to other tables than tenant tables, and some bounds.
@@ -457,8 +473,7 @@ table_document AS (
                  FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
                  JOIN pg_roles ar ON ar.rolname = %(application_role)s),
       'casts', coalesce(h.casts, '{}'),
-      'column', nullif(d.document -> 'column', 'null') || jsonb_build_object(
-          'nulls', coalesce((n.tenants ->> 'NULL')::bigint, 0), 'tenants', n.tenants - 'NULL'),
+      'column', nullif(d.document -> 'column', 'null') || jsonb_build_object('nulls', n.nulls, 'tenants', n.tenants),
       'triggers', coalesce(g.triggers, '[]'),
       'views', coalesce(v.views, '[]'),
       'partition_of', (SELECT inhparent::regclass::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid

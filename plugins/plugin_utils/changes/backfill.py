@@ -13,7 +13,7 @@ from ...module_utils.quoting import identifier, qualified
 from ..catalog import state as catalog
 from ..model.model import Model
 from . import online
-from .change import Change, nothing, tables
+from .change import Change
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -49,7 +49,8 @@ def items(state: State, model: Model) -> list[Item]:
                 *([_policy(model, relation.target)] if relation.document["rls"]["enabled"] else []),
             )
         ]
-        update = f"SET {name} = {model.default_constant} WHERE {name} IS NULL"
+        condition = "" if moves else " AND ctid >= %(first)s::tid AND ctid < %(end)s::tid"
+        update = f"SET {name} = {model.default_constant} WHERE {name} IS NULL".replace("%", "%%") + condition
         found.append(
             {
                 "id": f"{table.name}.backfill", "table": table.name, "nulls": column["nulls"], "prepare": prepare,
@@ -60,8 +61,7 @@ def items(state: State, model: Model) -> list[Item]:
                 "updates": [
                     {
                         "relation": relation.target,
-                        "sql": f"UPDATE {relation.target} {update}"
-                        + ("" if moves else " AND ctid >= %(first)s::tid AND ctid < %(end)s::tid"),
+                        "sql": f"UPDATE {relation.target.replace('%', '%%')} {update}",
                         "paged": not moves,
                     }
                     for relation in updated
@@ -83,7 +83,7 @@ def _policy(model: Model, target: str) -> str:
 def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that name the rows without a tenant; ``items`` has the steps that change them."""
     planned = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         target, column = qualified(model.schema, table.name), identifier(model.column)
         now = catalog.tenant_column(state, table.name)
         if now is not None and now["nulls"] and not model.adopted:
@@ -97,23 +97,14 @@ def findings(state: State, model: Model) -> list[Finding]:
     """Return whether every row has a tenant."""
     return [
         finding("NULLs", table.name, 0, column["nulls"])
-        for table in tables(state, model)
+        for table in catalog.tables(state, model)
         if (column := catalog.tenant_column(state, table.name)) is not None
     ]
 
 
+# No rollback changes a row.
 CHANGE = Change(
     phases=frozenset({online.BACKFILL}),
-    obstacles=nothing,
-    hazards=nothing,
     plan=plan,
     findings=findings,
-    # No rollback changes a row.
-    rollback=nothing,
-    rollback_obstacles=nothing,
-    rollback_findings=nothing,
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
-    ended_errors=(),
-    audit_rules=frozenset(),
 )

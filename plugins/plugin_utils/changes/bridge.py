@@ -13,7 +13,7 @@ from ...module_utils.quoting import identifier, literal
 from ..catalog import state as catalog
 from ..model.model import Model
 from . import bridge_record
-from .change import HELD_BACK, Change, Ended, Rollback, nothing
+from .change import HELD_BACK, Change, Ended, Rollback
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -154,15 +154,12 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
 
 CHANGE = Change(
     phases=frozenset({"bridge"}),
-    obstacles=nothing,
     hazards=hazards,
     plan=plan,
     findings=findings,
     rollback=rollback,
-    rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
     row_security_off=plan_remove,
     row_security_off_findings=row_security_off_findings,
     ended_errors=(Ended("bridge", ("23502",), "{column}"), Ended("bridge", HELD_BACK, secured=True)),
-    audit_rules=frozenset(),
 )

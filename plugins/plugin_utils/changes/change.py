@@ -1,7 +1,7 @@
 """One kind of change to a database, and the parts that each kind must define.
 
-Each kind is one file that ends with its ``CHANGE``, and ``registry.CHANGES`` lists the kinds in order. No part has a
-default, so that none can be forgotten: a kind without an action for a part assigns ``nothing`` to it.
+Each kind is one file that ends with its ``CHANGE``, and ``registry.CHANGES`` lists the kinds in order. A function with
+the name of a part is that part. A kind without an action for a part does not name it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ...module_utils.quoting import literal
+from ...module_utils.quoting import identifier, literal
 from ..catalog import state as catalog
 from ..catalog.state import Relation
-from ..model.model import Model, Table
+from ..model.model import Model
 from .finding import Finding
 from .statement import State, Statement, statement
 
@@ -41,6 +41,12 @@ class Ended:
 
 # Policies that were made by hand refuse a row, or read a setting without a value.
 HELD_BACK = ("42501", "42704", "22P02")
+MORE_ROWS = "Drop a policy that would show more rows: permissive policies are combined with OR"
+
+
+def nothing(*_: Any) -> list[Any]:
+    """Return an empty list: the kind has no action or finding here."""
+    return []
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,22 +70,17 @@ class Change:
     """
 
     phases: frozenset[str]
-    obstacles: Callable[[State, Model], list[str]]
-    hazards: Callable[[State, Model], list[str]]
+    obstacles: Callable[[State, Model], list[str]] = nothing
+    hazards: Callable[[State, Model], list[str]] = nothing
     plan: Callable[[State, Model], list[Statement]]
     findings: Callable[[State, Model], list[Finding]]
-    rollback: Callable[[Rollback], list[Statement]]
-    rollback_obstacles: Callable[[Rollback], list[str]]
-    rollback_findings: Callable[[Rollback], list[Finding]]
-    row_security_off: Callable[[State, Model], list[Statement]]
-    row_security_off_findings: Callable[[State, Model], list[Finding]]
-    ended_errors: tuple[Ended, ...]
-    audit_rules: frozenset[str]
-
-
-def nothing(*_: Any) -> list[Any]:
-    """Return an empty list: the kind has no action or finding here."""
-    return []
+    rollback: Callable[[Rollback], list[Statement]] = nothing
+    rollback_obstacles: Callable[[Rollback], list[str]] = nothing
+    rollback_findings: Callable[[Rollback], list[Finding]] = nothing
+    row_security_off: Callable[[State, Model], list[Statement]] = nothing
+    row_security_off_findings: Callable[[State, Model], list[Finding]] = nothing
+    ended_errors: tuple[Ended, ...] = ()
+    audit_rules: frozenset[str] = frozenset()
 
 
 class Rollback:
@@ -133,23 +134,18 @@ class RelationRollback:
     def __init__(self, whole: Rollback, relation: Relation) -> None:
         """Find the relation in the snapshot."""
         self.whole, self.relation, self.table = whole, relation, relation.table
-        self.now, self.target = relation.document, relation.target
+        self.now, self.target, self.title, self.where = (
+            relation.document,
+            relation.target,
+            relation.title,
+            relation.where,
+        )
         kept = by_place(catalog.relations(whole.snapshot, whole.model, self.table))
         self.is_known = (relation.schema, relation.name) in kept
         is_ours = any(policy["name"] == self.table.policy for policy in self.now["policies"])
         # The snapshot does not contain a newer partition. Row security that somebody enabled on it stays.
         later = NO_DOCUMENT if is_ours else {**NO_DOCUMENT, "rls": self.now["rls"]}
         self.before = kept.get((relation.schema, relation.name), later)
-
-    @property
-    def title(self) -> str:
-        """Return the name for use in a sentence."""
-        return f"{self.relation.schema}.{self.relation.name}"
-
-    @property
-    def where(self) -> str:
-        """Return the suffix that names the partition in a finding; empty for the table itself."""
-        return f" of {self.relation.name}" if self.relation.is_partition else ""
 
     def statement(self, identity: str, phase: str, sql: str, reason: str) -> Statement:
         """Return one statement of the rollback."""
@@ -165,6 +161,12 @@ class RelationRollback:
             return []
         sql = f"COMMENT ON {what} IS {literal(text)}"
         return [self.statement(f"comment.{what}", "comment", sql, "Restore the original comments")]
+
+
+def drop_policy(relation: Relation, name: str, reason: str) -> Statement:
+    """Return the statement that drops a policy of a table or partition."""
+    table, sql = relation.table.name, f"DROP POLICY {identifier(name)} ON {relation.target}"
+    return statement(f"{table}.policy.drop.{name}{relation.suffix}", table, "policy", sql, reason)
 
 
 def role_of(state: State) -> str | None:
@@ -200,14 +202,9 @@ def missing(before: list[Any], now: list[Any]) -> list[str]:
     return [item["name"] if isinstance(item, Mapping) else item for item in before if made(item) not in there]
 
 
-def tables(state: State, model: Model) -> list[Table]:
-    """Return the tables of the model that exist."""
-    return [table for table in model.tables if catalog.table(state, table.name) is not None]
-
-
 def relations(state: State, model: Model) -> list[Relation]:
     """Return the tables of the model that exist, each before its partitions."""
-    return [relation for table in tables(state, model) for relation in catalog.relations(state, model, table)]
+    return [relation for table in catalog.tables(state, model) for relation in catalog.relations(state, model, table)]
 
 
 def guarded_relations(state: State, model: Model) -> list[Relation]:

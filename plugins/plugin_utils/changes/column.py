@@ -8,7 +8,7 @@ from ...module_utils.quoting import derived_name, dollar_quoted, identifier, lit
 from ..catalog import state as catalog
 from ..model.model import ForeignKey, Model, Table
 from . import bridge_record, foreign_keys, indexes, names, online, readers
-from .change import Change, Document, Ended, RelationRollback, Rollback, nothing, tables
+from .change import Change, Document, Ended, RelationRollback, Rollback
 from .finding import Finding, finding
 from .statement import State, Statement, statement, step
 
@@ -34,7 +34,7 @@ def refused_nulls(item: Statement, model: Model) -> list[str]:
 def obstacles(state: State, model: Model) -> list[str]:
     """Return why a column of that name cannot be the tenant column."""
     found = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         name, column = f"{model.schema}.{table.name}.{model.column}", catalog.tenant_column(state, table.name)
         if column is not None and column["type"] != model.column_type:
             found.append(
@@ -96,7 +96,7 @@ def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that add the column and refuse rows without a tenant."""
     planned = []
     # A table comes after the table from which it takes its tenant.
-    for table in sorted(tables(state, model), key=lambda table: len(_sources(model, table.name))):
+    for table in sorted(catalog.tables(state, model), key=lambda table: len(_sources(model, table.name))):
         now = catalog.tenant_column(state, table.name)
         if now is None and model.adopted:
             planned += _taken(model, table)
@@ -158,7 +158,7 @@ def _not_null(state: State, model: Model, table: Table) -> Statement:
 def findings(state: State, model: Model) -> list[Finding]:
     """Return whether the column exists, has the model's type, and is NOT NULL."""
     found = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         column = catalog.tenant_column(state, table.name)
         found.append(finding(model.column, table.name, True, column is not None))
         if column is not None:
@@ -243,18 +243,14 @@ def _definition(column: Document | None) -> dict[str, Any] | None:
     return None if column is None else {name: column[name] for name in ("type", "not_null", "default", "generated")}
 
 
+# Without row security, columns and rows stay.
 CHANGE = Change(
     phases=frozenset({"column", "tenant", "not_null"}),
     obstacles=obstacles,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
     rollback_obstacles=rollback_obstacles,
     rollback_findings=rollback_findings,
-    # Columns and rows stay.
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
     ended_errors=(Ended("column", ("42703", "42P01"), "{column}"),),
-    audit_rules=frozenset(),
 )

@@ -6,7 +6,7 @@ from ...module_utils.quoting import identifier
 from ..catalog import definitions
 from ..catalog import state as catalog
 from ..model.model import Model
-from .change import Change, Ended, Rollback, nothing, relations, tables
+from .change import Change, Ended, Rollback, relations
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -35,7 +35,7 @@ def plan(state: State, model: Model) -> list[Statement]:
 def findings(state: State, model: Model) -> list[Finding]:
     """Return whether the default is the session's tenant in each table and partition."""
     found = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         column = catalog.tenant_column(state, table.name)
         if column is not None:
             is_session = catalog.is_session_default(column["default"], model)
@@ -102,24 +102,22 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
         return []
     found = []
     for relation in relations(state, model):
-        where, column = f" of {relation.name}" if relation.is_partition else "", relation.document["column"]
+        column = relation.document["column"]
         if column is not None:
-            found.append(finding(f"default{where}", relation.table.name, model.printed_default, column["default"]))
+            found.append(
+                finding(f"default{relation.where}", relation.table.name, model.printed_default, column["default"])
+            )
     return found
 
 
+# The rollback's finding about the column contains its default.
 CHANGE = Change(
     phases=frozenset({"default"}),
-    obstacles=nothing,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
     rollback_obstacles=rollback_obstacles,
-    # The finding about the column contains its default.
-    rollback_findings=nothing,
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,
     ended_errors=(Ended("default", ("23502",), "{column}"),),
-    audit_rules=frozenset(),
 )

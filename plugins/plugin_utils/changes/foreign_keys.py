@@ -14,7 +14,7 @@ from ...module_utils.quoting import identifier, literal, qualified
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import ForeignKey, Model, Table
-from .change import Change, RelationRollback, Rollback, by_name, made, missing, nothing, tables
+from .change import Change, RelationRollback, Rollback, by_name, made, missing
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -41,7 +41,7 @@ def descriptions(state: State, model: Model) -> set[str]:
     """Return PostgreSQL's descriptions of the foreign keys that the model names, with the tenant column or without."""
     return {
         found["description"]
-        for table in tables(state, model)
+        for table in catalog.tables(state, model)
         for _, found in of_relations(state, model, table)
         if any(_points(found, model, key) or names_tenant(found, model, key) for key in table.foreign_keys)
     }
@@ -100,7 +100,7 @@ def _comment(target: str, key: Document) -> list[str]:
 
 def obstacles(state: State, model: Model) -> list[str]:
     """Return why foreign keys cannot get the tenant column."""
-    return [text for table in tables(state, model) for text in _of_table(state, model, table)]
+    return [text for table in catalog.tables(state, model) for text in _of_table(state, model, table)]
 
 
 def _of_table(state: State, model: Model, table: Table) -> list[str]:
@@ -117,7 +117,7 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
         for relation, item in there:
             if not _has(relation, model, key):
                 found += calling(state, relation.schema, relation.name, item)
-                found += _actions(state, f"The foreign key {item['name']} of {relation.schema}.{relation.name}", item)
+                found += _actions(state, f"The foreign key {item['name']} of {relation.title}", item)
     own = of_relations(state, model, table)
     return found + [text for relation, item in own for text in _to_part(state, model, relation, item)]
 
@@ -152,11 +152,11 @@ def _actions(state: State, title: str, item: Document) -> list[str]:
 def _to_part(state: State, model: Model, relation: Relation, item: Document) -> list[str]:
     """Return an obstacle if a foreign key points to a partition of a tenant table: the model cannot name such a key."""
     target = (item["references"]["schema"], item["references"]["table"])
-    title = f"The foreign key {item['name']} of {relation.schema}.{relation.name}"
+    title = f"The foreign key {item['name']} of {relation.title}"
     return [
         f"{title} points to {'.'.join(target)}, a partition of {model.schema}.{table.name}: let it point to "
         f"{model.schema}.{table.name}, or drop it first."
-        for table in tables(state, model)
+        for table in catalog.tables(state, model)
         if any((part.schema, part.name) == target for part in catalog.partitions(state, model, table))
     ]
 
@@ -191,7 +191,7 @@ def _converted(state: State, schema: str, table: str, column: str) -> set[tuple[
 
 def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that exchange the foreign keys for ones with the tenant column."""
-    return [item for table in tables(state, model) for item in _planned(state, model, table)]
+    return [item for table in catalog.tables(state, model) for item in _planned(state, model, table)]
 
 
 def _planned(state: State, model: Model, table: Table) -> list[Statement]:
@@ -236,7 +236,7 @@ def _with_tenant(key: Document, model: Model) -> Document:
 def findings(state: State, model: Model) -> list[Finding]:
     """Return whether every foreign key of the model exists with the tenant column, and none without it."""
     found = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         keys = [item for _, item in of_relations(state, model, table)]
         for key in table.foreign_keys:
             words = f"foreign key ({', '.join(key.columns)})"
@@ -310,18 +310,14 @@ def _list(names: Sequence[str], period: bool = False) -> str:
     return ", ".join([*listed[:-1], f"PERIOD {listed[-1]}"] if period else listed)
 
 
+# Without row security, keys stay.
 CHANGE = Change(
     phases=frozenset({"unlink", "link", "comment"}),
     obstacles=obstacles,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
     rollback_obstacles=rollback_obstacles,
     rollback_findings=rollback_findings,
-    # Keys stay.
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
-    ended_errors=(),
     audit_rules=frozenset({"foreign-key"}),
 )

@@ -12,7 +12,7 @@ from ..catalog import definitions
 from ..catalog import state as catalog
 from ..model.model import Function, Model
 from . import bridge_record
-from .change import Change, Document, Ended, Rollback, missing, nothing
+from .change import Change, Document, Ended, Rollback, missing
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -181,18 +181,15 @@ def _names(function: Function) -> list[str]:
     ]
 
 
+# A function works within one tenant whether row security is on or off.
 CHANGE = Change(
     phases=frozenset({"function"}),
     obstacles=obstacles,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
     rollback_obstacles=rollback_obstacles,
     rollback_findings=rollback_findings,
-    # A function works within one tenant whether row security is on or off.
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
     ended_errors=(
         Ended("function", ("42P10",)),
         # A trigger calls the function before the plan creates it.

@@ -21,8 +21,6 @@ Document = Mapping[str, Any]
 
 # PostgreSQL's limit on a table's columns, including dropped ones (manual, appendix K "PostgreSQL Limits").
 MAX_COLUMNS = 1600
-# The texts that PostgreSQL reads as true: any prefix of true and yes, on, and 1.
-TRUE = re.compile(r"t|tr|tru|true|y|ye|yes|on|1", re.IGNORECASE)
 READ_ONLY = "default_transaction_read_only"
 # libpq's options set it as -c name=on, -cname=on or --name=on, with hyphens or underscores.
 IN_URL = re.compile(rf"(?:-c\s*|--){READ_ONLY.replace('_', '[_-]')}\s*=\s*(\w+)", re.IGNORECASE)
@@ -163,7 +161,7 @@ def _literal(default: str) -> str:
 
 def is_tied(document: Document, model: Model) -> bool:
     """Return whether a policy that reads column and setting, or the default, shows that the column is the tenant's."""
-    setting = f"current_setting('{model.setting}'".replace("\\", "\\\\")
+    setting = f"current_setting('{model.setting}'"
     tied = document["rls"]["enabled"] and any(
         policy["permissive"] and setting in text and any(name in text for name in catalog.printed(model.column))
         for policy in document["policies"]
@@ -251,7 +249,7 @@ def _read_only(found: Document, model: Model, url_options: str) -> list[str]:
         value, where = strongest["value"], strongest["place"]
     else:
         return []
-    if not TRUE.fullmatch(value):
+    if not catalog.is_true(value):
         return []
     return [
         f"{READ_ONLY} is on for {model.application_role} ({where}): the service cannot store rows. Set it to off first."

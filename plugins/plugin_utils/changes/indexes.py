@@ -147,24 +147,27 @@ def _comments(relation: Relation, index: Document) -> list[tuple[str, str]]:
     return found
 
 
-def planned(state: State, model: Model, table: Table, index: Sequence[IndexColumn]) -> list[Statement]:
+def planned(state: State, model: Model, table: Table, index: tuple[IndexColumn, ...]) -> list[Statement]:
     """Return the statements that build one index of a table and its partitions, unless the table has it."""
     whole = catalog.relation(state, model, table)
     wanted = [(model.column, False), *((column.name, column.descending) for column in index)]
     if catalog.has_index(whole.document, wanted):
         return []
-    columns = [column.name for column in index]
+    columns, *earlier = (
+        [column.name for column in one] for one in (index, *table.indexes[: table.indexes.index(index)])
+    )
+    words = names.words(columns, earlier)
     names_wanted = [name for name, _ in wanted]
     there = {part.target for part in catalog.partitions(state, model, table) if _has_own(whole, part, names_wanted)}
     found: list[Statement] = []
     for relation in [*catalog.holders(state, model, table), *([whole] if whole.is_partitioned else [])]:
         if relation.target in there:
             continue
-        name = derived_name("idx", relation.name, model.column, *columns)
+        name = derived_name("idx", relation.name, model.column, *words)
         found += drop_leftover(relation, name)
         found.append(
             build(
-                f"{whole.name}.index.{'_'.join(columns)}{relation.suffix}", relation,
+                f"{whole.name}.index.{'_'.join(words)}{relation.suffix}", relation,
                 f"CREATE INDEX {identifier(name)} ON {relation.target} "
                 f"({', '.join([identifier(model.column), *(column.sql for column in index)])})",
                 "Serve the service's queries within one tenant",

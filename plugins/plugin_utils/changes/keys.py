@@ -26,8 +26,6 @@ from .change import (
     by_name,
     made,
     missing,
-    nothing,
-    tables,
 )
 from .finding import Finding, finding
 from .statement import State, Statement, statement
@@ -39,7 +37,7 @@ SINGLE = {"hash": "EXCLUDE USING btree, or a unique key", "spgist": "EXCLUDE USI
 def obstacles(state: State, model: Model) -> list[str]:
     """Return why unique keys of the tables and their partitions cannot hold the tenant column."""
     found = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         whole = catalog.relations(state, model, table)
         found += [
             text
@@ -54,7 +52,7 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 def _of_partition_key(state: State, model: Model, relation: Relation) -> list[str]:
     """Return one obstacle for each new key that lacks a column of the partition key, which PostgreSQL requires."""
-    table, name = relation.table, f"{relation.schema}.{relation.name}"
+    table, name = relation.table, relation.title
     return [
         f"The key ({', '.join(wanted)}) of {model.schema}.{table.name} must hold the columns that partition {name} "
         f"({', '.join(column or 'an expression' for column in columns)}): name one with all of them under natural_keys."
@@ -65,7 +63,7 @@ def _of_partition_key(state: State, model: Model, relation: Relation) -> list[st
 
 
 def _of_index(state: State, model: Model, relation: Relation, index: Document) -> list[str]:
-    table, name, key = relation.table, f"{relation.schema}.{relation.name}", index["name"]
+    table, name, key = relation.table, relation.title, index["name"]
     is_part = relation.is_partition and index["root"] is not None
     # The key of the table stands for those of its partitions.
     if not is_part and not _is_known(index, model, table):
@@ -109,7 +107,7 @@ def _dependents(state: State, model: Model, name: str, index: Document) -> list[
 
 def _impossible(state: State, model: Model, relation: Relation, index: Document) -> list[str]:
     """Return why PostgreSQL cannot create the key with the tenant column."""
-    name, key, method = f"{relation.schema}.{relation.name}", index["name"], index["method"]
+    name, key, method = relation.title, index["name"], index["method"]
     place = f"The key {key} of {name} has to hold {model.column} as well, but"
     if method in SINGLE:
         return [f"{place} an index of the method {method} has only one column: make it {SINGLE[method]} first."]
@@ -157,7 +155,7 @@ def _is_known(index: Document, model: Model, table: Table) -> bool:
 def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that build the indexes and exchange the keys."""
     planned = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         planned += [item for index in table.indexes for item in indexes.planned(state, model, table, index)]
         for relation, index in _global_keys(state, model, table):
             planned += _Exchange(state, model, relation, index).statements()
@@ -181,12 +179,12 @@ def _new_keys(state: State, model: Model, table: Table) -> list[tuple[str, ...]]
     return [key for key in model.tenant_keys(table) if not _serving(state, model, table, key)]
 
 
-def _serving(state: State, model: Model, table: Table, key: Sequence[str]) -> list[Document]:
+def _serving(state: State, model: Model, table: Table, key: tuple[str, ...]) -> list[Document]:
     """Return the keys on those columns that hold the tenant column, or that the plan exchanges for one that does.
 
     A foreign key needs a key of the whole table. Another natural key may exist on a partition alone.
     """
-    pointed = key in _pointed(model, table)
+    pointed, words = key in _pointed(model, table), _words(model, table, key)
     return [
         index
         for relation in catalog.relations(state, model, table)
@@ -194,7 +192,7 @@ def _serving(state: State, model: Model, table: Table, key: Sequence[str]) -> li
         for index in relation.document["indexes"]
         if not (relation.is_partition and index["root"])
         # This index is built, but no key uses it yet.
-        if index["name"] != _new_name(relation.name, model, key)
+        if index["name"] != _new_name(relation.name, model, words)
         if unique_keys.serves(index, model, key, pointed=pointed)
         if (unique_keys.holds_tenant(index, model.column) and index["valid"])
         or (unique_keys.is_global(index, model, table) and not is_leftover(relation, index))
@@ -211,8 +209,14 @@ def is_leftover(relation: Relation, index: Document) -> bool:
     return not index["valid"] and index["constraint"] is None and not relation.is_partitioned
 
 
-def _new_name(relation: str, model: Model, key: Iterable[str]) -> str:
-    return derived_name(relation, model.column, *key, "tenant_key")
+def _words(model: Model, table: Table, key: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the parts of the names that a new key gets."""
+    keys = model.tenant_keys(table)
+    return names.words(key, keys[: keys.index(key)])
+
+
+def _new_name(relation: str, model: Model, words: Iterable[str]) -> str:
+    return derived_name(relation, model.column, *words, "tenant_key")
 
 
 def temporary_name(name: str) -> str:
@@ -399,9 +403,9 @@ class _NewKey:
 
     def __init__(self, state: State, model: Model, table: Table, key: tuple[str, ...]) -> None:
         """Find the relations that get the key, and its name in the plan."""
-        self.model, self.key, self.wanted = model, key, (model.column, *key)
+        self.model, self.wanted, self.words = model, (model.column, *key), _words(model, table, key)
         self.whole, self.holders = catalog.relation(state, model, table), catalog.holders(state, model, table)
-        self.identity = f"{table.name}.key.{'_'.join(key)}"
+        self.identity = f"{table.name}.key.{'_'.join(self.words)}"
         self.reason = (
             f"Make ({', '.join(key)}) unique per tenant"
             if key in table.natural_keys
@@ -445,7 +449,7 @@ class _NewKey:
         own = self._own(relation)
         if own is not None:
             return (str(own["name"]) if own["constraint"] is None else None), []
-        name = _new_name(relation.name, self.model, self.key)
+        name = _new_name(relation.name, self.model, self.words)
         build = indexes.build(
             f"{self.identity}.build{relation.suffix}", relation,
             f"CREATE UNIQUE INDEX {identifier(name)} ON {relation.target} ({self._columns})",
@@ -462,7 +466,7 @@ class _NewKey:
         return identifier(self._plain_name(relation))
 
     def _plain_name(self, relation: Relation) -> str:
-        return derived_name(relation.name, *self.wanted, "key")
+        return derived_name(relation.name, self.model.column, *self.words, "key")
 
     def _makes(self, relation: Relation, index: str) -> names.Made:
         return names.key(relation, self._plain_name(relation), index, [])
@@ -470,7 +474,7 @@ class _NewKey:
 
 def findings(state: State, model: Model) -> list[Finding]:
     """Return whether the keys and indexes per tenant exist, and no global key is left."""
-    return [item for table in tables(state, model) for item in _findings_of(state, model, table)]
+    return [item for table in catalog.tables(state, model) for item in _findings_of(state, model, table)]
 
 
 def _findings_of(state: State, model: Model, table: Table) -> list[Finding]:
@@ -606,18 +610,15 @@ def rollback_findings(back: Rollback) -> list[Finding]:
     return found
 
 
+# Without row security, keys stay.
 CHANGE = Change(
     phases=frozenset({"build", "key", "attach", "comment"}),
     obstacles=obstacles,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
     rollback_obstacles=rollback_obstacles,
     rollback_findings=rollback_findings,
-    # Keys stay.
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
     ended_errors=(Ended("key", ("42P10",)),),
     audit_rules=frozenset({"unique-key", "on-conflict"}),
 )

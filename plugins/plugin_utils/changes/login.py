@@ -45,11 +45,7 @@ def reaching(state: State, model: Model, writes: bool) -> list[Attempt]:
     attempts that write, and lock the table for it, are made as well.
     """
     unused_tenant = synthetic_tenants(state, model)[0]
-    tables = [
-        table
-        for table in model.tables
-        if catalog.table(state, table.name) is not None and catalog.tenant_column(state, table.name) is not None
-    ]
+    tables = [table for table in catalog.tables(state, model) if catalog.tenant_column(state, table.name) is not None]
     # The tenant that a session gets at login can be tested only before the session names one.
     return _sessions(state, model, tables, unused_tenant) + [
         attempt for table in tables for attempt in _of_table(state, model, table, unused_tenant, writes)

@@ -26,6 +26,12 @@ KINDS = {
 RESULT = "boolean"
 
 
+def words(columns: Sequence[str], earlier: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Return columns as the parts of a name, with a number if ``earlier`` columns give the same name."""
+    twins = sum("_".join(other) == "_".join(columns) for other in earlier)
+    return (*columns, *([str(twins + 1)] if twins else []))
+
+
 def index(relation: Relation, name: str) -> Made:
     """Return the name that CREATE INDEX creates."""
     return {"kind": "index", "schema": relation.schema, "table": relation.name, "name": name}
@@ -62,8 +68,7 @@ def obstacles(state: State, model: Model, statements: Iterable[Statement]) -> li
     """Return one sentence, with its remedy, for each object that has a name which the statements create."""
     relations = {
         (relation.schema, relation.name): relation
-        for table in model.tables
-        if catalog.table(state, table.name) is not None
+        for table in catalog.tables(state, model)
         for relation in catalog.relations(state, model, table)
     }
     return [text for item in statements for made in item["makes"] for text in _taken(state, relations, made)]
@@ -122,7 +127,7 @@ def _constraint(state: State, relation: Relation, name: str, gone: Sequence[str]
         return []
     target = qualified(relation.schema, relation.name)
     refusal = (
-        f"{relation.schema}.{relation.name} has a constraint {name} already, and the plan adds another one of that "
+        f"{relation.title} has a constraint {name} already, and the plan adds another one of that "
         f"name: ALTER TABLE {target} RENAME CONSTRAINT {identifier(name)} TO another name first, or drop it."
     )
     return [refusal]
@@ -134,7 +139,7 @@ def _policy(relation: Relation, name: str) -> list[str]:
         return []
     target = qualified(relation.schema, relation.name)
     refusal = (
-        f"{relation.schema}.{relation.name} has a permissive policy {name} already, and the plan creates another one "
+        f"{relation.title} has a permissive policy {name} already, and the plan creates another one "
         f"of that name: DROP POLICY {identifier(name)} ON {target} first."
     )
     return [refusal]

@@ -132,7 +132,7 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
     elif document["kind"] not in ("r", "p"):
         found.append(f"{name} is not an ordinary table (kind {document['kind']!r}): remove it from tenancy_tables.")
     found += [
-        f"{part.schema}.{part.name}, a partition of {name}, is not a table (kind {part.document['kind']!r}) and has no "
+        f"{part.title}, a partition of {name}, is not a table (kind {part.document['kind']!r}) and has no "
         "row security: detach it first."
         for part in catalog.partitions(state, model, table)
         if part.document["kind"] not in ("r", "p")

@@ -13,16 +13,16 @@ from ..model.model import Model, Table
 from . import bridge_record, readers
 from .change import (
     HELD_BACK,
+    MORE_ROWS,
     Change,
     Document,
     Ended,
     RelationRollback,
     Rollback,
     by_name,
+    drop_policy,
     missing,
-    nothing,
     relations,
-    tables,
 )
 from .finding import Finding, finding
 from .statement import State, Statement, statement
@@ -38,9 +38,8 @@ def _of_relation(state: State, relation: Relation, model: Model) -> list[Stateme
     for policy in relation.document["policies"]:
         if catalog.is_wanted_policy(policy, model, table):
             wanted = True
-        elif policy["name"] == table.policy or (policy["permissive"] and not readers.is_of_others(state, policy)):
-            reason = "Drop a policy that would show more rows: permissive policies are combined with OR"
-            planned.append(_drop(relation, policy["name"], reason))
+        elif policy["name"] == table.policy or readers.applies(state, policy):
+            planned.append(drop_policy(relation, policy["name"], MORE_ROWS))
     if not wanted:
         planned.append(
             statement(
@@ -54,15 +53,10 @@ def _of_relation(state: State, relation: Relation, model: Model) -> list[Stateme
     return planned
 
 
-def _drop(relation: Relation, name: str, reason: str) -> Statement:
-    table, sql = relation.table.name, f"DROP POLICY {identifier(name)} ON {relation.target}"
-    return statement(f"{table}.policy.drop.{name}{relation.suffix}", table, "policy", sql, reason)
-
-
 def findings(state: State, model: Model) -> list[Finding]:
     """Return whether the model's policy is the only permissive one on each table and partition."""
     found, created = [], 0
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         policies = catalog.required(state, table.name)["policies"]
         has_own = any(catalog.is_wanted_policy(policy, model, table) for policy in policies)
         created += has_own
@@ -80,7 +74,7 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 def _applies(state: State, policy: Document, table: Table) -> bool:
     """Return whether a permissive policy applies to the service, or has the name of the model's policy."""
-    return policy["permissive"] and (policy["name"] == table.policy or not readers.is_of_others(state, policy))
+    return (policy["permissive"] and policy["name"] == table.policy) or readers.applies(state, policy)
 
 
 def _is_alone(state: State, part: Relation, model: Model) -> bool:
@@ -104,7 +98,7 @@ def rollback_of(back: Rollback, item: RelationRollback, names: set[str]) -> list
     elif not bridge_record.is_on(item):
         ours |= record
     planned = [
-        _drop(item.relation, name, "Drop the policies of the migration")
+        drop_policy(item.relation, name, "Drop the policies of the migration")
         for name, policy in by_name(item.now["policies"]).items()
         if name in ours and policy != before.get(name)
     ]
@@ -162,7 +156,7 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
 def dropped(relation: Relation, names: set[str]) -> list[Statement]:
     """Return the statements that drop a relation's policies of those ``names``."""
     return [
-        _drop(relation, policy["name"], "Remove the tenant policy")
+        drop_policy(relation, policy["name"], "Remove the tenant policy")
         for policy in relation.document["policies"]
         if policy["name"] in names
     ]
@@ -175,15 +169,12 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
 
 def left(relation: Relation, names: set[str]) -> Finding:
     """Return whether none of a relation's policies has one of those ``names``."""
-    where = f" of {relation.name}" if relation.is_partition else ""
     own = [policy["name"] for policy in relation.document["policies"] if policy["name"] in names]
-    return finding(f"tenant policies{where}", relation.table.name, [], own)
+    return finding(f"tenant policies{relation.where}", relation.table.name, [], own)
 
 
 CHANGE = Change(
     phases=frozenset({"policy", "restore", "comment"}),
-    obstacles=nothing,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
@@ -192,5 +183,4 @@ CHANGE = Change(
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,
     ended_errors=(Ended("policy", HELD_BACK, secured=True),),
-    audit_rules=frozenset(),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...module_utils.quoting import identifier, qualified
 from ..catalog import state as catalog
 from ..model.model import Model
-from .change import Change, Document, Rollback, guarded_relations, nothing, tables
+from .change import Change, Document, Rollback, guarded_relations
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -25,7 +25,7 @@ def plan(state: State, model: Model) -> list[Statement]:
                 f"Revoke {privileges}, which row security does not restrict",
             )
         )  # fmt: skip
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         lacking = _lacking(catalog.required(state, table.name), model)
         if lacking:
             column, target = identifier(model.column), qualified(model.schema, table.name)
@@ -60,7 +60,7 @@ def _lacking(document: Document, model: Model) -> list[str]:
 def findings(state: State, model: Model) -> list[Finding]:
     """Return which privileges bypass row security, and which are missing on the tenant column."""
     found = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         document = catalog.required(state, table.name)
         if any(isinstance(allowed, list) and allowed for allowed in (document["rights"] or {}).values()):
             lacking = _lacking(document, model)
@@ -126,15 +126,9 @@ def rollback_findings(back: Rollback) -> list[Finding]:
 
 CHANGE = Change(
     phases=frozenset({"privilege"}),
-    obstacles=nothing,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
-    rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
-    ended_errors=(),
     audit_rules=frozenset({"privilege-excess"}),
 )

@@ -12,7 +12,8 @@ from typing import Any
 from ...module_utils.quoting import identifier
 from ..catalog import state as catalog
 from ..model.model import Model, Reader, reader_policy
-from .change import Change, RelationRollback, Rollback, by_name, nothing, relations, tables
+from . import names
+from .change import Change, RelationRollback, Rollback, by_name, drop_policy, relations
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -28,6 +29,11 @@ def is_of_others(state: State, policy: Document) -> bool:
     """Return whether a policy does not apply to the service."""
     own = {*state["hazards"]["service_roles"], (catalog.application_role(state) or {}).get("name")}
     return not policy["public"] and own.isdisjoint(policy["roles"])
+
+
+def applies(state: State, policy: Document) -> bool:
+    """Return whether a policy shows the service more rows: permissive ones are combined with OR."""
+    return policy["permissive"] and not is_of_others(state, policy)
 
 
 def obstacles(state: State, model: Model) -> list[str]:
@@ -53,13 +59,17 @@ def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that drop earlier policies of readers and create the model's."""
     planned = []
     for relation in relations(state, model):
-        policies, table, wanted = relation.document["policies"], relation.table.name, set()
+        policies, table = relation.document["policies"], relation.table.name
+        wanted, dropped = set[str](), set[str]()
         for policy in policies:
             reader = next((one for one in model.readers if _is_wanted(policy, model, one)), None)
             if reader is not None:
                 wanted.add(reader.role)
             elif is_of_readers(policy):
-                planned.append(_drop(relation, policy["name"], "Drop the policy of a role whose entry has changed"))
+                dropped.add(policy["name"])
+                planned.append(
+                    drop_policy(relation, policy["name"], "Drop the policy of a role whose entry has changed")
+                )
         for reader in model.readers:
             if reader.role not in wanted:
                 rows = "every tenant" if reader.tenant is None else f"tenant {reader.tenant}"
@@ -68,6 +78,7 @@ def plan(state: State, model: Model) -> list[Statement]:
                         f"{table}.reader.{reader.role}{relation.suffix}", table, "policy",
                         f"CREATE POLICY {identifier(reader.policy)} ON {relation.target} {_rule(model, reader)}",
                         f"Let {reader.role} {'read' if reader.tenant is None else 'use'} the rows of {rows}",
+                        makes=[] if reader.policy in dropped else [names.policy(relation, reader.policy)],
                     )
                 )  # fmt: skip
     return planned
@@ -99,15 +110,10 @@ def _is_wanted(policy: Document, model: Model, reader: Reader) -> bool:
     )
 
 
-def _drop(relation: catalog.Relation, name: str, reason: str) -> Statement:
-    table, sql = relation.table.name, f"DROP POLICY {identifier(name)} ON {relation.target}"
-    return statement(f"{table}.policy.drop.{name}{relation.suffix}", table, "policy", sql, reason)
-
-
 def findings(state: State, model: Model) -> list[Finding]:
     """Return whether each reader has its policy, and whether none applies to the service."""
     found = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         lacking, ours = set(), set()
         for relation in catalog.relations(state, model, table):
             policies = relation.document["policies"]
@@ -128,7 +134,7 @@ def findings(state: State, model: Model) -> list[Finding]:
 def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the policies of readers."""
     return [
-        _drop(item.relation, name, "Drop the policies of tenancy_readers")
+        drop_policy(item.relation, name, "Drop the policies of tenancy_readers")
         for item in back.relations
         for name in _later(item)
     ]
@@ -152,7 +158,7 @@ def _later(item: RelationRollback) -> list[str]:
 def row_security_off(state: State, model: Model) -> list[Statement]:
     """Return the statements that drop the policies of readers."""
     return [
-        _drop(relation, policy["name"], "Remove the policies of tenancy_readers")
+        drop_policy(relation, policy["name"], "Remove the policies of tenancy_readers")
         for relation in relations(state, model)
         for policy in relation.document["policies"]
         if is_of_readers(policy)
@@ -172,7 +178,7 @@ def notes(state: State, model: Model) -> list[str]:
     return [
         *(_sentence(state, model, role) for role in state["hazards"]["other_roles"]),
         *(
-            f"The policy {policy['name']} of {', '.join(policy['roles'])} on {relation.schema}.{relation.name} stays: "
+            f"The policy {policy['name']} of {', '.join(policy['roles'])} on {relation.title} stays: "
             f"it does not apply to {model.application_role}."
             for relation in relations(state, model)
             for policy in relation.document["policies"]
@@ -194,12 +200,12 @@ def _privileges(role: Document) -> str:
     places: dict[str, list[str]] = {}
     for grant in role["grants"]:
         columns = f" ({', '.join(grant['columns'])})" if grant["columns"] else ""
-        names = places.setdefault(f"{grant['privilege']}{columns}", [])
-        names += [grant["table"]] if grant["table"] not in names else []
+        held = places.setdefault(f"{grant['privilege']}{columns}", [])
+        held += [grant["table"]] if grant["table"] not in held else []
     by_tables: dict[tuple[str, ...], list[str]] = {}
-    for privilege, names in places.items():
-        by_tables.setdefault(tuple(names), []).append(privilege)
-    return "; ".join(f"{', '.join(privileges)} on {', '.join(names)}" for names, privileges in by_tables.items())
+    for privilege, held in places.items():
+        by_tables.setdefault(tuple(held), []).append(privilege)
+    return "; ".join(f"{', '.join(privileges)} on {', '.join(held)}" for held, privileges in by_tables.items())
 
 
 def _sees(state: State, model: Model, role: Document) -> str:
@@ -229,14 +235,10 @@ def _sees(state: State, model: Model, role: Document) -> str:
 CHANGE = Change(
     phases=frozenset({"policy"}),
     obstacles=obstacles,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
-    rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,
-    ended_errors=(),
-    audit_rules=frozenset(),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import Model
-from .change import Change, Rollback, guarded_relations, nothing, tables
+from .change import Change, Rollback, guarded_relations
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -40,7 +40,7 @@ def plan(state: State, model: Model) -> list[Statement]:
 def findings(state: State, model: Model) -> list[Finding]:
     """Return whether row security is enabled and forced on each table and partition."""
     found = []
-    for table in tables(state, model):
+    for table in catalog.tables(state, model):
         rls = catalog.required(state, table.name)["rls"]
         found += [
             finding("RLS", table.name, True, rls["enabled"]),
@@ -88,8 +88,7 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
     """Return whether row security is off."""
     found = []
     for relation in guarded_relations(state, model):
-        where = f" of {relation.name}" if relation.is_partition else ""
-        rls = relation.document["rls"]
+        rls, where = relation.document["rls"], relation.where
         found += [
             finding(f"RLS{where}", relation.table.name, False, rls["enabled"]),
             finding(f"FORCE{where}", relation.table.name, False, rls["forced"]),
@@ -99,15 +98,10 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
 
 CHANGE = Change(
     phases=frozenset(PHASES.values()),
-    obstacles=nothing,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
-    rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,
-    ended_errors=(),
-    audit_rules=frozenset(),
 )

@@ -80,11 +80,7 @@ def _obstacles(state: State, model: Model, snapshot: State, *, lone: bool) -> li
             f"Rows of tenants other than {model.default_tenant} exist ({counts}), which the old schema cannot tell "
             "apart. Move or delete those rows first, or use rollback_mode=restore."
         )
-    there = tuple(
-        table
-        for table in model.tables
-        if catalog.table(state, table.name) is not None and catalog.table(snapshot, table.name) is not None
-    )
+    there = tuple(table for table in catalog.tables(state, model) if catalog.table(snapshot, table.name) is not None)
     found += [
         f"Table {model.schema}.{table.name} does not exist, now or in the snapshot."
         for table in model.tables

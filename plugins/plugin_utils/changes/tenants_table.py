@@ -13,8 +13,8 @@ from ...module_utils.quoting import derived_name, identifier
 from ..catalog import state as catalog
 from ..catalog.state import Relation
 from ..model.model import Model, Table, Tenants
-from . import policies
-from .change import Change, RelationRollback, Rollback, nothing, tenants_relation
+from . import policies, readers
+from .change import MORE_ROWS, Change, RelationRollback, Rollback, drop_policy, tenants_relation
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
@@ -91,18 +91,16 @@ def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that drop other permissive policies and create the model's."""
     if model.tenants is None:
         return []
-    return [item for one in tenants_relation(state, model) for item in _of_relation(one, model, model.tenants)]
+    return [item for one in tenants_relation(state, model) for item in _of_relation(state, one, model, model.tenants)]
 
 
-def _of_relation(relation: Relation, model: Model, tenants: Tenants) -> list[Statement]:
+def _of_relation(state: State, relation: Relation, model: Model, tenants: Tenants) -> list[Statement]:
     table, planned, there = relation.table.name, list[Statement](), set[str]()
     for policy in relation.document["policies"]:
         if any(_is(policy, item, model, tenants) for item in wanted(tenants)):
             there.add(policy["name"])
-        elif policy["permissive"] or policy["name"] in policy_names(model, relation.table):
-            sql = f"DROP POLICY {identifier(policy['name'])} ON {relation.target}"
-            reason = "Drop a policy that would show more rows: permissive policies are combined with OR"
-            planned.append(statement(f"{table}.policy.drop.{policy['name']}", table, "policy", sql, reason))
+        elif readers.applies(state, policy) or policy["name"] in policy_names(model, relation.table):
+            planned.append(drop_policy(relation, policy["name"], MORE_ROWS))
     reason = {
         "own": "Show and accept only the session tenant's row of the tenants table",
         "read_all": "Let every session read the tenants table, and change only its tenant's row",
@@ -126,7 +124,7 @@ def findings(state: State, model: Model) -> list[Finding]:
         return []
     found = []
     for relation in tenants_relation(state, model):
-        permissive = [policy for policy in relation.document["policies"] if policy["permissive"]]
+        permissive = [policy for policy in relation.document["policies"] if readers.applies(state, policy)]
         items = wanted(model.tenants)
         alone = sorted(policy["name"] for policy in permissive) == sorted(item["name"] for item in items) and all(
             any(_is(policy, item, model, model.tenants) for policy in permissive) for item in items
@@ -168,18 +166,14 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
     return [policies.left(one, policy_names(model, one.table)) for one in tenants_relation(state, model)]
 
 
+# The rollback's obstacles of policies.py cover every relation.
 CHANGE = Change(
     phases=frozenset({"policy", "restore", "comment"}),
     obstacles=obstacles,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
-    # policies.py covers every relation.
-    rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
     row_security_off=row_security_off,
     row_security_off_findings=row_security_off_findings,
-    ended_errors=(),
-    audit_rules=frozenset(),
 )

@@ -10,16 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils.quoting import qualified
+from ..catalog import state as catalog
 from ..model.model import Model, View
-from .change import Change, Rollback, nothing
+from .change import Change, Rollback
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
 Document = Mapping[str, Any]
 
 INVOKER_VERSION = 150000
-# PostgreSQL reads a prefix of a word as a boolean option.
-TRUE = ("t", "tr", "tru", "true", "on", "y", "ye", "yes", "1")
 
 
 def of_state(state: State, view: View) -> Document | None:
@@ -29,7 +28,7 @@ def of_state(state: State, view: View) -> Document | None:
 
 
 def _is_invoker(document: Document) -> bool:
-    return str(document["security_invoker"]).lower() in TRUE
+    return catalog.is_true(str(document["security_invoker"]))
 
 
 def obstacles(state: State, model: Model) -> list[str]:
@@ -109,18 +108,13 @@ def _set(model: Model, view: View, document: Document) -> str:
     return f"ALTER VIEW {qualified(model.schema, view.name)} {action}"
 
 
+# A view that reads with the caller's privileges shows the same rows once no policy filters.
 CHANGE = Change(
     phases=frozenset({"view"}),
     obstacles=obstacles,
-    hazards=nothing,
     plan=plan,
     findings=findings,
     rollback=rollback,
-    rollback_obstacles=nothing,
     rollback_findings=rollback_findings,
-    # A view that reads with the caller's privileges shows the same rows once no policy filters.
-    row_security_off=nothing,
-    row_security_off_findings=nothing,
-    ended_errors=(),
     audit_rules=frozenset({"view-definer"}),
 )

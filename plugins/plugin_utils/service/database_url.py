@@ -13,35 +13,35 @@ from psycopg2.extensions import parse_dsn
 
 from ...module_utils.errors import TenancyError
 
+VARIABLE = "DATABASE_URL"
+
 
 class DatabaseUrlError(TenancyError):
     """DATABASE_URL is missing or cannot be used; the message never contains the password."""
 
 
-def from_environment_file(text: str, variable: str = "DATABASE_URL") -> str:
-    """Return the value of ``variable`` in an environment file.
+def from_environment_file(text: str) -> str:
+    """Return the DATABASE_URL in the text of an environment file.
 
     Raises DatabaseUrlError if it is missing or empty.
     """
-    value = _values(text).get(variable)
+    value = _values(text).get(VARIABLE)
     if not value:
-        raise DatabaseUrlError(f"{variable} is not set in the service's environment file: add it there.")
+        raise DatabaseUrlError(f"{VARIABLE} is not set in the service's environment file: add it there.")
     return value
 
 
-def with_value(text: str, value: str, variable: str = "DATABASE_URL") -> str:
-    """Return the environment file's text with another value of ``variable``, and no other change.
+def with_value(text: str, value: str) -> str:
+    """Return the environment file's text with another DATABASE_URL, and no other change.
 
     Raises DatabaseUrlError if rewriting the line would change the meaning of others.
     """
-    line = re.compile(
-        rf"(?m)^([ \t]*(?:export[ \t]+)?{re.escape(variable)}[ \t]*=[ \t]*)(['\"]?)[^\r\n]*?\2([ \t]*)(?=\r?$)"
-    )
+    line = re.compile(rf"(?m)^([ \t]*(?:export[ \t]+)?{VARIABLE}[ \t]*=[ \t]*)(['\"]?)[^\r\n]*?\2([ \t]*)(?=\r?$)")
     written = line.sub(lambda found: f"{found[1]}{found[2]}{value}{found[2]}{found[3]}", text)
-    wanted = {**_values(text), variable: value}
+    wanted = {**_values(text), VARIABLE: value}
     if _values(written) != wanted:
         raise DatabaseUrlError(
-            f"{variable} cannot be rewritten in the environment file: put it on a line of its own, without a comment."
+            f"{VARIABLE} cannot be rewritten in the environment file: put it on a line of its own, without a comment."
         )
     return written
 

@@ -12,8 +12,7 @@ def _fixed_by_plan(inspected: Inspected) -> list[str]:
     state, model = inspected.state, inspected.model
     return [
         f"{name} of {title}"
-        for table in model.tables
-        if catalog.table(state, table.name) is not None
+        for table in catalog.tables(state, model)
         for relation, key in foreign_keys.of_relations(state, model, table)
         if key["description"] in foreign_keys.descriptions(state, model)
         for name in catalog.printed(key["name"])

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from ..rule import ERROR, Inspected, Rule, Sql
-
-
-def _fixed_by_plan(inspected: Inspected) -> list[str]:
-    return [f"{item.name}({item.identity.replace(', ', ',')})" for item in inspected.model.functions]
-
+from ..rule import ERROR, Rule, Sql, named_functions
 
 RULE = Rule(
     severity=ERROR,
@@ -22,7 +17,7 @@ WHERE regexp_replace(f.body, '--[^\n]*|/\*.*?\*/', '', 'g')
   WHERE f.body ~* format(
     '\m(insert\s+into|update|delete\s+from|merge\s+into)\s+(only\s+)?(("[^"]+"|\w+)\s*\.\s*)?"?%s(\M|")', w.pattern))
 """,
-    fixed_by_plan=_fixed_by_plan,
+    fixed_by_plan=named_functions,
     bad=Sql("""
 CREATE FUNCTION forget(caller text) RETURNS void LANGUAGE sql
   AS 'DELETE FROM ONLY public.memories WHERE user_id = caller';

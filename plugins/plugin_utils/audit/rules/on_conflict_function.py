@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from .. import upserts
-from ..rule import ERROR, Inspected, Rule, Sql
+from ..rule import ERROR, Rule, Sql, named_functions
 
 # The table's name as a body writes it.
 TITLE = r"""format('(only\s+)?("?\w+"?\.)?"?%s"?', k.pattern)"""
-
-
-def _fixed_by_plan(inspected: Inspected) -> list[str]:
-    return [f"{item.name}({item.identity.replace(', ', ',')})" for item in inspected.model.functions]
 
 
 RULE = Rule(
@@ -21,7 +17,7 @@ RULE = Rule(
 SELECT DISTINCT f.title FROM routine f, natural_key k, given
 WHERE {upserts.condition("f.body", TITLE, "k", "given.tenant_column").strip()}
 """,
-    fixed_by_plan=_fixed_by_plan,
+    fixed_by_plan=named_functions,
     # The key, as it is before the migration.
     setup="""
 ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key;

@@ -8,7 +8,7 @@ from ..rule import ERROR, Inspected, Rule, Sql
 
 def _privileges(inspected: Inspected, which: str) -> list[str]:
     return [
-        f"{privilege} on {relation.schema}.{relation.name}"
+        f"{privilege} on {relation.title}"
         for relation in inspected.relations()
         for privilege in catalog.excess(relation.document, inspected.model, which)
     ]
