@@ -288,6 +288,47 @@ def test_what_a_trigger_writes_does_not_meet_the_samples_of_its_target(server: S
         assert_migrates(database)
 
 
+ONE_TO_ONE = (
+    "CREATE TABLE people (id bigserial PRIMARY KEY, name text NOT NULL UNIQUE)",
+    "CREATE TABLE sales (id bigserial PRIMARY KEY, person bigint NOT NULL REFERENCES people)",
+    "CREATE TABLE profiles (person bigint PRIMARY KEY REFERENCES people ON DELETE CASCADE, sales integer)",
+    "CREATE TABLE pictures (profile bigint PRIMARY KEY REFERENCES profiles, path text)",
+)
+WRITES = "CREATE FUNCTION welcome() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$"
+WELCOME = "CREATE TRIGGER welcome AFTER INSERT ON {} FOR EACH ROW EXECUTE FUNCTION welcome()"
+# The table whose trigger writes the row, and how.
+WRITTEN = {
+    "an insert": ("people", "INSERT INTO public.profiles VALUES (NEW.id);"),
+    "an upsert": ("people", "INSERT INTO public.profiles VALUES (NEW.id) ON CONFLICT DO NOTHING;"),
+    "an insert into a table that is not older": ("sales", "INSERT INTO public.profiles VALUES (NEW.person, 1);"),
+    "an update, or else an insert": (
+        "sales",
+        ("UPDATE public.profiles SET sales = sales + 1 WHERE person = NEW.person;"
+         " IF NOT FOUND THEN INSERT INTO public.profiles VALUES (NEW.person, 1); END IF;"),
+    ),
+    "two rows, one of which points to the other": (
+        "people", "INSERT INTO public.profiles VALUES (NEW.id); INSERT INTO public.pictures VALUES (NEW.id);"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_the_sample_replaces_the_same_row_of_a_trigger(server: Server, name: str) -> None:
+    table, body = WRITTEN[name]
+    writes = {table: {"sample_writes": ["profiles", "pictures"] if "pictures" in body else ["profiles"]}}
+    person = {"columns": ["person"], "references": "people", "key": ["id"]}
+    profile = {"columns": ["profile"], "references": "profiles", "key": ["person"]}
+    entries: list[dict[str, Any]] = [
+        {"name": "people", "surrogate_keys": [["id"]], "natural_keys": [["name"]]},
+        {"name": "profiles", "natural_keys": [["person"]], "foreign_keys": [person]},
+        {"name": "sales", "surrogate_keys": [["id"]], "foreign_keys": [person]},
+        {"name": "pictures", "natural_keys": [["profile"]], "foreign_keys": [profile]},
+    ]
+    entries = [entry | writes.get(entry["name"], {}) for entry in entries]
+    with tables(server, (*ONE_TO_ONE, WRITES.format(body), WELCOME.format(table)), entries) as database:
+        assert_migrates(database)
+
+
 @pytest.mark.parametrize(
     ("sample", "sentence"),
     [

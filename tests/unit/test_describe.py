@@ -324,6 +324,10 @@ BODIES = {
         "INSERT INTO notes (t, author, title) VALUES (X, a, ')') ON CONFLICT (t, author, title) DO NOTHING;",
     "UPDATE notes SET a = (SELECT 1 WHERE b) WHERE c OR d RETURNING a INTO b;":
         "UPDATE notes SET a = (SELECT 1 WHERE b) WHERE notes.t = X AND (c OR d) RETURNING a INTO b;",
+    "DELETE FROM notes WHERE a = 'x';": "DELETE FROM notes WHERE notes.t = X AND (a = 'x');",
+    "UPDATE notes SET a = 'x'": "UPDATE notes SET a = 'x' WHERE notes.t = X",
+    "UPDATE notes SET a = b WHERE c = $q$d$q$ -- e\n;":
+        "UPDATE notes SET a = b WHERE notes.t = X AND (c = $q$d$q$) -- e\n;",
     "UPDATE notes SET a = 1;": "UPDATE notes SET a = 1 WHERE notes.t = X;",
     "DELETE FROM ONLY notes AS n WHERE n.a;": "DELETE FROM ONLY notes AS n WHERE n.t = X AND (n.a);",
     "FOR r IN DELETE FROM notes WHERE a LOOP b; END LOOP;":

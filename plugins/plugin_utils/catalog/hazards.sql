@@ -295,8 +295,8 @@ SELECT json_build_object(
           SELECT coalesce(json_agg(a.attname ORDER BY k), '[]') FROM pg_index i
           CROSS JOIN generate_series(1, i.indnkeyatts) AS k
           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]
-          WHERE i.indrelid = r.oid AND ((r.relreplident = 'd' AND i.indisprimary) OR (r.relreplident = 'i'
-            AND i.indisreplident)))
+          WHERE i.indrelid = r.oid AND ((r.relreplident = 'd' AND i.indisprimary AND i.indimmediate)
+            OR (r.relreplident = 'i' AND i.indisreplident)))
       ) ORDER BY p.pubname, r.schema, r.name), '[]')
     FROM published p
     JOIN relation r ON r.oid = p.relid

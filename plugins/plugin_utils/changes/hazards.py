@@ -260,13 +260,15 @@ def _read_only(found: Document, model: Model, url_options: str) -> list[str]:
 
 def _publication(item: Document, model: Model) -> list[str]:
     """Return an obstacle for each published table on which PostgreSQL would refuse UPDATE and DELETE."""
-    if not (item["update"] or item["delete"]) or item["identity"] in ("f", "n"):
+    if not (item["update"] or item["delete"]) or (item["identity"] == "f" and item["columns"] is None):
         return []
     table = next((table for table in model.tables if table.name == item["table"]), None)
     identity = list(item["identity_columns"])
     if table is not None and model.column not in identity and {*identity} in [{*key} for key in table.natural_keys]:
         identity = [model.column, *identity]
     name = f"{item['schema']}.{item['table']}"
+    if not identity:
+        return [_without_identity(item, name)]
     found = []
     lacking = [column for column in identity if column not in (item["columns"] or identity)]
     if lacking:
@@ -284,6 +286,18 @@ def _publication(item: Document, model: Model) -> list[str]:
             "the proof. Change the filter or the replica identity first."
         )
     return found
+
+
+def _without_identity(item: Document, name: str) -> str:
+    target = qualified(item["schema"], item["table"])
+    why, code, remedy = "which has no replica identity", "55000", f"ALTER TABLE {target} REPLICA IDENTITY FULL"
+    if item["columns"] is not None:
+        why, code = "whose replica identity is not among the published columns", "42P10"
+        remedy = f"ALTER PUBLICATION {identifier(item['name'])} DROP TABLE {target}"
+    return (
+        f"The publication {item['name']} publishes UPDATE and DELETE of {name}, {why}: PostgreSQL refuses every UPDATE "
+        f"and DELETE ({code}), also those of the proof. {remedy} first."
+    )
 
 
 def _runs_as_administrator(item: Document) -> bool:

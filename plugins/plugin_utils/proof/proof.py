@@ -157,11 +157,35 @@ class Means:
         tenants = self.model.tenants
         by_tenants = tenants is not None and table.name in tenants.sample_writes
         again = table.name in self.order.twice and self.stores(table)
-        return (
-            by_tenants
-            + again
-            + sum(self.stores(writer) for writer in self.model.tables if writer is table or self._writes(writer, table))
+        found = by_tenants + again + self.stores(table) + sum(map(self.stores, self.writers(table)))
+        return min(found, 1) if self.is_single(table) else found
+
+    def writers(self, table: Table) -> list[Table]:
+        """Return the tables whose triggers write a row of this one when their sample is stored."""
+        return [writer for writer in self.model.tables if table.name in writer.sample_writes]
+
+    def is_single(self, table: Table, *seen: str) -> bool:
+        """Say whether a tenant has one row, whoever stores it: foreign keys to single rows decide one of its keys."""
+        pointing = {
+            name
+            for key in self.order.used(table)
+            if key.references not in (table.name, *seen)
+            and self._is_alone(self.table(key.references), table.name, *seen)
+            for name in key.columns
+        }
+        return table.name not in self.order.twice and any(
+            index["unique"] and index["plain"] and {*index["names"]} <= pointing | {self.model.column}
+            for index in self._indexes(table)
         )
+
+    def _is_alone(self, parent: Table, *seen: str) -> bool:
+        return not self.writers(parent) or self.is_single(parent, *seen)
+
+    def replaces(self, table: Table) -> bool:
+        """Say whether the table's sample takes the place of the same row, which a trigger wrote before."""
+        tenants = self.model.tenants
+        by_tenants = tenants is not None and table.name in tenants.sample_writes
+        return self.is_single(table) and (by_tenants or bool(self.writers(table)))
 
     def others(self, table: Table, other: str) -> list[tuple[str, str]]:
         """Return the tenants whose rows a tenant tries to reach: the other one of the proof, and one that has rows."""
@@ -189,10 +213,6 @@ class Means:
     def table(self, name: str) -> Table:
         """Return the table of that name."""
         return next(table for table in self.model.tables if table.name == name)
-
-    @staticmethod
-    def _writes(writer: Table, table: Table) -> bool:
-        return table.name in writer.sample_writes
 
 
 def gaps(state: State, model: Model) -> list[str]:
@@ -372,12 +392,22 @@ def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
     # If a row has nothing to point to, or a column has no value, the attempt would show nothing.
     if stored != REFUSED and not means.stores(table):
         return []
-    sql = "; ".join(_store(means, circle))
+    replaced = _replaced(means, table)
+    if any(means.lacks(one, "DELETE") or "delete" in one.append_only for one in replaced):
+        return []
+    sql = "; ".join([*room.delete(means, replaced), *_store(means, circle)])
     sentence = "Another tenant stores a row with the same keys"
     return [
         *made(table, one, [("own.insert", "A tenant stores a row", sql, stored)], keep=True),
         *made(table, other, [("own.insert.same", sentence, sql, stored)], keep=True),
     ]
+
+
+def _replaced(means: Means, table: Table) -> list[Table]:
+    """Return the tables with rows of triggers that the sample replaces, in the order of deletion."""
+    if not means.replaces(table):
+        return []
+    return [one for one in means.order.pointers([table.name]) if one is table or means.writers(one)]
 
 
 def _store(means: Means, circle: Sequence[Table]) -> list[str]:
