@@ -330,6 +330,25 @@ def test_the_sample_replaces_the_same_row_of_a_trigger(server: Server, name: str
 
 
 @pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("bigserial", {"surrogate_keys": [["id"]], "natural_keys": [["number"]]}),
+        ("bigint", {"natural_keys": [["id"], ["number"]]}),
+    ],
+    ids=["a generated key", "a key of the application"],
+)
+def test_a_trigger_may_number_the_rows(server: Server, kind: str, keys: dict[str, Any]) -> None:
+    statements = (
+        f"CREATE TABLE tickets (id {kind} PRIMARY KEY, number integer NOT NULL UNIQUE)",
+        "CREATE SEQUENCE numbers",
+        WRITES.format("NEW.number := nextval('public.numbers'); RETURN NEW;"),
+        WELCOME.format("tickets").replace("AFTER", "BEFORE"),
+    )
+    with tables(server, statements, [{"name": "tickets", **keys}]) as database:
+        assert_migrates(database)
+
+
+@pytest.mark.parametrize(
     ("sample", "sentence"),
     [
         ({"nick": "x"}, "nick, but public.users has no such column: correct it."),

@@ -9,6 +9,7 @@ which every attempt fails proves nothing.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,6 +27,7 @@ from . import checks, order, room, samples, tenants_rows
 from .attempt import (
     EQUAL,
     EVERY,
+    IS_THERE,
     NOTHING,
     NOTHING_OR_REFUSED,
     ONE,
@@ -46,6 +48,8 @@ RUNNER = Path(__file__).with_name("proof.sql")
 
 Document = Mapping[str, Any]
 
+# The beginning of a trigger's definition, as PostgreSQL prints it.
+BEFORE_INSERT = re.compile(r'CREATE TRIGGER (?:"(?:[^"]|"")+"|\S+) BEFORE INSERT ')
 # The number of rows to read from a table that is too large to be counted while it is locked.
 PROBED = 1000
 
@@ -165,7 +169,7 @@ class Means:
         return [writer for writer in self.model.tables if table.name in writer.sample_writes]
 
     def is_single(self, table: Table, *seen: str) -> bool:
-        """Say whether a tenant has one row, whoever stores it: foreign keys to single rows decide one of its keys."""
+        """Say whether a tenant has one row, stored by a trigger or not: foreign keys to single rows decide one of its keys."""
         pointing = {
             name
             for key in self.order.used(table)
@@ -209,6 +213,12 @@ class Means:
         triggers = self.documents.get(table.name, {}).get("triggers", [])
         once = any(trigger["enabled"] and not trigger["row"] for trigger in triggers)
         return (*outcomes, f"error {raised}") if raised is not None and once else outcomes
+
+    def conflicts(self, table: Table, outcomes: Outcomes, more: Outcomes) -> Outcomes:
+        """Return the outcomes of storing a row with a present key; ``more`` ones if a trigger can change the key."""
+        triggers = self.documents.get(table.name, {}).get("triggers", [])
+        changes = any(item["enabled"] and item["row"] and BEFORE_INSERT.match(item["definition"]) for item in triggers)
+        return (*outcomes, *more) if changes else outcomes
 
     def table(self, name: str) -> Table:
         """Return the table of that name."""
@@ -536,13 +546,14 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
         found += [
             (f"own.upsert.{'_'.join(key)}", "A tenant updates its own row by ON CONFLICT DO UPDATE",
              _insert(means, table, None, _upsert(model, key)),
-             means.allows(means.forbids(table, "update", ONE), *upserts)),
+             means.allows(means.conflicts(table, means.forbids(table, "update", ONE), IS_THERE), *upserts)),
         ]  # fmt: skip
         if means.defers(table):
             continue
         found += [
             (f"own.skip.{'_'.join(key)}", "A tenant's own key is found by ON CONFLICT DO NOTHING",
-             _insert(means, table, None, " ON CONFLICT DO NOTHING"), means.allows(NOTHING, *means.inserts(table))),
+             _insert(means, table, None, " ON CONFLICT DO NOTHING"),
+             means.allows(means.conflicts(table, NOTHING, ONE), *means.inserts(table))),
         ]  # fmt: skip
     return found
 
