@@ -10,7 +10,9 @@ import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import outcomes
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
+from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import literal
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import patterns
 from lab import OWNER
 from planner import Database
 from server import Server
@@ -90,7 +92,7 @@ def test_a_column_of_every_type(server: Server) -> None:
         assert_migrates(database)
 
 
-REGEX = "code text NOT NULL CHECK (code ~ '^[A-Z]{3}$')"
+REGEX = "code text NOT NULL CHECK (code ~ '^(?=A)[A-Z]{3}$')"
 
 
 def test_a_column_without_a_known_value_is_named_and_taken_from_the_sample(server: Server) -> None:
@@ -100,7 +102,7 @@ def test_a_column_without_a_known_value_is_named_and_taken_from_the_sample(serve
         (sentence,) = refused(database)
         assert sentence == (
             "public.things.code is NOT NULL without a default, but no value for it can be derived "
-            "(CHECK (code ~ '^[A-Z]{3}$'::text)): add code: … to sample of things in tenancy_tables."
+            "(CHECK (code ~ '^(?=A)[A-Z]{3}$'::text)): add code: … to sample of things in tenancy_tables."
         )
     with tables(server, statements, [entry | {"sample": {"code": "ABC"}}]) as database:
         assert_migrates(database)
@@ -179,7 +181,7 @@ def test_a_look_up_is_read_without_code_of_its_owner(server: Server) -> None:
         assert_migrates(database)
 
 
-CHECKED = """CREATE TABLE things (id serial PRIMARY KEY,
+CHECKED = r"""CREATE TABLE things (id serial PRIMARY KEY,
   age integer NOT NULL CHECK (age BETWEEN 18 AND 99),
   code char(3) NOT NULL CHECK (length(code) = 3),
   plan text NOT NULL CHECK (plan IN ('free', 'it''s')),
@@ -204,7 +206,11 @@ CHECKED = """CREATE TABLE things (id serial PRIMARY KEY,
   c text, d varchar(5), CHECK (c IS NOT NULL OR d IS NOT NULL),
   flag boolean NOT NULL CHECK (NOT flag),
   small smallint NOT NULL CHECK (small >= 32767),
-  free text CHECK (free ~ '^x'), wild text NOT NULL CHECK (wild <> '' OR free ~ 'y'),
+  free text CHECK (free ~ '^(?=x)'), wild text NOT NULL CHECK (wild <> '' OR free ~ '(?=y)'),
+  email text NOT NULL CHECK (email ~* '^[^@\s]+@[^@]+\.[A-Z]{2,}$' AND length(email) > 9),
+  colour char(7) NOT NULL CHECK (colour ~ '^#[[:xdigit:]]{6}$'), dull text NOT NULL CHECK (dull !~ '[a-f]'),
+  half integer NOT NULL CHECK (half % 5 = 3), month timestamptz NOT NULL,
+  CHECK (date_trunc('month', month AT TIME ZONE 'UTC') = '2031-05-01'),
   period tstzrange NOT NULL CHECK (NOT isempty(period)),
   gone text NOT NULL CHECK (length(gone) BETWEEN 2 AND 4),
   kept text NOT NULL CHECK (kept ~~ 'x%'::text OR kept IS NOT NULL))"""
@@ -217,7 +223,7 @@ def test_checks_are_satisfied(server: Server) -> None:
 
 def test_checks_that_are_not_understood_are_named_and_their_remedy_passes(server: Server) -> None:
     statements = (
-        "CREATE DOMAIN code AS text CHECK (VALUE ~ '^[A-Z]{3}$')",
+        "CREATE DOMAIN code AS text CHECK (VALUE ~ '^(?=D)[A-Z]{3}$')",
         f"CREATE TABLE things (id serial PRIMARY KEY, {REGEX}, other code NOT NULL)",
         "ALTER TABLE things ADD nickname text UNIQUE CHECK (nickname SIMILAR TO 'x%'), ADD one int, ADD two int",
         "ALTER TABLE things ADD CHECK (one > 3 AND one < 2 AND (one IS NOT NULL OR two IS NOT NULL))",
@@ -231,10 +237,57 @@ def test_checks_that_are_not_understood_are_named_and_their_remedy_passes(server
             "public.things.other is NOT NULL without a default",
             "public.things.nickname is part of a natural key",
         ]
-        assert "(public.code: CHECK (VALUE ~ '^[A-Z]{3}$'::text)): add other: … " in found[1]
+        assert "(public.code: CHECK (VALUE ~ '^(?=D)[A-Z]{3}$'::text)): add other: … " in found[1]
     entry["sample"] = {"code": "ABC", "other": "DEF", "nickname": "xy"}
     with tables(server, statements, [entry]) as database:
         assert_migrates(database)
+
+
+PATTERNS = (
+    r"^[^@]+@[^@]+\.[a-z]{2,}$", "^[A-Z]{3}$", r"^\+?[1-9]\d{1,14}$", "^[a-z0-9]+(?:-[a-z0-9]+)*$", "^(http|https)://",
+    "^[[:alpha:]_][[:alnum:]_-]*$", r"\S", "[]a]", "^[^]]+$", "^([a-z ]+)+$", r"\mA", r"a\M", r"\ya.", r"^[\w.+-]+$",
+    "a?b*c+", "^$|^x{2,3}$", r"^[\]\\^-]$", "x{2}{3}", "(?i)a", r"(a)\1", "(?=a)", "a{,3}", "[[:<:]]a", "[[.a.]]",
+    "a**", "(", "[b-a]", r"\u",
+    "^.$", "^a$", "^[[:punct:]]+$", "^[[:space:][:digit:]]+$", r"^\D+\W?\s*$", "",
+)  # fmt: skip
+TEXTS = (
+    "",
+    "a",
+    "A",
+    "ab",
+    "xx",
+    "a-b",
+    "a\nb",
+    "\n",
+    "]",
+    "^",
+    "-",
+    "\\",
+    "a@b.cc",
+    "http://x",
+    "_",
+    "12",
+    "1 2",
+    "a a",
+    "!~",
+)
+
+
+def test_a_regular_expression_means_what_postgresql_means(server: Server) -> None:
+    known = 0
+    for pattern in PATTERNS:
+        for text in (*TEXTS, *patterns.examples(pattern)):
+            for sign, ignores in (("~", False), ("~*", True)):
+                found = patterns.matches(text, pattern, ignore_case=ignores)
+                if found is not None:
+                    query = f"SELECT {literal(text)} {sign} {literal(pattern)}"
+                    assert server.sql(query) == [(found,)], (text, pattern)
+                    known += 1
+        # The examples match.
+        assert all(
+            patterns.matches(text, pattern, ignore_case=False) in (True, None) for text in patterns.examples(pattern)
+        )
+    assert known > 1000
 
 
 def test_nothing_satisfies_a_check(server: Server) -> None:
@@ -370,7 +423,7 @@ def test_what_was_added_since_is_named_by_the_proof(server: Server) -> None:
         server, ("CREATE TABLE t (id serial PRIMARY KEY)",), [{"name": "t", "surrogate_keys": [["id"]]}]
     ) as database:
         assert_migrates(database)
-        database.run("ALTER TABLE t ADD c text NOT NULL CHECK (c ~ '^x')")
+        database.run("ALTER TABLE t ADD c text NOT NULL CHECK (c ~ '^(?=x)')")
         assert database.plan() == []
         with pytest.raises(
             outcomes.ProofError, match=r"error 23502 \(column c, table t\).* Give the sample of t in tenancy"

@@ -177,10 +177,13 @@ def _duplicates(state: State, model: Model) -> list[str]:
 
 
 def _is_exchanged(state: State, model: Model, item: Document) -> bool:
-    """Say whether a key with expressions or a predicate covers the columns: it allows the same rows afterwards."""
+    """Say whether a key of some rows, also of a partition alone, has the columns: it allows the same rows afterwards."""
     (table,) = (table for table in model.tables if table.name == item["table"])
-    indexes = catalog.required(state, table.name)["indexes"]
-    return any(index["valid"] and unique_keys.serves(index, model, item["columns"], pointed=False) for index in indexes)
+    return any(
+        index["valid"] and unique_keys.serves(index, model, item["columns"], pointed=False)
+        for relation in catalog.relations(state, model, table)
+        for index in relation.document["indexes"]
+    )
 
 
 def _duplicate(item: Document, model: Model) -> str:

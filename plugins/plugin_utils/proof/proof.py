@@ -169,7 +169,7 @@ class Means:
         return [writer for writer in self.model.tables if table.name in writer.sample_writes]
 
     def is_single(self, table: Table, *seen: str) -> bool:
-        """Say whether a tenant has one row, stored by a trigger or not: foreign keys to single rows decide one of its keys."""
+        """Say whether a tenant has one row, since foreign keys to such rows decide one of its keys."""
         pointing = {
             name
             for key in self.order.used(table)
