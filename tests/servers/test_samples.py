@@ -308,6 +308,15 @@ def test_a_surrogate_key_that_the_application_makes_is_random(server: Server) ->
         assert "two rows cannot have the same surrogate key, and its type has no random value" in refused(database)[0]
 
 
+def test_a_table_without_a_partition_is_named_and_its_remedy_passes(server: Server) -> None:
+    statements = ("CREATE TABLE events (id serial, day date NOT NULL) PARTITION BY RANGE (day)",)
+    with tables(server, statements, [{"name": "events"}]) as database:
+        (sentence,) = refused(database)
+        assert sentence.startswith("public.events is partitioned, but no partition of it can hold rows")
+        database.run(f"SET ROLE {OWNER}", "CREATE TABLE events_0 PARTITION OF events DEFAULT", "RESET ROLE")
+        assert_migrates(database)
+
+
 @pytest.mark.parametrize("by", ["RANGE (at)", "LIST (kind)", "HASH (kind)"])
 def test_the_row_lies_in_a_partition(server: Server, by: str) -> None:
     parts = {

@@ -241,8 +241,18 @@ def test_an_existing_column_is_adopted_with_the_tenants_table() -> None:
         pages=owned,
         images=owned,
         words=owned,
+        plans=owned,
+        charts=owned,
         lines={"columns": [column("note_id")], "foreign_keys": [note]},
         loose={"columns": [column("note_id", not_null=False)], "foreign_keys": [note]},
+        people={"columns": [column("id")], "indexes": [key("id")]},
+        remarks={
+            "columns": [column("author_id"), column("line_id")],
+            "foreign_keys": [
+                {"columns": ["author_id"], "references": "public.people", "key": ["id"]},
+                {"columns": ["line_id"], "references": "public.lines", "key": ["id"]},
+            ],
+        },
     )
     found = yaml.safe_load(text.tenancy(draft.build(document)))
     assert found["tenancy_column_adopted"] is True
@@ -250,13 +260,15 @@ def test_an_existing_column_is_adopted_with_the_tenants_table() -> None:
     assert found["tenancy_bridge"] is False
     assert found["tenancy_tenants"] == {"table": "organizations", "key": "id", "policy": "own"}
     entries = {entry["name"]: entry for entry in found["tenancy_tables"]}
-    assert entries.keys() == {"notes", "pages", "images", "words", "lines", "loose"}
+    assert entries.keys() >= {"notes", "pages", "lines", "loose", "people", "remarks"}
     assert entries["lines"]["tenant_from"] == ["note_id"]
+    # The lines take their tenant from notes, while people have none.
+    assert entries["remarks"]["tenant_from"] == ["line_id"]
     assert entries["notes"] == {"name": "notes", "surrogate_keys": [["id"]]}
     decisions = {item["entry"]["name"]: item["decision"] for item in draft.build(document)["tables"]}
     assert decisions["loose"].startswith("It lacks organization_id")
-    # The column, who reads the tenants, and the table without a tenant.
-    assert draft.decisions(draft.build(document)) == 3
+    # The column, who reads the tenants, and two tables without a tenant.
+    assert draft.decisions(draft.build(document)) == 4
 
 
 def test_the_column_of_the_migration_is_not_adopted() -> None:
