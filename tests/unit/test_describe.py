@@ -410,7 +410,7 @@ def test_any_name_is_valid_in_both_files() -> None:
     document = catalog(**tables)
     document["functions"] = [
         {
-            "id": 1, "schema": "public", "name": "f\ng", "kind": "f", "language": "sql", "arguments": "",
+            "id": 1, "schema": "public", "name": "f\ng", "kind": "f", "language": "plpython3u", "arguments": "",
             "identity": "", "returns": "void", "trigger": False,
             "body": 'DELETE FROM "a.b";\nDROP TABLE x;', "definition": "f\nDROP;",
         }

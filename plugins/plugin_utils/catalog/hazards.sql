@@ -441,7 +441,7 @@ SELECT json_build_object(
     JOIN pg_namespace n ON n.oid = f.pronamespace AND n.nspname = %(schema)s
     JOIN pg_language l ON l.oid = f.prolang
     WHERE (f.proname IN (SELECT json_array_elements_text(%(functions)s::json)) OR f.proname = 'tenancy_bridge_note')
-      AND (f.prokind <> 'f' OR l.lanname NOT IN ('plpgsql', 'sql')
+      AND (f.prokind NOT IN ('f', 'p') OR l.lanname NOT IN ('plpgsql', 'sql')
         OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid
           AND d.deptype = 'e')))
 ) AS hazards
