@@ -71,7 +71,7 @@ def said(server: Server, call: str, tenant: int) -> list[Any]:
         for _ in range(2):
             cursor.execute(call)
         cursor.execute("SELECT word, times FROM words")
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -427,11 +427,10 @@ def _called(name: str, given: Sequence[Any]) -> Any:
 
 def _truncated(unit: str, time: Any) -> Any:
     """Return a time at the beginning of its day, month or other unit."""
-    places = {"year": 1, "month": 2, "day": 3, "hour": 4, "minute": 5, "second": 6}
-    if not isinstance(time, datetime) or unit not in places:
+    ends = {"year": 4, "month": 7, "day": 10, "hour": 13, "minute": 16, "second": 19}
+    if not isinstance(time, datetime) or unit not in ends:
         return UNKNOWN
-    kept = time.timetuple()[: places[unit]]
-    return datetime(*kept, *(1, 1)[: max(0, 3 - len(kept))])
+    return datetime.fromisoformat(time.isoformat()[: ends[unit]] + "0000-01-01T00:00:00"[ends[unit] :])
 
 
 def _in_zone(zone: str, time: Any) -> Any:
