@@ -211,6 +211,17 @@ SCHEMAS |= {
         [{"name": "events", "surrogate_keys": [["id", "day"]]},
          surrogate("marks", key("event day", "events", "id day"))],
     ),
+    "a foreign key that decides the partition": (
+        [
+            "CREATE TABLE events (id integer, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)",
+            "CREATE TABLE events_1 PARTITION OF events DEFAULT",
+            ("CREATE TABLE marks (event integer NOT NULL, day date NOT NULL, note text,"
+            " FOREIGN KEY (event, day) REFERENCES events) PARTITION BY RANGE (day)"),
+            "CREATE TABLE marks_1 PARTITION OF marks FOR VALUES FROM ('2000-01-01') TO ('2100-01-01')",
+        ],
+        [{"name": "events", "surrogate_keys": [["id", "day"]]},
+         {"name": "marks", "foreign_keys": [key("event day", "events", "id day")]}],
+    ),
     "a self reference of a partitioned table": (
         [
             "CREATE TABLE nodes (id uuid DEFAULT gen_random_uuid() PRIMARY KEY, up uuid) PARTITION BY HASH (id)",

@@ -28,6 +28,7 @@ from .attempt import (
     EQUAL,
     EVERY,
     IS_THERE,
+    NO_PARTITION,
     NOTHING,
     NOTHING_OR_REFUSED,
     ONE,
@@ -751,7 +752,14 @@ def _shared(means: Means, table: Table, target: Table) -> list[str]:
 def _without(identity: str, who: str, model: Model, means: Means, table: Table, errors: tuple[str, ...]) -> list[Row]:
     """Return the attempts of a session without a valid tenant."""
     read = means.allows((*NOTHING, *errors), (table, "SELECT", ()))
+    # Without a tenant there is no row to point to, and NULL may have no partition.
+    parted = NO_PARTITION if means.documents.get(table.name, {}).get("partitions") else ()
     return [
         (f"read.{identity}", f"{who} reads", _read(model, table), read),
-        (f"insert.{identity}", f"{who} stores a row", _insert(means, table), (*REFUSED_WITHOUT_TENANT, *errors)),
+        (
+            f"insert.{identity}",
+            f"{who} stores a row",
+            _insert(means, table),
+            (*REFUSED_WITHOUT_TENANT, *errors, *parted),
+        ),
     ]
