@@ -112,6 +112,19 @@ def test_row_security_is_removed_although_many_tenants_have_rows(server: Server)
         schemas.migrate(found)
 
 
+NOTES_WITH_TENANT = (
+    "ALTER TABLE notes DISABLE TRIGGER never; ALTER TABLE notes ADD customer_id integer; "
+    "UPDATE notes SET customer_id = t.customer_id FROM tasks AS t WHERE t.id = task_id"
+)
+# Further foreign keys, by the refused case.
+MORE: dict[str, dict[str, dict[str, Any]]] = {
+    "rows whose tenant is taken, and that point to another tenant's row": {
+        "notes": {"columns": ["project"], "references": "projects", "key": ["id"]}
+    },
+    "rows that point to another row, whose tenants are taken": {
+        "marks": {"columns": ["other"], "references": "notes", "key": ["id"]}
+    },
+}
 REFUSED = {
     "rows without a tenant": (
         "UPDATE tasks SET customer_id = NULL WHERE id < 3",
@@ -125,6 +138,24 @@ REFUSED = {
         "UPDATE tasks SET customer_id = 2 WHERE id = 1",
         r"public\.tasks has 1 rows that point by \(project_id\) to a row of another tenant in projects: correct",
     ),
+    "rows of two tenants, with a tenant that could be taken": (
+        f"{NOTES_WITH_TENANT}; UPDATE notes SET customer_id = 2 WHERE task_id = 1",
+        r"public\.notes has 2 rows that point by \(task_id\) to a row of another tenant in tasks: correct",
+    ),
+    "rows whose tenant is taken, and that point to another tenant's row": (
+        (
+            "ALTER TABLE notes DISABLE TRIGGER never; ALTER TABLE notes ADD project integer REFERENCES projects; "
+            "UPDATE notes SET project = 3 WHERE task_id = 1"
+        ),
+        r"public\.notes has 2 rows that point by \(project\) to a row of another tenant in projects: correct",
+    ),
+    "rows that point to another row, whose tenants are taken": (
+        (
+            "ALTER TABLE marks ADD other uuid REFERENCES notes; "
+            "UPDATE marks SET other = (SELECT id FROM notes WHERE task_id = 3 LIMIT 1)"
+        ),
+        r"public\.marks has 8 rows that point by \(other\) to a row of another tenant in notes: correct",
+    ),
     "rows that point to no row": (
         "ALTER TABLE notes ALTER task_id DROP NOT NULL; INSERT INTO notes (body) VALUES ('alone')",
         r"public\.notes has 1 rows whose tenant is unknown: their \(task_id\) points to no row of tasks",
@@ -135,7 +166,13 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_rows_without_a_tenant_are_refused(server: Server, name: str) -> None:
     statement, sentence = REFUSED[name]
-    with schemas.database(server, TABLES, ENTRIES, **ADOPTED) as found:
+    entries = [
+        entry | {"foreign_keys": [*entry["foreign_keys"], more]}
+        if (more := MORE.get(name, {}).get(entry["name"]))
+        else entry
+        for entry in ENTRIES
+    ]
+    with schemas.database(server, TABLES, entries, **ADOPTED) as found:
         found.run(statement)
         assert any(re.search(sentence, text) for text in schemas.refused(found))
 
@@ -157,7 +194,7 @@ MOOD = (
 )
 UNCOMPARED = (
     "The columns (box) of public.items or those of boxes have a type that is not one of PostgreSQL's own: the plan "
-    "does not look for rows that point to another tenant's row; the rehearsal does."
+    "does not look for rows that point to another tenant's row; only a full rehearsal does."
 )
 # The types of boxes.id, items.box and items.customer_id, and the notes. None: the table lacks the column.
 MOODS: dict[str, tuple[str, str, str | None, list[str]]] = {
@@ -193,6 +230,30 @@ def test_casts_of_the_owner_do_not_run_with_the_administrators_rights(server: Se
         assert hazards.uncompared(state, found.model) == notes
         refused = [text for text in hazards.obstacles(state, found.model) if "takes its tenant by (box)" in text]
         assert len(refused) == (tenant is None)
+
+
+def test_a_table_whose_tenant_is_not_taken_by_a_foreign_type_gets_it_by_hand(server: Server) -> None:
+    foreign_key = {"columns": ["box"], "references": "boxes", "key": ["id"]}
+    entries: list[dict[str, Any]] = [
+        {"name": "boxes", "natural_keys": [["id"]]},
+        {"name": "items", "surrogate_keys": [["id"]], "foreign_keys": [foreign_key], "tenant_from": ["box"]},
+    ]
+    tables = [
+        "CREATE TYPE colour AS ENUM ('red', 'blue')",
+        "CREATE TABLE boxes (id colour PRIMARY KEY, customer_id integer NOT NULL)",
+        "INSERT INTO boxes VALUES ('red', 1), ('blue', 2)",
+        "CREATE TABLE items (id serial PRIMARY KEY, box colour NOT NULL REFERENCES boxes)",
+        "INSERT INTO items (box) VALUES ('red'), ('blue')",
+    ]
+    with schemas.database(server, tables, entries, **WITHOUT_TENANTS_TABLE) as found:
+        (sentence,) = schemas.refused(found)
+        assert sentence.endswith("add customer_id to public.items and fill it by hand first.")
+        found.run(
+            "ALTER TABLE items ADD customer_id integer",
+            "UPDATE items SET customer_id = b.customer_id FROM boxes AS b WHERE b.id = items.box",
+        )
+        found.commit()
+        schemas.round_trip(server, found)
 
 
 def test_domains_are_compared_by_their_base_types(server: Server) -> None:

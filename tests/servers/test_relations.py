@@ -211,6 +211,17 @@ SCHEMAS |= {
         [{"name": "events", "surrogate_keys": [["id", "day"]]},
          surrogate("marks", key("event day", "events", "id day"))],
     ),
+    "a foreign key that decides the partition": (
+        [
+            "CREATE TABLE events (id integer, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)",
+            "CREATE TABLE events_1 PARTITION OF events DEFAULT",
+            ("CREATE TABLE marks (event integer NOT NULL, day date NOT NULL, note text,"
+            " FOREIGN KEY (event, day) REFERENCES events) PARTITION BY RANGE (day)"),
+            "CREATE TABLE marks_1 PARTITION OF marks FOR VALUES FROM ('2000-01-01') TO ('2100-01-01')",
+        ],
+        [{"name": "events", "surrogate_keys": [["id", "day"]]},
+         {"name": "marks", "foreign_keys": [key("event day", "events", "id day")]}],
+    ),
     "a self reference of a partitioned table": (
         [
             "CREATE TABLE nodes (id uuid DEFAULT gen_random_uuid() PRIMARY KEY, up uuid) PARTITION BY HASH (id)",
@@ -443,3 +454,24 @@ def test_a_round_trip_of_unusual_tables(server: Server, name: str) -> None:
     made = [text.replace("{owner}", OWNER) for text in statements]
     with schemas.database(server, made, entries) as found:
         schemas.round_trip(server, found, set() if name in TRIED else {("log", "user_id")})
+
+
+# The tables and columns that a publication names, and the reason why PostgreSQL refuses UPDATE and DELETE.
+PUBLISHED = {
+    "a table": ("log", "which has no replica identity: "),
+    "columns of a table": ("log (what)", "whose replica identity is not among the published columns: "),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_table_without_a_replica_identity_is_refused_with_a_remedy(server: Server, name: str) -> None:
+    listed, why = PUBLISHED[name]
+    with schemas.database(
+        server, [USERS, LOG, f"CREATE PUBLICATION p FOR TABLE {listed}"], [OF_USERS, OF_LOG]
+    ) as found:
+        (sentence,) = schemas.refused(found)
+        beginning, _, remedy = sentence.removesuffix(" first.").rpartition(". ")
+        assert beginning.startswith(f"The publication p publishes UPDATE and DELETE of public.log, {why}")
+        found.run(remedy)
+        found.commit()
+        schemas.round_trip(server, found)

@@ -10,6 +10,9 @@ import pytest
 
 import schemas
 from ansible_collections.aimemory.tenancy.plugins.module_utils import outcomes
+from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import literal
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import patterns
+from lab import OWNER
 from planner import Database
 from schemas import refused
 from server import Server
@@ -66,7 +69,7 @@ def test_a_column_of_every_type(server: Server) -> None:
         assert_migrates(database)
 
 
-REGEX = "code text NOT NULL CHECK (code ~ '^[A-Z]{3}$')"
+REGEX = "code text NOT NULL CHECK (code ~ '^(?=A)[A-Z]{3}$')"
 
 
 def test_a_column_without_a_known_value_is_named_and_taken_from_the_sample(server: Server) -> None:
@@ -76,7 +79,7 @@ def test_a_column_without_a_known_value_is_named_and_taken_from_the_sample(serve
         (sentence,) = refused(database)
         assert sentence == (
             "public.things.code is NOT NULL without a default, but no value for it can be derived "
-            "(CHECK (code ~ '^[A-Z]{3}$'::text)): add code: … to sample of things in tenancy_tables."
+            "(CHECK (code ~ '^(?=A)[A-Z]{3}$'::text)): add code: … to sample of things in tenancy_tables."
         )
     with tables(server, statements, [entry | {"sample": {"code": "ABC"}}]) as database:
         assert_migrates(database)
@@ -155,7 +158,7 @@ def test_a_look_up_is_read_without_code_of_its_owner(server: Server) -> None:
         assert_migrates(database)
 
 
-CHECKED = """CREATE TABLE things (id serial PRIMARY KEY,
+CHECKED = r"""CREATE TABLE things (id serial PRIMARY KEY,
   age integer NOT NULL CHECK (age BETWEEN 18 AND 99),
   code char(3) NOT NULL CHECK (length(code) = 3),
   plan text NOT NULL CHECK (plan IN ('free', 'it''s')),
@@ -180,7 +183,11 @@ CHECKED = """CREATE TABLE things (id serial PRIMARY KEY,
   c text, d varchar(5), CHECK (c IS NOT NULL OR d IS NOT NULL),
   flag boolean NOT NULL CHECK (NOT flag),
   small smallint NOT NULL CHECK (small >= 32767),
-  free text CHECK (free ~ '^x'), wild text NOT NULL CHECK (wild <> '' OR free ~ 'y'),
+  free text CHECK (free ~ '^(?=x)'), wild text NOT NULL CHECK (wild <> '' OR free ~ '(?=y)'),
+  email text NOT NULL CHECK (email ~* '^[^@\s]+@[^@]+\.[A-Z]{2,}$' AND length(email) > 9),
+  colour char(7) NOT NULL CHECK (colour ~ '^#[[:xdigit:]]{6}$'), dull text NOT NULL CHECK (dull !~ '[a-f]'),
+  half integer NOT NULL CHECK (half % 5 = 3), month timestamptz NOT NULL,
+  CHECK (date_trunc('month', month AT TIME ZONE 'UTC') = '2031-05-01'),
   period tstzrange NOT NULL CHECK (NOT isempty(period)),
   gone text NOT NULL CHECK (length(gone) BETWEEN 2 AND 4),
   kept text NOT NULL CHECK (kept ~~ 'x%'::text OR kept IS NOT NULL))"""
@@ -193,7 +200,7 @@ def test_checks_are_satisfied(server: Server) -> None:
 
 def test_checks_that_are_not_understood_are_named_and_their_remedy_passes(server: Server) -> None:
     statements = (
-        "CREATE DOMAIN code AS text CHECK (VALUE ~ '^[A-Z]{3}$')",
+        "CREATE DOMAIN code AS text CHECK (VALUE ~ '^(?=D)[A-Z]{3}$')",
         f"CREATE TABLE things (id serial PRIMARY KEY, {REGEX}, other code NOT NULL)",
         "ALTER TABLE things ADD nickname text UNIQUE CHECK (nickname SIMILAR TO 'x%'), ADD one int, ADD two int",
         "ALTER TABLE things ADD CHECK (one > 3 AND one < 2 AND (one IS NOT NULL OR two IS NOT NULL))",
@@ -207,10 +214,57 @@ def test_checks_that_are_not_understood_are_named_and_their_remedy_passes(server
             "public.things.other is NOT NULL without a default",
             "public.things.nickname is part of a natural key",
         ]
-        assert "(public.code: CHECK (VALUE ~ '^[A-Z]{3}$'::text)): add other: … " in found[1]
+        assert "(public.code: CHECK (VALUE ~ '^(?=D)[A-Z]{3}$'::text)): add other: … " in found[1]
     entry["sample"] = {"code": "ABC", "other": "DEF", "nickname": "xy"}
     with tables(server, statements, [entry]) as database:
         assert_migrates(database)
+
+
+PATTERNS = (
+    r"^[^@]+@[^@]+\.[a-z]{2,}$", "^[A-Z]{3}$", r"^\+?[1-9]\d{1,14}$", "^[a-z0-9]+(?:-[a-z0-9]+)*$", "^(http|https)://",
+    "^[[:alpha:]_][[:alnum:]_-]*$", r"\S", "[]a]", "^[^]]+$", "^([a-z ]+)+$", r"\mA", r"a\M", r"\ya.", r"^[\w.+-]+$",
+    "a?b*c+", "^$|^x{2,3}$", r"^[\]\\^-]$", "x{2}{3}", "(?i)a", r"(a)\1", "(?=a)", "a{,3}", "[[:<:]]a", "[[.a.]]",
+    "a**", "(", "[b-a]", r"\u",
+    "^.$", "^a$", "^[[:punct:]]+$", "^[[:space:][:digit:]]+$", r"^\D+\W?\s*$", "",
+)  # fmt: skip
+TEXTS = (
+    "",
+    "a",
+    "A",
+    "ab",
+    "xx",
+    "a-b",
+    "a\nb",
+    "\n",
+    "]",
+    "^",
+    "-",
+    "\\",
+    "a@b.cc",
+    "http://x",
+    "_",
+    "12",
+    "1 2",
+    "a a",
+    "!~",
+)
+
+
+def test_a_regular_expression_means_what_postgresql_means(server: Server) -> None:
+    known = 0
+    for pattern in PATTERNS:
+        for text in (*TEXTS, *patterns.examples(pattern)):
+            for sign, ignores in (("~", False), ("~*", True)):
+                found = patterns.matches(text, pattern, ignore_case=ignores)
+                if found is not None:
+                    query = f"SELECT {literal(text)} {sign} {literal(pattern)}"
+                    assert server.sql(query) == [(found,)], (text, pattern)
+                    known += 1
+        # The examples match.
+        assert all(
+            patterns.matches(text, pattern, ignore_case=False) in (True, None) for text in patterns.examples(pattern)
+        )
+    assert known > 1000
 
 
 def test_nothing_satisfies_a_check(server: Server) -> None:
@@ -229,6 +283,15 @@ def test_a_surrogate_key_that_the_application_makes_is_random(server: Server) ->
     statements = ("CREATE TABLE t (id boolean PRIMARY KEY)",)
     with tables(server, statements, [{"name": "t", "surrogate_keys": [["id"]]}]) as database:
         assert "two rows cannot have the same surrogate key, and its type has no random value" in refused(database)[0]
+
+
+def test_a_table_without_a_partition_is_named_and_its_remedy_passes(server: Server) -> None:
+    statements = ("CREATE TABLE events (id serial, day date NOT NULL) PARTITION BY RANGE (day)",)
+    with tables(server, statements, [{"name": "events"}]) as database:
+        (sentence,) = refused(database)
+        assert sentence.startswith("public.events is partitioned, but no partition of it can hold rows")
+        database.run(f"SET ROLE {OWNER}", "CREATE TABLE events_0 PARTITION OF events DEFAULT", "RESET ROLE")
+        assert_migrates(database)
 
 
 @pytest.mark.parametrize("by", ["RANGE (at)", "LIST (kind)", "HASH (kind)"])
@@ -264,6 +327,66 @@ def test_what_a_trigger_writes_does_not_meet_the_samples_of_its_target(server: S
         assert_migrates(database)
 
 
+ONE_TO_ONE = (
+    "CREATE TABLE people (id bigserial PRIMARY KEY, name text NOT NULL UNIQUE)",
+    "CREATE TABLE sales (id bigserial PRIMARY KEY, person bigint NOT NULL REFERENCES people)",
+    "CREATE TABLE profiles (person bigint PRIMARY KEY REFERENCES people ON DELETE CASCADE, sales integer)",
+    "CREATE TABLE pictures (profile bigint PRIMARY KEY REFERENCES profiles, path text)",
+)
+WRITES = "CREATE FUNCTION welcome() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$"
+WELCOME = "CREATE TRIGGER welcome AFTER INSERT ON {} FOR EACH ROW EXECUTE FUNCTION welcome()"
+# The table whose trigger writes the row, and how.
+WRITTEN = {
+    "an insert": ("people", "INSERT INTO public.profiles VALUES (NEW.id);"),
+    "an upsert": ("people", "INSERT INTO public.profiles VALUES (NEW.id) ON CONFLICT DO NOTHING;"),
+    "an insert into a table that is not older": ("sales", "INSERT INTO public.profiles VALUES (NEW.person, 1);"),
+    "an update, or else an insert": (
+        "sales",
+        ("UPDATE public.profiles SET sales = sales + 1 WHERE person = NEW.person;"
+         " IF NOT FOUND THEN INSERT INTO public.profiles VALUES (NEW.person, 1); END IF;"),
+    ),
+    "two rows, one of which points to the other": (
+        "people", "INSERT INTO public.profiles VALUES (NEW.id); INSERT INTO public.pictures VALUES (NEW.id);"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_the_sample_replaces_the_same_row_of_a_trigger(server: Server, name: str) -> None:
+    table, body = WRITTEN[name]
+    writes = {table: {"sample_writes": ["profiles", "pictures"] if "pictures" in body else ["profiles"]}}
+    person = {"columns": ["person"], "references": "people", "key": ["id"]}
+    profile = {"columns": ["profile"], "references": "profiles", "key": ["person"]}
+    entries: list[dict[str, Any]] = [
+        {"name": "people", "surrogate_keys": [["id"]], "natural_keys": [["name"]]},
+        {"name": "profiles", "natural_keys": [["person"]], "foreign_keys": [person]},
+        {"name": "sales", "surrogate_keys": [["id"]], "foreign_keys": [person]},
+        {"name": "pictures", "natural_keys": [["profile"]], "foreign_keys": [profile]},
+    ]
+    entries = [entry | writes.get(entry["name"], {}) for entry in entries]
+    with tables(server, (*ONE_TO_ONE, WRITES.format(body), WELCOME.format(table)), entries) as database:
+        assert_migrates(database)
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("bigserial", {"surrogate_keys": [["id"]], "natural_keys": [["number"]]}),
+        ("bigint", {"natural_keys": [["id"], ["number"]]}),
+    ],
+    ids=["a generated key", "a key of the application"],
+)
+def test_a_trigger_may_number_the_rows(server: Server, kind: str, keys: dict[str, Any]) -> None:
+    statements = (
+        f"CREATE TABLE tickets (id {kind} PRIMARY KEY, number integer NOT NULL UNIQUE)",
+        "CREATE SEQUENCE numbers",
+        WRITES.format("NEW.number := nextval('public.numbers'); RETURN NEW;"),
+        WELCOME.format("tickets").replace("AFTER", "BEFORE"),
+    )
+    with tables(server, statements, [{"name": "tickets", **keys}]) as database:
+        assert_migrates(database)
+
+
 @pytest.mark.parametrize(
     ("sample", "sentence"),
     [
@@ -286,7 +409,7 @@ def test_what_was_added_since_is_named_by_the_proof(server: Server) -> None:
         server, ("CREATE TABLE t (id serial PRIMARY KEY)",), [{"name": "t", "surrogate_keys": [["id"]]}]
     ) as database:
         assert_migrates(database)
-        database.run("ALTER TABLE t ADD c text NOT NULL CHECK (c ~ '^x')")
+        database.run("ALTER TABLE t ADD c text NOT NULL CHECK (c ~ '^(?=x)')")
         assert database.plan() == []
         with pytest.raises(
             outcomes.ProofError, match=r"error 23502 \(column c, table t\).* Give the sample of t in tenancy"

@@ -241,8 +241,18 @@ def test_an_existing_column_is_adopted_with_the_tenants_table() -> None:
         pages=owned,
         images=owned,
         words=owned,
+        plans=owned,
+        charts=owned,
         lines={"columns": [column("note_id")], "foreign_keys": [note]},
         loose={"columns": [column("note_id", not_null=False)], "foreign_keys": [note]},
+        people={"columns": [column("id")], "indexes": [key("id")]},
+        remarks={
+            "columns": [column("author_id"), column("line_id")],
+            "foreign_keys": [
+                {"columns": ["author_id"], "references": "public.people", "key": ["id"]},
+                {"columns": ["line_id"], "references": "public.lines", "key": ["id"]},
+            ],
+        },
     )
     found = yaml.safe_load(text.tenancy(draft.build(document)))
     assert found["tenancy_column_adopted"] is True
@@ -250,13 +260,15 @@ def test_an_existing_column_is_adopted_with_the_tenants_table() -> None:
     assert found["tenancy_bridge"] is False
     assert found["tenancy_tenants"] == {"table": "organizations", "key": "id", "policy": "own"}
     entries = {entry["name"]: entry for entry in found["tenancy_tables"]}
-    assert entries.keys() == {"notes", "pages", "images", "words", "lines", "loose"}
+    assert entries.keys() >= {"notes", "pages", "lines", "loose", "people", "remarks"}
     assert entries["lines"]["tenant_from"] == ["note_id"]
+    # The lines take their tenant from notes, while people have none.
+    assert entries["remarks"]["tenant_from"] == ["line_id"]
     assert entries["notes"] == {"name": "notes", "surrogate_keys": [["id"]]}
     decisions = {item["entry"]["name"]: item["decision"] for item in draft.build(document)["tables"]}
     assert decisions["loose"].startswith("It lacks organization_id")
-    # The column, who reads the tenants, and the table without a tenant.
-    assert draft.decisions(draft.build(document)) == 3
+    # The column, who reads the tenants, and two tables without a tenant.
+    assert draft.decisions(draft.build(document)) == 4
 
 
 def test_the_column_of_the_migration_is_not_adopted() -> None:
@@ -324,6 +336,10 @@ BODIES = {
         "INSERT INTO notes (t, author, title) VALUES (X, a, ')') ON CONFLICT (t, author, title) DO NOTHING;",
     "UPDATE notes SET a = (SELECT 1 WHERE b) WHERE c OR d RETURNING a INTO b;":
         "UPDATE notes SET a = (SELECT 1 WHERE b) WHERE notes.t = X AND (c OR d) RETURNING a INTO b;",
+    "DELETE FROM notes WHERE a = 'x';": "DELETE FROM notes WHERE notes.t = X AND (a = 'x');",
+    "UPDATE notes SET a = 'x'": "UPDATE notes SET a = 'x' WHERE notes.t = X",
+    "UPDATE notes SET a = b WHERE c = $q$d$q$ -- e\n;":
+        "UPDATE notes SET a = b WHERE notes.t = X AND (c = $q$d$q$) -- e\n;",
     "UPDATE notes SET a = 1;": "UPDATE notes SET a = 1 WHERE notes.t = X;",
     "DELETE FROM ONLY notes AS n WHERE n.a;": "DELETE FROM ONLY notes AS n WHERE n.t = X AND (n.a);",
     "FOR r IN DELETE FROM notes WHERE a LOOP b; END LOOP;":
@@ -394,7 +410,7 @@ def test_any_name_is_valid_in_both_files() -> None:
     document = catalog(**tables)
     document["functions"] = [
         {
-            "id": 1, "schema": "public", "name": "f\ng", "kind": "f", "language": "sql", "arguments": "",
+            "id": 1, "schema": "public", "name": "f\ng", "kind": "f", "language": "plpython3u", "arguments": "",
             "identity": "", "returns": "void", "trigger": False,
             "body": 'DELETE FROM "a.b";\nDROP TABLE x;', "definition": "f\nDROP;",
         }

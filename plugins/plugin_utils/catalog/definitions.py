@@ -16,7 +16,17 @@ from ..changes.statement import State
 from . import state as catalog
 
 Named = Mapping[str, Any]
+# The definition of a routine up to its body in the form of the SQL standard, which no name or default contains.
+_BEFORE_BODY = re.compile(r"""(?:[^'"]|'[^']*'|"[^"]*")*?\n(?=BEGIN ATOMIC\n|RETURN )""")
 _SIGNS = r"+*/<>=~!@#%^&|`?-"
+
+
+def without_body(definition: str) -> tuple[str, str]:
+    """Return the definition of a routine up to its body in the form of the SQL standard, and that body."""
+    found = _BEFORE_BODY.match(definition)
+    if found is None:
+        raise ValueError(definition)
+    return found[0].rstrip("\n"), definition[found.end() :].rstrip("\n")
 
 
 def literals(state: State, what: str, texts: Iterable[str | None], path: str | None) -> list[str]:

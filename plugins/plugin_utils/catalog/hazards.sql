@@ -105,7 +105,7 @@ complete_link AS (
                  AND NOT a.attisdropped) AS has_tenant,
          EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = l.pointed AND a.attname = %(column)s
                  AND NOT a.attisdropped) AS has_other,
-         (SELECT string_agg(format('c.%%I = o.%%I', own, other), ' AND ')
+         (SELECT string_agg(format('c0.%%I = o0.%%I', own, other), ' AND ')
           FROM unnest(l.own_names, l.other_names) AS u (own, other)) AS pairs,
          -- Casts and operators of another type belong to its owner, and would run with the administrator's rights;
          -- PostgreSQL compares domains by their base types.
@@ -130,18 +130,43 @@ complete_link AS (
          WHERE a.attrelid = l.pointed AND NOT a.attisdropped AND a.attname = ANY (l.other_names))
         = cardinality(l.other_names)
 ),
+-- From each table (alias c0 or o0) by the foreign keys that give the tenant to a table with the column.
+path (relid, side, place, reached, joins) AS (
+  SELECT w.relid, s.side, 0, w.relid, '' FROM wanted w CROSS JOIN (VALUES ('c'), ('o')) AS s (side)
+  WHERE w.relid IS NOT NULL
+  UNION ALL
+  SELECT p.relid, p.side, p.place + 1, l.pointed, p.joins || format(' JOIN %%s %%s ON %%s', l.pointed::regclass,
+    p.side || p.place + 1,
+    (SELECT string_agg(format('%%s.%%I = %%s.%%I', p.side || p.place, own, p.side || p.place + 1, other), ' AND ')
+     FROM unnest(l.own_names, l.other_names) AS u (own, other)))
+  FROM path p
+  JOIN complete_link l ON l.relid = p.reached AND l.taken AND NOT l.has_tenant AND l.is_comparable
+  -- The tables of a circle are refused.
+  WHERE p.place < (SELECT count(*) FROM wanted)
+),
+-- The tenant of a table's rows.
+given_tenant AS (
+  SELECT p.relid, p.side, p.joins, format('%%s%%s.%%I', p.side, p.place, a.attname) AS tenant
+  FROM path p
+  JOIN pg_attribute a ON a.attrelid = p.reached AND a.attname = %(column)s AND NOT a.attisdropped
+  JOIN pg_type d ON d.oid = a.atttypid
+  JOIN pg_type t ON t.oid = CASE d.typtype WHEN 'd' THEN d.typbasetype ELSE d.oid END
+  WHERE (t.typtype, t.typnamespace) = ('b', 'pg_catalog'::regnamespace)
+),
 crossing AS (
   SELECT l.name, l.columns, l.other, l.taken, x.rows
   FROM complete_link l
+  LEFT JOIN given_tenant c ON c.relid = l.relid AND c.side = 'c'
+  LEFT JOIN given_tenant o ON o.relid = l.pointed AND o.side = 'o'
   CROSS JOIN LATERAL XMLTABLE(
     '/row' PASSING query_to_xml(CASE
       WHEN NOT l.is_comparable THEN 'SELECT NULL AS rows'
       WHEN l.taken AND NOT l.has_tenant THEN format(
-        'SELECT count(*) AS rows FROM %%s c WHERE NOT EXISTS (SELECT FROM %%s o WHERE %%s)',
+        'SELECT count(*) AS rows FROM %%s c0 WHERE NOT EXISTS (SELECT FROM %%s o0 WHERE %%s)',
         l.relid::regclass, l.pointed::regclass, l.pairs)
-      WHEN l.has_tenant AND l.has_other THEN format(
-        'SELECT count(*) AS rows FROM %%1$s c JOIN %%2$s o ON %%3$s WHERE c.%%4$I <> o.%%4$I',
-        l.relid::regclass, l.pointed::regclass, l.pairs, %(column)s)
+      WHEN c.relid IS NOT NULL AND o.relid IS NOT NULL THEN format(
+        'SELECT count(*) AS rows FROM %%s c0 JOIN %%s o0 ON %%s%%s%%s WHERE %%s <> %%s',
+        l.relid::regclass, l.pointed::regclass, l.pairs, c.joins, o.joins, c.tenant, o.tenant)
       ELSE 'SELECT 0 AS rows' END, false, true, '')
     COLUMNS rows bigint PATH 'rows') AS x
   -- Null if the columns cannot be compared.
@@ -295,8 +320,8 @@ SELECT json_build_object(
           SELECT coalesce(json_agg(a.attname ORDER BY k), '[]') FROM pg_index i
           CROSS JOIN generate_series(1, i.indnkeyatts) AS k
           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]
-          WHERE i.indrelid = r.oid AND ((r.relreplident = 'd' AND i.indisprimary) OR (r.relreplident = 'i'
-            AND i.indisreplident)))
+          WHERE i.indrelid = r.oid AND ((r.relreplident = 'd' AND i.indisprimary AND i.indimmediate)
+            OR (r.relreplident = 'i' AND i.indisreplident)))
       ) ORDER BY p.pubname, r.schema, r.name), '[]')
     FROM published p
     JOIN relation r ON r.oid = p.relid
@@ -416,7 +441,7 @@ SELECT json_build_object(
     JOIN pg_namespace n ON n.oid = f.pronamespace AND n.nspname = %(schema)s
     JOIN pg_language l ON l.oid = f.prolang
     WHERE (f.proname IN (SELECT json_array_elements_text(%(functions)s::json)) OR f.proname = 'tenancy_bridge_note')
-      AND (f.prokind <> 'f' OR l.lanname NOT IN ('plpgsql', 'sql')
+      AND (f.prokind NOT IN ('f', 'p') OR l.lanname NOT IN ('plpgsql', 'sql')
         OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid
           AND d.deptype = 'e')))
 ) AS hazards

@@ -558,7 +558,7 @@ SELECT json_build_object(
     FROM pg_proc f
     JOIN pg_namespace n ON n.oid = f.pronamespace AND n.nspname = %(schema)s
     JOIN pg_language l ON l.oid = f.prolang AND l.lanname IN ('plpgsql', 'sql')
-    WHERE f.prokind = 'f'
+    WHERE f.prokind IN ('f', 'p')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
                       AND d.objid = f.oid AND d.deptype = 'e')),
   -- Code of ordinary roles. It runs with the rights of the role that repeats a definition or adds a foreign key.

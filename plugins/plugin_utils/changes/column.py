@@ -62,7 +62,8 @@ def _without_tenant(state: State, model: Model, table: Table) -> list[str]:
     if table.tenant_from is None:
         unnamed = (
             f"{name} has no column {model.column}, and there is no default tenant (tenancy_column_adopted): name under "
-            "tenant_from the columns of the foreign key from which its rows take their tenant."
+            "tenant_from the columns of the foreign key from which its rows take their tenant. If there is none, add "
+            "and fill the column by hand, or move the table from tenancy_tables to tenancy_readable to share it."
         )
         return [unnamed]
     parents = {key.references for key in table.foreign_keys if set(key.columns) == set(table.tenant_from)}

@@ -7,6 +7,8 @@ body that uses other argument names gets them as aliases, and a body for another
 
 from __future__ import annotations
 
+import re
+
 from ...module_utils.quoting import dollar_quoted, identifier, qualified
 from ..catalog import definitions
 from ..catalog import state as catalog
@@ -16,7 +18,11 @@ from .change import Change, Document, Ended, Rollback, missing
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
-LANGUAGE = "plpgsql"
+NAMES = {"plpgsql": "PL/pgSQL", "sql": "SQL"}
+# A quoted text, a bracket, a comma, or the text between them.
+_PART = re.compile(r"""'[^']*'|"(?:[^"]|"")*"|[()\[\],]|[^'"()\[\],]+""")
+_DEFAULT = re.compile(r"\s+DEFAULT\s|\s*:?=", re.IGNORECASE)
+_MODE, _OUTPUT = (re.compile(rf"(?:{words})\s+", re.IGNORECASE) for words in ("IN|INOUT|VARIADIC", "OUT|TABLE"))
 # Other routines that can have the name (pg_proc.prokind).
 KINDS = {"p": "a procedure", "a": "an aggregate", "w": "a window function", "f": "a function"}
 
@@ -31,7 +37,7 @@ def wanted_body(function: Function, now: Document | None) -> str:
         )
         if wanted and wanted != name
     ]
-    if now is None or not pairs:
+    if now is None or not pairs or function.language == "sql":
         return body
     aliases = "\n".join(f"  {identifier(wanted)} ALIAS FOR ${place};" for wanted, place in pairs)
     # An argument in the header can have the name of a column.
@@ -52,23 +58,37 @@ def obstacles(state: State, model: Model) -> list[str]:
         now = catalog.function(state, function.name, function.identity)
         if now is None:
             found += [
-                f"{title} is {KINDS[item['kind']]} in the language {item['language']}, which a PL/pgSQL "
-                "function cannot replace: drop or rename it first."
+                _irreplaceable(title, KINDS[item["kind"]], item["language"], function)
                 for item in state["hazards"]["routines"]
                 if (item["name"], item["types"]) == (function.name, _types(function))
             ]
             continue
-        if now["language"] != LANGUAGE:
+        if bool(now["returns"]) is not bool(function.returns):
+            kind = KINDS["f" if now["returns"] else "p"]
+            found.append(_irreplaceable(title, kind, now["language"], function))
+            continue
+        if now["language"] != function.language:
+            wanted = NAMES[function.language]
             found.append(
-                f"{title} is written in {now['language']}, but the body in tenancy_functions in PL/pgSQL: replace it "
-                "with a function in PL/pgSQL with the same arguments and result first."
+                f"{title} is written in {now['language']}, but the body in tenancy_functions in {wanted}: replace it "
+                f"with one in {wanted} with the same arguments and result first."
             )
-        if now["returns"] != function.returns:
+        elif function.language == "sql" and _names(function) != now["names"]:
+            found.append(
+                f"{title} has arguments with other names than in tenancy_functions, and a body in SQL has no aliases: "
+                f"use the names {', '.join(now['names'])} there."
+            )
+        if (now["returns"] or "") != function.returns:
             found.append(
                 f"{title} returns {now['returns']}, but the body in tenancy_functions returns {function.returns}: "
                 "give tenancy_functions a body with the right result, or replace the function first."
             )
     return found
+
+
+def _irreplaceable(title: str, kind: str, language: str, function: Function) -> str:
+    wanted = f"{NAMES[function.language]} {function.kind.lower()}"
+    return f"{title} is {kind} in the language {language}, which a {wanted} cannot replace: drop or rename it first."
 
 
 def header(document: Document) -> str:
@@ -77,7 +97,9 @@ def header(document: Document) -> str:
     Its owner chose the names and defaults in it, which may contain anything. So the body is found from the end of the
     definition (PostgreSQL: pg_get_functiondef).
     """
-    quote = "$function"
+    if not document["body"]:
+        return definitions.without_body(document["definition"])[0]
+    quote = "$function" if document["returns"] else "$procedure"
     while quote in document["body"]:
         quote += "x"
     definition: str = document["definition"].removesuffix("\n")
@@ -94,7 +116,8 @@ def _planned(state: State, model: Model, function: Function) -> list[Statement]:
     name, wanted = qualified(model.schema, function.name), wanted_body(function, now)
     body = dollar_quoted("\n" + wanted + "\n")
     if now is None:
-        sql = f"CREATE FUNCTION {name}({function.arguments}) RETURNS {function.returns} LANGUAGE {LANGUAGE} AS {body}"
+        returns = f" RETURNS {function.returns}" if function.returns else ""
+        sql = f"CREATE {function.kind} {name}({function.arguments}){returns} LANGUAGE {function.language} AS {body}"
     else:
         sql = f"{header(now)}\nAS {body}"
     if now is not None and now["body"].strip() == wanted:
@@ -122,13 +145,15 @@ def rollback(back: Rollback) -> list[Statement]:
         signature = f"{qualified(back.model.schema, function.name)}({function.identity})"
         reason = f"Restore the original {function.name}"
         if now is not None and before is None:
-            planned.append(statement(f"{identity}.drop", "", "function", f"DROP FUNCTION {signature}", reason))
+            planned.append(statement(f"{identity}.drop", "", "function", f"DROP {function.kind} {signature}", reason))
         if before is not None and (now is None or now["definition"] != before["definition"]):
-            planned.append(statement(identity, "", "function", before["definition"].strip(), reason))
+            # A body in the form of the SQL standard depends on each column that "excluded" has.
+            phase = "function" if before["body"] else "restore"
+            planned.append(statement(identity, "", phase, before["definition"].strip(), reason))
             # A restored function belongs to the role that creates it, here a superuser, and may be SECURITY DEFINER.
             if now is None or now["owner"] != before["owner"]:
-                sql = f"ALTER FUNCTION {signature} OWNER TO {identifier(before['owner'])}"
-                planned.append(statement(f"{identity}.owner", "", "function", sql, reason))
+                sql = f"ALTER {function.kind} {signature} OWNER TO {identifier(before['owner'])}"
+                planned.append(statement(f"{identity}.owner", "", phase, sql, reason))
     return planned
 
 
@@ -139,7 +164,9 @@ def rollback_obstacles(back: Rollback) -> list[str]:
         now, before = _now_and_before(back, function)
         if before is not None and (now is None or now["definition"] != before["definition"]):
             what = f"The original function {function.name}"
-            found += definitions.literals(back.state, what, [header(before)], back.path)
+            # A body in the form of the SQL standard is parsed when it is restored.
+            text = header(before) if before["body"] else before["definition"]
+            found += definitions.literals(back.state, what, [text], back.path)
     return found
 
 
@@ -173,17 +200,33 @@ def _types(function: Function) -> list[str]:
 
 
 def _names(function: Function) -> list[str]:
-    """Return the names of the arguments in the model, "" for one without; each is written as name and type."""
-    parts = [part.strip() for part in function.arguments.split(",") if part.strip()]
-    return [
-        part[: -len(kind)].strip() if part.endswith(kind) else part.split()[0]
-        for part, kind in zip(parts, _types(function), strict=False)
-    ]
+    """Return the names of the input arguments in the model, "" for one without; each is written as name and type."""
+    parts = [_MODE.sub("", part) for part in _arguments(function.arguments) if not _OUTPUT.match(part)]
+    found = []
+    for part, kind in zip(parts, _types(function), strict=False):
+        first = _PART.findall(part)[0] if part.startswith('"') else part.split()[0]
+        name = part[: -len(kind)].strip() if part.endswith(kind) else first
+        found.append(name[1:-1].replace('""', '"') if name.startswith('"') else name)
+    return found
+
+
+def _arguments(written: str) -> list[str]:
+    """Return the arguments without their defaults, which may contain commas in quotes, brackets and parentheses."""
+    found, depth, is_default = [""], 0, False
+    for part in _PART.findall(written):
+        depth += (part in "([") - (part in ")]")
+        if part == "," and not depth:
+            found, is_default = [*found, ""], False
+            continue
+        default = None if is_default or depth else _DEFAULT.search(part)
+        found[-1] += "" if is_default else part[: default.start()] if default else part
+        is_default = is_default or default is not None
+    return [part.strip() for part in found if part.strip()]
 
 
 # A function works within one tenant whether row security is on or off.
 CHANGE = Change(
-    phases=frozenset({"function"}),
+    phases=frozenset({"function", "restore"}),
     obstacles=obstacles,
     plan=plan,
     findings=findings,

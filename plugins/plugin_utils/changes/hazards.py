@@ -62,7 +62,7 @@ def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
     return [
         *(text for table in model.tables for text in _of_table(state, model, table)),
         *order.refused(state, model),
-        *(_link(item, model) for item in found["links"] if item["rows"] is not None or _is_filled(state, item)),
+        *(_link(state, model, item) for item in found["links"] if item["rows"] is not None or _is_filled(state, item)),
         *_tenants_rows(state, model),
         *_duplicates(state, model),
         *_read_only(found, model, url_options),
@@ -84,7 +84,8 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
     if document is None:
         return []
     others = {one.name: catalog.table(state, one.name) or {} for one in model.tables}
-    found = samples.lacking(
+    found = [] if document["kind"] != "p" or document["bounds"] else [_unparted(model, table)]
+    found += samples.lacking(
         model, table, document, state["types"], lambda column: not proof.lacks(document, "INSERT", (column,)), others
     )
     if document["column"] is None:
@@ -100,6 +101,13 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
     elif not (table.adopt or model.adopted) and not is_tied(document, model):
         found += _meanings(state, model, table, document["column"])
     return found
+
+
+def _unparted(model: Model, table: Table) -> str:
+    return (
+        f"{model.schema}.{table.name} is partitioned, but no partition of it can hold rows, as those of the proof: "
+        "create one first."
+    )
 
 
 def _row_types(state: State, model: Model, table: Table) -> list[str]:
@@ -175,10 +183,13 @@ def _duplicates(state: State, model: Model) -> list[str]:
 
 
 def _is_exchanged(state: State, model: Model, item: Document) -> bool:
-    """Say whether a key with expressions or a predicate covers the columns: it allows the same rows afterwards."""
+    """Say whether a key of some rows or of one partition has the columns: it allows the same rows afterwards."""
     (table,) = (table for table in model.tables if table.name == item["table"])
-    indexes = catalog.required(state, table.name)["indexes"]
-    return any(index["valid"] and unique_keys.serves(index, model, item["columns"], pointed=False) for index in indexes)
+    return any(
+        index["valid"] and unique_keys.serves(index, model, item["columns"], pointed=False)
+        for relation in catalog.relations(state, model, table)
+        for index in relation.document["indexes"]
+    )
 
 
 def _duplicate(item: Document, model: Model) -> str:
@@ -196,7 +207,7 @@ def uncompared(state: State, model: Model) -> list[str]:
     return [
         f"The columns ({', '.join(item['columns'])}) of {model.schema}.{item['table']} or those of {item['other']} "
         "have a type that is not one of PostgreSQL's own: the plan does not look for rows that point to another "
-        "tenant's row; the rehearsal does."
+        "tenant's row; only a full rehearsal does."
         for item in state["hazards"]["links"]
         if item["rows"] is None and not _is_filled(state, item)
     ]
@@ -208,7 +219,7 @@ def _is_filled(state: State, item: Document) -> bool:
     return bool(item["taken"]) and document is not None and document["column"] is None
 
 
-def _link(item: Document, model: Model) -> str:
+def _link(state: State, model: Model, item: Document) -> str:
     """Return an obstacle if rows point to another tenant's row, or to no row with a tenant."""
     name, columns = f"{model.schema}.{item['table']}", ", ".join(item["columns"])
     if item["rows"] is None:
@@ -217,7 +228,7 @@ def _link(item: Document, model: Model) -> str:
             f"that is not one of PostgreSQL's own, whose casts may run code of its owner: add {model.column} to {name} "
             "and fill it by hand first."
         )
-    if item["taken"]:
+    if _is_filled(state, item):
         return (
             f"{name} has {item['rows']:,} rows whose tenant is unknown: their ({columns}) points to no row of "
             f"{item['other']}, from which tenant_from takes it: point them to one, or delete them, first."
@@ -258,13 +269,15 @@ def _read_only(found: Document, model: Model, url_options: str) -> list[str]:
 
 def _publication(item: Document, model: Model) -> list[str]:
     """Return an obstacle for each published table on which PostgreSQL would refuse UPDATE and DELETE."""
-    if not (item["update"] or item["delete"]) or item["identity"] in ("f", "n"):
+    if not (item["update"] or item["delete"]) or (item["identity"] == "f" and item["columns"] is None):
         return []
     table = next((table for table in model.tables if table.name == item["table"]), None)
     identity = list(item["identity_columns"])
     if table is not None and model.column not in identity and {*identity} in [{*key} for key in table.natural_keys]:
         identity = [model.column, *identity]
     name = f"{item['schema']}.{item['table']}"
+    if not identity:
+        return [_without_identity(item, name)]
     found = []
     lacking = [column for column in identity if column not in (item["columns"] or identity)]
     if lacking:
@@ -282,6 +295,18 @@ def _publication(item: Document, model: Model) -> list[str]:
             "the proof. Change the filter or the replica identity first."
         )
     return found
+
+
+def _without_identity(item: Document, name: str) -> str:
+    target = qualified(item["schema"], item["table"])
+    why, code, remedy = "which has no replica identity", "55000", f"ALTER TABLE {target} REPLICA IDENTITY FULL"
+    if item["columns"] is not None:
+        why, code = "whose replica identity is not among the published columns", "42P10"
+        remedy = f"ALTER PUBLICATION {identifier(item['name'])} DROP TABLE {target}"
+    return (
+        f"The publication {item['name']} publishes UPDATE and DELETE of {name}, {why}: PostgreSQL refuses every UPDATE "
+        f"and DELETE ({code}), also those of the proof. {remedy} first."
+    )
 
 
 def _runs_as_administrator(item: Document) -> bool:

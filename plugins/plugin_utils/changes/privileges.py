@@ -40,7 +40,7 @@ def plan(state: State, model: Model) -> list[Statement]:
             planned.append(
                 statement(
                     f"function.{function.name}({function.identity}).grant", "", "privilege",
-                    f"GRANT EXECUTE ON FUNCTION {signature} TO {role}",
+                    f"GRANT EXECUTE ON {function.kind} {signature} TO {role}",
                     "Let the service execute the functions by its own privilege",
                 )
             )  # fmt: skip
@@ -100,7 +100,7 @@ def rollback(back: Rollback) -> list[Statement]:
         before = catalog.function(back.snapshot, function.name, function.identity)
         if before is not None and now is not None and now["granted"] and not before["granted"]:
             signature = f"{qualified(back.model.schema, function.name)}({function.identity})"
-            sql = f"REVOKE EXECUTE ON FUNCTION {signature} FROM {identifier(back.model.application_role)}"
+            sql = f"REVOKE EXECUTE ON {function.kind} {signature} FROM {identifier(back.model.application_role)}"
             identity = f"function.{function.name}({function.identity}).revoke"
             reason = f"Restore the original privileges on {function.name}"
             planned.append(statement(identity, "", "privilege", sql, reason))

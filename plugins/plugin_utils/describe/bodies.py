@@ -21,7 +21,8 @@ HIDDEN = re.compile(
 WRITING = r"\b(insert\s+into|update|delete\s+from|merge\s+into|truncate(?:\s+table)?|copy)\s+(?:only\s+)?"
 NAME = r'((?:"(?:[^"]|"")+"|[a-z_][\w$]*)\s*\.\s*)?("(?:[^"]|"")+"|[a-z_][\w$]*)'
 STATEMENT = re.compile(WRITING + NAME, re.IGNORECASE)
-CONFLICT = re.compile(r"\bon\s+conflict\b", re.IGNORECASE)
+# This sign stands for each character of a string.
+QUOTE = "'"
 # The words and signs that end a condition outside of all parentheses.
 END = re.compile(r"\breturning\b|\bloop\b|;", re.IGNORECASE)
 
@@ -30,13 +31,12 @@ Edit = tuple[int, str]
 
 @dataclass(frozen=True)
 class Written:
-    """A statement that writes a table: its command, the table's name, its place, and whether it upserts."""
+    """A statement that writes a table: its command, the table's name, and its place."""
 
     command: str
     table: str
     start: int
     end: int
-    upserts: bool
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,6 @@ def written(body: str, schema: str) -> list[Written]:
             _plain(match[3]),
             match.start(),
             match.end(),
-            CONFLICT.search(text[match.end() :].partition(";")[0]) is not None,
         )
         for match in STATEMENT.finditer(text)
         if match[2] is None or _plain(match[2].rstrip(". \n\t")) == schema
@@ -98,7 +97,7 @@ def with_tenant(
         if item.table not in keys:
             continue
         # A statement within a string cannot be changed.
-        propose = PROPOSED.get(item.command) if text[item.start : item.end].strip() else None
+        propose = PROPOSED.get(item.command) if text[item.start] != QUOTE else None
         found = propose(text, item, keys[item.table], quoted(column), tenant) if propose else None
         if found is None:
             left.append(line(body, item.start))
@@ -210,10 +209,12 @@ def _masked_depth(text: str, start: int, end: int) -> str:
 
 
 def _masked(text: str, *, strings: bool = True) -> str:
-    """Return the text with blanks for its comments, and for its strings if asked for."""
+    """Return the text with blanks for its comments, and with quotes for its strings if asked for."""
 
     def blank(match: re.Match[str]) -> str:
-        return re.sub(r"[^\n]", " ", match[0]) if strings or match[0][:2] in ("--", "/*") else match[0]
+        if match[0][:2] in ("--", "/*"):
+            return re.sub(r"[^\n]", " ", match[0])
+        return re.sub(r"[^\n]", QUOTE, match[0]) if strings else match[0]
 
     return HIDDEN.sub(blank, text)
 

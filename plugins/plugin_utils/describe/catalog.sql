@@ -25,8 +25,14 @@ column_list AS (
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   GROUP BY a.attrelid
 ),
+-- A table and its partitions. Keys that only a partition has belong to the table, like those of the whole table.
+whole AS (
+  SELECT r.oid, r.relispartition AS is_part, CASE WHEN r.relispartition THEN pg_partition_root(r.oid)
+    ELSE r.oid END AS relid
+  FROM relation r
+),
 index_list AS (
-  SELECT i.indrelid AS relid, json_agg(json_build_object(
+  SELECT r.relid, json_agg(json_build_object(
       'name', c.relname,
       'definition', pg_get_indexdef(i.indexrelid),
       -- Null stands for an expression.
@@ -53,15 +59,17 @@ index_list AS (
       'unique', i.indisunique,
       'primary', i.indisprimary,
       'exclusion', i.indisexclusion,
-      'valid', i.indisvalid) ORDER BY NOT i.indisprimary, c.relname) AS indexes
-  FROM relation r
+      'valid', i.indisvalid) ORDER BY r.is_part, NOT i.indisprimary, c.relname) AS indexes
+  FROM whole r
   JOIN pg_catalog.pg_index i ON i.indrelid = r.oid
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
   JOIN pg_catalog.pg_am m ON m.oid = c.relam
-  GROUP BY i.indrelid
+  -- A partition's part of its table's index is left out.
+  WHERE NOT r.is_part OR (NOT c.relispartition AND (i.indisunique OR i.indisexclusion))
+  GROUP BY r.relid
 ),
 foreign_key_list AS (
-  SELECT k.conrelid AS relid, json_agg(json_build_object(
+  SELECT r.relid, json_agg(json_build_object(
       'name', k.conname,
       'columns', (
         SELECT json_agg(a.attname ORDER BY u.place) FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, place)
@@ -70,13 +78,13 @@ foreign_key_list AS (
       'key', (
         SELECT json_agg(a.attname ORDER BY u.place) FROM unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum))
-          ORDER BY k.conname) AS foreign_keys
+          ORDER BY r.is_part, k.conname) AS foreign_keys
   FROM pg_catalog.pg_constraint k
-  JOIN relation r ON r.oid = k.conrelid
+  JOIN whole r ON r.oid = k.conrelid
   JOIN relation f ON f.oid = k.confrelid
   -- A partition's part of its table's foreign key is left out.
   WHERE k.contype = 'f' AND k.conparentid = 0
-  GROUP BY k.conrelid
+  GROUP BY r.relid
 ),
 trigger_list AS (
   SELECT t.tgrelid AS relid, json_agg(json_build_object(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ...module_utils.messages import visible
+from ..catalog import definitions
+from ..model.model import LANGUAGES
 from ..model.tenants import TENANT_TYPES
 from . import bodies, entries
 from .catalog import Document
@@ -20,14 +23,18 @@ def functions(described: Described) -> list[dict[str, Any]]:
     session = TENANT_TYPES[column["type"]].session(column["setting"])
     found = []
     for item in _without_tenant(described):
-        if not _can_be_replaced(item, described):
+        body = _replaceable_body(item, described)
+        if body is None:
             continue
         tenant = _tenant_of_row(item, described) or session
-        proposed = bodies.with_tenant(item["body"], described.schema, keys, described.column, tenant)
+        proposed = bodies.with_tenant(body, described.schema, keys, described.column, tenant)
         entry = {name: item[name] for name in ("name", "arguments", "identity", "returns")}
+        entry |= {"language": item["language"]} if item["language"] != "plpgsql" else {}
         decision = "The present body does not name the tenant. Read the body below, which does."
         if proposed.left:
             decision = f"It writes without the tenant. Name the tenant in: {visible(' / '.join(proposed.left))}"
+        if not item["body"]:
+            decision += " Its body in the form of the SQL standard becomes a text."
         found.append({"title": _title(item), "entry": {**entry, "body": proposed.body}, "decision": decision})
     return found
 
@@ -47,10 +54,18 @@ def _without_tenant(described: Described) -> list[Document]:
     ]
 
 
-def _can_be_replaced(function: Document, described: Described) -> bool:
-    """Say whether the migration can give a function another body."""
-    kind = (function["schema"], function["kind"], function["language"])
-    return kind == (described.schema, "f", "plpgsql")
+def _replaceable_body(function: Document, described: Described) -> str | None:
+    """Return the body of a function that the migration can give another one, or None.
+
+    A body in the form of the SQL standard becomes a text: the tenant column does not exist when it is parsed.
+    """
+    if function["schema"] != described.schema or function["language"] not in LANGUAGES:
+        return None
+    if function["body"]:
+        return str(function["body"])
+    _, body = definitions.without_body(function["definition"])
+    found = re.fullmatch(r"BEGIN ATOMIC\n(.*)\nEND", body, re.DOTALL)
+    return found[1] if found else None
 
 
 def _tenant_of_row(function: Document, described: Described) -> str | None:
@@ -83,7 +98,7 @@ def _extensions(described: Described) -> list[dict[str, Any]]:
 def _functions_by_hand(described: Described) -> list[dict[str, Any]]:
     found = []
     for item in _without_tenant(described):
-        if _can_be_replaced(item, described):
+        if _replaceable_body(item, described) is not None:
             continue
         body = body_of(item)
         lines = [

@@ -109,8 +109,7 @@ class Described:
             seen.add(name)
             for statement in bodies.written(texts[name], self.schema):
                 target = self.by_name.get(statement.table)
-                # An upsert of a row that another sample has stored adds no row.
-                if statement.command == "insert into" and target and not (statement.upserts and is_one_to_one(target)):
+                if statement.command == "insert into" and target:
                     found.add(target.title)
             left += sorted(bodies.calls(texts[name], texts) - seen)
         return found - {table.title}
@@ -119,11 +118,6 @@ class Described:
 def body_of(function: Document) -> str:
     """Return the body of a function. A body in the form of the SQL standard is only in the definition."""
     return str(function["body"] or function["definition"])
-
-
-def is_one_to_one(table: Table) -> bool:
-    """Say whether all columns of a key belong to foreign keys."""
-    return any(table.pointing() >= set(key) for key in table.unique_keys())
 
 
 def _tenants_table(catalog: Catalog, tables: Iterable[Table]) -> dict[str, str] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...module_utils.messages import visible
@@ -86,9 +86,17 @@ def _tenant_from(described: Described, table: Table, foreign_keys: Sequence[dict
     """Return the columns of the foreign key from which rows take their tenant, if the other tables have the column."""
     if not described.adopted or table.has_tenant:
         return None
-    certain = [key for key in foreign_keys if all(table.columns[name]["not_null"] for name in key["columns"])]
-    others = [key for key in certain if key["references"] != table.name]
-    return others[0]["columns"] if others else None
+    return next((key["columns"] for key in foreign_keys if _leads(described, table, key, {table.name})), None)
+
+
+def _leads(described: Described, table: Table, key: Mapping[str, Any], seen: set[str]) -> bool:
+    """Say whether each row points by a foreign key to one with a tenant, or to one that takes it from another."""
+    target = described.by_name[key["references"]]
+    if target.name in seen or not all(table.columns[name]["not_null"] for name in key["columns"]):
+        return False
+    return target.has_tenant or any(
+        _leads(described, target, other, seen | {target.name}) for other in _foreign_keys(described, target)
+    )
 
 
 def _indexes(table: Table, natural: Sequence[Sequence[str]]) -> list[list[Any]]:

@@ -26,6 +26,8 @@ TENANTS_POLICIES = ("own", "read_all")
 TENANT = "%tenant%"
 # The commands that a trigger may forbid, and the SQLSTATE of RAISE EXCEPTION (PostgreSQL manual, appendix A).
 FORBIDDEN, RAISED = ("update", "delete"), "P0001"
+# The languages of functions that the plan can replace.
+LANGUAGES = ("plpgsql", "sql")
 # The placeholder for tenancy_schema in a function.
 SCHEMA = "%schema%"
 # The operator's names for the entries of the model that are not tenancy_<entry>.
@@ -131,13 +133,19 @@ class View:
 
 @dataclass(frozen=True)
 class Function:
-    """A function whose body must be aware of the tenant."""
+    """A function or procedure whose body must be aware of the tenant; a procedure returns the empty text."""
 
     name: str
     arguments: str
     identity: str
     returns: str
     body: str
+    language: str = "plpgsql"
+
+    @property
+    def kind(self) -> str:
+        """Return what it is, as SQL."""
+        return "FUNCTION" if self.returns else "PROCEDURE"
 
 
 @dataclass(frozen=True)
@@ -452,8 +460,11 @@ def _function(value: Any, schema: str) -> Function:
     fields = ("name", "arguments", "identity", "returns", "body")
     if not isinstance(value, Mapping) or any(not isinstance(value.get(field), str) for field in fields):
         raise ModelError(f"Each entry of tenancy_functions needs the strings {', '.join(fields)}, not {value!r}.")
+    language = value.get("language", "plpgsql")
+    if language not in LANGUAGES:
+        raise ModelError(f"The language of {value['name']} in tenancy_functions must be plpgsql or sql: {language!r}.")
     # The schema is a variable, and a caller of the function may have any search path.
-    return Function(**{field: value[field].replace(SCHEMA, identifier(schema)) for field in fields})
+    return Function(**{field: value[field].replace(SCHEMA, identifier(schema)) for field in fields}, language=language)
 
 
 def _setting(source: Mapping[str, Any]) -> str:

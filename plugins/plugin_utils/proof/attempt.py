@@ -16,8 +16,9 @@ Need = tuple[Table, str, Sequence[str]]
 
 # Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
 NOTHING, ONE = ("0 rows",), ("1 rows",)
-REFUSED, POINTS_NOWHERE = ("error 42501",), ("error 23503",)
+REFUSED, POINTS_NOWHERE, IS_THERE = ("error 42501",), ("error 23503",), ("error 23505",)
 NOTHING_OR_REFUSED = (*NOTHING, *REFUSED)
+NO_PARTITION: Outcomes = ("error 23514",)
 REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
 # The search path is that of the service's login: without a schema, an operator could be another than PostgreSQL's.
 EQUAL = "OPERATOR(pg_catalog.=)"

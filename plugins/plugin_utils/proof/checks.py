@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from . import patterns
+
 
 class Unknown:
     """A value that cannot be determined."""
@@ -47,7 +49,7 @@ _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
 }  # fmt: skip
 _SIGNS = set("<>=!~+-*/%@#&|^?`")
 _COUNTED: dict[str, Callable[[Any, Any], Any]] = {
-    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b,
+    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "%": lambda a, b: a % b,
 }  # fmt: skip
 
 
@@ -254,9 +256,13 @@ class _Parser:
         if self._take("-"):
             return Expression("-", (Expression("constant", (Decimal(0),)), self._signed()))
         found = self._one()
-        while self._take("::"):
-            found = Expression("cast", (self._type(), found))
-        return found
+        while True:
+            if self._take("::"):
+                found = Expression("cast", (self._type(), found))
+            elif self._take("AT", "TIME", "ZONE"):
+                found = Expression("call", ("timezone", self._signed(), found))
+            else:
+                return found
 
     def _one(self) -> Expression:
         kind, text = self._next
@@ -366,12 +372,15 @@ def _joined(kind: str, parts: Sequence[Any]) -> Any:
 def _operated(sign: str, left: Any, right: Any) -> Any:
     if left is None or right is None:
         return None
-    if sign in _COUNTED and (isinstance(left, Decimal) or (isinstance(left, (datetime, timedelta)) and sign != "*")):
+    if sign in _COUNTED and (isinstance(left, Decimal) or (isinstance(left, (datetime, timedelta)) and sign in "+-")):
         return _COUNTED[sign](left, right)
     if type(left) is not type(right) or isinstance(left, (Opaque, Document, list)):
         return UNKNOWN
     if isinstance(left, str) and sign in ("~~", "!~~"):
         return _is_like(left, right) is (sign == "~~")
+    if isinstance(left, str) and sign in ("~", "!~", "~*", "!~*"):
+        found = patterns.matches(left, right, ignore_case=sign.endswith("*"))
+        return UNKNOWN if found is None else found is not sign.startswith("!")
     # The order of texts depends on their collation.
     if sign not in _COMPARED or (isinstance(left, str) and sign not in ("=", "<>")):
         return UNKNOWN
@@ -416,6 +425,18 @@ def _called(name: str, given: Sequence[Any]) -> Any:
     return known[1](*given)
 
 
+def _truncated(unit: str, time: Any) -> Any:
+    """Return a time at the beginning of its day, month or other unit."""
+    ends = {"year": 4, "month": 7, "day": 10, "hour": 13, "minute": 16, "second": 19}
+    if not isinstance(time, datetime) or unit not in ends:
+        return UNKNOWN
+    return datetime.fromisoformat(time.isoformat()[: ends[unit]] + "0000-01-01T00:00:00"[ends[unit] :])
+
+
+def _in_zone(zone: str, time: Any) -> Any:
+    return time if zone in ("UTC", "GMT") and isinstance(time, datetime) else UNKNOWN
+
+
 _JSON_TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
 
 
@@ -435,6 +456,8 @@ _FUNCTIONS: dict[tuple[str, int], tuple[type, Callable[..., Any]]] = {
     ("ltrim", 1): (str, lambda text: text.lstrip(" ")),
     ("rtrim", 1): (str, lambda text: text.rstrip(" ")),
     ("abs", 1): (Decimal, abs),
+    ("date_trunc", 2): (str, _truncated),
+    ("timezone", 2): (str, _in_zone),
     ("jsonb_typeof", 1): (Document, _json_type),
     ("json_typeof", 1): (Document, _json_type),
     ("cardinality", 1): (list, lambda items: Decimal(len(items))),

@@ -61,7 +61,14 @@ def of(model: Model, documents: Mapping[str, Document]) -> Order:
         there = {table.name for table in stored}
         lacking = {table.name: _lacking(table, there) for table in waiting}
         # A table that lacks no other comes first. Columns left NULL come next, and then deferred foreign keys.
-        chosen = min(waiting, key=lambda table: _rank(table, lacking[table.name], documents.get(table.name, {})))
+        # The rows that triggers write come before the samples of their table.
+        written = {name for table in waiting for name in table.sample_writes if name != table.name}
+        chosen = min(
+            waiting,
+            key=lambda table: (
+                _rank(table, lacking[table.name], documents.get(table.name, {})), table.name in written
+            ),
+        )  # fmt: skip
         stored.append(chosen)
         waiting.remove(chosen)
     left, deferred = {}, {}

@@ -9,6 +9,7 @@ which every attempt fails proves nothing.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,6 +27,8 @@ from . import checks, order, room, samples, tenants_rows
 from .attempt import (
     EQUAL,
     EVERY,
+    IS_THERE,
+    NO_PARTITION,
     NOTHING,
     NOTHING_OR_REFUSED,
     ONE,
@@ -46,6 +49,8 @@ RUNNER = Path(__file__).with_name("proof.sql")
 
 Document = Mapping[str, Any]
 
+# The beginning of a trigger's definition, as PostgreSQL prints it.
+BEFORE_INSERT = re.compile(r'CREATE TRIGGER (?:"(?:[^"]|"")+"|\S+) BEFORE INSERT ')
 # The number of rows to read from a table that is too large to be counted while it is locked.
 PROBED = 1000
 
@@ -157,11 +162,35 @@ class Means:
         tenants = self.model.tenants
         by_tenants = tenants is not None and table.name in tenants.sample_writes
         again = table.name in self.order.twice and self.stores(table)
-        return (
-            by_tenants
-            + again
-            + sum(self.stores(writer) for writer in self.model.tables if writer is table or self._writes(writer, table))
+        found = by_tenants + again + self.stores(table) + sum(map(self.stores, self.writers(table)))
+        return min(found, 1) if self.is_single(table) else found
+
+    def writers(self, table: Table) -> list[Table]:
+        """Return the tables whose triggers write a row of this one when their sample is stored."""
+        return [writer for writer in self.model.tables if table.name in writer.sample_writes]
+
+    def is_single(self, table: Table, *seen: str) -> bool:
+        """Say whether a tenant has one row, since foreign keys to such rows decide one of its keys."""
+        pointing = {
+            name
+            for key in self.order.used(table)
+            if key.references not in (table.name, *seen)
+            and self._is_alone(self.table(key.references), table.name, *seen)
+            for name in key.columns
+        }
+        return table.name not in self.order.twice and any(
+            index["unique"] and index["plain"] and {*index["names"]} <= pointing | {self.model.column}
+            for index in self._indexes(table)
         )
+
+    def _is_alone(self, parent: Table, *seen: str) -> bool:
+        return not self.writers(parent) or self.is_single(parent, *seen)
+
+    def replaces(self, table: Table) -> bool:
+        """Say whether the table's sample takes the place of the same row, which a trigger wrote before."""
+        tenants = self.model.tenants
+        by_tenants = tenants is not None and table.name in tenants.sample_writes
+        return self.is_single(table) and (by_tenants or bool(self.writers(table)))
 
     def others(self, table: Table, other: str) -> list[tuple[str, str]]:
         """Return the tenants whose rows a tenant tries to reach: the other one of the proof, and one that has rows."""
@@ -186,13 +215,15 @@ class Means:
         once = any(trigger["enabled"] and not trigger["row"] for trigger in triggers)
         return (*outcomes, f"error {raised}") if raised is not None and once else outcomes
 
+    def conflicts(self, table: Table, outcomes: Outcomes, more: Outcomes) -> Outcomes:
+        """Return the outcomes of storing a row with a present key; ``more`` ones if a trigger can change the key."""
+        triggers = self.documents.get(table.name, {}).get("triggers", [])
+        changes = any(item["enabled"] and item["row"] and BEFORE_INSERT.match(item["definition"]) for item in triggers)
+        return (*outcomes, *more) if changes else outcomes
+
     def table(self, name: str) -> Table:
         """Return the table of that name."""
         return next(table for table in self.model.tables if table.name == name)
-
-    @staticmethod
-    def _writes(writer: Table, table: Table) -> bool:
-        return table.name in writer.sample_writes
 
 
 def gaps(state: State, model: Model) -> list[str]:
@@ -368,12 +399,22 @@ def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
     # If a row has nothing to point to, or a column has no value, the attempt would show nothing.
     if stored != REFUSED and not means.stores(table):
         return []
-    sql = "; ".join(_store(means, circle))
+    replaced = _replaced(means, table)
+    if any(means.lacks(one, "DELETE") or "delete" in one.append_only for one in replaced):
+        return []
+    sql = "; ".join([*room.delete(means, replaced), *_store(means, circle)])
     sentence = "Another tenant stores a row with the same keys"
     return [
         *made(table, one, [("own.insert", "A tenant stores a row", sql, stored)], keep=True),
         *made(table, other, [("own.insert.same", sentence, sql, stored)], keep=True),
     ]
+
+
+def _replaced(means: Means, table: Table) -> list[Table]:
+    """Return the tables with rows of triggers that the sample replaces, in the order of deletion."""
+    if not means.replaces(table):
+        return []
+    return [one for one in means.order.pointers([table.name]) if one is table or means.writers(one)]
 
 
 def _store(means: Means, circle: Sequence[Table]) -> list[str]:
@@ -502,13 +543,14 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
         found += [
             (f"own.upsert.{'_'.join(key)}", "A tenant updates its own row by ON CONFLICT DO UPDATE",
              _insert(means, table, None, _upsert(model, key)),
-             means.allows(means.forbids(table, "update", ONE), *upserts)),
+             means.allows(means.conflicts(table, means.forbids(table, "update", ONE), IS_THERE), *upserts)),
         ]  # fmt: skip
         if means.defers(table):
             continue
         found += [
             (f"own.skip.{'_'.join(key)}", "A tenant's own key is found by ON CONFLICT DO NOTHING",
-             _insert(means, table, None, " ON CONFLICT DO NOTHING"), means.allows(NOTHING, *means.inserts(table))),
+             _insert(means, table, None, " ON CONFLICT DO NOTHING"),
+             means.allows(means.conflicts(table, NOTHING, ONE), *means.inserts(table))),
         ]  # fmt: skip
     return found
 
@@ -706,7 +748,14 @@ def _shared(means: Means, table: Table, target: Table) -> list[str]:
 def _without(identity: str, who: str, model: Model, means: Means, table: Table, errors: tuple[str, ...]) -> list[Row]:
     """Return the attempts of a session without a valid tenant."""
     read = means.allows((*NOTHING, *errors), (table, "SELECT", ()))
+    # Without a tenant there is no row to point to, and NULL may have no partition.
+    parted = NO_PARTITION if means.documents.get(table.name, {}).get("partitions") else ()
     return [
         (f"read.{identity}", f"{who} reads", _read(model, table), read),
-        (f"insert.{identity}", f"{who} stores a row", _insert(means, table), (*REFUSED_WITHOUT_TENANT, *errors)),
+        (
+            f"insert.{identity}",
+            f"{who} stores a row",
+            _insert(means, table),
+            (*REFUSED_WITHOUT_TENANT, *errors, *parted),
+        ),
     ]

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...module_utils.quoting import identifier, literal, qualified
 from ..model.model import ForeignKey, Model, Table
-from . import checks, order
+from . import checks, order, patterns
 
 Document = Mapping[str, Any]
 
@@ -553,10 +553,10 @@ def _length(kind: str, formatted: str) -> int | None:
 
 
 def _texts(length: int | None, title: str, place: int, told: Sequence[str]) -> list[str]:
-    """Return texts, also with the lengths that CHECKs name, and the constants of CHECKs."""
+    """Return texts, also with the lengths that CHECKs name, the constants of CHECKs, and texts that match these."""
     sizes = [int(text) + step for text in told if text.isdecimal() and int(text) <= LONGEST for step in (0, -1, 1)]
     made = [title, *(_sized(title, place, size) for size in sizes if size > 0)]
-    made = [*made, *told, "proof@example.com", ""]
+    made = [*made, *told, *itertools.chain(*map(patterns.examples, told)), "proof@example.com", ""]
     found = [text if length is None or len(text) <= length else _sized(title, place, length) for text in made]
     return [each for text in found for each in (text, text.upper(), text.lower())]
 

@@ -97,6 +97,10 @@ CREATE TABLE events (
 CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01 00:00:00+00') TO ('2026-01-01 00:00:00+00');
 CREATE TABLE events_others PARTITION OF events DEFAULT;
 CREATE INDEX events_happened_at ON events (happened_at);
+-- A key and a foreign key that only one partition has.
+CREATE UNIQUE INDEX events_once ON events_others (repair, note) WHERE note <> 'called';
+ALTER TABLE events ADD caller bigint;
+ALTER TABLE events_2025 ADD FOREIGN KEY (caller) REFERENCES customers (id) ON DELETE SET NULL;
 
 CREATE TABLE invoices (
   number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -4,26 +4,6 @@
 -- GiST needs it to compare the tenant column, which one_at_a_time will hold.
 CREATE EXTENSION btree_gist;
 
--- The function shop.forget(text) in the language sql writes tenant tables without the tenant: DELETE FROM shop.orders
--- DECIDE: Name the tenant in these statements.
--- CREATE OR REPLACE FUNCTION shop.forget(which text)
---  RETURNS void
---  LANGUAGE sql
--- BEGIN ATOMIC
---  DELETE FROM shop.orders
---    WHERE (orders.code = forget.which);
--- END;
-
--- The procedure shop.remove_all() in the language plpgsql writes tenant tables without the tenant: DELETE FROM orders
--- WHERE true; DECIDE: Name the tenant in these statements.
--- CREATE OR REPLACE PROCEDURE shop.remove_all()
---  LANGUAGE plpgsql
--- AS $procedure$
--- BEGIN
---   DELETE FROM orders WHERE true;
--- END
--- $procedure$;
-
 -- The rewrite rule never of shop.lines runs with the privileges of the table's owner. DECIDE: Drop it, and use a
 -- trigger.
 -- DROP RULE never ON shop.lines;
