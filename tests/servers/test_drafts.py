@@ -152,18 +152,6 @@ RESET ROLE;
 """
 
 
-def closed(source: dict[str, Any], found: list[difference.Difference]) -> dict[str, Any]:
-    """Return the model with the lines that the differences print."""
-    whole = copy.deepcopy(source)
-    for item in found:
-        place = whole[item["variable"].removeprefix("tenancy_")]
-        if item["field"]:
-            (entry,) = [entry for entry in place if entry["name"] == item["entry"]]
-            place = entry.setdefault(item["field"], [])
-        place.append(item["add"])
-    return whole
-
-
 def test_the_differences_complete_the_model_after_a_release(server: Server) -> None:
     case = "workshop"
     with made(server, case), contextlib.closing(server.connect(case)) as connection:
