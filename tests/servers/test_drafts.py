@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +13,7 @@ import golden
 import rental
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import difference, draft, text
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
-from described import dumped, lines, parsed, prepare, read
+from described import closed, dumped, lines, parsed, prepare, read
 from lab import OWNER
 from planner import Database
 from server import ROOT, TEMPLATE, Server, running
