@@ -26,10 +26,15 @@ def statements(heading: str) -> str:
     return "\n".join(found)
 
 
+def blocks(heading: str) -> list[str]:
+    """Return the blocks of code in a section of frameworks.md."""
+    return _blocks(FRAMEWORKS.read_text(), heading)
+
+
 def files(heading: str) -> dict[str, str]:
     """Return the files in a section of frameworks.md, by path. The first line of each block is its path."""
     found: dict[str, str] = {}
-    for block in _blocks(FRAMEWORKS.read_text(), heading):
+    for block in blocks(heading):
         path, _, text = textwrap.dedent(block).partition("\n")
         if title := re.fullmatch(r"# (\S+\.py)(?:, continued)?", path):
             found[title[1]] = found.get(title[1], "") + "\n\n" + text

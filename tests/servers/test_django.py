@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
     dependencies = (("shop", "0002_second"),)
     operations = (
         migrations.RunPython(name_codes, migrations.RunPython.noop),
-        migrations.RunPython(add_tenant("shop_review"), migrations.RunPython.noop),
+        migrations.RunPython(add_tenant("shop_review", "shop_customer"), migrations.RunPython.noop),
         %s
     )
 """

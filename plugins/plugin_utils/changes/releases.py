@@ -24,20 +24,21 @@ from .statement import State
 UNCHANGED = ("attributes", "checks", "owner", "triggers", "views")
 
 
-def combined(snapshots: Sequence[State], model: Model) -> State:
+def combined(snapshots: Sequence[State], model: Model) -> dict[str, Any]:
     """Return the original schema after all releases: the first of ``snapshots``, changed by each later one.
 
     The snapshots are state documents, the oldest first; there is at least one.
     """
     first, *later = snapshots
+    found = dict(first)
     for now in later:
         # A snapshot of an earlier version of this runbook lacks fields of this comparison.
         if now.get("qualified"):
-            first = _after(first, now, model)
-    return first
+            found = _after(found, now, model)
+    return found
 
 
-def _after(before: State, now: State, model: Model) -> State:
+def _after(before: State, now: State, model: Model) -> dict[str, Any]:
     tables = dict(before["tables"])
     for table in model.tables:
         if catalog.table(now, table.name) is None:
