@@ -43,13 +43,8 @@ def descriptions(state: State, model: Model) -> set[str]:
         found["description"]
         for table in tables(state, model)
         for _, found in of_relations(state, model, table)
-        if any(is_of_model(found, model, key) for key in table.foreign_keys)
+        if any(_points(found, model, key) or names_tenant(found, model, key) for key in table.foreign_keys)
     }
-
-
-def is_of_model(found: Document, model: Model, key: ForeignKey) -> bool:
-    """Say whether a foreign key of the state is the model's, with the tenant column or without."""
-    return _points(found, model, key) or names_tenant(found, model, key)
 
 
 def names_tenant(found: Document, model: Model, key: ForeignKey) -> bool:

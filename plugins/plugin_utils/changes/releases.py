@@ -21,7 +21,7 @@ from .change import Document, by_name
 from .statement import State
 
 # The migration changes none of these, so the newest snapshot has their original form.
-UNCHANGED = ("attributes", "checks", "owner", "triggers", "views")
+UNCHANGED = ("checks", "owner", "triggers", "views")
 
 
 def combined(snapshots: Sequence[State], model: Model) -> dict[str, Any]:
@@ -63,6 +63,9 @@ def _table(before: Document, now: Document, model: Model, table: Table) -> Docum
         **_relation(before, model, relation),
         **{name: now[name] for name in UNCHANGED},
         "columns": [name for name in now["columns"] if name != model.column or name in before["columns"]],
+        "attributes": [
+            item for item in now["attributes"] if item["name"] != model.column or item["name"] in before["columns"]
+        ],
     }
     there = {(part["schema"], part["name"]): part for part in now["partitions"]}
     if "partitions" in before:
@@ -82,54 +85,66 @@ def _partition(
 
 def _relation(before: Document, model: Model, relation: Relation) -> dict[str, Any]:
     """Return the keys, indexes and foreign keys of a table or partition without those of the migration."""
-    table, now = relation.table, relation.document
+    now = relation.document
     ours = {index["name"] for index in indexes.of_migration(model, relation)}
 
-    def named(index: Document) -> bool:
-        if not unique_keys.is_key(index) or not index.get("key"):
-            return False
-        return unique_keys.is_natural(index, model, table) or unique_keys.is_surrogate(index, model, table)
-
-    def pointing(key: Document) -> bool:
-        return any(foreign_keys.is_of_model(key, model, wanted) for wanted in table.foreign_keys)
-
     known = by_name(before["indexes"])
+    created = {name for name in ours if name not in known and name in _created(model, relation)}
     released = [
         text
         for index in now["indexes"]
-        if index["name"] in ours and index["name"] not in known and before["column"] is None
-        for text in _of_release(index, model, relation)
+        if index["name"] in ours and index["name"] not in {*known, *created} and before["column"] is None
+        for text in _of_release(index, model)
     ]
-    kept = _merged(before["indexes"], now["indexes"], lambda index: index["name"] in ours, named)
-    links = _merged(
-        foreign_keys.of_table(before), foreign_keys.of_table(now), lambda key: model.column in key["columns"], pointing
-    )
-    links += [key for key in foreign_keys.of_table(now) if key["name"] not in by_name(links)]
+    kept = _merged(before["indexes"], now["indexes"], lambda index: index["name"] in ours)
+    # An earlier version of this runbook gave new names to the keys that it exchanged.
+    renamed = [{*index["names"]} - {model.column} for index in now["indexes"] if index["name"] in created]
+    there = by_name(now["indexes"])
+    kept += [
+        index for name, index in known.items() if name not in there and index["unique"] and {*index["names"]} in renamed
+    ]
+    links = _links(foreign_keys.of_table(before), foreign_keys.of_table(now), model)
     return {"indexes": [*kept, *released], "foreign_keys": links}
 
 
-def _merged(
-    before: Sequence[Document], now: Sequence[Document], ours: Callable[[Document], bool],
-    named: Callable[[Document], bool],
-) -> list[Document]:  # fmt: skip
-    """Return the objects of ``now``, those of the migration (``ours``) as they were before.
+def _created(model: Model, relation: Relation) -> set[str]:
+    """Return the names that the migration gives to the keys that it adds."""
+    wanted = [(model.column, *key) for key in model.tenant_keys(relation.table)]
+    return {derived_name(relation.name, *key, end) for key in wanted for end in ("key", "tenant_key")}
 
-    An object without a successor is gone with a release, unless the model still names it.
+
+def _links(before: Sequence[Document], now: Sequence[Document], model: Model) -> list[Document]:
+    """Return the foreign keys of ``now``, those that the migration exchanged in their original form."""
+    links = _merged(before, now, lambda key: model.column in key["columns"])
+    # Of several equal foreign keys the migration exchanges one, and drops the others.
+    exchanged = [_meaning(key) for key in links if key in before]
+    twins = [key for key in before if key not in links and _meaning(key) in exchanged]
+    there = by_name([*links, *twins])
+    return [*links, *twins, *(key for key in now if key["name"] not in there)]
+
+
+def _meaning(key: Document) -> Any:
+    return key["references"], sorted(zip(key["columns"], key["key"], strict=True))
+
+
+def _merged(
+    before: Sequence[Document], now: Sequence[Document], ours: Callable[[Document], bool]
+) -> list[Document]:  # fmt: skip
+    """Return the objects of ``now``, those of the migration (``ours``) as they were before, under their names.
+
+    An object without a successor is gone with a release.
     """
     known, there = by_name(before), by_name(now)
-    kept = [item for name, item in known.items() if (ours(there[name]) if name in there else named(item))]
+    kept = [item for name, item in known.items() if name in there and ours(there[name])]
     return [*kept, *(item for item in now if not ours(item))]
 
 
-def _of_release(index: Document, model: Model, relation: Relation) -> list[Document]:
+def _of_release(index: Document, model: Model) -> list[Document]:
     """Return a key that a release made with the tenant column in front, without that column."""
-    wanted = [(model.column, *key) for key in model.tenant_keys(relation.table)]
-    created = {derived_name(relation.name, *key, end) for key in wanted for end in ("key", "tenant_key")}
     key = index["key"]
     front = re.compile(rf"\((?:{'|'.join(map(re.escape, catalog.printed(model.column)))})(?: WITH =)?, ")
     texts = {part: index[part] for part in ("definition", "constraint_definition") if index[part] is not None}
-    # The migration has such names for the keys that it adds.
-    if index["name"] in created or not unique_keys.is_key(index) or not all(map(front.search, texts.values())):
+    if not unique_keys.is_key(index) or not all(map(front.search, texts.values())):
         return []
     plain: dict[str, Any] = {
         **index,
