@@ -24,7 +24,7 @@ from server import TEMPLATE, Server
 NAME = "ai_memory_releases"
 # A release's key with the tenant column, on an older table.
 KEY = "; ALTER TABLE caller_profiles ADD CONSTRAINT one_name UNIQUE (customer_id, user_id, preferred_name)"
-# What is left of the release without tenants: the new table has its own column.
+# The same release without tenants: the new table has its own tenant column.
 NEVER = (
     statements("New tables, keys and columns")
     .replace(

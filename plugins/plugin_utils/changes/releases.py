@@ -1,8 +1,8 @@
 """The original schema after later releases of the application.
 
 The first snapshot of a migration lacks what later releases added, and still has what they dropped. Each later run of
-migrate.yml saves a snapshot too. It shows the objects of the releases, before the run made them tenant-aware. What a
-release itself made with the tenant column loses it together with the tables.
+migrate.yml saves a snapshot too. It shows the objects of the releases, before the run made them tenant-aware. A key
+that a release made with the tenant column loses that column together with the tables.
 """
 
 from __future__ import annotations
