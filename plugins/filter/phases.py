@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.aimemory.tenancy.plugins.module_utils import backups
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import state as catalog
@@ -14,6 +16,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
     findings,
     online,
     planning,
+    releases,
 )
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
     schema as schemas,
@@ -87,6 +90,33 @@ def schema_differences(
     return [item["check"] for item in found if not item["ok"]]
 
 
+def snapshots_since(paths: Sequence[str]) -> list[str]:
+    """Return the newest snapshot of an unmigrated database, and the later ones, of the ``paths``, oldest first.
+
+    A snapshot of a migrated or partly migrated database ends in -partly.json. Without any other, the newest is used.
+    """
+    complete = [place for place, path in enumerate(paths) if not path.endswith("-partly.json")]
+    return list(paths[complete[-1] :] if complete else paths[-1:])
+
+
+def combined_snapshot(files: Sequence[Mapping[str, str]], source: Document) -> dict[str, Any]:
+    """Return the first snapshot of ``files`` with the state after the later ones, and the paths ``unreadable``.
+
+    ``files`` are results of slurp, at least one, oldest first.
+    """
+    read = {file["source"]: backups.document(_text(file["content"]), 1) for file in files}
+    documents = list(read.values())
+    unreadable = [path for path, document in read.items() if not document]
+    if unreadable:
+        return {"unreadable": unreadable}
+    state = releases.combined([document["state"] for document in documents], model.parse(source))
+    return {**documents[0], "state": state, "source": files[0]["source"], "unreadable": []}
+
+
+def _text(content: str) -> str:
+    return base64.b64decode(content).decode(errors="replace")
+
+
 def rows_by_table(state: Document) -> dict[str, int]:
     """Return the rows of each tenant table."""
     return {name: document["rows"] for name, document in state["tables"].items() if document["exists"]}
@@ -135,6 +165,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "verify_result": verify_result,
     "rollback_result": rollback_result,
     "schema_differences": schema_differences,
+    "snapshots_since": snapshots_since,
+    "combined_snapshot": combined_snapshot,
     "rows_by_table": rows_by_table,
     "rows_to_compare": rows_to_compare,
     "model_errors": model_errors,

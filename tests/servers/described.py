@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import catalog, draft, text
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import catalog, difference, draft, text
 from server import Server
 
 
@@ -43,3 +44,15 @@ def lines(given: Mapping[str, Any]) -> int:
 def dumped(server: Server, case: str) -> str:
     """Return the schema, with the settings of roles in the database."""
     return server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", case)
+
+
+def closed(source: dict[str, Any], found: list[difference.Difference]) -> dict[str, Any]:
+    """Return the model with the lines that the differences print."""
+    whole = copy.deepcopy(source)
+    for item in found:
+        place = whole[item["variable"].removeprefix("tenancy_")]
+        if item["field"]:
+            (entry,) = [entry for entry in place if entry["name"] == item["entry"]]
+            place = entry.setdefault(item["field"], [])
+        place.append(item["add"])
+    return whole

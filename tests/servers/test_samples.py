@@ -121,6 +121,29 @@ def test_a_row_with_a_natural_key_is_pointed_elsewhere(server: Server) -> None:
         assert_migrates(database)
 
 
+@pytest.mark.parametrize(("null", "is_tried"), [("", True), ("NOT NULL", False)])
+def test_a_row_points_elsewhere_although_its_other_parent_points_there(
+    server: Server, null: str, is_tried: bool
+) -> None:  # fmt: skip
+    statements = (
+        "CREATE TABLE books (id uuid PRIMARY KEY)",
+        f"CREATE TABLE readers (id serial PRIMARY KEY, book_id uuid {null} REFERENCES books)",
+        "CREATE TABLE loans (reader_id integer NOT NULL REFERENCES readers, book_id uuid NOT NULL REFERENCES books)",
+    )
+    to_book = {"columns": ["book_id"], "references": "books", "key": ["id"]}
+    to_reader = {"columns": ["reader_id"], "references": "readers", "key": ["id"]}
+    entries = [
+        {"name": "books", "natural_keys": [["id"]]},
+        {"name": "readers", "surrogate_keys": [["id"]], "foreign_keys": [to_book]},
+        {"name": "loans", "foreign_keys": [to_reader, to_book]},
+    ]
+    with tables(server, statements, entries) as database:
+        attempts = database.transaction(database.plan())["proof"]["attempts"]
+        # The tenant keeps the reader that the loan needs, so that it cannot make room if the reader needs its book.
+        assert ("loans.point.book_id" in [item["id"] for item in attempts]) is is_tried
+        assert_migrates(database)
+
+
 def test_an_empty_look_up_is_named(server: Server) -> None:
     with tables(server, (ROLES, USERS), [OF_USERS]) as database:
         (sentence,) = refused(database)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 from typing import Any
@@ -12,6 +13,7 @@ from ansible.errors import AnsibleFilterError
 import golden
 from ansible_collections.aimemory.tenancy.plugins.filter.phases import FilterModule
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import planning
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.change import by_name
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import audited
 from conftest import blank_state
@@ -206,3 +208,52 @@ def test_an_adopted_column_counts_the_rows_of_each_tenant() -> None:
     assert rows["projects"] == {"1": 2, "2": 1}
     assert (rows["notes"], rows["organizations"]) == (6, 3)
     assert FILTERS["rows_to_compare"](blank_state(7), model_source())["memories"] == 7
+
+
+def slurped(path: str, document: dict[str, Any]) -> dict[str, str]:
+    """Return a file as the module slurp does."""
+    return {"source": path, "content": base64.b64encode(json.dumps(document).encode()).decode()}
+
+
+@pytest.mark.parametrize(
+    ("paths", "used"),
+    [
+        (["a/schema.json"], ["a/schema.json"]),
+        (["a/schema.json", "b/schema-partly.json"], ["a/schema.json", "b/schema-partly.json"]),
+        (["a/schema.json", "b/schema-partly.json", "c/schema.json"], ["c/schema.json"]),
+        (["a/schema-partly.json", "b/schema-partly.json"], ["b/schema-partly.json"]),
+    ],
+)
+def test_a_rollback_reads_the_newest_snapshot_of_an_unmigrated_database_and_the_later_ones(
+    paths: list[str], used: list[str]
+) -> None:
+    assert FILTERS["snapshots_since"](paths) == used
+
+
+def test_a_later_snapshot_adds_and_drops_what_a_release_did() -> None:
+    before = json.loads((golden.DIRECTORY / "unmigrated/catalog.json").read_text())
+    now = copy.deepcopy(MIGRATED)
+    memories = now["tables"]["memories"]
+    (primary,) = [index for index in memories["indexes"] if index["names"] == ["id"]]
+    dropped = next(index for index in before["tables"]["memories"]["indexes"] if not index["unique"])["name"]
+    memories["indexes"] = [index for index in memories["indexes"] if index["name"] != dropped]
+    memories["indexes"].append({**primary, "name": "of_a_release", "constraint": None, "names": ["k"], "unique": False})
+    files = [
+        slurped("a", {"version": 1, "created": "then", "state": before}),
+        slurped("b", {"version": 1, "state": now}),
+    ]
+    found = FILTERS["combined_snapshot"](files, SOURCE)
+    assert (found["source"], found["created"], found["unreadable"]) == ("a", "then", [])
+    names = {index["name"] for index in before["tables"]["memories"]["indexes"]} - {dropped} | {"of_a_release"}
+    assert {index["name"] for index in found["state"]["tables"]["memories"]["indexes"]} == names
+    # Nothing of the migration is in it, although an earlier version has renamed keys.
+    for name, table in found["state"]["tables"].items():
+        assert (table["column"], table["policies"]) == (None, [])
+        if name != "memories":
+            assert by_name(table["indexes"]) == by_name(before["tables"][name]["indexes"])
+            assert {**table, "indexes": []} == {**before["tables"][name], "indexes": []}
+
+
+def test_an_unreadable_snapshot_is_named() -> None:
+    files = [slurped("a", {"version": 1, "state": MIGRATED}), slurped("b", {"version": 2, "state": MIGRATED})]
+    assert FILTERS["combined_snapshot"](files, SOURCE) == {"unreadable": ["b"]}

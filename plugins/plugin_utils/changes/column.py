@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils.quoting import derived_name, dollar_quoted, identifier, literal, qualified
@@ -33,7 +34,7 @@ def refused_nulls(item: Statement, model: Model) -> list[str]:
 
 def obstacles(state: State, model: Model) -> list[str]:
     """Return why a column of that name cannot be the tenant column."""
-    found = []
+    found, others = [], catalog.other_tenants(state, model)
     for table in catalog.tables(state, model):
         name, column = f"{model.schema}.{table.name}.{model.column}", catalog.tenant_column(state, table.name)
         if column is not None and column["type"] != model.column_type:
@@ -45,7 +46,23 @@ def obstacles(state: State, model: Model) -> list[str]:
             found.append(f"{name} is an identity or generated column: drop that property first.")
         if model.adopted:
             found += _without_tenant(state, model, table)
+        elif column is None and others:
+            found += _of_unknown_tenants(state, model, table, others)
     return found
+
+
+def _of_unknown_tenants(state: State, model: Model, table: Table, others: Mapping[str, int]) -> list[str]:
+    """Return an obstacle if rows would go to the default tenant, although several tenants have rows."""
+    rows, name = catalog.required(state, table.name)["rows"], f"{model.schema}.{table.name}"
+    if not rows:
+        return []
+    counts = ", ".join(f"{other} {count:,}" for other, count in others.items())
+    refusal = (
+        f"{name} has {rows:,} rows and no column {model.column}, but other tables have rows of tenants other than "
+        f"{model.default_tenant} ({counts}): ALTER TABLE {qualified(model.schema, table.name)} ADD COLUMN "
+        f"{identifier(model.column)} {model.column_type} first, and give each row its tenant."
+    )
+    return [refusal]
 
 
 def _without_tenant(state: State, model: Model, table: Table) -> list[str]:

@@ -131,8 +131,18 @@ def _append_only(described: Described, table: Table) -> list[Any]:
 def _decision(described: Described, title: str) -> str | None:
     """Return why a human decides about a table, or None."""
     table = described.tables[title]
-    found = [_shared(described, title, table), *_upserts(described, table)]
+    found = [_shared(described, title, table), *_chosen(table), *_upserts(described, table)]
     return " ".join(text for text in found if text is not None) or None
+
+
+def _chosen(table: Table) -> list[str]:
+    """Return the uuid keys that may be random values of the application."""
+    return [
+        f"The key ({visible(key[0])}) is a uuid without a default. If the application chooses it at random, move it to"
+        " surrogate_keys. Later releases can then add foreign keys to it."
+        for key in keys(table)[1]
+        if len(key) == 1 and table.columns[key[0]]["type"] == "uuid" and key[0] not in table.pointing()
+    ]
 
 
 def _upserts(described: Described, table: Table) -> list[str]:

@@ -705,7 +705,8 @@ def _point(means: Means, table: Table, key: ForeignKey, made_room: Room) -> str:
     values |= {column: f"{theirs}.{identifier(column)}" for column in key.columns}
     changes = ", ".join(f"{identifier(name)} = {sql}" for name, sql in made_room.changed.items())
     changed = [f"UPDATE {qualified(schema, parent.name)} SET {changes}{EVERY}"] if changes else []
-    return "; ".join((*room.delete(means, made_room.deleted), *changed, _insert_values(means, table, values)))
+    before = (*room.release(means, made_room.released), *room.delete(means, made_room.deleted))
+    return "; ".join((*before, *changed, _insert_values(means, table, values)))
 
 
 def _around(model: Model, table: Table) -> list[Row]:

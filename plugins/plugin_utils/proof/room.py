@@ -14,6 +14,7 @@ from ...module_utils.quoting import identifier, qualified
 from ..model.model import ForeignKey, Table
 from . import order
 from .attempt import EVERY, Need
+from .order import Document
 
 if TYPE_CHECKING:
     from .proof import Means
@@ -24,10 +25,12 @@ class Room:
     """The changes before a row points elsewhere.
 
     ``deleted`` are the tables from which the tenant deletes, and ``deleted_by_other`` those of the other tenant.
+    ``released`` are the columns of rows that the pointing row needs: they are NULL, so that the rows point nowhere.
     ``changed`` is a row that the tenant changes. ``values`` are the pointing row's columns that differ from the sample.
     """
 
     deleted: Sequence[Table] = ()
+    released: Sequence[tuple[Table, tuple[str, ...]]] = ()
     changed: Mapping[str, str] = field(default_factory=dict)
     deleted_by_other: Sequence[Table] = ()
     values: Mapping[str, str] = field(default_factory=dict)
@@ -35,13 +38,15 @@ class Room:
     def needs(self, parent: Table) -> list[Need]:
         """Return the privileges that these changes need."""
         deletes: list[Need] = [(table, "DELETE", ()) for table in (*self.deleted, *self.deleted_by_other)]
-        return [*deletes, *([(parent, "UPDATE", tuple(self.changed))] if self.changed else [])]
+        releases: list[Need] = [(table, "UPDATE", columns) for table, columns in self.released]
+        return [*deletes, *releases, *([(parent, "UPDATE", tuple(self.changed))] if self.changed else [])]
 
 
 def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
     """Return the changes that allow a row of ``table`` to point elsewhere by ``key``, or None if none do."""
     parent = means.table(key.references)
     rows, changed, values = list[Table](), dict[str, str](), _apart(means, table, key)
+    released = list[tuple[Table, tuple[str, ...]]]()
     if any(set(key.key) == set(natural) for natural in parent.natural_keys):
         if parent is table:
             values |= means.variant(table, key.key)
@@ -50,6 +55,8 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
             # A second row of the parent table has those values already.
             changed = {} if parent.name in means.order.twice else means.variant(parent, key.key)
             rows = [one for one in means.model.tables if any(_is_same(other, key) for other in one.foreign_keys)]
+            released = _released(means, table, key, rows)
+            rows = [one for one in rows if one not in [other for other, _ in released]]
         else:
             rows = [parent]
         if (rows != [parent] and not (changed or values)) or (parent is table and not {*key.key} & {*values}):
@@ -65,7 +72,30 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
     forbidden = any("delete" in one.append_only for one in (*deleted, *by_other))
     if forbidden or parent in by_other or (changed and (parent in deleted or "update" in parent.append_only)):
         return None
-    return Room(deleted, changed, by_other, values)
+    # The pointing row would lack a row of its own tenant.
+    if _needed(means, table, key, [one for one in deleted if one is not table]):
+        return None
+    return Room(deleted, released, changed, by_other, values)
+
+
+def _released(
+    means: Means, table: Table, key: ForeignKey, rows: Iterable[Table]
+) -> list[tuple[Table, tuple[str, ...]]]:  # fmt: skip
+    """Return those of ``rows`` that the pointing row needs, with the columns by which they may point to nothing."""
+    found = []
+    for one in rows:
+        if one is table or not _needed(means, table, key, means.order.pointers([one.name])):
+            continue
+        document = means.documents.get(one.name, {})
+        keys = [other for other in one.foreign_keys if _is_same(other, key)]
+        if "update" not in one.append_only and all(order.is_optional(one, other, document) for other in keys):
+            found.append((one, tuple(name for other in keys for name in _optional(one, other, document))))
+    return found
+
+
+def _optional(table: Table, key: ForeignKey, document: Document) -> list[str]:
+    """Return the columns of a foreign key that may be NULL."""
+    return [name for name in key.columns if order.is_optional(table, ForeignKey((name,), "", ()), document)]
 
 
 def _has_own_key(means: Means, table: Table, key: ForeignKey) -> bool:
@@ -101,9 +131,18 @@ def _apart(means: Means, table: Table, key: ForeignKey) -> dict[str, str]:
         name: "NULL"
         for other in means.order.used(table)
         if other != key and {*other.columns} & {*key.columns} and order.is_optional(table, other, document)
-        for name in other.columns
-        if name not in key.columns and order.is_optional(table, ForeignKey((name,), "", ()), document)
+        for name in _optional(table, other, document)
+        if name not in key.columns
     }
+
+
+def release(means: Means, released: Iterable[tuple[Table, tuple[str, ...]]]) -> list[str]:
+    """Return the statements after which a tenant's rows point nowhere by those columns."""
+    return [
+        f"UPDATE {qualified(means.model.schema, table.name)} SET "
+        f"{', '.join(f'{identifier(name)} = NULL' for name in names)}{EVERY}"
+        for table, names in released
+    ]
 
 
 def delete(means: Means, tables: Iterable[Table]) -> list[str]:
@@ -111,12 +150,8 @@ def delete(means: Means, tables: Iterable[Table]) -> list[str]:
     tables, order_ = list(tables), means.order
     deferred = any(order_.deferred[table.name] for table in tables)
     # Only code of the database fills in columns that the samples leave NULL.
-    released = [
-        f"UPDATE {qualified(means.model.schema, table.name)} SET "
-        f"{', '.join(f'{identifier(name)} = NULL' for name in names)}{EVERY}"
-        for table in means.model.tables
-        if (names := _filled_in(means, table, tables))
-    ]
+    filled_in = [(table, tuple(_filled_in(means, table, tables))) for table in means.model.tables]
+    released = release(means, [(table, names) for table, names in filled_in if names])
     deletes = [f"DELETE FROM {qualified(means.model.schema, table.name)}{EVERY}" for table in tables]
     return [*(["SET CONSTRAINTS ALL DEFERRED"] if deferred else []), *released, *deletes]
 
