@@ -11,33 +11,40 @@ import pytest
 
 from lab import OWNER
 from planner import NAME, Database
-from server import MAJORS, TEMPLATE, Server, fill, running
+from server import MAJORS, NEWEST, OLDEST, TEMPLATE, Server, fill, running
 from turns import Case, places
 
-ON_EACH = ("test_audit_rules", "test_chain", "test_generated_keys", "test_trap")
+ON_EACH = ("test_chain",)
+ON_BOTH = ("test_audit_rules", "test_generated_keys", "test_trap")
 # A single version tests these many combinations, with any TESTS.
 ON_ONE = ("test_states_of_production",)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Share the tests among the versions, except those of ON_EACH (pytest's hook).
+    """Choose the versions of each test (pytest's hook).
 
-    With TESTS=all, every version runs each test, except combinations.
+    The tests of ON_EACH run on every version, and those of ON_BOTH on the oldest and the newest, which share the
+    others. With TESTS=all, both run these as well, except combinations.
     """
     every = os.environ.get("TESTS") == "all"
     cases: dict[str, Case] = {}
     of_version: dict[pytest.Item, tuple[str, str]] = {}
+    both = str(OLDEST), str(NEWEST)
+    dropped = []
     for item in items:
-        version = re.search(r"postgresql-\d+", item.name)
-        if version and (item.path.stem in ON_ONE if every else item.path.stem not in ON_EACH):
-            name = item.nodeid.replace(version.group(), "")
-            known = cases.get(name, Case((), name))
-            cases[name] = Case((*known.hosts, version.group()), name)
-            of_version[item] = version.group(), name
+        version = re.search(r"postgresql-(\d+)", item.name)
+        if version is None or item.path.stem in ON_EACH:
+            continue
+        if version[1] not in both:
+            dropped.append(item)
+        elif item.path.stem in ON_ONE if every else item.path.stem not in ON_BOTH:
+            name = item.nodeid.replace(version[0], "")
+            cases[name] = Case(both, name)
+            of_version[item] = version[1], name
     made = places(cases, ())
-    dropped = [item for item, (version, name) in of_version.items() if made[name] != version]
+    dropped += [item for item, (version, name) in of_version.items() if made[name] != version]
     config.hook.pytest_deselected(items=dropped)
-    items[:] = [item for item in items if item not in dropped]
+    items[:] = [item for item in items if item not in set(dropped)]
 
 
 @pytest.fixture(scope="session", params=MAJORS, ids=lambda major: f"postgresql-{major}")
