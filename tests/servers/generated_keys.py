@@ -224,7 +224,8 @@ def exclusions(draw: Callable[..., Any], number: int, major: int) -> Key:
         elements = [f"{quoted(column)}{draw(st.sampled_from(('', ' DESC')))} WITH =" for column in columns]
         read = list(columns)
     else:
-        elements = draw(st.lists(st.sampled_from(GIST + (SINCE_14 if major >= 14 else ())), min_size=1, max_size=3, unique=True))
+        known = GIST + SINCE_14 if major >= 14 else GIST
+        elements = draw(st.lists(st.sampled_from(known), min_size=1, max_size=3, unique=True))
         read = [READ_BY_GIST[element[0]] for element in elements]
     predicate = draw(st.sampled_from(("", "", *PREDICATES)))
     when = draw(st.sampled_from(("", "", " DEFERRABLE", " DEFERRABLE INITIALLY DEFERRED")))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import golden
+import versions
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import difference, draft, text
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from applications import GIVEN, OWNERS, made
@@ -20,7 +21,7 @@ from server import Server, running
 TENANT = ("column", "column_type", "setting", "default_tenant", "default_tenant_name")
 
 
-@pytest.mark.parametrize("case", [*GIVEN, "by_hand"])
+@pytest.mark.parametrize("case", versions.cases([*GIVEN, "by_hand"], {"by_hand": 14}))
 def test_the_draft_of_a_database_is_the_golden_one(server: Server, case: str) -> None:
     with made(server, case):
         found = draft.build(read(server, case))
@@ -29,7 +30,7 @@ def test_the_draft_of_a_database_is_the_golden_one(server: Server, case: str) ->
     assert text.before(found) == (written.read_text() if written.exists() else "")
 
 
-@pytest.mark.parametrize("case", GIVEN)
+@pytest.mark.parametrize("case", versions.cases(GIVEN, {"boat_rental": 15, "workshop": 15}))
 def test_a_draft_migrates_is_proven_and_rolls_back(server: Server, case: str) -> None:
     with made(server, case):
         first, decided = (draft.build(read(server, case), given) for given in ({}, GIVEN[case]))

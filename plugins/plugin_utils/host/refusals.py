@@ -214,7 +214,10 @@ def _server(inspected: Found, service: Found, wanted: Found) -> list[str]:
     least = wanted["minimum_version"]
     found = []
     if server["version_num"] < least:
-        found.append(f"PostgreSQL {server['version']} is too old: {least // 10000} or newer is needed.")
+        found.append(
+            f"PostgreSQL {server['version']} is too old: the run needs {least // 10000} or newer. Upgrade the server"
+            " first, with pg_upgrade (pg_upgradecluster on Debian and Ubuntu)."
+        )
     if server["standby"]:
         found.append(f"{host} is a standby, which is read-only: run against the primary.")
     found += _clock(server["clock"], inspected["clock"], wanted)
