@@ -124,6 +124,7 @@ def closed(source: dict[str, Any], found: list[difference.Difference]) -> dict[s
     return whole
 
 
+@pytest.mark.since(15)
 def test_the_differences_complete_the_model_after_a_release(server: Server) -> None:
     case = "workshop"
     with made(server, case), contextlib.closing(server.connect(case)) as connection:

@@ -144,6 +144,10 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
             "PostgreSQL on db1 did not answer for the database ai_memory: connection refused. Check systemctl status",
         ),
         (
+            inspected(postgresql=silent("unsupported XML feature")),
+            "PostgreSQL on db1 was built without libxml, with which a run reads the state: install your distribution's",
+        ),
+        (
             inspected(service=PENDING | {"listeners": ["pgbouncer"]}, postgresql=silent("not supported")),
             "pgbouncer answers at port 5432, not PostgreSQL: set database_port to the port of PostgreSQL itself.",
         ),

@@ -15,6 +15,8 @@ Found = Mapping[str, Any]
 SERVERS = ("postgres", "postmaster")
 # PostgreSQL's message to an ordinary role that sets the settings of the administrator's sessions.
 NO_SUPERUSER = "permission denied to set parameter"
+# PostgreSQL's message if it was built without libxml.
+NO_LIBXML = "unsupported XML feature"
 
 
 def of_host(inspected: Found, service: Found, wanted: Found) -> list[str]:
@@ -195,6 +197,11 @@ def _silence(postgresql: Found, listeners: Iterable[str], wanted: Found) -> str:
             f"PostgreSQL on {host} refuses a session that only reads {database}: {said}. The event trigger"
             f" {', '.join(names)} runs at every login there: ALTER EVENT TRIGGER {names[0]} DISABLE for the time of"
             " the run, or let its function write nothing if transaction_read_only is on."
+        )
+    if NO_LIBXML in said:
+        return (
+            f"PostgreSQL on {host} was built without libxml, with which a run reads the state: install your"
+            " distribution's packages of PostgreSQL instead."
         )
     silent = f"PostgreSQL on {host} did not answer for the database {database}: {said}."
     if "psycopg2" in said:
