@@ -186,7 +186,8 @@ def test_what_depends_on_a_column_is_not_run(
     assert refusals(reader) == []
 
 
-SINCE = dict.fromkeys(("cast in a parsed body", "statistics", "domain in statistics"), 14)
+# PostgreSQL 13 computes no NULLIF of constants.
+SINCE = dict.fromkeys(("NULLIF", "cast in a parsed body", "statistics", "domain in statistics"), 14)
 
 
 @pytest.mark.parametrize("case", versions.cases(READ, SINCE))
