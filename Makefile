@@ -28,7 +28,7 @@ BASES := trixie bookworm
 PGVECTOR_trixie := postgresql-17-pgvector
 PGVECTOR_bookworm :=
 # The major versions of the servers of tests/servers, which need no host.
-SERVERS := 17 18
+SERVERS := 13 14 15 16 17 18
 
 # The bases of the images are intermediate files, which make would remove.
 .SECONDARY:
@@ -45,7 +45,6 @@ setup: $(VENV)/complete ## make the Python environment .venv and install the col
 	lab/install-packages $(LIBRARIES)
 	touch $@
 
-# The libraries come first: two installations at once would wait for each other's lock, and fail.
 .lab/packages: lab/install-packages Makefile .lab/libraries
 	lab/install-packages $(PACKAGES)
 	touch $@
@@ -70,6 +69,13 @@ $(VENV)/complete: requirements/py311-dev.txt requirements/py312-dev.txt requirem
 	podman build --quiet --tag localhost/ai-memory-lab:$* --build-arg BASE=localhost/debian:$* \
 	  --build-arg PGVECTOR=$(PGVECTOR_$*) lab/image
 	touch $@
+
+# Only npm has a PostgreSQL 13. Any npm is accepted.
+.lab/npm: .lab/libraries
+	command -v npm > /dev/null || lab/install-packages npm
+	touch $@
+
+.lab/postgresql-13.tar.gz: | .lab/npm
 
 .lab/postgresql-%.tar.gz: requirements/postgresql-%.txt $(VENV)/complete | .lab/libraries
 	lab/fetch-postgresql $* $@
@@ -102,10 +108,10 @@ compatible: types ## check types and the syntax of the playbooks
 unit: setup ## run the unit tests
 	python -m pytest --numprocesses 2 tests/unit
 
-postgresql: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## download PostgreSQL 17 and 18 for the throwaway servers
+postgresql: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## download PostgreSQL 13 to 18 for the throwaway servers
 
 # The planner and its SQL also run on versions of PostgreSQL that no lab host has.
-servers: postgresql ## run the tests on throwaway servers of PostgreSQL 17 and 18
+servers: postgresql ## run the tests on throwaway servers of PostgreSQL 13 to 18
 	python -m pytest --numprocesses 2 tests/servers
 
 # The oldest supported ansible-core runs if its Python is installed. The scenarios run on the newest.

@@ -1,10 +1,11 @@
 -- Exactly 5,755 / 123 / 45 / 67 / 45 rows, the same in every run, because every value derives from a row number. The
 -- psql variable `embedding` is the type of the embeddings. The memories do not expire for years.
-CREATE FUNCTION pg_temp.pick(text[], bigint) RETURNS text LANGUAGE sql IMMUTABLE
-  RETURN $1[1 + abs(hashint8($2)::bigint) % array_length($1, 1)];
-CREATE FUNCTION pg_temp.caller(n bigint) RETURNS text LANGUAGE sql IMMUTABLE RETURN '+1555' || lpad((1000000 + n * 7919)::text, 7, '0');
-CREATE FUNCTION pg_temp.embedding(n bigint) RETURNS real[] LANGUAGE sql IMMUTABLE
-  RETURN (SELECT array_agg((hashint8(n * 1000 + i) % 1000) / 1000.0 ORDER BY i)::real[] FROM generate_series(1, 768) AS i);
+CREATE FUNCTION pg_temp.pick(text[], bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
+  'SELECT $1[1 + abs(hashint8($2)::bigint) % array_length($1, 1)]';
+CREATE FUNCTION pg_temp.caller(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
+  $$SELECT '+1555' || lpad((1000000 + n * 7919)::text, 7, '0')$$;
+CREATE FUNCTION pg_temp.embedding(n bigint) RETURNS real[] LANGUAGE sql IMMUTABLE AS
+  'SELECT array_agg((hashint8(n * 1000 + i) % 1000) / 1000.0 ORDER BY i)::real[] FROM generate_series(1, 768) AS i';
 
 INSERT INTO memories (id, type, k, value_json, embedding, source, ttl_days, created_at, user_id, scope)
 SELECT md5('memory' || n)::uuid,

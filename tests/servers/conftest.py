@@ -10,33 +10,48 @@ import pytest
 
 import databases
 from planner import NAME, Database
-from server import MAJORS, Server, fill, running
+from server import MAJORS, NEWEST, OLDEST, Server, fill, running
 from turns import Case, places
 
-ON_EACH = ("test_audit_rules", "test_chain", "test_generated_keys", "test_trap")
+ON_EACH = ("test_chain",)
+ON_BOTH = ("test_audit_rules", "test_generated_keys", "test_trap")
 # A single version tests these many combinations, with any TESTS.
 ON_ONE = ("test_states_of_production",)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Share the tests among the versions, except those of ON_EACH (pytest's hook).
+def pytest_configure(config: pytest.Config) -> None:
+    """Describe the marker of these tests (pytest's hook)."""
+    config.addinivalue_line("markers", "since(major): the test uses syntax that this version of PostgreSQL introduced")
 
-    With TESTS=all, every version runs each test, except combinations.
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Choose the versions of each test (pytest's hook).
+
+    The tests of ON_EACH run on every version, and those of ON_BOTH on the oldest and the newest, which share the
+    others. With TESTS=all, both run these as well, except combinations. For a test that is marked ``since``, that
+    version is the oldest.
     """
     every = os.environ.get("TESTS") == "all"
     cases: dict[str, Case] = {}
     of_version: dict[pytest.Item, tuple[str, str]] = {}
+    dropped = []
     for item in items:
-        version = re.search(r"postgresql-\d+", item.name)
-        if version and (item.path.stem in ON_ONE if every else item.path.stem not in ON_EACH):
-            name = item.nodeid.replace(version.group(), "")
-            known = cases.get(name, Case((), name))
-            cases[name] = Case((*known.hosts, version.group()), name)
-            of_version[item] = version.group(), name
+        version = re.search(r"postgresql-(\d+)", item.name)
+        if version is None:
+            continue
+        least = max((marker.args[0] for marker in item.iter_markers("since")), default=OLDEST)
+        both = [str(major) for major in (least, NEWEST)]
+        if int(version[1]) < least or (item.path.stem not in ON_EACH and version[1] not in both):
+            dropped.append(item)
+        elif item.path.stem in ON_ONE if every else item.path.stem not in (*ON_EACH, *ON_BOTH):
+            name = item.nodeid.replace(version[0], "")
+            cases[name] = Case(both, name)
+            of_version[item] = version[1], name
     made = places(cases, ())
-    dropped = [item for item, (version, name) in of_version.items() if made[name] != version]
+    dropped += [item for item, (version, name) in of_version.items() if made[name] != version]
     config.hook.pytest_deselected(items=dropped)
-    items[:] = [item for item in items if item not in dropped]
+    left_out = set(dropped)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session", params=MAJORS, ids=lambda major: f"postgresql-{major}")

@@ -47,8 +47,9 @@ STORAGE = {"btree": ("", "fillfactor=61", "deduplicate_items=off", "fillfactor=7
            "gist": ("", "fillfactor=55", "buffering=off, fillfactor=80")}  # fmt: skip
 GIST = (
     "b WITH =", "r WITH &&", "r WITH =", "a WITH =", "d WITH =", "int4range(b, b + 3) WITH &&", "n WITH <>",
-    "a gist_trgm_ops (siglen=32) WITH =", "r range_ops WITH -|-",
+    "r range_ops WITH -|-",
 )  # fmt: skip
+SINCE_14 = ("a gist_trgm_ops (siglen=32) WITH =",)
 # A partitioned table, or one of its partitions alone.
 PLACES = ("{table}", "{table}", "{table}_one", "{table}_deep")
 READ_BY_GIST = {"b": "b", "r": "r", "a": "a", "d": "d", "i": "b", "n": "n"}
@@ -111,6 +112,11 @@ def _maybe(draw: Callable[..., Any], text: str) -> str:
     return text if draw(st.booleans()) else ""
 
 
+def _nulls(draw: Callable[..., Any], major: int) -> str:
+    """Return the clause for NULLs, which exists since PostgreSQL 15."""
+    return _maybe(draw, " NULLS NOT DISTINCT") if major >= 15 else ""
+
+
 def _storage(draw: Callable[..., Any], method: str) -> str:
     chosen = draw(st.sampled_from(STORAGE[method]))
     return f" WITH ({chosen})" if chosen else ""
@@ -141,10 +147,10 @@ def _marks(
 
 
 @st.composite
-def constraints(draw: Callable[..., Any], number: int, *, partitioned: bool, primary: bool) -> Key:
+def constraints(draw: Callable[..., Any], number: int, major: int, *, partitioned: bool, primary: bool) -> Key:
     """Return a random primary key or unique constraint."""
     columns, name = _plain(draw, partitioned=partitioned), f"{{table}}_k{number}"
-    nulls = "" if primary else _maybe(draw, " NULLS NOT DISTINCT")
+    nulls = "" if primary else _nulls(draw, major)
     when = draw(st.sampled_from(("", "", "", " DEFERRABLE", " DEFERRABLE INITIALLY DEFERRED")))
     place = draw(st.sampled_from(("", "", " USING INDEX TABLESPACE elsewhere")))
     sql = (
@@ -157,7 +163,7 @@ def constraints(draw: Callable[..., Any], number: int, *, partitioned: bool, pri
 
 
 @st.composite
-def indexes(draw: Callable[..., Any], number: int, *, partitioned: bool, place: str = "{table}") -> Key:
+def indexes(draw: Callable[..., Any], number: int, major: int, *, partitioned: bool, place: str = "{table}") -> Key:
     """Return a random unique index on columns and expressions, of the table or of one partition."""
     elements, read, plain = [], [], True
     for column in _plain(draw, partitioned=partitioned):
@@ -189,7 +195,7 @@ def indexes(draw: Callable[..., Any], number: int, *, partitioned: bool, place: 
     include = _include(draw, read) if not partitioned or draw(st.booleans()) else ""
     sql = (
         f"CREATE UNIQUE INDEX {name} ON {place} ({', '.join(elements)}){include}"
-        f"{_maybe(draw, ' NULLS NOT DISTINCT')}{_storage(draw, 'btree')}"
+        f"{_nulls(draw, major)}{_storage(draw, 'btree')}"
         f"{draw(st.sampled_from(('', '', ' TABLESPACE elsewhere')))}{f' WHERE {predicate}' if predicate else ''}"
     )
     is_table = place == "{table}"
@@ -209,7 +215,7 @@ def _read_by(predicate: str) -> tuple[str, ...]:
 
 
 @st.composite
-def exclusions(draw: Callable[..., Any], number: int) -> Key:
+def exclusions(draw: Callable[..., Any], number: int, major: int) -> Key:
     """Return a random exclusion constraint."""
     name, read = f"{{table}}_x{number}", []
     method = draw(st.sampled_from(("btree", "gist")))
@@ -218,7 +224,8 @@ def exclusions(draw: Callable[..., Any], number: int) -> Key:
         elements = [f"{quoted(column)}{draw(st.sampled_from(('', ' DESC')))} WITH =" for column in columns]
         read = list(columns)
     else:
-        elements = draw(st.lists(st.sampled_from(GIST), min_size=1, max_size=3, unique=True))
+        known = GIST + SINCE_14 if major >= 14 else GIST
+        elements = draw(st.lists(st.sampled_from(known), min_size=1, max_size=3, unique=True))
         read = [READ_BY_GIST[element[0]] for element in elements]
     predicate = draw(st.sampled_from(("", "", *PREDICATES)))
     when = draw(st.sampled_from(("", "", " DEFERRABLE", " DEFERRABLE INITIALLY DEFERRED")))
@@ -233,8 +240,9 @@ def exclusions(draw: Callable[..., Any], number: int) -> Key:
 
 
 @st.composite
-def periods(draw: Callable[..., Any], number: int) -> Key:
+def periods(draw: Callable[..., Any], number: int, major: int) -> Key:
     """Return a random key WITHOUT OVERLAPS, which exists since PostgreSQL 18."""
+    assert major >= 18
     name, column = f"{{table}}_p{number}", draw(st.sampled_from(("a", "b", "d")))
     when = draw(st.sampled_from(("", " DEFERRABLE INITIALLY DEFERRED")))
     sql = f"ALTER TABLE {{table}} ADD CONSTRAINT {name} UNIQUE ({column}, r WITHOUT OVERLAPS)"
@@ -251,16 +259,16 @@ def tables(draw: Callable[..., Any], major: int) -> Keyed:
         kinds += [exclusions] + ([periods] if major >= 18 else [])
     keys: list[Key] = []
     if draw(st.booleans()):
-        keys.append(draw(constraints(0, partitioned=partitioned, primary=True)))
+        keys.append(draw(constraints(0, major, partitioned=partitioned, primary=True)))
     for number in range(1, draw(st.integers(1, 2)) + 1):
         kind = draw(st.sampled_from(kinds))
         if kind is indexes:
             place = draw(st.sampled_from(PLACES)) if partitioned else "{table}"
-            keys.append(draw(indexes(number, partitioned=partitioned, place=place)))
+            keys.append(draw(indexes(number, major, partitioned=partitioned, place=place)))
         elif kind is constraints:
-            keys.append(draw(constraints(number, partitioned=partitioned, primary=False)))
+            keys.append(draw(constraints(number, major, partitioned=partitioned, primary=False)))
         else:
-            keys.append(draw(kind(number)))
+            keys.append(draw(kind(number, major)))
     rows = draw(st.lists(st.fixed_dictionaries({name: st.sampled_from(VALUES[name]) for name in COLUMNS}),
                          min_size=10, max_size=10))  # fmt: skip
     return Keyed(tuple(keys), partitioned, tuple(rows))

@@ -21,7 +21,8 @@ import psycopg2.extensions
 from lab import OWNER
 
 ROOT = Path(__file__).resolve().parents[2]
-MAJORS = (17, 18)
+MAJORS = (13, 14, 15, 16, 17, 18)
+OLDEST, NEWEST = MAJORS[0], MAJORS[-1]
 # The unmigrated database of AI-Memory, which tests copy.
 TEMPLATE = "ai_memory_template"
 # The data is temporary, so it need not reach the disk.
@@ -39,6 +40,11 @@ def unpacked(major: int) -> Path:
     with tarfile.open(ROOT / f".lab/postgresql-{major}.tar.gz") as packed:
         packed.extractall(directory, filter="data")
     (programs,) = directory.glob("*/bin")
+    if not (programs / "psql").exists():
+        # The archive of PostgreSQL 13 contains no clients: those of the next version read it too.
+        for program in unpacked(major + 1).iterdir():
+            if not (programs / program.name).exists():
+                (programs / program.name).symlink_to(program)
     return programs
 
 

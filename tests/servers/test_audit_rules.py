@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import databases
+import versions
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import (
     ERROR,
@@ -113,7 +114,11 @@ def named(entries: Sequence[audit.Entry], rule: str) -> set[str]:
     return {entry["subject"] for entry in entries if entry["rule"] == rule}
 
 
-@pytest.mark.parametrize("name", audit.RULES)
+# The examples of these rules use a body in standard SQL, and security_invoker.
+SINCE = {"on-conflict-function": 14, "view-definer": 15}
+
+
+@pytest.mark.parametrize("name", versions.cases(audit.RULES, SINCE))
 def test_a_rule_finds_its_mutant_and_nothing_after_the_remedy(
     server: Server, service: psycopg2.extensions.cursor, name: str
 ) -> None:
@@ -157,6 +162,7 @@ def test_what_the_plan_does_not_fix_is_an_error_that_is_left(unmigrated: Databas
     assert left == [audit.RULES[rule].found]
 
 
+@pytest.mark.since(15)
 @pytest.mark.parametrize(
     ("view", "found"),
     [
@@ -182,6 +188,9 @@ READABLE = {
     "a group that it can become": (
         "CREATE ROLE g1; GRANT SELECT ON reports.totals TO g1; GRANT g1 TO alice WITH INHERIT FALSE", True,
     ),
+    "a group whose privileges it does not inherit": (
+        "CREATE ROLE g1; GRANT SELECT ON reports.totals TO g1; ALTER ROLE alice NOINHERIT; GRANT g1 TO alice", True,
+    ),
     "a grant without use": (
         "CREATE ROLE g1; GRANT SELECT ON reports.totals TO g1; GRANT g1 TO alice WITH INHERIT FALSE, SET FALSE", False,
     ),
@@ -196,7 +205,10 @@ DEFAULT = "ALTER DEFAULT PRIVILEGES IN SCHEMA reports GRANT SELECT ON TABLES TO 
 TOTALS = "CREATE MATERIALIZED VIEW reports.totals AS SELECT k, count(*) FROM public.memories GROUP BY k"
 
 
-@pytest.mark.parametrize("case", READABLE)
+READABLE_SINCE = {"a group that it can become": 16, "a grant without use": 16, "every table": 14}
+
+
+@pytest.mark.parametrize("case", versions.cases(READABLE, READABLE_SINCE))
 @pytest.mark.parametrize("kind", ["materialized-view", "view-definer"])
 def test_a_view_is_judged_by_who_may_read_it(migrated: Database, case: str, kind: str) -> None:
     statement, found = READABLE[case]
@@ -249,7 +261,7 @@ WRITING = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", WRITING)
+@pytest.mark.parametrize("case", versions.cases(WRITING, {"a body in standard SQL": 14, "a MERGE in standard SQL": 15}))
 def test_a_function_that_writes_without_a_tenant_is_found(migrated: Database, case: str) -> None:
     migrated.run(WRITING[case])
     assert named(migrated.audit(), "function-without-tenant") == {"public.f(text)"}

@@ -53,6 +53,7 @@ def test_settings_of_all_roles_come_along(server: Server) -> None:
         server.sql(f"ALTER ROLE {OWNER} RESET ALL")
 
 
+@pytest.mark.since(15)
 def test_rights_to_settings_come_along(server: Server, named: str) -> None:
     given = ("SET ON PARAMETER log_min_messages TO alice", 'SET ON PARAMETER "My".region TO PUBLIC',
              "ALTER SYSTEM ON PARAMETER log_min_messages TO alice WITH GRANT OPTION")  # fmt: skip

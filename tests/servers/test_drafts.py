@@ -4,64 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pytest
 
 import golden
-import rental
+import versions
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import releases
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import difference, draft, text
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
+from applications import GIVEN, OWNERS, made
 from described import closed, dumped, lines, parsed, prepare, read
-from lab import OWNER
 from planner import Database
-from server import ROOT, TEMPLATE, Server, running
+from server import Server, running
 
-SCHEMAS = ROOT / "tests/servers/databases"
-# The decisions of a human, as variables of the inventory, before a second draft.
-GIVEN: Mapping[str, dict[str, Any]] = {
-    "ai_memory": {"column": "customer_id", "default_tenant_name": "Peterson Insurance"},
-    "boat_rental": {
-        "column": "marina", "column_type": "uuid", "setting": "rental.marina",
-        "default_tenant": "9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683", "readable": ["rental.boat_classes"],
-    },
-    # The draft has a line for the readers of the tenants table.
-    "saas": {"setting": "app.organization"},
-    "workshop": {"default_tenant_name": "The shop by the bridge", "readable": ["workshop.settings"]},
-}  # fmt: skip
 TENANT = ("column", "column_type", "setting", "default_tenant", "default_tenant_name")
-OWNERS = {
-    "ai_memory": OWNER,
-    "boat_rental": rental.OWNER,
-    "saas": "mechanic",
-    "workshop": "mechanic",
-    "by_hand": "mechanic",
-}
 
 
-@contextlib.contextmanager
-def made(server: Server, case: str) -> Iterator[None]:
-    """Create the database of a case."""
-    if case == "boat_rental":
-        with rental.seeded(server, case):
-            yield
-        return
-    with contextlib.ExitStack() as stack:
-        owner = OWNERS[case]
-        if case != "ai_memory":
-            server.sql(f"CREATE ROLE {owner} LOGIN")
-            stack.callback(server.sql, f"DROP ROLE {owner}")
-        server.sql(f"CREATE DATABASE {case} OWNER {owner} TEMPLATE {TEMPLATE if case == 'ai_memory' else 'template1'}")
-        stack.callback(server.sql, f"DROP DATABASE {case} WITH (FORCE)")
-        if case != "ai_memory":
-            files = [path for name in (case, f"{case}_seed") if (path := SCHEMAS / f"{name}.sql").exists()]
-            server.script(case, ROOT / "tests/servers/as_owner.sql", *files, owner=owner)
-        yield
-
-
-@pytest.mark.parametrize("case", [*GIVEN, "by_hand"])
+@pytest.mark.parametrize("case", versions.cases([*GIVEN, "by_hand"], {"by_hand": 14}))
 def test_the_draft_of_a_database_is_the_golden_one(server: Server, case: str) -> None:
     with made(server, case):
         found = draft.build(read(server, case))
@@ -70,7 +29,7 @@ def test_the_draft_of_a_database_is_the_golden_one(server: Server, case: str) ->
     assert text.before(found) == (written.read_text() if written.exists() else "")
 
 
-@pytest.mark.parametrize("case", GIVEN)
+@pytest.mark.parametrize("case", versions.cases(GIVEN, {"boat_rental": 15, "workshop": 15}))
 def test_a_draft_migrates_is_proven_and_rolls_back(server: Server, case: str) -> None:
     with made(server, case):
         first, decided = (draft.build(read(server, case), given) for given in ({}, GIVEN[case]))
@@ -160,6 +119,7 @@ def released_unmigrated(server: Server, case: str) -> str:
         return dumped(server, case)
 
 
+@pytest.mark.since(15)
 def test_the_differences_complete_the_model_after_a_release(server: Server) -> None:
     case = "workshop"
     expected = released_unmigrated(server, case)

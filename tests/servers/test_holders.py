@@ -14,7 +14,7 @@ import pytest
 import databases
 import server as servers
 from ansible_collections.aimemory.tenancy.plugins.module_utils import clients
-from server import MAJORS, Server, running
+from server import OLDEST, Server, running
 
 NAME = "ai_memory_holders"
 TABLES = {"schema": "public", "names": ["memories"]}
@@ -76,7 +76,7 @@ def test_a_client_is_told_once(server: Server, named: str) -> None:
 def test_a_vacuum_that_prevents_wraparound_is_named_and_an_ordinary_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(servers.SETTINGS, "autovacuum", "on")
     monkeypatch.setitem(servers.SETTINGS, "autovacuum_naptime", "1s")
-    with running(MAJORS[0]) as own:
+    with running(OLDEST) as own:
         own.sql("CREATE TABLE memories AS SELECT repeat('x', 2000) AS k FROM generate_series(1, 2000)")
         own.sql("ALTER TABLE memories SET (autovacuum_vacuum_threshold = 1, autovacuum_vacuum_cost_delay = 100,"
                 " autovacuum_vacuum_cost_limit = 1)")  # fmt: skip

@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 
 import schemas
+import versions
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import plan
 from planner import Database
 from schemas import refused
@@ -101,7 +102,7 @@ FORMS: dict[str, tuple[tuple[str, ...], list[str], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", versions.cases(FORMS, {"nulls not distinct": 15}))
 def test_a_key_keeps_its_form_and_its_name(server: Server, form: str) -> None:
     statements, key, wanted = FORMS[form]
     with things(server, statements, [key] if key else []) as database:
@@ -212,6 +213,7 @@ def test_a_key_that_cannot_be_exchanged_is_refused_with_a_remedy(server: Server,
         assert dumped(server) == dump
 
 
+@pytest.mark.since(17)
 def test_a_partitioned_exclusion_constraint_is_refused_by_name(server: Server) -> None:
     made = (
         "DROP TABLE things; CREATE TABLE things (a text, b integer) PARTITION BY LIST (b)",
@@ -223,6 +225,20 @@ def test_a_partitioned_exclusion_constraint_is_refused_by_name(server: Server) -
         assert sentence.startswith(
             "The key k of public.things has to hold customer_id as well, but PostgreSQL cannot attach"
         )
+
+
+@pytest.mark.since(18)
+def test_a_tenant_column_whose_not_null_is_not_valid_is_refused(server: Server) -> None:
+    made = (
+        "ALTER TABLE things ADD customer_id integer, DROP CONSTRAINT things_pkey, ADD PRIMARY KEY (b)",
+        "UPDATE things SET customer_id = 1",
+        "ALTER TABLE things ADD CONSTRAINT present NOT NULL customer_id NOT VALID",
+    )
+    with things(server, made, [["b"]], surrogate_keys=[]) as database:
+        (sentence,) = refused(database)
+        assert sentence.startswith("The NOT NULL present of public.things.customer_id is NOT VALID")
+        database.run("ALTER TABLE things VALIDATE CONSTRAINT present")
+        assert [item for item in database.migrate() if not item["ok"]] == []
 
 
 def test_a_predicate_with_a_value_of_the_owners_domain_is_refused(server: Server) -> None:

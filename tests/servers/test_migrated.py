@@ -122,7 +122,7 @@ def to_enforced(migrated: Migrated) -> list[Statement]:
             "Rows of tenants other than 1 exist (caller_profiles 2), which the old schema cannot tell apart.",
         ),
         (
-            to_schema, "CREATE VIEW v WITH (security_invoker = true) AS SELECT customer_id FROM memories",
+            to_schema, "CREATE VIEW v AS SELECT customer_id FROM memories",
             "rule _RETURN on view public.v uses public.memories.customer_id, which the rollback drops: drop it first.",
         ),
         (

@@ -19,6 +19,8 @@ from production import rental_source
 from rental import OWNER, seeded
 from server import Server
 
+# The model has a view, and a foreign key ON DELETE SET NULL.
+pytestmark = pytest.mark.since(15)
 NAME = "boat_rental_leaks"
 BOATS, BERTHS = "trips_boat_id_fkey", '"leaves from"'
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 import rental
+import versions
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement import Statement
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from lab import OWNER
@@ -81,7 +82,7 @@ def prefixes(statements: list[Statement]) -> list[int]:
     return sorted({round(part * len(statements) / (PREFIXES - 1)) for part in range(PREFIXES)})
 
 
-@pytest.mark.parametrize("application", WORDS)
+@pytest.mark.parametrize("application", versions.cases(WORDS, {"boat_rental": 15}))
 def test_a_rollback_leaves_what_came_later_alone(server: Server, application: str) -> None:
     with unmigrated(server, application) as database:
         before, statements = database.state(), database.plan()

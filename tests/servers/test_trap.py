@@ -19,7 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
 from lab import OWNER
 from planner import Database
-from server import MAJORS, ROOT, Server
+from server import OLDEST, ROOT, Server
 
 NAME = "ai_memory_trap"
 PLANT = ROOT / "molecule/trap/plant.sql"
@@ -137,7 +137,7 @@ def _prove(monkeypatch: pytest.MonkeyPatch, guard: str, instead: str) -> None:
 def test_without_a_guard_it_springs(
     guard: Callable[[pytest.MonkeyPatch], None], server: Server, trap: Trap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if server.major != MAJORS[0]:
+    if server.major != OLDEST:
         pytest.skip("The guards are ours. From PostgreSQL 18 on a trigger that was put off stays who changed the row.")
     monkeypatch.setenv("PGUSER", "postgres")
     guard(monkeypatch)

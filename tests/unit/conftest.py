@@ -23,7 +23,7 @@ def no_hazards() -> dict[str, Any]:
     """Return the result of hazards.sql for a database without hazards."""
     names = (
         "settings", "event_triggers", "publications", "subscriptions", "prepared", "building", "duplicates",
-        "relations", "links", "shared", "meanings", "routines", "names", "constraints", "row_types",
+        "relations", "links", "shared", "meanings", "routines", "names", "constraints", "row_types", "unvalidated",
         "service_roles", "other_roles",
     )  # fmt: skip
     return {name: [] for name in names} | {"backfill_login": False, "records_statements": True}

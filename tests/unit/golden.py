@@ -29,9 +29,13 @@ def catalog(case: str) -> State:
 
 
 def anywhere(state: State) -> dict[str, Any]:
-    """Return a state without the facts that differ between servers: the release, and the superuser's name."""
+    """Return a state without the facts that differ between servers: the release, what it has, and the superuser."""
     functions = [{**function, "owner": None} for function in state["functions"]]
-    return {**state, "server_version": "", "server_version_num": 0, "functions": functions}
+    hazards = {**state["hazards"], "service_roles": []}
+    return {
+        **state, "server_version": "", "server_version_num": 0, "functions": functions, "hazards": hazards,
+        "gist_types": [],
+    }  # fmt: skip
 
 
 def source(case: str, database: str) -> dict[str, Any]:

@@ -84,6 +84,9 @@ def test_a_call_with_only_constants_is_computed_by_every_reader(source: str) -> 
         call(16400, call(16400, COLUMN)),
         call(16400, call(16401, COLUMN, CONSTANT)),
         call(16400, f"{{RELABELTYPE :arg {COLUMN} :resulttype 25 :location 1}}"),
+        # Up to PostgreSQL 15, and since 16.
+        call(16400, f"{{COLLATE :arg {COLUMN} :collOid 950 :location 1}}"),
+        call(16400, f"{{COLLATEEXPR :arg {COLUMN} :collOid 950 :location 1}}"),
         call(16400, domain(COLUMN)),
         call(870, CONSTANT),
         domain(COLUMN),

@@ -40,6 +40,14 @@ def test_all_hazards_are_told_with_the_other_obstacles(wanted: model.Model) -> N
     assert len(refused(state, wanted)) == 2
 
 
+def test_a_not_null_that_is_not_valid_is_refused(wanted: model.Model) -> None:
+    state = blank_state()
+    state["hazards"]["unvalidated"] = [{"schema": "public", "name": "memories", "constraint": "Set"}]
+    (sentence,) = refused(state, wanted)
+    assert sentence.startswith("The NOT NULL Set of public.memories.customer_id is NOT VALID, and")
+    assert sentence.endswith(' needs a valid one: ALTER TABLE "public"."memories" VALIDATE CONSTRAINT "Set" first.')
+
+
 @pytest.mark.parametrize(
     ("options", "read_only"),
     [("-c default_transaction_read_only=on", True), ("-cdefault_transaction_read_only=TRUE", True),

@@ -20,7 +20,7 @@ ROOM = 10**9
 WANTED: dict[str, Any] = {
     "operator": "eve", "host": "db1", "service": "ai-memory", "database": "ai_memory", "port": 5432,
     "admin": "postgres", "role": "app", "provides_login": False, "isolating": True, "stops_service": True,
-    "require_active": True, "minimum_version": 120000, "answered_at": ANSWERED, "max_clock_skew_seconds": 60,
+    "require_active": True, "minimum_version": 130000, "answered_at": ANSWERED, "max_clock_skew_seconds": 60,
     "backs_up": True, "backup_directory": "/var/backups/ai", "restores": False, "margin_bytes": 10**6,
     "watch_bytes": 10**9, "watch_seconds": 5, "lock": "/run/tenancy-ai_memory.lock",
     "files": service_found.files(ENVIRONMENT, "", "app"),
@@ -144,6 +144,10 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
             "PostgreSQL on db1 did not answer for the database ai_memory: connection refused. Check systemctl status",
         ),
         (
+            inspected(postgresql=silent("unsupported XML feature")),
+            "PostgreSQL on db1 was built without libxml, with which a run reads the state: install your distribution's",
+        ),
+        (
             inspected(service=PENDING | {"listeners": ["pgbouncer"]}, postgresql=silent("not supported")),
             "pgbouncer answers at port 5432, not PostgreSQL: set database_port to the port of PostgreSQL itself.",
         ),
@@ -165,8 +169,8 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (inspected(postgresql=postgresql(admin_superuser=False)), "postgres is not a superuser of this server"),
         (
-            inspected(postgresql=postgresql(version="11.9", version_num=110009)),
-            "PostgreSQL 11.9 is too old: 12 or newer is needed.",
+            inspected(postgresql=postgresql(version="12.22", version_num=120022)),
+            "PostgreSQL 12.22 is too old: the run needs 13 or newer. Upgrade the server first, with pg_upgrade",
         ),
         (inspected(postgresql=postgresql(standby=True)), "db1 is a standby, which is read-only: run against the"),
         (

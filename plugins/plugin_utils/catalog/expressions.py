@@ -24,6 +24,8 @@ _TOKEN = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
 _CALLED = {"FUNCEXPR": "funcid", "OPEXPR": "opfuncid"}
 # A longer name is truncated, so its end may be missing (NAMEDATALEN, less a character of several bytes).
 _LONGEST_NAME = 60
+# The nodes around one argument. PostgreSQL 16 renamed COLLATE to COLLATEEXPR.
+_WRAPPERS = {"RELABELTYPE", "COLLATE", "COLLATEEXPR", "COERCEVIAIO", "COERCETODOMAIN"}
 _Numbered = Mapping[int, Mapping[str, Any]]
 # By kind: functions, calls, operators, types and domains.
 _Catalog = Mapping[str, _Numbered]
@@ -116,7 +118,7 @@ def _varies(node: _Node, calls: _Numbered) -> bool:
     """
     if node.kind in ("VAR", "COERCETODOMAINVALUE"):
         return True
-    if node.kind in ("RELABELTYPE", "COLLATEEXPR", "COERCEVIAIO", "COERCETODOMAIN"):
+    if node.kind in _WRAPPERS:
         return any(_varies(argument, calls) for argument in node.nodes("arg"))
     if node.kind not in _CALLED:
         return False

@@ -431,6 +431,13 @@ SELECT json_build_object(
     JOIN pg_class c ON c.oid = d.objid AND c.relkind NOT IN ('v', 'c', 'f')
     JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.atttypid = u.type AND NOT a.attisdropped),
+  -- Since PostgreSQL 18 a NOT NULL may be NOT VALID.
+  'unvalidated', (
+    SELECT coalesce(json_agg(json_build_object('schema', r.schema, 'name', r.name, 'constraint', k.conname)
+                             ORDER BY r.schema, r.name), '[]')
+    FROM relation r
+    JOIN pg_constraint k ON k.conrelid = r.oid AND k.contype = 'n' AND NOT k.convalidated
+    JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = k.conkey[1] AND a.attname = %(column)s),
   -- Routines with the name of a function that the plan cannot replace: {name, types, kind, language}.
   'routines', (
     SELECT coalesce(json_agg(json_build_object(

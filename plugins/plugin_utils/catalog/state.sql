@@ -50,7 +50,7 @@ used_type (oid) AS (
     SELECT e.oid FROM pg_type e WHERE e.typarray = t.oid
     UNION ALL SELECT t.typbasetype
     UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid
-    UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = t.oid
+    UNION ALL SELECT r.rngtypid FROM pg_range r WHERE (to_jsonb(r) ->> 'rngmultitypid')::oid = t.oid
     UNION ALL SELECT a.atttypid FROM pg_attribute a
     WHERE t.typrelid <> 0 AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) AS p (part)
   WHERE p.part <> 0
@@ -65,7 +65,7 @@ type_document AS (
       'of', (SELECT jsonb_build_object('type', format_type(p.part, NULL), 'formatted', format_type(p.part, t.typtypmod))
              FROM coalesce(e.oid, nullif(t.typbasetype, 0), (SELECT r.rngsubtype FROM pg_range r
                WHERE r.rngtypid = t.oid),
-                           (SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = t.oid)) AS p (part)
+               (SELECT r.rngtypid FROM pg_range r WHERE (to_jsonb(r) ->> 'rngmultitypid')::oid = t.oid)) AS p (part)
              WHERE p.part IS NOT NULL),
       'not_null', t.typnotnull,
       'labels', (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid),

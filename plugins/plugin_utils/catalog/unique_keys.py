@@ -100,9 +100,18 @@ def arbiters(document: Document, model: Model, table: Table) -> list[tuple[str, 
     for key in table.natural_keys:
         there = [index for index in document["indexes"] if _serves_tenant(index, model, table, key)]
         elsewhere = any(_serves_tenant(index, model, table, key) for index in alone)
-        if any(map(is_plain, there)) or not (there or elsewhere):
+        plain = [index for index in there if is_plain(index) and not _is_to_become_deferrable(index, there, model)]
+        if plain or not (there or elsewhere):
             found.append(key)
     return found
+
+
+def _is_to_become_deferrable(built: Document, there: Iterable[Document], model: Model) -> bool:
+    """Say whether the plan makes a deferrable constraint of an index that is built already."""
+    return built["constraint"] is None and any(
+        index["key"]["deferrable"] and definition(index, model.column) == definition(built, model.column)
+        for index in there
+    )
 
 
 def _serves_tenant(index: Document, model: Model, table: Table, key: Iterable[str]) -> bool:

@@ -76,6 +76,12 @@ def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
         ),
         *(_relation(item) for item in found["relations"] if item["persistence"] == "t"),
         *(text for table in model.tables for text in _row_types(state, model, table)),
+        *(
+            f"The NOT NULL {item['constraint']} of {item['schema']}.{item['name']}.{model.column} is NOT VALID, and a "
+            f"primary key needs a valid one: ALTER TABLE {qualified(item['schema'], item['name'])} VALIDATE CONSTRAINT "
+            f"{identifier(item['constraint'])} first."
+            for item in found["unvalidated"]
+        ),
     ]
 
 

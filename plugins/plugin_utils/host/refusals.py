@@ -15,6 +15,8 @@ Found = Mapping[str, Any]
 SERVERS = ("postgres", "postmaster")
 # PostgreSQL's message to an ordinary role that sets the settings of the administrator's sessions.
 NO_SUPERUSER = "permission denied to set parameter"
+# PostgreSQL's message if it was built without libxml.
+NO_LIBXML = "unsupported XML feature"
 
 
 def of_host(inspected: Found, service: Found, wanted: Found) -> list[str]:
@@ -196,6 +198,11 @@ def _silence(postgresql: Found, listeners: Iterable[str], wanted: Found) -> str:
             f" {', '.join(names)} runs at every login there: ALTER EVENT TRIGGER {names[0]} DISABLE for the time of"
             " the run, or let its function write nothing if transaction_read_only is on."
         )
+    if NO_LIBXML in said:
+        return (
+            f"PostgreSQL on {host} was built without libxml, with which a run reads the state: install your"
+            " distribution's packages of PostgreSQL instead."
+        )
     silent = f"PostgreSQL on {host} did not answer for the database {database}: {said}."
     if "psycopg2" in said:
         return silent
@@ -214,7 +221,10 @@ def _server(inspected: Found, service: Found, wanted: Found) -> list[str]:
     least = wanted["minimum_version"]
     found = []
     if server["version_num"] < least:
-        found.append(f"PostgreSQL {server['version']} is too old: {least // 10000} or newer is needed.")
+        found.append(
+            f"PostgreSQL {server['version']} is too old: the run needs {least // 10000} or newer. Upgrade the server"
+            " first, with pg_upgrade (pg_upgradecluster on Debian and Ubuntu)."
+        )
     if server["standby"]:
         found.append(f"{host} is a standby, which is read-only: run against the primary.")
     found += _clock(server["clock"], inspected["clock"], wanted)

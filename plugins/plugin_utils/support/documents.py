@@ -53,7 +53,10 @@ TABLE = {
     "rights": {"SELECT": number, "INSERT": number, "UPDATE": number, "DELETE": number},
     "checks": count, "views": count, "partitions": count, "excess_privileges": count, "granted_excess": count,
 }  # fmt: skip
-_LISTS = "settings event_triggers publications subscriptions prepared building duplicates meanings routines row_types"
+_LISTS = (
+    "settings event_triggers publications subscriptions prepared building duplicates meanings routines row_types"
+    " unvalidated"
+)
 STATE = {
     "server_version_num": number,
     "tables": Each("relation", TABLE),

@@ -3,6 +3,8 @@
 SELECT json_build_object(
   'version', current_setting('server_version'),
   'version_num', current_setting('server_version_num')::int,
+  -- An error if the server was built without libxml: the state is read with XMLTABLE.
+  'reads_xml', '<row/>'::xml IS DOCUMENT,
   'standby', pg_is_in_recovery(),
   'clock', extract(epoch FROM clock_timestamp())::float,
   'encoding', (SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()),

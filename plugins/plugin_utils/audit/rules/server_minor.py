@@ -18,7 +18,7 @@ def _judge(inspected: Inspected) -> list[str]:
 RULE = Rule(
     severity=WARNING,
     why="Newer minor releases fix holes in row security (CVE-2026-120154 and earlier).",
-    remedy="Update PostgreSQL.",
+    remedy="Update PostgreSQL. If its major release gets no fixes any more, upgrade it (pg_upgrade).",
     judge=_judge,
     bad=ServerVersion("16.15"),
     good=ServerVersion("16.16"),

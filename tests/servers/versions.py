@@ -1,0 +1,15 @@
+"""The versions of PostgreSQL that a test can use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+
+
+def cases(names: Iterable[str], since: Mapping[str, int]) -> list[Any]:
+    """Return the names as parameters of a test: those in ``since`` need that major version or a newer one."""
+    return [
+        pytest.param(name, marks=[pytest.mark.since(since[name])] if name in since else [], id=name) for name in names
+    ]
