@@ -591,7 +591,8 @@ def test_the_tenant_of_a_row_is_named_if_there_is_one(events: list[str], row: bo
     ("body", "wanted"),
     [
         ("INSERT INTO notes VALUES (1, f(2), '(3), (4)');", 1),
-        ("INSERT INTO notes (a) VALUES (1), (2) RETURNING b;", 2), ("INSERT INTO notes (a) SELECT b FROM c;", 1), ("INSERT INTO notes DEFAULT VALUES", 1),
+        ("INSERT INTO notes (a) VALUES (1), (2) RETURNING b;", 2), ("INSERT INTO notes (a) SELECT b FROM c;", 1),
+        ("INSERT INTO notes DEFAULT VALUES", 1),
         ("INSERT INTO notes (a)\nVALUES ('x'), ('y'), ('z') ON CONFLICT DO NOTHING", 3),
     ],
 )  # fmt: skip
