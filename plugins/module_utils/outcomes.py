@@ -108,11 +108,19 @@ def _remedy(found: Mapping[str, Any]) -> str:
     table, actual = found["table"], str(found["actual"])
     if found["check"] == f"{table}.own.insert" and actual.startswith(tuple(f"error {code}" for code in _OF_A_VALUE)):
         return f"Give the sample of {table} in tenancy_tables values that the table accepts"
-    if found["check"].startswith(f"{table}.own.trigger.") and actual == "0 rows":
+    if found["check"].startswith(f"{table}.own.trigger.") and _ROWS.fullmatch(actual):
         return f"If no trigger of {table} writes that row, correct its sample_writes in tenancy_tables"
+    if found["check"] == f"{table}.own.read" and _number(actual) > max(map(_number, _several(found["expected"]))):
+        return f"If triggers write rows of {table}, name it in sample_writes of their tables once for each row"
     if found["check"] == f"{table}.own.update" and actual.startswith("error P0"):
         return f"If a trigger forbids UPDATE on {table}, set append_only: [update] for {table} in tenancy_tables"
     return ""
+
+
+def _number(outcome: str) -> int:
+    """Return the number of rows of an outcome, 0 for an error."""
+    match = _ROWS.fullmatch(str(outcome))
+    return int(match[1]) if match else 0
 
 
 def _may_follow(found: Mapping[str, Any]) -> bool:

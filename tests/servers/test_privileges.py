@@ -25,11 +25,12 @@ def granted(database: Database) -> Database:
         "CREATE TABLE public.readable ()",
         "CREATE FUNCTION public.used(a integer, b text DEFAULT 'x') RETURNS integer LANGUAGE sql AS 'SELECT 1'",
         "CREATE FUNCTION public.unused() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
-        "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC",
+        "CREATE PROCEDURE public.called(a integer) LANGUAGE sql AS 'SELECT 1'",
+        "REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA public FROM PUBLIC",
         "SET search_path = pg_catalog, pg_temp",
     )
     cursor = database._cursor
-    lists = {"tables": ["memories", "Odd Name"], "functions": ["used"], "readable": ["public.readable"]}
+    lists = {"tables": ["memories", "Odd Name"], "functions": ["used", "called"], "readable": ["public.readable"]}
     cursor.execute(SQL, {"role": ROLE, "schema": "public", **{key: json.dumps(value) for key, value in lists.items()}})
     (grants,) = cursor.fetchone() or ([],)
     database.run(*grants)
@@ -49,6 +50,7 @@ def test_the_service_uses_tables_sequences_and_functions(granted: Database) -> N
         assert not has(granted, "table", table, "TRUNCATE")
     assert has(granted, "sequence", 'public."Odd Name_id_seq"', "USAGE")
     assert has(granted, "function", "public.used(integer, text)", "EXECUTE")
+    assert has(granted, "function", "public.called(integer)", "EXECUTE")
     assert has(granted, "table", "public.readable", "SELECT")
     assert not has(granted, "table", "public.readable", "INSERT")
 

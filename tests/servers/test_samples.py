@@ -332,6 +332,26 @@ def test_the_row_lies_in_a_partition(server: Server, by: str) -> None:
         assert_migrates(database)
 
 
+WRITES = "CREATE FUNCTION welcome() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$"
+WELCOME = "CREATE TRIGGER welcome AFTER INSERT ON {} FOR EACH ROW EXECUTE FUNCTION welcome()"
+
+
+def test_a_trigger_may_write_several_rows_with_names_of_their_own(server: Server) -> None:
+    statements = (
+        "CREATE TABLE people (id bigserial PRIMARY KEY, name text NOT NULL UNIQUE)",
+        "CREATE TABLE folders (person bigint REFERENCES people, name text, PRIMARY KEY (person, name))",
+        WRITES.format("INSERT INTO public.folders VALUES (NEW.id, 'in'), (NEW.id, 'out');"),
+        WELCOME.format("people"),
+    )
+    person = {"columns": ["person"], "references": "people", "key": ["id"]}
+    entries: list[dict[str, Any]] = [
+        {"name": "people", "surrogate_keys": [["id"]], "natural_keys": [["name"]], "sample_writes": ["folders"] * 2},
+        {"name": "folders", "natural_keys": [["person", "name"]], "foreign_keys": [person]},
+    ]
+    with tables(server, statements, entries) as database:
+        assert_migrates(database)
+
+
 def test_what_a_trigger_writes_does_not_meet_the_samples_of_its_target(server: Server) -> None:
     statements = (
         "CREATE TABLE calls (id serial PRIMARY KEY, caller varchar(9) NOT NULL, day date NOT NULL, minutes integer)",
@@ -356,8 +376,6 @@ ONE_TO_ONE = (
     "CREATE TABLE profiles (person bigint PRIMARY KEY REFERENCES people ON DELETE CASCADE, sales integer)",
     "CREATE TABLE pictures (profile bigint PRIMARY KEY REFERENCES profiles, path text)",
 )
-WRITES = "CREATE FUNCTION welcome() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$"
-WELCOME = "CREATE TRIGGER welcome AFTER INSERT ON {} FOR EACH ROW EXECUTE FUNCTION welcome()"
 # The table whose trigger writes the row, and how.
 WRITTEN = {
     "an insert": ("people", "INSERT INTO public.profiles VALUES (NEW.id);"),

@@ -123,8 +123,18 @@ def test_a_tablespace_is_set_around_the_whole_statement() -> None:
 def test_only_the_end_of_a_function_is_its_body(body: str) -> None:
     head = "CREATE OR REPLACE FUNCTION f(p text DEFAULT '\nAS $function$')\n RETURNS void\n LANGUAGE plpgsql"
     quote = {"BEGIN END": "$function$", "\nAS $function$": "$functionx$", "$functionx": "$functionxx$"}[body]
-    document = {"body": body, "definition": f"{head}\nAS {quote}{body}{quote}\n"}
+    document = {"body": body, "returns": "void", "definition": f"{head}\nAS {quote}{body}{quote}\n"}
     assert functions.header(document) == head
+    head = head.replace("FUNCTION", "PROCEDURE")
+    document = {"body": body, "returns": None, "definition": f"{head}\nAS $procedure${body}$procedure$\n"}
+    assert functions.header(document) == head
+
+
+@pytest.mark.parametrize("body", ["BEGIN ATOMIC\n SELECT '\nRETURN 1';\nEND", "RETURN 'BEGIN ATOMIC\n'::text"])
+def test_no_default_is_taken_for_a_body_of_the_sql_standard(body: str) -> None:
+    head = "CREATE OR REPLACE FUNCTION f(\"a'\" text DEFAULT E'\\\\''\nBEGIN ATOMIC\n')\n RETURNS text\n LANGUAGE sql"
+    assert functions.header({"body": "", "definition": f"{head}\n{body}\n"}) == head
+    assert definitions.without_body(f"{head}\n{body}\n") == (head, body)
 
 
 def test_a_function_that_is_gone_gets_its_owner_again() -> None:

@@ -587,6 +587,20 @@ def test_the_tenant_of_a_row_is_named_if_there_is_one(events: list[str], row: bo
     assert f"VALUES ({tenant}" in found["entry"]["body"]
 
 
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ("INSERT INTO notes VALUES (1, f(2), '(3), (4)');", 1),
+        ("INSERT INTO notes (a) VALUES (1), (2) RETURNING b;", 2), ("INSERT INTO notes (a) SELECT b FROM c;", 1),
+        ("INSERT INTO notes DEFAULT VALUES", 1),
+        ("INSERT INTO notes (a)\nVALUES ('x'), ('y'), ('z') ON CONFLICT DO NOTHING", 3),
+    ],
+)  # fmt: skip
+def test_the_rows_of_an_insert_are_counted(body: str, wanted: int) -> None:
+    (statement,) = bodies.written(body, "app")
+    assert bodies.rows(body, statement) == wanted
+
+
 def test_an_upsert_of_a_generated_key_is_unchanged() -> None:
     body = "INSERT INTO notes (id) VALUES (1) ON CONFLICT (id) DO NOTHING;"
     wanted = "INSERT INTO notes (t, id) VALUES (X, 1) ON CONFLICT (id) DO NOTHING;"

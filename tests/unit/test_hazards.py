@@ -73,3 +73,13 @@ def test_a_column_without_a_value_is_refused_unless_the_service_may_not_store_it
     )
     document["rights"]["INSERT"] = ["k"]
     assert hazards.obstacles(state, wanted) == []
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_only_an_enabled_subscription_into_a_tenant_table_is_refused(wanted: model.Model, enabled: bool) -> None:
+    state = blank_state()
+    subscription = {"name": "sub", "enabled": enabled, "schema": "public", "table": "memories"}
+    state["hazards"]["subscriptions"] = [subscription]
+    found = hazards.obstacles(state, wanted)
+    sentence = "The enabled subscription sub stores rows into public.memories, bypassing row security and without a"
+    assert [text.startswith(sentence) for text in found] == [True] * enabled

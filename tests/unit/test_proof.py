@@ -237,6 +237,8 @@ def test_what_follows_from_a_row_that_could_not_be_stored_is_counted() -> None:
     assert "error 42501 instead of 1 rows" in outcomes.failure([found("own.insert", "error 42501")])
     assert "Give" not in outcomes.failure([found("own.insert", "error 42501")])
     assert "correct its sample_writes" in outcomes.failure([found("own.trigger.u")])
+    more = found("own.read", "3 rows") | {"expected": ["2 rows"]}
+    assert "If triggers write rows of t, name it in sample_writes of" in outcomes.failure([more])
     assert "set append_only: [update] for t in" in outcomes.failure([found("own.update", "error P0001")])
     fewer = found("own.delete", "1 rows") | {"expected": ["2 rows"]}
     assert "1 more attempt" in outcomes.failure([refused, fewer])

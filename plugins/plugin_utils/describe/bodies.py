@@ -26,6 +26,8 @@ QUOTE = "'"
 # The words and signs that end a condition outside of all parentheses.
 END = re.compile(r"\breturning\b|\bloop\b|;", re.IGNORECASE)
 
+AFTER_VALUES = re.compile(r"\bon\s+conflict\b|\breturning\b|\bloop\b|;", re.IGNORECASE)
+
 Edit = tuple[int, str]
 
 
@@ -66,6 +68,15 @@ def calls(body: str, names: Iterable[str]) -> set[str]:
     """Return the functions that a body calls."""
     text = _masked(body, strings=False)
     return {name for name in names if re.search(rf'\b{re.escape(name)}"?\s*\(', text, re.IGNORECASE)}
+
+
+def rows(body: str, statement: Written) -> int:
+    """Return the number of rows that the VALUES of an INSERT have; 1 for any other form."""
+    text = _masked(body)
+    source = re.compile(r"\s*(\([^()]*\)\s*)?values\b", re.IGNORECASE).match(text, statement.end)
+    if source is None:
+        return 1
+    return len(_rows(text, source.end(), _end(text, source.end(), AFTER_VALUES))) or 1
 
 
 def names(written_names: str, separator: str) -> tuple[str, ...]:
@@ -115,7 +126,7 @@ def _inserted(text: str, item: Written, keys: Sequence[tuple[str, ...]], column:
         return None
     edits = [(opening.end(), _before(text, opening.end(), f"{column},"))]
     source = re.compile(r"\s*(?:overriding\s+\w+\s+value\s*)?(values\b|select\b)", re.IGNORECASE).match(text, closing)
-    end = _end(text, closing, re.compile(r"\bon\s+conflict\b|\breturning\b|\bloop\b|;", re.IGNORECASE))
+    end = _end(text, closing, AFTER_VALUES)
     if source is None:
         return None
     if source[1].lower() == "select":

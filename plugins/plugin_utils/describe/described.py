@@ -80,8 +80,8 @@ class Described:
         )
         return {name: number for name, number in found.most_common() if 2 * number > len(self.tables) > 1}
 
-    def triggered(self, title: str) -> set[str]:
-        """Return the tables in which the triggers of a table insert a row when one is inserted there."""
+    def triggered(self, title: str) -> Mapping[str, int]:
+        """Return the tables in which the triggers of a table insert rows for a new row, with the number of rows."""
         return self._triggered[title]
 
     def is_triggered(self, title: str) -> bool:
@@ -94,7 +94,7 @@ class Described:
         held = (self.tables.keys() | parts | self.catalog.others().keys()) - self.shared.keys()
         return bool(self.catalog.below(title) & held)
 
-    def _written_by_triggers(self, table: Table) -> set[str]:
+    def _written_by_triggers(self, table: Table) -> dict[str, int]:
         texts: dict[str, str] = {}
         names: dict[int, str] = {}
         for item in self.functions:
@@ -102,17 +102,18 @@ class Described:
             names[item["id"]] = item["name"]
         triggers = [item for item in table.document["triggers"] if "insert" in item["events"]]
         left = [names[item["function"]] for item in triggers if item["function"] in names]
-        found: set[str] = set()
+        found: dict[str, int] = {}
         seen: set[str] = set()
         while left:
             name = left.pop()
             seen.add(name)
             for statement in bodies.written(texts[name], self.schema):
                 target = self.by_name.get(statement.table)
-                if statement.command == "insert into" and target:
-                    found.add(target.title)
+                if statement.command == "insert into" and target and target is not table:
+                    # Of several statements, such as those of IF and ELSE, only one may run.
+                    found[target.title] = max(found.get(target.title, 1), bodies.rows(texts[name], statement))
             left += sorted(bodies.calls(texts[name], texts) - seen)
-        return found - {table.title}
+        return found
 
 
 def body_of(function: Document) -> str:

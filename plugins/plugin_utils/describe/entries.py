@@ -47,7 +47,9 @@ def _entry(described: Described, title: str) -> dict[str, Any]:
         "foreign_keys": foreign_keys,
         "tenant_from": _tenant_from(described, table, foreign_keys),
         "indexes": _indexes(table, natural),
-        "sample_writes": sorted(described.tables[other].name for other in described.triggered(title)),
+        "sample_writes": sorted(
+            described.tables[other].name for other, rows in described.triggered(title).items() for _ in range(rows)
+        ),
         "append_only": _append_only(described, table),
     }
     return {name: value for name, value in found.items() if value}

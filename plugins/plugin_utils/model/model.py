@@ -462,7 +462,7 @@ def _function(value: Any, schema: str) -> Function:
         raise ModelError(f"Each entry of tenancy_functions needs the strings {', '.join(fields)}, not {value!r}.")
     language = value.get("language", "plpgsql")
     if language not in LANGUAGES:
-        raise ModelError(f"The language of {value['name']} in tenancy_functions must be plpgsql or sql: {language!r}.")
+        raise ModelError(f"tenancy_functions: language of {value['name']} must be plpgsql or sql, not {language!r}.")
     # The schema is a variable, and a caller of the function may have any search path.
     return Function(**{field: value[field].replace(SCHEMA, identifier(schema)) for field in fields}, language=language)
 

@@ -28,10 +28,11 @@ needed (privileges, object) AS (
   JOIN pg_class c ON c.oid = used.oid AND c.relkind = 'S'
   JOIN pg_namespace n ON n.oid = c.relnamespace
   UNION ALL
-  SELECT 'EXECUTE', format('FUNCTION %%I.%%I(%%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid))
+  SELECT 'EXECUTE', format('%%s %%I.%%I(%%s)', CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, n.nspname,
+    p.proname, pg_get_function_identity_arguments(p.oid))
   FROM pg_proc p
   JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname = %(schema)s
-  WHERE p.prokind = 'f' AND p.proname IN (SELECT json_array_elements_text(%(functions)s::json))
+  WHERE p.prokind IN ('f', 'p') AND p.proname IN (SELECT json_array_elements_text(%(functions)s::json))
   UNION ALL
   SELECT 'SELECT', format('TABLE %%I.%%I', n.nspname, c.relname)
   FROM pg_class c
