@@ -132,7 +132,7 @@ def test_a_row_points_elsewhere_although_its_other_parent_points_there(
     )
     to_book = {"columns": ["book_id"], "references": "books", "key": ["id"]}
     to_reader = {"columns": ["reader_id"], "references": "readers", "key": ["id"]}
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"name": "books", "natural_keys": [["id"]]},
         {"name": "readers", "surrogate_keys": [["id"]], "foreign_keys": [to_book]},
         {"name": "loans", "foreign_keys": [to_reader, to_book]},
@@ -362,7 +362,7 @@ def test_what_a_trigger_writes_does_not_meet_the_samples_of_its_target(server: S
         INSERT INTO public.notes (caller) VALUES (NEW.caller); RETURN NULL; END $$""",
         "CREATE TRIGGER count_call AFTER INSERT ON calls FOR EACH ROW EXECUTE FUNCTION count_call()",
     )
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"name": "calls", "surrogate_keys": [["id"]], "sample_writes": ["callers", "notes"]},
         {"name": "callers", "natural_keys": [["caller", "day"]]}, {"name": "notes", "surrogate_keys": [["id"]]},
     ]  # fmt: skip
