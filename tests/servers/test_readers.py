@@ -150,7 +150,8 @@ def test_readers_see_their_rows_and_a_rollback_ends_in_the_same_dump(
         assert seen(server, "dashboard")[1] > 0
         assert seen(server, "dashboard", "call_summaries")[1] > 0
         assert seen(server, "worker") == {2: 3}
-        assert seen(server, "everything") == {}
+        if server.major >= 14:
+            assert seen(server, "everything") == {}
         inserted = (
             "INSERT INTO memories (type, k, value_json, embedding, customer_id)"
             " SELECT type, k, value_json, embedding, {} FROM memories LIMIT 1"
