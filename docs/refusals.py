@@ -46,7 +46,7 @@ PYTHON = {
     "Encrypted variables": [UTILITIES / "messages.py"],
     "The model (`tenancy_*`)": [*_of_the_laptop("model"), UTILITIES / "quoting.py"],
     "`DATABASE_URL`": [LAPTOP / "service/database_url.py"],
-    "Where the service works": [
+    "Which database the service uses": [
         LAPTOP / f"service/{name}.py" for name in ("asked", "found", "route", "tried", "working")
     ],
     "The host, its PostgreSQL and the lock": [LAPTOP / "host/refusals.py"],
