@@ -19,12 +19,12 @@ PAGE = ROOT / "docs/refusals.md"
 HEAD = """# Every message that ends a run
 
 Each message says what is wrong and what to do. If a message gives no remedy, this page adds one in italics. `…` stands
-for names, numbers and the answers of programs. Callers notice nothing of a run that ends before the phase *stop*. Later
+for names, numbers and the output of programs. A run that ends before the phase *stop* does not affect callers. Later
 messages also describe the state of the database and the service ([when something
-fails](../README.md#when-something-fails)). [Troubleshooting](troubleshooting.md) says more about the most common ones.
+fails](../README.md#when-something-fails)). [Troubleshooting](troubleshooting.md) explains the most common messages.
 
-Written by `make docs` from the playbooks, the roles and the collection. PostgreSQL, SSH and Ansible have messages of
-their own, which are not here. Nor are errors in the value of a single variable: [variables](variables.md) describes the
+Written by `make docs` from the playbooks, the roles and the collection. This page does not contain the messages of
+PostgreSQL, SSH and Ansible, nor errors in the value of a single variable: [variables](variables.md) describes the
 values.
 """
 GAP = "…"
@@ -78,23 +78,24 @@ UNREHEARSED = (
 # The remedies for messages that do not contain one, by the beginning of the message.
 REMEDIES = {
     "The journal shows failures": (
-        "The service runs on the changed database. Read the lines. If callers suffer, roll back; if the lines are "
-        "harmless, the run is complete, which `playbooks/verify.yml` confirms."
+        "The service runs on the changed database. Read the lines. If callers are affected, roll back. If the lines "
+        "are harmless, the run is complete, which `playbooks/verify.yml` confirms."
     ),
     "The API shows less than before": (
-        "The change was rolled back. Check with which role and setting the service reads, and whether its rows belong "
-        "to the default tenant."
+        "The change was rolled back. Check which role and setting the service uses, and whether its rows belong to the "
+        "default tenant."
     ),
     "The environment of … cannot be read": "Fix the problem that systemctl names, and run again.",
-    "The API answered, but": (
+    "The API responded, but": (
         "The service's journal shows the cause. If this release does not accept the request, correct `service_smoke_*`."
     ),
     "The API showed another tenant": (
-        "The bridge is back. Deploy the release that sets the tenant of every request, and run again."
+        "The bridge has been restored. Deploy a release that sets the tenant in every request, and run the playbook "
+        "again."
     ),
     "… of … findings do not hold": (
-        "Run the playbook that made the change again, with `--check` first: it plans the missing statements. A "
-        "rule of [the audit](audit.md) names its remedy. If callers suffer meanwhile, roll back."
+        "Run the playbook that made the change again, with `--check` first: it plans the missing statements. A rule of "
+        "[the audit](audit.md) gives its remedy. If callers are affected in the meantime, roll back."
     ),
     "The original schema was not fully restored": (
         "`rollback.yml -e rollback_mode=schema --check` shows the remaining statements, or the obstacles; "
@@ -103,21 +104,24 @@ REMEDIES = {
     "The migrated copy": UNREHEARSED,
     "The rollback does not restore": UNREHEARSED,
     "Migration and rollback changed": UNREHEARSED,
-    "The encrypted backup": "Check that `age` works on the server and its disk has space, and run again.",
-    "The backup cannot be encrypted": "Check that `age` works on the server and its disk has space, and run again.",
+    "The encrypted backup": "Check that `age` works on the server and that there is disk space, and run again.",
+    "The backup cannot be encrypted": (
+        "Check that `age` works on the server and that there is disk space, and run again."
+    ),
     "age-keygen cannot read the key": "Correct `backup_age_identity`: use a key that `age-keygen` printed.",
     "The backup cannot be read": "Fix the named problem, or name another backup with `-e restore_backup=...`.",
     "The backup cannot be copied": (
-        "The backup on the server is complete. Free space in the home of the login, or forbid a copy of that size with "
+        "The backup on the server is complete. Free up space in the login's home directory, or prevent a copy of that "
+        "size with "
         "`-e backup_copy_max_bytes=...`."
     ),
     "The copy on this machine failed": (
-        "The backup on the server is complete. Free space on this machine, or choose another directory with "
+        "The backup on the server is complete. Free up space on this machine, or choose another directory with "
         "`-e backup_copy_directory=...`."
     ),
     "The backup failed": (
-        "This run changed no table. Fix the named problem (space, rights, an object that cannot be dumped), and run "
-        "again."
+        "This run changed no table. Fix the problem that the message names (disk space, privileges, an object that "
+        "cannot be dumped), and run again."
     ),
     "The restore failed": (
         "The database is unchanged, and the service runs. Fix the named problem (often space), or name another backup "
@@ -125,23 +129,26 @@ REMEDIES = {
     ),
     "… is the database itself": GUARD,
     "The restored copy": (
-        "Run again; if you named a backup, name another one. If the message stays, check the disk and the memory."
+        "Run again; if you specified a backup, specify another one. If the message appears again, check the disk and "
+        "the memory."
     ),
     "The throwaway server did not start": (
         "Nothing was touched. The message ends with the last lines of the server's log. Fix the problem in them "
         "(space, memory), and run again."
     ),
-    "The program that serves": "Correct `database_admin_user`: the server runs as that system user.",
+    "The program that serves": "Correct `database_admin_user`: it must be the system user that the server runs as.",
     "systemd does not start": "Nothing was touched. `journalctl -e` on the server shows the cause.",
     "The system user": (
         "Remove its groups, or choose another user with `-e rehearse_system_user=...`: the run creates it."
     ),
-    "No pg_restore of this server": "Install the client of the PostgreSQL that made the dump.",
-    "The dump holds an object that this runbook": "Report it, with the line that it names; restore by hand meanwhile.",
+    "No pg_restore of this server": "Install the client programs of the PostgreSQL version that made the dump.",
+    "The dump contains an object that this runbook": (
+        "Report it with the line that it names; meanwhile, restore by hand."
+    ),
     "The test restore failed": "This run changed no table. Fix the named problem (often space), and run again.",
     "Table ….… does not exist": "Correct `tenancy_tables`, or restore the table with `rollback_mode=restore`.",
     "… was started, but": "`systemctl status` and the service's journal show the cause.",
-    "… was stopped, but": "End those processes, which the unit did not start. Then run again.",
+    "… was stopped, but": "End those processes, which systemd did not stop with the unit. Then run again.",
     "After the start: …": (
         "The change is committed. Fix the named problem, restart the service, and run `playbooks/verify.yml`."
     ),
@@ -153,14 +160,14 @@ REMEDIES = {
     "No attempt was given": GUARD,
     "The search for other clients failed": "Nothing was touched. Fix the named problem, and run again.",
     "The rows of … cannot be counted": "Fix the problem that PostgreSQL names, and run again.",
-    "The dump lacks the rows of …: it was not kept": (
-        "pg_dump left tables out, as it does with those of an extension. Run again; if the message stays, check which "
-        "extension the tables belong to."
+    "The dump lacks the rows of …: the dump was removed": (
+        "pg_dump omitted tables, as it does with tables of an extension. Run again; if the message appears again, "
+        "check to which extension the tables belong."
     ),
     "… failed: …": "Fix the problem that the program names, and run again.",
     "The rows written since the dump": (
-        "The database is migrated, and the service runs on it. Fix the problem that PostgreSQL names; then "
-        "`playbooks/verify.yml` does the rest of the run."
+        "The database is migrated, and the service runs on it. Fix the problem that PostgreSQL names; then run "
+        "`playbooks/verify.yml`, which makes the remaining checks."
     ),
     "The journal cannot be read": "The service runs. Fix the problem that journalctl names, and read the journal.",
     "The catalogs of … cannot be read": "Nothing was changed. Fix the problem that PostgreSQL names, and run again.",
@@ -170,27 +177,29 @@ REMEDIES = {
     "… cannot be read": "Correct `service_environment_file`, or the permissions of the file.",
     "A service_journal_* pattern": "Correct it in the inventory.",
     "… exists already": "Run again: the name contains the time.",
-    "The dump failed": "Fix the named problem (space, rights), and run again.",
+    "The dump failed": "Fix the problem that the message names (disk space, privileges), and run again.",
     "its lock was not free": (
-        "End the named transaction, or migrate at a quieter time: `migrate.yml` continues with the remaining steps."
+        "End the named transaction, or migrate when there are fewer requests: `migrate.yml` continues with the "
+        "remaining steps."
     ),
-    "after … s there is still an obstacle": "End the named obstacle to the step, or wait for its end. Then run again.",
+    "after … s there is still an obstacle": "Remove the named obstacle, or wait until it is gone. Then run again.",
     "…: …. … of … steps are done": "Fix the named problem, and run `migrate.yml` again: it continues from there.",
     "… cannot be written": (
-        "Make room or correct the permissions on this machine, or name another directory. Use "
+        "Free up disk space or correct the permissions on this machine, or specify another directory. Use "
         "`-e report_directory=...` for a run's records and `-e support_directory=...` for the archive."
     ),
     "systemd did not set up the timer": "Nothing was stopped. Fix the problem that systemd names, and run again.",
     "systemctl cannot show": "Correct `service_name`, or fix the problem that systemctl names, and run again.",
-    "… is no longer a table": "Wait until the other session has changed the schema, and run again.",
+    "… is no longer a table": "Wait until the other session has finished its schema change, and run again.",
     "The session of …": "Run again after that.",
     "… did not end within": (
-        "The statement changed nothing. Check which trigger, CHECK or function of the tables does not return, or raise "
+        "The statement changed nothing. Check which trigger, CHECK or function of the tables does not return, or "
+        "increase "
         "`tenancy_proof_timeout`, `tenancy_transaction_timeout` or `tenancy_online_step_timeout`."
     ),
     "The isolation proof failed": (
-        "The transaction was rolled back. Each named attempt reached a row that it must not reach, or missed its own: "
-        "check that table's policies, triggers and privileges."
+        "The transaction was rolled back. Each named attempt accessed a row of another tenant, or could not access its "
+        "own: check that table's policies, triggers and privileges."
     ),
 }
 

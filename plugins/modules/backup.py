@@ -151,7 +151,7 @@ class Backup:
     """One backup, from the removal of leftovers to its name."""
 
     def __init__(self, module: AnsibleModule) -> None:
-        """Take the options of the module."""
+        """Initialize with the options of the module."""
         self.module = module
         self.wanted: dict[str, Any] = module.params
         self.partial = f"{self.wanted['path']}{backup_files.PARTIAL}"

@@ -192,7 +192,7 @@ class Cutover:
     """The stages of one call; ``outcome`` holds their results."""
 
     def __init__(self, module: AnsibleModule) -> None:
-        """Take the options of the module."""
+        """Initialize with the options of the module."""
         self.module = module
         self.wanted: dict[str, Any] = module.params
         self.began: list[tuple[str, float]] = []

@@ -90,7 +90,7 @@ class Looking:
     """The search of one call."""
 
     def __init__(self, module: AnsibleModule) -> None:
-        """Take the options of the module."""
+        """Initialize with the options of the module."""
         self.wanted: dict[str, Any] = module.params
         self.systemd = systemctl.Systemctl(module.run_command)
         self.pooler = clients.Pooler(**(module.params["pooler"] or {}))

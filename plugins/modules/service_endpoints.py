@@ -88,7 +88,7 @@ class Look:
     """Requests to the endpoints as two tenants."""
 
     def __init__(self, wanted: dict[str, Any], caller: api.Caller) -> None:
-        """Take the options of the module and the sender."""
+        """Initialize with the options of the module and the sender."""
         self._caller, self._names = caller, api.names(wanted["names"])
         self._conversation = api.Conversation(wanted["url"], wanted["timeout"])
         self._other: dict[str, Any] = wanted["other"]

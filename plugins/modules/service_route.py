@@ -221,7 +221,7 @@ class Route:
     """The service's connections; ``outcome`` holds the results."""
 
     def __init__(self, parameters: Mapping[str, Any], setting: str) -> None:
-        """Take the connection parameters, the password among them, and the setting that names the tenant."""
+        """Initialize with the connection parameters, the password among them, and the setting that names the tenant."""
         self.setting = setting
         self.parameters = {"connect_timeout": 10, **parameters}
         self.open: list[Any] = []
@@ -272,7 +272,7 @@ class Route:
         return found
 
     def _is_direct(self, connection: Any) -> bool:
-        """Say whether the server is at the other end of the connection; then it sees the connection's own address."""
+        """Return whether the connection leads directly to the server, which then sees our end's address."""
         host, port = _row(connection, ADDRESS)
         self.outcome["address"] = host or ""
         with socket.socket(fileno=os.dup(connection.fileno())) as own:

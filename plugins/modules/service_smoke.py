@@ -253,7 +253,7 @@ class Tables:
     """The rows of the test: the administrator reads them, and the service's login removes them."""
 
     def __init__(self, wanted: dict[str, Any]) -> None:
-        """Take the options of the module."""
+        """Initialize with the options of the module."""
         self.wanted = wanted
         self.connection: Any = None
 

@@ -149,7 +149,7 @@ def test_what_is_stored_is_found_retrieved_and_removed_with_what_a_lost_test_lef
 @pytest.mark.parametrize(
     ("fault", "tenant", "more", "sentence"),
     [
-        ("nowhere", "1", {}, "public.memories has no row of it"),
+        ("nowhere", "1", {}, "public.memories contains no row for it"),
         ("", "2", {}, "in public.memories with customer_id = 2 instead of 1"),
         ("lost", "1", {}, "did not return the stored memory. POST /retrieve: HTTP 200"),
         ("refused /store", "1", {"about__before": True}, "refuses the smoke test's request POST /store"),
@@ -205,7 +205,7 @@ def test_a_row_of_another_request_is_found_and_removed(service: Service) -> None
     assert made(service, "see").outcome["found"][0]["tenants"] == [{"caller": CALLER, "tenant": "1", "count": 1}]
     made(service, "find")
     assert rows(service) == []
-    with pytest.raises(smoke_run.SmokeError, match="has no row of it"):
+    with pytest.raises(smoke_run.SmokeError, match="contains no row for it"):
         made(service, "find")
 
 

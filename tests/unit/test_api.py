@@ -52,7 +52,7 @@ def failed(error: str) -> api.Answer:
         (failed("Fehler beim Speichern"), "broken"),
         (answer({"success": False}), "broken"),
         (answer({"success": False, "message": "could not save"}), "broken"),
-        (api.Answer(problem="no answer in time", late=True), "unavailable"),
+        (api.Answer(problem="no response in time", late=True), "unavailable"),
         (answer({"detail": "slow down"}, 429), "unavailable"),
         (answer({"detail": "Not Found"}, 404), "broken"),
         (answer("Internal Server Error", 500), "broken"),

@@ -100,7 +100,7 @@ def test_a_service_that_writes_stopped_itself_stops_nothing() -> None:
             '{"level": "error", "error": "permission denied for table x", "of": "Ophelia"}',
             "error, SQLSTATE 42501 insufficient_privilege",
         ),
-        ("FEHLER:  Ophelia", "an error of PostgreSQL in another language"),
+        ("FEHLER:  Ophelia", "a PostgreSQL error in another language"),
     ],
 )  # fmt: skip
 def test_what_a_line_is_is_shown_and_no_word_of_it(said: str, shown: str) -> None:

@@ -39,7 +39,7 @@ SPEC = "Validation of arguments failed:\n"
         ("The filter plugin 'aimemory.tenancy.tenancy_plan' failed: [1] No table x.", "[1] No table x."),
         (
             f"{SPEC}argument 'a' is of type str and we were unable to convert to int: no {SPEC}value of c must be d.",
-            "a is no int: no value of c must be d.",
+            "a is not of type int: no value of c must be d.",
         ),
         (
             "Error rendering template: Attempt to use undecryptable variable: Attempting to decrypt but no",

@@ -188,7 +188,7 @@ def test_an_outcome_is_judged_by_what_was_expected(outcome: dict[str, Any], actu
 
 @pytest.mark.parametrize("told", [[], [{"rows": 0}, {"rows": 0}], [None]])
 def test_an_attempt_without_an_outcome_is_no_proof(told: list[Any]) -> None:
-    with pytest.raises(outcomes.ProofError, match="outcomes of 1 attempts"):
+    with pytest.raises(outcomes.ProofError, match="outcomes for 1 attempts"):
         outcomes.judge([ATTEMPT], told, {})
     with pytest.raises(outcomes.ProofError, match="no attempt was made"):
         outcomes.judge([], told, {})
@@ -230,13 +230,13 @@ def test_what_follows_from_a_row_that_could_not_be_stored_is_counted() -> None:
     both = outcomes.failure([refused, found("own.read"), found("point.b", "error 42501"), found("own.update", ok=True)])
     assert both == (
         "t.own.insert: S: error 23503 instead of 1 rows; 2 more attempts failed, possibly as a result."
-        " Give the sample of t in tenancy_tables values that the table accepts"
+        " Under sample of t in tenancy_tables, give values that the table accepts"
     )
     # A reached or changed row is not a consequence of it.
     for check, actual in (("read.another", "7 rows"), ("unchanged", {"written": 1})):
         leak = outcomes.failure([refused, found("own.read"), found(check, actual)])
         assert leak.startswith(f"t.{check}: S: {actual} instead of 1 rows; t.own.insert: ")
-        assert "; 1 more attempt failed, possibly as a result. Give the sample of t " in leak
+        assert "; 1 more attempt failed, possibly as a result. Under sample of t in " in leak
     assert "error 42501 instead of 1 rows" in outcomes.failure([found("own.insert", "error 42501")])
     assert "Give" not in outcomes.failure([found("own.insert", "error 42501")])
     assert "correct its sample_writes" in outcomes.failure([found("own.trigger.u")])

@@ -62,7 +62,9 @@ def test_a_unit_is_named_after_the_database() -> None:
 
 
 def test_a_socket_with_too_long_a_path_is_refused() -> None:
-    with pytest.raises(throwaway.ThrowawayError, match="longer than 107 bytes: name a directory with a shorter path"):
+    with pytest.raises(
+        throwaway.ThrowawayError, match="longer than 107 bytes: specify a directory with a shorter path"
+    ):
         throwaway.Server(lambda *_: (0, "", ""), "/" + "d" * 80, "ai_memory", "tenancy-throwaway", "postgres", 5432)
 
 

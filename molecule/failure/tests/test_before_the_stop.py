@@ -46,7 +46,7 @@ def without_retrieve(machine: Host) -> Iterator[None]:
         ),
         (
             "service_health_timeout=2 service_health_request_timeout=2", ELSEWHERE, "DROP FUNCTION elsewhere() CASCADE",
-            "public.memories has no row of it",
+            "public.memories contains no row for it",
         ),
         (
             "service_name=ai-memory", f"REVOKE DELETE ON memories FROM {OWNER}", f"GRANT DELETE ON memories TO {OWNER}",

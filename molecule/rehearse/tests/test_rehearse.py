@@ -116,7 +116,7 @@ def test_check_only_says_what_it_takes(machine: Host) -> None:
         machine.playbook(*BACKUP, "-ebackup_test_restore=false")
     before = machine.untouched()
     run = machine.playbook(REHEARSE, "--check")
-    assert "REHEARSAL: In a throwaway server, before anything is stopped: all rows" in run.words
+    assert "REHEARSAL: In a throwaway server, before the service is stopped: all rows" in run.words
     assert "the last backup s speed" in run.words
     assert "Migrated, proven, verified" not in run.words
     run = machine.playbook("migrate.yml", "--check", "-emigrate_rehearse=none")
@@ -128,8 +128,8 @@ def test_check_only_says_what_it_takes(machine: Host) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("rehearse_directory=/proc/1", "MB in /proc/1, which has 0 MB free: make room, or name another directory"),
-        ("rehearse_max_duration=1", "s, more than rehearse_max_duration (1 s): allow it longer"),
+        ("rehearse_directory=/proc/1", "MB in /proc/1, which has 0 MB free: free up disk space, or specify another"),
+        ("rehearse_max_duration=1", "s, more than rehearse_max_duration (1 s): increase the limit"),
         ("rehearse_directory=/var/back%up", "rehearse_directory is /var/back%up: it must be an absolute path"),
         ("migrate_rehearse=true", "value of migrate_rehearse must be one of: full, schema, none"),
     ],

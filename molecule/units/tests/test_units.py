@@ -240,7 +240,7 @@ GUARD = "[Unit]\nUpholds=ai-memory.service\n[Service]\nExecStart=/bin/sleep infi
             " printf '[Unit]\\nRefuseManualStop=yes\\n' | sudo tee /run/systemd/system/ai-memory.service.d/refuse.conf;"
             " sudo systemctl daemon-reload"),
             "sudo rm /run/systemd/system/ai-memory.service.d/refuse.conf; sudo systemctl daemon-reload",
-            " may not be stopped by hand (RefuseManualStop=yes)",
+            " may not be stopped manually (RefuseManualStop=yes)",
         ),
         (
             {"guard.service": GUARD}, "sudo systemctl start guard", "sudo systemctl stop guard",
@@ -268,7 +268,9 @@ def test_a_unit_that_is_gone_once_it_is_stopped_is_told(machine: Host) -> None:
     machine.run("sudo systemd-run --quiet --unit=passing sleep infinity")
     try:
         found = unit_info(machine, "passing.service")
-        assert "passing.service was made by systemd-run and disappears when it stops" in json.dumps(found["obstacles"])
+        assert "passing.service was created by systemd-run and disappears when it stops" in json.dumps(
+            found["obstacles"]
+        )
     finally:
         machine.run("sudo systemctl stop passing")
 
@@ -282,7 +284,7 @@ def test_a_unit_that_is_gone_once_it_is_stopped_is_told(machine: Host) -> None:
         ("ExecStartPre=-/gone/bin/prepare", ""),
         ("ExecStart=\nExecStart=/gone/bin/gunicorn app:app", "/gone/bin/gunicorn cannot be run"),
         ("WorkingDirectory=/gone", "its working directory /gone is missing"),
-        ("User=gone", "there is no user gone"),
+        ("User=gone", "the user gone does not exist"),
     ],
     ids=["by-name", "by-name-in-a-path", "may-fail", "program", "directory", "user"],
 )
