@@ -108,7 +108,7 @@ REMEDIES = {
     "The backup cannot be encrypted": (
         "Check that `age` works on the server and that there is disk space, and run again."
     ),
-    "age-keygen cannot read the key": "Correct `backup_age_identity`: use a key that `age-keygen` printed.",
+    "age-keygen cannot read the backup key": "Correct `backup_age_identity`: use a key that `age-keygen` printed.",
     "The backup cannot be read": "Fix the named problem, or name another backup with `-e restore_backup=...`.",
     "The backup cannot be copied": (
         "The backup on the server is complete. Free up space in the login's home directory, or prevent a copy of that "

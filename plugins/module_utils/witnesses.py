@@ -91,9 +91,9 @@ def strangers(
 ) -> list[dict[str, Any]]:
     """Return the connections that lead to PostgreSQL or a pooler but are not sessions of this server.
 
-    ``groups`` contains the group of each user, both as numbers. Each result is ``{process, name, host, port, program,
-    local}``. For a Unix socket, ``host`` is a directory. ``program`` is the name of the process at the other end, or ""
-    if it is not on this host.
+    ``groups`` contains the group of each user, both as numbers. Each result has process, name, host, port, program and
+    local. For a Unix socket, ``host`` is a directory. ``program`` is the name of the process at the other end, or "" if
+    it is not on this host.
     """
     mine = sockets.tcp_connections(proc / "self" / "net")
     ends = {(*item["local"], *item["remote"]): inode for inode, item in mine.items()}

@@ -122,7 +122,7 @@ def test_a_role_of_another_owner_is_left_alone(half: Host) -> None:
     half.sql(f"CREATE ROLE {LOGIN}")
     try:
         run = half.playbook(*MIGRATE, check=False)
-        assert f"The role {LOGIN} exists already and was not made by this runbook" in run.words
+        assert f"The role {LOGIN} already exists and was not created by this runbook" in run.words
         assert left(half) == [(LOGIN,)]
     finally:
         half.sql(f"DROP ROLE {LOGIN}")
