@@ -1,4 +1,4 @@
-"""Servers of every major version without a host, each with the unmigrated database of AI-Memory."""
+"""Servers of the major versions that no lab host has, each with the unmigrated database of AI-Memory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from server import MAJORS, TEMPLATE, Server, fill, running
 from turns import Case, places
 
 ON_EACH = ("test_audit_rules", "test_chain", "test_generated_keys", "test_trap")
-# A single version tests these many combinations, with any TESTS.
+# These many combinations run on a single version, even with TESTS=all.
 ON_ONE = ("test_states_of_production",)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Share the tests among the versions, except those of ON_EACH (pytest's hook).
+    """Divide the tests among the versions, except those in ON_EACH (a pytest hook).
 
     With TESTS=all, every version runs each test, except combinations.
     """
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", params=MAJORS, ids=lambda major: f"postgresql-{major}")
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Return a server with the filled template database."""
+    """Return a server with a populated template database."""
     with running(request.param) as found:
         fill(found)
         yield found

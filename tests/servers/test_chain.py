@@ -1,4 +1,4 @@
-"""Migration and rollback on servers without a host: the production planner and SQL, on versions without a lab host."""
+"""Migration and rollback with the production planner and SQL, on PostgreSQL versions that no lab host has."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ from planner import Database
 from server import ROOT, Server
 
 NAME, OWNER_OF_SHOP = "shop", "shop"
-# The decisions of the operator: the name of the tenant, and that all tenants share the settings.
+# The operator's decisions: the name of the tenant column, and that all tenants share the settings.
 GIVEN = {"default_tenant_name": "The first shop", "readable": ["public.shop_preference"]}
 
 
 class Project:
-    """The project in a separate directory, with its database."""
+    """A copy of the project in a separate directory, with its database."""
 
     def __init__(self, server: Server, directory: Path) -> None:
         """Copy the project."""
@@ -32,7 +32,7 @@ class Project:
         shutil.copytree(ROOT / "tests/servers/django_project", self._directory)
 
     def manage(self, *arguments: str, tenant: str | None = None) -> str:
-        """Run ``manage.py`` as a deployment does; a tenant is set at login."""
+        """Run ``manage.py`` as a deployment does; the tenant is set at login."""
         environment = os.environ | {
             "SHOP_HOST": str(self.server.directory), "SHOP_DATABASE": NAME, "SHOP_USER": OWNER_OF_SHOP,
             "SHOP_OPTIONS": f"-c app.current_tenant={tenant}" if tenant else "", "PYTHONDONTWRITEBYTECODE": "1",
@@ -69,7 +69,7 @@ def project(server: Server, tmp_path: Path) -> Iterator[Project]:
 def test_a_project_becomes_multi_tenant_and_rolls_back(server: Server, project: Project) -> None:
     first, decided = (draft.build(read(server, NAME), given) for given in ({}, GIVEN))
     assert first["before"] == decided["before"] == []
-    # The draft is used unchanged. A human writes only the decisions, at most one line for three tables.
+    # The draft is used unchanged. The operator writes only the decisions, at most one line for every three tables.
     assert len(decided["tables"]) == 13
     assert 3 * lines(GIVEN) <= len(decided["tables"])
     source = parsed(text.tenancy(decided), NAME, OWNER_OF_SHOP)
@@ -87,7 +87,7 @@ def test_a_project_becomes_multi_tenant_and_rolls_back(server: Server, project: 
         database.commit()
         assert difference.differences(read(server, NAME), source) == []
 
-        # The present release works as tenant 1. Another tenant has its own rows with the same keys.
+        # The current release works as tenant 1. Another tenant has its own rows with the same keys.
         assert project.order("ada@example.org") == 1
         assert project.order("grace@example.org") == 2
         assert project.order("ada@example.org", tenant="2") == 1

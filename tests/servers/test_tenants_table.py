@@ -1,4 +1,4 @@
-"""A tenants table: the tenant column points to it, and the proof's tenants have rows in it during the proof."""
+"""A table of tenants, which the tenant column references; during the proof, the proof's tenants have rows in it."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ KEYS = {
 
 
 def statements(kind: str = "a serial") -> list[str]:
-    """Return the schema; the key of the tenants table is of a ``kind``."""
+    """Return the schema; ``kind`` is the kind of the key of the table of tenants."""
     made = [text.format(KEYS[kind][0]) if "TABLE tenants" in text else text.format("") for text in TENANTS]
     return ["CREATE SEQUENCE numbers", *made]
 
 
 def tenants(**more: Any) -> dict[str, Any]:
-    """Return the entry of the model."""
+    """Return the model's entry."""
     return {"table": "tenants", "key": "id", "policy": "own", **more}
 
 

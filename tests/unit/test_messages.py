@@ -1,4 +1,4 @@
-"""The operator reads the sentence of an error, without the SQL around it."""
+"""The operator sees the message of an error, without the SQL around it."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ IN_CODE = {"context": "PL/pgSQL function public.t(text) line 1 at SQL statement"
 
 
 def error(**fields: str) -> Any:
-    """Return an error of PostgreSQL with these fields."""
+    """Return a PostgreSQL error with these fields."""
     return SimpleNamespace(diag=SimpleNamespace(**(dict.fromkeys(FIELDS) | fields)))
 
 

@@ -1,4 +1,4 @@
-"""The verdict on the answers of the smoke test, and on the tenants of its rows."""
+"""The verdict on the responses in the smoke test, and on the tenants of its rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ABOUT: dict[str, Any] = {
 
 
 def about(*phases: str, is_secured: bool = False, **more: Any) -> dict[str, Any]:
-    """Return the criteria for an answer, for a plan that has statements of the phases."""
+    """Return the criteria for a response if the plan has statements of these phases."""
     statements = [{"phase": phase} for phase in phases]
     return {**ABOUT, "ended": ended.errors(statements, "customer_id", is_secured=is_secured), **more}
 
@@ -32,7 +32,8 @@ def answer(verdict: str, said: str = "HTTP 200 {}", code: str = "", **more: Any)
 
 
 def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, ...] = ()) -> list[dict[str, Any]]:
-    """Return the tables' rows: one of each tenant in the storing table, and two of each of ``touched`` in another."""
+    """Return the tables' rows: one row of each tenant in the table that stores, and two of each tenant in ``touched``
+    in another table."""
     return [
         {"table": "public.memories", "stored": stored, "tenants": [row(who, 1) for who in tenants]},
         {"table": "public.profiles", "stored": False, "tenants": [row(who, 2) for who in touched]},
@@ -44,7 +45,7 @@ def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, 
     [
         (found("1"), True, ""),
         (found("1", touched=("1",)), True, ""),
-        # A table without the tenant column, and one before the migration.
+        # A table without the tenant column, and a table before the migration.
         (found(None), True, ""),
         (found(""), False, ""),
         (found(""), True, "in public.memories with customer_id = NULL instead of 1"),
