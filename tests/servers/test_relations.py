@@ -313,7 +313,7 @@ SCHEMAS |= {
 
 # PostgreSQL 18 and later.
 NOT_ENFORCED = [*PARENT, CHILD.format("CONSTRAINT loose REFERENCES parents NOT ENFORCED")]
-# No attempt can show that these foreign keys are missing: only a partition has the key, a CHECK compares it, or another
+# No attempt can show that these foreign keys are missing. Only a partition has the key, a CHECK compares it, or another
 # foreign key with the same column rejects the row first.
 UNSHOWN = {("logs", "parent_id"), ("ends", "top_r"), *((name, key) for name in ("pairs", "rivals") for key in "ab")}
 

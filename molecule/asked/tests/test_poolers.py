@@ -1,4 +1,4 @@
-"""A pooler between the service and PostgreSQL is found by its effects."""
+"""A pooler between the service and PostgreSQL is detected by its effects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def fresh(machine: Host) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def service(machine: Host) -> Iterator[None]:
-    """Restore the service's installed form afterwards."""
+    """Restore the service as it was installed afterwards."""
     yield
     put_back(machine)
 

@@ -1,4 +1,5 @@
-"""Another application is another inventory: the same playbooks migrate the boat rental, prove it and roll it back."""
+"""Another application needs only another inventory: the same playbooks migrate the boat rental, prove its isolation and
+roll it back."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ import yaml
 from lab import HOSTS, ROOT, Host, Run
 from service import schema
 
-# Divided between two hosts, these tests would prepare both.
+# If these tests were divided between two hosts, both hosts would have to be prepared.
 pytestmark = pytest.mark.one_host(together=True)
 
 DATABASE, OWNER = "boat_rental", "desk"
@@ -35,7 +36,7 @@ class Rental:
         self._reached = inventory
 
     def playbook(self, playbook: str, *arguments: str, check: bool | None = True, inventory: Path = INVENTORY) -> Run:
-        """Run a playbook with the example's inventory, or another one of the rental."""
+        """Run a playbook with the example's inventory, or with another inventory of the rental."""
         variables = {"ANSIBLE_INVENTORY": f"{inventory},{self._reached}"}
         return self.machine.playbook(playbook, *arguments, check=check, variables=variables)
 
@@ -52,13 +53,13 @@ class Rental:
         return schema(self.machine, DATABASE)
 
     def call(self, path: str, **body: Any) -> dict[str, Any]:
-        """POST to the service on the host and return its answer."""
+        """POST to the service on the host and return its response."""
         command = f"curl --silent --fail --data @- http://127.0.0.1:8300{path}"
         answer: dict[str, Any] = json.loads(self.machine.run(command, given=json.dumps(body)))
         return answer
 
     def untouched(self) -> tuple[str, str, str, dict[str, int]]:
-        """Return everything that a run without changes leaves equal."""
+        """Return everything that a run without changes does not modify."""
         pid = self.machine.run("systemctl show --property=MainPID --value rental-desk")
         return self.machine.catalogs(DATABASE), self.machine.files(), pid, self.rows()
 
@@ -73,7 +74,7 @@ class Rental:
 
 @pytest.fixture(scope="module")
 def rental(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rental]:
-    """Return the freshly seeded boat rental, and remove it at the end."""
+    """Yield the freshly seeded boat rental, and remove it at the end."""
     reached = {
         "ansible_host": "127.0.0.1", "ansible_port": HOSTS[machine.name]["ansible_port"], "ansible_user": "operator",
         "ansible_python_interpreter": "/usr/bin/python3", "ansible_ssh_private_key_file": str(ROOT / ".lab/id_ed25519"),
@@ -83,7 +84,7 @@ def rental(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     inventory.write_text(yaml.safe_dump({"ai_memory": {"hosts": {machine.name: reached}}}))
     rental = Rental(machine, inventory)
     if machine.run("ls -d /srv/rental-desk", check=False):
-        # An interrupted run left it.
+        # An interrupted run left it behind.
         rental.playbook("molecule/example/remove.yml")
     rental.playbook("molecule/example/install.yml")
     yield rental
@@ -98,7 +99,7 @@ def before(rental: Rental) -> str:
 
 @pytest.fixture(scope="module")
 def migrated(rental: Rental, before: str) -> Run:
-    """Migrate, with the proof of the backup and a rehearsal."""
+    """Migrate, with the test restore of the backup and a rehearsal."""
     assert rental.rows() == ROWS
     return rental.playbook("migrate.yml", *CONFIRMED)
 
@@ -112,7 +113,7 @@ def test_a_dry_run_says_what_it_is_about_and_touches_nothing(rental: Rental, bef
     assert rental.untouched() == untouched
 
 
-# The decisions of the operator; the draft has the rest.
+# The operator's decisions; the draft contains the rest.
 DECIDED = {
     "tenancy_column": "marina", "tenancy_column_type": "uuid", "tenancy_setting": "rental.marina",
     "tenancy_default_tenant": NORTH, "tenancy_readable": ["rental.boat_classes"],
