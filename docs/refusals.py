@@ -38,7 +38,7 @@ HOST = ("api", "processes", "sockets", "smoke", "smoke_rows", "smoke_run")
 
 
 def _of_the_laptop(*packages: str) -> list[Path]:
-    """Return the files of packages of plugin_utils."""
+    """Return the files in packages of plugin_utils."""
     return [file for package in packages for file in sorted((LAPTOP / package).glob("*.py"))]
 
 
@@ -124,7 +124,8 @@ REMEDIES = {
         "cannot be dumped), and run again."
     ),
     "The restore failed": (
-        "The database is unchanged, and the service runs. Fix the named problem (often space), or name another backup "
+        "The database is unchanged, and the service is running. Fix the named problem (often disk space), or specify "
+        "another backup "
         "with `-e restore_backup=...`."
     ),
     "… is the database itself": GUARD,
@@ -133,19 +134,20 @@ REMEDIES = {
         "the memory."
     ),
     "The throwaway server did not start": (
-        "Nothing was touched. The message ends with the last lines of the server's log. Fix the problem in them "
-        "(space, memory), and run again."
+        "Nothing was changed. The message ends with the last lines of the server's log. Fix the problem that they show "
+        "(disk space, memory), and run again."
     ),
     "The program that serves": "Correct `database_admin_user`: it must be the system user that the server runs as.",
-    "systemd does not start": "Nothing was touched. `journalctl -e` on the server shows the cause.",
+    "systemd does not start": "Nothing was changed. `journalctl -e` on the server shows the cause.",
     "The system user": (
-        "Remove its groups, or choose another user with `-e rehearse_system_user=...`: the run creates it."
+        "Remove the user from its groups, or choose another user with `-e rehearse_system_user=...`, which the run "
+        "creates."
     ),
     "No pg_restore of this server": "Install the client programs of the PostgreSQL version that made the dump.",
     "The dump contains an object that this runbook": (
         "Report it with the line that it names; meanwhile, restore by hand."
     ),
-    "The test restore failed": "This run changed no table. Fix the named problem (often space), and run again.",
+    "The test restore failed": "This run changed no table. Fix the named problem (often disk space), and run again.",
     "Table ….… does not exist": "Correct `tenancy_tables`, or restore the table with `rollback_mode=restore`.",
     "… was started, but": "`systemctl status` and the service's journal show the cause.",
     "… was stopped, but": "End those processes, which systemd did not stop with the unit. Then run again.",
@@ -153,12 +155,14 @@ REMEDIES = {
         "The change is committed. Fix the named problem, restart the service, and run `playbooks/verify.yml`."
     ),
     "The service cannot be inspected": "Fix the named problem, and run again.",
-    "PostgreSQL on … did not answer for": "If it names psycopg2, install that: `apt-get install python3-psycopg2`.",
+    "PostgreSQL on … did not answer for": (
+        "If the message mentions psycopg2, install it: `apt-get install python3-psycopg2`."
+    ),
     "The check of the service's route failed": "Fix the named problem, and run again.",
     "The service's route was not tested": GUARD,
     "The job's file no longer exists": "Run again: the run removes the leftovers of the lost job.",
     "No attempt was given": GUARD,
-    "The search for other clients failed": "Nothing was touched. Fix the named problem, and run again.",
+    "The search for other clients failed": "Nothing was changed. Fix the named problem, and run again.",
     "The rows of … cannot be counted": "Fix the problem that PostgreSQL names, and run again.",
     "The dump lacks the rows of …: the dump was removed": (
         "pg_dump omitted tables, as it does with tables of an extension. Run again; if the message appears again, "
@@ -169,7 +173,9 @@ REMEDIES = {
         "The database is migrated, and the service runs on it. Fix the problem that PostgreSQL names; then run "
         "`playbooks/verify.yml`, which makes the remaining checks."
     ),
-    "The journal cannot be read": "The service runs. Fix the problem that journalctl names, and read the journal.",
+    "The journal cannot be read": (
+        "The service is running. Fix the problem that journalctl names, and read the journal."
+    ),
     "The catalogs of … cannot be read": "Nothing was changed. Fix the problem that PostgreSQL names, and run again.",
     "… cannot be read after the transaction": (
         "The transaction was committed. Fix the problem that PostgreSQL names; then run `playbooks/verify.yml`."
@@ -205,7 +211,7 @@ REMEDIES = {
 
 
 def _texts(node: nodes.Node) -> list[str]:
-    """Return the texts that a Jinja expression can become; a value that only the run knows is a gap."""
+    """Return the possible texts of a Jinja expression; a value that is known only at run time is a gap."""
     if isinstance(node, nodes.TemplateData):
         return [node.data]
     if isinstance(node, nodes.Const):
@@ -229,7 +235,7 @@ def rendered(template: str) -> list[str]:
 
 
 def _templates(tasks: Any) -> Iterator[str]:
-    """Yield the message of each play without hosts, and of each task that fails by an assertion, in order."""
+    """Yield the message of each play without hosts, and of each task that fails with an assertion, in order."""
     if isinstance(tasks, list):
         for task in tasks:
             yield from _templates(task)
@@ -253,7 +259,7 @@ def _of_tasks(paths: tuple[str, ...]) -> Iterator[str]:
 
 
 def _literal(node: ast.AST) -> str | None:
-    """Return a string of the source with gaps for its fields, or None for another expression."""
+    """Return a string in the source with gaps for its fields, or None for another expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.BinOp):
@@ -290,13 +296,13 @@ def of_python(files: list[Path]) -> Iterator[str]:
         said = {id(part) for node in ast.walk(tree) for part in _said(node)}
         for node in ast.walk(tree):
             text = None if id(node) in parts else _literal(node)
-            # Obstacles are collected before they are raised, so that only their form identifies them.
+            # Obstacles are collected before they are raised, so only their form identifies them.
             if text is not None and (id(node) in said or (id(node) not in documents and is_message(_tidy(text)))):
                 yield _tidy(text)
 
 
 def of_sql(files: list[Path]) -> Iterator[str]:
-    """Yield the messages that SQL files raise; the file itself catches an error with a SQLSTATE alone."""
+    """Yield the messages that SQL files raise; errors with only an SQLSTATE are caught in the file itself."""
     for file in files:
         for text in RAISED.findall(file.read_text()):
             yield _tidy(re.sub("%%?", lambda sign: GAP if sign[0] == "%" else "%", text.replace("''", "'")))
@@ -318,12 +324,12 @@ def sections() -> dict[str, list[str]]:
 
 
 def remedy(text: str) -> str:
-    """Return the remedy for a message that does not contain one, else an empty text."""
+    """Return the remedy for a message that does not contain one, or an empty text."""
     return next((remedy for beginning, remedy in REMEDIES.items() if text.startswith(beginning)), "")
 
 
 def page() -> str:
-    """Return the page as Markdown: a section for each role or kind, and one point for each message."""
+    """Return the page as Markdown: a section for each role or kind, and a list item for each message."""
     lines = [HEAD.rstrip("\n")]
     for name, messages in sections().items():
         points = [

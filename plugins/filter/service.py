@@ -48,12 +48,12 @@ def setting_names(_: Any = None) -> list[str]:
 
 
 def with_database_login(text: str, user: str, password: str) -> str:
-    """Return the environment file's text with another login in DATABASE_URL."""
+    """Return the text of the environment file with another login in DATABASE_URL."""
     return url_module.with_value(text, url_module.with_login(database_url_in(text), user, password))
 
 
 def with_database_url_of(text: str, other: str) -> str:
-    """Return the environment file's text with the DATABASE_URL of another one."""
+    """Return the text of the environment file with the DATABASE_URL from another environment file."""
     return url_module.with_value(text, database_url_in(other))
 
 

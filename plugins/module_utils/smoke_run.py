@@ -33,7 +33,8 @@ class SmokeRun:
         look: Callable[[], list[Found]],
         remove: Callable[[Sequence[str], Sequence[str], Sequence[str]], int],
     ) -> None:
-        """Initialize with the options, the kind of token, and the functions ``ask``, ``look`` and ``remove``."""
+        """Initialize with the options, the kind of token for requests, and the functions ``ask``, ``look`` and
+        ``remove``."""
         self.wanted, self.about = wanted, {**wanted["about"], "token": token}
         self.ask, self.look, self.remove = ask, look, remove
         self.outcome: dict[str, Any] = {"found": [], "unproven": [], "shown": [], "stored_seconds": None}
