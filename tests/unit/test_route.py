@@ -58,7 +58,7 @@ def test_sessions_of_its_own_are_right(found: dict[str, Any], sentence: str, add
         ({**POOLED, "statement_mode": True}, "unfit", "pool_mode = statement"),
         ({**POOLED, "setting_seen": True}, "unfit", "no server_reset_query"),
         ({**POOLED, "lock_seen": True}, "unfit", "server_reset_query is not DISCARD ALL"),
-        ({**POOLED, "untried": "no response within 15 s"}, "unfit", "a test of them failed (no answer within 15 s)"),
+        ({**POOLED, "untried": "no response within 15 s"}, "unfit", "a test of them failed (no response within 15 s)"),
         ({**POOLED, "programs": [], "moved": True}, "unfit", "A pooler or proxy at localhost, port 6432 shares"),
         # It looks like PostgreSQL's own socket, but its sessions continue after their clients have gone.
         ({**POOLED, "direct": True, "setting_seen": True}, "unfit", "no server_reset_query"),
