@@ -78,7 +78,8 @@ UNREHEARSED = (
 # The remedies for messages that do not contain one, by the beginning of the message.
 REMEDIES = {
     "The journal shows failures": (
-        "The service runs on the changed database. Read the lines. If callers are affected, roll back. If the lines "
+        "The service is running on the changed database. Read the lines. If callers are affected, roll back. If the "
+        "lines "
         "are harmless, the run is complete, which `playbooks/verify.yml` confirms."
     ),
     "The API shows less than before": (
@@ -170,7 +171,7 @@ REMEDIES = {
     ),
     "… failed: …": "Fix the problem that the program names, and run again.",
     "The rows written since the dump": (
-        "The database is migrated, and the service runs on it. Fix the problem that PostgreSQL names; then run "
+        "The database is migrated, and the service is running on it. Fix the problem that PostgreSQL names; then run "
         "`playbooks/verify.yml`, which makes the remaining checks."
     ),
     "The journal cannot be read": (

@@ -316,7 +316,7 @@ class Run:
         self.returncode = self.process.returncode
 
     def kill(self) -> None:
-        """Kill the run; its workers have sessions of their own."""
+        """Kill the run; its workers run in separate process sessions."""
         children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
         for pid in (*map(int, children.stdout.split()), self.process.pid):
             with contextlib.suppress(ProcessLookupError):

@@ -19,7 +19,7 @@ _DECRYPT = ("age", "--decrypt", "--identity", "-")
 
 
 class AgeError(TenancyError):
-    """The age program failed; the message says why."""
+    """The age program failed; the message gives the reason."""
 
 
 def encrypt(directory: str, user: str, identity: str) -> None:

@@ -49,7 +49,7 @@ REQUEST = {
 }  # fmt: skip
 # How many characters of a response are shown, and how many bytes are read.
 SHOWN, _MAX_BYTES = 300, 4 * 2**20
-# A value that identifies one row, such as a caller's number, an id or a sentence, has at least this length.
+# The minimum length of a value that identifies a row, such as a caller's number, an id or a sentence.
 _MIN_IDENTIFYING = 12
 _REMOVED = "[removed]"
 # A shorter secret could be an ordinary word, which would then be removed from all texts.

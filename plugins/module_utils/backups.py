@@ -93,8 +93,8 @@ def unsuitable(
     """
     if not source:
         return (
-            f"No backup with a manifest was found as {asked or f'{directory}/{database}-*'}: name one with"
-            " -e restore_backup=/path/on/the/server, or take one with ansible-playbook playbooks/backup.yml."
+            f"No backup with a manifest was found as {asked or f'{directory}/{database}-*'}: specify a backup with -e "
+            "restore_backup=/path/on/the/server, or take one with ansible-playbook playbooks/backup.yml."
         )
     if not manifest:
         return (

@@ -12,7 +12,7 @@ NOT_LOADED = 5
 
 
 class Failsafe:
-    """The timer of one unit."""
+    """The failsafe timer of one unit."""
 
     def __init__(self, run_command: Any, unit: str) -> None:
         """Initialize with a module's ``run_command``, and the unit that the timer starts."""

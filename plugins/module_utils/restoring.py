@@ -1,6 +1,6 @@
 """Restore a dump into a new database; the code of each owner runs with that owner's privileges at most.
 
-The superuser restores objects without code. A login that is a member of one ordinary role only restores that role's
+The superuser restores objects without code. A login that is a member of only one ordinary role restores that role's
 objects (``toc``), so that the role's code cannot gain privileges. An ordinary login also restores the rows of
 superusers' tables. During the restore, an owner gets privileges that it lacks, such as CREATE in a schema.
 """
@@ -61,7 +61,7 @@ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
 """
 # All objects that the expressions of the objects in "start" call, by the number of the object in "start". They are
 # functions (also those of operators, operator classes and domains) and views, whose queries run at each read. Tables
-# and materialized views are left out because they hold only data.
+# and materialized views are excluded, because they contain only data.
 _REACHED = """
 reached (number, classid, objid) AS (
   SELECT number, classid, objid FROM start

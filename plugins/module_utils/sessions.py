@@ -189,7 +189,7 @@ def bounded(connection: Any, guard: Any, seconds: float, what: str) -> Iterator[
         if over.wait(seconds):
             return
         fired.set()
-        # If the server does not answer, the connection is shut down nevertheless.
+        # The connection is shut down even if the server does not respond.
         with contextlib.suppress(psycopg2.Error), guard.cursor() as cursor:
             cursor.execute("SELECT pg_catalog.pg_terminate_backend(%s)", (pid,))
         if not over.wait(GRACE):

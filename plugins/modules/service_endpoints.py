@@ -93,7 +93,7 @@ class Look:
         self._caller, self._names = caller, api.names(wanted["names"])
         self._conversation = api.Conversation(wanted["url"], wanted["timeout"])
         self._other: dict[str, Any] = wanted["other"]
-        # A request to this endpoint sets the session's tenant before an endpoint without a token.
+        # A request to this endpoint sets the session's tenant before an endpoint without a token is called.
         self._first: dict[str, Any] | None = next((item for item in wanted["endpoints"] if item["claims"]), None)
 
     def at(self, endpoint: dict[str, Any]) -> dict[str, Any]:

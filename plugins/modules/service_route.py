@@ -112,8 +112,8 @@ administrator:
   type: dict
 settings:
   description: >-
-    Settings at the start of its session - name, value, by. The last is PGOPTIONS, options= of DATABASE_URL, or the
-    database (which includes its roles and the server's files). It is empty if none of them sets the value.
+    Settings at the start of its session - name, value, by. The value of by is PGOPTIONS, options= of DATABASE_URL, or
+    the database (which includes its roles and the server's files). It is empty if none of them sets the value.
   returned: when it can log in
   type: list
 attempts:

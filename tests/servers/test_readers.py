@@ -48,7 +48,7 @@ def model_of(readers: Sequence[dict[str, Any]], **more: Any) -> model.Model:
 
 @pytest.fixture
 def others(server: Server) -> Iterator[Database]:
-    """Return a committed copy of the unmigrated database with other roles."""
+    """Return a committed copy of the unmigrated database that has further roles."""
     server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
     try:
         server.sql(SETUP, NAME)

@@ -20,7 +20,7 @@ WANTED = model.parse(model_source(MIGRATED["database"]))
 def by_id(attempts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     assert len({item["id"] for item in attempts}) == len(attempts)
     for item in attempts:
-        # A session that has no tenant any more resets the setting.
+        # A session that no longer has a tenant resets the setting.
         assert len(pglast.parse_sql(item["sql"])) == 1 + item["sql"].startswith("RESET ")
         assert item["sentence"]
         assert item["expected"]
