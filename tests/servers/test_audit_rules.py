@@ -30,7 +30,7 @@ from production import production_source
 from server import TEMPLATE, Server, fill, running
 from service import run_statement
 
-# The examples contain this name.
+# The database name that the rules' examples use.
 NAME = "ai_memory"
 UNMIGRATED = "ai_memory_unmigrated"
 # The plan does not fix these: the service owns its tables, and the test server may lack a minor release.

@@ -144,7 +144,7 @@ def test_a_table_that_a_script_dumps_is_the_extensions_with_any_owner(server: Se
     server.sql("CREATE TABLE public.systems (id integer)", NAME, OWNER)
     before = counted(server)
     server.sql("ALTER EXTENSION hstore ADD TABLE public.systems", NAME, OWNER)
-    # This has the effect of pg_extension_config_dump, which only an extension script can call.
+    # This has the same effect as pg_extension_config_dump, which only an extension script can call.
     server.sql(
         "UPDATE pg_extension SET extconfig = ARRAY['public.systems'::regclass::oid], extcondition = ARRAY['']"
         " WHERE extname = 'hstore'", NAME,

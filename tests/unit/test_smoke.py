@@ -32,8 +32,8 @@ def answer(verdict: str, said: str = "HTTP 200 {}", code: str = "", **more: Any)
 
 
 def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, ...] = ()) -> list[dict[str, Any]]:
-    """Return the tables' rows: one row of each tenant in the table that stores, and two of each tenant in ``touched``
-    in another table."""
+    """Return the rows of two tables: one row of each tenant in the first, and two rows of each tenant in ``touched`` in
+    the second."""
     return [
         {"table": "public.memories", "stored": stored, "tenants": [row(who, 1) for who in tenants]},
         {"table": "public.profiles", "stored": False, "tenants": [row(who, 2) for who in touched]},

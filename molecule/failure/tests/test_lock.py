@@ -23,7 +23,7 @@ HOLDER = r"\S+ on \S+, run \d{8}T\d{6}Z-\w+ \(migrate\), since [0-9-]+ [0-9:]+ U
 
 @contextlib.contextmanager
 def someone_thinking(machine: Host) -> Iterator[tuple[Run, int]]:
-    """Yield a run that waits for its operator's YES, and the operator's keyboard."""
+    """Yield a run that waits for the operator's YES, and the terminal on which the operator types."""
     keyboard, terminal = pty.openpty()
     run = Run(machine.name, "migrate.yml", terminal=terminal)
     try:

@@ -69,7 +69,7 @@ def kill_at(machine: Host, usual: Migrated, numbers: list[int], *arguments: str)
                 before = Before(machine, usual.schema)
             run = harmed(machine, str(number), "", *arguments)
             assert run.returncode < 0, f"the run was not killed:\n{run.output}"
-            # An unchanged host needs no further run.
+            # If the host is unchanged, no further run is needed.
             if before.assert_held():
                 before.assert_finished_by_another_run()
                 before = None

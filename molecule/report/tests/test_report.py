@@ -16,7 +16,7 @@ from reported import Runs
 # Otherwise both hosts would need the preparations of the fixtures.
 pytestmark = pytest.mark.one_host(together=True)
 
-# In points; a page can be slightly smaller.
+# The size in points; a page can be slightly smaller.
 A4 = (595, 842)
 
 
