@@ -63,7 +63,7 @@ _AT_ITS_PLACE = re.compile(
     rf"\s*(?:{_BEFORE}){{0,9}}?(?:\[\s*(?P<bracket>(?i:{_LEVEL}))\s*\]|(?P<upper>{_LEVEL})(?=$|[\s:|,])"
     rf"|(?P<word>(?i:{_LOWER_CASE}))(?=\s*:(?:\s|$)))"
     rf"|\[[\d:., -]+: (?P<celery>{_LEVEL})/"
-    # After a time, without blanks.
+    # The level directly after a time, without spaces in between.
     rf"|\d\S{{0,60}}?(?:\s\S{{0,60}}?)?[:|](?P<tight>{_LEVEL})[:|]"
     r"|(?P<glog>[IWEF])\d{4} \d\d:\d\d:\d\d"
 )

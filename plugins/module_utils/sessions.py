@@ -1,8 +1,8 @@
 """The administrator's sessions: all their settings come from here, not from the role, the database or the environment.
 
-The owner of the service's login may own functions, operators and the settings of role and database. A session of the
-administrator never resolves their names and never uses their settings. If it runs their code nevertheless, another
-session limits its time, because code inside the session can catch or reset a timeout.
+The service's login may own functions and operators, and may set the settings of its role and database. A session of the
+administrator never resolves names to these objects and never uses these settings. If it runs such code nevertheless,
+another session limits its time, because code inside the session can catch or reset a timeout.
 """
 
 from __future__ import annotations
