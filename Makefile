@@ -3,19 +3,19 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-# Every target names the lab: the default inventory is production.
+# Every target uses the lab's inventory, because the default inventory is production.
 export ANSIBLE_INVENTORY := inventory/lab.yml
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 VENV ?= .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# crun refuses hybrid cgroups. Other machines keep their own settings.
+# crun refuses hybrid cgroups. On other machines, podman's own settings apply.
 ifneq ($(shell stat -fc %T /sys/fs/cgroup),cgroup2fs)
 export CONTAINERS_CONF := $(CURDIR)/lab/containers.conf
 endif
 
 PYTHON ?= $(shell lab/find-python)
-# The PostgreSQL servers of tests/servers load this library.
+# The PostgreSQL servers in tests/servers load this library.
 LIBRARIES := libossp-uuid16
 PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring \
   openssh-client openssl $(LIBRARIES)
@@ -27,10 +27,10 @@ PYTHON_FILES := benchmarks docs collections/ansible_collections/aimemory/tenancy
 BASES := trixie bookworm
 PGVECTOR_trixie := postgresql-17-pgvector
 PGVECTOR_bookworm :=
-# The major versions of the servers of tests/servers, which need no host.
+# The major versions of the throwaway servers in tests/servers.
 SERVERS := 13 14 15 16 17 18
 
-# The bases of the images are intermediate files, which make would remove.
+# The base images are intermediate files, which make would otherwise remove.
 .SECONDARY:
 
 .PHONY: help setup images prepare demo check test test-faults bench lint types compatible unit postgresql servers \
@@ -49,7 +49,7 @@ setup: $(VENV)/complete ## make the Python environment .venv and install the col
 	lab/install-packages $(PACKAGES)
 	touch $@
 
-# Ubuntu has no such package, so that any installed browser is accepted.
+# Ubuntu has no such package, so any installed browser is accepted.
 .lab/browser: .lab/packages
 	command -v $(BROWSERS) > /dev/null || lab/install-packages $(firstword $(BROWSERS))
 	touch $@
@@ -90,7 +90,7 @@ demo: setup .lab/image-trixie ## migrate a freshly seeded lab host, ending with 
 	ansible-playbook lab/reset.yml --limit lab17
 	ansible-playbook migrate.yml --limit lab17 -e migrate_confirm=YES
 
-# ansible-lint checks the syntax of the playbooks as well.
+# ansible-lint also checks the syntax of the playbooks.
 lint: setup types ## check format, types, YAML, Ansible and English
 	ruff check .
 	ruff format --check .
@@ -110,11 +110,12 @@ unit: setup ## run the unit tests
 
 postgresql: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## download PostgreSQL 13 to 18 for the throwaway servers
 
-# The planner and its SQL also run on versions of PostgreSQL that no lab host has.
+# The planner and its SQL also run on PostgreSQL versions that no lab host has.
 servers: postgresql ## run the tests on throwaway servers of PostgreSQL 13 to 18
 	python -m pytest --numprocesses 2 tests/servers
 
-# The oldest supported ansible-core runs if its Python is installed. The scenarios run on the newest.
+# The tests also run with the oldest supported ansible-core if its Python version is installed. The scenarios run only
+# with the newest.
 OLDEST = $(filter-out $(PYTHON),$(shell lab/find-python 3.11 2> /dev/null))
 oldest: ## run the unit tests with Python 3.11 and the oldest ansible-core, if installed
 	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) compatible unit,\
@@ -135,7 +136,7 @@ check: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## run lint, unit tests and t
 
 test: prepare check oldest scenarios ## run every test; TESTS=all takes every variant on both hosts
 
-# The scenario "faults" makes a fixed sample of the interruptions. This target makes all, divided among the hosts.
+# The scenario "faults" runs a fixed sample of the interruptions. This target runs all of them, divided among the hosts.
 test-faults: lab ## interrupt runs in every way: about two hours
 	FAULTS=all FAULTS_RECORD=$(CURDIR)/.cache/faults.jsonl python -m pytest --hosts=lab17,lab15 \
 	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible \

@@ -1,4 +1,4 @@
-"""The compared ways to change a database, each in the parts that callers notice separately."""
+"""The compared ways to change a database, each divided into the parts that callers notice separately."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster import Cluster
 from planner import Database
 
 HERE = Path(__file__).resolve().parent
-# The waits of online steps, from the runbook's defaults.
+# The time limits of online steps, from the runbook's defaults.
 DEFAULTS = yaml.safe_load((HERE.parent / "roles/tenancy/defaults/main.yml").read_text())
 WAITS = {
     "lock_timeout": DEFAULTS["tenancy_online_lock_timeout_ms"], "attempts": DEFAULTS["tenancy_online_attempts"],
@@ -37,7 +37,7 @@ def guide(cluster: Cluster, database: str) -> None:
 
 
 def run_transaction(cluster: Cluster, database: str, *, counted: bool = True) -> None:
-    """Plan the remaining statements, then run them and the isolation proof in one transaction."""
+    """Plan the remaining statements, and run them and the isolation proof in one transaction."""
     with planner(cluster, database) as planned:
         document = planned.transaction(planned.plan(), counted=counted)
         planned.commit()
@@ -51,20 +51,20 @@ def cut_over(cluster: Cluster, database: str) -> None:
 
 
 def run_online_steps(cluster: Cluster, database: str) -> None:
-    """Run the steps that do not need to stop the service."""
+    """Run the steps that do not require a stop of the service."""
     with planner(cluster, database) as planned:
         planned.carry_out(planned.steps(), WAITS)
 
 
 def change_nothing(cluster: Cluster, database: str) -> None:
-    """Change nothing, to measure the load alone."""
+    """Change nothing, to measure only the load."""
     time.sleep(3)
 
 
 ONLINE = "online, while the service works"
 CUTOVER = "online, cutover"
 Change = Callable[[Cluster, str], None]
-# The service is stopped during the cutover of the online change, so callers do not notice its stalls.
+# The service is stopped during the cutover of the online change, so its stalls do not affect callers.
 CHANGES: dict[str, dict[str, Change]] = {
     "nothing": {"nothing, for 3 s": change_nothing},
     "guide": {"guide's SQL": guide},

@@ -31,7 +31,7 @@ class Cluster:
     """A running server with its socket in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
-        """Start the server and wait until it answers."""
+        """Start the server and wait until it accepts connections."""
         self.directory = directory
         settings = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
         subprocess.run(
@@ -53,7 +53,7 @@ class Cluster:
         subprocess.run(["podman", "rm", "--force", "--time=0", NAME], check=True, stdout=subprocess.DEVNULL)
 
     def connect(self, database: str, user: str = "postgres", options: str = "") -> psycopg2.extensions.connection:
-        """Connect in autocommit mode."""
+        """Return a connection in autocommit mode."""
         connection = psycopg2.connect(host=str(self.directory), dbname=database, user=user, options=options)
         connection.autocommit = True
         return connection
@@ -74,7 +74,8 @@ class Cluster:
         )  # fmt: skip
 
     def copy(self, template: str, name: str) -> None:
-        """Copy the database ``template`` to ``name``, and run the checkpoint now instead of during a measurement."""
+        """Copy the database ``template`` to ``name``, and run the checkpoint now so that it does not run during a
+        measurement."""
         self.sql("postgres", f"CREATE DATABASE {name} TEMPLATE {template} OWNER alice STRATEGY file_copy")
         self.sql("postgres", "CHECKPOINT")
 

@@ -1,4 +1,4 @@
-"""Databases with the original schema in the compared sizes."""
+"""Databases with the original schema, in the sizes that are compared."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from cluster import Cluster
 
 HERE = Path(__file__).resolve().parent
 SCHEMA = HERE.parent / "lab/database/schema.sql"
-# Rows of memories, and dimensions of an embedding: 768 as in production, unless the disk is too small.
+# The number of rows in memories, and the dimensions of an embedding: 768 as in production, unless the disk is too
+# small.
 SIZES = {5_755: 768, 100_000: 768, 1_000_000: 3, 10_000_000: 3}
 
 
 def seed(cluster: Cluster, rows: int) -> str:
-    """Make a database with ``rows`` memories and the other tables in proportion, and return its name."""
+    """Create a database with ``rows`` memories and a proportional number of rows in the other tables, and return its
+    name."""
     name = f"rows_{rows}"
     cluster.sql("postgres", f"CREATE DATABASE {name} OWNER alice")
     for extension in ("vector", '"uuid-ossp"'):

@@ -1,6 +1,7 @@
 #!/bin/sh
-# The change by hand, on the server as root: stop, change, start, and ask until the service answers. Prints the seconds
-# from stop to healthy. Reads the change from standard input.
+# The manual change, on the server as root: stop the service, change the database, start the service, and wait until it
+# responds. Prints the seconds from the stop until the service is healthy. Reads the SQL of the change from standard
+# input.
 set -eu
 change=$(mktemp)
 trap 'rm "$change"' EXIT

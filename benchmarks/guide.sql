@@ -1,4 +1,4 @@
--- The guide's procedure as plain SQL in one transaction, like the guide's script.
+-- The guide's procedure as plain SQL in one transaction, as in the guide's script.
 BEGIN;
 ALTER TABLE memories ADD COLUMN customer_id integer;
 ALTER TABLE call_summaries ADD COLUMN customer_id integer;

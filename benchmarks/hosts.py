@@ -1,4 +1,4 @@
-"""The wall time of one run over several hosts: first the canary, then all others at once."""
+"""The wall time of one run on several hosts: first the canary, then all other hosts in parallel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A steady load over the service's login, in separate processes, and the duration of its slowest statements."""
+"""A steady load with the service's login, in separate processes, and the duration of its slowest statements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WRITE = (
     " SELECT 'fact', 'note', '{}', embedding, '+1555' FROM memories LIMIT 1"
 )
 READ = "SELECT value_json FROM memories WHERE user_id = '+1555' ORDER BY created_at DESC LIMIT 10"
-# Like a release that sets the tenant of every request, so that the load continues when policies exist.
+# The load sets the tenant in every request, so that it continues when policies exist.
 TENANT = "-c app.current_tenant=1"
 PAUSE = 0.002
 
@@ -46,7 +46,7 @@ def _work(host: str, database: str, statement: str, results: Connection) -> None
 
 @contextlib.contextmanager
 def load(host: str, database: str) -> Iterator[Worst]:
-    """Write and read continuously; the longest durations are known afterwards."""
+    """Write and read continuously in the block; the longest durations are available afterwards."""
     found = Worst()
     workers = []
     for kind, statement in (("write", WRITE), ("read", READ)):
@@ -55,7 +55,7 @@ def load(host: str, database: str) -> Iterator[Worst]:
         process.start()
         ours.recv()
         workers.append((kind, process, ours))
-    # The change does not cause the first plans and cache misses.
+    # The first query plans and cache misses are not an effect of the change.
     time.sleep(0.5)
     try:
         yield found

@@ -17,7 +17,7 @@ from lab import TABLES
 
 CALLER = "'+15557'"
 NEAREST = "SELECT id FROM memories ORDER BY embedding <=> '{vector}' LIMIT 10"
-# The queries of the service's endpoints, and a scan of a whole table.
+# The queries that the service's endpoints run, and a scan of a whole table.
 QUERIES = {
     "newest memories of a caller":
         f"SELECT k, value_json FROM memories WHERE user_id = {CALLER} ORDER BY created_at DESC LIMIT 10",
@@ -31,17 +31,19 @@ QUERIES = {
     "nearest, ivfflat": NEAREST,
     "nearest, exact": NEAREST,
 }  # fmt: skip
-# Planner settings that are switched off to choose between the two plans of the same search.
+# Planner settings that are switched off to choose between two plans for the same search.
 WAYS = {"nearest, ivfflat": ("enable_seqscan", "enable_sort"), "nearest, exact": ("enable_indexscan",)}
-# Session settings: a release that sets its tenant, and for "before" and "bridge" one that does not.
+# Session settings: those of a release that sets its tenant, and for "before" and "bridge" those of a release that does
+# not.
 TENANT = "-c app.current_tenant=1"
 VARIANTS = {"before": "", "no_rls": TENANT, "bridge": "", "enforced": TENANT, "guide": TENANT}
-# Seconds and number of executions of a query in each variant, in turn: a slow query runs fewer times.
+# The time limit in seconds and the number of executions of a query. The variants take turns, and a slow query runs
+# fewer times.
 SECONDS, MOST, LEAST = 1.5, 1000, 15
 
 
 def variants(cluster: Cluster, template: str) -> None:
-    """Make one database for each variant, all with the same rows."""
+    """Create a database for each variant, all with the same rows."""
     cluster.copy(template, "before")
     for name in ("bridge", "enforced"):
         cluster.copy(template, name)
@@ -70,7 +72,7 @@ def sessions(cluster: Cluster) -> Iterator[dict[str, psycopg2.extensions.cursor]
 
 
 def scans(node: dict[str, Any]) -> list[str]:
-    """Return the scans below a node of a plan, as EXPLAIN (FORMAT JSON) names them, each once."""
+    """Return the distinct scans below a node of a plan, as EXPLAIN (FORMAT JSON) names them."""
     found = [scan for child in node.get("Plans", ()) for scan in scans(child)]
     if "Scan" in node["Node Type"]:
         found.append(node.get("Index Name") or f"{node['Node Type']} of {node['Relation Name']}")
@@ -98,7 +100,7 @@ def _timed(cursors: dict[str, psycopg2.extensions.cursor], query: str) -> dict[s
 
 
 def queries(cluster: Cluster, template: str) -> list[dict[str, Any]]:
-    """Return for each query its name, the median milliseconds of each variant, and their plans."""
+    """Return for each query its name, and for each variant the median milliseconds and the plan."""
     variants(cluster, template)
     ((vector,),) = cluster.sql("before", f"SELECT embedding FROM memories WHERE user_id = {CALLER} LIMIT 1")
     found = []

@@ -1,4 +1,5 @@
-"""The recall of an approximate search for a small tenant beside a large one: the policy filters after the index."""
+"""The recall of an approximate search for a small tenant and for a large one, because the policy filters after the
+index scan."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from cluster import Cluster
 from queries import NEAREST
 
 WANTED, SEARCHES = 10, 20
-# Rows of the small tenant, out of a thousand.
+# The small tenant's rows per thousand rows.
 SMALL = 10
 BY_INDEX = ("SET enable_seqscan = off", "SET enable_sort = off", "SET enable_bitmapscan = off")
 SETTINGS: dict[str, tuple[str, ...]] = {
@@ -32,12 +33,12 @@ def _found(cursor: psycopg2.extensions.cursor, vector: str) -> list[str]:
 
 
 def _searches(cluster: Cluster, tenant: int, *settings: str) -> tuple[list[list[str]], float]:
-    """Return the results of each search of a tenant with the settings, and the median milliseconds."""
+    """Return the results of each search for a tenant with these settings, and the median milliseconds."""
     sample = f"SELECT embedding FROM memories WHERE customer_id = {tenant} ORDER BY id LIMIT {SEARCHES}"
     found, times = [], []
     with contextlib.closing(cluster.connect("recall", "alice", f"-c app.current_tenant={tenant}")) as connection:
         cursor = connection.cursor()
-        # The settings of pgvector exist only after its library is loaded.
+        # pgvector's settings exist only after its library is loaded.
         cursor.execute("SELECT '[1]'::vector <-> '[2]'::vector")
         for setting in settings:
             cursor.execute(setting)
@@ -49,7 +50,7 @@ def _searches(cluster: Cluster, tenant: int, *settings: str) -> tuple[list[list[
 
 
 def recall(cluster: Cluster, template: str) -> list[dict[str, Any]]:
-    """Return, for both tenants and each setting, the recall at 10, the mean number of rows, and milliseconds.
+    """Return, for both tenants and each setting, the recall at 10, the mean number of rows, and the milliseconds.
 
     ``template`` is a migrated and enforced database.
     """

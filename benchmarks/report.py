@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def section(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a heading and a table in Markdown; numbers have three significant digits."""
+    """Return a heading and a table in Markdown, with numbers rounded to three significant digits."""
     lines = [[_text(cell) for cell in row] for row in (heads, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, ["-" * width for width in widths])
@@ -45,7 +45,7 @@ def machine(cluster: Cluster) -> str:
 
 
 def plot(stalls: Sequence[dict[str, Any]], path: Path) -> None:
-    """Draw the worst write stall of each change over the number of rows."""
+    """Plot the worst write stall of each change against the number of rows."""
     sizes = list(dict.fromkeys(item["rows"] for item in stalls))
     chart = pygal.Line(
         logarithmic=True, js=[], width=800, height=440, x_title="rows of memories", title="Worst stall of an INSERT, ms"

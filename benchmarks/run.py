@@ -30,7 +30,7 @@ def sections(rounds: int, sizes: list[int]) -> Iterator[str]:
         felt = stalls(cluster, sizes, rounds)
         report.plot(felt, HERE / "stalls.svg")
         yield report.section(
-            "What callers feel while the database changes\n\n![Worst stall of an INSERT](stalls.svg)",
+            "What callers notice while the database changes\n\n![Worst stall of an INSERT](stalls.svg)",
             ["rows", "change", *COLUMNS.values(), "rounds"],
             [[item["rows"], item["change"], *(item[name] for name in COLUMNS), item["rounds"]] for item in felt],
         )
@@ -49,7 +49,7 @@ def sections(rounds: int, sizes: list[int]) -> Iterator[str]:
             [[item["query"], *(item["plans"][variant] for variant in ("before", *RATIOS))] for item in costs],
         )
         yield report.section(
-            "Approximate search, 1% of the rows being the small tenant's",
+            "Approximate search for a small tenant with 1% of the rows",
             ["tenant", "settings", "recall at 10", "rows of 10", "ms"],
             [list(item.values()) for item in recall(cluster, "enforced")],
         )
@@ -61,7 +61,7 @@ def sections(rounds: int, sizes: list[int]) -> Iterator[str]:
     )
     yield report.section("Backup", ["way", "seconds"], [list(item.values()) for item in backups(rounds)])
     fleet = hosts()
-    yield report.section("One run across hosts", ["hosts", "wall time, s"], [[*item.values()] for item in fleet])
+    yield report.section("One run on several hosts", ["hosts", "wall time, s"], [[*item.values()] for item in fleet])
     yield report.section("Goals", ["what", "goal", "measured"], goals(felt, costs, made, fleet))
 
 
@@ -76,7 +76,7 @@ def _enforced(item: dict[str, Any]) -> float:
 def goals(felt: Results, costs: Results, made: Results, fleet: Results) -> list[list[Any]]:
     """Return the goals with the measured values."""
     stall = {item["rows"]: item["write"] for item in felt if item["change"] == ONLINE}
-    # Stop and start take the same time at any size. Only the transaction between them grows.
+    # The stop and the start take the same time at any size. Only the duration of the transaction between them grows.
     cutover = {item["rows"]: item["locked"] for item in felt if item["change"] == CUTOVER}
     run = {item["run"]: item for item in made}
     first, second, *_ = sizes = sorted(stall)

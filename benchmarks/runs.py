@@ -26,7 +26,7 @@ RUNS: dict[str, tuple[str, ...]] = {
 
 
 def _tasks(run: Run) -> int:
-    """Return the number of tasks in the host's line of the recap."""
+    """Return the number of tasks from the host's line in the recap."""
     found = re.search(rf"^{HOST} .*ok=(\d+)", run.output, re.MULTILINE)
     assert found, run.output
     return int(found.group(1))
@@ -40,7 +40,7 @@ def _downtime(record: dict[str, Any]) -> float | None:
 
 
 def _measure(host: Host, arguments: tuple[str, ...]) -> dict[str, float]:
-    """Return wall time, tasks and, if the service was stopped, the downtime."""
+    """Return the wall time, the number of tasks and, if the service was stopped, the downtime."""
     started = time.perf_counter()
     run = host.playbook(*arguments)
     measured: dict[str, float] = {"seconds": time.perf_counter() - started, "tasks": _tasks(run)}
@@ -49,7 +49,7 @@ def _measure(host: Host, arguments: tuple[str, ...]) -> dict[str, float]:
 
 
 def _by_hand(host: Host) -> dict[str, float]:
-    """Make the guide's change with a shell script on the server."""
+    """Run the guide's change with a shell script on the server."""
     host.reset()
     started = time.perf_counter()
     host.run("cat > /tmp/downtime.sh", given=(HERE / "downtime.sh").read_text())
@@ -58,7 +58,7 @@ def _by_hand(host: Host) -> dict[str, float]:
 
 
 def runs(rounds: int) -> list[dict[str, Any]]:
-    """Return the medians of wall time, tasks and downtime, for the shell script and each kind of run."""
+    """Return the median wall time, number of tasks and downtime, for the shell script and each kind of run."""
     host = Host(HOST)
     made: dict[str, list[dict[str, float]]] = {name: [] for name in (BY_HAND, *RUNS)}
     for _ in range(rounds):
@@ -75,7 +75,8 @@ def runs(rounds: int) -> list[dict[str, Any]]:
 
 
 def backups(rounds: int) -> list[dict[str, Any]]:
-    """Return the median seconds of the runbook's backup with its test restore, and of pg_dump piped into psql."""
+    """Return the median duration in seconds of the runbook's backup with its test restore, and of pg_dump piped into
+    psql."""
     host = Host(HOST)
     host.reset()
     piped = (

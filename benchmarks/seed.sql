@@ -1,5 +1,6 @@
 -- Seed memories with `rows` rows (a psql variable), and the other tables in proportion (123, 45, 67 and 45 for 5,755).
--- The embeddings have `dimensions` numbers, in a hundred clusters. Run as the owner, after lab/database/schema.sql.
+-- The embeddings have `dimensions` dimensions, and form a hundred clusters. Run as the owner, after
+-- lab/database/schema.sql.
 INSERT INTO memories (type, k, value_json, embedding, source, user_id, created_at)
 SELECT 'fact', 'note', jsonb_build_object('text', 'sentence ' || n), e.embedding, 'call', '+1555' || n % (:rows / 128 + 1),
   now() - n * interval '3 seconds'
@@ -18,5 +19,5 @@ SELECT '+1555' || n % (:rows / 128 + 1), 'call ' || n, now(), 50 FROM generate_s
 ALTER TABLE personality_metrics ENABLE TRIGGER USER;
 INSERT INTO personality_averages (user_id, call_count, last_updated)
 SELECT '+1555' || n, 1, now() FROM generate_series(0, :rows / 128) AS n;
--- The schema builds this index on the empty table.
+-- The schema has built this index on the empty table.
 REINDEX INDEX idx_memories_embedding;

@@ -1,4 +1,4 @@
-"""The stalls that callers notice while a database of a given size changes: each change in turn, in several rounds."""
+"""The stalls that callers notice while a database of a given size changes, for each change and in several rounds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from databases import seed
 from load import load
 from watch import watch
 
-# A change that takes more seconds than this is measured only once.
+# A change that takes longer than this number of seconds is measured only once.
 LONG = 60
 COLUMNS = {
     "write": "worst write, ms", "read": "worst read, ms", "seconds": "total, s", "locked": "ACCESS EXCLUSIVE, ms",
@@ -22,7 +22,7 @@ COLUMNS = {
 
 
 def measure(cluster: Cluster, database: str, change: Change) -> dict[str, float]:
-    """Change the database under load, and return the values that COLUMNS names."""
+    """Change the database under load, and return the values listed in COLUMNS."""
     with load(str(cluster.directory), database) as worst, watch(cluster, database) as costs:
         started = time.perf_counter()
         change(cluster, database)
@@ -34,12 +34,13 @@ def measure(cluster: Cluster, database: str, change: Change) -> dict[str, float]
 
 
 def stalls(cluster: Cluster, sizes: Iterable[int], rounds: int) -> list[dict[str, Any]]:
-    """Return rows, change, rounds and the median of each measurement, for each size and part of a change."""
+    """Return the rows, the change, the rounds and the median of each measurement, for each size and part of a
+    change."""
     found = []
     for rows in sizes:
         template = seed(cluster, rows)
         made: dict[str, list[dict[str, float]]] = {part: [] for parts in CHANGES.values() for part in parts}
-        # In turn, so that other work on the machine affects all changes.
+        # The changes take turns, so that other work on the machine affects all of them.
         for _ in range(rounds):
             for name, parts in CHANGES.items():
                 if any(result["seconds"] > LONG for part in parts for result in made[part]):

@@ -1,4 +1,4 @@
-"""The cost of a change for the server, its locks, WAL and disk, measured in another session."""
+"""The cost of a change for the server (locks, WAL and disk space), measured in another session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ INTERVAL = 0.005
 
 
 class Costs:
-    """Seconds of the longest ACCESS EXCLUSIVE lock on memories, bytes of WAL, and the maximum growth of the disk."""
+    """The seconds of the longest ACCESS EXCLUSIVE lock on memories, the bytes of WAL, and the maximum growth of disk
+    use."""
 
     locked: float = 0.0
     wal: int = 0
@@ -31,7 +32,7 @@ def watch(cluster: Cluster, database: str) -> Iterator[Costs]:
     costs, over = Costs(), threading.Event()
     connection = cluster.connect(database, options="-c jit=off")
     cursor = connection.cursor()
-    # The query uses the table's OID: the lookup of its name could wait for the lock itself.
+    # The query uses the table's OID, because looking up its name could itself wait for the lock.
     cursor.execute("SELECT 'memories'::regclass::oid")
     table = cursor.fetchone()
     cursor.execute(LOCKED, table)

@@ -18,17 +18,17 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import
 PAGE = Path(__file__).resolve().parent / "audit.md"
 HEAD = """# The audit
 
-The audit reads from the catalogs what no attempt of the proof can show: ways to bypass row security. *plan* and
-*verify* run it, and name what each rule found. A warning is shown. An error that the plan does not fix ends the run
-before anything is changed. *verify* allows no error.
+The audit searches the catalogs for bypasses of row security that no attempt of the proof can show. *plan* and *verify*
+run it, and list the findings of each rule. A warning is only shown. An error that the plan does not fix ends the run
+before anything changes. *verify* fails on any error.
 
 The examples use a database `ai_memory` with the tenant tables of AI-Memory. The service logs in as `alice`; the tenant
-column is `customer_id`. The tests run them on real servers: a rule finds its bad example, and nothing after the good
-one.
+column is `customer_id`. The tests run them on real servers: a rule must report its bad example, and nothing after the
+good example.
 
 Written by `make docs` from the [rules](../plugins/plugin_utils/audit/rules).
 """
-# The words before an example of each type, and the language of its code block.
+# The introduction to each type of example, and the language of its code block.
 KINDS: dict[type[Example], tuple[str, str]] = {
     Sql: ("", "sql"),
     ServiceStatement: (", if the service runs this statement", "sql"),

@@ -1,8 +1,8 @@
-"""Check that sentences are short and use the field's words: ``python docs/prose.py``.
+"""Check that sentences are short and use standard terms: ``python docs/prose.py``.
 
 The check reads the documents and the generated pages, and the comments, docstrings, task names and messages of FILES.
-Code and quoted output are no prose. A sentence may have 25 words, except in tables and messages. The rules have no list
-of exceptions: reword the sentences that they find.
+Code and quoted output do not count as prose. A sentence may have 25 words, except in tables and messages. There are no
+exceptions to the rules: reword the sentences that they find.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST = 25
-# This word replaces code in a sentence.
+# This word stands for code in a sentence.
 CODE = "CODE"
 GENERATED = "Written by `make docs`"
 MARKDOWN = (
@@ -70,7 +70,7 @@ YAML_KEYS = dict.fromkeys(("fail_msg", "msg", "prompt", "success_msg"), "message
 
 WORD = re.compile(r"\S*\w\S*")
 END = re.compile(r"(?<=[.!?])[\"')*]*\s+(?=[\"'(\[*]*[A-Z0-9…`])")
-# Phrases that are not the field's, each with better ones.
+# Phrases that are not standard terms, each with better ones.
 PHRASES = {
     r"\bof before\b": "original, earlier",
     r"\b(of\s+nobody|nobody\W*s)\b": "of no tenant, unused",
@@ -102,7 +102,7 @@ PRONOUN = re.compile(
 
 @dataclass(frozen=True)
 class Passage:
-    """A paragraph, cell, name or comment, with its kind, its place and its text on one line."""
+    """A paragraph, cell, name or comment, with its kind, its place, and its text as a single line."""
 
     kind: str
     place: str
@@ -118,7 +118,7 @@ def too_long(passage: Passage) -> Iterator[str]:
 
 
 def banned(passage: Passage) -> Iterator[str]:
-    """Yield a finding for each phrase that is not the field's."""
+    """Yield a finding for each phrase that is not a standard term."""
     for pattern, better in PHRASES.items():
         for match in re.finditer(pattern, passage.text, re.IGNORECASE):
             yield f'"{match[0]}": {better}'
@@ -128,7 +128,7 @@ def banned(passage: Passage) -> Iterator[str]:
 
 
 def where_for_if(passage: Passage) -> Iterator[str]:
-    """Yield a finding for each match of WHERE that states a condition, by the word before it."""
+    """Yield a finding for each match of WHERE that states a condition, which the preceding word shows."""
     for sentence in END.split(passage.text):
         if sentence.endswith("?"):
             continue
@@ -141,7 +141,7 @@ def where_for_if(passage: Passage) -> Iterator[str]:
 
 
 def without_object(passage: Passage) -> Iterator[str]:
-    """Yield a finding for a task name without an object, or with a pronoun that only other names explain."""
+    """Yield a finding for a task name without an object, or with a pronoun that only other task names explain."""
     name = passage.text.rpartition(" | ")[2]
     if passage.kind == "task name" and (PRONOUN.search(name) or len(name.split()) < 2):
         yield f'no object: "{passage.text}"'
@@ -151,7 +151,7 @@ RULES: tuple[Callable[[Passage], Iterator[str]], ...] = (too_long, banned, where
 
 
 def files(patterns: Iterable[str]) -> Iterator[Path]:
-    """Yield the files of the repository that match the patterns, each once."""
+    """Yield the distinct files of the repository that match the patterns."""
     yield from sorted({path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()})
 
 
@@ -168,7 +168,7 @@ def _inline(token: Token) -> str:
 
 
 def of_markdown(path: Path) -> Iterator[Passage]:
-    """Yield the paragraphs, headings, list items and cells of a document; a generated page holds messages."""
+    """Yield the paragraphs, headings, list items and cells of a document; a generated page contains messages."""
     text = path.read_text()
     kind = "message" if GENERATED in text else "document"
     table = False
@@ -181,7 +181,7 @@ def of_markdown(path: Path) -> Iterator[Passage]:
 
 
 def of_task_names(path: Path) -> Iterator[Passage]:
-    """Yield the names of a file's plays and tasks; the names in a role's metadata are those of systems."""
+    """Yield the names of a file's plays and tasks; the names in a role's metadata are those of platforms."""
     if path.parent.name == "meta":
         return
     for number, line in enumerate(path.read_text().splitlines(), 1):

@@ -19,12 +19,12 @@ PAGE = ROOT / "docs/refusals.md"
 HEAD = """# Every message that ends a run
 
 Each message says what is wrong and what to do. If a message gives no remedy, this page adds one in italics. `…` stands
-for names, numbers and the answers of programs. Callers notice nothing of a run that ends before the phase *stop*. Later
+for names, numbers and the output of programs. A run that ends before the phase *stop* does not affect callers. Later
 messages also describe the state of the database and the service ([when something
-fails](../README.md#when-something-fails)). [Troubleshooting](troubleshooting.md) says more about the most common ones.
+fails](../README.md#when-something-fails)). [Troubleshooting](troubleshooting.md) explains the most common messages.
 
-Written by `make docs` from the playbooks, the roles and the collection. PostgreSQL, SSH and Ansible have messages of
-their own, which are not here. Nor are errors in the value of a single variable: [variables](variables.md) describes the
+Written by `make docs` from the playbooks, the roles and the collection. This page does not contain the messages of
+PostgreSQL, SSH and Ansible, nor errors in the value of a single variable: [variables](variables.md) describes the
 values.
 """
 GAP = "…"
@@ -38,7 +38,7 @@ HOST = ("api", "processes", "sockets", "smoke", "smoke_rows", "smoke_run")
 
 
 def _of_the_laptop(*packages: str) -> list[Path]:
-    """Return the files of packages of plugin_utils."""
+    """Return the files in packages of plugin_utils."""
     return [file for package in packages for file in sorted((LAPTOP / package).glob("*.py"))]
 
 
@@ -46,7 +46,7 @@ PYTHON = {
     "Encrypted variables": [UTILITIES / "messages.py"],
     "The model (`tenancy_*`)": [*_of_the_laptop("model"), UTILITIES / "quoting.py"],
     "`DATABASE_URL`": [LAPTOP / "service/database_url.py"],
-    "Where the service works": [
+    "Which database the service uses": [
         LAPTOP / f"service/{name}.py" for name in ("asked", "found", "route", "tried", "working")
     ],
     "The host, its PostgreSQL and the lock": [LAPTOP / "host/refusals.py"],
@@ -78,23 +78,25 @@ UNREHEARSED = (
 # The remedies for messages that do not contain one, by the beginning of the message.
 REMEDIES = {
     "The journal shows failures": (
-        "The service runs on the changed database. Read the lines. If callers suffer, roll back; if the lines are "
-        "harmless, the run is complete, which `playbooks/verify.yml` confirms."
+        "The service is running on the changed database. Read the lines. If callers are affected, roll back. If the "
+        "lines "
+        "are harmless, the run is complete, which `playbooks/verify.yml` confirms."
     ),
     "The API shows less than before": (
-        "The change was rolled back. Check with which role and setting the service reads, and whether its rows belong "
-        "to the default tenant."
+        "The change was rolled back. Check which role and setting the service uses, and whether its rows belong to the "
+        "default tenant."
     ),
     "The environment of … cannot be read": "Fix the problem that systemctl names, and run again.",
-    "The API answered, but": (
+    "The API responded, but": (
         "The service's journal shows the cause. If this release does not accept the request, correct `service_smoke_*`."
     ),
     "The API showed another tenant": (
-        "The bridge is back. Deploy the release that sets the tenant of every request, and run again."
+        "The bridge has been restored. Deploy a release that sets the tenant in every request, and run the playbook "
+        "again."
     ),
     "… of … findings do not hold": (
-        "Run the playbook that made the change again, with `--check` first: it plans the missing statements. A "
-        "rule of [the audit](audit.md) names its remedy. If callers suffer meanwhile, roll back."
+        "Run the playbook that made the change again, with `--check` first: it plans the missing statements. A rule of "
+        "[the audit](audit.md) gives its remedy. If callers are affected in the meantime, roll back."
     ),
     "The original schema was not fully restored": (
         "`rollback.yml -e rollback_mode=schema --check` shows the remaining statements, or the obstacles; "
@@ -103,66 +105,78 @@ REMEDIES = {
     "The migrated copy": UNREHEARSED,
     "The rollback does not restore": UNREHEARSED,
     "Migration and rollback changed": UNREHEARSED,
-    "The encrypted backup": "Check that `age` works on the server and its disk has space, and run again.",
-    "The backup cannot be encrypted": "Check that `age` works on the server and its disk has space, and run again.",
-    "age-keygen cannot read the key": "Correct `backup_age_identity`: use a key that `age-keygen` printed.",
+    "The encrypted backup": "Check that `age` works on the server and that there is disk space, and run again.",
+    "The backup cannot be encrypted": (
+        "Check that `age` works on the server and that there is disk space, and run again."
+    ),
+    "age-keygen cannot read the backup key": "Correct `backup_age_identity`: use a key that `age-keygen` printed.",
     "The backup cannot be read": "Fix the named problem, or name another backup with `-e restore_backup=...`.",
     "The backup cannot be copied": (
-        "The backup on the server is complete. Free space in the home of the login, or forbid a copy of that size with "
+        "The backup on the server is complete. Free up space in the login's home directory, or prevent a copy of that "
+        "size with "
         "`-e backup_copy_max_bytes=...`."
     ),
     "The copy on this machine failed": (
-        "The backup on the server is complete. Free space on this machine, or choose another directory with "
+        "The backup on the server is complete. Free up space on this machine, or choose another directory with "
         "`-e backup_copy_directory=...`."
     ),
     "The backup failed": (
-        "This run changed no table. Fix the named problem (space, rights, an object that cannot be dumped), and run "
-        "again."
+        "This run changed no table. Fix the problem that the message names (disk space, privileges, an object that "
+        "cannot be dumped), and run again."
     ),
     "The restore failed": (
-        "The database is unchanged, and the service runs. Fix the named problem (often space), or name another backup "
+        "The database is unchanged, and the service is running. Fix the named problem (often disk space), or specify "
+        "another backup "
         "with `-e restore_backup=...`."
     ),
     "… is the database itself": GUARD,
     "The restored copy": (
-        "Run again; if you named a backup, name another one. If the message stays, check the disk and the memory."
+        "Run again; if you specified a backup, specify another one. If the message appears again, check the disk and "
+        "the memory."
     ),
     "The throwaway server did not start": (
-        "Nothing was touched. The message ends with the last lines of the server's log. Fix the problem in them "
-        "(space, memory), and run again."
+        "Nothing was changed. The message ends with the last lines of the server's log. Fix the problem that they show "
+        "(disk space, memory), and run again."
     ),
-    "The program that serves": "Correct `database_admin_user`: the server runs as that system user.",
-    "systemd does not start": "Nothing was touched. `journalctl -e` on the server shows the cause.",
+    "The program that serves": "Correct `database_admin_user`: it must be the system user that the server runs as.",
+    "systemd does not start": "Nothing was changed. `journalctl -e` on the server shows the cause.",
     "The system user": (
-        "Remove its groups, or choose another user with `-e rehearse_system_user=...`: the run creates it."
+        "Remove the user from its groups, or choose another user with `-e rehearse_system_user=...`, which the run "
+        "creates."
     ),
-    "No pg_restore of this server": "Install the client of the PostgreSQL that made the dump.",
-    "The dump holds an object that this runbook": "Report it, with the line that it names; restore by hand meanwhile.",
-    "The test restore failed": "This run changed no table. Fix the named problem (often space), and run again.",
+    "No pg_restore of this server": "Install the client programs of the PostgreSQL version that made the dump.",
+    "The dump contains an object that this runbook": (
+        "Report it with the line that it names; meanwhile, restore by hand."
+    ),
+    "The test restore failed": "This run changed no table. Fix the named problem (often disk space), and run again.",
     "Table ….… does not exist": "Correct `tenancy_tables`, or restore the table with `rollback_mode=restore`.",
     "… was started, but": "`systemctl status` and the service's journal show the cause.",
-    "… was stopped, but": "End those processes, which the unit did not start. Then run again.",
+    "… was stopped, but": "End those processes, which systemd did not stop with the unit. Then run again.",
     "After the start: …": (
         "The change is committed. Fix the named problem, restart the service, and run `playbooks/verify.yml`."
     ),
     "The service cannot be inspected": "Fix the named problem, and run again.",
-    "PostgreSQL on … did not answer for": "If it names psycopg2, install that: `apt-get install python3-psycopg2`.",
+    "PostgreSQL on … did not answer for": (
+        "If the message mentions psycopg2, install it: `apt-get install python3-psycopg2`."
+    ),
     "The check of the service's route failed": "Fix the named problem, and run again.",
     "The service's route was not tested": GUARD,
     "The job's file no longer exists": "Run again: the run removes the leftovers of the lost job.",
     "No attempt was given": GUARD,
-    "The search for other clients failed": "Nothing was touched. Fix the named problem, and run again.",
+    "The search for other clients failed": "Nothing was changed. Fix the named problem, and run again.",
     "The rows of … cannot be counted": "Fix the problem that PostgreSQL names, and run again.",
-    "The dump lacks the rows of …: it was not kept": (
-        "pg_dump left tables out, as it does with those of an extension. Run again; if the message stays, check which "
-        "extension the tables belong to."
+    "The dump lacks the rows of …: the dump was removed": (
+        "pg_dump omitted tables, as it does with tables of an extension. Run again; if the message appears again, "
+        "check to which extension the tables belong."
     ),
     "… failed: …": "Fix the problem that the program names, and run again.",
     "The rows written since the dump": (
-        "The database is migrated, and the service runs on it. Fix the problem that PostgreSQL names; then "
-        "`playbooks/verify.yml` does the rest of the run."
+        "The database is migrated, and the service is running on it. Fix the problem that PostgreSQL names; then run "
+        "`playbooks/verify.yml`, which makes the remaining checks."
     ),
-    "The journal cannot be read": "The service runs. Fix the problem that journalctl names, and read the journal.",
+    "The journal cannot be read": (
+        "The service is running. Fix the problem that journalctl names, and read the journal."
+    ),
     "The catalogs of … cannot be read": "Nothing was changed. Fix the problem that PostgreSQL names, and run again.",
     "… cannot be read after the transaction": (
         "The transaction was committed. Fix the problem that PostgreSQL names; then run `playbooks/verify.yml`."
@@ -170,33 +184,35 @@ REMEDIES = {
     "… cannot be read": "Correct `service_environment_file`, or the permissions of the file.",
     "A service_journal_* pattern": "Correct it in the inventory.",
     "… exists already": "Run again: the name contains the time.",
-    "The dump failed": "Fix the named problem (space, rights), and run again.",
+    "The dump failed": "Fix the problem that the message names (disk space, privileges), and run again.",
     "its lock was not free": (
-        "End the named transaction, or migrate at a quieter time: `migrate.yml` continues with the remaining steps."
+        "End the named transaction, or migrate when there are fewer requests: `migrate.yml` continues with the "
+        "remaining steps."
     ),
-    "after … s there is still an obstacle": "End the named obstacle to the step, or wait for its end. Then run again.",
+    "after … s there is still an obstacle": "Remove the named obstacle, or wait until it is gone. Then run again.",
     "…: …. … of … steps are done": "Fix the named problem, and run `migrate.yml` again: it continues from there.",
     "… cannot be written": (
-        "Make room or correct the permissions on this machine, or name another directory. Use "
+        "Free up disk space or correct the permissions on this machine, or specify another directory. Use "
         "`-e report_directory=...` for a run's records and `-e support_directory=...` for the archive."
     ),
     "systemd did not set up the timer": "Nothing was stopped. Fix the problem that systemd names, and run again.",
     "systemctl cannot show": "Correct `service_name`, or fix the problem that systemctl names, and run again.",
-    "… is no longer a table": "Wait until the other session has changed the schema, and run again.",
+    "… is no longer a table": "Wait until the other session has finished its schema change, and run again.",
     "The session of …": "Run again after that.",
     "… did not end within": (
-        "The statement changed nothing. Check which trigger, CHECK or function of the tables does not return, or raise "
+        "The statement changed nothing. Check which trigger, CHECK or function of the tables does not return, or "
+        "increase "
         "`tenancy_proof_timeout`, `tenancy_transaction_timeout` or `tenancy_online_step_timeout`."
     ),
     "The isolation proof failed": (
-        "The transaction was rolled back. Each named attempt reached a row that it must not reach, or missed its own: "
-        "check that table's policies, triggers and privileges."
+        "The transaction was rolled back. Each named attempt accessed a row of another tenant, or could not access its "
+        "own: check that table's policies, triggers and privileges."
     ),
 }
 
 
 def _texts(node: nodes.Node) -> list[str]:
-    """Return the texts that a Jinja expression can become; a value that only the run knows is a gap."""
+    """Return the possible texts of a Jinja expression; a value that is known only at run time is a gap."""
     if isinstance(node, nodes.TemplateData):
         return [node.data]
     if isinstance(node, nodes.Const):
@@ -220,7 +236,7 @@ def rendered(template: str) -> list[str]:
 
 
 def _templates(tasks: Any) -> Iterator[str]:
-    """Yield the message of each play without hosts, and of each task that fails by an assertion, in order."""
+    """Yield the message of each play without hosts, and of each task that fails with an assertion, in order."""
     if isinstance(tasks, list):
         for task in tasks:
             yield from _templates(task)
@@ -244,7 +260,7 @@ def _of_tasks(paths: tuple[str, ...]) -> Iterator[str]:
 
 
 def _literal(node: ast.AST) -> str | None:
-    """Return a string of the source with gaps for its fields, or None for another expression."""
+    """Return a string in the source with gaps for its fields, or None for another expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.BinOp):
@@ -281,13 +297,13 @@ def of_python(files: list[Path]) -> Iterator[str]:
         said = {id(part) for node in ast.walk(tree) for part in _said(node)}
         for node in ast.walk(tree):
             text = None if id(node) in parts else _literal(node)
-            # Obstacles are collected before they are raised, so that only their form identifies them.
+            # Obstacles are collected before they are raised, so only their form identifies them.
             if text is not None and (id(node) in said or (id(node) not in documents and is_message(_tidy(text)))):
                 yield _tidy(text)
 
 
 def of_sql(files: list[Path]) -> Iterator[str]:
-    """Yield the messages that SQL files raise; the file itself catches an error with a SQLSTATE alone."""
+    """Yield the messages that SQL files raise; errors with only an SQLSTATE are caught in the file itself."""
     for file in files:
         for text in RAISED.findall(file.read_text()):
             yield _tidy(re.sub("%%?", lambda sign: GAP if sign[0] == "%" else "%", text.replace("''", "'")))
@@ -309,12 +325,12 @@ def sections() -> dict[str, list[str]]:
 
 
 def remedy(text: str) -> str:
-    """Return the remedy for a message that does not contain one, else an empty text."""
+    """Return the remedy for a message that does not contain one, or an empty text."""
     return next((remedy for beginning, remedy in REMEDIES.items() if text.startswith(beginning)), "")
 
 
 def page() -> str:
-    """Return the page as Markdown: a section for each role or kind, and one point for each message."""
+    """Return the page as Markdown: a section for each role or kind, and a list item for each message."""
     lines = [HEAD.rstrip("\n")]
     for name, messages in sections().items():
         points = [

@@ -12,7 +12,7 @@ SHOTS = {"report.png": (1280, "light"), "report-dark.png": (1280, "dark"), "repo
 
 
 def main() -> None:
-    """Open the named page and write a picture of each kind."""
+    """Open the given page and write a screenshot of each kind."""
     page = Path(sys.argv[1]).resolve()
     with chromium() as browser:
         for name, (width, scheme) in SHOTS.items():

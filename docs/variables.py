@@ -16,16 +16,16 @@ ROLES = (
 PAGE = ROOT / "docs/variables.md"
 HEAD = """# Variables
 
-Set them in `inventory/group_vars/ai_memory/`, for one host in `inventory/host_vars/`, for one run with `-e name=value`.
-A run checks the types and limits in the last column before it contacts the host. Another application needs another file
-like `tenancy.yml`: its tables with their natural and surrogate keys, its tenant column and its functions. No role names
-a table. Written by `make docs` from `roles/*/meta/argument_specs.yml`.
+Set variables in `inventory/group_vars/ai_memory/`, for one host in `inventory/host_vars/`, or for one run with
+`-e name=value`. A run checks the types and limits in the last column before it contacts the host. Another application
+needs its own `tenancy.yml`: its tables with their natural and surrogate keys, its tenant column and its functions. No
+role contains the name of a table. Written by `make docs` from `roles/*/meta/argument_specs.yml`.
 """
-TABLE = ("| variable | type | value here | meaning |", "|---|---|---|---|")
+TABLE = ("| variable | type | value in this inventory | meaning |", "|---|---|---|---|")
 
 
 def read(path: str) -> Any:
-    """Return the YAML document at ``path``, which is relative to the repository, or nothing if it does not exist."""
+    """Return the YAML document at ``path``, relative to the repository, or nothing if it does not exist."""
     file = ROOT / path
     return yaml.safe_load(file.read_text()) if file.exists() else {}
 

@@ -1,4 +1,4 @@
-"""Fixtures of all scenarios, and one worker for each lab host."""
+"""Fixtures for all scenarios, and one worker for each lab host."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def fresh(machine: Host) -> None:
 
 @pytest.fixture
 def one_row_refuses(machine: Host) -> Iterator[None]:
-    """Let a table refuse the row of the proof: the transaction fails at its end."""
+    """Make a table reject the proof's row, so that the transaction fails at its end."""
     machine.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row {NO_ROW_OF_THE_PROOF}")
     yield
     machine.sql("ALTER TABLE personality_metrics DROP CONSTRAINT one_row")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Define the markers of tests that run on one host or in some runs only (pytest's hook)."""
+    """Define the markers for tests that run on only one host or only in some runs (a pytest hook)."""
     config.addinivalue_line(
         "markers",
         "one_host(together): what it shows does not depend on the host; the hosts share such tests, or such modules",
@@ -67,13 +67,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _host(nodeid: str) -> tuple[str, str] | None:
     """Return the lab host of a test, and the test without it."""
-    # The host is before or after other parameters.
+    # The host's parameter may precede or follow other parameters.
     found = re.search(r"ansible://(\w+)", nodeid)
     return (found.group(1), nodeid.replace(found.group(0), "")) if found else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Share the marked tests among the hosts, and leave out those that this run does not make (pytest's hook)."""
+    """Divide the marked tests among the hosts, and deselect those that are not part of this run (a pytest hook)."""
     if not ALL:
         wide = [item for item in items if item.get_closest_marker("wide") and not item.get_closest_marker("sample")]
         config.hook.pytest_deselected(items=wide)
@@ -84,7 +84,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         side_path, shared = item.get_closest_marker("by_turns"), item.get_closest_marker("one_host")
         if side_path or shared:
-            # A test of several hosts has no host of its own.
+            # A test that uses several hosts is not assigned to one of them.
             host, name = _host(item.nodeid) or ("", item.nodeid)
             together = shared is not None and shared.kwargs.get("together", False)
             group = name.partition("::")[0] if together else name
@@ -108,5 +108,5 @@ class OneWorkerPerHost(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerPerHost:
-    """Give each host a worker (pytest-xdist's hook)."""
+    """Assign a worker to each host (a pytest-xdist hook)."""
     return OneWorkerPerHost(config, log)

@@ -1,4 +1,4 @@
-"""A sample AI-Memory service in two releases. It has the faults of the real one, each marked FAULT.
+"""A sample AI-Memory service in two releases. It has the faults of the real service, each marked FAULT.
 
 AI_MEMORY_RELEASE is ``legacy`` or ``tenant_aware``. It simulates a language model, which LLM_SECONDS makes slow and
 LLM_DOWN makes unavailable.
@@ -39,10 +39,10 @@ app = FastAPI()
 
 
 class Database:
-    """FAULT: each worker keeps one autocommit connection, so a request finds the setting of the previous one."""
+    """FAULT: each worker keeps one autocommit connection, so a request finds the setting of the previous request."""
 
     def __init__(self) -> None:
-        """Connect only at the first statement."""
+        """Connect at the first statement, not earlier."""
         self._connection: Any = None
 
     def run(self, sql: str, values: tuple[Any, ...] = (), tenant: int | None = None) -> list[Row]:
@@ -75,7 +75,7 @@ async def embedding(text: str) -> list[float]:
 
 
 def _tenant(request: Request) -> int:
-    """Return the tenant of a request's token; the older release needs no token and knows no tenants."""
+    """Return the tenant in a request's token; the older release needs no token and does not know about tenants."""
     if not TENANT_AWARE:
         return 1
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -90,7 +90,7 @@ def _tenant(request: Request) -> int:
 
 
 def _claims(token: str) -> Row:
-    """Return the claims of a token with our signature (RFC 7519, HS256). Raises ValueError."""
+    """Return the claims of a token that is signed with our secret (RFC 7519, HS256). Raises ValueError."""
     signed, _, signature = token.rpartition(".")
     head, _, body = signed.partition(".")
     wanted = hmac.new(os.environ["JWT_SECRET_KEY"].encode(), signed.encode(), hashlib.sha256).digest()
@@ -107,7 +107,7 @@ def _decoded(part: str) -> bytes:
 
 
 def answered(endpoint: Callable[..., Awaitable[Row]]) -> Callable[..., Awaitable[Row]]:
-    """FAULT: an error is answered with HTTP 200."""
+    """FAULT: the response to an error has HTTP status 200."""
 
     @functools.wraps(endpoint)
     async def call(*arguments: Any, **named: Any) -> Row:
@@ -122,7 +122,7 @@ def answered(endpoint: Callable[..., Awaitable[Row]]) -> Callable[..., Awaitable
     return call
 
 
-# FAULT: a writer without a tenant writes for tenant 1, and some callers pass none.
+# FAULT: a writer without a tenant writes for tenant 1, and some callers pass no tenant.
 async def _store(body: Row, user_id: str | None, customer_id: int = 1) -> Row:
     return {"id": _insert_memory(body, user_id, await embedding(body["content"]), customer_id)}
 
@@ -169,7 +169,7 @@ def _touch_profile(user_id: str, tenant: int) -> None:
         (user_id,), tenant,
     )  # fmt: skip
     if not changed:
-        # FAULT: neither release names the tenant column here.
+        # FAULT: neither release sets the tenant column here.
         database.run(
             "INSERT INTO caller_profiles (user_id, first_call_date, last_call_date, total_calls, preferences, context)"
             " VALUES (%s, now(), now(), 1, '{}', '{}')",
@@ -178,7 +178,7 @@ def _touch_profile(user_id: str, tenant: int) -> None:
 
 
 def _read(sql: str, values: tuple[Any, ...], tenant: int | None = None) -> list[Row]:
-    """FAULT: an error is swallowed, and looks like an unknown caller."""
+    """FAULT: an error is suppressed, and looks like an unknown caller."""
     try:
         return database.run(sql, values, tenant)
     except Exception:
@@ -196,7 +196,7 @@ def _memories(where: str, values: tuple[Any, ...], limit: int, tenant: int | Non
 
 @app.on_event("startup")
 def delete_expired_memories() -> None:
-    """Delete the memories older than their ttl_days. FAULT: it names no tenant; an error is logged and swallowed."""
+    """Delete the memories older than their ttl_days. FAULT: it sets no tenant; an error is only logged."""
     log.error("language model connection refused: embeddings are computed later")
     try:
         gone = database.run(

@@ -12,7 +12,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-# The Makefile names the same browsers: it installs the first if there is none.
+# The Makefile lists the same browsers and installs the first if none is installed.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTHS = (360, 1280)
 SCHEMES = ("light", "dark")
@@ -28,7 +28,7 @@ def program() -> str:
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """Yield a Chromium or Chrome; as root in a container it has no sandbox of its own."""
+    """Yield a Chromium or Chrome; when it runs as root in a container, its own sandbox is disabled."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
         yield browser
@@ -37,14 +37,14 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Look:
-    """An open page, with Chromium's complaints and network requests."""
+    """An open page, with Chromium's errors and network requests."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     def overflow(self) -> int:
-        """Return the pixels by which the page is wider than the window."""
+        """Return by how many pixels the page is wider than the window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
     def inaccessible(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Manual changes of AI-Memory's database: their parts, and those that were made in production."""
+"""Manual changes to AI-Memory's database: their parts, and those that were made in production."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ KEYS = {
 
 
 def isolated(predicate: str, tables: tuple[str, ...] = TABLES, role: str = "PUBLIC") -> list[str]:
-    """Return row security with one predicate, and policies with the migration's names."""
+    """Return statements for row security with one predicate, and policies with the migration's names."""
     return [
         sql
         for table in tables
@@ -54,7 +54,7 @@ def isolated(predicate: str, tables: tuple[str, ...] = TABLES, role: str = "PUBL
     ]
 
 
-# The two-phase variant: its first half, and the result of its second half. A half covers a few tables.
+# The two-phase variant: its first phase, and the result of its second phase. Each covers only a few tables.
 TWO_PHASE = "customer_id = 1 OR customer_id = current_setting('app.current_tenant', true)::int"
 BOTH_PHASES = "customer_id = current_setting('app.current_tenant', true)::int"
 ONE_PHASE = "customer_id = current_setting('app.current_tenant')::int"
@@ -69,7 +69,7 @@ POLICIES = {
 
 
 def replaced(function: model.Function) -> str:
-    """Return the statement that gives the function our body."""
+    """Return the statement that creates the function with our body."""
     return (
         f"CREATE OR REPLACE FUNCTION {function.name}({function.arguments}) RETURNS {function.returns} "
         f"LANGUAGE plpgsql AS {dollar_quoted(function.body)}"
@@ -86,7 +86,7 @@ BRIDGES = {"off": [], "on": ["ALTER ROLE {role} IN DATABASE {database} SET app.c
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """A manual change, with the name of each part's variant."""
+    """A manual change, with the name of the variant of each part."""
 
     column: str
     keys: str
@@ -95,7 +95,7 @@ class Made:
     bridge: str
 
     def sql(self, database: str) -> str:
-        """Return the change as SQL for a superuser's session, in a plausible order."""
+        """Return the change as SQL for a superuser's session, in a realistic order."""
         by_owner = [
             *COLUMNS[self.column], *KEYS[self.keys], *FUNCTIONS[self.functions], *POLICIES[self.policies],
         ]  # fmt: skip
@@ -103,11 +103,11 @@ class Made:
         return "; ".join([f"SET ROLE {OWNER}", *by_owner, "RESET ROLE", *bridge])
 
     def __str__(self) -> str:
-        """Return the names of its parts."""
+        """Return the names of the variants."""
         return ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(self).items())
 
 
-# The changes in production: the first half of the two-phase variant, all of it, and the one-phase variant.
+# The changes in production: the first phase of the two-phase variant, both phases, and the one-phase variant.
 FIRST_HALF = Made("nullable DEFAULT 1", "half", "old", "first of two phases", "off")
 KNOWN = (
     FIRST_HALF, Made("NOT NULL", "half", "old", "both phases", "off"),

@@ -1,4 +1,4 @@
-"""The documents' commands, for the tests that run them unchanged."""
+"""The commands in the documents, for the tests that run them unchanged."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import re
 from production import ROOT
 
 DOCUMENTS = [path for pattern in ("*.md", "docs/*.md", "examples/*/*.md") for path in sorted(ROOT.glob(pattern))]
-# A line of an indented block, without its comment.
+# A line in an indented block, without its comment.
 LINE = re.compile(r"^    (\S.*?)(?:\s+#.*)?$", re.MULTILINE)
 
 
 def found(pattern: re.Pattern[str]) -> list[str]:
-    """Return the matches of a pattern in the documents, each once."""
+    """Return the unique matches of a pattern in the documents."""
     return list(dict.fromkeys(text for document in DOCUMENTS for text in pattern.findall(document.read_text())))
 
 
 def commands(program: str) -> list[str]:
-    """Return the lines of the documents' blocks that run ``program``."""
+    """Return the lines in the documents' code blocks that run ``program``."""
     return [line for line in found(LINE) if line.split()[0] == program]

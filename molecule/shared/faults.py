@@ -1,4 +1,4 @@
-"""Runs with a fault at a chosen task, and the invariants afterwards."""
+"""Runs with a fault at a chosen task, and the invariants that must be true afterwards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from lab import MIGRATE, ROOT, ROWS, TABLES, Host, Run
 from service import schema
 
-# Whether all faults are tested, or the same sample in every run.
+# Whether to test all faults, or the same sample in every run.
 ALL = os.environ.get("FAULTS") == "all"
 PLUGINS = ROOT / "molecule/faults/callback_plugins"
 PROBE = "+15550000000-runbook"
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 def sampled(numbered: Sequence[T]) -> T:
-    """Return the item that a run tests, the same on every host and worker: the middle one."""
+    """Return the item that a run tests. It is the middle one, so it is the same on every host and worker."""
     return numbered[len(numbered) // 2]
 
 
@@ -34,7 +34,8 @@ def on(machine: Host, command: str) -> str:
 
 
 def harmed(machine: Host, at: str, command: str = "", *arguments: str, tasks: str = "") -> Run:
-    """Run migrate.yml with a fault before the task ``at``: the run is killed, or ``command`` runs on this machine."""
+    """Run migrate.yml with a fault before the task ``at``: either the run is killed, or ``command`` runs on this
+    machine."""
     run = Run(
         machine.name, "migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", *arguments,
         variables={
@@ -43,7 +44,7 @@ def harmed(machine: Host, at: str, command: str = "", *arguments: str, tasks: st
         },
     )  # fmt: skip
     run.wait()
-    # The fault may have cut this very connection.
+    # The fault may have cut this connection.
     deadline = time.monotonic() + 30
     while "reached" not in machine.run("echo reached", check=False):
         assert time.monotonic() < deadline, "the host is out of reach"
@@ -60,7 +61,7 @@ def task_names(machine: Host, *arguments: str) -> list[str]:
 
 
 def hashes(machine: Host) -> dict[str, Any]:
-    """Return rows and hash of every tenant table, without the tenant and without the smoke test's rows."""
+    """Return the row count and the hash of every tenant table, without the tenant column and the smoke test's rows."""
     values = "sum(hashtextextended((to_jsonb(t) - 'customer_id')::text, 0)::numeric)::text"
     return {
         table: machine.sql(
@@ -71,27 +72,28 @@ def hashes(machine: Host) -> dict[str, Any]:
 
 
 class Before:
-    """The invariants of a run with a fault: the old or the new schema, every row, and no permanent remains."""
+    """The invariants of a run with a fault: either the old or the new schema, every row, and no permanent leftovers."""
 
     def __init__(self, machine: Host, new: str) -> None:
-        """Record the host's present state; ``new`` is the schema of a migrated database."""
+        """Record the host's current state; ``new`` is the schema of a migrated database."""
         self.machine = machine
         self.old, self.new = schema(machine), new
         self.rows = hashes(machine)
         self.untouched = machine.untouched()
 
     def assert_held(self) -> bool:
-        """Assert that service and data are complete; return whether anything was changed."""
+        """Assert that the service and the data are complete; return whether anything has changed."""
         self.assert_served()
         self.assert_whole()
         return self.machine.untouched() != self.untouched or bool(self.machine.lock())
 
     def assert_served(self) -> None:
-        """Assert that the service runs or will start; a transaction that outlived the laptop ends first."""
+        """Assert that the service is running or will start; first wait for a transaction that has outlived the
+        laptop."""
         self._wait_for_sessions()
         if self.machine.service_pid() == 0:
             assert self.machine.failsafe_armed(), "the service is down and nothing will start it"
-            # Like the timer in fifteen minutes.
+            # This does what the timer would do after fifteen minutes.
             self.machine.run("sudo systemctl start ai-memory")
         self.machine.wait_until_healthy()
 
@@ -101,7 +103,7 @@ class Before:
         assert hashes(self.machine) == self.rows, "rows were lost or changed"
 
     def assert_finished_by_another_run(self) -> None:
-        """Assert that the next run ends in SUCCESS with the new schema, and removes the remains of the fault."""
+        """Assert that the next run ends with SUCCESS and the new schema, and removes what the fault left behind."""
         machine = self.machine
         run = machine.playbook(*MIGRATE, "-emigrate_break_lock=true")
         assert run.record["outcome"] == "SUCCESS"
@@ -116,7 +118,7 @@ class Before:
         assert machine.healthy()
 
     def _wait_for_sessions(self) -> None:
-        """Wait for the end of the sessions that the run left."""
+        """Wait until the sessions that the run left behind have ended."""
         query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tenancy runbook'"
         deadline = time.monotonic() + 600
         while True:
@@ -129,7 +131,7 @@ class Before:
 
 @contextlib.contextmanager
 def slow_policies(machine: Host, seconds: int = 1) -> Iterator[None]:
-    """Make every CREATE POLICY take some time, so that a fault can hit the transaction."""
+    """Slow down every CREATE POLICY, so that a fault can hit the transaction."""
     body = f"BEGIN PERFORM pg_sleep({seconds}); END"
     machine.sql(f"CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql AS '{body}'")
     machine.sql("CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('CREATE POLICY') EXECUTE FUNCTION slow()")
@@ -141,7 +143,7 @@ def slow_policies(machine: Host, seconds: int = 1) -> Iterator[None]:
 
 
 def note(machine: Host, kind: str, seconds: float, outcome: str) -> None:
-    """Append a line to the record of the faults, for statistics."""
+    """Append a line to the record of faults, for statistics."""
     path = os.environ.get("FAULTS_RECORD")
     if path:
         with Path(path).open("a") as file:

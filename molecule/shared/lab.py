@@ -1,4 +1,4 @@
-"""A lab host for the tests: over SSH, and its PostgreSQL through the forwarded socket."""
+"""A lab host for the tests, over SSH, with its PostgreSQL over a forwarded socket."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ HOSTS: dict[str, Any] = {
     for inventory in INVENTORIES
     for name, variables in yaml.safe_load((ROOT / inventory).read_text())["ai_memory"]["hosts"].items()
 }
-# The secret with which the tenant-aware release signs its tokens.
+# The secret with which tokens for the tenant-aware release are signed.
 TOKEN_SECRET: str = yaml.safe_load((ROOT / "inventory/group_vars/lab.yml").read_text())["lab_token_secret"]
-# A migration without the rehearsal, and without the proof and the copy of its backup, which have their own scenarios.
+# A migration without the rehearsal, and without the test restore and the copy of its backup, which have their own
+# scenarios.
 MIGRATE = (
     "migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", "-ebackup_test_restore=false",
     "-ebackup_copy_max_bytes=0",
@@ -56,7 +57,8 @@ MIGRATE = (
 
 
 def copied_checkout(directory: Path) -> Path:
-    """Copy the files that run a playbook, so that a test may break them, and return the copy's directory."""
+    """Copy the files that are needed to run a playbook, so that a test may break them, and return the copy's
+    directory."""
     for name in (*FILES, *FOLDERS):
         source, target = ROOT / name, directory / name
         shutil.copytree(source, target, symlinks=True) if source.is_dir() else shutil.copy(source, target)
@@ -65,13 +67,14 @@ def copied_checkout(directory: Path) -> Path:
 
 
 def _environment(checkout: Path, inventories: tuple[str, ...]) -> dict[str, str]:
-    """Return the environment in which a checkout's Ansible prints plain text, also under Molecule."""
+    """Return an environment in which a checkout's Ansible prints plain text, even under Molecule."""
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"),
         "ANSIBLE_INVENTORY": ",".join(str(checkout / inventory) for inventory in inventories),
         "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "500",
     }  # fmt: skip
-    # Molecule sets a callback, and this checkout's roles and collections, which would replace another checkout's.
+    # Molecule sets a callback, and the paths of this checkout's roles and collections, which would replace those of
+    # another checkout.
     for name in ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_ROLES_PATH", "ANSIBLE_STDOUT_CALLBACK"):
         environment.pop(name, None)
     return environment
@@ -90,7 +93,7 @@ class Host:
     """One lab host. ``close`` ends the tunnel to its PostgreSQL."""
 
     def __init__(self, name: str) -> None:
-        """Find the host's port in the inventories."""
+        """Look up the host's port in the inventories."""
         self.name = name
         self.ssh = ["ssh", *_options(HOSTS[name]["ansible_port"]), "operator@127.0.0.1"]
         self._directory = tempfile.TemporaryDirectory()
@@ -105,7 +108,7 @@ class Host:
         self._directory.cleanup()
 
     def run(self, command: str, *, given: str = "", check: bool = True) -> str:
-        """Run a command line on the host with ``given`` as its input, and return its output."""
+        """Run a command line on the host with ``given`` as standard input, and return the output."""
         done = subprocess.run(
             [*self.ssh, command], input=given, capture_output=True, text=True, timeout=600, check=False
         )
@@ -116,7 +119,7 @@ class Host:
     def at_home(self, command: str, *, cwd: Path) -> None:
         """Run a documented ssh or scp command on this machine, with this host as SERVER."""
         program, *words = shlex.split(re.sub(r"\bSERVER\b", self.ssh[-1], command))
-        # The command must not reach another host.
+        # The command must not connect to another host.
         assert any(self.ssh[-1] in word for word in words), command
         options = self.ssh[1:-1]
         if program == "scp":
@@ -124,7 +127,7 @@ class Host:
         subprocess.run([program, *options, *words], cwd=cwd, check=True, capture_output=True, timeout=120)
 
     def connect(self, database: str = "ai_memory", user: str = "operator") -> psycopg2.extensions.connection:
-        """Connect to a database as the superuser of the tests (or another role), in autocommit mode."""
+        """Connect to a database as the tests' superuser (or another role), in autocommit mode."""
         socket = Path(self._directory.name) / ".s.PGSQL.5432"
         if self._tunnel is None or self._tunnel.poll() is not None:
             socket.unlink(missing_ok=True)
@@ -157,9 +160,9 @@ class Host:
         return self.run(f"python3 -c '{program}' 'http://127.0.0.1:8100{path}' {method}", given=f"{token}\n{body}")
 
     def call(self, path: str, *, method: str = "POST", tenant: int | None = None, **body: Any) -> dict[str, Any]:
-        """Call the service on the host and return its answer.
+        """Call the service on the host and return its response.
 
-        A token contains the tenant, by default that of the body. The legacy release ignores the token.
+        The token contains the tenant, by default that in the body. The legacy release ignores the token.
         """
         claims = {"sub": "tests", "customer_id": tenant or body.get("customer_id", 1), "exp": int(time.time()) + 60}
         text = "" if method == "GET" else json.dumps(body)
@@ -167,21 +170,21 @@ class Host:
         return answer
 
     def healthy(self) -> bool:
-        """Return whether the service answers."""
+        """Return whether the service responds."""
         try:
             return bool(self._request("/health", "GET", "", ""))
         except AssertionError:
             return False
 
     def wait_until_healthy(self, seconds: float = 40) -> None:
-        """Wait for an answer of the service; the host itself may be unreachable meanwhile."""
+        """Wait for a response from the service; the host itself may be unreachable in the meantime."""
         deadline = time.monotonic() + seconds
         while not self.healthy():
             assert time.monotonic() < deadline, "the service did not come back"
             time.sleep(0.5)
 
     def service_pid(self) -> int:
-        """Return the service's main process; 0 while it is stopped."""
+        """Return the PID of the service's main process, or 0 while the service is stopped."""
         return int(self.run("systemctl show --property=MainPID --value ai-memory"))
 
     def failsafe_armed(self) -> bool:
@@ -189,7 +192,7 @@ class Host:
         return self.run("systemctl is-active ai-memory-failsafe.timer", check=False).strip() == "active"
 
     def catalogs(self, database: str = "ai_memory") -> str:
-        """Return a digest of the catalogs: every changed definition has a row with another xmin."""
+        """Return a hash of the catalogs: every changed definition has a row with another xmin."""
         catalogs = (
             "pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_policy", "pg_proc",
             "pg_trigger", "pg_authid", "pg_db_role_setting", "pg_database", "pg_depend",
@@ -201,7 +204,7 @@ class Host:
         return str(self.sql(f"SELECT {digest} FROM ({parts}) AS t", database=database)[0][0])
 
     def databases(self) -> set[str]:
-        """Return the databases that runs created and left."""
+        """Return the databases that runs created and left behind."""
         names = self.sql("SELECT datname FROM pg_database WHERE datname LIKE 'ai_memory_%'", database="postgres")
         return {name for (name,) in names} - {"ai_memory_template"}
 
@@ -215,24 +218,24 @@ class Host:
         return document
 
     def lock(self) -> str:
-        """Return the holder of the runs' lock; empty if there is none."""
+        """Return the holder of the lock, or "" if there is none."""
         return self.run("sudo readlink /run/tenancy-ai_memory.lock || true").strip()
 
     def files(self) -> str:
-        """Return name, size and time of every file that a run could have changed."""
+        """Return the name, size and time of every file that a run could have changed."""
         return self.run(
             "sudo find /etc /opt /var/backups /usr/local /home /root -xdev"
             " -not -path '*/.ansible*' -type f -printf '%p %s %T@ %m\\n' | sort"
         )
 
     def untouched(self) -> tuple[str, str, int, dict[str, int]]:
-        """Return everything that a run without changes leaves equal."""
+        """Return everything that a run without changes does not modify."""
         return self.catalogs(), self.files(), self.service_pid(), self.rows()
 
     def playbook(
         self, playbook: str, *arguments: str, check: bool | None = True, variables: Mapping[str, str] | None = None
     ) -> Run:
-        """Run a playbook on this host only; ``check`` says whether it must succeed (None: either).
+        """Run a playbook on this host only; ``check`` is whether it must succeed (None for either).
 
         ``variables`` are added to the environment.
         """
@@ -256,7 +259,7 @@ class Host:
 
     @contextlib.contextmanager
     def drop_in(self, settings: str) -> Iterator[None]:
-        """Add lines to the section Service of the service's unit."""
+        """Add lines to the [Service] section of the service's unit."""
         directory = "/run/systemd/system/ai-memory.service.d"
         self.run(f"sudo mkdir -p {directory}; sudo tee {directory}/test.conf", given=f"[Service]\n{settings}\n")
         self.run("sudo systemctl daemon-reload")
@@ -266,7 +269,7 @@ class Host:
             self.run(f"sudo rm {directory}/test.conf; sudo systemctl daemon-reload")
 
     def reset(self, login: str = "owner") -> None:
-        """Start with a freshly seeded database and the release that knows no tenant."""
+        """Start with a freshly seeded database and the release that does not know about tenants."""
         self.run(f"sudo lab-reset legacy {login}")
 
 
@@ -278,7 +281,7 @@ def _of_the_published_form(text: str) -> dict[str, Any]:
 
 
 class Run:
-    """One run of ansible-playbook with a directory of its own for the logs."""
+    """One run of ansible-playbook with a separate directory for the logs."""
 
     def __init__(
         self,
@@ -290,7 +293,7 @@ class Run:
         variables: Mapping[str, str] | None = None,
         inventories: tuple[str, ...] = (),
     ) -> None:
-        """Start the run; ``terminal`` is the file descriptor of a terminal to read answers from.
+        """Start the run; ``terminal`` is the file descriptor of a terminal from which answers are read.
 
         ``variables`` are added to the environment, and ``inventories`` to those of the lab.
         """
@@ -308,12 +311,12 @@ class Run:
         self.returncode: int | None = None
 
     def wait(self, timeout: float = 900) -> None:
-        """Wait for the end."""
+        """Wait until the run has ended."""
         self.output, _ = self.process.communicate(timeout=timeout)
         self.returncode = self.process.returncode
 
     def kill(self) -> None:
-        """Kill the run; its workers have sessions of their own."""
+        """Kill the run; its workers run in separate process sessions."""
         children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
         for pid in (*map(int, children.stdout.split()), self.process.pid):
             with contextlib.suppress(ProcessLookupError):
@@ -322,7 +325,7 @@ class Run:
 
     @property
     def words(self) -> str:
-        """Return the output with blanks, quotes, line breaks and the box's sides as single spaces."""
+        """Return the output with whitespace, quotes, line breaks and the box's borders as single spaces."""
         return re.sub(r"[\s'\"\\|]+", " ", self.output)
 
     @property
@@ -333,7 +336,7 @@ class Run:
         return int(found.group(1))
 
     def files(self) -> dict[str, str]:
-        """Return the content of each file that the run left on this machine."""
+        """Return the content of each file that the run wrote on this machine."""
         return {path.name: path.read_text() for path in Path(self._logs.name).glob("*/*")}
 
     def copies(self) -> list[Path]:
@@ -356,14 +359,14 @@ class Run:
 
     @property
     def records(self) -> dict[str, dict[str, Any]]:
-        """Return run.json of every host of the run that has one."""
+        """Return run.json for every host of the run that has one."""
         found = (_of_the_published_form(path.read_text()) for path in Path(self._logs.name).glob("*/run.json"))
         return {document["host"]: document for document in found}
 
 
 @contextlib.contextmanager
 def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Run ``work`` beside the test until the event is set; an error in it fails the test."""
+    """Run ``work`` in the background until the event is set; an error in it fails the test."""
     over = threading.Event()
     with ThreadPoolExecutor(max_workers=1) as pool:
         working = pool.submit(work, over)
@@ -376,7 +379,7 @@ def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def typed(answer: str) -> Iterator[int]:
-    """Yield a terminal on which ``answer`` is typed twice a second: input before the prompt is discarded."""
+    """Yield a terminal on which ``answer`` is typed twice a second, because input before the prompt is discarded."""
     keyboard, terminal = pty.openpty()
 
     def type_it(over: threading.Event) -> None:
@@ -393,7 +396,7 @@ def typed(answer: str) -> Iterator[int]:
 
 @contextlib.contextmanager
 def only_readers(host: Host) -> Iterator[None]:
-    """Hold a lock on the tenant tables that conflicts with everything stronger than ACCESS SHARE."""
+    """Hold a lock on the tenant tables that conflicts with every lock stronger than ACCESS SHARE."""
     with contextlib.closing(host.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute(f"LOCK TABLE {', '.join(TABLES)} IN EXCLUSIVE MODE")

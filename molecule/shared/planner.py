@@ -1,4 +1,4 @@
-"""The production planner and SQL on a database of the lab, without Ansible."""
+"""The production planner and SQL on a lab database, without Ansible."""
 
 from __future__ import annotations
 
@@ -47,12 +47,13 @@ class Database:
     def __init__(
         self, connection: psycopg2.extensions.connection, name: str = NAME, wanted: model.Model | None = None
     ) -> None:
-        """Use ``connection`` to the database ``name``, which is AI-Memory's or has the model ``wanted``."""
+        """Initialize with ``connection`` to the database ``name``, which is AI-Memory's or has the model ``wanted``."""
         self.model = wanted or model.parse(production_source(name))
         self._cursor = connection.cursor()
 
     def adopt(self) -> None:
-        """Let the model say that existing columns with the tenant column's name are the tenant's."""
+        """Set ``adopt`` in the model, so that existing columns with the tenant column's name count as tenant
+        columns."""
         tables = tuple(dataclasses.replace(table, adopt=True) for table in self.model.tables)
         self.model = dataclasses.replace(self.model, tables=tables)
 
@@ -62,7 +63,7 @@ class Database:
             self._cursor.execute(statement)
 
     def value(self, statement: str) -> Any:
-        """Return the only value that ``statement`` selects."""
+        """Return the single value that ``statement`` selects."""
         self._cursor.execute(statement)
         row = self._cursor.fetchone()
         assert row is not None
@@ -70,7 +71,7 @@ class Database:
 
     @contextlib.contextmanager
     def _as_administrator(self) -> Iterator[None]:
-        """Resolve names as in the administrator's sessions; the tests' own statements are not qualified."""
+        """Resolve names as in the administrator's sessions; the tests' own statements are not schema-qualified."""
         path = self.value("SELECT pg_catalog.current_setting('search_path')")
         self.run(f"SET search_path = {sessions.SETTINGS['search_path']}")
         try:
@@ -81,8 +82,9 @@ class Database:
                 self.run(f"SET search_path = {path}")
 
     def state(self, *, of_earlier: bool = False) -> State:
-        """Return the state document; ``of_earlier`` versions read it with the session's own search path."""
-        # As in the playbooks' sessions: compiling the catalog reads takes far longer than running them.
+        """Return the state document. ``of_earlier`` reads it as earlier versions did, with the session's own search
+        path."""
+        # As in the playbooks' sessions, because compiling the catalog queries (JIT) takes far longer than running them.
         self.run("SET jit = off")
         with contextlib.nullcontext() if of_earlier else self._as_administrator():
             self._cursor.execute((FILES / "state.sql").read_text(), self._arguments())
@@ -93,11 +95,11 @@ class Database:
         state.pop("snapshot_xmin")
         if of_earlier:
             assert state.pop("qualified") is False
-        # Sizes and estimates differ between two ways to the same schema.
+        # Sizes and estimates differ between databases that reached the same schema in different ways.
         for table in state["tables"].values():
             table.pop("bytes", None)
             table.pop("estimated_rows", None)
-        # Dropped columns count for ever.
+        # Dropped columns count forever.
         for relation in state["hazards"]["relations"]:
             if relation["attributes"] < hazards.MAX_COLUMNS:
                 relation["attributes"] = 0
@@ -120,7 +122,7 @@ class Database:
         }  # fmt: skip
 
     def plan(self) -> list[Statement]:
-        """Return the statements that are left."""
+        """Return the remaining statements."""
         return plan.build(self.state(), self.model)
 
     def migrate(self) -> list[Finding]:
@@ -131,7 +133,7 @@ class Database:
         return self._transaction(statements)
 
     def backfill(self, table: str) -> None:
-        """Update the rows of ``table`` without a tenant like the backfill, without its login."""
+        """Update the rows of ``table`` that have no tenant like the backfill, but without its login."""
         (item,) = [item for item in backfill.items(self.state(), self.model) if item["table"] == table]
         assert item["nulls"] > 0
         if item["default"] is not None:
@@ -145,11 +147,11 @@ class Database:
         assert changed == item["nulls"]
 
     def steps(self) -> list[dict[str, Any]]:
-        """Return the steps that can run while the service works."""
+        """Return the steps that can run while the service is running."""
         return online.steps(self.plan())
 
     def carry_out(self, steps: Iterable[dict[str, Any]], waits: dict[str, int] = WAITS) -> None:
-        """Run online steps, each in a transaction of its own; ``waits`` are those of postgresql_online."""
+        """Run online steps, each in its own transaction; ``waits`` are those of postgresql_online."""
         connection = self._cursor.connection
         connection.commit()
         connection.autocommit = True
@@ -175,11 +177,11 @@ class Database:
         return self.execute(self.transaction([], options=options))
 
     def audit(self, url_options: str = "", readable: Iterable[str] = ()) -> list[audit.Entry]:
-        """Return the audit's entries; ``readable`` are further relations that the service may read."""
+        """Return the audit's findings; ``readable`` lists further relations that the service may read."""
         return audit.collect(self.audit_facts(readable), self.state(), self.model, url_options)
 
     def audit_facts(self, readable: Iterable[str] = ()) -> dict[str, list[str]]:
-        """Return what the audit's queries find: the subjects of each rule."""
+        """Return the objects that the audit's queries find for each rule."""
         named = [view.name for view in self.model.views] + [
             one.name for one in (self.model.tenants,) if one is not None
         ]
@@ -197,7 +199,7 @@ class Database:
         return facts
 
     def transaction(self, statements: list[Statement], *, counted: bool = True, options: str = "") -> dict[str, Any]:
-        """Return the transaction around ``statements``, with the isolation proof."""
+        """Return a transaction document with ``statements`` and the isolation proof."""
         made = proof.document(self.state(), self.model, MAX_ROWS, 60, options)
         return plan.document(statements, self.model, "5s", 60, proof=made, counted=counted)
 
@@ -205,7 +207,7 @@ class Database:
         return self.execute(self.transaction(statements))
 
     def execute(self, document: dict[str, Any]) -> list[Finding]:
-        """Run a transaction's document within the test's, and return the findings of the proof."""
+        """Run a transaction document inside the test's transaction, and return the findings of the proof."""
         with self._as_administrator(), contextlib.closing(psycopg2.connect(self._cursor.connection.dsn)) as guard:
             guard.autocommit = True
             with sessions.bounded(self._cursor.connection, guard, document["seconds"], "The transaction"):
@@ -245,10 +247,10 @@ def unmigrated(machine: Host) -> Iterator[Database]:
     with contextlib.closing(machine.connect(NAME)) as connection:
         connection.autocommit = False
         database = Database(connection)
-        # Two copies at the same time would wait for each other for ever.
+        # Two simultaneous copies would wait for each other forever.
         database.run("SET lock_timeout = '10s'")
         yield database
-        # A test may have ended its own session.
+        # A test may have terminated its own session.
         if not connection.closed:
             connection.rollback()
 

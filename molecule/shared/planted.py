@@ -1,4 +1,4 @@
-"""Code of the owner that fails whenever it runs with more privileges than its owner's, for example in a restore."""
+"""Code of the owner that fails if it runs with more privileges than its owner has, for example in a restore."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from lab import OWNER, Host
 
-# It checks, tries to gain privileges, and checks again. If a role is a superuser's, the restore fails with the message.
+# The code checks its role, tries to gain privileges, and checks again. If the role is a superuser, the restore fails
+# with this message.
 LOOK = """
   IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) THEN
     RAISE EXCEPTION 'planted: % runs as %, session of %', TG, current_user, session_user;
@@ -59,7 +60,7 @@ STATEMENTS = (
     "ALTER TABLE planted.notes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
     "CREATE POLICY p ON planted.notes USING (planted.fine(text))",
 )
-# Created by the superuser over the owner's functions, which were replaced afterwards.
+# Created by the superuser with calls of the owner's functions, which were replaced afterwards.
 SUPERUSERS = (
     "CREATE FUNCTION planted.quiet() RETURNS text LANGUAGE sql AS 'SELECT ''x''::text'",
     f"ALTER FUNCTION planted.quiet() OWNER TO {OWNER}",
@@ -77,7 +78,7 @@ def planted(machine: Host) -> Iterator[None]:
     """Plant the code in the database as its owner."""
     machine.sql(f"GRANT CREATE ON DATABASE ai_memory TO {OWNER}")
     with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
-        # The session must not show a superuser: the owner creates everything over its own login.
+        # The session must have no superuser, so the owner creates everything with its own login.
         cursor.execute(f"SET SESSION AUTHORIZATION {OWNER}")
         try:
             for statement in STATEMENTS:

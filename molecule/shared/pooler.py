@@ -12,7 +12,7 @@ from lab import OWNER, ROOT, Host
 DIRECTORY = "/run/test-pooler"
 UNIT = "test-pooler.service"
 PASSWORD: str = yaml.safe_load((ROOT / "inventory/group_vars/lab.yml").read_text())["lab_password"]
-# Debian's directory, which also has PostgreSQL's socket.
+# Debian's directory, which also contains PostgreSQL's socket.
 SOCKETS = "/var/run/postgresql"
 
 
@@ -20,9 +20,9 @@ SOCKETS = "/var/run/postgresql"
 def pgbouncer(
     machine: Host, *, port: int = 6432, server: str = "127.0.0.1", sockets: str = SOCKETS, **settings: str
 ) -> Iterator[None]:
-    """Run pgbouncer on a port; ``server`` is its address of PostgreSQL, ``settings`` are additional settings.
+    """Run pgbouncer on a port; ``server`` is the address of PostgreSQL, and ``settings`` are additional settings.
 
-    ``database`` among them is the database for clients that request ai_memory.
+    The setting ``database`` is the database for clients that request ai_memory.
     """
     database = settings.pop("database", f"ai_memory host={server} port=5432")
     given = {
@@ -50,7 +50,7 @@ def pgbouncer(
 
 @contextlib.contextmanager
 def on_its_socket_only(machine: Host) -> Iterator[None]:
-    """Let PostgreSQL listen only on its socket, and let the service's role log in there with a password."""
+    """Make PostgreSQL listen only on its socket, and allow the service's role to log in there with a password."""
     hba = machine.sql("SHOW hba_file")[0][0]
     machine.run(f"sudo sed -i '1i local all {OWNER} scram-sha-256' {hba}")
     machine.sql("ALTER SYSTEM SET listen_addresses = ''")

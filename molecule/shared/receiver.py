@@ -1,4 +1,4 @@
-"""A receiver of webhooks on this machine, with the answers of a test."""
+"""A webhook receiver on this machine, whose responses a test defines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOKEN = "T0SECRET/B0SECRET/verysecrettoken"
 
 
 class Receiver(ThreadingHTTPServer):
-    """The posted texts, in order; ``then`` is called with each text before the answer."""
+    """The posted texts, in order; ``then`` is called with each text before the response."""
 
     daemon_threads = True
 
@@ -30,7 +30,7 @@ class Receiver(ThreadingHTTPServer):
 
     @property
     def texts(self) -> list[str]:
-        """Return the texts; each was the whole body of a request."""
+        """Return the texts; each was the only content of a request."""
         for _, body in self.posted:
             assert list(body) == ["text"]
         return [body["text"] for _, body in self.posted]
@@ -42,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Receiver
 
     def do_POST(self) -> None:
-        """Store the posted text, and answer."""
+        """Store the posted text, and respond."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert self.headers["Content-Type"] == "application/json"
         self.server.posted.append((self.path, body))
@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"ok")
 
     def do_GET(self) -> None:
-        """Answer a request that followed a redirect with success."""
+        """Respond with success to a request that followed a redirect."""
         self.server.posted.append((self.path, {}))
         self.send_response(200)
         self.send_header("Content-Length", "0")
@@ -67,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def listening(status: int = 200, then: Callable[[str], None] = lambda text: None) -> Iterator[Receiver]:
-    """Yield a receiver that answers with ``status``."""
+    """Yield a receiver that responds with ``status``."""
     with Receiver(status, then) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()

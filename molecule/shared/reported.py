@@ -1,4 +1,5 @@
-"""Two migrations serve all tests that need no other: one that fails in its transaction, and the one after it."""
+"""Two migrations that all tests share unless they need another run: one that fails in its transaction, and the next
+one."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from rows import NO_ROW_OF_THE_PROOF
 
 
 class Runs(NamedTuple):
-    """The runs, the messages of each to a webhook, and the state of the host at each message of the second."""
+    """The runs, the webhook messages of each run, and the state of the host at each message of the second run."""
 
     failed: Run
     told_of_failure: list[str]
@@ -24,7 +25,7 @@ class Runs(NamedTuple):
 
 
 def told(tmp_path: Path, url: str, **variables: Any) -> str:
-    """Return the argument that sets the webhook from a file, because an argument would show the URL."""
+    """Return the argument that sets the webhook from a file, because a direct argument would show the URL."""
     path = tmp_path / "webhook.json"
     path.write_text(json.dumps({"report_webhook_url": url} | variables))
     return f"-e@{path}"
@@ -42,7 +43,7 @@ def command_lines() -> str:
 
 
 def state(machine: Host) -> tuple[Any, ...]:
-    """Return what a migration changes."""
+    """Return the state that a migration changes."""
     return machine.catalogs(), machine.service_pid(), machine.backups()
 
 

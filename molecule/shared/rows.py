@@ -1,4 +1,4 @@
-"""Rows of AI-Memory's tables: columns that a test does not name get a valid value."""
+"""Rows of AI-Memory's tables, in which columns that a test does not specify get a valid value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REQUIRED = {
     "personality_averages": {"last_updated": "now()"},
 }  # fmt: skip
 
-# A CHECK without a column, which refuses only the rows of the proof's tenants.
+# A CHECK without a column, which rejects only the rows of the proof's tenants.
 NO_ROW_OF_THE_PROOF = "CHECK (coalesce(current_setting('app.current_tenant', true), '') !~ '^3276')"
 
 # Two calls of one caller, with an average of 50.
@@ -27,7 +27,7 @@ METRICS = tuple({"user_id": "+1", "call_id": call, "openness": score} for call, 
 
 
 def insert(table: str, *rows: Mapping[str, Value], end: str = "") -> str:
-    """Return the INSERT of ``rows``, values by column, followed by ``end``; all rows name the same columns."""
+    """Return the INSERT of ``rows``, values by column, followed by ``end``; all rows have the same columns."""
     values = [REQUIRED[table] | {name: _constant(value) for name, value in row.items()} for row in rows]
     columns = ", ".join(values[0])
     given = ", ".join(f"({', '.join(row.values())})" for row in values)

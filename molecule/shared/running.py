@@ -1,4 +1,4 @@
-"""The service on a lab host with other settings, files and code, and playbooks that inspect it."""
+"""The service on a lab host with modified settings, files and code, and playbooks that inspect it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def url(database: str = "ai_memory", user: str = OWNER, where: str = "localhost:
 
 @contextlib.contextmanager
 def unit(machine: Host, settings: str, *, restart: bool = True) -> Iterator[None]:
-    """Let the service run with further settings of its unit for a while."""
+    """Temporarily run the service with additional settings in its unit."""
     with machine.drop_in(settings):
         if restart:
             machine.run("sudo systemctl restart ai-memory")
@@ -32,19 +32,19 @@ def unit(machine: Host, settings: str, *, restart: bool = True) -> Iterator[None
         try:
             yield
         finally:
-            # Other needs may still be changed: put_back starts the service.
+            # Other prerequisites may still be changed, so put_back starts the service.
             machine.run("sudo systemctl stop ai-memory")
 
 
 def put_back(machine: Host) -> None:
-    """Let the service run in its installed form."""
+    """Run the service as it was installed."""
     machine.run("sudo systemctl reset-failed ai-memory; sudo systemctl restart ai-memory")
     machine.wait_until_healthy()
 
 
 @contextlib.contextmanager
 def file(machine: Host, path: str, text: str) -> Iterator[None]:
-    """Provide a file with other content for a while, which only the service's user can read."""
+    """Temporarily replace the content of a file, which only the service's user can read."""
     machine.run(f"sudo cp -p {path} {path}.test", check=False)
     machine.run(f"sudo install --owner=ai-memory --group=ai-memory --mode=0600 /dev/stdin {path}", given=text)
     try:
@@ -65,13 +65,13 @@ def code(machine: Host, program: str) -> Iterator[str]:
 
 
 def sets(value: str) -> str:
-    """Return the program that sets DATABASE_URL, like code that reads a file."""
+    """Return a program that sets DATABASE_URL, as code that reads a file does."""
     return f"os.environ['DATABASE_URL'] = {value!r}"
 
 
 @contextlib.contextmanager
 def second_session(machine: Host, value: str) -> Iterator[str]:
-    """Yield settings with which a further process of the unit has a session of its own."""
+    """Yield settings with which an additional process of the unit has its own session."""
     program = f"import psycopg2, time\nsession = psycopg2.connect({value!r})\ntime.sleep(3600)\n"
     with code(machine, ""):
         machine.run(f"sudo install --owner=ai-memory -m 0600 /dev/stdin {CODE}/second.py", given=program)
@@ -79,7 +79,7 @@ def second_session(machine: Host, value: str) -> Iterator[str]:
 
 
 def refused(machine: Host, *sentences: str, playbooks: tuple[tuple[str, ...], ...] = (CHECK,)) -> Run:
-    """Assert that the playbooks are refused with the sentences, change nothing and reveal no password."""
+    """Assert that the playbooks refuse to run with these sentences, change nothing and reveal no password."""
     assert sentences
     before = machine.untouched()
     for playbook in playbooks:

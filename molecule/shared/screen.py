@@ -1,4 +1,4 @@
-"""A terminal of 80 columns for a run, and its final content."""
+"""A terminal with 80 columns for a run, and its final content."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ class Screen:
 
     @property
     def feet(self) -> list[str]:
-        """Return the successive status lines at the foot."""
+        """Return the successive status lines at the bottom."""
         drawn = re.findall(re.escape(CLEAR) + r"([^\x1b\r\n]+)\r", self.written)
         return list(dict.fromkeys(drawn))
 
 
 def _left(line: str) -> str:
-    """Return the visible rest of an overwritten line: a carriage return goes to its start, CLEAR empties it."""
+    """Return what remains visible of an overwritten line: a carriage return moves to its start, and CLEAR empties
+    it."""
     left = ""
     for part in re.split(r"(\r|\x1b\[2K)", COLOR.sub("", line)):
         if part == CLEAR:
@@ -49,7 +50,7 @@ def _left(line: str) -> str:
 
 
 def on_a_terminal(*command: str, **variables: str) -> Screen:
-    """Run a command on a terminal of 80 columns."""
+    """Run a command on a terminal with 80 columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}

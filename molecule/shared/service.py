@@ -1,4 +1,4 @@
-"""The needs of callers and administrators: every endpoint of the sample service, and the exact schema."""
+"""The views of callers and administrators: every endpoint of the sample service, and the exact schema."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 
 
 def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
-    """Store, retrieve, summarise and record for a new caller; its rows are deleted afterwards."""
+    """Use all endpoints (store, retrieve, summarise, record) as a new caller, whose rows are deleted afterwards."""
     user = f"+1555777{next(_numbers):04d}-{tenant}"
     named: dict[str, Any] = {"user_id": user, "customer_id": tenant}
     try:
@@ -38,7 +38,7 @@ def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
 
 
 def deploy(machine: Host, release: str) -> None:
-    """Set the release for the next start, with the secret of its tokens if it needs one."""
+    """Set the release for the next start, with the secret for its tokens if it needs one."""
     text = machine.run("sudo cat /opt/ai-memory/.env")
     kept = [line for line in text.splitlines() if not line.startswith(("AI_MEMORY_RELEASE=", "JWT_SECRET_KEY="))]
     added = [f"AI_MEMORY_RELEASE={release}"] + ([f'JWT_SECRET_KEY="{TOKEN_SECRET}"'] if release != "legacy" else [])
@@ -47,7 +47,7 @@ def deploy(machine: Host, release: str) -> None:
 
 @contextlib.contextmanager
 def faulty_release(machine: Host, path: str = "/memory/retrieve") -> Iterator[None]:
-    """Provide a release beside the running service that does not know ``path``, for the next start."""
+    """Install a release that does not have ``path``, for the next start of the service."""
     code = "/opt/ai-memory/app.py"
     machine.run(f"sudo cp -p {code} {code}.whole && sudo sed -i s#{path}#/nowhere# {code}")
     try:
@@ -59,7 +59,7 @@ def faulty_release(machine: Host, path: str = "/memory/retrieve") -> Iterator[No
 
 @contextlib.contextmanager
 def callers(machine: Host, user: str) -> Iterator[list[str]]:
-    """Let a caller send one text after the other, even while the service is down; yield the confirmed ones."""
+    """Send texts as a caller, one after the other, even while the service is down; yield the confirmed texts."""
     confirmed: list[str] = []
 
     def talk(over: threading.Event) -> None:
@@ -75,12 +75,12 @@ def callers(machine: Host, user: str) -> Iterator[list[str]]:
 
 
 def schema(machine: Host, database: str = "ai_memory") -> str:
-    """Return the whole definition of a database from pg_dump, with a fixed word instead of a random one."""
+    """Return the whole definition of a database from pg_dump, with pg_dump's random key replaced by a fixed word."""
     return machine.run(f"sudo -u postgres pg_dump --schema-only --create --restrict-key=fixed {database}")
 
 
 def run_statement(cursor: psycopg2.extensions.cursor, statement: str) -> None:
-    """Run a statement like the service; copied data is discarded."""
+    """Run a statement as the service does; the output of COPY is discarded."""
     if statement.lower().startswith("copy"):
         cursor.copy_expert(statement, io.StringIO())
     else:
@@ -97,12 +97,12 @@ def a_login(machine: Host, database: str = "ai_memory") -> Iterator[psycopg2.ext
         with contextlib.closing(machine.connect(database, OWNER)) as connection, connection.cursor() as cursor:
             yield cursor
     finally:
-        # Only its own line is removed, because another login may be open around this one.
+        # Only this login's line is removed, because another login may still be allowed.
         machine.run(f"sudo sed -i 1d {hba}")
         machine.sql("SELECT pg_reload_conf()")
 
 
 def traces(machine: Host, run: Run) -> str:
-    """Return everything that a run left on this machine and in the service's journal."""
+    """Return everything that a run wrote on this machine and in the service's journal."""
     journal = machine.run("sudo journalctl --unit=ai-memory --since=-10min")
     return "\n".join([run.output, *run.files().values(), journal])

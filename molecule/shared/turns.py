@@ -1,4 +1,4 @@
-"""The tests of a run, and their hosts: of the variants a thirtieth, so that a run ends in time."""
+"""The tests of a run, and their hosts. Only one in thirty variants runs, so that a run ends in time."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-# TESTS=all runs every test, also those that are marked wide.
+# TESTS=all runs every test, including those that are marked wide.
 ALL = os.environ.get("TESTS") == "all"
-# One variant in so many runs, and at least one for each scenario; TESTS=all runs them all.
+# Every n-th variant runs, and at least one for each scenario; TESTS=all runs all variants.
 TURNS = 1 if ALL else 30
 
 
 def has_turn(number: int, turns: int = TURNS) -> bool:
-    """Return whether a run tests the variant ``number``, counted from 0: the same in every run, on any date."""
+    """Return whether a run tests the variant ``number``, counted from 0. The result is the same in every run, on any
+    date."""
     return number % turns == 0
 
 
 @dataclass(frozen=True)
 class Case:
-    """A test that one host runs: the possible hosts, and the group of tests for the same host."""
+    """A test that runs on one host: the possible hosts, and the group of tests that must run on the same host."""
 
     hosts: Sequence[str]
     together: str
 
 
 def places(tests: Mapping[str, Case], by_turns: Container[str], turns: int = TURNS) -> dict[str, str]:
-    """Return the host of each test, without the variants that are left out: always the same.
+    """Return the host of each test, without the variants that are not selected. The result is always the same.
 
-    ``by_turns`` contains the variants. Of a small number the first one runs.
+    ``by_turns`` contains the variants. If there are only a few, the first one runs.
     """
     made: dict[str, str] = {}
     groups: dict[str, int] = {}

@@ -19,8 +19,8 @@ name: terminal
 type: stdout
 short_description: Shows the phases of a run instead of its tasks
 description:
-  - For the playbooks of this collection it shows one line for each phase, with state and duration. It shows the
-    messages of C(debug) and every failure in full, and at the foot of a terminal the current task.
+  - For the playbooks of this collection it shows one line for each phase, with its state and duration. It shows the
+    messages of C(debug) and every failure in full, and the current task at the bottom of the terminal.
   - For any other playbook, and with C(-v), it behaves like the callback C(ansible.builtin.default).
 extends_documentation_fragment:
   - default_callback
@@ -50,7 +50,7 @@ def _if_phased(method: Callable[..., None]) -> Callable[..., None]:
 
 
 class Progress:
-    """The progress of a host: its phases, and the number of those that were shown."""
+    """The progress of a host: its phases, and how many of them have been shown."""
 
     def __init__(self) -> None:
         """Start without phases."""
@@ -69,7 +69,7 @@ class CallbackModule(Default):  # type: ignore[misc]
     CALLBACK_NAME = "aimemory.tenancy.terminal"
 
     def __init__(self) -> None:
-        """Start with nothing to show."""
+        """Initialize without anything to show."""
         super().__init__()
         self.phased = False
         self._hosts: dict[str, Progress] = {}
@@ -90,12 +90,12 @@ class CallbackModule(Default):  # type: ignore[misc]
                 self._heading, self._blank = "", True
             # One blank line is enough.
             if text or not self._blank:
-                # Names and errors come from the server: control characters in them are shown as escapes.
+                # Names and errors come from the server, so control characters in them are shown as escapes.
                 self._display.display(messages.visible(text), color=color)
             self._blank = not text
 
     def _speak(self, host: str, lines: Iterable[str], color: str | None = None) -> None:
-        """Print lines of a host, with its name first if there are several hosts."""
+        """Print lines about a host, preceded by its name if there are several hosts."""
         if self._several and host != self._speaker:
             self._say()
             self._say(f"[{host}]")
@@ -129,7 +129,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         progress.closed = True
 
     def _foot_line(self) -> str:
-        """Return the line at the foot of the terminal."""
+        """Return the status line at the bottom of the terminal."""
         going = [(host, progress) for host, progress in self._hosts.items() if not progress.closed]
         if not going or not self._task:
             return ""
@@ -158,13 +158,13 @@ class CallbackModule(Default):  # type: ignore[misc]
                 self._close(host)
 
     def _failed(self, host: str, name: str, result: Mapping[str, Any], title: str = "FAILED") -> None:
-        """Print a failure with all messages of the failed task, without those that were printed before."""
+        """Print a failure with all messages of the failed task, except those that were printed before."""
         progress = self._hosts[host]
-        # The outcome of the run includes the answer to the question.
+        # The outcome of the run includes the answer to the prompt.
         if progress.cancelled:
             return
         errors = [key for key in ("stderr", "module_stderr") if result.get(key)]
-        # Some programs write their errors to stdout.
+        # Some programs write errors to stdout.
         keys = ("msg", *(errors or ("stdout", "module_stdout")), "censored")
         said = [str(result[key]).strip() for key in keys if result.get(key)]
         texts = list(dict.fromkeys(messages.sentence(text) for text in said))
@@ -185,7 +185,8 @@ class CallbackModule(Default):  # type: ignore[misc]
         path = Path(playbook._file_name).resolve()
         self.phased = not self._display.verbosity and path.parent in (ROOT, ROOT / "playbooks")
         if self.phased:
-            # A search for a filter loads the whole collection: now once, instead of in the process of each task.
+            # Looking up a filter loads the whole collection. It is loaded here once, instead of in the process of each
+            # task.
             filter_loader.get("aimemory.tenancy.plan_result")
             self._foot.begin()
         else:
@@ -202,7 +203,7 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        """Keep the task's name for the foot; a question needs the foot's line for itself."""
+        """Keep the task's name for the status line; a prompt needs that line for itself."""
         self._task = self._name(task)
         self._foot.still = task.action.rpartition(".")[2] == "ask"
         if self._foot.still:
@@ -211,12 +212,12 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
-        """Keep the handler's name for the foot."""
+        """Keep the handler's name for the status line."""
         self._task = self._name(task)
 
     @_if_phased
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
-        """Add the host to those with a progress."""
+        """Add the host to the hosts whose progress is shown."""
         self._hosts.setdefault(host.name, Progress())
 
     @_if_phased
@@ -242,7 +243,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         host, said = result.host.name, result.result
         self._hosts.setdefault(host, Progress())
         self._update(host, said.get("ansible_facts") or {})
-        # The module cutover returns after the service answers, and its times become facts only later.
+        # The module cutover returns after the service responds, and its times become facts only later.
         if any(stage["name"] == "start" for stage in said.get("stages") or ()):
             self._hosts[host].answered = True
         if result.task.action.rpartition(".")[2] != "debug" or "msg" not in said:
@@ -259,7 +260,7 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """Print the failure; the items of a loop have printed theirs."""
+        """Print the failure; failures of loop items have been printed already."""
         self._warn(result)
         if not any(item.get("failed") for item in result.result.get("results", [])):
             self._failed(result.host.name, self._name(result.task), result.result)
@@ -272,7 +273,7 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Print that contact with the host was lost."""
+        """Print that the connection to the host was lost."""
         self._warn(result)
         self._failed(result.host.name, self._name(result.task), result.result, "UNREACHABLE")
         self._hosts[result.host.name].failed = "unreachable"
@@ -280,7 +281,7 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_runner_retry(self, result: Any) -> None:
-        """Show at the foot why the task is retried."""
+        """Show in the status line why the task is retried."""
         self._task = f"{self._name(result.task)}: {result.result.get('msg') or 'not yet'}"
 
     @_if_phased

@@ -1,4 +1,4 @@
-"""Options of every module that asks a service's API."""
+"""Options of every module that sends requests to a service's API."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ options:
     type: str
     required: true
   url:
-    description: URL of the service, as the server itself reaches it.
+    description: URL of the service, as seen from the server itself.
     type: str
     required: true
   timeout:
-    description: Seconds that one answer may take.
+    description: Timeout of one request in seconds.
     type: int
     required: true
   headers:
@@ -25,19 +25,19 @@ options:
     type: dict
     default: {}
   secret:
-    description: The environment variable that holds the secret; empty if requests need no token.
+    description: The environment variable that contains the secret; empty if requests need no token.
     type: str
     default: ""
   seconds:
-    description: Seconds that a token holds.
+    description: Seconds for which a token is valid.
     type: int
     default: 300
   file:
-    description: A file of variables that the service's code may read itself; empty for none.
+    description: A file with variables that the service's code may read itself; empty for none.
     type: str
     default: ""
   names:
-    description: By which an error of the database is known in any language - column, setting, tables.
+    description: Names that identify a database error in any language - column, setting, tables.
     type: dict
     required: true
 """

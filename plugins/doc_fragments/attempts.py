@@ -9,7 +9,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   attempts:
-    description: The attempts, in their order.
+    description: The attempts, in order.
     type: list
     elements: dict
     required: true
@@ -27,7 +27,7 @@ options:
         type: str
         required: true
       tenant:
-        description: The tenant that the session sets; none if it keeps the setting of its login.
+        description: The tenant that the session sets; not set if the session keeps the setting of its login.
         type: str
       sql:
         description: The statement.
@@ -38,9 +38,9 @@ options:
         type: str
       visible:
         description:
-          - The rows that the statement's first column must count. The second column counts those of them that were
-            stored since, so that the first may be larger by as many. The third counts rows that the session must not
-            see, and must be 0.
+          - The number of rows that the first column of the statement must return. The second column is the number of
+            rows that were stored since; the first may be larger by that number. The third is the number of rows that
+            the session must not see, and must be 0.
         type: int
       writes:
         description: Whether the statement may write; all others run read-only.

@@ -1,4 +1,4 @@
-"""Options of every module that works in one database."""
+"""Options of every module that works in a database."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ options:
     type: str
     required: true
   port:
-    description: Port that names the server's Unix socket.
+    description: Port in the name of the server's Unix socket.
     type: int
     required: true
 """
     SOCKET = r"""
 options:
   host:
-    description: Directory of the server's Unix socket; empty is libpq's own.
+    description: Directory of the server's Unix socket; empty for libpq's default.
     type: str
     default: ""
 """
     TABLES = r"""
 options:
   tables:
-    description: Tables on which nobody else may hold a lock, whatever kind of session it is; only clients are ended.
+    description: Tables on which no other session of any kind may hold a lock; only clients are terminated.
     type: dict
     suboptions:
       schema:
-        description: Their schema.
+        description: Schema of the tables.
         type: str
         required: true
       names:
-        description: Their names.
+        description: Names of the tables.
         type: list
         elements: str
         required: true
@@ -43,35 +43,36 @@ options:
     POOLER = r"""
 options:
   pooler:
-    description: The service's pooler, if it has one. Its sessions are no other clients.
+    description: The service's pooler, if it has one. Its sessions do not count as other clients.
     type: dict
     suboptions:
       role:
-        description: The role of its sessions.
+        description: Role of the pooler's sessions.
         type: str
         required: true
       address:
-        description: The address from which the server sees them come, or V("") for a Unix socket.
+        description: Client address of the pooler's sessions, or V("") for a Unix socket.
         type: str
         required: true
 """
     USER = r"""
 options:
   user:
-    description: System user that works in the database, as the role of the same name; the module runs as root.
+    description: System user that connects to the database, as the role with the same name; the module itself runs as
+      root.
     type: str
     required: true
 """
     QUERIES = r"""
 options:
   queries:
-    description: Queries that read the catalogs, in one transaction of a session that only reads.
+    description: Queries that read the catalogs, in one transaction of a read-only session.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: The name of the query's rows.
+        description: Name under which the rows are returned.
         type: str
         required: true
       sql:
@@ -79,7 +80,7 @@ options:
         type: str
         required: true
   values:
-    description: The named arguments of all queries.
+    description: Named arguments for all queries.
     type: dict
     default: {}
 """

@@ -1,4 +1,4 @@
-"""Options of every module that makes or removes a throwaway server."""
+"""Options of every module that creates or removes a throwaway server."""
 
 from __future__ import annotations
 
@@ -9,34 +9,36 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   server:
-    description: Where and how the throwaway server is made.
+    description: Where and how the throwaway server is created.
     type: dict
     required: true
     suboptions:
       directory:
-        description: Directory in which that of the server is made.
+        description: Parent of the server's directory.
         type: path
         required: true
       system_user:
-        description: System user of the server, without rights. It is created if there is none, and stays.
+        description: System user of the server, without privileges. It is created if it does not exist, and is not
+          removed.
         type: str
         required: true
       roles:
-        description: Roles that may log in, which are created unless the server that runs has them.
+        description: Roles that may log in, which are created unless the running server already has them.
         type: list
         elements: str
         default: []
       logins:
-        description: Roles as which the administrator's system user may log in there, beside those of the restore.
+        description: Roles as which the administrator's system user may log in there, in addition to those of the
+          restore.
         type: list
         elements: str
         default: []
       seconds:
-        description: Seconds after which the server ends by itself.
+        description: Seconds after which the server stops automatically.
         type: int
         default: 1800
       bytes:
-        description: Size of the database that was dumped, for which there must be room.
+        description: Size of the dumped database, for which there must be free disk space.
         type: int
         default: 0
       secrets:

@@ -1,4 +1,4 @@
-"""Options of the modules that look at a service and its sessions."""
+"""Options of the modules that inspect a service and its sessions."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ options:
     type: str
     required: true
   variable:
-    description: The environment variable that holds the URL of the database.
+    description: The environment variable that contains the URL of the database.
     type: str
     default: DATABASE_URL
   schema:
-    description: Where O(tables) are.
+    description: Schema of O(tables).
     type: str
     required: true
   tables:
-    description: The tables that nobody else must reach.
+    description: The tables that no other role may access.
     type: list
     elements: str
     required: true
   files:
-    description: Files that may name the URL; an empty name stands for none.
+    description: Files that may contain the URL; an empty name stands for no file.
     type: list
     elements: str
     default: []
@@ -35,11 +35,11 @@ options:
     type: str
     required: true
   health_timeout:
-    description: Seconds to wait for its answers, and for a session.
+    description: Seconds to wait for its responses, and for a session.
     type: int
     default: 60
   health_request_timeout:
-    description: Seconds to wait for one answer about its health.
+    description: Timeout of one health request in seconds.
     type: int
     default: 30
 """

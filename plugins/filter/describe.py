@@ -1,4 +1,4 @@
-"""Filters of the role describe: they turn what the catalogs say into a draft of the model."""
+"""Filters of the role describe, which turn the content of the catalogs into a draft of the model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import mode
 
 
 def describe_query(_: Any = None) -> str:
-    """Return the query of the catalogs, for a module that runs it."""
+    """Return the catalog query, for the module that runs it."""
     return catalog.query()
 
 
@@ -22,8 +22,8 @@ def describe_database(
 ) -> dict[str, Any]:
     """Return the draft's files by name, its schema, how many tables and decisions it has, and the difference.
 
-    ``document`` is what the query returns. ``given`` holds the variables of the model that are decided. ``source`` is
-    the whole model, if the inventory has one: the difference is empty without it.
+    ``document`` is the result of the query. ``given`` contains the variables of the model that are already decided.
+    ``source`` is the whole model, if the inventory has one; without it, the difference is empty.
     """
     try:
         if source is not None:

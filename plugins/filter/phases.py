@@ -1,4 +1,4 @@
-"""Filters that make what a phase of a run returns, or sends to the server, from what earlier ones found."""
+"""Filters that derive the result of a phase, or its input for the server, from the results of earlier phases."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Findings = Sequence[dict[str, Any]]
 def plan_result(
     inspected: Document, source: Document, wanted: Document, snapshot: Document | None = None
 ) -> dict[str, Any]:
-    """Return what the role plan returns (see ``planning.result``), with its ``lines``.
+    """Return the result of the role plan (see ``planning.result``), with its ``lines``.
 
-    ``wanted`` has ``service`` and ``verbose`` as well.
+    ``wanted`` also has ``service`` and ``verbose``.
     """
     made = model.parse(source)
     found = planning.result(inspected, made, wanted, snapshot)
@@ -49,21 +49,22 @@ def plan_statements(
     url_options: str = "",
     careful: bool = True,
 ) -> list[dict[str, Any]]:
-    """Return the ordered statements that lead from ``state`` to ``goal``: see ``planning.statements``."""
+    """Return the ordered statements that change ``state`` into ``goal``: see ``planning.statements``."""
     return planning.statements(state, model.parse(source), goal, snapshot, url_options, careful=careful)
 
 
 def plan_transaction(found: Findings, state: Document, source: Document, wanted: Document) -> dict[str, Any]:
-    """Return the one transaction around statements: see ``planning.transaction``."""
+    """Return the transaction for the statements: see ``planning.transaction``."""
     return planning.transaction(found, state, model.parse(source), wanted)
 
 
 def verify_result(
     inspected: Document, source: Document, rows_before: Mapping[str, int] | None, attempts: Mapping[str, Findings]
 ) -> dict[str, Any]:
-    """Return what the role verify returns: state, audit, ``findings``, ``failing`` and ``lines``.
+    """Return the result of the role verify: state, audit, ``findings``, ``failing`` and ``lines``.
 
-    ``attempts`` are the findings of what was tried, by what tried it; ``failing`` names those that do not hold.
+    ``attempts`` are the findings of the attempts, by the login that made them; ``failing`` lists the findings that do
+    not hold.
     """
     made, state = model.parse(source), inspected["state"]
     found = [*findings.collect(state, made, rows_before), audit.as_finding(inspected["audit"])]
@@ -75,7 +76,7 @@ def verify_result(
 def rollback_result(
     inspected: Document, source: Document, goal: str, snapshot: Document | None, rows_before: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return what the role verify returns after a rollback: state, audit, findings, failing and lines."""
+    """Return the result of the role verify after a rollback: state, audit, findings, failing and lines."""
     made, state = model.parse(source), inspected["state"]
     found = planning.rolled_back(state, made, goal, snapshot, rows_before)
     said = verified.lines(state, made, found, {})
@@ -85,7 +86,7 @@ def rollback_result(
 def schema_differences(
     state: Document, source: Document, snapshot: Document, rows_before: Mapping[str, int]
 ) -> list[str]:
-    """Return how a database that was rolled back differs from ``snapshot``."""
+    """Return the differences between a database after a rollback and ``snapshot``."""
     found = schemas.findings(state, model.parse(source), snapshot, rows_before)
     return [item["check"] for item in found if not item["ok"]]
 
@@ -123,7 +124,7 @@ def rows_by_table(state: Document) -> dict[str, int]:
 
 
 def rows_to_compare(state: Document, source: Document) -> dict[str, Any]:
-    """Return the rows of each tenant table; of one with an adopted tenant column, the rows of each tenant."""
+    """Return the rows of each tenant table, and for an adopted tenant column the rows of each tenant."""
     adopted = {table.name for table in model.parse(source).tables} if source.get("column_adopted") else set()
     return {
         name: document["column"]["tenants"] if name in adopted and document["column"] else document["rows"]
@@ -133,7 +134,7 @@ def rows_to_compare(state: Document, source: Document) -> dict[str, Any]:
 
 
 def model_errors(source: Document) -> list[str]:
-    """Return the sentence that says why a model cannot be planned for, if it cannot."""
+    """Return the reason as a sentence if no plan can be made for a model."""
     try:
         model.parse(source)
     except TenancyError as error:
@@ -142,7 +143,7 @@ def model_errors(source: Document) -> list[str]:
 
 
 def rewritten_tables(found: Findings, state: Document, source: Document) -> list[str]:
-    """Return the tables and partitions, schema.name, whose rows the statements of a plan give a tenant."""
+    """Return the tables and partitions, as schema.name, in which the statements of a plan assign a tenant to rows."""
     made = model.parse(source)
     filled = {item["table"] for item in found if item["phase"] in (online.BACKFILL, "tenant")}
     return [
@@ -154,7 +155,7 @@ def rewritten_tables(found: Findings, state: Document, source: Document) -> list
 
 
 def ended_errors(found: Findings, column: str, is_secured: bool) -> list[dict[str, Any]]:
-    """Return the service's errors that end with the statements of a plan: see ``ended.errors``."""
+    """Return the errors of the service that the statements of a plan fix: see ``ended.errors``."""
     return ended.errors(found, column, is_secured=is_secured)
 
 

@@ -1,4 +1,4 @@
-"""Filters about the run itself: the call of ansible-playbook, its progress, and its messages."""
+"""Filters for the run itself: the ansible-playbook command line, the progress, and the messages."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import comparison, result, summary, webhook
 
-# No task has a tag of its own, so skipping any other tag leaves nothing out (Molecule always skips two).
+# No task has its own tag, so skipping any other tag omits nothing (Molecule always skips two).
 SPECIAL_TAGS = {"all", "always", "never", "tagged", "untagged"}
 # Options that only show tasks, hosts or tags.
 SHOWING = ("listtasks", "listtags", "listhosts", "syntax")
 
 
 def left_out_by(arguments: Mapping[str, Any]) -> str:
-    """Return the options of ansible-playbook that leave tasks out, as they are typed; empty if all tasks run."""
+    """Return the options of ansible-playbook that omit tasks, as they were typed; empty if all tasks run."""
     if any(arguments.get(name) for name in SHOWING):
         return ""
     given = {
@@ -31,9 +31,9 @@ def left_out_by(arguments: Mapping[str, Any]) -> str:
 
 
 def of_whole_run(pattern: str) -> str:
-    """Return the pattern of a play's hosts if every task of the run will run. Raises AnsibleFilterError if not.
+    """Return the host pattern of a play if every task of the run will be executed. Raises AnsibleFilterError otherwise.
 
-    Ansible evaluates ``hosts`` before it chooses tasks, so no tag and no start can leave the check out.
+    Ansible evaluates ``hosts`` before it selects tasks, so no tag and no start task can skip the check.
     """
     options = left_out_by(context.CLIARGS)
     if options:
@@ -70,7 +70,7 @@ def hosts_summary(hosts: list[str], hostvars: Mapping[str, Mapping[str, Any]], c
 
 
 def run_questions(hosts: list[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the questions of the hosts that have changes to confirm."""
+    """Return the prompts for the hosts that have changes to confirm."""
     return [hostvars[name]["__report_question"] for name in hosts if "__report_question" in hostvars[name]]
 
 

@@ -1,4 +1,4 @@
-"""Filters that expose the planner: from the state document to plan, findings, proof and tables."""
+"""Filters that expose the planner: they derive the plan, findings, proof and tables from the state document."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.typed import type
 
 
 def qualified_names(names: Iterable[str], schema: str) -> list[str]:
-    """Return names of relations with their schema, unquoted."""
+    """Return the names of relations with their schema, unquoted."""
     return [f"{schema}.{name}" for name in names]
 
 
 def with_tenants(names: Iterable[str], tenants: Mapping[str, Any] | None) -> list[str]:
-    """Return the names of the tenant tables, and of the tenants table if there is one."""
+    """Return the names of the tenant tables, and of the table of tenants if there is one."""
     return [*names, *([tenants["table"]] if tenants else [])]
 
 
 def assignment_warning(column: str, tenant: int | str | None, name: str, *, adopted: bool) -> list[str]:
-    """Return what the question says becomes of existing rows; ``tenant`` is the default one, with its name."""
+    """Return the text in the prompt about existing rows; ``tenant`` is the default tenant with its name."""
     if adopted:
         return [f"Every row stays its tenant's, by {column}, which is there already:"]
     return [f"WARNING: all existing data will be assigned to {column}={tenant}", f"({name}):"]
 
 
 def bridge_query(_: Any = None) -> str:
-    """Return the query for the last use of the bridge by each kind of statement; it takes schema and kinds."""
+    """Return the query for the last use of the bridge by each kind of statement; its arguments are schema and kinds."""
     return bridge_record.query()
 
 

@@ -1,4 +1,4 @@
-"""The backups that the records on this machine name for the rollback of a migration."""
+"""The backups that are recorded on this machine for the rollback of a migration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ name: logged_backups
 short_description: Paths of the backups that can roll back migrations of a host
 description:
   - Reads C(run.json) of every run below a directory on this machine, within the process of ansible-playbook.
-  - A migration that changed the database, wholly or partly, needs its backup for a rollback.
+  - A migration that changed the database completely or partly needs its backup for a rollback.
 options:
   _terms:
     description: The directory of the runs, as one term.
@@ -42,7 +42,7 @@ _raw:
 
 
 def needed(records: Iterable[Mapping[str, Any]], host: str) -> list[str]:
-    """Return the paths of the backups that roll back a host's migrations in ``records`` (one run.json each)."""
+    """Return the paths of the backups for rolling back a host's migrations in ``records`` (each is a run.json)."""
     return [
         record["backup"]["path"]
         for record in records
@@ -60,7 +60,8 @@ def read(directory: str) -> list[dict[str, Any]]:
             found.append(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise AnsibleLookupError(
-                f"The record {path} cannot be read ({error}); it may name a backup that is needed: move it away."
+                f"The record {path} cannot be read ({error}); it may name a backup that is still needed: move the "
+                "record to another directory."
             ) from error
     return found
 

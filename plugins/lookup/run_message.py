@@ -1,4 +1,4 @@
-"""The message about a run that the webhook gets."""
+"""The message about a run for the webhook."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import fac
 
 DOCUMENTATION = """
 name: run_message
-short_description: The message that the webhook gets about the run of this host
+short_description: The message for the webhook about the run on this host
 description:
-  - Picks the facts of the run from the variables of the host. The message quotes no error, because PostgreSQL's
+  - Reads the facts of the run from the variables of the host. The message contains no error text, because PostgreSQL's
     messages may quote rows.
 options:
   _terms:

@@ -1,4 +1,4 @@
-"""Encrypted backups: one archive that age writes and reads. The key goes only to age's standard input."""
+"""Encrypted backups: one archive that age writes and reads. The key is passed only through age's standard input."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import IO, Any
 from .errors import TenancyError
 
 ARCHIVE = "backup.tar.age"
-# The files of a backup besides its manifest.
+# The files of a backup, except its manifest.
 PARTS = ("database", "globals.sql", "settings.sql", "SHA256SUMS")
 _DECRYPT = ("age", "--decrypt", "--identity", "-")
 
 
 class AgeError(TenancyError):
-    """The age program failed; the message says why."""
+    """The age program failed; the message gives the reason."""
 
 
 def encrypt(directory: str, user: str, identity: str) -> None:
     """Encrypt the parts of a backup into one archive with the key ``identity``, then decrypt and compare it.
 
-    tar writes to age and reads from age, so the disk never holds the archive unencrypted. The parts themselves stay.
+    tar writes to age and reads from age, so the unencrypted archive is never on disk. The parts themselves are kept.
     Raises AgeError and OSError.
     """
     recipient = _recipient(directory, user, identity)
@@ -44,10 +44,11 @@ def encrypt(directory: str, user: str, identity: str) -> None:
 
 
 def member(directory: str, user: str, identity: str, name: str) -> tuple[bytes, str | None]:
-    """Return a small file of the archive in ``directory``, and an error; no decrypted data gets a file name.
+    """Return a small file from the archive in ``directory``, and an error; decrypted data is never written to a named
+    file.
 
-    The error is the output of age and tar if one of them failed, as with a changed or truncated archive, else None.
-    Raises OSError.
+    The error is the output of age and tar if one of them failed, for example on a modified or truncated archive, else
+    None. Raises OSError.
     """
     with tempfile.TemporaryFile() as output:
         said = _piped(
@@ -63,7 +64,7 @@ def _recipient(directory: str, user: str, identity: str) -> str:
         **_as(user, directory),
     )  # fmt: skip
     if done.returncode != 0:
-        raise AgeError("age-keygen cannot read the key of the backups.")
+        raise AgeError("age-keygen cannot read the backup key.")
     return bytes(done.stdout).decode().strip()
 
 
@@ -75,10 +76,10 @@ def _piped(
     given: str | None = None,
     output: IO[bytes] | None = None,
 ) -> str | None:
-    """Run two programs as ``user``, with the output of the first as the input of the second.
+    """Run two programs as ``user``, and pipe the output of the first into the second.
 
-    ``given`` is the input of the first program; the output of the second goes to ``output``. Return the error output if
-    one of them fails, else None. Raises OSError.
+    ``given`` is the input of the first program; the output of the second is written to ``output``. Return the error
+    output if one of them fails, else None. Raises OSError.
     """
     with tempfile.TemporaryFile() as said:
         options = _as(user, directory) | {"stderr": said}
@@ -90,7 +91,7 @@ def _piped(
             with source.stdout:
                 target = subprocess.Popen(second, stdin=source.stdout, stdout=output or said, **options)
             if source.stdin is not None:
-                # A program that fails immediately does not read its input.
+                # A program that fails immediately may not read its input.
                 with contextlib.suppress(BrokenPipeError), source.stdin:
                     source.stdin.write(f"{given}\n".encode())
         except OSError:
@@ -106,7 +107,7 @@ def _piped(
 
 
 def _as(user: str, directory: str) -> dict[str, Any]:
-    """Return the options that start a program as ``user`` in ``directory``, without root's groups."""
+    """Return the options for starting a program as ``user`` in ``directory``, without root's groups."""
     entry = pwd.getpwnam(user)
     return {
         "user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "umask": 0o077, "cwd": directory,

@@ -1,12 +1,12 @@
 """Requests to a service's API from its own host: signed with the service's own secret, without any proxy.
 
-The ``verdict`` of an answer is one of
+The ``verdict`` on a response is one of
 
-* **ok**: 2xx, and no ``success`` that is false;
-* **refused**: 401 or 403, which no change of the database causes;
-* **database**: the answer contains an error of PostgreSQL, with any status;
-* **unavailable**: ``success`` is false because of another service (a language model), or the answer is late or 429;
-* **broken**: ``success`` is false for an unknown reason, any other status, or no answer.
+* **ok**: 2xx, and ``success`` is not false;
+* **refused**: 401 or 403, which a change to the database never causes;
+* **database**: the response contains a PostgreSQL error, with any status;
+* **unavailable**: ``success`` is false because of another service (a language model), or the response is late or 429;
+* **broken**: ``success`` is false for an unknown reason, any other status, or no response.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 from . import cgroups, logged, messages, processes, systemctl, tokens, unit_environment
 
 OK, REFUSED, DATABASE, UNAVAILABLE, BROKEN = "ok", "refused", "database", "unavailable", "broken"
-# Causes outside the database, in an application's words. The change may have caused any error that names none of them.
+# Words that applications use for causes outside the database. Any other error may be a result of the change.
 _OTHER_CAUSES = re.compile(
     r"connection (?:error|refused|reset|timed out)|(?:refused|reset) (?:the|by) |time(?:d)?[ -]?out|name resolution"
     r"|rate limit|too many requests|quota|overloaded|temporarily unavailable|service unavailable|bad gateway"
@@ -36,29 +36,29 @@ _SUCCESS, _REFUSED, _TOO_MANY = range(200, 300), (401, 403), 429
 OPTIONS = {
     "unit": {"type": "str", "required": True}, "url": {"type": "str", "required": True},
     "timeout": {"type": "int", "required": True},
-    # The task is not logged. With no_log, Ansible would remove a header that is an ordinary word from every result.
+    # The task is not logged. With no_log, Ansible would mask a header value that is an ordinary word in every result.
     "headers": {"type": "dict", "default": {}, "no_log": False},
     "secret": {"type": "str", "default": "", "no_log": False}, "seconds": {"type": "int", "default": 300},
     "file": {"type": "str", "default": ""}, "names": {"type": "dict", "required": True},
 }  # fmt: skip
-# The options of one request.
+# The options for one request.
 REQUEST = {
     "name": {"type": "str", "required": True}, "method": {"type": "str", "default": "GET"},
     "path": {"type": "str", "required": True}, "body": {"type": "dict"}, "claims": {"type": "dict"},
     "marker": {"type": "str", "default": ""},
 }  # fmt: skip
-# The characters of an answer that are shown, and the bytes that are read.
+# How many characters of a response are shown, and how many bytes are read.
 SHOWN, _MAX_BYTES = 300, 4 * 2**20
-# A value that only one row has, such as a caller's number, an id or a sentence, is at least this long.
+# The minimum length of a value that identifies a row, such as a caller's number, an id or a sentence.
 _MIN_IDENTIFYING = 12
 _REMOVED = "[removed]"
-# A shorter secret could be an ordinary word, which would be removed from texts.
+# A shorter secret could be an ordinary word, which would then be removed from all texts.
 _MIN_SECRET = 8
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer; ``problem`` says why there is none, and ``late`` whether the time ran out."""
+    """One response; ``problem`` is the reason if there is none, and ``late`` is true if the request timed out."""
 
     status: int = 0
     body: bytes = b""
@@ -77,24 +77,24 @@ class Answer:
 
 @dataclass(frozen=True)
 class Names:
-    """The names by which an error of the database is recognised: the tenant column, the setting, the tables."""
+    """The names that identify a database error: the tenant column, the setting, the tables."""
 
     column: str
     setting: str
     tables: tuple[str, ...]
 
     def occur_in(self, text: str) -> bool:
-        """Say whether an error contains one of the names; a table's name counts only in quotation marks."""
+        """Return whether an error contains one of the names; a table name counts only in quotation marks."""
         words = "|".join(map(re.escape, (self.column, self.setting)))
         tables = "|".join(map(re.escape, self.tables))
         return re.search(rf"(?<![\w.])(?:{words})(?!\w)|[\"'„“«»](?:{tables})[\"'“”«»]", text) is not None
 
 
 class Conversation:
-    """Requests over one persistent connection: a server with several workers answers all of them with one worker."""
+    """Requests over one persistent connection, so that one worker of the server handles all of them."""
 
     def __init__(self, url: str, timeout: float) -> None:
-        """Take the address of the service, and how many seconds one answer may take."""
+        """Initialize with the address of the service, and the timeout of one response in seconds."""
         parts = urllib.parse.urlsplit(url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(parts.hostname or "", parts.port, timeout=timeout)
@@ -112,7 +112,7 @@ class Conversation:
                 # The server closed the connection before it read the request.
                 return self.ask(method, path, body, headers)
             late = isinstance(error, TimeoutError)
-            problem = "no answer in time" if late else str(error) or type(error).__name__
+            problem = "no response in time" if late else str(error) or type(error).__name__
             return Answer(problem=problem, late=late, seconds=time.monotonic() - began)
         return Answer(status, received, seconds=time.monotonic() - began)
 
@@ -121,7 +121,7 @@ class Conversation:
         response = self._connection.getresponse()
         received = response.read(_MAX_BYTES)
         if not response.isclosed():
-            # The next answer would begin with the rest of this one.
+            # The next response would begin with the rest of this one.
             self._connection.close()
         return response.status, received
 
@@ -131,18 +131,18 @@ class Conversation:
 
 
 class Caller:
-    """The sender of requests: the headers that the operator gave, and a token with the claims of a request."""
+    """The sender of requests, with the operator's headers and a token that contains the claims of the request."""
 
     def __init__(self, headers: Mapping[str, str], secret: str, seconds: int) -> None:
-        """Take the secret, "" if tokens cannot be signed, and how many seconds a token is valid."""
+        """Initialize with the secret, or "" if tokens cannot be signed, and the validity of a token in seconds."""
         self._headers, self._seconds = dict(headers), seconds
-        # An Authorization header of the operator's replaces the token.
+        # An Authorization header from the operator replaces the token.
         self.given = any(name.lower() == "authorization" for name in headers)
         self._secret = secret if tokens.is_symmetric(secret) and not self.given else ""
         self._known = {text for value in headers.values() for text in (value, value.partition(" ")[2])} | {secret}
 
     def headers(self, claims: Mapping[str, Any] | None) -> dict[str, str]:
-        """Return the headers of a request; ``claims`` is None if it needs no token."""
+        """Return the headers of a request; ``claims`` is None if the request needs no token."""
         if claims is None or not self._secret:
             return dict(self._headers)
         now = int(time.time())
@@ -151,7 +151,7 @@ class Caller:
         return {"Authorization": f"Bearer {token}", **self._headers}
 
     def redacted(self, text: str) -> str:
-        """Return a text without the headers, the tokens and the secret, any of which a service may quote."""
+        """Return a text without the headers, the tokens and the secret, because a service may quote them."""
         for value in sorted((value for value in self._known if len(value) >= _MIN_SECRET), key=len, reverse=True):
             for form in (value, json.dumps(value)[1:-1]):
                 text = text.replace(form, _REMOVED)
@@ -159,14 +159,14 @@ class Caller:
 
 
 def secret_in(name: str, sources: Iterable[Mapping[str, str]]) -> str:
-    """Return the first value that ``sources`` have for a variable, "" if none has it."""
+    """Return the first value of a variable in ``sources``, or "" if none contains it."""
     return next((source[name] for source in sources if source.get(name)), "")
 
 
 def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapping[str, str]]:
     """Yield the environments of a unit's program: first those of its processes, then those of its next start.
 
-    ``file`` is a file that its code may read itself, "" for none. Raises OSError if systemctl fails.
+    ``file`` is a file that the program may read itself, or "". Raises OSError if systemctl fails.
     """
     shown = unit_environment.show(run, unit)
     for process in processes.read(cgroups.processes(shown.get("ControlGroup", ""))):
@@ -179,7 +179,8 @@ def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapp
 
 
 def caller(module: Any) -> tuple[str, Caller]:
-    """Return the kind of token that requests have, and the sender, for a module with OPTIONS; may fail the module."""
+    """Return the kind of token for requests, and the sender, for a module with OPTIONS; fails the module on an
+    error."""
     wanted, run = module.params, systemctl.Systemctl(module.run_command).run
     try:
         sources = environments(run, f"{wanted['unit']}.service", wanted["file"]) if wanted["secret"] else []
@@ -197,7 +198,7 @@ def names(wanted: Mapping[str, Any]) -> Names:
 
 
 def token_kind(name: str, secret: str) -> str:
-    """Return the kind of token that requests have: signed, none, missing (no secret) or asymmetric."""
+    """Return the kind of token for requests: signed, none, missing (no secret) or asymmetric."""
     if not name:
         return "none"
     if not secret:
@@ -206,7 +207,7 @@ def token_kind(name: str, secret: str) -> str:
 
 
 def judged(answer: Answer, names: Names) -> tuple[str, str]:
-    """Return the verdict of an answer, and the SQLSTATE of the error in it, "" if none is known."""
+    """Return the verdict on a response, and the SQLSTATE of the error in it, or "" if it is unknown."""
     document = answer.document
     failed = isinstance(document, Mapping) and document.get("success") is False
     if answer.status in _SUCCESS and not failed:
@@ -222,7 +223,7 @@ def judged(answer: Answer, names: Names) -> tuple[str, str]:
 
 
 def texts(document: Any) -> Iterator[str]:
-    """Yield every text of a document."""
+    """Yield every string in a document."""
     left = [document]
     while left:
         item = left.pop()
@@ -235,12 +236,12 @@ def texts(document: Any) -> Iterator[str]:
 
 
 def values(document: Any) -> frozenset[str]:
-    """Return the texts of a document that identify one row."""
+    """Return the strings in a document that identify one row."""
     return frozenset(text for text in texts(document) if len(text) >= _MIN_IDENTIFYING)
 
 
 def filled(document: Any) -> list[str]:
-    """Return the parts of a document that are not empty: its top-level keys, or "" for a list."""
+    """Return the non-empty parts of a document: its top-level keys, or "" for a list."""
     if isinstance(document, list):
         return [""] if document else []
     if not isinstance(document, Mapping):
@@ -249,12 +250,12 @@ def filled(document: Any) -> list[str]:
 
 
 def holds(answer: Answer, marker: str) -> bool:
-    """Say whether an answer contains a text."""
+    """Return whether a response contains a text."""
     return marker.encode() in answer.body or any(marker in text for text in texts(answer.document))
 
 
 def shown(answer: Answer, caller: Caller) -> str:
-    """Return an answer as the operator sees it: its status and the beginning of its body."""
+    """Return a response as the operator sees it: its status and the beginning of its body."""
     if not answer.status:
         return messages.visible(answer.problem)
     body = caller.redacted(answer.body.decode("utf-8", "replace"))
@@ -262,11 +263,11 @@ def shown(answer: Answer, caller: Caller) -> str:
 
 
 def answered(conversation: Conversation, caller: Caller, names: Names, request: Any) -> dict[str, Any]:
-    """Make one request and return its answer, in the form that the module service_request returns."""
+    """Make one request and return its response, in the form that the module service_request returns."""
     headers = caller.headers(request["claims"])
     answer = conversation.ask(request["method"], request["path"], request["body"], headers)
     verdict, code = judged(answer, names)
-    # Callers' data is private: the text of an answer is returned only if it is needed.
+    # Callers' data is private: the text of a response is returned only if it is needed.
     told = verdict != OK or request["marker"]
     return {
         "name": request["name"], "verdict": verdict, "code": code, "said": shown(answer, caller) if told else "",

@@ -1,4 +1,4 @@
-"""Attempts over the service's own login, each with its permitted outcomes; every attempt is rolled back."""
+"""Attempts with the service's own login, each with its permitted outcomes; every attempt is rolled back."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 class Lines:
-    """A file for COPY TO STDOUT that counts the lines and discards them: one line is one row."""
+    """A file object for COPY TO STDOUT that counts and discards the lines: each line is one row."""
 
     def __init__(self) -> None:
         """Start at zero."""
         self.count = 0
 
     def write(self, data: Any) -> int:
-        """Count the line ends of ``data``; a line end within a value is escaped."""
+        """Count the line breaks in ``data``; a line break inside a value is escaped."""
         self.count += data.count(b"\n" if isinstance(data, bytes) else "\n")
         return len(data)
 
@@ -95,10 +95,10 @@ def log_in_and_make(
     attempts: list[dict[str, Any]],
     seconds: float,
 ) -> dict[str, Any]:
-    """Log in as the service does, make the attempts within ``seconds`` and return ``{problem, findings}``.
+    """Log in as the service, make the attempts within ``seconds`` and return ``{problem, findings}``.
 
-    ``problem`` says why the attempts could not be made, "" if they were. Another session of the same login ends them
-    after ``seconds``.
+    ``problem`` is the reason if the attempts could not be made, otherwise "". Another session of the same login
+    terminates them after ``seconds``.
     """
     try:
         with contextlib.ExitStack() as stack:

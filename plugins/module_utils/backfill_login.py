@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 from .quoting import derived_name, identifier, literal
 
-# The comment on a role that a run created, so that the next run may remove a leftover one.
+# The comment on a role that a run created. By this comment, the next run recognises and removes a leftover role.
 MARK = "made by the tenancy runbook for a backfill"
 POLICY = "tenancy_backfill"
 ATTRIBUTES = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT CONNECTION LIMIT 1"
-# The pages of a table that one transaction updates. Other sessions that update the same rows wait for it.
+# The number of pages that one transaction updates. Other sessions that update the same rows wait for it.
 BATCH_PAGES = 100
 
 
 def role(database: str) -> str:
-    """Return the login's name: roles belong to the server, and the backfill of each database has its own."""
+    """Return the login's name. Roles are shared by all databases of a server, so the name contains the database."""
     return derived_name(POLICY, database)
 
 

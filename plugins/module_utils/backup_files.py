@@ -16,12 +16,12 @@ from . import age, backups, dumping
 from .identity import acting_as
 
 PARTIAL = ".partial"
-# The directory that holds a decrypted backup during a restore.
+# The directory that contains a decrypted backup during a restore.
 UNPACKED = "unpacked"
 
 
 def make_directory(directory: str, user: str) -> None:
-    """Make the directory of the backups, which only ``user`` may read. Raises OSError."""
+    """Create the directory of the backups, which only ``user`` may read. Raises OSError."""
     entry = pwd.getpwnam(user)
     os.makedirs(directory, mode=0o700, exist_ok=True)
     os.chown(directory, entry.pw_uid, entry.pw_gid)
@@ -71,7 +71,7 @@ def _sync(directory: str) -> None:
 
 
 def listed(directory: str, database: str) -> list[dict[str, Any]]:
-    """Return the database's backups, oldest first, as ``backups.expendable`` takes them. Raises OSError."""
+    """Return the database's backups, oldest first, in the form that ``backups.expendable`` expects. Raises OSError."""
     paths = (os.path.join(directory, name) for name in os.listdir(directory))
     found = []
     for path in backups.own(paths, directory, database):
@@ -90,7 +90,7 @@ def _is_proven(path: str) -> bool:
 
 
 def manifests(directory: str, database: str, asked: str, *, proven: bool) -> list[str]:
-    """Return the manifests that a restore may use; the last one is the first choice. Raises OSError.
+    """Return the manifests that a restore may use; the last one is preferred. Raises OSError.
 
     ``asked`` is the path of a backup or of a directory of backups; if empty, the database's own backups in
     ``directory`` are used. With ``proven``, these are only the backups that passed their test restore.
@@ -127,7 +127,7 @@ def damage(manifest: Mapping[str, Any], user: str, identity: str) -> list[str]:
 
 
 def _differing(directory: str, line: str) -> str:
-    """Return how a file differs from its line in SHA256SUMS; empty if it does not."""
+    """Return how a file differs from its line in SHA256SUMS, or "" if it does not."""
     digest, _, name = line.partition("  ")
     try:
         return "" if dumping.digest(os.path.join(directory, name)) == digest else f"{name}: FAILED"
@@ -136,7 +136,7 @@ def _differing(directory: str, line: str) -> str:
 
 
 def prune(directory: str, database: str, keep: int, needed: Collection[str]) -> list[str]:
-    """Remove the oldest backups, and return a sentence for each that cannot be removed."""
+    """Remove the oldest backups, and return a sentence for each backup that cannot be removed."""
     left = []
     try:
         for path in backups.expendable(listed(directory, database), keep, needed):

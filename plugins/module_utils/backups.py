@@ -11,14 +11,15 @@ from typing import Any
 def own(paths: Iterable[str], directory: str, database: str) -> list[str]:
     """Return the paths in backups of ``database`` below ``directory``, oldest first.
 
-    The name of a backup is its database and the time. Backups of a database whose name only begins alike are left out.
+    The name of a backup contains its database and the time. Backups of a database whose name only begins with
+    ``database`` are excluded.
     """
     name = re.compile(re.escape(f"{directory}/{database}") + r"-[0-9]{8}T[0-9]{6}Z(/.*)?")
     return sorted(path for path in paths if name.fullmatch(path))
 
 
 def document(text: str, version: int) -> dict[str, Any]:
-    """Return the JSON object in ``text``, or an empty one if it is no object or has another version."""
+    """Return the JSON object in ``text``, or an empty one if it is not an object or has another version."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -39,7 +40,7 @@ def manifest(
     """Return the manifest of the backup in ``path``.
 
     ``dump`` is the result of ``dumping.Dump.take`` and ``layout`` is the format of the dump. ``proven_seconds`` is the
-    duration of the restore into a throwaway server and of the comparison, None without a test restore.
+    duration of the restore into a throwaway server and of the comparison, or None without a test restore.
     """
     return {
         "version": 1, "path": path, "database": database, "server_version": server_version,
@@ -51,7 +52,8 @@ def manifest(
 
 
 def incomplete(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable[str]) -> str:
-    """Return the sentence that refuses a dump without the rows of a table in ``names``; empty if it has them all."""
+    """Return the sentence that refuses a dump without the rows of a table in ``names``, or "" if it contains all of
+    them."""
     missing = lacking(tables, schema, names)
     if not missing:
         return ""
@@ -59,7 +61,7 @@ def incomplete(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable
 
 
 def unproven(differences: Sequence[str]) -> str:
-    """Return the sentence that refuses a backup whose restored copy differs from the dump; empty if it does not."""
+    """Return the sentence that refuses a backup whose restored copy differs from the dump, or "" if it does not."""
     if not differences:
         return ""
     return f"The test restore failed: the restored copy differs from the dump: {'; '.join(differences)}."
@@ -69,8 +71,8 @@ def expendable(found: Sequence[Mapping[str, Any]], keep: int, needed: Collection
     """Return the paths of the backups that may be removed, oldest first.
 
     ``found`` are a database's backups, oldest first. Each has ``path``, ``proven`` (it passed its test restore) and
-    ``snapshot`` (it holds the snapshot of a migration that can be rolled back). The newest ``keep`` backups stay, at
-    least one; so do the newest proven one, those with a snapshot, and those in ``needed``.
+    ``snapshot`` (it contains the snapshot of a migration that can be rolled back). The newest ``keep`` backups (at
+    least one), the newest tested backup, backups with a snapshot, and those in ``needed`` are kept.
     """
     proven = [backup["path"] for backup in found if backup["proven"]][-1:]
     return [
@@ -84,15 +86,15 @@ def unsuitable(
     source: str, manifest: Mapping[str, Any], *, asked: str, directory: str, database: str, schema: str,
     tables: Iterable[str], has_key: bool,
 ) -> str:  # fmt: skip
-    """Return the sentence that refuses to restore a backup because of its manifest; empty if it can be restored.
+    """Return the sentence that refuses to restore a backup because of its manifest, or "" if it can be restored.
 
-    ``source`` is the path of the manifest (empty: there is none) and ``manifest`` is its content from ``document``.
-    ``asked`` is the backup that the operator named, or empty. ``has_key`` says whether a key was given.
+    ``source`` is the path of the manifest ("" if there is none) and ``manifest`` is its content from ``document``.
+    ``asked`` is the backup that the operator specified, or "". ``has_key`` is true if a key was given.
     """
     if not source:
         return (
-            f"No backup with a manifest was found as {asked or f'{directory}/{database}-*'}: name one with"
-            " -e restore_backup=/path/on/the/server, or take one with ansible-playbook playbooks/backup.yml."
+            f"No backup with a manifest was found as {asked or f'{directory}/{database}-*'}: specify a backup with -e "
+            "restore_backup=/path/on/the/server, or take one with ansible-playbook playbooks/backup.yml."
         )
     if not manifest:
         return (
@@ -113,7 +115,7 @@ def unsuitable(
 
 
 def damaged(path: str, found: Sequence[str]) -> str:
-    """Return the sentence that refuses to restore a damaged backup; empty if nothing was ``found``."""
+    """Return the sentence that refuses to restore a damaged backup, or "" if nothing was ``found``."""
     if not found:
         return ""
     return (

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 # Each client, and whether it is a session of the pooler. While the service runs, any session with the pooler's role and
-# address counts. After the stop only an idle one does, and it is terminated; on request all clients are.
+# address counts as one. After the stop, only an idle session counts, and it is terminated. On request, all clients are
+# terminated.
 CLIENTS = """
 SELECT pid, usename, concat_ws(' ', pid, usename, application_name, coalesce(host(client_addr), 'local'), state),
        coalesce(host(client_addr), ''), coalesce(client_port, -1), pooled,
@@ -22,8 +23,8 @@ FROM (
 WHERE datname = %(database)s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
 # Other sessions that hold locks on the tables. LOCK TABLE waits for a replication connection that copies a table. It
-# also waits for a vacuum that prevents wraparound, which PostgreSQL never cancels for a lock. The leader of a parallel
-# worker holds the same locks.
+# also waits for a vacuum that prevents wraparound, which PostgreSQL never cancels in favour of a lock. The leader of a
+# parallel worker holds the same locks.
 HOLDERS = """
 WITH RECURSIVE tree (relid) AS (
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -53,7 +54,7 @@ POOLER = {
     "type": "dict",
     "options": {"role": {"type": "str", "required": True}, "address": {"type": "str", "required": True}},
 }  # fmt: skip
-# The option that names the tables on which no other session may hold a lock.
+# The option that lists the tables on which no other session may hold a lock.
 TABLES = {
     "type": "dict",
     "options": {
@@ -65,7 +66,7 @@ TABLES = {
 
 @dataclass(frozen=True)
 class Client:
-    """A session of a client: ``name`` describes it in one line, ``address`` is "" over a Unix socket."""
+    """A client session: ``name`` describes it in one line, and ``address`` is "" for a Unix socket."""
 
     pid: int
     role: str
@@ -76,7 +77,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Pooler:
-    """The role and address of the pooler's sessions; None without a pooler."""
+    """The role and address of the pooler's sessions, or None if there is no pooler."""
 
     role: str | None = None
     address: str | None = None
@@ -88,10 +89,10 @@ def beside(cursor: Any, database: str, pooler: Pooler) -> list[Client]:
 
 
 def holders(cursor: Any, tables: Mapping[str, Any] | None) -> list[Client]:
-    """Return the sessions that are no clients and hold a lock on the tables, in the database of ``cursor``.
+    """Return the sessions that are not clients but hold a lock on the tables, in the database of ``cursor``.
 
-    ``tables`` has schema and names. No run ends them: a subscriber's copy would start again from the beginning, and
-    PostgreSQL would restart a vacuum that prevents wraparound immediately.
+    ``tables`` has schema and names. The run never ends these sessions: a subscriber's copy would start again from the
+    beginning, and PostgreSQL would restart a vacuum that prevents wraparound immediately.
     """
     if tables is None:
         return []
@@ -100,12 +101,12 @@ def holders(cursor: Any, tables: Mapping[str, Any] | None) -> list[Client]:
 
 
 def end(cursor: Any, database: str, pooler: Pooler, *, everybody: bool) -> list[Client]:
-    """End the pooler's idle sessions, or ``everybody``'s; return the other clients."""
+    """End the pooler's idle sessions, or all sessions with ``everybody``, and return the other clients."""
     return _asked(cursor, database, pooler, running=False, terminate=everybody)
 
 
 def _asked(cursor: Any, database: str, pooler: Pooler, **how: bool) -> list[Client]:
-    # PostgreSQL caches the activity for the length of a transaction.
+    # PostgreSQL caches the activity statistics for the duration of a transaction.
     cursor.execute("SELECT pg_stat_clear_snapshot()")
     cursor.execute(CLIENTS, {"database": database, "role": pooler.role, "address": pooler.address, **how})
     return [Client(*found[:5]) for found in cursor.fetchall() if not found[5]]

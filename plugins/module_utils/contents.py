@@ -9,8 +9,8 @@ from psycopg2 import sql
 
 Contents = dict[str, Any]
 
-# Every table that a dump must contain. The script of an extension creates that extension's own tables. A dump lacks
-# tables that somebody else added to an extension. They are listed here, so that the comparison finds them.
+# Every table that a dump must contain. An extension's script creates the extension's own tables. A dump omits tables
+# that a user has added to an extension. They are listed here, so that the comparison finds them.
 TABLES = """
 SELECT n.nspname, c.relname, c.relkind = 'p', pg_table_size(c.oid)
 FROM pg_class c
@@ -26,7 +26,7 @@ WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
                     AND (o.rolsuper OR c.oid = ANY (e.extconfig)))
 ORDER BY n.nspname, c.relname
 """
-# Only with these settings is a row the same text in every session.
+# With these settings, a row has the same text form in every session.
 SETTINGS = """
 SET row_security = off;
 SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres';
@@ -34,8 +34,8 @@ SET extra_float_digits = 3; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET
 """
 
 
-# xmin has 32 bits: it is later than {since} if it is at most half the circle ahead. 1 and 2 are older than all others.
-# Names are qualified, for sessions with any search_path.
+# xmin has 32 bits and wraps around: it is later than {since} if it is at most half the range ahead. 1 and 2 are older
+# than all others. Names are qualified, for sessions with any search_path.
 _XMIN = "t.xmin::pg_catalog.text::pg_catalog.int8"
 AHEAD = (
     f"(({_XMIN} OPERATOR(pg_catalog.-) {{since}} OPERATOR(pg_catalog.+) 4294967296) OPERATOR(pg_catalog.%) 4294967296)"
@@ -52,7 +52,7 @@ HASH = "coalesce(sum(hashtextextended(ROW(t.*)::text, 0)::numeric), 0)::text"
 def differences(found: list[Contents], wanted: list[Contents]) -> list[str]:
     """Return how ``found`` differs from ``wanted``, one sentence for each table.
 
-    A hash that one side lacks, because the table was too large, is no difference.
+    A hash that is missing on one side, because the table was too large, is not a difference.
     """
     remaining = {(table["schema"], table["name"]): table for table in found}
     sentences = []
@@ -65,18 +65,18 @@ def differences(found: list[Contents], wanted: list[Contents]) -> list[str]:
             sentences.append(f"{name} has {other['rows']:,} rows instead of {table['rows']:,}")
         elif None not in (other["hash"], table["hash"]) and other["hash"] != table["hash"]:
             sentences.append(f"{name} has {table['rows']:,} rows, but not the same ones")
-    # A manifest of an earlier version of this runbook lists only the partitions of a partitioned table.
+    # A manifest from an earlier version of this runbook lists only the partitions of a partitioned table.
     return sentences + [
         f"{schema}.{name} is not expected" for (schema, name), table in remaining.items() if not table["partitioned"]
     ]
 
 
 def read(cursor: Any, hash_max_bytes: int) -> list[Contents]:
-    """Return schema, name, partitioned, rows and hash of every table, as the cursor's transaction sees them.
+    """Return the schema, name, partitioned, rows and hash of every table, as the cursor's transaction sees them.
 
-    ``hash`` is the sum of 64-bit hashes of the rows as text; unlike XOR, a sum detects duplicated pairs. It is None for
-    a table of more than ``hash_max_bytes``. It is also None for a ``partitioned`` table: its rows are counted, and the
-    rows of each partition are hashed.
+    ``hash`` is the sum of 64-bit hashes of the rows as text; unlike XOR, a sum detects pairs of equal rows. It is None
+    for a table of more than ``hash_max_bytes``. It is also None for a ``partitioned`` table: its rows are counted, and
+    the rows of each partition are hashed.
 
     Raises psycopg2.Error, also for a table that row security would filter.
     """
@@ -93,13 +93,14 @@ def read(cursor: Any, hash_max_bytes: int) -> list[Contents]:
 def changes(
     cursor: Any, since: int, until: int, before: list[Contents], rewritten: Collection[str] = ()
 ) -> list[Contents]:
-    """Return schema, name, written and gone of the tables that others changed between a snapshot and a transaction.
+    """Return schema, name, written and gone of each table that others changed between a snapshot and a transaction.
 
-    ``since`` is the oldest transaction that was running at the snapshot and ``until`` is the number of the
-    transaction. ``before`` is the result of ``read`` at the snapshot. ``written`` counts the rows that were added or
-    changed meanwhile; ``gone`` counts the rows of the snapshot that were changed or deleted. The caller has changed
-    every row of the tables ``schema.name`` in ``rewritten``. For them both are None, since the changes of others cannot
-    be told apart. (A changed row is a new one, and subtransactions have higher numbers than their parents.)
+    ``since`` is the oldest transaction that was running at the snapshot and ``until`` is the number of the transaction.
+    ``before`` is the result of ``read`` at the snapshot. ``written`` counts the rows that were added or changed in
+    between; ``gone`` counts the rows of the snapshot that were changed or deleted. The caller has changed every row of
+    the tables ``schema.name`` in ``rewritten``. Both values are None for these tables, because the changes of others
+    cannot be distinguished. (A changed row is a new row version, and subtransactions have higher numbers than their
+    parents.)
 
     Raises psycopg2.Error, also for a table that row security would filter.
     """

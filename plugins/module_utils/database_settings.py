@@ -1,6 +1,6 @@
-"""The properties of a database that a dump lacks, as the statements that restore them on another database.
+"""The properties of a database that a dump lacks, as statements that restore them in another database.
 
-CREATE DATABASE sets owner, encoding and locale. Later statements set privileges, connection limit, comment and
+CREATE DATABASE sets owner, encoding and locale. Further statements set privileges, connection limit, comment and
 settings.
 """
 
@@ -83,11 +83,11 @@ SELECT json_build_object(
 
 
 def read(cursor: Any, source: str, target: str, setting: str | None = None) -> dict[str, Any]:
-    """Return the statements that make ``target`` like ``source``.
+    """Return the statements that give ``target`` the properties of ``source``.
 
     ``create`` creates it on the same server. ``elsewhere`` creates it on another server, which has no tablespaces.
-    ``replay`` is the list of the statements that follow, and ``bridge`` those of them that set ``setting``. Raises
-    psycopg2.Error.
+    ``replay`` is the list of the statements that follow, and ``bridge`` contains those of them that set ``setting``.
+    Raises psycopg2.Error.
     """
     cursor.execute(QUERY, {"source": source, "target": target, "setting": setting})
     found: dict[str, Any] = cursor.fetchone()[0]

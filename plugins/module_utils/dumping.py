@@ -15,7 +15,7 @@ from .identity import acting_as
 
 
 class DumpError(TenancyError):
-    """The database cannot be dumped, or the dump is incomplete; the message says why."""
+    """The database cannot be dumped, or the dump is incomplete; the message gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Dump:
     """A dump of ``database`` in the directory ``path``, owned by ``user``.
 
     ``database`` is the dump itself. A dump of one database lacks the roles with their password verifiers
-    (``globals.sql``) and the database's settings (``settings.sql``). ``SHA256SUMS`` holds the SHA-256 of every file.
-    ``run`` runs a program, like Ansible's run_command.
+    (``globals.sql``) and the database's settings (``settings.sql``). ``SHA256SUMS`` contains the SHA-256 checksum of
+    every file. ``run`` runs a program, like Ansible's run_command.
     """
 
     run: Callable[..., tuple[int, str, str]]
@@ -61,7 +61,7 @@ class Dump:
             found = self._dump(cursor)
         missing = lacking(found["tables"], self._program(["pg_restore", "--list", f"{self.path}/database"]))
         if missing:
-            raise DumpError(f"The dump lacks the rows of {', '.join(missing)}: it was not kept.")
+            raise DumpError(f"The dump lacks the rows of {', '.join(missing)}: the dump was removed.")
         with acting_as(self.user):
             return found | seal(self.path)
 
@@ -72,7 +72,8 @@ class Dump:
             os.fsync(file.fileno())
 
     def _dump(self, cursor: Any) -> dict[str, Any]:
-        """Dump, count and hash in one snapshot, which ends with the connection's transaction."""
+        """Dump the database and count and hash its rows in one snapshot, which ends with the connection's
+        transaction."""
         cursor.execute(
             "SELECT pg_export_snapshot(), clock_timestamp(), txid_snapshot_xmin(txid_current_snapshot()),"
             " current_setting('server_encoding')"
@@ -105,10 +106,10 @@ class Dump:
 
 def lacking(tables: list[dict[str, Any]], listed: str) -> list[str]:
     """Return the tables whose rows pg_restore does not list: an entry is number; oid oid KIND schema name owner."""
-    # splitlines() would also split at other characters, which a name may contain.
+    # splitlines() would also split at other characters that a name may contain.
     left = listed.split("\n")
     missing = []
-    # One name may be the beginning of another: the longest name is matched first, and each entry only once.
+    # One name may be a prefix of another: the longest name is matched first, and each entry only once.
     for table in sorted(tables, key=lambda table: -len(table["name"])):
         kind = "TABLE" if table["partitioned"] else "TABLE DATA"
         wanted = f" {kind} {toc.shown(table['schema'])} {toc.shown(table['name'])} "

@@ -6,17 +6,17 @@ from .messages import visible
 
 
 class TenancyError(ValueError):
-    """Base class of all errors that the planner raises deliberately."""
+    """Base class of all errors that the planner raises itself."""
 
 
 class ModelError(TenancyError):
-    """The wanted model (group_vars) is wrong: nothing was read from or sent to a database."""
+    """The model (group_vars) is invalid: nothing was read from or sent to a database."""
 
 
 class UnsafeStateError(TenancyError):
-    """The database is in a state that cannot be reconciled safely.
+    """The database is in a state that cannot be changed safely.
 
-    The error carries every obstacle, so that one run names all of them.
+    The error contains every obstacle, so that one run reports all of them.
     """
 
     def __init__(self, obstacles: list[str]) -> None:

@@ -7,15 +7,15 @@ from typing import Any
 
 from . import systemctl, units
 
-# The exit code of systemctl if the timer is not loaded: nothing is armed.
+# The exit code of systemctl if the timer is not loaded, that is, if no failsafe is armed.
 NOT_LOADED = 5
 
 
 class Failsafe:
-    """The timer of one unit."""
+    """The failsafe timer of one unit."""
 
     def __init__(self, run_command: Any, unit: str) -> None:
-        """Take a module's ``run_command``, and the unit that the timer starts."""
+        """Initialize with a module's ``run_command``, and the unit that the timer starts."""
         self.unit, self.name = unit, units.failsafe(unit)
         self._run_command = run_command
         self.systemd = systemctl.Systemctl(run_command)

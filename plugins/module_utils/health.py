@@ -1,4 +1,4 @@
-"""Health checks of a service: one answer, and how long it may take."""
+"""Health checks of a service: one response, and its time limit."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _MAX_BYTES = 65_536
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. ``sentence`` says why it is not healthy, ``late`` whether the time ran out.
+    """One response. ``sentence`` is the reason if it is not healthy, and ``late`` is true if the request timed out.
 
-    ``said`` is the service's own word for a state that is not healthy, although the answer is 200.
+    ``said`` is the service's own word for an unhealthy state in a response with status 200.
     """
 
     healthy: bool
@@ -31,7 +31,7 @@ class Answer:
 
 
 def ask(url: str, timeout: float) -> Answer:
-    """Ask once, and wait ``timeout`` seconds for the answer."""
+    """Send one request, and wait ``timeout`` seconds for the response."""
     try:
         with DIRECT.open(url, timeout=timeout) as response:
             if response.status != _OK:
@@ -47,7 +47,7 @@ def ask(url: str, timeout: float) -> Answer:
 
 
 def ask_while_late(url: str, request_timeout: float, timeout: float) -> Answer:
-    """Ask, and retry late answers for ``timeout`` seconds: a slow answer is not an unhealthy one."""
+    """Send a request, and retry after timeouts for ``timeout`` seconds: a slow service is not an unhealthy one."""
     deadline = time.monotonic() + timeout
     while True:
         answer = ask(url, request_timeout)
@@ -56,7 +56,7 @@ def ask_while_late(url: str, request_timeout: float, timeout: float) -> Answer:
 
 
 def own_word(body: bytes) -> str:
-    """Return the ``status`` of a JSON document, empty if it has none or a healthy one."""
+    """Return the ``status`` in a JSON document, or "" if it has none or a healthy one."""
     try:
         document = json.loads(body)
     except ValueError:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def acting_as(user: str) -> Iterator[None]:
-    """Act as a system user in the block, also in programs started there; this process must be root's.
+    """Act as a system user within the block, including in programs started there; this process must run as root.
 
     Raises KeyError if the user does not exist.
     """

@@ -1,4 +1,5 @@
-"""The facts that a run needs about a host before it starts, except the service; a failure is data as well."""
+"""The facts that a run needs about a host before it starts, except those about the service; failures are returned as
+data."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from .identity import acting_as
 from .witness import DOES_NOT_ANSWER
 
 RunCommand = Callable[..., tuple[int, str, str]]
-# PostgreSQL's error if code at login writes in a session that only reads.
+# PostgreSQL's error if a login trigger writes in a read-only session.
 READ_ONLY = "in a read-only transaction"
 LOGIN_TRIGGERS = """
 SELECT pg_catalog.quote_ident(evtname) FROM pg_catalog.pg_event_trigger
@@ -30,7 +31,7 @@ OPTIONS: dict[str, Any] = {
 
 
 def unit(name: str, run_command: RunCommand) -> dict[str, Any]:
-    """Return how a systemd unit can be stopped and started, as sentences: ``{obstacles, notes, problem}``."""
+    """Return sentences about stopping and starting a systemd unit: ``{obstacles, notes, problem}``."""
     systemd = systemctl.Systemctl(run_command)
     try:
         return {
@@ -51,14 +52,14 @@ def database(
     *,
     host: str = "",
 ) -> dict[str, Any]:
-    """Return PostgreSQL's answers to queries in one read-only session.
+    """Return the results of queries in one read-only session.
 
     ``queries`` are {name, sql}, which run in order in one transaction, with ``values`` as named arguments. The result
     is ``{problem, login_triggers, session_settings, data_directory, rows, asked, answered}``. ``problem`` is the first
-    error, or "". ``rows`` are those of each query by its name, as dicts of columns. ``asked`` and ``answered`` are
-    seconds of time.monotonic() around the first query. A superuser gets the server's data directory and
-    ``session_settings``, the result of QUERY in module_utils/sessions.py. ``login_triggers`` names the event triggers
-    that end such a session before it starts.
+    error, or "". ``rows`` are the rows of each query by its name, as dicts of columns. ``asked`` and ``answered`` are
+    the values of time.monotonic() before and after the first query, in seconds. A superuser gets the server's data
+    directory and ``session_settings``, the result of QUERY in module_utils/sessions.py. ``login_triggers`` names the
+    event triggers that end such a session before it starts.
     """
     found: dict[str, Any] = {
         "problem": "", "login_triggers": [], "session_settings": {}, "data_directory": "", "rows": {},
@@ -111,7 +112,7 @@ def _login_triggers(name: str, port: int, user: str, host: str) -> list[str]:
 
 
 def program_version(program: str, user: str, run_command: RunCommand) -> str:
-    """Return the version that a program prints for a system user, "" if it does not run."""
+    """Return the version that a program prints for a system user, or "" if it does not run."""
     try:
         with acting_as(user):
             code, output, _ = run_command([program, "--version"], handle_exceptions=False)
@@ -123,7 +124,7 @@ def program_version(program: str, user: str, run_command: RunCommand) -> str:
 def directory(path: str) -> dict[str, bool]:
     """Return the kind of file at a path: ``{exists, is_directory, is_link, writable}``.
 
-    The check runs as root. Only a read-only file system or an immutable directory denies root a write.
+    The check runs as root, which only a read-only file system or an immutable directory prevents from writing.
     """
     try:
         mode = os.lstat(path).st_mode
@@ -136,7 +137,7 @@ def directory(path: str) -> dict[str, bool]:
 
 
 def free_space(paths: Iterable[str], run_command: RunCommand) -> dict[str, Any] | None:
-    """Return mount point and free bytes of the first path that exists: ``{mount, free}``, or None."""
+    """Return the mount point and the free bytes of the first path that exists: ``{mount, free}``, or None."""
     for path in paths:
         code, output, _ = run_command(["df", "--output=avail,target", "--block-size=1", "--", path])
         if code == 0:

@@ -1,8 +1,8 @@
-"""The journal of a service: counts of lines by kind, and a description of each line without its words.
+"""The journal of a service: counts of lines by kind, and a description of each line without its text.
 
-Callers' data and secrets can appear in a journal in any form. A description therefore holds only the line's time and
-process, and items from fixed lists. These are levels, errors of PostgreSQL, exceptions of Python, HTTP statuses, names
-of the model and the operator's patterns.
+Callers' data and secrets can appear in a journal in any form. A description therefore contains only the line's time and
+process, and items from fixed lists. These are levels, PostgreSQL errors, Python exceptions, HTTP statuses, names in the
+model and the operator's patterns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from . import logged
 
-# If every request fails, more lines say nothing new.
+# If every request fails, more lines give no new information.
 MAX_FAILURES = 50
 SYSTEMD = "systemd"
 
@@ -37,7 +37,7 @@ _OF_SYSTEMD = (
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its writer, ``head`` (time, host and writer), its text, and the journal's priority."""
+    """One line: its writer, ``head`` (time, host and writer), its text, and its priority in the journal."""
 
     speaker: str
     head: str
@@ -48,7 +48,7 @@ class Line:
 
     @property
     def whole(self) -> str:
-        """Return the line in journalctl's format short-iso, which the patterns are searched in."""
+        """Return the line in journalctl's format short-iso, in which the patterns are searched."""
         return f"{self.head}{self.text}"
 
 
@@ -56,7 +56,7 @@ class Line:
 class Wanted:
     """The names and patterns to search a journal for: the unit's name, the model's names, and regular expressions.
 
-    ``failures`` are the application's own, in addition to those that ``logged`` recognises.
+    ``failures`` are the application's own patterns, in addition to the errors that ``logged`` recognises.
     """
 
     unit: str
@@ -72,9 +72,9 @@ def lines(output: str) -> list[Line]:
 
 
 def since_start(found: list[Line]) -> list[Line]:
-    """Return the lines after systemd's message that the unit stopped, or all if there is none.
+    """Return the lines after systemd's message that the unit stopped, or all lines if there is no such message.
 
-    systemd's times here are whole seconds. The stop may log in the same second, and those lines are not of the start.
+    systemd's times here are whole seconds. Lines that the stop logged in the same second do not belong to the start.
     """
     for number, line in enumerate(found):
         if line.speaker == SYSTEMD and line.text.startswith("Stopped "):
@@ -84,7 +84,7 @@ def since_start(found: list[Line]) -> list[Line]:
 
 def _of_entry(fields: Mapping[str, Any]) -> Iterator[Line]:
     said = fields.get("MESSAGE")
-    # journalctl prints a message that is no text as a list of numbers.
+    # journalctl prints a message that is not text as a list of numbers.
     text = bytes(said).decode("utf-8", errors="replace") if isinstance(said, list) else str(said or "")
     speaker = str(fields.get("SYSLOG_IDENTIFIER", "-"))
     host, pid = fields.get("_HOSTNAME", "-"), int(fields.get("_PID", 0))
@@ -102,7 +102,7 @@ def _time(second: int) -> str:
 
 
 def shown(line: Line, wanted: Wanted) -> str:
-    """Return a description of a line without its words: time, process, and the known items in it."""
+    """Return a description of a line without its text: time, process, and the known items in it."""
     who = SYSTEMD if line.speaker == SYSTEMD else wanted.unit
     found = _of_systemd(line.text) if line.speaker == SYSTEMD else _of_service(line, wanted)
     found += [f"matches {pattern.pattern!r}" for pattern in wanted.failures if pattern.search(line.whole)]
@@ -124,7 +124,7 @@ def _of_service(line: Line, wanted: Wanted) -> list[str]:
         *(["a traceback"] if line.text == _TRACEBACK else []),
         *([raised[1]] if raised and raised[1] in _EXCEPTIONS else []),
         *([f"SQLSTATE {said.code} {logged.condition(said.code)}"] if said.code else []),
-        *(["an error of PostgreSQL in another language"] if said.failure and not said.code else []),
+        *(["a PostgreSQL error in another language"] if said.failure and not said.code else []),
         *sorted(words.intersection(wanted.names)),
     ]
 

@@ -1,17 +1,17 @@
-"""The level of a line of a program's log, and an error of PostgreSQL in it that a change may cause.
+"""The level of a line in a program's log, and a PostgreSQL error in it that a change may cause.
 
-A word that also occurs in lines of success (a table, a column, a driver's name) decides nothing. A line is
+A word that also occurs in success messages (a table, a column, a driver's name) is not relevant. A line is
 
-* **quiet** (info) if it has such a level in the usual place (INFO, DEBUG, NOTICE ...): nothing else in it matters;
+* **quiet** (info) if it has a level such as INFO, DEBUG or NOTICE in the usual place: nothing else in it matters;
 * an **error** if that level is ERROR or worse;
-* a **failure** if it is not quiet and has an error of PostgreSQL of a relevant kind. A change of a schema, policies,
+* a **failure** if it is not quiet and contains a PostgreSQL error of a relevant kind. A change to a schema, policies,
   privileges or a login may cause these kinds. The last line of a traceback has no level, and is a failure because of
   its exception alone.
 
-The kind of an error is its SQLSTATE, found by the client's name for it, by its code, or by PostgreSQL's sentence in
-English. A line may only have the word for ERROR in another language. Its kind is then unknown, and it counts as a
-failure. A sentence in another language without a name, a code or such a word is not recognised: the line stays an
-error.
+The kind of an error is its SQLSTATE, which is found from the client's name for it, from its code, or from PostgreSQL's
+English message. If a line contains only the word for ERROR in another language, its kind is unknown, and it counts as a
+failure. A message in another language without a name, a code or such a word is not recognised: the line then only
+counts as an error.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ from psycopg2 import errorcodes
 
 QUIET, WARNING, ERROR = "info", "warning", "error"
 
-# Classes of SQLSTATEs (PostgreSQL manual, appendix A) that the change may cause. They are missing features (a cached
-# plan), cardinality, transactions (read-only, aborted by an earlier error), logins, functions, names, syntax and
-# privileges. They are also exceptions of PL/pgSQL, limits (a key that is too long), object states and internal errors.
+# Classes of SQLSTATEs (PostgreSQL manual, appendix A) that the change may cause. They are unsupported features (a
+# cached plan), cardinality, transaction states (read-only, aborted by an earlier error), logins, functions, names,
+# syntax and privileges. They are also PL/pgSQL exceptions, limits (a key that is too long), object states and internal
+# errors.
 CHANGE_CLASSES = ("0A", "21", "25", "28", "38", "39", "3D", "3F", "42", "44", "54", "55", "P0", "XX")
-# Keys: NULL, foreign keys, unique keys. A setting without a value, or with an invalid one.
+# Violations of NOT NULL, foreign keys and unique keys. A setting without a value, or with an invalid one.
 CHANGE_CODES = frozenset(("23000", "23502", "23503", "23505", "22P02", "22023"))
-# Timeouts and locks, which can occur at any time. The same holds for other classes that are not listed above. A lost
-# connection (08, and 57P01: the run itself ends old sessions), a deadlock (40) and a full disk (53) are among them.
-# So are callers' data that no key is about (22, 23514).
+# Timeouts and locks, which can occur at any time. The same is true of other classes that are not listed above. Examples
+# are a lost connection (08, and 57P01: the run itself ends old sessions), a deadlock (40) and a full disk (53). So are
+# errors in callers' data that do not concern a key (22, 23514).
 OTHER_CODES = frozenset(("25P03", "25P04", "55P03"))
 
 _WORDS = {
@@ -48,9 +49,9 @@ _LOWER_CASE = "|".join(_LEVELS)
 # A sentence may begin with these words, so they count only in upper case.
 _LEVELS |= {"LOG": QUIET, "SUCCESS": QUIET}
 _LEVEL = "|".join(_LEVELS)
-# The parts that may stand before the level. They are [brackets], times and numbers, time zones, Ruby's letter,
-# separators, user@database, and a name before a separator or the level. Each part ends at a blank, a separator or a
-# bracket, so that no text matches in many ways.
+# The parts that may precede the level. They are [brackets], times and numbers, time zones, Ruby's letter, separators,
+# user@database, and a name before a separator or the level. Each part ends at a blank, a separator or a bracket, so
+# that no text can match in many ways.
 _BEFORE = (
     rf"(?:\[(?!\s*(?i:{_LEVEL})\s*\])[^\]]*\][,:]?|\([^()]*\)|<?\d[^\s|]*(?=[\s|])"
     rf"|(?:UTC|GMT|[A-Z]{{2,4}}T|[AP]M|[A-Z],)(?=\s)"
@@ -62,7 +63,7 @@ _AT_ITS_PLACE = re.compile(
     rf"\s*(?:{_BEFORE}){{0,9}}?(?:\[\s*(?P<bracket>(?i:{_LEVEL}))\s*\]|(?P<upper>{_LEVEL})(?=$|[\s:|,])"
     rf"|(?P<word>(?i:{_LOWER_CASE}))(?=\s*:(?:\s|$)))"
     rf"|\[[\d:., -]+: (?P<celery>{_LEVEL})/"
-    # After a time, without blanks.
+    # The level directly after a time, without spaces in between.
     rf"|\d\S{{0,60}}?(?:\s\S{{0,60}}?)?[:|](?P<tight>{_LEVEL})[:|]"
     r"|(?P<glog>[IWEF])\d{4} \d\d:\d\d:\d\d"
 )
@@ -86,7 +87,8 @@ def _forms(*forms: tuple[str, str]) -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((needle, re.compile(pattern, re.MULTILINE)) for needle, pattern in forms)
 
 
-# Each expression has a text that every match contains: a search for the text is fast, and most lines lack it.
+# Each expression comes with a text that every match contains: searching for the text is fast, and most lines do not
+# contain it.
 _CODED = _forms(
     ("SQLSTATE", r"\bSQLSTATE[\"':=\s\[(]{0,4}([0-9A-Z]{5})\b"),
     ("sqlstate", r"\bsqlstate[\"']?\s*[:=]\s*[\"']?([0-9A-Z]{5})\b"),
@@ -97,7 +99,7 @@ _CODED = _forms(
     ("FATAL", r"\bFATAL:?\s+([0-9A-Z]{5})(?::| \()"),
     ("PostgresException", r"\bPostgresException[^:]*: ([0-9A-Z]{5}):"),
 )
-# A message of PostgreSQL begins like this, unlike 'memory type "x" does not exist'.
+# PostgreSQL's message begins with this word, unlike 'memory type "x" does not exist'.
 _BEGINS = r"(?:^|[^\w\s][\"']?)\s*"
 _NAME = r"(?:\"[^\"]+\"|[\w.]+)"
 _GONE = "does not exist(?!, skipping)"
@@ -150,7 +152,7 @@ _SENTENCES = tuple(
         ("stack depth", "54001", r"stack depth limit exceeded"),
     )
 )
-# Wrappers that do not name the SQLSTATE but have names of the DB API.
+# Wrapper exceptions that do not name the SQLSTATE but have the names of the DB API.
 _WRAPPERS = ("sqlalchemy.exc.", "django.db.utils.")
 _WRAPPED = re.compile(
     r"\b(?:sqlalchemy\.exc|django\.db\.utils)\.(ProgrammingError|NotSupportedError|InternalError|IntegrityError)\b"
@@ -158,22 +160,22 @@ _WRAPPED = re.compile(
 _OF_WRAPPER = {
     "ProgrammingError": "42000", "NotSupportedError": "0A000", "InternalError": "XX000", "IntegrityError": "23000",
 }  # fmt: skip
-# ERROR in the languages of PostgreSQL's messages, as libpq writes it: with two blanks after the colon.
+# ERROR in the languages of PostgreSQL's messages, as libpq writes it: with two spaces after the colon.
 _TRANSLATED = re.compile(r"(?<!\w)(?:FEHLER|ERREUR|ERRORE|ERRO|ОШИБКА|ПОМИЛКА|BŁĄD|CHYBA|FEL|HATA|오류|错误|錯誤):  \S")
 _OF_VALUE = "22P02"
-# A caller's value that does not fit the type; an empty value comes from a setting.
+# A caller's value that does not match the type; an empty value comes from a setting.
 _VALUE = re.compile(r": [\"„“»«]\s?[^\"„“”»«\s]")
 # Lines that belong to an error and quote callers' data.
 _QUOTING = re.compile(r"\s*(?:DETAIL|CONTEXT|HINT|STATEMENT|QUERY|LINE \d+|\[SQL|\[parameters):")
-# The levels of the journal and of syslog (GELF) are at most 7, and 3 is an error. Those of pino and bunyan are at least
-# 10.
+# The levels of the journal and of syslog (GELF) are at most 7, and 3 is an error. The levels of pino and bunyan are at
+# least 10.
 _ERROR_PRIORITY, _SYSLOG_LAST = 3, 7
 _PINO_WARNING, _PINO_ERROR = 40, 50
 
 
 @dataclass(frozen=True)
 class Said:
-    """The meaning of a line: its level, if any, and whether it is a failure, with its SQLSTATE if that is known."""
+    """The meaning of a line: its level, if any, and whether it is a failure, with its SQLSTATE if known."""
 
     level: str | None
     failure: bool = False
@@ -181,19 +183,19 @@ class Said:
 
 
 def level(text: str, priority: int | None = None) -> str | None:
-    """Return the level of a line; ``priority`` is the journal's, by default 6 for a program's output."""
+    """Return the level of a line; ``priority`` is the priority in the journal, by default 6 for a program's output."""
     document = _document(text)
     found = _level(_plain(text)) if document is None else _level_of_document(document)
     return ERROR if found is None and priority is not None and priority <= _ERROR_PRIORITY else found
 
 
 def read(text: str, priority: int | None = None) -> Said:
-    """Return the meaning of a line; ``priority`` as for ``level``."""
+    """Return the meaning of a line; ``priority`` is the same as for ``level``."""
     found, document = level(text, priority), _document(text)
     said = _plain(text) if document is None else "\n".join(_values(document))
     if found == QUIET or (found is None and _QUOTING.match(said)):
         return Said(found)
-    # In a document without a level, "code" may be anything.
+    # In a document without a level, "code" may have any meaning.
     codes = list(_codes(said, coded=document is None or found is not None)) or list(_wrapped(said))
     relevant = next((code for code in codes if _is_of_change(code, said)), None)
     return Said(found, relevant is not None or (not codes and _TRANSLATED.search(said) is not None), relevant)
@@ -205,12 +207,12 @@ def condition(code: str) -> str:
 
 
 def sqlstate(text: str) -> str | None:
-    """Return the most reliable SQLSTATE in a line, of any kind."""
+    """Return the most reliable SQLSTATE in a line, whatever its kind."""
     return next(_codes(text, coded=True), None)
 
 
 def _plain(text: str) -> str:
-    """Return a text without colours."""
+    """Return a text without ANSI colour codes."""
     return _COLOUR.sub("", text) if "\x1b" in text else text
 
 
@@ -255,7 +257,7 @@ def _level_of_number(number: int) -> str:
 
 
 def _values(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the texts of a document, each after its key. A loop handles any depth, unlike a recursion."""
+    """Yield the strings in a document, each after its key. Unlike recursion, a loop handles any depth."""
     left: list[tuple[str, Any]] = [("", document)]
     while left:
         key, value = left.pop()
@@ -283,13 +285,14 @@ def _codes(text: str, *, coded: bool) -> Iterator[str]:
 
 
 def _wrapped(text: str) -> Iterator[str]:
-    """Yield the SQLSTATEs of wrapper classes, each for many SQLSTATEs: for lines that name no other."""
+    """Yield the SQLSTATEs of wrapper classes, each of which stands for many SQLSTATEs, for lines that contain no
+    other."""
     if any(needle in text for needle in _WRAPPERS):
         yield from (_OF_WRAPPER[found[1]] for found in _WRAPPED.finditer(text))
 
 
 def _is_of_change(code: str, text: str) -> bool:
-    """Say whether the change may cause such an error."""
+    """Return whether the change may cause an error with this SQLSTATE."""
     if code == _OF_VALUE and _VALUE.search(text):
         return False
     return code in CHANGE_CODES or (code.startswith(CHANGE_CLASSES) and code not in OTHER_CODES)

@@ -1,4 +1,4 @@
-"""Error messages without Ansible's wrapping, without values, and with every hidden character shown."""
+"""Error messages without Ansible's wrapping and without values, and with every invisible character shown."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ except ImportError:
     errorcodes = None
 
 ENCRYPTED = (
-    "A variable is encrypted, and no vault password was given that decrypts it (ansible-vault): add "
-    "--ask-vault-pass or --vault-password-file with the right one."
+    "A variable is encrypted with ansible-vault, and no matching vault password was given: add --ask-vault-pass or "
+    "--vault-password-file with the correct password."
 )
 
 LEFT_OUT = "[left out; PostgreSQL's log has it]"
@@ -28,7 +28,7 @@ _UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Cs")
 def visible(text: str, *, lines: bool = False) -> str:
     """Return the text with each invisible character as its escape, such as ``\\x1b``.
 
-    With ``lines``, line breaks and tabs stay: for a text of several lines, not for a name.
+    With ``lines``, line breaks and tabs are kept. Use it for text with several lines, not for a name.
     """
     seen = text.replace("\n", "").replace("\t", "") if lines else text
     if seen.isascii() and seen.isprintable():
@@ -40,7 +40,8 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def visible_document(value: Any) -> Any:
-    """Return a document of lists, mappings and texts with all its texts ``visible`` and their lines kept."""
+    """Return a document of lists, mappings and strings, with ``visible`` applied to all strings and their lines
+    kept."""
     if isinstance(value, str):
         return visible(value, lines=True)
     if isinstance(value, Mapping):
@@ -61,29 +62,31 @@ def _escape(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-# Classes of SQLSTATEs (PostgreSQL manual, appendix A) whose first sentence quotes names and no values. Class 22 (data
-# exceptions) is not among them because it quotes the value. P0, HV and the classes of the database's own code are not
-# either, because they may say anything.
+# Classes of SQLSTATEs (PostgreSQL manual, appendix A) whose first sentence quotes names but no values. Class 22 (data
+# exceptions) is not one of them because it quotes the value. P0, HV and the classes of the database's own code are not
+# either, because their messages may contain anything.
 _OF_NAMES = frozenset(
     ("08", "0A", "0B", "21", "23", "25", "26", "28", "2B", "34", "3D", "3F", "40", "42", "44", "53", "54", "55", "57")
 )
-# Classes whose first sentences are constant: conflicts between transactions, resources, an operator's intervention.
+# Classes whose first sentences are constant: transaction conflicts, insufficient resources, operator intervention.
 _OF_NOTHING = frozenset(("40", "53", "57"))
 # SQLSTATEs whose details name objects and processes.
 _DETAILED = frozenset(("2BP01", "40P01", "55006"))
-# "PL/pgSQL function f(integer) line 1 at RAISE", in any language; other contexts quote statements and data.
+# "PL/pgSQL function f(integer) line 1 at RAISE", in any language; other CONTEXT lines quote statements and data.
 _ROUTINE = re.compile(
     r"\A[^\"'«»„:{]*PL/[^\"'«»„:{]*?(?<![\w./])(?P<name>(?:[\w$]+\.)*(?:[\w$]+|\"[^\"\n]+\")\([\w ,.\[\]\"]*\))"
 )
 
 
 def of_database(error: Any, tables: Collection[str] = ()) -> str:
-    """Return the text of an error without values: a psycopg2.Error, or another error that quotes PostgreSQL.
+    """Return the text of an error without values. The error is a psycopg2.Error, or another error that quotes
+    PostgreSQL.
 
-    The names of table, column, constraint and type come from the error's fields, in any language. A sentence that may
-    quote a value is replaced by the name of its SQLSTATE. The database's own code can build object names and statements
-    from values, and raise errors with any fields. For an error that PostgreSQL found inside such code, names appear
-    only if its table is one of ``tables``. For an error that the code itself raised, no names appear.
+    The names of the table, column, constraint and type come from the error's fields, so they do not depend on the
+    language. A sentence that may quote a value is replaced by the name of its SQLSTATE. The database's own code can
+    build object names and statements from values, and raise errors with any fields. For an error that PostgreSQL found
+    inside such code, names appear only if its table is one of ``tables``. For an error that the code itself raised, no
+    names appear.
     """
     diag: Any = getattr(error, "diag", None)
     code: str | None = getattr(diag, "sqlstate", None)
@@ -109,21 +112,21 @@ def of_database(error: Any, tables: Collection[str] = ()) -> str:
 
 
 def _tells_no_value(diag: Any, code: str) -> bool:
-    """Say whether the first sentence of an error can quote no value."""
+    """Return whether the first sentence of an error never quotes a value."""
     if _raised(diag):
-        # No code calls this runbook's own DO blocks, but the database's code always has a caller.
+        # This runbook's own DO blocks have no caller, but the database's code always has one.
         context = str(diag.context or "").strip()
         return "inline_code_block" in context and "\n" not in context
     return code[:2] in _OF_NOTHING or (code[:2] in _OF_NAMES and not _within_code(diag))
 
 
 def _raised(diag: Any) -> bool:
-    """Say whether code of a procedural language raised the error: pl_exec.c is PL/pgSQL's."""
+    """Return whether code of a procedural language raised the error: pl_exec.c is PL/pgSQL's."""
     return str(diag.source_file or "").startswith("pl")
 
 
 def _within_code(diag: Any) -> bool:
-    """Say whether PostgreSQL found the error in code other than the statement that was sent."""
+    """Return whether PostgreSQL found the error in code other than the statement that was sent."""
     return bool(diag.context or diag.internal_query)
 
 
@@ -135,7 +138,7 @@ def _condition(code: str) -> str:
 
 
 def _where(diag: Any) -> list[str]:
-    """Return the routine in which the error occurred, if any; the rest of the context quotes statements."""
+    """Return the routine in which the error occurred, if any; the rest of CONTEXT quotes statements."""
     first = str(diag.context or "").partition("\n")[0]
     found = _ROUTINE.match(first)
     return [f"in {found['name']}"] if found else []
@@ -145,17 +148,18 @@ def _joined(*names: str | None) -> str:
     return ".".join(name for name in names if name)
 
 
-# A plain text shows its parts only by their form. Each part but the first begins with a label in any language and a
-# colon ("DETAIL:  ", "DÉTAIL : ", "詳細: "). The colon or a parenthesis may be full-width.
+# In plain text, the parts of a message are recognised only by their form. Each part except the first begins with a
+# label in any language and a colon ("DETAIL: ", "DÉTAIL : ", "詳細: "). The colon or a parenthesis may be full-width.
 _BREAK, _BLANK = r"(?:\n|\\n|\A)", r"[ \u00a0]"
 _LABEL = re.compile(
     rf"{_BREAK}[ \t]*([^\W\d_]{{2,24}}(?: ?\d+)?{_BLANK}?"
     rf"(?::{_BLANK}{{2}}|(?<=[ \u00a0\u3000-\u9fff\d]):{_BLANK}|\uff1a{_BLANK}*))"
 )
-# A line of a program begins another message: "pg_restore: error: ...", "psql:file.sql:3: ERROR: ...".
+# A line that begins with a program's name begins another message: "pg_restore: error: ...", "psql:file.sql:3: ERROR:
+# ...".
 _PROGRAM = re.compile(r"(?m)^(?=(?:pg_\w+|psql|createdb|dropdb|initdb)(?:\[\d+\])?: ?\S)")
 _QUOTES = '"»«' + "\u201e\u201c\u201d\u201a\u2018\u2019\u2039\u203a\u300c\u300d\u300e\u300f\u300a\u300b"
-# French quotation marks have a blank on the inside of each.
+# French quotation marks have a space on the inside.
 _QUOTED = re.compile(
     f"«[ \u00a0\u202f](?P<french>[^{_QUOTES}]*)[ \u00a0\u202f]»|[{_QUOTES}](?P<name>[^{_QUOTES}]*)[{_QUOTES}]"
 )
@@ -167,16 +171,16 @@ _PAIR = re.compile(r"(?s)\A(.*?\))=\(.*\)(.*)\Z")
 
 
 def without_values(message: str) -> str:
-    """Return a message of PostgreSQL or one of its programs, in any language, without the rows and values in it.
+    """Return a message from PostgreSQL or one of its programs, in any language, without the rows and values in it.
 
-    The first sentence of each message stays, except quoted texts that are no names. Of a detail, the columns of a key
-    stay. All other details, contexts and hints quote rows and statements.
+    The first sentence of each message is kept, except quoted texts that are not names. The columns of a key in a DETAIL
+    are kept. Everything else in DETAIL, CONTEXT and HINT quotes rows and statements.
     """
     return "".join(map(_without_values, _PROGRAM.split(message)))
 
 
 def _without_values(message: str) -> str:
-    # A label at the very beginning marks the severity, or a detail that came alone, as in a journal.
+    # A label at the very beginning is the severity, or that of a separate DETAIL line, as in a journal.
     labels = [found for found in _LABEL.finditer(message) if found.start() or _pair_or_row(message)]
     first = _sentence_alone(message[: labels[0].start()] if labels else message)
     if not labels:
@@ -190,12 +194,12 @@ def _without_values(message: str) -> str:
 
 
 def _pair_or_row(message: str) -> bool:
-    """Say whether a single part is a detail: it pairs columns with values, or ends with a list in parentheses."""
+    """Return whether a single part is a DETAIL: it pairs columns with values, or ends with a list in parentheses."""
     return ")=(" in message or re.search(r"[)\uff09][\w\s.\u3002]*\Z", message) is not None
 
 
 def _sentence_alone(text: str) -> str:
-    """Return a first sentence without quoted texts that are no names."""
+    """Return a first sentence without quoted texts that are not names."""
     text = re.sub(r"(?s)(\))=\(.*\)", rf"\1={LEFT_OUT}", text)
     if found := _DATUM.search(text):
         return f"{text[: found.start() + 1]} {LEFT_OUT}"
@@ -209,20 +213,20 @@ def _sentence_alone(text: str) -> str:
 
 
 def _of_postgresql(message: str) -> bool:
-    """Say whether a text comes from PostgreSQL or one of its programs, not from this runbook."""
+    """Return whether a text comes from PostgreSQL or one of its programs, not from this runbook."""
     labels = [found for found in _LABEL.finditer(message) if found.start() or _pair_or_row(message)]
     return bool(labels) or ")=(" in message or _PROGRAM.match(message) is not None
 
 
 def sentence(message: str) -> str:
-    """Return the sentence in an error: PostgreSQL's without SQL and rows, the planner's without the filter's name."""
+    """Return the message in an error: PostgreSQL's without SQL and rows, the planner's without the filter's name."""
     if "undecryptable variable" in message:
         return ENCRYPTED
     # One message of ansible-core on argument specs may contain several of these lines:
     # `Validation of arguments failed:\nargument 'a' is of type str and we were unable to convert to int: ...`
     message = message.replace("Validation of arguments failed:\n", "")
     message = re.sub(
-        r"argument '(\w+)' is of type \w+ and we were unable to convert to (\w+):", r"\1 is no \2:", message
+        r"argument '(\w+)' is of type \w+ and we were unable to convert to (\w+):", r"\1 is not of type \2:", message
     )
     # ansible-core: "The filter plugin 'aimemory.tenancy.tenancy_plan' failed: [1] ..."
     message = re.sub(r"(?s)^.*filter plugin '[\w.]+' failed: ", "", message)
@@ -236,13 +240,13 @@ def sentence(message: str) -> str:
 
 
 def of_connection(error: Any) -> str:
-    """Return the text of an error of a session, also of a session that could not start.
+    """Return the text of an error in a session, including a session that could not start.
 
-    libpq's text about such a session names sockets, databases and roles, and no values.
+    libpq's text about such a session contains the names of sockets, databases and roles, but no values.
     """
     return of_database(error) if getattr(error, "pgcode", None) else sentence(str(error))
 
 
 def of_failure(result: Mapping[str, Any]) -> str:
-    """Return the sentence in the result of a failed task: a program's error output, else the module's message."""
+    """Return the message in the result of a failed task: a program's error output, or else the module's message."""
     return sentence(str(result.get("stderr") or result.get("msg", "no message")))

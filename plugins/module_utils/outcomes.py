@@ -1,4 +1,4 @@
-"""Findings of the proof's attempts and of the whole change, and the sentence about those that fail."""
+"""Findings about the proof's attempts and the whole change, and the sentence about those that fail."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from .errors import TenancyError
 
-# The fields of an error that hold names; its message may quote values.
+# The fields of an error that contain names; its message may quote values.
 ERROR_FIELDS = ("column", "table", "constraint", "datatype")
 
 
 class ProofError(TenancyError):
-    """The proof could not be made, or an attempt failed."""
+    """The proof could not run, or an attempt failed."""
 
 
 def judge(
@@ -25,13 +25,13 @@ def judge(
     """Return a finding for each attempt: check, table, sentence, expected, actual, ok.
 
     ``outcomes`` is the result of proof.sql, in the order of the attempts. ``contents`` is the checksum of each table
-    for the default tenant. ``names`` are those of the tables, their columns, constraints and types; other names in an
-    error may come from the database's own code. Raises ProofError if an attempt has no outcome.
+    for the default tenant. ``names`` are the names of the tables, their columns, constraints and types; other names in
+    an error may come from the database's own code. Raises ProofError if an attempt has no outcome.
     """
     if not made:
         raise ProofError("The isolation proof failed: no attempt was made.")
     if len(outcomes) != len(made) or not all(isinstance(outcome, Mapping) for outcome in outcomes):
-        raise ProofError(f"The isolation proof failed: {len(outcomes)} outcomes of {len(made)} attempts.")
+        raise ProofError(f"The isolation proof failed: {len(outcomes)} outcomes for {len(made)} attempts.")
     return [_judged(attempt, outcome, contents, names) for attempt, outcome in zip(made, outcomes, strict=True)]
 
 
@@ -61,9 +61,9 @@ def unchanged(
 ) -> list[dict[str, Any]]:
     """Return a finding for each table: the change wrote no row of it. Rows without a tenant get one before.
 
-    ``before`` and ``now`` are the transaction's counters by table, at its beginning and before the proof. They are
-    files (of the relation and its partitions), inserted, updated and deleted. ``rewritten`` are the tables whose rows
-    take their tenant from another table's.
+    ``before`` and ``now`` are the transaction's counters for each table, at its beginning and before the proof. They
+    are files (of the relation and its partitions), inserted, updated and deleted. ``rewritten`` are the tables whose
+    rows get their tenant from another table.
     """
     found = []
     for name, then in before.items():
@@ -73,16 +73,17 @@ def unchanged(
         found.append(
             {
                 "check": f"{name}.unchanged", "table": name, "expected": expected, "actual": actual,
-                "sentence": "The change writes no row but those that had no tenant", "ok": actual == expected,
+                "sentence": "The change writes only rows that had no tenant", "ok": actual == expected,
             }
         )  # fmt: skip
     return found
 
 
 def failure(findings: Iterable[Mapping[str, Any]]) -> str:
-    """Return the sentence about the findings that do not hold; empty if all hold.
+    """Return the sentence about the findings that do not hold, or "" if all hold.
 
-    If a tenant could not store its row, failures that may result from that are only counted. A leak is always named.
+    If a tenant could not store its row, failures that may result from that are only counted. A leak is always reported
+    in full.
     """
     failed = [found for found in findings if not found["ok"]]
     own = [found for found in failed if found["check"] == f"{found['table']}.own.insert"]
@@ -99,15 +100,16 @@ def failure(findings: Iterable[Mapping[str, Any]]) -> str:
 
 
 _ROWS = re.compile(r"(\d+) rows")
-# Classes of SQLSTATE, or whole codes, that a row's value causes: data exceptions, constraints, generated columns.
+# Classes of SQLSTATEs, or single SQLSTATEs, that a value in a row causes: data exceptions, constraints, generated
+# columns.
 _OF_A_VALUE = ("22", "23", "428C9")
 
 
 def _remedy(found: Mapping[str, Any]) -> str:
-    """Return how to correct the model if the table refused the tenant's own row; "" for other findings."""
+    """Return how to correct the model if the table rejected the tenant's own row, or "" for other findings."""
     table, actual = found["table"], str(found["actual"])
     if found["check"] == f"{table}.own.insert" and actual.startswith(tuple(f"error {code}" for code in _OF_A_VALUE)):
-        return f"Give the sample of {table} in tenancy_tables values that the table accepts"
+        return f"Under sample of {table} in tenancy_tables, give values that the table accepts"
     if found["check"].startswith(f"{table}.own.trigger.") and _ROWS.fullmatch(actual):
         return f"If no trigger of {table} writes that row, correct its sample_writes in tenancy_tables"
     if found["check"] == f"{table}.own.read" and _number(actual) > max(map(_number, _several(found["expected"]))):
@@ -124,17 +126,17 @@ def _number(outcome: str) -> int:
 
 
 def _may_follow(found: Mapping[str, Any]) -> bool:
-    """Say whether an attempt failed, or found too few rows, possibly because a row is missing."""
+    """Return whether an attempt failed, or found too few rows, possibly because a row is missing."""
     actual = str(found["actual"])
     if actual.startswith("error "):
         return True
     rows, *wanted = (_ROWS.fullmatch(str(text)) for text in (actual, *_several(found["expected"])))
-    # If an error is expected, any row that was reached is a leak.
+    # If an error is expected, any accessed row is a leak.
     return rows is not None and int(rows[1]) < min(int(one[1]) if one else 1 for one in wanted)
 
 
 def _named(expected: Any) -> str:
-    """Return a finding's expectation as words: one of several outcomes, or the content of a table."""
+    """Return the expected outcome of a finding as text: one of several outcomes, or the content of a table."""
     return " or ".join(map(str, _several(expected)))
 
 

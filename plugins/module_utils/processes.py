@@ -1,7 +1,8 @@
 """The environment and the connections of another user's process.
 
-Root without CAP_SYS_PTRACE, as in a container, may read neither, but the process's own user may. A child process reads
-them with that user's rights. It has changed its user since its start, so other processes of that user cannot read it.
+Root without CAP_SYS_PTRACE, as in a container, may read neither, but the process's own user may. A child process
+therefore reads them with that user's privileges. The child has changed its user since its start, so other processes of
+that user cannot read the child.
 """
 
 from __future__ import annotations
@@ -21,28 +22,28 @@ from typing import Any
 
 from . import sockets
 
-# The seconds that a child may take: other processes of its user can stop it.
+# The time limit of a child in seconds: other processes of its user can stop it.
 PATIENCE = 30
-# The seconds between two looks of a watch, which shares the processors with the service.
+# The seconds between two readings of a watch, which shares the processors with the service.
 LOOK_INTERVAL = 0.0003
 
 Process = dict[str, Any]
 
 
 def read(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Process]:
-    """Return the processes with their environments and connections; those that have ended are left out.
+    """Return the processes with their environments and connections; processes that have ended are omitted.
 
     Each is ``{pid, name, arguments, user, group, readable, environment, sockets, connections}``. ``user`` and ``group``
-    are numbers, and ``environment`` is that of its start. ``sockets`` are the inodes of all its sockets, and
-    ``connections`` are those that are connected, as module_utils/sockets.py returns them. If nobody may read the
-    process, these are empty and ``readable`` is false.
+    are numbers, and ``environment`` is the environment at its start. ``sockets`` are the inodes of all its sockets, and
+    ``connections`` are the connected ones, as module_utils/sockets.py returns them. If neither root nor its user may
+    read the process, these are empty and ``readable`` is false.
     """
     found = []
     for (uid, gid, groups, space), members in _owners(pids, proc).items():
         enter = _other_namespace(proc / str(members[0]), space, proc)
         seen = as_user(uid, gid, groups, partial(_look, members, proc), enter=enter)
-        # That user cannot read a process that has changed its user since its start. With hidepid on /proc, that user
-        # does not even see it. Root may have the right to read it.
+        # The process's user cannot read a process that has changed its user since its start, and cannot see it if /proc
+        # is mounted with hidepid. Root may be allowed to read it.
         by_pid = {item["pid"]: item for item in seen}
         closed = [pid for pid in members if not by_pid.get(pid, {"readable": False})["readable"]]
         by_pid |= {item["pid"]: item for item in (_look(closed, proc) if closed else [])}
@@ -51,7 +52,7 @@ def read(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Process]:
 
 
 def _owners(pids: Iterable[int], proc: Path) -> dict[tuple[int, int, tuple[int, ...], str], list[int]]:
-    """Return the processes by owner (user, group and further groups) and by network namespace."""
+    """Return the processes grouped by owner (user, group and supplementary groups) and by network namespace."""
     found: dict[tuple[int, int, tuple[int, ...], str], list[int]] = {}
     for pid in pids:
         try:
@@ -63,7 +64,7 @@ def _owners(pids: Iterable[int], proc: Path) -> dict[tuple[int, int, tuple[int, 
 
 
 def _other_namespace(place: Path, space: str, proc: Path) -> Path | None:
-    """Return the network namespace to enter for the process at ``place`` below /proc; None for our own."""
+    """Return the network namespace to enter for the process at ``place`` below /proc, or None for our own."""
     return place / "ns" / "net" if space not in ("", _namespace(proc / "self")) else None
 
 
@@ -76,17 +77,17 @@ def as_user(
     enter: Path | None = None,
     patience: float = PATIENCE,
 ) -> Any:
-    """Return the result of ``work`` (through JSON) from a child that has a user's rights permanently.
+    """Return the result of ``work`` (as JSON) from a child that permanently has a user's privileges.
 
-    ``enter`` is the network namespace of the child, if root may enter one. Raises OSError if the child fails, or is not
-    done after ``patience`` seconds.
+    ``enter`` is the network namespace of the child, if root may enter one. Raises OSError if the child fails or has not
+    finished after ``patience`` seconds.
     """
     return _finish(_start(uid, gid, groups, work, enter), patience)
 
 
 @dataclass(frozen=True)
 class _Child:
-    """A child with a user's rights, and the pipe that its answer comes through."""
+    """A child with a user's privileges, and the pipe from which its result is read."""
 
     pid: int
     reading: int
@@ -118,12 +119,12 @@ def _start(uid: int, gid: int, groups: Iterable[int], work: Callable[[], Any], e
 
 
 def _finish(child: _Child, patience: float) -> Any:
-    """Return the child's answer, and end it. Raises OSError."""
+    """Return the child's result, and end the child. Raises OSError."""
     try:
         answer = _received(child.reading, patience)
     finally:
         os.close(child.reading)
-        # The child has ended, or it is late.
+        # The child has ended, or it has exceeded its time limit.
         os.kill(child.pid, signal.SIGKILL)
         os.waitpid(child.pid, 0)
     if answer is None or not answer:
@@ -132,10 +133,10 @@ def _finish(child: _Child, patience: float) -> Any:
 
 
 class Watch:
-    """A continuous look at processes until its end, which also sees what they open for some milliseconds."""
+    """A continuous watch on processes, which also sees connections that exist for only a few milliseconds."""
 
     def __init__(self, pids: Callable[[], list[int]], proc: Path = Path("/proc")) -> None:
-        """Start a child of this user, and one for each user whose processes this user cannot read."""
+        """Start a child with this user, and a child for each user whose processes this user cannot read."""
         own = (os.geteuid(), os.getegid(), tuple(os.getgroups()))
         places: dict[tuple[int, int, tuple[int, ...], str], Path] = {}
         for (uid, gid, groups, space), members in _owners(pids(), proc).items():
@@ -150,12 +151,12 @@ class Watch:
             for (uid, gid, groups, space), place in places.items()
         ]
         os.close(looked)
-        # The caller asks the service only after the first look.
+        # The caller sends its request to the service only after the first reading.
         _received(ready, PATIENCE)
         os.close(ready)
 
     def end(self) -> list[Process]:
-        """Return the processes like read(), each with all connections that were seen. Raises OSError."""
+        """Return the same as read(), with all connections that were seen for each process. Raises OSError."""
         os.write(self._writing, b".")
         found: dict[int, Process] = {}
         try:
@@ -175,7 +176,7 @@ class Watch:
 
 
 def _is_open(place: Path) -> bool:
-    """Say whether the sockets of a process, whose directory below /proc is ``place``, can be read."""
+    """Return whether the sockets of a process, whose directory below /proc is ``place``, can be read."""
     try:
         sockets.inodes(place)
     except OSError:
@@ -184,9 +185,9 @@ def _is_open(place: Path) -> bool:
 
 
 def _look_until(over: int, looked: int, pids: Callable[[], list[int]], proc: Path) -> list[Process]:
-    """Return the readable processes, after repeated looks until there is something to read from ``over``.
+    """Return the readable processes, after repeated readings until ``over`` has data to read.
 
-    ``looked`` is closed after the first look.
+    ``looked`` is closed after the first reading.
     """
     found: dict[int, Process] = {}
     seen = sockets.Seen(proc)
@@ -205,7 +206,8 @@ def _look_until(over: int, looked: int, pids: Callable[[], list[int]], proc: Pat
 
 
 def _merge_connections(some: list[sockets.Connection], others: list[sockets.Connection]) -> list[sockets.Connection]:
-    """Return the connections of two looks; for one in both, the entry that knows the other end."""
+    """Return the connections of two readings. If both contain a connection, return the entry that knows the other
+    end."""
     found = {item["inode"]: item for item in some}
     for item in others:
         if item["inode"] not in found or item["kind"] == "tcp" or item["peer"]:
@@ -214,7 +216,7 @@ def _merge_connections(some: list[sockets.Connection], others: list[sockets.Conn
 
 
 def _namespace(place: Path) -> str:
-    """Return the name of a process's network namespace, "" if root may not see it."""
+    """Return the name of a process's network namespace, or "" if root may not see it."""
     try:
         return os.readlink(place / "ns" / "net")
     except OSError:
@@ -223,12 +225,12 @@ def _namespace(place: Path) -> str:
 
 def _enter(namespace: Path) -> None:
     with namespace.open("rb") as file:
-        # If the kernel refuses, the later look finds no connections. (os.setns needs Python 3.12.)
+        # If the kernel refuses, the later reading finds no connections. (os.setns needs Python 3.12.)
         ctypes.CDLL(None, use_errno=True).setns(file.fileno(), 0)
 
 
 def _received(reading: int, patience: float) -> bytes | None:
-    """Return the data from the pipe until its end, or None if that takes too long."""
+    """Return all data from the pipe, or None if that takes too long."""
     received = b""
     while True:
         ready, _, _ = select.select([reading], [], [], patience)
@@ -241,20 +243,20 @@ def _received(reading: int, patience: float) -> bytes | None:
 
 
 def credentials(pid: int, proc: Path = Path("/proc")) -> tuple[int, int, tuple[int, ...]]:
-    """Return the effective user, group and further groups of a process, as numbers. Raises OSError."""
+    """Return the effective user, group and supplementary groups of a process, as numbers. Raises OSError."""
     status = (proc / str(pid) / "status").read_text()
     lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     return int(lines["Uid"].split()[1]), int(lines["Gid"].split()[1]), tuple(map(int, lines["Groups"].split()))
 
 
 def user(name: str) -> tuple[int, int, list[int]]:
-    """Return user, group and further groups of a system user, by its name or number. Raises KeyError."""
+    """Return the user, group and supplementary groups of a system user, by its name or number. Raises KeyError."""
     entry = pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
     return entry.pw_uid, entry.pw_gid, os.getgrouplist(entry.pw_name, entry.pw_gid)
 
 
 def _look(pids: Iterable[int], proc: Path) -> list[Process]:
-    """Return the processes with their connections, as far as this process may read them."""
+    """Return the processes with the connections that this process may read."""
     table = sockets.Table(proc)
     found = []
     for process in _basics(pids, proc):
@@ -297,6 +299,6 @@ def _basics(pids: Iterable[int], proc: Path) -> list[Process]:
 
 
 def environment(block: bytes) -> dict[str, str]:
-    """Return an environment in the kernel's format: NAME=value, each followed by a null byte."""
+    """Return an environment from the kernel's format: NAME=value, each followed by a null byte."""
     pairs = (entry.partition(b"=") for entry in block.split(b"\0") if b"=" in entry)
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}

@@ -13,8 +13,8 @@ MAX_IDENTIFIER_BYTES = 63
 def identifier(name: str) -> str:
     """Return ``name`` as one quoted SQL identifier.
 
-    It always quotes, so that capitals, spaces, quotes and key words keep their meaning
-    (PostgreSQL manual, 4.1.1 "Identifiers and Key Words").
+    The name is always quoted, so that capitals, spaces, quotes and key words are preserved (PostgreSQL manual, 4.1.1
+    "Identifiers and Key Words").
 
     Raises ModelError for an empty name, a NUL character, or more than 63 bytes of UTF-8.
     """
@@ -28,7 +28,7 @@ def identifier(name: str) -> str:
         raise ModelError(f"The identifier {name!r} is not valid Unicode text.") from error
     if len(encoded) > MAX_IDENTIFIER_BYTES:
         raise ModelError(
-            f"The identifier {name!r} is longer than {MAX_IDENTIFIER_BYTES} bytes: PostgreSQL would cut it off."
+            f"The identifier {name!r} is longer than {MAX_IDENTIFIER_BYTES} bytes: PostgreSQL would truncate it."
         )
     return '"' + name.replace('"', '""') + '"'
 
@@ -41,7 +41,7 @@ def qualified(schema: str, name: str) -> str:
 def literal(value: str | int) -> str:
     """Return ``value`` as a quoted SQL string literal.
 
-    A value with a backslash becomes an E'' string, which means the same with ``standard_conforming_strings`` on or off
+    A value with a backslash becomes an E'' string, which does not depend on ``standard_conforming_strings``
     (PostgreSQL's own quote_literal does the same).
 
     Raises ModelError for a NUL character.
@@ -62,7 +62,7 @@ def dollar_quoted(body: str) -> str:
 
 
 def name_beside(name: str, suffix: str) -> str:
-    """Return ``name`` with ``suffix``; to fit into 63 bytes, ``name`` is cut and ``suffix`` stays whole."""
+    """Return ``name`` with ``suffix``; to fit into 63 bytes, ``name`` is truncated but not ``suffix``."""
     kept = name.encode("utf-8")[: MAX_IDENTIFIER_BYTES - len(suffix.encode("utf-8"))]
     return kept.decode("utf-8", errors="ignore") + suffix
 
@@ -70,7 +70,7 @@ def name_beside(name: str, suffix: str) -> str:
 def derived_name(*parts: str) -> str:
     """Join ``parts`` with underscores into a name of at most 63 bytes.
 
-    A longer name is cut and ends with a digest of the whole, so that two long names stay different.
+    A longer name is truncated and ends with a hash of the full name, so that two long names remain different.
     """
     name = "_".join(parts)
     encoded = name.encode("utf-8")

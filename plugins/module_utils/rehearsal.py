@@ -1,4 +1,4 @@
-"""The cost of a rehearsal, and the differences between the copy's plan and the real one."""
+"""The cost of a rehearsal, and the differences between the plan in the copy and the real plan."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 from .errors import TenancyError
 from .quoting import identifier
 
-# Bytes of a database that are restored and compared in one second, if this server has no measured backup.
+# Bytes of a database that are assumed to be restored and compared in one second, if this server has no backup with
+# measurements.
 RATE = 20_000_000
 # Seconds of a restore for each second of the dump: a restore also builds indexes.
 RESTORE_PER_DUMP = 4.0
 # Seconds of the migration and its rollback, which read every table twice, for each second of the restore.
 TRIP_PER_RESTORE = 1.0
 SECONDS_AT_LEAST = 10
-# The directory is written into properties of a unit and settings of PostgreSQL, each with special characters.
+# The directory is used in unit properties and PostgreSQL settings, both of which have special characters.
 DIRECTORY = re.compile(r"(/[A-Za-z0-9.][A-Za-z0-9._-]*)+")
 # Bytes in addition to the database: the server itself, its WAL, definitions and samples.
 MARGIN_BYTES = 536_870_912
@@ -27,8 +28,8 @@ def seconds(size_bytes: int, last: Mapping[str, Any] | None, mode: str) -> int:
     """Return the approximate number of seconds that a rehearsal takes.
 
     ``size_bytes`` is the size of the database. ``last`` is the newest backup's manifest. Its ``proven_seconds`` is the
-    duration of its restore (None: it was not restored), and ``duration_seconds`` that of its dump. Without a manifest,
-    RATE applies.
+    duration of its restore (None if it was not restored), and ``duration_seconds`` that of its dump. Without a
+    manifest, RATE applies.
     """
     if mode == "none":
         return 0
@@ -52,12 +53,12 @@ def nearest(path: str) -> str:
 
 
 def room(size_bytes: int, mode: str) -> int:
-    """Return the bytes that a rehearsal needs in its directory."""
+    """Return how many bytes a rehearsal needs in its directory."""
     return {"full": size_bytes + MARGIN_BYTES, "schema": MARGIN_BYTES, "none": 0}[mode]
 
 
 def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int, directory: str) -> dict[str, Any]:
-    """Return ``{seconds, bytes, lines, obstacles}`` of a rehearsal.
+    """Return ``{seconds, bytes, lines, obstacles}`` for a rehearsal.
 
     ``asked`` is the result of the module rehearsal_cost: ``free_bytes``, ``shared`` (with the backups), ``load``,
     ``processors``, ``last`` (a manifest or None). ``lines`` describe the cost; ``obstacles`` are sentences that refuse
@@ -69,7 +70,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
         return {
             "seconds": 0, "bytes": 0, "obstacles": [],
             "lines": [
-                "NONE (migrate_rehearse=none). A failure in this database shows",
+                "NONE (migrate_rehearse=none). A failure in this database appears",
                 "only while the service is stopped.",
             ],
         }  # fmt: skip
@@ -78,29 +79,29 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
             f"rehearse_directory is {directory}: it must be an absolute path of letters, digits and ._- in which every"
             " name begins with a letter, a digit or a dot, such as /var/backups."
         )
-    # A dump in the same directory takes its room first.
+    # A dump in the same directory takes its space first.
     needed = room(size_bytes, mode) + (size_bytes if asked["shared"] else 0)
     took = seconds(size_bytes, asked["last"], mode)
     free = int(asked["free_bytes"])
     obstacles = []
     if free < needed:
-        choice = ", or rehearse the definitions alone with -e migrate_rehearse=schema" if mode == "full" else ""
+        choice = ", or rehearse only the definitions with -e migrate_rehearse=schema" if mode == "full" else ""
         obstacles.append(
-            f"The rehearsal needs {needed / 1e6:,.0f} MB in {directory}, which has {free / 1e6:,.0f} MB free: make"
-            f" room, or name another directory with -e rehearse_directory=/path/on/the/server{choice}."
+            f"The rehearsal needs {needed / 1e6:,.0f} MB in {directory}, which has {free / 1e6:,.0f} MB free: free "
+            f"up disk space, or specify another directory with -e rehearse_directory=/path/on/the/server{choice}."
         )
     if took > max_seconds:
         obstacles.append(
-            f"The rehearsal will take about {took:,} s, more than rehearse_max_duration ({max_seconds:,} s): allow it"
-            f" longer with -e rehearse_max_duration={took * 2}, or rehearse the definitions alone with"
-            " -e migrate_rehearse=schema."
+            f"The rehearsal will take about {took:,} s, more than rehearse_max_duration ({max_seconds:,} s): "
+            f"increase the limit with -e rehearse_max_duration={took * 2}, or rehearse only the definitions with "
+            "-e migrate_rehearse=schema."
         )
     what = "all rows" if mode == "full" else "all definitions with samples of rows (migrate_rehearse=schema)"
     source = "the last backup's speed" if asked["last"] else "no earlier backup"
     return {
         "seconds": took, "bytes": needed, "obstacles": obstacles,
         "lines": [
-            f"In a throwaway server, before anything is stopped: {what}",
+            f"In a throwaway server, before the service is stopped: {what}",
             f"About {took:,} s ({source}) and {needed / 1e6:,.0f} of {free / 1e6:,.0f} MB free in",
             f"{directory}, at low priority; load {asked['load']:.1f} on {asked['processors']} processors",
         ],
@@ -108,7 +109,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
 
 
 def uncarried(state: Mapping[str, Any]) -> list[str]:
-    """Return the names of a state's objects that a dump does not contain: invalid indexes."""
+    """Return the names of the objects in a state that a dump does not contain: invalid indexes."""
     return sorted(
         index["name"]
         for table in state["tables"].values()
@@ -118,7 +119,7 @@ def uncarried(state: Mapping[str, Any]) -> list[str]:
 
 
 def _without_tablespaces(sql: str, state: Mapping[str, Any]) -> str:
-    """Return a statement as it is planned in the copy, whose server has no tablespaces."""
+    """Return a statement as the plan in the copy contains it, because the throwaway server has no tablespaces."""
     places = {
         index.get("tablespace")
         for table in state["tables"].values()
@@ -134,9 +135,9 @@ def _without_tablespaces(sql: str, state: Mapping[str, Any]) -> str:
 def plan_differences(
     copy: Sequence[Mapping[str, Any]], real: Sequence[Mapping[str, Any]], state: Mapping[str, Any]
 ) -> dict[str, list[str]]:
-    """Return ``{differing, excepted}``: ids of statements that only one plan has, or that differ in their SQL.
+    """Return ``{differing, excepted}``: the ids of statements that only one plan contains, or whose SQL differs.
 
-    ``excepted`` are sentences about the statements that name an object of ``state`` that a dump does not contain.
+    ``excepted`` are sentences about the statements that mention an object in ``state`` that a dump does not contain.
     """
     there = {item["id"]: item["sql"] for item in copy}
     here = {item["id"]: _without_tablespaces(item["sql"], state) for item in real}

@@ -21,14 +21,14 @@ OPTIONS: dict[str, Any] = {
 
 
 class Copy:
-    """The restored copy of one database in a server of its own.
+    """The restored copy of one database in its own server.
 
     ``options`` are ``database``, ``port``, ``user`` and ``server`` (OPTIONS above); ``make`` also needs
     ``hash_max_bytes`` and ``jobs``. ``run`` runs a program, like Ansible's run_command.
     """
 
     def __init__(self, run: Callable[..., tuple[int, str, str]], options: Mapping[str, Any]) -> None:
-        """Take the options, and choose the name of the server."""
+        """Initialize with the options, and choose the name of the server."""
         self._run = run
         self.wanted = options
         self.chosen: Mapping[str, Any] = options["server"]
@@ -41,7 +41,7 @@ class Copy:
         """Make the copy from the dump in the directory ``files``, and return the result of the module.
 
         ``tables`` is the content of the dump's snapshot. ``mode`` is ``full``, or ``schema`` for the definitions with
-        samples of rows. A failure leaves no server. Raises TenancyError, psycopg2.Error and OSError.
+        samples of rows. After a failure, the server is removed. Raises TenancyError, psycopg2.Error and OSError.
         """
         began = time.monotonic()
         try:
@@ -50,8 +50,8 @@ class Copy:
             self.server.end()
             if time.monotonic() - began >= self.chosen["seconds"]:
                 raise throwaway.ThrowawayError(
-                    f"The throwaway server was ended after {self.chosen['seconds']} s: allow more time with"
-                    " -e rehearse_max_duration=..., or rehearse the definitions alone with -e migrate_rehearse=schema."
+                    f"The throwaway server was ended after {self.chosen['seconds']} s: allow more time with -e "
+                    "rehearse_max_duration=..., or rehearse only the definitions with -e migrate_rehearse=schema."
                 ) from error
             raise
 
@@ -148,7 +148,7 @@ class Copy:
         return found
 
     def _provide_logins(self, cursor: Any) -> None:
-        """Let the roles log in that the run will provide; a rollback may have disabled them."""
+        """Let the roles log in that the run will create; a rollback may have disabled them."""
         for name in self.chosen["roles"]:
             cursor.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", (name,))
             change = "ALTER" if cursor.fetchall() else "CREATE"
@@ -163,7 +163,7 @@ class Copy:
             yield cursor
 
     def _compare(self, tables: list[dict[str, Any]]) -> list[str]:
-        """Return how the restored rows differ from the dumped ones."""
+        """Return how the restored rows differ from the dumped rows."""
         wanted = self.wanted
         where = (wanted["user"], wanted["database"], wanted["port"])
         opened = sessions.opened(*where, host=self.server.place, kind="reading")
@@ -172,7 +172,7 @@ class Copy:
 
 
 def membership(row: tuple[str, str, bool, bool, bool], version: int) -> Any:
-    """Return the statement that makes a role a member of another; before PostgreSQL 16 it has only one option."""
+    """Return the statement that makes a role a member of another; before PostgreSQL 16, ADMIN is the only option."""
     granted, member, admin, inherit, assume = row
     options = f"ADMIN {admin}, INHERIT {inherit}, SET {assume}" if version >= 16 else "ADMIN OPTION" if admin else ""
     return sql.SQL("GRANT {} TO {}" + (f" WITH {options}" if options else "")).format(

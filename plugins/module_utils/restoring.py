@@ -1,9 +1,8 @@
-"""Restore a dump into a new database; each owner's code runs with no more privileges than its owner has.
+"""Restore a dump into a new database; the code of each owner runs with that owner's privileges at most.
 
-The superuser restores objects without code. A login that is a member of one ordinary role alone restores that role's
-objects (``toc``), so that the role's code cannot gain privileges. An ordinary login restores the rows
-of a superuser's tables as well. During the restore an owner gets the privileges that it lacks, such as CREATE in a
-schema.
+The superuser restores objects without code. A login that is a member of only one ordinary role restores that role's
+objects (``toc``), so that the role's code cannot gain privileges. An ordinary login also restores the rows of
+superusers' tables. During the restore, an owner gets privileges that it lacks, such as CREATE in a schema.
 """
 
 from __future__ import annotations
@@ -25,17 +24,18 @@ from . import messages, sessions, toc
 from .errors import TenancyError
 from .identity import acting_as
 
-# The rows of each table that a restore of the definitions includes.
+# The number of rows of each table that a restore of the definitions includes.
 SAMPLE_ROWS = 100
 LOGIN_NAME = "tenancy_restore_"
-# The comment by which a run recognises logins that a lost run left.
+# The comment by which a run recognises logins that a lost run left behind.
 MARK = "Login of a restore, removed at its end"
-# Programs with this niceness give way to the database that serves. Beside a process that never sleeps they get a fourth
-# of a processor. With 10 they would get a tenth, and a rehearsal of minutes would take an hour on a busy host.
+# With this niceness, programs yield to the running database. If a process with normal priority never sleeps, they get a
+# quarter of a processor. With niceness 10 they would get a tenth, and a rehearsal of a few minutes would take an hour
+# on a busy host.
 NICENESS = 5
 NICE = ("nice", "-n", str(NICENESS))
 IDLE = ("ionice", "-c", "3")
-# An ordinary role may not set everything that an administrator's session sets.
+# An ordinary role may not change all settings that an administrator's session changes.
 ORDINARY = {
     "search_path": "pg_catalog,pg_temp", "statement_timeout": "0", "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0", "default_transaction_read_only": "off",
@@ -56,9 +56,9 @@ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
                JOIN pg_catalog.pg_settings s ON s.name = pg_catalog.split_part(c.entry, '=', 1)
                WHERE s.context = 'superuser'))
 """
-# From the objects in "start", by their number, to everything that their expressions call. That is functions (also those
-# of operators, operator classes and domains) and views, whose queries run at each read. Tables and materialized views
-# are left out because they hold only data.
+# All objects that the expressions of the objects in "start" call, by the number of the object in "start". They are
+# functions (also those of operators, operator classes and domains) and views, whose queries run at each read. Tables
+# and materialized views are excluded, because they contain only data.
 _REACHED = """
 reached (number, classid, objid) AS (
   SELECT number, classid, objid FROM start
@@ -104,8 +104,8 @@ code (number) AS (
   WHERE f.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
 )
 """
-# Indexes and keys of a superuser's tables that would run an ordinary role's code as the superuser. They have the kind,
-# schema and tag of a dump's listing.
+# Indexes and keys of a superuser's tables that would run an ordinary role's code as the superuser. They are identified
+# by kind, schema and tag, as in a dump's listing.
 RISKY_KEYS = f"""
 WITH RECURSIVE own AS (
   SELECT c.oid, c.relname, n.nspname FROM pg_catalog.pg_class c
@@ -144,7 +144,7 @@ start (number, classid, objid, kind, schema, tag) AS (
 {_REACHED}
 SELECT DISTINCT s.kind, s.schema, s.tag FROM start s JOIN code c ON c.number = s.number
 """
-# Superusers' materialized views whose query would run an ordinary role's code.
+# Superusers' materialized views whose queries would run an ordinary role's code.
 RISKY_VIEWS = f"""
 WITH RECURSIVE start (number, classid, objid) AS (
   SELECT c.oid, 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid
@@ -166,7 +166,7 @@ JOIN pg_catalog.pg_class c ON c.oid = d.objid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e'
 """
-# The original names: a listing shows a line break in a name as a blank.
+# The original names: a listing shows a line break in a name as a space.
 TABLES = """
 SELECT n.nspname::text, c.relname::text
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -194,7 +194,7 @@ SELECT pg_catalog.format('GRANT USAGE ON FOREIGN SERVER %%I TO %%I', srvname, %(
 FROM pg_catalog.pg_foreign_server
 WHERE %(foreign_tables)s AND NOT pg_catalog.has_server_privilege(%(owner)s, oid, 'USAGE')
 """
-# On an owner's own tables, all privileges that rows and keys need; on others only those for a foreign key.
+# On an owner's own tables, all privileges that rows and keys need; on other tables, only those for a foreign key.
 TABLE_RIGHTS = """
 SELECT pg_catalog.format('GRANT %%s ON %%I.%%I TO %%I', r, n.nspname, c.relname, %(owner)s::text),
        pg_catalog.format('REVOKE %%s ON %%I.%%I FROM %%I', r, n.nspname, c.relname, %(owner)s::text)
@@ -216,9 +216,9 @@ class RestoreError(TenancyError):
 class Target:
     """The database that receives a dump, and how to connect to it.
 
-    With ``may_stay_empty``, a materialized view may stay empty if it reads from a server that the copy cannot reach.
-    ``host`` is the directory of the server's socket, "" for libpq's default. ``logins`` holds the connection parameters
-    of this restore's logins, and ``password`` their password, "" if none is needed.
+    With ``may_stay_empty``, a materialized view may remain unpopulated if it reads from a server to which the copy
+    cannot connect. ``host`` is the directory of the server's socket, or "" for libpq's default. ``logins`` contains the
+    connection parameters of this restore's logins, and ``password`` their password, or "" if none is needed.
     """
 
     user: str
@@ -243,14 +243,14 @@ class Target:
 
 
 def make_login(name: str, verifier: str) -> Any:
-    """Return the statements that create a login of a restore; ``verifier`` is "" if it needs no password."""
+    """Return the statements that create a login for a restore; ``verifier`` is "" if the login needs no password."""
     password = sql.SQL("PASSWORD {}").format(sql.Literal(verifier)) if verifier else sql.SQL("")
     made = sql.SQL("CREATE ROLE {0} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE {1}; COMMENT ON ROLE {0} IS {2}")
     return made.format(sql.Identifier(name), password, sql.Literal(MARK))
 
 
 def _required_privileges(entries: Sequence[toc.Entry], owner: str) -> dict[str, Any]:
-    """Return the schemas in which an owner has objects, and whether it has foreign keys and foreign tables."""
+    """Return the schemas in which an owner has objects, and whether it owns foreign keys and foreign tables."""
     own = [entry for entry in entries if entry.owner == owner]
     kinds = {entry.kind for entry in own}
     return {
@@ -265,13 +265,13 @@ def low_priority() -> tuple[str, ...]:
 
 
 def login_names(prefix: str, owners: Sequence[str]) -> dict[str | None, str]:
-    """Return the name of the login of every owner, and under None that of the login for superusers' rows."""
+    """Return the name of the login for every owner, and under None that of the login for superusers' rows."""
     named: dict[str | None, str] = {None: f"{prefix}0"}
     return named | {owner: f"{prefix}{number}" for number, owner in enumerate(owners, start=1)}
 
 
 def sentence(text: str) -> str:
-    """Return an error of pg_restore as one sentence: the object, and PostgreSQL's error without rows and statement."""
+    """Return a pg_restore error as one sentence: the object, and PostgreSQL's error without rows and statements."""
     where = re.search(r"from TOC entry \d+; \d+ \d+ (.*)", text)
     what = re.search(r"(?s)(?:ERROR|FATAL|error):\s+(.*?)(?=\nCommand was:|\npg_restore:|\Z)", text)
     message = messages.without_values((what.group(1) if what else text).strip())
@@ -281,10 +281,10 @@ def sentence(text: str) -> str:
 
 
 class Restoring:
-    """One restore; ``run`` performs it and returns sentences about objects that were left out."""
+    """One restore; ``run`` performs it and returns sentences about objects that were omitted."""
 
     def __init__(self, target: Target, run: Callable[..., tuple[int, str, str]]) -> None:
-        """Take the target; ``run`` is the module's run_command."""
+        """Initialize with the target; ``run`` is the module's run_command."""
         self.target = target
         self._run_command = run
         self._revokes: list[str] = []
@@ -304,7 +304,7 @@ class Restoring:
         try:
             left = self._restore(entries, owners, superusers)
         except BaseException:
-            # The first error is raised. If the server is gone, there are no logins left to remove.
+            # The first error is raised. If the server no longer exists, there are no logins to remove.
             with contextlib.suppress(psycopg2.Error):
                 self._revoke_granted()
                 self._drop_logins()
@@ -312,7 +312,7 @@ class Restoring:
         return left
 
     def _restore(self, entries: list[toc.Entry], owners: list[str], superusers: set[str]) -> list[str]:
-        """Restore the entries, and return sentences about those that were left out."""
+        """Restore the entries, and return sentences about those that were omitted."""
         target = self.target
         chosen: dict[str, Any] = {
             "superusers": superusers, "privileged": set(target.privileged), "excluded": set(target.excluded),
@@ -340,7 +340,7 @@ class Restoring:
         self._revoke_granted()
         self._restore_segments(steps.finish)
         self._drop_logins()
-        # Every later statement would fire them.
+        # Every later statement would fire the event triggers.
         self._restore_segments(steps.event_triggers)
         return [
             *(f"{entry.sentence} was left out" for entry in steps.left_out if entry.kind != "COMMENT"),
@@ -354,10 +354,10 @@ class Restoring:
     def _attached_by_parents(
         self, entries: Sequence[toc.Entry], superusers: set[str]
     ) -> tuple[list[toc.Entry], list[tuple[toc.Entry, str]]]:
-        """Return the entries, and the partitions of superusers whose tables belong to ordinary roles, with those roles.
+        """Return the entries, and superusers' partitions of tables that ordinary roles own, with these roles.
 
-        The role that attaches a partition or its index computes expressions of the table, and must own both. The
-        owner of the table gains nothing: it already reaches the rows of the partition through the table.
+        The role that attaches a partition or its index evaluates expressions of the table, and must own both. The owner
+        of the table gains nothing, because it can already access the rows of the partition through the table.
         """
         tables = {(entry.schema, entry.tag): entry.owner for entry in entries if entry.kind == "TABLE"}
         found, moved = [], []
@@ -373,7 +373,7 @@ class Restoring:
 
     @contextlib.contextmanager
     def _owned_by_parents(self, partitions: Sequence[tuple[toc.Entry, str]]) -> Iterator[None]:
-        """Give partitions of superusers to the owners of their tables for the block."""
+        """Within the block, make the owners of the tables also the owners of superusers' partitions."""
         self._set_owners(partitions)
         yield
         self._set_owners([(entry, entry.owner) for entry, _ in partitions])
@@ -393,7 +393,7 @@ class Restoring:
             yield cursor
 
     def _ask(self, query: str) -> set[tuple[str, str]]:
-        """Return the schemas and names that a query finds, as a dump lists them."""
+        """Return the schemas and names in the result of a query, as a dump lists them."""
         with self._administrator() as cursor:
             cursor.execute(query)
             return {(toc.shown(schema), toc.shown(name)) for schema, name in cursor.fetchall()}
@@ -409,9 +409,9 @@ class Restoring:
         return output
 
     def _make_logins(self, owners: Sequence[str]) -> None:
-        """Make one login for every owner, a member of that role alone, and one that is a member of no role.
+        """Create a login for every owner, as a member of only that role, and a login that is a member of no role.
 
-        Each login inherits its owner's privileges, so that code which resets the role gains none.
+        Each login inherits its owner's privileges, so that code that resets the role does not gain privileges.
         """
         with self._administrator("postgres") as cursor:
             for owner, name in self.names.items():
@@ -450,13 +450,14 @@ class Restoring:
             self._restore_entries(segment.entries, owner, parallel=parallel, options=options)
 
     def _refresh_views(self, segments: Sequence[toc.Segment]) -> list[str]:
-        """Fill the materialized views; return those that stay empty, with the reason. Raises RestoreError."""
+        """Populate the materialized views; return those that remain unpopulated, with the reason. Raises
+        RestoreError."""
         empty = []
         for segment in segments:
             for entry in segment.entries:
                 try:
-                    # As its owner sees the tables. Without row security a view over a table that forces it could not be
-                    # filled.
+                    # As the view's owner sees the tables. Without row security, a view over a table with forced row
+                    # security could not be populated.
                     self._restore_segments([toc.Segment(segment.owner, [entry])], options=("--enable-row-security",))
                 except RestoreError as error:
                     if not self.target.may_stay_empty:
@@ -467,7 +468,8 @@ class Restoring:
     def _restore_data(
         self, entries: Sequence[toc.Entry], superusers: set[str], referring: set[tuple[str, str]]
     ) -> None:
-        """Restore each owner's rows over its login, and superusers' rows (not an extension's) over an ordinary one."""
+        """Restore each owner's rows with its login, and superusers' rows (except an extension's) with an ordinary
+        login."""
         members = self._ask(MEMBERS)
         mine, others = [], []
         owned: dict[str, list[toc.Entry]] = {}
@@ -499,7 +501,7 @@ class Restoring:
                 self._restore_entries(found, owner, parallel=True)
 
     def _connection(self, owner: tuple[str | None] | None) -> dict[str, str]:
-        """Return the connection parameters of the administrator, or of an owner's login."""
+        """Return the connection parameters for the administrator or for an owner's login."""
         target = self.target
         found = {"dbname": target.database, "application_name": sessions.APPLICATION}
         if owner is None:
@@ -566,7 +568,7 @@ class Restoring:
                 else:
                     rows.append(line)
             else:
-                # The output ended without the mark that ends the rows.
+                # The output ended without the end-of-data marker.
                 raise RestoreError(f"{entry.sentence}: pg_restore ended before the last of its rows")
         finally:
             process.kill()
@@ -587,7 +589,7 @@ class Restoring:
         return {"password": self.target.password} if owner is not None and self.target.password else {}
 
     def _run(self, command: list[str]) -> tuple[int, str, str]:
-        """Run a program as the database's user."""
+        """Run a program as the database's system user."""
         environment = {"PGPASSWORD": self.target.password} if self.target.password else {}
         with acting_as(self.target.user):
             code, output, error = self._run_command(command, environ_update=environment)
@@ -604,7 +606,7 @@ def _conninfo(parameters: Mapping[str, str]) -> str:
 
 
 def pg_restore_that_reads(run: Callable[..., tuple[int, str, str]], user: str, directory: str, files: str) -> str:
-    """Return the pg_restore that can read the dump: the server's own, or the one in PATH; raises RestoreError."""
+    """Return a pg_restore that can read the dump: the server's own, or the one in PATH; raises RestoreError."""
     error = ""
     for program in (os.path.join(directory, "pg_restore"), "pg_restore"):
         if os.path.isabs(program) and not os.access(program, os.X_OK):

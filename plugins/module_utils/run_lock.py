@@ -1,6 +1,6 @@
-"""The lock that lets one run at a time change a database: a symbolic link whose target names the holder.
+"""The lock that allows only one run at a time to change a database: a symbolic link whose target names the holder.
 
-A symbolic link is created atomically together with its text. /run is empty after a reboot.
+A symbolic link and its target are created atomically. /run is empty after a reboot.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import Any
 
 from . import sessions
 
-# Every session of a run has this name; a transaction or a dump may outlive the laptop that started it.
+# Every session of a run has this name; a transaction or a dump may continue after the laptop that started it has
+# failed.
 ALIVE = """
 SELECT min(pid), string_agg(concat('process ', pid, ' in ', datname, ' since ',
        to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ' UTC'), ', ')
@@ -19,7 +20,7 @@ FROM pg_stat_activity WHERE application_name = %(name)s AND pid <> pg_backend_pi
 
 
 def holder(path: str) -> str:
-    """Return the holder of the lock, "" if it is free."""
+    """Return the holder of the lock, or "" if it is free."""
     try:
         return os.readlink(path)
     except OSError:
@@ -32,7 +33,7 @@ def take(path: str, text: str) -> None:
 
 
 def release(path: str, text: str) -> bool:
-    """Release the lock if it still has this text: another run may have broken and taken it. Raises OSError."""
+    """Release the lock if it still has this text: another run may have broken the lock and taken it. Raises OSError."""
     if holder(path) != text:
         return False
     os.unlink(path)
@@ -40,7 +41,7 @@ def release(path: str, text: str) -> bool:
 
 
 def sessions_alive(cursor: Any) -> dict[str, Any]:
-    """Return the other sessions of runs on the server: ``{pid, names}``, empty if there are none."""
+    """Return the other sessions of runs on the server: ``{pid, names}``; empty if there are none."""
     cursor.execute(ALIVE, {"name": sessions.APPLICATION})
     pid, names = cursor.fetchone()
     return {} if pid is None else {"pid": pid, "names": names}

@@ -1,4 +1,4 @@
-"""SCRAM-SHA-256 verifiers, which PostgreSQL stores instead of passwords: with one, no statement holds a password."""
+"""SCRAM-SHA-256 verifiers, which PostgreSQL stores instead of passwords, so that no statement contains a password."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ ITERATIONS = 4096
 
 
 def verifier(password: str, salt: bytes | None = None) -> str:
-    """Return the verifier of an ASCII ``password``, as CREATE ROLE … PASSWORD takes it.
+    """Return the verifier for an ASCII ``password``, in the form that CREATE ROLE … PASSWORD accepts.
 
     See RFC 5802, section 3, and RFC 7677; the format is that of PostgreSQL's pg_authid.rolpassword. Raises ValueError
     for a password that is not ASCII, which would have to be normalized first (SASLprep).
     """
     if not password.isascii():
-        raise ValueError("Only an ASCII password has the same form on every client.")
+        raise ValueError("Only an ASCII password has the same encoding on every client.")
     salt = secrets.token_bytes(16) if salt is None else salt
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, ITERATIONS)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()

@@ -1,4 +1,5 @@
-"""The service's own login: its sessions keep the settings of role, database and URL, and get none of the run's."""
+"""The service's own login: its sessions use the settings of the role, the database and the URL, but none of the
+run's."""
 
 from __future__ import annotations
 
@@ -15,13 +16,13 @@ SECONDS = 10
 
 
 def of_libpq(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that libpq reads: its own, and the directory of its user's files."""
+    """Return the variables that libpq reads: its own, and the user's home directory."""
     return {name: value for name, value in environment.items() if name.startswith("PG") or name == "HOME"}
 
 
 @contextlib.contextmanager
 def environment_of(pairs: Mapping[str, str]) -> Iterator[None]:
-    """Replace the environment, which libpq reads, within the block."""
+    """Replace the environment that libpq reads, within the block."""
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update(pairs)
@@ -35,7 +36,7 @@ def environment_of(pairs: Mapping[str, str]) -> Iterator[None]:
 def connect(parameters: Mapping[str, Any], password: str, environment: Mapping[str, str]) -> Any:
     """Return a connection of the service's login; an empty password is not sent. Raises psycopg2.Error.
 
-    ``environment`` is the service's own: libpq takes from it what the parameters do not name.
+    ``environment`` is the service's own: libpq reads from it the values that the parameters do not contain.
     """
     secret = {"password": password} if password else {}
     wanted = {"connect_timeout": SECONDS, **parameters, "application_name": APPLICATION, **secret}

@@ -1,8 +1,8 @@
-"""The administrator's sessions: all their settings come from here, not from role, database or environment.
+"""The administrator's sessions: all their settings come from here, not from the role, the database or the environment.
 
-The owner of the service's login may own functions, operators and the settings of role and database. A session of the
-administrator resolves none of their names and keeps none of their settings. If it runs their code nevertheless, another
-session limits its time: code inside the session can catch or reset a timeout.
+The service's login may own functions and operators, and may set the settings of its role and database. A session of the
+administrator never resolves names to these objects and never uses these settings. If it runs such code nevertheless,
+another session limits its time, because code inside the session can catch or reset a timeout.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ try:
 except ImportError:
     psycopg2 = None
 
-# The name of a run's sessions, by which a later run recognises one that is left.
+# The name of a run's sessions, by which a later run recognises a session that still exists.
 APPLICATION = "tenancy runbook"
 
-# Settings at the start of a session override those of role and database (PostgreSQL manual, 20.1.3).
+# Settings at the start of a session override those of the role and the database (PostgreSQL manual, 20.1.3).
 SETTINGS: Mapping[str, str] = {
     "search_path": "pg_catalog,pg_temp",
     "role": "none",
@@ -49,20 +49,21 @@ SETTINGS: Mapping[str, str] = {
     "default_transaction_read_only": "off",
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
-    # The planner then uses no CHECK, and evaluates none of its constants.
+    # The planner then uses no CHECK constraints, and evaluates none of their constants.
     "constraint_exclusion": "off",
 }
-# A session that only reads cannot write by accident, and sees one state of the database. It fails if row security would
+# A read-only session cannot write by accident, and sees one state of the database. It fails if row security would
 # filter its rows.
 READING: Mapping[str, str] = {
     "default_transaction_read_only": "on",
     "default_transaction_isolation": "repeatable read",
     "row_security": "off",
-    # A role that may read a table may also lock it and keep the lock.
+    # A role that may read a table may also lock it and hold the lock.
     "lock_timeout": "60s",
 }
-# A session with an unknown name in ``options`` is refused: these are set after its start, if the server knows them. No
-# view of the database's owner replaces a table, a lost client is noticed, and no setting ends the session early.
+# The server refuses a session with an unknown name in ``options``. These settings are therefore set after its start, if
+# the server supports them. No view of the database's owner can replace a table, the server detects a lost client, and
+# no setting ends the session early.
 OPTIONAL_SETTINGS: Mapping[str, str] = {
     "restrict_nonsystem_relation_kind": "view,foreign-table",
     "client_connection_check_interval": "1s",
@@ -105,17 +106,17 @@ GRACE = 5
 
 
 class SessionError(TenancyError):
-    """A session is not the administrator's own; the message says why."""
+    """A session is not the administrator's own; the message gives the reason."""
 
 
 class TimeLimitError(TenancyError):
-    """A block did not end in time, and its session was terminated; the message names the block."""
+    """A block exceeded its time limit, and its session was terminated; the message names the block."""
 
 
 def options(
     settings: Mapping[str, str] | None = None, kind: str = "writing", more: Mapping[str, str] | None = None
 ) -> str:
-    """Return libpq's ``options`` of an administrator's session.
+    """Return libpq's ``options`` for an administrator's session.
 
     ``settings`` is the result of QUERY. The fixed settings of all sessions override it, then those of ``kind``
     (``reading`` for sessions that must not write), then ``more``. Raises ValueError for an unknown kind.
@@ -128,7 +129,8 @@ def options(
 
 
 def written(settings: Mapping[str, str]) -> str:
-    """Return settings as libpq's ``options``: for a login that may not set everything that the administrator sets."""
+    """Return settings as libpq's ``options``, for a login that may not change all settings that the administrator
+    changes."""
     return " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
 
 
@@ -137,8 +139,9 @@ def connect(
 ) -> Any:
     """Return a connection of the administrator, outside a transaction.
 
-    ``host`` is the directory of the server's socket, "" for libpq's default; ``settings`` override those of ``kind``.
-    Raises psycopg2.Error, and SessionError if psycopg2 is missing or the session is not the administrator's own.
+    ``host`` is the directory of the server's socket, or "" for libpq's default; ``settings`` override those of
+    ``kind``. Raises psycopg2.Error, and SessionError if psycopg2 is missing or the session is not the administrator's
+    own.
     """
     if psycopg2 is None:
         raise SessionError(f"{sys.executable} has no psycopg2: apt-get install python3-psycopg2.")
@@ -168,7 +171,8 @@ def opened(user: str, database: str, port: int, *, autocommit: bool = False, **h
 
 
 def prepare(connection: Any) -> None:
-    """Give a new session the settings that its start could not: see QUERY. Raises psycopg2.Error and SessionError."""
+    """Set the settings that could not be set at the start of a new session: see QUERY. Raises psycopg2.Error and
+    SessionError."""
     connection.autocommit = True
     with connection.cursor() as cursor:
         # No setting at the start overrides ALTER ROLE ... SET session_authorization.
@@ -199,7 +203,7 @@ def bounded(connection: Any, guard: Any, seconds: float, what: str) -> Iterator[
         if over.wait(seconds):
             return
         fired.set()
-        # If the server does not answer, the connection is shut down nevertheless.
+        # The connection is shut down even if the server does not respond.
         with contextlib.suppress(psycopg2.Error), guard.cursor() as cursor:
             cursor.execute("SELECT pg_catalog.pg_terminate_backend(%s)", (pid,))
         if not over.wait(GRACE):
@@ -210,8 +214,8 @@ def bounded(connection: Any, guard: Any, seconds: float, what: str) -> Iterator[
                 s.shutdown(socket.SHUT_RDWR)
 
     message = (
-        f"{what} did not end within {seconds:g} s and was terminated: code of the database that it calls (a"
-        " trigger, a CHECK, a function in an index) does not return, or another session keeps it waiting."
+        f"{what} did not end within {seconds:g} s and was terminated: either the database's code that it calls (a "
+        "trigger, a CHECK, a function in an index) does not return, or it waits for another session."
     )
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -247,5 +251,5 @@ def parse_options(text: str) -> dict[str, str]:
 
 
 def _escaped(value: str) -> str:
-    """Return a value in the format of libpq's ``options``: with a backslash before each blank and backslash."""
+    """Return a value in the format of libpq's ``options``, with a backslash before each space and backslash."""
     return re.sub(r"([\\\s])", r"\\\1", value)

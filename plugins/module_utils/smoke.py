@@ -1,4 +1,4 @@
-"""Verdicts on the smoke test's answers, before the change and after it."""
+"""Verdicts on the responses in the smoke test, before and after the change."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# The result of the modules service_request and service_smoke for one request.
+# The result that the modules service_request and service_smoke return for one request.
 Answer = Mapping[str, Any]
 
 DENIED = "permission denied"
 
 
 def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
-    """Return the verdict on an answer (ok, unproven or trouble), with a sentence for the last two.
+    """Return the verdict on a response (ok, unproven or trouble), with a sentence for the last two.
 
-    ``about`` has service, secret (the variable's name) and token (the kind that requests have). ``before`` says whether
-    nothing is changed yet. ``ended`` are the errors that the plan ends. Each has SQLSTATEs in ``codes``, ``needle``, a
-    text within the error, and ``secured``, whether row security causes it.
+    ``about`` has service, secret (the variable's name) and token (the kind of token). ``before`` is true before the
+    change. ``ended`` are the errors that the plan fixes. Each has SQLSTATEs in ``codes``, a text within the error in
+    ``needle``, and in ``secured`` whether row security causes it.
 
-    Before the change every error is trouble, unless the plan fixes it. After it, an error that the database does not
-    cause leaves the service unproven.
+    Before the change every error is trouble, unless the plan fixes it. After the change, if the database does not cause
+    the error, the result is unproven.
     """
     if answer["verdict"] == "ok":
         return {"verdict": "ok", "sentence": ""}
@@ -31,8 +31,8 @@ def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
             return {
                 "verdict": "unproven",
                 "sentence": f"The running release of {about['service']} does not work before the change"
-                f" ({answer['name']}: {answer['said']}); the plan fixes that error, and the request is tried after the"
-                " start",
+                f" ({answer['name']}: {answer['said']}); the plan fixes that error, and the request is repeated after "
+                "the start",
             }
     elif answer["verdict"] in ("refused", "unavailable"):
         return {
@@ -48,11 +48,11 @@ def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
 
 
 def untold(token: str, secret: str) -> str:
-    """Return why a token cannot tell the service its caller, as a clause; ``token`` is the kind that requests have."""
+    """Return a clause that explains why a token cannot identify the caller; ``token`` is the kind of token."""
     return {
-        "signed": f"it rejects a token that is signed with {secret} of its environment (HS256)",
+        "signed": f"it rejects a token that is signed with {secret} from its environment (HS256)",
         "missing": f"its environment has no {secret} to sign a token with",
-        "asymmetric": f"{secret} of its environment is a key that cannot sign a token here",
+        "asymmetric": f"{secret} in its environment is a key with which the run cannot sign a token",
         "given": "the headers in service_smoke_headers are those of one caller",
         "none": "service_token names no secret to sign a token with",
     }[token]
@@ -61,19 +61,19 @@ def untold(token: str, secret: str) -> str:
 def _refused(answer: Answer, about: Mapping[str, Any]) -> str:
     reason = untold(about["token"], about["secret"])
     return (
-        f"{about['service']} refuses the smoke test's request {answer['name']} ({answer['said']}): {reason}. Give"
-        " headers that it accepts in service_smoke_headers (encrypted with ansible-vault); or set service_smoke to read"
-        " or none, and the report says what is not proven."
+        f"{about['service']} refuses the smoke test's request {answer['name']} ({answer['said']}): {reason}. Set "
+        "headers that it accepts in service_smoke_headers (encrypted with ansible-vault); or set service_smoke to "
+        "read or none, and the report states what is not proven."
     )
 
 
 def fixed_by_plan(answer: Answer, about: Mapping[str, Any]) -> bool:
-    """Say whether the plan fixes an error of the database. An error in another language has no code."""
+    """Return whether the plan fixes a database error. An error in another language has no code."""
     return answer["verdict"] == "database" and any(_is(answer, error) for error in about["ended"])
 
 
 def _is(answer: Answer, error: Mapping[str, Any]) -> bool:
-    """Say whether an answer reports an error: {codes, needle, secured}."""
+    """Return whether a response reports an error: {codes, needle, secured}."""
     code, said = answer["code"], answer["said"]
     if error["secured"]:
         return DENIED not in said and code in (*error["codes"], "")

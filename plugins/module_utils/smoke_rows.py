@@ -11,11 +11,12 @@ from psycopg2 import sql
 from . import service_login, sessions
 from .errors import TenancyError
 
-# One table: its name, stored (whether the store must leave a row there), and tenants, its rows by caller and tenant.
-# Each has its caller, tenant ("" for a row without one, None for a table without a tenant column) and count.
+# One table: its name, stored (whether the store request must add a row to it), and tenants, the rows by caller and
+# tenant. Each has its caller, tenant ("" for a row without a tenant, None for a table without a tenant column) and
+# count.
 Found = dict[str, Any]
 
-# The table is locked by its name first, so that the checked table is the one that is read.
+# The table is first locked by its name, so that the table that is checked is also the table that is read.
 COLUMNS = """
 SELECT c.relkind,
        (SELECT t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
@@ -27,7 +28,7 @@ SELECT c.relkind,
 FROM pg_catalog.pg_class c
 WHERE c.oid = %(table)s::pg_catalog.regclass
 """
-# The rows of this run's caller, and those of lost runs.
+# The rows of this run's caller, and those of lost runs' callers.
 ROWS = """
 SELECT {column}::pg_catalog.text, {tenant}, pg_catalog.count(*)
 FROM {table}
@@ -41,11 +42,11 @@ ORDER BY 1, 2
 def read(
     cursor: Any, schema: str, rows: Sequence[Mapping[str, Any]], caller: str, prefix: str, tenant_column: str
 ) -> list[Found]:
-    """Return the rows of ``caller`` and of all callers that begin with ``prefix``, read by the administrator.
+    """Return the rows of ``caller`` and of all callers whose names begin with ``prefix``, read by the administrator.
 
-    An empty ``prefix`` stands for no other caller. ``rows`` has one entry for each table of ``schema``: table, column
-    (which names the caller), stored. Raises TenancyError for a view, and for a type that is not PostgreSQL's own, whose
-    code would run with the administrator's privileges. Raises psycopg2.Error.
+    With an empty ``prefix``, there are no other callers. ``rows`` has one entry for each table of ``schema``: table,
+    column (which identifies the caller), stored. Raises TenancyError for a view, and for a type that is not built in,
+    because its code would run with the administrator's privileges. Raises psycopg2.Error.
     """
     found = []
     for entry in rows:
@@ -62,8 +63,8 @@ def read(
         for column, known in ((entry["column"], plain), (tenant_column, tenant_plain)):
             if known is False:
                 raise TenancyError(
-                    f"The type of {name}.{column} is not PostgreSQL's own, and a comparison could run code of its"
-                    " owner: name another column in service_smoke_rows."
+                    f"The type of {name}.{column} is not a built-in type, and a comparison could run code of its "
+                    "owner: specify another column in service_smoke_rows."
                 )
         tenant = sql.Identifier(tenant_column) if tenant_plain else None
         cursor.execute(
@@ -80,7 +81,7 @@ def read(
 
 
 def of_caller(found: Sequence[Found], caller: str) -> list[Found]:
-    """Return the rows of one caller alone."""
+    """Return only the rows of one caller."""
     return [{**table, "tenants": [item for item in table["tenants"] if item["caller"] == caller]} for table in found]
 
 
@@ -98,19 +99,20 @@ def callers(found: Sequence[Found], caller: str) -> list[str]:
 def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: bool = True) -> str:
     """Return a sentence if a stored row is missing or has the wrong tenant, else "".
 
-    ``required`` says whether each row must have a tenant; before a migration it need not.
+    ``required`` is true if each row must have a tenant; before a migration it is false.
     """
     storing = [table for table in found if table["stored"]]
     if not storing:
         return (
-            "No entry of service_smoke_rows has stored: true, so no row can be found: set it for a table that the store"
-            " writes to."
+            "No entry of service_smoke_rows has stored: true, so no row can be found: set it for a table to which the "
+            "store request writes."
         )
     for table in storing:
         if not table["tenants"]:
             return (
-                f"The service answered that it stored a memory, but {table['table']} has no row of it: it stores"
-                " somewhere else, or later than it says. Check which database its sessions use (DATABASE_URL), or"
+                f"The service responded that it stored a memory, but {table['table']} contains no row for it: the "
+                "service stores it elsewhere, or after its "
+                "response. Check which database its sessions use (DATABASE_URL), or"
                 " correct service_smoke_rows; for a service that writes later, raise service_smoke_margin."
             )
     for table in found:
@@ -118,18 +120,18 @@ def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: boo
             if item["tenant"] not in ((None, tenant) if required else (None, tenant, "")):
                 return (
                     f"The service stored a row in {table['table']} with {column} = {item['tenant'] or 'NULL'} instead"
-                    f" of {tenant}: it uses another tenant than that of the request."
+                    f" of {tenant}: it does not use the tenant of the request."
                 )
     return ""
 
 
 def left(found: Sequence[Found]) -> str:
-    """Return a sentence about the remaining rows of the test, "" if there are none."""
+    """Return a sentence about the remaining rows of the test, or "" if there are none."""
     counts = {table["table"]: sum(item["count"] for item in table["tenants"]) for table in found}
     named = ", ".join(f"{count} in {table}" for table, count in counts.items() if count)
     return (
-        f"Rows of the smoke test's caller remain ({named}) although service_smoke_cleanup ran over the service's"
-        " login: correct it, or give that login the right to DELETE them."
+        f"Rows of the smoke test's caller remain ({named}) although service_smoke_cleanup ran with the service's "
+        "login: correct it, or grant that login DELETE on the tables."
         if named
         else ""
     )
@@ -141,10 +143,10 @@ def tables(found: Sequence[Found]) -> set[str]:
 
 
 def remove(login: Mapping[str, Any], tenants: Sequence[str], callers: Sequence[str], statements: Sequence[str]) -> int:
-    """Run ``statements`` for each tenant and caller over the service's login; return how many rows they changed.
+    """Run ``statements`` for each tenant and caller with the service's login; return how many rows they changed.
 
     ``login`` has parameters, password, environment, setting (the tenant setting) and seconds (a limit). A trigger runs
-    with the login's rights, not with the administrator's. Raises psycopg2.Error and sessions.TimeLimitError.
+    with the login's privileges, not with the administrator's. Raises psycopg2.Error and sessions.TimeLimitError.
     """
     rows = 0
     opened: list[Any] = []
@@ -153,8 +155,8 @@ def remove(login: Mapping[str, Any], tenants: Sequence[str], callers: Sequence[s
             service_login.connect(login["parameters"], login["password"], login["environment"]) for _ in range(2)
         ]
         guard.autocommit = True
-        # A trigger can catch a timeout of the session itself.
-        bounded = sessions.bounded(connection, guard, login["seconds"], "The cleanup over the service's login")
+        # A trigger can catch a timeout that the session itself sets.
+        bounded = sessions.bounded(connection, guard, login["seconds"], "The cleanup with the service's login")
         with bounded, connection.cursor() as cursor:
             for tenant in tenants:
                 cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (login["setting"], tenant))

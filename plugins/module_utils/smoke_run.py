@@ -14,14 +14,15 @@ PAUSE = 0.1
 
 
 class SmokeError(Exception):
-    """The test failed; the message is a sentence about the cause."""
+    """The test failed; the message gives the cause."""
 
 
 class SmokeRun:
-    """The steps of one test; ``outcome`` holds the results.
+    """The steps of one test; ``outcome`` contains the results.
 
-    ``wanted`` are the options of the module service_smoke. ``ask`` makes a request and returns its answer. ``look``
-    returns the rows of the test's callers, and ``remove`` takes tenants, callers and statements. Both raise SmokeError.
+    ``wanted`` are the options of the module service_smoke. ``ask`` makes a request and returns the response. ``look``
+    returns the rows of the test's callers. ``remove`` gets tenants, callers and statements, and removes the rows. Both
+    raise SmokeError.
     """
 
     def __init__(
@@ -32,23 +33,24 @@ class SmokeRun:
         look: Callable[[], list[Found]],
         remove: Callable[[Sequence[str], Sequence[str], Sequence[str]], int],
     ) -> None:
-        """Take the options, the kind of token that requests have, and the functions that ask, look and remove."""
+        """Initialize with the options, the kind of token for requests, and the functions ``ask``, ``look`` and
+        ``remove``."""
         self.wanted, self.about = wanted, {**wanted["about"], "token": token}
         self.ask, self.look, self.remove = ask, look, remove
         self.outcome: dict[str, Any] = {"found": [], "unproven": [], "shown": [], "stored_seconds": None}
 
     def test(self) -> None:
-        """Store, find and retrieve, between two removals. Raises SmokeError, as all steps do."""
-        # Otherwise the rows of a lost run would count as this run's.
+        """Store, find and retrieve a memory; remove the rows before and after. Raises SmokeError, as all steps do."""
+        # Otherwise the rows of a lost run would count as rows of this run.
         self.clear()
         self._and_clear(self._store_and_retrieve)
 
     def find(self) -> None:
-        """Find the rows that another request stored, and remove them."""
+        """Find and remove the rows that another request stored."""
         self._and_clear(self._find)
 
     def clear(self) -> None:
-        """Remove the rows of this test and of lost tests, and require that none is left."""
+        """Remove the rows of this test and of lost tests, and check that no rows remain."""
         rows, cleanup = self.wanted["rows"], self.wanted["cleanup"]
         found = self.look()
         written = cleanup["writes"] or bool(smoke_rows.tables(found).intersection(cleanup["write_tables"]))
@@ -79,7 +81,7 @@ class SmokeRun:
             self._retrieve()
 
     def _find(self) -> None:
-        """Wait until the stored row has its place and tenant, and record the seconds."""
+        """Wait until the row is stored with its tenant, and record the duration in seconds."""
         rows, began = self.wanted["rows"], time.monotonic()
         while True:
             found = smoke_rows.of_caller(self.look(), rows["caller"])
@@ -95,7 +97,7 @@ class SmokeRun:
             time.sleep(PAUSE)
 
     def _answers(self, request: Mapping[str, Any]) -> bool:
-        """Make a request and say whether its answer is good; record an answer that leaves something unproven."""
+        """Make a request and return whether the response is ok; record a response that leaves something unproven."""
         answer = self.ask(request)
         judged = smoke.judged(answer, self.about)
         if judged["verdict"] == "trouble":
@@ -105,7 +107,7 @@ class SmokeRun:
             return False
         if request["marker"] and not answer["marked"]:
             raise SmokeError(
-                f"The API answered, but did not return the stored memory. {answer['name']}: {answer['said']}"
+                f"The API responded, but did not return the stored memory. {answer['name']}: {answer['said']}"
             )
         return True
 
@@ -117,16 +119,16 @@ class SmokeRun:
         if other["only_signed"] and self.about["token"] != "signed":
             return
         answer = self.ask(other["request"])
-        # A session of the service keeps the tenant of its last request, so the last request is this tenant's.
+        # A session of the service keeps the tenant of its last request, so the last request is made as this tenant.
         self.ask(self.wanted["retrieve"])
         tenant, seen_by = self.wanted["rows"]["tenant"], other["tenant"]
         if answer["marked"] and other["fails"]:
             raise SmokeError(f"The API showed another tenant the stored memory. {answer['name']}: {answer['said']}")
         if answer["marked"]:
             self.outcome["shown"].append(f"{answer['name']} shows tenant {seen_by} the rows of tenant {tenant}.")
-        # A failed request showed nothing, but it proves nothing either.
+        # A failed request showed no rows, but it does not prove anything either.
         if answer["verdict"] != "ok":
             self.outcome["unproven"].append(
-                f"The answers to another tenant are not proven: as tenant {seen_by}, {answer['name']} answers"
+                f"It is not proven what another tenant sees: as tenant {seen_by}, {answer['name']} answers"
                 f" {answer['said']}."
             )

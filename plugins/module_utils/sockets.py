@@ -35,7 +35,7 @@ class Table:
     """The connections of this host, read once for each network namespace."""
 
     def __init__(self, proc: Path) -> None:
-        """Take the directory /proc."""
+        """Initialize with the directory /proc."""
         self._proc = proc
         self._tcp: dict[str, dict[str, Connection]] = {}
         self._unix: dict[str, dict[str, dict[str, Any]]] = {}
@@ -45,12 +45,12 @@ class Table:
         """Return the connections of a process, by the inodes of its sockets.
 
         Each has ``inode`` and ``kind``. ``tcp`` also has ``local`` and ``remote``, each [address, port]. ``unix`` also
-        has ``peer``, the inode of the other end, "" if unknown, and ``path``, the name of that end. Raises OSError.
+        has ``peer``, the inode of the other end ("" if unknown), and ``path``, the name of that end. Raises OSError.
         """
         place = self._proc / str(pid)
         space = os.readlink(place / "ns" / "net")
         if space not in self._tcp:
-            # Another program opened the connections to a listening port: they are no sessions of this process.
+            # Other programs opened the connections to a listening port: they are not sessions of this process.
             ports = {item["local"][1] for item in tcp_connections(place / "net", LISTENS).values()}
             found = tcp_connections(place / "net")
             self._tcp[space] = {inode: item for inode, item in found.items() if item["local"][1] not in ports}
@@ -77,7 +77,7 @@ class Table:
 
 
 def tells_peers() -> bool:
-    """Say whether the kernel shows which Unix sockets are connected."""
+    """Return whether the kernel reports which Unix sockets are connected."""
     try:
         unix_peers()
     except OSError:
@@ -94,15 +94,15 @@ def _socket(path: Path) -> re.Match[str] | None:
     try:
         return re.fullmatch(r"socket:\[(\d+)\]", os.readlink(path))
     except FileNotFoundError:
-        # The socket was closed meanwhile.
+        # The socket was closed in the meantime.
         return None
 
 
 def tcp_connections(net: Path, state: str = ESTABLISHED) -> dict[str, Connection]:
-    """Return the TCP sockets of a state in a network namespace (its directory below /proc), by inode."""
+    """Return the TCP sockets that have a given state in a network namespace (its directory below /proc), by inode."""
     found: dict[str, Connection] = {}
     for name in ("tcp", "tcp6"):
-        # A kernel without IPv6 has no such file.
+        # A kernel without IPv6 does not have this file.
         lines = (net / name).read_text().splitlines()[1:] if (net / name).exists() else []
         for fields in map(str.split, lines):
             if fields[3] == state:
@@ -135,7 +135,7 @@ def unix_sockets(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def unix_peers() -> dict[str, str]:
-    """Return the inode of the other end of every connected Unix socket, by its own inode. Raises OSError."""
+    """Return the inode of the peer of every connected Unix socket, by the socket's own inode. Raises OSError."""
     peers: dict[str, str] = {}
     body = struct.pack("=BBHIII2I", socket.AF_UNIX, 0, 0, _EVERY_STATE, 0, _SHOW_PEER, 0, 0)
     for message in _diagnosed(body):
@@ -152,7 +152,7 @@ def unix_peers() -> dict[str, str]:
 def established() -> dict[str, bytes]:
     """Return the kernel's messages about connected TCP sockets in our network namespace, by inode. Raises OSError.
 
-    They take less than a millisecond, but the file /proc/net/tcp takes ten; connection() parses one message.
+    This takes less than a millisecond, but reading /proc/net/tcp takes ten; connection() parses one message.
     """
     found: dict[str, bytes] = {}
     for family in (socket.AF_INET, socket.AF_INET6):
@@ -162,7 +162,7 @@ def established() -> dict[str, bytes]:
 
 
 def connection(message: bytes) -> Connection:
-    """Return a connection from a message of the kernel, in the form of tcp_connections()."""
+    """Return the connection in a message from the kernel, in the form of tcp_connections()."""
     size = 4 if message[0] == socket.AF_INET else 16
     ports = struct.unpack_from(">HH", message, 4)
     user, inode = struct.unpack_from("=II", message, 64)
@@ -173,7 +173,7 @@ def connection(message: bytes) -> Connection:
 
 
 def _diagnosed(body: bytes) -> Iterator[bytes]:
-    """Yield the kernel's answers to a request about sockets. Raises OSError."""
+    """Yield the kernel's replies to a request about sockets. Raises OSError."""
     with socket.socket(_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as asked:
         asked.settimeout(5)
         asked.send(struct.pack("=IHHII", 16 + len(body), _BY_FAMILY, _REQUEST_DUMP, 1, 0) + body)
@@ -182,7 +182,7 @@ def _diagnosed(body: bytes) -> Iterator[bytes]:
             while at < len(data):
                 length, kind = struct.unpack_from("=IH", data, at)
                 if kind == _ERROR:
-                    raise OSError("the kernel does not show which sockets are connected (sock_diag)")
+                    raise OSError("the kernel does not report which sockets are connected (sock_diag)")
                 if kind == _DONE:
                     return
                 yield data[at + 16 : at + length]
@@ -190,10 +190,10 @@ def _diagnosed(body: bytes) -> Iterator[bytes]:
 
 
 class Seen:
-    """The connections of processes, collected by many looks: some exist for only milliseconds."""
+    """The connections of processes, collected by many readings, because some exist for only milliseconds."""
 
     def __init__(self, proc: Path) -> None:
-        """Take the directory /proc. Raises OSError."""
+        """Initialize with the directory /proc. Raises OSError."""
         self._proc, self._space = proc, os.readlink(proc / "self" / "ns" / "net")
         self._listened = {item["local"][1] for item in tcp_connections(proc / "self" / "net", LISTENS).values()}
         self._sockets: dict[int, set[str]] = {}
@@ -203,10 +203,10 @@ class Seen:
         self._paths: dict[str, str] = {}
 
     def look(self, pids: Iterable[int]) -> None:
-        """Look once; for a process in another network namespace only TCP is visible, and this takes longer."""
+        """Read once; for a process in another network namespace, only TCP is visible, and reading takes longer."""
         for pid in pids:
             place = self._proc / str(pid)
-            # The process may have ended.
+            # The process may have ended already.
             with contextlib.suppress(OSError):
                 self._sockets.setdefault(pid, set()).update(inodes(place))
                 if os.readlink(place / "ns" / "net") != self._space:

@@ -12,14 +12,14 @@ RunCommand = Callable[..., tuple[int, str, str]]
 
 
 class SystemctlError(OSError):
-    """systemctl failed; the message is its own."""
+    """systemctl failed; the message is that of systemctl."""
 
 
 class Systemctl:
     """Queries and commands for systemd, through a module's ``run_command``."""
 
     def __init__(self, run_command: Any) -> None:
-        """Take the function that runs commands."""
+        """Initialize with the function that runs commands."""
         self._run: RunCommand = run_command
 
     def run(self, *arguments: str) -> str:
@@ -30,7 +30,7 @@ class Systemctl:
         return str(output).strip()
 
     def order(self, verb: str, names: Sequence[str]) -> None:
-        """Start or stop units and wait for them; do nothing without names. Raises SystemctlError."""
+        """Start or stop units and wait for them; do nothing if ``names`` is empty. Raises SystemctlError."""
         if names:
             self.run("systemctl", verb, "--", *names)
 
@@ -44,5 +44,5 @@ class Systemctl:
         return self.run("systemctl", "show", f"--property={name}", "--value", "--", unit)
 
     def is_down(self, unit: str) -> bool:
-        """Say whether a unit is stopped: it neither runs nor starts nor stops."""
+        """Return whether a unit is stopped: it neither runs nor starts nor stops."""
         return self.property("ActiveState", unit) in units.DOWN

@@ -1,7 +1,8 @@
-"""The throwaway server: the running server's programs, a directory, and a system user without rights.
+"""The throwaway server: the running server's programs, its own directory, and a system user without privileges.
 
-It runs as a transient unit of systemd that ends after a time limit and removes its directory. So nothing remains if the
-run is lost. A probe tests each sandbox property first, because systemd accepts some that have no effect here.
+It runs as a transient systemd unit that ends after a time limit and removes its directory. Nothing remains if the run
+is lost. A probe tests each sandbox property first, because systemd accepts some properties that have no effect on the
+host.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from .errors import TenancyError
 from .identity import acting_as
 from .restoring import NICENESS
 
-# The path of a Unix socket may have 107 bytes (unix(7)).
+# The path of a Unix socket may have at most 107 bytes (unix(7)).
 SOCKET_BYTES = 107
-# The server starts with low priority, so its start may take long.
+# The server starts with low priority, so its start may take a long time.
 START_SECONDS = 600
 PREFIX = "tenancy-throwaway-"
 
-# Settings that code and the restore may depend on, by PostgreSQL's own categories, and single ones.
+# Settings that the database's code and the restore may depend on, by PostgreSQL's own categories, and single settings.
 CATEGORIES = (
     "Client Connection Defaults", "Version and Platform Compatibility", "Query Tuning", "Lock Management",
     "Customized Options",
@@ -46,12 +47,12 @@ SINGLE = (
     "max_stack_depth",
     "max_connections",
 )
-# Settings of those categories that name other directories, load libraries or are set below.
+# Settings in these categories that specify other directories, load libraries or are set below.
 WITHOUT = (
     "default_tablespace", "temp_tablespaces", "shared_preload_libraries", "session_preload_libraries",
     "local_preload_libraries", "lc_messages",
 )  # fmt: skip
-# Values of the running server: the settings of this session must not hide them.
+# Values of the running server, which the settings of this session must not override.
 SERVER_SETTINGS = """
 SELECT s.name, CASE WHEN s.source IN ('configuration file', 'command line', 'environment variable', 'global')
                     THEN s.setting ELSE f.setting END, s.category
@@ -74,11 +75,12 @@ FIXED: Mapping[str, str] = {
     # Background workers include the schedulers of extensions.
     "max_worker_processes": "0", "shared_buffers": "128MB", "huge_pages": "off", "ssl": "off",
     "lc_messages": "C", "logging_collector": "off", "log_destination": "stderr", "log_min_messages": "warning",
-    # A logged statement could contain rows.
+    # A logged statement could contain values from rows.
     "log_min_error_statement": "panic", "track_counts": "on", "max_prepared_transactions": "0",
 }  # fmt: skip
 
-# The roles of the running server, without their passwords. (Percent signs are doubled because the query has values.)
+# The roles of the running server, without their passwords. (Percent signs are doubled because the query has
+# parameters.)
 ROLES = """
 SELECT pg_catalog.format('CREATE ROLE %%I', rolname),
        pg_catalog.format('ALTER ROLE %%I %%s %%s %%s %%s %%s %%s %%s CONNECTION LIMIT %%s', rolname,
@@ -125,7 +127,7 @@ CROSS JOIN LATERAL pg_catalog.aclexplode(p.paracl) AS x
 LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
 """
 
-# A program that reports as JSON what the server's user can do. Its arguments are the port, paths and process to try.
+# A program that reports as JSON what the server's user can do. Its arguments are the port, paths and process to probe.
 PROBE = r"""
 import json, os, socket, sys
 port, place, hidden, pid, *secrets = sys.argv[1:]
@@ -158,22 +160,22 @@ print(json.dumps({
     "processes": not os.path.exists("/proc/" + pid),
 }))
 """
-# The walls that properties may raise.
+# The barriers (walls) that sandbox properties can create.
 WALLS = ("user", "no new privileges", "network", "files outside", "socket of the database", "processes")
 
 
 class ThrowawayError(TenancyError):
-    """The throwaway server cannot be made; the message names the cause and the remedy."""
+    """The throwaway server cannot be created; the message gives the cause and the remedy."""
 
 
 def unit_name(database: str) -> str:
-    """Return the name of a database's unit, which is also the name of its directory."""
+    """Return the name of the unit for a database, which is also the name of its directory."""
     plain = re.sub(r"[^A-Za-z0-9_]", "_", database)[:32]
     return PREFIX + (plain if plain == database else f"{plain}-{hashlib.sha256(database.encode()).hexdigest()[:8]}")
 
 
 def needed_libraries(preloaded: Sequence[str], extensions: Sequence[tuple[str, str | None]]) -> list[str]:
-    """Return those preloaded libraries that an extension of the database needs.
+    """Return the preloaded libraries that an extension in the database needs.
 
     ``extensions`` are pairs of an extension's name and a library of one of its functions.
     """
@@ -183,9 +185,9 @@ def needed_libraries(preloaded: Sequence[str], extensions: Sequence[tuple[str, s
 
 
 def settings(found: Sequence[tuple[str, str, str]], libraries: Sequence[str], place: str, port: int) -> dict[str, str]:
-    """Return the settings of the throwaway server: those that code may depend on, and the fixed ones.
+    """Return the settings of the throwaway server: those that code may depend on, and the fixed settings.
 
-    ``found`` are name, value and category of the running server's settings.
+    ``found`` are the name, value and category of the running server's settings.
     """
     kept = {
         name: value
@@ -210,7 +212,7 @@ def _quoted(value: str) -> str:
 
 
 def candidates(directory: str, hidden: str) -> list[tuple[str, str, list[str]]]:
-    """Return the properties that may raise a wall, as wall, name and properties."""
+    """Return the properties that may create a wall, as wall, name and properties."""
     return [
         ("network", "PrivateNetwork", ["PrivateNetwork=yes"]),
         ("network", "IPAddressDeny", ["IPAddressDeny=any"]),
@@ -234,14 +236,14 @@ def postmaster_directory(user: str, data_directory: str) -> str:
     for name in ("postgres", "initdb"):
         if not os.access(os.path.join(directory, name), os.X_OK):
             raise ThrowawayError(
-                f"{directory}/{name}, beside the program of the running server, cannot be run: was PostgreSQL"
-                " replaced since its start? Install its package again, or restart PostgreSQL."
+                f"{directory}/{name}, in the directory of the running server's program, cannot be run: was PostgreSQL "
+                "replaced since its start? Reinstall its package, or restart PostgreSQL."
             )
     return directory
 
 
 class Server:
-    """The throwaway server of one database. ``start`` makes it, ``end`` removes all of it."""
+    """The throwaway server of one database. ``start`` creates it, and ``end`` removes it completely."""
 
     def __init__(
         self,
@@ -252,7 +254,7 @@ class Server:
         administrator: str,
         port: int,
     ) -> None:
-        """Take its parent directory, its system user and port, and the database with its administrator."""
+        """Initialize with its parent directory, its system user and port, and the database with its administrator."""
         self._run = run
         self.unit = unit_name(database)
         self.parent = parent
@@ -262,8 +264,8 @@ class Server:
         self.port = port
         if len(os.fsencode(f"{self.place}/.s.PGSQL.{port}")) > SOCKET_BYTES:
             raise ThrowawayError(
-                f"The path of the socket {self.place}/.s.PGSQL.{port} is longer than {SOCKET_BYTES} bytes: name a"
-                " directory with a shorter path with -e rehearse_directory=..."
+                f"The path of the socket {self.place}/.s.PGSQL.{port} is longer than {SOCKET_BYTES} bytes: specify a "
+                "directory with a shorter path with -e rehearse_directory=..."
             )
 
     def end(self) -> bool:
@@ -276,13 +278,13 @@ class Server:
         return code == 0 or left
 
     def require_room(self, needed: int) -> None:
-        """Require free bytes in the parent directory; raises ThrowawayError."""
+        """Check the free bytes in the parent directory; raises ThrowawayError if there are too few."""
         free = shutil.disk_usage(rehearsal.nearest(self.parent)).free
         if free < needed:
             there, wanted = f"{free / 1e6:,.0f} MB", f"{needed / 1e6:,.0f} MB"
             raise ThrowawayError(
-                f"The throwaway server needs {wanted} in {self.parent}, which has {there} free: make room, or name"
-                " another directory with -e rehearse_directory=/path/on/the/server."
+                f"The throwaway server needs {wanted} in {self.parent}, which has {there} free: free up disk space, or "
+                "specify another directory with -e rehearse_directory=/path/on/the/server."
             )
 
     def make_user(self) -> bool:
@@ -302,7 +304,8 @@ class Server:
         groups = [grp.getgrgid(gid).gr_name for gid in os.getgrouplist(self.user, entry.pw_gid) if gid != entry.pw_gid]
         if entry.pw_uid == 0 or groups:
             raise ThrowawayError(
-                f"The system user {self.user} has rights (groups: {', '.join(groups) or 'root'}): it must have none."
+                f"The system user {self.user} has privileges (groups: {', '.join(groups) or 'root'}): it must have "
+                "none."
             )
         return created
 
@@ -316,11 +319,11 @@ class Server:
         secrets: Sequence[str],
         hidden: str,
     ) -> dict[str, bool]:
-        """Start the server empty and return which walls stand; raises ThrowawayError."""
+        """Start the empty server and return the effective walls; raises ThrowawayError."""
         entry, group = pwd.getpwnam(self.user), pwd.getpwnam(self.administrator).pw_gid
         os.makedirs(self.parent, mode=0o755, exist_ok=True)
         os.mkdir(self.place, 0o700)
-        # Only the administrator may reach the socket.
+        # Only the administrator may connect to the socket.
         os.chown(self.place, entry.pw_uid, group)
         os.chmod(self.place, 0o710)
         self._write("postgresql.conf", configuration(chosen))
@@ -346,11 +349,11 @@ class Server:
                 f" exec {shlex.join([f'{programs}/postgres', '-c', f'config_file={self.place}/postgresql.conf'])}"
             )
             self._launch([
-                # The recursion may be as deep as in the running server, which has the same max_stack_depth.
+                # Recursion may be as deep as in the running server, which has the same max_stack_depth.
                 *properties, "LimitSTACK=infinity", f"RuntimeMaxSec={seconds}", f"Nice={NICENESS}",
                 "IOSchedulingClass=idle", "UMask=0077",
                 "KillSignal=SIGQUIT", "TimeoutStopSec=10", f"WorkingDirectory={self.place}",
-                # The directory goes with the unit, however the unit ends.
+                # The directory is removed with the unit, whatever ends the unit.
                 f"ExecStopPost=+{shutil.which('rm')} -rf {self.place}",
             ], script)  # fmt: skip
             self._wait()
@@ -366,7 +369,7 @@ class Server:
 
     @contextlib.contextmanager
     def _trial(self) -> Iterator[tuple[int, str]]:
-        """Yield a port of this host that accepts connections, and a directory that every user may write to."""
+        """Yield a port on this host that accepts connections, and a directory to which every user may write."""
         outside = tempfile.mkdtemp(prefix="tenancy-probe-", dir="/var/tmp")
         try:
             os.chmod(outside, 0o1777)
@@ -384,7 +387,8 @@ class Server:
         return [f"User={self.user}", "NoNewPrivileges=yes"]
 
     def _properties_with_effect(self, words: Sequence[str], hidden: str) -> list[str]:
-        """Return the properties whose effect the probe has shown; one service for each property, all at once."""
+        """Return the properties that the probe has shown to be effective. One service for each property runs, all in
+        parallel."""
         tried = [("", "none", []), *candidates(self.place, hidden)]
         running = []
         for wall, _, properties in tried:
@@ -404,7 +408,7 @@ class Server:
             try:
                 found = json.loads(output)
             except ValueError:
-                # systemd cannot start a service with this property here.
+                # systemd cannot start a service with this property on this host.
                 continue
             if not wall:
                 plain = found
@@ -423,7 +427,7 @@ class Server:
             raise ThrowawayError(f"systemd does not start the throwaway server: {error.strip()}.")
 
     def _wait(self) -> None:
-        """Wait until the server answers."""
+        """Wait until the server accepts connections."""
         import psycopg2
 
         deadline = time.monotonic() + START_SECONDS

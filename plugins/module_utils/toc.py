@@ -1,10 +1,11 @@
-"""The entries of a dump, and which role restores which of them: an owner's code gets no more privileges than its owner.
+"""The entries of a dump, and the role that restores each of them: an owner's code never gets more privileges than its
+owner.
 
-PostgreSQL parses, plans or evaluates a definition when it creates the object. A default with a domain's array calls the
-domain's CHECK, a generated column is planned, and a partition's bound is evaluated. A constraint reads every row. To
-attach an index, PostgreSQL compares it with the parent index and computes constants in both. A login that is a
-member of the owner alone therefore restores every object that may hold an expression. The superuser restores the
-others, and those that an ordinary role may not create.
+PostgreSQL parses, plans or evaluates a definition when it creates the object. A default whose type is an array of a
+domain calls the domain's CHECK, a generated column is planned, and a partition's bound is evaluated. A constraint reads
+every row. To attach an index, PostgreSQL compares it with the parent index and evaluates constants in both. A login
+that is a member of the owner only therefore restores every object that may contain an expression. The superuser
+restores the others, and those that an ordinary role may not create.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from .errors import TenancyError
 # pg_restore --list: number; OID of the catalog, OID of the object, kind, schema, name, owner.
 _LINE = re.compile(r"(?P<number>\d+); (?P<catalog>\d+) (?P<oid>\d+) (?P<text>.*)", re.DOTALL)
 
-# The statement of pg_dump, with the names of the schemas.
+# The statement that pg_dump writes, with the names of the schemas.
 _NAME = r'([a-z_][a-z0-9_]*|"(?:[^"]|"")+")'
 _ATTACH = re.compile(rf"(?m)^ALTER TABLE ONLY {_NAME}\.{_NAME} ATTACH PARTITION {_NAME}\.{_NAME} ")
 
-# Kinds that may hold an expression of their owner, or evaluate one.
+# Kinds that may contain or evaluate an expression of their owner.
 EXPRESSIONS = frozenset({
     "AGGREGATE", "CHECK CONSTRAINT", "CONSTRAINT", "DEFAULT", "DOMAIN", "FK CONSTRAINT", "FOREIGN TABLE", "FUNCTION",
     "INDEX", "INDEX ATTACH", "MATERIALIZED VIEW", "MATERIALIZED VIEW DATA", "POLICY", "PROCEDURE", "RULE", "STATISTICS",
     "TABLE", "TABLE ATTACH", "TABLE DATA", "TRIGGER", "VIEW",
 })  # fmt: skip
-# Kinds that an ordinary role may not create in every language and with every setting.
+# Kinds that an ordinary role may create only in some languages and with some settings.
 _FUNCTIONS = ("FUNCTION", "PROCEDURE")
-# Kinds that hold no expression, or that only a superuser creates.
+# Kinds that contain no expression, or that only a superuser can create.
 OTHERS = frozenset({
     "ACCESS METHOD", "ACL", "BLOB", "BLOB COMMENTS", "BLOB METADATA", "BLOBS", "CAST", "COLLATION", "COMMENT",
     "CONVERSION",
@@ -42,8 +43,8 @@ OTHERS = frozenset({
     "TEXT SEARCH DICTIONARY", "TEXT SEARCH PARSER", "TEXT SEARCH TEMPLATE", "TRANSFORM", "TYPE", "USER MAPPING",
 })  # fmt: skip
 _KINDS = sorted(EXPRESSIONS | OTHERS, key=len, reverse=True)
-# Kinds that are no objects of a catalog. A schema may have the same name as the rest of a kind. The OID of the catalog
-# distinguishes an index in a schema ATTACH from an INDEX ATTACH.
+# Kinds that are not objects in a catalog. A schema may have the same name as the second word of a kind. The OID of the
+# catalog distinguishes an index in a schema named ATTACH from an INDEX ATTACH.
 _NO_OBJECTS = frozenset({
     "ACL", "BLOB COMMENTS", "BLOBS", "COMMENT", "DATABASE PROPERTIES", "ENCODING", "INDEX ATTACH",
     "MATERIALIZED VIEW DATA", "ROW SECURITY", "SEARCHPATH", "SECURITY LABEL", "SEQUENCE OWNED BY", "SEQUENCE SET",
@@ -56,13 +57,13 @@ AFTER_DATA = frozenset({
     "CHECK CONSTRAINT", "CONSTRAINT", "FK CONSTRAINT", "INDEX", "INDEX ATTACH", "POLICY", "PUBLICATION",
     "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA", "ROW SECURITY", "RULE", "STATISTICS", "TRIGGER",
 })  # fmt: skip
-# The last kinds before the event triggers, which would fire for every later statement.
+# The last kinds before the event triggers, because event triggers would fire for every later statement.
 FINISH = frozenset({"ACL", "COMMENT", "DEFAULT ACL", "SECURITY LABEL", "STATISTICS DATA"})
 LEFT_OUT = frozenset({"DATABASE", "DATABASE PROPERTIES"})
 # Kinds that would connect to other servers.
 ELSEWHERE = frozenset({"SUBSCRIPTION", "SUBSCRIPTION TABLE", "USER MAPPING"})
-# Privileges that the owner's code needs while rows are stored. Those on functions and types come last, because PUBLIC
-# has these by default.
+# Privileges that the owner's code needs while rows are restored. Those on functions and types come last, because PUBLIC
+# has them by default.
 _RIGHTS_FIRST = ("SCHEMA ", "TABLE ", "SEQUENCE ", "COLUMN ")
 
 
@@ -79,7 +80,7 @@ class Entry:
 
     @property
     def sentence(self) -> str:
-        """Return the name of the entry in messages."""
+        """Return the name of the entry for messages."""
         return " ".join(part for part in (self.kind.lower(), self.schema, self.tag) if part not in ("", "-"))
 
 
@@ -108,14 +109,14 @@ class Steps:
 
 
 def shown(name: str) -> str:
-    """Return a name as pg_restore lists it: with a blank for each line break."""
+    """Return a name as pg_restore lists it: with a space for each line break."""
     return name.replace("\n", " ").replace("\r", " ")
 
 
 def parse(text: str, roles: Collection[str]) -> list[Entry]:
     """Return the entries of ``pg_restore --list``, whose owners are among ``roles``.
 
-    Raises TenancyError for an unknown kind, and for an owner that is no role of this server.
+    Raises TenancyError for an unknown kind, and for an owner that does not exist as a role on this server.
     """
     entries = []
     for line in text.split("\n"):
@@ -125,14 +126,15 @@ def parse(text: str, roles: Collection[str]) -> list[Entry]:
         words = found["text"]
         kind = _kind(words, found["catalog"])
         if kind is None:
-            raise TenancyError(f"The dump holds an object that this runbook cannot restore: {words}.")
+            raise TenancyError(f"The dump contains an object that this runbook cannot restore: {words}.")
         schema, _, rest = words[len(kind) + 1 :].partition(" ")
-        # Of all roles that end the line, the longest name is the owner. Some entries have no owner.
+        # The owner is the longest role name with which the line ends. Some entries have no owner.
         owners = [role for role in roles if rest.endswith(f" {role}")]
         owner = max(owners, key=len, default="")
         if not owner and kind in EXPRESSIONS:
             raise TenancyError(
-                f"The dump holds {kind.lower()} {rest}, whose owner is no role of this server: create that role first."
+                f"The dump contains {kind.lower()} {rest}, whose owner does not exist as a role on this server: "
+                "create that role first."
             )
         tag = rest[: -len(owner) - 1] if owner else rest.strip()
         entries.append(Entry(line, int(found["oid"]), kind, schema, tag, owner))
@@ -166,9 +168,9 @@ def steps(
 ) -> Steps:
     """Return the entries in the order of the restore, with the role that restores each.
 
-    The superuser restores the objects of the roles ``superusers``. ``privileged`` names, by schema and tag, functions
-    that an ordinary role may not create, even as their owner. ``excluded`` are kinds that are left out. ``unrefreshed``
-    names, by schema and name, materialized views that stay empty.
+    The superuser restores the objects of the roles ``superusers``. ``privileged`` lists, by schema and tag, functions
+    that an ordinary role may not create, even as their owner. ``excluded`` are kinds that are omitted. ``unrefreshed``
+    lists, by schema and name, materialized views that remain unpopulated.
     """
     parts: dict[str, list[Entry]] = {name: [] for name in _PARTS}
     left_out = []
@@ -202,7 +204,7 @@ def _part(entry: Entry) -> str:
         return "event_triggers"
     if entry.kind in FINISH:
         return "rights" if entry.kind == "ACL" and entry.tag.startswith(_RIGHTS_FIRST) else "finish"
-    # No other definition needs the attachment of a partition.
+    # No other definition depends on the attachment of a partition.
     named = {"SCHEMA": "schemas", "TABLE ATTACH": "attachments", "MATERIALIZED VIEW DATA": "refreshes"}
     return named.get(entry.kind, "after" if entry.kind in AFTER_DATA else "definitions")
 
@@ -210,7 +212,7 @@ def _part(entry: Entry) -> str:
 def _segments(
     part: Sequence[Entry], superusers: Collection[str], privileged: Collection[tuple[str, str]]
 ) -> list[Segment]:
-    """Return the entries in their order, grouped into runs that one role restores."""
+    """Return the entries in their order, grouped into sequences that one role restores."""
     found: list[Segment] = []
     for entry in part:
         ordinary = (
@@ -232,14 +234,14 @@ def without(entries: Iterable[Entry], keys: Collection[tuple[str, str, str]]) ->
 
 
 def parent(statement: str, entry: Entry) -> tuple[str, str]:
-    """Return schema and name of a partition's table; ``statement`` is the output of pg_restore.
+    """Return the schema and name of a partition's table; ``statement`` is the output of pg_restore.
 
-    Raises TenancyError if the output attaches no such partition.
+    Raises TenancyError if the output does not attach this partition.
     """
     found = _ATTACH.search(statement)
     names = [_unquoted(name) for name in found.groups()] if found else []
     if names[2:] != [entry.schema, entry.tag]:
-        raise TenancyError(f"The dump does not say which table the partition {entry.schema}.{entry.tag} belongs to.")
+        raise TenancyError(f"The dump does not show which table the partition {entry.schema}.{entry.tag} belongs to.")
     return names[0], names[1]
 
 
@@ -248,14 +250,15 @@ def _unquoted(name: str) -> str:
 
 
 def owners(entries: Iterable[Entry], superusers: Collection[str]) -> list[str]:
-    """Return the roles whose objects are restored over logins of their own."""
+    """Return the roles whose objects are restored with their own logins."""
     return sorted(
         {entry.owner for entry in entries if entry.kind in EXPRESSIONS and entry.owner not in superusers} - {""}
     )
 
 
 def referring(entries: Iterable[Entry]) -> set[tuple[str, str]]:
-    """Return schema and name of the tables with a foreign key: a sample of their rows could reference missing rows."""
+    """Return the schema and name of the tables with a foreign key: a sample of their rows could reference missing
+    rows."""
     return {
         (entry.schema, entry.tag.rpartition(" ")[0]) for entry in entries if entry.kind == "FK CONSTRAINT"
     }  # fmt: skip

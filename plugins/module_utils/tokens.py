@@ -21,7 +21,7 @@ def signed(claims: Mapping[str, Any], secret: str) -> str:
 
 
 def is_symmetric(secret: str) -> bool:
-    """Say whether a secret can sign a token: a key in PEM format belongs to another algorithm."""
+    """Return whether a secret can sign a token: a key in PEM format is for another algorithm."""
     return bool(secret) and "-----BEGIN" not in secret
 
 

@@ -1,6 +1,6 @@
-"""The one transaction of a run: locks, statements, the isolation proof. Any error rolls all of it back.
+"""The single transaction of a run: locks, statements, the isolation proof. Any error rolls back everything.
 
-``plan.document`` makes the document; this module runs it on the server.
+``plan.document`` creates the document, and this module runs it on the server.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from typing import Any
 from . import outcomes, sessions
 from .quoting import dollar_quoted, identifier
 
-# A setting of the transaction alone: an idle session would keep its locks.
+# A setting of only this transaction: an idle session would keep its locks.
 SETTINGS: Mapping[str, str] = {"idle_in_transaction_session_timeout": "2s"}
 
-# Every target must be a table: a view runs its functions with the rights of the role that reads it.
+# Every target must be a table: a view runs its functions with the privileges of the role that reads it.
 KINDS = """
 SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = %s::regclass AND c.relkind NOT IN ('r', 'p')
 """
-# Files and writes of a table and all its partitions in this transaction. Writes that were rolled back count as well.
+# The files of a table and all its partitions, and the writes to them in this transaction, including those that were
+# rolled back.
 COUNTERS = """
 SELECT json_build_object(
   'files', json_agg(pg_relation_filenode(relid) ORDER BY relid),
@@ -31,8 +32,8 @@ SELECT json_build_object(
   'deleted', sum(pg_stat_get_xact_tuples_deleted(relid)))
 FROM (SELECT %s::regclass AS relid UNION SELECT relid FROM pg_partition_tree(%s::regclass)) AS tree
 """
-# The names that may appear in an error of the proof, as they are before any attempt. They are the names of tables,
-# partitions, columns, constraints, indexes and types.
+# The names that may appear in an error of the proof: tables, partitions, columns, constraints, indexes and types before
+# the first attempt.
 NAMES = """
 WITH relation AS (
   SELECT name::regclass AS oid FROM unnest(%s::text[]) AS t (name)
@@ -48,8 +49,8 @@ SELECT array_agg(name) FROM (
   JOIN pg_attribute a ON a.attrelid = tree.oid JOIN pg_constraint k ON k.contypid = a.atttypid
 ) AS known
 """
-# The settings of the service's login; later ones override earlier ones. For settings that the administrator's sessions
-# change, the server's own value comes first.
+# The settings of the service's login; later entries override earlier ones. For settings that the administrator's
+# sessions change, the server's own value comes first.
 LOGIN_SETTINGS = """
 WITH filed AS (
   SELECT DISTINCT ON (lower(name)) lower(name) AS name, setting
@@ -73,15 +74,15 @@ NOT_THE_LOGINS = {"role", "session_authorization", "row_security", "lock_timeout
 
 
 def run(connection: Any, guard: Any, wanted: Mapping[str, Any], *, commits: bool = True) -> dict[str, Any]:
-    """Run the document ``wanted`` in one transaction, whose time ``guard`` limits: a connection in autocommit mode.
+    """Run the document ``wanted`` in one transaction. ``guard``, a connection in autocommit mode, limits its duration.
 
-    It is rolled back unless ``commits``. Returns findings (the proof's, in the order of its attempts) and rows (of each
-    table that is counted). Also returns durations (in seconds, by the id of the statement), the total seconds and the
-    number of the transaction. Raises psycopg2.Error, outcomes.ProofError, sessions.TimeLimitError.
+    It is rolled back unless ``commits`` is true. Returns findings (of the proof, in the order of its attempts) and rows
+    (the count for each counted table). Also returns durations (in seconds, by the id of the statement), the total
+    seconds and the transaction ID. Raises psycopg2.Error, outcomes.ProofError, sessions.TimeLimitError.
     """
     with connection.cursor() as cursor, sessions.bounded(connection, guard, wanted["seconds"], "The transaction"):
         result = work(cursor, guard, wanted)
-        # A deferred trigger may still run now.
+        # A deferred trigger may still run at this point.
         if commits:
             connection.commit()
         else:
@@ -97,7 +98,7 @@ def work(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
     for target in wanted["tables"].values():
         cursor.execute(KINDS, (target,))
         if found := cursor.fetchone():
-            raise outcomes.ProofError(f"{found[0]} is no longer a table: another session changes the schema meanwhile.")
+            raise outcomes.ProofError(f"{found[0]} is no longer a table: another session is changing the schema.")
     counters = _counters(cursor, wanted)
     rows = {}
     for name, query in wanted["counts"].items():
@@ -138,7 +139,7 @@ def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> list[dict[str, 
     given = {
         "setting": wanted["setting"], "setting_name": wanted["setting_name"], "lock_timeout": wanted["lock_timeout"],
         "settings": [[name, value] for name, value in settings if name.lower() not in apart],
-        # The function checks only whether a key exists, so that null and false values are left out.
+        # The function checks only whether a key exists, so null and false values are omitted.
         "attempts": [
             {name: attempt[name] for name in ("sql", "tenant", "theirs", "value", "keep") if _is_given(attempt, name)}
             for attempt in wanted["attempts"]
@@ -154,19 +155,22 @@ def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> list[dict[str, 
             cursor.execute("SELECT pg_temp.tenancy_attempts(%s)", (json.dumps(given),))
             told = cursor.fetchone()[0]
         finally:
-            # No statement may come between: the role could change its function. Deferred triggers wait for the commit.
+            # No other statement may run in between, because the role could change its function. Deferred triggers wait
+            # for the commit.
             if not cursor.connection.closed:
                 cursor.execute("ROLLBACK TO SAVEPOINT tenancy_proof")
     return outcomes.judge(wanted["attempts"], told or [], contents, names)
 
 
 def store_as_owner(cursor: Any, given: Mapping[str, Any]) -> None:
-    """Store the rows of the proof's tenants with the rights of the tenants table's owner; the proof takes them back."""
+    """Store the rows of the proof's tenants with the privileges of the owner of the table of tenants; the proof rolls
+    them back."""
     cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = %s", (given["role"],))
     if cursor.fetchone()[0]:
         raise outcomes.ProofError(
-            f"The service may store no row in {given['table']}, whose owner {given['role']} is a superuser, as whom "
-            "nothing is tried: give the table to an ordinary role, or GRANT INSERT on it to the service."
+            f"The service may not insert rows into {given['table']}. Its owner {given['role']} is a superuser, and the "
+            "proof makes no attempts as a superuser: make an ordinary role the owner of the table, or GRANT INSERT on "
+            "it to the service."
         )
     cursor.execute(f"ALTER TABLE {given['table']} NO FORCE ROW LEVEL SECURITY")
     body = f"BEGIN {'; '.join(given['statements'])}; SET CONSTRAINTS ALL IMMEDIATE; END"

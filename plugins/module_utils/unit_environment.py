@@ -1,4 +1,4 @@
-"""A service's unit as systemd knows it, and the environment that it gets at its next start."""
+"""The unit of a service as systemd has loaded it, and the environment for its next start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-# Runs a command line and returns its output; raises if it fails.
+# Runs a command line and returns its output; raises an error if it fails.
 Run = Callable[..., str]
 
 PROPERTIES = ("LoadState", "ActiveState", "MainPID", "User", "ControlGroup", "TasksCurrent", "ExecStart")
@@ -22,7 +22,7 @@ def show(run: Run, unit: str) -> dict[str, str]:
 
 
 def program(shown: str) -> str:
-    """Return the program in the property ExecStart, "" if there is none."""
+    """Return the program in the property ExecStart, or "" if there is none."""
     found = re.match(r"\{ path=(.*?) ; argv", shown)
     return found[1] if found else ""
 
@@ -37,10 +37,10 @@ def object_path(unit: str) -> str:
 
 
 def next_environment(run: Run, unit: str) -> list[tuple[str, dict[str, str]]]:
-    """Return the sources of the unit's environment at its next start; later sources come first.
+    """Return the sources of the unit's environment for its next start; later sources come first.
 
-    Each is a name and the variables that it sets; a variable that the unit unsets is in no source (systemd.exec(5),
-    "Environment"). Raises OSError if a required file cannot be read.
+    Each is a name and the variables that the source sets; variables that the unit unsets are not included
+    (systemd.exec(5), "Environment"). Raises OSError if a required file cannot be read.
     """
     names = ("Environment", "EnvironmentFiles", "PassEnvironment", "UnsetEnvironment")
     given, files, passed, unset = _properties(run, object_path(unit), "Service", names)
@@ -85,7 +85,7 @@ def parse(text: str) -> dict[str, str]:
 
 
 def _assignments(text: str) -> list[tuple[str, str]]:
-    """Return names and values in their order. A quote may begin at the start of any part of a value."""
+    """Return names and values in order. A quote may open at the start of any part of a value."""
     found: list[tuple[str, str]] = []
     state, name, value, kept = "before", "", "", 0
     for char in text + "\n":
@@ -104,7 +104,7 @@ def _assignments(text: str) -> list[tuple[str, str]]:
                 name += char
         elif state in ("blank", "plain"):
             if end:
-                # Blanks after a value are dropped, except those that were quoted or escaped.
+                # Spaces after a value are dropped, except those that were quoted or escaped.
                 found.append((name.rstrip(), value[:kept] + value[kept:].rstrip()))
                 state = "before"
             elif state == "blank" and char in "'\"":
@@ -134,6 +134,6 @@ def _assignments(text: str) -> list[tuple[str, str]]:
             # From systemd 254 on, a backslash does not continue a comment.
             state = "before" if end else "comment"
     if state in ("'", '"', "quoted escape"):
-        # The added line end does not close a quote.
+        # The added line break does not close a quote.
         found.append((name.rstrip(), value.removesuffix("\n")))
     return found

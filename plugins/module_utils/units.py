@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# With one of these properties, a unit sees other files than the host.
+# With one of these properties, the files that a unit sees differ from those of the host.
 FILES_OF_ITS_OWN = (
     "RootDirectory", "RootImage", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "MountImages",
     "ExtensionImages", "ExtensionDirectories",
@@ -24,7 +24,7 @@ PROPERTIES = (
 )  # fmt: skip
 # The directories in which systemd looks for a program without a directory (systemd.exec(5), ExecSearchPath=).
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Units with these relations stop with a unit, and do not start with it again.
+# Units with these relations stop with a unit, but do not start again with it.
 FOLLOWERS = ("RequiredBy", "BoundBy", "ConsistsOf", "PropagatesStopTo")
 DOWN = ("inactive", "failed")
 
@@ -35,7 +35,7 @@ Show = Callable[[Sequence[str]], Mapping[str, Properties]]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The running units around a unit: ``triggers`` start it, ``companions`` stop with it."""
+    """The running units that are related to a unit: ``triggers`` start it, and ``companions`` stop with it."""
 
     triggers: list[str] = field(default_factory=list)
     companions: list[str] = field(default_factory=list)
@@ -60,15 +60,15 @@ def _block(text: str) -> dict[str, str]:
 
 
 def is_down(properties: Properties) -> bool:
-    """Say whether a unit is stopped: it neither runs nor starts nor stops."""
+    """Return whether a unit is stopped, that is, not running, starting or stopping."""
     return properties["ActiveState"] in DOWN
 
 
 def surroundings(unit: str, show: Show) -> Surroundings:
-    """Return the units that start the unit, those that stop with it, and recursively theirs; without stopped ones."""
+    """Return the units that start the unit and those that stop with it, recursively, without stopped units."""
     found = Surroundings()
     known = {unit}
-    # Each unit, with whether it starts another unit (True) or stops with one (False).
+    # Each unit, and whether it starts another unit (True) or stops with one (False).
     waiting: list[tuple[str, bool]] = [(unit, False)]
     while waiting:
         properties = show([name for name, _ in waiting])
@@ -90,16 +90,16 @@ def surroundings(unit: str, show: Show) -> Surroundings:
 
 
 class Files:
-    """The files and users of the host that a start needs."""
+    """The files and users on the host that a start needs."""
 
     def exists(self, path: str) -> bool:
-        """Say whether a file or directory exists."""
+        """Return whether a file or directory exists."""
         return Path(path).exists()
 
     def runs(self, program: str, search: str = SEARCH_PATH) -> bool:
-        """Say whether a program can be run, as far as its file and that of its interpreter show.
+        """Return whether a program can be run, judged by its file and that of its interpreter.
 
-        ``search`` names the directories for a program without a directory, separated by colons.
+        ``search`` contains the directories in which to look for a program without a directory, separated by colons.
         """
         path = shutil.which(program, path=search)
         if path is None:
@@ -110,7 +110,7 @@ class Files:
         return not words or os.access(words[0], os.X_OK)
 
     def is_user(self, name: str) -> bool:
-        """Say whether a user exists; a numeric user needs no entry."""
+        """Return whether a user exists; a numeric user needs no entry."""
         try:
             pwd.getpwnam(name)
         except KeyError:
@@ -119,9 +119,9 @@ class Files:
 
 
 def obstacles(unit: str, show: Show, files: Files | None = None) -> list[str]:
-    """Return why ``systemctl stop`` or ``systemctl start`` of the unit, or of its triggers, would fail.
+    """Return the reasons for which ``systemctl stop`` or ``systemctl start`` of the unit or its triggers would fail.
 
-    Each reason is one sentence with the remedy. A stopped unit that systemd does not know has no obstacle.
+    Each reason is one sentence with the remedy. A stopped unit that systemd has not loaded has no obstacle.
     """
     found = []
     around = surroundings(unit, show)
@@ -143,46 +143,45 @@ def _obstacles_of(name: str, block: Properties, files: Files) -> list[str]:
     if "masked" in (block["LoadState"], block["UnitFileState"].removesuffix("-runtime")):
         return [f"{name} is masked, so systemd would refuse to start it again: systemctl unmask {name}"]
     if block.get("Transient") == "yes":
-        return [
-            f"{name} was made by systemd-run and disappears when it stops: install a unit file in /etc/systemd/system."
-        ]
+        lost = "disappears when it stops: install a unit file in /etc/systemd/system."
+        return [f"{name} was created by systemd-run and {lost}"]
     if block["LoadState"] != "loaded":
         return [
             (
                 f"systemd cannot read the file of {name} ({block['LoadState']}) and would refuse to start it again:"
-                f" correct it, then systemctl daemon-reload."
+                f" correct it, then run systemctl daemon-reload."
             )
         ]
     if path and not files.exists(path):
         return [
-            f"{name} runs, but its file {path} is missing, so that it could not be started again: restore the file."
+            f"{name} is running, but its file {path} is missing, so it could not be started again: restore the file."
         ]
     by_hand = [
-        f"{name} may not be {done} by hand ({setting}=yes): set {setting}=no in a drop-in for the duration of the run."
+        f"{name} may not be {done} manually ({setting}=yes): set {setting}=no in a drop-in for the duration of the run."
         for setting, done in (("RefuseManualStop", "stopped"), ("RefuseManualStart", "started"))
         if block.get(setting) == "yes"
     ]
     return by_hand + [
-        f"{name} could not be started again: {missing}. Restore it, or correct the unit's file and"
-        " systemctl daemon-reload."
+        f"{name} could not be started again: {missing}. Restore it, or correct the unit file and run systemctl "
+        "daemon-reload."
         for missing in _missing(block, files)
     ]
 
 
-# A command as systemctl shows it; a command with "-" in front may fail and is left out.
+# A command as systemctl shows it; a command with the prefix "-" may fail and is omitted.
 _COMMAND = re.compile(r"\{ path=(.*?) ; argv\[\]=.* ; ignore_errors=no ; ")
 
 
 def _missing(block: Properties, files: Files) -> list[str]:
-    """Return what the host lacks for a start of the unit, if the unit sees the host's files."""
+    """Return what is missing on the host for a start of the unit, if the unit sees the host's files."""
     found = []
     user = block.get("User", "")
     if user and block.get("DynamicUser") != "yes" and not files.is_user(user):
-        found.append(f"there is no user {user}")
+        found.append(f"the user {user} does not exist")
     if any(block.get(name) for name in FILES_OF_ITS_OWN):
         return found
     directory = block.get("WorkingDirectory", "")
-    # A directory with "-" in front may be missing, and "~" is the user's home.
+    # A directory with the prefix "-" may be missing, and "~" is the user's home directory.
     if directory.startswith("/") and not files.exists(directory):
         found.append(f"its working directory {directory} is missing")
     commands = "\n".join(block.get(name, "") for name in ("ExecCondition", "ExecStartPre", "ExecStart"))
@@ -191,7 +190,7 @@ def _missing(block: Properties, files: Files) -> list[str]:
 
 
 def notes(unit: str, show: Show) -> list[str]:
-    """Return what an operator should know about the stop and the start of the unit, one sentence each."""
+    """Return sentences that an operator should know about stopping and starting the unit."""
     around = surroundings(unit, show)
     block = show([unit])[unit]
     sentences = []
@@ -201,11 +200,13 @@ def notes(unit: str, show: Show) -> list[str]:
         sentences.append(f"{_listed(around.companions)} would stop with {unit}: the run starts it again.")
     if block.get("NeedDaemonReload") == "yes":
         sentences.append(
-            f"The files of {unit} changed since systemd read them, and it starts with the earlier ones: apply the"
-            " change with systemctl daemon-reload."
+            f"The files of {unit} have changed since systemd loaded them, and systemd would start it with the old "
+            "files: apply the change with systemctl daemon-reload."
         )
     if block.get("TimeoutStopUSec") == "infinity":
-        sentences.append(f"{unit} may take any time to stop (TimeoutStopSec=infinity), and callers wait as long.")
+        sentences.append(
+            f"{unit} may take any time to stop (TimeoutStopSec=infinity), and callers wait until it has stopped."
+        )
     if block.get("KillMode") in ("process", "none"):
         sentences.append(
             f"A process of {unit} may survive its stop (KillMode={block['KillMode']}): the run would then end and"
@@ -215,9 +216,9 @@ def notes(unit: str, show: Show) -> list[str]:
 
 
 def control_group(block: Properties, slices: Mapping[str, Properties]) -> str:
-    """Return the control group of the unit's processes, also of those that its stop left; "" if it is unknown.
+    """Return the control group of the unit's processes, including those left after its stop, or "" if it is unknown.
 
-    ``slices`` holds the properties of the unit's slice: a unit that does not run has no control group itself.
+    ``slices`` contains the properties of the unit's slice: a unit that is not running has no control group itself.
     """
     if block.get("ControlGroup"):
         return block["ControlGroup"]

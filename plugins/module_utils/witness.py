@@ -1,4 +1,4 @@
-"""One look at a service: its unit, processes and sessions, and the sources that name its database."""
+"""One inspection of a service: its unit, processes and sessions, and the sources that contain its database URL."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ try:
 except ImportError:
     psycopg2 = None
 
-# Errors of reading processes and of asking PostgreSQL; a system user that does not exist is a KeyError.
+# Errors while reading processes and querying PostgreSQL; a system user that does not exist causes a KeyError.
 DOES_NOT_ANSWER: tuple[type[Exception], ...] = (OSError, KeyError, sessions.SessionError)
 if psycopg2 is not None:
     DOES_NOT_ANSWER = (*DOES_NOT_ANSWER, psycopg2.Error)
 
 _TEXT = {"type": "str", "required": True}
-# The options of the modules that look at a service (plugins/doc_fragments/witness.py describes them).
+# The options of the modules that inspect a service (plugins/doc_fragments/witness.py describes them).
 OPTIONS: dict[str, dict[str, Any]] = {
     "database": _TEXT,
     "port": {"type": "int", "required": True},
@@ -47,7 +47,7 @@ FROM pg_stat_activity
 WHERE backend_type IN ('client backend', 'walsender') AND datname IS NOT NULL AND pid <> pg_backend_pid()
 """
 DATABASES = "SELECT datname FROM pg_database WHERE datname = %(database)s"
-# Each role, and whether it reaches one of the tables, itself or as a role that it may become.
+# Each role, and whether it can access one of the tables, itself or as a role to which it can switch.
 REACHES = """
 SELECT r.rolname, r.rolsuper OR r.rolbypassrls OR EXISTS (
   SELECT FROM pg_class c
@@ -60,12 +60,13 @@ SELECT r.rolname, r.rolsuper OR r.rolbypassrls OR EXISTS (
 FROM pg_roles r WHERE r.rolname = ANY(%(roles)s)
 """
 PAUSE = 0.1
-# While a connection opens or closes, it has no session yet, or its session has no connection any more.
+# While a connection opens or closes, it may have no session yet, or a session may have no connection any more.
 LOOKS = 4
 HEALTH_ATTEMPTS = 5
-# A session for one request exists for milliseconds: a second request shows a session that the first look missed.
+# A session for a single request exists for milliseconds: a second request shows a session that the first reading
+# missed.
 ANSWERS = 2
-# The seconds after the answer, for a service that opens its session only then.
+# The seconds to wait after the response, for a service that opens its session only then.
 AFTER_ANSWER = 2.0
 SERVERS = {"postgres", "postmaster"}
 SOCKETS = ("/run/postgresql", "/var/run/postgresql", "/tmp")
@@ -75,7 +76,7 @@ class Witness:
     """One call of a module; ``outcome`` is its result."""
 
     def __init__(self, wanted: Mapping[str, Any], run_command: Callable[..., tuple[int, str, str]]) -> None:
-        """Take the options of the module, and its function that runs commands."""
+        """Initialize with the options of the module, and its function that runs commands."""
         self.wanted = {"requests": [], **wanted}
         self._run = systemctl.Systemctl(run_command).run
         self.unit = f"{wanted['unit']}.service"
@@ -83,10 +84,10 @@ class Witness:
         self.own: list[dict[str, Any]] = []
         self.others: list[dict[str, Any]] = []
         self.seen: list[processes.Process] = []
-        self.outcome: dict[str, Any] = {"server": {"answered": False, "problem": "it was not asked"}}
+        self.outcome: dict[str, Any] = {"server": {"answered": False, "problem": "no request was sent to it"}}
 
     def run(self) -> None:
-        """Look at the service; raises OSError and psycopg2.Error."""
+        """Inspect the service; raises OSError and psycopg2.Error."""
         shown = unit_environment.show(self._run, self.unit)
         tasks = shown.get("TasksCurrent", "")
         self.outcome["unit"] = {
@@ -119,7 +120,7 @@ class Witness:
         return next(int(process["user"]) for process in self.seen if process["pid"] == pid)
 
     def _look_until_seen(self, control_group: str) -> None:
-        """Look for sessions; if there are none, ask the service for its health and look again."""
+        """Look for sessions; if there are none, send a health request to the service and look again."""
         connection = self._connected()
         if connection is None:
             self.seen = processes.read(cgroups.processes(control_group))
@@ -137,7 +138,7 @@ class Witness:
         self._add_reaches()
 
     def _connected(self) -> Any:
-        """Return a connection of the administrator, or None if PostgreSQL does not answer."""
+        """Return a connection of the administrator, or None if PostgreSQL does not respond."""
         try:
             with acting_as(self.wanted["user"]):
                 return sessions.connect("postgres", self.wanted["port"])
@@ -160,7 +161,7 @@ class Witness:
         self.own, self.others = witnesses.split(self.seen, found, witnesses.backend_sockets(local))
 
     def _look_calmly(self, cursor: Any, control_group: str) -> None:
-        """Look until every connection is a session or has closed; connections to other servers remain."""
+        """Repeat the reading until every connection has a session or is closed; connections to other servers remain."""
         for look in range(LOOKS):
             if look:
                 time.sleep(PAUSE)
@@ -169,14 +170,14 @@ class Witness:
                 return
 
     def _look_while_asking(self, cursor: Any, control_group: str) -> None:
-        """Ask the service, and look at both ends of its connections continuously meanwhile."""
+        """Send a request to the service, and meanwhile read both ends of its connections continuously."""
         watch = processes.Watch(partial(cgroups.processes, control_group))
         try:
             found, backends = self._sessions_while_asking(cursor)
         finally:
             seen = watch.end()
         own, others = witnesses.split(seen, found, backends)
-        # This look also finds the other end of the connections that are still open.
+        # This reading also finds the other end of the connections that are still open.
         self._look_calmly(cursor, control_group)
         self.addresses |= {item["address"] for item in found if item["address"]}
         self.seen += [item for item in seen if item["pid"] not in {known["pid"] for known in self.seen}]
@@ -184,7 +185,7 @@ class Witness:
         self.others += [item for item in others if item["inode"] not in {known["inode"] for known in self.others}]
 
     def _sessions_while_asking(self, cursor: Any) -> tuple[list[witnesses.Session], dict[int, set[str]]]:
-        """Return the server's sessions until some time after the answer, and the sockets of its local sessions."""
+        """Return the server's sessions until some time after the response, and the sockets of its local sessions."""
         wanted = self.wanted
         patience = wanted["health_timeout"] if wanted["requests"] else wanted["health_request_timeout"]
         asking = ask(wanted["health_url"], patience, [self._request(item) for item in wanted["requests"]])
@@ -208,7 +209,7 @@ class Witness:
         return list(found.values()), backends
 
     def _request(self, wanted: Mapping[str, Any]) -> Callable[[], Any]:
-        """Return the function that makes a wanted request."""
+        """Return the function that makes a given request."""
         # It imports psycopg2. Without that, a host must still be inspected, so that the run names what is missing.
         from . import api
 
@@ -218,14 +219,16 @@ class Witness:
         return lambda: api.Conversation(wanted["url"], wanted["timeout"]).ask(*asked)
 
     def _backend(self, pid: int) -> list[str]:
-        """Return the sockets of a server process immediately: it may end within a millisecond."""
+        """Return the sockets of a server process. They are read immediately, because it may end within a
+        millisecond."""
         for user in (contextlib.nullcontext(), acting_as(self.wanted["user"])):
             with contextlib.suppress(OSError), user:
                 return sockets.inodes(Path(f"/proc/{pid}"))
         return []
 
     def _is_of_this_server(self, connection: sockets.Connection, programs: list[str]) -> bool:
-        """Say whether a connection leads to this server: its session has not started yet, or has ended."""
+        """Return whether a connection without a session leads to this server: its session has not started yet, or has
+        ended."""
         if not programs or not set(programs) <= SERVERS:
             return False
         port = self.wanted["port"]
@@ -245,7 +248,7 @@ class Witness:
         self.own = [{**item, "reaches": reaches.get(item["role"], True)} for item in self.own]
 
     def _as_started(self, program: str) -> bool:
-        """Say whether the main process is the unit's own program, which gets its URL from systemd."""
+        """Return whether the main process runs the unit's own program, which gets its URL from systemd."""
         main, variable = self.outcome["unit"]["main_pid"], self.wanted["variable"]
         return any(
             process["pid"] == main and program in process["arguments"] and variable in process["environment"]
@@ -279,7 +282,7 @@ class Witness:
 
 
 def ask(url: str, timeout: float, requests: Sequence[Callable[[], Any]] = ()) -> int:
-    """Ask for a service's health, or make ``requests``; return the child process that waits for the answers."""
+    """Send a health request to a service, or ``requests``; return the child process that waits for the responses."""
     child = os.fork()
     if child == 0:
         with contextlib.suppress(Exception):
@@ -292,9 +295,9 @@ def ask(url: str, timeout: float, requests: Sequence[Callable[[], Any]] = ()) ->
 
 
 def _ask_for_health(url: str, timeout: float) -> None:
-    """Ask several times until there are healthy answers; the verdict does not matter here.
+    """Send several health requests until the responses are healthy; the verdict does not matter here.
 
-    The first answer may be an error because the service finds that its session was terminated.
+    The first response may be an error because the service detects that its session was terminated.
     """
     answers = 0
     for _ in range(HEALTH_ATTEMPTS):

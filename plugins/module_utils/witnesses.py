@@ -1,4 +1,4 @@
-"""The sessions of a service: match the connections of its processes with the server's list of sessions."""
+"""The sessions of a service: the connections of its processes are matched with the server's list of sessions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 from . import processes, sockets
 
-# These ports are not asked for PostgreSQL.
+# These ports are not probed for PostgreSQL.
 OTHER_PORTS = (80, 443)
-# The first message of a client that wants TLS (PostgreSQL manual, "Message Formats", SSLRequest).
+# The first message of a client that requests TLS (PostgreSQL manual, "Message Formats", SSLRequest).
 SSL_REQUEST = bytes((0, 0, 0, 8, 4, 210, 22, 47))
 
 Session = dict[str, Any]
@@ -21,7 +21,7 @@ Session = dict[str, Any]
 def split(
     seen: Iterable[processes.Process], sessions: Iterable[Session], backends: Mapping[int, Iterable[str]]
 ) -> tuple[list[Session], list[dict[str, Any]]]:
-    """Return the sessions of processes, and their connections that are no sessions.
+    """Return the sessions of processes, and their connections that are not sessions.
 
     ``sessions`` are the server's ({pid, address, port, database, role, application}; address "" over a Unix socket).
     ``backends`` are the Unix sockets (inodes) of the server's processes. Both results name the ``process`` and its
@@ -40,7 +40,8 @@ def split(
                 session = by_address.get(tuple(connection["local"]))
             else:
                 session = by_inode.get(connection["peer"])
-            # Workers inherit connections of their parent process: the first process that has one stands for all.
+            # Workers inherit connections from their parent process: the first process with a connection represents all
+            # of them.
             if session is not None:
                 own.setdefault(session["pid"], {**session, **who})
             else:
@@ -49,7 +50,7 @@ def split(
 
 
 def listeners(port: int, proc: Path = Path("/proc")) -> list[str]:
-    """Return the names of the programs that listen on a TCP port, or on the Unix socket with its number."""
+    """Return the names of the programs that listen on a TCP port, or on the Unix socket for that port number."""
     net = proc / "self" / "net"
     inodes = {item["inode"] for item in sockets.tcp_connections(net, sockets.LISTENS).values()
               if item["local"][1] == port}  # fmt: skip
@@ -61,7 +62,7 @@ def listeners(port: int, proc: Path = Path("/proc")) -> list[str]:
 
 
 def owners(inodes: Iterable[str], proc: Path = Path("/proc")) -> dict[str, str]:
-    """Return the name of a process for each socket; sockets without a process are left out."""
+    """Return the name of a process for each socket; sockets without a process are omitted."""
     wanted = set(inodes)
     if not wanted:
         return {}
@@ -72,7 +73,7 @@ def owners(inodes: Iterable[str], proc: Path = Path("/proc")) -> dict[str, str]:
 
 
 def speaks_postgresql(host: str, port: int, user: tuple[int, int]) -> bool:
-    """Say whether an address answers like PostgreSQL and its poolers; the question has a user's rights."""
+    """Return whether an address responds like PostgreSQL or a pooler; the probe runs with a user's privileges."""
 
     def ask() -> bool:
         with socket.create_connection((host, port), timeout=2) as connection:
@@ -88,11 +89,11 @@ def speaks_postgresql(host: str, port: int, user: tuple[int, int]) -> bool:
 def strangers(
     connections: Iterable[Mapping[str, Any]], groups: Mapping[int, int], proc: Path = Path("/proc")
 ) -> list[dict[str, Any]]:
-    """Return the connections that lead to PostgreSQL or a pooler but are no session of this server.
+    """Return the connections that lead to PostgreSQL or a pooler but are not sessions of this server.
 
-    ``groups`` has the group of each user (numbers). Each result is ``{process, name, host, port, program, local}``.
-    ``host`` is a directory for a Unix socket. ``program`` is the name of the process at the other end, "" if that is
-    not on this host.
+    ``groups`` contains the group of each user, both as numbers. Each result has process, name, host, port, program and
+    local. For a Unix socket, ``host`` is a directory. ``program`` is the name of the process at the other end, or "" if
+    it is not on this host.
     """
     mine = sockets.tcp_connections(proc / "self" / "net")
     ends = {(*item["local"], *item["remote"]): inode for inode, item in mine.items()}
@@ -135,7 +136,7 @@ def backend_sockets(pids: Iterable[int], proc: Path = Path("/proc")) -> dict[int
 
 
 def set_by(sources: Iterable[tuple[str, Mapping[str, str]]], variable: str) -> tuple[str, str]:
-    """Return the source that sets a variable at the next start, and its value; both are "" if none sets it."""
+    """Return the source that sets a variable at the next start, and the value; both are "" if no source sets it."""
     for name, pairs in sources:
         if variable in pairs:
             return (os.path.realpath(name) if name.startswith("/") else name), pairs[variable]

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Take a backup of a database, and restore and compare it before it gets its name."""
+"""Take a backup of a database, and test it with a restore before it gets its name."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import Ten
 
 DOCUMENTATION = r"""
 module: backup
-short_description: Take a backup of a database, and restore and compare it before it gets its name
+short_description: Take a backup of a database, and test it with a restore before it gets its name
 description:
   - Removes leftovers of lost runs, and runs C(pg_dump). Counts and hashes the rows of every table in the same exported
-    snapshot (PostgreSQL manual, 9.28.5 "Snapshot Synchronization Functions"). So the numbers are those of the dump even
-    while others write.
+    snapshot (PostgreSQL manual, 9.28.5 "Snapshot Synchronization Functions"). The numbers therefore match the dump even
+    while other sessions write.
   - Adds two parts that a dump of one database lacks, the roles (C(pg_dumpall --globals-only), with their password
-    verifiers) and the settings of the database. The SHA-256 of every file goes to C(SHA256SUMS).
+    verifiers) and the settings of the database. Writes the SHA-256 checksum of every file to C(SHA256SUMS).
   - Restores the dump into a throwaway server and compares the rows. Then it writes C(manifest.json), gives the
     directory its name, and removes the oldest backups. Until then the directory's name is O(path) with the suffix
     C(.partial).
-  - A failure leaves nothing. Runs as root.
+  - After a failure, everything is removed. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
   - aimemory.tenancy.throwaway
 options:
   path:
-    description: Directory of the backup, which only O(user) may read. It must not exist; its parent is created.
+    description: Directory of the backup, which only O(user) may read. It must not exist yet; its parent is created.
     type: path
     required: true
   format:
-    description: C(directory) is dumped by several jobs at once, C(custom) into one file. Both are compressed.
+    description: C(directory) is written by several jobs in parallel, C(custom) is a single file. Both are compressed.
     type: str
     choices: [directory, custom]
     required: true
   jobs:
-    description: Number of connections that dump or restore at once.
+    description: Number of parallel connections for the dump and the restore.
     type: int
     required: true
   hash_max_bytes:
@@ -67,7 +67,7 @@ options:
     type: str
     required: true
   tables:
-    description: Tables whose rows the dump must hold.
+    description: Tables whose rows the dump must contain.
     type: list
     elements: str
     required: true
@@ -80,8 +80,8 @@ options:
     required: true
   encrypt:
     description:
-      - Whether M(aimemory.tenancy.backup_encrypt) follows, with the key that a job's files on the disk must not hold.
-        The backup then keeps C(.partial) and gets no C(manifest.json), and no old backup is removed.
+      - Whether M(aimemory.tenancy.backup_encrypt) follows, because a job's files on disk must not contain the key. The
+        backup then keeps the suffix C(.partial) and gets no C(manifest.json), and no old backup is removed.
     type: bool
     required: true
   keep:
@@ -89,7 +89,7 @@ options:
     type: int
     required: true
   needed:
-    description: Paths of backups that are kept as well.
+    description: Paths of further backups that are kept.
     type: list
     elements: path
     default: []
@@ -122,10 +122,10 @@ RETURN = r"""
 manifest:
   description:
     - Content of C(manifest.json). C(tables) has one entry for each table, with schema, name, partitioned, rows and hash
-      (null for a partitioned or too large table). C(snapshot_xmin) is the oldest transaction that was running at the
-      time C(created); the dump may lack rows of it and of later ones. C(duration_seconds) is the duration of pg_dump,
-      and C(proven_seconds) that of the test restore (null without one). C(size_bytes) is the size of all files, and
-      C(sha256) is the SHA-256 of C(SHA256SUMS).
+      (null for a partitioned table or one that is too large). C(snapshot_xmin) is the oldest transaction that was
+      running at the time C(created); the dump may lack rows of this transaction and of later ones. C(duration_seconds)
+      is the duration of pg_dump, and C(proven_seconds) that of the test restore (null without a test restore).
+      C(size_bytes) is the size of all files, and C(sha256) is the SHA-256 of C(SHA256SUMS).
   returned: success
   type: dict
 throwaway:
@@ -138,15 +138,15 @@ left:
   type: list
 """
 
-# Databases of earlier releases of this runbook, which made test restores on the running server.
+# Databases that earlier releases of this runbook created for test restores on the running server.
 SCRATCH = "SELECT datname::text FROM pg_catalog.pg_database WHERE regexp_replace(datname, '\\d{8}_\\d{6}$', '') = %s"
 
 
 class Backup:
-    """One backup, from the removal of leftovers to its name."""
+    """One backup, from the removal of leftovers to the final name."""
 
     def __init__(self, module: AnsibleModule) -> None:
-        """Take the options of the module."""
+        """Initialize with the options of the module."""
         self.module = module
         self.wanted: dict[str, Any] = module.params
         self.partial = f"{self.wanted['path']}{backup_files.PARTIAL}"
@@ -179,7 +179,8 @@ class Backup:
         return {"manifest": manifest, "throwaway": copy if wanted["proof"] == "kept" else {}, "left": left}
 
     def _prove(self, tables: list[dict[str, Any]]) -> dict[str, Any]:
-        """Restore the dump and compare it, because a dump alone proves nothing. Raises TenancyError."""
+        """Restore the dump and compare it, because a dump that was never restored proves nothing. Raises
+        TenancyError."""
         try:
             copy = self.copy.make(self.partial, tables, "full")
         except (TenancyError, psycopg2.Error, OSError) as error:
@@ -205,7 +206,7 @@ class Backup:
 
 
 def require(refusal: str) -> None:
-    """Raise TenancyError with the sentence, if there is one."""
+    """Raise TenancyError with the sentence if it is not empty."""
     if refusal:
         raise TenancyError(refusal)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Archive a backup as a file of the login that sends it."""
+"""Archive a backup in a file that the SSH login can fetch."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import dumping
 
 DOCUMENTATION = r"""
 module: backup_archive
-short_description: Archive a backup as a file of the login that sends it
+short_description: Archive a backup in a file that the SSH login can fetch
 description:
-  - Makes a tar archive and returns its SHA-256. The archive belongs to the owner of its directory, and only that user
-    may read it. Replaces a leftover of an interrupted run. Runs as root.
+  - Creates a tar archive and returns its SHA-256 checksum. The archive belongs to the owner of its directory, and only
+    that user may read it. Replaces an archive that an interrupted run left behind. Runs as root.
 options:
   path:
-    description: Directory of the backup; the archive holds it under the last part of this path.
+    description: Directory of the backup; the archive contains it under the last component of this path.
     type: path
     required: true
   archive:
-    description: The archive, in a directory of the login.
+    description: Path of the archive, in a directory of the SSH login.
     type: path
     required: true
 author: AI-Memory operations
@@ -38,14 +38,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sha256:
-  description: SHA-256 of the archive.
+  description: SHA-256 checksum of the archive.
   returned: success
   type: str
 """
 
 
 def create(archive: str) -> None:
-    """Create an empty file that belongs to its directory's owner; replace an existing one. Raises OSError."""
+    """Create an empty file that belongs to the owner of its directory; replace an existing file. Raises OSError."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(archive)
     descriptor = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

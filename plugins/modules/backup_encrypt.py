@@ -15,10 +15,11 @@ DOCUMENTATION = r"""
 module: backup_encrypt
 short_description: Encrypt a backup that was taken for encryption, and give it its name
 description:
-  - Continues after M(aimemory.tenancy.backup) with O(aimemory.tenancy.backup#module:encrypt=true). Makes one archive
-    with C(age), decrypts it, compares it, and removes the unencrypted files. Then it writes C(manifest.json), gives the
+  - Continues after M(aimemory.tenancy.backup) with O(aimemory.tenancy.backup#module:encrypt=true). Creates one archive
+    with C(age), decrypts and compares it, and removes the unencrypted files. Then it writes C(manifest.json), gives the
     directory its name, and removes the oldest backups.
-  - Does not run as a background job, whose files would hold the key. A failure leaves nothing. Runs as root.
+  - Does not run as a background job, whose files would contain the key. After a failure, everything is removed. Runs as
+    root.
 options:
   user:
     description: System user that owns the backup.
@@ -29,7 +30,7 @@ options:
     type: dict
     required: true
   identity:
-    description: Key of age, which goes only to the standard input of C(age).
+    description: Key for C(age), which is passed only through standard input.
     type: str
     required: true
   keep:
@@ -37,7 +38,7 @@ options:
     type: int
     required: true
   needed:
-    description: Paths of backups that are kept as well.
+    description: Paths of further backups that are kept.
     type: list
     elements: path
     default: []
@@ -63,7 +64,7 @@ left:
 
 
 def encrypt(manifest: dict[str, Any], user: str, identity: str) -> None:
-    """Leave the encrypted archive and the manifest under the backup's name. Raises AgeError and OSError."""
+    """Store the encrypted archive and the manifest under the backup's name. Raises AgeError and OSError."""
     partial = f"{manifest['path']}{backup_files.PARTIAL}"
     age.encrypt(partial, user, identity)
     for part in age.PARTS:

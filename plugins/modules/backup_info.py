@@ -14,7 +14,7 @@ DOCUMENTATION = r"""
 module: backup_info
 short_description: Find the backup for a restore, and report whether it is undamaged
 description:
-  - Reads the manifest of the named backup, or of the newest one, and compares every file with its checksum. Changes
+  - Reads the manifest of the given backup, or of the newest backup, and compares every file with its checksum. Changes
     nothing. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database.user
@@ -28,11 +28,12 @@ options:
     type: str
     required: true
   backup:
-    description: A backup, or a directory of backups, of which the last by name is used; empty means O(directory).
+    description: A backup, or a directory of backups, from which the last by name is used; empty means O(directory).
     type: str
     default: ""
   proven:
-    description: Whether to use only backups that passed their test restore. Then it is no refusal if there is none.
+    description: Whether to use only backups that passed their test restore. In this case, it is not an error if there
+      is none.
     type: bool
     default: false
   schema:
@@ -40,12 +41,12 @@ options:
     type: str
     required: true
   tables:
-    description: Tables that the backup must hold.
+    description: Tables that the backup must contain.
     type: list
     elements: str
     required: true
   identity:
-    description: Key of age, which goes only to the standard input of C(age); empty for none.
+    description: Key for C(age), which is passed only through standard input; empty for none.
     type: str
     default: ""
 author: AI-Memory operations
@@ -68,7 +69,7 @@ found:
   returned: success
   type: bool
 refusal:
-  description: Why the backup cannot be restored, as a sentence; empty if it can.
+  description: Sentence that explains why the backup cannot be restored; empty if it can be restored.
   returned: success
   type: str
 manifest:

@@ -29,8 +29,8 @@ DOCUMENTATION = r"""
 module: cutover
 short_description: Stop a service, change its database in one transaction, and start the service
 description:
-  - Does on the server, in one call, all work during which the service is stopped. With several modules, the time
-    between them would be most of the downtime. The loss of the run's connection does not interrupt it.
+  - Does all the work for which the service is stopped in one call on the server. With several modules, the time between
+    the calls would be most of the downtime. The loss of the run's connection does not interrupt the call.
   - The stages are C(stop), C(apply) and C(start), each only if its options request it. A failure skips the later
     stages, and rolls back an open transaction.
   - Runs as root.
@@ -46,64 +46,64 @@ options:
     required: true
   stop:
     description:
-      - Stop O(triggers) and the unit, then require that no process of the unit and no other client of O(database)
-        remains. Idle sessions of O(pooler), which are reset for the next client, are terminated, because they keep the
-        role settings of their login.
+      - Stops O(triggers) and the unit, then checks that no process of the unit and no other client of O(database)
+        remains. Idle sessions of O(pooler) have been reset for the next client. They are terminated, because they keep
+        the role settings from their login.
     type: bool
     default: false
   failsafe_seconds:
     description:
       - Seconds after which systemd starts the unit, with O(triggers) and O(companions), if the run is lost.
-      - The timer is armed before the stop. A healthy start disarms it.
+      - The timer is armed before the stop and disarmed after a healthy start.
     type: int
   triggers:
     description:
-      - Units that start the unit; they are stopped before it and started with it. Running ones, and those of an armed
-        timer, are added.
+      - Units that start the unit; they are stopped before it and started with it. Other running units that start it,
+        and those of an armed timer, are added.
     type: list
     elements: str
     default: []
   companions:
-    description: Units that stop with the unit; they are started with it, and others are added in the same way.
+    description: Units that stop with the unit; they are started with it, and further units are added in the same way.
     type: list
     elements: str
     default: []
   terminate_clients:
-    description: Whether other clients are terminated instead of refused.
+    description: Whether other clients are terminated. By default, the module fails if there are any.
     type: bool
     default: false
   transaction:
-    description: The transaction, in the form that M(aimemory.tenancy.postgresql_transaction) takes.
+    description: The transaction, in the form that M(aimemory.tenancy.postgresql_transaction) accepts.
     type: dict
   start:
     description:
-      - How the unit is started at the end. C(stay) does not start it. C(started) leaves a running unit alone, unless a
-        transaction was committed while it should have been stopped.
+      - How the unit is started at the end. C(stay) does not start it. C(started) does not restart a running unit,
+        unless a transaction was committed while it should have been stopped.
     type: str
     choices: [stay, started, restarted]
     default: stay
   stopped_before:
     description:
-      - Whether an earlier call stopped the unit and a transaction was committed since. Then something else started a
-        unit that runs, and it is restarted.
+      - Whether an earlier call stopped the unit and a transaction has been committed since. If the unit is running
+        nevertheless, something else has started it, and it is restarted.
     type: bool
     default: false
   roles:
     description:
       - Roles that the service logs in as. After the start, their sessions in O(database) from before the commit of
-        O(transaction), or without one from before the start, are terminated.
+        O(transaction) are terminated. Without O(transaction), these are the sessions from before the start.
     type: list
     elements: str
     default: []
   health_url:
-    description: URL that answers 200 when the service is healthy; needed with O(start).
+    description: URL that returns status 200 when the service is healthy; required with O(start).
     type: str
   health_timeout:
-    description: Seconds to wait for a healthy answer; a request that started in time has its own time limit.
+    description: Seconds to wait for a healthy response; a request that started within this time has its own timeout.
     type: int
     default: 60
   health_request_timeout:
-    description: Seconds to wait for one answer.
+    description: Timeout of one request in seconds.
     type: int
     default: 30
 author: AI-Memory operations
@@ -127,12 +127,12 @@ EXAMPLES = r"""
 RETURN = r"""
 stages:
   description:
-    - One entry for each stage that started, with name and ago, the seconds between its start and the end of the call.
+    - One entry for each stage that started, with name and ago (the seconds between its start and the end of the call).
   returned: always
   type: list
 stopped_ago:
-  description: Seconds between the stop command and the end of the call.
-  returned: when O(stop) was set and the unit ran
+  description: Seconds from the stop command to the end of the call.
+  returned: when O(stop) was set and the unit was running
   type: float
 timer:
   description: Name of the timer's unit.
@@ -147,7 +147,7 @@ companions:
   returned: when the timer was armed
   type: list
 came_up:
-  description: Whether something else started the unit after it was stopped; it was then restarted.
+  description: Whether something else started the unit after it was stopped; in this case it was restarted.
   type: bool
 ended:
   description: Roles of the clients that were terminated.
@@ -171,7 +171,7 @@ inactive_since:
   type: str
 """
 
-# The service's own sessions take a moment to end.
+# The service's own sessions may end with a short delay.
 CLIENTS_SECONDS = 3
 OLDER = """
 SELECT pid, usename, concat_ws(' ', pid, usename, application_name, coalesce(host(client_addr), 'local'), state),
@@ -184,26 +184,27 @@ PAUSE = 0.05
 
 
 class StageError(Exception):
-    """A stage failed; the message says why."""
+    """A stage failed; the message gives the reason."""
 
 
 class Cutover:
-    """The stages of one call; ``outcome`` holds their results."""
+    """The stages of one call; ``outcome`` contains their results."""
 
     def __init__(self, module: AnsibleModule) -> None:
-        """Take the options of the module."""
+        """Initialize with the options of the module."""
         self.module = module
         self.wanted: dict[str, Any] = module.params
         self.began: list[tuple[str, float]] = []
         self.stopped: float | None = None
-        # The time of the commit by the server's clock.
+        # The time of the commit on the database server's clock.
         self.committed_at: Any = None
         self.systemd = systemctl.Systemctl(module.run_command)
         self.failsafe = failsafe.Failsafe(module.run_command, self.wanted["unit"])
         self.outcome: dict[str, Any] = {"changed": False, "came_up": False, "ended": []}
 
     def run(self) -> None:
-        """Run the stages; raises StageError, SystemctlError, psycopg2.Error and the errors of ``transaction.run``."""
+        """Run the stages; raises StageError, SystemctlError, psycopg2.Error and the errors that ``transaction.run``
+        raises."""
         wanted = self.wanted
         if wanted["stop"]:
             self._stage("stop")
@@ -231,7 +232,8 @@ class Cutover:
     @contextmanager
     def _connection(self, database: str, **more: Any) -> Iterator[Any]:
         """Yield a connection whose transaction is committed at the end."""
-        # psycopg2's own context manager would hide the error of a terminated session: it only says that it is closed.
+        # psycopg2's own context manager would hide the error of a terminated session and report only that the session
+        # is closed.
         with sessions.opened(self.wanted["user"], database, self.wanted["port"], **more) as connection:
             yield connection
             connection.commit()
@@ -249,7 +251,7 @@ class Cutover:
         }  # fmt: skip
 
     def _stop(self) -> None:
-        """Stop the unit and its triggers, and require that no process of it and no other client remains."""
+        """Stop the unit and its triggers, and check that none of its processes and no other client remains."""
         unit, triggers = self.wanted["unit"], self.wanted["triggers"]
         properties = self.systemd.show([unit, *triggers])
         block = properties[unit]
@@ -257,12 +259,12 @@ class Cutover:
         if not all(units.is_down(item) for item in properties.values()):
             self.stopped = time.monotonic()
             self.outcome["changed"] = True
-        # In one command: a socket that is stopping starts nothing.
+        # One command stops all of them, because a socket that is stopping does not start its service.
         self.systemd.order("stop", [*triggers, unit])
         if not self.systemd.is_down(unit):
             raise StageError(
-                f"{unit} was stopped, but something started it again: journalctl --unit={unit} shows when. Prevent that"
-                " for the duration of the run."
+                f"{unit} was stopped, but something started it again: journalctl --unit={unit} shows when. Prevent "
+                "such a start for the duration of the run."
             )
         self.outcome["inactive_since"] = self._inactive_since()
         self._require_no_process(units.control_group(block, slices))
@@ -277,7 +279,7 @@ class Cutover:
         return known or time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
 
     def _require_no_process(self, control_group: str) -> None:
-        """Wait a moment for the processes that the unit's stop left."""
+        """Wait briefly for the processes that remain after the unit's stop."""
         deadline = time.monotonic() + CLIENTS_SECONDS
         while left := cgroups.processes(control_group):
             if time.monotonic() > deadline:
@@ -293,7 +295,7 @@ class Cutover:
         return "; ".join(lines) or ", ".join(map(str, pids))
 
     def _require_no_client(self) -> None:
-        """Terminate the other clients, or refuse them after a while, together with other sessions that hold locks."""
+        """Terminate the other clients, or fail after some time if clients or other sessions with locks remain."""
         database, terminate = self.wanted["database"], self.wanted["terminate_clients"]
         pooler = clients.Pooler(**(self.wanted["pooler"] or {}))
         deadline = time.monotonic() + CLIENTS_SECONDS
@@ -316,8 +318,8 @@ class Cutover:
         if holding:
             raise StageError(
                 f"Sessions that the run does not terminate hold locks on tables of {database}:"
-                f" {'; '.join(client.name for client in holding)}. Wait until they have ended; pg_stat_activity"
-                " shows what they do."
+                f" {'; '.join(client.name for client in holding)}. Wait until they have ended; pg_stat_activity shows "
+                "their activity."
             )
 
     def _apply(self) -> None:
@@ -333,23 +335,24 @@ class Cutover:
         self.outcome |= {"changed": True, "result": result}
 
     def _now(self) -> Any:
-        """Return the time by the server's clock."""
+        """Return the current time of the database server."""
         with self._connection("postgres") as connection, connection.cursor() as cursor:
             cursor.execute("SELECT pg_catalog.clock_timestamp()")
             return cursor.fetchone()[0]
 
     def _start(self) -> None:
-        """Start the unit with its related units, and wait until it is healthy and has no older session."""
+        """Start the unit with its related units, and wait until it is healthy and has no session from before the
+        start."""
         wanted, armed = self.wanted, self.failsafe.armed()
         unit, triggers = wanted["unit"], list(dict.fromkeys([*wanted["triggers"], *armed.triggers]))
         companions = list(dict.fromkeys([*wanted["companions"], *armed.companions]))
         running = not self.systemd.is_down(unit)
-        # A unit that runs although it was stopped may have sessions from before the commit.
+        # A unit that is running although it was stopped may have sessions from before the commit.
         self.outcome["came_up"] = running and (
             wanted["stopped_before"] or (wanted["stop"] and self.committed_at is not None)
         )
         moment = self.committed_at or (self._now() if wanted["roles"] else None)
-        # systemd cannot start a socket whose service runs.
+        # systemd cannot start a socket whose service is already running.
         shut = any(name.endswith(".socket") and self.systemd.is_down(name) for name in triggers)
         restarts = running and (self.outcome["came_up"] or wanted["start"] == "restarted" or shut)
         if restarts:
@@ -357,7 +360,7 @@ class Cutover:
         self.outcome["started"] = restarts or not running
         if restarts or not (running or "inactive_since" in self.outcome):
             self.outcome["inactive_since"] = self._inactive_since()
-        # systemd counts starts, and refuses too many. It does not load or count a unit without references.
+        # systemd limits the number of starts. A unit without references is not loaded, and its starts are not counted.
         self.module.run_command(["systemctl", "reset-failed", "--", unit])
         self.systemd.order("start", [*triggers, unit, *companions])
         self.outcome["changed"] = True
@@ -367,11 +370,11 @@ class Cutover:
         self.failsafe.disarm()
 
     def _wait_until_healthy(self) -> None:
-        """Ask the service until its answer is healthy."""
+        """Repeat the health request until the response is healthy."""
         wanted = self.wanted
         deadline = time.monotonic() + wanted["health_timeout"]
         while True:
-            # With the same limit as before the stop: an abandoned request may block the only worker.
+            # The timeout is the same as before the stop: an abandoned request may block the only worker.
             answer = health.ask(wanted["health_url"], wanted["health_request_timeout"])
             if answer.healthy:
                 self.outcome["health_said"] = answer.said
@@ -385,13 +388,14 @@ class Cutover:
         )
 
     def _end_older_sessions(self, moment: Any) -> None:
-        """Terminate sessions of the service's roles from before ``moment``: they keep the settings of their login."""
+        """Terminate sessions of the service's roles from before ``moment``, because they keep the settings from their
+        login."""
         values = {"database": self.wanted["database"], "roles": self.wanted["roles"], "moment": moment}
         deadline = time.monotonic() + CLIENTS_SECONDS
         ended: dict[int, str] = {}
         with self._connection("postgres") as connection, connection.cursor() as cursor:
             while True:
-                # PostgreSQL caches the activity for the length of a transaction.
+                # PostgreSQL caches the activity statistics for the duration of a transaction.
                 cursor.execute("SELECT pg_stat_clear_snapshot()")
                 cursor.execute(OLDER, values)
                 older = cursor.fetchall()
@@ -433,7 +437,7 @@ def main() -> None:
         },
         required_if=[("start", "started", ["health_url"]), ("start", "restarted", ["health_url"])],
     )  # fmt: skip
-    # The call continues without its connection, because callers of the service wait.
+    # The call continues if the SSH connection is lost, because callers of the service are waiting.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     cutover = Cutover(module)
     try:

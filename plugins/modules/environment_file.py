@@ -16,11 +16,11 @@ DOCUMENTATION = r"""
 module: environment_file
 short_description: Replace the text of an environment file and keep its owner, mode and attributes
 description:
-  - Follows a symbolic link and replaces its target as a whole, so that a reader gets either the old text or the new.
-    Owner, group, mode and extended attributes, such as an ACL and an SELinux label, stay, and are checked afterwards.
-    The file is never readable for more users than before.
-  - Refuses a file that cannot be replaced like that. It may have several names (hard links), be immutable or
-    append-only, or not be a regular file. Without O(content) the module only checks the file.
+  - Follows a symbolic link and replaces its target atomically, so that a reader gets either the old text or the new
+    text. Owner, group, mode and extended attributes, such as an ACL and an SELinux label, are preserved and checked
+    afterwards. The file is never readable by more users than before.
+  - Refuses a file that cannot be replaced in this way, because it has several hard links, is immutable or append-only,
+    or is not a regular file. Without O(content), the module only checks the file.
 options:
   path:
     description: The file, or a symbolic link to it.
@@ -33,7 +33,7 @@ author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Look whether the file can be written
+- name: Check whether the file can be written
   aimemory.tenancy.environment_file:
     path: /opt/ai-memory/.env
 """
@@ -54,18 +54,18 @@ GET_FLAGS, APPEND, IMMUTABLE = 0x80086601, 0x20, 0x10
 
 
 class FileError(Exception):
-    """The file cannot be written; the message names the remedy."""
+    """The file cannot be written; the message gives the remedy."""
 
 
 def attributes(path: str) -> tuple[int, int, int, dict[str, bytes]]:
-    """Return user, group, mode and extended attributes of a file. Raises OSError."""
+    """Return the user, group, mode and extended attributes of a file. Raises OSError."""
     found = os.stat(path)
     names = sorted(os.listxattr(path))
     return found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), {name: os.getxattr(path, name) for name in names}
 
 
 def flags(path: str) -> int:
-    """Return the flags of a file that chattr sets, 0 if its file system has none."""
+    """Return the flags of a file that chattr sets, or 0 if its file system does not support them."""
     value = array.array("L", [0])
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
@@ -78,9 +78,9 @@ def flags(path: str) -> int:
 
 
 def require_trusted_links(path: str, target: str) -> None:
-    """Require that no ordinary user's link makes root write another user's file. Raises FileError.
+    """Check that no link of an ordinary user makes root write to another user's file. Raises FileError.
 
-    ``target`` is the file behind ``path``. It exists, so the links do not form a loop.
+    ``target`` is the file to which ``path`` resolves. It exists, so the links do not form a loop.
     """
     owner = os.lstat(target).st_uid
     at = "/"
@@ -92,21 +92,22 @@ def require_trusted_links(path: str, target: str) -> None:
             continue
         if found.st_uid not in (0, owner):
             raise FileError(
-                f"{at} is a link of user {found.st_uid} to another user's file, {target}: anyone who may change the"
-                " link would choose the overwritten file. Name the file itself, or make root the owner of the link"
+                f"{at} is a link of user {found.st_uid} to another user's file, {target}: anyone who may change the "
+                "link could choose which file is overwritten. Specify the file itself, or make root the owner of the "
+                "link"
             )
         parts = os.path.abspath(os.path.join(os.path.dirname(at), os.readlink(at))).split("/")[1:] + parts
         at = "/"
 
 
 def regular(path: str) -> str:
-    """Return the file behind ``path``, which can be replaced. Raises FileError if it cannot be."""
+    """Return the file to which ``path`` resolves. Raises FileError if it cannot be replaced."""
     target = os.path.realpath(path)
     if not os.path.lexists(target):
-        raise FileError(f"{path} leads to {target}, which does not exist: correct the link, or the name of the file")
+        raise FileError(f"{path} leads to {target}, which does not exist: correct the link, or the path")
     found = os.stat(target)
     if not stat.S_ISREG(found.st_mode):
-        raise FileError(f"{target} is not a regular file: name the service's environment file")
+        raise FileError(f"{target} is not a regular file: specify the service's environment file")
     require_trusted_links(path, target)
     if found.st_nlink > 1:
         raise FileError(
@@ -131,13 +132,14 @@ def replace(target: str, content: bytes) -> None:
             os.fchown(file.fileno(), user, group)
             for name in set(os.listxattr(file.fileno())) - set(extended):
                 os.removexattr(file.fileno(), name)
-            # Before the mode: its group bits are the mask of an ACL, or without an ACL the group's own.
+            # This must precede the mode: the mode's group bits are the mask of an ACL, or the group's permissions if
+            # there is no ACL.
             for name, value in extended.items():
                 os.setxattr(file.fileno(), name, value)
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         if attributes(beside) != before:
-            raise FileError(f"owner, mode and attributes of {target} cannot be given to a new file beside it")
+            raise FileError(f"owner, mode and attributes of {target} cannot be set on a new file in the same directory")
         os.rename(beside, target)
     except BaseException:
         if os.path.lexists(beside):
@@ -151,7 +153,7 @@ def replace(target: str, content: bytes) -> None:
     with open(target, "rb") as file:
         written = file.read()
     if attributes(target) != before or written != content:
-        raise FileError(f"{target} differs from the text that was written: another process changes it")
+        raise FileError(f"{target} differs from the text that was written: another process is changing it")
 
 
 def main() -> None:

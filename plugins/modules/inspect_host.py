@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Collect in one call the facts that a run needs about a host before it starts."""
+"""Collect the facts that a run needs about a host before it starts, in one call."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import inspection
 
 DOCUMENTATION = r"""
 module: inspect_host
-short_description: Collect in one call the facts that a run needs about a host before it starts
+short_description: Collect the facts that a run needs about a host before it starts, in one call
 description:
-  - Inspects the service's unit, its processes and its sessions like M(aimemory.tenancy.service_witness). Also inspects
-    PostgreSQL, its programs, the directory of the backups, the free disk space, and the lock of runs.
+  - Inspects the service's unit, its processes and its sessions in the same way as M(aimemory.tenancy.service_witness).
+    Also inspects PostgreSQL, its programs, the directory of the backups, the free disk space, and the lock of runs.
   - Refuses nothing. A fact that cannot be read is returned as a problem, together with all other facts.
-  - Changes nothing. The result holds secrets, so the task needs C(no_log). Runs as root.
+  - Changes nothing. The result contains secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
@@ -26,7 +26,7 @@ extends_documentation_fragment:
 options:
   queries:
     description:
-      - Queries in one session that only reads and sees one state of the database. The first error ends the session.
+      - Queries, which run in one read-only session and see one state of the database. The first error ends the session.
       - Reading a table may run code of ordinary roles. Queries must read only catalogs until this is ruled out.
     type: list
     elements: dict
@@ -45,11 +45,11 @@ options:
     type: dict
     default: {}
   backup_directory:
-    description: The directory of the backups, which may not exist yet.
+    description: The directory of the backups; it need not exist yet.
     type: path
     required: true
   lock:
-    description: The symbolic link that is the lock of runs.
+    description: The symbolic link that serves as the lock for runs.
     type: path
     required: true
   asked_at:
@@ -79,22 +79,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 service:
-  description: Result of M(aimemory.tenancy.service_witness), and problem, why the service cannot be inspected.
+  description: Result of M(aimemory.tenancy.service_witness), and problem, the reason if the service cannot be
+    inspected.
   returned: success
   type: dict
 unit:
-  description: obstacles and notes, sentences about the unit's stop and start; problem, why systemctl failed.
+  description: obstacles and notes, sentences about the unit's stop and start; problem, the reason if systemctl failed.
   returned: success
   type: dict
 postgresql:
   description:
     - problem (the first error, or ""), rows (of each query by its name) and data_directory.
     - session_settings, the settings of the administrator's sessions in addition to the fixed ones.
-    - login_triggers, the event triggers that refuse a session that only reads.
+    - login_triggers, the event triggers that reject a read-only session.
   returned: success
   type: dict
 clock:
-  description: asked_at, and the seconds between the call's start and the first query, and between that and the end.
+  description: asked_at, and the seconds from the start of the call to the first query, and from there to the end.
   returned: success
   type: dict
 pg_dump:
@@ -102,15 +103,16 @@ pg_dump:
   returned: success
   type: str
 backups:
-  description: Of the backups' directory and its parent (directory, parent) - exists, is_directory, is_link, writable.
+  description: For the directory of the backups and its parent (directory, parent) - exists, is_directory, is_link,
+    writable.
   returned: success
   type: dict
 disk:
-  description: Mount point and free bytes (mount, free) of data and backups; none if the directory is unknown.
+  description: Mount point and free bytes (mount, free) of data and backups; null if the directory is unknown.
   returned: success
   type: dict
 lock_holder:
-  description: The holder of the lock of runs, "" if it is free.
+  description: The holder of the lock, or "" if it is free.
   returned: success
   type: str
 """

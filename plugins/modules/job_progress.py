@@ -38,10 +38,10 @@ options:
     choices: [backup, dump, restore, build]
     required: true
   path:
-    description: The directory that a dump is written to.
+    description: The directory to which a dump is written.
     type: path
   copy:
-    description: The directory of the throwaway server that a dump is restored into.
+    description: The directory of the throwaway server into which a dump is restored.
     type: path
   bytes:
     description: Approximate final size of the dump or the database.
@@ -77,7 +77,7 @@ msg:
   type: str
 """
 
-# The share comes before the name, because a terminal may cut off the end.
+# The percentage precedes the name, because a terminal may cut off the end.
 BUILDS = """
 SELECT p.phase
        || coalesce(', ' || coalesce(100 * p.blocks_done / nullif(p.blocks_total, 0),
@@ -88,7 +88,7 @@ JOIN pg_class AS c ON c.oid = p.relid
 LEFT JOIN pg_class AS i ON i.oid = p.index_relid
 WHERE p.datname = current_database()
 """
-# Steps other than index builds are short. Between attempts, and while a step waits to start, its session is idle.
+# Steps other than index builds are short. Between attempts, and while a step waits for its start, its session is idle.
 STEP = f"""
 SELECT CASE WHEN wait_event_type = 'Lock' THEN 'a step waits for its lock' ELSE 'a step runs' END
 FROM pg_stat_activity
@@ -99,19 +99,19 @@ SIZE = "SELECT pg_database_size(current_database())"
 
 
 def job_is_over(directory: str, job: str) -> bool:
-    """Return whether the job's file says that it has ended; raises FileNotFoundError if there is no file."""
+    """Return whether the job has ended according to its file; raises FileNotFoundError if there is no file."""
     with open(os.path.join(directory, os.path.basename(job)), encoding="utf-8") as file:
         text = file.read()
     try:
-        # The result of the module replaces the note that it was started; async_status checks the same.
+        # The module's result replaces the entry that it was started; async_status makes the same check.
         return "started" not in json.loads(text)
     except ValueError:
-        # The file is being written.
+        # The file is still being written.
         return False
 
 
 def size_of(path: str) -> int:
-    """Return the bytes of the files below a directory; files that disappear meanwhile are left out."""
+    """Return the bytes of the files below a directory; files that disappear in the meantime are not counted."""
     total = 0
     for place, _, names in os.walk(path):
         for name in names:
@@ -123,7 +123,7 @@ def size_of(path: str) -> int:
 
 
 def share(done: int, whole: int) -> str:
-    """Return the share of an approximate total, as text."""
+    """Return the size and the approximate total as text."""
     return f"{done / 1e6:,.0f} of about {whole / 1e6:,.0f} MB"
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Name the clients of a database that would remain after the stop of a service."""
+"""List the clients of a database that would remain after the stop of a service."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
 
 DOCUMENTATION = r"""
 module: other_clients
-short_description: Name the clients of a database that would remain after the stop of a service
+short_description: List the clients of a database that would remain after the stop of a service
 description:
-  - Leaves out sessions of the unit's processes, of the units that stop with it, and of the service's pooler. Also
-    leaves out sessions that end within a moment.
+  - Omits sessions of the unit's processes, of the units that stop with it, and of the service's pooler. Also omits
+    sessions that end within a short time.
   - While the service runs, it may be unknown which sessions are its own, because its processes show no session or
-    cannot be read. Then all sessions of its role count as its own.
+    cannot be read. In that case, all sessions of its role count as its own.
   - Changes nothing. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -41,7 +41,7 @@ options:
     type: str
     required: true
   role:
-    description: The role that the service logs in as.
+    description: The role with which the service logs in.
     type: str
     required: true
 author: AI-Memory operations
@@ -60,33 +60,34 @@ EXAMPLES = r"""
 
 RETURN = r"""
 clients:
-  description: Each in one line - the server's process, role, application, address, state.
+  description: Each client in one line - the server process, role, application, address, state.
   returned: success
   type: list
 holders:
   description:
-    - Each session that is no client and keeps a lock on O(tables), in one line with its kind. It is a replication
-      connection that copies a table, or a vacuum that prevents wraparound. Other autovacuums give way and are left out.
+    - Each session that is not a client but holds a lock on O(tables), in one line with its kind. It is a replication
+      connection that copies a table, or a vacuum that prevents wraparound. Other autovacuum workers yield and are
+      omitted.
   returned: success
   type: list
 """
 
-# A session of a request, of a probe or of another run's check ends within this time.
+# A session for a request, for a probe or for another run's check ends within this time.
 SECONDS = 3
 PAUSE = 0.1
 
 
 class Looking:
-    """The search of one call."""
+    """The search in one call."""
 
     def __init__(self, module: AnsibleModule) -> None:
-        """Take the options of the module."""
+        """Initialize with the options of the module."""
         self.wanted: dict[str, Any] = module.params
         self.systemd = systemctl.Systemctl(module.run_command)
         self.pooler = clients.Pooler(**(module.params["pooler"] or {}))
 
     def others(self) -> tuple[list[str], list[str]]:
-        """Return the names of the remaining clients, and of sessions that keep locks."""
+        """Return the names of the remaining clients, and of sessions that hold locks."""
         wanted, deadline = self.wanted, time.monotonic() + SECONDS
         services = [wanted["unit"], *units.surroundings(wanted["unit"], self.systemd.show).companions]
         groups = [block.get("ControlGroup", "") for block in self.systemd.show(services).values()]
@@ -95,7 +96,8 @@ class Looking:
         with opened as connection, connection.cursor() as cursor:
             while True:
                 found, holding = self._look(cursor, groups)
-                # A session that is new, or that belongs to the service in one look, does not remain.
+                # A session that is new, or that belongs to the service in one of the readings, does not count as
+                # remaining.
                 staying = {item.pid for item in found + holding if staying is None or item.pid in staying}
                 if not staying or time.monotonic() > deadline:
                     names, holders = ([item.name for item in kind if item.pid in staying] for kind in (found, holding))
@@ -103,7 +105,8 @@ class Looking:
                 time.sleep(PAUSE)
 
     def _look(self, cursor: Any, groups: list[str]) -> tuple[list[clients.Client], list[clients.Client]]:
-        """Return the clients, and sessions with locks, that do not belong to a process in the control groups now."""
+        """Return the clients and the sessions with locks that currently do not belong to a process in the control
+        groups."""
         seen = processes.read({pid for group in groups for pid in cgroups.processes(group)})
         found = clients.beside(cursor, self.wanted["database"], self.pooler)
         holding = clients.holders(cursor, self.wanted["tables"])

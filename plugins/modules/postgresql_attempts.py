@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Log in like the service and make attempts, each with its permitted outcomes."""
+"""Log in as the service and make attempts, each with its permitted outcomes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import attempts
 
 DOCUMENTATION = r"""
 module: postgresql_attempts
-short_description: Log in like the service and make attempts, each with its permitted outcomes
+short_description: Log in as the service and make attempts, each with its permitted outcomes
 description:
-  - Logs in with the given parameters and password, makes every attempt in a subtransaction of its own, and rolls
-    everything back. All attempts see one state of the database.
-  - Another session of the same login ends them when they take too long.
-  - Only a login of its own can test which roles C(SET ROLE) or C(SET SESSION AUTHORIZATION) reaches, and which rows
-    C(COPY) sends to a client.
+  - Logs in with the given parameters and password, makes every attempt in its own subtransaction, and rolls everything
+    back. All attempts see one state of the database.
+  - Another session of the same login terminates them if they take too long.
+  - Only a real login can test to which roles it can switch with C(SET ROLE) or C(SET SESSION AUTHORIZATION), and which
+    rows C(COPY) sends to a client.
 extends_documentation_fragment:
   - aimemory.tenancy.attempts
 options:
@@ -28,7 +28,7 @@ options:
     type: str
     required: true
   environment:
-    description: Variables of the service that libpq reads. One may be a password, so the task needs C(no_log).
+    description: The service's variables that libpq reads. They may include a password, so the task needs C(no_log).
     type: dict
     default: {}
   setting:
@@ -36,14 +36,14 @@ options:
     type: str
     required: true
   timeout:
-    description: Seconds that all attempts together may take.
+    description: Time limit of all attempts together in seconds.
     type: int
     default: 60
 author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Try to become another role
+- name: Try to switch to another role
   aimemory.tenancy.postgresql_attempts:
     parameters: {host: localhost, user: alice, dbname: ai_memory, sslmode: require}
     password: "{{ password }}"
@@ -54,7 +54,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: One dict for each attempt - check, table, sentence, expected, actual, ok.
+  description: A dict for each attempt - check, table, sentence, expected, actual, ok.
   returned: success
   type: list
 """
@@ -67,7 +67,7 @@ def main() -> None:
         argument_spec={
             "parameters": {"type": "dict", "required": True},
             "password": {"type": "str", "required": True, "no_log": True},
-            # The task is not logged. With no_log, Ansible would remove a value such as a port from every result.
+            # The task is not logged. With no_log, Ansible would mask a value such as a port in every result.
             "environment": {"type": "dict", "default": {}, "no_log": False},
             "setting": text,
             "attempts": {"type": "list", "elements": "dict", "required": True, "options": attempts.OPTIONS},

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Give the default tenant to rows without one, over a login that may do nothing else."""
+"""Assign the default tenant to rows without a tenant, with a login that may do nothing else."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.quoting import id
 
 DOCUMENTATION = r"""
 module: postgresql_backfill
-short_description: Give the default tenant to rows without one, over a login that may do nothing else
+short_description: Assign the default tenant to rows without a tenant, with a login that may do nothing else
 description:
   - An UPDATE runs triggers and CHECKs of the table's owner. They run as a login that this module creates, never as the
     administrator. The login may only read and change the tenant column of the tables.
-  - Changes the rows in batches, each in a transaction of its own. A batch that does not end within O(batch_timeout)
-    seconds is terminated from another session, because code of the database can catch a timeout.
-  - Removes the login with its privileges and policies at the end, also after a failure. Before the start it removes
+  - Changes the rows in batches, each in its own transaction. A batch that does not end within O(batch_timeout) seconds
+    is terminated from another session, because the database's code can catch a timeout.
+  - Removes the login with its privileges and policies at the end, even after a failure. At the start it removes
     leftovers of an interrupted run.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -36,12 +36,12 @@ options:
     type: str
     required: true
   hosts:
-    description: Hosts that the login connects to, in this order; empty means the Unix socket.
+    description: Hosts to which the login connects, in this order; an empty string means the Unix socket.
     type: list
     elements: str
     required: true
   socket:
-    description: Directory of the socket of another server on the host; if set, all connections use it.
+    description: Socket directory of another server on the host; if set, all connections use it.
     type: str
     default: ""
   items:
@@ -50,7 +50,8 @@ options:
     elements: dict
     required: true
   lock_timeout:
-    description: Milliseconds that a statement of the administrator waits for a lock, while others queue behind it.
+    description: Milliseconds that a statement of the administrator waits for a lock, because other sessions queue
+      behind it.
     type: int
     required: true
   attempts:
@@ -58,14 +59,14 @@ options:
     type: int
     required: true
   batch_timeout:
-    description: Seconds that a batch may take.
+    description: Time limit of a batch in seconds.
     type: int
     required: true
 author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Give rows without a tenant the default one
+- name: Assign the default tenant to rows without a tenant
   aimemory.tenancy.postgresql_backfill:
     database: ai_memory
     port: 5432
@@ -85,19 +86,19 @@ steps:
 """
 
 
-# The search path is that of the database: triggers find the same objects as in a session of the service.
+# The search path is that of the database, so triggers find the same objects as in a session of the service.
 OPTIONS = "-c row_security=on -c default_transaction_read_only=off -c lock_timeout=0 -c statement_timeout=0"
 
 
 class BackfillError(Exception):
-    """Rows without a tenant cannot get one; the message names the remedy."""
+    """Rows without a tenant cannot get a tenant; the message gives the remedy."""
 
 
 def retried(cursor: Any, statements: list[str], wanted: Mapping[str, Any]) -> None:
-    """Run statements in one transaction, and retry while one does not get its lock. Raises psycopg2.Error."""
+    """Run statements in one transaction, and retry while a statement does not get its lock. Raises psycopg2.Error."""
     for attempt in range(1, wanted["attempts"] + 1):
         try:
-            # PostgreSQL runs several statements in one message as one transaction.
+            # PostgreSQL runs several statements in one query message as one transaction.
             cursor.execute("; ".join(statements))
             return
         except (errors.LockNotAvailable, errors.DeadlockDetected):
@@ -107,14 +108,14 @@ def retried(cursor: Any, statements: list[str], wanted: Mapping[str, Any]) -> No
 
 
 def remove(cursor: Any, name: str, wanted: Mapping[str, Any]) -> None:
-    """Remove the leftover login of a run. Raises BackfillError if the role was not created by a run."""
+    """Remove a login that a run left behind. Raises BackfillError if the role was not created by a run."""
     cursor.execute("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s", (name,))
     found = cursor.fetchone()
     if found is None:
         return
     if found[0] != backfill_login.MARK:
         raise BackfillError(
-            f"The role {name} exists already and was not made by this runbook: drop or rename it first."
+            f"The role {name} already exists and was not created by this runbook: drop or rename it first."
         )
     cursor.execute(f"ALTER ROLE {identifier(name)} NOLOGIN")
     cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (name,))
@@ -122,7 +123,7 @@ def remove(cursor: Any, name: str, wanted: Mapping[str, Any]) -> None:
 
 
 def connected(wanted: Mapping[str, Any], name: str, password: str) -> Any:
-    """Return a connection of the login. Raises BackfillError if it cannot log in."""
+    """Return a connection for the login. Raises BackfillError if it cannot log in."""
     refused = []
     for host in [wanted["socket"]] if wanted["socket"] else dict.fromkeys(wanted["hosts"]):
         try:
@@ -137,9 +138,9 @@ def connected(wanted: Mapping[str, Any], name: str, password: str) -> Any:
             connection.autocommit = True
             return connection
     raise BackfillError(
-        f"The login {name} changes rows without a tenant, and it cannot log in ({'; '.join(refused)}): allow it in "
-        f"pg_hba.conf (host {wanted['database']} {name} 127.0.0.1/32 scram-sha-256), or give those rows their tenant "
-        "by hand"
+        f"The login {name}, which changes rows without a tenant, cannot log in ({'; '.join(refused)}): allow it in "
+        "pg_hba.conf (host {wanted['database']} {name} 127.0.0.1/32 scram-sha-256), or set the tenant of those rows by "
+        "hand"
     )
 
 
@@ -161,7 +162,7 @@ def terminate_after(administrator: Any, pid: int, seconds: int, expired: threadi
 
 
 def change(cursor: Any, item: Mapping[str, Any], pages: Callable[[str], int], watch: Callable[[], Any]) -> int:
-    """Change the rows of one table over the login, and return their number. Raises psycopg2.Error."""
+    """Change the rows of one table with the login, and return their number. Raises psycopg2.Error."""
     changed = 0
     for update in item["updates"]:
         last = pages(update["relation"]) if update["paged"] else 0
@@ -213,14 +214,14 @@ def carry_out(administrator: Any, wanted: Mapping[str, Any], name: str, done: li
                         raise
                     raise BackfillError(
                         f"{item['id']}: a batch did not end within {wanted['batch_timeout']} s and was terminated: a "
-                        "trigger or a CHECK takes long, or never returns"
+                        "trigger or a CHECK takes too long, or never returns"
                     ) from None
                 cursor.execute(item["count"])
                 left = cursor.fetchone()[0]
                 if not changed or left:
                     raise BackfillError(
-                        f"{item['id']}: {changed} of {item['nulls']} rows without a tenant got one and {left} remain: "
-                        "a policy or a trigger prevents it, or another session stores more of them"
+                        f"{item['id']}: {changed} of {item['nulls']} rows without a tenant got a tenant, and {left} "
+                        "remain: a policy or a trigger prevents the change, or another session stores more such rows"
                     )
                 done.append({"id": item["id"], "rows": changed, "seconds": round(time.monotonic() - started, 3)})
         finally:
@@ -270,9 +271,9 @@ def main() -> None:
             administrator.close()
     if failure is not None:
         module.fail_json(
-            msg=f"{failure[0]}. Rows without a tenant get the default one before the service is stopped, over a login "
-            "that may only read and change that column: triggers and CHECKs have no other privileges. "
-            f"If that is the cause, give those rows their tenant by hand. {' '.join(failure[1:])}".strip(),
+            msg=f"{failure[0]}. Before the service is stopped, rows without a tenant get the default tenant. The login "
+            "for this may only read and change that column, so triggers and CHECKs have no other privileges. If that "
+            "is the cause, set the tenant of those rows by hand. {' '.join(failure[1:])}".strip(),
             steps=done, changed=len(done) > 0,
         )  # fmt: skip
     module.exit_json(changed=len(done) > 0, steps=done)

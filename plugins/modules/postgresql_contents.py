@@ -37,7 +37,8 @@ EXAMPLES = r"""
 RETURN = r"""
 tables:
   description:
-    - One entry for each table, with schema, name, partitioned, rows and hash (null for a partitioned or too large one).
+    - One entry for each table, with schema, name, partitioned, rows and hash (null for a partitioned table or one that
+      is too large).
   returned: success
   type: list
 """

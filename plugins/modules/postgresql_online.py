@@ -17,13 +17,13 @@ DOCUMENTATION = r"""
 module: postgresql_online
 short_description: Change a database in steps while other sessions use it
 description:
-  - Runs each step in a transaction of its own, in order, and stops at the first that fails.
+  - Runs each step in its own transaction, in order, and stops at the first step that fails.
   - A step waits for its lock only for O(lock_timeout), because all later sessions wait behind it. It is retried after
     a pause that grows to one second.
-  - A C(patient) step (an index that is built or dropped CONCURRENTLY) waits without limit, because no session waits
-    behind it. With a limit it would fail beside any long transaction and leave an invalid index. It starts when no
+  - A C(patient) step (an index that is built or dropped CONCURRENTLY) waits without a limit, because no session waits
+    behind it. With a limit it would fail because of any long transaction and leave an invalid index. It starts when no
     transaction in the database is older than O(long_transaction).
-  - Before each step the module waits until no C(pg_dump) runs in the database. It also waits until fewer than
+  - Before each step the module waits until no C(pg_dump) is running in the database. It also waits until fewer than
     O(max_waiting) sessions wait for a lock and no standby lags behind by more than O(max_lag) bytes.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -45,7 +45,7 @@ options:
         type: str
         required: true
       patient:
-        description: Whether the step may wait for its lock without limit.
+        description: Whether the step may wait for its lock without a limit.
         type: bool
         required: true
   lock_timeout:
@@ -57,7 +57,7 @@ options:
     type: int
     required: true
   patience:
-    description: Seconds to wait for a quiet database before each step.
+    description: Seconds to wait before each step until there are no obstacles.
     type: int
     required: true
   long_transaction:
@@ -65,7 +65,7 @@ options:
     type: int
     required: true
   max_waiting:
-    description: Number of waiting sessions from which a step does not start.
+    description: Number of waiting sessions at which a step is not started.
     type: int
     required: true
   max_lag:
@@ -73,14 +73,14 @@ options:
     type: int
     required: true
   step_timeout:
-    description: Seconds that one step may take; then another session terminates it.
+    description: Time limit of one step in seconds, after which another session terminates it.
     type: int
     required: true
 author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Build an index while the service works
+- name: Build an index while the service is running
   aimemory.tenancy.postgresql_online:
     database: ai_memory
     port: 5432
@@ -129,11 +129,11 @@ WHERE database = current_database() AND prepared < clock_timestamp() - make_inte
 
 
 class ImpatienceError(Exception):
-    """A step waited too long; the message names the obstacles."""
+    """A step has waited too long; the message names the obstacles."""
 
 
 def obstacles(cursor: Any, wanted: dict[str, Any], patient: bool) -> list[str]:
-    """Return the obstacles to the next step now, as sentences."""
+    """Return the current obstacles to the next step, as sentences."""
     cursor.execute(f"{LOUD} UNION ALL {LONG}" if patient else LOUD, wanted)
     return [text for (text,) in cursor.fetchall()]
 
@@ -150,7 +150,7 @@ def wait_until_calm(cursor: Any, wanted: dict[str, Any], patient: bool) -> float
 
 
 def carry_out(cursor: Any, step: dict[str, Any], wanted: dict[str, Any], guard: Any) -> dict[str, Any]:
-    """Run one step, and retry if it does not get its lock; ``guard``, another connection, limits its time.
+    """Run one step, and retry if it does not get its lock; ``guard``, another connection, limits its duration.
 
     Raises ImpatienceError, psycopg2.Error and sessions.TimeLimitError.
     """
@@ -166,7 +166,7 @@ def carry_out(cursor: Any, step: dict[str, Any], wanted: dict[str, Any], guard: 
             with sessions.bounded(cursor.connection, guard, wanted["step_timeout"], "It"):
                 cursor.execute(step["sql"])
         except (errors.LockNotAvailable, errors.DeadlockDetected):
-            # A failed build leaves an invalid index with the wanted name. Only a new plan can handle that.
+            # A failed build leaves an invalid index with that name. Only a new plan can handle that.
             if patient:
                 raise
             time.sleep(min(1.0, 0.05 * attempt))

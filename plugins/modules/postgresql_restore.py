@@ -28,17 +28,17 @@ DOCUMENTATION = r"""
 module: postgresql_restore
 short_description: Restore a dump into a new database of the server
 description:
-  - Creates the database and restores the dump so that code of an ordinary role gets no more privileges than its owner
-    has. A login that is a member of one role alone creates and fills that role's objects. These logins have random
-    passwords and exist only while the module runs.
-  - Subscriptions are left out, because a database with a subscription cannot be dropped.
+  - Creates the database and restores the dump in such a way that an ordinary role's code never gets more privileges
+    than its owner has. A login that is a member of only one role creates and fills that role's objects. These logins
+    have random passwords and exist only while the module runs.
+  - Subscriptions are omitted, because a database with a subscription cannot be dropped.
   - Runs as root. After a failure the caller must drop the database.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
 options:
   source:
-    description: The database that will be replaced; its catalogs show what an ordinary role may not create.
+    description: The database that will be replaced; its catalogs show which objects an ordinary role may not create.
     type: str
     required: true
   setting:
@@ -46,15 +46,15 @@ options:
     type: str
     required: true
   files:
-    description: Directory of the dump, which holds C(database).
+    description: Directory of the dump, which contains C(database).
     type: path
     required: true
   jobs:
-    description: Number of connections that restore at once.
+    description: Number of parallel connections for the restore.
     type: int
     required: true
   hosts:
-    description: Hosts over which a login with a password may connect, tried in order.
+    description: Hosts through which a login with a password may connect, tried in order.
     type: list
     elements: str
     default: [localhost, ""]
@@ -62,7 +62,7 @@ author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Restore the dump beside the database
+- name: Restore the dump into a new database
   become: true
   aimemory.tenancy.postgresql_restore:
     database: ai_memory_restore_20261124_181104
@@ -76,11 +76,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 left:
-  description: The objects of the dump that were left out, as sentences.
+  description: Sentences about the objects of the dump that were omitted.
   returned: success
   type: list
 replay:
-  description: SQL that restores what a dump lacks, the privileges, settings and comment of O(source).
+  description: SQL that restores the privileges, settings and comment of O(source), which a dump lacks.
   returned: success
   type: list
 bridge:
@@ -105,7 +105,7 @@ def execute(wanted: dict[str, Any], database: str, query: Any, values: Any = Non
 
 
 def route(wanted: dict[str, Any], password: str, verifier: str) -> dict[str, str]:
-    """Return the host over which a login with a password can connect to the new database; raises RestoreError."""
+    """Return the host through which a login with a password can connect to the new database; raises RestoreError."""
     name = f"{PREFIX}_trial"
     execute(wanted, "postgres", restoring.make_login(name, verifier))
     refusals = []
@@ -123,13 +123,13 @@ def route(wanted: dict[str, Any], password: str, verifier: str) -> dict[str, str
         execute(wanted, "postgres", sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
     raise restoring.RestoreError(
         f"No login with a password can connect to {wanted['database']} ({'; '.join(refusals)}), and the superuser does"
-        " not restore the rows of an ordinary role, whose code would get its rights. Allow it in pg_hba.conf, before"
-        " the other lines: host all all 127.0.0.1/32 scram-sha-256"
+        " not restore the rows of an ordinary role, whose code would get the superuser's privileges. Allow such a "
+        "login in pg_hba.conf, before the other lines: host all all 127.0.0.1/32 scram-sha-256"
     )
 
 
 def read_definition(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return the statements that make the new database like the source. Raises psycopg2.Error."""
+    """Return the statements that give the new database the properties of the source. Raises psycopg2.Error."""
     opened = sessions.opened(wanted["user"], "postgres", wanted["port"], kind="reading")
     with opened as connection, connection.cursor() as cursor:
         return database_settings.read(cursor, wanted["source"], wanted["database"], wanted["setting"])

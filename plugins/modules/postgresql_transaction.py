@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Run the one transaction of a run, with the isolation proof in it."""
+"""Run the single transaction of a run, including the isolation proof."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
 
 DOCUMENTATION = r"""
 module: postgresql_transaction
-short_description: Run the one transaction of a run, with the isolation proof in it
+short_description: Run the single transaction of a run, including the isolation proof
 description:
-  - Runs locks, statements and proof in one transaction of the administrator. Any error rolls all of it back.
-  - Another session of the same role terminates it when it takes too long. A timeout would not suffice, because code of
-    the database can catch or reset it.
-  - After the transaction, and in the same call, it reads the catalogs and counts the rows of all tables, as requested.
+  - Runs the locks, the statements and the proof in one transaction of the administrator. Any error rolls back
+    everything.
+  - Another session of the same role terminates the transaction if it takes too long. A timeout would not suffice,
+    because the database's code can catch or reset it.
+  - After the transaction, the same call reads the catalogs and counts the rows of all tables, if requested.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.socket
@@ -41,13 +42,13 @@ options:
     type: bool
     default: true
   hash_max_bytes:
-    description: Count the rows of every table afterwards, and hash those of tables of at most so many bytes.
+    description: If given, count the rows of every table afterwards, and hash the rows of tables up to this size.
     type: int
 author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Make the isolation proof and roll it back
+- name: Run the isolation proof and roll it back
   become: true
   aimemory.tenancy.postgresql_transaction:
     database: ai_memory
@@ -106,10 +107,10 @@ def main() -> None:
 
 
 def transact(wanted: Mapping[str, Any], *, commits: bool) -> dict[str, Any]:
-    """Run the transaction and return its result. Raises what ``transaction.run`` raises, and SessionError."""
+    """Run the transaction and return its result. Raises the errors of ``transaction.run``, and SessionError."""
     settings = dict(transaction.SETTINGS)
     if not wanted["commit"]:
-        # Rows that others store at the same time make no difference then.
+        # Rows that other sessions store at the same time then make no difference.
         settings["default_transaction_isolation"] = "repeatable read"
     where = (wanted["user"], wanted["database"], wanted["port"])
     with (
@@ -120,7 +121,7 @@ def transact(wanted: Mapping[str, Any], *, commits: bool) -> dict[str, Any]:
 
 
 def read(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``rows`` of the queries, and ``tables`` if rows are to be counted.
+    """Return the ``rows`` of the queries, and ``tables`` if rows are counted.
 
     Raises psycopg2.Error and SessionError.
     """

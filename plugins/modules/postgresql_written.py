@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Name the tables that were written between a dump and a transaction."""
+"""List the tables that were written between a dump and a transaction."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import backup_fil
 
 DOCUMENTATION = r"""
 module: postgresql_written
-short_description: Name the tables that were written between a dump and a transaction
+short_description: List the tables that were written between a dump and a transaction
 description:
-  - Reads every table once, in a read-only snapshot. The transaction ids of the rows show which of them the dump lacks
-    although the transaction saw them.
+  - Reads every table once, in a read-only snapshot. The transaction IDs of the rows show which rows the transaction saw
+    but the dump lacks.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
@@ -32,18 +32,18 @@ options:
     elements: dict
     required: true
   rewritten:
-    description: Tables, as schema.name, in which the caller itself has changed every row meanwhile.
+    description: Tables, as schema.name, in which the caller itself has changed every row in the meantime.
     type: list
     elements: str
     default: []
   path:
-    description: A file for what was found, which only O(user) may read; none by default.
+    description: A file for the result, which only O(user) may read; none by default.
     type: path
 author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Name what the backup does not hold
+- name: List the tables that were written after the backup
   become: true
   aimemory.tenancy.postgresql_written:
     database: ai_memory
@@ -57,8 +57,8 @@ EXAMPLES = r"""
 RETURN = r"""
 tables:
   description:
-    - One entry for each written table, with schema, name, written (rows added or changed) and gone (rows of the dump
-      that were changed or removed). Both are null for a table in O(rewritten).
+    - One entry for each written table, with schema, name, written (rows added or changed) and gone (rows in the dump
+      that were changed or deleted). Both are null for a table in O(rewritten).
   returned: success
   type: list
 """

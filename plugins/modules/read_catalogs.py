@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Read the catalogs of a database in one session that only reads."""
+"""Read the catalogs of a database in one read-only session."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import inspection
 
 DOCUMENTATION = r"""
 module: read_catalogs
-short_description: Read the catalogs of a database in one session that only reads
+short_description: Read the catalogs of a database in one read-only session
 description:
-  - The action inspect_database sends the queries, and makes the state and the audit from what they return.
+  - The action inspect_database passes the queries, and derives the state and the audit from their results.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.socket
@@ -33,7 +33,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 rows:
-  description: The rows of each query by its name, dicts of columns; none of a statement that returns no rows.
+  description: The rows of each query by its name, as dicts of columns; null for a statement that returns no rows.
   returned: success
   type: dict
 """

@@ -35,7 +35,7 @@ author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Ask for room, load and the last backup
+- name: Measure disk space and load, and read the last backup's manifest
   aimemory.tenancy.rehearsal_cost:
     directory: /var/backups
     backups: /var/backups/ai-memory
@@ -44,11 +44,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 free_bytes:
-  description: Bytes that are free in the directory.
+  description: Free bytes in the directory.
   returned: success
   type: int
 shared:
-  description: Whether the backups are on the same file system, so that a dump takes space there as well.
+  description: Whether the backups are on the same file system, so that a dump takes space there too.
   returned: success
   type: bool
 load:

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Take or release the lock that lets one run at a time change a database."""
+"""Take or release the lock that allows only one run at a time to change a database."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, 
 
 DOCUMENTATION = r"""
 module: run_lock
-short_description: Take or release the lock that lets one run at a time change a database
+short_description: Take or release the lock that allows only one run at a time to change a database
 description:
   - The lock is a symbolic link whose target names the holder.
   - Another holder's lock is removed only if O(break_lock) is set and the server has no session of a run.
-  - The outcome is returned as data; only an unexpected error fails. Runs as root.
+  - The outcome is returned as data; the task fails only on an unexpected error. Runs as root.
 options:
   path:
     description: The symbolic link.
     type: path
     required: true
   text:
-    description: Holder that takes or releases the lock; a lock with another text stays.
+    description: Holder that takes or releases the lock; a lock with another text is not changed.
     type: str
     required: true
   state:
@@ -35,7 +35,7 @@ options:
     type: bool
     default: false
   port:
-    description: Port that names the socket of the server, which is asked for sessions of a run.
+    description: Port in the name of the server's socket; the server is queried for sessions of a run.
     type: int
     required: true
   user:
@@ -66,11 +66,11 @@ text:
   returned: success
   type: str
 holder:
-  description: The earlier holder of the lock, "" if it was free.
+  description: The earlier holder of the lock, or "" if it was free.
   returned: success
   type: str
 broken:
-  description: Whether that lock was removed.
+  description: Whether the earlier holder's lock was removed.
   returned: success
   type: bool
 alive:
@@ -78,7 +78,7 @@ alive:
   returned: success
   type: dict
 problem:
-  description: Why the lock can be neither taken nor broken, "" if only its holder prevents it.
+  description: The reason if the lock can be neither taken nor broken, or "" if only its holder prevents it.
   returned: success
   type: str
 """
@@ -124,7 +124,7 @@ def main() -> None:
             "break_lock": {"type": "bool", "default": False}, "port": {"type": "int", "required": True}, "user": text,
         },
     )  # fmt: skip
-    # The lock does not belong to what a run changes.
+    # The lock does not count as a change by the run.
     module.exit_json(changed=False, **lock(module.params))
 
 

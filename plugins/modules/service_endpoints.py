@@ -13,11 +13,11 @@ DOCUMENTATION = r"""
 module: service_endpoints
 short_description: Find the endpoints of a service that show one tenant another tenant's rows
 description:
-  - Asks each endpoint as another tenant, as the tenant itself, and as the other one again. All requests use one
-    connection, so that one worker and its session answer all of them. A value is the tenant's if the tenant sees it and
-    the other one did not see it before. The endpoint shows it if the other one sees it afterwards.
-  - An endpoint without a token uses the tenant of the session, which is that of the previous request.
-  - The content of the answers is not returned. The headers may be secrets, so the task needs C(no_log). Runs as root.
+  - Calls each endpoint as another tenant, as the tenant itself, and as the other tenant again. All requests use one
+    connection, so that one worker and its session handle all of them. A value belongs to the tenant if the tenant sees
+    it and the other tenant did not see it before. The endpoint leaks it if the other tenant sees it afterwards.
+  - An endpoint without a token uses the tenant of the session, which is the tenant of the previous request.
+  - The content of the responses is not returned. The headers may be secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.api
 options:
@@ -40,7 +40,7 @@ options:
         type: str
         required: true
       body:
-        description: The JSON document to send; no body if left out.
+        description: The JSON document to send; no body if omitted.
         type: dict
       claims:
         description: Claims of the tenant's token; an endpoint without claims needs no token.
@@ -53,7 +53,7 @@ author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Look what another tenant is shown
+- name: Check what another tenant is shown
   become: true
   aimemory.tenancy.service_endpoints:
     unit: ai-memory
@@ -77,22 +77,23 @@ token:
   type: str
 endpoints:
   description: >-
-    Of each its name, its token (whether it needs one), its outcome and, if it failed, said (its answer). The outcome is
-    apart, shown (the other tenant saw the tenant's rows), nothing (the tenant itself saw nothing) or failed.
+    For each endpoint its name, its token (whether it needs one), its outcome and, if it failed, said (its response).
+    The outcome is apart, shown (the other tenant saw the tenant's rows), nothing (the tenant itself saw nothing) or
+    failed.
   returned: success
   type: list
 """
 
 
 class Look:
-    """Requests to the endpoints as two tenants."""
+    """The requests to the endpoints as two tenants."""
 
     def __init__(self, wanted: dict[str, Any], caller: api.Caller) -> None:
-        """Take the options of the module and the sender."""
+        """Initialize with the options of the module and the sender."""
         self._caller, self._names = caller, api.names(wanted["names"])
         self._conversation = api.Conversation(wanted["url"], wanted["timeout"])
         self._other: dict[str, Any] = wanted["other"]
-        # A request to this endpoint sets the session's tenant before an endpoint without a token.
+        # A request to this endpoint sets the session's tenant before an endpoint without a token is called.
         self._first: dict[str, Any] | None = next((item for item in wanted["endpoints"] if item["claims"]), None)
 
     def at(self, endpoint: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +101,7 @@ class Look:
         found = {"name": endpoint["name"], "token": endpoint["claims"] is not None, "said": ""}
         answers = [self._asked(endpoint, other=other) for other in (True, False, True)]
         if not found["token"]:
-            # Any client without a token that asks after the tenant gets the tenant's answer.
+            # Any client without a token whose request follows the tenant's request gets the tenant's response.
             answers[2] = answers[1]
         failed = [answer for answer in answers if api.judged(answer, self._names)[0] != api.OK]
         if failed:

@@ -11,8 +11,8 @@ DOCUMENTATION = r"""
 module: service_failsafe
 short_description: Arm or disarm the timer that starts a service if a run is lost
 description:
-  - An armed timer lets systemd start the unit after some seconds, with its triggers and the units that stop with it.
-  - A new timer replaces an armed one, and also starts the units of that one.
+  - An armed timer makes systemd start the unit after the given time, with its triggers and the units that stop with it.
+  - A new timer replaces an armed timer, and also starts the units of the replaced timer.
   - Runs as root.
 options:
   unit:
@@ -20,20 +20,20 @@ options:
     type: str
     required: true
   state:
-    description: Whether the timer runs.
+    description: Whether the timer is armed.
     type: str
     choices: [armed, disarmed]
     required: true
   seconds:
-    description: Seconds until the start; required if the timer is armed.
+    description: Seconds until the start; required to arm the timer.
     type: int
   triggers:
-    description: Units that start the service and were stopped before; running ones are added.
+    description: Units that start the service and were stopped before; running units of this kind are added.
     type: list
     elements: str
     default: []
   companions:
-    description: Units that stopped with the service before; running ones are added.
+    description: Units that stopped with the service before; running units of this kind are added.
     type: list
     elements: str
     default: []
@@ -55,11 +55,11 @@ timer:
   returned: when the timer was armed
   type: str
 triggers:
-  description: Sockets, timers and paths that start the unit, if they run or ran.
+  description: Socket, timer and path units that start the unit, if they are or were running.
   returned: when the timer was armed
   type: list
 companions:
-  description: Units that stop with the unit, if they run or ran.
+  description: Units that stop with the unit, if they are or were running.
   returned: when the timer was armed
   type: list
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ask a service for its health, on the server itself."""
+"""Check the health of a service, on the server itself."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import health
 
 DOCUMENTATION = r"""
 module: service_health
-short_description: Ask a service for its health, on the server itself
+short_description: Check the health of a service, on the server itself
 description:
-  - Requests a URL without any proxy. If the answer is late, it retries within O(timeout).
-  - Whether the service is healthy is returned and does not fail the task.
+  - Requests a URL without any proxy. If the request times out, the module retries within O(timeout).
+  - The verdict is returned; an unhealthy service does not fail the task.
 options:
   url:
-    description: URL that answers 200 when the service is healthy.
+    description: URL that returns status 200 when the service is healthy.
     type: str
     required: true
   request_timeout:
-    description: Seconds to wait for one answer.
+    description: Timeout of one request in seconds.
     type: int
     required: true
   timeout:
-    description: Seconds after which a late service is not retried; 0 asks once.
+    description: Seconds during which a request that times out is retried; with 0, only one request is sent.
     type: int
     default: 0
 author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Ask whether the service is healthy
+- name: Check whether the service is healthy
   aimemory.tenancy.service_health:
     url: http://127.0.0.1:8100/health
     request_timeout: 30
@@ -40,19 +40,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 healthy:
-  description: Whether it answered 200.
+  description: Whether the service returned status 200.
   returned: always
   type: bool
 sentence:
-  description: Why the answer is not healthy, as a clause after the URL.
+  description: Why the response is not healthy, as a clause that follows the URL.
   returned: always
   type: str
 late:
-  description: Whether the time for the answer ran out.
+  description: Whether the request timed out.
   returned: always
   type: bool
 said:
-  description: The status in its answer, if that is a JSON document and the status is not healthy, such as C(degraded).
+  description: The status in the response, if that is a JSON document with an unhealthy status, such as C(degraded).
   returned: always
   type: str
 """

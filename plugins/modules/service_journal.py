@@ -14,8 +14,8 @@ module: service_journal
 short_description: Count the lines of a service's journal on the server, and describe the last lines and the failures
 description:
   - Reads the journal of the unit since its last start, and of the hour before its last stop.
-  - No word of a line leaves the server. A description holds only the line's time and process, and items from fixed
-    lists. They are its level, an HTTP status, the SQLSTATE of an error of PostgreSQL, an exception of Python, O(names)
+  - The text of a line never leaves the server. A description contains only the line's time and process, and items from
+    fixed lists. These are its level, an HTTP status, the SQLSTATE of a PostgreSQL error, a Python exception, O(names)
     and matching O(failure_patterns).
   - Runs as root.
 options:
@@ -32,16 +32,16 @@ options:
     type: bool
     default: false
   failure_patterns:
-    description: Regular expressions, ignoring case, of more lines for RV(failures).
+    description: Case-insensitive regular expressions for further lines in RV(failures).
     type: list
     elements: str
     default: []
   request_pattern:
-    description: Regular expression of lines of requests.
+    description: Regular expression for the lines of requests.
     type: str
     required: true
   refused_pattern:
-    description: Regular expression of lines of requests that failed.
+    description: Regular expression for the lines of failed requests.
     type: str
     required: true
   last:
@@ -49,7 +49,7 @@ options:
     type: int
     required: true
   names:
-    description: Names, such as those of tables, that the description of an error contains if they occur in its line.
+    description: Names, such as table names, that the description of an error contains if they occur in the line.
     type: list
     elements: str
     default: []
@@ -76,13 +76,13 @@ lines:
   sample: ["2026-11-28T07:43:11+00:00 ai-memory.service[12]: error, SQLSTATE 42501 insufficient_privilege, memories"]
 failures:
   description:
-    - Descriptions of the first 50 lines since the start with a failure. They have an error of PostgreSQL that the
-      change may cause, or match O(failure_patterns).
+    - Descriptions of the first 50 lines since the start with a failure. They contain a PostgreSQL error that the change
+      may cause, or match O(failure_patterns).
   returned: success
   type: list
 total:
   description:
-    - Number of lines since the start; likewise C(own) (not systemd's), C(errors) (by level), C(requests) and
+    - Number of lines since the start; likewise C(own) (without systemd's lines), C(errors) (by level), C(requests) and
       C(refused).
   returned: success
   type: int
@@ -97,7 +97,7 @@ def read(module: AnsibleModule, *when: str) -> list[journal.Line]:
     """Return the lines of the unit in a period; fail the module if journalctl fails."""
     found: list[journal.Line] = []
     fields = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID,_HOSTNAME,PRIORITY"
-    # The journal stores only the unit's own name, and the run may use an alias.
+    # The journal stores only the unit's real name, but the run may use an alias.
     named = ["systemctl", "show", "--property=Id", "--value", "--", module.params["unit"]]
     code, name, error = module.run_command(named)
     if code != 0 or not name.strip():

@@ -11,11 +11,11 @@ DOCUMENTATION = r"""
 module: service_request
 short_description: Send requests to a service's API on its own host, with tokens that are signed with its own secret
 description:
-  - Makes requests in order over one connection, without any proxy. A request with O(requests[].claims) gets a bearer
+  - Sends requests in order over one connection, without any proxy. A request with O(requests[].claims) gets a bearer
     token (HS256) that is signed with the secret in the service's own environment.
-  - Neither headers nor tokens are returned, and they are removed from the service's answers.
-  - A bad answer is returned and does not fail the task. The headers may be secrets, so the task needs C(no_log). Runs
-    as root.
+  - Neither headers nor tokens are returned, and they are removed from the service's responses.
+  - An error response is returned and does not fail the task. The headers may be secrets, so the task needs C(no_log).
+    Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.api
 options:
@@ -37,13 +37,13 @@ options:
         type: str
         required: true
       body:
-        description: The JSON document to send; no body if left out.
+        description: The JSON document to send; no body if omitted.
         type: dict
       claims:
-        description: Claims of its token; without claims it has no token.
+        description: Claims of the token; without claims, no token is sent.
         type: dict
       marker:
-        description: A text to search for in the answer.
+        description: A text to search for in the response.
         type: str
         default: ""
 author: AI-Memory operations
@@ -76,9 +76,9 @@ token:
   type: str
 answers:
   description: >-
-    Of each request its name, verdict (ok, refused, database, unavailable, broken), code (the SQLSTATE, if known) and
-    seconds. C(said) is the status and the beginning of the body, and empty for an answer that is ok and has no marker.
-    C(marked) says whether the answer contains the marker. C(filled) lists the parts of the document that are not empty.
+    For each request its name, verdict (ok, refused, database, unavailable, broken), code (the SQLSTATE, if known) and
+    seconds. C(said) is the status and the beginning of the body; it is empty for a response that is ok and has no
+    marker. C(marked) is true if the response contains the marker. C(filled) lists the non-empty parts of the document.
   returned: success
   type: list
 """

@@ -31,11 +31,11 @@ DOCUMENTATION = r"""
 module: service_route
 short_description: Connect to the database over the route of a service, and check the route
 description:
-  - Logs in as the service's system user, with the service's environment and no settings of the run. Compares server
-    and database with those of the administrator.
-  - Detects a pooler that gives one session to several clients. While one connection holds a transaction, another must
-    keep its backend. A client sets a setting and an advisory lock, which must be gone when its session goes to the next
-    client. Both have random values and are removed again.
+  - Logs in as the service's system user, with the service's environment and no settings of the run. Compares the server
+    and the database with those of the administrator.
+  - Detects a pooler that gives one session to several clients. While one connection has an open transaction, another
+    connection must keep its backend. A client sets a parameter and takes an advisory lock, which must be gone when the
+    next client gets its session. Both have random values and are removed again.
   - Changes nothing. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -54,11 +54,11 @@ options:
     type: int
     required: true
   service_user:
-    description: System user of the service, by name or number; O(process) has a user of its own.
+    description: System user of the service, by name or number. With O(process), the user of that process is used.
     type: str
     required: true
   variable:
-    description: The environment variable that holds the URL of the database.
+    description: The environment variable that contains the URL of the database.
     type: str
     default: DATABASE_URL
   setting:
@@ -77,7 +77,7 @@ author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Take the service's own route
+- name: Connect over the service's own route
   become: true
   aimemory.tenancy.service_route:
     unit: ai-memory
@@ -93,7 +93,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problem:
-  description: Why the service cannot log in, "" if it can; the other values are returned only then.
+  description: The reason if the service cannot log in, otherwise "". The other values are returned only if it can log
+    in.
   returned: always
   type: str
 service:
@@ -106,29 +107,29 @@ administrator:
   type: dict
 settings:
   description: >-
-    Settings at the start of its session - name, value, by. The last is PGOPTIONS, options= of DATABASE_URL, or the
-    database (which includes its roles and the server's files). It is empty if none of them sets it.
+    Settings at the start of its session - name, value, by. The value of by is PGOPTIONS, options= of DATABASE_URL, or
+    the database (which includes its roles and the server's files). It is empty if none of them sets the value.
   returned: when it can log in
   type: list
 attempts:
-  description: problem, why the attempts were not made, "" if they were or none was given; findings, like those of
-    M(aimemory.tenancy.postgresql_attempts).
+  description: problem (the reason if the attempts were not made, "" if they were or if none was given), and findings,
+    like those of M(aimemory.tenancy.postgresql_attempts).
   returned: success
   type: dict
 environment:
-  description: Variables of the service that libpq reads. One may be a password.
+  description: The service's variables that libpq reads. They may include a password.
   returned: success
   type: dict
 address:
-  description: The client address that the server sees, "" for a Unix socket.
+  description: The client address that the server sees, or "" for a Unix socket.
   returned: when it can log in
   type: str
 direct:
-  description: Whether the server is at the other end of the connection.
+  description: Whether the connection leads directly to the server.
   returned: when it can log in
   type: bool
 moved:
-  description: Whether two connections shared a backend, or one changed it.
+  description: Whether two connections shared a backend, or a connection changed its backend.
   returned: when it can log in
   type: bool
 statement_mode:
@@ -148,7 +149,7 @@ lock_seen:
   returned: when it can log in
   type: bool
 untried:
-  description: Why it is unknown whether sessions are shared, "" if it is known.
+  description: The reason if it is unknown whether sessions are shared, otherwise "".
   returned: when it can log in
   type: str
 programs:
@@ -169,7 +170,7 @@ NAMES = ("system_identifier", "started", "database", "database_oid", "session_us
 BACKEND = "SELECT pg_catalog.pg_backend_pid()"
 ADDRESS = "SELECT pg_catalog.host(pg_catalog.inet_client_addr()), pg_catalog.inet_client_port()"
 ALIVE = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE pid OPERATOR(pg_catalog.=) %s"
-# A value, and whether the database or its roles set it.
+# A setting's value, and whether it comes from the database or its roles.
 CURRENT = """
 SELECT pg_catalog.current_setting(%s, true), EXISTS (
   SELECT FROM pg_catalog.pg_db_role_setting s
@@ -183,7 +184,7 @@ FILED = """
 SELECT coalesce(pg_catalog.json_agg(pg_catalog.lower(name)), '[]') FROM pg_catalog.pg_file_settings WHERE applied
 """
 SETTING = "tenancy_runbook.probe"
-# RESET ALL keeps the lock for the next client; DISCARD ALL and the end of a session release it.
+# RESET ALL does not release the lock before the next client; DISCARD ALL and the end of a session do.
 LOCK = "SELECT pg_catalog.pg_advisory_lock(%s)"
 HOLDS = """
 SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks
@@ -196,27 +197,29 @@ UNLOCK = "SELECT pg_catalog.pg_advisory_unlock(%s)"
 SET = "SELECT pg_catalog.set_config(%s, %s, false)"
 SHOW = "SELECT pg_catalog.current_setting(%s, true)"
 
-# The connections that hold a transaction, few enough for a small pool, and how often the first one's backend is read.
+# The number of connections with an open transaction, small enough for a small pool. Also how often the backend of the
+# first connection is read.
 HOLDING = 2
 ROUNDS = 4
 # A pooler may reuse the session that was idle for the shortest or the longest time, so that many connections are tried.
 OPENED = 60
-# Seconds for the end of a session after its client, for one answer, and for the whole check.
+# Seconds for the end of a session after its client has gone, for one response, and for the whole check.
 ENDING = 3.0
 ANSWER = 15.0
 PATIENCE = 120
-# Seconds that all attempts together may take.
+# Time limit of all attempts together in seconds.
 ATTEMPTING = 60
-# Two sessions with the same values are in the same server and database.
+# Two sessions with the same values are on the same server and in the same database.
 PLACE = ("system_identifier", "started", "database_oid")
 SERVERS = ("postgres", "postmaster")
 
 
 class Route:
-    """The service's connections; ``outcome`` holds the results."""
+    """The service's connections; ``outcome`` contains the results."""
 
     def __init__(self, parameters: Mapping[str, Any], setting: str) -> None:
-        """Take the connection parameters, the password among them, and the setting that names the tenant."""
+        """Initialize with the connection parameters, including the password, and the setting that contains the
+        tenant."""
         self.setting = setting
         self.parameters = {"connect_timeout": 10, **parameters}
         self.open: list[Any] = []
@@ -256,7 +259,7 @@ class Route:
         given = {
             "options= of DATABASE_URL": self.parameters.get("options"), "PGOPTIONS": os.environ.get("PGOPTIONS")
         }  # fmt: skip
-        # libpq uses the first one that is set.
+        # libpq uses the first variable that is set.
         place, options = next(((name, text) for name, text in given.items() if text is not None), ("", ""))
         over = sessions.parse_options(options)
         found = []
@@ -267,7 +270,7 @@ class Route:
         return found
 
     def _is_direct(self, connection: Any) -> bool:
-        """Say whether the server is at the other end of the connection; then it sees the connection's own address."""
+        """Return whether the connection leads directly to the server, which then sees our end's address."""
         host, port = _row(connection, ADDRESS)
         self.outcome["address"] = host or ""
         with socket.socket(fileno=os.dup(connection.fileno())) as own:
@@ -278,7 +281,7 @@ class Route:
         return _name(pid) in SERVERS
 
     def _test_transactions(self, first: Any) -> None:
-        """Hold transactions, and check whether the first connection keeps its backend meanwhile."""
+        """Keep transactions open, and check whether the first connection keeps its backend in the meantime."""
         backends = {_row(first, BACKEND)[0]}
         holders: set[int] = set()
         for _ in range(HOLDING):
@@ -292,7 +295,7 @@ class Route:
                     raise
                 self.outcome["statement_mode"] = True
                 return
-            # Two connections at once have two backends. If a pool has only one, the next connection waits.
+            # Two simultaneous connections have two backends. If a pool has only one, the next connection waits.
             if len(held) > 1 or held & (backends | holders):
                 self.outcome["moved"] = True
                 return
@@ -301,7 +304,7 @@ class Route:
         self.outcome["moved"] = len(backends) > 1 or bool(backends & holders)
 
     def _test_next_client(self, first: Any) -> None:
-        """Leave a setting and a lock, and check whether the next client of the same session has them."""
+        """Leave a setting and a lock in a session, and check whether the session's next client has them."""
         witness = self.open[1]
         _run(witness, "ROLLBACK")
         mark, backend = secrets.token_hex(8), _row(first, BACKEND)[0]
@@ -342,7 +345,7 @@ def _row(connection: Any, sql: str, values: tuple[Any, ...] = ()) -> tuple[Any, 
 
 
 def _name(pid: int) -> str:
-    """Return the name of a process, "" if it is not on this host."""
+    """Return the name of a process, or "" if it is not on this host."""
     try:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
@@ -350,7 +353,8 @@ def _name(pid: int) -> str:
 
 
 def wait(connection: Any) -> None:
-    """Wait for the server with a limit (psycopg2's hook), because a pool without a free session lets clients wait."""
+    """Wait for the server with a time limit (psycopg2's hook), because a pool without a free session makes clients
+    wait."""
     while True:
         state = connection.poll()
         if state == POLL_OK:
@@ -358,19 +362,20 @@ def wait(connection: Any) -> None:
         descriptors = [connection.fileno()]
         reads, writes = (descriptors, []) if state == POLL_READ else ([], descriptors)
         if not any(select.select(reads, writes, [], ANSWER)):
-            late = psycopg2.OperationalError(f"no answer within {ANSWER:.0f} s")
+            late = psycopg2.OperationalError(f"no response within {ANSWER:.0f} s")
             raise late
 
 
 def identity(connection: Any, database: str, values: tuple[Any, ...] = ()) -> dict[str, Any]:
-    """Return the server and the database of a session; ``database`` is SQL for the database's name."""
+    """Return the server and the database of a session; ``database`` is an SQL expression for the database's name."""
     return dict(zip(NAMES, _row(connection, IDENTITY.replace("{database}", database), values), strict=True))
 
 
 def as_service(
     owner: tuple[int, int, Iterable[int]], environment: Mapping[str, str], parameters: Mapping[str, Any], setting: str
 ) -> dict[str, Any]:
-    """Return the result of the route for a system user (number, group and further groups). Raises OSError."""
+    """Return the result of the route check for a system user (number, group and supplementary groups). Raises
+    OSError."""
 
     def work() -> dict[str, Any]:
         set_wait_callback(wait)
@@ -386,7 +391,7 @@ def make_attempts(
 ) -> dict[str, Any]:
     """Return the result of the attempts, if the route leads to the administrator's database. Raises OSError.
 
-    ``found`` is the result of the route and ``given`` is the service's environment.
+    ``found`` is the result of the route check and ``given`` is the service's environment.
     """
     if not wanted["attempts"]:
         return {"problem": "", "findings": []}
@@ -406,16 +411,16 @@ def make_attempts(
 
 
 def owner_of(process: int, user: str) -> tuple[int, int, Iterable[int]]:
-    """Return user, group and further groups of a process, or of a system user. Raises OSError and KeyError."""
+    """Return the user, group and supplementary groups of a process or of a system user. Raises OSError and KeyError."""
     if process:
         return processes.credentials(process)
     return processes.user(user)
 
 
 def environment(module: AnsibleModule) -> dict[str, str]:
-    """Return the environment of the service's process, or of the unit's next start. Raises OSError.
+    """Return the environment of the service's process or of the unit's next start. Raises OSError.
 
-    A program that shows its state in its process title overwrites the environment that the kernel shows.
+    A program that writes its state into its process title overwrites the environment that the kernel shows.
     """
     wanted = module.params
     found: dict[str, str] = {}

@@ -23,7 +23,7 @@ DOCUMENTATION = r"""
 module: service_smoke
 short_description: Store a memory through a service's API, find its row, retrieve it, and remove its rows
 description:
-  - Reads the rows of the test's callers as the administrator. Removes them over the service's own login, so that
+  - Reads the rows of the test's callers as the administrator. Removes them with the service's own login, so that
     triggers run with that login's privileges.
   - A failed test is returned and does not fail the task. Headers and password are secrets, so the task needs C(no_log).
     Runs as root.
@@ -36,12 +36,12 @@ options:
     description:
       - C(test) removes the rows of earlier tests, stores a memory, finds its row, retrieves it and removes it.
       - C(find) waits for a row that another request stored, then removes it.
-      - C(clear) removes rows, and C(look) returns them.
+      - C(clear) removes the rows, and C(look) returns them.
     type: str
     choices: [test, find, clear, look]
     required: true
   rows:
-    description: The rows that the test leaves.
+    description: The rows that the test creates.
     type: dict
     required: true
     suboptions:
@@ -50,7 +50,8 @@ options:
         type: str
         required: true
       tables:
-        description: Of each table its name (table), its caller's column (column), and whether it gets a row (stored).
+        description: For each table its name (table), the column that identifies the caller (column), and whether it
+          gets a row (stored).
         type: list
         elements: dict
         required: true
@@ -59,7 +60,7 @@ options:
         type: str
         required: true
       prefix:
-        description: The beginning of the callers of earlier tests; empty for none.
+        description: The prefix of the callers' names in earlier tests; empty for none.
         type: str
         default: ""
       tenant_column:
@@ -71,7 +72,7 @@ options:
         type: str
         required: true
       tenant_required:
-        description: Whether a row without a tenant is refused if the column exists.
+        description: Whether a row without a tenant fails the test if the column exists.
         type: bool
         default: true
       patience:
@@ -79,12 +80,12 @@ options:
         type: float
         default: 0
   cleanup:
-    description: How the rows are removed over the service's login.
+    description: How the rows are removed with the service's login.
     type: dict
     required: true
     suboptions:
       user:
-        description: The system user that the service runs as, whose files libpq reads.
+        description: The system user of the service, whose files libpq reads.
         type: str
         required: true
       parameters:
@@ -92,11 +93,11 @@ options:
         type: dict
         required: true
       password:
-        description: Its password; empty for none.
+        description: The password of the login; empty for none.
         type: str
         default: ""
       environment:
-        description: Variables of the service that libpq reads.
+        description: The service's variables that libpq reads.
         type: dict
         default: {}
       setting:
@@ -109,7 +110,7 @@ options:
         elements: str
         required: true
       write_tables:
-        description: Tables, with their schema, whose rows also need O(cleanup.write_statements).
+        description: Tables, with their schema, for whose rows O(cleanup.write_statements) are also needed.
         type: list
         elements: str
         default: []
@@ -127,17 +128,17 @@ options:
         type: bool
         default: false
       seconds:
-        description: Seconds that the statements may take.
+        description: Time limit of the statements in seconds.
         type: int
         default: 60
   store:
-    description: The request that stores, as an item of O(aimemory.tenancy.service_request#module:requests).
+    description: The request that stores the memory, as an item of O(aimemory.tenancy.service_request#module:requests).
     type: dict
   retrieve:
-    description: The request that retrieves, with a marker.
+    description: The request that retrieves the memory, with a marker.
     type: dict
   other:
-    description: The request of another tenant, which must see nothing.
+    description: The request of another tenant, which must not see the memory.
     type: dict
     default: {}
     suboptions:
@@ -156,14 +157,14 @@ options:
         type: bool
         default: false
   about:
-    description: Facts for the verdict on an answer - service, secret, token, before, ended.
+    description: Facts for the verdict on a response - service, secret, token, before, ended.
     type: dict
     default: {}
 author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Remove what the smoke test left
+- name: Remove the rows of the smoke test
   become: true
   aimemory.tenancy.service_smoke:
     action: clear
@@ -199,15 +200,15 @@ token:
   returned: success
   type: str
 stored_seconds:
-  description: Seconds until the stored row was found; none if none was.
+  description: Seconds until the stored row was found; null if no row was found.
   returned: success
   type: float
 unproven:
-  description: Sentences about what the test does not prove.
+  description: Sentences about the facts that the test does not prove.
   returned: success
   type: list
 shown:
-  description: Sentences about what another tenant is shown.
+  description: Sentences about the rows that another tenant is shown.
   returned: success
   type: list
 found:
@@ -228,7 +229,7 @@ ROWS = {
     "tenant_column": {"type": "str", "required": True}, "tenant": {"type": "str", "required": True},
     "tenant_required": {"type": "bool", "default": True}, "patience": {"type": "float", "default": 0},
 }  # fmt: skip
-# The task is not logged. With no_log, Ansible would remove a value that is an ordinary word from every result.
+# The task is not logged. With no_log, Ansible would mask a value that is an ordinary word in every result.
 CLEANUP = {
     "user": {"type": "str", "required": True}, "parameters": {"type": "dict", "required": True},
     "password": {"type": "str", "default": "", "no_log": False},
@@ -246,10 +247,10 @@ OTHER = {
 
 
 class Tables:
-    """The rows of the test: the administrator reads them, and the service's login removes them."""
+    """The rows of the test, which the administrator reads and the service's login removes."""
 
     def __init__(self, wanted: dict[str, Any]) -> None:
-        """Take the options of the module."""
+        """Initialize with the options of the module."""
         self.wanted = wanted
         self.connection: Any = None
 
@@ -260,7 +261,7 @@ class Tables:
             if self.connection is None:
                 with acting_as(self.wanted["user"]):
                     self.connection = sessions.connect(self.wanted["database"], self.wanted["port"], settings=READ_ONLY)
-            # A new transaction for each look sees the rows that were committed meanwhile.
+            # A new transaction for each reading sees the rows that were committed in the meantime.
             with self.connection, self.connection.cursor() as cursor:
                 return smoke_rows.read(
                     cursor, rows["schema"], rows["tables"], rows["caller"], rows["prefix"], rows["tenant_column"]
@@ -269,7 +270,7 @@ class Tables:
             raise smoke_run.SmokeError(messages.of_database(error)) from error
 
     def remove(self, tenants: Any, callers: Any, statements: Any) -> int:
-        """Run statements over the service's login, with the privileges of its system user. Raises SmokeError."""
+        """Run statements with the service's login and the privileges of its system user. Raises SmokeError."""
         cleanup = self.wanted["cleanup"]
 
         def work() -> dict[str, Any]:
@@ -286,7 +287,7 @@ class Tables:
             said = (found["error"].splitlines() or ["no message"])[0]
             raise smoke_run.SmokeError(
                 f"The service's login cannot remove the rows of the smoke test: {said}."
-                " Correct service_smoke_cleanup and service_write_cleanup, or give that login the right to DELETE them."
+                " Correct service_smoke_cleanup and service_write_cleanup, or grant that login DELETE on the tables."
             )
         return int(found["rows"])
 

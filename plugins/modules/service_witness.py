@@ -12,11 +12,11 @@ module: service_witness
 short_description: Find the database that a running service uses, from its sessions and its environment
 description:
   - Finds the processes of the unit by its control group, and reads their connections and their environment with the
-    rights of their own user. It matches the connections with the server's sessions. TCP connections match by address
-    and port, and Unix sockets by the socket at the other end.
-  - A service without a session is asked for its health, or gets the O(requests). Meanwhile its processes are read
-    continuously, so that a session for one request is seen as well.
-  - Changes nothing. The result holds secrets, so the task needs C(no_log). Runs as root.
+    privileges of their own user. Matches the connections with the server's sessions - TCP connections by address and
+    port, and Unix sockets by the socket at the other end.
+  - If the service has no session, a health request or the requests in O(requests) are sent to it. Meanwhile its
+    processes are read continuously, so that a session for a single request is seen as well.
+  - Changes nothing. The result contains secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
@@ -34,7 +34,7 @@ author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Ask the service
+- name: Inspect the running service
   become: true
   aimemory.tenancy.service_witness:
     unit: ai-memory
@@ -51,21 +51,21 @@ RETURN = r"""
 unit:
   description:
     - load_state, active_state, main_pid, user, tasks (-1 if systemd does not count them), as_started.
-    - as_started says whether the main process is the unit's own program and has a URL in its environment.
+    - as_started is true if the main process is the unit's own program and has a URL in its environment.
   returned: always
   type: dict
 environment:
   description: >-
-    The URLs in the environments of the unit's processes - url, processes (pid and name each), sessions (whether such a
-    process has a session).
+    The URLs in the environments of the unit's processes - url, processes (pid and name of each), sessions (whether one
+    of these processes has a session).
   returned: always
   type: list
 next_environment:
-  description: The unit's URL at its next start - url, set_by (the file, or the setting of the unit), or problem.
+  description: The unit's URL for its next start - url, set_by (the file, or the setting of the unit), or problem.
   returned: always
   type: dict
 rewritable:
-  description: Whether a change of the URL in the first of O(files) has an effect at the next start.
+  description: Whether a change to the URL in the first of O(files) takes effect at the next start.
   returned: always
   type: bool
 processes:
@@ -73,13 +73,13 @@ processes:
   returned: always
   type: list
 sessions:
-  description: The processes' sessions, including ended ones - pid (of the server), process, name, database, role,
-    reaches (whether the role has privileges on the tables).
+  description: The processes' sessions, including ended sessions - pid (of the server process), process, name, database,
+    role, reaches (whether the role has privileges on the tables).
   returned: always
   type: list
 strangers:
   description: The processes' connections to other PostgreSQL servers and to poolers - process, name, host, port,
-    program, local, sessions_here (whether the server has sessions from there).
+    program, local, sessions_here (whether this server has sessions from that host).
   returned: always
   type: list
 tells_sockets:
@@ -87,11 +87,11 @@ tells_sockets:
   returned: always
   type: bool
 server:
-  description: Whether PostgreSQL answered; problem, or database (whether it exists).
+  description: Whether PostgreSQL responded; problem, or database (whether it exists).
   returned: always
   type: dict
 listeners:
-  description: Names of the programs that listen on the port, if PostgreSQL did not answer.
+  description: Names of the programs that listen on the port, if PostgreSQL did not respond.
   returned: always
   type: list
 real_files:
@@ -99,7 +99,7 @@ real_files:
   returned: always
   type: list
 files:
-  description: The content of each of O(files) in Base64; none if it cannot be read.
+  description: The content of each of O(files) in Base64; null if it cannot be read.
   returned: always
   type: list
 """

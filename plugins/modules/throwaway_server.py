@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Make a throwaway PostgreSQL server with a restored copy of a database, or remove it."""
+"""Create a throwaway PostgreSQL server with a restored copy of a database, or remove it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import Ten
 
 DOCUMENTATION = r"""
 module: throwaway_server
-short_description: Make a throwaway PostgreSQL server with a restored copy of a database, or remove it
+short_description: Create a throwaway PostgreSQL server with a restored copy of a database, or remove it
 description:
-  - Starts another server with the programs of the running one, and with a directory, a socket and a system user of its
-    own. It listens on no network, writes no WAL for replication and runs no autovacuum.
-  - The new server gets the roles of the running one, without their passwords, and a restored dump. Code of the
-    database's roles gets no more privileges there than its owner has.
-  - Nothing is written to the running server. The throwaway server ends after the option C(seconds) of O(server), and
-    removes its files. Leftovers of a lost run are removed first.
-  - Subscriptions and user mappings are left out; publications and event triggers are kept.
+  - Starts another server with the binaries of the running server, but with its own directory, socket and system user.
+    It accepts no network connections, writes no WAL for replication and runs no autovacuum.
+  - The new server gets the roles of the running server, without their passwords, and a restored dump. Code of the
+    database's roles never gets more privileges there than its owner has.
+  - Nothing is written to the running server. The throwaway server stops after the time in the option C(seconds) of
+    O(server), and removes its files. Leftovers of a lost run are removed first.
+  - Subscriptions and user mappings are omitted; publications and event triggers are kept.
   - Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -27,15 +27,15 @@ extends_documentation_fragment:
   - aimemory.tenancy.throwaway
 options:
   state:
-    description: Whether the server is made or removed.
+    description: Whether the server is created or removed.
     type: str
     choices: [present, absent]
     required: true
   files:
-    description: Directory of the dump, which holds C(database).
+    description: Directory of the dump, which contains C(database).
     type: path
   mode:
-    description: Whether all rows are restored, or the definitions with samples of rows.
+    description: Whether to restore all rows, or the definitions with samples of rows.
     type: str
     choices: [full, schema]
     default: full
@@ -49,7 +49,7 @@ options:
     type: int
     default: 0
   jobs:
-    description: Number of connections that restore at once.
+    description: Number of parallel connections for the restore.
     type: int
     default: 1
 author: AI-Memory operations
@@ -75,19 +75,19 @@ host:
   returned: with O(state=present)
   type: str
 walls:
-  description: Things that a probe shows the server cannot do, each with whether the wall holds.
+  description: Barriers that a probe has tested, each with whether it is effective.
   returned: with O(state=present)
   type: dict
 left:
-  description: Parts of the dump and of the running server that were left out, as sentences.
+  description: Sentences about the parts of the dump and of the running server that were omitted.
   returned: with O(state=present)
   type: list
 differences:
-  description: How the restored rows differ from O(tables), as sentences; with O(mode=full).
+  description: Sentences about the differences between the restored rows and O(tables); with O(mode=full).
   returned: with O(state=present)
   type: list
 seconds:
-  description: Seconds of the start, the restore and the comparison.
+  description: Duration of the start, the restore and the comparison in seconds.
   returned: with O(state=present)
   type: dict
 """

@@ -1,4 +1,4 @@
-"""Servers of every major version without a host, each with the unmigrated database of AI-Memory."""
+"""Servers of the major versions that no lab host has, each with the unmigrated database of AI-Memory."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from turns import Case, places
 
 ON_EACH = ("test_chain",)
 ON_BOTH = ("test_audit_rules", "test_generated_keys", "test_trap")
-# A single version tests these many combinations, with any TESTS.
+# These many combinations run on a single version, even with TESTS=all.
 ON_ONE = ("test_states_of_production",)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Describe the marker of these tests (pytest's hook)."""
+    """Describe the marker of these tests (a pytest hook)."""
     config.addinivalue_line("markers", "since(major): the test uses syntax that this version of PostgreSQL introduced")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Choose the versions of each test (pytest's hook).
+    """Choose the versions of each test (a pytest hook).
 
     The tests of ON_EACH run on every version, and those of ON_BOTH on the oldest and the newest, which share the
     others. With TESTS=all, both run these as well, except combinations. For a test that is marked ``since``, that
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", params=MAJORS, ids=lambda major: f"postgresql-{major}")
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Return a server with the filled template database."""
+    """Return a server with a populated template database."""
     with running(request.param) as found:
         fill(found)
         yield found

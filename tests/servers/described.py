@@ -1,4 +1,4 @@
-"""Functions for the tests of drafts: they read catalogs, and turn a draft into a model."""
+"""Helpers for the tests of drafts, which read catalogs and turn a draft into a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from server import Server
 
 
 def read(server: Server, case: str) -> dict[str, Any]:
-    """Return the catalogs of a database, in the form that the role reads."""
+    """Return the catalogs of a database, in the form that the role expects."""
     with contextlib.closing(server.connect(case)) as connection, connection.cursor() as cursor:
         for name, value in {**sessions.SETTINGS, **sessions.READING}.items():
             cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
@@ -25,7 +25,7 @@ def read(server: Server, case: str) -> dict[str, Any]:
 
 
 def parsed(written: str, case: str, owner: str) -> dict[str, Any]:
-    """Return the model in the text of a draft, in the form that the planner reads."""
+    """Return the model in the text of a draft, in the form that the planner expects."""
     source = {name.removeprefix("tenancy_"): value for name, value in yaml.safe_load(written).items()}
     return source | {"database": case, "application_role": owner}
 
@@ -37,12 +37,12 @@ def prepare(server: Server, case: str, made: draft.Draft) -> None:
 
 
 def lines(given: Mapping[str, Any]) -> int:
-    """Return the number of lines for decisions in an inventory: one for each value and each item of a list."""
+    """Return the number of lines that the decisions take in an inventory: one for each value and each list item."""
     return sum(len(value) if isinstance(value, list) else 1 for value in given.values())
 
 
 def dumped(server: Server, case: str) -> str:
-    """Return the schema, with the settings of roles in the database."""
+    """Return the schema, including the settings of roles in the database."""
     return server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", case)
 
 

@@ -14,7 +14,7 @@ COLUMNS = {
     "a": "text", "b": "integer", "c": "text COLLATE public.folded", "d": "date", "e": "varchar(40)",
     "n": "numeric(9,2)", "i": "citext", "r": "int4range", ODD: "text",
 }  # fmt: skip
-# A few values of each type, so that rows conflict: different case, NULL, and texts that are equal in a collation.
+# Only a few values of each type, so that rows conflict: different case, NULL, and texts that are equal in a collation.
 VALUES = {
     "a": ("'x'", "'X'", "'y) WHERE ('", "NULL"), "b": ("1", "2", "11", "NULL"), "c": ("'x'", "'X'", "'ä'", "NULL"),
     "d": ("'2024-02-29'", "'2025-01-01'", "NULL"), "e": ("'x'", "'X '", "''", "NULL"),
@@ -22,7 +22,7 @@ VALUES = {
     "r": ("'[1,5)'", "'[3,9)'", "'empty'", "NULL"), ODD: ("'x'", "'X'", "NULL"),
 }  # fmt: skip
 FOLDED = "(a COLLATE folded)"
-# The expressions, with the columns that they read.
+# The expressions, with the columns that they use.
 EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "lower(a)": ("a",),
     "(a || ') WHERE (b > 0'::text)": ("a",),
@@ -50,7 +50,7 @@ GIST = (
     "r range_ops WITH -|-",
 )  # fmt: skip
 SINCE_14 = ("a gist_trgm_ops (siglen=32) WITH =",)
-# A partitioned table, or one of its partitions alone.
+# A partitioned table, or only one of its partitions.
 PLACES = ("{table}", "{table}", "{table}_one", "{table}_deep")
 READ_BY_GIST = {"b": "b", "r": "r", "a": "a", "d": "d", "i": "b", "n": "n"}
 
@@ -62,7 +62,7 @@ def quoted(name: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """A key: the statements that create it, and the columns that it reads."""
+    """A key: the statements that create it, and the columns that it uses."""
 
     sql: tuple[str, ...]
     columns: tuple[str, ...]
@@ -71,7 +71,7 @@ class Key:
 
 @dataclasses.dataclass(frozen=True)
 class Keyed:
-    """A table, with a pattern of its name, and its keys."""
+    """A table with a pattern for its name, and its keys."""
 
     keys: tuple[Key, ...]
     is_partitioned: bool
@@ -95,7 +95,8 @@ class Keyed:
         return made + [sql.replace("{table}", name) for key in self.keys for sql in key.sql]
 
     def inserts(self, name: str) -> list[str]:
-        """Return statements, each of which stores a row; ``columns`` and ``values`` are placeholders for more."""
+        """Return statements, each of which stores a row; ``columns`` and ``values`` are placeholders for further
+        ones."""
         return [
             f"INSERT INTO {name} ({', '.join(map(quoted, row))}{{columns}})"
             f" VALUES ({', '.join(row.values())}{{values}})"
@@ -164,12 +165,12 @@ def constraints(draw: Callable[..., Any], number: int, major: int, *, partitione
 
 @st.composite
 def indexes(draw: Callable[..., Any], number: int, major: int, *, partitioned: bool, place: str = "{table}") -> Key:
-    """Return a random unique index on columns and expressions, of the table or of one partition."""
+    """Return a random unique index on columns and expressions, on the table or on one partition."""
     elements, read, plain = [], [], True
     for column in _plain(draw, partitioned=partitioned):
         collation = draw(st.sampled_from(("", *(f" COLLATE {name}" for name in COLLATIONS.get(column, ())))))
         name = draw(st.sampled_from(("", *(f" {name}" for name in CLASSES.get(column, ())))))
-        # PostgreSQL refuses the pattern operators with a collation that is not deterministic.
+        # PostgreSQL refuses the pattern operators with a nondeterministic collation.
         if "pattern" in name and (column == "c" or "folded" in collation):
             name = ""
         # The partition key uses the column's own collation.
@@ -182,7 +183,7 @@ def indexes(draw: Callable[..., Any], number: int, major: int, *, partitioned: b
     for expression in draw(st.lists(st.sampled_from([*EXPRESSIONS]), max_size=2, unique=True)):
         elements.append(expression + draw(st.sampled_from(("", " DESC", ""))))
         read += EXPRESSIONS[expression]
-        # A column with another collation is not an expression.
+        # A column with another collation does not count as an expression.
         plain = plain and expression == FOLDED
         statistics += [] if expression == FOLDED else [len(elements)]
     if statistics and not partitioned and draw(st.booleans()):
@@ -241,7 +242,7 @@ def exclusions(draw: Callable[..., Any], number: int, major: int) -> Key:
 
 @st.composite
 def periods(draw: Callable[..., Any], number: int, major: int) -> Key:
-    """Return a random key WITHOUT OVERLAPS, which exists since PostgreSQL 18."""
+    """Return a random key WITHOUT OVERLAPS, which PostgreSQL has since version 18."""
     assert major >= 18
     name, column = f"{{table}}_p{number}", draw(st.sampled_from(("a", "b", "d")))
     when = draw(st.sampled_from(("", " DEFERRABLE INITIALLY DEFERRED")))

@@ -27,9 +27,9 @@ def database(
     before: Sequence[str] = (),
     **changes: Any,
 ) -> Iterator[Database]:
-    """Yield a database after its owner's ``statements``, with a model of the ``entries`` and other ``changes``.
+    """Yield a database in which its owner has run ``statements``.
 
-    The superuser runs the statements ``before``.
+    The model has the ``entries`` and other ``changes``. The superuser runs the statements ``before``.
     """
     wanted = model.parse({
         "database": NAME, "application_role": OWNER, "schema": "public", "column": "customer_id",
@@ -43,12 +43,12 @@ def database(
 
 
 def dump(server: Server) -> str:
-    """Return the schema, with the settings of roles in the database."""
+    """Return the schema, including the settings of roles in the database."""
     return server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", NAME)
 
 
 def migrate(found: Database) -> None:
-    """Migrate, and require that nothing leaks, that the next plan is empty, and that every finding holds."""
+    """Migrate, and check that nothing leaks, that the next plan is empty, and that every finding holds."""
     before = found.state()
     proven = found.migrate()
     assert [item for item in proven if not item["ok"]] == []
@@ -59,7 +59,7 @@ def migrate(found: Database) -> None:
 
 
 def require_attempts(found: Database, unshown: Collection[tuple[str, str]]) -> None:
-    """Require that the proof detects each dropped foreign key, except those ``unshown``: tables and columns."""
+    """Check that the proof detects each dropped foreign key, except those in ``unshown`` (tables and columns)."""
     for table in found.model.tables:
         for key in table.foreign_keys:
             columns = "_".join(key.columns)
@@ -75,7 +75,7 @@ def require_attempts(found: Database, unshown: Collection[tuple[str, str]]) -> N
 
 
 def round_trip(server: Server, found: Database, unshown: Collection[tuple[str, str]] = ()) -> None:
-    """Migrate, roll the schema back, and require the original dump."""
+    """Migrate, roll back the schema, and check that the dump equals the original."""
     before, first = found.state(), dump(server)
     found.commit()
     migrate(found)
@@ -87,7 +87,7 @@ def round_trip(server: Server, found: Database, unshown: Collection[tuple[str, s
 
 
 def refused(found: Database) -> list[str]:
-    """Return the obstacles of the plan."""
+    """Return the obstacles to the plan."""
     with pytest.raises(UnsafeStateError) as caught:
         found.plan()
     return caught.value.obstacles

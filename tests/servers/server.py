@@ -1,4 +1,4 @@
-"""A PostgreSQL of a given major version without a host: on a Unix socket only, and removed after the test."""
+"""A PostgreSQL server of a given major version on this machine: with a Unix socket only, and removed after the test."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from lab import OWNER
 ROOT = Path(__file__).resolve().parents[2]
 MAJORS = (13, 14, 15, 16, 17, 18)
 OLDEST, NEWEST = MAJORS[0], MAJORS[-1]
-# The unmigrated database of AI-Memory, which tests copy.
+# The unmigrated database of AI-Memory, which tests copy as a template.
 TEMPLATE = "ai_memory_template"
-# The data is temporary, so it need not reach the disk.
+# The data is temporary, so it need not be written to disk.
 SETTINGS = {"listen_addresses": "", "fsync": "off", "autovacuum": "off", "log_statement": "none"}
 # PostgreSQL refuses to run as root.
 SERVER_USER = "nobody"
@@ -33,7 +33,8 @@ SERVER_USER = "nobody"
 
 @functools.cache
 def unpacked(major: int) -> Path:
-    """Return the directory of a version's programs, which all servers of this process run and its end removes."""
+    """Return the directory with the programs of a version, which all servers of this process use. It is removed at the
+    end."""
     directory = Path(tempfile.mkdtemp(prefix="tenancy-programs-"))
     atexit.register(shutil.rmtree, directory)
     directory.chmod(0o755)
@@ -49,7 +50,7 @@ def unpacked(major: int) -> Path:
 
 
 class Server:
-    """A running server of version ``major`` with socket and data in ``directory``; its superuser is postgres."""
+    """A running server of version ``major`` with its socket and data in ``directory``; its superuser is postgres."""
 
     def __init__(self, major: int, directory: Path, **settings: str) -> None:
         """Create the data directory of the server and start it."""
@@ -100,7 +101,7 @@ class Server:
         return str(done.stdout)
 
     def connect(self, database: str = "postgres", user: str = "postgres") -> psycopg2.extensions.connection:
-        """Connect in autocommit mode."""
+        """Return a connection in autocommit mode."""
         connection = psycopg2.connect(host=str(self.directory), port=self._port, dbname=database, user=user)
         connection.autocommit = True
         return connection
@@ -112,7 +113,7 @@ class Server:
             return cursor.fetchall() if cursor.description else []
 
     def script(self, database: str, *files: Path, **variables: str) -> None:
-        """Run files of SQL with psql in one transaction as the superuser."""
+        """Run SQL files with psql as the superuser, in one transaction."""
         self.run(
             "psql", "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--dbname={database}",
             *(f"--set={name}={value}" for name, value in variables.items()), "--file=-",
@@ -121,7 +122,7 @@ class Server:
 
 
 def fill(server: Server) -> None:
-    """Create the role and the template database of the unmigrated AI-Memory, with its rows."""
+    """Create the role and the template database of the unmigrated AI-Memory, including its rows."""
     server.sql(f"CREATE ROLE {OWNER} LOGIN")
     server.sql(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
     server.sql('CREATE EXTENSION "uuid-ossp"', TEMPLATE)
@@ -134,7 +135,7 @@ def fill(server: Server) -> None:
 
 @contextlib.contextmanager
 def running(major: int, **settings: str) -> Iterator[Server]:
-    """Yield a server of one major version, and remove it afterwards."""
+    """Yield a server of a major version, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="tenancy-server-") as directory:
         server = Server(major, Path(directory), **settings)
         try:

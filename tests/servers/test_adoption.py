@@ -26,14 +26,14 @@ TABLES = (
         " slug text NOT NULL, code text NOT NULL UNIQUE, UNIQUE (customer_id, slug))"
     ),
     "INSERT INTO projects (customer_id, slug, code) VALUES (1, 'a', 'x'), (1, 'b', 'y'), (2, 'a', 'z')",
-    # The column is nullable, but has no NULL.
+    # The column is nullable, but contains no NULL.
     (
         "CREATE TABLE tasks (id serial PRIMARY KEY, project_id integer NOT NULL REFERENCES projects ON DELETE CASCADE,"
         " customer_id integer DEFAULT 1 REFERENCES organizations, title text NOT NULL, UNIQUE (project_id, title))"
     ),
     "INSERT INTO tasks (project_id, customer_id, title) VALUES (1, 1, 't'), (2, 1, 't'), (3, 2, 't')",
     "CREATE INDEX ON tasks (customer_id)",
-    # These tables lack the column: each takes its tenant from the table before it.
+    # These tables lack the column: each gets its tenant from the table before it.
     (
         "CREATE TABLE notes (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), task_id integer NOT NULL REFERENCES tasks,"
         " body text CHECK (body <> ''))"
@@ -183,7 +183,7 @@ def test_without_the_decision_the_column_means_something_else(server: Server) ->
 
 
 WITHOUT_TENANTS_TABLE = {**ADOPTED, "tenants": None}
-# The cast runs its owner's function in each comparison of a mood with an integer.
+# The cast runs a function of its owner in each comparison of a mood with an integer.
 MOOD = (
     "CREATE TYPE mood AS ENUM ('a', 'b')",
     (
@@ -276,7 +276,7 @@ def test_domains_are_compared_by_their_base_types(server: Server) -> None:
 COMPOSITE = (
     "CREATE TABLE orders (customer_id integer, region text, number bigint, PRIMARY KEY (region, number))",
     "INSERT INTO orders VALUES (7, 'n', 1), (7, 'n', 2), (8, 's', 1)",
-    # The columns have another type than the key, and another order.
+    # The columns have another type and another order than the key.
     (
         "CREATE TABLE lines (number integer NOT NULL, region varchar(5) NOT NULL, place integer,"
         " FOREIGN KEY (region, number) REFERENCES orders (region, number) ON UPDATE CASCADE)"

@@ -1,4 +1,4 @@
-"""A trigger that writes at every login prevents read-only sessions, and the refusal names it."""
+"""A trigger that writes at every login prevents read-only sessions, and the message names it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CREATE EVENT TRIGGER "Note" ON login EXECUTE FUNCTION login_note();
 
 @pytest.fixture
 def noted(server: Server) -> Iterator[str]:
-    """Return the name of a database that records its logins."""
+    """Return the name of a database that records each login."""
     server.sql(f"CREATE DATABASE {NAME}")
     server.sql(NOTE, NAME)
     yield NAME

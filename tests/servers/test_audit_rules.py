@@ -1,4 +1,4 @@
-"""Each rule of the audit finds its own mutant on a real server, and nothing after the remedy."""
+"""Each rule of the audit finds its own example on a real server, and nothing after the remedy."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from production import production_source
 from server import TEMPLATE, Server, fill, running
 from service import run_statement
 
-# The examples name it.
+# The database name that the rules' examples use.
 NAME = "ai_memory"
 UNMIGRATED = "ai_memory_unmigrated"
-# The plan does not fix these: the service owns its tables, and the test server can lack a minor release.
+# The plan does not fix these: the service owns its tables, and the test server may lack a minor release.
 ACCEPTED = {"role-owner", "server-minor"}
 OF_STATEMENTS = {name for name, rule in audit.RULES.items() if rule.service_statement}
 
@@ -71,7 +71,7 @@ def service(server: Server) -> Iterator[psycopg2.extensions.cursor]:
 
 
 class Planted:
-    """A database with examples planted in it, one after the other."""
+    """A database in which the examples are created, one after the other."""
 
     def __init__(self, database: Database, service: psycopg2.extensions.cursor) -> None:
         self.database, self._service = database, service
@@ -110,7 +110,7 @@ class Planted:
 
 
 def named(entries: Sequence[audit.Entry], rule: str) -> set[str]:
-    """Return the subjects of a rule."""
+    """Return the objects that a rule reports."""
     return {entry["subject"] for entry in entries if entry["rule"] == rule}
 
 
@@ -178,7 +178,7 @@ def test_a_view_is_judged_by_whose_privileges_it_reads_with(migrated: Database, 
     assert bool(named(migrated.audit(), "view-definer")) is found
 
 
-# Privileges on a relation in the schema reports, and whether the service can read it.
+# Privileges on a relation in the schema "reports", and whether the service can read it.
 READABLE = {
     "no privilege": ("", False),
     "a privilege": ("GRANT SELECT ON reports.totals TO alice", True),
@@ -353,7 +353,7 @@ def test_a_column_that_is_there_already_breaks_no_statement(
 
 
 INTO = "INSERT INTO caller_profiles (user_id, first_call_date, last_call_date) SELECT '+0', now(), now() WHERE false"
-# Upserts, and whether each finds no key once the key contains the tenant column.
+# Upserts, and whether each of them finds no key once the key contains the tenant column.
 UPSERTS = {
     f"{INTO} ON CONFLICT (user_id) DO NOTHING": True,
     INTO.replace("caller_profiles", 'public."caller_profiles"') + ' on conflict("user_id")do nothing': True,

@@ -1,4 +1,4 @@
-"""For each tenant, a caller's averages are those that the older release's functions compute from the same rows."""
+"""For each tenant, a caller's averages equal those that the older release's functions compute from the same rows."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ RECENT = ("frustration_level", "satisfaction_level", "urgency_level")
 
 
 def metrics(tenant: int, count: int = 60) -> list[dict[str, Any]]:
-    """Return the scores of calls in the order of storage, which differs from the order of the calls.
+    """Return the scores of calls in the order in which they are stored, which differs from the order of the calls.
 
-    Sums of quarters are exact in any order. One caller has only two calls.
+    Sums of multiples of 0.25 are exact in any order. One caller has only two calls.
     """
     drawn = random.Random(tenant)
     days = drawn.sample(range(1, 300), count)
@@ -39,7 +39,7 @@ def metrics(tenant: int, count: int = 60) -> list[dict[str, Any]]:
 
 
 def statements(rows: list[dict[str, Any]]) -> list[str]:
-    """Return the statements that store the rows, one, two and three at a time, and one for a caller without rows."""
+    """Return statements that store the rows one, two and three at a time, and a statement for a caller without rows."""
     found, left = [], list(rows)
     for size in (1, 2, 3) * (len(rows) // 6 + 1):
         if left[:size]:
@@ -70,7 +70,7 @@ def as_tenant(tenant: int) -> str:
 
 
 def renamed(database: Database, argument: str) -> list[str]:
-    """Return the statements that give the older release's function another argument name."""
+    """Return the statements that change the argument name of the older release's function."""
     made = database.value(f"SELECT pg_get_functiondef('{UPDATE}(varchar)'::regprocedure)")
     return [f"DROP FUNCTION {UPDATE}(varchar)", made.replace("p_user_id", identifier(argument)),
             f"ALTER FUNCTION {UPDATE} OWNER TO {OWNER}"]  # fmt: skip
@@ -97,7 +97,7 @@ HEADERS = {
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_they_are_the_older_releases_and_do_not_mix(database: Database, header: str) -> None:
-    # One transaction, so that even the time is the same.
+    # One transaction, so that the time is also the same.
     database.run(*HEADERS[header](database))
     wanted = {tenant: of_the_older_release(database, tenant) for tenant in (1, 2)}
     assert wanted[1] != wanted[2]

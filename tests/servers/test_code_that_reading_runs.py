@@ -1,4 +1,4 @@
-"""Reading a table runs its owner's code as the reader, and the check finds all of that code."""
+"""Reading a table can run its owner's code with the reader's privileges, and the check finds all such code."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CREATE FUNCTION of_pair(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT (
 CREATE FUNCTION of_argument(mood, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1::text || $2 $$;
 CREATE FUNCTION of_any(anyelement, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1::text || $2 $$;
 """
-# Objects of an ordinary database, whose code only the owner runs.
+# Objects in an ordinary database, whose code runs only as the owner.
 SINCE_14 = (
     """CREATE FUNCTION parsed(text) RETURNS text LANGUAGE sql IMMUTABLE RETURN lower($1);
        CREATE INDEX ON memories (public.parsed(k))""",
@@ -69,7 +69,7 @@ HARMLESS = (
     """CREATE EXTENSION unaccent; CREATE FUNCTION f_unaccent(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS
        $$ SELECT public.unaccent('public.unaccent', $1) $$;
        CREATE INDEX ON memories (public.f_unaccent(lower(k)))""",
-    # A parameter can have the name of a table.
+    # A parameter can have the same name as a table.
     """CREATE FUNCTION small(memories text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(memories)';
        CREATE INDEX ON memories (public.small(k))""",
     *SINCE_14,
@@ -83,7 +83,7 @@ CONSTANTS, OPERATOR = (
 )
 BODY, DEFAULTS = "whose body uses objects of ordinary roles", "with defaults of its arguments"
 SEEN = "public.seen(text)"
-# The planted objects, the named function, and the reason.
+# The planted objects, the function that the message names, and the reason.
 READ = {
     "predicate": ("CREATE INDEX ON memories (k) WHERE public.seen('x') = 'x'", SEEN, CONSTANTS),
     "expression": ("CREATE INDEX ON memories ((k || public.seen('x')))", SEEN, CONSTANTS),
@@ -135,7 +135,7 @@ CHANGED = {
 
 @pytest.fixture
 def reader(server: Server) -> Iterator[psycopg2.extensions.connection]:
-    """Return a session of the administrator in a database with planted functions of the owner."""
+    """Return an administrator's session in a database in which the owner has planted functions."""
     with (
         databases.created(server, NAME, "template1"),
         contextlib.closing(server.connect(NAME)) as connection,
@@ -169,7 +169,7 @@ def runs(server: Server, *statements: str) -> int:
 
 
 def refusals(connection: psycopg2.extensions.connection) -> list[str]:
-    """Return the sentences of the check."""
+    """Return the sentences that the check reports."""
     with connection.cursor() as cursor:
         given = {"schema": "public", "tables": json.dumps(["memories"]), "column": "customer_id", "functions": "[]"}
         cursor.execute(QUERY, given)

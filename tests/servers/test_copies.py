@@ -1,4 +1,5 @@
-"""The settings and privileges that a throwaway server gets from the running server, and what it may lack."""
+"""The settings and privileges that a throwaway server gets from the running server, and the objects that it may
+lack."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ NAME, COPY = "ai_memory_thrown", "ai_memory_thrown_copy"
 
 
 def asked(server: Server, query: str) -> list[str]:
-    """Return the statements that a query of the running server returns."""
+    """Return the statements that a query on the running server returns."""
     with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(query, {"administrator": "postgres"})
         return [statement for (statement,) in cursor.fetchall()]
@@ -74,7 +75,7 @@ def test_rights_to_settings_come_along(server: Server, named: str) -> None:
 
 
 def restored(server: Server, monkeypatch: pytest.MonkeyPatch, directory: Path, **more: Any) -> list[str]:
-    """Dump the database, restore it beside itself, and return the objects that were left out."""
+    """Dump the database, restore it into a new database, and return the objects that were omitted."""
     directory.chmod(0o777)
     for parent in directory.parents[:2]:
         parent.chmod(0o755)
@@ -101,7 +102,7 @@ def restored(server: Server, monkeypatch: pytest.MonkeyPatch, directory: Path, *
 
 @pytest.fixture
 def unreachable(server: Server, named: str) -> Iterator[None]:
-    """Provide materialized views over a file that is gone, and one over a table."""
+    """Create materialized views over a deleted file, and one over a table."""
     lines = server.directory / "lines"
     lines.write_text("a line\n")
     lines.chmod(0o644)
@@ -137,7 +138,7 @@ def test_a_restore_of_the_real_database_fails_on_it(
 
 
 def limited(limit: int) -> Callable[[], None]:
-    """Return a function that limits a program's stack."""
+    """Return a function that limits the stack of a program."""
     return lambda: resource.setrlimit(resource.RLIMIT_STACK, (limit, resource.RLIM_INFINITY))
 
 

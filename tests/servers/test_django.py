@@ -15,7 +15,7 @@ from lab import OWNER
 from projects import Project, Tenancy, create_login, database_of
 from server import Server
 
-# The decisions of the operator: the name of the tenant, and that all tenants share the settings.
+# The operator's decisions: the name of the tenant column, and that all tenants share the settings.
 GIVEN = {"default_tenant_name": "The first shop", "readable": ["public.shop_preference"]}
 NEVER = "shop_never"
 REFERRER = "shop_customer_referrer_id_6dbd1ed5_fk_shop_customer_id"
@@ -98,7 +98,7 @@ class Shop(Project):
     def manage(
         self, *arguments: str, tenant: str | None = None, user: str = OWNER, database: str = NAME, fails: bool = False
     ) -> str:
-        """Run ``manage.py``; a tenant is set at login. Return the output, or the errors of a command that ``fails``."""
+        """Run ``manage.py``; the tenant is set at login. Return the output, or the errors if the command ``fails``."""
         done = self.call(
             "manage.py", *arguments, SHOP_HOST=str(self.server.directory), SHOP_DATABASE=database, SHOP_USER=user,
             SHOP_OPTIONS=f"-c app.current_tenant={tenant}" if tenant else "",
@@ -154,7 +154,7 @@ def migrated(shop: Shop, surrogate: str | None = None) -> Tenancy:
 def test_a_project_becomes_multi_tenant_and_rolls_back(server: Server, shop: Shop) -> None:
     first, decided = (draft.build(read(server, shop.NAME), given) for given in ({}, GIVEN))
     assert first["before"] == decided["before"] == []
-    # The draft is used unchanged. A human writes only the decisions, at most one line for three tables.
+    # The draft is used unchanged. The operator writes only the decisions, at most one line for every three tables.
     assert len(decided["tables"]) == 13
     assert 3 * lines(GIVEN) <= len(decided["tables"])
     tenancy, schema = Tenancy(server, shop.NAME, GIVEN), dumped(server, shop.NAME)
@@ -165,7 +165,7 @@ def test_a_project_becomes_multi_tenant_and_rolls_back(server: Server, shop: Sho
     tenancy.migrate()
     # It finds a key by its columns no more.
     assert shop.shell(STORE).split() == ["42P10", "1"]
-    # The present release works as tenant 1. Another tenant has its own rows with the same keys.
+    # The current release works as tenant 1. Another tenant has its own rows with the same keys.
     assert shop.order("ada@example.org") == 1
     assert shop.order("grace@example.org") == 2
     assert shop.order("ada@example.org", tenant="2") == 1

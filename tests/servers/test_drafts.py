@@ -33,10 +33,10 @@ def test_the_draft_of_a_database_is_the_golden_one(server: Server, case: str) ->
 def test_a_draft_migrates_is_proven_and_rolls_back(server: Server, case: str) -> None:
     with made(server, case):
         first, decided = (draft.build(read(server, case), given) for given in ({}, GIVEN[case]))
-        # The list of changes by hand creates an extension, and leaves nothing to decide.
+        # before.sql creates an extension, and leaves nothing to decide.
         assert [item["decision"] for item in decided["before"] if item["decision"]] == []
         prepare(server, case, decided)
-        # The draft is used unchanged. A human writes only the decisions, at most one line for three tables.
+        # The draft is used unchanged. The operator writes only the decisions, at most one line for every three tables.
         # The tenant takes up to five more lines.
         assert 3 * lines({name: value for name, value in GIVEN[case].items() if name not in TENANT}) <= len(
             first["tables"]
@@ -75,7 +75,7 @@ def test_the_draft_names_the_services_upserts_and_no_row(server: Server, is_reco
         if is_recorded:
             where = stack.enter_context(running(server.major, shared_preload_libraries="pg_stat_statements"))
         stack.enter_context(made(where, case))
-        # It is no error if the extension exists, but its library is not loaded.
+        # It is not an error if the extension exists but its library is not loaded.
         where.sql("CREATE SCHEMA elsewhere; CREATE EXTENSION pg_stat_statements SCHEMA elsewhere", case)
         session = stack.enter_context(contextlib.closing(where.connect(case, OWNERS[case])))
         with session.cursor() as cursor:

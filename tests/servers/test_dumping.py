@@ -1,4 +1,4 @@
-"""A dump contains the rows of its snapshot and counts them; a table that cannot be dumped is an error."""
+"""A dump contains and counts the rows in its snapshot; a table that cannot be dumped is an error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAME = "ai_memory_dumped"
 
 @pytest.fixture
 def named(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Return the name of a copy of the unmigrated database, which the tests' own user reaches as the superuser."""
+    """Return the name of a copy of the unmigrated database, to which the tests' own user connects as the superuser."""
     monkeypatch.setattr(dumping, "acting_as", lambda user: contextlib.nullcontext())
     for name, value in (("PGHOST", str(server.directory)), ("PGUSER", "postgres")):
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""Keys of every form keep their definition, and refuse the same rows, after migration and rollback."""
+"""Keys of every form keep their definition and reject the same rows after migration and rollback."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BEFORE = (
     f"GRANT CREATE ON TABLESPACE elsewhere TO {OWNER}",
 )
 PLAIN = "CREATE FUNCTION public.plain(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN trim($1); END'"
-# The definition of each key without the tenant column: null if that column is not in front. ``moved`` is the number of
+# The definition of each key without the tenant column: null if that column is not the first. ``moved`` is the number of
 # added columns.
 DEFINITIONS = """
 SELECT coalesce(json_object_agg(t.relname || '.' || c.relname, json_build_object(
@@ -66,7 +66,7 @@ CROSS JOIN LATERAL (
   WHERE a.attrelid = t.oid AND a.attname = 'customer_id' AND a.attnum = i.indkey[0]) AS f
 WHERE t.relnamespace = 'public'::regnamespace
 """
-# Stores rows one after the other, returns the error of each row and its time, and removes all rows.
+# Stores rows one after the other, returns the error for each row and when it occurs, and removes all rows.
 TRIED = """
 CREATE FUNCTION pg_temp.tried(statements text[]) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
@@ -98,7 +98,7 @@ END $$
 
 
 def drawn(major: int, chosen: int) -> list[Keyed]:
-    """Return tables with the wanted number of keys."""
+    """Return tables with the required number of keys."""
     found: list[Keyed] = []
 
     @seed(chosen)
@@ -132,7 +132,8 @@ def unmigrated(server: Server, keyed: Sequence[Keyed]) -> Iterator[Database]:
 
 
 def tried(database: Database, keyed: Sequence[Keyed], tenants: Sequence[int | None]) -> list[list[list[str]]]:
-    """Return the result for each table's rows, tenant by tenant; a database without tenants has one result."""
+    """Return the result for each table's rows, for one tenant after the other; a database without tenants has one
+    result."""
     database.run("SET search_path = public", "SET row_security = off", "SET jit = off", TRIED)
     found = []
     for number, table in enumerate(keyed):
@@ -156,7 +157,7 @@ def dumped(server: Server) -> str:
 
 
 def assert_same(server: Server, keyed: Sequence[Keyed]) -> None:
-    """Require the same definitions and behaviour after the migration, and the same dump after the rollback."""
+    """Check that definitions and behaviour are the same after the migration, and the dump after the rollback."""
     with unmigrated(server, keyed) as database:
         definitions, before, dump = database.value(DEFINITIONS), database.state(), dumped(server)
         (behaviour,) = zip(*tried(database, keyed, [None]), strict=True)
@@ -178,7 +179,7 @@ def assert_same(server: Server, keyed: Sequence[Keyed]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _elsewhere(server: Server) -> None:
-    """Create the tablespace of some keys."""
+    """Create the tablespace that some keys use."""
     made = "SET allow_in_place_tablespaces = on; CREATE TABLESPACE elsewhere LOCATION '';"
     server.run("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", given=made)
 

@@ -1,4 +1,4 @@
-"""One read-only session answers all questions of a run to PostgreSQL before its start."""
+"""A single read-only session runs all queries that a run needs before it starts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VALUES = {
 
 @pytest.fixture(autouse=True)
 def administrator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the administrator's sessions use the server's superuser."""
+    """Make the administrator's sessions use the server's superuser."""
     monkeypatch.setenv("PGUSER", "postgres")
 
 
@@ -58,7 +58,7 @@ def test_the_queries_of_a_run_are_answered(server: Server) -> None:
     assert row["server"]["app_role"] is None
     assert found["rows"]["members"] == [{"members": []}]
     assert found["rows"]["expressions"][0]["expressions"]["computed"] == []
-    # Settings of the administrator's sessions beside the fixed ones.
+    # Settings of the administrator's sessions in addition to the fixed settings.
     assert found["session_settings"]["restrict_nonsystem_relation_kind"] == "view,foreign-table"
     assert os.path.isdir(found["data_directory"])
     assert 0 < found["asked"] <= found["answered"]

@@ -1,4 +1,4 @@
-"""Natural keys of every form are found and exchanged by their definition, or refused by name."""
+"""Natural keys of every form are found and replaced according to their definition, or refused by name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FOLDED = "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', d
 def things(
     server: Server, statements: tuple[str, ...], keys: list[list[str]], column_type: str = "integer", **entry: Any
 ) -> Iterator[Database]:
-    """Yield a database with the table things and its owner's ``statements``; ``keys`` are its natural keys."""
+    """Yield a database with the table "things" after its owner's ``statements``; ``keys`` are its natural keys."""
     with schemas.database(
         server, [THINGS, *statements], [ENTRY | {"natural_keys": keys, "sample": {"b": 1}} | entry],
         ["CREATE EXTENSION citext"], column_type=column_type, default_tenant=TENANTS.get(column_type, 1),
@@ -165,7 +165,7 @@ def test_an_unnamed_exclusion_constraint_is_refused_by_name(server: Server) -> N
 GIST = "CREATE EXTENSION btree_gist"
 MANY = ", ".join(f"c{number} integer" for number in range(32))
 OTHERS = ", ".join(f"c{number}" for number in range(1, 32))
-# Keys that are refused, their natural key, the sentence, and the owner's remedy.
+# Keys that are refused, their natural key, the message, and the remedy that the owner applies.
 PLACE = "The key k of public.things has to hold customer_id as well, but "
 IMPOSSIBLE = {
     "hash": (

@@ -1,4 +1,5 @@
-"""Objects that an owner adds to an extension stay visible; objects of the extension's script belong to it."""
+"""Objects that an owner adds to an extension remain visible; objects that its script creates belong to the
+extension."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from server import ROOT, Server
 NAME = "ai_memory_members"
 QUERY = (ROOT / "roles/preflight/files/members.sql").read_text()
 TENANT_TABLES = json.dumps(["memories", "call_summaries"])
-# A new table that is not a tenant table, and a column whose key a cast of the owner's compares.
+# A new table that is not a tenant table, and a column whose key is compared with a cast that the owner created.
 CAST = (
     "CREATE TYPE public.mood AS ENUM ('fair')",
     "CREATE FUNCTION public.rank(public.mood) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 1; END $$",
@@ -43,7 +44,7 @@ def database(server: Server) -> Iterator[Database]:
 
 @pytest.fixture(autouse=True)
 def administrator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the administrator's sessions use the server's superuser."""
+    """Make the administrator's sessions use the server's superuser."""
     monkeypatch.setenv("PGUSER", "postgres")
 
 
@@ -127,7 +128,8 @@ def test_a_partition_that_was_added_is_refused(server: Server, database: Databas
 
 def test_what_the_scripts_of_extensions_made_is_theirs(server: Server, database: Database) -> None:
     before, audited = counted(server), database.audit()
-    # Trusted extensions that the owner creates, one of PL/pgSQL functions and one that only a superuser can create.
+    # Trusted extensions that the owner creates: one consists of PL/pgSQL functions, and the other contains functions
+    # that only a superuser can create.
     for extension in ("pg_trgm", "citext", "pgcrypto"):
         server.sql(f'CREATE EXTENSION "{extension}"', NAME, OWNER)
     server.sql("CREATE EXTENSION pg_stat_statements", NAME)
@@ -140,7 +142,7 @@ def test_a_table_that_a_script_dumps_is_the_extensions_with_any_owner(server: Se
     server.sql("CREATE TABLE public.systems (id integer)", NAME, OWNER)
     before = counted(server)
     server.sql("ALTER EXTENSION hstore ADD TABLE public.systems", NAME, OWNER)
-    # Like pg_extension_config_dump, which only a script can call.
+    # This has the same effect as pg_extension_config_dump, which only an extension script can call.
     server.sql(
         "UPDATE pg_extension SET extconfig = ARRAY['public.systems'::regclass::oid], extcondition = ARRAY['']"
         " WHERE extname = 'hstore'", NAME,

@@ -1,4 +1,4 @@
-"""Findings and audit of a migrated database, and the refusals of its rollbacks and of enforcing."""
+"""The findings and the audit of a migrated database, and the refusals of rollbacks and of enforcing."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def migrated(committed: Migrated) -> Iterator[Migrated]:
 
 
 def failing(migrated: Migrated) -> set[str]:
-    """Return the findings that do not hold, and the errors of the audit, as verify.yml names them."""
+    """Return the findings that do not hold, and the audit's errors, as verify.yml reports them."""
     found = {
         f"{item['table']}: {item['check']}".removeprefix(": ") for item in migrated.database.failures(migrated.before)
     }

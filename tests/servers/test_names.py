@@ -1,4 +1,4 @@
-"""A name of the plan that another object has is refused; a name that PostgreSQL permits is not."""
+"""The plan is refused if another object has a name that it needs; a name that PostgreSQL permits is accepted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUILT = "caller_profiles_user_id_key_tenant_key"
 # The plan creates a natural key that does not exist.
 GONE = "ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key"
 RECORD = "tenancy_bridge_used_memories_select"
-# The existing object, and the start of its refusal.
+# The existing object, and the beginning of the refusal.
 TAKEN = {
     "index of another table": (f"CREATE INDEX {INDEX} ON call_summaries (summary)",
                                f"public.{INDEX} exists already, an index of call_summaries,"),
@@ -57,7 +57,7 @@ TAKEN = {
     "rows in a materialized view": ("CREATE MATERIALIZED VIEW v AS SELECT m FROM memories m",
                                     "public.v.m stores rows of the type public.memories"),
 }  # fmt: skip
-# Without a refusal, the plan would drop its own policy with the dropped one of the same name.
+# Without the refusal, the plan would also drop its own policy when it drops another policy with the same name.
 PLANNED_AROUND = ("permissive policy",)
 # Names that the plan can use, and uses of the row type that PostgreSQL permits.
 FREE = {

@@ -38,7 +38,7 @@ def granted(database: Database) -> Database:
 
 
 def has(database: Database, kind: str, name: str, privilege: str) -> bool:
-    """Say whether the role has a privilege."""
+    """Return whether the role has a privilege."""
     database._cursor.execute(f"SELECT has_{kind}_privilege(%s, %s, %s)", (ROLE, name, privilege))
     (answer,) = database._cursor.fetchone() or (None,)
     return bool(answer)

@@ -1,4 +1,4 @@
-"""Roles other than the service's are named before and after the migration, and the model can give them policies."""
+"""Other roles than the service's are reported before and after the migration, and the model can give them policies."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def model_of(readers: Sequence[dict[str, Any]], **more: Any) -> model.Model:
 
 @pytest.fixture
 def others(server: Server) -> Iterator[Database]:
-    """Return a committed copy of the unmigrated database with other roles."""
+    """Return a committed copy of the unmigrated database that has further roles."""
     with databases.copied(server, NAME) as database:
         server.sql(SETUP, NAME)
         if server.major >= 14:
@@ -60,7 +60,7 @@ def others(server: Server) -> Iterator[Database]:
 
 
 def noted(database: Database) -> dict[str, str]:
-    """Return the notes about other roles by their first word, before the question or after the migration."""
+    """Return the notes about other roles by their first word, before the confirmation or after the migration."""
     wanted = (*ROLES, "PUBLIC", "alice")
     found = notes.of_plan(database.state(), database.model)
     return {word: text for text in found if (word := text.split()[0]) in wanted}

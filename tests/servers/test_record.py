@@ -1,4 +1,4 @@
-"""The record of the bridge's use: its notes, its effects on sessions, and its installation and removal."""
+"""The bridge's usage record: its notes, its effects on sessions, and its installation and removal."""
 
 from __future__ import annotations
 
@@ -51,28 +51,28 @@ EARLIER = (
 
 
 class Service:
-    """The sessions of a service, and the record of them."""
+    """The sessions of a service, and the usage record that they write."""
 
     def __init__(self, server: Server, wanted: model.Model) -> None:
-        """Use the database of that name."""
+        """Use the database with this name."""
         self.server, self.model = server, wanted
 
     @contextlib.contextmanager
     def session(self) -> Iterator[psycopg2.extensions.cursor]:
-        """Yield a session of the service that names no tenant itself."""
+        """Yield a session of the service that does not set a tenant."""
         connection = self.server.connect(NAME, OWNER)
         with contextlib.closing(connection), connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '3s'; SET statement_timeout = '20s'")
             yield cursor
 
     def run(self, *statements: str) -> None:
-        """Run statements in a session of their own."""
+        """Run statements in a separate session."""
         with self.session() as cursor:
             for statement in statements:
                 cursor.execute(statement)
 
     def record(self) -> dict[str, Any]:
-        """Return the record in the role's form."""
+        """Return the record in the form that the role uses."""
         arguments = {"schema": self.model.schema, "kinds": json.dumps(bridge_record.kinds(self.model))}
         with contextlib.closing(self.server.connect(NAME)) as connection, connection.cursor() as cursor:
             cursor.execute(bridge_record.query(), arguments)
@@ -82,11 +82,11 @@ class Service:
         return {"uses": uses, "now": now}
 
     def noted(self) -> set[tuple[str, str]]:
-        """Return the noted kinds, each a command and a table."""
+        """Return the recorded kinds of use, each a command and a table."""
         return {(use["command"], use["table"]) for use in self.record()["uses"] if use["used_at"] is not None}
 
     def forget(self, used_at: int | None = None) -> None:
-        """Let the record say that each kind was never used, or at ``used_at``."""
+        """Set the record so that each kind was never used, or was used at ``used_at``."""
         for kind in bridge_record.kinds(self.model):
             target = qualified(self.model.schema, kind["sequence"]).replace("'", "''")
             value = "1, false" if used_at is None else f"{used_at}, true"
@@ -95,7 +95,7 @@ class Service:
 
 @pytest.fixture
 def service(server: Server, database: Database) -> Service:
-    """Return the service of a migrated database."""
+    """Return the service that uses a migrated database."""
     database.migrate()
     database.commit()
     return Service(server, database.model)
@@ -107,7 +107,7 @@ def carry_out(database: Database, statements: list[Statement]) -> None:
 
 
 def record_of_earlier(database: Database) -> None:
-    """Replace this release's record with that of earlier releases."""
+    """Replace the usage record with the form of earlier releases."""
     carry_out(database, bridge_record.plan_remove(database.state(), database.model))
     database.run(*EARLIER)
     database.commit()
@@ -138,7 +138,7 @@ def test_start_up_code_and_health_check_are_told_from_callers(service: Service) 
     found = evidence.judge(at_start, [10], 0, 60)
     assert found["verdict"] == "known"
     assert "at the start (SELECT, DELETE on memories, last" in found["sentence"]
-    # Hours later a session without a tenant calls the health check, and then a caller comes.
+    # Hours later, a session without a tenant runs the health check, and then a caller's request follows.
     service.forget()
     with service.session() as cursor:
         for statement, verdict, told in (
@@ -155,7 +155,7 @@ def test_start_up_code_and_health_check_are_told_from_callers(service: Service) 
 
 
 def later(early: dict[str, Any], late: dict[str, Any], hours: int) -> dict[str, Any]:
-    """Return ``early`` as ``hours`` later, with the notes of ``late`` since then."""
+    """Return the record ``early`` aged by ``hours``, with the notes of ``late`` since then."""
     uses = [
         new | {"used_at": old["used_at"] if new["used_at"] is None else new["used_at"] + hours * 3600}
         for old, new in zip(early["uses"], late["uses"], strict=True)
@@ -180,7 +180,8 @@ def test_a_transaction_that_is_rolled_back_leaves_its_note(service: Service) -> 
         cursor.execute(PROFILE)
         cursor.execute("ROLLBACK")
         assert service.noted() == {("INSERT", "caller_profiles")}
-        # A session's memory is rolled back with the transaction, so the next transaction notes again.
+        # The session's record of its last note is rolled back with the transaction, so the next transaction notes the
+        # use again.
         service.forget()
         cursor.execute(PROFILE)
         assert service.noted() == {("INSERT", "caller_profiles")}
@@ -192,7 +193,7 @@ def test_a_session_notes_a_kind_once_in_a_while(service: Service) -> None:
         service.forget(7)
         cursor.execute(COUNT)
         assert {use["used_at"] for use in service.record()["uses"]} == {7}
-        # Each kind separately.
+        # Each kind is recorded separately.
         cursor.execute("SELECT FROM call_summaries")
         assert {use["used_at"] for use in service.record()["uses"]} != {7}
 
@@ -204,7 +205,7 @@ def test_sessions_do_not_wait_for_each_other(service: Service) -> None:
         for cursor in (one, other):
             cursor.execute(EXPIRED)
             cursor.execute(COUNT)
-        # Meanwhile the administrator reads the record and changes it.
+        # At the same time, the administrator reads and changes the record.
         assert service.noted() == {("SELECT", "memories"), ("DELETE", "memories")}
         service.forget()
     failures: list[BaseException] = []
@@ -283,7 +284,7 @@ def test_every_prefix_of_the_replacement_of_an_earlier_record_converges(database
 
 
 def without_oids(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a state with a fixed order of the lists that follow the order of creation."""
+    """Return a state with sorted lists, for lists whose order depends on the order of creation."""
     return {**state, "functions": sorted(state["functions"], key=lambda item: (item["name"], item["identity"]))}
 
 
@@ -317,7 +318,7 @@ def test_nothing_is_left_of_the_record(server: Server, database: Database, is_ea
 
 
 def left(database: Database) -> int:
-    """Return how many parts of the bridge are left."""
+    """Return how many parts of the bridge remain."""
     return int(
         database.value(
             "SELECT (SELECT count(*) FROM pg_policy WHERE starts_with(polname, 'tenancy_bridge'))"
@@ -404,7 +405,7 @@ def test_the_record_costs_a_statement_little(database: Database, tenant: str) ->
     )
     removal = [item["sql"] for item in bridge_record.plan_remove(database.state(), database.model)]
     best = {"with": float("inf"), "without": float("inf")}
-    # In alternation, so that other load slows both down; the fastest of each counts.
+    # Both are measured in alternation, so that other load slows both down; the fastest time of each counts.
     for _ in range(15):
         for case, statements in (("with", []), ("without", removal)):
             database.run(*statements, f"SET LOCAL ROLE {OWNER}; SET LOCAL app.current_tenant = '{tenant}'", loop)
@@ -412,5 +413,5 @@ def test_the_record_costs_a_statement_little(database: Database, tenant: str) ->
             database.run(loop)
             best[case] = min(best[case], time.perf_counter() - began)
             database.roll_back()
-    # Measured: 1.25 (1.3 microseconds of 6) and 1.5.
+    # The measured ratios were 1.25 (1.3 of 6 microseconds) and 1.5.
     assert best["with"] / best["without"] < 2.5, best

@@ -1,4 +1,4 @@
-"""Foreign keys of every kind: the exchange, the proof, and the rollback."""
+"""Foreign keys of every kind: the replacement, the proof, and the rollback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OF_PARENTS = {"name": "parents", "surrogate_keys": [["id"]], "natural_keys": [["
 
 
 def key(columns: str, references: str, pointed: str) -> dict[str, Any]:
-    """Return a foreign key of the model; the columns are separated by blanks."""
+    """Return a foreign key of the model; the columns are separated by spaces."""
     return {"columns": columns.split(), "references": references, "key": pointed.split()}
 
 
@@ -323,10 +323,10 @@ SCHEMAS |= {
 }  # fmt: skip
 
 
-# Since PostgreSQL 18.
+# PostgreSQL 18 and later.
 NOT_ENFORCED = [*PARENT, CHILD.format("CONSTRAINT loose REFERENCES parents NOT ENFORCED")]
-# No attempt shows that these foreign keys are dropped. Only a partition has the key, a CHECK compares it, or another
-# foreign key with the same column refuses the row first.
+# No attempt can show that these foreign keys are missing. Only a partition has the key, a CHECK compares it, or another
+# foreign key with the same column rejects the row first.
 UNSHOWN = {("logs", "parent_id"), ("ends", "top_r"), *((name, key) for name in ("pairs", "rivals") for key in "ab")}
 
 
@@ -350,7 +350,7 @@ def test_a_key_that_is_not_enforced_stays_not_enforced() -> None:
             schemas.round_trip(server, found, {("children", "parent_id")})
 
 
-# Each is refused before any change, with a sentence that names the remedy.
+# Each is refused before any change, with a sentence that contains the remedy.
 REFUSED: dict[str, tuple[list[str], list[dict[str, Any]], str]] = {
     "MATCH FULL of several columns": (
         [
@@ -449,7 +449,7 @@ OTHERS: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
 }  # fmt: skip
 
 
-# In these tables, a row can point to another tenant's row.
+# In these tables, a row can reference another tenant's row.
 TRIED = ("no key at all", "no key, and a replica identity", "append-only by a rule")
 
 

@@ -62,7 +62,7 @@ def test_a_release_under_its_own_login_works_and_what_it_leaves_is_named(server:
     assert server.sql("SELECT relowner::regrole::text FROM pg_class WHERE relname = 'call_notes'", NAME) == [
         ("release",)
     ]
-    # A release that dies here leaves the new table closed, and everything else as it was.
+    # A release that is killed here leaves the new table without access, and everything else unchanged.
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         server.sql("SELECT FROM call_notes", NAME, OWNER)
     server.sql(statements("Run a release"), NAME, RELEASE)
@@ -92,7 +92,7 @@ def test_a_release_under_the_owners_login_can_reference_tenant_tables(server: Se
     assert ("relation-unlisted", "public.plain_notes") in left
     assert not {rule for rule, _ in left} & {"privilege-excess"}
     migrated.roll_back()
-    # Row security hides the rows of tenant 2 from it: the reason for a login of releases.
+    # Row security hides the rows of tenant 2 from the service's login, which is why releases need a separate login.
     with pytest.raises(psycopg2.errors.NotNullViolation):
         server.sql(
             "UPDATE caller_profiles SET preferred_name = 'unknown' WHERE preferred_name IS NULL;"

@@ -1,4 +1,4 @@
-"""The proof, the findings and the audit detect every way to break the boat rental's migration."""
+"""The proof, the findings and the audit detect all planted defects in the boat rental's migration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BOATS, BERTHS = "trips_boat_id_fkey", '"leaves from"'
 
 @pytest.fixture(scope="module")
 def made(server: Server) -> Iterator[None]:
-    """Make the rental's database."""
+    """Create the rental's database."""
     with seeded(server, NAME):
         yield
 
@@ -51,7 +51,7 @@ NO_ROW = f"SELECT registration, name, skipper, left_at FROM ({ONE_ROW}) AS one W
 VIEW = "CREATE OR REPLACE VIEW rental.boats_out"
 OLD_BOATS = f"{BOATS} FOREIGN KEY (boat_id) REFERENCES rental.boats (id)"
 
-# The defects: the statements, and an attempt that must be named.
+# The defects: the statements, and an attempt that the message must name.
 MUTANTS = {
     "a boat of any marina": (
         [f"ALTER TABLE rental.trips DROP CONSTRAINT {BOATS}, ADD CONSTRAINT {OLD_BOATS}"], "trips.point.boat_id",
@@ -91,16 +91,16 @@ MUTANTS = {
     ),
 }  # fmt: skip
 
-# The partitions with rows, deepest first.
+# The partitions with rows, lowest level first.
 PARTITIONS = ("2025_a", "2025_others", "now")
 NEXT_YEAR = "rental.water_levels_2027 PARTITION OF rental.water_levels FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')"
 GAUGE = "pier, number, measured_at"
-# An old tenant column, left by an abandoned migration.
+# An old tenant column from an abandoned migration.
 OLD_COLUMN = (
     "ALTER TABLE rental.water_levels ADD COLUMN marina uuid DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'",
     "ALTER TABLE rental.water_levels ALTER marina DROP DEFAULT",
 )
-# The parts that partitions, or only the table, can have of their own.
+# The properties that only partitions, or only the table, can have.
 OWN = {
     "a default": [
         *OLD_COLUMN,
@@ -228,7 +228,7 @@ def test_a_partition_that_was_detached_holds_nothing_up(rental: Database, goal: 
     detached = f"{bridges} AND polrelid = 'rental.water_levels_now'::regclass"
     assert rental.value(detached) == 4
     if goal == "schema":
-        # Its foreign key uses a key of this migration.
+        # Its foreign key uses a key that the migration created.
         with pytest.raises(UnsafeStateError, match=r"on table rental\.water_levels_now uses .*: drop it first"):
             rental.back_to(before)
         rental.run("ALTER TABLE rental.water_levels_now DROP CONSTRAINT water_levels_pier_number_fkey")
@@ -237,7 +237,7 @@ def test_a_partition_that_was_detached_holds_nothing_up(rental: Database, goal: 
         statements = {"enforce": enforce.build, "policies": revert.policies}[goal](rental.state(), rental.model)
         rental.run(*plan.transaction(statements, rental.model, "5s"))
     assert rental.value(bridges) == 0
-    # Its rows stay invisible to others.
+    # Its rows remain invisible to others.
     assert rental.value("SELECT relforcerowsecurity FROM pg_class WHERE oid = 'rental.water_levels_now'::regclass")
 
 
@@ -264,7 +264,7 @@ def test_an_exclusion_dropped_by_hand_is_restored(rental: Database) -> None:
 
 @pytest.mark.parametrize("enforced", [False, True], ids=["with the bridge", "enforced since"])
 def test_a_table_that_joins_later_is_rolled_back_alone(rental: Database, enforced: bool) -> None:
-    # The plan cannot exchange the referenced key while this foreign key exists.
+    # The plan cannot replace the referenced key while this foreign key exists.
     rental.run("ALTER TABLE rental.water_levels DROP CONSTRAINT water_levels_pier_number_fkey")
     *others, levels = sorted(rental.model.tables, key=lambda table: table.name == "water_levels")
     levels = dataclasses.replace(levels, foreign_keys=(), sample={**levels.sample, "pier": "proof", "number": 1})
@@ -391,7 +391,7 @@ def test_what_can_be_done_while_the_service_works_is_done_then(rental: Database)
     built = "SELECT pg_relation_filenode('rental.idx_water_levels_now_marina_measured_at')"
     file = rental.value(built)
     left = [item["id"] for item in rental.plan() if item["phase"] in ("column", "build")]
-    # Attaching the partitions' indexes to the table's is short.
+    # Attaching the partitions' indexes to the table's index is fast.
     assert left == ["water_levels.index.measured_at"]
     rental.migrate()
     assert rental.value(built) == file

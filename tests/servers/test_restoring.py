@@ -1,4 +1,4 @@
-"""Restored objects of the superuser run no code of an ordinary role, on any path."""
+"""Objects of the superuser that are restored never run an ordinary role's code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lab import OWNER
 from server import SERVER_USER, Server
 
 NAME, COPY = "ai_memory_dumped", "ai_memory_restored"
-# The body is replaced once an object of the superuser calls it.
+# The body is replaced after an object of the superuser has started to call the function.
 HARMLESS = "CREATE OR REPLACE FUNCTION public.{name} LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1; END $$"
 SEEN = (
     "CREATE OR REPLACE FUNCTION public.{name} LANGUAGE plpgsql IMMUTABLE AS"
@@ -43,14 +43,14 @@ def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def made(server: Server, *statements: str) -> None:
-    """Run statements: those of the superuser start with "postgres: "."""
+    """Run statements; those of the superuser start with "postgres: "."""
     for statement in statements:
         of_superuser = statement.startswith("postgres: ")
         server.sql(statement.removeprefix("postgres: "), NAME, "postgres" if of_superuser else OWNER)
 
 
 def restored(server: Server) -> list[str]:
-    """Dump the database, restore it into another one, and return the objects that were left out."""
+    """Dump the database, restore it into another database, and return the objects that were omitted."""
 
     def run(command: list[str], environ_update: dict[str, str] | None = None) -> tuple[int, str, str]:
         environment = {"PATH": os.environ["PATH"], "PGHOST": str(server.directory), "PGUSER": "postgres"}

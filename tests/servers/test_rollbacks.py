@@ -1,6 +1,6 @@
-"""A rollback of any part of a plan leaves later changes alone.
+"""A rollback of any part of a plan does not affect later changes.
 
-The dump of the schema and of the roles' settings in the database is the same as without the plan.
+The dump of the schema and the roles' settings in the database are the same as without the plan.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from planner import NAME, Database
 from production import rental_source
 from server import TEMPLATE, Server
 
-# Later changes, and the statements that undo them: none of them names the tenant.
+# Later changes that do not involve the tenant, and the statements that undo them.
 LATER = {
     "a column": ("ALTER TABLE {table} ADD later text DEFAULT 'later'", "ALTER TABLE {table} DROP COLUMN later"),
     "an index": ("CREATE INDEX later ON {table} ({column})", "DROP INDEX {schema}.later"),
@@ -42,7 +42,7 @@ LATER = {
     ),
     "a view": ("CREATE VIEW {schema}.later AS SELECT id FROM {table}", "DROP VIEW {schema}.later"),
 }  # fmt: skip
-# The number of prefixes of each plan, from none to the whole, each with the next later change.
+# The number of prefixes of each plan, from the empty plan to the whole plan, each with the next later change.
 PREFIXES = 12
 WORDS = {
     "ai_memory": {
@@ -72,13 +72,13 @@ def unmigrated(server: Server, application: str) -> Iterator[Database]:
 
 
 def dumped(server: Server, database: Database) -> str:
-    """Return the schema, with the settings of roles in the database."""
+    """Return the schema, including the settings of roles in the database."""
     name = database.model.database
     return server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", name)
 
 
 def prefixes(statements: list[Statement]) -> list[int]:
-    """Return lengths of prefixes, evenly from none to the whole."""
+    """Return lengths of prefixes, evenly distributed from zero to the whole length."""
     return sorted({round(part * len(statements) / (PREFIXES - 1)) for part in range(PREFIXES)})
 
 

@@ -1,4 +1,4 @@
-"""The proof's rows come from the catalogs, for all types, CHECKs and keys of the tables."""
+"""The proof's rows are derived from the catalogs, for all types, CHECKs and keys of the tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from planner import Database
 from schemas import refused
 from server import Server
 
-# One of each type, and some with modifiers.
+# A column of each type, and some with type modifiers.
 TYPES = (
     "smallint", "integer", "bigint", "numeric", "numeric(2,2)", "numeric(5,-2)", "real", "double precision", "money",
     "boolean", "text", "varchar", "varchar(3)", "char", "char(2)", '"char"', "name", "citext", "date", "timestamp",
@@ -60,7 +60,7 @@ def tables(server: Server, statements: tuple[str, ...], entries: list[dict[str, 
 
 
 def assert_migrates(database: Database) -> None:
-    """Require that nothing leaks, that no statement is left, and that every finding is ok."""
+    """Check that nothing leaks, that the next plan is empty, and that every finding holds."""
     before = database.state()
     found = database.migrate()
     assert [item for item in found if not item["ok"]] == []
@@ -168,7 +168,7 @@ def test_a_look_up_is_read_without_code_of_its_owner(server: Server) -> None:
         "CREATE DOMAIN region AS citext CHECK (fine(VALUE))",
         "CREATE TABLE cities (region region, city mood, parts integer[], PRIMARY KEY (region, city), UNIQUE (parts))",
         "INSERT INTO cities VALUES (E'north\\x01 <&>', 'sad', '{1}')",
-        # Rows of an inheriting table are not keys.
+        # Rows of an inheriting table are not part of the key.
         "CREATE TABLE more_cities () INHERITS (cities)", "ALTER TABLE cities ENABLE ROW LEVEL SECURITY",
         "CREATE TABLE houses (id serial PRIMARY KEY, region region NOT NULL, city mood NOT NULL)",
         "ALTER TABLE houses ADD FOREIGN KEY (region, city) REFERENCES cities",
@@ -450,7 +450,7 @@ def test_a_sample_that_no_row_can_have_is_refused(server: Server, sample: dict[s
 
 
 def test_what_was_added_since_is_named_by_the_proof(server: Server) -> None:
-    """A run that only verifies names the column and the remedy."""
+    """A run that only verifies reports the column and the remedy."""
     with tables(
         server, ("CREATE TABLE t (id serial PRIMARY KEY)",), [{"name": "t", "surrogate_keys": [["id"]]}]
     ) as database:
@@ -458,6 +458,6 @@ def test_what_was_added_since_is_named_by_the_proof(server: Server) -> None:
         database.run("ALTER TABLE t ADD c text NOT NULL CHECK (c ~ '^(?=x)')")
         assert database.plan() == []
         with pytest.raises(
-            outcomes.ProofError, match=r"error 23502 \(column c, table t\).* Give the sample of t in tenancy"
+            outcomes.ProofError, match=r"error 23502 \(column c, table t\).* Under sample of t in tenancy"
         ):
             database.prove()

@@ -1,4 +1,4 @@
-"""The rollback to the original schema runs no code of an ordinary role, and treats every name as a name."""
+"""The rollback to the original schema runs no code of an ordinary role, and quotes every name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from planner import Database
 from server import Server
 
 NAME = "ai_memory_schema_rollback"
-# Each name looks like the end of the definition before it, and continues with a statement.
+# Each name looks like the end of the definition in which it occurs, followed by a statement.
 DEFERRABLE = f'"a DEFERRABLE; ALTER ROLE {OWNER} SUPERUSER; --"'
 WHERE = f'"a WHERE true; ALTER ROLE {OWNER} SUPERUSER; --"'
 ONLY = f'"a ON ONLY b WITH (c); ALTER ROLE {OWNER} SUPERUSER; --"'
@@ -79,7 +79,7 @@ NAMES = {
         "ALTER TABLE memories DROP CONSTRAINT memories_m_fkey",
     ],
 }
-# The original objects, the owner's changes after the migration, and the object that the refusal names.
+# The original objects, the owner's changes after the migration, and the object that the message names.
 MEANINGS = {
     "enum that becomes a domain": (
         f"{FINE}; {ENUM}; CREATE POLICY p ON memories USING (k = (('{{a}}'::words[])[1])::text)",
@@ -125,7 +125,7 @@ MEANINGS = {
 
 @pytest.fixture
 def planted(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], object]]:
-    """Return the function that runs statements as the owner in a copy of the unmigrated database."""
+    """Return a function that runs statements as the owner in a copy of the unmigrated database."""
     monkeypatch.setenv("PGUSER", "postgres")
     with databases.created(server, NAME):
         yield lambda statements: server.sql(statements, NAME, OWNER)
@@ -141,7 +141,7 @@ def administrator(server: Server) -> Iterator[Database]:
 
 
 def dumped(server: Server) -> list[str]:
-    """Return the schema without its order: new objects get new numbers."""
+    """Return the schema in sorted order, because new objects get new OIDs."""
     return sorted(server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", NAME).split("\n"))
 
 
@@ -187,7 +187,7 @@ def test_the_present_meaning_of_names_is_read(
         database.run("SET search_path = public")
         snapshot = database.state(of_earlier=of_earlier)
         database.run(f"SET search_path = {sessions.SETTINGS['search_path']}")
-        # Only the model says that a column with a default of its own is the tenant's.
+        # Only the model shows that a column with its own default is the tenant column.
         database.adopt()
         database.migrate()
         database.commit()

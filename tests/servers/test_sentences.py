@@ -1,4 +1,4 @@
-"""PostgreSQL's errors are recognised in a log by psycopg2's name and by the sentence alone."""
+"""PostgreSQL errors in a log are recognised by psycopg2's name, and also by the message alone."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ ERRORS = (
     "INSERT INTO calls VALUES (3, 'c', 101)",
     "SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)",
 )
-# These sentences are in no list: only the names show the errors.
+# These sentences are in no list: the errors are recognised only by their names.
 BY_NAME = (
     "INSERT INTO shown VALUES (1)",
     "DELETE FROM shown",
@@ -114,7 +114,7 @@ def client(server: Server) -> Iterator[psycopg2.extensions.connection]:
 
 
 def error_of(client: psycopg2.extensions.connection, statement: str) -> Any:
-    """Return the error of a statement."""
+    """Return the error that a statement causes."""
     with client.cursor() as cursor:
         cursor.execute("SAVEPOINT before")
         with pytest.raises(psycopg2.Error) as caught:
@@ -124,7 +124,7 @@ def error_of(client: psycopg2.extensions.connection, statement: str) -> Any:
 
 
 def first_line(error: Any) -> str:
-    """Return the line of a program that logs a swallowed error."""
+    """Return the line of a program that logs a caught error."""
     return str(error).split("\n", maxsplit=1)[0]
 
 

@@ -1,4 +1,5 @@
-"""The effects of the service's environment on its sessions are seen over its route, and apply to the run's logins."""
+"""The effects of the service's environment on its sessions are detected over its route, and apply to the run's
+logins."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ SETTING = "app.current_tenant"
 
 
 def settings(server: Server, environment: dict[str, str], **parameters: str) -> dict[str, tuple[str, str]]:
-    """Return value and place of the settings with which a session of the service starts."""
+    """Return the values and sources of the settings with which a session of the service starts."""
     given = {"host": str(server.directory), "user": OWNER, "dbname": TEMPLATE, **parameters}
     with service_login.environment_of(environment):
         found = service_route.Route(given, SETTING).take()
@@ -124,7 +125,7 @@ def test_attempts_are_made_over_a_route_that_leads_to_the_database(server: Serve
     own = found["service"]
     made = service_route.make_attempts(wanted, found, own, {})
     assert (made["problem"], [item["ok"] for item in made["findings"]]) == ("", [True])
-    # A copy of the server is another server, and no attempt runs there.
+    # A copy of the server counts as another server, and no attempt is made there.
     made = service_route.make_attempts(wanted, found, own | {"started": "another"}, {})
     assert made == {"problem": "its route does not lead to the database", "findings": []}
     made = service_route.make_attempts(wanted, found | {"problem": "no password"}, own, {})

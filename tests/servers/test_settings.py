@@ -1,4 +1,4 @@
-"""Settings outside a dump are restored exactly, and their values cannot inject statements."""
+"""Settings that a dump lacks are restored exactly, and their values cannot inject statements."""
 
 from __future__ import annotations
 

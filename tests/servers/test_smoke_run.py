@@ -1,4 +1,4 @@
-"""One smoke test against a small service and its database: every step, and every kind of failure."""
+"""The smoke test against a small service and its database: every step, and every kind of failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server import SERVER_USER, Server, running
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root"),
-    # The service is a thread here, which waits while the module starts its child process.
+    # Here the service is a thread, which waits while the module starts its child process.
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 
@@ -26,10 +26,10 @@ NAMES = api.Names("customer_id", "app.current_tenant", ("memories",))
 
 
 class Service:
-    """A service with one table; ``fault`` names its defect, ``tenant`` the tenant of its rows."""
+    """A service with one table; ``fault`` is its defect, and ``tenant`` is the tenant of its rows."""
 
     def __init__(self, server: Server) -> None:
-        """Serve on a port of its own."""
+        """Serve on a separate port."""
         self.server, self.fault, self.tenant = server, "", "1"
         service = self
 
@@ -92,7 +92,7 @@ def request(path: str, tenant: str = "1", marker: str = "") -> dict[str, Any]:
 
 
 def wanted(service: Service, **more: Any) -> dict[str, Any]:
-    """Return the options of the module; a key of ``more`` with two underscores names a nested option."""
+    """Return the options of the module; a key in ``more`` with two underscores sets a nested option."""
     options: dict[str, Any] = {
         "database": "shop", "port": 5432, "user": SERVER_USER,
         "rows": {
@@ -149,7 +149,7 @@ def test_what_is_stored_is_found_retrieved_and_removed_with_what_a_lost_test_lef
 @pytest.mark.parametrize(
     ("fault", "tenant", "more", "sentence"),
     [
-        ("nowhere", "1", {}, "public.memories has no row of it"),
+        ("nowhere", "1", {}, "public.memories contains no row for it"),
         ("", "2", {}, "in public.memories with customer_id = 2 instead of 1"),
         ("lost", "1", {}, "did not return the stored memory. POST /retrieve: HTTP 200"),
         ("refused /store", "1", {"about__before": True}, "refuses the smoke test's request POST /store"),
@@ -205,7 +205,7 @@ def test_a_row_of_another_request_is_found_and_removed(service: Service) -> None
     assert made(service, "see").outcome["found"][0]["tenants"] == [{"caller": CALLER, "tenant": "1", "count": 1}]
     made(service, "find")
     assert rows(service) == []
-    with pytest.raises(smoke_run.SmokeError, match="has no row of it"):
+    with pytest.raises(smoke_run.SmokeError, match="contains no row for it"):
         made(service, "find")
 
 

@@ -1,7 +1,8 @@
-"""Every manually changed state of AI-Memory's database migrates, works with both releases, and can be rolled back.
+"""Every manually changed state of AI-Memory's database can be migrated, works with both releases, and can be rolled
+back.
 
-The states combine policies, tenant column, keys, functions and bridge. The state of production is one of them. A run
-tests a sample in which every variant of one part meets every variant of another, and TESTS=all tests all.
+The states combine variants of policies, tenant column, keys, functions and bridge. The state of production is one of
+them. A run tests a sample that contains every pair of variants of two parts; TESTS=all tests all combinations.
 """
 
 from __future__ import annotations
@@ -50,12 +51,13 @@ ALL = [
 
 
 def pairs(made: Made) -> set[tuple[tuple[str, str], ...]]:
-    """Return which ways of two parts meet in it."""
+    """Return the pairs of variants that this combination contains."""
     return set(itertools.combinations(dataclasses.asdict(made).items(), 2))
 
 
 def pairwise(every: list[Made], chosen: list[Made]) -> list[Made]:
-    """Return combinations, ``chosen`` first, in which all pairs of ``every`` meet: each next one adds the most."""
+    """Return combinations that contain all pairs of ``every``: first ``chosen``, then always the one that adds the
+    most."""
     found = list(chosen)
     missing = set().union(*map(pairs, every)) - set().union(*map(pairs, found))
     while missing:
@@ -68,14 +70,14 @@ SAMPLE = ALL if turns.ALL else pairwise(ALL, list(by_hand.KNOWN))
 
 
 class Release:
-    """A new session of the service; the tenant-aware release names its tenant first."""
+    """A new session of the service; the tenant-aware release first sets its tenant."""
 
     def __init__(self, connection: psycopg2.extensions.connection, tenant: int | None) -> None:
         """Use a session in autocommit mode; the tenant is None for a release without tenants."""
         self.tenant, self._cursor = tenant, connection.cursor()
 
     def run(self, sql: str, *values: Any) -> list[Any]:
-        """Run one statement in the service's way, and return its rows."""
+        """Run one statement as the service does, and return its rows."""
         if self.tenant is not None:
             self._cursor.execute("SET app.current_tenant = %s", (str(self.tenant),))
         self._cursor.execute(sql, values or None)
@@ -85,7 +87,7 @@ class Release:
         """Store a memory, a summary, the caller's profile and the scores of two calls."""
         named = {} if self.tenant is None else {"customer_id": self.tenant}
         self.run(insert("memories", {"k": "mornings", "user_id": USER, **named}))
-        # Even the tenant-aware release does not name the tenant here.
+        # Even the tenant-aware release does not set the tenant here.
         assert self.run(f"SELECT FROM caller_profiles WHERE user_id = '{USER}'") == []
         self.run(insert("caller_profiles", {"user_id": USER, "total_calls": 1}))
         self.run(f"UPDATE caller_profiles SET total_calls = total_calls + 1 WHERE user_id = '{USER}'")
@@ -164,12 +166,12 @@ def release(server: Server, tenant: int | None) -> Iterator[Release]:
 
 
 def dumped(server: Server) -> list[str]:
-    """Return the schema without its order: new objects get new numbers."""
+    """Return the schema in sorted order, because new objects get new OIDs."""
     return sorted(server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", NAME).split("\n"))
 
 
 def rows(server: Server) -> dict[str, list[Any]]:
-    """Return every row without its tenant."""
+    """Return all rows without their tenant column."""
     with contextlib.closing(server.connect(NAME)) as connection, connection.cursor() as cursor:
         found = {}
         for table in TABLES:
@@ -179,7 +181,7 @@ def rows(server: Server) -> dict[str, list[Any]]:
 
 
 def assert_works_in_full(server: Server, of_release: str, before: dict[str, int]) -> None:
-    """Require that the release works as the default tenant beside another tenant's caller of the same name."""
+    """Check that the release works as the default tenant, even if another tenant has a caller with the same name."""
     with release(server, 1 if of_release == "tenant-aware" else None) as first, release(server, 2) as second:
         for session in (first, second):
             session.work()
@@ -253,7 +255,7 @@ def test_nothing_but_enforcing_says_that_the_service_names_its_tenant(server: Se
             database.commit()
             with release(server, None) as session:
                 assert session.counted()["caller_profiles"] == seen
-        # The policies are exactly ours, but the bridge is a part of the plan.
+        # The policies are exactly ours, but the plan still contains the bridge.
         assert [item["id"] for item in database.plan()] == ["bridge"]
         database.migrate()
         enforcing = enforce.build(database.state(), WANTED)
@@ -264,7 +266,7 @@ def test_nothing_but_enforcing_says_that_the_service_names_its_tenant(server: Se
             assert named.counted()["caller_profiles"] == 2
         assert (database.plan(), database.failures(before)) == ([], [])
         assert enforce.build(database.state(), WANTED) == []
-        # Enforcing is meant for databases with a second tenant.
+        # Enforcing is intended for databases with a second tenant.
         database.run(insert("caller_profiles", {"customer_id": 2, "user_id": "+2"}))
         assert (database.plan(), database.failures({"tables": {}})) == ([], [])
         database.run("DELETE FROM caller_profiles WHERE customer_id = 2")

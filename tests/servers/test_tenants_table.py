@@ -1,4 +1,4 @@
-"""A tenants table: the tenant column points to it, and the proof's tenants have rows in it during the proof."""
+"""A table of tenants, which the tenant column references; during the proof, the proof's tenants have rows in it."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ KEYS = {
 
 
 def statements(kind: str = "a serial") -> list[str]:
-    """Return the schema; the key of the tenants table is of a ``kind``."""
+    """Return the schema; ``kind`` is the kind of the key of the table of tenants."""
     made = [text.format(KEYS[kind][0]) if "TABLE tenants" in text else text.format("") for text in TENANTS]
     return ["CREATE SEQUENCE numbers", *made]
 
 
 def tenants(**more: Any) -> dict[str, Any]:
-    """Return the entry of the model."""
+    """Return the model's entry."""
     return {"table": "tenants", "key": "id", "policy": "own", **more}
 
 
@@ -129,7 +129,9 @@ def test_the_owner_stores_the_rows_if_the_service_may_not(server: Server) -> Non
 def test_the_proof_does_not_write_a_superusers_table(server: Server) -> None:
     with schemas.database(server, statements(), ENTRIES, tenants=tenants(policy="read_all")) as found:
         found.run("ALTER TABLE tenants OWNER TO postgres", f"GRANT SELECT ON tenants TO {OWNER}")
-        with pytest.raises(ProofError, match="whose owner postgres is a superuser, as whom nothing is tried"):
+        with pytest.raises(
+            ProofError, match="Its owner postgres is a superuser, and the proof makes no attempts as a superuser"
+        ):
             found.migrate()
 
 

@@ -1,4 +1,4 @@
-"""Code that the service's role has planted runs with no other privileges, also on versions without a lab host."""
+"""Code that the service's role has planted never gains privileges, also on versions that no lab host has."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Trap:
     """A database in which the service's role has planted code for the administrator."""
 
     def __init__(self, server: Server) -> None:
-        """Plant the trap as that role."""
+        """Plant the trap as the service's role."""
         self._server, self._read = server, 0
         planted = PLANT.read_text().replace("ALTER DATABASE ai_memory ", f"ALTER DATABASE {NAME} ")
         server.run(
@@ -39,7 +39,7 @@ class Trap:
         self.sprung()
 
     def sprung(self) -> list[str]:
-        """Return the code that ran with more privileges than its owner's since the last call."""
+        """Return the code that has run with more privileges than its owner has since the last call."""
         begin, text = self._read, self._server.log.read_text()
         self._read = len(text)
         return sorted(set(re.findall(r"LOG: *TRAP (.*)", text[begin:])))
@@ -92,24 +92,24 @@ def test_migration_and_rollback_spring_nothing(trap: Trap, database: Database) -
 
 
 def without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the database's search path resolve names."""
-    # Each read springs the trap for every row.
+    """Resolve names with the database's search path."""
+    # Each read triggers the trap for every row.
     settings = {**sessions.SETTINGS, "search_path": "public,pg_catalog", "statement_timeout": "5s"}
     monkeypatch.setattr(sessions, "SETTINGS", settings)
 
 
 def with_the_callers_rights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the function of the proof run with the caller's privileges."""
+    """Make the proof's function run with the caller's privileges."""
     _runner(monkeypatch, "SECURITY DEFINER", "SECURITY INVOKER")
 
 
 def with_another_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the administrator own the function of the proof."""
+    """Make the administrator the owner of the proof's function."""
     _prove(monkeypatch, "OWNER TO {wanted['role_name']}", "OWNER TO CURRENT_USER")
 
 
 def with_what_it_did_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the effects of the attempts: deferred triggers run at the commit."""
+    """Keep the effects of the attempts, so that deferred triggers run at the commit."""
     _prove(monkeypatch, "ROLLBACK TO SAVEPOINT tenancy_proof", "RELEASE SAVEPOINT tenancy_proof")
 
 
@@ -141,18 +141,18 @@ def test_without_a_guard_it_springs(
         pytest.skip("The guards are ours. From PostgreSQL 18 on a trigger that was put off stays who changed the row.")
     monkeypatch.setenv("PGUSER", "postgres")
     guard(monkeypatch)
-    # Code that runs for every row takes time, and one row is enough; a busy machine gets there later.
+    # Code that runs for every row takes time, and one row is enough; a busy machine takes longer.
     assert any(sprung_within(seconds, server, trap, monkeypatch) for seconds in (5, 20, 80))
 
 
 def sprung_within(seconds: float, server: Server, trap: Trap, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Migrate for ``seconds`` at most, and return whether the trap has sprung."""
+    """Migrate for at most ``seconds``, and return whether the trap was triggered."""
     bounded = sessions.bounded
     with (
         monkeypatch.context() as patched,
         contextlib.closing(sessions.connect(NAME, 5432, host=str(server.directory))) as connection,
         contextlib.closing(server.connect(NAME)) as watchdog,
-        # Planted code may also break its caller, or never end.
+        # Planted code may also cause an error in its caller, or never return.
         contextlib.suppress(psycopg2.Error, TenancyError),
     ):
         patched.setattr(sessions, "bounded", lambda session, other, _, what: bounded(session, other, seconds, what))

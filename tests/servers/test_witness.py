@@ -1,4 +1,4 @@
-"""A session that a service opens for one request is seen during a request."""
+"""A session that a service opens for a single request is detected during a request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server import SERVER_USER, Server, running
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root")
 
-# It connects and disconnects in each request; a POST uses another role.
+# The service connects and disconnects in each request; a POST uses another role.
 SERVICE = """
 import sys
 import psycopg2
@@ -49,7 +49,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module", params=["tcp", "unix"])
 def where(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, Server]]:
-    """Return host and port of a server that the service reaches in one way."""
+    """Return the host and port of a server to which the service connects in one of several ways."""
     port = free_port()
     with running(17, listen_addresses="127.0.0.1" if request.param == "tcp" else "", port=str(port)) as server:
         yield "127.0.0.1" if request.param == "tcp" else str(server.directory), port, server
@@ -57,7 +57,7 @@ def where(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, Server]]:
 
 @pytest.fixture
 def service(where: tuple[str, int, Server]) -> Iterator[tuple[int, int]]:
-    """Yield process and port of a service that opens a connection for each request."""
+    """Yield the process and port of a service that opens a connection for each request."""
     host, port, _ = where
     own = free_port()
     dsn = f"host={host} port={port} dbname=postgres"
@@ -98,7 +98,7 @@ def look(
 
 @pytest.fixture(scope="module", autouse=True)
 def roles(where: tuple[str, int, Server]) -> None:
-    """Create the service's role, and the administrator's with the name of the server's user."""
+    """Create the service's role, and the administrator's role with the name of the server's system user."""
     for role in (f"{OWNER} LOGIN", f"{SERVER_USER} SUPERUSER LOGIN"):
         where[2].sql(f"CREATE ROLE {role}")
 

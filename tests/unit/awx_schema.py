@@ -1,6 +1,7 @@
 """The arguments of the modules of awx.awx, read from an installed collection and stored in awx_schema.json.
 
-The bundle `ansible` 12 contains the collection, later ones do not. Run this file with that bundle to update the schema.
+Version 12 of the package `ansible` contains the collection, later versions do not. Run this file with that version to
+update the schema.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ MODULES = (
     "credential_type", "execution_environment", "inventory", "inventory_source", "job_template", "project",
     "workflow_job_template",
 )  # fmt: skip
-# The rules in DOCUMENTATION beside types.
+# The rules in DOCUMENTATION, in addition to the types.
 RULES = ("type", "elements", "choices", "required", "default", "suboptions")
 
 
 class _ReadError(Exception):
-    """Ends a module after it has built its argument spec."""
+    """Raised to end a module after it has built its argument spec."""
 
 
 def installed() -> bool:
@@ -42,7 +43,7 @@ def _rules(options: dict[str, Any]) -> dict[str, Any]:
         rules = {rule: option[rule] for rule in RULES if rule in option}
         if "suboptions" in rules:
             rules["options"] = _rules(rules.pop("suboptions"))
-        # For the module, the value is the same as a missing one, so the schema leaves it out.
+        # The module treats this value like a missing value, so the schema omits it.
         rules.pop("default", None)
         found[name] = rules
     return found
@@ -59,7 +60,7 @@ def _taken_by(name: str) -> dict[str, Any]:
     vars(module)["ControllerAPIModule"] = read
     with contextlib.suppress(_ReadError):
         module.main()
-    # The module accepts any nodes; only the documentation describes their content.
+    # The module accepts any nodes; their content is described only in the documentation.
     if "workflow_nodes" in spec:
         documented = yaml.safe_load(module.DOCUMENTATION)["options"]["workflow_nodes"]["suboptions"]
         spec["workflow_nodes"] = spec["workflow_nodes"] | {"options": _rules(documented)}

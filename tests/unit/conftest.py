@@ -11,7 +11,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import mode
 from production import model_source
 from simulator import index_entry
 
-# A busy machine is slow, but its results are right.
+# A busy machine is slow, but its results are correct.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
@@ -41,7 +41,7 @@ TYPE: dict[str, Any] = {
 
 
 def attribute(name: str, type_name: str = "text", **more: Any) -> dict[str, Any]:
-    """Return the result of state.sql for a column, which may be NULL by default."""
+    """Return the result of state.sql for a column, which is nullable by default."""
     plain = {"not_null": False, "has_default": False, "default": None, "generated": False}
     return {"name": name, "type": type_name, "formatted": type_name, **plain, **more}
 

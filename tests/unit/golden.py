@@ -1,6 +1,6 @@
 """Golden cases: the state documents of real databases, and the SQL of their plans.
 
-``PYTHONPATH=collections python tests/unit/golden.py`` accepts the present plans. Read the difference before you commit
+``PYTHONPATH=collections python tests/unit/golden.py`` accepts the current plans. Read the difference before you commit
 it.
 """
 
@@ -18,7 +18,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import mode
 from production import model_source, projects_source, rental_source
 
 DIRECTORY = Path(__file__).parent / "golden"
-# Catalogs of databases that no model describes, and the drafts of their models.
+# The catalogs of databases without a model, and the drafts of their models.
 DESCRIBED = Path(__file__).parent / "described"
 
 
@@ -29,7 +29,7 @@ def catalog(case: str) -> State:
 
 
 def anywhere(state: State) -> dict[str, Any]:
-    """Return a state without the facts that differ between servers: the release, what it has, and the superuser."""
+    """Return a state without the facts that differ between servers: the version, what it has, and the superuser."""
     functions = [{**function, "owner": None} for function in state["functions"]]
     hazards = {**state["hazards"], "service_roles": []}
     return {
@@ -56,10 +56,11 @@ GOALS: dict[str, Callable[[State, model.Model], list[Statement]]] = {
 
 
 def cases() -> list[tuple[str, str]]:
-    """Return case and goal of every golden file: a case is a directory with catalog.json and one file for each goal."""
+    """Return the case and the goal of every golden file. A case is a directory with catalog.json and a file for each
+    goal."""
     names = sorted(path.name for path in DIRECTORY.iterdir())
-    # Only a migrated database can be enforced, and only a partly or fully migrated one rolled back. "rental" and
-    # "projects" are other applications.
+    # Only a migrated database can be enforced, and only a partly or fully migrated database can be rolled back.
+    # "rental" and "projects" are other applications.
     return [
         (name, goal)
         for name in names
@@ -77,27 +78,27 @@ def statements(case: str, goal: str) -> list[Statement]:
 
 
 def planned(case: str, goal: str) -> str:
-    """Return the plan as SQL, each statement after its reason."""
+    """Return the plan as SQL, with the reason before each statement."""
     return sql(statements(case, goal))
 
 
 def sql(found: Iterable[Statement]) -> str:
-    """Return statements as SQL, each after its reason."""
+    """Return statements as SQL, with the reason before each statement."""
     return "\n".join(f"-- {item['id']}: {item['reason']}\n{item['sql']};\n" for item in found)
 
 
 def expected(case: str, goal: str) -> Path:
-    """Return the file that holds the SQL expected for ``goal``."""
+    """Return the file with the expected SQL for ``goal``."""
     return DIRECTORY / case / f"expected-{goal}.sql"
 
 
 def described_cases() -> list[str]:
-    """Return the databases that have a draft."""
+    """Return the names of the databases that have a draft."""
     return sorted(path.name for path in DESCRIBED.iterdir())
 
 
 def described_catalog(case: str) -> dict[str, Any]:
-    """Return the result of the query of the catalogs for a database."""
+    """Return the result of the catalog query for a database."""
     document: dict[str, Any] = json.loads((DESCRIBED / case / "catalog.json").read_text())
     return document
 

@@ -1,4 +1,4 @@
-"""Models in the form that the tenancy role passes to the planner: the unit tests' own, and production's."""
+"""Models in the form that the tenancy role passes to the planner: those of the unit tests and of production."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-# The unit tests' own models: a change of an inventory does not change their plans.
+# The unit tests' own models, so that a change to an inventory does not change the tested plans.
 OWN = Path(__file__).parent / "model"
 
 
 def _source(variables: Path, place: Path) -> dict[str, Any]:
-    """Return the ``tenancy_*`` variables without their prefix; ``place`` is the directory of their files."""
+    """Return the ``tenancy_*`` variables without their prefix; ``place`` is the directory of the files."""
     found = yaml.safe_load(variables.read_text())
     source = {name.removeprefix("tenancy_"): value for name, value in found.items()}
     for function in source["functions"]:
@@ -34,11 +34,11 @@ def rental_source(database: str = "boat_rental") -> dict[str, Any]:
 
 
 def projects_source(database: str = "projects") -> dict[str, Any]:
-    """Return the unit tests' model of an application that has the tenant column, and a tenants table."""
+    """Return the unit tests' model of an application that already has the tenant column and a table of tenants."""
     return _source(OWN / "projects.yml", OWN) | {"database": database, "application_role": "alice"}
 
 
 def production_source(database: str = "ai_memory") -> dict[str, Any]:
-    """Return the model of production's inventory."""
+    """Return the model in production's inventory."""
     variables = ROOT / "inventory/group_vars/ai_memory/tenancy.yml"
     return _source(variables, ROOT) | {"database": database, "application_role": "alice"}

@@ -1,4 +1,4 @@
-"""A simulated database that is only a state document: it runs planned SQL by its parse tree, not by its id."""
+"""A simulated database that consists of a state document: it applies planned SQL by its parse tree, not by its id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PREDICATE = f'(customer_id = ( SELECT {SESSION} AS "nullif"))'
 
 
 def run(state: State, statements: list[dict[str, Any]]) -> State:
-    """Return the state after ``statements``. An unknown statement is an error."""
+    """Return the state after ``statements``. Raises an error for an unknown statement."""
     after = copy.deepcopy(state)
     for statement in statements:
         for raw in pglast.parse_sql(statement["sql"]):
@@ -41,7 +41,7 @@ def _index_entry(name: str, names: list[str], unique: bool, descending: list[boo
 
 
 def key_entry(names: list[str]) -> State:
-    """Return the fields of a key on columns of text, without anything special."""
+    """Return the fields of a key on text columns without special properties."""
     elements = [
         {"sql": name, "column": name, "collation": None, "class": None, "options": None, "descending": False,
          "nulls_first": False, "operator": None}
@@ -183,7 +183,7 @@ def _policy(state: State, node: Any) -> None:
 
 
 def _predicate(node: Any, written: Any) -> str | None:
-    """Return a policy's predicate as PostgreSQL prints it; a restrictive one is the record of the bridge."""
+    """Return a policy's predicate as PostgreSQL prints it; a restrictive policy is the bridge's usage record."""
     if written is None:
         return None
     if node.permissive:
@@ -258,7 +258,7 @@ HANDLERS = {
 
 
 def foreign_key_entry(name: str, table: str, columns: list[str], references: str, key: list[str]) -> State:
-    """Return a foreign key without actions in the form of the state document."""
+    """Return a foreign key without actions, in the form of the state document."""
     return {
         "name": name, "description": f"constraint {name} on table {table}", "columns": columns,
         "references": {"schema": "public", "table": references}, "key": key, "match": "s", "update": "a", "delete": "a",

@@ -8,7 +8,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import attempts
 
 
 class Cursor:
-    """A cursor with one given row."""
+    """A cursor that returns one given row."""
 
     def __init__(self, *row: int) -> None:
         """Set the row: the numbers of all rows, newer rows, and forbidden rows."""
@@ -26,12 +26,12 @@ class Cursor:
     ("visible", "row", "outcome"),
     [
         (3, (3, 0, 0), "3 rows"),
-        # Meanwhile the service stored two rows and deleted one of the three.
+        # In the meantime, the service stored two rows and deleted one of the three.
         (3, (4, 2, 0), "3 rows"),
         (0, (2, 2, 0), "0 rows"),
         (3, (2, 0, 0), "2 rows"),
         (3, (5, 1, 0), "5 rows"),
-        # Beside a long transaction, every row seems to be newer than the state.
+        # During a long transaction, every row seems to be newer than the state.
         (0, (5, 5, 5), "5 rows, 5 of which it must not see"),
         (3, (5, 5, 2), "5 rows, 2 of which it must not see"),
         (3, (3, 3, 1), "3 rows, 1 of which it must not see"),

@@ -58,7 +58,7 @@ def test_every_file_is_a_rule() -> None:
 
 
 def test_a_query_has_the_rules_of_its_kind_and_no_other_percent_sign() -> None:
-    """psycopg2 reads a single percent sign as an argument."""
+    """psycopg2 interprets a single percent sign as a placeholder."""
     for query, with_sql in (
         (audit.query(), {name for name, rule in audit.RULES.items() if rule.sql}),
         (audit.statements_query(), {name for name, rule in audit.RULES.items() if rule.service_statement}),

@@ -1,4 +1,4 @@
-"""AWX's configuration: the modules accept it, AWX accepts its surveys, and its playbooks and variables exist."""
+"""AWX's configuration: the modules accept it, AWX accepts the surveys, and the playbooks and variables exist."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import variables
 from production import ROOT
 
 CONFIRMATIONS = {"migrate_confirm", "rollback_confirm", "enforce_confirm"}
-# The types of a survey's questions, by AWX's own check.
+# The types of survey questions, with AWX's own check for each.
 QUESTION_TYPES = {"text": str, "textarea": str, "password": str, "multiplechoice": str, "integer": int, "float": float}
 
 
 def load() -> list[tuple[str, dict[str, Any]]]:
-    """Return module and arguments of every task, as Ansible calls it with the default settings."""
+    """Return the module and arguments of every task, as Ansible calls it with the default settings."""
     loader = DataLoader()
     (play,) = loader.load_from_file(str(ROOT / "awx/configure.yml"), trusted_as_template=True)
     settings = loader.load_from_file(str(ROOT / "awx/settings.yml"), trusted_as_template=True)
@@ -44,7 +44,7 @@ SURVEYED = [name for name, task in TEMPLATES.items() if task["survey_enabled"]]
 
 
 def connection_variables() -> set[str]:
-    """Return the variables of Ansible's connection over SSH."""
+    """Return the variables of Ansible's SSH connection plugin."""
     options = yaml.safe_load(ssh.DOCUMENTATION)["options"]
     return {var["name"] for option in options.values() for var in option.get("vars", [])}
 
@@ -69,7 +69,7 @@ def test_what_is_kept_of_the_modules_is_what_they_take() -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_the_playbook_exists(name: str) -> None:
     playbook = ROOT / TEMPLATES[name]["playbook"]
-    # The playbooks in the root only import these, which find the collection beside them.
+    # The playbooks in the root directory only import these, next to which Ansible finds the collection.
     assert playbook.parent == ROOT / "playbooks"
     assert playbook.is_file()
 
@@ -136,7 +136,7 @@ def test_awx_accepts_the_survey(name: str) -> None:
 
 
 def confirmed_by(task: dict[str, Any]) -> set[str]:
-    """Return the variables that confirm a playbook's change; none if the playbook does not ask."""
+    """Return the variables that confirm a playbook's change; empty if the playbook asks for no confirmation."""
     text = (ROOT / task["playbook"]).read_text()
     return {name for name in CONFIRMATIONS if f"report_confirm_variable: {name}" in text}
 
@@ -147,7 +147,7 @@ def test_what_asks_on_a_terminal_asks_in_awx(name: str) -> None:
     assert set(asked) & CONFIRMATIONS == confirmed_by(TEMPLATES[name])
     for variable in set(asked) & CONFIRMATIONS:
         assert asked[variable]["required"]
-        # A run without an answer is refused; otherwise the playbook would wait for one.
+        # A job without an answer is refused; otherwise the playbook would wait for input.
         assert asked[variable]["default"] == "no"
         assert asked[variable]["min"] > 0
         assert asked[variable]["question_name"].endswith("Type YES to confirm")

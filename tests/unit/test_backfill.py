@@ -1,4 +1,4 @@
-"""Rows without a tenant get one over a login of their own, and only so."""
+"""Rows without a tenant get a tenant only with a separate login."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ State = dict[str, Any]
 
 
 def column(**changes: Any) -> State:
-    """Return a tenant column with three rows that have no tenant."""
+    """Return a tenant column that is NULL in three rows."""
     return {
         "type": "integer", "not_null": False, "default": None, "generated": False, "dependents": [], "nulls": 3,
         "tenants": {},

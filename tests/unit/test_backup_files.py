@@ -1,4 +1,4 @@
-"""Files of lost runs are removed, a backup gets its name last, and the oldest backups are removed."""
+"""Files of lost runs are removed, a backup is named in the last step, and the oldest backups are removed."""
 
 from __future__ import annotations
 

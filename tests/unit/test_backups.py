@@ -1,4 +1,4 @@
-"""A backup belongs to one database, also among similar names, and lists its tables."""
+"""A backup belongs to exactly one database, even among similar names, and lists its tables."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_document_of_the_version_is_whole() -> None:
 
 
 def found(*names: str, proven: str = "", snapshot: str = "") -> list[dict[str, object]]:
-    """Return backups, oldest first, of which some are proven or have a snapshot."""
+    """Return backups, oldest first, some of which are tested or have a snapshot."""
     return [{"path": name, "proven": name in proven, "snapshot": name in snapshot} for name in names]
 
 
@@ -53,13 +53,13 @@ def found(*names: str, proven: str = "", snapshot: str = "") -> list[dict[str, o
         (found("a", "b", "c"), 2, [], ["a"]),
         (found("a", "b", "c"), 3, [], []),
         (found("a", "b", "c"), 9, [], []),
-        # The newest backup always stays.
+        # The newest backup is always kept.
         (found("a", "b"), 0, [], ["a"]),
         ([], 1, [], []),
-        # The last proven backup stays if all later ones are not proven.
+        # The last tested backup is kept if no later backup was tested.
         (found("a", "b", "c", "d", proven="ab"), 1, [], ["a", "c"]),
         (found("a", "b", "c", proven="abc"), 1, [], ["a", "b"]),
-        # A migration that can be rolled back needs its backup.
+        # A migration that can still be rolled back needs its backup.
         (found("a", "b", "c", snapshot="a"), 1, [], ["b"]),
         (found("a", "b", "c"), 1, ["b", "elsewhere"], ["a"]),
     ],
@@ -119,8 +119,8 @@ ASKED: dict[str, Any] = {
     [
         ("/b/db-1/manifest.json", {}, {}, ""),
         ("/b/db-1/manifest.json", {"encrypted": True}, {"has_key": True}, ""),
-        ("", {}, {}, "No backup with a manifest was found as /b/db-*: name one with"),
-        ("", {}, {"asked": "/none"}, "No backup with a manifest was found as /none: name one with"),
+        ("", {}, {}, "No backup with a manifest was found as /b/db-*: specify a backup with"),
+        ("", {}, {"asked": "/none"}, "No backup with a manifest was found as /none: specify a backup with"),
         ("/b/db-2/manifest.json", {}, {}, "/b/db-2/manifest.json describes database db in /b/db-1, not db in its own"),
         (
             "/b/db-1/manifest.json",

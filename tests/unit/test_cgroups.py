@@ -16,6 +16,6 @@ def test_processes_are_found_in_the_group_and_below_it(tmp_path: Path) -> None:
         path.mkdir(parents=True)
         (path / "cgroup.procs").write_text(pids)
     assert processes("/system.slice/a.service", (one, two, tmp_path / "absent")) == [7, 9]
-    # A stopped unit has no group: the result is not all processes of the server.
+    # A stopped unit has no control group; the result must not be all processes of the server.
     assert processes("", (one, two)) == []
     assert processes("/", (one, two)) == []

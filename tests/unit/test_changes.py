@@ -1,4 +1,4 @@
-"""Every kind of change has every part: the plan, the finding, the rollback, and the errors that it ends."""
+"""Every kind of change has all parts: the plan, the finding, the rollback, and the errors that it fixes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ KINDS: dict[str, Change] = {
     for name in (path.stem for path in FILES if path.stem != "__init__")
     if (found := getattr(importlib.import_module(f"{PACKAGE}.{name}"), "CHANGE", None)) is not None
 }
-# A database without the bridge is also right.
+# A database without the bridge is also correct.
 HOLDS_WITHOUT = {"bridge"}
-# A dropped column takes its default along. A missing column has no default, and the finding about it is enough.
+# Dropping a column also drops its default. A missing column has no default, and the finding about the column is enough.
 FOUND_BY = {"default": "column"}
-# The models of the golden cases have no reader.
+# The models of the golden cases have no readers.
 READERS = {"readers": [{"role": "dashboard", "tenants": "all"}]}
 
 

@@ -19,7 +19,8 @@ UNSET = [[], *LEFT_OUT[:1], LEFT_OUT[2]]
 
 
 def met(options: list[list[str]]) -> list[tuple[str, list[str]]]:
-    """Return playbooks with options: each with one, and each option with one at least; TESTS=all makes every pair."""
+    """Return pairs of a playbook and an option, with each playbook and each option at least once; TESTS=all returns all
+    pairs."""
     if turns.ALL:
         return list(itertools.product(PLAYBOOKS, options))
     count = max(len(PLAYBOOKS), len(options))
@@ -27,7 +28,7 @@ def met(options: list[list[str]]) -> list[tuple[str, list[str]]]:
 
 
 def refusal(playbook: str, inventory: str, *arguments: str, config: str = "ansible.cfg", directory: Path = ROOT) -> str:
-    """Run the playbook, which must fail, and return its output with single blanks."""
+    """Run the playbook, which must fail, and return its output with single spaces."""
     command = ["ansible-playbook", str(ROOT / playbook), "--check", f"--inventory={inventory}", *arguments]
     environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / config) if config else "", "ANSIBLE_FORCE_COLOR": "0"}
     environment.pop("ANSIBLE_INVENTORY", None)

@@ -1,4 +1,4 @@
-"""The value of a CHECK for a row is the one that PostgreSQL computes, or unknown."""
+"""The value of a CHECK for a row is what PostgreSQL computes, or unknown."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ROW: dict[str, Any] = {
         ("CASE WHEN (a > 1) THEN true ELSE false END", checks.UNKNOWN), ("(EXTRACT(year FROM d) > 1)", checks.UNKNOWN),
         ("((a / 2) = 2)", checks.UNKNOWN), ("((a)::text = '5'::text)", checks.UNKNOWN), ("", checks.UNKNOWN),
         ("('x'::text = ANY (n))", None), ("('x'::text = ANY (t))", checks.UNKNOWN), ("(a = t)", checks.UNKNOWN),
-        # One known part decides.
+        # One known part determines the result.
         ("((a = 5) OR public.fine(t))", checks.UNKNOWN), ("((a = 5) OR (t ~ 'x'::text))", True),
         ("(" * 3000 + "a" + ")" * 3000, checks.UNKNOWN),
     ],

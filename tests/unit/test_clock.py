@@ -1,4 +1,4 @@
-"""Times of this machine, from ages of events on another one."""
+"""Times on this machine, computed from the ages of events on another machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clo
 
 
 def seconds_since(text: str) -> float:
-    """Return the age of a time in seconds."""
+    """Return the age of a point in time in seconds."""
     now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     return (now - datetime.datetime.fromisoformat(text)).total_seconds()
 

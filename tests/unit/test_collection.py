@@ -12,7 +12,7 @@ import pytest
 
 from production import ROOT
 
-# Imports every file of a package while only the standard library, psycopg2 and the named packages can be found.
+# Imports every file of a package while only the standard library, psycopg2 and the given packages can be imported.
 ALONE = """
 import importlib, pathlib, sys
 

@@ -1,4 +1,4 @@
-"""The comparison that the operator reads before a restore: the changes that it would lose."""
+"""The comparison that the operator sees before a restore: the changes that would be lost."""
 
 from __future__ import annotations
 

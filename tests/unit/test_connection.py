@@ -1,4 +1,4 @@
-"""A missing way to root is explained from the answers of the login and sudo."""
+"""If a run cannot become root, the output of the login and of sudo explains the reason."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_what_works_is_no_trouble() -> None:
             {"stdout": "", "stderr": "bash: not found"},
             "operator on db1 has no shell that runs commands (it answered: b",
         ),
-        # A login without any output gives no reason.
+        # A login without any output shows no reason.
         ({}, "operator on db1 has no shell that runs commands (it answered: nothing): give it one"),
         (
             {"stdout": f"{ASKED}\n{HOME_FULL} No space left"},

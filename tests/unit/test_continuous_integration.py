@@ -1,4 +1,4 @@
-"""Continuous integration runs the developer's commands and no others."""
+"""Continuous integration runs the same commands as a developer, and no others."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import yaml
 import browser
 from production import ROOT
 
-# The needs of make that it cannot install: the checkout, and the Pythons that lab/find-python looks for. These runners
-# have a browser; as a package, only Debian has one.
+# The requirements that make cannot install: the checkout, and the Python versions that lab/find-python looks for. These
+# runners have a browser; only Debian has a browser package.
 NEEDED = {"actions/checkout", "actions/setup-python"}
 
 

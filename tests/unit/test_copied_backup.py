@@ -1,4 +1,5 @@
-"""A copy of a backup gets its name only if it is identical; rollbacks find the backups that migrations recorded."""
+"""A copy of a backup gets its final name only if it is identical; rollbacks find the backups that migrations
+recorded."""
 
 from __future__ import annotations
 
@@ -85,7 +86,7 @@ def test_records_are_those_of_all_runs(tmp_path: Path) -> None:
 
 @pytest.fixture
 def as_oneself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let programs run as the tests' own user."""
+    """Run programs as the tests' own user."""
     monkeypatch.setattr(age, "_as", lambda user, directory: {"cwd": directory})
 
 
@@ -95,7 +96,7 @@ def as_oneself(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (("cat",), ("grep", "--quiet", "the key"), None),
         (("sh", "-c", "cat > /dev/null; echo wrong >&2; exit 1"), ("cat",), "wrong"),
-        # A program that ends at once reads no input, and that is not an error.
+        # It is not an error if a program ends immediately and reads no input.
         (("true",), ("sh", "-c", "echo differs; exit 1"), "differs"),
         (("cat",), ("false",), "no message"),
     ],

@@ -1,4 +1,4 @@
-"""The parts of DATABASE_URL with any password, and never the password itself."""
+"""DATABASE_URL is parsed with any password, and the password itself is never shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import database_url
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service.database_url import DatabaseUrlError
 
-# libpq accepts no NUL; surrogates are not text.
+# libpq accepts no NUL characters; surrogates are not valid text.
 passwords = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)
 
 

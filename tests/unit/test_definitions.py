@@ -1,4 +1,4 @@
-"""Names in a snapshot's definition are found as PostgreSQL prints them, and no others are."""
+"""Only names that appear as PostgreSQL prints them are found in a snapshot's definition."""
 
 from __future__ import annotations
 

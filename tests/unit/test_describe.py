@@ -1,4 +1,4 @@
-"""A draft of the model from the catalogs of a database, as files, and its differences from a model."""
+"""A draft of the model from a database's catalogs, as files, and the differences between the draft and a model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def source(case: str) -> dict[str, Any]:
 
 
 def catalog(**tables: dict[str, Any]) -> dict[str, Any]:
-    """Return the catalogs of a database with tables: their columns, and other fields of their documents."""
+    """Return the catalogs of a database with the given tables: their columns, and other fields of their documents."""
     plain = {
         "kind": "r",
         "partition": False,
@@ -52,14 +52,14 @@ def catalog(**tables: dict[str, Any]) -> dict[str, Any]:
 
 
 def column(name: str, type_name: str = "integer", **more: Any) -> dict[str, Any]:
-    """Return a column of the catalogs."""
+    """Return a column in the form of the catalogs."""
     return {
         "name": name, "type": type_name, "not_null": True, "default": None, "identity": False, "generated": False,
     } | more  # fmt: skip
 
 
 def key(*names: str, **more: Any) -> dict[str, Any]:
-    """Return a unique index of the catalogs."""
+    """Return a unique index in the form of the catalogs."""
     return {
         "name": "_".join(names), "columns": list(names), "reads": list(names), "descending": [False] * len(names),
         "method": "btree", "plain": True, "unique": True, "primary": False, "exclusion": False, "valid": True,
@@ -67,7 +67,7 @@ def key(*names: str, **more: Any) -> dict[str, Any]:
 
 
 class Loader(yaml.SafeLoader):
-    """Reads each text that Ansible does not read as a template as a pair."""
+    """Reads each text that Ansible does not treat as a template (``!unsafe``) as a pair."""
 
 
 def _unsafe(loader: Loader, node: yaml.ScalarNode) -> tuple[str, str]:
@@ -78,7 +78,7 @@ Loader.add_constructor("!unsafe", _unsafe)
 
 
 def loaded(written: str) -> Any:
-    """Return the meaning of YAML to Ansible."""
+    """Return YAML as Ansible parses it."""
     return yaml.load(written, Loader)
 
 
@@ -108,7 +108,7 @@ def test_each_decision_is_marked_and_counted(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_a_draft_has_no_difference_to_its_database(case: str) -> None:
     found = difference.differences(golden.described_catalog(case), source(case))
-    # The others are in before.sql, or are undecided.
+    # The other decisions are in before.sql or are open.
     assert [item for item in found if item["variable"] not in ("by hand", "tenancy_readable")] == []
 
 
@@ -116,7 +116,7 @@ def test_a_draft_has_no_difference_to_its_database(case: str) -> None:
     ("case", "inventory"), [("ai_memory", model_source), ("boat_rental", rental_source)], ids=["ai_memory", "rental"]
 )
 def test_a_draft_equals_the_model_that_was_written_by_hand(case: str, inventory: Any) -> None:
-    """The draft has everything except the results of decisions: indexes, some samples, and the bodies of functions."""
+    """The draft contains everything except the results of decisions: indexes, some samples, and function bodies."""
     wanted = inventory()
     made = source(case)
     shared = {name.removeprefix(f"{wanted['schema']}.") for name in wanted.get("readable", ())}
@@ -267,7 +267,7 @@ def test_an_existing_column_is_adopted_with_the_tenants_table() -> None:
     assert entries["notes"] == {"name": "notes", "surrogate_keys": [["id"]]}
     decisions = {item["entry"]["name"]: item["decision"] for item in draft.build(document)["tables"]}
     assert decisions["loose"].startswith("It lacks organization_id")
-    # The column, who reads the tenants, and two tables without a tenant.
+    # The column, the readers of the table of tenants, and two tables without a tenant.
     assert draft.decisions(draft.build(document)) == 4
 
 
@@ -384,7 +384,7 @@ def test_a_written_value_keeps_its_meaning(value: str) -> None:
 
 def test_a_value_of_ansibles_types_is_written_like_any_other() -> None:
     class Tagged(str):
-        """As Ansible hands a variable over."""
+        """A variable in the form in which Ansible passes it."""
 
         __slots__ = ()
 
@@ -447,7 +447,7 @@ def test_additions_of_a_release_are_differences() -> None:
 
 
 def closed(wanted: dict[str, Any], found: list[difference.Difference]) -> dict[str, Any]:
-    """Return the model with the lines of the differences in it."""
+    """Return the model with the lines of the differences inserted."""
     made = copy.deepcopy(wanted)
     for item in found:
         place = made[item["variable"].removeprefix("tenancy_")]
@@ -509,12 +509,12 @@ def test_an_invalid_tenant_is_refused(given: dict[str, Any]) -> None:
 
 
 def table(*names: str, **more: Any) -> dict[str, Any]:
-    """Return a table with a generated key and columns of such names."""
+    """Return a table with a generated key and columns with these names."""
     return {"columns": [column("id", identity=True), *map(column, names)], "indexes": [key("id")]} | more
 
 
 def pointing(columns_: list[str], references: str, pointed: list[str]) -> dict[str, Any]:
-    """Return a foreign key of the catalogs."""
+    """Return a foreign key in the form of the catalogs."""
     return {"columns": columns_, "references": f"public.{references}", "key": pointed}
 
 

@@ -1,4 +1,4 @@
-"""Every command in the documents is run by a test."""
+"""A test runs every command in the documents."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ BLOCK = re.compile(r"^    (ansible-playbook .+?)(?:\s+#.*)?$", re.MULTILINE)
 # A command may continue on the next line.
 INLINE = re.compile(r"`(ansible-playbook\s[^`]+)`")
 TARGET = re.compile(r"(?:^    |`)make ([a-z-]+)", re.MULTILINE)
-# The names of functions that run a playbook.
+# The names of the functions that run a playbook.
 CALLS = ("playbook", "Run", "run")
-# A test's arguments beside the document's: the answer that an operator types, all hosts at once, or a smaller amount
-# of slow work.
+# Arguments that a test may add to those in the documents: the answer that an operator types, all hosts at once, or less
+# slow work.
 BESIDE = {
     "migrate_confirm", "rollback_confirm", "enforce_confirm", "run_batches", "backup_test_restore", "migrate_rehearse",
     "backup_copy_max_bytes", "tenancy_bridge_quiet_seconds", "tenancy_bridge_startup_seconds",
@@ -35,7 +35,7 @@ BESIDE = {
 
 @dataclass(frozen=True)
 class Command:
-    """A run of a playbook: its name, whether it is a dry run, and its variables."""
+    """A playbook run: the playbook's name, whether it is a dry run, and the variables."""
 
     playbook: str
     check: bool
@@ -52,7 +52,7 @@ class Command:
 
 
 def parsed(words: list[str]) -> Command:
-    """Return the command of ansible-playbook's arguments."""
+    """Return the command for the arguments of ansible-playbook."""
     playbooks: list[str] = []
     variables: dict[str, str] = {}
     check = False
@@ -65,7 +65,7 @@ def parsed(words: list[str]) -> Command:
         elif word.startswith(("-e", "--extra-vars=")):
             text = word.removeprefix("--extra-vars=").removeprefix("-e") or next(rest)
             given = json.loads(text) if text.startswith("{") else [text.split("=", 1)]
-            # The operator chooses the content of a list.
+            # The operator chooses the content of this list.
             variables |= {name: value if isinstance(value, str) else "" for name, value in dict(given).items()}
         elif not word.startswith("-"):
             playbooks.append(word)
@@ -74,7 +74,7 @@ def parsed(words: list[str]) -> Command:
 
 
 def _texts(node: ast.expr, names: dict[str, list[str]]) -> Iterator[str]:
-    """Yield the texts of an expression: a text, a tuple of texts, or the name of either; others are left out."""
+    """Yield the strings in an expression: a string, a tuple of strings, or the name of either; others are ignored."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.Tuple):
@@ -87,7 +87,7 @@ def _texts(node: ast.expr, names: dict[str, list[str]]) -> Iterator[str]:
 
 
 def _runs(path: Path) -> Iterator[Command]:
-    """Yield the runs in a file of tests."""
+    """Yield the runs in a test file."""
     names = {"MIGRATE": list(MIGRATE)}
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -99,7 +99,7 @@ def _runs(path: Path) -> Iterator[Command]:
 
 
 def _of_molecule() -> Iterator[Command]:
-    """Yield the runs that Molecule makes before a scenario's tests."""
+    """Yield the runs that Molecule starts before a scenario's tests."""
     shared = yaml.safe_load((ROOT / ".config/molecule/config.yml").read_text())
     for path in (ROOT / "molecule").glob("*/molecule.yml"):
         own = yaml.safe_load(path.read_text())
@@ -112,18 +112,18 @@ def _of_molecule() -> Iterator[Command]:
 
 @pytest.fixture(scope="module")
 def made() -> set[Command]:
-    """Return the runs of the scenarios."""
+    """Return the runs in the scenarios."""
     runs = {run for path in (ROOT / "molecule").glob("*/tests/test_*.py") for run in _runs(path)}
     return runs | set(_of_molecule())
 
 
 def shown() -> list[str]:
-    """Return the commands of ansible-playbook in the documents, each on one line."""
+    """Return the ansible-playbook commands in the documents, each on one line."""
     found = {" ".join(text.split()) for text in (*documents.found(BLOCK), *documents.found(INLINE))}
     return sorted(found - {*ELSEWHERE})
 
 
-# It needs a controller: tests/unit/test_awx.py checks it against the controller's own descriptions.
+# This command needs a controller; tests/unit/test_awx.py checks it against the controller's own descriptions.
 ELSEWHERE = ("ansible-playbook awx/configure.yml -e awx_scm_url=... -e awx_image=...",)
 
 
@@ -156,14 +156,14 @@ def test_help_has_a_line_for_every_target_that_is_no_file() -> None:
     assert all(len(line.split()) > 2 for line in helped.splitlines())
 
 
-# They need resources that a test does not have: the project's page, an index of packages, Galaxy, a registry of images.
+# These need resources that a test does not have: the project's page, a package index, Galaxy, an image registry.
 FROM_ELSEWHERE = {"apt-get", "git", "pip", "ansible-galaxy", "ansible-builder"}
-# The tests above check them, or run in an environment that they create.
+# The tests above check these, or run in an environment that these create.
 HERE = {"ansible-playbook", "make", "python", "python3", "python3.12"}
 
 
 def _taken(path: Path) -> Iterator[str]:
-    """Yield the programs that a file of tests takes from the documents' commands."""
+    """Yield the programs whose commands a test file reads from the documents."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "commands":
             yield from _texts(node.args[0], {})
@@ -174,6 +174,6 @@ def test_a_test_takes_every_other_command_from_the_documents() -> None:
     here = {word for word in first if shutil.which(word)} - FROM_ELSEWHERE - HERE
     assert {"scp", "ssh"} <= here
     taken = {program for path in (ROOT / "molecule").glob("*/tests/test_*.py") for program in _taken(path)}
-    # Not every machine has the other programs.
+    # Other programs may be missing on some machines.
     assert here <= taken
     assert [program for program in taken if not documents.commands(program)] == []

@@ -1,4 +1,4 @@
-"""The tables that a dump lacks are found from its table of contents, whatever their names."""
+"""The tables that are missing in a dump are found from its table of contents, whatever their names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils.dumping import lacking
 
-# The output of pg_restore --list of PostgreSQL 15 and 17.
+# The output of pg_restore --list in PostgreSQL 15 and 17.
 LISTED = """
 3372; 0 16390 TABLE DATA public memories alice
 3373; 0 16391 TABLE DATA public odd name alice

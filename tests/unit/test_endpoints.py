@@ -1,4 +1,4 @@
-"""Requests of the model's endpoints, and the report on endpoints that do not isolate tenants."""
+"""Requests to the endpoints in the model, and the report on endpoints that do not isolate tenants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environment file gets a new text and keeps everything else; a file that cannot keep it is refused."""
+"""The environment file gets a new text and keeps its attributes; a file whose attributes cannot be kept is refused."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def test_a_link_stays_one(file: Path) -> None:
 
 
 def test_the_new_file_is_readable_only_to_readers_of_the_old_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check each step that sets the new file's permissions, with an ACL whose mask is wider than the group's entry."""
+    """Check each step that sets the new file's permissions, with an ACL whose mask grants more than the group's
+    entry."""
     os.setxattr(file, ACL, READABLE_BY_NOBODY)
     seen: list[tuple[int, bool]] = []
     for name in ("fchown", "fchmod", "setxattr", "removexattr", "fsync", "rename"):

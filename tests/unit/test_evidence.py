@@ -1,4 +1,4 @@
-"""The evidence that nothing needs the bridge any more."""
+"""The evidence that the bridge is no longer needed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ TABLES = (
 
 
 def record(now: int, **used: int) -> dict[str, Any]:
-    """Return a record; each of ``used`` is a command and a table with its last use in seconds after the start."""
+    """Return a usage record; each item in ``used`` is a command and a table with the last use in seconds after the
+    start."""
     uses = [
         {"table": table, "command": command, "sequence": bridge_record.sequence_name(table, command),
          "used_at": None if (after := used.get(f"{command}_{table}")) is None else STARTED + after}
@@ -45,18 +46,18 @@ def judged(made: dict[str, Any], *accept: str, ages: tuple[int, ...] = (), asked
 @pytest.mark.parametrize(
     ("used", "now", "verdict"),
     [
-        # Never used, and watched for long enough or not.
+        # Never used, with and without a sufficient period.
         (None, DAY, "done"),
         (None, DAY - 1, "short"),
-        # Used by earlier processes.
+        # Used by processes of an earlier start.
         (-1000, 2 * DAY, "done"),
-        # Used since the start, however long ago.
+        # Used since the start, no matter how long ago.
         (START_UP + 1, 2 * DAY, "needed"),
         (4000, 4090, "needed"),
-        # The times of start and use have a resolution of a second.
+        # The times of start and use have a resolution of one second.
         (-1, DAY, "known"),
         (-2, DAY, "done"),
-        # During the start of the service.
+        # Used during the start of the service.
         (0, DAY, "known"),
         (START_UP, DAY, "known"),
     ],

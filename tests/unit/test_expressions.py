@@ -1,4 +1,4 @@
-"""The expressions that run an ordinary role's code in the session of any role that reads the table."""
+"""Expressions that run an ordinary role's code in the session of any role that reads the table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NULL = "{CONST :consttype 25 :constisnull true :location 50 :constvalue <>}"
 
 
 def call(oid: int, *arguments: str) -> str:
-    """Return the node of a call."""
+    """Return the node of a function call."""
     return f"{{FUNCEXPR :funcid {oid} :funcresulttype 25 :args ({' '.join(arguments)}) :location 33}}"
 
 
@@ -31,7 +31,7 @@ def domain(argument: str) -> str:
 
 
 def found(source: str, check: str = "", **function: Any) -> dict[str, Any]:
-    """Return the catalogs' facts about one index over a function of alice's."""
+    """Return the catalogs' facts about one index on a function that alice owns."""
     whole = {
         "oid": 16400, "name": "public.f(text)", "symbol": "f", "owner": "alice", "arguments": 1, "inlined": False,
         "plain_types": True, "body": "", "parsed": "",
@@ -56,17 +56,17 @@ def found(source: str, check: str = "", **function: Any) -> dict[str, Any]:
         call(16400, CONSTANT),
         call(16400),
         call(16400, call(870, CONSTANT)),
-        # Beside a column, but not of it.
+        # Next to a column, but not part of its expression.
         f"({call(16400, CONSTANT)} {COLUMN})",
         call(870, COLUMN, call(16400, CONSTANT)),
         call(16400, f"{{COALESCE :coalescetype 25 :args ({CONSTANT} {COLUMN}) :location 1}}"),
         call(16400, f"{{CASE :arg <> :args ({{CASEWHEN :expr {CONSTANT} :result {CONSTANT}}}) :defresult {COLUMN}}}"),
-        # A strict function is not called for NULL.
+        # A strict function is not called with NULL.
         call(16400, call(870, COLUMN, NULL)),
-        # A function that can be inlined, and one with a default.
+        # A function that can be inlined, and a function with a default argument.
         call(16400, call(16402, COLUMN)),
         call(16400, call(16401, COLUMN)),
-        # Braces within a name.
+        # Braces inside a name.
         r"{FUNCEXPR :funcid 16400 :name \{VAR\ \} :args (" + CONSTANT + ")}",
     ],
 )

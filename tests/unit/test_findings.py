@@ -21,7 +21,7 @@ ROWS = {name: table["rows"] for name, table in MIGRATED["tables"].items()}
 
 
 def failures(change: Callable[[State], Any]) -> list[tuple[str, str]]:
-    """Return check and table of the findings that fail after ``change``."""
+    """Return the check and the table of the findings that fail after ``change``."""
     state = copy.deepcopy(MIGRATED)
     change(state)
     return [(item["check"], item["table"]) for item in findings.collect(state, WANTED, ROWS) if not item["ok"]]
@@ -58,7 +58,7 @@ def other_function(state: State) -> None:
 
 
 def record(**changes: Any) -> Callable[[State], None]:
-    """Return the change of the policy that records the bridge's use."""
+    """Return the change to the policy that records the bridge's use."""
 
     def change(state: State) -> None:
         policies = state["tables"]["memories"]["policies"]
@@ -96,7 +96,7 @@ def second_tenant(state: State) -> None:
         (lambda state: state["application_role"].update(bypassing_memberships=["postgres"]),
          [("roles that it can become to bypass row security", "")]),
         (lambda state: state.update(bridges={"alice": "2"}), [("bridge is off or names the default tenant", "")]),
-        # A bridge in a session's spelling leaves no evidence.
+        # A bridge that is spelled like a session's tenant leaves no evidence.
         (lambda state: state.update(bridges={"alice": "1"}), [("bridge is off or names the default tenant", "")]),
         (lambda state: state["bridge_watch"]["sequences"]["tenancy_bridge_used_memories_select"].update(granted=False),
          [("parts of the bridge's record that are missing", "")]),

@@ -1,4 +1,4 @@
-"""The verdict on the answer of a health check, and the wait for a slow one."""
+"""The verdict on the response to a health check, and the wait for a slow response."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import health
 
 
 class Service(http.server.BaseHTTPRequestHandler):
-    """Answers from ``answers``, and lets a request for "late" wait until ``over``."""
+    """Responds from ``answers``, and makes a request for "late" wait until ``over``."""
 
     answers: ClassVar[list[tuple[int, bytes]]]
     asked: ClassVar[int]

@@ -1,4 +1,5 @@
-"""Each refusal of a host follows from the result of the module inspect_host, and the first cause comes first."""
+"""Each refusal of a host is derived from the result of the module inspect_host, and earlier causes are reported
+first."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import fo
 
 URL = "postgresql://alice:s3cret@localhost:5432/ai_memory"
 ENVIRONMENT = "/opt/ai-memory/.env"
-# This machine's time at the call and at the answer; the server's clock was read 2 s later and 1 s before.
+# This machine's time at the call and at the result. The server's clock was read 2 s after the call and 1 s before the
+# result.
 ASKED, ANSWERED = 1000.0, 1004.0
 SOUND = {"exists": True, "is_directory": True, "is_link": False, "writable": True}
 MISSING = dict.fromkeys(SOUND, False)
@@ -68,7 +70,7 @@ def postgresql(*, code: dict[str, Any] | None = None, members: list[Any] | None 
 
 
 def silent(problem: str, **changes: Any) -> dict[str, Any]:
-    """Return the facts about a PostgreSQL that does not answer."""
+    """Return the facts about a PostgreSQL server that does not respond."""
     return {
         "problem": problem, "login_triggers": [], "session_settings": {}, "data_directory": "", "rows": {}, **changes,
     }  # fmt: skip
@@ -266,7 +268,7 @@ def test_what_a_run_does_not_need_is_not_refused(host: dict[str, Any], wanted: d
     [
         (("/", ROOM), ("/var", ROOM), []),
         (("/", 10**8), ("/var", ROOM), ["/ has 95.37 MB free, but a restored copy of ai_memory needs up to 96.32 MB"]),
-        # On one disk, both sizes count.
+        # On a single disk, both sizes count.
         (("/", 3 * 10**8), ("/", 3 * 10**8), []),
         (("/", 2 * 10**8), ("/", 2 * 10**8), ["a dump and a restored copy of ai_memory needs up to 191.69 MB"]),
         (("/", 10**8), ("/var", 10**8), ["a dump of", "a restored copy of"]),
@@ -282,7 +284,7 @@ def test_a_restore_needs_room_beside_the_database(
 
 
 def test_the_first_cause_alone_is_refused() -> None:
-    """Remove the causes one after the other: each is refused once the earlier ones are gone."""
+    """Remove the causes one after the other: each cause is refused once the earlier ones are removed."""
     everything = inspected(
         unit=OBSTACLE, service=witness(unit=UNKNOWN, **STOPPED), postgresql=silent("connection refused"), pg_dump="",
         backups={"directory": MISSING, "parent": MISSING},
@@ -295,7 +297,7 @@ def test_the_first_cause_alone_is_refused() -> None:
         ({"postgresql": postgresql(standby=True, encoding="LATIN1")}, ["when the sessions"]),
         ({"service": witness()}, ["standby", "LATIN1"]),
         ({"postgresql": postgresql(code=NO_CODE | {"written": [{"what": "i", "type": "d"}]})}, ["domain"]),
-        # All needs of a backup are reported at once.
+        # All missing requirements of a backup are reported together.
         ({"postgresql": postgresql()}, ["pg_dump", "backup_directory"]),
     ]
     for changes, parts in stages:

@@ -1,4 +1,4 @@
-"""Invalid values are refused by name, all at once; the inventories' values are valid."""
+"""All invalid values are refused together, each with its variable's name; the inventories' values are valid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import variables
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import settings
 
-# The values of an inventory with only the required variables; the others are "".
+# The values in an inventory with only the required variables; the others are "".
 PLAIN: dict[str, Any] = dict.fromkeys(settings.names(), "") | {
     "backup_directory": "/var/backups/ai-memory", "database_lock_timeout": "5s", "database_name": "ai_memory",
     "service_base_url": "http://127.0.0.1:8100", "service_name": "ai-memory", "tenancy_app_role": "ai_memory_app",
@@ -28,7 +28,7 @@ def test_what_is_left_out_is_not_refused() -> None:
 @pytest.mark.parametrize("name", settings.MINIMUMS)
 def test_a_number_has_a_least_value(name: str) -> None:
     least = settings.MINIMUMS[name]
-    # -e passes a number as a text.
+    # -e passes a number as a string.
     assert [found for value in (least, str(least), least + 1) for found in invalid(**{name: value})] == []
     assert invalid(**{name: least - 1})[0] == f"{name} is {least - 1}: it must be at least {least}."
 

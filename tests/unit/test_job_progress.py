@@ -1,4 +1,4 @@
-"""A job's end, from the file of Ansible's async wrapper."""
+"""Whether a job has ended, from the file of Ansible's async wrapper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report on the service's journal since the start: counts and kinds of lines, without their words."""
+"""The report on the service's journal since the start: counts and kinds of lines, without their text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEAD = "2026-11-28T07:43:11+00:00 ai-memory.service[2]: "
 
 
 def entry(message: Any, speaker: str = "gunicorn", priority: str = "6") -> str:
-    """Return an entry in journalctl's form."""
+    """Return an entry in journalctl's format."""
     return json.dumps(
         {
             "__REALTIME_TIMESTAMP": "1795851791123456", "MESSAGE": message, "SYSLOG_IDENTIFIER": speaker,
@@ -100,7 +100,7 @@ def test_a_service_that_writes_stopped_itself_stops_nothing() -> None:
             '{"level": "error", "error": "permission denied for table x", "of": "Ophelia"}',
             "error, SQLSTATE 42501 insufficient_privilege",
         ),
-        ("FEHLER:  Ophelia", "an error of PostgreSQL in another language"),
+        ("FEHLER:  Ophelia", "a PostgreSQL error in another language"),
     ],
 )  # fmt: skip
 def test_what_a_line_is_is_shown_and_no_word_of_it(said: str, shown: str) -> None:

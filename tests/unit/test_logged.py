@@ -1,4 +1,4 @@
-"""A corpus of log lines of many programs, with the kind that the form of each shows."""
+"""A corpus of log lines from many programs, with the kind that follows from the form of each line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.aimemory.tenancy.plugins.module_utils import logged
 
 NOTHING = [
-    # Successes that name the tenant, a table, the database or a driver.
+    # Success messages that mention the tenant, a table, the database or a driver.
     "INFO ai-memory JWT validated: customer_id=1",
     "INFO:ai_memory.auth:JWT validated: customer_id=1",
     "2026-11-28 07:43:11,123 - ai_memory.main - INFO - Stored memory 7c9e6679 for caller [customer:1]",
@@ -48,12 +48,12 @@ NOTHING = [
     "D, [2026-11-28T07:43:11.123456 #12] DEBUG -- : PG::UndefinedTable is rescued",
     "info: Microsoft.EntityFrameworkCore.Database.Command[20101]",
     "I1128 07:43:11.123456      12 store.go:88] customer_id=1",
-    # Callers' data, quoted beside an error.
+    # Callers' data that is quoted with an error.
     "[SQL: INSERT INTO memories (k, value_json) VALUES (%(k)s, %(v)s)]",
     "[parameters: {'k': 'note', 'v': 'she said: permission denied for table memories'}]",
     "DETAIL:  Failing row contains (1, permission denied for table memories).",
     "LINE 1: INSERT INTO memories (k) VALUES ('violates foreign key constraint')",
-    # The end of a traceback about another error.
+    # The end of a traceback for another error.
     "httpx.ConnectError: All connection attempts failed",
     "psycopg2.OperationalError: server closed the connection unexpectedly",
     "psycopg2.errors.AdminShutdown: terminating connection due to administrator command",

@@ -1,4 +1,4 @@
-"""The attempts over the service's own login."""
+"""The attempts with the service's own login."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WANTED = model.parse(model_source(MIGRATED["database"]))
 def by_id(attempts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     assert len({item["id"] for item in attempts}) == len(attempts)
     for item in attempts:
-        # A session that names no tenant again resets it.
+        # A session that no longer has a tenant resets the setting.
         assert len(pglast.parse_sql(item["sql"])) == 1 + item["sql"].startswith("RESET ")
         assert item["sentence"]
         assert item["expected"]
@@ -55,7 +55,7 @@ def test_a_session_sees_what_its_tenant_has(bridges: dict[str, str], given: int)
     for title, rows in expected.items():
         item = seen[f"{title}: rows visible"]
         assert (item["visible"], item["expected"]) == (rows, [f"{rows} rows"])
-        # Newer rows are recognised by their age, in 32 bits.
+        # Newer rows are recognised by the age of their 32-bit transaction ID.
         assert "OPERATOR(pg_catalog.-) 700 OPERATOR(pg_catalog.+)" in item["sql"]
         # If the session must see no row, every row is forbidden; otherwise only those of other tenants.
         assert ("FILTER (WHERE NOT (false))" in item["sql"]) == (rows == 0)

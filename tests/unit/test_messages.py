@@ -1,4 +1,4 @@
-"""The operator reads the sentence of an error, without the SQL around it."""
+"""The operator sees the message of an error, without the SQL around it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SPEC = "Validation of arguments failed:\n"
         ("The filter plugin 'aimemory.tenancy.tenancy_plan' failed: [1] No table x.", "[1] No table x."),
         (
             f"{SPEC}argument 'a' is of type str and we were unable to convert to int: no {SPEC}value of c must be d.",
-            "a is no int: no value of c must be d.",
+            "a is not of type int: no value of c must be d.",
         ),
         (
             "Error rendering template: Attempt to use undecryptable variable: Attempting to decrypt but no",
@@ -189,7 +189,7 @@ IN_CODE = {"context": "PL/pgSQL function public.t(text) line 1 at SQL statement"
 
 
 def error(**fields: str) -> Any:
-    """Return an error of PostgreSQL with these fields."""
+    """Return a PostgreSQL error with these fields."""
     return SimpleNamespace(diag=SimpleNamespace(**(dict.fromkeys(FIELDS) | fields)))
 
 

@@ -1,4 +1,4 @@
-"""A wrong model is refused in one sentence that names the variable."""
+"""An invalid model is refused with one sentence that names the variable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of a run as a page and as a log: complete, and harmless with any content."""
+"""The record of a run as a page and as a log: both are complete, and safe with any content."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ VERIFIED = {"check": "type", "table": "memories", "expected": "integer", "actual
 
 
 def index(name: str, definition: str, constraint: str | None = None) -> dict[str, Any]:
-    """Return the shown parts of an index in a state document."""
+    """Return the parts of an index in a state document that are shown."""
     unique = " UNIQUE " in definition
     return {
         "name": name, "definition": definition, "unique": unique, "valid": True, "constraint": constraint and name,
@@ -48,7 +48,7 @@ def index(name: str, definition: str, constraint: str | None = None) -> dict[str
 
 
 def state(column: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the shown parts of a table in a state document."""
+    """Return the parts of a table in a state document that are shown."""
     policy = {"name": "tenant_isolation_memories", "permissive": True, "command": "ALL", "roles": ["alice"]}
     return {
         "exists": True,
@@ -65,7 +65,7 @@ def state(column: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def record(**other: Any) -> dict[str, Any]:
-    """Return the record of a migration of four phases and ten seconds, two of them with a stopped service."""
+    """Return the record of a migration with four phases that took ten seconds, two of them with the service stopped."""
     return {
         "run": "20261125T175131Z-db1", "kind": "migrate", "host": "db1", "database": "ai_memory",
         "service": "ai-memory", "tenant": "Peterson Insurance", "tenant_column": "customer_id",
@@ -143,7 +143,7 @@ class Reader(HTMLParser):
 
 
 def changed(value: Any, change: Callable[[str], str]) -> Any:
-    """Return the value with every text changed that is not a time, a key or an outcome."""
+    """Return the value with every string changed that is not a time, a key or an outcome."""
     if isinstance(value, dict):
         kept = ("started", "completed", "stopped_at", "healthy_at", "outcome", "kind", "id")
         return {key: item if key in kept else changed(item, change) for key, item in value.items()}
@@ -153,10 +153,10 @@ def changed(value: Any, change: Callable[[str], str]) -> Any:
 
 
 class Markdown:
-    """The rendered Markdown: the kinds of its parts, the text of each, and its code."""
+    """Rendered Markdown: the kinds of its parts, the text of each part, and the code."""
 
     def __init__(self, text: str) -> None:
-        """Read the text, with tables as GitHub has them."""
+        """Parse the text, including tables as on GitHub."""
         self.kinds: list[str] = []
         self.texts: list[str] = []
         self.code: list[str] = []
@@ -175,7 +175,7 @@ class Markdown:
 
 
 def folded(text: str) -> str:
-    """Return the text as one line, as it is shown."""
+    """Return the text on one line, as it is shown."""
     return " ".join(messages.visible(text, lines=True).split())
 
 
@@ -184,7 +184,7 @@ def logged(**other: Any) -> str:
     return page.render(LOG, record(**other), markdown=True)
 
 
-# The facts that both must contain.
+# The facts that both the page and the log must contain.
 FACTS = (
     "SUCCESS", "alice on laptop", "tenancy_strategy", "2.21.5", "3.13.0", "0.1.0", "nothing used the bridge",
     "memory_app now, in place of postgres", "locked seconds", "0.42", "integer, NOT NULL", "on, forced",
@@ -203,7 +203,7 @@ def test_the_page_says_what_the_record_says() -> None:
     reader = Reader(page.render(SOURCE, record()))
     assert reader.open == []
     more = ("SUCCESS, 2.0 s from stop to healthy", "5,755", "1 error lines since the start, 2 in the hour before")
-    # As a browser shows it: a line break is a space.
+    # As a browser shows the text: a line break is a space.
     shown = " ".join(reader.text.split())
     for words in (*FACTS, *more):
         assert words in shown, words

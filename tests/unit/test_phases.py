@@ -1,4 +1,4 @@
-"""The results of the roles plan and verify, and their text on a terminal of 80 columns."""
+"""The results of the roles plan and verify, and their text on a terminal with 80 columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan turns every state into the model, and refuses states that it cannot reconcile."""
+"""The plan turns every state into the model, and refuses states that it cannot change safely."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_table_that_joins_later_does_not_bring_it_back(wanted: model.Model) ->
     after = run(enforced, plan.build(enforced, wanted))
     assert after["bridges"] == {"alice": ""}
     assert [policy["name"] for policy in after["tables"]["memories"]["policies"]] == ["tenant_isolation_memories"]
-    # While the bridge is on, a table that joins later gets it as well.
+    # While the bridge is on, a table that is added later gets it as well.
     migrated["tables"]["memories"] = blank_state()["tables"]["memories"]
     joined = run(migrated, plan.build(migrated, wanted))
     assert len(joined["tables"]["memories"]["policies"]) == 5
@@ -151,7 +151,7 @@ def test_policies_of_ours_do_not_say_that_the_service_names_its_tenant(wanted: m
     bridged = run(unbridged, plan.build(unbridged, wanted))
     assert bridged["bridges"] == {"alice": "01"}
     assert plan.build(bridged, wanted) == []
-    # Unless the model leaves the bridge out.
+    # Unless the model excludes the bridge.
     assert plan.build(unbridged, model.parse(model_source() | {"bridge": False})) == []
 
 

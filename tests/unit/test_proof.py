@@ -1,4 +1,4 @@
-"""The attempts of the isolation proof: each has one meaning, whatever the names are."""
+"""The attempts of the isolation proof: each has exactly one meaning, whatever the names are."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_every_attempt_has_a_name_and_a_sentence_of_its_own_table() -> None:
 
 @pytest.mark.parametrize("source", [model_source(), rental_source()])
 def test_every_update_and_deletion_has_a_condition(source: dict[str, Any]) -> None:
-    """An extension such as safeupdate refuses statements without a condition."""
+    """An extension such as safeupdate rejects statements without a condition."""
     statements = [raw.stmt for item in made(source) for raw in pglast.parse_sql(item["sql"])]
     changes = [item for item in statements if isinstance(item, pglast.ast.UpdateStmt | pglast.ast.DeleteStmt)]
     assert len(changes) > 30
@@ -110,7 +110,8 @@ def test_a_large_table_is_probed_instead_of_counted_in_full() -> None:
 
 
 def with_rights(**rights: Any) -> dict[str, Attempt]:
-    """Return the attempts, by their identity, of a role that has these rights to caller_profiles, and all others."""
+    """Return the attempts by their id for a role that has these privileges on caller_profiles, and all on other
+    tables."""
     document = {"rights": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), True) | rights, "required": []}
     made = proof.attempts(model.parse(model_source()), "1", "2", None, {"caller_profiles": document})
     return {item["id"].removeprefix("caller_profiles."): item for item in made if item["table"] == "caller_profiles"}
@@ -119,7 +120,8 @@ def with_rights(**rights: Any) -> dict[str, Attempt]:
 def test_a_right_to_some_columns_is_one_to_them_alone() -> None:
     assert with_rights(UPDATE=["user_id"])["own.update"]["expected"] == ["1 rows"]
     assert with_rights(UPDATE=["context"])["own.update"]["expected"] == ["error 42501"]
-    # Locking a row needs the privilege to update any column, and naming the tenant the privilege to read it.
+    # Locking a row requires the privilege to update at least one column. A condition on the tenant requires the
+    # privilege to read the tenant column.
     assert with_rights(UPDATE=["context"])["lock.another"]["expected"] == ["0 rows"]
     assert with_rights(UPDATE=[])["lock.another"]["expected"] == ["error 42501"]
     assert with_rights(SELECT=["user_id"])["read.another"]["expected"] == ["error 42501"]
@@ -132,12 +134,12 @@ def test_a_tenant_that_may_not_store_has_no_rows() -> None:
     assert found["own.read"]["expected"] == found["own.delete"]["expected"] == ["0 rows"]
     assert found["insert"]["expected"] == ["error 42501"]
     assert not {identity for identity in found if identity.startswith(("own.upsert", "own.skip"))}
-    # A role with every privilege must be able to use it.
+    # A role with every privilege must be able to make every attempt.
     assert with_rights()["own.delete"]["expected"] == ["1 rows"]
 
 
 def operators(sql: str) -> list[str]:
-    """Return a statement's operators and functions without a schema."""
+    """Return a statement's operators and functions that are not schema-qualified."""
     bare = []
 
     def look(node: object) -> None:
@@ -188,7 +190,7 @@ def test_an_outcome_is_judged_by_what_was_expected(outcome: dict[str, Any], actu
 
 @pytest.mark.parametrize("told", [[], [{"rows": 0}, {"rows": 0}], [None]])
 def test_an_attempt_without_an_outcome_is_no_proof(told: list[Any]) -> None:
-    with pytest.raises(outcomes.ProofError, match="outcomes of 1 attempts"):
+    with pytest.raises(outcomes.ProofError, match="outcomes for 1 attempts"):
         outcomes.judge([ATTEMPT], told, {})
     with pytest.raises(outcomes.ProofError, match="no attempt was made"):
         outcomes.judge([], told, {})
@@ -227,13 +229,13 @@ def test_what_follows_from_a_row_that_could_not_be_stored_is_counted() -> None:
     both = outcomes.failure([refused, found("own.read"), found("point.b", "error 42501"), found("own.update", ok=True)])
     assert both == (
         "t.own.insert: S: error 23503 instead of 1 rows; 2 more attempts failed, possibly as a result."
-        " Give the sample of t in tenancy_tables values that the table accepts"
+        " Under sample of t in tenancy_tables, give values that the table accepts"
     )
-    # A reached or changed row is not a consequence of it.
+    # An accessed or changed row is not a consequence of the missing row.
     for check, actual in (("read.another", "7 rows"), ("unchanged", {"written": 1})):
         leak = outcomes.failure([refused, found("own.read"), found(check, actual)])
         assert leak.startswith(f"t.{check}: S: {actual} instead of 1 rows; t.own.insert: ")
-        assert "; 1 more attempt failed, possibly as a result. Give the sample of t " in leak
+        assert "; 1 more attempt failed, possibly as a result. Under sample of t in " in leak
     assert "error 42501 instead of 1 rows" in outcomes.failure([found("own.insert", "error 42501")])
     assert "Give" not in outcomes.failure([found("own.insert", "error 42501")])
     assert "correct its sample_writes" in outcomes.failure([found("own.trigger.u")])

@@ -113,10 +113,10 @@ def test_a_generated_page_holds_messages(root: Path) -> None:
 def test_comments_docstrings_and_task_names_are_read(root: Path) -> None:
     file = root / "source.py"
     file.write_text(
-        '#!/bin/python\n"""Say ``what`` it\nis.\n\nAnd more.\n"""\nx = "# no"  # fmt: skip\n# One\n# comment.\n'
+        '#!/bin/python\n"""Return ``what`` it\nis.\n\nAnd more.\n"""\nx = "# no"  # fmt: skip\n# One\n# comment.\n'
     )
     assert [(passage.place, passage.text) for passage in prose.of_docstrings(file)] == [
-        ("source.py:2", "Say CODE it is."), ("source.py:5", "And more."),
+        ("source.py:2", "Return CODE it is."), ("source.py:5", "And more."),
     ]  # fmt: skip
     assert [(passage.place, passage.text) for passage in prose.of_comments(file)] == [("source.py:8", "One comment.")]
     file = root / "tasks.yml"

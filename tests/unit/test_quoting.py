@@ -1,4 +1,4 @@
-"""Any identifier, however unusual, stays one identifier; any value stays one literal."""
+"""Any identifier, no matter how unusual, remains one identifier; any value remains one literal."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from ansible_collections.aimemory.tenancy.plugins.module_utils import quoting
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import ModelError
 
-# Surrogates cannot reach a server.
+# Surrogates cannot be sent to a server.
 characters = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
 names = st.text(characters, min_size=1).filter(lambda name: len(name.encode()) <= quoting.MAX_IDENTIFIER_BYTES)
 
 
 def parse(sql: str) -> Any:
-    """Return the parse tree of the one statement in ``sql``."""
+    """Return the parse tree of the single statement in ``sql``."""
     statements = pglast.parse_sql(sql)
     assert len(statements) == 1
     return statements[0].stmt

@@ -1,4 +1,4 @@
-"""The cost of a rehearsal, and the comparison of the copy's plan with the real one."""
+"""The cost of a rehearsal, and the comparison of the plan in the copy with the real plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The call of ansible-playbook, the operator, and the possible next commands."""
+"""The ansible-playbook command line, the operator, and the possible next commands."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_every_run_ends_with_its_record_and_one_outcome(name: str) -> None:
     assert [task["ansible.builtin.import_tasks"] for task in run_["always"]] == ["tasks/close.yml"]
     assert tasks[-1]["ansible.builtin.import_tasks"] == "tasks/end.yml"
     begins = "tasks/begin_phase.yml"
-    # A dry run leaves out the lock and all changes.
+    # A dry run skips the lock and all changes.
     changing = [
         task for task in run_["block"] if "block" in task or task.get("ansible.builtin.include_tasks", begins) != begins
     ]
@@ -125,7 +125,7 @@ def test_the_operator_has_a_name_without_an_environment(monkeypatch: pytest.Monk
 
 
 def test_no_task_bears_a_tag() -> None:
-    """So skipping a tag by its name leaves nothing out."""
+    """Therefore skipping a tag by its name omits nothing."""
     files = [
         *ROOT.glob("playbooks/**/*.yml"),
         *ROOT.glob("roles/*/tasks/*.yml"),

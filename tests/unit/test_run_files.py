@@ -1,4 +1,4 @@
-"""The files of a run on this machine: complete or absent, private, and without control characters."""
+"""The files of a run on this machine: either complete or absent, private, and without control characters."""
 
 from __future__ import annotations
 

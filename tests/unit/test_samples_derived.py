@@ -1,4 +1,4 @@
-"""The sample row has a value for each required column, and names those that it lacks."""
+"""The sample row has a value for each required column, and columns without a value are named."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def wanted(**entry: Any) -> model.Model:
 
 
 def derived(*attributes: dict[str, Any], entry: dict[str, Any] | None = None, **document: Any) -> samples.Sample:
-    """Return the sample of a table with these columns."""
+    """Return the sample row of a table with these columns."""
     target = wanted(**(entry or {}))
     found = {"attributes": list(attributes), "columns": [item["name"] for item in attributes], **document}
     return samples.of(target, target.tables[1], found, TYPES)

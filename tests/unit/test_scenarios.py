@@ -14,7 +14,7 @@ SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/mole
 
 
 def collect(tests: str) -> list[str]:
-    """Return the tests of all scenarios, whose files have different names."""
+    """Return the tests of all scenarios; their files have unique names."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "molecule"]
     environment = os.environ | {"TESTS": tests, "FAULTS": "all"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -34,7 +34,7 @@ def test_there_are_scenarios() -> None:
 
 @pytest.mark.parametrize("scenario", [name for name in SCENARIOS if name != "default"])
 def test_a_scenario_collects_tests(collected: list[str], scenario: str) -> None:
-    # Molecule accepts a folder in which pytest finds no test (exit status 5).
+    # Molecule accepts a directory in which pytest finds no tests (exit status 5).
     assert [test for test in collected if test.startswith(f"molecule/{scenario}/tests/test_")] != []
 
 

@@ -100,7 +100,7 @@ def test_enforcing_is_rolled_back_beside_rows_of_another_tenant(case: str) -> No
 
 
 def enforced(state: State, wanted: model.Model) -> State:
-    """Return a migrated state as enforcing leaves it."""
+    """Return the migrated state after enforcing."""
     after = copy.deepcopy(state)
     for table in wanted.tables:
         document = after["tables"][table.name]

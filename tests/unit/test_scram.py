@@ -1,4 +1,4 @@
-"""The verifier is equal to PostgreSQL's, and never contains the password."""
+"""The verifier equals PostgreSQL's, and never contains the password."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import scram
 
 
 def test_the_verifier_is_that_of_the_standard() -> None:
-    # The user "user" with the password "pencil" of RFC 7677, section 3: its salt, and the keys of that exchange.
+    # The user "user" with the password "pencil" from RFC 7677, section 3: the salt, and the keys of that exchange.
     salt = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
     assert scram.verifier("pencil", salt) == (
         "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"

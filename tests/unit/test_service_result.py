@@ -1,4 +1,4 @@
-"""The result of the role service: the additions of its calls, its watch and its tests."""
+"""The result of the role service: what its calls, its watch and its tests add."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every session of the administrator gets its settings from one place."""
+"""Every session of the administrator gets its settings from the same place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from production import ROOT
 
 PLUGINS = Path(sessions.__file__).resolve().parents[1]
 PROGRAMS = ("pg_dump", "pg_dumpall", "pg_restore", "psql")
-# The code that opens sessions of the service's own login, without the administrator's settings.
+# Code that opens sessions of the service's own login, without the administrator's settings.
 LOGINS = {
     "module_utils/restoring.py", "module_utils/service_login.py", "modules/postgresql_backfill.py",
     "modules/postgresql_restore.py", "modules/service_route.py",
@@ -39,7 +39,7 @@ def files() -> list[Path]:
 
 
 def lacking(task: dict[str, Any]) -> str | None:
-    """Return the code in a task that opens a session without the settings, or None."""
+    """Return the code in a task that opens a session without these settings, or None."""
     for name, arguments in task.items():
         if name.startswith("community.postgresql."):
             given = (arguments.get("connect_params") or {}).get("options", "")
@@ -118,5 +118,5 @@ def test_options_of_a_url_are_read(text: str, found: dict[str, str]) -> None:
 
 def test_the_query_is_one_statement_without_placeholders() -> None:
     assert len(pglast.parse_sql(sessions.QUERY)) == 1
-    # Named arguments go to every statement of a list.
+    # Named arguments are passed to every statement in a list.
     assert "%" not in sessions.QUERY

@@ -1,4 +1,4 @@
-"""The verdict on the answers of the smoke test, and on the tenants of its rows."""
+"""The verdict on the responses in the smoke test, and on the tenants of its rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ABOUT: dict[str, Any] = {
 
 
 def about(*phases: str, is_secured: bool = False, **more: Any) -> dict[str, Any]:
-    """Return the criteria for an answer, for a plan that has statements of the phases."""
+    """Return the criteria for a response if the plan has statements of these phases."""
     statements = [{"phase": phase} for phase in phases]
     return {**ABOUT, "ended": ended.errors(statements, "customer_id", is_secured=is_secured), **more}
 
@@ -32,7 +32,8 @@ def answer(verdict: str, said: str = "HTTP 200 {}", code: str = "", **more: Any)
 
 
 def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, ...] = ()) -> list[dict[str, Any]]:
-    """Return the tables' rows: one of each tenant in the storing table, and two of each of ``touched`` in another."""
+    """Return the rows of two tables: one row of each tenant in the first, and two rows of each tenant in ``touched`` in
+    the second."""
     return [
         {"table": "public.memories", "stored": stored, "tenants": [row(who, 1) for who in tenants]},
         {"table": "public.profiles", "stored": False, "tenants": [row(who, 2) for who in touched]},
@@ -44,15 +45,19 @@ def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, 
     [
         (found("1"), True, ""),
         (found("1", touched=("1",)), True, ""),
-        # A table without the tenant column, and one before the migration.
+        # A table without the tenant column, and a table before the migration.
         (found(None), True, ""),
         (found(""), False, ""),
         (found(""), True, "in public.memories with customer_id = NULL instead of 1"),
         (found("2"), True, "in public.memories with customer_id = 2 instead of 1"),
         (found("1", "2"), False, "with customer_id = 2 instead of 1"),
         (found("1", touched=("2",)), True, "in public.profiles with customer_id = 2 instead of 1"),
-        (found(), True, "public.memories has no row of it: it stores somewhere else, or later than it says"),
-        (found(touched=("1",)), True, "public.memories has no row of it"),
+        (
+            found(),
+            True,
+            "public.memories contains no row for it: the service stores it elsewhere, or after its response",
+        ),
+        (found(touched=("1",)), True, "public.memories contains no row for it"),
         (found("1", stored=False), True, "No entry of service_smoke_rows has stored: true"),
     ],
 )
@@ -134,7 +139,7 @@ def test_after_the_change_only_what_it_may_have_caused_is_trouble(verdict: str, 
     [
         ("signed", "it rejects a token that is signed with JWT_SECRET_KEY"),
         ("missing", "its environment has no JWT_SECRET_KEY"),
-        ("asymmetric", "JWT_SECRET_KEY of its environment is a key that cannot sign a token here"),
+        ("asymmetric", "JWT_SECRET_KEY in its environment is a key with which the run cannot sign a token"),
         ("given", "the headers in service_smoke_headers are those of one caller"),
         ("none", "service_token names no secret"),
     ],

@@ -1,4 +1,4 @@
-"""An archive for support contains facts, and nothing of a planted secret or a caller."""
+"""A support archive contains facts, but no part of a planted secret or of callers' data."""
 
 from __future__ import annotations
 
@@ -65,18 +65,18 @@ TEXTS: dict[str, Any] = {
 
 
 def made(kind: str, text: str, **more: str) -> dict[str, Any]:
-    """Return an archive of one text."""
+    """Return an archive that contains one text."""
     return archive.archive([{"name": "a", "what": "b", "kind": kind, "text": text, **more}], KNOWN)
 
 
 def content(kind: str, document: Any, **more: str) -> str:
-    """Return the content that an archive has of a document."""
+    """Return what an archive contains of a document."""
     (file,) = made(kind, document if isinstance(document, str) else json.dumps(document), **more)["files"]
     return str(file["content"])
 
 
 def planted(value: Any, secret: str, *, number: int = 15557654321) -> Any:
-    """Return a document with the secret in place of each text, in each list, and as key and value of each dict."""
+    """Return a document with the secret instead of each text, in each list, and as a key and a value in each dict."""
     if isinstance(value, dict):
         return {
             **{key: planted(item, secret) for key, item in value.items()},
@@ -225,7 +225,7 @@ def test_of_the_labels_of_plans_and_findings_no_word_of_ours_becomes_a_pseudonym
     for text in found:
         names.label(text)
     words = set(re.findall(r"\w+", json.dumps(document)))
-    # The names that the plan itself creates have several words.
+    # The names that the plan itself creates consist of several words.
     assert {name for name in names.pseudonyms.values() if "_" not in name} <= words
 
 

@@ -1,4 +1,4 @@
-"""Modules' results and files on this machine become texts, or the reason why there is none."""
+"""Module results and files on this machine become texts, or the reason why there is no text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines for a terminal are at most as wide as it is, and show the whole of a failure."""
+"""Lines fit the width of the terminal, and show failures completely."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_failure_is_shown_with_what_the_program_said(
 
 
 class Output(io.StringIO):
-    """Standard output with a given encoding, which may be a terminal."""
+    """Standard output with a given encoding, optionally a terminal."""
 
     def __init__(self, encoding: str, *, is_terminal: bool) -> None:
         """Set its encoding."""

@@ -41,7 +41,7 @@ def test_it_serves_no_other_client_and_writes_no_log_of_replication() -> None:
     chosen = throwaway.settings([], [], PLACE, 5432)
     assert chosen["unix_socket_directories"] == f'"{PLACE}"'
     assert (chosen["wal_level"], chosen["max_wal_senders"], chosen["autovacuum"]) == ("minimal", "0", "off")
-    # No background worker, so no scheduler of an extension.
+    # No background workers, so no extension's scheduler runs.
     assert chosen["max_worker_processes"] == "0"
 
 
@@ -62,7 +62,9 @@ def test_a_unit_is_named_after_the_database() -> None:
 
 
 def test_a_socket_with_too_long_a_path_is_refused() -> None:
-    with pytest.raises(throwaway.ThrowawayError, match="longer than 107 bytes: name a directory with a shorter path"):
+    with pytest.raises(
+        throwaway.ThrowawayError, match="longer than 107 bytes: specify a directory with a shorter path"
+    ):
         throwaway.Server(lambda *_: (0, "", ""), "/" + "d" * 80, "ai_memory", "tenancy-throwaway", "postgres", 5432)
 
 

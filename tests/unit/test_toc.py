@@ -116,7 +116,7 @@ def test_the_owner_is_the_longest_name() -> None:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("1; 1259 5 TABLE public a zoe", "whose owner is no role of this server: create that role first"),
+        ("1; 1259 5 TABLE public a zoe", "whose owner does not exist as a role on this server: create that role first"),
         ("1; 9999 5 MARVEL public a alice", "an object that this runbook cannot restore: MARVEL public a alice"),
     ],
 )

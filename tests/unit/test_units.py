@@ -1,4 +1,4 @@
-"""The units that start a unit or stop with it, and the reasons why systemd cannot stop or start it."""
+"""The units that start a unit or stop with it, and the reasons for which systemd cannot stop or start it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ UNIT = "ai-memory.service"
 
 
 class Systemd:
-    """Units as systemd knows them."""
+    """Units as systemd has loaded them."""
 
     def __init__(self, **properties: str) -> None:
-        """Start with the service only."""
+        """Initialize with only the service."""
         self.units = {UNIT: self._block(UNIT, **properties)}
 
     @staticmethod
@@ -34,18 +34,18 @@ class Systemd:
         return self
 
     def show(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
-        """Answer in systemctl's form."""
+        """Respond in systemctl's format."""
         absent = {"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": "", "FragmentPath": ""}
         return {name: self.units.get(name, self._block(name, **absent)) for name in names}
 
 
 def command(path: str, ignored: str = "no") -> str:
-    """Return a command in systemctl's form."""
+    """Return a command in systemctl's format."""
     return f"{{ path={path} ; argv[]={path} --n 1 ; ignore_errors={ignored} ; start_time=[n/a] ; pid=0 }}"
 
 
 class Gone(units.Files):
-    """A host that has everything except the removed things."""
+    """A host that has everything except the removed items."""
 
     def exists(self, path: str) -> bool:
         return path != "/gone"
@@ -74,7 +74,7 @@ def test_each_unit_has_its_block() -> None:
 def test_what_starts_it_and_what_goes_down_with_it_is_found_through_others() -> None:
     systemd = Systemd(TriggeredBy="ai-memory.socket idle.timer", BoundBy="worker.service", ConsistsOf="side.service")
     systemd.add("ai-memory.socket").add("idle.timer", ActiveState="inactive")
-    # A stopped unit needs no stop and leads to no other; a circle of dependencies ends.
+    # A stopped unit does not need a stop and adds no other units; a dependency cycle does not loop forever.
     systemd.add("worker.service", RequiredBy="reports.service", TriggeredBy="worker.path")
     systemd.add("side.service", ActiveState="failed", RequiredBy="never.service").add("never.service")
     systemd.add("reports.service", RequiredBy=UNIT).add("worker.path", ActiveState="activating")
@@ -93,13 +93,13 @@ def test_an_ordinary_unit_has_nothing_to_say() -> None:
     [
         ({"LoadState": "masked"}, f"{UNIT} is masked, so systemd would refuse to start it again: systemctl unmask"),
         ({"UnitFileState": "masked-runtime"}, f"{UNIT} is masked"),
-        ({"Transient": "yes"}, f"{UNIT} was made by systemd-run and disappears when it stops"),
+        ({"Transient": "yes"}, f"{UNIT} was created by systemd-run and disappears when it stops"),
         ({"LoadState": "bad-setting"}, f"systemd cannot read the file of {UNIT} (bad-setting)"),
         ({"LoadState": "not-found"}, f"systemd cannot read the file of {UNIT} (not-found)"),
-        ({"FragmentPath": "/gone"}, f"{UNIT} runs, but its file /gone is missing"),
-        ({"RefuseManualStop": "yes"}, f"{UNIT} may not be stopped by hand (RefuseManualStop=yes)"),
-        ({"RefuseManualStart": "yes"}, f"{UNIT} may not be started by hand (RefuseManualStart=yes)"),
-        ({"User": "gone"}, f"{UNIT} could not be started again: there is no user gone. Restore it"),
+        ({"FragmentPath": "/gone"}, f"{UNIT} is running, but its file /gone is missing"),
+        ({"RefuseManualStop": "yes"}, f"{UNIT} may not be stopped manually (RefuseManualStop=yes)"),
+        ({"RefuseManualStart": "yes"}, f"{UNIT} may not be started manually (RefuseManualStart=yes)"),
+        ({"User": "gone"}, f"{UNIT} could not be started again: the user gone does not exist. Restore it"),
         ({"WorkingDirectory": "/gone"}, f"{UNIT} could not be started again: its working directory /gone is"),
         ({"ExecStart": command("/gone")}, f"{UNIT} could not be started again: /gone cannot be run."),
         (
@@ -138,7 +138,7 @@ def test_a_program_runs_if_its_interpreter_does(tmp_path: Path) -> None:
         (tmp_path / name).chmod(0o755)
         assert units.Files().runs(str(tmp_path / name)) == runs
     assert not units.Files().runs(str(tmp_path / "d"))
-    # systemd looks for a name in its own directories.
+    # systemd looks for a bare program name in its own directories.
     assert units.Files().runs("sh")
     assert units.Files().runs("a", f"/gone:{tmp_path}")
     assert not units.Files().runs("a")
@@ -155,7 +155,7 @@ def test_a_socket_that_cannot_be_stopped_and_a_unit_that_starts_it_again_are_obs
     systemd.add("ai-memory.socket", RefuseManualStop="yes").add("guard.service")
     systemd.add("idle.service", ActiveState="inactive")
     assert [sentence.split(" (")[0] for sentence in obstacles(systemd)] == [
-        "ai-memory.socket may not be stopped by hand",
+        "ai-memory.socket may not be stopped manually",
         f"guard.service starts {UNIT} again whenever it is stopped",
     ]
 
@@ -177,7 +177,7 @@ def test_the_control_group_of_a_unit_that_does_not_run_is_in_its_slice() -> None
     slices = {"system-aimem.slice": {"ControlGroup": "/system.slice/system-aimem.slice"}}
     assert units.control_group(block, slices) == "/system.slice/system-aimem.slice/aimem@1.service"
     assert units.control_group(block | {"ControlGroup": "/other"}, slices) == "/other"
-    # If the slice does not run either, it has no process.
+    # If the slice is not running either, it has no processes.
     assert units.control_group(block, {"system-aimem.slice": {"ControlGroup": ""}}) == ""
 
 

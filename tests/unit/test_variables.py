@@ -1,4 +1,4 @@
-"""Every variable is specified once, with its actual default."""
+"""Every variable is specified exactly once, with its actual default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views over tenant tables: changed to read with the caller's privileges, and rolled back."""
+"""Views over tenant tables: changed to use the caller's privileges, and rolled back."""
 
 from __future__ import annotations
 

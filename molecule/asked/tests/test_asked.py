@@ -36,7 +36,7 @@ GUNICORN = "gunicorn --bind 127.0.0.1:8100 --worker-class uvicorn.workers.Uvicor
 
 @pytest.fixture(scope="module", autouse=True)
 def two(machine: Host) -> Iterator[None]:
-    """Start with a fresh database, and a second one beside it that the service could use."""
+    """Start with a fresh database, and create a second database that the service could use."""
     machine.reset()
     machine.sql(f"CREATE DATABASE {TWO} TEMPLATE ai_memory_template OWNER {OWNER}", database="postgres")
     yield
@@ -45,7 +45,7 @@ def two(machine: Host) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def service(machine: Host) -> Iterator[None]:
-    """Restore the service's installed form afterwards."""
+    """Restore the service as it was installed afterwards."""
     yield
     put_back(machine)
 
@@ -128,7 +128,7 @@ def test_what_the_code_sets_itself_is_found(machine: Host, value: str, sentence:
 
 
 def test_a_session_that_is_opened_late_is_waited_for(machine: Host) -> None:
-    # The database's sessions end; the service opens another one at the next request.
+    # The database's sessions end; the service opens a new session at the next request.
     def ended(host: Host) -> None:
         host.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{OWNER}'")
 
@@ -160,7 +160,7 @@ def test_a_file_that_sessions_confirm_is_believed(machine: Host) -> None:
 
 
 def test_a_file_that_nothing_confirms_is_not_believed(machine: Host) -> None:
-    # The health check needs no session.
+    # The health check uses no session.
     settings = (
         f"{RESET}\nExecStart=\nExecStart=/usr/bin/python3 -m http.server --bind 127.0.0.1 --directory {CODE} 8100"
     )
@@ -172,7 +172,7 @@ def test_a_file_that_nothing_confirms_is_not_believed(machine: Host) -> None:
 
 
 def opens_for_each_request(value: str) -> str:
-    """Return a program that makes the service open a connection for each request and close it after the answer."""
+    """Return a program that makes the service open a connection for each request and close it after the response."""
     return (
         "import sys\n"
         "if 'gunicorn' in ' '.join(sys.orig_argv):\n"
@@ -208,7 +208,7 @@ def opens_for_each_request(value: str) -> str:
     ids=["login", "database"],
 )
 def test_a_connection_for_each_request_is_seen_before_the_stop(machine: Host, value: str, sentence: str) -> None:
-    # The session is seen during the health check, or at the latest while the service stores a memory.
+    # The session is detected during the health check, or at the latest while the service stores a memory.
     with code(machine, opens_for_each_request(value)) as settings, unit(machine, settings):
         before = machine.rows()
         run = machine.playbook(*MIGRATE, check=False)
@@ -259,7 +259,7 @@ def test_what_libpq_reads_in_the_environment_is_used(machine: Host) -> None:
 
 @contextlib.contextmanager
 def unit_that_serves(machine: Host, settings: str) -> Iterator[None]:
-    """Replace the service for a while by another program, which answers the health check with 200."""
+    """Temporarily replace the service with another program that responds to the health check with status 200."""
     machine.run(f"sudo sh -c 'echo healthy > {CODE}/health'")
     with unit(machine, settings):
         yield
@@ -288,7 +288,7 @@ def test_a_further_session_is_named_and_refused_if_it_reaches_the_tables(
 
 @contextlib.contextmanager
 def over_socket(machine: Host) -> Iterator[str]:
-    """Let the service's role log in over the Unix socket."""
+    """Allow the service's role to log in over the Unix socket."""
     hba = machine.sql("SHOW hba_file")[0][0]
     machine.run(f"sudo sed -i '1i local all {OWNER} scram-sha-256' {hba}")
     machine.sql("SELECT pg_reload_conf()")
@@ -301,7 +301,7 @@ def over_socket(machine: Host) -> Iterator[str]:
 
 @contextlib.contextmanager
 def over_ipv6(machine: Host) -> Iterator[str]:
-    """Let PostgreSQL listen on every address."""
+    """Make PostgreSQL listen on every address."""
     machine.sql("ALTER SYSTEM SET listen_addresses = '*'")
     machine.run("sudo systemctl restart postgresql")
     try:
@@ -341,7 +341,7 @@ def test_a_stopped_unit_is_asked_for_its_next_start(machine: Host) -> None:
 
 @contextlib.contextmanager
 def another_server(machine: Host) -> Iterator[str]:
-    """Run a second PostgreSQL on port 5433, with the service's role and a database of the same name."""
+    """Run a second PostgreSQL server on port 5433, with the service's role and a database with the same name."""
     version = machine.run("ls /etc/postgresql").split()[0]
     machine.run(f"sudo pg_createcluster {version} test --port 5433 --start -- --no-sync")
     try:
@@ -409,5 +409,5 @@ def test_no_output_contains_the_password(machine: Host) -> None:
     for text in (run.output, other.output, *run.files().values(), *other.files().values()):
         assert PASSWORD not in text
         assert urllib.parse.quote(PASSWORD, safe="") not in text
-        # The start of the password in Base64, the encoding in which files are read.
+        # The beginning of the password in Base64, the encoding in which the module returns files.
         assert "REFUQUJBU0VfVVJM" not in text

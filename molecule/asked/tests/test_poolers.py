@@ -1,4 +1,4 @@
-"""A pooler between the service and PostgreSQL is found by its effects."""
+"""A pooler between the service and PostgreSQL is detected by its effects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def fresh(machine: Host) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def service(machine: Host) -> Iterator[None]:
-    """Restore the service's installed form afterwards."""
+    """Restore the service as it was installed afterwards."""
     yield
     put_back(machine)
 
@@ -42,7 +42,7 @@ def service(machine: Host) -> Iterator[None]:
         ({"server_reset_query": ""}, "a setting of one client is still set for the next one (no server_reset_query)"),
         ({"server_reset_query": "", "server_round_robin": "1"}, "(no server_reset_query)"),
         ({"server_reset_query": "RESET ALL; DEALLOCATE ALL"}, "a lock of one client is still held for the next one"),
-        ({"default_pool_size": "2"}, "a test of them failed (no answer within 15 s)"),
+        ({"default_pool_size": "2"}, "a test of them failed (no response within 15 s)"),
     ],
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
 )

@@ -1,4 +1,5 @@
-"""A backup counts only after its restore and comparison; only its owner reads it, and no needed one is removed."""
+"""A backup counts only after its restore and comparison. Only its owner can read it, and no needed backup is
+removed."""
 
 from __future__ import annotations
 
@@ -88,7 +89,7 @@ def test_it_is_complete_proven_and_private(machine: Host, tmp_path: Path) -> Non
     assert hashlib.sha256((unpacked / "SHA256SUMS").read_bytes()).hexdigest() == manifest["sha256"]
     machine.run("test ! -e /home/operator/.tenancy-copy")
 
-    # The copy is restored with the documents' commands.
+    # The copy is restored with the documented commands.
     machine.run(f"sudo rm -r {backup}")
     for command in (*documents.commands("scp"), *documents.commands("ssh")):
         machine.at_home(re.sub(r"(backups/[a-z-]+/)?ai_memory-[0-9TZ]+\.tar", copy.name, command), cwd=copy.parent)
@@ -112,7 +113,8 @@ def test_its_counts_are_those_of_the_dump_while_others_write(machine: Host) -> N
 
 @pytest.mark.wide
 def test_a_dump_that_cannot_be_restored_is_no_backup(machine: Host) -> None:
-    # pg_dump writes it without an error: the table that the check reads does not exist when the rows are restored.
+    # pg_dump reports no error, but the restore fails: the table that the CHECK reads does not exist when the rows are
+    # restored.
     machine.sql("CREATE FUNCTION any_memory() RETURNS bool LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM memories)'")
     machine.sql("ALTER TABLE call_summaries ADD CHECK (any_memory())")
     try:
@@ -174,7 +176,8 @@ def test_the_oldest_go_and_none_that_is_needed(machine: Host, tmp_path: Path) ->
 
 @contextlib.contextmanager
 def a_late_change(machine: Host) -> Iterator[None]:
-    """Change a row after the dump, in a subtransaction, so that every table has as many rows as in the dump."""
+    """Change a row after the dump, in a subtransaction, so that every table has the same number of rows as in the
+    dump."""
 
     def change(over: threading.Event) -> None:
         machine.run(f"until sudo sh -c 'ls {DIRECTORY}/*/schema.json' > /dev/null 2>&1; do sleep 0.1; done")
@@ -196,7 +199,7 @@ def test_what_was_written_between_dump_and_stop_is_named_and_kept(machine: Host)
     changed = "public.caller_profiles (1 rows added or changed, 1 rows of the backup changed or deleted since)"
     assert f"Written between the backup and the stop: {changed}." in run.words
     assert "rollback_mode=schema keeps it; rollback_mode=restore leaves it behind." in run.words
-    # Between stop and start there is only the change.
+    # Only the change is made between the stop and the start.
     names = [phase["name"] for phase in run.record["phases"]]
     assert names[names.index("cutover") :] == ["cutover", "stop", "apply", "start", "written", "verify", "journal"]
     assert run.record["written"] == [{"schema": "public", "name": "caller_profiles", "written": 1, "gone": 1}]
@@ -210,7 +213,7 @@ def test_what_was_written_between_dump_and_stop_is_named_and_kept(machine: Host)
 
 
 USER = "+15550002222"
-# Calls the service ten times a second on its own host, so that no tunnel slows it down.
+# Calls the service ten times a second from its own host, so that no tunnel slows the calls down.
 CALLERS = """
 import json, os, sys, time, urllib.request as u
 body = json.dumps({"user_id": sys.argv[1], "content": "a sentence"}).encode()
@@ -235,7 +238,7 @@ def seconds_down(record: dict[str, Any]) -> float:
 
 @pytest.mark.wide
 def test_callers_do_not_make_the_service_stay_down_for_longer(machine: Host) -> None:
-    """Compare two successive runs by a ratio; a disturbed pair is repeated."""
+    """Compare two successive runs by their ratio; a disturbed pair is repeated."""
     ratios = []
     for _ in range(3):
         downs, kept = [], 0
@@ -258,7 +261,7 @@ def test_callers_do_not_make_the_service_stay_down_for_longer(machine: Host) -> 
         if ratios[-1] < 2:
             break
     assert min(ratios) < 2, ratios
-    # The rollback loses no data of callers.
+    # The rollback loses none of the callers' data.
     machine.playbook("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
     assert machine.sql(stored, (USER,)) == [(kept,)]
 

@@ -17,7 +17,7 @@ MANY = 1 << 30
 
 @pytest.fixture
 def connections(machine: Host) -> Iterator[tuple[Any, Any]]:
-    """Create a table of 100 rows; one connection reads it, another one writes."""
+    """Create a table with 100 rows; one connection reads it, and another writes to it."""
     machine.sql("CREATE TABLE notes AS SELECT n, 'note ' || n AS text FROM generate_series(1, 100) AS n")
     with contextlib.closing(machine.connect()) as reader, contextlib.closing(machine.connect()) as writer:
         reader.set_session(isolation_level=psycopg2.extensions.ISOLATION_LEVEL_REPEATABLE_READ, autocommit=False)
@@ -88,7 +88,7 @@ def test_what_was_written_is_known(connections: tuple[Any, Any], statement: str,
 
 
 def test_a_subtransaction_that_began_before_the_snapshot_is_known(connections: tuple[Any, Any]) -> None:
-    """Its number is below the snapshot's newest, but no snapshot lists it."""
+    """The subtransaction's ID is lower than the newest in the snapshot, but the snapshot does not list it."""
     reader, writer = connections
     with writer.cursor() as cursor:
         cursor.execute("BEGIN; UPDATE notes SET text = 'top' WHERE n = 1; SAVEPOINT s")
@@ -145,14 +145,14 @@ def test_a_partitioned_table_is_counted_and_its_partitions_are_hashed(connection
         found = {table["name"]: table for table in before}
         assert [found[name]["rows"] for name in ("parted", "parted_1", "parted_2")] == [3, 1, 2]
         assert [found[name]["hash"] is None for name in ("parted", "parted_1", "parted_2")] == [True, False, False]
-        # A manifest of an earlier version names only the partitions.
+        # A manifest from an earlier version lists only the partitions.
         older = [table for table in before if not table["partitioned"]]
         assert contents.differences(before, older) == []
         cursor.execute("DELETE FROM parted WHERE n = 3")
         assert contents.differences(contents.read(cursor, MANY), before) == [
             "public.parted has 2 rows instead of 3", "public.parted_2 has 1 rows instead of 2",
         ]  # fmt: skip
-        # A foreign table may not answer.
+        # The server of a foreign table may not respond.
         cursor.execute("CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw")
         elsewhere = "FOR VALUES IN (9) SERVER files OPTIONS (program 'false')"
         cursor.execute(f"CREATE FOREIGN TABLE parted_9 PARTITION OF parted {elsewhere}")

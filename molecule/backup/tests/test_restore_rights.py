@@ -1,4 +1,4 @@
-"""A restore runs the owner's code with the owner's privileges only, and reaches no other server."""
+"""A restore runs the owner's code with only the owner's privileges, and connects to no other server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_test_restore_runs_nothing_above_its_owner(machine: Host) -> None:
     assert run.record["outcome"] == "SUCCESS"
     backup = machine.backups()[-1]
     assert machine.manifest(backup)["proven_seconds"] > 0
-    # A restore as the superuser springs the trap.
+    # A restore as the superuser triggers the trap.
     machine.sql("CREATE DATABASE ai_memory_trap", database="postgres")
     try:
         done = machine.run(

@@ -16,7 +16,7 @@ HALF = (
 
 def assert_untouched(machine: Host, sentence: str, *arguments: str) -> None:
     before = machine.untouched()
-    # A statement that needs more than ACCESS SHARE would wait behind this lock for ever.
+    # A statement that needs more than ACCESS SHARE would wait behind this lock forever.
     with only_readers(machine):
         run = machine.playbook("migrate.yml", "--check", *arguments)
     assert machine.untouched() == before

@@ -14,14 +14,14 @@ from rows import insert
 from service import a_login, assert_works_in_full, deploy, faulty_release
 
 ENFORCE = ("playbooks/enforce.yml", "-eenforce_confirm=YES")
-# The service starts faster than this, also on a slow machine, and no test waits for a minute.
+# The service starts faster than this even on a slow machine, and no test has to wait for a minute.
 STARTUP = 20
 AT_ONCE = ("-etenancy_bridge_quiet_seconds=0", f"-etenancy_bridge_startup_seconds={STARTUP}")
 ACCEPTING = (*AT_ONCE, "-eenforce_accept=startup")
 
 
 def noted(machine: Host) -> dict[str, int]:
-    """Return the noted kinds of statements, each as table_command, with the time of the last use."""
+    """Return the recorded kinds of statements, each as table_command, with the time of the last use."""
     sequences = machine.sql(
         "SELECT substr(relname, length('tenancy_bridge_used_') + 1), pg_sequence_last_value(oid)"
         " FROM pg_class WHERE starts_with(relname, 'tenancy_bridge_used_') AND relkind = 'S'"
@@ -30,7 +30,7 @@ def noted(machine: Host) -> dict[str, int]:
 
 
 def forget(machine: Host) -> None:
-    """Let the record say that nothing was ever used."""
+    """Reset the record, as if the bridge had never been used."""
     machine.sql(
         "SELECT setval(oid::regclass, 1, false)"
         " FROM pg_class WHERE starts_with(relname, 'tenancy_bridge_used_') AND relkind = 'S'"
@@ -45,7 +45,7 @@ def bridges(machine: Host) -> list[tuple[str, str]]:
 
 
 def start(machine: Host, release: str) -> None:
-    """Deploy a release, and wait until the old one's use of the bridge is too old to count."""
+    """Deploy a release, and wait until the old release's use of the bridge is too old to count."""
     deploy(machine, release)
     machine.run("sudo systemctl stop ai-memory")
     time.sleep(4)
@@ -54,7 +54,7 @@ def start(machine: Host, release: str) -> None:
 
 
 def wait_for_the_end_of_the_start_up(machine: Host) -> None:
-    """Wait until a statement no longer belongs to the service's start."""
+    """Wait until a statement no longer counts as part of the service's start."""
     age = int(machine.run(f"ps -o etimes= -p {machine.service_pid()}"))
     time.sleep(max(0, STARTUP + 3 - age))
 
@@ -63,7 +63,7 @@ def test_the_legacy_release_still_needs_it(machine: Host) -> None:
     wait_for_the_end_of_the_start_up(machine)
     assert_works_in_full(machine)
     before = machine.untouched()
-    # Callers are never accepted.
+    # Use by callers is never accepted.
     run = machine.playbook(*ENFORCE, *ACCEPTING, check=False)
     assert "The bridge is still needed: statements without a tenant used the bridge since" in run.words
     assert "by callers (" in run.words
@@ -113,7 +113,7 @@ def test_a_write_is_noted_as_what_it_is(machine: Host) -> None:
 def test_what_the_service_does_as_it_starts_is_named_and_is_accepted_or_not(machine: Host) -> None:
     start(machine, "tenant_aware")
     with a_login(machine) as cursor:
-        # Like the service's start-up code.
+        # This acts like the service's start-up code.
         cursor.execute("DELETE FROM memories WHERE created_at + ttl_days * interval '1 day' < '2000-01-01'")
     wait_for_the_end_of_the_start_up(machine)
     assert_works_in_full(machine)
@@ -162,7 +162,7 @@ def test_a_record_that_does_not_work_is_not_believed(machine: Host) -> None:
     try:
         pid = machine.service_pid()
         with a_login(machine) as cursor:
-            # A broken record does not break the service.
+            # A broken usage record does not break the service.
             cursor.execute("SELECT FROM call_summaries LIMIT 1")
         run = machine.playbook(*ENFORCE, *ACCEPTING, check=False)
         assert "The record of the bridge s use does not work" in run.words
@@ -174,7 +174,7 @@ def test_a_record_that_does_not_work_is_not_believed(machine: Host) -> None:
 
 @pytest.mark.wide
 def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> None:
-    # Enforcing is meant for databases with a second tenant.
+    # Enforcing is intended for databases with a second tenant.
     machine.sql(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}))
     with faulty_release(machine):
         run = machine.playbook(*ENFORCE, *ACCEPTING, check=False)
@@ -196,7 +196,7 @@ def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> 
 
 @pytest.mark.wide
 def test_an_api_that_shows_another_tenants_rows_is_found(machine: Host) -> None:
-    # The other tenant is the default one, as for an API that ignores the token.
+    # The other tenant is the default tenant, as with an API that ignores the token.
     run = machine.playbook(*ENFORCE, *ACCEPTING, "-eservice_other_tenant=1", check=False)
     assert "The API showed another tenant the stored memory" in run.words
     assert "Test memory of the run" in run.record["failure"]["message"]
@@ -239,7 +239,7 @@ def test_nothing_is_left_to_enforce_and_nothing_brings_it_back(machine: Host) ->
 @pytest.mark.wide
 def test_a_table_of_the_next_release_joins_without_the_bridge(machine: Host) -> None:
     model = yaml.safe_load((ROOT / "inventory/group_vars/ai_memory/tenancy.yml").read_text())
-    # The column is the tenant's, although no policy ties it to the setting yet.
+    # The column is the tenant column, although no policy relates it to the setting yet.
     notes = {"name": "call_notes", "surrogate_keys": [["id"]], "indexes": [["user_id"]], "adopt": True}
     wanted = "-e" + json.dumps({"tenancy_tables": [*model["tenancy_tables"], notes]})
     machine.sql(
@@ -249,7 +249,7 @@ def test_a_table_of_the_next_release_joins_without_the_bridge(machine: Host) -> 
     machine.sql(f"ALTER TABLE call_notes OWNER TO {OWNER}")
     machine.sql("INSERT INTO call_notes (customer_id, user_id) VALUES (1, '+1'), (2, '+1'), (2, '+2')")
     machine.sql(insert("caller_profiles", {"customer_id": 2, "user_id": "+1"}))
-    # Until the model names the table, it bypasses row security.
+    # Until the model lists the table, its rows are not isolated.
     assert "column-unlisted: public.call_notes" in machine.playbook("playbooks/verify.yml", check=False).words
     machine.playbook(*MIGRATE, wanted)
     machine.playbook("playbooks/verify.yml", wanted)

@@ -1,4 +1,5 @@
-"""Another application is another inventory: the same playbooks migrate the boat rental, prove it and roll it back."""
+"""Another application needs only another inventory: the same playbooks migrate the boat rental, prove its isolation and
+roll it back."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ import pytest
 from application import CONFIRMED, Application, installed
 from lab import ROOT, Host, Run
 
-# Divided between two hosts, these tests would prepare both.
+# If these tests were divided between two hosts, both hosts would have to be prepared.
 pytestmark = pytest.mark.one_host(together=True)
 
 DATABASE, OWNER = "boat_rental", "desk"
@@ -38,7 +39,7 @@ class Rental:
         return {table: self.sql(f"SELECT count(*) FROM rental.{table}")[0][0] for table in ROWS}
 
     def untouched(self) -> tuple[tuple[str, str, str], dict[str, int]]:
-        """Return everything that a run without changes leaves equal."""
+        """Return everything that a run without changes does not modify."""
         return self.application.untouched(), self.rows()
 
     @contextlib.contextmanager
@@ -52,7 +53,7 @@ class Rental:
 
 @pytest.fixture(scope="module")
 def rental(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rental]:
-    """Return the freshly seeded boat rental, and remove it at the end."""
+    """Yield the freshly seeded boat rental, and remove it at the end."""
     with installed(
         machine, tmp_path_factory.mktemp("inventory"), name="rental-desk", database=DATABASE, owner=OWNER, port=8300,
         inventory=INVENTORY, files=ROOT / "molecule/example/application",
@@ -68,7 +69,7 @@ def before(rental: Rental) -> str:
 
 @pytest.fixture(scope="module")
 def migrated(rental: Rental, before: str) -> Run:
-    """Migrate, with the proof of the backup and a rehearsal."""
+    """Migrate, with the test restore of the backup and a rehearsal."""
     assert rental.rows() == ROWS
     return rental.playbook("migrate.yml", *CONFIRMED)
 
@@ -82,7 +83,7 @@ def test_a_dry_run_says_what_it_is_about_and_touches_nothing(rental: Rental, bef
     assert rental.untouched() == untouched
 
 
-# The decisions of the operator; the draft has the rest.
+# The operator's decisions; the draft contains the rest.
 DECIDED = {
     "tenancy_column": "marina", "tenancy_column_type": "uuid", "tenancy_setting": "rental.marina",
     "tenancy_default_tenant": NORTH, "tenancy_readable": ["rental.boat_classes"],

@@ -1,4 +1,4 @@
-"""Every file of the scenario starts in the same way."""
+"""Every test file of the scenario starts with the same state."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from lab import Host
 
 @pytest.fixture(scope="module", autouse=True)
 def _fresh(machine: Host) -> None:
-    """Start with an unmigrated database, whatever the previous file left."""
+    """Start with an unmigrated database, whatever state the previous file left."""
     machine.reset()

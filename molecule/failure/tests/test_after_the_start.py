@@ -17,7 +17,7 @@ CODE = "/opt/ai-memory/app.py"
 
 @contextlib.contextmanager
 def from_the_next_start(machine: Host, edit: str) -> Iterator[None]:
-    """Edit the code of the running service with sed: the next start runs another release."""
+    """Edit the code of the running service with sed, so that the next start runs another release."""
     machine.reset()
     machine.run(f"sudo cp -p {CODE} {CODE}.whole && sudo sed -i '{edit}' {CODE}")
     try:
@@ -49,7 +49,7 @@ def test_an_error_that_the_change_does_not_cause_rolls_nothing_back(machine: Hos
 
 @pytest.mark.sample
 def test_an_error_of_the_database_rolls_the_change_back(machine: Host) -> None:
-    # It names a renamed column, like a release that does not know the new schema.
+    # It uses a column that was renamed, like a release that does not know the new schema.
     with from_the_next_start(machine, 's/"k": body.get/"no_such": body.get/'):
         run = machine.playbook(*MIGRATE, check=False)
         assert run.record["failure"]["phase"] == "start"

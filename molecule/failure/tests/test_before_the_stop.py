@@ -1,4 +1,4 @@
-"""A service whose running release fails is found before the stop: callers notice nothing."""
+"""A failing release is detected before the stop, and callers notice nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service import faulty_release
 pytestmark = pytest.mark.wide
 
 SMOKE = "+15550000000-runbook"
-# The row is deleted after the answer, as if the service stored it in another database.
+# The row is deleted after the response, as if the service stored it in another database.
 ELSEWHERE = f"""
 CREATE FUNCTION elsewhere() RETURNS trigger LANGUAGE plpgsql AS
 $$ /* customer_id */ BEGIN DELETE FROM memories WHERE id = NEW.id AND starts_with(user_id, '{SMOKE}');
@@ -25,7 +25,7 @@ REFUSED = f"ALTER TABLE memories ADD CONSTRAINT nobody CHECK (NOT starts_with(us
 
 @contextlib.contextmanager
 def without_retrieve(machine: Host) -> Iterator[None]:
-    """Run a release that cannot retrieve."""
+    """Run a release that cannot retrieve memories."""
     with faulty_release(machine):
         machine.run("sudo systemctl restart ai-memory")
         machine.wait_until_healthy()
@@ -46,7 +46,7 @@ def without_retrieve(machine: Host) -> Iterator[None]:
         ),
         (
             "service_health_timeout=2 service_health_request_timeout=2", ELSEWHERE, "DROP FUNCTION elsewhere() CASCADE",
-            "public.memories has no row of it",
+            "public.memories contains no row for it",
         ),
         (
             "service_name=ai-memory", f"REVOKE DELETE ON memories FROM {OWNER}", f"GRANT DELETE ON memories TO {OWNER}",

@@ -1,4 +1,4 @@
-"""The laptop is lost while the service is stopped: the server completes the work, or starts the service itself."""
+"""If the laptop is lost while the service is stopped, the server completes the work or starts the service itself."""
 
 from __future__ import annotations
 

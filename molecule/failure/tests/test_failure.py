@@ -1,4 +1,4 @@
-"""A migration that fails half-way leaves the database unchanged and the service running."""
+"""A migration that fails partway through leaves the database unchanged and the service running."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMPATIENT = ("-eservice_health_timeout=2", "-eservice_health_request_timeout=2")
 
 
 def test_a_planner_that_leaks_commits_nothing(machine: Host, tmp_path: Path) -> None:
-    """The predicate is broken in a copy of the checkout: the proof stops the transaction."""
+    """The policy's predicate is broken in a copy of the checkout, and the proof stops the transaction."""
     model = copied_checkout(tmp_path) / PLUGINS / "plugin_utils/model/model.py"
     strict = 'f"{identifier(self.column)} = (SELECT'
     assert strict in model.read_text()
@@ -95,7 +95,7 @@ def test_a_client_that_comes_at_the_stop_is_named_and_the_service_comes_back(mac
 
 @pytest.fixture
 def copying(machine: Host) -> Iterator[None]:
-    """Keep a replication connection in the transaction of a subscriber's first copy."""
+    """Keep a replication connection in the transaction of a subscriber's initial copy."""
     with contextlib.closing(psycopg2.connect(
         machine.connect().dsn, connection_factory=psycopg2.extras.LogicalReplicationConnection
     )) as connection, connection.cursor() as cursor:  # fmt: skip
@@ -188,6 +188,6 @@ def test_a_service_that_stays_unhealthy_is_reported(machine: Host) -> None:
         run = machine.playbook(*MIGRATE, HOLD, *IMPATIENT, check=False)
         assert run.record["outcome"] == "PARTIAL"
         assert "DOES NOT ANSWER" in run.words
-        # It is unknown whether the service works, so the timer that starts it stays armed.
+        # It is unknown whether the service works, so the timer that starts it remains armed.
         assert machine.failsafe_armed()
         machine.run("sudo systemctl stop ai-memory-failsafe.timer")

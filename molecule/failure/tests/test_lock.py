@@ -23,7 +23,7 @@ HOLDER = r"\S+ on \S+, run \d{8}T\d{6}Z-\w+ \(migrate\), since [0-9-]+ [0-9:]+ U
 
 @contextlib.contextmanager
 def someone_thinking(machine: Host) -> Iterator[tuple[Run, int]]:
-    """Yield a run that waits for its operator's YES, and the operator's keyboard."""
+    """Yield a run that waits for the operator's YES, and the terminal on which the operator types."""
     keyboard, terminal = pty.openpty()
     run = Run(machine.name, "migrate.yml", terminal=terminal)
     try:
@@ -53,7 +53,7 @@ def test_the_second_is_told_who_holds_it_and_a_lost_run_s_lock_can_be_broken(mac
         )
         assert machine.untouched() == before
         assert machine.lock() == holder
-    # The run is killed now, and its lock stays.
+    # The run is killed now, and its lock remains.
     assert machine.lock() == holder
     assert f"Broke the lock of {holder}" in machine.playbook(*BACKUP, BREAK).words
     assert machine.lock() == ""
@@ -95,7 +95,7 @@ def test_a_run_does_not_release_the_lock_of_another(machine: Host) -> None:
 
 @pytest.fixture
 def slow_transaction(machine: Host) -> Iterator[None]:
-    """Make the transaction longer than another run needs to request the lock, also on a busy machine."""
+    """Make the transaction take longer than another run needs to request the lock, even on a busy machine."""
     with slow_policies(machine, seconds=8):
         yield
 
@@ -120,7 +120,7 @@ def test_it_is_not_broken_while_the_transaction_outlives_the_laptop(machine: Hos
     while machine.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tenancy runbook'") != [(0,)]:
         assert time.monotonic() < deadline
         time.sleep(0.5)
-    # The transaction has committed meanwhile.
+    # The transaction has committed in the meantime.
     assert machine.rows("customer_id = 1") == machine.rows()
     machine.run("sudo systemctl start ai-memory")
     machine.wait_until_healthy()

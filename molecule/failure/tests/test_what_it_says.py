@@ -1,4 +1,4 @@
-"""The service's log lines and health are judged by their form, and a slow answer is not a failure."""
+"""The service's log lines and health are judged by their form, and a slow response is not a failure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service import assert_works_in_full
 pytestmark = pytest.mark.wide
 
 CODE = "/opt/ai-memory/app.py"
-# It waits for a language model, which is never well, and delays every other request.
+# It waits for a language model that is never healthy, and delays every other request.
 SLOW = """
 
 @app.middleware("http")

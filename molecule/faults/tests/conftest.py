@@ -1,4 +1,4 @@
-"""All tests with FAULTS=all; otherwise a fixed sample."""
+"""Run all tests with FAULTS=all, otherwise a fixed sample."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from faults import ALL, sampled
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without FAULTS=all, keep the kills of one part of a run: they choose a task themselves (pytest's hook)."""
+    """Without FAULTS=all, select the kills in one part of a run; these tests choose a task themselves (a pytest
+    hook)."""
     if ALL:
         return
     kills = {item: item.function.__name__ for item in items if isinstance(item, pytest.Function)}

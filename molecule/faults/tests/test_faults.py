@@ -1,4 +1,5 @@
-"""After any fault the data is complete, the schema is the old or the new one, and the next run completes the work."""
+"""After any fault, the data is complete, the schema is either the old or the new one, and the next run completes the
+work."""
 
 from __future__ import annotations
 
@@ -26,14 +27,14 @@ CUT_AT_ONCE = "systemctl stop ssh; pkill -KILL sshd; sleep 8; systemctl start ss
 CUT = f"sleep 2; {CUT_AT_ONCE}"
 CODE = "/opt/ai-memory/app.py"
 PSQL = "sudo -u postgres psql --no-psqlrc --quiet --dbname=ai_memory --command"
-# A run does not refuse a replication session, because it is not a client like the service.
+# A replication session is not refused, because it does not count as a client.
 REPLICA = "sudo -u postgres psql --no-psqlrc --quiet --dbname='dbname=ai_memory replication=database' --command"
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tenancy runbook'"
 
 
 @dataclass(frozen=True)
 class Migrated:
-    """The tasks of an undisturbed run, and the schema that it leaves."""
+    """The tasks of an undisturbed run, and the schema after it."""
 
     tasks: list[str]
     schema: str
@@ -68,7 +69,7 @@ def kill_at(machine: Host, usual: Migrated, numbers: list[int], *arguments: str)
                 before = Before(machine, usual.schema)
             run = harmed(machine, str(number), "", *arguments)
             assert run.returncode < 0, f"the run was not killed:\n{run.output}"
-            # An unchanged host needs no further run.
+            # If the host is unchanged, no further run is needed.
             if before.assert_held():
                 before.assert_finished_by_another_run()
                 before = None
@@ -101,7 +102,7 @@ def test_a_run_that_is_killed_after_it_is_finished_by_the_next(machine: Host, mi
 
 @contextlib.contextmanager
 def database_on_a_small_disk(machine: Host) -> Iterator[None]:
-    """Put the database into a tablespace on a file system of its own."""
+    """Move the database into a tablespace on a separate file system."""
     machine.run(f"sudo install --directory --owner=postgres --mode=0700 {SMALL}/space && sudo systemctl stop ai-memory")
     machine.sql(f"CREATE TABLESPACE small LOCATION '{SMALL}/space'", database="postgres")
     machine.sql("ALTER DATABASE ai_memory SET TABLESPACE small", database="postgres")
@@ -123,7 +124,7 @@ def unit_command(setting: str) -> str:
 
 
 def fill(rest: str) -> str:
-    """Return the command that fills the small disk except ``rest``."""
+    """Return the command that fills the small disk except for ``rest``."""
     return f"cat /dev/zero > {SMALL}/filler 2> /dev/null; truncate --size=-{rest} {SMALL}/filler"
 
 

@@ -1,4 +1,4 @@
-"""Several hosts in one run: one goes ahead, a failure stops later batches, and the summary names every host."""
+"""Several hosts in one run: a canary goes first, a failure stops later batches, and the summary lists every host."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Fleet(NamedTuple):
 
 
 def run(*arguments: str, check: bool = True, inventories: tuple[str, ...] = (), terminal: int | None = None) -> Run:
-    """Run a playbook over all hosts; ``check`` says whether it must succeed."""
+    """Run a playbook on all hosts; ``check`` requires it to succeed."""
     run = Run("all,localhost", *arguments, inventories=inventories, terminal=terminal)
     run.wait()
     assert (run.returncode == 0) == check, run.output
@@ -52,7 +52,7 @@ def fleet() -> Iterator[Fleet]:
 
 @contextlib.contextmanager
 def broken(host: Host) -> Iterator[None]:
-    """Let a host refuse the row of the proof, which fails inside the transaction."""
+    """Make a host reject the proof's row, so that the transaction fails."""
     host.sql(f"ALTER TABLE personality_metrics ADD CONSTRAINT one_row {NO_ROW_OF_THE_PROOF}")
     try:
         yield
@@ -62,7 +62,7 @@ def broken(host: Host) -> Iterator[None]:
 
 @contextlib.contextmanager
 def untouched(*hosts: Host) -> Iterator[None]:
-    """Assert that the hosts are not changed."""
+    """Assert that the hosts have not changed."""
     before = [host.untouched() for host in hosts]
     yield
     assert [host.untouched() for host in hosts] == before

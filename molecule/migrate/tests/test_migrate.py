@@ -1,4 +1,4 @@
-"""After the migration: tenants in the database, the legacy release works, and the run has left its records."""
+"""After the migration, the database has tenants, the legacy release works, and the run's records exist."""
 
 from __future__ import annotations
 

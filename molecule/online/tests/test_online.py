@@ -1,4 +1,4 @@
-"""After any number of online steps, the next run completes the migration, and the rollback is the same."""
+"""After any number of online steps, the next run completes the migration, and the rollback has the same result."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ BUILDS = (
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE application_name = 'tenancy runbook' AND query LIKE 'CREATE INDEX CONCURRENTLY%'"
 )
-# A column that somebody added by hand, in which some rows have no tenant yet.
+# A manually added column, in which some rows have no tenant yet.
 NULLABLE = (
     "ALTER TABLE memories ADD COLUMN customer_id integer",
     "UPDATE memories SET customer_id = 1 WHERE type = 'fact'",
 )
-# The number of steps from the unmigrated database, and from the one with that column.
+# The number of steps from the unmigrated database, and from the database with that column.
 STEPS = {(): 12, NULLABLE: 14}
 
 
@@ -36,7 +36,7 @@ def half(machine: Host, start: tuple[str, ...], done: int) -> Iterator[tuple[Dat
     with committed(machine, list(start)) as database:
         before, definition = database.state(), schema(machine, database.model.database)
         if start == NULLABLE:
-            # As in every run, rows without a tenant get one before the steps.
+            # As in every run, rows without a tenant get a tenant before the steps.
             database.backfill("memories")
             database.commit()
         steps = database.steps()
@@ -48,7 +48,7 @@ def half(machine: Host, start: tuple[str, ...], done: int) -> Iterator[tuple[Dat
 
 
 def interrupt(database: Database, build: dict[str, object]) -> None:
-    """Start to build an index and interrupt it, so that it stays invalid."""
+    """Start to build an index and interrupt it, so that it remains invalid."""
     database.commit()
     with database.another() as other:
         # The build waits for sessions that have written to the table.
@@ -84,7 +84,7 @@ def whole(machine: Host) -> str:
 
 
 def named(definition: str, database: Database) -> str:
-    """Return a schema with the name of the real database and the role of its administrator."""
+    """Return a schema with the names of the real database and its administrator's role."""
     return definition.replace(database.model.database, "ai_memory").replace("operator", "postgres")
 
 
@@ -119,7 +119,8 @@ def test_a_run_that_stopped_there_is_rolled_back(machine: Host, start: tuple[str
 @pytest.mark.by_turns
 def test_an_autovacuum_that_is_at_work_is_no_deadlock(machine: Host) -> None:
     with half(machine, (), STEPS[()]) as (database, before, _), database.another() as other:
-        # Like an autovacuum, which holds the table and waits for a session that has changed the table's entry.
+        # Acts like an autovacuum that holds a lock on the table and waits for a session that has changed the table's
+        # catalog entry.
         other.run("LOCK TABLE memories IN SHARE UPDATE EXCLUSIVE MODE")
         with meanwhile(lambda over: change_the_entry(machine, other)):
             database.migrate()
@@ -127,7 +128,7 @@ def test_an_autovacuum_that_is_at_work_is_no_deadlock(machine: Host) -> None:
 
 
 def change_the_entry(machine: Host, other: Database) -> None:
-    """Change the entry of a table as soon as a session waits for it."""
+    """Change the catalog entry of a table as soon as a session waits for it."""
     deadline = time.monotonic() + 20
     while (
         machine.sql(
@@ -161,7 +162,7 @@ def test_callers_are_served_until_the_short_transaction(machine: Host, whole: st
 
 @contextlib.contextmanager
 def session(machine: Host, statement: str) -> Iterator[None]:
-    """Hold a transaction open in which ``statement`` ran."""
+    """Keep a transaction open in which ``statement`` has run."""
     with contextlib.closing(machine.connect()) as connection:
         connection.autocommit = False
         connection.cursor().execute(statement)

@@ -1,4 +1,4 @@
-"""ARA, which the environment enables, records a run in its own database without any secret."""
+"""ARA, which environment variables enable, records a run in its own database without any secret."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ WEBHOOK = "https://127.0.0.1:1/services/verysecrettoken"
 
 
 def spellings(secret: str) -> Iterator[bytes]:
-    """Yield the spellings of the secret in a result: plain, in JSON, in a URL, and within text in base64."""
+    """Yield the forms in which the secret could occur in a result: plain, in JSON, in a URL, and inside Base64 text."""
     for text in (secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe="")):
         yield text.encode()
         for shift in range(3):
-            # The first and the last group of letters depend on the adjacent text.
+            # The first and the last group of characters depend on the adjacent text.
             yield base64.b64encode(b"x" * shift + text.encode() + b"xx")[4:-4]
 
 
 def everything(database: Path) -> tuple[str, bytes]:
-    """Return state and path of the one recorded playbook, and the database's unpacked content."""
+    """Return the state and the path of the only recorded playbook, and the database's uncompressed content."""
     parts = []
     with contextlib.closing(sqlite3.connect(database)) as connection:
         ((status, path),) = connection.execute("SELECT status, path FROM playbooks").fetchall()
@@ -80,7 +80,7 @@ def test_a_dry_run_is_recorded_without_a_secret(machine: Host, tmp_path: Path) -
 
 
 def shown(directory: Path) -> None:
-    """Serve the recorded runs with the documents' command."""
+    """Serve the recorded runs with the documented command."""
     environment = os.environ | {"ARA_BASE_DIR": str(directory)}
     (listing,) = documents.commands("ara")
     listed = subprocess.run(listing.split(), env=environment, check=True, capture_output=True, text=True, timeout=60)
@@ -96,7 +96,7 @@ def shown(directory: Path) -> None:
 
 
 def page(url: str) -> str:
-    """Return a page as soon as it is served."""
+    """Return a page as soon as the server responds."""
     for _ in range(100):
         with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(url, timeout=30) as answer:
             text: str = answer.read().decode()

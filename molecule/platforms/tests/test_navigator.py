@@ -1,4 +1,5 @@
-"""ansible-navigator runs the playbooks with the project's settings; here without the image, which needs a registry."""
+"""ansible-navigator runs the playbooks with the project's settings; the test does not use the image, which needs a
+registry."""
 
 from __future__ import annotations
 
@@ -18,16 +19,16 @@ pytestmark = pytest.mark.one_host
 
 # The dry run and the migration from the documents.
 CHECK, MIGRATE = (command.split() for command in documents.commands("ansible-navigator"))
-# Events' numbers between the lines, which a terminal does not show.
+# The numbers of events between the lines, which a terminal does not show.
 HIDDEN = re.compile(r"\x1b\[K[^\x1b]*\x1b\[\d+D|\x1b\[K")
 
 
 def navigate(machine: Host, logs: Path, *command: str) -> tuple[int, str]:
-    """Run navigator on a terminal on which `no` is typed, and return exit status and output."""
+    """Run ansible-navigator on a terminal, answer `no`, and return the exit status and the output."""
     environment = os.environ | {
         "ANSIBLE_INVENTORY": ",".join(str(ROOT / inventory) for inventory in INVENTORIES), "NO_COLOR": "1",
     }  # fmt: skip
-    # Molecule sets a callback.
+    # Molecule sets a stdout callback.
     environment.pop("ANSIBLE_STDOUT_CALLBACK", None)
     with typed("no") as terminal:
         done = subprocess.run(
@@ -46,7 +47,7 @@ def test_navigator_makes_a_dry_run_and_leaves_nothing(machine: Host, tmp_path: P
     assert returncode == 0, output
     assert "SUCCESS (check mode: nothing was touched)" in output
     assert machine.untouched() == before
-    # No artifact and no log.
+    # There is no artifact and no log.
     assert set(ROOT.glob("*")) - files <= {ROOT / ".cache"}
     assert list((ROOT / "playbooks").glob("*artifact*")) == []
 

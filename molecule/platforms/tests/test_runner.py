@@ -1,4 +1,4 @@
-"""A migration as a job of AWX: ansible-runner, the exported inventory, directories outside of the checkout."""
+"""A migration as an AWX job: with ansible-runner, the exported inventory, and directories outside the checkout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def exported(host: str) -> str:
 
 
 def job(directory: Path, machine: Host, playbook: str, **extra: Any) -> subprocess.CompletedProcess[str]:
-    """Run a playbook like AWX: with the checkout as ansible-runner's project, and a script as inventory."""
+    """Run a playbook as AWX does: with the checkout as ansible-runner's project, and a script as the inventory."""
     for name in ("env", "inventory"):
         (directory / name).mkdir(parents=True)
     (directory / "project").symlink_to(ROOT)
@@ -52,7 +52,7 @@ def job(directory: Path, machine: Host, playbook: str, **extra: Any) -> subproce
 def test_a_job_that_is_not_confirmed_touches_nothing(machine: Host, tmp_path: Path) -> None:
     machine.reset()
     before = machine.untouched()
-    # The survey's default: nobody types on ansible-runner's terminal.
+    # The survey's default, because there is no input on ansible-runner's terminal.
     done = job(
         tmp_path / "job",
         machine,
@@ -78,7 +78,7 @@ def test_a_job_that_is_confirmed_migrates_and_leaves_its_records(machine: Host, 
     (record,) = (tmp_path / "kept/logs").glob("*/run.json")
     assert json.loads(record.read_text())["outcome"] == "SUCCESS"
     (copy,) = (tmp_path / "kept/backups").glob("*/*.tar")
-    # The paths are absolute, since nobody is in that directory.
+    # The paths are absolute, because the operator's working directory is a different one.
     words = " ".join(done.stdout.split())
     assert f"Log: {record.parent / 'execution-log.md'}" in words
     assert f"Copy: {copy}" in words

@@ -1,4 +1,5 @@
-"""In the proof, database code never exceeds its owner's privileges, decides an outcome, or outlives its attempt."""
+"""In the proof, database code never exceeds its owner's privileges, influences an outcome, or has effects after its
+attempt."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from lab import OWNER, Host
 from planner import NAME, Database
 from rows import insert
 
-# Every statement that could return to the session's own role, each in a subtransaction of its own.
+# Every statement that could switch back to the session's own role, each in its own subtransaction.
 CLIMB = """
 DECLARE way text; rose text := '';
 BEGIN
@@ -53,7 +54,7 @@ def test_no_trigger_gets_above_its_owner(database: Database, trigger: str) -> No
     spy(database, CLIMB + END, trigger)
     database.prove()
     assert not climbed(database)
-    # The trap works: after a mere SET ROLE the way is open.
+    # The trap works: after only a SET ROLE, the code can switch back.
     database.run("SAVEPOINT s", f"SET LOCAL ROLE {OWNER}", "SET LOCAL app.current_tenant = '1'; SET row_security = on")
     database.run(insert("memories", {"k": "a"}), "SET CONSTRAINTS ALL IMMEDIATE", "ROLLBACK TO s")
     assert climbed(database)
@@ -65,7 +66,7 @@ def test_a_trigger_that_is_deferred_again_is_gone_with_the_proof(database: Datab
     again = "SET CONSTRAINTS ALL DEFERRED; UPDATE memories SET k = k WHERE id = NEW.id; RETURN NULL; END"
     spy(database, CLIMB + again, f"CONSTRAINT TRIGGER spy {DEFERRED}".replace("INSERT", "INSERT OR UPDATE"))
     database.prove()
-    # Like a commit.
+    # This has the effect of a commit.
     database.run("SET CONSTRAINTS ALL IMMEDIATE")
     assert not climbed(database)
 
@@ -81,7 +82,7 @@ def test_an_error_of_the_databases_code_is_an_outcome_of_its_own(database: Datab
 
 
 def test_a_leak_is_no_success_after_an_error(database: Database) -> None:
-    # A refusal of the previous attempt must not count as this one's outcome.
+    # An error of the previous attempt must not count as the outcome of this attempt.
     database.migrate()
     database.run("CREATE POLICY also ON memories FOR SELECT USING (true)")
     spy(database, f"BEGIN IF TG_OP = 'UPDATE' THEN RAISE SQLSTATE 'TR001'; END IF; {END}")
@@ -113,7 +114,7 @@ def test_what_an_attempt_does_to_the_session_changes_no_finding(database: Databa
 
 
 def test_operators_of_the_service_answer_for_none_of_postgresqls(database: Database) -> None:
-    """The service's search path finds its own operators first; a leak must still be reported."""
+    """The service's search path resolves its own operators first; a leak must still be reported."""
     database.migrate()
     database.run(
         f"ALTER ROLE {OWNER} IN DATABASE {NAME} SET search_path = public, pg_catalog",
@@ -193,7 +194,7 @@ def test_a_write_of_the_change_is_found(database: Database) -> None:
 
 
 def test_settings_of_the_administrators_sessions_are_his_own(machine: Host, copy: None) -> None:
-    """The settings do not depend on the role, the database or the PostgreSQL release."""
+    """The settings do not depend on the role, the database or the PostgreSQL version."""
     role = machine.sql("SELECT current_user")[0][0]
     machine.sql(f"ALTER DATABASE {NAME} SET search_path = public, pg_catalog")
     machine.sql(f"ALTER DATABASE {NAME} SET standard_conforming_strings = off")

@@ -1,4 +1,4 @@
-"""The proof accepts the plan's result, and rejects every defect with the name of the leak."""
+"""The proof accepts the plan's result, rejects every defect, and names the leak."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def policy(using: str, clause: str = f"TO {OWNER}", name: str = MEMORIES) -> lis
 
 
 def also(using: str) -> list[str]:
-    """Return the statement that creates another policy beside the one on memories."""
+    """Return the statement that creates an additional policy on memories."""
     return [f"CREATE POLICY also ON memories {using}"]
 
 
@@ -34,7 +34,7 @@ def trigger(work: str, security: str = "") -> list[str]:
 TRIGGER = "personality_metrics.own.trigger"
 AVERAGE = "customer_id, user_id, last_updated"
 
-# The defects: the statements, and an attempt that must be named.
+# The defects: the statements, and an attempt that the message must name.
 MUTANTS = {
     "no policy": ([f"DROP POLICY {MEMORIES} ON memories"], "memories.own.insert"),
     "not forced": (["ALTER TABLE memories NO FORCE ROW LEVEL SECURITY"], "memories.read.another"),
@@ -76,7 +76,7 @@ MUTANTS = {
     "the constant default": (["ALTER TABLE memories ALTER customer_id SET DEFAULT 1"], "memories.own.insert"),
     "no default": (["ALTER TABLE memories ALTER customer_id DROP DEFAULT"], "memories.own.insert"),
     "the trigger writes for the default tenant": (
-        # The policy refuses the row of averages, and so the row of metrics.
+        # The policy rejects the row of averages, and therefore also the row of metrics.
         trigger("PERFORM update_personality_averages(1, NEW.user_id)"), "personality_metrics.own.insert",
     ),
     "the trigger writes past row security": (
@@ -114,7 +114,7 @@ def test_the_proof_is_cheap(database: Database) -> None:
         started = time.perf_counter()
         database.prove()
         seconds.append(time.perf_counter() - started)
-    # 0.3 s on a quiet machine, including the reading of the state.
+    # It takes 0.3 s on an idle machine, including reading the state.
     assert min(seconds) < 1
 
 

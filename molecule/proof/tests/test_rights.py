@@ -1,4 +1,4 @@
-"""Missing privileges and forbidding triggers are sufficient proof; permitted statements are still tested."""
+"""Missing privileges and triggers that forbid a command are sufficient proof; permitted statements are still tested."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from production import model_source
 
 OTHERS = [f"ALTER TABLE {table} OWNER TO operator" for table in TABLES]
 FULL = [f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {OWNER}" for table in TABLES]
-# Privileges that a service without tables of its own may lack.
+# Privileges that a service may lack if it owns no tables.
 LACKING = {
     "delete": [f"REVOKE DELETE ON personality_metrics FROM {OWNER}"],
     "update": [f"REVOKE UPDATE ON memories FROM {OWNER}"],
@@ -97,7 +97,7 @@ def test_what_a_trigger_forbids_is_named_in_the_model(database: Database, case: 
 
 
 def test_a_trigger_hides_no_leak(database: Database) -> None:
-    """An error of a row-level trigger shows that a row was reached."""
+    """An error in a row-level trigger shows that a row was accessed."""
     database.model = append_only(["update"])
     database.run(*FORBIDDING["update"][0])
     database.migrate()

@@ -1,4 +1,4 @@
-"""A service that logs in as a superuser gets a login of its own, and the rollback restores the old one."""
+"""A service that logs in as a superuser gets a separate login, and the rollback restores the old login."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def role(machine: Host) -> list[tuple[bool, ...]]:
 
 @contextlib.contextmanager
 def no_way_in(machine: Host) -> Iterator[None]:
-    """Let pg_hba.conf refuse the new login for a while."""
+    """Make pg_hba.conf reject the new login temporarily."""
     file = machine.sql("SHOW hba_file")[0][0]
     machine.run(f"sudo cp -p {file} /root/hba && sudo sed -i '1i host all {APP} all reject' {file}")
     machine.sql("SELECT pg_reload_conf()")
@@ -101,13 +101,13 @@ def test_a_login_that_gets_no_way_in_goes_again(machine: Host) -> None:
 
 
 def rights(machine: Host, path: str) -> str:
-    """Return owner, group, mode and ACL of the file behind ``path``."""
+    """Return the owner, group, mode and ACL of the file to which ``path`` resolves."""
     return machine.run(f"sudo stat -L --format='%U %G %a' {path}; sudo getfacl -cpn $(sudo realpath {path})")
 
 
 @contextlib.contextmanager
 def kept_elsewhere(machine: Host) -> Iterator[str]:
-    """Make the environment file a link to a file of root, which an ACL lets the service read."""
+    """Make the environment file a link to a file owned by root, which the service may read through an ACL."""
     there = "/etc/ai-memory.secret"
     machine.run(
         f"sudo mv {ENVIRONMENT} {there} && sudo ln -s {there} {ENVIRONMENT} && sudo chown root:root {there}"
@@ -264,7 +264,7 @@ def test_an_existing_login_is_reused_and_the_restore_restores_the_old_one(machin
     machine.playbook(*PROVISION)
     assert role(machine) == [(True, False, False, False, False, False)]
     assert_works_in_full(machine)
-    # The newest backup is the one of this migration.
+    # The newest backup is the backup of this migration.
     run = machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
     assert "Login: postgres again" in run.words
     assert "DATABASE_URL=postgresql://postgres:" in environment(machine)

@@ -1,4 +1,4 @@
-"""A backup that does not fit the database is refused before any change."""
+"""A backup that does not match the database is refused before any change."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def files(command: str) -> Callable[[Host], None]:
 
 
 def encrypted(machine: Host) -> None:
-    """Turn it into an encrypted backup with a truncated archive."""
+    """Turn the backup into an encrypted backup with a truncated archive."""
     machine.run(
         f"sudo sh -c 'cd {COPY} && tar --create SHA256SUMS database"
         " | age --encrypt --recipient $(age-keygen 2> /dev/null | tee /root/age.key | age-keygen -y)"

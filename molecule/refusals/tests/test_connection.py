@@ -1,4 +1,4 @@
-"""An unusable login is explained before any change."""
+"""If a login is unusable, the run explains the reason before any change."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lab import Host
 
 pytestmark = pytest.mark.wide
 
-# A login of the test's own, because the tests themselves use the operator's.
+# A separate login for the test, because the tests themselves use the operator's login.
 LOGIN = "deputy"
 ALLOWED = f"{LOGIN} ALL=(ALL) NOPASSWD: ALL"
-# A persistent connection would keep the login's old state.
+# A persistent SSH connection would keep the login's old state.
 FRESH = {"ansible_user": LOGIN, "ansible_ssh_args": "-o ControlMaster=no -o ControlPath=none"}
 SMALL = "/dev/shm/home"
 
@@ -95,7 +95,7 @@ def test_the_cause_and_its_remedy_are_told(machine: Host, trouble: str, given: d
 @pytest.mark.parametrize(
     ("harmless", "given"),
     [
-        # Output for a terminal only, and output to stderr, is harmless.
+        # Output that appears only on a terminal, and output to stderr, is harmless.
         (f"sudo sed -i '1i [ -t 1 ] && echo Welcome' /home/{LOGIN}/.bashrc", {}),
         (f"sudo sed -i '1i echo Welcome >&2' /home/{LOGIN}/.bashrc", {}),
         # A file system with noexec.

@@ -1,4 +1,4 @@
-"""Bad input and bad hosts get one clear sentence, and nothing is changed."""
+"""Invalid input and unsuitable hosts are refused with one clear sentence, and nothing changes."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_variable_that_cannot_be_decrypted_is_refused(machine: Host, tmp_path:
     known = [f"--vault-password-file={tmp_path / password}"] if password else []
     before = machine.untouched()
     run = machine.playbook(*MIGRATE, f"-e@{tmp_path / 'variables.yml'}", *known, check=False)
-    assert "no vault password was given that decrypts it (ansible-vault): add --ask-vault-pass" in run.words
+    assert "no matching vault password was given: add --ask-vault-pass" in run.words
     assert machine.untouched() == before
 
 
@@ -123,7 +123,7 @@ def test_output_that_the_terminal_cannot_show_does_not_end_the_run(
 
 @contextlib.contextmanager
 def environment(machine: Host, expression: str) -> Iterator[None]:
-    """Edit the environment file with sed for a while; the running service keeps the old values."""
+    """Temporarily edit the environment file with sed; the running service keeps the old values."""
     machine.run(f"sudo cp -p {ENVIRONMENT} /root/env && sudo sed -i '{expression}' {ENVIRONMENT}")
     try:
         yield
@@ -133,7 +133,7 @@ def environment(machine: Host, expression: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def hidden(machine: Host, path: str) -> Iterator[None]:
-    """Hide a file or directory for a while."""
+    """Temporarily hide a file or directory."""
     machine.run(f"sudo mv {path} {path}.hidden")
     try:
         yield
@@ -143,7 +143,7 @@ def hidden(machine: Host, path: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def stopped(machine: Host, unit: str) -> Iterator[None]:
-    """Stop a unit for a while."""
+    """Temporarily stop a unit."""
     machine.run(f"sudo systemctl stop {unit}")
     yield
     machine.run(f"sudo systemctl start {unit}")
@@ -174,14 +174,15 @@ def test_a_host_that_is_not_ready_is_refused(machine: Host, trouble: Trouble, se
     ("expression", "sentence"),
     [
         ("s#:[^:@]*@#@#", "cannot log in over the service s own route (localhost, port"),
-        # In the lab, PostgreSQL does not listen there, and over the socket only the user of that name can log in.
+        # In the lab, PostgreSQL does not listen there, and over the socket only the system user with that name can log
+        # in.
         ("s#@localhost#@[::1]#", "server at ::1 , port 5432 failed: Connection refused"),
         ("s#@[^/]*#@%2Frun%2Fpostgresql#", "Peer authentication failed for user alice"),
     ],
 )
 def test_a_login_that_does_not_serve_is_refused(machine: Host, expression: str, sentence: str) -> None:
     before = machine.catalogs(), machine.rows()
-    # A running service would still have another login.
+    # A running service would still use another login.
     with stopped(machine, "ai-memory"), environment(machine, expression):
         run = machine.playbook("playbooks/verify.yml", check=False)
     assert sentence in run.words
@@ -190,7 +191,7 @@ def test_a_login_that_does_not_serve_is_refused(machine: Host, expression: str, 
 
 @contextlib.contextmanager
 def restarted(machine: Host, expression: str) -> Iterator[None]:
-    """Let the service run with an edited environment file for a while."""
+    """Temporarily run the service with an edited environment file."""
     with stopped(machine, "ai-memory"), environment(machine, expression):
         machine.run("sudo systemctl start ai-memory")
         machine.wait_until_healthy()
@@ -205,7 +206,7 @@ def test_a_socket_in_database_url_is_accepted(machine: Host) -> None:
     try:
         with restarted(machine, "s#//.*#//ai-memory@/ai_memory?host=/run/postgresql\\&application_name=api#"):
             before = machine.untouched()
-            # -e passes numbers as texts.
+            # -e passes numbers as strings.
             texts = ("-edatabase_port=5432", "-epreflight_max_clock_skew_seconds=60", "-epreflight_disk_margin_bytes=1")
             machine.playbook("migrate.yml", "--check", *texts)
             assert machine.untouched() == before
@@ -352,7 +353,7 @@ def test_a_missing_operator_ends_the_run(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("migrate.yml", check=False)
     assert "Not confirmed: nothing was touched. Type YES in capitals, or pass -e migrate_confirm=YES." in run.words
-    # No operator has cancelled it.
+    # The run was not cancelled by an operator.
     assert run.record["outcome"] == "FAILED"
     assert machine.untouched() == before
 

@@ -1,4 +1,4 @@
-"""The rehearsal makes the migration in a throwaway server, and the real database does not notice it."""
+"""The rehearsal runs the migration in a throwaway server, and does not affect the real database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 
 from lab import OWNER, ROOT, ROWS, Host, Run
 
-# The backups' scenario restores into throwaway servers of both versions.
+# The scenario "backup" restores into throwaway servers of both versions.
 pytestmark = pytest.mark.one_host(together=True)
 
 REHEARSE = "playbooks/rehearse.yml"
@@ -27,7 +27,7 @@ LEFT = (
 
 
 def left(machine: Host) -> str:
-    """Return the remains of a throwaway server on the host: files, processes, units."""
+    """Return what remains of a throwaway server on the host: files, processes, units."""
     return machine.run(LEFT, check=False)
 
 
@@ -42,7 +42,7 @@ def said(machine: Host, statement: str, back: str) -> Iterator[None]:
 
 
 def assert_found_before_the_stop(machine: Host, *words: str, playbook: tuple[str, ...] = MIGRATE) -> Run:
-    """Require that a migration fails in its rehearsal, and leaves database and service unchanged."""
+    """Check that a migration fails in its rehearsal and leaves the database and the service unchanged."""
     before = machine.catalogs(), machine.service_pid(), machine.rows()
     run = machine.playbook(*playbook, check=False)
     assert run.record["failure"]["phase"] == "rehearse", run.output
@@ -59,7 +59,7 @@ def assert_found_before_the_stop(machine: Host, *words: str, playbook: tuple[str
 
 @contextlib.contextmanager
 def silent(machine: Host) -> Iterator[None]:
-    """Stop all that writes to PostgreSQL, and freeze every row, so that only a run could write."""
+    """Stop everything that writes to PostgreSQL, and freeze every row, so that only a run could write."""
     machine.sql("ALTER SYSTEM SET autovacuum = off")
     machine.sql("SELECT pg_reload_conf()")
     try:
@@ -116,7 +116,7 @@ def test_check_only_says_what_it_takes(machine: Host) -> None:
         machine.playbook(*BACKUP, "-ebackup_test_restore=false")
     before = machine.untouched()
     run = machine.playbook(REHEARSE, "--check")
-    assert "REHEARSAL: In a throwaway server, before anything is stopped: all rows" in run.words
+    assert "REHEARSAL: In a throwaway server, before the service is stopped: all rows" in run.words
     assert "the last backup s speed" in run.words
     assert "Migrated, proven, verified" not in run.words
     run = machine.playbook("migrate.yml", "--check", "-emigrate_rehearse=none")
@@ -128,8 +128,8 @@ def test_check_only_says_what_it_takes(machine: Host) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("rehearse_directory=/proc/1", "MB in /proc/1, which has 0 MB free: make room, or name another directory"),
-        ("rehearse_max_duration=1", "s, more than rehearse_max_duration (1 s): allow it longer"),
+        ("rehearse_directory=/proc/1", "MB in /proc/1, which has 0 MB free: free up disk space, or specify another"),
+        ("rehearse_max_duration=1", "s, more than rehearse_max_duration (1 s): increase the limit"),
         ("rehearse_directory=/var/back%up", "rehearse_directory is /var/back%up: it must be an absolute path"),
         ("migrate_rehearse=true", "value of migrate_rehearse must be one of: full, schema, none"),
     ],
@@ -190,7 +190,7 @@ def test_a_trigger_that_refuses_what_the_proof_tries_is_found_here(machine: Host
 
 @pytest.mark.wide
 def test_a_column_without_a_value_for_the_proof_ends_the_run_in_its_plan(machine: Host) -> None:
-    """Adding the column to the sample, as the refusal says, is enough."""
+    """Adding the column to the sample, as the message says, is sufficient."""
     machine.reset()
     machine.sql(f"ALTER TABLE memories ADD code text NOT NULL DEFAULT 'ABC' {CODE}")
     machine.sql("ALTER TABLE memories ALTER code DROP DEFAULT")
@@ -232,7 +232,8 @@ DEEP = "/run/systemd/system/postgresql@.service.d/deep.conf"
 
 @pytest.fixture
 def of_the_server(machine: Host) -> Iterator[None]:
-    """Set server-wide properties that no dump contains: a path of every role, a right to a setting, a deeper stack."""
+    """Set server-wide properties that no dump contains: a search path for every role, a privilege on a parameter, a
+    deeper stack."""
     machine.run(f"sudo mkdir -p $(dirname {DEEP}) && printf '[Service]\nLimitSTACK=infinity\n' | sudo tee {DEEP}")
     machine.run("sudo systemctl daemon-reload && sudo systemctl restart postgresql")
     changes = [
@@ -265,7 +266,7 @@ def of_the_server(machine: Host) -> Iterator[None]:
 def test_what_the_whole_server_has_is_rehearsed_with(machine: Host, of_the_server: None) -> None:
     run = machine.playbook(REHEARSE)
     assert run.record["rehearsal"]["findings"] > 100
-    # Its user may not read the file.
+    # Its system user may not read the file.
     assert "Not in the copy: materialized view app.m was left empty (" in run.words
     assert left(machine) == ""
 

@@ -1,4 +1,4 @@
-"""The report on the service's journal describes its lines without their words."""
+"""The report on the service's journal describes its lines without their text."""
 
 from __future__ import annotations
 

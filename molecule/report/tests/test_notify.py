@@ -1,4 +1,5 @@
-"""A webhook gets the start and the end of a run; a silent one changes nothing; its URL is never shown."""
+"""A webhook gets messages about the start and the end of a run. A webhook that does not respond has no effect, and its
+URL is never shown."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ BACKUP = ("playbooks/backup.yml", "-ebackup_test_restore=false", "-ebackup_copy_
 
 
 def assert_kept(run: Run) -> None:
-    """Assert that the secret is in no output and no file of the run."""
+    """Assert that no output and no file of the run contains the secret."""
     assert not SECRET.search(run.output)
     assert run.files()
     assert not any(SECRET.search(text) for text in run.files().values())
@@ -33,7 +34,7 @@ def test_the_start_and_the_success_are_told(machine: Host, runs: Runs) -> None:
     assert re.fullmatch(
         rf"{machine.name}: migrate of ai_memory SUCCESS, downtime [\d.]+ s\. Run {run.record['run']}\.", ended
     )
-    # The first message came before any change, the second when the service was back.
+    # The first message was sent before any change, and the second when the service was running again.
     assert runs.states[0] == runs.before
     assert runs.states[1][0] != runs.before[0]
     assert runs.states[1][1] not in (0, runs.before[1])

@@ -1,4 +1,4 @@
-"""The page of a successful and of a failed run in a real browser, and their logs."""
+"""The pages of a successful and a failed run in a real browser, and their logs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from playwright.sync_api import Browser
 from browser import SCHEMES, WIDTHS, chromium, opened
 from reported import Runs
 
-# Both hosts would need the fixtures' preparations.
+# Otherwise both hosts would need the preparations of the fixtures.
 pytestmark = pytest.mark.one_host(together=True)
 
-# In points; a page can be slightly smaller.
+# The size in points; a page can be slightly smaller.
 A4 = (595, 842)
 
 
@@ -43,11 +43,11 @@ def test_it_can_be_read(browser: Browser, pages: dict[str, Path], name: str, wid
     with opened(browser, pages[name], width, scheme) as look:
         assert look.overflow() <= 0
         assert look.inaccessible() == []
-        # Also with all details unfolded.
+        # The same with all details unfolded.
         assert look.overflow() <= 0
         assert look.complaints == []
         assert look.requests == [pages[name].as_uri()]
-        # A word is not broken into letters.
+        # Words are not broken into single letters.
         cell = look.page.locator(".timeline tbody td").first.bounding_box()
         assert cell
         assert cell["height"] < 40
@@ -77,7 +77,7 @@ def test_it_holds_the_facts_of_the_run(browser: Browser, pages: dict[str, Path],
     record = runs.done.record
     started = {phase["name"]: phase["started"] for phase in record["phases"]}
     apart = datetime.fromisoformat(record["stopped_at"]) - datetime.fromisoformat(started["stop"])
-    # Between the two, the run asks systemd whether the unit is active.
+    # Between the two, the run queries systemd whether the unit is active.
     assert 0 <= apart.total_seconds() < 2
     assert len(record["durations"]) == len(record["plan"]) > 50
     with opened(browser, pages["done"], 1280, "light") as look:

@@ -1,4 +1,5 @@
-"""The run watches the service after the start: it sums up callers' results, and trouble ends it at once."""
+"""The run watches the service after the start: it summarises the results of callers' requests, and ends at once on
+failures."""
 
 from __future__ import annotations
 
@@ -16,13 +17,13 @@ STORE = {"user_id": "+15550001111", "content": "a caller's sentence"}
 
 
 def refuse(machine: Host, path: str) -> None:
-    """Let a request fail."""
+    """Make a request fail."""
     with pytest.raises(AssertionError, match="404"):
         machine.call(path)
 
 
 def watching(path: str) -> str:
-    """Return the option that counts only failures of this path, not those of other tests."""
+    """Return the option with which only failures of this path are counted, not those of other tests."""
     return f'-e{{"service_journal_refused_pattern": "{path} HTTP"}}'
 
 
@@ -43,7 +44,7 @@ def test_what_callers_met_is_summed_up(machine: Host) -> None:
     wait_for(run, "run.json", '"name": "watch"')
     for _ in range(5):
         machine.call("/memory/store", **STORE)
-    # No more than before.
+    # No more failures than before.
     refuse(machine, "/gone")
     run.wait()
     assert run.returncode == 0, run.output
@@ -75,7 +76,7 @@ def test_a_service_that_is_started_again_is_noticed(machine: Host) -> None:
     machine.reset()
     run = Run(machine.name, *WATCHED, "-eservice_watch_interval=20")
     wait_for(run, "run.json", '"name": "watch"')
-    # The watch has started, and takes its first sample when the service is back.
+    # The watch has started, and takes its first sample when the service is running again.
     time.sleep(5)
     machine.run("sudo systemctl restart ai-memory")
     run.wait()

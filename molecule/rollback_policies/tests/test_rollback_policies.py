@@ -1,4 +1,4 @@
-"""The guide's Option 2: row security off, columns and rows kept, and the legacy release works."""
+"""The guide's Option 2: row security is disabled, columns and rows are kept, and the legacy release works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The guide's Option 1, made safe: the backup is restored beside the database, checked, and exchanged."""
+"""The guide's Option 1, made safe: the backup is restored into a new database, checked, and swapped with the
+database."""
 
 from __future__ import annotations
 
@@ -68,7 +69,7 @@ def test_a_damaged_dump_is_refused(machine: Host) -> None:
 
 @pytest.mark.wide
 def test_a_restore_that_fails_leaves_nothing(machine: Host) -> None:
-    # The manifest counts one row more than the dump contains.
+    # The manifest states one row more than the dump contains.
     manifest = f"{machine.backups()[-1]}/manifest.json"
     machine.run(f"sudo cp -p {manifest} /root/manifest && sudo sed -i 's/5755/5756/' {manifest}")
     try:

@@ -1,4 +1,4 @@
-"""A snapshot of an earlier version of this runbook restores the original schema as well."""
+"""A snapshot from an earlier version of this runbook also restores the original schema."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from lab import OWNER, Host
 from planner import committed
 from service import schema
 
-# The parts of a snapshot that are SQL, with names that lack the schema of the session's search path.
+# The SQL parts of a snapshot, whose names are not qualified with the schema in the session's search path.
 OF_THE_OWNERS = [
     f"SET SESSION AUTHORIZATION {OWNER}",
     "CREATE FUNCTION open_to_all(text) RETURNS boolean LANGUAGE sql AS 'SELECT true'",

@@ -1,4 +1,4 @@
-"""Rollback without a restore: exactly the original schema, and every row, also newer ones."""
+"""Rollback without a restore: exactly the original schema, and every row, including newer rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows without a tenant get one before the stop, and meanwhile the owner's code gains no privileges."""
+"""Rows without a tenant get a tenant before the stop, and the owner's code does not gain privileges in the process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from lab import MIGRATE, OWNER, ROWS, Host
 pytestmark = pytest.mark.wide
 
 LOGIN = backfill_login.role("ai_memory")
-# Notes that it ran, and that it ran with more privileges than its owner's: no rollback resets a sequence.
+# Records that it ran, and whether it ran with more privileges than its owner has. It uses sequences, which a rollback
+# does not reset.
 NOTE = (
     "PERFORM nextval('public.seen'); IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)"
     " THEN PERFORM nextval('public.trap'); END IF"
@@ -27,10 +28,10 @@ PLANTED = [
     "ALTER TABLE memories ADD CHECK (public.fine(k)) NOT VALID",
     "RESET SESSION AUTHORIZATION",
 ]  # fmt: skip
-# Half of a migration: FORCE is on, and a policy hides the rows without a tenant.
+# A half-finished migration: FORCE is on, and a policy hides the rows without a tenant.
 HALF = [
     "ALTER TABLE memories ADD COLUMN customer_id integer",
-    # The release names no tenant: new rows have one, and old rows have none.
+    # The release sets no tenant: new rows have a tenant, and old rows do not.
     "ALTER TABLE memories ALTER customer_id SET DEFAULT 1",
     "UPDATE memories SET customer_id = 1 WHERE type = (SELECT min(type) FROM memories)",
     "ALTER TABLE memories ENABLE ROW LEVEL SECURITY", "ALTER TABLE memories FORCE ROW LEVEL SECURITY",
@@ -39,12 +40,12 @@ HALF = [
 
 
 def called(machine: Host, sequence: str) -> bool:
-    """Return whether a sequence has a note."""
+    """Return whether a sequence contains a note."""
     return bool(machine.sql(f"SELECT is_called FROM {sequence}")[0][0])
 
 
 def left(machine: Host) -> list[object]:
-    """Return the remains of the backfill's login and policies."""
+    """Return what remains of the backfill's login and policies."""
     return machine.sql(
         "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'tenancy_backfill%%'"
         " UNION ALL SELECT polname::text FROM pg_policy WHERE polname LIKE 'tenancy_backfill%%'"
@@ -81,7 +82,7 @@ FAILING = {
     ),
     "an error": ("RAISE EXCEPTION 'not now'", "not now"),
     "rows that stay as they are": ("RETURN NULL", "0 of"),
-    # Code can swallow a timeout.
+    # Code can catch a timeout.
     "no end": (
         "BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN OTHERS OR query_canceled THEN PERFORM pg_sleep(600); END",
         "a batch did not end within 3 s and was terminated",
@@ -122,7 +123,7 @@ def test_a_role_of_another_owner_is_left_alone(half: Host) -> None:
     half.sql(f"CREATE ROLE {LOGIN}")
     try:
         run = half.playbook(*MIGRATE, check=False)
-        assert f"The role {LOGIN} exists already and was not made by this runbook" in run.words
+        assert f"The role {LOGIN} already exists and was not created by this runbook" in run.words
         assert left(half) == [(LOGIN,)]
     finally:
         half.sql(f"DROP ROLE {LOGIN}")

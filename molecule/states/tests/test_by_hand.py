@@ -1,4 +1,5 @@
-"""The manual changes of production: the legacy release's service is migrated, and works completely afterwards."""
+"""The manual changes in production: the legacy release's database is migrated, and the service works completely
+afterwards."""
 
 from __future__ import annotations
 

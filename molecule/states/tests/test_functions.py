@@ -1,4 +1,4 @@
-"""Functions get the model's body, whatever their header is."""
+"""Functions get the model's body, whatever their signature is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EMPTY = ["ALTER FUNCTION update_personality_averages(varchar) SET search_path = 
 
 
 def made(argument: str) -> list[str]:
-    """Return the statements that give the older release's function another argument."""
+    """Return the statements that change the argument of the older release's function."""
     return [
         DROP,
         f"CREATE FUNCTION update_personality_averages({argument}) RETURNS void LANGUAGE plpgsql AS 'BEGIN NULL; END'",
@@ -27,7 +27,7 @@ HEADERS = {
     "another argument": made("uid varchar"),
     "no name of the argument": made("varchar"),
     "a default": made("uid varchar DEFAULT 'nobody'"),
-    # In the body, it is the name of a column.
+    # In the body, this is the name of a column.
     "a column's name": made("user_id varchar"),
     "an odd name": made('"select ""x"" $1" varchar'),
     "both": [*made("user_id varchar"), *EMPTY],

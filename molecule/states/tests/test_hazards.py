@@ -1,4 +1,4 @@
-"""Facts in the catalogs lead to a refusal or a note before any change."""
+"""Facts in the catalogs cause a refusal or a note before any change."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CAST = [
 ]
 POINTING = [{"columns": ["call"], "references": "call_summaries", "key": ["call_id"]}]
 
-# The changes of an unmigrated database, and the start of the refusal.
+# The changes to an unmigrated database, and the beginning of the refusal.
 REFUSED: dict[str, tuple[list[str], str]] = {
     "a column that means something else": (NUMBERS, f"public.{MEANS}holds values other than 1 (40, 41, 42"),
     "one row of another tenant": (
@@ -139,7 +139,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     ),
 }  # fmt: skip
 
-# The changes, and the start of the note; the plan continues.
+# The changes, and the beginning of the note; the plan is not refused.
 NAMED: dict[str, tuple[list[str], str]] = {
     "an event trigger": (
         GUARD, "The event trigger guard (ddl_command_start, ALTER TABLE) runs public.guard() of operator",
@@ -183,7 +183,7 @@ HARMLESS: dict[str, list[str]] = {
 
 
 def refusal(database: Database) -> list[str]:
-    """Return the sentences that refuse the plan."""
+    """Return the sentences with which the plan is refused."""
     with pytest.raises(UnsafeStateError) as caught:
         database.plan()
     return caught.value.obstacles
@@ -269,7 +269,7 @@ def test_a_view_under_a_tables_name_is_not_read(database: Database) -> None:
 
 @contextlib.contextmanager
 def prepared(machine: Host) -> Iterator[None]:
-    """Let the server accept prepared transactions."""
+    """Configure the server to accept prepared transactions."""
     machine.sql("ALTER SYSTEM SET max_prepared_transactions = 2")
     machine.run("sudo systemctl restart postgresql")
     try:

@@ -1,4 +1,4 @@
-"""From every state of a database, the plan leads to the same migrated one, as the production SQL shows."""
+"""From every state of a database, the production SQL of the plan leads to the same migrated state."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ STATES = {
     ],
 }
 
-# Additional or renamed objects stay: these states end migrated, but their schema differs from the others'.
+# Additional or renamed objects remain: these states are migrated in the end, but their schema differs from the others.
 KEEPS_ITS_OWN = (
     "a unique index instead of the constraint",
     "an index of the wanted name on other columns",
@@ -86,7 +86,8 @@ KEEPS_ITS_OWN = (
 
 
 def assert_migrated(database: Database, before: State) -> None:
-    """Require that no statement is left, every finding is ok, and code without a tenant writes as the default one."""
+    """Check that the next plan is empty, every finding holds, and code without a tenant writes as the default
+    tenant."""
     assert database.plan() == []
     assert database.failures(before) == []
     database.run(
@@ -113,7 +114,7 @@ def test_the_plan_leads_from_any_state_to_the_migrated_one(database: Database, s
 
 
 def migrated(machine: Host, statements: list[str]) -> tuple[State, str]:
-    """Return state and pg_dump's schema after the migration of a database with committed ``statements``."""
+    """Return the state and pg_dump's schema after the migration of a database with committed ``statements``."""
     with committed(machine, statements) as half:
         half.migrate()
         assert half.plan() == []
@@ -123,7 +124,7 @@ def migrated(machine: Host, statements: list[str]) -> tuple[State, str]:
 
 @pytest.fixture(scope="module")
 def whole(machine: Host) -> tuple[State, str]:
-    """Return state and schema of a database that was migrated in one transaction."""
+    """Return the state and the schema of a database that was migrated in one transaction."""
     with committed(machine, []) as database:
         before = database.state()
         database.migrate()
@@ -134,7 +135,7 @@ def whole(machine: Host) -> tuple[State, str]:
 
 
 def lengths(first: int, statements: list[Any]) -> Iterator[int]:
-    """Yield the lengths of the plan's prefixes whose turn it is; the hosts share them."""
+    """Yield the lengths of the plan's prefixes that this run tests; they are divided among the hosts."""
     for number, length in enumerate(range(first, len(statements) + 1, 2)):
         if has_turn(number):
             yield length
@@ -206,14 +207,14 @@ def test_a_tenant_reads_and_writes_only_its_own_rows(database: Database) -> None
     database.run("ROLLBACK TO SAVEPOINT attempt", no_tenant)
     with pytest.raises(InsufficientPrivilege, match="violates row-level security policy"):
         database.run(without_tenant)
-    # A role that bypasses policies still meets NOT NULL.
+    # NOT NULL still applies to a role that bypasses policies.
     database.run("ROLLBACK TO SAVEPOINT attempt", "RESET ROLE", no_tenant)
     with pytest.raises(NotNullViolation, match="null value in column"):
         database.run(without_tenant)
 
 
 def written_with(column: str) -> dict[str, Any]:
-    """Return the model with another tenant column, which the functions quote correctly."""
+    """Return the model with another tenant column, correctly quoted in the functions."""
     source = production_source(NAME) | {"column": column}
     for function in source["functions"]:
         function["body"] = re.sub(r"\bcustomer_id\b", lambda _: identifier(column), function["body"])

@@ -13,7 +13,7 @@ from production import production_source
 
 pytestmark = pytest.mark.one_host
 
-# Functions with numeric arguments write the others.
+# Functions with numeric arguments write the other tables.
 TABLES = ("memories", "call_summaries", "caller_profiles")
 TENANTS = {
     "bigint": 2**40, "smallint": 7, "uuid": "3F0C8A52-9d1e-4b7a-8c35-6e2f1d0b9a74", "text": "O'Neill \\ Söhne ",
@@ -22,7 +22,7 @@ TENANTS = {
 
 @pytest.fixture(params=TENANTS)
 def other_type(request: pytest.FixtureRequest, database: Database) -> Database:
-    """Return the unmigrated database, whose model has tenants of another type."""
+    """Return the unmigrated database with a model whose tenants have another type."""
     source = production_source(database.model.database)
     tables = [table for table in source["tables"] if table["name"] in TABLES]
     database.model = model.parse(
@@ -83,5 +83,5 @@ def test_what_the_bridge_spells_is_the_default_tenant_and_is_noted(other_type: D
 
 
 def _named(wanted: model.Model, tenant: str) -> str:
-    """Return the statement with which a session names its tenant."""
+    """Return the statement with which a session sets its tenant."""
     return f"SELECT set_config({literal(wanted.setting)}, {literal(tenant)}, true)"

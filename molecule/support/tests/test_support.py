@@ -1,4 +1,4 @@
-"""An archive for support contains useful facts, and nothing of a planted secret or a caller."""
+"""A support archive contains useful facts, but no part of a planted secret or of callers' data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from lab import MIGRATE, Host, Run
 from rows import insert
 
-# The planted texts: each is searched in every byte of every archive.
+# The planted texts; every byte of every archive is searched for each of them.
 CALLER = "+15557654321"
 NAME = "Ophelia Quartz"
 SENTENCE = "Ophelia doesn't trust Wuthering insurances"
@@ -36,10 +36,10 @@ SERVICE = "/etc/systemd/system/ai-memory.service.d"
 
 
 class Archive:
-    """The files of one run of support.yml."""
+    """The files that a run of support.yml creates."""
 
     def __init__(self, run: Run, place: Path) -> None:
-        """Read the archive in ``place``, and the names beside it."""
+        """Read the archive in ``place``, and the names file next to it."""
         self.run = run
         self.path, names = sorted(place.iterdir(), key=lambda path: path.suffix != ".gz")
         self.modes = (
@@ -64,13 +64,13 @@ class Archive:
         return json.loads(self.text(name))
 
     def leaks(self) -> list[tuple[str, str]]:
-        """Return the planted texts that are in a file, its name, or on the screen."""
+        """Return the planted texts that occur in a file, in its name, or on the screen."""
         places = {"screen": self.run.output.encode()} | self.bytes | {name: name.encode() for name in self.bytes}
         return [(word, name) for name, content in places.items() for word in PLANTED if word.encode() in content]
 
 
 def archive_of(machine: Host, logs: Path | None, *arguments: str) -> Archive:
-    """Make an archive with the records of runs in ``logs``."""
+    """Create an archive with the records of runs in ``logs``."""
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory) / "archives"
         given = [f"-ereport_directory={logs}"] if logs else []
@@ -80,7 +80,7 @@ def archive_of(machine: Host, logs: Path | None, *arguments: str) -> Archive:
 
 @contextlib.contextmanager
 def failing_service(machine: Host) -> Iterator[None]:
-    """Let one start of the service fail with its whole environment, and more, in the journal."""
+    """Make one start of the service fail, so that its whole environment, and more, appears in the journal."""
     script = f"env; echo could not connect to postgresql://alice:{OLD_PASSWORD}@localhost/ai_memory for {NAME};"
     script += f" echo ERROR app {CALLER} said: {SENTENCE.replace(chr(39), '')}; exit 1"
     machine.run(f"sudo mkdir -p {SERVICE}")
@@ -107,7 +107,7 @@ def refused(machine: Host, statement: str, error: type[psycopg2.Error]) -> None:
 
 
 def plant_in_the_log(machine: Host) -> None:
-    """Let statements of every kind fail that contain a caller's data or a password."""
+    """Make statements of every kind fail that contain callers' data or a password."""
     errors = psycopg2.errors
     quoted = SENTENCE.replace("'", "''")
     profile = insert("caller_profiles", {"customer_id": 1, "user_id": CALLER, "preferred_name": NAME})
@@ -117,7 +117,7 @@ def plant_in_the_log(machine: Host) -> None:
     refused(
         machine, f"{memory} VALUES (1, NULL, '{CALLER}', 'note', to_jsonb('{quoted}'::text))", errors.NotNullViolation
     )
-    # Like a client that does not quote.
+    # This is what a client without quoting would send.
     refused(machine, f"INSERT INTO memories (k) VALUES ('{SENTENCE}')", errors.SyntaxError)
     refused(machine, f"SELECT '{SENTENCE.split()[-1]}'::integer", errors.InvalidTextRepresentation)
     raised = f"RAISE 'no policy for {NAME}' USING DETAIL = '{CALLER}', HINT = 'ask {NAME}'"
@@ -127,7 +127,7 @@ def plant_in_the_log(machine: Host) -> None:
 
 
 def plant_in_the_catalogs(machine: Host) -> None:
-    """Put a caller's data into the catalogs: names, comments, defaults, literals, bodies, settings, a password."""
+    """Put callers' data into the catalogs: names, comments, defaults, literals, bodies, settings, a password."""
     machine.sql(f"COMMENT ON TABLE memories IS 'as {NAME} wanted'")
     machine.sql(f"CREATE INDEX planted ON memories (k) WHERE user_id = '{CALLER}'")
     machine.sql(f"COMMENT ON INDEX planted IS 'of {NAME}'")
@@ -145,7 +145,7 @@ def plant_in_the_catalogs(machine: Host) -> None:
 
 @contextlib.contextmanager
 def long_query(machine: Host) -> Iterator[None]:
-    """Keep a session busy with a statement that contains a name."""
+    """Keep a session busy with a statement that contains a caller's name."""
     mine = "query LIKE '%sleep(600)%' AND pid <> pg_backend_pid()"
     with (
         contextlib.closing(machine.connect()) as connection,
@@ -162,7 +162,7 @@ def long_query(machine: Host) -> Iterator[None]:
 
 
 def plant_in_a_record(logs: Path, host: str) -> None:
-    """Add the record of a newer, failed run, with everything that its messages may quote."""
+    """Add the record of a newer, failed run, with everything that its messages could quote."""
     (real,) = logs.iterdir()
     later = logs / f"20991231T000000Z-{host}"
     later.mkdir()
@@ -199,10 +199,10 @@ def logs() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def planted(machine: Host, logs: Path) -> Iterator[None]:
-    """Migrate, and plant secrets and a caller's words in all possible places."""
+    """Migrate, and plant secrets and callers' data in all possible places."""
     machine.reset()
     machine.sql("DROP ROLE IF EXISTS planted", database="postgres")
-    # The role exists before the plan.
+    # The role exists before the plan is made.
     machine.sql(f"CREATE ROLE planted LOGIN PASSWORD '{ROLE_PASSWORD}'")
     machine.playbook(*MIGRATE, f"-ereport_directory={logs}")
     plant_in_a_record(logs, machine.name)
@@ -215,7 +215,7 @@ def planted(machine: Host, logs: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def archive(machine: Host, planted: None, logs: Path) -> Archive:
-    """Return an archive of the host in its present state."""
+    """Return an archive of the host in its current state."""
     litter = "sudo find /tmp /var/tmp -xdev -not -path '*/systemd-private*' -not -path '/tmp/.*' | sort"
     with long_query(machine):
         before = (machine.untouched(), machine.run(litter))

@@ -1,4 +1,4 @@
-"""One migration under the tenant-aware release serves all tests that need no other."""
+"""All tests that need no other run share one migration with the tenant-aware release."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from lab import MIGRATE, Host, Run
 
 @pytest.fixture(scope="module")
 def migrated(machine: Host) -> Run:
-    """Migrate under the tenant-aware release, with Ansible's highest verbosity."""
+    """Migrate with the tenant-aware release, with Ansible's highest verbosity."""
     machine.run("sudo lab-reset tenant_aware")
     return machine.playbook(*MIGRATE, "-vvv")

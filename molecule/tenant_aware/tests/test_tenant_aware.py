@@ -54,7 +54,7 @@ def test_both_tenants_work_in_full_and_apart(machine: Host) -> None:
 
 
 def test_requests_of_two_tenants_on_one_connection_stay_apart(machine: Host) -> None:
-    # One worker, one connection: each request finds the setting of the previous one.
+    # With one worker and one connection, each request finds the setting of the previous request.
     user = "+15550002222"
     try:
         for turn in range(4):
@@ -83,7 +83,7 @@ def test_it_works_after_the_rollback_of_the_policies(machine: Host) -> None:
 
 @pytest.mark.wide
 def test_the_original_schema_comes_back_with_the_legacy_release(machine: Host) -> None:
-    # The original schema has no customer_id, so the tenant-aware release cannot run on it.
+    # The original schema has no customer_id, so the tenant-aware release cannot work with it.
     deploy(machine, "legacy")
     machine.playbook("rollback.yml", "-erollback_mode=schema", "-erollback_confirm=YES")
     assert_works_in_full(machine)

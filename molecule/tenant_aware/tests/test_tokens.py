@@ -1,4 +1,4 @@
-"""The smoke test signs the service's own tokens, and names what it cannot prove without a token."""
+"""The smoke test signs tokens for the service, and reports what it cannot prove without a token."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REFUSED = "ai-memory refuses the smoke test s request POST /memory/store (HTTP 4
 
 @contextlib.contextmanager
 def other_tokens(machine: Host) -> Iterator[None]:
-    """Run a release that rejects every token which this machine can sign."""
+    """Run a release that rejects every token that the run can sign."""
     machine.run("sudo lab-reset tenant_aware")
     machine.run(f"sudo cp -p {CODE} {CODE}.whole && sudo sed -i s/hashlib.sha256\\).dig/hashlib.sha512\\).dig/ {CODE}")
     try:
@@ -38,7 +38,7 @@ def test_the_endpoints_that_show_the_tenant_of_the_request_before_are_named(mach
         assert f"WARNING {endpoint} requires no token and shows rows of tenant 1 to the caller" in run.words
     assert "API: 1 of 9 endpoints were seen to keep tenants apart; 2 warnings." in run.words
     assert "Isolation in GET /v1/memories/user?user_id={user_id} is not proven" in run.words
-    # The session has a caller's tenant again.
+    # The session has the caller's tenant again.
     assert machine.call("/v1/memories/shared", method="GET")["memories"]
 
 
@@ -97,7 +97,7 @@ def test_headers_of_the_operators_take_the_place_of_the_token(machine: Host) -> 
 @pytest.mark.wide
 def test_reading_requests_alone_find_a_service_that_shows_nothing_any_more(machine: Host) -> None:
     machine.reset()
-    # Without the bridge, the legacy release names no tenant and sees nothing.
+    # Without the bridge, the legacy release has no tenant and sees no rows.
     run = machine.playbook(*MIGRATE, "-eservice_smoke=read", "-etenancy_bridge=false", check=False)
     assert "The API shows less than before the change: GET /v1/memories?limit=5, GET /v1/memories/shared" in run.words
     assert "Database: the change was committed and then rolled back." in run.words

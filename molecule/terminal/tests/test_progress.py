@@ -1,4 +1,4 @@
-"""Long work is a job on the server, and the terminal shows its progress."""
+"""Long operations run as jobs on the server, and the terminal shows their progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from screen import Screen, on_a_terminal
 
 pytestmark = pytest.mark.one_host
 
-# With these settings, every database is large enough.
+# With these settings, every database counts as large.
 WATCHED = (
     "migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", "-ereport_watch_bytes=0",
     "-ebackup_copy_max_bytes=0",
@@ -33,14 +33,14 @@ def migration(machine: Host, *arguments: str) -> Screen:
 
 @contextlib.contextmanager
 def a_writer(machine: Host) -> Iterator[None]:
-    """Hold the locks of a writer of every table until the terminal has shown a concurrent build that waits for them."""
+    """Hold a writer's locks on every table until the terminal has shown a concurrent build that waits for them."""
 
     def work(over: threading.Event) -> None:
         with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(f"BEGIN; LOCK TABLE {', '.join(TABLES)} IN ROW EXCLUSIVE MODE")
             while not machine.sql(job_progress.BUILDS) and not over.wait(0.2):
                 pass
-            # The terminal asks every two seconds.
+            # The terminal queries the progress every two seconds.
             over.wait(8)
             cursor.execute("ROLLBACK")
 
@@ -50,7 +50,7 @@ def a_writer(machine: Host) -> Iterator[None]:
 
 @pytest.fixture
 def cannot_be_restored(machine: Host) -> Iterator[None]:
-    """Give a table a check that fails without the schema public in the search path."""
+    """Add a CHECK to a table that fails without the schema public in the search path."""
     machine.reset()
     machine.sql("CREATE TABLE limits AS SELECT 1 AS least")
     machine.sql(
@@ -89,7 +89,7 @@ def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
     feet = "\n".join(screen.feet)
     for job in ("dump", "test restore"):
         assert re.search(rf"backup \d+ s: Wait for the job: {job}, {MEASURED}", feet), feet
-    # The part that fits into 80 columns.
+    # The part that fits in 80 columns.
     assert re.search(r"expand \d+ s: Wait for the job: waiting for writers before build: idx_", feet), feet
     assert machine.rows("customer_id = 1") == ROWS
     assert machine.run(JOBS).strip() == "0"
@@ -97,7 +97,7 @@ def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
 
 @pytest.fixture
 def slow(machine: Host) -> Iterator[None]:
-    """Create a table of one row a block, and a function that takes 20 ms."""
+    """Create a table with one row in each block, and a function that takes 20 ms."""
     machine.sql("CREATE TABLE slow (text text); ALTER TABLE slow ALTER text SET STORAGE PLAIN")
     machine.sql("INSERT INTO slow SELECT repeat('x', 5000) FROM generate_series(1, 100)")
     machine.sql(
@@ -116,7 +116,7 @@ def test_a_build_tells_its_share(machine: Host) -> None:
         deadline = time.monotonic() + 20
         while len(shares) < 2 and time.monotonic() < deadline:
             for (told,) in machine.sql(job_progress.BUILDS):
-                # At the first block PostgreSQL says that all are done.
+                # At the first block, PostgreSQL reports that all are done.
                 if found := re.fullmatch(r"building index: scanning table, (\d\d?)%: slow(_index)?", told):
                     shares.append(int(found.group(1)))
             time.sleep(0.3)

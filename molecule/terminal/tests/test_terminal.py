@@ -15,18 +15,19 @@ PHASE = re.compile(r"^(?P<mark>.) +(?P<number>\d+) (?P<name>\w+) +(?P<state>ok|F
 
 
 def migration(machine: Host, **variables: str) -> Screen:
-    """Run a quick migration on a terminal, with the log in its usual place, so that its path has the usual length."""
+    """Run a quick migration on a terminal, with the log in the usual directory, so that the path has the usual
+    length."""
     return on_a_terminal("ansible-playbook", *MIGRATE, "--limit", machine.name, **variables)
 
 
 def phases(screen: Screen) -> list[tuple[str, str, str]]:
-    """Return mark, name and state of the shown phases."""
+    """Return the mark, name and state of the phases that are shown."""
     found = [PHASE.match(line) for line in screen.lines]
     return [(match["mark"], match["name"], match["state"]) for match in found if match]
 
 
 def assert_readable(screen: Screen) -> None:
-    """Require that no line is wider than the terminal, and no task is shown."""
+    """Check that no line is wider than the terminal, and that no task is shown."""
     assert [line for line in screen.lines if len(line) > COLUMNS] == []
     assert [foot for foot in screen.feet if len(foot) >= COLUMNS] == []
     assert not any("TASK [" in line or "ok: [" in line for line in screen.lines)
@@ -53,19 +54,20 @@ def test_a_migration_shows_its_phases_and_ends_in_a_box(machine: Host) -> None:
     box = text[text.index("┌") : text.index("┘")].splitlines()
     assert {len(line) for line in box[1:-1]} == {len(box[0])}
     assert "│ Outcome:   SUCCESS " in text
-    # Without inventory and host the command would mean production. A line that is too long for the box is wrapped.
+    # Without the inventory and the host, the command would use production. A line that is too long for the box is
+    # wrapped.
     said = " ".join(text.replace("│", " ").split())
     inventories = " ".join(f"-i {inventory}" for inventory in INVENTORIES)
     assert f"Verify: ansible-playbook {inventories} -l {machine.name} playbooks/verify.yml Roll back:" in said
     assert re.search(r"Log: logs/\S+/execution-log.md Report: logs/\S+/report.html ", said)
     assert "\x1b[0;32m" in screen.written
-    # The present work, and the time that callers waited.
+    # The current step, and how long callers have waited.
     backup = r"… backup \d+ s: Dump the database, restore the dump and compare both"
     assert any(re.fullmatch(backup, foot) for foot in screen.feet)
     waited = [float(found) for foot in screen.feet for found in re.findall(r"callers wait ([\d.]+) s", foot)]
     assert waited
     assert waited == sorted(waited)
-    # At the end the foot is gone.
+    # At the end, the status line is removed.
     assert not any(line.startswith("…") for line in screen.lines)
 
 
@@ -100,7 +102,7 @@ def test_a_failure_is_shown_in_full_and_once(machine: Host) -> None:
     assert phases(screen)[-1] == ("✗", "apply", "FAILED")
     text = " ".join(" ".join(screen.lines).replace("│", " ").split())
     assert "FAILED: Stop the service, change the database, start the service" in text
-    # Once with the failure, and once in the box.
+    # It appears once with the failure, and once in the box.
     assert text.count("one_row") == 2
     assert text.count("error 23514") == 2
     assert "Failing row" not in text

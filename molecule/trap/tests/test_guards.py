@@ -1,4 +1,4 @@
-"""The trap detects each missing guard: without it, planted code runs with more privileges than its owner's."""
+"""The trap detects each missing guard: without the guard, planted code runs with more privileges than its owner has."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ UTILS = f"{PLUGINS}/module_utils"
 # Code that runs for every row takes time, and a few rows are enough.
 MIGRATION = (*MIGRATE, READABLE, "-etenancy_transaction_timeout=20")
 RESTORE = ("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
-# Rows without a tenant, which get one before the stop.
+# Rows without a tenant, which get a tenant before the stop.
 WITHOUT_TENANT = "ALTER TABLE public.memories ADD COLUMN customer_id integer"
 
 
 @dataclass(frozen=True)
 class Guard:
-    """A guard against code of the database: a text in a file of the checkout, and its replacement without the guard."""
+    """A guard against the database's code: a text in a file of the checkout, and its replacement without the guard."""
 
     file: str
     text: str
@@ -77,7 +77,7 @@ def test_without_a_guard_it_springs(machine: Host, tmp_path: Path, name: str) ->
     path.write_text(path.read_text().replace(guard.text, guard.instead))
     trap.sprung()
     try:
-        # The run's outcome does not matter: planted code may also break its caller.
+        # The outcome of the run does not matter: planted code may also cause an error in its caller.
         Run(machine.name, *guard.command, checkout=tmp_path).wait()
         assert [note for note in trap.sprung() if " as tenancy_restore_p" not in note] != []
     finally:

@@ -1,4 +1,4 @@
-"""Code of the database runs with its owner's privileges only, in every playbook."""
+"""In every playbook, the database's code runs only with its owner's privileges."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lab import MIGRATE, Host
 from rows import insert
 
 ONE_ROW = "UPDATE public.memories SET k = k WHERE id = (SELECT id FROM public.memories LIMIT 1)"
-# The statements that spring each kind of trap, as the superuser of the tests and rolled back.
+# The statements that trigger each kind of trap; they run as the tests' superuser and are rolled back.
 SPRINGS = {
     "function format": "SELECT format('%s', 'a'::text, 'b'::text)",
     "function lower": "SELECT lower('A'::text)",
@@ -36,7 +36,7 @@ SPRINGS = {
         "UPDATE public.call_summaries SET summary = summary; SET CONSTRAINTS ALL IMMEDIATE"
     ),
     "rule": "INSERT INTO public.trap_ruled VALUES (1)",
-    # After a mere SET ROLE, the way to the superuser is open.
+    # After only a SET ROLE, the code can switch back to the superuser.
     "trigger trap_row by RESET ROLE": f"SET ROLE alice; {ONE_ROW}",
 }
 MIGRATION = (*MIGRATE, READABLE)
@@ -98,7 +98,7 @@ def test_a_bundle_and_a_backup_spring_nothing(machine: Host, trap: Trap) -> None
 def test_a_bundle_reads_no_table_whose_reader_runs_code(machine: Host, trap: Trap, tmp_path: Path) -> None:
     machine.sql(CONSTANT)
     try:
-        # Its code ran when it was created.
+        # The code ran when the object was created.
         trap.sprung()
         machine.playbook("playbooks/support.yml", f"-esupport_directory={tmp_path}")
         assert trap.sprung() == []
@@ -126,5 +126,5 @@ def test_a_rehearsal_and_a_restore_spring_nothing(machine: Host, trap: Trap) -> 
     machine.playbook("playbooks/rehearse.yml", READABLE)
     assert trap.sprung() == []
     machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
-    # Its code runs over logins with its owner's privileges and no others, and finds those when it resets the role.
+    # The code runs with logins that have only its owner's privileges, even after it resets the role.
     assert [note for note in trap.sprung() if " as tenancy_restore_p" not in note] == []

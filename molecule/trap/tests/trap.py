@@ -1,4 +1,5 @@
-"""The trap: code that the service's role has planted, and the runs of it with more privileges than that role's."""
+"""The trap: code that the service's role has planted, and a record of when it ran with more privileges than that role
+has."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from lab import OWNER, Host
 LOG = "$(ls -t /var/log/postgresql/*.log | head -1)"
 # The table with the rule is not a tenant table.
 READABLE = '-e{"tenancy_readable": ["public.trap_ruled"]}'
-# An index whose predicate is constant for the planner, and the function in it.
+# An index whose predicate is constant for PostgreSQL's planner, and the function in it.
 CONSTANT = """
 CREATE FUNCTION public.trap_constant(pg_catalog.int4) RETURNS pg_catalog.bool IMMUTABLE LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_note('constant'); RETURN true; END $$;
@@ -27,7 +28,7 @@ class Trap:
         self._machine = machine
         with_role = f"SET SESSION AUTHORIZATION {OWNER};\n{PLANT.read_text()}"
         machine.run(f"sudo truncate --size=0 {LOG}")
-        # psql stops at the first error, so that it skips nothing silently.
+        # psql stops at the first error, so that nothing is skipped silently.
         machine.run(f"psql -X -q -v ON_ERROR_STOP=1 {database}", given=with_role)
         self._read = self._size()
 
@@ -35,8 +36,9 @@ class Trap:
         return int(self._machine.run(f"sudo stat --format=%s {LOG}"))
 
     def sprung(self) -> list[str]:
-        """Return the code that ran with more privileges than its owner's since the last call, and as which role."""
+        """Return the code that has run with more privileges than its owner has since the last call, and as which
+        role."""
         begin, self._read = self._read, self._size()
-        # Only the notes' own log lines count: the statement that plants the code also contains the word.
+        # Only the log lines of the notes count, because the statement that plants the code also contains the word.
         found = self._machine.run(f"sudo tail --bytes=+{begin + 1} {LOG} | grep -o 'LOG: *TRAP .*' | sort -u || true")
         return [line.split("TRAP ", 1)[1] for line in found.splitlines()]

@@ -1,4 +1,4 @@
-"""Units of all kinds on a lab host; a test's units are removed with it."""
+"""Units of all kinds on a lab host; a test's units are removed after it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def installed(machine: Host, files: dict[str, str]) -> Iterator[None]:
 def instance(machine: Host) -> Iterator[tuple[str, ...]]:
     """Replace the service with an instance of a template, with a socket that starts it and a unit that stops with it.
 
-    Returns its units.
+    Returns the names of these units.
     """
     units = ("aimem@8100.socket", "aimem@8100.service", "aimem-worker.service")
     machine.reset()

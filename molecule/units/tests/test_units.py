@@ -26,7 +26,7 @@ ALIVE = "SELECT pid, backend_start FROM pg_stat_activity WHERE usename = 'alice'
 
 
 def transaction(*statements: str) -> dict[str, Any]:
-    """Return a transaction of these statements as the module's argument."""
+    """Return a transaction with these statements, as the module's argument."""
     made = [
         {"id": str(number), "table": "", "phase": "column", "sql": sql, "checks": []}
         for number, sql in enumerate(statements)
@@ -35,12 +35,12 @@ def transaction(*statements: str) -> dict[str, Any]:
 
 
 def cutover(machine: Host, **arguments: Any) -> dict[str, Any]:
-    """Make the call that stops the service, changes its database and starts it."""
+    """Run the call that stops the service, changes its database and starts it."""
     return machine.module("cutover", **CALL | arguments)
 
 
 def unit_info(machine: Host, unit: str) -> dict[str, Any]:
-    """Return a run's facts about a unit before its start."""
+    """Return the facts about a unit that a run collects before it starts."""
     found = machine.module(
         "inspect_host", **CALL | {"unit": unit.removesuffix(".service")}, schema="public", tables=["memories"],
         queries=[], asked_at=0,
@@ -82,7 +82,7 @@ def test_an_instance_of_a_template_is_migrated_with_its_socket_and_its_companion
     machine: Host, instance: tuple[str, ...]
 ) -> None:
     def ask(over: threading.Event) -> None:
-        """Be a caller, whose connection would start the service."""
+        """Act as a caller whose connection would start the service."""
         while not over.wait(0.3):
             machine.healthy()
 
@@ -95,7 +95,7 @@ def test_an_instance_of_a_template_is_migrated_with_its_socket_and_its_companion
         in run.words
     )
     assert "NOTE aimem-worker.service would stop with aimem@8100.service: the run starts it again." in run.words
-    # Nothing got past the socket.
+    # No connection got past the socket.
     assert "came up while" not in run.words
     assert states(machine, instance) == ["active"] * 3
     assert not set(pids) & set(
@@ -114,7 +114,7 @@ def test_the_failsafe_brings_back_all_that_a_lost_run_stopped(machine: Host, ins
     stopped = machine.module("cutover", **CALL | {"unit": instance[1], "triggers": armed["triggers"], "stop": True})
     assert "msg" not in stopped, stopped
     assert states(machine, instance) == ["inactive"] * 3
-    # That run is lost, and another one starts: it still knows the stopped units.
+    # That run is lost, and another run starts: it still knows the stopped units.
     again = machine.module("service_failsafe", **arm | {"seconds": 1})
     assert (again["triggers"], again["companions"]) == ([instance[0]], [instance[2]])
     machine.wait_until_healthy()
@@ -127,7 +127,7 @@ def test_the_failsafe_brings_back_all_that_a_lost_run_stopped(machine: Host, ins
 @pytest.mark.usefixtures("served")
 def test_a_service_that_starts_in_the_transaction_is_restarted(machine: Host) -> None:
     def start_it(over: threading.Event) -> None:
-        """Start the unit in the transaction, and let it open a session."""
+        """Start the unit during the transaction, and make it open a session."""
         wait_until_down(machine)
         machine.run("sudo systemctl start ai-memory")
         machine.wait_until_healthy(20)
@@ -180,7 +180,7 @@ def test_a_service_that_was_not_stopped_is_not_said_to_have_come_up(machine: Hos
     before = machine.service_pid()
     done = cutover(machine, start="started")
     assert (done["came_up"], machine.service_pid()) == (False, before)
-    # An earlier call stopped it, and something was committed since.
+    # An earlier call stopped it, and a transaction has been committed since.
     done = cutover(machine, start="started", stopped_before=True, roles=["alice"])
     assert done["came_up"] is True
     assert machine.service_pid() not in (0, before)
@@ -200,7 +200,7 @@ def test_a_process_of_the_unit_that_is_left_is_named_and_another_application_is_
             assert "ai-memory.service was stopped, but processes of it still run: " in failed["msg"]
             assert failed["msg"].endswith(" /bin/sleep 321")
             assert failed["durations"] == []
-            # A process that an earlier stop left is also found.
+            # A process that remains from an earlier stop is also found.
             assert failed["msg"] == cutover(machine, stop=True)["msg"]
     finally:
         machine.run("pkill -f '^/tmp/gunicorn'; rm /tmp/gunicorn; sudo pkill -f '^/bin/sleep 321' || true")
@@ -240,7 +240,7 @@ GUARD = "[Unit]\nUpholds=ai-memory.service\n[Service]\nExecStart=/bin/sleep infi
             " printf '[Unit]\\nRefuseManualStop=yes\\n' | sudo tee /run/systemd/system/ai-memory.service.d/refuse.conf;"
             " sudo systemctl daemon-reload"),
             "sudo rm /run/systemd/system/ai-memory.service.d/refuse.conf; sudo systemctl daemon-reload",
-            " may not be stopped by hand (RefuseManualStop=yes)",
+            " may not be stopped manually (RefuseManualStop=yes)",
         ),
         (
             {"guard.service": GUARD}, "sudo systemctl start guard", "sudo systemctl stop guard",
@@ -268,7 +268,9 @@ def test_a_unit_that_is_gone_once_it_is_stopped_is_told(machine: Host) -> None:
     machine.run("sudo systemd-run --quiet --unit=passing sleep infinity")
     try:
         found = unit_info(machine, "passing.service")
-        assert "passing.service was made by systemd-run and disappears when it stops" in json.dumps(found["obstacles"])
+        assert "passing.service was created by systemd-run and disappears when it stops" in json.dumps(
+            found["obstacles"]
+        )
     finally:
         machine.run("sudo systemctl stop passing")
 
@@ -282,7 +284,7 @@ def test_a_unit_that_is_gone_once_it_is_stopped_is_told(machine: Host) -> None:
         ("ExecStartPre=-/gone/bin/prepare", ""),
         ("ExecStart=\nExecStart=/gone/bin/gunicorn app:app", "/gone/bin/gunicorn cannot be run"),
         ("WorkingDirectory=/gone", "its working directory /gone is missing"),
-        ("User=gone", "there is no user gone"),
+        ("User=gone", "the user gone does not exist"),
     ],
     ids=["by-name", "by-name-in-a-path", "may-fail", "program", "directory", "user"],
 )
@@ -290,5 +292,5 @@ def test_what_a_start_needs_is_looked_for_where_systemd_does(machine: Host, sett
     with machine.drop_in(settings):
         found = unit_info(machine, "ai-memory.service")["obstacles"]
     assert [missing in text for text in found] == ([True] if missing else [])
-    # The remedy: the unit's file is right again, and systemd has read it.
+    # The remedy: the unit file is correct again, and systemd has loaded it.
     assert unit_info(machine, "ai-memory.service")["obstacles"] == []

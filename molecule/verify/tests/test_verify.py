@@ -1,4 +1,4 @@
-"""verify.yml accepts a correct database, names what is wrong, and only reads."""
+"""verify.yml accepts a correct database, reports every defect, and is read-only."""
 
 from __future__ import annotations
 

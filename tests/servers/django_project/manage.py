@@ -1,4 +1,4 @@
-"""Django's own tool, with the settings of this project."""
+"""Django's command-line tool, with the settings of this project."""
 
 from __future__ import annotations
 

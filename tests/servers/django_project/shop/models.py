@@ -9,14 +9,14 @@ from django.db import models
 
 
 class Category(models.Model):
-    """A category, perhaps within another."""
+    """A category, optionally within another category."""
 
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE)
     slug = models.SlugField(unique=True)
 
 
 class Customer(models.Model):
-    """A customer, perhaps with a login."""
+    """A customer, optionally with a login."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     email = models.EmailField(unique=True)
@@ -44,7 +44,7 @@ class Product(models.Model):
 
 
 class Tag(models.Model):
-    """A tag of products."""
+    """A tag for products."""
 
     word = models.CharField(max_length=30, unique=True)
 
@@ -57,14 +57,14 @@ class Order(models.Model):
     placed = models.DateTimeField(auto_now_add=True, db_index=True)
 
     class Meta:
-        """A number for each customer's order."""
+        """A number for each order of a customer."""
 
         unique_together = ("customer", "number")
         db_table = "Order"
 
 
 class OrderLine(models.Model):
-    """A line of an order."""
+    """A line in an order."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
     product = models.ForeignKey(Product, on_delete=models.PROTECT)
