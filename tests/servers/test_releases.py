@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 
-import databases
+import temporary
 from lab import OWNER
 from planner import Database
 from production import ROOT
@@ -33,7 +33,7 @@ def statements(heading: str) -> str:
 @pytest.fixture
 def migrated(server: Server) -> Iterator[Database]:
     """Return a migrated database in which tenant 2 has a caller without a name."""
-    with databases.copied(server, NAME) as database:
+    with temporary.copied(server, NAME) as database:
         database.migrate()
         database.run(
             "INSERT INTO caller_profiles (user_id, first_call_date, last_call_date, customer_id)"
@@ -95,7 +95,7 @@ def test_a_release_under_the_owners_login_can_reference_tenant_tables(server: Se
 
 
 def test_a_rollback_after_a_login_of_its_own_ends_with_functions_of_no_model(server: Server) -> None:
-    with databases.copied(server, f"{NAME}_login") as database:
+    with temporary.copied(server, f"{NAME}_login") as database:
         database.run("CREATE FUNCTION of_no_model() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
         database.model = dataclasses.replace(database.model, application_role="own_login", replaced_role=OWNER)
         database.commit()
