@@ -128,7 +128,7 @@ def test_one_tenant_at_a_time_with_a_login_of_the_services_own(server: Server, m
 
 def test_a_rollback_keeps_what_a_release_added(server: Server) -> None:
     name, other = f"{NAME}_back", f"{NAME}_never"
-    with temporary.created(server, name), databases.created(server, other):
+    with temporary.created(server, name), temporary.created(server, other):
         with temporary.opened(server, name) as database:
             snapshots = [database.state()]
             database.migrate()
