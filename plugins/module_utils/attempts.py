@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 from collections.abc import Mapping
 from typing import Any
@@ -101,14 +100,9 @@ def log_in_and_make(
     terminates them after ``seconds``.
     """
     try:
-        with contextlib.ExitStack() as stack:
-            connection, guard = (
-                stack.enter_context(contextlib.closing(service_login.connect(parameters, password, environment)))
-                for _ in range(2)
-            )
-            guard.autocommit = True
-            with sessions.bounded(connection, guard, seconds, "The attempts of the service's login"):
-                return {"problem": "", "findings": make(connection, setting, attempts)}
+        what = "The attempts of the service's login"
+        with service_login.bounded(parameters, password, environment, seconds, what) as connection:
+            return {"problem": "", "findings": make(connection, setting, attempts)}
     except psycopg2.Error as error:
         return {"problem": messages.of_connection(error), "findings": []}
     except sessions.TimeLimitError as error:

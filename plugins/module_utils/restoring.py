@@ -300,7 +300,7 @@ class Restoring:
         entries = toc.parse(self._list_dump(), roles)
         owners = toc.owners(entries, superusers)
         self.names = login_names(target.prefix, owners)
-        self._make_logins(owners)
+        self._make_logins()
         try:
             left = self._restore(entries, owners, superusers)
         except BaseException:
@@ -408,7 +408,7 @@ class Restoring:
             raise RestoreError(sentence(error))
         return output
 
-    def _make_logins(self, owners: Sequence[str]) -> None:
+    def _make_logins(self) -> None:
         """Create a login for every owner, as a member of only that role, and a login that is a member of no role.
 
         Each login inherits its owner's privileges, so that code that resets the role does not gain privileges.

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg2
 
-from .sessions import APPLICATION
+from . import sessions
 
 SECONDS = 10
 
@@ -39,6 +39,24 @@ def connect(parameters: Mapping[str, Any], password: str, environment: Mapping[s
     ``environment`` is the service's own: libpq reads from it the values that the parameters do not contain.
     """
     secret = {"password": password} if password else {}
-    wanted = {"connect_timeout": SECONDS, **parameters, "application_name": APPLICATION, **secret}
+    wanted = {"connect_timeout": SECONDS, **parameters, "application_name": sessions.APPLICATION, **secret}
     with environment_of(environment):
         return psycopg2.connect(**wanted)
+
+
+@contextlib.contextmanager
+def bounded(
+    parameters: Mapping[str, Any], password: str, environment: Mapping[str, str], seconds: float, what: str
+) -> Iterator[Any]:
+    """Yield such a connection, which another session of the login ends after ``seconds``.
+
+    A statement timeout would not do: a trigger can catch it. Raises psycopg2.Error, and sessions.TimeLimitError, which
+    names ``what``.
+    """
+    with (
+        contextlib.closing(connect(parameters, password, environment)) as connection,
+        contextlib.closing(connect(parameters, password, environment)) as guard,
+    ):
+        guard.autocommit = True
+        with sessions.bounded(connection, guard, seconds, what):
+            yield connection

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg2 import sql
 
-from . import service_login, sessions
+from . import service_login
 from .errors import TenancyError
 
 # One table: its name, stored (whether the store request must add a row to it), and tenants, the rows by caller and
@@ -148,23 +148,14 @@ def remove(login: Mapping[str, Any], tenants: Sequence[str], callers: Sequence[s
     ``login`` has parameters, password, environment, setting (the tenant setting) and seconds (a limit). A trigger runs
     with the login's privileges, not with the administrator's. Raises psycopg2.Error and sessions.TimeLimitError.
     """
-    rows = 0
-    opened: list[Any] = []
-    try:
-        connection, guard = opened = [
-            service_login.connect(login["parameters"], login["password"], login["environment"]) for _ in range(2)
-        ]
-        guard.autocommit = True
-        # A trigger can catch a timeout that the session itself sets.
-        bounded = sessions.bounded(connection, guard, login["seconds"], "The cleanup with the service's login")
-        with bounded, connection.cursor() as cursor:
-            for tenant in tenants:
-                cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (login["setting"], tenant))
-                for caller, statement in itertools.product(callers, statements):
-                    cursor.execute(statement, {"user_id": caller})
-                    rows += max(cursor.rowcount, 0)
-            connection.commit()
-    finally:
-        for connection in opened:
-            connection.close()
+    rows, what = 0, "The cleanup with the service's login"
+    parameters, password, environment = login["parameters"], login["password"], login["environment"]
+    bounded = service_login.bounded(parameters, password, environment, login["seconds"], what)
+    with bounded as connection, connection.cursor() as cursor:
+        for tenant in tenants:
+            cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (login["setting"], tenant))
+            for caller, statement in itertools.product(callers, statements):
+                cursor.execute(statement, {"user_id": caller})
+                rows += max(cursor.rowcount, 0)
+        connection.commit()
     return rows

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-import databases
+import temporary
 from planner import NAME, Database
 from server import MAJORS, NEWEST, OLDEST, Server, fill, running
 from turns import Case, places
@@ -65,5 +65,5 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
     """Return a copy of the unmigrated database, in a transaction."""
-    with databases.copied(server, NAME) as found:
+    with temporary.copied(server, NAME) as found:
         yield found

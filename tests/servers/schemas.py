@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import databases
+import temporary
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from ansible_collections.aimemory.tenancy.plugins.module_utils.outcomes import ProofError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
@@ -36,7 +36,7 @@ def database(
         "column_type": "integer", "setting": "app.current_tenant", "default_tenant": 1, "bridge": True,
         "tables": list(entries), **changes,
     })  # fmt: skip
-    with databases.created(server, NAME, "template1"), databases.opened(server, NAME, wanted) as found:
+    with temporary.created(server, NAME, "template1"), temporary.opened(server, NAME, wanted) as found:
         found.run(*before, f"SET ROLE {OWNER}", *statements, "RESET ROLE")
         found.commit()
         yield found

@@ -11,7 +11,7 @@ import psycopg2.extensions
 import pytest
 import yaml
 
-import databases
+import temporary
 import versions
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit import audit
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import (
@@ -26,12 +26,12 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rules import server_minor
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import notes
-from databases import opened
 from lab import OWNER
 from planner import Database
 from production import production_source
 from server import TEMPLATE, Server, fill, running
 from service import run_statement
+from temporary import opened
 
 # The database name that the rules' examples use.
 NAME = "ai_memory"
@@ -42,9 +42,9 @@ OF_STATEMENTS = {name for name, rule in audit.RULES.items() if rule.service_stat
 
 
 @pytest.fixture(scope="module", autouse=True)
-def both(server: Server) -> Iterator[None]:
+def databases(server: Server) -> Iterator[None]:
     """Create an unmigrated and a migrated database; each test rolls back its changes."""
-    with databases.created(server, UNMIGRATED), databases.created(server, NAME):
+    with temporary.created(server, UNMIGRATED), temporary.created(server, NAME):
         with opened(server, NAME) as migrated:
             migrated.migrate()
             migrated.commit()

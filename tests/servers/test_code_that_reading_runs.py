@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psycopg2.extensions
 import pytest
 
-import databases
+import temporary
 import versions
 from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import expressions
@@ -137,7 +137,7 @@ CHANGED = {
 def reader(server: Server) -> Iterator[psycopg2.extensions.connection]:
     """Return an administrator's session in a database in which the owner has planted functions."""
     with (
-        databases.created(server, NAME, "template1"),
+        temporary.created(server, NAME, "template1"),
         contextlib.closing(server.connect(NAME)) as connection,
         connection.cursor() as cursor,
     ):

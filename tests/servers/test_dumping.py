@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-import databases
+import temporary
 from ansible_collections.aimemory.tenancy.plugins.module_utils import backups, dumping
 from lab import OWNER, ROWS
 from server import Server
@@ -27,7 +27,7 @@ def named(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(dumping, "acting_as", lambda user: contextlib.nullcontext())
     for name, value in (("PGHOST", str(server.directory)), ("PGUSER", "postgres")):
         monkeypatch.setenv(name, value)
-    with databases.created(server, NAME) as name:
+    with temporary.created(server, NAME) as name:
         yield name
 
 

@@ -11,8 +11,8 @@ import psycopg2
 import psycopg2.extras
 import pytest
 
-import databases
 import server as servers
+import temporary
 from ansible_collections.aimemory.tenancy.plugins.module_utils import clients
 from server import OLDEST, Server, running
 
@@ -26,7 +26,7 @@ SPEND = "DO $$ BEGIN FOR i IN 1 .. 100001 LOOP PERFORM pg_current_xact_id(); COM
 @pytest.fixture
 def named(server: Server) -> Iterator[str]:
     """Return the name of a copy of the unmigrated database."""
-    with databases.created(server, NAME) as name:
+    with temporary.created(server, NAME) as name:
         yield name
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-import databases
+import temporary
 from ansible_collections.aimemory.tenancy.plugins.module_utils import contents, sessions
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import members
 from lab import OWNER
@@ -36,7 +36,7 @@ KEY = (
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
     """Return a copy of the unmigrated database whose owner has created an extension."""
-    with databases.created(server, NAME):
+    with temporary.created(server, NAME):
         server.sql("CREATE EXTENSION hstore", NAME, OWNER)
         with contextlib.closing(sessions.connect(NAME, 5432, host=str(server.directory))) as connection:
             yield Database(connection, NAME)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import psycopg2
 import pytest
 
-import databases
+import temporary
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import ERROR
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan, revert, schema
@@ -33,7 +33,7 @@ class Migrated(NamedTuple):
 @pytest.fixture(scope="module")
 def committed(server: Server) -> Iterator[Migrated]:
     """Migrate a database once."""
-    with databases.copied(server, NAME) as database:
+    with temporary.copied(server, NAME) as database:
         before = database.state()
         database.migrate()
         database.commit()

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-import databases
+import temporary
 import versions
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import plan, revert
@@ -49,8 +49,8 @@ def model_of(readers: Sequence[dict[str, Any]], **more: Any) -> model.Model:
 
 @pytest.fixture
 def others(server: Server) -> Iterator[Database]:
-    """Return a committed copy of the unmigrated database that has further roles."""
-    with databases.copied(server, NAME) as database:
+    """Return a committed copy of the unmigrated database with other roles."""
+    with temporary.copied(server, NAME) as database:
         server.sql(SETUP, NAME)
         if server.major >= 14:
             server.sql("GRANT pg_read_all_data TO everything")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 
-import databases
+import temporary
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import releases
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import difference
@@ -38,7 +38,7 @@ NEVER = (
 @pytest.fixture
 def migrated(server: Server) -> Iterator[Database]:
     """Return a migrated database in which tenant 2 has a caller without a name."""
-    with databases.copied(server, NAME) as database:
+    with temporary.copied(server, NAME) as database:
         database.migrate()
         database.run(
             "INSERT INTO caller_profiles (user_id, first_call_date, last_call_date, customer_id)"
@@ -128,8 +128,8 @@ def test_one_tenant_at_a_time_with_a_login_of_the_services_own(server: Server, m
 
 def test_a_rollback_keeps_what_a_release_added(server: Server) -> None:
     name, other = f"{NAME}_back", f"{NAME}_never"
-    with databases.created(server, name), databases.created(server, other):
-        with databases.opened(server, name) as database:
+    with temporary.created(server, name), temporary.created(server, other):
+        with temporary.opened(server, name) as database:
             snapshots = [database.state()]
             database.migrate()
             database.commit()
@@ -172,7 +172,7 @@ def test_rows_whose_tenant_nothing_names_are_refused(server: Server, migrated: D
 
 
 def test_a_rollback_after_a_login_of_its_own_ends_with_functions_of_no_model(server: Server) -> None:
-    with databases.copied(server, f"{NAME}_login") as database:
+    with temporary.copied(server, f"{NAME}_login") as database:
         database.run("CREATE FUNCTION of_no_model() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
         database.model = dataclasses.replace(database.model, application_role="own_login", replaced_role=OWNER)
         database.commit()

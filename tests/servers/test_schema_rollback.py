@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-import databases
+import temporary
 from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from lab import OWNER
@@ -127,7 +127,7 @@ MEANINGS = {
 def planted(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], object]]:
     """Return a function that runs statements as the owner in a copy of the unmigrated database."""
     monkeypatch.setenv("PGUSER", "postgres")
-    with databases.created(server, NAME):
+    with temporary.created(server, NAME):
         yield lambda statements: server.sql(statements, NAME, OWNER)
     server.sql(f"ALTER ROLE {OWNER} NOSUPERUSER")
 

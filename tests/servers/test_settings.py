@@ -84,6 +84,7 @@ def test_settings_of_the_login_override_each_other_as_in_its_sessions(server: Se
 def test_a_setting_of_a_role_cannot_inject_statements_into_a_copy(server: Server) -> None:
     injected = f"public;alter/**/role/**/{OWNER}/**/superuser"
     with contextlib.closing(server.connect(TEMPLATE)) as connection, connection.cursor() as cursor:
+        connection.autocommit = False
         cursor.execute(f"SET SESSION AUTHORIZATION {OWNER}")
         cursor.execute("SELECT set_config('search_path', %s, false)", (injected,))
         cursor.execute(f"ALTER ROLE {OWNER} SET search_path FROM CURRENT")

@@ -18,7 +18,7 @@ import psycopg2.extensions
 import pytest
 
 import by_hand
-import databases
+import temporary
 import turns
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.audit.rule import ERROR
@@ -152,7 +152,7 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
 @contextlib.contextmanager
 def made_by_hand(server: Server, few: str, made: Made, *others: str) -> Iterator[Database]:
     """Yield a copy of the database with a few rows, after this manual change and ``others``."""
-    with databases.created(server, NAME, few), databases.opened(server, NAME, WANTED) as database:
+    with temporary.created(server, NAME, few), temporary.opened(server, NAME, WANTED) as database:
         database.run("; ".join([made.sql(NAME), *others]))
         database.commit()
         yield database

@@ -206,7 +206,10 @@ def test_texts_are_tenants_as_well(server: Server) -> None:
         "CREATE TABLE pages (path text, customer_id text NOT NULL REFERENCES sites ON UPDATE CASCADE, UNIQUE (path))",
         "INSERT INTO pages VALUES ('/', 'main')",
     ]
-    given = {"tenants": {"table": "sites", "key": "slug", "policy": "read_all"}, "default_tenant": "main"}
+    given: dict[str, Any] = {
+        "tenants": {"table": "sites", "key": "slug", "policy": "read_all"},
+        "default_tenant": "main",
+    }
     entries = [{"name": "pages", "natural_keys": [["path"]], "adopt": True}]
     with schemas.database(server, statements, entries, column_type="text", **given) as found:
         schemas.round_trip(server, found)

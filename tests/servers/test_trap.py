@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import psycopg2
 import pytest
 
-import databases
+import temporary
 from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions, transaction
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan, revert
@@ -48,7 +48,7 @@ class Trap:
 @pytest.fixture
 def trap(server: Server) -> Iterator[Trap]:
     """Return a copy of the unmigrated database with the trap in it."""
-    with databases.created(server, NAME):
+    with temporary.created(server, NAME):
         yield Trap(server)
     server.sql(f"ALTER ROLE {OWNER} RESET ALL")
 

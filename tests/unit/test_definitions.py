@@ -123,7 +123,11 @@ def test_a_tablespace_is_set_around_the_whole_statement() -> None:
 def test_only_the_end_of_a_function_is_its_body(body: str) -> None:
     head = "CREATE OR REPLACE FUNCTION f(p text DEFAULT '\nAS $function$')\n RETURNS void\n LANGUAGE plpgsql"
     quote = {"BEGIN END": "$function$", "\nAS $function$": "$functionx$", "$functionx": "$functionxx$"}[body]
-    document = {"body": body, "returns": "void", "definition": f"{head}\nAS {quote}{body}{quote}\n"}
+    document: dict[str, str | None] = {
+        "body": body,
+        "returns": "void",
+        "definition": f"{head}\nAS {quote}{body}{quote}\n",
+    }
     assert functions.header(document) == head
     head = head.replace("FUNCTION", "PROCEDURE")
     document = {"body": body, "returns": None, "definition": f"{head}\nAS $procedure${body}$procedure$\n"}

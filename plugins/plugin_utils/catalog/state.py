@@ -86,7 +86,7 @@ def relation(state: Document, model: Model, wanted: Table) -> Relation:
     return Relation(wanted, model.schema, wanted.name, required(state, wanted.name), is_partition=False)
 
 
-def partitions(state: Document, model: Model, wanted: Table) -> list[Relation]:
+def partitions(state: Document, wanted: Table) -> list[Relation]:
     """Return the table's partitions, deepest first."""
     return [
         Relation(wanted, document["schema"], document["name"], document, is_partition=True)
@@ -97,7 +97,7 @@ def partitions(state: Document, model: Model, wanted: Table) -> list[Relation]:
 
 def relations(state: Document, model: Model, wanted: Table) -> list[Relation]:
     """Return the table and its partitions."""
-    return [relation(state, model, wanted), *partitions(state, model, wanted)]
+    return [relation(state, model, wanted), *partitions(state, wanted)]
 
 
 def holders(state: Document, model: Model, wanted: Table) -> list[Relation]:

@@ -88,18 +88,16 @@ def plan_remove(state: State, model: Model) -> list[Statement]:
 
 def plan_remove_for_good(state: State, model: Model) -> list[Statement]:
     """Return the statements that remove the bridge and its record, and mark that it is enforced."""
-    return (_plan_empty(state, model) if value(state, model) is not None else []) + bridge_record.plan_remove(
-        state, model
-    )
+    return (_plan_empty(model) if value(state, model) is not None else []) + bridge_record.plan_remove(state, model)
 
 
 def plan_keep_removed(state: State, model: Model) -> list[Statement]:
     """Return the statements that copy the mark of enforcing to a login of its own."""
-    kept = _plan_empty(state, model) if state["bridges"].get(model.application_role) != REMOVED else []
+    kept = _plan_empty(model) if state["bridges"].get(model.application_role) != REMOVED else []
     return kept + plan_reset(state, model, model.replaced_role)
 
 
-def _plan_empty(state: State, model: Model) -> list[Statement]:
+def _plan_empty(model: Model) -> list[Statement]:
     role = model.application_role
     reason = "Remove the bridge: a login that names no tenant has no tenant"
     return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason)]  # fmt: skip

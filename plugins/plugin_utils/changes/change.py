@@ -97,7 +97,7 @@ class Rollback:
             RelationRollback(self, relation)
             for table in self.guarded
             # The deepest partitions come first: the table's indexes attach theirs.
-            for relation in [*catalog.partitions(state, model, table), catalog.relation(state, model, table)]
+            for relation in [*catalog.partitions(state, table), catalog.relation(state, model, table)]
         ]
 
     @property

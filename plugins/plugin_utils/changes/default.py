@@ -40,7 +40,7 @@ def findings(state: State, model: Model) -> list[Finding]:
         if column is not None:
             is_session = catalog.is_session_default(column["default"], model)
             found.append(finding("default is the session's tenant", table.name, True, is_session))
-        parts = catalog.partitions(state, model, table)
+        parts = catalog.partitions(state, table)
         lacking = [
             part.name
             for part in parts

@@ -157,7 +157,7 @@ def _to_part(state: State, model: Model, relation: Relation, item: Document) -> 
         f"{title} points to {'.'.join(target)}, a partition of {model.schema}.{table.name}: let it point to "
         f"{model.schema}.{table.name}, or drop it first."
         for table in catalog.tables(state, model)
-        if any((part.schema, part.name) == target for part in catalog.partitions(state, model, table))
+        if any((part.schema, part.name) == target for part in catalog.partitions(state, table))
     ]
 
 

@@ -158,7 +158,7 @@ def planned(state: State, model: Model, table: Table, index: tuple[IndexColumn, 
     )
     words = names.words(columns, earlier)
     names_wanted = [name for name, _ in wanted]
-    there = {part.target for part in catalog.partitions(state, model, table) if _has_own(whole, part, names_wanted)}
+    there = {part.target for part in catalog.partitions(state, table) if _has_own(whole, part, names_wanted)}
     found: list[Statement] = []
     for relation in [*catalog.holders(state, model, table), *([whole] if whole.is_partitioned else [])]:
         if relation.target in there:

@@ -239,7 +239,7 @@ class _Exchange:
         self.column, self.index, self.whole = model.column, index, relation
         self.partitions = [
             part
-            for part in catalog.partitions(state, model, relation.table)
+            for part in catalog.partitions(state, relation.table)
             if part.target != relation.target and (not relation.is_partition or self._part(part))
         ]
         self.identity = f"{relation.table.name}.key.{index['name']}{relation.suffix}"
@@ -496,7 +496,7 @@ def _findings_of(state: State, model: Model, table: Table) -> list[Finding]:
         wanted = [(model.column, False), *((item.name, item.descending) for item in index)]
         words = f"index ({', '.join(name for name, _ in wanted)})"
         found.append(finding(words, table.name, True, catalog.has_index(document, wanted)))
-    parts = catalog.partitions(state, model, table)
+    parts = catalog.partitions(state, table)
     lacking = [part.name for part in parts if not all(index["valid"] for index in part.document["indexes"])]
     found += [finding("partitions without valid indexes", table.name, [], lacking)] if parts else []
     invalid = [index["name"] for index in document["indexes"] if not index["valid"]]

@@ -134,7 +134,7 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
     found += [
         f"{part.title}, a partition of {name}, is not a table (kind {part.document['kind']!r}) and has no "
         "row security: detach it first."
-        for part in catalog.partitions(state, model, table)
+        for part in catalog.partitions(state, table)
         if part.document["kind"] not in ("r", "p")
     ]
     missing = sorted(table.columns - set(document["columns"]))

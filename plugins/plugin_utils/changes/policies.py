@@ -65,7 +65,7 @@ def findings(state: State, model: Model) -> list[Finding]:
             finding("permissive policies", table.name, [table.policy], permissive),
             finding("policy is the model's", table.name, True, has_own),
         ]
-        parts = catalog.partitions(state, model, table)
+        parts = catalog.partitions(state, table)
         lacking = [part.name for part in parts if not _is_alone(state, part, model)]
         found += [finding("partitions without the model's policy alone", table.name, [], lacking)] if parts else []
     wanted = len(model.tables)

@@ -67,7 +67,7 @@ def findings(state: State, model: Model) -> list[Finding]:
             found.append(finding(f"missing rights to {model.column}", table.name, [], lacking))
         excess = catalog.excess(document, model, "excess_privileges")
         found.append(finding("privileges that bypass row security", table.name, [], excess))
-        parts = catalog.partitions(state, model, table)
+        parts = catalog.partitions(state, table)
         passing = [
             f"{privilege} on {part.name}"
             for part in parts

@@ -46,7 +46,7 @@ def findings(state: State, model: Model) -> list[Finding]:
             finding("RLS", table.name, True, rls["enabled"]),
             finding("FORCE", table.name, True, rls["forced"]),
         ]
-        parts = catalog.partitions(state, model, table)
+        parts = catalog.partitions(state, table)
         lacking = [part.name for part in parts if not all(part.document["rls"][name] for name in PARTS)]
         found += [finding("partitions without row security", table.name, [], lacking)] if parts else []
     return found

@@ -347,7 +347,7 @@ def _content(state: State, model: Model, table: Table, max_rows: int, *, as_owne
 
 def partitions(state: State, model: Model) -> dict[str, list[Relation]]:
     """Return the partitions of each partitioned table, by the table's name."""
-    found = {table.name: catalog.partitions(state, model, table) for table in catalog.tables(state, model)}
+    found = {table.name: catalog.partitions(state, table) for table in catalog.tables(state, model)}
     return {name: parts for name, parts in found.items() if parts}
 
 
