@@ -18,6 +18,8 @@ from described import dumped, lines, parsed, read
 from planner import Database
 from server import ROOT, Server
 
+# Django refuses older versions.
+pytestmark = pytest.mark.since(14)
 NAME, OWNER_OF_SHOP = "shop", "shop"
 # The decisions of the operator: the name of the tenant, and that all tenants share the settings.
 GIVEN = {"default_tenant_name": "The first shop", "readable": ["public.shop_preference"]}
