@@ -10,6 +10,8 @@ import pytest
 from ansible_collections.aimemory.tenancy.plugins.module_utils import inspection
 from server import SERVER_USER, Server
 
+# Event triggers fire at logins since PostgreSQL 17.
+pytestmark = pytest.mark.since(17)
 NAME = "ai_memory_login"
 NOTE = """
 CREATE TABLE login_log (who text);

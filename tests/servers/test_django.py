@@ -15,6 +15,8 @@ from lab import OWNER
 from projects import Project, Tenancy, create_login, database_of
 from server import Server
 
+# Django refuses older versions.
+pytestmark = pytest.mark.since(14)
 # The operator's decisions: the name of the tenant column, and that all tenants share the settings.
 GIVEN = {"default_tenant_name": "The first shop", "readable": ["public.shop_preference"]}
 NEVER = "shop_never"
