@@ -63,6 +63,7 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
     ]
     by_other = means.order.pointers(theirs) if theirs else []
     forbidden = any("delete" in one.append_only for one in (*deleted, *by_other))
+    forbidden = forbidden or _needed(means, table, key, deleted)
     if forbidden or parent in by_other or (changed and (parent in deleted or "update" in parent.append_only)):
         return None
     return Room(deleted, changed, by_other, values)
