@@ -357,6 +357,30 @@ def test_a_trigger_may_write_several_rows_with_names_of_their_own(server: Server
         assert_migrates(database)
 
 
+def test_the_rows_of_triggers_are_counted_through_triggers(server: Server) -> None:
+    noted = WRITES.replace("welcome", "note").format("INSERT INTO public.history (tab) VALUES (TG_TABLE_NAME);")
+    statements = (
+        "CREATE TABLE people (id text PRIMARY KEY, slug text GENERATED ALWAYS AS (lower(id)) STORED UNIQUE)",
+        "CREATE TABLE folders (id bigserial PRIMARY KEY, person text NOT NULL REFERENCES people, name text)",
+        "CREATE TABLE notes (folder bigint NOT NULL REFERENCES folders, person text NOT NULL REFERENCES people)",
+        "CREATE TABLE history (id bigserial PRIMARY KEY, tab text NOT NULL)",
+        WRITES.format("INSERT INTO public.folders (person, name) VALUES (NEW.id, 'in'), (NEW.id, 'out');"),
+        WELCOME.format("people"),
+        noted,
+        *(WELCOME.replace("welcome", "note").format(name) for name in ("people", "folders")),
+    )
+    person = {"columns": ["person"], "references": "people", "key": ["id"]}
+    folder = {"columns": ["folder"], "references": "folders", "key": ["id"]}
+    entries: list[dict[str, Any]] = [
+        {"name": "people", "natural_keys": [["id"], ["slug"]], "sample_writes": ["folders", "folders", "history"]},
+        {"name": "folders", "surrogate_keys": [["id"]], "foreign_keys": [person], "sample_writes": ["history"]},
+        {"name": "notes", "foreign_keys": [folder, person]},
+        {"name": "history", "surrogate_keys": [["id"]]},
+    ]
+    with tables(server, statements, entries) as database:
+        assert_migrates(database)
+
+
 def test_what_a_trigger_writes_does_not_meet_the_samples_of_its_target(server: Server) -> None:
     statements = (
         "CREATE TABLE calls (id serial PRIMARY KEY, caller varchar(9) NOT NULL, day date NOT NULL, minutes integer)",

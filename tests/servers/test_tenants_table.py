@@ -156,7 +156,7 @@ def test_a_trigger_may_write_rows_of_a_new_tenant(server: Server) -> None:
         ("ALTER TABLE tenants RENAME id TO number", "tenancy_tenants names the column id, which .* does not have"),
         ("ALTER TABLE tenants ALTER id TYPE bigint", "has type bigint, but tenancy_column_type is integer"),
         (("ALTER TABLE tenants ADD domain text NOT NULL DEFAULT ''; ALTER TABLE tenants ALTER domain DROP DEFAULT, "
-         "ADD CHECK (domain ~ '^x') NOT VALID"), "add domain: … to sample of tenancy_tenants"),
+         "ADD CHECK (domain ~ '^(?=x)') NOT VALID"), "add domain: … to sample of tenancy_tenants"),
         ("DROP TABLE tenants CASCADE", r"tenancy_tenants names public\.tenants, which is not an ordinary table"),
     ],
 )  # fmt: skip

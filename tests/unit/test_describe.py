@@ -632,3 +632,22 @@ def test_the_difference_adopts_a_new_table_with_the_tenant_and_names_code_alone(
     ]  # fmt: skip
     (by_hand,) = [item["say"] for item in found if item["variable"] == "by hand"]
     assert by_hand.startswith("The function public.f() in the language plpython3u writes tenant tables")
+
+
+@pytest.mark.parametrize(
+    ("raised", "wanted"),
+    [
+        ("RAISE EXCEPTION 'no'", ["update"]), ("RAISE 'no'", ["update"]),
+        ("RAISE SQLSTATE 'WS001'", [{"command": "update", "sqlstate": "WS001"}]),
+        ("RAISE EXCEPTION 'no' USING ERRCODE = 'restrict_violation'", [{"command": "update", "sqlstate": "23001"}]),
+        ("RAISE check_violation USING MESSAGE = 'no'", [{"command": "update", "sqlstate": "23514"}]),
+        ("RAISE EXCEPTION USING ERRCODE = 'WS002'", [{"command": "update", "sqlstate": "WS002"}]),
+        ("RAISE NOTICE 'yes'", None), ("x", None),
+    ],
+)  # fmt: skip
+def test_what_a_trigger_forbids_is_read(raised: str, wanted: list[Any] | None) -> None:
+    document = catalog(notes=table())
+    document["relations"][0]["triggers"] = [{"name": "t", "function": 1, "row": True, "events": ["update"]}]
+    document["functions"] = [FUNCTION | {"body": f"BEGIN {raised}; RETURN OLD; END"}]
+    (found,) = draft.build(document)["tables"]
+    assert found["entry"].get("append_only") == wanted

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.one_host(together=True)
 REHEARSE = "playbooks/rehearse.yml"
 BACKUP = ("playbooks/backup.yml", "-ebackup_copy_max_bytes=0")
 MIGRATE = ("migrate.yml", "-emigrate_confirm=YES", "-ebackup_copy_max_bytes=0")
-CODE = "CHECK (code ~ '^[A-Z]{3}$')"
+CODE = "CHECK (code ~ '^(?=[A-Z])[A-Z]{3}$')"
 PLACE = "/var/backups/tenancy-throwaway-ai_memory"
 LEFT = (
     f"ls -d {PLACE} /var/tmp/tenancy-probe-* /tmp/tenancy-* 2> /dev/null;"

@@ -12,8 +12,20 @@ from .catalog import Table
 from .described import Described, body_of
 
 # A trigger function that only raises an error, and the SQLSTATE that it names.
-RAISING = re.compile(r"begin\s+raise\s+(?:exception|sqlstate)\b[^;]*;(\s*return\s+\w+\s*;)?\s*end\s*;?", re.IGNORECASE)
-ERRCODE = re.compile(r"(?:errcode\s*=|sqlstate)\s*'(\w{5})'", re.IGNORECASE)
+RAISING = re.compile(
+    r"begin\s+raise\s+(?!notice|info|log|warning|debug)[^;]*;(\s*return\s+\w+\s*;)?\s*end\s*;?", re.IGNORECASE
+)
+ERRCODE = re.compile(r"(?:errcode\s*=\s*'|sqlstate\s*'|raise\s+(?!sqlstate\b))(\w+)", re.IGNORECASE)
+SQLSTATE_LENGTH = 5
+# The names of errors that such a trigger often raises (PostgreSQL manual, appendix A).
+CONDITIONS = {
+    "raise_exception": "P0001", "restrict_violation": "23001", "integrity_constraint_violation": "23000",
+    "check_violation": "23514", "foreign_key_violation": "23503", "insufficient_privilege": "42501",
+    "feature_not_supported": "0A000", "object_not_in_prerequisite_state": "55000", "data_exception": "22000",
+    "read_only_sql_transaction": "25006", "invalid_parameter_value": "22023", "triggered_action_exception": "09000",
+    "modifying_sql_data_not_permitted": "38002", "prohibited_sql_statement_attempted": "38003",
+    "triggered_data_change_violation": "27000", "with_check_option_violation": "44000",
+}  # fmt: skip
 # Columns of a list that all tenants share, without its generated key.
 FEW_COLUMNS = 3
 
@@ -123,11 +135,18 @@ def _append_only(described: Described, table: Table) -> list[Any]:
         function = functions.get(trigger["function"])
         body = body_of(function).strip() if function else ""
         if RAISING.fullmatch(body):
-            code = ERRCODE.search(body)
+            code = _sqlstate(body)
             for command in ("update", "delete"):
                 if command in trigger["events"]:
-                    found[command] = {"command": command, "sqlstate": code[1]} if code else command
+                    found[command] = {"command": command, "sqlstate": code} if code else command
     return list(found.values())
+
+
+def _sqlstate(body: str) -> str | None:
+    """Return the SQLSTATE that a body names, by its code or by the name of the error."""
+    named = [name.lower() for name in ERRCODE.findall(body)]
+    found = [CONDITIONS.get(name, name.upper()) for name in named if name in CONDITIONS or len(name) == SQLSTATE_LENGTH]
+    return found[-1] if found else None
 
 
 def _decision(described: Described, title: str) -> str | None:

@@ -157,12 +157,16 @@ class Means:
         found: Sequence[Document] = self.documents.get(table.name, {}).get("indexes", [])
         return found
 
-    def rows(self, table: Table) -> int:
-        """Return how many rows a tenant has after the samples."""
+    def rows(self, table: Table, *seen: str) -> int:
+        """Return how many rows a tenant has after the samples; ``seen`` are tables whose triggers are followed."""
         tenants = self.model.tenants
         by_tenants = tenants.sample_writes.count(table.name) if tenants is not None else 0
         again = table.name in self.order.twice and self.stores(table)
-        by_others = sum(item.sample_writes.count(table.name) for item in self.writers(table) if self.stores(item))
+        by_others = sum(
+            item.sample_writes.count(table.name) * self.rows(item, table.name, *seen)
+            for item in self.writers(table)
+            if item.name not in (table.name, *seen) and self.stores(item)
+        )
         found = by_tenants + again + self.stores(table) + by_others
         return min(found, 1) if self.is_single(table) else found
 
@@ -509,9 +513,16 @@ def _insert_values(means: Means, table: Table, values: Mapping[str, str]) -> str
     return f"INSERT INTO {target} ({names}){overriding} SELECT {listed} FROM (SELECT {own}) AS {samples.ITSELF}{EVERY}"
 
 
-def _upsert(model: Model, key: tuple[str, ...]) -> str:
-    wanted = ", ".join(map(identifier, (model.column, *key)))
-    return f" ON CONFLICT ({wanted}) DO UPDATE SET {identifier(key[0])} = excluded.{identifier(key[0])}"
+def _upsert(means: Means, table: Table, key: tuple[str, ...]) -> str:
+    wanted, column = ", ".join(map(identifier, (means.model.column, *key))), identifier(_upserted(means, table, key))
+    return f" ON CONFLICT ({wanted}) DO UPDATE SET {column} = excluded.{column}"
+
+
+def _upserted(means: Means, table: Table, key: tuple[str, ...]) -> str:
+    """Return the column that an upsert changes: one of the key, unless PostgreSQL generates them all."""
+    attributes = means.documents.get(table.name, {}).get("attributes", [])
+    generated = {item["name"] for item in attributes if item["generated"]}
+    return next((name for name in key if name not in generated), means.model.column)
 
 
 def _own(model: Model, means: Means, table: Table) -> list[Row]:
@@ -539,11 +550,12 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
     # If the tenant has no row of its own, no row has the key.
     for key in means.arbiters(table) if means.stores(table) else ():
         upserts: list[Need] = [
-            *means.inserts(table), (table, "UPDATE", key[:1]), (table, "SELECT", (model.column, *key)),
+            *means.inserts(table), (table, "UPDATE", (_upserted(means, table, key),)),
+            (table, "SELECT", (model.column, *key)),
         ]  # fmt: skip
         found += [
             (f"own.upsert.{'_'.join(key)}", "A tenant updates its own row by ON CONFLICT DO UPDATE",
-             _insert(means, table, None, _upsert(model, key)),
+             _insert(means, table, None, _upsert(means, table, key)),
              means.allows(means.conflicts(table, means.forbids(table, "update", ONE), IS_THERE), *upserts)),
         ]  # fmt: skip
         if means.defers(table):
@@ -634,7 +646,7 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
     ]  # fmt: skip
     found += [
         (f"upsert.{'_'.join(key)}", "A tenant overwrites another's row by ON CONFLICT DO UPDATE",
-         _insert(means, table, theirs, _upsert(model, key)), means.besides(table, "update", REFUSED))
+         _insert(means, table, theirs, _upsert(means, table, key)), means.besides(table, "update", REFUSED))
         for key in means.arbiters(table)
     ]  # fmt: skip
     return found

@@ -70,6 +70,7 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
     ]
     by_other = means.order.pointers(theirs) if theirs else []
     forbidden = any("delete" in one.append_only for one in (*deleted, *by_other))
+    forbidden = forbidden or _lacks_rows(means, table, key, deleted)
     if forbidden or parent in by_other or (changed and (parent in deleted or "update" in parent.append_only)):
         return None
     # The pointing row would lack a row of its own tenant.
@@ -122,6 +123,18 @@ def _needed(means: Means, table: Table, key: ForeignKey, gone: Sequence[Table]) 
         other != key and means.table(other.references) in gone and not order.is_optional(table, other, document)
         for other in means.order.used(table)
     )
+
+
+def _lacks_rows(means: Means, table: Table, key: ForeignKey, deleted: Sequence[Table]) -> bool:
+    """Say whether a column of another foreign key must have a value, but no row to point to is left."""
+    required = {
+        item["name"] for item in means.documents.get(table.name, {}).get("attributes", []) if item["not_null"]
+    }  # fmt: skip
+    return any(
+        other != key and other.references != table.name and means.table(other.references) in deleted
+        and not required.isdisjoint(other.columns)
+        for other in means.order.used(table)
+    )  # fmt: skip
 
 
 def _apart(means: Means, table: Table, key: ForeignKey) -> dict[str, str]:
