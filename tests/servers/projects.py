@@ -112,7 +112,7 @@ class Tenancy:
 
 def create_login(server: Server, name: str) -> None:
     """Create the login of releases as the page says."""
-    server.sql(statements("The login of releases"), name)
+    server.sql(statements("The login for releases"), name)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ from lab import OWNER
 from projects import Project, Tenancy, create_login, database_of
 from server import Server
 
+# A foreign key is ON DELETE SET NULL.
+pytestmark = pytest.mark.since(15)
 GIVEN = {"default_tenant_name": "The first library"}
 NEVER = "library_never"
 HOOK = ", process_revision_directives=without_tenant"

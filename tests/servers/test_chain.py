@@ -41,6 +41,10 @@ BEFORE_15 = {
             "ALTER TABLE workshop.customers DROP CONSTRAINT customers_favourite_id_fkey",
             "ALTER TABLE workshop.customers ADD FOREIGN KEY (favourite_id) REFERENCES workshop.bicycles (id)",
         ],
+        "The foreign key events_2025_caller_fkey of workshop.events_2025 is ON DELETE SET NULL": [
+            "ALTER TABLE workshop.events_2025 DROP CONSTRAINT events_2025_caller_fkey",
+            "ALTER TABLE workshop.events_2025 ADD FOREIGN KEY (caller) REFERENCES workshop.customers (id)",
+        ],
         "View workshop.open_repairs reads with its owner's privileges": ["DROP VIEW workshop.open_repairs"],
     },
 }  # fmt: skip

@@ -52,7 +52,7 @@ def migrated(server: Server) -> Iterator[Database]:
 
 
 def test_a_release_under_its_own_login_works_and_what_it_leaves_is_named(server: Server, migrated: Database) -> None:
-    server.sql(statements("The login of releases"), NAME)
+    server.sql(statements("The login for releases"), NAME)
     server.sql(statements("Data migrations"), NAME, RELEASE)
     calls = "SELECT user_id, total_calls FROM caller_profiles WHERE customer_id = 2 ORDER BY 1"
     assert server.sql(calls, NAME) == [("new of tenant 2", 1), ("of tenant 2", 0)]
@@ -79,7 +79,7 @@ def test_a_release_under_its_own_login_works_and_what_it_leaves_is_named(server:
 
 
 def test_the_login_of_releases_is_out_of_reach_of_the_service(server: Server, migrated: Database) -> None:
-    server.sql(statements("The login of releases"), NAME)
+    server.sql(statements("The login for releases"), NAME)
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         server.sql("SET ROLE release", NAME, OWNER)
     assert migrated.state()["application_role"]["bypassing_memberships"] == []
@@ -114,7 +114,7 @@ def test_one_tenant_at_a_time_with_a_login_of_the_services_own(server: Server, m
         migrated.migrate()
         migrated.run("UPDATE caller_profiles SET customer_id = 2, total_calls = 7 WHERE user_id = 'of tenant 2'")
         migrated.commit()
-        server.sql(statements("The login of releases"), NAME)
+        server.sql(statements("The login for releases"), NAME)
         # The policies are not for the owner: it sees no row.
         server.sql(f"BEGIN;{one}", NAME, RELEASE)
         assert server.sql(calls, NAME) == [(7,)]
@@ -133,7 +133,7 @@ def test_a_rollback_keeps_what_a_release_added(server: Server) -> None:
             snapshots = [database.state()]
             database.migrate()
             database.commit()
-            server.sql(statements("The login of releases"), name)
+            server.sql(statements("The login for releases"), name)
             server.sql(statements("New tables, keys and columns") + KEY, name, RELEASE)
             server.sql(statements("Run a release"), name, RELEASE)
             source = production_source(name)
