@@ -136,7 +136,7 @@ def test_witnesses_that_contradict_each_other_are_refused(
         (witness(strangers=[stranger(program="postgres", port=5433)]), "also works on another server: gunicorn (8) i"),
         (witness(strangers=[stranger(local=False, sessions_here=False)]), "also works on another server"),
         (witness(processes=[{"pid": 7, "name": "a", "readable": True}, {"pid": 8, "name": "b", "readable": False}]),
-         "may read b (8): its sessions were not seen"),
+         "may read b (8): its sessions are unknown"),
     ],
 )  # fmt: skip
 def test_what_reaches_no_table_is_named(found: dict[str, Any], note: str) -> None:
@@ -177,7 +177,7 @@ def test_there_is_no_verdict_before_postgresql_answers() -> None:
 def test_what_no_session_confirms_is_named(found: dict[str, Any], given: list[dict[str, Any]] | None) -> None:
     answer = judge(found, given)
     assert (answer["ok"], answer["confirmed"]) == (True, False)
-    assert "ai-memory had no session, also during a health check: only " in answer["notes"][0]
+    assert "ai-memory had no session, not even during a health check: only " in answer["notes"][0]
 
 
 def test_a_kernel_that_does_not_tell_sockets_lets_a_claim_of_one_stand() -> None:

@@ -151,7 +151,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(service=PENDING | {"listeners": ["pgbouncer"]}, postgresql=silent("not supported")),
-            "pgbouncer answers at port 5432, not PostgreSQL: set database_port to the port of PostgreSQL itself.",
+            "pgbouncer listens on port 5432, not PostgreSQL: set database_port to the port of PostgreSQL itself.",
         ),
         (
             inspected(service=PENDING, postgresql=silent("python3 has no psycopg2: apt-get install python3-psycopg2.")),
@@ -187,7 +187,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(postgresql=postgresql(roles={"postgres": True})),
-            "The user of DATABASE_URL, alice, is not a role of this server: correct DATABASE_URL.",
+            "The user in DATABASE_URL, alice, is not a role of this server: correct DATABASE_URL.",
         ),
         (
             inspected(postgresql=postgresql(roles={"alice": True})),
@@ -221,7 +221,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(disk={"data": None, "backups": {"mount": "/var", "free": 10**8}}),
-            "/var has 95.37 MB free, but a dump of ai_memory needs up to 96.32 MB: free space there, or set another",
+            "/var has 95.37 MB free, but a dump of ai_memory needs up to 96.32 MB: free up space there, or set another",
         ),
         (
             inspected(disk={"data": None, "backups": None}),

@@ -28,7 +28,7 @@ WANTED = {
 }  # fmt: skip
 KEY = {
     "rule": "unique-key", "severity": "error", "subject": "memories_k_key", "fixed_by_plan": False,
-    "why": "A key without the tenant column tells one tenant which values another has.",
+    "why": "A key without the tenant column reveals the values of one tenant to another.",
     "remedy": "Name the key in the model.",
 }  # fmt: skip
 
@@ -155,9 +155,9 @@ def test_a_verification_shows_what_does_not_hold() -> None:
 
 def test_a_verification_says_that_the_bridge_is_on_and_when_it_was_needed() -> None:
     state = migrated()
-    assert "     Nobody has needed it so far." in verified(state)["lines"]
+    assert "     It has not been used so far." in verified(state)["lines"]
     state["bridge_watch"]["used_at"] = 1764000000
-    assert "     Last needed: 2025-11-24 16:00:00 UTC." in verified(state)["lines"]
+    assert "     Last used: 2025-11-24 16:00:00 UTC." in verified(state)["lines"]
 
 
 def test_a_transaction_is_proven_or_checked_by_its_goal() -> None:
