@@ -82,7 +82,7 @@ def inspected(**changes: Any) -> dict[str, Any]:
         "clock": {"asked_at": ASKED, "before": 2.0, "after": 1.0}, "pg_dump": "pg_dump (PostgreSQL) 17.2",
         "backups": {"directory": SOUND, "parent": SOUND},
         "disk": {"data": {"mount": "/", "free": ROOM}, "backups": {"mount": "/var", "free": ROOM}},
-        "lock_holder": "", **changes,
+        "lock_holder": "", "urls": [], **changes,
     }  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def test_a_host_that_is_ready_is_described() -> None:
         "operator": "eve", "application_role": "alice", "replaced_role": None, "app_role": None,
         "bypassing_roles": ["postgres"], "session_settings": {}, "server_version": "17.2",
         "server_version_num": 170002, "database_size_bytes": 10**8, "job_seconds": 0, "lock": WANTED["lock"],
-        "lock_holder": "",
+        "lock_holder": "", "other_logins": [],
     }  # fmt: skip
     assert answer["service"]["result"]["state"]["database_url"]["user"] == "alice"
     assert answer["service"]["credentials"]["url"] == URL
@@ -319,6 +319,21 @@ def test_notes_are_sentences_of_what_else_is_there() -> None:
         "notes"
     ]
     assert note == "ai-memory also works in other as alice (gunicorn)."
+
+
+def test_other_units_with_a_login_to_the_database_are_named() -> None:
+    urls = [
+        {"unit": "ai-memory.service", "url": URL},
+        {"unit": "worker.service", "url": "postgresql+asyncpg://alice:s3cret@127.0.0.1/ai_memory"},
+        {"unit": "elsewhere.service", "url": "postgresql://alice:s3cret@192.0.2.1/ai_memory"},
+        {"unit": "other.service", "url": "postgresql://alice:s3cret@localhost/other"},
+        {"unit": "broken.service", "url": "postgresql://alice:s3cret@[/ai_memory"},
+    ]
+    answer = found.of_inspection(inspected(urls=urls), WANTED)
+    assert answer["result"]["other_logins"] == [{"unit": "worker.service", "user": "alice"}]
+    (note,) = answer["notes"]
+    assert note.startswith("worker.service has a login to ai_memory as alice in its environment.")
+    assert found.of_inspection(inspected(urls=urls), {**WANTED, "isolating": False})["notes"] == []
 
 
 ROUTE = {"host": "localhost", "port": 5432, "user": "alice", "dbname": "ai_memory"}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..service import asked, database_url
 from ..service import found as service_found
 from . import refusals
 
@@ -33,9 +34,30 @@ def notes(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapp
     """Return notes about the host for the operator, each as one sentence."""
     found = list(inspected["unit"]["notes"]) if wanted["stops_service"] else []
     found += [f"{note}." for note in service["result"]["location"]["notes"]] if service else []
+    if wanted["isolating"]:
+        found += [
+            f"{item['unit']} has a login to {wanted['database']} as {item['user']} in its environment. Under row "
+            f"security, it sees only the rows that policies for {item['user']} admit."
+            for item in _other_logins(inspected["urls"], wanted)
+        ]
     if inspected["lock_holder"]:
         found.append(f"Another run uses this database, or was lost: {inspected['lock_holder']}.")
     return found
+
+
+def _other_logins(urls: Sequence[Mapping[str, str]], wanted: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the other units of the host with a login to the database, each with ``unit`` and ``user``, in order."""
+    found = set()
+    for item in urls:
+        if item["unit"] == f"{wanted['service']}.service":
+            continue
+        try:
+            given = database_url.parameters(item["url"])
+        except database_url.DatabaseUrlError:
+            continue
+        if given.get("dbname") == wanted["database"] and given.get("host", "") in asked.LOCAL and "user" in given:
+            found.add((item["unit"], given["user"]))
+    return [{"unit": unit, "user": user} for unit, user in sorted(found)]
 
 
 def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
@@ -50,6 +72,7 @@ def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Ma
         "replaced_role": named if replaces else None,
         "app_role": server["app_role"],
         "bypassing_roles": server["bypassing_roles"],
+        "other_logins": _other_logins(inspected["urls"], wanted),
         # Settings of the administrator's sessions, in addition to the fixed settings.
         "session_settings": inspected["postgresql"]["session_settings"],
         "server_version": server["version"],
