@@ -1,13 +1,13 @@
 -- The relations that the rules of the audit select from. The query only reads.
 -- Named arguments: schema, tables (a JSON list of names), column, setting, application_role, natural_keys (a JSON list
--- of {table, columns}), and readable (a JSON list of the other relations, as schema.name, that the application role may
--- read).
+-- of {table, columns}), and readable. The argument readable is a JSON list of the other relations, as schema.name, that
+-- the application role may read.
 -- A percent sign is doubled because the query has named arguments. In the rules, which have none, it is not doubled.
 WITH RECURSIVE
 -- The model: one row.
 given AS (
   SELECT %(column)s::name AS tenant_column, %(setting)s AS setting, %(application_role)s AS application_role,
-         -- A pattern for the column's name in the body of a function, where quotes inside a quoted name are doubled.
+         -- A pattern for the column's name in the body of a function. Quotes inside a quoted name are doubled there.
          regexp_replace(replace(%(column)s, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') AS column_pattern
 ),
 -- The relations, as schema.name, that the application role may read although no policy applies to them.
@@ -70,7 +70,7 @@ superuser AS (
 ),
 -- Every relation of the database that does not belong to an extension. "title" is its name in SQL, "plain" its name
 -- without quotes. The owner of an extension can add other objects to it. A member really belongs to the extension only
--- if a superuser owns it, or if its rows are dumped, because only the extension's script can request this.
+-- if a superuser owns it, or if its rows are dumped. Only the extension's script can request this.
 relation AS (
   SELECT c.*, format('%%I.%%I', n.nspname, c.relname) AS title, n.nspname || '.' || c.relname AS plain
   FROM pg_catalog.pg_class c
