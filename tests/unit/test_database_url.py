@@ -70,7 +70,7 @@ def test_the_forms_of_a_url(url: str, expected: dict[str, object]) -> None:
         ("postgresql://alice:secret%00@h/ai_memory", "cannot be parsed"),
         ("postgresql://alice:secret\udce9@h/ai_memory", "the file is UTF-8"),
         ("postgresql://alice:secret%e9@h/ai_memory", "the file is UTF-8"),
-        ("postgresql://alice:secret@h/ai_memory?service=x", "uses a service of pg_service.conf"),
+        ("postgresql://alice:secret@h/ai_memory?service=x", "uses a service in pg_service.conf"),
         ("postgresql://alice:secret@h:5432:5433/ai_memory", "is invalid: it must be"),
         ("alice:secret@h/ai_memory", "does not start with postgresql://"),
     ],

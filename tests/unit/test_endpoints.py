@@ -55,7 +55,7 @@ def test_writers_that_file_rows_under_another_tenant_are_told() -> None:
     writing = [{"path": "/a", "method": "POST"}, {"path": "/b", "method": "POST"}]
     assert endpoints.filed(rows, writing, CALLER, 7) == [
         "POST /b stores rows of tenant 7 under tenant 1 (public.memories).",
-        "POST /b stores rows of tenant 7 as tenant NULL's (public.calls).",
+        "POST /b stores rows of tenant 7 under tenant NULL (public.calls).",
     ]
 
 

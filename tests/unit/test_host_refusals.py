@@ -147,7 +147,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(postgresql=silent("unsupported XML feature")),
-            "PostgreSQL on db1 was built without libxml, with which a run reads the state: install your distribution's",
+            "PostgreSQL on db1 was built without libxml, which a run needs to read the state: install the PostgreSQL",
         ),
         (
             inspected(service=PENDING | {"listeners": ["pgbouncer"]}, postgresql=silent("not supported")),
@@ -159,7 +159,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(postgresql=silent("INSERT in a read-only transaction", login_triggers=['"A"', "b"])),
-            'The event trigger "A", b runs at every login there: ALTER EVENT TRIGGER "A" DISABLE for the time of',
+            'The event trigger "A", b runs at every login there: use ALTER EVENT TRIGGER "A" DISABLE for the',
         ),
         (
             inspected(service=PENDING),
@@ -368,6 +368,6 @@ def test_attempts_that_were_not_made_or_reached_another_role_are_refused() -> No
     leak = {"problem": "", "findings": [*MADE["findings"], {"ok": False, "sentence": "The service becomes eve"}]}
     (refusal,) = refusals.of_route(well, leak, ROUTE, WANTED)
     assert refusal == (
-        "The service's login can bypass row security: The service becomes eve. REVOKE that role from it."
+        "The service's login can bypass row security: The service becomes eve. REVOKE that role from the login."
     )
     assert refusals.of_route(well, leak, ROUTE, WANTED | {"isolating": False}) == []

@@ -73,7 +73,7 @@ def test_a_webhook_is_a_secret() -> None:
         ),
         (
             {"tenancy_column_adopted": True},
-            "tenancy_column_adopted is true: service_smoke_tenant must name the tenant of service_smoke_user_id",
+            "tenancy_column_adopted is true: service_smoke_tenant must be the tenant of service_smoke_user_id",
         ),
         (
             {"service_smoke_prefix": "smoke", "service_smoke_user_id": "smoke-1"},
@@ -81,7 +81,7 @@ def test_a_webhook_is_a_secret() -> None:
         ),
         (
             {"service_smoke_prefix": "smoke-test-", "service_smoke_user_id": "other"},
-            "service_smoke_prefix is smoke-test-: it must be the start",
+            "service_smoke_prefix is smoke-test-: service_smoke_user_id must start with it",
         ),
         (
             {"service_smoke": "read"},

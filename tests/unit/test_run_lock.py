@@ -37,7 +37,8 @@ def test_it_is_taken_once_and_holds_its_text(path: Path) -> None:
     assert (again["held"], again["holder"]) == (False, MINE)
     (refusal,) = refusals.of_lock(again, "ai_memory")
     assert refusal == (
-        f"Another run uses ai_memory: {MINE}. Wait until it has ended. If that run is lost, add -e migrate_break_lock=true."
+        f"Another run uses ai_memory: {MINE}. Wait until it has ended. If that run is lost, add -e"
+        " migrate_break_lock=true."
     )
 
 

@@ -151,8 +151,8 @@ def test_other_clients_end_a_run(*, dry_run: bool) -> None:
     clients = {"clients": ["psql of bob"], "holders": ["a vacuum"]}
     first, second = refusals.of_clients(clients, wanted)
     assert first.startswith("Other clients than ai-memory are connected to ai_memory: psql of bob.")
-    assert second.startswith("Sessions that the run does not end hold locks on tables of ai_memory: a vacuum.")
-    assert [("a run ends here" in sentence) for sentence in (first, second)] == [dry_run, dry_run]
+    assert second.startswith("Sessions that the run does not terminate hold locks on tables of ai_memory: a vacuum.")
+    assert [("a run stops here" in sentence) for sentence in (first, second)] == [dry_run, dry_run]
     assert refusals.of_clients(clients, wanted | {"terminates": True}) == [second]
     assert refusals.of_clients({"clients": [], "holders": []}, wanted) == []
 

@@ -64,7 +64,7 @@ def table(**entries: Any) -> str:
         (["-edatabase_admin_user=ai-memory"], "role ai-memory does not exist"),
         (["-eservice_name=nothing"], "There is no systemd unit nothing"),
         (["-eservice_environment_file=/nowhere"], "/nowhere cannot be read"),
-        (['-e{"preflight_disk_margin_bytes": 1000000000000000}'], "free space there"),
+        (['-e{"preflight_disk_margin_bytes": 1000000000000000}'], "free up space there"),
         # A file system that is read-only in the container.
         (["-ebackup_directory=/sys"], "backup_directory /sys on"),
         (["-eansible_port=1"], "Make sure this host can be reached over ssh"),
@@ -399,7 +399,7 @@ def test_a_terminal_obeys_no_name(machine: Host) -> None:
 def test_a_rollback_needs_a_mode(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_confirm=YES", check=False)
-    assert "Say what to roll back: -e rollback_mode=policies" in run.words
+    assert "Choose a mode of the rollback: -e rollback_mode=policies" in run.words
     run = machine.playbook("rollback.yml", "-erollback_mode=everything", "-erollback_confirm=YES", check=False)
     assert "value of rollback_mode must be one of: policies, schema, restore" in run.words
     assert machine.untouched() == before

@@ -99,16 +99,16 @@ def of_clients(clients: Found, wanted: Found) -> list[str]:
     found = []
     if connected and not wanted["terminates"]:
         found.append(
-            f"Other clients than {service} are connected to {database}: {connected}. They stop a run here,"
-            " unless it terminates them (-e service_terminate_clients=true)."
+            f"Other clients than {service} are connected to {database}: {connected}. While they are connected, a run"
+            " stops here, unless it terminates them (-e service_terminate_clients=true)."
             if is_dry
             else f"Other clients than {service} are connected to {database}: {connected}. Close them, or let the run"
             " terminate them with -e service_terminate_clients=true."
         )
     if holding:
         found.append(
-            f"Sessions that the run does not terminate hold locks on tables of {database}: {holding}. A run stops here"
-            " until they have ended."
+            f"Sessions that the run does not terminate hold locks on tables of {database}: {holding}. Until they have"
+            " ended, a run stops here."
             if is_dry
             else f"Sessions that the run does not terminate hold locks on tables of {database}: {holding}. Wait until"
             " they have ended; pg_stat_activity shows their activity."

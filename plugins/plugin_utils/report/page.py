@@ -141,7 +141,7 @@ def line(value: Any) -> Markup:
 
 
 def prose(value: Any) -> Markup:
-    """Return the value as text for a paragraph, where a pipe character does not separate cells."""
+    """Return the value as text for a paragraph. Pipe characters do not separate cells there."""
     return line(value).replace(r"\|", "|")
 
 

@@ -60,7 +60,7 @@ _ROOT = (
     ),
     (
         "incorrect sudo password|incorrect password",
-        "sudo on {host} rejected the password of {user}: use --ask-become-pass, and enter the correct password.",
+        "sudo on {host} rejected the password of {user}: enter the correct password with --ask-become-pass.",
     ),
     (
         "not in the sudoers file|is not allowed to|may not run sudo",
@@ -78,8 +78,10 @@ _ROOT = (
     ),
     (
         r"sudo: (command )?not found",
-        "sudo is not installed on {host}: apt-get install sudo, and let {user} use it, or use another login"
-        " (ansible_user).",
+        (
+            "sudo is not installed on {host}: apt-get install sudo, and let {user} use it, or use another login"
+            " (ansible_user)."
+        ),
     ),
     (
         r"python\S*: (not found|no such file)|python\S*' was not found|no python interpreters? found",

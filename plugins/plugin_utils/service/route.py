@@ -88,7 +88,7 @@ def _elsewhere(own: Mapping[str, Any], administrator: Mapping[str, Any], wanted:
         )
     if own["started"] != administrator["started"]:
         return (
-            f"The service's own route ({where}) leads to a different server than this run, a copy or a standby"
+            f"The service's own route ({where}) leads to a different server than this run, a copy or a standby of it"
             f" (started {own['started']}, not {administrator['started']}): correct database_port, or run against"
             " the correct host."
         )
