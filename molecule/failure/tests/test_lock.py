@@ -71,7 +71,7 @@ def test_it_is_not_broken_while_a_session_of_the_run_is_alive(machine: Host) -> 
             f"The lock of someone, since yesterday is not stale: a session of a run still exists, process {pid} in"
             in run.words
         )
-        assert f"end it with SELECT pg_terminate_backend({pid})." in run.words
+        assert f"terminate it with SELECT pg_terminate_backend({pid})." in run.words
         assert machine.untouched() == before
         assert machine.lock() == "someone, since yesterday"
     machine.playbook(*BACKUP, BREAK)

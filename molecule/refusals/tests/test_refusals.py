@@ -69,7 +69,7 @@ def table(**entries: Any) -> str:
         (["-ebackup_directory=/sys"], "backup_directory /sys on"),
         (["-eansible_port=1"], "Make sure this host can be reached over ssh"),
         (["-eansible_become_exe=/bin/false"], "Cannot become root"),
-        (["-ereport_directory=/proc/nowhere"], "cannot be written: No such file or directory. Name another directory"),
+        (["-ereport_directory=/proc/nowhere"], "cannot be written: No such file or directory. Specify another directory"),
     ],
 )
 def test_bad_input_is_refused(machine: Host, arguments: list[str], sentence: str) -> None:
@@ -155,7 +155,7 @@ Trouble = Callable[[Host], contextlib.AbstractContextManager[None]]
 @pytest.mark.parametrize(
     ("trouble", "sentence"),
     [
-        (lambda m: environment(m, "/^DATABASE_URL/d"), "nothing sets it at its next start: ai-memory would not find"),
+        (lambda m: environment(m, "/^DATABASE_URL/d"), "nothing sets it at the next start: ai-memory would not find"),
         (lambda m: environment(m, "s/^DATABASE_URL=.*/DATABASE_URL=mysql:x/"), "does not start with postgresql://"),
         (lambda m: environment(m, "s/localhost/db.example.org/"), "leads to ai_memory on db.example.org:5432"),
         (lambda m: hidden(m, "/usr/lib/python3/dist-packages/psycopg2"), "apt-get install python3-psycopg2"),
