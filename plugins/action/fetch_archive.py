@@ -18,7 +18,7 @@ INCOMING = "incoming.partial"
 
 
 def put(incoming: Path, path: Path, sha256: str) -> str:
-    """Rename the fetched file, or return a sentence about the reason why not."""
+    """Rename the fetched file, or return a sentence about the problem."""
     with incoming.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             return (

@@ -1,4 +1,4 @@
-"""The facts for an archive for support from the output of programs on the server."""
+"""Extract facts for the support archive from the output of programs on the server."""
 
 from __future__ import annotations
 

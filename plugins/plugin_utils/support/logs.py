@@ -1,4 +1,4 @@
-"""The facts for an archive for support from logs: the time, level, SQLSTATE and unit of each line."""
+"""Extract facts for the support archive from logs: the time, level, SQLSTATE and unit of each line."""
 
 from __future__ import annotations
 

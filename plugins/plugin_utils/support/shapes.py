@@ -93,7 +93,7 @@ def outcome(value: Any, names: Names) -> Any:
 
 
 def durations(value: Any, names: Names) -> dict[str, Any]:
-    """Return numbers by the labels of the measured steps."""
+    """Return a dict with the durations of the measured steps by their labels."""
     items = value.items() if isinstance(value, Mapping) else ()
     return {names.label(key): item for key, item in items if isinstance(item, int | float)}
 
