@@ -129,7 +129,7 @@ REMEDIES = {
         "another backup "
         "with `-e restore_backup=...`."
     ),
-    "… is the database itself": GUARD,
+    "… is the real database": GUARD,
     "The restored copy": (
         "Run again; if you specified a backup, specify another one. If the message appears again, check the disk and "
         "the memory."

@@ -1,7 +1,7 @@
-"""Ask the operator once for all hosts of a batch, and report whether a terminal was there.
+"""Ask the operator once for all hosts of a batch, and report whether there was a terminal.
 
-ansible.builtin.pause returns an empty answer both for an empty line and without a terminal, and fails if the operator
-interrupts the question.
+The module ansible.builtin.pause does not suffice. It returns an empty answer both for an empty line and without a
+terminal, and fails if the operator interrupts the question.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ display = Display()
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Ask with ``prompt``: the answer is one line."""
+    """Show ``prompt``, and read one line as the answer."""
 
     # Ask once, not once for each host.
     BYPASS_HOST_LOOP = True
@@ -26,7 +26,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result with ``asked`` (was there a terminal) and ``answer`` (empty after an interrupt)."""
+        """Return the result with ``asked`` (whether a terminal exists) and ``answer`` (empty after an interrupt)."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec({"prompt": {"type": "str", "required": True}})
         asked, answer = True, b""

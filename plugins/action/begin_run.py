@@ -19,14 +19,14 @@ progress of the run.
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Begin a run of ``kind`` whose files go below ``directory``; a dry run writes none."""
+    """Begin a run of ``kind``, whose files are written below ``directory``. A dry run writes no files."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the ``result`` of the run that begins; failed if its log cannot be written.
+        """Return the initial ``result`` of the run; failed if its log cannot be written.
 
         A run without a log must not start.
         """
@@ -40,7 +40,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             try:
                 texts.write(log, BEGUN.format(kind=arguments["kind"].capitalize()))
             except OSError as error:
-                sentence = f"The log {log} cannot be written: {error.strerror}. Name another directory with"
+                sentence = f"The log {log} cannot be written: {error.strerror}. Specify another directory with"
                 return done | {"failed": True, "msg": f"{sentence} -e report_directory=..."}
         begun = result.new(name, None if log is None else str(log))
         return done | {"changed": False, "result": begun}

@@ -1,6 +1,6 @@
 """Write one archive of texts on this machine, within the process of ansible-playbook.
 
-community.general.archive, which is no requirement, packs files: each text would need a file first.
+The module community.general.archive would need another collection, and a file for each text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import fil
 
 
 def archive(directory: str, texts: Mapping[str, str]) -> bytes:
-    """Return a tar.gz that holds ``texts`` (contents by name) below ``directory``, without an owner's name."""
+    """Return a tar.gz with ``texts`` (contents by name) below ``directory``, without the name of an owner."""
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w:gz") as bundle:
         for name, text in texts.items():
@@ -31,7 +31,7 @@ def archive(directory: str, texts: Mapping[str, str]) -> bytes:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Write ``files`` (contents by name) to the archive ``path`` (.tar.gz); check mode only reports it."""
+    """Write ``files`` (contents by name) to the archive ``path`` (.tar.gz); check mode does not write it."""
 
     TRANSFERS_FILES = False
     _requires_connection = False

@@ -1,4 +1,4 @@
-"""End a run: decide its outcome, and write its record, its log and its page on this machine."""
+"""End a run: determine its outcome, and write its record, log and page on this machine."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import fac
 
 
 def write(known: Mapping[str, Any], log: Path) -> str:
-    """Write the three files, and return a sentence about the first that cannot be written, else an empty text.
+    """Write the three files, and return a sentence about the first file that cannot be written, or an empty text.
 
-    Log and page come from the record alone, so that they hold the same facts.
+    Log and page are rendered only from the record, so that they contain the same facts.
     """
     built, path = record.build(known), log.with_name("run.json")
     try:
@@ -28,16 +28,16 @@ def write(known: Mapping[str, Any], log: Path) -> str:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """End the run of a host. A dry run leaves no files."""
+    """End the run of a host. A dry run writes no files."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the ``result``, ``lines`` for the operator, and ``problem``, a sentence if a file is missing.
+        """Return ``result``, ``lines`` for the operator, and ``problem``: a sentence if a file was not written.
 
-        A missing file does not fail the task, because the operator and the webhook must get the outcome first.
+        Such a problem does not fail the task, because the operator and the webhook must get the outcome first.
         """
         done: dict[str, Any] = super().run(tmp, task_vars)
         variables: Mapping[str, Any] = task_vars or {}

@@ -1,7 +1,7 @@
-"""Fetch the archive of a backup, compare its checksum, then give it its name.
+"""Fetch the archive of a backup, compare its checksum, and rename it to its final name.
 
-The action ``fetch`` asks the server for a second checksum and writes to the final name before the check. Modules
-delegated to localhost start a Python interpreter each.
+The action ``fetch`` would compute a second checksum on the server, and write the final file before the check. Each
+module that is delegated to localhost would start a Python interpreter.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-# An interrupted fetch leaves this file, and the next fetch overwrites it.
+# An interrupted fetch leaves this file behind, and the next fetch overwrites it.
 INCOMING = "incoming.partial"
 
 
 def put(incoming: Path, path: Path, sha256: str) -> str:
-    """Rename the fetched file, or return the sentence that refuses it."""
+    """Rename the fetched file, or return a sentence about the problem."""
     with incoming.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             return (
@@ -33,12 +33,12 @@ def put(incoming: Path, path: Path, sha256: str) -> str:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Fetch ``archive`` from the server to ``path`` on this machine, and make its directory (0700)."""
+    """Fetch ``archive`` from the server to ``path`` on this machine, and create its directory (0700)."""
 
     _supports_check_mode = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result, failed if the archive cannot be fetched or has another checksum."""
+        """Return Ansible's result, failed if the archive cannot be fetched or its checksum differs."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         text = {"type": "str", "required": True}
         _, arguments = self.validate_argument_spec(

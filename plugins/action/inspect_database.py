@@ -1,4 +1,4 @@
-"""Inspect a database: read its catalogs, and make the state and the audit from them."""
+"""Inspect a database: read its catalogs, and derive the state and the audit from them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import in
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Inspect ``database`` on the server whose socket is in ``host``.
 
-    ``inspect`` has ``model``, ``readable`` (the relations beside the tenant tables that the service may read) and
-    ``url_options`` (the options of DATABASE_URL). ``port`` and ``user`` are those of the module read_catalogs.
+    ``inspect`` has ``model``, ``readable`` (further relations that the service may read) and ``url_options`` (the
+    options of DATABASE_URL). ``port`` and ``user`` are parameters of the module read_catalogs.
     """
 
     TRANSFERS_FILES = False

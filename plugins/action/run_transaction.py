@@ -1,4 +1,4 @@
-"""Run the one transaction of a run, and inspect the database after it in the same call."""
+"""Run the transaction of a run, and inspect the database afterwards in the same call."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import in
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Run ``transaction`` with the module postgresql_transaction, and inspect the database if ``inspect`` is given.
 
-    ``inspect`` has ``model``, ``readable`` and ``url_options``, as the action inspect_database takes them; the other
-    options are those of the module.
+    ``inspect`` has ``model``, ``readable`` and ``url_options``, as in the action inspect_database. The other options
+    are those of the module.
     """
 
     TRANSFERS_FILES = False

@@ -1,4 +1,4 @@
-"""Write the record of a run as far as the run came."""
+"""Write the record of a run up to its current phase."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import fac
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Write run.json on this machine; a dry run has none.
+    """Write run.json on this machine; a dry run writes none.
 
-    An unreachable host, Ctrl-C and a killed run execute neither ``rescue`` nor ``always``: such a run leaves the record
-    that its last phase wrote.
+    If a host is unreachable, or the run is interrupted or killed, Ansible runs neither ``rescue`` nor ``always``. Then
+    the record of the last phase remains.
     """
 
     TRANSFERS_FILES = False

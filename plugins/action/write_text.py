@@ -16,14 +16,14 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import tex
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Write ``text``, or ``document`` as JSON, to the file ``path`` (0600), and make its directory (0700) first."""
+    """Write ``text``, or ``document`` as JSON, to the file ``path`` (0600), and create its directory (0700) first."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result: never changed, because a record is no change; failed if it cannot be written."""
+        """Return the result: never changed, because a record is not a change; failed if the file cannot be written."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
             {"path": {"type": "path", "required": True}, "text": {"type": "str"}, "document": {"type": "raw"}},

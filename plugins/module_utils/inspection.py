@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from . import messages, sessions, systemctl, units
+from . import messages, sessions, systemctl, unit_environment, units
 from .identity import acting_as
 from .witness import DOES_NOT_ANSWER
 
@@ -41,6 +41,14 @@ def unit(name: str, run_command: RunCommand) -> dict[str, Any]:
         }
     except systemctl.SystemctlError as error:
         return {"obstacles": [], "notes": [], "problem": str(error)}
+
+
+def urls(run_command: RunCommand) -> list[dict[str, str]]:
+    """Return the PostgreSQL URLs in the environments of the host's services; none if systemctl fails."""
+    try:
+        return unit_environment.urls(systemctl.Systemctl(run_command).run)
+    except systemctl.SystemctlError:
+        return []
 
 
 def database(

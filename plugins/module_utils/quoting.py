@@ -56,7 +56,8 @@ def literal(value: str | int) -> str:
 def dollar_quoted(body: str) -> str:
     """Return ``body`` between dollar quotes whose tag does not occur in it."""
     tag = "tenancy"
-    while f"${tag}$" in body:
+    # The closing quote would complete a tag with which the body ends.
+    while f"${tag}" in body:
         tag += "_"
     return f"${tag}${body}${tag}$"
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable
 from typing import Any
 
 # Runs a command line and returns its output; raises an error if it fails.
 Run = Callable[..., str]
 
+URL = re.compile(r"postgres(ql)?(\+[a-z0-9]+)?://")
 PROPERTIES = ("LoadState", "ActiveState", "MainPID", "User", "ControlGroup", "TasksCurrent", "ExecStart")
 
 
@@ -64,6 +67,35 @@ def next_environment(run: Run, unit: str) -> list[tuple[str, dict[str, str]]]:
             if name in pairs and (not separator or pairs[name] == value):
                 del pairs[name]
     return sources[::-1]
+
+
+def urls(run: Run) -> list[dict[str, str]]:
+    """Return the PostgreSQL URLs in the environments of all loaded services, each with its ``unit`` and ``url``.
+
+    A file that cannot be read adds none.
+    """
+    shown = run("systemctl", "show", "--property=Id,Environment,EnvironmentFiles", "--", "*.service")
+    found = []
+    for block in shown.split("\n\n"):
+        properties = [line.partition("=") for line in block.splitlines()]
+        unit = next((value for name, _, value in properties if name == "Id"), "")
+        values = [value for name, _, text in properties for value in _values(name, text)]
+        found += [{"unit": unit, "url": value} for value in dict.fromkeys(values) if URL.match(value)]
+    return found
+
+
+def _values(name: str, text: str) -> list[str]:
+    """Return the values of variables in a property as systemctl shows it."""
+    if name == "Environment":
+        with contextlib.suppress(ValueError):
+            return list(_pairs(shlex.split(text)).values())
+    if name == "EnvironmentFiles":
+        found: list[str] = []
+        for path in sorted(glob.glob(text.rpartition(" (ignore_errors=")[0])):
+            with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace", newline="") as file:
+                found += parse(file.read()).values()
+        return found
+    return []
 
 
 def _properties(run: Run, path: str, interface: str, names: tuple[str, ...]) -> list[Any]:

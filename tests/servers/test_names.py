@@ -123,3 +123,10 @@ def test_names_and_tenants_may_hold_percent_signs(server: Server) -> None:
         found.backfill("100%s")
         assert found.value('SELECT "50%" FROM "100%s"') == "5 % of it"
         schemas.migrate(found)
+
+
+def test_names_may_contain_backslashes_and_quotes(server: Server) -> None:
+    made = ("""CREATE TABLE "a\\b'c" (id serial PRIMARY KEY, "d\\e" text UNIQUE)""",)
+    entry = {"name": "a\\b'c", "surrogate_keys": [["id"]], "natural_keys": [["d\\e"]]}
+    with schemas.database(server, made, [entry], column="tenant\\id") as found:
+        schemas.round_trip(server, found)

@@ -102,12 +102,12 @@ def test_witnesses_that_agree_are_believed(
         ),
         (
             witness(unit={**UNIT, "as_started": True}, next_environment=NOT_SET),
-            files("A=1\n"), "but nothing sets it at its next start: ai-memory would not find its database",
+            files("A=1\n"), "but nothing sets it at the next start: ai-memory would not find its database",
         ),
         (witness(), files(None), f"{FILE} cannot be read on the server: correct service_environment_file."),
         (witness(next_environment={**NOT_SET, "problem": "/x: gone"}), None, "at its next start is unknown (/x: "),
-        (witness(processes=[]), None, "its processes are not found in its control group"),
-        (witness(unit={**UNIT, "main_pid": 1}), None, "its processes are not found"),
+        (witness(processes=[]), None, "its processes are not in its control group"),
+        (witness(unit={**UNIT, "main_pid": 1}), None, "its processes are not in its control"),
         (witness(processes=[{"pid": 7, "name": "x", "readable": False}], **LATE), None, "Neither root nor its own us"),
         (witness(**NO_ENVIRONMENT), files("A=1\n"), "(it has sessions, its environment does not set it, and DATABASE"),
         (witness(**NO_ENVIRONMENT, **LATE), None, f"nothing shows that it reads {FILE}): set the file that its code"),
@@ -136,7 +136,7 @@ def test_witnesses_that_contradict_each_other_are_refused(
         (witness(strangers=[stranger(program="postgres", port=5433)]), "also works on another server: gunicorn (8) i"),
         (witness(strangers=[stranger(local=False, sessions_here=False)]), "also works on another server"),
         (witness(processes=[{"pid": 7, "name": "a", "readable": True}, {"pid": 8, "name": "b", "readable": False}]),
-         "may read b (8): its sessions were not seen"),
+         "may read b (8): its sessions are unknown"),
     ],
 )  # fmt: skip
 def test_what_reaches_no_table_is_named(found: dict[str, Any], note: str) -> None:
@@ -177,7 +177,7 @@ def test_there_is_no_verdict_before_postgresql_answers() -> None:
 def test_what_no_session_confirms_is_named(found: dict[str, Any], given: list[dict[str, Any]] | None) -> None:
     answer = judge(found, given)
     assert (answer["ok"], answer["confirmed"]) == (True, False)
-    assert "ai-memory had no session, also during a health check: only " in answer["notes"][0]
+    assert "ai-memory had no session, not even during a health check: only " in answer["notes"][0]
 
 
 def test_a_kernel_that_does_not_tell_sockets_lets_a_claim_of_one_stand() -> None:

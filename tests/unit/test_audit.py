@@ -81,7 +81,7 @@ def test_the_queries_name_the_schema_of_the_catalogs() -> None:
 
 @pytest.mark.parametrize("rule", ["role-owners", "unique-key"])
 def test_a_rule_that_is_not_one_of_the_sql_s_is_refused(rule: str) -> None:
-    with pytest.raises(TenancyError, match=f"reports rules that the code does not know: {rule}"):
+    with pytest.raises(TenancyError, match=f"reports unknown rules: {rule}"):
         audit.collect({"role-owner": ["a"], rule: ["b"]}, MIGRATED, WANTED)
 
 

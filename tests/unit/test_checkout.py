@@ -47,7 +47,7 @@ def test_every_playbook_checks_the_checkout_first(path: Path) -> None:
 @pytest.mark.parametrize(("playbook", "options"), met(UNSET))
 def test_a_run_without_the_projects_settings_is_refused(playbook: str, options: list[str], tmp_path: Path) -> None:
     words = refusal(playbook, str(ROOT / "inventory/lab.yml"), *options, config="", directory=tmp_path)
-    assert "The project's ansible.cfg was not read. Run from the repository's root" in words
+    assert "The project's ansible.cfg was not read. Run the playbook from the repository's root" in words
     assert "chmod o-w" in words
 
 

@@ -29,10 +29,10 @@ def test_what_works_is_no_trouble() -> None:
         ({"stdout": "This account is currently not available.\n", "rc": 1}, "operator on db1 has no shell that runs"),
         (
             {"stdout": "", "stderr": "bash: not found"},
-            "operator on db1 has no shell that runs commands (it answered: b",
+            "operator on db1 has no shell that runs commands (its output: b",
         ),
         # A login without any output shows no reason.
-        ({}, "operator on db1 has no shell that runs commands (it answered: nothing): give it one"),
+        ({}, "operator on db1 has no shell that runs commands (its output: nothing): set one"),
         (
             {"stdout": f"{ASKED}\n{HOME_FULL} No space left"},
             "operator on db1 cannot store Ansible's temporary files in its home",
@@ -55,10 +55,10 @@ def test_the_shell_is_judged_first(shell: dict[str, Any], sentence: str) -> None
             {"module_stderr": "Sorry, user operator is not allowed to execute '/bin/sh' as root on db1."},
             "operator may not use sudo on db1",
         ),
-        ({"module_stderr": "/bin/sh: 1: sudo: not found"}, "There is no sudo on db1: apt-get install sudo"),
+        ({"module_stderr": "/bin/sh: 1: sudo: not found"}, "sudo is not installed on db1: apt-get install sudo"),
         ({"module_stderr": "/bin/sh: 1: /usr/bin/python3: not found"}, "Ansible found no Python 3 on db1: apt-get"),
         ({"msg": "The module interpreter '/usr/bin/python3' was not found."}, "Ansible found no Python 3 on db1"),
-        ({"msg": "[Errno 28] No space left on device: '/tmp/x'"}, "A disk of db1 is full: free space there ("),
+        ({"msg": "[Errno 28] No space left on device: '/tmp/x'"}, "A disk of db1 is full: free up space there ("),
         (
             {"module_stderr": "kaput", "msg": "MODULE FAILURE"},
             "Cannot become root on db1: kaput MODULE FAILURE. Try ssh",

@@ -54,8 +54,8 @@ def test_writers_that_file_rows_under_another_tenant_are_told() -> None:
     ]  # fmt: skip
     writing = [{"path": "/a", "method": "POST"}, {"path": "/b", "method": "POST"}]
     assert endpoints.filed(rows, writing, CALLER, 7) == [
-        "POST /b stores rows of tenant 7 as tenant 1's (public.memories).",
-        "POST /b stores rows of tenant 7 as tenant NULL's (public.calls).",
+        "POST /b stores rows of tenant 7 under tenant 1 (public.memories).",
+        "POST /b stores rows of tenant 7 under tenant NULL (public.calls).",
     ]
 
 
@@ -74,6 +74,6 @@ def test_what_endpoints_show_another_tenant_is_told() -> None:
     assert told["shown"][0] == "GET /b shows tenant 7 rows of tenant 1."
     assert told["shown"][1].startswith("GET /c requires no token and shows rows of tenant 1 to")
     assert told["unproven"] == [
-        "Isolation in GET /e is not proven: it answers HTTP 500.",
-        "Isolation in GET /d is not proven: tenant 1 itself sees no row there.",
+        "Isolation in GET /e is not proven: it returns HTTP 500.",
+        "Isolation in GET /d is not proven: even tenant 1 sees no row there.",
     ]

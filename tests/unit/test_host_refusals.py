@@ -82,7 +82,7 @@ def inspected(**changes: Any) -> dict[str, Any]:
         "clock": {"asked_at": ASKED, "before": 2.0, "after": 1.0}, "pg_dump": "pg_dump (PostgreSQL) 17.2",
         "backups": {"directory": SOUND, "parent": SOUND},
         "disk": {"data": {"mount": "/", "free": ROOM}, "backups": {"mount": "/var", "free": ROOM}},
-        "lock_holder": "", **changes,
+        "lock_holder": "", "urls": [], **changes,
     }  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def test_a_host_that_is_ready_is_described() -> None:
         "operator": "eve", "application_role": "alice", "replaced_role": None, "app_role": None,
         "bypassing_roles": ["postgres"], "session_settings": {}, "server_version": "17.2",
         "server_version_num": 170002, "database_size_bytes": 10**8, "job_seconds": 0, "lock": WANTED["lock"],
-        "lock_holder": "",
+        "lock_holder": "", "other_logins": [],
     }  # fmt: skip
     assert answer["service"]["result"]["state"]["database_url"]["user"] == "alice"
     assert answer["service"]["credentials"]["url"] == URL
@@ -147,11 +147,11 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(postgresql=silent("unsupported XML feature")),
-            "PostgreSQL on db1 was built without libxml, with which a run reads the state: install your distribution's",
+            "PostgreSQL on db1 was built without libxml, which a run needs to read the state: install the PostgreSQL",
         ),
         (
             inspected(service=PENDING | {"listeners": ["pgbouncer"]}, postgresql=silent("not supported")),
-            "pgbouncer answers at port 5432, not PostgreSQL: set database_port to the port of PostgreSQL itself.",
+            "pgbouncer listens on port 5432, not PostgreSQL: set database_port to the port of PostgreSQL itself.",
         ),
         (
             inspected(service=PENDING, postgresql=silent("python3 has no psycopg2: apt-get install python3-psycopg2.")),
@@ -159,7 +159,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(postgresql=silent("INSERT in a read-only transaction", login_triggers=['"A"', "b"])),
-            'The event trigger "A", b runs at every login there: ALTER EVENT TRIGGER "A" DISABLE for the time of',
+            'The event trigger "A", b runs at every login there: use ALTER EVENT TRIGGER "A" DISABLE for the',
         ),
         (
             inspected(service=PENDING),
@@ -187,7 +187,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(postgresql=postgresql(roles={"postgres": True})),
-            "The user of DATABASE_URL, alice, is not a role of this server: correct DATABASE_URL.",
+            "The user in DATABASE_URL, alice, is not a role of this server: correct DATABASE_URL.",
         ),
         (
             inspected(postgresql=postgresql(roles={"alice": True})),
@@ -221,7 +221,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(disk={"data": None, "backups": {"mount": "/var", "free": 10**8}}),
-            "/var has 95.37 MB free, but a dump of ai_memory needs up to 96.32 MB: free space there, or set another",
+            "/var has 95.37 MB free, but a dump of ai_memory needs up to 96.32 MB: free up space there, or set another",
         ),
         (
             inspected(disk={"data": None, "backups": None}),
@@ -321,6 +321,21 @@ def test_notes_are_sentences_of_what_else_is_there() -> None:
     assert note == "ai-memory also works in other as alice (gunicorn)."
 
 
+def test_other_units_with_a_login_to_the_database_are_named() -> None:
+    urls = [
+        {"unit": "ai-memory.service", "url": URL},
+        {"unit": "worker.service", "url": "postgresql+asyncpg://alice:s3cret@127.0.0.1/ai_memory"},
+        {"unit": "elsewhere.service", "url": "postgresql://alice:s3cret@192.0.2.1/ai_memory"},
+        {"unit": "other.service", "url": "postgresql://alice:s3cret@localhost/other"},
+        {"unit": "broken.service", "url": "postgresql://alice:s3cret@[/ai_memory"},
+    ]
+    answer = found.of_inspection(inspected(urls=urls), WANTED)
+    assert answer["result"]["other_logins"] == [{"unit": "worker.service", "user": "alice"}]
+    (note,) = answer["notes"]
+    assert note.startswith("worker.service has a login to ai_memory as alice in its environment.")
+    assert found.of_inspection(inspected(urls=urls), {**WANTED, "isolating": False})["notes"] == []
+
+
 ROUTE = {"host": "localhost", "port": 5432, "user": "alice", "dbname": "ai_memory"}
 MADE = {"problem": "", "findings": [{"ok": True, "sentence": "The service becomes postgres"}]}
 
@@ -353,6 +368,6 @@ def test_attempts_that_were_not_made_or_reached_another_role_are_refused() -> No
     leak = {"problem": "", "findings": [*MADE["findings"], {"ok": False, "sentence": "The service becomes eve"}]}
     (refusal,) = refusals.of_route(well, leak, ROUTE, WANTED)
     assert refusal == (
-        "The service's login can bypass row security: The service becomes eve. REVOKE that role from it."
+        "The service's login can bypass row security: The service becomes eve. REVOKE that role from the login."
     )
     assert refusals.of_route(well, leak, ROUTE, WANTED | {"isolating": False}) == []

@@ -73,17 +73,20 @@ def test_a_webhook_is_a_secret() -> None:
         ),
         (
             {"tenancy_column_adopted": True},
-            "tenancy_column_adopted is true: service_smoke_tenant must name the tenant of service_smoke_user_id",
+            "tenancy_column_adopted is true: service_smoke_tenant must be the tenant of service_smoke_user_id",
         ),
         (
             {"service_smoke_prefix": "smoke", "service_smoke_user_id": "smoke-1"},
-            "service_smoke_prefix is smoke: it must be the start of service_smoke_user_id and have at least 8",
+            "service_smoke_prefix is smoke: service_smoke_user_id must start with it, and it must have at least 8",
         ),
         (
             {"service_smoke_prefix": "smoke-test-", "service_smoke_user_id": "other"},
-            "service_smoke_prefix is smoke-test-: it must be the start",
+            "service_smoke_prefix is smoke-test-: service_smoke_user_id must start with it",
         ),
-        ({"service_smoke": "read"}, "service_smoke is read: service_read_endpoints must name the endpoints to read."),
+        (
+            {"service_smoke": "read"},
+            "service_smoke is read: service_read_endpoints must contain the endpoints to read.",
+        ),
     ],
 )
 def test_values_must_go_together(values: dict[str, Any], sentence: str) -> None:

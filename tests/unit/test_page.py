@@ -108,7 +108,7 @@ def record(**other: Any) -> dict[str, Any]:
         },
         "watched": {
             "seconds": 60, "samples": 6, "lines": 40, "errors": 1, "requests": 12, "refused": 0, "refused_before": 3,
-            "unnamed": "a session last named no tenant 7 s ago", "trouble": ["ill"],
+            "unnamed": "a session last set no tenant 7 s ago", "trouble": ["ill"],
         },
         "written": [{"schema": "public", "name": "memories", "written": 12, "gone": 0}],
         "replaced_database": "ai_memory_replaced",
@@ -190,7 +190,7 @@ FACTS = (
     "memory_app now, in place of postgres", "locked seconds", "0.42", "integer, NOT NULL", "on, forced",
     "tenant_isolation_memories: ALL to alice", "memories_pkey: PRIMARY KEY (id)", "idx_k: btree (k)", "ALTER TABLE x",
     "12.5", "A tenant reads", "2 of 3 hold", "['text']", "role-owner", "restored and compared in 3.5 s", "-1002",
-    "18f1", "started", "0 of them failed, 3 in the hour before", "a session last named no tenant 7 s ago", "ill",
+    "18f1", "started", "0 of them failed, 3 in the previous hour", "a session last set no tenant 7 s ago", "ill",
     "ai_memory_replaced", "rollback_mode=policies", "public.memories (12 rows added or changed)",
 )  # fmt: skip
 
@@ -202,7 +202,7 @@ def test_the_record_has_the_published_form() -> None:
 def test_the_page_says_what_the_record_says() -> None:
     reader = Reader(page.render(SOURCE, record()))
     assert reader.open == []
-    more = ("SUCCESS, 2.0 s from stop to healthy", "5,755", "1 error lines since the start, 2 in the hour before")
+    more = ("SUCCESS, 2.0 s from stop to healthy", "5,755", "1 error lines since the start, 2 in the previous hour")
     # As a browser shows the text: a line break is a space.
     shown = " ".join(reader.text.split())
     for words in (*FACTS, *more):
@@ -294,13 +294,13 @@ def test_the_timeline_lies_where_the_phases_were() -> None:
 
 def test_a_failure_is_marked_and_the_service_may_still_be_down() -> None:
     failure = {"phase": "start", "task": "Start", "message": "not healthy"}
-    failed = record(outcome="PARTIAL", failure=failure, healthy_at=None, aftermath=["Service: DOES NOT ANSWER."])
+    failed = record(outcome="PARTIAL", failure=failure, healthy_at=None, aftermath=["Service: DOES NOT RESPOND."])
     *earlier, last = page.timeline(failed)
     assert {phase["state"] for phase in earlier} == {"ok"}
     assert (last["state"], last["down"]) == ("FAILED", {"x": 450, "width": 550})
     reader = Reader(page.render(SOURCE, failed))
     assert "not healthy" in reader.text
-    assert "Service: DOES NOT ANSWER." in reader.text
+    assert "Service: DOES NOT RESPOND." in reader.text
     assert "from stop to healthy" not in reader.text
 
 

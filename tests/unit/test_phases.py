@@ -28,7 +28,7 @@ WANTED = {
 }  # fmt: skip
 KEY = {
     "rule": "unique-key", "severity": "error", "subject": "memories_k_key", "fixed_by_plan": False,
-    "why": "A key without the tenant column tells one tenant which values another has.",
+    "why": "A key without the tenant column reveals the values of one tenant to another.",
     "remedy": "Name the key in the model.",
 }  # fmt: skip
 
@@ -73,7 +73,7 @@ def test_a_run_resumes_a_lost_one_only_if_nothing_is_left_to_do(lost_run: bool, 
     found = FILTERS["plan_result"](inspected, SOURCE, WANTED | {"lost_run": lost_run})
     assert (found["statements"], found["needed"], found["resumes"]) == ([], False, resumes)
     assert "Nothing: the database is migrated already." in found["lines"]
-    assert any("a run was lost" in line for line in found["lines"]) == resumes
+    assert any("an earlier run was lost" in line for line in found["lines"]) == resumes
     assert not planned(lost_run=True)["resumes"]
 
 
@@ -82,7 +82,7 @@ def test_a_new_login_is_a_change() -> None:
         {"state": migrated(), "audit": []}, SOURCE | {"replaced_role": "postgres"}, WANTED | {"lost_run": True}
     )
     assert (found["needed"], found["resumes"]) == (True, False)
-    assert any(line.startswith("1. Give the service a login of its own") for line in found["lines"])
+    assert any(line.startswith("1. Give the service its own login") for line in found["lines"])
 
 
 def test_a_migration_that_leaves_a_bypass_is_refused() -> None:
@@ -97,12 +97,12 @@ def test_an_audit_names_the_subjects_of_a_rule_once_and_errors_first() -> None:
     assert audited.lines(entries, has_plan=True) == [
         "AUDIT:",
         "ERROR   unique-key: memories_k_key, calls_key",
-        "        A key without the tenant column tells one tenant which values another",
-        "        has.",
+        "        A key without the tenant column reveals the values of one tenant to",
+        "        another.",
         "        Remedy: Name the key in the model.",
         "WARNING role-owner: memories_k_key",
-        "        A key without the tenant column tells one tenant which values another",
-        "        has.",
+        "        A key without the tenant column reveals the values of one tenant to",
+        "        another.",
         "        Remedy: Name the key in the model.",
     ]
     fixed = [KEY | {"fixed_by_plan": True}]
@@ -155,9 +155,9 @@ def test_a_verification_shows_what_does_not_hold() -> None:
 
 def test_a_verification_says_that_the_bridge_is_on_and_when_it_was_needed() -> None:
     state = migrated()
-    assert "     Nobody has needed it so far." in verified(state)["lines"]
+    assert "     It has not been used so far." in verified(state)["lines"]
     state["bridge_watch"]["used_at"] = 1764000000
-    assert "     Last needed: 2025-11-24 16:00:00 UTC." in verified(state)["lines"]
+    assert "     Last used: 2025-11-24 16:00:00 UTC." in verified(state)["lines"]
 
 
 def test_a_transaction_is_proven_or_checked_by_its_goal() -> None:

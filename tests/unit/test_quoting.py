@@ -45,6 +45,7 @@ def test_a_value_stays_one_literal(value: str) -> None:
 
 @given(st.text(characters))
 @example("$tenancy$ $tenancy_$")
+@example("the end is $tenancy")
 def test_a_body_stays_one_body(body: str) -> None:
     statement = parse(f"SELECT {quoting.dollar_quoted(body)}")
     assert statement.targetList[0].val.val.sval == body

@@ -31,9 +31,9 @@ def changed(**own: Any) -> dict[str, Any]:
         (DIRECT, "", None),
         # No second session was possible, but the first session is PostgreSQL's own.
         ({**DIRECT, "untried": "too many connections for role"}, "", None),
-        (POOLED, "pgbouncer at localhost, port 6432 is in between, and gives each client a reset session", ""),
+        (POOLED, "pgbouncer at localhost, port 6432 is on this route, and gives each client a reset session", ""),
         ({**POOLED, "outlived": False, "programs": ["haproxy"], "address": "::1"},
-         "haproxy at localhost, port 6432 is in between, and gives each client a session of its own", "::1"),
+         "haproxy at localhost, port 6432 is on this route, and gives each client its own session", "::1"),
     ],
 )  # fmt: skip
 def test_sessions_of_its_own_are_right(found: dict[str, Any], sentence: str, address: str | None) -> None:
@@ -49,11 +49,11 @@ def test_sessions_of_its_own_are_right(found: dict[str, Any], sentence: str, add
         ({"msg": "No such user."}, "unreachable", "No such user."),
         ({}, "unreachable", "The service's route was not tested."),
         ({"problem": "no route"}, "unreachable", "alice cannot log in over the service's own route (localhost,"),
-        (changed(system_identifier="2"), "elsewhere", "another server than the run's (system identifier 2, not 1)"),
+        (changed(system_identifier="2"), "elsewhere", "a different server than this run (system identifier 2, not 1)"),
         (changed(started="now"), "elsewhere", "a copy or a standby of it (started now, not then)"),
         (changed(database_oid=6, database="two"), "elsewhere", "leads to two, not to ai_memory on this server"),
         (changed(session_user="pool"), "unfit", "DATABASE_URL names alice, but over the service's own route"),
-        (changed(current_user="app_rw"), "unfit", "it works as app_rw: remove the setting of that role"),
+        (changed(current_user="app_rw"), "unfit", "it works as app_rw: remove the setting that changes the role"),
         ({**POOLED, "moved": True}, "unfit", "pgbouncer at localhost, port 6432 shares sessions between clients: t"),
         ({**POOLED, "statement_mode": True}, "unfit", "pool_mode = statement"),
         ({**POOLED, "setting_seen": True}, "unfit", "no server_reset_query"),

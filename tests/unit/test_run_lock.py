@@ -37,7 +37,8 @@ def test_it_is_taken_once_and_holds_its_text(path: Path) -> None:
     assert (again["held"], again["holder"]) == (False, MINE)
     (refusal,) = refusals.of_lock(again, "ai_memory")
     assert refusal == (
-        f"Another run uses ai_memory: {MINE}. Wait for its end. If that run is lost, add -e migrate_break_lock=true."
+        f"Another run uses ai_memory: {MINE}. Wait until it has ended. If that run is lost, add -e"
+        " migrate_break_lock=true."
     )
 
 
@@ -70,8 +71,8 @@ def test_it_is_not_broken_while_a_session_is_alive(path: Path, monkeypatch: pyte
     assert not refused["held"]
     (refusal,) = refusals.of_lock(refused, "ai_memory")
     assert refusal == (
-        f"The lock of {holder or 'no run'} is not stale: a session of a run is alive, process 7 in ai_memory since"
-        " noon. Wait for its end, or end it with SELECT pg_terminate_backend(7)."
+        f"The lock of {holder or 'no run'} is not stale: a session of a run still exists, process 7 in ai_memory since"
+        " noon. Wait until it has ended, or terminate it with SELECT pg_terminate_backend(7)."
     )
     assert path.is_symlink() == bool(holder)
 

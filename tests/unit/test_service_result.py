@@ -53,13 +53,13 @@ def test_a_call_that_finds_a_service_at_work_ends_no_wait_of_callers() -> None:
 @pytest.mark.parametrize(("before", "told"), [(None, "not asked"), ("", "healthy"), ("degraded", "degraded")])
 def test_the_health_after_a_call_is_compared_with_that_before(before: str | None, told: str) -> None:
     said = calls.notes(CALL | {"health_said": "ill"}, "ai-memory", before)
-    assert said == [f"NOTE ai-memory says of its health, after the start: ill (before the stop: {told})."]
+    assert said == [f"NOTE ai-memory reports its health after the start: ill (before the stop: {told})."]
 
 
 def test_ended_clients_and_another_start_are_named() -> None:
     said = calls.notes({"came_up": True, "ended": ["a", "b"]}, "ai-memory", None)
     assert said[0] == "Ended: a, b"
-    assert said[1].startswith("NOTE ai-memory came up while the database was being changed")
+    assert said[1].startswith("NOTE ai-memory was started while the database was being changed")
     assert calls.notes(CALL, "ai-memory", None) == []
 
 
@@ -73,24 +73,24 @@ def test_every_kind_of_trouble_of_a_sample_is_named() -> None:
     journal = JOURNAL | {"failures": ["a", "b", "c", "d"], "refused": 2}
     about = ABOUT | {"processes": ["7", "8"]}
     assert watch.sampled(WATCHED, journal, HEALTH | {"healthy": False}, about)["trouble"] == [
-        "a", "b", "c", "/health answers 500", "2 requests failed since the start, 1 in the hour before",
-        "ai-memory was started again meanwhile: its main process was 7 and is 8",
+        "a", "b", "c", "/health answers 500", "2 requests failed since the start, 1 in the previous hour",
+        "ai-memory was restarted during the watch: its main process was 7 and is 8",
     ]  # fmt: skip
 
 
 def test_a_watch_shows_when_a_session_named_no_tenant() -> None:
-    assert watch.unnamed({"used_at": 60, "now": 100}, is_watched=True) == "a session last named no tenant 40 s ago"
-    assert watch.unnamed({"used_at": None, "now": 100}, is_watched=True) == "no session named no tenant"
+    assert watch.unnamed({"used_at": 60, "now": 100}, is_watched=True) == "a session last set no tenant 40 s ago"
+    assert watch.unnamed({"used_at": None, "now": 100}, is_watched=True) == "every session set a tenant"
     assert "reach nothing" in watch.unnamed({"used_at": 60, "now": 100}, is_watched=False)
     line = watch.line(WATCHED | {"requests": 0, "unnamed": "none"})
-    assert line.startswith("WATCHED for 10 s: no requests in the journal, 1 of them failed (1 in the hour before); 0 ")
+    assert line.startswith("WATCHED for 10 s: no requests in the journal, 1 of them failed (1 in the previous hour);")
 
 
 @pytest.mark.parametrize(
     ("other", "begins"),
     [
         ({}, ""),
-        ({"state": STATE | {"active": False}}, "After the start: ai-memory does not run any more."),
+        ({"state": STATE | {"active": False}}, "After the start: ai-memory is no longer running."),
         ({"location": {"ok": False, "sentence": "Elsewhere."}}, "After the start: Elsewhere."),
         ({"route": {"verdict": "unfit", "sentence": "Shared."}}, "After the start: Shared."),
         (
@@ -141,7 +141,7 @@ def test_writers_that_fail_prove_nothing() -> None:
         {"name": "POST /a", "verdict": "ok", "said": ""}, {"name": "POST /b", "verdict": "refused", "said": "HTTP 403"},
     ]  # fmt: skip
     assert endpoints.untested(answers, 7) == [
-        "For which tenant POST /b stores is not proven: as tenant 7 it answers HTTP 403."
+        "The tenant of the rows that POST /b stores is not proven: as tenant 7, it returns HTTP 403."
     ]
 
 
@@ -151,8 +151,8 @@ def test_other_clients_end_a_run(*, dry_run: bool) -> None:
     clients = {"clients": ["psql of bob"], "holders": ["a vacuum"]}
     first, second = refusals.of_clients(clients, wanted)
     assert first.startswith("Other clients than ai-memory are connected to ai_memory: psql of bob.")
-    assert second.startswith("Sessions that the run does not end hold locks on tables of ai_memory: a vacuum.")
-    assert [("a run ends here" in sentence) for sentence in (first, second)] == [dry_run, dry_run]
+    assert second.startswith("Sessions that the run does not terminate hold locks on tables of ai_memory: a vacuum.")
+    assert [("a run stops here" in sentence) for sentence in (first, second)] == [dry_run, dry_run]
     assert refusals.of_clients(clients, wanted | {"terminates": True}) == [second]
     assert refusals.of_clients({"clients": [], "holders": []}, wanted) == []
 
@@ -169,7 +169,7 @@ def test_other_clients_end_a_run(*, dry_run: bool) -> None:
             ["The run cannot give ai-memory another login"],
         ),
         ("DATABASE_URL=a", {"url_rewritable": False}, None, ["The run cannot give ai-memory another login"]),
-        ("DATABASE_URL=a", {}, "theirs", ["The role app exists already and was not made by this runbook"]),
+        ("DATABASE_URL=a", {}, "theirs", ["The role app exists already and was not created by this runbook"]),
     ],
 )
 def test_a_new_login_needs_its_file_and_its_role(

@@ -209,7 +209,7 @@ def test_one_name_has_one_pseudonym_and_the_operator_can_look_it_up() -> None:
 def test_a_text_of_another_form_is_named_as_missing(kind: str, text: str) -> None:
     archived = made(kind, text, unit="x")
     assert archived["files"] == []
-    assert archived["missing"] == [{"name": "a", "what": "b", "why": "it has an unknown form"}]
+    assert archived["missing"] == [{"name": "a", "what": "b", "why": "it has an unknown format"}]
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in golden.DIRECTORY.iterdir()))

@@ -40,7 +40,7 @@ def test_what_postgresql_answered() -> None:
     answered = {"query_all_results": [[{"document": {"a": 1}}], [{"state": []}]]}
     assert [item["text"] for item in taken.answers(items, answered)] == ['{"a": 1}', "[]"]
     refused = taken.answers(items, {"msg": "unable to connect"})
-    assert [item["why"] for item in refused] == ["PostgreSQL did not answer the query"] * 2
+    assert [item["why"] for item in refused] == ["PostgreSQL did not execute the query"] * 2
 
 
 def test_the_records_of_runs(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_the_records_of_runs(tmp_path: Path) -> None:
     (tmp_path / whole / "execution-log.md").write_text("a log")
     found = taken.runs(str(tmp_path), "lab17", 2, raw=False)
     assert [(item["name"], item.get("text"), item.get("why")) for item in found] == [
-        (f"runs/{whole}/run.json", "{}", None), (f"runs/{lost}/run.json", None, "the run wrote none"),
+        (f"runs/{whole}/run.json", "{}", None), (f"runs/{lost}/run.json", None, "the run did not write it"),
     ]  # fmt: skip
     names = [item["name"] for item in taken.runs(str(tmp_path), "lab17", 2, raw=True)]
     assert names == [f"runs/{whole}/run.json", f"raw-logs/runs/{whole}/execution-log.md", f"runs/{lost}/run.json"]

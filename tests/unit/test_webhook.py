@@ -112,8 +112,8 @@ def test_webhooks_get_the_message_or_a_reason_is_given(tmp_path: Path) -> None:
         # A redirect would be followed without sending the message.
         assert (len(elsewhere.posted), stranger.posted) == (1, [])
     assert problems == [
-        "it answered with HTTP status 302", "it answered with HTTP status 404", "it did not answer in time",
-        "it did not answer in time", "its certificate is not trusted on this machine",
+        "it responded with HTTP status 302", "it responded with HTTP status 404", "it did not respond in time",
+        "it did not respond in time", "its certificate is not trusted on this machine",
     ]  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def test_webhooks_get_the_message_or_a_reason_is_given(tmp_path: Path) -> None:
     [
         ({"status": 200}, ""),
         ({"status": 204}, ""),
-        ({"status": 500, "msg": "of SECRET"}, "it answered with HTTP status 500"),
+        ({"status": 500, "msg": "of SECRET"}, "it responded with HTTP status 500"),
         ({"status": -1, "msg": "<urlopen error [Errno 111] Connection refused> SECRET"}, "Connection refused"),
         ({"status": -1, "msg": "nonnumeric port: 'SECRET'"}, "the connection failed"),
         ({}, "the connection failed"),

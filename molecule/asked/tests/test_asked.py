@@ -147,7 +147,7 @@ def test_a_file_that_the_code_reads_is_to_be_named(machine: Host) -> None:
         unit(machine, f"{RESET}\n{settings}"),
     ):
         refused(
-            machine, "Neither sessions nor environment of ai-memory show its DATABASE_URL (it has sessions, its env",
+            machine, "Neither the sessions nor the environment of ai-memory show its DATABASE_URL (it has sessions,",
             f"DATABASE_URL is not set in {ENVIRONMENT}): set the file that its code reads with -e service_databa",
         )  # fmt: skip
         accepted(machine, f"-eservice_database_url_file={secret}")
@@ -166,7 +166,7 @@ def test_a_file_that_nothing_confirms_is_not_believed(machine: Host) -> None:
     )
     with code(machine, "") as _, unit_that_serves(machine, settings):
         refused(
-            machine, "it has no session, also after a health check, its environment does not set it, and"
+            machine, "it has no session, not even after a health check, its environment does not set it, and"
             f" nothing shows that it reads {ENVIRONMENT}): set the file", playbooks=(CHECK,),
         )  # fmt: skip
 
@@ -232,7 +232,7 @@ def test_a_connection_for_each_request_confirms_what_it_should(machine: Host) ->
     ("options", "sentence"),
     [
         ("-c app.current_tenant=2", "starts with app.current_tenant = 2, so that every session has a tenant"),
-        ("-c row_security=of", "starts with row_security = off, so that queries that policies filter fail"),
+        ("-c row_security=of", "starts with row_security = off, so that queries fail if policies filter their rows"),
         ("-c default_transaction_read_only=on", "default_transaction_read_only = on, so that it cannot store anything"),
     ],
     ids=["tenant", "row-security", "read-only"],
@@ -363,7 +363,7 @@ def test_another_server_is_found(machine: Host) -> None:
             )  # fmt: skip
         with file(machine, ENVIRONMENT, f"DATABASE_URL={url(where=where)}\n"), unit(machine, ""):
             refused(
-                machine, "The service s own route (localhost, port 5433) leads to another server than the run s (",
+                machine, "The service s own route (localhost, port 5433) leads to a different server than this run (",
             )  # fmt: skip
         with second_session(machine, url(where=where)) as settings, unit(machine, settings):
             words = accepted(machine).words

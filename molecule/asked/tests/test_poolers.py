@@ -69,14 +69,14 @@ def test_a_pooler_that_leads_elsewhere_is_refused(machine: Host) -> None:
 def test_another_port_of_the_pooler_is_named(machine: Host) -> None:
     with pgbouncer(machine, pool_mode="transaction"), file(machine, ENVIRONMENT, POOLED), unit(machine, ""):
         refused(
-            machine, "pgbouncer answers at port 6432, not PostgreSQL: set database_port to the port of PostgreSQL",
+            machine, "pgbouncer listens on port 6432, not PostgreSQL: set database_port to the port of PostgreSQL",
             playbooks=((*CHECK, "-edatabase_port=6432"),),
         )  # fmt: skip
 
 
 def test_a_pooler_that_shares_nothing_is_named_and_no_other_client(machine: Host) -> None:
     with pgbouncer(machine), file(machine, ENVIRONMENT, POOLED), unit(machine, ""):
-        named = "NOTE pgbouncer at localhost, port 6432 is in between, and gives each client a reset session"
+        named = "NOTE pgbouncer at localhost, port 6432 is on this route, and gives each client a reset session"
         assert named in accepted(machine).words
         run = machine.playbook(*MIGRATE)
         assert run.record["outcome"] == "SUCCESS"

@@ -165,8 +165,8 @@ def test_a_record_that_does_not_work_is_not_believed(machine: Host) -> None:
             # A broken usage record does not break the service.
             cursor.execute("SELECT FROM call_summaries LIMIT 1")
         run = machine.playbook(*ENFORCE, *ACCEPTING, check=False)
-        assert "The record of the bridge s use does not work" in run.words
-        assert "left no note of SELECT on call_summaries" in run.words
+        assert "The usage record of the bridge does not work" in run.words
+        assert "left no record of SELECT on call_summaries" in run.words
         assert machine.service_pid() == pid
     finally:
         machine.sql("ALTER SEQUENCE tenancy_bridge_used_call_summaries_select NO MAXVALUE")

@@ -63,7 +63,7 @@ def test_a_failing_row_rolls_everything_back(machine: Host) -> None:
     assert "one_row" in run.record["failure"]["message"]
     assert "- Status: FAILED" in run.log
     assert "Database: unchanged, nothing was committed." in run.words
-    assert "Service: ai-memory answers again." in run.words
+    assert "Service: ai-memory responds again." in run.words
 
 
 def test_another_client_is_named_before_anything_is_stopped(machine: Host, visitor: None) -> None:
@@ -160,7 +160,7 @@ def test_a_service_that_fails_after_the_start_gets_the_original_schema(machine: 
         assert run.record["outcome"] == "FAILED"
         assert run.record["failure"]["phase"] == "start"
     assert "Database: the change was committed and then rolled back." in run.words
-    assert "Service: ai-memory answers again." in run.words
+    assert "Service: ai-memory responds again." in run.words
     assert schema(machine) == before
     assert machine.rows() == ROWS
     assert not machine.failsafe_armed()
@@ -187,7 +187,7 @@ def test_a_service_that_stays_unhealthy_is_reported(machine: Host) -> None:
     with faulty_release(machine, "/health"):
         run = machine.playbook(*MIGRATE, HOLD, *IMPATIENT, check=False)
         assert run.record["outcome"] == "PARTIAL"
-        assert "DOES NOT ANSWER" in run.words
+        assert "DOES NOT RESPOND" in run.words
         # It is unknown whether the service works, so the timer that starts it remains armed.
         assert machine.failsafe_armed()
         machine.run("sudo systemctl stop ai-memory-failsafe.timer")

@@ -43,7 +43,7 @@ def test_the_second_is_told_who_holds_it_and_a_lost_run_s_lock_can_be_broken(mac
         before, holder = machine.untouched(), machine.lock()
         for playbook in ("migrate.yml", "playbooks/backup.yml", "playbooks/rehearse.yml"):
             run = machine.playbook(playbook, "-emigrate_confirm=YES", check=False)
-            assert re.search(rf"Another run uses ai_memory: {HOLDER}\. Wait for its end\.", run.words)
+            assert re.search(rf"Another run uses ai_memory: {HOLDER}\. Wait until it has ended\.", run.words)
             assert "If that run is lost, add -e migrate_break_lock=true." in run.words
             assert run.record["failure"]["phase"] == "lock"
         # A read-only run does not wait.
@@ -68,10 +68,10 @@ def test_it_is_not_broken_while_a_session_of_the_run_is_alive(machine: Host) -> 
         before = machine.untouched()
         run = machine.playbook(*BACKUP, BREAK, check=False)
         assert (
-            f"The lock of someone, since yesterday is not stale: a session of a run is alive, process {pid} in"
+            f"The lock of someone, since yesterday is not stale: a session of a run still exists, process {pid} in"
             in run.words
         )
-        assert f"end it with SELECT pg_terminate_backend({pid})." in run.words
+        assert f"terminate it with SELECT pg_terminate_backend({pid})." in run.words
         assert machine.untouched() == before
         assert machine.lock() == "someone, since yesterday"
     machine.playbook(*BACKUP, BREAK)
@@ -116,7 +116,7 @@ def test_it_is_not_broken_while_the_transaction_outlives_the_laptop(machine: Hos
     refused = machine.playbook(
         "migrate.yml", "-emigrate_confirm=YES", BREAK, "-epreflight_require_active=false", check=False
     )
-    assert "is not stale: a session of a run is alive, process " in refused.words
+    assert "is not stale: a session of a run still exists, process " in refused.words
     while machine.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tenancy runbook'") != [(0,)]:
         assert time.monotonic() < deadline
         time.sleep(0.5)
@@ -136,7 +136,7 @@ def test_a_lost_run_that_fails_when_it_is_finished_says_how_to_go_back(machine: 
     assert [phase["name"] for phase in run.record["phases"]][-3:] == ["start", "verify", "journal"]
     assert run.record["failure"]["phase"] == "journal"
     assert "Database: an earlier run migrated it; see the commands below." in run.words
-    assert "Service: ai-memory answers again." in run.words
+    assert "Service: ai-memory responds again." in run.words
     for mode in ("policies", "schema", "restore"):
         assert any(command.endswith(f"rollback.yml -e rollback_mode={mode}") for command in run.record["commands"])
     assert "playbooks/verify.yml" in run.record["commands"][0]

@@ -98,8 +98,8 @@ def test_a_slow_and_degraded_health_is_quoted_and_rolls_nothing_back(machine: Ho
     with slow_health(machine, 8):
         run = machine.playbook(*MIGRATE)
         assert run.record["outcome"] == "SUCCESS"
-    assert "NOTE ai-memory says of its health, before anything was stopped: degraded." in run.words
-    assert "NOTE ai-memory says of its health, after the start: degraded (before the stop: degraded)." in run.words
+    assert "NOTE ai-memory reports its health before anything is stopped: degraded." in run.words
+    assert "NOTE ai-memory reports its health after the start: degraded (before the stop: degraded)." in run.words
 
 
 def test_a_health_that_is_slower_than_allowed_is_refused_before_the_stop(machine: Host) -> None:
@@ -109,5 +109,5 @@ def test_a_health_that_is_slower_than_allowed_is_refused_before_the_stop(machine
         run = machine.playbook(*MIGRATE, "-eservice_health_request_timeout=4", check=False)
         assert (run.record["failure"]["phase"], run.record["stopped_at"]) == ("try", None), run.output
         assert (machine.catalogs(), machine.service_pid(), machine.rows()) == before
-    assert "/health does not answer within 4 s before anything was stopped: see why it is slow" in run.words
+    assert "/health does not answer within 4 s before anything was stopped: find out why it is slow" in run.words
     assert "with service_health_request_timeout" in run.words

@@ -151,7 +151,7 @@ class Case:
 
 
 UNCHANGED = "Database: unchanged, nothing was committed."
-ILL = "Service: ai-memory DOES NOT ANSWER. On the server: systemctl status ai-memory"
+ILL = "Service: ai-memory DOES NOT RESPOND. On the server: systemctl status ai-memory"
 KEPT_NOTHING = "The backup failed, and nothing of it was kept"
 FULL = "No space left on device"
 WAITED = "canceling statement due to lock timeout"

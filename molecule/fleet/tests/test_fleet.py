@@ -72,8 +72,8 @@ def untouched(*hosts: Host) -> Iterator[None]:
 def test_a_dry_run_looks_at_all_hosts_at_once(fleet: Fleet) -> None:
     with untouched(*fleet):
         shown = run("migrate.yml", "--check")
-    assert "Migrate the database to tenants (dry run): lab17, lab15, lab15b" in shown.words, shown.output
-    assert shown.words.count("Migrate the database to tenants (dry run):") == 1
+    assert "Make the database multi-tenant (dry run): lab17, lab15, lab15b" in shown.words, shown.output
+    assert shown.words.count("Make the database multi-tenant (dry run):") == 1
     for host in fleet:
         assert f"{host.name} SUCCESS inspected, nothing touched" in shown.words, shown.output
 

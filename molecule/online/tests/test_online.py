@@ -181,7 +181,7 @@ def test_a_lock_that_is_not_free_ends_the_run_and_the_next_goes_on(machine: Host
     assert message.startswith("call_summaries.column: its lock was not free within 20 ms in 3 attempts; pid ")
     assert "(operator, no application name) has had a transaction open since" in message
     assert message.endswith("1 of 12 steps are done.")
-    assert run.record["aftermath"][0].startswith("Database: 1 of the steps that run beside the service are done")
+    assert run.record["aftermath"][0].startswith("Database: 1 of the online steps are done")
     assert "Nothing was changed" not in run.words
     assert machine.service_pid() == pid
     assert_works_in_full(machine)
@@ -220,7 +220,7 @@ def test_a_laptop_that_is_lost_during_a_build_loses_nothing(machine: Host, whole
         run.kill()
         assert machine.service_pid() == pid
         other = machine.playbook(*ONLINE, "-emigrate_break_lock=true", check=False)
-        assert "a session of a run is alive" in other.words
+        assert "a session of a run still exists" in other.words
     deadline = time.monotonic() + 30
     while machine.sql("SELECT 1 FROM pg_stat_activity WHERE application_name = 'tenancy runbook'"):
         assert time.monotonic() < deadline, "the session of the lost run does not end"

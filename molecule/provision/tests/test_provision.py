@@ -71,7 +71,7 @@ def test_check_touches_nothing(machine: Host) -> None:
     before = machine.untouched()
     with only_readers(machine):
         run = machine.playbook(*PROVISION, "--check")
-    assert f"1. Give the service a login of its own in DATABASE_URL: {APP} in" in run.words
+    assert f"1. Give the service its own login in DATABASE_URL: {APP} in" in run.words
     assert run.changed == 0
     assert machine.untouched() == before
 
@@ -82,7 +82,7 @@ def test_a_role_of_another_owner_is_not_used(machine: Host) -> None:
     try:
         before = machine.untouched()
         run = machine.playbook(*PROVISION, check=False)
-        assert f"The role {APP} exists already and was not made by this runbook" in run.words
+        assert f"The role {APP} exists already and was not created by this runbook" in run.words
         assert machine.untouched() == before
     finally:
         machine.sql(f"DROP ROLE {APP}")

@@ -48,7 +48,7 @@ def sudoers(line: str) -> str:
         (sudoers(f"{LOGIN} ALL=(ALL) ALL"), {}, "asks deputy for a password: add --ask-become-pass"),
         (
             sudoers(f"{LOGIN} ALL=(ALL) ALL"), {"ansible_become_pass": "wrong"},
-            "rejected the password of deputy: enter the right one at --ask-become-pass.",
+            "rejected the password of deputy: enter the correct password with --ask-become-pass.",
         ),
         (
             f"sudo rm /etc/sudoers.d/{LOGIN}", {"ansible_become_pass": "secret"},
@@ -65,7 +65,7 @@ def sudoers(line: str) -> str:
         ),
         (
             f"sudo usermod --shell /usr/sbin/nologin {LOGIN}", {},
-            "deputy on HOST has no shell that runs commands (it answered: This account is currently not available.)",
+            "deputy on HOST has no shell that runs commands (its output: This account is currently not available.)",
         ),
         (
             f"sudo chown root: /home/{LOGIN}; sudo chmod 0755 /home/{LOGIN}", {},

@@ -64,12 +64,12 @@ def table(**entries: Any) -> str:
         (["-edatabase_admin_user=ai-memory"], "role ai-memory does not exist"),
         (["-eservice_name=nothing"], "There is no systemd unit nothing"),
         (["-eservice_environment_file=/nowhere"], "/nowhere cannot be read"),
-        (['-e{"preflight_disk_margin_bytes": 1000000000000000}'], "free space there"),
+        (['-e{"preflight_disk_margin_bytes": 1000000000000000}'], "free up space there"),
         # A file system that is read-only in the container.
         (["-ebackup_directory=/sys"], "backup_directory /sys on"),
         (["-eansible_port=1"], "Make sure this host can be reached over ssh"),
         (["-eansible_become_exe=/bin/false"], "Cannot become root"),
-        (["-ereport_directory=/proc/nowhere"], "cannot be written: No such file or directory. Name another directory"),
+        (["-ereport_directory=/proc/nowhere"], "No such file or directory. Specify another directory"),
     ],
 )
 def test_bad_input_is_refused(machine: Host, arguments: list[str], sentence: str) -> None:
@@ -155,7 +155,7 @@ Trouble = Callable[[Host], contextlib.AbstractContextManager[None]]
 @pytest.mark.parametrize(
     ("trouble", "sentence"),
     [
-        (lambda m: environment(m, "/^DATABASE_URL/d"), "nothing sets it at its next start: ai-memory would not find"),
+        (lambda m: environment(m, "/^DATABASE_URL/d"), "nothing sets it at the next start: ai-memory would not find"),
         (lambda m: environment(m, "s/^DATABASE_URL=.*/DATABASE_URL=mysql:x/"), "does not start with postgresql://"),
         (lambda m: environment(m, "s/localhost/db.example.org/"), "leads to ai_memory on db.example.org:5432"),
         (lambda m: hidden(m, "/usr/lib/python3/dist-packages/psycopg2"), "apt-get install python3-psycopg2"),
@@ -399,7 +399,7 @@ def test_a_terminal_obeys_no_name(machine: Host) -> None:
 def test_a_rollback_needs_a_mode(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_confirm=YES", check=False)
-    assert "Say what to roll back: -e rollback_mode=policies" in run.words
+    assert "Choose a mode of the rollback: -e rollback_mode=policies" in run.words
     run = machine.playbook("rollback.yml", "-erollback_mode=everything", "-erollback_confirm=YES", check=False)
     assert "value of rollback_mode must be one of: policies, schema, restore" in run.words
     assert machine.untouched() == before

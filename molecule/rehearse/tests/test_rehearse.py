@@ -149,7 +149,7 @@ def test_a_backup_of_another_schema_is_not_rehearsed_with(machine: Host) -> None
     ):
         before = machine.untouched()
         run = machine.playbook(REHEARSE, check=False)
-        assert "does not have the schema that the database has now: take a new one" in run.words
+        assert "does not have the current schema of the database: take a new backup" in run.words
         assert machine.untouched() == before
         assert left(machine) == ""
 

@@ -49,7 +49,7 @@ def test_a_failure_is_told_without_what_callers_said(machine: Host, runs: Runs) 
     (text,) = runs.told_of_failure
     assert re.fullmatch(
         rf"{machine.name}: migrate of ai_memory FAILED in phase apply, downtime [\d.]+ s\."
-        rf" Service: ai-memory answers again\. Run {run.record['run']}\.",
+        rf" Service: ai-memory responds again\. Run {run.record['run']}\.",
         text,
     )
     assert "<b>one</b>" in run.record["failure"]["message"]
@@ -89,7 +89,7 @@ def test_a_webhook_that_is_silent_or_gone_is_reported_and_harmless(machine: Host
     with listening(status=404, then=first_silent) as receiver:
         run = machine.playbook(*BACKUP, told(tmp_path, receiver.url, report_webhook_timeout=1))
     assert "WARNING: The webhook was not notified of the start: it did not answer" in run.words
-    assert "WARNING: The webhook was not notified of the success: it answered with HTTP status 404." in run.words
+    assert "WARNING: The webhook was not notified of the success: it responded with HTTP status 404." in run.words
     assert run.record["outcome"] == "SUCCESS"
     assert_kept(run)
     with socket.create_server(("127.0.0.1", 0)) as free:

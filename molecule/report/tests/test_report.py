@@ -106,7 +106,7 @@ def test_a_failure_says_what_state_everything_is_in(browser: Browser, pages: dic
     assert "FAILED" in text
     assert "(table personality_metrics, constraint <b>one</b>) instead of 1 rows" in text
     assert "Database: unchanged, nothing was committed." in text
-    assert "Service: ai-memory answers again." in text
+    assert "Service: ai-memory responds again." in text
 
 
 def test_the_log_holds_the_same_facts(runs: Runs) -> None:

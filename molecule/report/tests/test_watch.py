@@ -54,10 +54,10 @@ def test_what_callers_met_is_summed_up(machine: Host) -> None:
     assert watched["requests"] >= 5 + 2 + 11
     assert watched["refused"] == 1
     assert watched["refused_before"] >= 1
-    assert re.fullmatch(r"a session last named no tenant \d+ s ago", watched["unnamed"])
+    assert re.fullmatch(r"a session last set no tenant \d+ s ago", watched["unnamed"])
     assert watched["errors"] == 1
     assert "WATCHED for 60 s: " in run.words
-    assert "a session last named no tenant" in run.words
+    assert "a session last set no tenant" in run.words
     assert "Watched for 60 s: " in run.log
 
 
@@ -68,7 +68,7 @@ def test_more_failed_requests_than_before_are_trouble(machine: Host) -> None:
     wait_for(run, "run.json", '"name": "watch"')
     refuse(machine, "/nowhere")
     run.wait()
-    assert "1 requests failed since the start, 0 in the hour before" in run.record["failure"]["message"]
+    assert "1 requests failed since the start, 0 in the previous hour" in run.record["failure"]["message"]
 
 
 @pytest.mark.wide
@@ -80,8 +80,8 @@ def test_a_service_that_is_started_again_is_noticed(machine: Host) -> None:
     time.sleep(5)
     machine.run("sudo systemctl restart ai-memory")
     run.wait()
-    assert "ai-memory was started again meanwhile" in run.record["failure"]["message"]
-    assert "Service: ai-memory answers again." in run.words
+    assert "ai-memory was restarted during the watch" in run.record["failure"]["message"]
+    assert "Service: ai-memory responds again." in run.words
 
 
 @pytest.mark.wide
@@ -115,9 +115,9 @@ def test_a_service_that_falls_ill_and_stays_so_is_not_said_to_answer(machine: Ho
         run.wait()
     assert run.record["failure"]["phase"] == "watch"
     assert "/health cannot be asked: [Errno 111] Connection refused" in run.record["failure"]["message"]
-    assert "Service: ai-memory DOES NOT ANSWER." in run.words
+    assert "Service: ai-memory DOES NOT RESPOND." in run.words
     assert "It did not start: " in run.words
-    assert "answers again" not in run.words
+    assert "responds again" not in run.words
     assert "from stop to healthy" not in run.words
     assert "The server tries again in 15 s (ai-memory-failsafe.timer)." in run.words
     machine.wait_until_healthy()

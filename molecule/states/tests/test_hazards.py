@@ -146,7 +146,7 @@ NAMED: dict[str, tuple[list[str], str]] = {
     ),
     "a publication": ([AVERAGES], "Subscribers of the publication p need the column customer_id before the migration"),
     "an unlogged table": (
-        ["ALTER TABLE memories SET UNLOGGED"], "public.memories is unlogged: a crash of the server empties it",
+        ["ALTER TABLE memories SET UNLOGGED"], "public.memories is unlogged: a crash of the server truncates it",
     ),
     "ones by accident": (
         [COLUMN, "UPDATE call_summaries SET customer_id = 1"],

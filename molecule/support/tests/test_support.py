@@ -261,7 +261,7 @@ def test_only_the_operator_can_read_it_and_only_it_was_changed(machine: Host, ar
         ("postgresql.log", r"(?m)^20\S+ +ERROR +23502 postgresql$"),
         ("postgresql.log", r"(?m)^20\S+ +STATEMENT +- +postgresql$"),
         ("postgresql.log", r"(?m)^20\S+ +LOG +- +postgresql$"),
-        ("index.md", "Everything could be taken."),
+        ("index.md", "Nothing is missing."),
     ],
 )
 def test_of_lines_of_logs_what_helps_is_there(archive: Archive, file: str, pattern: str) -> None:
@@ -333,8 +333,8 @@ def test_raw_logs_come_only_if_they_are_asked_for_and_in_files_of_their_own(
     assert {name for _, name in made.leaks()} <= raw
     assert KEY in made.text("raw-logs/journal.txt")
     assert SENTENCE in made.text("raw-logs/postgresql.log")
-    assert "RAW LOGS: raw-logs/ holds what callers said" in made.run.words
-    assert "RAW LOGS: the files below raw-logs/ are logs as they are." in made.text("index.md")
+    assert "RAW LOGS: raw-logs/ contains callers' data" in made.run.words
+    assert "RAW LOGS: the files below raw-logs/ are unmodified logs." in made.text("index.md")
 
 
 @pytest.mark.wide
@@ -351,7 +351,7 @@ def test_without_the_service_and_without_a_run(machine: Host) -> None:
     assert made.document("service.json")["ActiveState"] == "inactive"
     assert made.document("findings.json")["findings"]
     assert "- runs (records of runs): report_directory has no run of this host" in made.text("index.md")
-    assert "Not taken: runs" in made.run.words
+    assert "Missing: runs" in made.run.words
     assert len(made.text("journal.txt").splitlines()) == 5
     assert len(made.text("postgresql.log").splitlines()) <= 3
 
@@ -373,7 +373,7 @@ def test_without_postgresql(machine: Host, logs: Path) -> None:
     index = made.text("index.md")
     for name in ("settings.json", "roles.json", "sizes.json", "sessions.json", "state.json"):
         assert f"- database/{name} (" in index
-    assert "PostgreSQL did not answer the query" in index
+    assert "PostgreSQL did not execute the query" in index
     assert "findings.json (findings and audit of verify.yml): a check failed, or PostgreSQL did not answer" in index
     assert re.search(r"(?m) ERROR +23505 postgresql$", made.text("postgresql.log"))
     assert "DATABASE_URL" in made.document("environment.json")["variables"]

@@ -46,8 +46,10 @@ def test_the_endpoints_that_show_the_tenant_of_the_request_before_are_named(mach
 def test_writers_that_forget_the_tenant_are_named_and_leave_nothing(machine: Host, migrated: Run) -> None:
     run = machine.playbook("playbooks/verify.yml", "-everify_proof=true")
     assert run.changed == 0
-    assert "WARNING POST /v1/memories/user stores rows of tenant 32767 as tenant 1 s (public.memories)." in run.words
-    assert "WARNING POST /v2/process-call stores rows of tenant 32767 as tenant 1 s (public.call_summaries" in run.words
+    assert "WARNING POST /v1/memories/user stores rows of tenant 32767 under tenant 1 (public.memories)." in run.words
+    assert (
+        "WARNING POST /v2/process-call stores rows of tenant 32767 under tenant 1 (public.call_summaries" in run.words
+    )
     assert "WARNING GET /v2/personality/{user_id} requires no token" in run.words
     assert "POST /memory/store stores rows of tenant" not in run.words
     assert "API: 5 of 9 endpoints were seen to keep tenants apart; 6 warnings." in run.words

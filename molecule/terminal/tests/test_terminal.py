@@ -108,7 +108,7 @@ def test_a_failure_is_shown_in_full_and_once(machine: Host) -> None:
     assert "Failing row" not in text
     assert "+1555" not in screen.written
     assert "Database: unchanged, nothing was committed." in text
-    assert "Service: ai-memory answers again." in text
+    assert "Service: ai-memory responds again." in text
 
 
 @pytest.mark.wide

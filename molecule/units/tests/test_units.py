@@ -96,7 +96,7 @@ def test_an_instance_of_a_template_is_migrated_with_its_socket_and_its_companion
     )
     assert "NOTE aimem-worker.service would stop with aimem@8100.service: the run starts it again." in run.words
     # No connection got past the socket.
-    assert "came up while" not in run.words
+    assert "was started while" not in run.words
     assert states(machine, instance) == ["active"] * 3
     assert not set(pids) & set(
         machine.run(f"systemctl show --property=MainPID --value {' '.join(instance[1:])}").split()

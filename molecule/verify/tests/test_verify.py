@@ -15,7 +15,7 @@ def test_a_migrated_database_passes(machine: Host) -> None:
     assert run.changed == 0
     assert machine.untouched() == before
     assert "RLS policies created: 5/5" in run.words
-    assert f"The bridge is on: a login of {OWNER} that names no tenant" in run.words
+    assert f"The bridge is on: a session of {OWNER} that sets no tenant" in run.words
     # The audit: the finding, the reason, and the remedy.
     for part in ("WARNING role-owner: ", "An owner can disable row security", "Remedy: Give the service a login"):
         assert part in run.words

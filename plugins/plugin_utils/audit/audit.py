@@ -1,4 +1,4 @@
-"""The audit: ways to bypass row security that the catalogs show. Each file in ``rules/`` is one rule."""
+"""The audit: it finds ways to bypass row security in the catalogs. Each file in ``rules/`` is one rule."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ MODULES = {
     file.stem.replace("_", "-"): importlib.import_module(f"{__package__}.rules.{file.stem}")
     for file in sorted((HERE / "rules").glob("*.py"))
 }
-# A rule has the name of its file. A file without the rule, or without a part of it, fails here.
+# A rule has the name of its file. An incomplete file fails here.
 RULES: Mapping[str, Rule] = {name: module.RULE for name, module in MODULES.items()}
-# The place of the rules' conditions in statements.sql.
+# The placeholder for the rules' conditions in statements.sql.
 CONDITIONS = "/* one row a rule */"
 
 Entry = dict[str, Any]
 
 
 def query() -> str:
-    """Return the read-only query of all rules that read the catalogs: ``audit``, {rule: [subject]}.
+    """Return the read-only query of all rules that read the catalogs. Its result is ``audit``, {rule: [subject]}.
 
-    Its named arguments are those of catalog.sql.
+    It has the named arguments of catalog.sql.
     """
     found = "\n  UNION ALL\n".join(
         f"  SELECT '{name}', subject::text FROM (\n{_escaped(rule.sql.strip())}\n  ) AS r (subject)"
@@ -48,7 +48,7 @@ FROM (SELECT rule, json_agg(subject ORDER BY subject) AS subjects FROM found GRO
 
 
 def statements_query() -> str:
-    """Return the block of all rules that read the service's statements: see statements.sql."""
+    """Return the DO block of all rules that read the service's statements; see statements.sql."""
     conditions = ",\n".join(
         f"        ('{name}', {_escaped(rule.service_statement.strip())})"
         for name, rule in RULES.items()
@@ -61,14 +61,14 @@ def collect(facts: Mapping[str, Sequence[str]], state: State, model: Model, url_
     """Return the audit's entries, errors first: rule, severity, subject, why, remedy, fixed_by_plan.
 
     ``facts`` is the joint result of the two queries. ``url_options`` are the options of DATABASE_URL. ``fixed_by_plan``
-    says whether the plan fixes the entry. Raises TenancyError for an unknown rule in the facts, because its findings
+    is true if the plan fixes the entry. Raises TenancyError for an unknown rule in the facts, because its findings
     would be lost.
     """
     read = {name for name, rule in RULES.items() if rule.sql or rule.service_statement}
     unknown = sorted(facts.keys() - read)
     if unknown:
         raise TenancyError(
-            f"The audit's SQL reports rules that the code does not know: {', '.join(unknown)}. Its files are of"
+            f"The audit's SQL reports unknown rules: {', '.join(unknown)}. The files of the audit belong to"
             " different releases: install the collection again."
         )
     inspected = Inspected(state, model, url_options)
@@ -77,7 +77,7 @@ def collect(facts: Mapping[str, Sequence[str]], state: State, model: Model, url_
 
 
 def as_finding(entries: Sequence[Entry]) -> Finding:
-    """Return the finding that no error remains."""
+    """Return the finding that the audit has no errors."""
     left = [f"{entry['rule']}: {entry['subject']}" for entry in entries if entry["severity"] == ERROR]
     return finding("ways to bypass row security", "", [], left)
 

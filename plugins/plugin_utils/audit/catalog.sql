@@ -1,16 +1,16 @@
 -- The relations that the rules of the audit select from. The query only reads.
 -- Named arguments: schema, tables (a JSON list of names), column, setting, application_role, natural_keys (a JSON list
--- of {table, columns}), and readable. The last is a JSON list of the other relations, schema.name, that the
--- application role may read.
--- A percent sign is doubled because the query has named arguments. The rules have none, and write it once.
+-- of {table, columns}), and readable. The argument readable is a JSON list of the other relations, as schema.name, that
+-- the application role may read.
+-- A percent sign is doubled because the query has named arguments. In the rules, which have none, it is not doubled.
 WITH RECURSIVE
 -- The model: one row.
 given AS (
   SELECT %(column)s::name AS tenant_column, %(setting)s AS setting, %(application_role)s AS application_role,
-         -- The column's name as a function's body writes it, as a pattern: a quoted name has its quotes doubled.
+         -- A pattern for the column's name in the body of a function. Quotes inside a quoted name are doubled there.
          regexp_replace(replace(%(column)s, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') AS column_pattern
 ),
--- The relations that the application role may read although no policy covers them: schema.name.
+-- The relations, as schema.name, that the application role may read although no policy applies to them.
 readable (plain) AS (
   SELECT json_array_elements_text(%(readable)s::json)
 ),
@@ -24,8 +24,8 @@ tree (name, relid) AS (
   JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relid
   JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
 ),
--- The tenant tables and their partitions. The relid of a table that does not exist is NULL; "pattern" is the name as a
--- function's body writes it.
+-- The tenant tables and their partitions. The relid of a table that does not exist is NULL; "pattern" matches the
+-- name in the body of a function.
 wanted AS (
   SELECT name, relid,
          regexp_replace(replace(name, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') AS pattern
@@ -35,8 +35,8 @@ wanted AS (
 app AS (
   SELECT * FROM pg_catalog.pg_roles WHERE rolname = %(application_role)s
 ),
--- The settings that a session of the application role has by default. "bridge" says whether the place is that of the
--- bridge's setting.
+-- The settings that a session of the application role has by default. "bridge" is true if the place is that of
+-- the bridge's setting.
 preset AS (
   SELECT lower(split_part(x.entry, '=', 1)) AS name, lower(substr(x.entry, strpos(x.entry, '=') + 1)) AS value,
          s.setrole <> 0 AND s.setdatabase <> 0 AS bridge,
@@ -52,8 +52,8 @@ preset AS (
   SELECT lower(name), lower(setting), false, format('%%s, line %%s', sourcefile, sourceline)
   FROM pg_catalog.pg_file_settings WHERE applied
 ),
--- The roles whose privileges the application role has, or can get by SET ROLE, itself included. Since PostgreSQL 16 a
--- member may lack the right to become the role, but an administrator of it can grant that.
+-- The application role, and the roles whose privileges it has or can get with SET ROLE. Since PostgreSQL 16, a member
+-- may lack the SET option, but a role with the ADMIN option can grant it.
 service_role AS (
   SELECT r.rolname AS name
   FROM app a
@@ -68,9 +68,9 @@ service_role AS (
 superuser AS (
   SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper
 ),
--- Every relation of the database that is not an extension's. "title" is its name as SQL, "plain" its name without
--- quotes. The owner of an extension can add other objects to it. A member is the extension's own only if a superuser
--- owns it, or if its rows are dumped. Only the extension's script can request that.
+-- Every relation of the database that does not belong to an extension. "title" is its name in SQL, "plain" its name
+-- without quotes. The owner of an extension can add other objects to it. A member really belongs to the extension only
+-- if a superuser owns it, or if its rows are dumped. Only the extension's script can request this.
 relation AS (
   SELECT c.*, format('%%I.%%I', n.nspname, c.relname) AS title, n.nspname || '.' || c.relname AS plain
   FROM pg_catalog.pg_class c
@@ -88,8 +88,8 @@ natural_key AS (
   FROM json_array_elements(%(natural_keys)s::json) AS k (entry)
   JOIN wanted w ON w.relid = to_regclass(format('%%I.%%I', %(schema)s, k.entry ->> 'table'))
 ),
--- All functions and procedures except those of extensions. The title has the argument types. The body is the text, also
--- if PostgreSQL stores the SQL statements parsed.
+-- All functions and procedures except those of extensions. The title contains the argument types. The body is text,
+-- even if PostgreSQL stores the SQL statements in parsed form.
 routine AS (
   SELECT f.*, f.oid::regprocedure::text AS title,
          CASE WHEN f.prosrc = '' AND f.prokind IN ('f', 'p') THEN pg_catalog.pg_get_functiondef(f.oid)
@@ -114,7 +114,7 @@ over_tenants (relid) AS (
   )
   SELECT relid FROM found
 ),
--- The relations that the application role or PUBLIC may read, or a role that it can become: in whole or in part.
+-- The relations that the application role, a role that it can become, or PUBLIC may read completely or in part.
 service_reads (relid) AS (
   SELECT c.oid FROM relation c
   WHERE EXISTS (SELECT FROM service_role s WHERE has_schema_privilege(s.name, c.relnamespace, 'USAGE'))

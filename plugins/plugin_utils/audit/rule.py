@@ -1,4 +1,4 @@
-"""The parts of a rule of the audit. Each rule is one file in ``rules/``, whose name is the rule's."""
+"""The parts of an audit rule. Each rule is one file in ``rules/``; the file's name is the name of the rule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..catalog import state as catalog
 from ..changes.statement import State
 from ..model.model import Model
 
-# An error ends the run unless the plan fixes it; a warning is shown.
+# An error stops the run unless the plan fixes it; a warning is only shown.
 ERROR, WARNING = "error", "warning"
 
 
@@ -52,7 +52,7 @@ class ServerVersion(str):
 
 
 class Inventory(str):
-    """YAML of the inventory: entries to add to those of a variable."""
+    """YAML for the inventory: entries that are added to a variable."""
 
     __slots__ = ()
 
@@ -63,19 +63,20 @@ Judgement = Callable[[Inspected], Sequence[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One way to bypass row security: how to find it, why it matters, and the remedy.
+    """One way to bypass row security: its detection, its effect and its remedy.
 
-    One or several of ``sql``, ``service_statement`` and ``judge`` find it:
+    At least one of ``sql``, ``service_statement`` and ``judge`` detects it:
 
-    * ``sql`` selects one column of subjects. It reads the catalogs and the relations of ``catalog.sql``, and takes no
-      arguments.
+    * ``sql`` is a query that returns one column: the subjects. It reads the catalogs and the relations of
+      ``catalog.sql``, and takes no arguments.
     * ``service_statement`` is an SQL condition on ``query``, a statement of the service. ``title`` is a pattern of
-      a tenant table's name, and ``lacks_column`` says whether it has no tenant column. The subjects are those tables.
+      a tenant table's name, and ``lacks_column`` is true if the table has no tenant column. The subjects are those
+      tables.
     * ``judge`` returns the subjects from the inspected database.
 
-    ``bad`` is the rule's mutant: the tests plant it on real servers, and the rule must then name ``found`` and
-    nothing else. The tests then run ``good``, and the rule must find nothing. The page of the rule shows both.
-    ``setup`` runs before them and is not shown.
+    The tests apply ``bad`` on real servers. The rule must then report exactly ``found``. The tests then apply ``good``,
+    and the rule must report nothing. The documentation of the rule shows both examples. ``setup`` runs before them, and
+    is not shown.
     """
 
     severity: str
@@ -88,11 +89,11 @@ class Rule:
     sql: str = ""
     service_statement: str = ""
     judge: Judgement | None = None
-    # The subjects that the plan fixes: they do not end the run.
+    # The subjects that the plan fixes. They do not stop the run.
     fixed_by_plan: Judgement | None = None
     setup: str = ""
 
 
 def named_functions(inspected: Inspected) -> list[str]:
-    """Return the functions of the model, whose bodies the plan replaces, as the catalogs name them."""
+    """Return the functions of the model, whose bodies the plan replaces, with their names as in the catalogs."""
     return [f"{item.name}({item.identity.replace(', ', ',')})" for item in inspected.model.functions]

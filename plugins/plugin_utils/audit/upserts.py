@@ -1,19 +1,19 @@
-"""The SQL that finds INSERT … ON CONFLICT (columns) of a key that the plan exchanges: the statement would find no key.
+"""The SQL that finds INSERT … ON CONFLICT (columns) with a key that the plan replaces, after which no key matches.
 
-ON CONFLICT ON CONSTRAINT still works, since the key keeps its name. So does a statement that names the tenant column.
+ON CONFLICT ON CONSTRAINT still works, because the key keeps its name. So does a statement with the tenant column.
 """
 
 from __future__ import annotations
 
-# The character before a name in a pattern is not part of a longer name.
+# The pattern of a column's name. The characters before and after it must not belong to a longer name.
 _NAME = r"""'(^|[^\w$])' || regexp_replace(a.attname, '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') || '($|[^\w$])'"""
 
 
 def condition(text: str, title: str, key: str, column: str) -> str:
-    r"""Return an SQL condition: the statements ``text`` name a present key without the tenant column.
+    r"""Return an SQL condition: a statement in ``text`` uses the columns of an existing key without the tenant column.
 
-    ``title`` is a pattern of the table's name. ``key`` has the relid and the columns of a natural key, an array of
-    text; ``column`` is the tenant column.
+    ``title`` is a pattern for the table's name. ``key`` has the relid and the columns (a text array) of a natural key.
+    ``column`` is the tenant column.
     """
     names = "SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_catalog.pg_attribute a"
     of_table = f"a.attrelid = {key}.relid AND a.attnum > 0 AND NOT a.attisdropped"

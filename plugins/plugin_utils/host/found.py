@@ -1,10 +1,11 @@
-"""The facts about a host that a run needs, from the result of the module inspect_host."""
+"""The facts about a host that a run needs, derived from the result of the module inspect_host."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..service import asked, database_url
 from ..service import found as service_found
 from . import refusals
 
@@ -14,7 +15,7 @@ Answer = dict[str, Any]
 def of_inspection(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     """Return ``{service, refusals, notes, result}`` for the result of the module inspect_host.
 
-    ``wanted`` has the run's requirements on the host; roles/preflight/vars/main.yml describes it. ``service`` is the
+    ``wanted`` has the run's requirements for the host, as defined in roles/preflight/vars/main.yml. ``service`` is the
     result of ``service.found.of_witness``, with the password, or empty if the service cannot be inspected. ``refusals``
     and ``notes`` are sentences. ``result`` is the role's fact, empty if the run is refused.
     """
@@ -30,12 +31,33 @@ def of_inspection(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> An
 
 
 def notes(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Return notes on the host for the operator, a sentence for each."""
+    """Return notes about the host for the operator, each as one sentence."""
     found = list(inspected["unit"]["notes"]) if wanted["stops_service"] else []
     found += [f"{note}." for note in service["result"]["location"]["notes"]] if service else []
+    if wanted["isolating"]:
+        found += [
+            f"{item['unit']} has a login to {wanted['database']} as {item['user']} in its environment. Under row "
+            f"security, it sees only the rows that policies for {item['user']} admit."
+            for item in _other_logins(inspected["urls"], wanted)
+        ]
     if inspected["lock_holder"]:
         found.append(f"Another run uses this database, or was lost: {inspected['lock_holder']}.")
     return found
+
+
+def _other_logins(urls: Sequence[Mapping[str, str]], wanted: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the other units of the host with a login to the database, each with ``unit`` and ``user``, in order."""
+    found = set()
+    for item in urls:
+        if item["unit"] == f"{wanted['service']}.service":
+            continue
+        try:
+            given = database_url.parameters(item["url"])
+        except database_url.DatabaseUrlError:
+            continue
+        if given.get("dbname") == wanted["database"] and given.get("host", "") in asked.LOCAL and "user" in given:
+            found.add((item["unit"], given["user"]))
+    return [{"unit": unit, "user": user} for unit, user in sorted(found)]
 
 
 def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
@@ -46,18 +68,19 @@ def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Ma
     return {
         "operator": wanted["operator"],
         "application_role": wanted["role"] if replaces else named,
-        # The role of DATABASE_URL, if the run gives the service another one.
+        # The role in DATABASE_URL, if the run gives the service another role.
         "replaced_role": named if replaces else None,
         "app_role": server["app_role"],
         "bypassing_roles": server["bypassing_roles"],
-        # Settings of the administrator's sessions beside the fixed ones.
+        "other_logins": _other_logins(inspected["urls"], wanted),
+        # Settings of the administrator's sessions, in addition to the fixed settings.
         "session_settings": inspected["postgresql"]["session_settings"],
         "server_version": server["version"],
         "server_version_num": server["version_num"],
         "database_size_bytes": size,
-        # The symbolic link that lets one run at a time change the database.
+        # The symbolic link that is the lock: only one run at a time may change the database.
         "lock": wanted["lock"],
         "lock_holder": inspected["lock_holder"],
-        # Above this size, the dump and the restore run as watched jobs on the server; 0: the call waits for them.
+        # The time limit of jobs on the server that dump and restore a large database; 0 if the calls wait for both.
         "job_seconds": wanted["watch_seconds"] if size >= wanted["watch_bytes"] else 0,
     }

@@ -13,17 +13,17 @@ from ..catalog import expressions, members
 
 Found = Mapping[str, Any]
 SERVERS = ("postgres", "postmaster")
-# PostgreSQL's message to an ordinary role that sets the settings of the administrator's sessions.
+# PostgreSQL's message to an ordinary role that uses the settings of the administrator's sessions.
 NO_SUPERUSER = "permission denied to set parameter"
 # PostgreSQL's message if it was built without libxml.
 NO_LIBXML = "unsupported XML feature"
 
 
 def of_host(inspected: Found, service: Found, wanted: Found) -> list[str]:
-    """Return the sentences of the first cause: later causes are unknown then, or its consequences.
+    """Return the sentences about the first cause only, because further problems may be consequences of it.
 
-    ``service`` and ``wanted`` are those of ``found.of_inspection``. The order is: the unit, the service's database,
-    PostgreSQL's answer, the server, code that reading would run, and the needs of a backup.
+    ``service`` and ``wanted`` are as in ``found.of_inspection``. The order is: the unit, the service's database,
+    PostgreSQL's answer, the server, code that reading would run, and the requirements of a backup.
     """
     causes = (_unit, _service, _answer, _server, _code, _backup)
     return next(filter(None, (cause(inspected, service, wanted) for cause in causes)), [])
@@ -33,8 +33,9 @@ def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found
     """Return why the service's own route to the database is refused.
 
     ``verdict`` is the result of ``service.route.judge``, and ``database_url`` the parts of the URL. ``attempts`` is the
-    result of the attempts to bypass row security ({problem, findings}), which a run that isolates requires. A rollback
-    accepts a service that cannot log in, and one behind a pooler that shares sessions.
+    result of the attempts to bypass row security ({problem, findings}), which a run requires if row security is to
+    isolate tenants afterwards. A rollback accepts a service that cannot log in, or is behind a pooler that shares
+    sessions.
     """
     accepted = {"ok"}
     if not wanted["isolating"]:
@@ -55,17 +56,17 @@ def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found
 
 
 def of_attempts(findings: Iterable[Found]) -> list[str]:
-    """Return why a login is refused that reached a role that bypasses row security."""
+    """Return why a login is refused if it reached a role that bypasses row security."""
     reached = [finding["sentence"] for finding in findings if not finding["ok"]]
     return (
-        [f"The service's login can bypass row security: {'; '.join(reached)}. REVOKE that role from it."]
+        [f"The service's login can bypass row security: {'; '.join(reached)}. REVOKE that role from the login."]
         if reached
         else []
     )
 
 
 def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
-    """Return why the service cannot get a login of its own.
+    """Return why the service cannot get its own login.
 
     ``environment`` is the text of its environment file, ``state`` that of the role service. ``wanted`` has service,
     file (the path), role, mark (the comment of a role that this runbook created) and existing_role (with its comment,
@@ -75,42 +76,42 @@ def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
     if not state["url_rewritable"] or not re.search(r"(?m)^\s*(export\s+)?DATABASE_URL\s*=", environment):
         found.append(
             f"The run cannot give {wanted['service']} another login: its DATABASE_URL comes from"
-            f" {state['url_set_by'] or 'its code'}, and not from {wanted['file'] or 'an environment file'}. Name that"
-            " file with -e service_environment_file=..., or let the unit read it (EnvironmentFile=)."
+            f" {state['url_set_by'] or 'its code'}, and not from {wanted['file'] or 'an environment file'}. Specify"
+            " the file with -e service_environment_file=..., or let the unit read it (EnvironmentFile=)."
         )
     existing = wanted["existing_role"]
     if existing is not None and existing["comment"] != wanted["mark"]:
         found.append(
-            f"The role {wanted['role']} exists already and was not made by this runbook: name another with -e"
+            f"The role {wanted['role']} exists already and was not created by this runbook: specify another with -e"
             " tenancy_app_role=..., or drop it."
         )
     return found
 
 
 def of_clients(clients: Found, wanted: Found) -> list[str]:
-    """Return why other clients of the database end a run; of a dry run, why a run would end.
+    """Return why other clients of the database stop a run, or would stop it, if this is a dry run.
 
     ``clients`` is the result of the module other_clients; ``wanted`` has service, database, dry_run, and terminates
-    (whether the run ends other clients itself).
+    (whether the run terminates other clients).
     """
     service, database, is_dry = wanted["service"], wanted["database"], wanted["dry_run"]
     connected, holding = "; ".join(clients["clients"]), "; ".join(clients["holders"])
     found = []
     if connected and not wanted["terminates"]:
         found.append(
-            f"Other clients than {service} are connected to {database}: {connected}. While they are, a run ends here,"
-            " unless it ends them (-e service_terminate_clients=true)."
+            f"Other clients than {service} are connected to {database}: {connected}. While they are connected, a run"
+            " stops here, unless it terminates them (-e service_terminate_clients=true)."
             if is_dry
             else f"Other clients than {service} are connected to {database}: {connected}. Close them, or let the run"
-            " end them with -e service_terminate_clients=true."
+            " terminate them with -e service_terminate_clients=true."
         )
     if holding:
         found.append(
-            f"Sessions that the run does not end hold locks on tables of {database}: {holding}. Until they have ended,"
-            " a run ends here."
+            f"Sessions that the run does not terminate hold locks on tables of {database}: {holding}. Until they have"
+            " ended, a run stops here."
             if is_dry
-            else f"Sessions that the run does not end hold locks on tables of {database}: {holding}. Wait until they"
-            " have ended; pg_stat_activity says what they do."
+            else f"Sessions that the run does not terminate hold locks on tables of {database}: {holding}. Wait until"
+            " they have ended; pg_stat_activity shows their activity."
         )
     return found
 
@@ -122,8 +123,8 @@ def of_lock(lock: Found, database: str) -> list[str]:
     if lock["alive"]:
         return [
             (
-                f"The lock of {visible(lock['holder'] or 'no run')} is not stale: a session of a run is alive,"
-                f" {visible(lock['alive']['names'])}. Wait for its end, or end it with"
+                f"The lock of {visible(lock['holder'] or 'no run')} is not stale: a session of a run still exists,"
+                f" {visible(lock['alive']['names'])}. Wait until it has ended, or terminate it with"
                 f" SELECT pg_terminate_backend({lock['alive']['pid']})."
             )
         ]
@@ -136,7 +137,7 @@ def of_lock(lock: Found, database: str) -> list[str]:
         ]
     return [
         (
-            f"Another run uses {database}: {visible(lock['holder'])}. Wait for its end. If that run is lost, add"
+            f"Another run uses {database}: {visible(lock['holder'])}. Wait until it has ended. If that run is lost, add"
             " -e migrate_break_lock=true."
         )
     ]
@@ -164,7 +165,7 @@ def _unit(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _service(inspected: Found, service: Found, wanted: Found) -> list[str]:
-    """Return why the service does not use this database. PostgreSQL's own error comes first if it does not answer."""
+    """Return why the service does not use this database. If PostgreSQL does not respond, its error comes first."""
     found = service["result"]["location"]
     return [] if found["ok"] or found["pending"] else [found["sentence"]]
 
@@ -177,7 +178,7 @@ def _answer(inspected: Found, service: Found, wanted: Found) -> list[str]:
     if postgresql["problem"]:
         return [_silence(postgresql, service["result"]["state"]["listeners"], wanted)]
     if not service["result"]["location"]["ok"]:
-        # PostgreSQL may answer only now.
+        # PostgreSQL may have started to respond only now.
         return [
             (
                 f"PostgreSQL on {host} did not answer when the sessions of {wanted['service']} were read"
@@ -188,20 +189,20 @@ def _answer(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _silence(postgresql: Found, listeners: Iterable[str], wanted: Found) -> str:
-    """Return the reason for PostgreSQL's missing answer, and the remedy."""
+    """Return the reason why PostgreSQL does not respond, and the remedy."""
     host, database = wanted["host"], wanted["database"]
     said = visible(postgresql["problem"].strip().rstrip("."), lines=True)
     if postgresql["login_triggers"]:
         names = postgresql["login_triggers"]
         return (
             f"PostgreSQL on {host} refuses a session that only reads {database}: {said}. The event trigger"
-            f" {', '.join(names)} runs at every login there: ALTER EVENT TRIGGER {names[0]} DISABLE for the time of"
-            " the run, or let its function write nothing if transaction_read_only is on."
+            f" {', '.join(names)} runs at every login there: use ALTER EVENT TRIGGER {names[0]} DISABLE for the"
+            " time of the run, or let its function write nothing if transaction_read_only is on."
         )
     if NO_LIBXML in said:
         return (
-            f"PostgreSQL on {host} was built without libxml, with which a run reads the state: install your"
-            " distribution's packages of PostgreSQL instead."
+            f"PostgreSQL on {host} was built without libxml, which a run needs to read the state: install the"
+            " PostgreSQL packages of your distribution instead."
         )
     silent = f"PostgreSQL on {host} did not answer for the database {database}: {said}."
     if "psycopg2" in said:
@@ -209,7 +210,7 @@ def _silence(postgresql: Found, listeners: Iterable[str], wanted: Found) -> str:
     poolers = [name for name in listeners if name not in SERVERS]
     if poolers:
         return (
-            f"{silent} {' and '.join(poolers)} answers at port {wanted['port']}, not PostgreSQL: set database_port to"
+            f"{silent} {' and '.join(poolers)} listens on port {wanted['port']}, not PostgreSQL: set database_port to"
             " the port of PostgreSQL itself. The run finds the service's port in its DATABASE_URL."
         )
     return f"{silent} Check systemctl status postgresql, and database_name, database_port and database_admin_user."
@@ -239,9 +240,10 @@ def _server(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _clock(clock: float, times: Found, wanted: Found) -> list[str]:
-    """Return why the clocks are refused: both clocks appear in file names and in the journal's "since".
+    """Return why the clocks are refused. Times of both clocks are used in file names and in queries of the journal.
 
-    The server's clock was read between two readings of this machine's. Only a time outside of them shows a difference.
+    The server's clock was read between two readings of this machine's clock. Only a time outside this interval shows a
+    difference.
     """
     earliest, latest = times["asked_at"] + times["before"], wanted["answered_at"] - times["after"]
     ahead = max(clock - latest, 0) + min(clock - earliest, 0)
@@ -250,22 +252,22 @@ def _clock(clock: float, times: Found, wanted: Found) -> list[str]:
     return [
         (
             f"The clock of {wanted['host']} is {round(abs(ahead))} seconds {'ahead of' if ahead > 0 else 'behind'} this"
-            " machine's: correct the wrong one (timedatectl), or allow the difference with"
+            " machine's clock: correct the wrong clock (timedatectl), or allow the difference with"
             " -e preflight_max_clock_skew_seconds=..."
         )
     ]
 
 
 def _role(roles: Mapping[str, bool], user: str, wanted: Found) -> list[str]:
-    """Return why the role of DATABASE_URL is refused; ``roles`` says for each whether it bypasses row security."""
+    """Return why the role in DATABASE_URL is refused; ``roles`` has for each role whether it bypasses row security."""
     if user not in roles:
-        return [f"The user of DATABASE_URL, {visible(user)}, is not a role of this server: correct DATABASE_URL."]
+        return [f"The user in DATABASE_URL, {visible(user)}, is not a role of this server: correct DATABASE_URL."]
     if roles[user] and wanted["isolating"] and not wanted["provides_login"]:
         return [
             (
                 f"The service logs in as {visible(user)}, a role that bypasses row security: no policy would isolate"
-                " tenants. Let the run create a login for it with -e tenancy_provision_app_role=true, or put an"
-                " ordinary role into DATABASE_URL."
+                " tenants. Let the run create a login for the service with -e tenancy_provision_app_role=true, or"
+                " set an ordinary role in DATABASE_URL."
             )
         ]
     return []
@@ -312,10 +314,10 @@ def _directory(backups: Found, wanted: Found) -> list[str]:
 
 
 def _room(inspected: Found, wanted: Found) -> list[str]:
-    """Return which disk lacks free space.
+    """Return the disks that lack free space.
 
-    A dump is at most as large as the database, and a test restore needs as much again. The free space for a throwaway
-    server is checked when it is created.
+    A dump is at most as large as the database, and a test restore needs the same space again. The free space for a
+    throwaway server is checked when it is created.
     """
     data, backups = inspected["disk"]["data"], inspected["disk"]["backups"]
     size, margin = inspected["postgresql"]["rows"]["server"][0]["server"]["database_size_bytes"], wanted["margin_bytes"]
@@ -334,7 +336,7 @@ def _room(inspected: Found, wanted: Found) -> list[str]:
         ]
     return [
         f"{disk['mount']} has {bytes_to_human(disk['free'])} free, but {what} of {wanted['database']} needs up to"
-        f" {bytes_to_human(wants)}: free space there{', or set another backup_directory' if 'dump' in what else ''}."
+        f" {bytes_to_human(wants)}: free up space there{', or set another backup_directory' if 'dump' in what else ''}."
         for disk, what, wants in needs
         if disk["free"] < wants
     ]

@@ -1,4 +1,4 @@
-"""Checks of variables that no argument spec can express: invalid values would make a run fail later."""
+"""Checks of variables that an argument spec cannot express. Invalid values would make a run fail later."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MINIMUMS = {
     "preflight_max_clock_skew_seconds": 1,
     "rehearse_max_duration": 1,
     "report_watch_bytes": 0,
-    # The job is asked every two seconds.
+    # The state of the job is read every two seconds.
     "report_watch_seconds": 2,
     "report_webhook_timeout": 1,
     "service_failsafe_seconds": 1,
@@ -34,7 +34,7 @@ MINIMUMS = {
     "tenancy_bridge_startup_seconds": 0,
     "tenancy_max_downtime": 0,
     "tenancy_online_attempts": 1,
-    # Without a limit, callers would wait behind it.
+    # Without a limit, callers would wait behind the online step.
     "tenancy_online_lock_timeout_ms": 1,
     "tenancy_online_max_lag_bytes": 0,
     "tenancy_online_max_waiting": 1,
@@ -44,12 +44,12 @@ MINIMUMS = {
     "tenancy_proof_max_rows": 0,
 }
 
-# Texts for programs on the server, which would report an error only after the stop.
+# Strings for programs on the server, which would report an error only after the stop.
 TEXTS = {
     "backup_directory": (r"/.*[^/]", "an absolute path that does not end in /, such as /var/backups/ai-memory"),
     "database_lock_timeout": (r"[1-9][0-9]{0,4} ?(ms|s)", "a time with its unit, such as 5s or 500ms"),
-    # Backup files have the database's name. pg_dump reads a name with = as a connection string, and Ansible's modules
-    # cannot quote ".
+    # The names of backup files contain the database's name. pg_dump reads a name with = as a connection string, and
+    # Ansible's modules cannot quote ".
     "database_name": (
         r'[^"/=.-][^"/=]*',
         "a name without /, = and double quotes that does not start with a dot or a hyphen",
@@ -62,7 +62,7 @@ TEXTS = {
         r"(?!.*[.]service$)[A-Za-z0-9:_.@\\][A-Za-z0-9:_.@\\-]*",
         "the name of a systemd unit without .service",
     ),
-    # PostgreSQL reserves the other names. The copy of the environment file has the role's name.
+    # PostgreSQL reserves the excluded names. The file name of the environment file's copy contains the role's name.
     "tenancy_app_role": (
         r'(?!pg_|public$|none$)[^"%/]+',
         "a role's name without /, % and double quotes that does not start with pg_",
@@ -84,7 +84,8 @@ def names() -> list[str]:
 def invalid(values: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each invalid value.
 
-    ``values`` are the values of ``names``. The value "" means that the variable is not set and has its role's default.
+    ``values`` are the values of ``names``. The value "" means that the variable is not set, so that its role's default
+    applies.
     """
     given = {name: value for name, value in values.items() if value != ""}
     return [*_numbers(given), *_texts(given), *_together(given)]
@@ -92,7 +93,7 @@ def invalid(values: Mapping[str, Any]) -> list[str]:
 
 def _numbers(values: Mapping[str, Any]) -> Iterator[str]:
     for name, least in MINIMUMS.items():
-        # The argument spec refuses a value that is not a number.
+        # The argument spec rejects a value that is not a number.
         if name in values and int(values[name]) < least:
             yield f"{name} is {values[name]}: it must be at least {least}."
 
@@ -113,11 +114,11 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     prefix = values.get("service_smoke_prefix", "")
     if prefix and (len(prefix) < 8 or not str(values.get("service_smoke_user_id", "")).startswith(prefix)):
         yield (
-            f"service_smoke_prefix is {prefix}: it must be the start of service_smoke_user_id and have at least 8"
+            f"service_smoke_prefix is {prefix}: service_smoke_user_id must start with it, and it must have at least 8"
             " characters, or be empty."
         )
     if values.get("service_smoke") == "read" and not values.get("service_read_endpoints"):
-        yield "service_smoke is read: service_read_endpoints must name the endpoints to read."
+        yield "service_smoke is read: service_read_endpoints must contain the endpoints to read."
     # The role's default is the default tenant, which an adopted column does not have.
     if (
         boolean(values.get("tenancy_column_adopted", False), strict=False)
@@ -125,11 +126,11 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         and not values.get("service_smoke_tenant")
     ):
         yield (
-            "tenancy_column_adopted is true: service_smoke_tenant must name the tenant of service_smoke_user_id, unless"
+            "tenancy_column_adopted is true: service_smoke_tenant must be the tenant of service_smoke_user_id, unless"
             " service_smoke is none."
         )
     if not re.fullmatch(WEBHOOK, str(values.get("report_webhook_url", ""))):
         yield (
             "report_webhook_url is not the URL of a webhook (a secret, not shown here): it must start with"
-            " https:// (http:// only for this machine) and have no blanks; if it is empty, nobody is notified."
+            " https:// (http:// only for this machine) and contain no blanks. If it is empty, nothing is sent."
         )

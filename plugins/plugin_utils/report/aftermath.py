@@ -1,4 +1,4 @@
-"""The state of the service and the database after a run, from the facts that ``record.build`` takes."""
+"""The state of the service and the database after a run, derived from the facts for ``record.build``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Facts = Mapping[str, Any]
 
 
 def is_changed(facts: Facts) -> bool:
-    """Return whether the run leaves a change in the database."""
+    """Return whether the run has left a change in the database."""
     return bool(facts["committed"] or facts["swapped"])
 
 
@@ -20,23 +20,23 @@ def is_finishing(facts: Facts) -> bool:
 
 
 def is_answered(facts: Facts) -> bool:
-    """Return whether the service answers. It may have answered and failed later."""
+    """Return whether the service responds. It may have responded once and failed later."""
     return facts["healthy_at"] is not None and facts["result"]["service_failure"] is None
 
 
 def timed_steps(facts: Facts) -> list[dict[str, Any]]:
-    """Return the work done while the service worked, with id and seconds: steps (with sql), and other work."""
+    """Return the work done while the service worked, with id and seconds. Only steps of the plan have ``sql``."""
     expanded = facts["expanded"]
     return list((facts["job"] if "ansible_job_id" in expanded else expanded).get("steps", ()))
 
 
 def online_steps(facts: Facts) -> list[dict[str, Any]]:
-    """Return the steps of the plan that ran while the service worked, without a backfill."""
+    """Return the steps of the plan that ran while the service worked, without the backfill."""
     return [step for step in timed_steps(facts) if "sql" in step]
 
 
 def sentences(facts: Facts) -> list[str]:
-    """Return the state of database and service after a failure."""
+    """Return sentences about the state of the database and the service after a failure."""
     result = facts["result"]
     has_started = facts["stopped_at"] is not None or result["recovery_failure"] is not None or online_steps(facts)
     if not has_started and not is_finishing(facts):
@@ -52,7 +52,7 @@ def sentences(facts: Facts) -> list[str]:
 
 
 def _is_unknown(facts: Facts) -> bool:
-    """Return whether the database could not be asked for its state."""
+    """Return whether the state of the database could not be read."""
     has_no_answer = facts["plan"] is not None and facts["committed"] is None
     return facts["result"]["recovery_failure"] is not None and has_no_answer
 
@@ -71,8 +71,8 @@ def database(facts: Facts) -> str:
         return "Database: the change was committed and then rolled back."
     if done:
         return (
-            f"Database: {done} of the steps that run beside the service are done, the rest is not: callers notice "
-            "nothing. migrate.yml continues from there, rollback.yml -e rollback_mode=schema rolls them back."
+            f"Database: {done} of the online steps are done, the others are not. Callers are not affected. migrate.yml "
+            "continues with the remaining steps, rollback.yml -e rollback_mode=schema rolls back the steps."
         )
     return "Database: unchanged, nothing was committed."
 
@@ -83,6 +83,6 @@ def service(facts: Facts) -> str:
     if facts["stopped_at"] is None and not is_finishing(facts):
         return f"Service: {name} was not stopped."
     if is_answered(facts):
-        return f"Service: {name} answers again."
+        return f"Service: {name} responds again."
     unit = shlex.quote(name)
-    return f"Service: {name} DOES NOT ANSWER. On the server: systemctl status {unit}; journalctl -u {unit} -n 50"
+    return f"Service: {name} DOES NOT RESPOND. On the server: systemctl status {unit}; journalctl -u {unit} -n 50"

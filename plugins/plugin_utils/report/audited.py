@@ -11,7 +11,7 @@ INDENT = " " * 8
 
 
 def lines(entries: Sequence[Mapping[str, Any]], *, has_plan: bool) -> list[str]:
-    """Return the audit as lines; the plan of the run, if it has one, fixes some of the findings."""
+    """Return the lines of the audit. ``has_plan`` is true if the run has a plan, which fixes some of the errors."""
     said = ["AUDIT:"]
     for severity in ("error", "warning"):
         found = [entry for entry in entries if entry["severity"] == severity]

@@ -10,10 +10,10 @@ ROLL_BACK = ("policies", "schema", "restore")
 
 
 def playbook(facts: Mapping[str, Any]) -> str:
-    """Return ansible-playbook with the inventory and the host of a run; ``facts`` are those of ``record``.
+    """Return the command ansible-playbook with the inventory and the host of a run; ``facts`` are those of ``record``.
 
-    Without them the command would mean every host of production. They come first, so that a partly copied command
-    does not mean production.
+    Without these options, the command would apply to all hosts in production. They come first, so that even a partly
+    copied command does not apply to production.
     """
     root, sources = facts["root"], facts["inventories"]
     is_default = list(sources) == [f"{root}/{facts['default_inventory']}"]
@@ -31,14 +31,14 @@ def near(path: str, root: str) -> str:
 def following(start: str, kind: str, mode: str = "") -> list[dict[str, str]]:
     """Return the possible commands after a run that changed the database, as label and command; never empty.
 
-    ``start`` is ansible-playbook with inventory and limit. ``kind`` is the kind of the run, and ``mode`` its rollback
-    mode. Raises KeyError for a run without following commands.
+    ``start`` is the command ansible-playbook with inventory and limit. ``kind`` is the kind of the run, and ``mode`` is
+    its rollback mode. Raises KeyError for a run without following commands.
     """
     modes: tuple[str, ...]
     if kind in ("migrate", "enforce"):
         commands, modes = [("Verify:", "playbooks/verify.yml")], ROLL_BACK
     elif kind == "rollback" and mode in ROLL_BACK:
-        # The modes that roll back more.
+        # The modes that roll back more than this one.
         commands, modes = [("Migrate:", "migrate.yml")], ROLL_BACK[ROLL_BACK.index(mode) + 1 :]
     else:
         raise KeyError((kind, mode))

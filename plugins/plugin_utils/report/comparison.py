@@ -15,7 +15,7 @@ ROW = "{:<28} {:>11} {:>11} {}"
 
 
 def written_since_query(tables: Iterable[Mapping[str, Any]], schema: str) -> str:
-    """Return SQL that counts the rows written after %(created)s, as name and written; "" if no table has a time."""
+    """Return SQL that counts the rows written after %(created)s (name, written); empty if no table has written_at."""
     counts = [
         f"SELECT {quoting.literal(table['name'])} AS name, count(*) AS written"
         f" FROM {quoting.identifier(schema)}.{quoting.identifier(table['name'])}"
@@ -50,7 +50,7 @@ def lines(chosen: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _before_the_stop(document: Mapping[str, Any] | None) -> list[str]:
-    """Return the rows that the backup of a migration lacks, although they were written before the stop."""
+    """Return a note about rows that were written before the stop of a migration but are not in its backup."""
     if document is None:
         return []
     names = ", ".join(contents.changed_names(document.get("tables", []))) or "nothing"

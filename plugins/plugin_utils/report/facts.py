@@ -17,12 +17,12 @@ ASKED = (
     "migrate_break_lock", "migrate_watch_minutes", "run_batches", "rollback_mode", "restore_backup",
     "tenancy_snapshot_file", "backup_format", "backup_test_restore", "service_terminate_clients", "service_smoke",
 )  # fmt: skip
-# Inventory variables by the name of their fact.
+# Inventory variables by the names of their facts.
 SETTINGS = {
     "database": "database_name", "service": "service_name", "tenant": "tenancy_default_tenant_name",
     "tenant_column": "tenancy_column",
 }  # fmt: skip
-# The results of roles, by the name of their fact, with the value of a run that did not reach the role.
+# The results of roles by the names of their facts, each with the default for a run that did not reach the role.
 RESULTS: dict[str, tuple[str, Any]] = {
     "preflight": ("preflight_result", {}),
     "stopped_at": ("service_result.stopped_at", None),
@@ -40,10 +40,10 @@ RESULTS: dict[str, tuple[str, Any]] = {
 
 
 def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
-    """Return the facts that ``record.build`` takes, from the variables of a host.
+    """Return the facts for ``record.build`` from the variables of a host.
 
-    ``template`` renders the value of an inventory variable. The results of roles contain no templates and stay as they
-    are, because rendering costs a tenth of a second for each.
+    ``template`` renders the value of an inventory variable. The results of roles contain no templates. They are not
+    rendered, because this would take a tenth of a second for each.
     """
 
     def setting(name: str, default: Any = "") -> Any:
@@ -60,7 +60,7 @@ def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[s
         **{fact: _result(variables, path, default) for fact, (path, default) in RESULTS.items()},
         **_of_roles(variables),
         **_called(variables),
-        # Whether an earlier run migrated the database and was lost afterwards.
+        # Whether an earlier run migrated the database but was lost before its end.
         "unfinished_before": "migrate_resumed" in variables,
         "failsafe_seconds": setting("service_failsafe_seconds", None),
         "service_login": {
@@ -105,7 +105,7 @@ def _result(variables: Mapping[str, Any], path: str, default: Any) -> Any:
 
 
 def _of_roles(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts that depend on two parts of a role's result."""
+    """Return the facts that depend on two parts of roles' results."""
     backup, attempts = variables.get("backup_result", {}), _result(variables, "service_result.attempts.findings", [])
     return {
         "backup": backup["manifest"] if backup.get("taken") else None,

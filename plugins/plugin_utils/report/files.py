@@ -1,4 +1,4 @@
-"""Write files on this machine atomically, readable by their owner only."""
+"""Write files on this machine atomically, readable only by their owner."""
 
 from __future__ import annotations
 

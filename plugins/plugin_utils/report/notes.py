@@ -1,4 +1,4 @@
-"""Notes before the question: what may stop the change, and which effects others notice."""
+"""Notes before the confirmation prompt: obstacles to the change, and its effects on others."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Document = Mapping[str, Any]
 
 
 def of_plan(state: State, model: Model) -> list[str]:
-    """Return one sentence for each fact that may stop the change, and for each effect that others notice."""
+    """Return one sentence for each fact that may stop the change, and for each effect on others."""
     found = state["hazards"]
     publications = {item["name"] for item in found["publications"]}
     return [
         *(
             f"The event trigger {item['name']} ({item['event']}{hazards.tags(item)}) runs {item['function']}() of "
-            f"{item['owner']} on the statements of the plan and may stop them."
+            f"{item['owner']} for the statements of the plan and may stop them."
             for item in found["event_triggers"]
             if item["enabled"]
         ),
@@ -34,17 +34,18 @@ def of_plan(state: State, model: Model) -> list[str]:
                    for item in found["publications"])
         ),
         *(
-            f"{item['command']} works on {item['schema']}.{item['table']} (pid {item['pid']}): the change waits for "
-            "its end, or fails with the lock timeout."
+            f"{item['command']} is running on {item['schema']}.{item['table']} (pid {item['pid']}): the change waits "
+            "until it ends, or fails with the lock timeout."
             for item in found["building"]
         ),
         *(
-            f"{item['schema']}.{item['name']} is unlogged: a crash of the server empties it, and standbys have no rows."
+            f"{item['schema']}.{item['name']} is unlogged: a crash of the server truncates it, and standbys do not "
+            "contain its rows."
             for item in found["relations"]
             if item["persistence"] == "u"
         ),
         *(
-            f"The disabled subscription {item['name']} writes to {item['schema']}.{item['table']}: once it "
+            f"The disabled subscription {item['name']} writes to {item['schema']}.{item['table']}: if it "
             "is enabled, its rows bypass row security."
             for item in found["subscriptions"]
             if not item["enabled"]
@@ -67,7 +68,7 @@ def _is_migrated(state: State, item: Document, model: Model) -> bool:
 
 
 def _upserts(state: State, model: Model) -> list[str]:
-    """Return a note about keys that an INSERT of the service may name, if the server records no statements."""
+    """Return a note about keys that an INSERT of the service may use, if the server records no statements."""
     if state["hazards"]["records_statements"]:
         return []
     exchanged = [
@@ -79,19 +80,19 @@ def _upserts(state: State, model: Model) -> list[str]:
     if not exchanged:
         return []
     sentence = (
-        "An INSERT … ON CONFLICT (columns) of the service fails once the key of these columns holds "
+        "An INSERT … ON CONFLICT (columns) of the service fails when the key of these columns contains "
         f"{model.column}: {', '.join(exchanged)}. Without pg_stat_statements, the audit reads only functions and the "
-        "last statement of each session: search the service's code, too."
+        "last statement of each session: search the service's code as well."
     )
     return [sentence]
 
 
 def _adopted(state: State, model: Model) -> list[str]:
-    """Return a note for each existing column that holds only the default tenant, which may be a coincidence."""
+    """Return a note for each existing column with only the default tenant, because this may be a coincidence."""
     return [
-        f"{model.schema}.{table.name}.{model.column} already exists and holds "
-        f"{model.default_tenant if document['column']['tenants'] else 'nothing'} in all {document['rows']} rows: it is "
-        "taken as the tenant column. If it means something else, rename it first."
+        f"{model.schema}.{table.name}.{model.column} already exists and contains "
+        f"{model.default_tenant if document['column']['tenants'] else 'nothing'} in all {document['rows']} rows: the "
+        "plan uses it as the tenant column. If it has another meaning, rename it first."
         for table in model.tables
         if (document := catalog.required(state, table.name))["column"] is not None
         and set(document["column"]["tenants"]) <= {str(model.default_tenant)}

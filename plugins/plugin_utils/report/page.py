@@ -16,8 +16,8 @@ from . import clock
 
 Record = Mapping[str, Any]
 
-# The characters that have a meaning within a line of GitHub's Markdown. Underscores within words have none, nor have
-# brackets and angles that belong to no link and no tag.
+# The special characters within a line of GitHub's Markdown. Underscores within words are not special, nor are brackets
+# and angle brackets outside of links and tags.
 _SIGNS = re.compile(r"[\\`*|~]|\](?=\()|<(?=[A-Za-z/!?])|&(?=[A-Za-z#])|(?<![^\W_])_|_(?![^\W_])")
 _BLANKS = re.compile(r"\s+")
 
@@ -27,10 +27,10 @@ def _at(text: str) -> datetime.datetime:
 
 
 def timeline(record: Record) -> list[dict[str, Any]]:
-    """Return the phases with name, started, seconds, state, and bar: their place between the start (0) and end (1000).
+    """Return the phases with name, started, seconds, state and bar, the position between start (0) and end (1000).
 
-    ``down`` is the time when callers waited, the same for all phases; it is empty without a stop. A lost run ends with
-    the start of its last phase.
+    ``down`` is the position of the time when callers waited, the same in all phases, and empty if the service was not
+    stopped. A lost run ends with the start of its last phase.
     """
     phases = record["phases"]
     if not phases:
@@ -61,7 +61,7 @@ def timeline(record: Record) -> list[dict[str, Any]]:
 
 
 def downtime(record: Record) -> float | None:
-    """Return the seconds from stop to healthy, or None if the service was not stopped or did not come back."""
+    """Return the seconds from stop to healthy, or None if the service was not stopped or is not healthy again."""
     if record["stopped_at"] is None or record["healthy_at"] is None:
         return None
     return clock.seconds(record["stopped_at"], record["healthy_at"])
@@ -80,10 +80,10 @@ def _done(record: Record, name: str) -> bool:
 
 
 def compared(record: Record) -> list[dict[str, Any]]:
-    """Return every table as it was ``before`` and ``after``.
+    """Return the state of every table ``before`` and ``after`` the run.
 
-    Each has rows, column and row_security (None if the table or the column did not exist), and definitions, the lists
-    policies, keys and indexes.
+    Each state has rows, column and row_security (None if the table or the column did not exist), and definitions: the
+    lists policies, keys and indexes.
     """
     before, after = record["tables"]["before"], record["tables"]["after"]
     names = dict.fromkeys((*before, *after))
@@ -119,7 +119,7 @@ def _is_key(index: Record) -> bool:
 
 
 def _index(index: Record) -> str:
-    # The page already shows the names of index and table, which the definition begins with.
+    # The definition starts with the names of the index and the table, which the page already shows.
     built = index["definition"].partition(" USING ")[2] or index["definition"]
     shown = index["constraint_definition"] or f"{'unique ' if index['unique'] else ''}{built}"
     return f"{index['name']}: {shown}{'' if index['valid'] else ', INVALID'}"
@@ -141,12 +141,12 @@ def line(value: Any) -> Markup:
 
 
 def prose(value: Any) -> Markup:
-    """Return the value as text for a paragraph: a pipe does not separate cells there."""
+    """Return the value as text for a paragraph. Pipe characters do not separate cells there."""
     return line(value).replace(r"\|", "|")
 
 
 def code(text: str) -> Markup:
-    """Return the text as inline code of Markdown, within more backticks than it contains in a row."""
+    """Return the text as inline code of Markdown, delimited by more backticks than it contains in sequence."""
     shown = _one_line(text).strip()
     fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
     blank = " " if shown.startswith("`") or shown.endswith("`") else ""
@@ -154,7 +154,7 @@ def code(text: str) -> Markup:
 
 
 def block(lines: Iterable[str]) -> Markup:
-    """Return the lines as a code block of Markdown. It is indented, because no line can end an indented block."""
+    """Return the lines as an indented code block of Markdown, which the text of a line cannot end."""
     return Markup("\n".join(f"    {messages.visible(text, lines=True)}" for text in "\n".join(lines).split("\n")))
 
 
@@ -168,7 +168,7 @@ def _seen(value: Any) -> Any:
 
 @functools.lru_cache
 def _template(source: str, markdown: bool) -> jinja2.Template:
-    # Markup is not escaped again. Other values are escaped: for HTML by Jinja, for Markdown by _shown.
+    # Markup is not escaped again. Other values are escaped by Jinja for HTML, and by _shown for Markdown.
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         finalize=_shown if markdown else _seen,

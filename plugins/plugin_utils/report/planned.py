@@ -1,4 +1,4 @@
-"""The lines of a plan that the operator reads before the question."""
+"""The lines of a plan that the operator reads before the confirmation prompt."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .wrapping import wrapped
 TITLES = {"migrate": "MIGRATION", "enforce": "ENFORCEMENT", "policies": "ROLLBACK", "schema": "ROLLBACK"}
 DONE = {
     "migrate": "the database is migrated", "enforce": "the bridge is off", "policies": "row security is off",
-    "schema": "the original schema is back",
+    "schema": "the original schema is restored",
 }  # fmt: skip
 
 
 def lines(plan: Mapping[str, Any], model: Model, service: str, *, verbose: bool = False) -> list[str]:
-    """Return the lines of a plan, the result of the role plan; ``verbose`` adds the SQL.
+    """Return the lines for ``plan``, the result of the role plan; ``verbose`` adds the SQL.
 
-    ``service`` is the name of its unit. An error of the audit that the plan does not fix ends the run.
+    ``service`` is the name of the systemd unit. An audit error that the plan does not fix stops the run.
     """
     is_migration, statements = plan["goal"] == "migrate", plan["statements"]
     noted = notes.of_plan(plan["state"], model) if is_migration and statements else []
@@ -53,12 +53,12 @@ def _will(plan: Mapping[str, Any], model: Model, service: str) -> list[str]:
     ]
     if model.replaced_role is not None:
         login = f"{model.application_role} in place of {model.replaced_role}"
-        steps.insert(0, f"Give the service a login of its own in DATABASE_URL: {login}")
+        steps.insert(0, f"Give the service its own login in DATABASE_URL: {login}")
     said += [line for number, text in enumerate(steps, 1) for line in wrapped(f"{number}. {text}", 77, "   ")]
     if not steps:
         said.append(f"Nothing: {DONE[plan['goal']]} already.")
     if plan["resumes"]:
-        said.append("But a run was lost before its end: verify, start and try the service again.")
+        said.append("But an earlier run was lost before its end: verify, start and test the service again.")
     return said
 
 
@@ -67,10 +67,10 @@ def _online(early: Sequence[Statement], count: int, service: str) -> list[str]:
         return []
     reasons = "; ".join(dict.fromkeys(item["reason"] for item in early))
     text = f"While {service} works ({len(early)} of {count} statements): {reasons}."
-    return wrapped(f"{text} The rest in one short transaction while it is stopped.", 78)
+    return wrapped(f"{text} The rest runs in one short transaction while the service is stopped.", 78)
 
 
 def _tables(statements: Sequence[Statement], reason: str) -> str:
-    """Return the tables of the statements with a reason, after a colon."""
+    """Return a colon and the tables of the statements with this reason, or an empty text."""
     names = dict.fromkeys(item["table"] for item in statements if item["reason"] == reason and item["table"])
     return f": {', '.join(names)}" if names else ""

@@ -12,10 +12,10 @@ Facts = Mapping[str, Any]
 
 
 def build(facts: Facts) -> dict[str, Any]:
-    """Return the record of a run, with every text visible. It is finished if its result has an outcome.
+    """Return the record of a run, with hidden characters made visible. A run is finished if its result has an outcome.
 
-    ``facts`` is the value of ``__report_facts`` in the role report; unknown facts are None or empty. A refused run may
-    have no known fact but its name. Raises KeyError if a fact is missing.
+    ``facts`` is the result of ``facts.pick``; unknown facts are None or empty. If the run was refused, only its name
+    may be known. Raises KeyError if a fact is missing.
     """
     result, found = facts["result"], facts["preflight"]
     record = {
@@ -80,7 +80,7 @@ def _service_login(facts: Facts) -> dict[str, str | None] | None:
 def next_commands(facts: Facts) -> list[dict[str, str]]:
     """Return the possible next commands, as label and command.
 
-    A migration can always be rolled back. Another run has next commands if it changed something and then failed.
+    A migration can always be rolled back. Any other run has next commands only if it changed something and then failed.
     """
     is_changed = aftermath.is_changed(facts)
     is_migrated = facts["kind"] == "migrate" and (is_changed or aftermath.is_finishing(facts))

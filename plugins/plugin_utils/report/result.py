@@ -10,7 +10,7 @@ from . import aftermath, clock
 
 Result = Mapping[str, Any]
 
-# The phase of a failure before the first phase.
+# The name of the phase in a failure before the first phase.
 BEFORE = "start"
 # The phase in which the service is started again.
 START = "start"
@@ -19,8 +19,8 @@ START = "start"
 def new(run: str, log: str | None) -> dict[str, Any]:
     """Return the result of a run that has just started.
 
-    ``run`` is its name and ``log`` the path of its log, None in a dry run. ``phases`` have name and start.
-    ``confirmed`` says whether the run has changes to make and may make them. ``failure`` has phase, task and message.
+    ``run`` is its name and ``log`` the path of its log, which is None in a dry run. ``phases`` have name and start.
+    ``confirmed`` is true if the run has changes to make and may make them. ``failure`` has phase, task and message.
     ``recovery_failure`` and ``service_failure`` are messages. ``outcome``, ``completed`` and ``downtime`` (seconds from
     stop to healthy) are None until the end.
     """
@@ -34,7 +34,7 @@ def begin_phase(result: Result, name: str) -> dict[str, Any]:
 
 
 def add_stages(result: Result, stages: Iterable[Mapping[str, Any]], ended: str | None = None) -> dict[str, Any]:
-    """Return the result with the stages of a call (name, ago) as phases; ``ended`` is the call's end, else now."""
+    """Return the result with the stages of a call (name, ago) as phases; ``ended`` is the call's end (default: now)."""
     found = clock.phases(stages, last_phase(result), ended)
     return {**result, "phases": [*result["phases"], *found]}
 
@@ -45,7 +45,7 @@ def last_phase(result: Result) -> str:
 
 
 def fail(result: Result, task: str, failed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result with the failure of a task, after the stages that its call reached.
+    """Return the result with the failure of a task, and with the stages that its call reached.
 
     ``failed`` is Ansible's result of the task. For a loop, the message joins the messages of the failed items.
     """
@@ -74,7 +74,7 @@ def fail_service(result: Result, failed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def end(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result of a run that ends now, from the facts that ``record.build`` takes."""
+    """Return the final result of a run that ends now, from the facts for ``record.build``."""
     result = facts["result"]
     if result["failure"] is None:
         outcome = "SUCCESS"

@@ -1,4 +1,4 @@
-"""Lines for a terminal, and a status line that is redrawn at its foot."""
+"""Lines for a terminal, and a status line that is redrawn at its bottom."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# A readable width for a report; it does not grow on wider terminals.
+# A readable width for a report. Lines do not get longer on wider terminals.
 WIDTH = 80
 INTERVAL = 0.2
 # The indent of continuation lines: blanks, and in a box also a label.
@@ -55,7 +55,7 @@ def columns() -> int:
 def wrapped(text: str, width: int, *, boxed: bool = False) -> list[str]:
     """Return the lines of a text: long lines are broken between words, and continue at their indent.
 
-    A word that is longer than a line stays whole, so that it can be copied, unless the line is ``boxed``.
+    A word that is longer than a line is not broken, so that it can be copied, unless the line is ``boxed``.
     """
     lines = []
     for line in text.splitlines():
@@ -85,10 +85,10 @@ def boxed(lines: Iterable[str], signs: dict[str, str]) -> list[str]:
 
 
 class Foot:
-    """The status line at the foot of a terminal. It is not drawn if standard output is not a terminal."""
+    """The status line at the bottom of a terminal. It is not drawn if standard output is not a terminal."""
 
     def __init__(self, text: Callable[[], str]) -> None:
-        """Set the function that returns the line's text; an empty text draws nothing."""
+        """Set the function that returns the line's text. If the text is empty, no line is drawn."""
         self._text = text
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -97,13 +97,13 @@ class Foot:
         self.still = False
 
     def begin(self) -> None:
-        """Start to draw."""
+        """Start to draw the line."""
         if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
             self._thread = threading.Thread(target=self._tick, daemon=True)
             self._thread.start()
 
     def end(self) -> None:
-        """Stop drawing."""
+        """Stop drawing, and remove the line."""
         self._over.set()
         if self._thread is not None:
             self._thread.join()
@@ -132,5 +132,5 @@ class Foot:
 
     @staticmethod
     def _write(text: str) -> None:
-        """Write without Python's buffer: a process that is forked meanwhile would hold its lock for ever."""
+        """Write without Python's buffer: a process that is forked at this moment would never release its lock."""
         os.write(sys.stdout.fileno(), text.encode(sys.stdout.encoding or "utf-8", "replace"))

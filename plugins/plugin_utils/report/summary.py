@@ -1,4 +1,4 @@
-"""The summary at the end of a run: the box, the table of hosts, the message of a webhook."""
+"""The summary at the end of a run: the box, the table of hosts, and the message for a webhook."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDTH = 76
 
 
 def lines(facts: Facts) -> list[str]:
-    """Return the summary of a run for the terminal, from the facts that ``record.build`` takes."""
+    """Return the summary of a run for the terminal, from the facts for ``record.build``."""
     built = record.build(facts)
     commands = [f"{item['label']:<10} {item['command']}" for item in record.next_commands(facts)]
     return [
@@ -63,7 +63,7 @@ def _api(tried: Facts | None) -> list[str]:
     if tried and tried["unproven"]:
         said.append(f"API:       NOT PROVEN in full (service_smoke={tried['mode']}), see the log")
     if tried and tried["shown"]:
-        said.append(f"API:       {len(tried['shown'])} WARNINGS: it shows or stores a tenant's rows as another's")
+        said.append(f"API:       {len(tried['shown'])} WARNINGS: it shows or stores rows of the wrong tenant")
     return said
 
 
@@ -107,7 +107,7 @@ def _files(facts: Facts) -> list[str]:
 
 
 def _near(path: str, root: str) -> str:
-    """Return the path relative to the repository's root; a path outside of it stays whole."""
+    """Return the path relative to the repository's root. A path outside the repository is not changed."""
     near = os.path.relpath(os.path.realpath(path), root)
     return path if near.startswith("..") else near
 
@@ -115,7 +115,7 @@ def _near(path: str, root: str) -> str:
 def message(facts: Facts, event: str) -> str:
     """Return the message for a webhook: ``event`` is start, success, cancelled or failure.
 
-    It does not contain the error: PostgreSQL's messages quote rows, and rows contain callers' data.
+    It does not contain the error, because PostgreSQL's messages may quote rows with callers' data.
     """
     built, ended = record.build(facts), facts["result"]
     name = f"{built['host']}: {built['kind']} of {built['database']}"

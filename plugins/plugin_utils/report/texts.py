@@ -1,4 +1,4 @@
-"""Write the files of a run on this machine, without characters that a terminal would obey."""
+"""Write the files of a run on this machine, without control characters that a terminal would interpret."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ...module_utils import messages
 from . import files
 
-# JSON escapes the control characters below the space itself.
+# The json module itself escapes the control characters below the space character.
 _SPECIAL = re.compile(r"[^\n -~]")
 
 
@@ -20,7 +20,7 @@ def write(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write a document as JSON, with hidden characters in its strings as JSON's escapes. Raises OSError."""
+    """Write a document as JSON, with hidden characters in its strings as JSON escape sequences. Raises OSError."""
     text = json.dumps(document, indent=4, ensure_ascii=False) + "\n"
     files.put(path, _SPECIAL.sub(lambda found: _escaped(found[0]), text).encode())
 

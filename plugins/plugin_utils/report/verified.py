@@ -20,10 +20,10 @@ def lines(
 ) -> list[str]:
     """Return the verification as lines.
 
-    ``findings`` are all findings; ``attempts`` are those from attempts, by the kind of attempt.
+    ``findings`` are all findings; ``attempts`` are the findings of attempts by their kind.
     """
     said = ["VERIFICATION:", *(_table(state, model, findings, table.name) for table in model.tables)]
-    # The result of an attempt has a sentence; other findings name what they compare.
+    # The finding of an attempt has a sentence; other findings have only the name of the compared fact.
     said += [
         f"{_mark(item['ok'])} {item['check']}: {_value(item['actual'])}"
         for item in findings
@@ -77,11 +77,11 @@ def _bridge(state: State, model: Model) -> list[str]:
         return []
     used_at = state["bridge_watch"]["used_at"]
     if used_at is None:
-        used = "Nobody has needed it so far"
+        used = "It has not been used so far"
     else:
-        used = f"Last needed: {datetime.fromtimestamp(used_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        used = f"Last used: {datetime.fromtimestamp(used_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
     return [
-        f"NOTE The bridge is on: a login of {model.application_role} that names no tenant",
+        f"NOTE The bridge is on: a session of {model.application_role} that sets no tenant",
         f"     works as tenant {tenant}.",
         f"     {used}.",
     ]

@@ -1,4 +1,4 @@
-"""The versions on this machine with which the playbooks run, from within the process."""
+"""The versions of the software on this machine that runs the playbooks, read from within the process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible.release import __version__
 
 
 def of(*collections: str) -> dict[str, str]:
-    """Return the versions of system, Python, ansible-core, psycopg2 and collections by name; ``none`` if missing."""
+    """Return the versions of the system, Python, ansible-core, psycopg2 and collections; ``none`` if one is missing."""
     return {
         "system": platform.platform(),
         "python": platform.python_version(),

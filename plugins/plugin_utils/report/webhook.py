@@ -1,4 +1,4 @@
-"""The reason why a webhook did not get a message, without its URL: the path is a secret."""
+"""The reason why a webhook did not get a message, without its URL, whose path is a secret."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def problem(result: Mapping[str, Any]) -> str:
     if status in range(200, 300):
         return ""
     if status > 0:
-        return f"it answered with HTTP status {status}"
+        return f"it responded with HTTP status {status}"
     if "CERTIFICATE_VERIFY_FAILED" in message:
         return "its certificate is not trusted on this machine"
     if "timed out" in message:
-        return "it did not answer in time"
-    # A message of the operating system contains no name.
+        return "it did not respond in time"
+    # A message of the operating system does not contain the URL.
     found = re.search(r"\[Errno -?\d+\] ([A-Za-z ]+)", message)
     return found[1] if found else "the connection failed"

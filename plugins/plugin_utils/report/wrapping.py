@@ -1,4 +1,4 @@
-"""Lines of at most so many columns."""
+"""Lines with a limited number of columns."""
 
 from __future__ import annotations
 

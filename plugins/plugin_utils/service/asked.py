@@ -1,4 +1,4 @@
-"""Find the service's database from witnesses: its sessions, its environment, and files with DATABASE_URL."""
+"""Identify the service's database from witnesses: its sessions, its environment, and files with DATABASE_URL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ...module_utils import messages
 from . import database_url
 
-# Hosts that can mean this server. The run tests over the route which server they lead to.
+# Hosts that can mean this server. The test of the route shows to which server they lead.
 LOCAL = ("localhost", "127.0.0.1", "::1", "", "/var/run/postgresql", "/run/postgresql")
 SERVERS = ("postgres", "postmaster")
 URL_FILE = "service_database_url_file"
@@ -24,7 +24,7 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """One witness's value of DATABASE_URL; ``what`` names the witness."""
+    """The value of DATABASE_URL from one witness; ``what`` describes the witness."""
 
     what: str
     url: str
@@ -38,7 +38,7 @@ class Claim:
             raise RefusalError(f"DATABASE_URL in {self.what} cannot be used. {error}") from None
 
     def says(self) -> str:
-        """Return its host, database and user in a sentence, without the password."""
+        """Return a sentence with its host, database and user, without the password."""
         found = self.leads_to()
         return f"DATABASE_URL in {self.what} leads to {found['dbname']} on {endpoint(found)} as {found['user']}"
 
@@ -54,11 +54,12 @@ def judge(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]], wanted
     ``witness`` is the result of the module service_witness. ``files`` are {kind, path, real, text}. Their kind is
     ``file`` (the environment file of the inventory), ``url`` (URL_FILE) or ``kept`` (the environment file before the
     service got another login). The path is "" if none is set, and the text is None if the file does not exist. ``real``
-    is the path after all links. ``wanted`` has service, database, port, and role (the login that the run provides).
+    is the path with all symbolic links resolved. ``wanted`` has service, database, port, and role
+    (the login that the run provides).
 
-    ``pending`` means that PostgreSQL did not answer, so no verdict is possible yet. ``confirmed`` means that sessions
-    of a running service match the claim, or that the service does not run. Without it, a note says what is missing.
-    ``sentence`` names the problem and the remedy, or the result; unlike ``url``, it contains no password.
+    ``pending`` means that PostgreSQL did not respond, so no verdict is possible yet. ``confirmed`` means that sessions
+    of a running service match the claim, or that the service does not run. Otherwise, a note describes what is missing.
+    ``sentence`` describes the problem and the remedy, or the result; unlike ``url``, it contains no password.
     """
     claims = _claims(witness, files)
     try:
@@ -89,7 +90,7 @@ def _parses(claim: Claim) -> bool:
 
 
 def _claims(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> list[Claim]:
-    """Return the claims, most credible first."""
+    """Return the claims, the most credible one first."""
     environments = sorted(witness["environment"], key=lambda found: not found["sessions"])
     claims = [
         Claim(f"the environment of {_processes(found['processes'])}", found["url"], "process") for found in environments
@@ -97,8 +98,8 @@ def _claims(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> l
     next_one = witness["next_environment"]
     if next_one["url"]:
         claims.append(Claim(f"the environment of its next start ({next_one['set_by']})", next_one["url"], "next"))
-    # The operator sets URL_FILE because no witness names the URL, so it comes before the inventory's default.
-    # If systemd reads the file, the claim above counts: it has the value as systemd reads it.
+    # The operator sets URL_FILE if no witness shows the URL, so it precedes the inventory's default. A file that
+    # systemd reads is skipped, because the claim above already contains the value as systemd reads it.
     for file in sorted(files, key=lambda file: file["kind"] != "url"):
         if file["text"] is not None and file["kind"] in ("url", "file") and not _is_read(file, next_one):
             url = _url_in(file["text"], whole=file["kind"] == "url")
@@ -108,12 +109,12 @@ def _claims(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> l
 
 
 def _is_read(file: Mapping[str, Any], next_one: Mapping[str, Any]) -> bool:
-    """Return whether systemd takes the URL from this file at the next start."""
+    """Return whether systemd reads the URL from this file at the next start."""
     return bool(next_one["url"]) and file["real"] == next_one["set_by"]
 
 
 def _url_in(text: str, *, whole: bool) -> str:
-    """Return the URL in a file, or "". A secret's file may consist of the URL alone."""
+    """Return the URL in a file, or "". A secret file may contain only the URL."""
     try:
         return database_url.from_environment_file(text)
     except database_url.DatabaseUrlError:
@@ -121,7 +122,7 @@ def _url_in(text: str, *, whole: bool) -> str:
 
 
 def _processes(found: Iterable[Mapping[str, Any]]) -> str:
-    """Return processes for a message: the first by name and number, and the number of the others."""
+    """Return processes for a message: the name and id of the first, and the number of the others."""
     first, *more = found
     return f"{first['name']} ({first['pid']})" + (f" and {len(more)} more" if more else "")
 
@@ -129,7 +130,7 @@ def _processes(found: Iterable[Mapping[str, Any]]) -> str:
 def _judge(
     witness: Mapping[str, Any], claims: list[Claim], files: list[Mapping[str, Any]], wanted: Mapping[str, Any]
 ) -> tuple[Claim, bool, list[str]]:
-    """Return the claim in force, whether it is confirmed, and the notes. Raises RefusalError."""
+    """Return the valid claim, whether it is confirmed, and the notes. Raises RefusalError."""
     service, answered = wanted["service"], witness["server"]["answered"]
     running = witness["unit"]["active_state"] == "active"
     _require_readable(witness, files, wanted, running=running)
@@ -138,18 +139,18 @@ def _judge(
         raise RefusalError(
             f"{service} works in {', '.join(sorted({_session(item) for item in witness['sessions']}))}, not in"
             f" {wanted['database']} on this server (port {wanted['port']}). {_all(claims)}Correct database_name, or run"
-            " against the right host."
+            " against the correct host."
         )
     if not claims:
         raise RefusalError(_no_claim(service, files, seen=bool(here)))
     if witness["unit"]["as_started"] and claims[0].kind == "process" and not witness["next_environment"]["url"]:
         raise RefusalError(
-            f"{claims[0].says()}, but nothing sets it at its next start: {service} would not find its database. Restore"
+            f"{claims[0].says()}, but nothing sets it at the next start: {service} would not find its database. Restore"
             " it in the file from which the unit reads it."
         )
     chosen, login = _agreeing(witness, claims, files, wanted)
     leads = chosen.leads_to()
-    # Host and port prove nothing, because a pooler may answer there. PostgreSQL's own answer comes first.
+    # Host and port prove nothing, because a pooler may listen there. PostgreSQL's own response is more reliable.
     if not answered:
         if leads["dbname"] != wanted["database"]:
             raise RefusalError(_elsewhere(chosen, wanted))
@@ -170,9 +171,9 @@ def _judge(
     if running and not by_sessions and not through and witness["strangers"]:
         raise RefusalError(
             f"{service} works on another server: {_connection(witness['strangers'][0])}. {_all(claims)}Correct the one"
-            " that is not used, or run against the right host."
+            " that is not used, or run against the correct host."
         )
-    # A connection over a Unix socket is not seen if the kernel does not tell its other end.
+    # A connection over a Unix socket is invisible if the kernel does not report its other end.
     hidden = not witness["tells_sockets"] and (not leads["host"] or leads["host"].startswith("/"))
     confirmed = not running or bool(by_sessions or through or hidden)
     notes = _others(witness, by_sessions, through, service)
@@ -195,13 +196,13 @@ def _require_readable(
     found = {item["pid"] for item in witness["processes"]}
     if running and (not found or witness["unit"]["main_pid"] not in {0, *found} or witness["unit"]["tasks"] == 0):
         raise RefusalError(
-            f"{wanted['service']} runs, but its processes are not found in its control group: its sessions are unknown."
+            f"{wanted['service']} is running, but its processes are not in its control group: its sessions are unknown."
         )
     closed = [item for item in witness["processes"] if not item["readable"]]
     if closed and len(closed) == len(found):
         raise RefusalError(
             f"Neither root nor its own user may read {_processes(closed)} of {wanted['service']}: its sessions"
-            " are unknown. Start it as that user (User= of its unit), not by a change of user within it."
+            " are unknown. Set User= in its unit, instead of changing the user within the process."
         )
 
 
@@ -220,13 +221,13 @@ def _agreeing(
             return lost, chosen.leads_to()["user"]
         raise RefusalError(
             f"{chosen.says()}, but {other.says()}{difference}: restart {wanted['service']} if the second was changed"
-            " since its start; or correct service_environment_file, or the one that is not used."
+            " since its start; or correct service_environment_file, or the unused DATABASE_URL."
         )
     return chosen, chosen.leads_to()["user"]
 
 
 def _difference(one: Claim, other: Claim) -> str:
-    """Return how two claims differ, or ""; the caller's sentence already says where they lead."""
+    """Return how two claims differ, or ""; the caller's sentence already contains the databases."""
     first, second = one.leads_to(), other.leads_to()
     if any(first[name] != second[name] for name in ("user", "host", "port", "dbname")):
         return " instead"
@@ -240,8 +241,8 @@ def _of_a_lost_run(
 ) -> Claim | None:
     """Return the claim of the environment file if a lost run had given the service another login.
 
-    Then the file names the run's role, a copy of the original file exists, and the processes still use the original
-    value.
+    In this case, the file contains the run's role, a copy of the original file exists, and the processes still use the
+    original value.
     """
     kept = next((_url_in(file["text"], whole=False) for file in files if file["kind"] == "kept" and file["text"]), "")
     read = any(_is_read(file, witness["next_environment"]) for file in files if file["kind"] == "file")
@@ -258,7 +259,7 @@ def _path(files: list[Mapping[str, Any]]) -> str:
 
 
 def _is_at(connection: Mapping[str, Any], leads: Mapping[str, Any]) -> bool:
-    """Return whether a connection leads to host and port of a URL."""
+    """Return whether a connection leads to the host and port of a URL."""
     host: str = connection["host"]
     if connection["port"] != leads["port"]:
         return False
@@ -267,7 +268,7 @@ def _is_at(connection: Mapping[str, Any], leads: Mapping[str, Any]) -> bool:
     try:
         return host == str(ip_address(leads["host"]))
     except ValueError:
-        # A host that is not an address is a directory of sockets, or a name with any address.
+        # A host that is not an address is a socket directory, or a name, which can resolve to any address.
         return host == leads["host"] if leads["host"].startswith("/") else not host.startswith("/")
 
 
@@ -291,13 +292,13 @@ def _others(
         pooler = item["local"] and item["program"] not in SERVERS
         if pooler or (not item["local"] and item["sessions_here"]):
             raise RefusalError(
-                f"{service} also works elsewhere: {_connection(item)}. It may lead to this server, and the"
+                f"{service} has another connection: {_connection(item)}. It may lead to this server, and the"
                 " rows that it reaches are unknown: let the service connect to PostgreSQL itself."
             )
         notes.append(f"{service} also works on another server: {_connection(item)}")
     closed = [item for item in witness["processes"] if not item["readable"]]
     if closed:
-        notes.append(f"Neither root nor its own user may read {_processes(closed)}: its sessions were not seen")
+        notes.append(f"Neither root nor its own user may read {_processes(closed)}: its sessions are unknown")
     return sorted(set(notes))
 
 
@@ -313,29 +314,29 @@ def _connection(item: Mapping[str, Any]) -> str:
 def _elsewhere(claim: Claim, wanted: Mapping[str, Any]) -> str:
     return (
         f"{claim.says()}, not to {wanted['database']} on this server (port {wanted['port']}): correct database_name and"
-        " database_port, or run against the right host."
+        " database_port, or run against the correct host."
     )
 
 
 def _unconfirmed(service: str, claim: Claim) -> str:
     found = claim.leads_to()
     return (
-        f"{service} had no session, also during a health check: only {claim.what} says that it works in"
-        f" {found['dbname']} as {found['user']}. A run refuses that unless it sees a session while the"
+        f"{service} had no session, not even during a health check: only {claim.what} shows that it works in"
+        f" {found['dbname']} as {found['user']}. A run refuses this unless it sees a session while the"
         " service stores a memory"
     )
 
 
 def _no_claim(service: str, files: list[Mapping[str, Any]], *, seen: bool, named: Claim | None = None) -> str:
-    session = "it has sessions" if seen else "it has no session, also after a health check"
+    session = "it has sessions" if seen else "it has no session, not even after a health check"
     if named:
         file = f"nothing shows that it reads {named.what}"
     else:
         file = f"DATABASE_URL is not set in {_path(files)}" if _path(files) else "no file is set"
     return (
-        f"Neither sessions nor environment of {service} show its DATABASE_URL ({session}, its environment does not set"
-        f" it, and {file}): set the file that its code reads with -e {URL_FILE}=..., or one that only root"
-        " reads, in which you write DATABASE_URL=postgresql://..."
+        f"Neither the sessions nor the environment of {service} show its DATABASE_URL ({session}, its environment does"
+        f" not set it, and {file}): set the file that its code reads with -e {URL_FILE}=..., or create a file that only"
+        " root can read, with DATABASE_URL=postgresql://..."
     )
 
 

@@ -13,8 +13,8 @@ Document = Mapping[str, Any]
 def after(result: Document, call: Document) -> dict[str, Any]:
     """Return the result of the role service after a call of cutover that has just returned.
 
-    The call tells how many seconds before its end callers began to wait (``stopped_ago``). It was made before now:
-    ``call_ended`` is this moment. ``inactive_since`` is a time of the server's clock, for its journal.
+    The call returns how many seconds before its end callers began to wait (``stopped_ago``). Its end, ``call_ended``,
+    is now. ``inactive_since`` is a time by the server's clock, for queries of its journal.
     """
     ended = clock.ago(0)
     found: dict[str, Any] = {"call_ended": ended}
@@ -24,26 +24,26 @@ def after(result: Document, call: Document) -> dict[str, Any]:
         found["stopped_at"] = clock.ago(call["stopped_ago"], ended)
     if "inactive_since" in call:
         found["inactive_since"] = call["inactive_since"]
-    # A service that had answered before the call kept callers waiting no longer.
+    # If the service was already healthy before the call, callers have not waited longer.
     if "health_said" in call and (call["started"] or "healthy_at" not in result):
         found["healthy_at"] = ended
     return {**result, **found}
 
 
 def notes(call: Document, service: str, health_before: str | None) -> list[str]:
-    """Return what the operator should know of a call, one line each.
+    """Return what the operator should know about a call, as lines.
 
-    ``health_before`` is what the service said of its health before the stop, None if it was not asked.
+    ``health_before`` is the service's health message before the stop; None if it was not requested.
     """
     said = [f"Ended: {', '.join(call['ended'])}"] if call["ended"] else []
     if call.get("health_said"):
         before = "not asked" if health_before is None else health_before or "healthy"
         said.append(
-            f"NOTE {service} says of its health, after the start: {call['health_said']} (before the stop: {before})."
+            f"NOTE {service} reports its health after the start: {call['health_said']} (before the stop: {before})."
         )
     if call["came_up"]:
         said.append(
-            f"NOTE {service} came up while the database was being changed, and was started anew, so that no session of"
-            f" it is older than the change. journalctl --unit={service}.service says what started it."
+            f"NOTE {service} was started while the database was being changed. It was restarted, so that none of"
+            f" its sessions is older than the change. journalctl --unit={service}.service shows what started it."
         )
     return said

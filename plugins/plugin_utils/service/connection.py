@@ -1,4 +1,4 @@
-"""The reason why Ansible cannot work on a host, from the answers of its login and of sudo."""
+"""The reason why Ansible cannot work on a host, derived from the output of its login and of sudo."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# The lines that the login's shell prints (``roles/preflight/tasks/inspect.yml``): this one, or one about its home.
+# The lines that the login's shell prints (``roles/preflight/tasks/inspect.yml``): this line, or one about its home
+# directory.
 ASKED = "tenancy-runbook"
 HOME_FULL = "tenancy-home:"
 # A key that the module inspect_host always returns.
@@ -14,41 +15,41 @@ INSPECTED = "service"
 
 
 def trouble(shell: Mapping[str, Any], answer: Mapping[str, Any], user: str, host: str) -> str:
-    """Return what prevents root access to a host and the remedy, in one sentence; "" if nothing does.
+    """Return a sentence about what prevents root access to a host, with the remedy; "" if nothing does.
 
-    ``shell`` is the result of ``raw`` as the login, ``answer`` that of the module inspect_host as root. Either may have
-    failed.
+    ``shell`` is the result of the module raw as the login, ``answer`` the result of the module inspect_host as root.
+    Both may have failed.
     """
     return _of_shell(shell, user, host) or ("" if INSPECTED in answer else _of_root(answer, user, host))
 
 
 def _of_shell(shell: Mapping[str, Any], user: str, host: str) -> str:
-    # If the login prints text without a newline, the answer follows on the same line.
+    # If the login prints text without a newline, the expected output follows on the same line.
     answered = re.sub(rf"{ASKED}\s*$", f"\n{ASKED}", str(shell.get("stdout", "")), flags=re.MULTILINE)
     lines = [line.strip() for line in answered.splitlines()]
     said = [line for line in lines if line and line != ASKED and not line.startswith(HOME_FULL)]
     if ASKED not in lines:
         answer = " / ".join(said) or str(shell.get("stderr", "")).strip() or "nothing"
         return (
-            f"{user} on {host} has no shell that runs commands (it answered: {answer[:200]}): give it one with usermod"
+            f"{user} on {host} has no shell that runs commands (its output: {answer[:200]}): set one with usermod"
             f" --shell /bin/bash {user}, or use another login (ansible_user)."
         )
     if said:
         return (
             f"The shell of {user} on {host} prints text at login ({said[0][:80]!r}), which breaks the transfer of"
-            " files: move that line of ~/.bashrc, or of the file that has it, after a test for an interactive shell."
+            " files: move this line of ~/.bashrc, or of another file, behind a test for an interactive shell."
         )
     for line in lines:
         if line.startswith(HOME_FULL):
             reason = line.removeprefix(HOME_FULL).strip()
             return (
-                f"{user} on {host} cannot store Ansible's temporary files in its home ({reason[:200]}):"
-                " free space or correct the permissions there, or use another directory with -e ansible_remote_tmp=..."
+                f"{user} on {host} cannot store Ansible's temporary files in its home directory ({reason[:200]}):"
+                " free up space or correct its permissions, or use another directory with -e ansible_remote_tmp=..."
             )
     return ""
 
 
-# Patterns in the answers of sudo, the shell and Ansible, with the remedy as a sentence about {user} and {host}.
+# Patterns in the output of sudo, the shell and Ansible, each with the remedy as a sentence about {user} and {host}.
 _ROOT = (
     (
         "you must have a tty",
@@ -59,7 +60,7 @@ _ROOT = (
     ),
     (
         "incorrect sudo password|incorrect password",
-        "sudo on {host} rejected the password of {user}: enter the right one at --ask-become-pass.",
+        "sudo on {host} rejected the password of {user}: enter the correct password with --ask-become-pass.",
     ),
     (
         "not in the sudoers file|is not allowed to|may not run sudo",
@@ -77,7 +78,10 @@ _ROOT = (
     ),
     (
         r"sudo: (command )?not found",
-        "There is no sudo on {host}: apt-get install sudo, and let {user} use it; or use another login (ansible_user).",
+        (
+            "sudo is not installed on {host}: apt-get install sudo, and let {user} use it, or use another login"
+            " (ansible_user)."
+        ),
     ),
     (
         r"python\S*: (not found|no such file)|python\S*' was not found|no python interpreters? found",
@@ -88,7 +92,7 @@ _ROOT = (
     ),
     (
         "no space left on device|disk quota exceeded",
-        "A disk of {host} is full: free space there ({said}).",
+        "A disk of {host} is full: free up space there ({said}).",
     ),
 )
 
@@ -103,5 +107,5 @@ def _of_root(result: Mapping[str, Any], user: str, host: str) -> str:
     answer = said.removesuffix("Module result deserialization failed: No start of json char found").strip()
     return (
         f"Cannot become root on {host}: {(answer or 'no answer')[:300]}. Try ssh {host} sudo -n true as {user}, and"
-        " correct the problem that it names."
+        " correct the problem that this command reports."
     )

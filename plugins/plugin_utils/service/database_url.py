@@ -32,16 +32,16 @@ def from_environment_file(text: str) -> str:
 
 
 def with_value(text: str, value: str) -> str:
-    """Return the environment file's text with another DATABASE_URL, and no other change.
+    """Return the environment file's text with another DATABASE_URL and no other changes.
 
-    Raises DatabaseUrlError if rewriting the line would change the meaning of others.
+    Raises DatabaseUrlError if rewriting the line would change other variables.
     """
     line = re.compile(rf"(?m)^([ \t]*(?:export[ \t]+)?{VARIABLE}[ \t]*=[ \t]*)(['\"]?)[^\r\n]*?\2([ \t]*)(?=\r?$)")
     written = line.sub(lambda found: f"{found[1]}{found[2]}{value}{found[2]}{found[3]}", text)
     wanted = {**_values(text), VARIABLE: value}
     if _values(written) != wanted:
         raise DatabaseUrlError(
-            f"{VARIABLE} cannot be rewritten in the environment file: put it on a line of its own, without a comment."
+            f"{VARIABLE} cannot be rewritten in the environment file: put it on a separate line, without a comment."
         )
     return written
 
@@ -79,7 +79,7 @@ def _values(text: str) -> dict[str, str | None]:
 
 
 def _parsed(url: str) -> dict[str, str]:
-    """Return libpq's own parse of the URL; SQLAlchemy's ``postgresql+driver://`` is accepted."""
+    """Return the URL as parsed by libpq. SQLAlchemy's ``postgresql+driver://`` is also accepted."""
     plain = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", url)
     if not re.match(r"^postgres(ql)?://", plain):
         raise DatabaseUrlError("DATABASE_URL does not start with postgresql://: correct it in the environment file.")
@@ -88,7 +88,7 @@ def _parsed(url: str) -> dict[str, str]:
     except (psycopg2.ProgrammingError, ValueError) as error:
         # libpq's message may quote the URL, including the password. Text that is not UTF-8 raises a ValueError.
         raise DatabaseUrlError(
-            "DATABASE_URL cannot be parsed: check that special characters of the password are percent-encoded, that "
+            "DATABASE_URL cannot be parsed: check that special characters in the password are percent-encoded, that "
             "PostgreSQL knows every parameter after the question mark, and that the file is UTF-8."
         ) from error
 
@@ -102,22 +102,22 @@ def parse(url: str) -> dict[str, Any]:
 
     * libpq cannot parse the URL;
     * the user or the database is missing, or the port is invalid;
-    * there are several hosts, or a file on the service's machine decides the host.
+    * there are several hosts, or a file on the service's host determines the server.
     """
     found = _parsed(url)
     if "service" in found or "servicefile" in found:
         raise DatabaseUrlError(
-            "DATABASE_URL uses a service of pg_service.conf: write host, port and database into it instead."
+            "DATABASE_URL uses a service in pg_service.conf: specify host, port and database in DATABASE_URL instead."
         )
     for part in ("user", "dbname"):
         if not found.get(part):
-            raise DatabaseUrlError(f"DATABASE_URL names no {part}: correct it in the environment file.")
-    # libpq connects to hostaddr, even if there is a host.
+            raise DatabaseUrlError(f"DATABASE_URL has no {part}: correct it in the environment file.")
+    # libpq connects to hostaddr, even if host is set.
     host, port = found.get("hostaddr") or found.get("host", ""), found.get("port", "5432")
     if "," in host or "," in port:
-        raise DatabaseUrlError("DATABASE_URL names several hosts: this runbook changes one server at a time.")
+        raise DatabaseUrlError("DATABASE_URL contains several hosts: this runbook changes one server at a time.")
     if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-        raise DatabaseUrlError("The port in DATABASE_URL is not a port: it must be a number from 1 to 65535.")
+        raise DatabaseUrlError("The port in DATABASE_URL is invalid: it must be a number from 1 to 65535.")
     return {
         "user": found["user"],
         "host": host,

@@ -1,4 +1,4 @@
-"""Endpoints of the service's API: their requests, and whether they isolate tenants."""
+"""The endpoints of the service's API: their requests, and whether they isolate tenants."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def requests(
 ) -> list[dict[str, Any]]:
     """Return the requests for endpoints of the model, as input of the module service_request.
 
-    ``caller`` replaces ``%(user_id)s`` in a path and in the texts of a body; ``own``, if given, replaces both.
+    ``caller`` replaces ``%(user_id)s`` in a path and in the strings of a body; ``own``, if set, replaces both.
     ``claims`` are the claims of the token; an endpoint with ``token: false`` gets no token. With ``method``, requests
-    of other methods are left out.
+    with other methods are omitted.
     """
     found = []
     for endpoint in endpoints:
@@ -46,7 +46,7 @@ def requests(
 
 
 def _named(value: Any, caller: str, own: str) -> Any:
-    """Return a body with the caller's name in its texts."""
+    """Return a body with the id ``own`` in its strings."""
     if isinstance(value, str):
         return value.replace(caller, USER).replace(USER, own)
     if isinstance(value, Mapping):
@@ -55,7 +55,7 @@ def _named(value: Any, caller: str, own: str) -> Any:
 
 
 def writers(endpoints: Iterable[Mapping[str, Any]], caller: str, claims: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the requests of endpoints that write, in order, each with a caller of its own."""
+    """Return the requests of write endpoints, in order, each with a separate caller."""
     return [
         request
         for number, endpoint in enumerate(endpoints, 1)
@@ -64,7 +64,7 @@ def writers(endpoints: Iterable[Mapping[str, Any]], caller: str, claims: Mapping
 
 
 def filed(found: Sequence[Found], endpoints: Iterable[Mapping[str, Any]], caller: str, tenant: int | str) -> list[str]:
-    """Return which of ``writers`` stored rows of ``tenant`` as another tenant's, as sentences."""
+    """Return a sentence for each request of ``writers`` that stored rows of ``tenant`` under another tenant."""
     sentences = []
     for number, request in enumerate(writers(endpoints, caller, {}), 1):
         elsewhere: dict[str, set[str]] = {}
@@ -73,7 +73,7 @@ def filed(found: Sequence[Found], endpoints: Iterable[Mapping[str, Any]], caller
                 if item["tenant"] not in (None, str(tenant)):
                     elsewhere.setdefault(item["tenant"] or "NULL", set()).add(table["table"])
         sentences += [
-            f"{request['name']} stores rows of tenant {tenant} as tenant {other}'s ({', '.join(sorted(tables))})."
+            f"{request['name']} stores rows of tenant {tenant} under tenant {other} ({', '.join(sorted(tables))})."
             for other, tables in sorted(elsewhere.items())
         ]
     return sentences
@@ -88,7 +88,7 @@ def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int 
         elif item["outcome"] == "nothing":
             nothing.append(item["name"])
         elif item["outcome"] == "failed":
-            unproven.append(f"Isolation in {item['name']} is not proven: it answers {item['said']}.")
+            unproven.append(f"Isolation in {item['name']} is not proven: it returns {item['said']}.")
         elif item["token"]:
             shown.append(f"{item['name']} shows tenant {other} rows of tenant {tenant}.")
         else:
@@ -97,16 +97,16 @@ def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int 
                 " tenant: the session still has the tenant of the previous request."
             )
     if nothing:
-        unproven.append(f"Isolation in {', '.join(nothing)} is not proven: tenant {tenant} itself sees no row there.")
+        unproven.append(f"Isolation in {', '.join(nothing)} is not proven: even tenant {tenant} sees no row there.")
     return {"shown": shown, "unproven": unproven, "apart": apart}
 
 
 def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what reading as two tenants came to: ``shown`` and ``unproven`` (sentences), and ``api`` for the report.
+    """Return the results of reading as two tenants: ``shown`` and ``unproven`` (sentences), and ``api`` for the report.
 
     ``read`` is the result of the module service_endpoints; ``api`` has token, endpoints (how many) and apart (how many
     of them separate tenants). ``tenants`` are the default tenant and the other one. ``about`` has service, and secret:
-    the variable of the service that holds the secret of tokens.
+    the variable of the service that contains the secret of the tokens.
     """
     token, found = read["token"], leaks(read["endpoints"], *tenants)
     if token != "signed":
@@ -118,16 +118,17 @@ def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Map
 
 
 def untested(answers: Iterable[Mapping[str, Any]], tenant: int | str) -> list[str]:
-    """Return for which writers nothing is proven, from their answers as ``tenant``, a sentence each."""
+    """Return a sentence for each write endpoint that could not be tested, from the responses as ``tenant``."""
     return [
-        f"For which tenant {answer['name']} stores is not proven: as tenant {tenant} it answers {answer['said']}."
+        f"The tenant of the rows that {answer['name']} stores is not proven: as tenant {tenant}, it returns"
+        f" {answer['said']}."
         for answer in answers
         if answer["verdict"] != "ok"
     ]
 
 
 def claims(token: Mapping[str, Any], tenant: int | str, caller: str) -> dict[str, Any]:
-    """Return the token's claims for a caller of a tenant; empty if ``service_token`` names no secret."""
+    """Return the token's claims for a caller of a tenant; empty if ``service_token`` has no secret."""
     if not token.get("secret"):
         return {}
     named = {"tenant_claim": tenant, "caller_claim": caller}

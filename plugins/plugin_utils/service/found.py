@@ -10,9 +10,10 @@ from . import asked, database_url
 
 
 def files(environment_file: str, url_file: str, role: str) -> list[dict[str, str]]:
-    """Return the files that may contain DATABASE_URL: ``{kind, path}``; the path is "" if none is set.
+    """Return the files that may contain DATABASE_URL, as ``{kind, path}``. The path is "" if no file is set.
 
-    The first two are claims. The third is the environment file before a run gave the service the login ``role``.
+    The first two count as claims. The third is the copy of the environment file from before a run gave the service the
+    login ``role``.
     """
     kept = f"{environment_file}.before-{role}" if environment_file else ""
     return [
@@ -25,9 +26,10 @@ def of_witness(
 ) -> dict[str, Any]:
     """Return the location and state of the service: ``{result, credentials}`` for the role service.
 
-    ``witness`` is the result of the module service_witness, and ``named`` are ``files`` in the order in which it read
-    them. ``wanted`` is that of ``asked.judge``, whose answer without the URL is ``result.location``. ``credentials``
-    are the ``url`` and the ``environment`` file in Base64, which hold the password; ``result`` holds none.
+    ``witness`` is the result of the module service_witness, and ``named`` are the files of ``files`` in the order in
+    which it read them. ``wanted`` is as in ``asked.judge``, whose result without the URL becomes ``result.location``.
+    ``credentials`` are the ``url`` and the ``environment`` file in Base64, which contain the password. ``result`` does
+    not contain it.
     """
     contents = [None if held is None else base64.b64decode(held).decode(errors="replace") for held in witness["files"]]
     texts = [
@@ -47,7 +49,7 @@ def of_witness(
                 "main_pid": unit["main_pid"],
                 "user": unit["user"],
                 "listeners": witness["listeners"],
-                # The file that systemd reads it from, or how its unit sets it; whether that is the environment file.
+                # The file from which systemd reads the URL, or how the unit sets it. The run may be able to rewrite it.
                 "url_set_by": next_environment["set_by"],
                 "url_rewritable": witness["rewritable"],
                 "database_url": database_url.parse(url) if url else {},

@@ -1,4 +1,4 @@
-"""The verdict on the service's own route: which server it leads to, and whether its sessions are its own."""
+"""The verdict on the service's own route: the server to which it leads, and whether its sessions are isolated."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     * ``ok``;
     * ``unreachable``: a login is not possible;
     * ``elsewhere``: the route leads to another server or database;
-    * ``unfit``: the sessions are another role's or another client's, or start with a tenant.
+    * ``unfit``: the sessions belong to another role, are shared with other clients, or start with a tenant.
 
-    ``sentence`` names the problem and the remedy, or a pooler or proxy; it is empty for a direct connection.
+    ``sentence`` describes the problem and the remedy, or a pooler or proxy. It is empty for a direct connection.
     ``address`` is the client address of an accepted pooler ("" for a Unix socket), and None without a pooler.
     """
     where = f"{wanted['host'] or 'the Unix socket'}, port {wanted['port']}"
@@ -51,15 +51,16 @@ def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
         )  # fmt: skip
     if not between:
         return {"verdict": "ok", "sentence": "", "address": None}
-    return {"verdict": "ok", "sentence": f"{between} is in between, and {_kept(route)}", "address": route["address"]}
+    return {"verdict": "ok", "sentence": f"{between} is on this route, and {_kept(route)}", "address": route["address"]}
 
 
 def reached(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what the route and the attempts over it came to: ``{result, credentials}`` for the role service.
+    """Return the results of the route and of the attempts over it: ``{result, credentials}`` for the role service.
 
-    ``route`` and ``wanted`` are those of ``judge``, whose answer is ``result.route``. ``result.pooler`` says whose
-    sessions are those of the pooler on the route, {} without one; ``result.attempts`` is {problem, findings}.
-    ``credentials.libpq`` is what else libpq reads in the service's environment.
+    ``route`` and ``wanted`` are as in ``judge``, whose result becomes ``result.route``. ``result.pooler`` has the role
+    and the address of the sessions of a pooler on the route, and is {} without a pooler. ``result.attempts`` is
+    {problem, findings}. ``credentials.libpq`` contains the other variables that libpq reads in the service's
+    environment.
     """
     verdict, unmade = judge(route, wanted), {"problem": "no attempt was made", "findings": []}
     address = verdict["address"]
@@ -78,18 +79,18 @@ def _refused(sentence: str, verdict: str) -> Answer:
 
 
 def _elsewhere(own: Mapping[str, Any], administrator: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
-    """Return how the service's session differs from the administrator's, or ""."""
+    """Return a sentence if the service's session is in another server or database than the administrator's, or ""."""
     if own["system_identifier"] != administrator["system_identifier"]:
         return (
-            f"The service's own route ({where}) leads to another server than the run's (system identifier"
+            f"The service's own route ({where}) leads to a different server than this run (system identifier"
             f" {own['system_identifier']}, not {administrator['system_identifier']}): correct database_port, or run"
-            " against the right host."
+            " against the correct host."
         )
     if own["started"] != administrator["started"]:
         return (
-            f"The service's own route ({where}) leads to another server than the run's, a copy or a standby of it"
+            f"The service's own route ({where}) leads to a different server than this run, a copy or a standby of it"
             f" (started {own['started']}, not {administrator['started']}): correct database_port, or run against"
-            " the right host."
+            " the correct host."
         )
     if own["database_oid"] != administrator["database_oid"]:
         return (
@@ -100,25 +101,25 @@ def _elsewhere(own: Mapping[str, Any], administrator: Mapping[str, Any], wanted:
 
 
 def _other_role(own: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
-    """Return how the role of the service's session differs from the role in its URL, or ""."""
+    """Return a sentence if the role of the service's session differs from the role in its URL, or ""."""
     for name, how in (("session_user", "logs in"), ("current_user", "works")):
         if own[name] != wanted["user"]:
             return (
                 f"DATABASE_URL names {wanted['user']}, but over the service's own route ({where}) it {how} as"
-                f" {own[name]}: remove the setting of that role (ALTER ROLE ... SET role, options in the URL, the user"
-                " of a pooler)."
+                f" {own[name]}: remove the setting that changes the role (ALTER ROLE ... SET role, options in the"
+                " URL, or the user of a pooler)."
             )
     return ""
 
 
 def _preset(route: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
-    """Return how the service's session starts with a setting that breaks isolation or the service, or "".
+    """Return a sentence if the service's session starts with a setting that breaks isolation or the service, or "".
 
-    The audit and the plan judge the database's own settings, because they know who made them.
+    The audit and the plan check the settings in the database, because they know the origin of each setting.
     """
     why = {
         wanted["setting"]: "every session has a tenant that it did not set",
-        "row_security": "queries that policies filter fail",
+        "row_security": "queries fail if policies filter their rows",
         "default_transaction_read_only": "it cannot store anything",
     }
     for item in route["settings"]:
@@ -128,10 +129,10 @@ def _preset(route: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> 
             continue
         place = {
             "PGOPTIONS": "PGOPTIONS in the service's environment",
-            "": f"the program in between (the connect_query of a pooler at {where})",
+            "": f"the program on this route (the connect_query of a pooler at {where})",
         }.get(by, by)
         return (
-            f"Over the service's own route a session starts with {name} = {value}, so that {why[name]}: remove it from"
+            f"Over the service's own route, a session starts with {name} = {value}, so that {why[name]}: remove it from"
             f" {place}."
         )
     return ""
@@ -146,7 +147,7 @@ def _between(route: Mapping[str, Any], where: str) -> str:
 
 
 def _shared(route: Mapping[str, Any]) -> str:
-    """Return how sessions were seen to be shared, or "". A test that could not run counts as shared."""
+    """Return evidence that sessions are shared between clients, or "". A test that could not run counts as evidence."""
     if route["direct"] and not route["outlived"]:
         return ""
     if route["statement_mode"]:
@@ -165,4 +166,4 @@ def _shared(route: Mapping[str, Any]) -> str:
 def _kept(route: Mapping[str, Any]) -> str:
     if route["outlived"]:
         return "gives each client a reset session (pool_mode = session)"
-    return "gives each client a session of its own"
+    return "gives each client its own session"

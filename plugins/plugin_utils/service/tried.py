@@ -7,12 +7,12 @@ from typing import Any
 
 from ...module_utils.smoke import Answer, judged
 
-# The part of the module service_smoke's result that is shown: unproven and shown, both sentences.
+# The part of the result of the module service_smoke that is shown: the sentences unproven and shown.
 Result = Mapping[str, Any]
 
 
 def notes(result: Result) -> list[str]:
-    """Return the lines about missing proof, and about rows that another tenant sees."""
+    """Return lines about what is not proven, and about rows that another tenant sees."""
     return [f"NOTE {sentence}" for sentence in result["unproven"]] + [
         f"WARNING {sentence}" for sentence in result["shown"]
     ]
@@ -23,8 +23,8 @@ def recorded(
 ) -> dict[str, Any]:
     """Return the result of the role service after one more test of the API.
 
-    Its ``api`` has mode (service_smoke), token, endpoints, apart, and the sentences unproven and shown, each once.
-    ``said`` adds to the sentences; ``told`` has new values of the others.
+    Its ``api`` has mode (service_smoke), token, endpoints, apart, and the sentences unproven and shown, without
+    duplicates. ``said`` has additional sentences; ``told`` has new values of the other keys.
     """
     nothing: dict[str, Any] = {"mode": mode, "token": None, "unproven": [], "shown": [], "endpoints": 0, "apart": 0}
     api = result.get("api", nothing) | (told or {})
@@ -35,7 +35,7 @@ def recorded(
 def read(answers: Sequence[Answer], earlier: Sequence[Answer], about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result of read requests: ``trouble`` (a sentence or ""), ``unproven`` and ``shown``.
 
-    ``earlier`` are the answers to the same requests before the change; before it, there are none.
+    ``earlier`` are the responses to the same requests before the change; in the test before the change, it is empty.
     """
     found = [judged(answer, about) for answer in answers]
     trouble = [item["sentence"] for item in found if item["verdict"] == "trouble"]
@@ -46,12 +46,12 @@ def read(answers: Sequence[Answer], earlier: Sequence[Answer], about: Mapping[st
 
 
 def troubles(answers: Iterable[Answer], about: Mapping[str, Any]) -> list[str]:
-    """Return the sentences of the answers that ``judged`` reports as trouble."""
+    """Return the sentences about the responses that ``judged`` reports as trouble."""
     found = [judged(answer, about) for answer in answers]
     return [item["sentence"] for item in found if item["verdict"] == "trouble"]
 
 
 def emptied(answers: Sequence[Answer], earlier: Sequence[Answer]) -> list[str]:
-    """Return the requests that return nothing in a part that had content in the ``earlier`` answers."""
+    """Return the requests whose responses lack content in a part that had content in the ``earlier`` responses."""
     before = {answer["name"]: set(answer["filled"]) for answer in earlier}
     return [answer["name"] for answer in answers if before.get(answer["name"], set()) - set(answer["filled"])]

@@ -9,7 +9,7 @@ Document = Mapping[str, Any]
 
 
 def samples(minutes: int | str, interval: int | str) -> list[int]:
-    """Return the seconds after its beginning at which a watch samples; a watch shorter than the interval does once."""
+    """Return the times of a watch's samples, in seconds after its start. A short watch has one sample."""
     total = int(minutes) * 60
     step = min(int(interval), total)
     return list(range(step, total + 1, step)) if step else []
@@ -19,8 +19,8 @@ def sampled(watched: Document, journal: Document, health: Document, about: Docum
     """Return the record of a watch after one more sample.
 
     ``journal`` and ``health`` are the results of the modules service_journal and service_health. ``about`` has service,
-    health_path, seconds (since the beginning of the watch), and processes: the main process ids at the beginning and
-    now. The id 0 belongs to a service that is being started.
+    health_path, seconds (since the start of the watch), and processes: the main process ids at the start of the watch
+    and now. The id is 0 while the service is being started.
     """
     before, now = about["processes"]
     trouble = list(journal["failures"][:3])
@@ -28,10 +28,10 @@ def sampled(watched: Document, journal: Document, health: Document, about: Docum
         trouble.append(f"{about['health_path']} {health['sentence']}")
     if journal["refused"] > watched["refused_before"]:
         trouble.append(
-            f"{journal['refused']} requests failed since the start, {watched['refused_before']} in the hour before"
+            f"{journal['refused']} requests failed since the start, {watched['refused_before']} in the previous hour"
         )
     if now not in (before, "0"):
-        trouble.append(f"{about['service']} was started again meanwhile: its main process was {before} and is {now}")
+        trouble.append(f"{about['service']} was restarted during the watch: its main process was {before} and is {now}")
     return {
         **watched,
         "seconds": about["seconds"],
@@ -43,18 +43,18 @@ def sampled(watched: Document, journal: Document, health: Document, about: Docum
 
 
 def unnamed(record: Document, *, is_watched: bool) -> str:
-    """Return when a session last named no tenant; ``record`` is that of the bridge's use, if anything records it."""
+    """Return when a session last set no tenant. ``record`` is the bridge's usage record, if ``is_watched``."""
     if not is_watched:
-        return "sessions that name no tenant reach nothing"
+        return "sessions that set no tenant reach nothing"
     if record["used_at"] is None:
-        return "no session named no tenant"
-    return f"a session last named no tenant {record['now'] - record['used_at']} s ago"
+        return "every session set a tenant"
+    return f"a session last set no tenant {record['now'] - record['used_at']} s ago"
 
 
 def line(watched: Document) -> str:
     """Return the record of a watch as one line."""
     return (
         f"WATCHED for {watched['seconds']} s: {watched['requests'] or 'no'} requests in the journal,"
-        f" {watched['refused']} of them failed ({watched['refused_before']} in the hour before); {watched['errors']}"
+        f" {watched['refused']} of them failed ({watched['refused_before']} in the previous hour); {watched['errors']}"
         f" error lines in {watched['lines']}; {watched['unnamed']}."
     )

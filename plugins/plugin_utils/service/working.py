@@ -1,4 +1,4 @@
-"""Why a service that does not work ends a run, as sentences; "" if it works."""
+"""The reasons why a service that does not work stops a run, as sentences; "" if it works."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ Document = Mapping[str, Any]
 
 
 def health_refusal(health: Document, url: str) -> str:
-    """Return why a service that is not healthy ends a run before the stop; ``health`` is of service_health."""
+    """Return why an unhealthy service stops a run before the cutover; ``health`` is the result of service_health."""
     if health["late"]:
         return (
-            f"{url} {health['sentence']} before anything was stopped: see why it is slow, or allow an answer more time"
-            " with service_health_request_timeout (and service_health_timeout)."
+            f"{url} {health['sentence']} before anything was stopped: find out why it is slow, or allow more time for a"
+            " response with service_health_request_timeout (and service_health_timeout)."
         )
     return (
         f"{url} {health['sentence']} before anything was stopped: correct service_health_path or service_base_url, or"
-        " see why the service is ill."
+        " find out why the service is unhealthy."
     )
 
 
 def unconfirmed(result: Document, service: str, database: str) -> str:
-    """Return why a service that was inspected during a request ends the run; ``result`` is that of the role service."""
+    """Return why a service that was inspected during a request stops the run; ``result`` is of the role service."""
     location, state = result["location"], result["state"]
     if not location["ok"]:
         return str(location["sentence"])
     if location["confirmed"]:
         return ""
     return (
-        f"Nothing shows that {service} works in {database} as {state['database_url']['user']}: while it was asked for"
-        " something, no such session was seen. Correct DATABASE_URL if its code uses another one,"
+        f"Nothing shows that {service} works in {database} as {state['database_url']['user']}: during a request, no"
+        " such session was seen. Correct DATABASE_URL if the service's code uses another URL, correct"
         " service_smoke_store_path if that request stores nothing, or let the service keep its connection open."
     )
 
 
 def trouble(result: Document, service: str, role: str) -> str:
-    """Return what is wrong with a service that was started.
+    """Return the problem with a service that was started, or "".
 
-    ``result`` is that of the role service, inspected and its route checked again; ``role`` is the one that the service
-    must use.
+    ``result`` is that of the role service, after another inspection and check of the route. ``role`` is the role that
+    the service must use.
     """
     location, state, route = result["location"], result["state"], result["route"]
     if not state["active"]:
-        return f"After the start: {service} does not run any more."
+        return f"After the start: {service} is no longer running."
     for judged, is_right in ((location, location["ok"]), (route, route["verdict"] == "ok")):
         if not is_right:
             return f"After the start: {judged['sentence']}"

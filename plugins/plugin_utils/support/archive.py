@@ -1,4 +1,4 @@
-"""The archive for support: files of facts, the reasons for missing ones, and the names behind the pseudonyms."""
+"""The archive for support: files with facts, the reasons for missing files, and the real names of the pseudonyms."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PRINTED: dict[str, Callable[[str, Names], Any]] = {
     "unit": host.unit,
 }
 _LOGS: dict[str, Callable[[str, str], str]] = {"journal": logs.of_journal, "postgresql_log": logs.of_postgresql}
-# The unchanged text, only if the operator requested raw logs.
+# Functions that keep the text unchanged. They are used only if the operator requested raw logs.
 _RAW: dict[str, Callable[[str], str]] = {"raw": str, "raw_journal": logs.raw_journal}
 
 
@@ -47,7 +47,7 @@ def archive(taken: Iterable[Mapping[str, Any]], known: Iterable[str]) -> dict[st
             else:
                 missing.append({**about, "why": item["why"]})
         except (ValueError, KeyError, TypeError, AttributeError):
-            missing.append({**about, "why": "it has an unknown form"})
+            missing.append({**about, "why": "it has an unknown format"})
     return {"files": files, "missing": missing, "pseudonyms": names.pseudonyms}
 
 

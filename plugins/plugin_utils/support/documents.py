@@ -1,4 +1,4 @@
-"""The documents of an archive for support, and the fields that it takes from each."""
+"""The documents of an archive for support, and the fields that the archive includes from each document."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ SESSIONS = [
         ),
     }
 ]  # fmt: skip
-# Settings whose values are numbers, or words of PostgreSQL's lists.
+# Settings whose values are numbers, or words from PostgreSQL's fixed lists.
 _SETTINGS = """
 autovacuum autovacuum_max_workers authentication_timeout checkpoint_completion_target checkpoint_timeout
 client_min_messages data_checksums deadlock_timeout default_transaction_isolation default_transaction_read_only

@@ -1,4 +1,4 @@
-"""The facts that an archive for support takes from the output of programs on the server."""
+"""Extract facts for the support archive from the output of programs on the server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PROPERTIES = """
 LoadState ActiveState SubState Result Type Restart MainPID NRestarts ExecMainCode ExecMainStatus UnitFileState
 NeedDaemonReload ActiveEnterTimestamp InactiveEnterTimestamp
 """
-# systemd's words for the properties' values.
+# The words that systemd uses as values of the properties.
 _WORDS = """
 abort activating active alias always auto-restart auto-restart-queued bad bad-setting cleaning condition core-dump dbus
 dead deactivating disabled enabled enabled-runtime error exec exec-condition exit-code exited failed final-sigkill
@@ -35,7 +35,7 @@ Restart RestartSec RootDirectory RuntimeDirectory Slice StandardError StandardOu
 StartLimitIntervalSec StateDirectory SuccessExitStatus SyslogIdentifier TasksMax TimeoutSec TimeoutStartSec
 TimeoutStopSec Type UMask UnsetEnvironment User WantedBy Wants WatchdogSec WorkingDirectory
 """
-# The variables of libpq, and the service's own.
+# The variables of libpq, and the service's DATABASE_URL.
 _VARIABLES = """
 DATABASE_URL PGAPPNAME PGCHANNELBINDING PGCLIENTENCODING PGCONNECT_TIMEOUT PGDATABASE PGHOST PGHOSTADDR PGOPTIONS
 PGPASSFILE PGPASSWORD PGPORT PGSERVICE PGSERVICEFILE PGSSLCERT PGSSLKEY PGSSLMODE PGSSLROOTCERT PGTARGETSESSIONATTRS
@@ -58,7 +58,7 @@ def service(text: str, _: Names) -> dict[str, str | None]:
 
 
 def unit(text: str, _: Names) -> dict[str, Any]:
-    """Return which options a unit sets, from the output of ``systemctl cat``, and its number of files; no values."""
+    """Return the options that a unit sets, without values, and its number of files, from ``systemctl cat``."""
     text, known = re.sub(r"\\\n\s*", " ", text), frozenset(_OPTIONS.split())
     options = Counter(re.findall(r"(?m)^\s*(\w+)\s*=", text))
     return {
@@ -69,14 +69,14 @@ def unit(text: str, _: Names) -> dict[str, Any]:
 
 
 def environment(text: str, names: Names) -> dict[str, Any]:
-    """Return which variables of PostgreSQL and of the model an environment file sets, and the number of others."""
+    """Return the variables of PostgreSQL and of the model that an environment file sets, and the number of others."""
     variables = set(dotenv_values(stream=StringIO(text), interpolate=False))
     known = variables & {*_VARIABLES.split(), *names.known}
     return {"variables": sorted(known), "others": len(variables - known)}
 
 
 def disks(text: str, names: Names) -> list[dict[str, Any]]:
-    """Return the sizes in bytes from the output of df (fstype, size, used, avail, target, one line a file system)."""
+    """Return the sizes in bytes from the output of df (a line of fstype, size, used, avail, target per file system)."""
     found = re.findall(r"(?m)^(\w+) +(\d+) +(\d+) +(\d+) +(/.*)$", text)
     return [
         {

@@ -1,4 +1,4 @@
-"""The facts that an archive for support takes from logs: the time, level, SQLSTATE and unit of each line."""
+"""Extract facts for the support archive from logs: the time, level, SQLSTATE and unit of each line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RECORD = re.compile(rf"(20\d\d-\d\d-\d\d \d\d:\d\d:\d\d)?[^\n]*?\b({_SEVERITIES
 
 
 def of_journal(text: str, unit: str) -> str:
-    """Return a line for each line of a unit's journal in journalctl's JSON. Raises ValueError."""
+    """Return a line of facts for each line of a unit's journal, which is in journalctl's JSON. Raises ValueError."""
     return "".join(
         _line(
             line.time,
@@ -27,8 +27,8 @@ def of_journal(text: str, unit: str) -> str:
 
 
 def of_postgresql(text: str, unit: str) -> str:
-    """Return a line for each record of PostgreSQL's log (of ``stderr``), with times in ``log_timezone``."""
-    # PostgreSQL starts the following lines of a record with a tab.
+    """Return a line of facts for each record of PostgreSQL's log (``stderr``), with times in ``log_timezone``."""
+    # PostgreSQL starts continuation lines of a record with a tab.
     records = (_RECORD.match(line) for line in text.splitlines() if not line.startswith("\t"))
     return "".join(
         _line(_time(found[1]), found[2], logged.sqlstate(found[3]) if found[2] in _FAILING else None, unit)

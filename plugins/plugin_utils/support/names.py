@@ -19,17 +19,17 @@ _ROOT = _PLUGIN_UTILS.parents[1]
 
 
 class Names:
-    """Gives names pseudonyms: the same name of the same kind gets the same one; ``pseudonyms`` maps them back."""
+    """Gives names pseudonyms. Equal names of the same kind get the same one; ``pseudonyms`` has the real names."""
 
     def __init__(self, known: Iterable[str]) -> None:
-        """Set the names that the archive shows: those of the operator's own inventory."""
+        """Set the names that the archive shows: those in the operator's inventory."""
         self.known = frozenset(known)
         self._given: dict[tuple[str, str], str] = {}
         self._count: dict[str, int] = {}
 
     @property
     def pseudonyms(self) -> dict[str, str]:
-        """Return the name of each pseudonym. The archive does not contain this map."""
+        """Return the real name by pseudonym. The archive does not contain this map."""
         return {pseudonym: name for (_, name), pseudonym in self._given.items()}
 
     def of(self, kind: str, name: str) -> str:
@@ -43,7 +43,7 @@ class Names:
         return self._given[kind, name]
 
     def label(self, text: str) -> str:
-        """Return a label of this runbook's words and of names, with pseudonyms for the names."""
+        """Return a label, which consists of this runbook's words and of names, with pseudonyms for the names."""
         parts = re.findall(r"\w+|[ -/:-@\[-`{-~]", text)
         return "".join(part if self._is_ours(part) else self._of_any_kind(part) for part in parts)
 

@@ -1,9 +1,9 @@
-"""The fields that an archive for support takes from a document. No field holds free text.
+"""The fields that an archive for support includes from a document. No field contains free text.
 
 A shape is one of these:
 
 * a function that returns the permitted part of a value;
-* a dict of shapes by field, which leaves out all other fields;
+* a dict of shapes by field, which omits all other fields;
 * a list with the shape of its items;
 * ``Each``, for a dict whose keys are names.
 """
@@ -24,14 +24,14 @@ Picker = Callable[[Any, Names], Any]
 
 @dataclass(frozen=True)
 class Each:
-    """A dict by names of ``kind``, whose values have the shape ``item``."""
+    """A dict whose keys are names of ``kind``, and whose values have the shape ``item``."""
 
     kind: str
     item: Shape
 
 
 def pick(value: Any, shape: Shape, names: Names) -> Any:
-    """Return the part of a JSON document that ``shape`` permits. None stays None; a value of another form is None."""
+    """Return the part of a JSON document that ``shape`` permits. None and values with another format become None."""
     if value is None:
         return None
     if isinstance(shape, Each):
@@ -51,7 +51,7 @@ def number(value: Any, _: Names) -> int | float | None:
 
 
 def count(value: Any, _: Names) -> int | None:
-    """Return the number of items."""
+    """Return the number of items of a list or a dict."""
     return len(value) if isinstance(value, list | Mapping) else None
 
 
@@ -61,13 +61,13 @@ def present(value: Any, _: Names) -> bool:
 
 
 def matching(pattern: str) -> Picker:
-    """Permit a text that matches completely."""
+    """Permit a text that matches the whole pattern."""
     expression = re.compile(pattern)
     return lambda value, _: value if isinstance(value, str) and expression.fullmatch(value) else None
 
 
 def one_of(words: str) -> Picker:
-    """Permit one of the words, which vertical bars separate."""
+    """Permit one of ``words``, which are separated by vertical bars."""
     allowed = frozenset(words.split("|"))
     return lambda value, _: value if value in allowed else None
 
@@ -83,7 +83,7 @@ def label(value: Any, names: Names) -> str | None:
 
 
 def outcome(value: Any, names: Names) -> Any:
-    """Return a finding's value: a number, rows, an SQLSTATE or an SQL type; of other lists the length."""
+    """Return a finding's value: a number, rows, an SQLSTATE or an SQL type. For other lists, return the length."""
     if isinstance(value, list):
         kept = [outcome(item, names) for item in value]
         return f"{len(value)} items" if None in kept else kept
@@ -93,13 +93,13 @@ def outcome(value: Any, names: Names) -> Any:
 
 
 def durations(value: Any, names: Names) -> dict[str, Any]:
-    """Return numbers by the labels of the measured steps."""
+    """Return a dict with the durations of the measured steps by their labels."""
     items = value.items() if isinstance(value, Mapping) else ()
     return {names.label(key): item for key, item in items if isinstance(item, int | float)}
 
 
 def own(value: Any, _: Names) -> str | None:
-    """Return a word that only this runbook chooses, such as a phase's name."""
+    """Return a word if it is from this runbook's own texts, such as a phase's name."""
     is_word = isinstance(value, str) and re.fullmatch(r"[A-Za-z_-]{1,40}", value)
     return value if is_word and all(part in own_words() for part in re.findall(r"[A-Za-z_]+", value)) else None
 
@@ -123,7 +123,7 @@ def version(value: Any, _: Names) -> str | None:
 _OUTCOME = re.compile(r"\d{1,12} rows|error [0-9A-Z]{5}|\d{1,3}/\d{1,3}")
 time = matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(\+00:00)?")
 letter = matching("[A-Za-z]")
-# The values of PostgreSQL's settings: numbers, switches, or words of a list.
+# The values of PostgreSQL's settings: numbers, booleans, or words from a list.
 setting = matching(
     r"-?\d{1,10}(\.\d{1,6})?|on|off|none|all|ddl|mod|minimal|replica|logical|local|remote_apply|remote_write|try"
     r"|debug[1-5]|log|notice|warning|error|fatal|panic|terse|default|verbose|md5|scram-sha-256|serializable"

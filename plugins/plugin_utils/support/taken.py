@@ -1,6 +1,6 @@
-"""The input of an archive for support: every module's result in one form, with a reason if there is none.
+"""The input of an archive for support: the results of all modules in one format, with a reason for each missing result.
 
-The reasons are this runbook's sentences, because a program's message may quote any text.
+The reasons are sentences of this runbook, because a program's message may quote arbitrary text.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def text(item: Mapping[str, Any], content: str, reason: str) -> Taken:
 
 
 def outputs(results: Iterable[Mapping[str, Any]], raw: bool) -> list[Taken]:
-    """Return the output of programs: the results of a loop over items (with argv) with the module command.
+    """Return the output of programs, from the results of the module command in a loop over items (with argv).
 
-    With ``raw``, an item with a kind ``raw`` is returned a second time, to be shown unchanged.
+    With ``raw``, an item that has a ``raw`` kind is also returned with this kind, so that it is shown unchanged.
     """
     found = []
     for result in results:
@@ -42,9 +42,9 @@ def outputs(results: Iterable[Mapping[str, Any]], raw: bool) -> list[Taken]:
 
 
 def runs(directory_of_runs: str, host: str, count: int | str, raw: bool) -> list[Taken]:
-    """Return the records of the newest runs of a host; with ``raw`` their execution logs, to be shown as they are.
+    """Return the records of the newest runs of a host and, with ``raw``, their unchanged execution logs.
 
-    Each run has a directory of this machine, whose name begins with its time.
+    Each run has a directory on this machine, whose name starts with the time of the run.
     """
     found = []
     directories = (
@@ -52,7 +52,7 @@ def runs(directory_of_runs: str, host: str, count: int | str, raw: bool) -> list
     )
     for directory in sorted(directories, reverse=True)[: int(count)]:
         item = {"name": f"runs/{directory.name}/run.json", "kind": "run", "what": "record of a run"}
-        found.append(text(item, _read(directory / "run.json"), "the run wrote none"))
+        found.append(text(item, _read(directory / "run.json"), "the run did not write it"))
         log = _read(directory / "execution-log.md")
         if raw and log:
             found.append(_raw(f"runs/{directory.name}/execution-log.md", "raw", "log of a run", log))
@@ -86,10 +86,10 @@ def names(inventory: Any) -> list[str]:
 
 
 def answers(items: Iterable[Mapping[str, Any]], result: Mapping[str, Any]) -> list[Taken]:
-    """Return PostgreSQL's answers: for each query in a list, the column that ``item`` names in the first row."""
+    """Return PostgreSQL's results: for each query, the column ``item['column']`` of its first row."""
     rows = result.get("query_all_results")
     if rows is None:
-        return [text(item, "", "PostgreSQL did not answer the query") for item in items]
+        return [text(item, "", "PostgreSQL did not execute the query") for item in items]
     return [text(item, json.dumps(row[0][item["column"]]), "") for item, row in zip(items, rows, strict=True)]
 
 

@@ -1,13 +1,13 @@
 -- Finds the expressions of the database that an administrator's session would evaluate when it reads a table, or would
 -- store again. Returns one JSON object, and reads only the catalogs. Named arguments: schema, tables (JSON array),
--- column, functions (JSON array of the model's). (A percent sign is doubled because named arguments are in use.)
+-- column, functions (JSON array of the model's functions). (A percent sign is doubled because of the named arguments.)
 WITH RECURSIVE ordinary AS (SELECT oid FROM pg_roles WHERE NOT rolsuper),
--- An ordinary role can neither create nor change a function that is built in or written in C.
+-- An ordinary role can neither create nor change a built-in function or a function in C.
 code AS (
   SELECT p.*, l.lanname FROM pg_proc p JOIN ordinary o ON o.oid = p.proowner JOIN pg_language l ON l.oid = p.prolang
   WHERE l.lanname NOT IN ('c', 'internal')
 ),
--- A type and the types made of it: arrays, domains, rows with a column of the type, ranges and their multiranges.
+-- A type and the types that are based on it: arrays, domains, composite types, ranges and multiranges.
 made_of (part, whole) AS (
   SELECT typelem, oid FROM pg_type WHERE typelem <> 0
   UNION ALL
@@ -20,14 +20,14 @@ made_of (part, whole) AS (
   UNION ALL
   SELECT rngtypid, (to_jsonb(r) ->> 'rngmultitypid')::oid FROM pg_range r
 ),
--- A cast to or from these types may call a function of an ordinary role, and so may the CHECK of any domain.
+-- A cast to or from these types may call a function of an ordinary role, and so may the CHECK constraint of a domain.
 castable (oid) AS (
   SELECT t.oid FROM pg_type t
   WHERE t.typowner IN (SELECT oid FROM ordinary) OR t.typtype = 'd' AND t.oid >= 16384
   UNION
   SELECT m.whole FROM castable c JOIN made_of m ON m.part = c.oid
 ),
--- The planner may put the negator in place of an operator.
+-- The planner may replace an operator with its negator.
 operator AS (
   SELECT x.oid, x.oprname, json_agg(c.oid::bigint ORDER BY c.oid) AS functions
   FROM pg_operator x
@@ -35,7 +35,7 @@ operator AS (
   JOIN code c ON c.oid IN (x.oprcode, n.oprcode)
   GROUP BY x.oid, x.oprname
 ),
--- A read of a literal of a domain runs the domain's CHECK, also inside an array, a row or a range.
+-- Reading a literal of a domain evaluates the domain's CHECK constraints, also inside an array, a row or a range.
 domain (oid) AS (
   SELECT k.contypid FROM pg_constraint k JOIN pg_depend p ON p.classid = 'pg_constraint'::regclass AND p.objid = k.oid
   WHERE k.contypid <> 0 AND (
@@ -49,7 +49,7 @@ tenant AS (
   SELECT c.oid, n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = %(schema)s AND c.relname IN (SELECT json_array_elements_text(%(tables)s))
 ),
--- ALTER TABLE changes the partitions and the inheriting tables of a table as well.
+-- ALTER TABLE also changes the partitions and the child tables of a table.
 family (oid) AS (
   SELECT oid FROM tenant
   UNION
@@ -86,7 +86,7 @@ expression AS (
   JOIN pg_namespace n ON n.oid = c.relnamespace
 ),
 computed AS (
-  -- Objects that are not PostgreSQL's own have an OID of at least 16384.
+  -- Objects that do not belong to PostgreSQL itself have an OID of at least 16384.
   SELECT what, source FROM expression WHERE source ~ ':(funcid|opfuncid|opno|resulttype) [0-9]{5}'
 ),
 written AS (
@@ -113,14 +113,14 @@ written AS (
 SELECT json_build_object(
   'computed', (
     SELECT coalesce(json_agg(json_build_object('what', what, 'source', source) ORDER BY what), '[]') FROM computed),
-  -- Few databases have such an expression. In all others, no function body is read.
+  -- Few databases contain such an expression. In all others, no function body is read.
   'functions', (
     SELECT coalesce(json_agg(json_build_object(
         'oid', p.oid::bigint, 'name', p.oid::regprocedure::text, 'symbol', p.proname,
         'owner', pg_get_userbyid(p.proowner), 'arguments', p.pronargs,
-        -- Whether the planner replaces a call by the body (PostgreSQL: inline_function), which follows as written.
+        -- Whether the planner may replace a call with the function's body (inline_function in PostgreSQL's source).
         'inlined', p.lanname = 'sql' AND NOT p.prosecdef AND p.proconfig IS NULL AND p.prokind = 'f',
-        -- The arguments and the result may be cast although the body shows no cast.
+        -- The arguments and the result may be cast although the body contains no cast.
         'plain_types', NOT EXISTS (
           SELECT FROM pg_type t
           WHERE t.oid IN (SELECT unnest(p.proargtypes) UNION ALL SELECT p.prorettype)

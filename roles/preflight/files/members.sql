@@ -1,7 +1,7 @@
 -- Finds tables and materialized views that a dump leaves out because they were added to an extension later.
--- Returns one JSON array, and reads only the catalogs. The owner of an extension can add his own objects to it.
+-- Returns one JSON array, and reads only the catalogs. The owner of an extension can add objects to it.
 -- Objects that the extension's script created belong to a superuser, even if an ordinary role created a trusted
--- extension. Otherwise they are tables whose rows are dumped, which only a script can request.
+-- extension. Any others are configuration tables, whose rows are dumped. Only the script can mark them as such.
 -- Named arguments: schema, tables (JSON array). (A percent sign is doubled because named arguments are in use.)
 WITH RECURSIVE tenant (oid) AS (
   SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

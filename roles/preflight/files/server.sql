@@ -3,14 +3,14 @@
 SELECT json_build_object(
   'version', current_setting('server_version'),
   'version_num', current_setting('server_version_num')::int,
-  -- An error if the server was built without libxml: the state is read with XMLTABLE.
+  -- Raises an error if the server was built without libxml, because XMLTABLE reads the state.
   'reads_xml', '<row/>'::xml IS DOCUMENT,
   'standby', pg_is_in_recovery(),
   'clock', extract(epoch FROM clock_timestamp())::float,
   'encoding', (SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()),
   'admin_superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
   'database_size_bytes', pg_database_size(current_database()),
-  -- Each role, with whether it bypasses all policies.
+  -- Each role, and whether it bypasses all policies.
   'roles', (SELECT json_object_agg(rolname, rolsuper OR rolbypassrls) FROM pg_roles),
   'app_role', (SELECT json_build_object('comment', shobj_description(oid, 'pg_authid')) FROM pg_roles
     WHERE rolname = %(app_role)s),

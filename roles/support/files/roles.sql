@@ -1,4 +1,4 @@
--- Roles with their attributes, memberships and settings, and the storage method of each password. Only reads.
+-- Roles with their attributes, memberships and settings, and the storage method of each password. Changes nothing.
 SELECT json_agg(json_build_object(
     'name', a.rolname,
     'superuser', a.rolsuper, 'bypassrls', a.rolbypassrls, 'login', a.rolcanlogin, 'inherit', a.rolinherit,

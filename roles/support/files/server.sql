@@ -1,8 +1,8 @@
--- The server's version, extensions and log file. Only reads.
+-- The server's version, extensions and log file. Changes nothing.
 SELECT json_build_object(
   'version', current_setting('server_version'),
   'extensions', (SELECT json_object_agg(extname, extversion ORDER BY extname) FROM pg_extension),
-  -- Null if PostgreSQL writes to its standard error, which the system keeps.
+  -- Null if PostgreSQL writes to standard error, which the system's log contains.
   'log_file', (
     SELECT CASE WHEN starts_with(file, '/') THEN file ELSE concat(current_setting('data_directory'), '/', file) END
     FROM pg_current_logfile('stderr') AS file WHERE file IS NOT NULL)

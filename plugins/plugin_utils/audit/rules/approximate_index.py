@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..rule import WARNING, Rule, Sql
 
-# The rule uses the name of the access method. On a server without pgvector, the example creates one from GiST.
+# The rule identifies indexes by the name of their access method. On a server without pgvector, the example creates such
+# an access method from GiST.
 SETUP = """
 ALTER TABLE memories ADD near box;
 CREATE ACCESS METHOD hnsw TYPE INDEX HANDLER gisthandler;
@@ -19,7 +20,10 @@ CREATE OPERATOR CLASS vector_l2_ops FOR TYPE box USING hnsw AS
 
 RULE = Rule(
     severity=WARNING,
-    why="It finds the nearest rows of all tenants. The policy removes those of others: a small tenant gets too few.",
+    why=(
+        "The index finds the nearest rows of all tenants. The policy then removes other tenants' rows, so that a small"
+        " tenant gets too few rows."
+    ),
     remedy="From pgvector 0.8: ALTER ROLE ... IN DATABASE ... SET ivfflat.iterative_scan = 'relaxed_order' (or hnsw.).",
     sql="""
 SELECT format('%I of %s', i.relname, c.title)

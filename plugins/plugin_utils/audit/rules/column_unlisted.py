@@ -1,4 +1,4 @@
-"""A table that the model does not name has the tenant column."""
+"""A table that is not in the model has the tenant column."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from ..rule import ERROR, Inventory, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="It has the tenant column, but no policy of the model covers it.",
-    remedy="Add it to tenancy_tables.",
+    why="The table has the tenant column, but the model has no policy for it.",
+    remedy="Add the table to tenancy_tables.",
     sql="""
 SELECT c.title
 FROM relation c

@@ -6,7 +6,7 @@ from ..rule import ERROR, Rule, ServiceStatement
 
 RULE = Rule(
     severity=ERROR,
-    why="PostgreSQL refuses COPY FROM into a table with row security (0A000), whatever the policies allow.",
+    why="PostgreSQL rejects COPY FROM into a table with row security (0A000), regardless of its policies.",
     remedy="First deploy a release that uses INSERT.",
     service_statement=r"lacks_column AND query ~* format('\mcopy\s+%s\s*(\([^)]*\)\s*)?from\M', title)",
     bad=ServiceStatement("COPY memories (id, k, type, value_json, embedding) FROM STDIN;"),

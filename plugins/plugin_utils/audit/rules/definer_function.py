@@ -6,7 +6,7 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="It runs with its owner's privileges, and the catalogs do not show the tables in dynamic SQL.",
+    why="The function runs with its owner's privileges. The catalogs do not show the tables of its dynamic SQL.",
     remedy="ALTER FUNCTION ... SECURITY INVOKER, or REVOKE EXECUTE.",
     sql="""
 SELECT f.title FROM routine f, app

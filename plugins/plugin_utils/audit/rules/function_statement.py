@@ -7,10 +7,10 @@ from ..rule import WARNING, Rule, Sql
 RULE = Rule(
     severity=WARNING,
     why=(
-        "It names no tenant's rows: TRUNCATE, COPY and ALTER TABLE work on the whole table, a changed tenant setting "
-        "outlives the call, and the catalogs do not show the tables of dynamic SQL."
+        "The statement is not restricted to a tenant's rows: TRUNCATE, COPY and ALTER TABLE affect the whole table, a "
+        "changed tenant setting remains after the call, and the catalogs do not show the tables of dynamic SQL."
     ),
-    remedy="Read that line: use DELETE and INSERT, leave the setting to the service, and name the tables.",
+    remedy="Review this line: use DELETE and INSERT, let only the service change the setting, and avoid dynamic SQL.",
     sql=r"""
 SELECT format('%s, line %s: %s', f.title, l.number, regexp_replace(m.found, '\s+', ' ', 'g'))
 FROM routine f

@@ -1,4 +1,4 @@
-"""A function writes a tenant table but does not name the tenant column."""
+"""A function writes to a tenant table but does not use the tenant column."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from ..rule import ERROR, Rule, Sql, named_functions
 
 RULE = Rule(
     severity=ERROR,
-    why="It can write the rows of another tenant.",
-    remedy="Name it in tenancy_functions, or let its statements name the tenant column.",
+    why="The function can change the rows of another tenant.",
+    remedy="Add the function to tenancy_functions, or change its statements to use the tenant column.",
     sql=r"""
 SELECT f.title FROM routine f, given
--- A comment names no column.
+-- Column names in comments do not count.
 WHERE regexp_replace(f.body, '--[^\n]*|/\*.*?\*/', '', 'g')
   !~* format('(\m|")%s(\M|")', given.column_pattern) AND EXISTS (
   SELECT FROM wanted w

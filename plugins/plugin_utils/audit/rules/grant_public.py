@@ -7,7 +7,7 @@ from ..rule import WARNING, Rule, Sql
 RULE = Rule(
     severity=WARNING,
     why="Roles without a policy can use the table.",
-    remedy="REVOKE the privilege from PUBLIC, and GRANT it to each role by name.",
+    remedy="REVOKE the privilege from PUBLIC, and GRANT it to the individual roles that need it.",
     sql="""
 SELECT format('%s on %s', a.privilege_type, c.title)
 FROM relation c

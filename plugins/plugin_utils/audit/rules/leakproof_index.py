@@ -7,12 +7,12 @@ from ..rule import WARNING, Rule, Sql
 RULE = Rule(
     severity=WARNING,
     why=(
-        "Under row security, PostgreSQL applies such operators only to rows that the policy admits. It does not use the"
-        " index for the conditions of the service: its queries become slower."
+        "With row security, PostgreSQL applies such operators only to rows that the policy allows. So it does not use"
+        " the index for the conditions of the service's queries, which become slower."
     ),
     remedy=(
-        "Measure the queries that use it in the rehearsal, and add the tenant column to it, or build an index that"
-        " begins with the tenant column."
+        "Measure the queries that use the index in a rehearsal, and add the tenant column to the index, or create an"
+        " index that starts with the tenant column."
     ),
     sql=r"""
 SELECT format('%s (%s): %s', c.title, pg_catalog.pg_size_pretty(pg_catalog.pg_relation_size(c.oid)), o.operators)

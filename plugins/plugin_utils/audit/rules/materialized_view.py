@@ -1,4 +1,4 @@
-"""The service or PUBLIC can read a materialized view that holds rows of tenant tables."""
+"""The service or PUBLIC can read a materialized view that contains rows of tenant tables."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="It keeps a copy that no policy filters.",
-    remedy="REVOKE SELECT on it from the service and PUBLIC; let the service read a view that tenancy_views names.",
+    why="The materialized view is a copy of rows that no policy filters.",
+    remedy="REVOKE SELECT on it from the service and PUBLIC, and let the service read a view that is in tenancy_views.",
     sql="""
 SELECT c.title FROM relation c
 JOIN over_tenants o ON o.relid = c.oid

@@ -1,4 +1,4 @@
-"""The service names a key that is to hold the tenant column in INSERT … ON CONFLICT."""
+"""The service uses INSERT … ON CONFLICT with the columns of a key that gets the tenant column."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from ..rule import ERROR, Inspected, Rule, ServiceStatement
 
 
 def _fixed_by_plan(inspected: Inspected) -> list[str]:
-    """Return every table if the release names the tenant: the found statements are an earlier release's."""
+    """Return every table if the release sets the tenant, because the found statements belong to an earlier release."""
     return [] if inspected.model.bridge else [table.name for table in inspected.model.tables]
 
 
 RULE = Rule(
     severity=ERROR,
-    why="Once the key holds the tenant column, PostgreSQL finds no key of these columns: the statement fails (42P10).",
+    why="When the key contains the tenant column, no key matches these columns, and the statement fails (42P10).",
     remedy=(
-        "First deploy a release that names the key instead (ON CONFLICT ON CONSTRAINT), which works before and after"
-        " the migration; or one that names the tenant column, with tenancy_bridge: false."
+        "First deploy a release that specifies the key by name (ON CONFLICT ON CONSTRAINT), which works before and"
+        " after the migration, or a release that uses the tenant column, with tenancy_bridge: false."
     ),
     service_statement=rf"""
--- Not the text of a function, which has a rule of its own.
+-- Another rule covers the text of functions.
 query !~* '^\s*create\M' AND EXISTS (
   SELECT FROM jsonb_to_recordset(input -> 'natural_keys') AS n ("table" text, columns text[])
   CROSS JOIN LATERAL (SELECT to_regclass(format('%I.%I', input ->> 'schema', name))::oid AS relid, n.columns) AS k

@@ -1,24 +1,24 @@
-"""A function names a key that is to hold the tenant column in INSERT … ON CONFLICT."""
+"""A function uses INSERT … ON CONFLICT with the columns of a key that gets the tenant column."""
 
 from __future__ import annotations
 
 from .. import upserts
 from ..rule import ERROR, Rule, Sql, named_functions
 
-# The table's name as a body writes it.
+# The table's name as it appears in the body of a function.
 TITLE = r"""format('(only\s+)?("?\w+"?\.)?"?%s"?', k.pattern)"""
 
 
 RULE = Rule(
     severity=ERROR,
-    why="Once the key holds the tenant column, PostgreSQL finds no key of these columns: the function fails (42P10).",
-    remedy="Name the key instead (ON CONFLICT ON CONSTRAINT), or name the function in tenancy_functions.",
+    why="When the key contains the tenant column, no key matches these columns, and the function fails (42P10).",
+    remedy="Specify the key by name (ON CONFLICT ON CONSTRAINT), or add the function to tenancy_functions.",
     sql=f"""
 SELECT DISTINCT f.title FROM routine f, natural_key k, given
 WHERE {upserts.condition("f.body", TITLE, "k", "given.tenant_column").strip()}
 """,
     fixed_by_plan=named_functions,
-    # The key, as it is before the migration.
+    # Restores the key to its form before the migration.
     setup="""
 ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key;
 ALTER TABLE caller_profiles ADD CONSTRAINT caller_profiles_user_id_key UNIQUE (user_id);

@@ -19,14 +19,14 @@ def _judge(inspected: Inspected) -> list[str]:
 
 
 def _fixed_by_plan(inspected: Inspected) -> list[str]:
-    # The plan revokes privileges that the role itself was granted, but not those of PUBLIC or another role.
+    # The plan revokes privileges that were granted to the role itself, but not those of PUBLIC or another role.
     return _privileges(inspected, "granted_excess")
 
 
 RULE = Rule(
     severity=ERROR,
     why="Row security does not apply to this privilege.",
-    remedy="REVOKE it.",
+    remedy="REVOKE the privilege.",
     judge=_judge,
     fixed_by_plan=_fixed_by_plan,
     bad=Sql("GRANT TRUNCATE ON memories TO PUBLIC;"),

@@ -1,4 +1,4 @@
-"""The service reads a relation that the model does not name."""
+"""The service can read a relation that is not in the model."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from ..rule import ERROR, Inventory, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="The service can read it, but no policy of the model covers it.",
-    remedy="Add it to tenancy_tables; if its rows belong to no tenant, name it in tenancy_readable.",
+    why="The service can read the relation, but the model has no policy for it.",
+    remedy="Add the relation to tenancy_tables; if its rows belong to no tenant, add it to tenancy_readable.",
     sql="""
 SELECT c.title FROM relation c, app
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_any_column_privilege(app.oid, c.oid, 'SELECT')

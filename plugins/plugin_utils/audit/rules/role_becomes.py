@@ -13,8 +13,8 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="SET ROLE turns it into a role that bypasses every policy.",
-    remedy="REVOKE that role from it.",
+    why="With SET ROLE, it becomes a role that bypasses every policy.",
+    remedy="REVOKE the listed role from the service's role.",
     judge=_judge,
     bad=Sql("""
 CREATE ROLE operators;

@@ -6,7 +6,7 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="It can grant itself roles that read the tables without policies.",
+    why="The role can grant itself roles that read the tables without policies.",
     remedy="ALTER ROLE ... NOCREATEROLE.",
     sql="SELECT rolname FROM app WHERE rolcreaterole",
     bad=Sql("ALTER ROLE alice CREATEROLE;"),

@@ -7,7 +7,7 @@ from ..rule import ERROR, Rule, Sql
 RULE = Rule(
     severity=ERROR,
     why="Server files and programs give access to the tables without policies.",
-    remedy="REVOKE that role from it.",
+    remedy="REVOKE the listed role from the service's role.",
     sql="""
 SELECT b.rolname FROM pg_catalog.pg_roles b, app
 WHERE b.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')

@@ -1,4 +1,4 @@
-"""row_security is off in the service's sessions."""
+"""The setting row_security is off in the service's sessions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="Queries that policies would filter fail.",
-    remedy="RESET row_security there.",
+    why="Queries fail if policies would filter their rows.",
+    remedy="RESET row_security for the listed role or database.",
     sql="""
 SELECT place FROM preset
--- PostgreSQL reads any unique prefix of a boolean word.
+-- PostgreSQL accepts any unique prefix of a boolean value.
 WHERE name = 'row_security' AND value ~ '^(of|off|f|fa|fal|fals|false|n|no|0)$'
 """,
     bad=Sql("ALTER ROLE alice SET row_security = off;"),

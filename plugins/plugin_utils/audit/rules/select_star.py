@@ -6,8 +6,8 @@ from ..rule import WARNING, Rule, ServiceStatement
 
 RULE = Rule(
     severity=WARNING,
-    why="The service reads all its columns. If a driver prepares the statement, a new column breaks it.",
-    remedy="Migrate with -e tenancy_strategy=atomic, or deploy a release that names the columns.",
+    why="If a driver prepares such a statement, the statement fails after the table gets a new column.",
+    remedy="Migrate with -e tenancy_strategy=atomic, or deploy a release that lists the columns.",
     service_statement=r"""
 lacks_column AND query ~* '\m(select|returning)\s+(distinct\s+)?("?\w+"?\.)?\*'
 AND query ~* format('\m(from|join|into|update)\s+%s(\s|[,;)]|$)', title)

@@ -1,4 +1,4 @@
-"""The server lacks fixes of row security."""
+"""The server lacks fixes for row security."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=WARNING,
-    why="Newer minor releases fix holes in row security (CVE-2026-120154 and earlier).",
-    remedy="Update PostgreSQL. If its major release gets no fixes any more, upgrade it (pg_upgrade).",
+    why="Newer minor releases fix vulnerabilities in row security (CVE-2026-120154 and earlier).",
+    remedy="Update PostgreSQL. If its major release no longer gets fixes, upgrade PostgreSQL (pg_upgrade).",
     judge=_judge,
     bad=ServerVersion("16.15"),
     good=ServerVersion("16.16"),

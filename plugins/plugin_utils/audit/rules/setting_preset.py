@@ -1,4 +1,4 @@
-"""A setting gives the tenant to sessions that do not name one."""
+"""A setting sets the tenant for sessions that do not set one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..rule import ERROR, Rule, Sql
 RULE = Rule(
     severity=ERROR,
     why="A session has a tenant that it did not set.",
-    remedy="RESET it there; only the bridge may set it.",
+    remedy="RESET the setting for the listed role or database; only the bridge may preset a tenant.",
     sql="""
 SELECT format('%s for %s', p.value, p.place) FROM preset p, given
 WHERE p.name = lower(given.setting) AND NOT p.bridge

@@ -14,8 +14,8 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="options= in DATABASE_URL gives every session this tenant.",
-    remedy="Remove it from the environment file.",
+    why="The parameter options in DATABASE_URL sets this tenant in every session.",
+    remedy="Remove the setting from DATABASE_URL in the environment file.",
     judge=_judge,
     bad=UrlOptions("-c app.current_tenant=1"),
     good=UrlOptions("-c application_name=ai-memory"),

@@ -12,7 +12,7 @@ def _judge(inspected: Inspected) -> list[str]:
         f"{index['name']} of {relation.name}"
         for relation in inspected.relations()
         for index in relation.document["indexes"]
-        # The index of a partition that belongs to the table's key is not a key of its own.
+        # An index of a partition that belongs to the table's key is not a separate key.
         if not (relation.is_partition and index["root"])
         and unique_keys.is_key(index)
         and not unique_keys.holds_tenant(index, model.column)
@@ -22,10 +22,10 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="A key without the tenant column tells one tenant which values another has.",
-    remedy="Name its columns under natural_keys in tenancy_tables, and migrate.",
+    why="A key without the tenant column reveals the values of one tenant to another.",
+    remedy="Add its columns to natural_keys in tenancy_tables, and migrate.",
     judge=_judge,
-    # The planner refuses a key that the model does not name before the audit is judged.
+    # The planner refuses a key that is not in the model before the audit is evaluated.
     fixed_by_plan=_judge,
     bad=Sql("CREATE UNIQUE INDEX one_per_caller ON caller_profiles (user_id);"),
     good=Sql("""
