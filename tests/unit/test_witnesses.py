@@ -131,3 +131,17 @@ def test_the_last_source_of_a_variable_wins(tmp_path: Path) -> None:
 def test_a_file_that_must_be_there_is_missed() -> None:
     with pytest.raises(FileNotFoundError, match="/nothing"):
         unit_environment.next_environment(answers(EnvironmentFiles=[["/nothing", False]]), "x.service")
+
+
+def test_the_urls_of_all_services_are_found(tmp_path: Path) -> None:
+    (tmp_path / "environment").write_text("URL='postgresql://alice:x@localhost/ai_memory'\nOTHER=1\n")
+    shown = "\n".join([
+        "Id=worker.service", 'Environment=A=1 "B=postgresql+psycopg://bob:y%20z@/ai_memory"',
+        f"EnvironmentFiles={tmp_path}/environment (ignore_errors=no)",
+        f"EnvironmentFiles={tmp_path}/missing (ignore_errors=yes)", "", "Id=broken.service",
+        'Environment="C=postgres://', "",
+    ])  # fmt: skip
+    assert unit_environment.urls(lambda *_: shown) == [
+        {"unit": "worker.service", "url": "postgresql+psycopg://bob:y%20z@/ai_memory"},
+        {"unit": "worker.service", "url": "postgresql://alice:x@localhost/ai_memory"},
+    ]

@@ -28,6 +28,15 @@ ROWS = {"users": 3, "projects": 3, "tasks": 3, "notes": 1}
 DECIDED = {"tenancy_setting", "tenancy_tenants", "tenancy_readers"}
 
 
+# Another program on the host that logs in as the service does.
+DIGEST = """[Service]
+Type=oneshot
+RemainAfterExit=yes
+Environment=DATABASE_URL=postgresql://board:no%%2Fsecret%%40all@localhost/task_board
+ExecStart=/bin/true
+"""
+
+
 @pytest.fixture(scope="module")
 def board(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     """Return the task board with its rows, and remove it at the end."""
@@ -38,7 +47,10 @@ def board(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
         board.sql("CREATE ROLE reporting LOGIN")
         board.sql("GRANT USAGE ON SCHEMA saas TO reporting")
         board.sql("GRANT SELECT ON ALL TABLES IN SCHEMA saas TO reporting")
+        machine.run("sudo tee /run/systemd/system/digest.service", given=DIGEST)
+        machine.run("sudo systemctl daemon-reload && sudo systemctl start digest")
         yield board
+        machine.run("sudo systemctl stop digest && sudo rm /run/systemd/system/digest.service")
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +127,10 @@ def test_the_service_works_with_its_own_login(board: Application, migrated: Run)
             assert board.call("/projects/create", host=host, content="same") == {"success": True}
     finally:
         board.sql("DELETE FROM saas.projects WHERE slug = 'same'")
+
+
+def test_another_unit_with_the_old_login_is_named(migrated: Run) -> None:
+    assert "NOTE digest.service has a login to task_board as board in its environment." in migrated.words
 
 
 def test_the_rows_that_the_migration_rewrote_are_not_said_to_be_lost(migrated: Run) -> None:
