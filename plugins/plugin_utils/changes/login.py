@@ -1,4 +1,4 @@
-"""Attempts over the service's own login: the roles that it can become, and the rows that it sees without a tenant."""
+"""Attempts in a session of the service's login: to become other roles, and to see rows without setting a tenant."""
 
 from __future__ import annotations
 
@@ -39,24 +39,26 @@ def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
 
 
 def reaching(state: State, model: Model, writes: bool) -> list[Attempt]:
-    """Return the attempts to reach rows by COPY, and without naming a tenant.
+    """Return the attempts to reach rows with COPY, and without setting a tenant.
 
-    Tables without the tenant column are left out: their findings already report it missing. With ``writes``, the
-    attempts that write, and lock the table for it, are made as well.
+    Tables without the tenant column are omitted, because findings already report them. ``writes`` adds the attempts
+    that write, which lock the table.
     """
     unused_tenant = synthetic_tenants(state, model)[0]
     tables = [table for table in catalog.tables(state, model) if catalog.tenant_column(state, table.name) is not None]
-    # The tenant that a session gets at login can be tested only before the session names one.
+    # The tenant that a session gets at login can be tested only before the session sets a tenant.
     return _sessions(state, model, tables, unused_tenant) + [
         attempt for table in tables for attempt in _of_table(state, model, table, unused_tenant, writes)
     ]
 
 
 def _sessions(state: State, model: Model, tables: Sequence[Table], unused_tenant: str) -> list[Attempt]:
-    """Return the guide's Test 1: how many rows a session sees before it names a tenant, with one, and after RESET.
+    """Return Test 1 of the guide: the number of rows that a session sees before it sets a tenant, with a tenant, and
+    after RESET.
 
-    A login that names no tenant has the bridge's tenant. The age of rows tells which ones are newer than the state.
-    Beside a long transaction every row looks new, so age excuses no row of another tenant.
+    A session that sets no tenant has the tenant of the bridge. The age of rows shows which rows are newer than the
+    state. If a long transaction is running, every row looks new. A new row of another tenant is therefore still an
+    error.
     """
     default = _looked_at(state, model, tables)
     bridged = bridge.value(state, model) is not None
@@ -91,9 +93,10 @@ def _looked_at(state: State, model: Model, tables: Sequence[Table]) -> str:
 
 
 def unnamed(model: Model) -> list[Attempt]:
-    """Return the attempt that uses the bridge with every kind of statement, to test the record of its use.
+    """Return the attempt that uses the bridge with every kind of statement, to test its usage record.
 
-    It calls the policies' function itself: on a table without rows of the tenant, a statement would note nothing.
+    The attempt calls the function of the policies directly, because a statement on a table without rows of the tenant
+    records nothing.
     """
     note = qualified(model.schema, bridge_record.NOTE)
     noted = " AND ".join(f"{note}({literal(kind['sequence'])})" for kind in bridge_record.kinds(model))
