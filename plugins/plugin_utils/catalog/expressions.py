@@ -1,7 +1,7 @@
 """Code of ordinary roles that an administrator's session would run although the session only reads a table.
 
-Any role that plans a query on a table evaluates the constants in the expressions of its indexes, with the role's own
-privileges (PostgreSQL: get_relation_info, eval_const_expressions). Restoring a definition evaluates its literals.
+Any role that plans a query on a table evaluates, with its own privileges, the constants in the table's index
+expressions (PostgreSQL: get_relation_info, eval_const_expressions). Restoring a definition evaluates its literals.
 Neither a search path nor row security prevents this, so the run refuses such code before it reads any table.
 
 The planner evaluates a call if every argument is, or becomes, a constant. It adds the defaults of missing arguments,

@@ -131,8 +131,8 @@ complete_link AS (
          WHERE a.attrelid = l.pointed AND NOT a.attisdropped AND a.attname = ANY (l.other_names))
         = cardinality(l.other_names)
 ),
--- The joins from each table (alias c0 or o0) along the foreign keys that give it its tenant, up to a table with the
--- tenant column.
+-- The joins from each table (alias c0 or o0) to a table with the tenant column, along the foreign keys that determine
+-- its tenant.
 path (relid, side, place, reached, joins) AS (
   SELECT w.relid, s.side, 0, w.relid, '' FROM wanted w CROSS JOIN (VALUES ('c'), ('o')) AS s (side)
   WHERE w.relid IS NOT NULL

@@ -1,6 +1,6 @@
 -- The state of the tenant tables as one JSON document. The query writes nothing, and takes no lock stronger than ACCESS
--- SHARE. Named arguments: schema, tables and views (JSON lists), column, setting, application_role, and the tenants
--- table and its key as tenants and tenants_key (empty without such a table).
+-- SHARE. Named arguments: schema, tables and views (JSON lists), column, setting, application_role, tenants and
+-- tenants_key. The last two are the tenants table and its key, or empty.
 -- (Percent signs are doubled because the query has named arguments.)
 WITH RECURSIVE wanted AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid

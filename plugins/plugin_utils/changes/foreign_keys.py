@@ -1,6 +1,6 @@
 """Foreign keys between tenant tables get the tenant column, so that no row can reference another tenant's row.
 
-A foreign key with the tenant column needs a unique key with that column. One transaction replaces both: it drops the
+A foreign key with the tenant column needs a unique key with that column. One transaction replaces both. It drops the
 old foreign key before the old unique key, and adds the new foreign key after the new unique key. The foreign key keeps
 its name, actions and comment.
 """

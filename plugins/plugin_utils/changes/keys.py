@@ -31,7 +31,7 @@ from .change import (
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
-# What can replace an index method that allows only one column.
+# Alternatives for index methods that allow only one column.
 SINGLE = {"hash": "EXCLUDE USING btree, or a unique key", "spgist": "EXCLUDE USING gist"}
 
 

@@ -1,8 +1,8 @@
 """The part of a plan that runs while the service works, in steps that do not block other sessions for long.
 
 An index is built CONCURRENTLY. After VALIDATE CONSTRAINT for a CHECK, SET NOT NULL does not scan the rows under its
-lock (PostgreSQL manual, "ALTER TABLE"). The rest takes a short time for a table of any size, and remains in one
-transaction: the replacement of keys, functions, policies and row security.
+lock (PostgreSQL manual, "ALTER TABLE"). The other changes are short for a table of any size, and remain in one
+transaction: keys, functions, policies and row security.
 """
 
 from __future__ import annotations
