@@ -1,4 +1,4 @@
-"""Functions that write tenant tables, and other changes to make by hand before the migration."""
+"""Functions that write to tenant tables, and other changes that the operator makes by hand before the migration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from .described import Described, body_of
 
 
 def functions(described: Described) -> list[dict[str, Any]]:
-    """Return the entries of ``tenancy_functions``: title, entry, decision. The bodies name the tenant if they can."""
+    """Return the entries of ``tenancy_functions``, each with title, entry and decision. If possible, the tenant is
+    added to the bodies."""
     keys = {
         table.name: [tuple(key) for key in entries.keys(table)[1]] for table in described.tables.values()
     }  # fmt: skip
@@ -40,12 +41,12 @@ def functions(described: Described) -> list[dict[str, Any]]:
 
 
 def by_hand(described: Described) -> list[dict[str, Any]]:
-    """Return the changes to make by hand: why, decision, sql, ``commented`` and ``function``."""
+    """Return the changes to make by hand, each with why, decision, sql, ``commented`` and ``function``."""
     return [*_extensions(described), *_functions_by_hand(described), *_relations(described)]
 
 
 def _without_tenant(described: Described) -> list[Document]:
-    """Return the functions that write tenant tables and do not name the tenant column."""
+    """Return the functions that write to tenant tables and do not contain the name of the tenant column."""
     return [
         item
         for item in described.functions
@@ -55,9 +56,10 @@ def _without_tenant(described: Described) -> list[Document]:
 
 
 def _replaceable_body(function: Document, described: Described) -> str | None:
-    """Return the body of a function that the migration can give another one, or None.
+    """Return the body of a function if the migration can replace it, or None.
 
-    A body in the form of the SQL standard becomes a text: the tenant column does not exist when it is parsed.
+    An SQL-standard body is converted to a string, because the tenant column does not exist yet when PostgreSQL parses
+    the body.
     """
     if function["schema"] != described.schema or function["language"] not in LANGUAGES:
         return None
@@ -69,7 +71,7 @@ def _replaceable_body(function: Document, described: Described) -> str | None:
 
 
 def _tenant_of_row(function: Document, described: Described) -> str | None:
-    """Return the tenant of the row for which a trigger calls a function, if triggers of tenant tables alone call it."""
+    """Return the tenant of the trigger's row as SQL if only triggers of tenant tables call the function."""
     if not function["trigger"]:
         return None
     events: set[str] = set()
