@@ -373,7 +373,7 @@ REFUSED: dict[str, tuple[list[str], list[dict[str, Any]], str]] = {
             "ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b",
         ],
         [surrogate("a", key("b", "b", "id")), surrogate("b", key("a", "a", "id"))],
-        "The foreign key (b) of public.a is part of a circle of foreign keys whose columns are all NOT NULL, and it",
+        "The foreign key (b) of public.a is part of a cycle of foreign keys whose columns are all NOT NULL, and it",
     ),
     "a foreign key to a partition": (
         [

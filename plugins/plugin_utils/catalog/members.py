@@ -26,6 +26,6 @@ def _refusal(item: Mapping[str, Any]) -> str:
         )
     return (
         f"{name}, which belongs to {item['owner']}, is a member of the extension {item['extension']}, so no dump"
-        f" contains it: {remedy} first, or, if the extension's own script made it, ALTER {kind} {target} OWNER TO"
+        f" contains it: {remedy} first, or, if the script of the extension created it, ALTER {kind} {target} OWNER TO"
         " a superuser."
     )

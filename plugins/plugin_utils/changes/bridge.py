@@ -47,9 +47,9 @@ def hazards(state: State, model: Model) -> list[str]:
         return []
     counts = ", ".join(f"{name} {count}" for name, count in others.items())
     obstacle = (
-        f"Rows of tenants other than {model.default_tenant} exist ({counts}), and tenancy_bridge lets a login that "
-        f"names no tenant work as tenant {model.default_tenant}: if every session of the service names its tenant, set "
-        "tenancy_bridge: false. If not, deploy the release that does first."
+        f"Rows of tenants other than {model.default_tenant} exist ({counts}), and tenancy_bridge lets a session that "
+        f"sets no tenant work as tenant {model.default_tenant}: if every session of the service sets its tenant, set "
+        "tenancy_bridge: false. Otherwise, first deploy a release that sets it."
     )
     return [obstacle]
 
@@ -68,7 +68,7 @@ def plan_install(state: State, model: Model) -> list[Statement]:
         planned.append(
             statement(
                 "bridge", "", "bridge", assign(model, model.application_role, model.bridge_value),
-                f"Let code that names no tenant yet work as tenant {model.default_tenant}",
+                f"Let sessions that set no tenant work as tenant {model.default_tenant}",
             )
         )  # fmt: skip
     return planned
@@ -79,7 +79,7 @@ def plan_reset(state: State, model: Model, role: str | None) -> list[Statement]:
     tenant = state["bridges"].get(role)
     if role is None or tenant is None:
         return []
-    reason = "Remove the bridge: a login that names no tenant has no tenant"
+    reason = "Remove the bridge: a session that sets no tenant has no tenant"
     return [statement(f"bridge.remove.{role}", "", "bridge", assign(model, role, None), reason)]
 
 
@@ -101,7 +101,7 @@ def plan_keep_removed(state: State, model: Model) -> list[Statement]:
 
 def _plan_empty(model: Model) -> list[Statement]:
     role = model.application_role
-    reason = "Remove the bridge: a login that names no tenant has no tenant"
+    reason = "Remove the bridge: a session that sets no tenant has no tenant"
     return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason)]  # fmt: skip
 
 
@@ -119,11 +119,11 @@ def findings(state: State, model: Model) -> list[Finding]:
     if tenant is not None and catalog.other_tenants(state, model):
         return [finding("bridge is off once a second tenant has rows", "", None, tenant)]
     if tenant is None:
-        return [finding("bridge is off or names the default tenant", "", None, tenant)]
+        return [finding("bridge is off or sets the default tenant", "", None, tenant)]
     missing = [item["id"] for item in plan_install(state, model) if item["id"] != "bridge"]
     return [
-        finding("bridge is off or names the default tenant", "", model.bridge_value, tenant),
-        finding("parts of the bridge's record that are missing", "", [], missing),
+        finding("bridge is off or sets the default tenant", "", model.bridge_value, tenant),
+        finding("missing parts of the bridge's usage record", "", [], missing),
     ]
 
 
@@ -144,7 +144,7 @@ def rollback_findings(back: Rollback) -> list[Finding]:
     found = []
     if bridge_record.was_kept(back):
         missing = [item["id"] for item in bridge_record.plan_restore(back)]
-        found.append(finding("parts of the bridge's record that are missing", "", [], missing))
+        found.append(finding("missing parts of the bridge's usage record", "", [], missing))
     return [*found, finding("original bridges", "", back.snapshot["bridges"], back.state["bridges"])]
 
 

@@ -303,5 +303,5 @@ def rollback(back: Rollback) -> list[Statement]:
     # A table that was added after the snapshot has the record, unless enforcing has removed it.
     watched = {item.table.name for item in back.known if is_on(item)}
     later = {table.name for table in back.model.tables} - watched
-    reason = "Stop recording the use of the bridge there"
+    reason = "Stop recording the use of the bridge on newer tables"
     return plan_restore(back) + plan_remove_sequences(back.state, back.model, later, reason)

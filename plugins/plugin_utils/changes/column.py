@@ -78,14 +78,15 @@ def _without_tenant(state: State, model: Model, table: Table) -> list[str]:
         return [nulls]
     if table.tenant_from is None:
         unnamed = (
-            f"{name} has no column {model.column}, and there is no default tenant (tenancy_column_adopted): name under "
-            "tenant_from the columns of the foreign key from which its rows take their tenant. If there is none, add "
-            "and fill the column by hand, or move the table from tenancy_tables to tenancy_readable to share it."
+            f"{name} has no column {model.column}, and there is no default tenant (tenancy_column_adopted): list "
+            "under tenant_from the columns of the foreign key from which its rows take their tenant. If there is none, "
+            "add and fill the column by hand, or move the table from tenancy_tables to tenancy_readable to share it."
         )
         return [unnamed]
     parents = {key.references for key in table.foreign_keys if set(key.columns) == set(table.tenant_from)}
     return [
-        f"{name} takes its tenant from {parent}, which takes it from {name}: add the column to one by hand first."
+        f"{name} takes its tenant from {parent}, which takes it from {name}: add the column to one of them by hand "
+        "first."
         for parent in parents
         if table in _sources(model, parent)
     ]
@@ -201,7 +202,7 @@ def rollback(back: Rollback) -> list[Statement]:
 def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
     column, now, before = identifier(back.model.column), item.now["column"], item.before["column"]
     if before is None:
-        reason = f"Drop {back.model.column}; every row stays"
+        reason = f"Drop {back.model.column}; all rows remain"
         drop = item.alter("column.drop", "column", f"DROP COLUMN {column}", reason)
         return [] if item.relation.is_partition else [drop]
     planned = []

@@ -27,7 +27,7 @@ def plan(state: State, model: Model) -> list[Statement]:
             statement(
                 f"{relation.table.name}.default{relation.suffix}", relation.table.name, "default",
                 f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.session_tenant}",
-                "Give a row that names no tenant the session's tenant; refuse it if the session has none",
+                "Give a row without a tenant the session's tenant; refuse it if the session has none",
             )
         )  # fmt: skip
     return planned
@@ -92,7 +92,7 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
             statement(
                 f"{relation.table.name}.default.constant{relation.suffix}", relation.table.name, "default",
                 f"ALTER TABLE {relation.alone} ALTER COLUMN {column} SET DEFAULT {model.default_constant}",
-                f"Give a row that names no tenant to tenant {model.default_tenant} again",
+                f"Assign rows without a tenant to tenant {model.default_tenant} again",
             )
         )  # fmt: skip
     return planned

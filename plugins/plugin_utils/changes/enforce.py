@@ -16,6 +16,6 @@ def build(state: State, model: Model) -> list[Statement]:
     left = plan.build(state, model)
     if left:
         raise UnsafeStateError(
-            [f"The database is not migrated completely ({len(left)} statements are left): run migrate.yml first."]
+            [f"The database is not migrated completely ({len(left)} statements remain): run migrate.yml first."]
         )
     return bridge.plan_remove_for_good(state, model)

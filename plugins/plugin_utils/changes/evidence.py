@@ -45,8 +45,8 @@ def accepted(given: str | Iterable[str] | None) -> list[str]:
     unknown = sorted({name for name in names if name not in ACCEPTABLE})
     if unknown:
         raise TenancyError(
-            f"enforce_accept does not know {', '.join(map(repr, unknown))}: it takes 'startup', which means "
-            "start-up code and the health check; requests of callers that name no tenant are never accepted."
+            f"enforce_accept does not accept {', '.join(map(repr, unknown))}: its only value is 'startup', which means "
+            "start-up code and the health check; requests of callers that set no tenant are never accepted."
         )
     return names
 

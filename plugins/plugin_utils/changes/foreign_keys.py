@@ -155,7 +155,7 @@ def _to_part(state: State, model: Model, relation: Relation, item: Document) -> 
     target = (item["references"]["schema"], item["references"]["table"])
     title = f"The foreign key {item['name']} of {relation.title}"
     return [
-        f"{title} points to {'.'.join(target)}, a partition of {model.schema}.{table.name}: let it point to "
+        f"{title} references {'.'.join(target)}, a partition of {model.schema}.{table.name}: let it reference "
         f"{model.schema}.{table.name}, or drop it first."
         for table in catalog.tables(state, model)
         if any((part.schema, part.name) == target for part in catalog.partitions(state, table))
@@ -175,8 +175,8 @@ def calling(state: State, schema: str, name: str, key: Document) -> list[str]:
     if not functions:
         return []
     refusal = (
-        f"The foreign key {key['name']} of {schema}.{name} compares its columns by {', '.join(sorted(functions))}, "
-        "which a new key would call for every row with the rights of a superuser: give both columns the same type "
+        f"The foreign key {key['name']} of {schema}.{name} compares its columns with {', '.join(sorted(functions))}, "
+        "which a new key would call for every row with the privileges of a superuser: give both columns the same type "
         "first."
     )
     return [refusal]
@@ -244,8 +244,8 @@ def findings(state: State, model: Model) -> list[Finding]:
             there = any(names_tenant(item, model, key) for item in keys)
             left = [item["name"] for item in keys if _points(item, model, key)]
             found += [
-                finding(f"{words} names the tenant", table.name, True, there),
-                finding(f"{words} without the tenant left", table.name, [], left),
+                finding(f"{words} contains the tenant column", table.name, True, there),
+                finding(f"{words} without the tenant column left", table.name, [], left),
             ]
     return found
 

@@ -71,13 +71,13 @@ def obstacles(state: State, model: Model) -> list[str]:
         if now["language"] != function.language:
             wanted = NAMES[function.language]
             found.append(
-                f"{title} is written in {now['language']}, but the body in tenancy_functions in {wanted}: replace it "
-                f"with one in {wanted} with the same arguments and result first."
+                f"{title} is written in {now['language']}, but the body in tenancy_functions is in {wanted}: replace "
+                f"it with one in {wanted} with the same arguments and result first."
             )
         elif function.language == "sql" and _names(function) != now["names"]:
             found.append(
                 f"{title} has arguments with other names than in tenancy_functions, and a body in SQL has no aliases: "
-                f"use the names {', '.join(now['names'])} there."
+                f"use the names {', '.join(now['names'])} in tenancy_functions."
             )
         if (now["returns"] or "") != function.returns:
             found.append(

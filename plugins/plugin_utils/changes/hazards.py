@@ -71,7 +71,7 @@ def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
         *_subscriptions(found["subscriptions"]),
         *(
             f"The prepared transaction {item['gid']} of {item['owner']} ({item['prepared']}) holds locks on "
-            f"{', '.join(item['tables'])}, until it ends: COMMIT PREPARED or ROLLBACK PREPARED it first."
+            f"{', '.join(item['tables'])} until it ends: run COMMIT PREPARED or ROLLBACK PREPARED first."
             for item in found["prepared"]
         ),
         *(_relation(item) for item in found["relations"] if item["persistence"] == "t"),
@@ -111,8 +111,8 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
 
 def _unparted(model: Model, table: Table) -> str:
     return (
-        f"{model.schema}.{table.name} is partitioned, but no partition of it can hold rows, as those of the proof: "
-        "create one first."
+        f"{model.schema}.{table.name} is partitioned, but no partition of it can store rows, such as those of the "
+        "proof: create a partition first."
     )
 
 
@@ -140,7 +140,7 @@ def _meanings(state: State, model: Model, table: Table, column: Document) -> lis
     if others:
         few = ", ".join(sorted(others, key=lambda tenant: (len(tenant), tenant))[:3])
         why.append(
-            f"holds values other than {model.default_tenant} ({few}{', …' if len(others) > 3 else ''}; "
+            f"contains values other than {model.default_tenant} ({few}{', …' if len(others) > 3 else ''}; "
             f"{sum(others.values()):,} rows)"
         )
     if column["default"] is not None and _literal(column["default"]) != str(model.default_tenant):
@@ -158,9 +158,9 @@ def _meanings(state: State, model: Model, table: Table, column: Document) -> lis
     if not why:
         return []
     refusal = (
-        f"{name} already exists, {' and '.join(why)}, and no policy or default ties it to {model.setting}: it means "
-        "something else. Rename it, or choose another tenancy_column. If its values are tenants, set adopt: true for "
-        f"{table.name} in tenancy_tables."
+        f"{name} already exists, {' and '.join(why)}, and no policy or default connects it with {model.setting}: it "
+        "has another meaning. Rename it, or choose another tenancy_column. If its values are tenants, set adopt: true "
+        f"for {table.name} in tenancy_tables."
     )
     return [refusal]
 
@@ -217,7 +217,7 @@ def uncompared(state: State, model: Model) -> list[str]:
     """Return a note for each foreign key whose columns the inspection cannot compare."""
     return [
         f"The columns ({', '.join(item['columns'])}) of {model.schema}.{item['table']} or those of {item['other']} "
-        "have a type that is not one of PostgreSQL's own: the plan does not look for rows that point to another "
+        "have a type that is not built into PostgreSQL: the plan does not look for rows that reference another "
         "tenant's row; only a full rehearsal does."
         for item in state["hazards"]["links"]
         if item["rows"] is None and not _is_filled(state, item)
@@ -236,17 +236,17 @@ def _link(state: State, model: Model, item: Document) -> str:
     if item["rows"] is None:
         return (
             f"{name} takes its tenant by ({columns}) from {item['other']}, and a column of the comparison has a type "
-            f"that is not one of PostgreSQL's own, whose casts may run code of its owner: add {model.column} to {name} "
+            f"that is not built into PostgreSQL, whose casts may run code of its owner: add {model.column} to {name} "
             "and fill it by hand first."
         )
     if _is_filled(state, item):
         return (
-            f"{name} has {item['rows']:,} rows whose tenant is unknown: their ({columns}) points to no row of "
-            f"{item['other']}, from which tenant_from takes it: point them to one, or delete them, first."
+            f"{name} has {item['rows']:,} rows whose tenant is unknown: their ({columns}) references no row of "
+            f"{item['other']}, from which tenant_from takes the tenant: correct or delete these rows first."
         )
     return (
-        f"{name} has {item['rows']:,} rows that point by ({columns}) to a row of another tenant in {item['other']}: "
-        "correct them first, since no row may point to another tenant's row."
+        f"{name} has {item['rows']:,} rows whose ({columns}) references a row of another tenant in {item['other']}: "
+        "correct them first, because no row may reference another tenant's row."
     )
 
 
@@ -302,8 +302,8 @@ def _publication(item: Document, model: Model) -> list[str]:
     if outside:
         found.append(
             f"The row filter of the publication {item['name']} on {name} uses {', '.join(outside)}, which is not "
-            "part of the table's replica identity: PostgreSQL refuses every UPDATE and DELETE (42P10), also those of "
-            "the proof. Change the filter or the replica identity first."
+            "part of the table's replica identity: PostgreSQL refuses every UPDATE and DELETE (42P10), including those "
+            "of the proof. Change the filter or the replica identity first."
         )
     return found
 
@@ -316,7 +316,7 @@ def _without_identity(item: Document, name: str) -> str:
         remedy = f"ALTER PUBLICATION {identifier(item['name'])} DROP TABLE {target}"
     return (
         f"The publication {item['name']} publishes UPDATE and DELETE of {name}, {why}: PostgreSQL refuses every UPDATE "
-        f"and DELETE ({code}), also those of the proof. {remedy} first."
+        f"and DELETE ({code}), including those of the proof. {remedy} first."
     )
 
 

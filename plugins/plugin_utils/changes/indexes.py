@@ -172,7 +172,7 @@ def planned(state: State, model: Model, table: Table, index: tuple[IndexColumn, 
                 f"{whole.name}.index.{'_'.join(words)}{relation.suffix}", relation,
                 f"CREATE INDEX {identifier(name)} ON {relation.target} "
                 f"({', '.join([identifier(model.column), *(column.sql for column in index)])})",
-                "Serve the service's queries within one tenant",
+                "Support the service's queries within one tenant",
                 name,
             )
         )  # fmt: skip

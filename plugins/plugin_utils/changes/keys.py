@@ -55,8 +55,9 @@ def _of_partition_key(state: State, model: Model, relation: Relation) -> list[st
     """Return one obstacle for each new key that lacks a column of the partition key, which PostgreSQL requires."""
     table, name = relation.table, relation.title
     return [
-        f"The key ({', '.join(wanted)}) of {model.schema}.{table.name} must hold the columns that partition {name} "
-        f"({', '.join(column or 'an expression' for column in columns)}): name one with all of them under natural_keys."
+        f"The key ({', '.join(wanted)}) of {model.schema}.{table.name} must contain the columns that partition {name} "
+        f"({', '.join(column or 'an expression' for column in columns)}): list a key with all of them under "
+        "natural_keys."
         for key in _new_keys(state, model, table)
         for wanted in [(model.column, *key)]
         if (columns := relation.document["partition_key"] or []) and not {*columns} <= {*wanted}
@@ -75,7 +76,7 @@ def _of_index(state: State, model: Model, relation: Relation, index: Document) -
     if root is not None and root["constraint"] is None and index["constraint"] is not None:
         held = (
             f"The key {key} of {name} is a part of the index {index['root']} of {model.schema}.{table.name}, which has "
-            "to be replaced and cannot be dropped before it: detach that partition, drop its key, and attach it again."
+            "to be replaced but cannot be dropped before it: detach that partition, drop its key, and attach it again."
         )
         return [held]
     return [*_dependents(state, model, name, index), *([] if is_part else _impossible(state, model, relation, index))]
@@ -85,11 +86,11 @@ def _unnamed(name: str, index: Document) -> str:
     key, words = index["name"], ", ".join(index["key"]["columns"])
     if index["constraint_type"] == "x":
         return (
-            f"The exclusion constraint {key} of {name} on ({words}) is not named in the model, and tells one tenant "
-            "which values another has: name its columns under natural_keys of that table."
+            f"The exclusion constraint {key} of {name} on ({words}) is not in the model, and shows one tenant "
+            "which values another has: list its columns under natural_keys of that table."
         )
     return (
-        f"The unique key {key} of {name} on ({words}) is not named in the model: name its columns under "
+        f"The unique key {key} of {name} on ({words}) is not in the model: list its columns under "
         "surrogate_keys (random values) or natural_keys of that table."
     )
 
@@ -100,7 +101,7 @@ def _dependents(state: State, model: Model, name: str, index: Document) -> list[
     if not dependents:
         return []
     refusal = (
-        f"The key {index['name']} of {name} has to be replaced, but {', '.join(dependents)} depends on it: name it "
+        f"The key {index['name']} of {name} must be replaced, but {', '.join(dependents)} depends on it: list it "
         "under foreign_keys of its tenant table, or change or drop it first."
     )
     return [refusal]
@@ -109,9 +110,9 @@ def _dependents(state: State, model: Model, name: str, index: Document) -> list[
 def _impossible(state: State, model: Model, relation: Relation, index: Document) -> list[str]:
     """Return the reasons why PostgreSQL cannot create the key with the tenant column."""
     name, key, method = relation.title, index["name"], index["method"]
-    place = f"The key {key} of {name} has to hold {model.column} as well, but"
+    place = f"The key {key} of {name} must also contain {model.column}, but"
     if method in SINGLE:
-        return [f"{place} an index of the method {method} has only one column: make it {SINGLE[method]} first."]
+        return [f"{place} an index of the method {method} can have only one column: make it {SINGLE[method]} first."]
     found = []
     columns = len(index["key"]["elements"]) + len(index["key"]["include"])
     if columns >= unique_keys.MAX_COLUMNS:
@@ -130,9 +131,9 @@ def _impossible(state: State, model: Model, relation: Relation, index: Document)
             f"and add it with {model.column} WITH = after the migration."
         )
     found += [
-        f"The key {key} of {name} has to be replaced, and holds a value of {title}, a domain of an ordinary role or "
-        "a type that contains one. Its CHECK would run with the rights of a superuser: review the CHECK, and make a "
-        "superuser the owner of the domain first."
+        f"The key {key} of {name} must be replaced, and contains a value of {title}, a domain of an ordinary role or "
+        "a type that contains one. Its CHECK would run with the privileges of a superuser: review the CHECK, and make "
+        "a superuser the owner of the domain first."
         for title in definitions.domains(state, _texts(index), None)
     ]
     return found
@@ -256,7 +257,7 @@ class _Exchange:
             return [self._drop("Remove an invalid index that an interrupted build left")]
         present = self._present()
         if present is not None:
-            reason = f"Drop the global key {self.index['name']}, which tells one tenant which values another has"
+            reason = f"Drop the global key {self.index['name']}, which shows one tenant which values another has"
             return [self._drop(reason), *self._marked(self.whole, indexes.table_marks(self.whole, self.index, present))]
         if unique_keys.is_made_with_constraint(self.index):
             return self._made_with_constraint()
@@ -415,7 +416,7 @@ class _NewKey:
         self.reason = (
             f"Make ({', '.join(key)}) unique per tenant"
             if key in table.natural_keys
-            else f"Let foreign keys point to ({', '.join(key)}) together with the tenant"
+            else f"Let foreign keys reference ({', '.join(key)}) together with the tenant"
         )
 
     def statements(self) -> list[Statement]:
@@ -576,7 +577,7 @@ def _shared(back: Rollback, item: RelationRollback) -> list[str]:
     again = [set(index["names"]) for index in _of_before(back, item) if index["unique"] and index["plain"]]
     return [
         f"({', '.join(shared['columns'])}) of {item.title} was unique over all tenants, and {shared['rows']:,} rows "
-        f"share {shared['keys']:,} values of it now: change or delete them first, or use rollback_mode=restore."
+        f"share {shared['keys']:,} of its values now: change or delete them first, or use rollback_mode=restore."
         for shared in back.state["hazards"]["shared"]
         if shared["table"] == item.table.name and not item.relation.is_partition and set(shared["columns"]) in again
     ]

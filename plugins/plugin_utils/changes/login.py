@@ -30,9 +30,10 @@ def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
         if other == role:
             continue
         made += [
-            _attempt(f"login.role.{other}", "", f"The service becomes {other} by SET ROLE", REFUSED,
+            _attempt(f"login.role.{other}", "", f"The service becomes {other} with SET ROLE", REFUSED,
                      f"SET LOCAL ROLE {identifier(other)}"),
-            _attempt(f"login.session.{other}", "", f"The service becomes {other} by SET SESSION AUTHORIZATION", REFUSED,
+            _attempt(f"login.session.{other}", "", f"The service becomes {other} with SET SESSION AUTHORIZATION",
+                     REFUSED,
                      f"SET LOCAL SESSION AUTHORIZATION {identifier(other)}"),
         ]  # fmt: skip
     return made
@@ -100,7 +101,7 @@ def unnamed(model: Model) -> list[Attempt]:
     """
     note = qualified(model.schema, bridge_record.NOTE)
     noted = " AND ".join(f"{note}({literal(kind['sequence'])})" for kind in bridge_record.kinds(model))
-    return [_attempt("login.unnamed", "", "A login names no tenant", ONE, f"SELECT WHERE {noted}", writes=True)]
+    return [_attempt("login.unnamed", "", "A session sets no tenant", ONE, f"SELECT WHERE {noted}", writes=True)]
 
 
 def _of_table(state: State, model: Model, table: Table, unused_tenant: str, writes: bool) -> list[Attempt]:
@@ -112,15 +113,15 @@ def _of_table(state: State, model: Model, table: Table, unused_tenant: str, writ
     reads = REFUSED if lacks(document, "SELECT") else None
     of_tenant = REFUSED if lacks(document, "SELECT", (model.column,)) else NOTHING
     made = [
-        _attempt(f"{table.name}.login.copy", table.name, "A login copies another tenant's rows to itself", of_tenant,
-                 f"COPY {target} ({tenant}) TO STDOUT", tenant=unused_tenant),
-        _attempt(f"{table.name}.login.copy.own", table.name, "A login copies a row of its tenant to itself",
+        _attempt(f"{table.name}.login.copy", table.name, "A session copies another tenant's rows to the client",
+                 of_tenant, f"COPY {target} ({tenant}) TO STDOUT", tenant=unused_tenant),
+        _attempt(f"{table.name}.login.copy.own", table.name, "A session copies a row of its tenant to the client",
                  reads or own, f"COPY (SELECT 1 FROM {target} LIMIT 1) TO STDOUT", tenant=default),
         _attempt(f"{table.name}.login.unnamed.other", table.name,
-                 "A login that names no tenant reads rows of a tenant other than the default one", of_tenant,
+                 "A session that sets no tenant reads rows of a tenant other than the default one", of_tenant,
                  f"SELECT FROM {target} WHERE {tenant} OPERATOR(pg_catalog.<>) {literal(default)} LIMIT 1"),
         _attempt(f"{table.name}.login.unnamed", table.name,
-                 "A login that names no tenant reads the rows that the bridge shows",
+                 "A session that sets no tenant reads the rows that the bridge shows",
                  reads or (own if bridge.value(state, model) is not None else NOTHING),
                  f"SELECT FROM {target} LIMIT 1"),
     ]  # fmt: skip
@@ -128,7 +129,7 @@ def _of_table(state: State, model: Model, table: Table, unused_tenant: str, writ
         others = {one.name: catalog.table(state, one.name) or {} for one in model.tables}
         columns = (*samples.of(model, table, document, state["types"], others).values, model.column)
         made.append(
-            _attempt(f"{table.name}.login.copy.in", table.name, "A login copies rows into another tenant",
+            _attempt(f"{table.name}.login.copy.in", table.name, "A session copies rows into another tenant",
                      REFUSED if lacks(document, "INSERT", columns) else NOT_SUPPORTED,
                      f"COPY {target} ({', '.join(map(identifier, columns))}) FROM STDIN",
                      tenant=unused_tenant, data="", writes=True)

@@ -112,7 +112,8 @@ def _relation(
             found.append(f"an index of {relation.name}")
     article = "an index" if makes == "index" else f"a {makes}"
     return [
-        f"{schema}.{name} exists already, {what}, and the plan creates {article} of that name: rename or drop it first."
+        f"{schema}.{name} already exists ({what}), and the plan creates {article} with this name: rename or drop it "
+        "first."
         for what in found
     ]
 
@@ -128,7 +129,7 @@ def _constraint(state: State, relation: Relation, name: str, gone: Sequence[str]
         return []
     target = qualified(relation.schema, relation.name)
     refusal = (
-        f"{relation.title} has a constraint {name} already, and the plan adds another one of that "
+        f"{relation.title} already has a constraint {name}, and the plan adds another one with this "
         f"name: ALTER TABLE {target} RENAME CONSTRAINT {identifier(name)} TO another name first, or drop it."
     )
     return [refusal]
@@ -141,8 +142,8 @@ def _policy(relation: Relation, name: str) -> list[str]:
         return []
     target = qualified(relation.schema, relation.name)
     refusal = (
-        f"{relation.title} has a permissive policy {name} already, and the plan creates another one "
-        f"of that name: DROP POLICY {identifier(name)} ON {target} first."
+        f"{relation.title} already has a permissive policy {name}, and the plan creates another one "
+        f"with this name: DROP POLICY {identifier(name)} ON {target} first."
     )
     return [refusal]
 
@@ -154,7 +155,7 @@ def _function(state: State, schema: str, name: str, types: Sequence[str]) -> lis
     if not there and (now is None or now["returns"] == RESULT):
         return []
     refusal = (
-        f"{schema}.{name}({arguments}) exists already, no function that returns {RESULT}, and the plan creates one "
-        "of that name: rename or drop it first."
+        f"{schema}.{name}({arguments}) already exists and does not return {RESULT}, and the plan creates a function "
+        "with this name: rename or drop it first."
     )
     return [refusal]

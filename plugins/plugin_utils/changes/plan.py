@@ -133,7 +133,7 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
         return [f"Table {name} does not exist: correct tenancy_tables or the database."]
     found = []
     if document.get("partition_of"):
-        found.append(f"{name} is a partition of {document['partition_of']}: name that table in tenancy_tables instead.")
+        found.append(f"{name} is a partition of {document['partition_of']}: list that table in tenancy_tables instead.")
     elif document["kind"] not in ("r", "p"):
         found.append(f"{name} is not an ordinary table (kind {document['kind']!r}): remove it from tenancy_tables.")
     found += [

@@ -79,7 +79,7 @@ def refusals(entries: Sequence[dict[str, Any]]) -> list[str]:
     if not left:
         return []
     ways = "; ".join(left)
-    return [f"The migration would leave ways around row security: {ways}. The audit above says why, and what to do."]
+    return [f"The migration would leave bypasses of row security: {ways}. The audit above lists reasons and remedies."]
 
 
 def transaction(found: Sequence[Statement], state: State, model: Model, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def _of_relation(state: State, relation: Relation, model: Model) -> list[Stateme
                 f"CREATE POLICY {identifier(table.policy)} ON {relation.target} FOR ALL "
                 f"TO {identifier(model.application_role)} "
                 f"USING ({model.predicate}) WITH CHECK ({model.predicate})",
-                "Show and accept only the session tenant's rows",
+                "Show and accept only rows of the session's tenant",
             )
         )  # fmt: skip
     return planned

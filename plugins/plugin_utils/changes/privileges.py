@@ -32,7 +32,7 @@ def plan(state: State, model: Model) -> list[Statement]:
             column, target = identifier(model.column), qualified(model.schema, table.name)
             privileges = ", ".join(f"{privilege} ({column})" for privilege in lacking)
             sql = f"GRANT {privileges} ON {target} TO {role}"
-            reason = f"Grant {model.column} to a service that has rights to single columns"
+            reason = f"Grant privileges on {model.column} to a service that has them on individual columns only"
             planned.append(statement(f"{table.name}.column.grant", table.name, "privilege", sql, reason))
     for function in model.functions:
         now = catalog.function(state, function.name, function.identity)
@@ -42,7 +42,7 @@ def plan(state: State, model: Model) -> list[Statement]:
                 statement(
                     f"function.{function.name}({function.identity}).grant", "", "privilege",
                     f"GRANT EXECUTE ON {function.kind} {signature} TO {role}",
-                    "Let the service execute the functions by its own privilege",
+                    "Grant the service its own privilege to execute the functions",
                 )
             )  # fmt: skip
     return planned
@@ -67,7 +67,7 @@ def findings(state: State, model: Model) -> list[Finding]:
         document = catalog.required(state, table.name)
         if any(isinstance(allowed, list) and allowed for allowed in (document["rights"] or {}).values()):
             lacking = _lacking(document, model)
-            found.append(finding(f"missing rights to {model.column}", table.name, [], lacking))
+            found.append(finding(f"missing privileges on {model.column}", table.name, [], lacking))
         excess = catalog.excess(document, model, "excess_privileges")
         found.append(finding("privileges that bypass row security", table.name, [], excess))
         parts = catalog.partitions(state, table)

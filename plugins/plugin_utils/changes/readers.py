@@ -43,14 +43,14 @@ def obstacles(state: State, model: Model) -> list[str]:
     for reader in model.readers:
         if reader.role in own:
             found.append(
-                f"{model.application_role} has the privileges of {reader.role}, or can get them by SET ROLE, so the "
+                f"{model.application_role} has the privileges of {reader.role}, or can get them with SET ROLE, so the "
                 f"policy of {reader.role} in tenancy_readers would apply to the service: REVOKE "
                 f"{identifier(reader.role)} FROM {identifier(model.application_role)} first."
             )
         elif reader.role not in holders:
             found.append(
                 f"tenancy_readers names {reader.role}, which does not exist, has no privilege on rows of the tenant "
-                "tables, or bypasses row security: correct its name, GRANT it SELECT, or remove it there."
+                "tables, or bypasses row security: correct its name, GRANT it SELECT, or remove its entry."
             )
     return found
 
@@ -179,7 +179,7 @@ def notes(state: State, model: Model) -> list[str]:
     return [
         *(_sentence(state, model, role) for role in state["hazards"]["other_roles"]),
         *(
-            f"The policy {policy['name']} of {', '.join(policy['roles'])} on {relation.title} stays: "
+            f"The policy {policy['name']} of {', '.join(policy['roles'])} on {relation.title} remains: "
             f"it does not apply to {model.application_role}."
             for relation in relations(state, model)
             for policy in relation.document["policies"]
@@ -216,7 +216,7 @@ def _sees(state: State, model: Model, role: Document) -> str:
         whole = any(reader.tenant is None for reader in named)
         tenants = sorted({str(reader.tenant) for reader in named})
         rows = "every tenant" if whole else f"tenant {' and '.join(tenants)}"
-        return f"sees the rows of {rows} by tenancy_readers."
+        return f"sees the rows of {rows} according to tenancy_readers."
     if model.application_role in role["roles"]:
         return f"has the privileges of {model.application_role}: it sees only rows of the tenant that it sets."
     kept = sorted({
@@ -228,9 +228,11 @@ def _sees(state: State, model: Model, role: Document) -> str:
     if kept:
         return f"sees only the rows of the policies {', '.join(kept)}, and none of tables without them."
     if role["name"] == model.replaced_role:
-        return "is the login that the service's own replaces: any other client that still uses it sees no rows then."
+        return (
+            "is the login that the service's own login replaces: any other client that still uses it then sees no rows."
+        )
     copies = " The first copy of a subscription that logs in as it is empty." if role["replication"] else ""
-    remedy = "REVOKE them" if role["name"] == "PUBLIC" else "name it in tenancy_readers, or revoke its privileges"
+    remedy = "REVOKE them" if role["name"] == "PUBLIC" else "list it in tenancy_readers, or revoke its privileges"
     return f"sees no rows once row security is on: {remedy}.{copies}"
 
 

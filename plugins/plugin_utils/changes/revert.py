@@ -58,7 +58,7 @@ def refuse_other_tenants(state: State, model: Model) -> list[str]:
             continue
         problem = (
             f"Rows of tenants other than {model.default_tenant} were stored in {table.name} after this run made its "
-            "plan. Run it again: it names them."
+            "plan. Run the playbook again: it lists these rows."
         )
         # A condition with <> cannot use an index.
         rows = f"SELECT FROM {qualified(model.schema, table.name)} WHERE {column} < {default} OR {column} > {default}"

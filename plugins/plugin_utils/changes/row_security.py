@@ -26,7 +26,7 @@ def _switch(relation: Relation, part: str, value: bool, identity: str, reason: s
 def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that enable and force row security."""
     words = {
-        "enabled": ("enable", "Switch row-level security on"),
+        "enabled": ("enable", "Enable row-level security"),
         "forced": ("force", "Apply row-level security to the owner of the table as well (FORCE)"),
     }
     return [
@@ -74,7 +74,7 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
     """Return the statements that disable row security."""
     words = {
         "forced": ("no_force", "Exempt the owner of the table again"),
-        "enabled": ("disable", "Switch row-level security off"),
+        "enabled": ("disable", "Disable row-level security"),
     }
     return [
         _switch(relation, part, False, *words[part])

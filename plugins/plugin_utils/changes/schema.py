@@ -71,15 +71,17 @@ def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[s
 
 def _obstacles(state: State, model: Model, snapshot: State, *, lone: bool) -> list[str]:
     if snapshot["database"] != state["database"]:
-        return [f"The snapshot is of database {snapshot['database']}, not of {state['database']}: name another one."]
+        return [
+            f"The snapshot is of database {snapshot['database']}, not of {state['database']}: choose another snapshot."
+        ]
     found = []
     foreign = catalog.other_tenants(state, model)
     # If the column existed before the migration, the old schema can also distinguish the rows of tenants.
     if foreign and lone and not model.adopted:
         counts = ", ".join(f"{name} {count}" for name, count in foreign.items())
         found.append(
-            f"Rows of tenants other than {model.default_tenant} exist ({counts}), which the old schema cannot tell "
-            "apart. Move or delete those rows first, or use rollback_mode=restore."
+            f"Rows of tenants other than {model.default_tenant} exist ({counts}), which the old schema cannot "
+            "distinguish. Move or delete those rows first, or use rollback_mode=restore."
         )
     there = tuple(table for table in catalog.tables(state, model) if catalog.table(snapshot, table.name) is not None)
     found += [

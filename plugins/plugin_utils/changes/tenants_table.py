@@ -104,7 +104,7 @@ def _of_relation(state: State, relation: Relation, model: Model, tenants: Tenant
         elif readers.applies(state, policy) or policy["name"] in policy_names(model, relation.table):
             planned.append(drop_policy(relation, policy["name"], MORE_ROWS))
     reason = {
-        "own": "Show and accept only the session tenant's row of the tenants table",
+        "own": "Show and accept only the row of the session's tenant in the tenants table",
         "read_all": "Let every session read the tenants table, and change only its tenant's row",
     }[tenants.policy]
     for item in wanted(tenants):

@@ -186,7 +186,7 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
     """Return the reason why the operator must decide whether a table is a tenant table or shared, or None."""
     way = f"The draft makes it a tenant table. If it is shared, move {visible(title)} to tenancy_readable."
     if frameworks.is_session(table.name, table.columns):
-        return f"It holds sessions or a cache. A row is read by its key, often before the tenant is known. {way}"
+        return f"It contains sessions or a cache. A row is found by its key, often before the tenant is known. {way}"
     if table.has_tenant:
         return None
     pointed = {
@@ -198,7 +198,7 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
         lacking = f"It lacks {visible(described.column)}, and no foreign key that always has a value leads to a tenant."
         return f"{lacking} {way}"
     if not pointed and not table.foreign_keys() and not described.is_triggered(title):
-        return f"No foreign key says to which tenant its rows belong. {way}"
+        return f"No foreign key shows to which tenant its rows belong. {way}"
     own = [name for name in table.columns if not table.is_random(name)]
     is_list = len(own) <= FEW_COLUMNS and columns.written_at(table.columns) is None
     if pointed and not table.foreign_keys() and is_list:
@@ -216,7 +216,10 @@ def readable(described: Described) -> list[dict[str, Any]]:
         if title in described.shared:
             continue
         where = "a foreign table" if item["kind"] == "f" else f"a table outside the schema {described.schema}"
-        decision = "No policy protects it. Keep it from the service, or let every tenant read it here."
+        decision = (
+            "No policy protects it. Revoke the service's privileges on it, or list it here so that every tenant can "
+            "read it."
+        )
         found.append({"title": title, "why": where, "decision": decision, "commented": True})
     return found + [
         {"title": title, "why": "a view of shared tables", "decision": None, "commented": False}

@@ -128,9 +128,12 @@ def tenancy(draft: Draft) -> str:
 def _head(draft: Draft) -> list[str]:
     column = draft["column"]
     if column["tables"]:
-        why = f"{column['tables']} tables have the column {column['name']}. Name another if it is not the tenant's."
+        why = (
+            f"{column['tables']} tables have the column {column['name']}. Specify another column if it does not "
+            "contain the tenant."
+        )
     else:
-        why = "No column says to which tenant a row belongs, so this one is new. You choose its name."
+        why = "No column shows to which tenant a row belongs, so this one is new. You choose its name."
     shared = ", ".join(f"{name} ({number} tables)" for name, number in column["shared"].items())
     if shared:
         why += f" Most tables have {shared}."
@@ -177,7 +180,7 @@ def _tenants(found: Mapping[str, str] | None) -> list[str]:
 
 
 def _readable(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = ["# Relations that the service may read although they hold no tenant's rows."]
+    lines = ["# Relations that the service may read although they contain no tenant's rows."]
     chosen = [entry for entry in found if not entry["commented"]]
     if found and not chosen:
         lines.append("# Remove the brackets if you name one.")

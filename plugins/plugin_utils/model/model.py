@@ -274,7 +274,7 @@ def _index(value: Any, where: str) -> tuple[IndexColumn, ...]:
 
 def _sample(value: Any, where: str) -> dict[str, str | int]:
     if not isinstance(value, Mapping):
-        raise ModelError(f"{where}: sample must hold columns and their values, not {value!r}.")
+        raise ModelError(f"{where}: sample must contain columns and their values, not {value!r}.")
     for name, content in value.items():
         _named(name, f"{where}: sample")
         if isinstance(content, bool) or not isinstance(content, (str, int)):
@@ -296,7 +296,7 @@ def _table(value: Any, number: int) -> Table:
         if set(key) <= set(sample):
             raise ModelError(
                 f"{where}: the sample names the surrogate key ({', '.join(key)}), but two rows of the proof must "
-                "have different values: remove it, and each row gets a value of its own."
+                "have different values: remove it, and each row gets its own value."
             )
     return Table(
         name=name,
@@ -366,7 +366,8 @@ def _default_tenant(source: Mapping[str, Any], column_type: str, *, adopted: boo
         )
     if source.get("bridge"):
         raise ModelError(
-            "tenancy_bridge must be false, since tenancy_column_adopted is true: a login that names no tenant has none."
+            "tenancy_bridge must be false, since tenancy_column_adopted is true: a session that sets no tenant has "
+            "none."
         )
     return None
 
@@ -440,7 +441,7 @@ def _readers(source: Mapping[str, Any], column_type: str) -> tuple[Reader, ...]:
     if own:
         raise ModelError(f"tenancy_readers names {min(map(str, own))!r}, the role of the service: remove it there.")
     if len({reader.role for reader in found}) != len(found):
-        raise ModelError("tenancy_readers names a role twice.")
+        raise ModelError("tenancy_readers lists a role twice.")
     return found
 
 
@@ -452,7 +453,7 @@ def _require_referenced_keys(tables: Sequence[Table]) -> None:
             where, target = f"tenancy_tables, table {table.name!r}", known.get(key.references)
             if target is None:
                 raise ModelError(
-                    f"{where}: a foreign key references {key.references!r}, which is not a tenant table: name it "
+                    f"{where}: a foreign key references {key.references!r}, which is not a tenant table: list it "
                     "in tenancy_tables, or remove the foreign key."
                 )
             if set(key.key) not in [set(other) for other in (*target.surrogate_keys, *target.natural_keys)]:
@@ -492,7 +493,7 @@ def _tables(source: Mapping[str, Any], *, adopted: bool) -> tuple[Table, ...]:
         raise ModelError("tenancy_tables must be a non-empty list: without a table there is nothing to migrate.")
     parsed = tuple(_without(source.get("column"), _table(table, number)) for number, table in enumerate(tables))
     if len({table.name for table in parsed}) != len(parsed):
-        raise ModelError("tenancy_tables names a table twice.")
+        raise ModelError("tenancy_tables lists a table twice.")
     for table in parsed:
         if unknown := set(table.sample_writes) - {other.name for other in parsed}:
             raise ModelError(

@@ -125,7 +125,7 @@ def refused(state: State, model: Model) -> list[str]:
     documents = {table.name: catalog.table(state, table.name) or {} for table in model.tables}
     order = of(model, documents)
     return [
-        f"The foreign key ({', '.join(key.columns)}) of {model.schema}.{table.name} is part of a circle of foreign "
+        f"The foreign key ({', '.join(key.columns)}) of {model.schema}.{table.name} is part of a cycle of foreign "
         "keys whose columns are all NOT NULL, and it cannot be deferred. No row can be stored first. Make the key "
         "deferrable: ALTER TABLE … ALTER CONSTRAINT … DEFERRABLE."
         for table in order.tables

@@ -251,19 +251,19 @@ def gaps(state: State, model: Model) -> list[str]:
 def _gaps(model: Model, means: Means, table: Table) -> list[str]:
     name, role = f"{model.schema}.{table.name}", model.application_role
     if means.lacks(table, "SELECT"):
-        return [f"{role} may not read {name}: the proof there shows only which statements are refused."]
+        return [f"{role} has no privilege to read {name}: there, the proof shows only which statements are refused."]
     found = []
     if not means.stores(table):
         found.append(
-            f"{role} may not store the sample in {name}: the proof there cannot use a tenant's own rows. It shows "
-            "only that the default tenant reads its rows."
+            f"{role} has no privilege to store the sample in {name}: there, the proof cannot use a tenant's own rows. "
+            "It shows only that the default tenant reads its rows."
         )
     refused = [command for command in ("UPDATE", "DELETE") if means.lacks(table, command)]
     refused += [f"{command.upper()} (append_only)" for command in table.append_only]
     if refused:
-        found.append(f"{' and '.join(refused)} in {name} must be refused, also for a tenant's own rows.")
+        found.append(f"{' and '.join(refused)} in {name} must be refused, even for a tenant's own rows.")
     return found + [
-        f"The proof does not try to reference another tenant's row by {name} ({', '.join(key.columns)}), since "
+        f"The proof does not try to reference another tenant's row with {name} ({', '.join(key.columns)}), since "
         f"{reason}."
         for key in table.foreign_keys
         if (reason := _why_untried(means, table, key)) is not None
@@ -404,7 +404,7 @@ def attempts(
 def _unset(model: Model, means: Means, relation: Table | View) -> list[Attempt]:
     """Return the attempt of a session that has never set a tenant."""
     allowed = means.allows(NOTHING, (relation, "SELECT", ())) if isinstance(relation, Table) else NOTHING
-    read = ("read.unset", "A session that names no tenant reads", _read(model, relation), allowed)
+    read = ("read.unset", "A session that sets no tenant reads", _read(model, relation), allowed)
     return made(relation, None, [read])
 
 
@@ -568,14 +568,14 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
             (table, "SELECT", (model.column, *key)),
         ]  # fmt: skip
         found += [
-            (f"own.upsert.{'_'.join(key)}", "A tenant updates its own row by ON CONFLICT DO UPDATE",
+            (f"own.upsert.{'_'.join(key)}", "A tenant updates its own row with ON CONFLICT DO UPDATE",
              _insert(means, table, None, _upsert(means, table, key)),
              means.allows(means.conflicts(table, means.forbids(table, "update", ONE), IS_THERE), *upserts)),
         ]  # fmt: skip
         if means.defers(table):
             continue
         found += [
-            (f"own.skip.{'_'.join(key)}", "A tenant's own key is found by ON CONFLICT DO NOTHING",
+            (f"own.skip.{'_'.join(key)}", "A tenant finds its own key with ON CONFLICT DO NOTHING",
              _insert(means, table, None, " ON CONFLICT DO NOTHING"),
              means.allows(means.conflicts(table, NOTHING, ONE), *means.inserts(table))),
         ]  # fmt: skip
@@ -648,18 +648,18 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
     given = REFUSED if means.rows(table) else NOTHING_OR_REFUSED
     raised = table.append_only.get("update")
     found += [
-        ("insert", "A tenant stores a row for another", _insert(means, table, theirs), REFUSED),
-        ("insert.select", "A tenant copies its rows to another",
+        ("insert", "A tenant stores a row for another tenant", _insert(means, table, theirs), REFUSED),
+        ("insert.select", "A tenant copies its rows to another tenant",
          f"INSERT INTO {target} ({copied}) SELECT {given_away} FROM {target}", given),
-        ("update.tenant", "A tenant gives its rows to another",
+        ("update.tenant", "A tenant gives its rows to another tenant",
          f"UPDATE {target} SET {tenant} = {literal(other)}{EVERY}",
          # Either the trigger or the policy refuses the statement.
          (*given, *(() if raised is None else means.forbids(table, "update", ())))),
-        ("skip", "A tenant looks for another's keys by ON CONFLICT DO NOTHING",
+        ("skip", "A tenant looks for another tenant's keys with ON CONFLICT DO NOTHING",
          _insert(means, table, theirs, " ON CONFLICT DO NOTHING"), REFUSED),
     ]  # fmt: skip
     found += [
-        (f"upsert.{'_'.join(key)}", "A tenant overwrites another's row by ON CONFLICT DO UPDATE",
+        (f"upsert.{'_'.join(key)}", "A tenant overwrites another tenant's row with ON CONFLICT DO UPDATE",
          _insert(means, table, theirs, _upsert(means, table, key)), means.besides(table, "update", REFUSED))
         for key in means.arbiters(table)
     ]  # fmt: skip
@@ -707,7 +707,7 @@ def _pointing(means: Means, table: Table, key: ForeignKey, made_room: Room) -> R
     """Return the attempt of a tenant to reference another tenant's row."""
     needs = [*means.inserts(table), *made_room.needs(means.table(key.references))]
     return (
-        f"point.{'_'.join(key.columns)}", f"A tenant points to a row of another in {key.references}",
+        f"point.{'_'.join(key.columns)}", f"A tenant references a row of another tenant in {key.references}",
         _point(means, table, key, made_room), means.allows(POINTS_NOWHERE, *needs),
     )  # fmt: skip
 
@@ -745,7 +745,7 @@ def _around(model: Model, table: Table) -> list[Row]:
         ("copy.out", "A tenant copies the table to a file on the server", f"COPY {target} TO '/dev/null'", REFUSED),
         ("copy.in", "A tenant copies a file on the server into the table", f"COPY {target} FROM '/dev/null'", REFUSED),
         ("copy.program", "A tenant copies the table to a program", f"COPY {target} TO PROGRAM 'true'", REFUSED),
-        ("off", "A tenant switches row security off", f"SET LOCAL row_security = off; {_read(model, table)}", REFUSED),
+        ("off", "A tenant turns row security off", f"SET LOCAL row_security = off; {_read(model, table)}", REFUSED),
     ]
 
 

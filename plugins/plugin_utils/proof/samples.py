@@ -224,7 +224,7 @@ class _Deriving:
             sql = self._random_of(known[pointed]) if pointed in known else None
             if sql is None:
                 self.missing[column] = (
-                    f"it points to a row of {key.references} that comes later, and no random key is known"
+                    f"it references a row of {key.references} that is stored later, and no random key can be generated"
                 )
             else:
                 self.first[column] = sql
@@ -244,7 +244,7 @@ class _Deriving:
                 attribute = next(item for item in self.document["attributes"] if item["name"] == pointed)
                 sql = given or self._random_of(attribute)
                 if sql is None:
-                    self.missing[column] = "it points to its own table, and no random key is known"
+                    self.missing[column] = "it references its own table, and no random key can be generated"
                     continue
                 self.itself[pointed] = sql
                 self.values[pointed] = self.values[column] = f"{ITSELF}.{identifier(pointed)}"
