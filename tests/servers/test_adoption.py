@@ -116,7 +116,7 @@ NOTES_WITH_TENANT = (
     "ALTER TABLE notes DISABLE TRIGGER never; ALTER TABLE notes ADD customer_id integer; "
     "UPDATE notes SET customer_id = t.customer_id FROM tasks AS t WHERE t.id = task_id"
 )
-# Further foreign keys, by the refused case.
+# Additional foreign keys for the refused cases.
 MORE: dict[str, dict[str, dict[str, Any]]] = {
     "rows whose tenant is taken, and that reference another tenant's row": {
         "notes": {"columns": ["project"], "references": "projects", "key": ["id"]}

@@ -330,7 +330,7 @@ NOT_ENFORCED = [*PARENT, CHILD.format("CONSTRAINT loose REFERENCES parents NOT E
 UNSHOWN = {("logs", "parent_id"), ("ends", "top_r"), *((name, key) for name in ("pairs", "rivals") for key in "ab")}
 
 
-# The plan names the columns of ON DELETE SET NULL and SET DEFAULT.
+# The plan writes a column list for ON DELETE SET NULL and SET DEFAULT.
 SINCE = {name: 15 for name, (statements, _) in SCHEMAS.items() if "ON DELETE SET" in " ".join(statements)}
 
 
@@ -461,7 +461,7 @@ def test_a_round_trip_of_unusual_tables(server: Server, name: str) -> None:
         schemas.round_trip(server, found, set() if name in TRIED else {("log", "user_id")})
 
 
-# The tables and columns that a publication names, and the reason why PostgreSQL refuses UPDATE and DELETE.
+# The tables and columns in a publication, and the reason why PostgreSQL refuses UPDATE and DELETE.
 PUBLISHED = {
     "a table": ("log", "which has no replica identity: "),
     "columns of a table": ("log (what)", "whose replica identity is not among the published columns: "),
