@@ -17,7 +17,7 @@ from server import Server
 GIVEN = {"default_tenant_name": "The first library"}
 NEVER = "library_never"
 HOOK = ", process_revision_directives=without_tenant"
-# The release adds a NOT NULL column, a foreign key, a table and a key with equal values in both tenants. It drops a key.
+# The release adds a NOT NULL column, a foreign key, a table and a key with values of both tenants. It drops a key.
 EMAIL = "    email: Mapped[str] = mapped_column(unique=True)\n"
 ISBN = '        UniqueConstraint("isbn", name="one_isbn"),\n'
 MEMBER = 'ForeignKey("members.id", ondelete="CASCADE")'
