@@ -51,16 +51,16 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         f"public.{MEANS}contains values other than 1 (2; 1 rows)",
     ),
     "row security that is not the column's": (
-        [*NUMBERS, ON, "CREATE POLICY all_of_it ON call_summaries USING (true)"], f"public.{MEANS}holds values",
+        [*NUMBERS, ON, "CREATE POLICY all_of_it ON call_summaries USING (true)"], f"public.{MEANS}contains values",
     ),
-    "row security without a policy": ([*NUMBERS, ON], f"public.{MEANS}holds values"),
+    "row security without a policy": ([*NUMBERS, ON], f"public.{MEANS}contains values"),
     "a policy by another column": (
         [*NUMBERS, ON, "CREATE POLICY own ON call_summaries USING (user_id = current_setting('app.current_tenant'))"],
-        f"public.{MEANS}holds values",
+        f"public.{MEANS}contains values",
     ),
     "a policy that is not in force": (
         [*NUMBERS, f"CREATE POLICY own ON call_summaries USING ({TENANT})"],
-        f"public.{MEANS}holds values",
+        f"public.{MEANS}contains values",
     ),
     "a foreign key to somebody's table": (
         ["CREATE TABLE customers (id integer PRIMARY KEY)", f"{COLUMN} REFERENCES customers"],
