@@ -1,4 +1,4 @@
-"""Errors with a remedy, as the errors of filters."""
+"""A decorator that turns errors with a remedy into Ansible's filter errors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..module_utils.errors import TenancyError
 
 
 def typed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function with Ansible's error, and the same sentence, for an error with a remedy.
+    """Return the function so that it raises Ansible's error, with the same message, instead of an error with a remedy.
 
-    The cause is left out: it may quote a value, such as a DATABASE_URL.
+    The original exception is not attached as the cause, because it may quote a value such as a DATABASE_URL.
     """
 
     @functools.wraps(function)

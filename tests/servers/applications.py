@@ -1,4 +1,4 @@
-"""The applications of the tests: their unmigrated databases on a server, and the decisions about their drafts."""
+"""The applications in the tests, with their unmigrated databases on a server and the decisions about their drafts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab import OWNER
 from server import ROOT, TEMPLATE, Server
 
 SCHEMAS = ROOT / "tests/servers/databases"
-# The decisions of a human, as variables of the inventory, before a second draft.
+# The operator's decisions before a second draft, as variables of the inventory.
 GIVEN: Mapping[str, dict[str, Any]] = {
     "ai_memory": {"column": "customer_id", "default_tenant_name": "Peterson Insurance"},
     "boat_rental": {

@@ -1,4 +1,4 @@
-"""The SQL and the files in the pages about later releases, which the tests run."""
+"""The SQL and the files on the pages about later releases, which the tests run."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def _maybe(draw: Callable[..., Any], text: str) -> str:
 
 
 def _nulls(draw: Callable[..., Any], major: int) -> str:
-    """Return the clause for NULLs, which exists since PostgreSQL 15."""
+    """Return the NULLS NOT DISTINCT clause if the version has it (since PostgreSQL 15)."""
     return _maybe(draw, " NULLS NOT DISTINCT") if major >= 15 else ""
 
 

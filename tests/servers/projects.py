@@ -1,4 +1,4 @@
-"""Projects of frameworks in a directory of their own, whose tools the tests run against a server."""
+"""Copies of framework projects in separate directories, whose tools the tests run against a server."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from lab import OWNER
 from planner import Database, State
 from server import ROOT, Server
 
-# It holds until playbooks/enforce.yml removes the bridge.
+# This is true until playbooks/enforce.yml removes the bridge.
 BRIDGE = "bridge is off once a second tenant has rows"
 
 
 class Project:
-    """A copy of a project; ``NAME`` is its database."""
+    """A copy of a project. ``NAME`` is the name of its database."""
 
     NAME: str
     SOURCE: str
@@ -36,7 +36,7 @@ class Project:
         shutil.copytree(ROOT / "tests/servers" / self.SOURCE, self.directory)
 
     def call(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run Python in the project as a deployment does."""
+        """Run Python code in the project as a deployment does."""
         return subprocess.run(
             [sys.executable, *arguments], cwd=self.directory, capture_output=True, text=True, check=False,
             env=os.environ | environment | {"PYTHONDONTWRITEBYTECODE": "1"},
@@ -63,14 +63,14 @@ class Tenancy:
     """The runbook on the database of a project, run by run."""
 
     def __init__(self, server: Server, name: str, given: Mapping[str, Any]) -> None:
-        """Draft the model."""
+        """Return a draft of the model."""
         self.server, self.name = server, name
         self.source = parsed(text.tenancy(draft.build(read(server, name), given)), name, OWNER)
         self.snapshots: list[State] = []
 
     @contextlib.contextmanager
     def database(self) -> Iterator[Database]:
-        """Yield the database in one transaction, which is committed."""
+        """Yield a connection in one transaction, which is committed afterwards."""
         with contextlib.closing(self.server.connect(self.name)) as connection:
             connection.autocommit = False
             database = Database(connection, self.name, model.parse(self.source))
@@ -78,7 +78,7 @@ class Tenancy:
             database.commit()
 
     def migrate(self) -> None:
-        """Save a snapshot and migrate; every finding must hold."""
+        """Save a snapshot, migrate, and check that every finding is ok."""
         with self.database() as database:
             self.snapshots.append(database.state())
             assert [item for item in database.migrate() if not item["ok"]] == []
@@ -93,7 +93,7 @@ class Tenancy:
         return {(entry["rule"], entry["subject"]) for entry in found if entry["severity"] == "error"}
 
     def adapt(self) -> list[difference.Difference]:
-        """Add the lines to the model that describe.yml prints, and return the differences."""
+        """Add the lines that describe.yml prints to the model, and return the differences."""
         found = difference.differences(read(self.server, self.name), self.source)
         self.source = closed(self.source, [item for item in found if item["add"] is not None])
         return found
@@ -111,13 +111,13 @@ class Tenancy:
 
 
 def create_login(server: Server, name: str) -> None:
-    """Create the login of releases as the page says."""
+    """Create the login of releases as the page describes."""
     server.sql(statements("The login for releases"), name)
 
 
 @contextlib.contextmanager
 def database_of(server: Server, *names: str) -> Iterator[None]:
-    """Create databases of the owner, and remove them with the login of releases."""
+    """Create databases of the owner, and afterwards remove them and the login of releases."""
     for name in names:
         server.sql(f"CREATE DATABASE {name} OWNER {OWNER}")
     try:

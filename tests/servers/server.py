@@ -42,7 +42,7 @@ def unpacked(major: int) -> Path:
         packed.extractall(directory, filter="data")
     (programs,) = directory.glob("*/bin")
     if not (programs / "psql").exists():
-        # The archive of PostgreSQL 13 contains no clients: those of the next version read it too.
+        # The archive of PostgreSQL 13 contains no client programs. Those of the next version work with its server.
         for program in unpacked(major + 1).iterdir():
             if not (programs / program.name).exists():
                 (programs / program.name).symlink_to(program)

@@ -13,7 +13,7 @@ from server import TEMPLATE, Server
 
 @contextlib.contextmanager
 def created(server: Server, name: str, template: str = TEMPLATE) -> Iterator[str]:
-    """Create a database, by default a copy of the unmigrated one; yield its name, and remove it afterwards."""
+    """Create a database, by default a copy of the unmigrated database, yield its name, and remove it afterwards."""
     server.sql(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER}")
     try:
         yield name
@@ -23,7 +23,7 @@ def created(server: Server, name: str, template: str = TEMPLATE) -> Iterator[str
 
 @contextlib.contextmanager
 def opened(server: Server, name: str, wanted: model.Model | None = None) -> Iterator[Database]:
-    """Yield a database in a transaction, which the end rolls back."""
+    """Yield a connection in a transaction, which is rolled back at the end."""
     with contextlib.closing(server.connect(name)) as connection:
         connection.autocommit = False
         yield Database(connection, name, wanted)

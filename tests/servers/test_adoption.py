@@ -116,12 +116,12 @@ NOTES_WITH_TENANT = (
     "ALTER TABLE notes DISABLE TRIGGER never; ALTER TABLE notes ADD customer_id integer; "
     "UPDATE notes SET customer_id = t.customer_id FROM tasks AS t WHERE t.id = task_id"
 )
-# Further foreign keys, by the refused case.
+# Additional foreign keys for the refused cases.
 MORE: dict[str, dict[str, dict[str, Any]]] = {
-    "rows whose tenant is taken, and that point to another tenant's row": {
+    "rows whose tenant is taken, and that reference another tenant's row": {
         "notes": {"columns": ["project"], "references": "projects", "key": ["id"]}
     },
-    "rows that point to another row, whose tenants are taken": {
+    "rows that reference another row, whose tenants are taken": {
         "marks": {"columns": ["other"], "references": "notes", "key": ["id"]}
     },
 }
@@ -132,33 +132,33 @@ REFUSED = {
     ),
     "a table that lacks the column": (
         "ALTER TABLE projects DROP customer_id CASCADE",
-        r"public\.projects has no column customer_id, and there is no default tenant .*: name under tenant_from",
+        r"public\.projects has no column customer_id, and there is no default tenant .*: list under tenant_from",
     ),
     "rows of two tenants": (
         "UPDATE tasks SET customer_id = 2 WHERE id = 1",
-        r"public\.tasks has 1 rows that point by \(project_id\) to a row of another tenant in projects: correct",
+        r"public\.tasks has 1 rows whose \(project_id\) references a row of another tenant in projects: correct",
     ),
     "rows of two tenants, with a tenant that could be taken": (
         f"{NOTES_WITH_TENANT}; UPDATE notes SET customer_id = 2 WHERE task_id = 1",
-        r"public\.notes has 2 rows that point by \(task_id\) to a row of another tenant in tasks: correct",
+        r"public\.notes has 2 rows whose \(task_id\) references a row of another tenant in tasks: correct",
     ),
-    "rows whose tenant is taken, and that point to another tenant's row": (
+    "rows whose tenant is taken, and that reference another tenant's row": (
         (
             "ALTER TABLE notes DISABLE TRIGGER never; ALTER TABLE notes ADD project integer REFERENCES projects; "
             "UPDATE notes SET project = 3 WHERE task_id = 1"
         ),
-        r"public\.notes has 2 rows that point by \(project\) to a row of another tenant in projects: correct",
+        r"public\.notes has 2 rows whose \(project\) references a row of another tenant in projects: correct",
     ),
-    "rows that point to another row, whose tenants are taken": (
+    "rows that reference another row, whose tenants are taken": (
         (
             "ALTER TABLE marks ADD other uuid REFERENCES notes; "
             "UPDATE marks SET other = (SELECT id FROM notes WHERE task_id = 3 LIMIT 1)"
         ),
-        r"public\.marks has 8 rows that point by \(other\) to a row of another tenant in notes: correct",
+        r"public\.marks has 8 rows whose \(other\) references a row of another tenant in notes: correct",
     ),
-    "rows that point to no row": (
+    "rows that reference no row": (
         "ALTER TABLE notes ALTER task_id DROP NOT NULL; INSERT INTO notes (body) VALUES ('alone')",
-        r"public\.notes has 1 rows whose tenant is unknown: their \(task_id\) points to no row of tasks",
+        r"public\.notes has 1 rows whose tenant is unknown: their \(task_id\) references no row of tasks",
     ),
 }
 
@@ -179,7 +179,7 @@ def test_rows_without_a_tenant_are_refused(server: Server, name: str) -> None:
 
 def test_without_the_decision_the_column_means_something_else(server: Server) -> None:
     with schemas.database(server, TABLES[:4], ENTRIES[:1]) as found:
-        assert any("holds values other than 1 (2; 1 rows)" in text for text in schemas.refused(found))
+        assert any("contains values other than 1 (2; 1 rows)" in text for text in schemas.refused(found))
 
 
 WITHOUT_TENANTS_TABLE = {**ADOPTED, "tenants": None}
@@ -193,8 +193,8 @@ MOOD = (
     "CREATE CAST (mood AS integer) WITH FUNCTION trap(mood) AS IMPLICIT",
 )
 UNCOMPARED = (
-    "The columns (box) of public.items or those of boxes have a type that is not one of PostgreSQL's own: the plan "
-    "does not look for rows that point to another tenant's row; only a full rehearsal does."
+    "The columns (box) of public.items or those of boxes have a type that is not built into PostgreSQL: the plan "
+    "does not look for rows that reference another tenant's row; only a full rehearsal does."
 )
 # The types of boxes.id, items.box and items.customer_id, and the notes. None: the table lacks the column.
 MOODS: dict[str, tuple[str, str, str | None, list[str]]] = {

@@ -1,4 +1,4 @@
-"""An Alembic project: autogenerate proposes nothing after the migration, and a release works."""
+"""An Alembic project: after the migration, autogenerate finds no changes, and a release works."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.since(15)
 GIVEN = {"default_tenant_name": "The first library"}
 NEVER = "library_never"
 HOOK = ", process_revision_directives=without_tenant"
-# The release: a NOT NULL column, a foreign key, a table, a key with the same values in both tenants, a key less.
+# The release adds a NOT NULL column, a foreign key, a table and a key with values of both tenants. It drops a key.
 EMAIL = "    email: Mapped[str] = mapped_column(unique=True)\n"
 ISBN = '        UniqueConstraint("isbn", name="one_isbn"),\n'
 MEMBER = 'ForeignKey("members.id", ondelete="CASCADE")'
@@ -61,14 +61,14 @@ class Library(Project):
     NAME, SOURCE = "library", "alembic_project"
 
     def python(self, *arguments: str, user: str = OWNER, database: str = NAME, fails: bool = False) -> str:
-        """Run Python in the project with a URL of the database, and return its output."""
+        """Run Python code in the project with the given URL of the database, and return its output."""
         url = f"postgresql+psycopg2://{user}@/{database}?host={self.server.directory}"
         done = self.call(*arguments, DATABASE_URL=url)
         assert (done.returncode != 0) is fails, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def alembic(self, *arguments: str, user: str = OWNER, database: str = NAME, fails: bool = False) -> str:
-        """Run Alembic's own command."""
+        """Run the ``alembic`` command."""
         return self.python("-m", "alembic", *arguments, user=user, database=database, fails=fails)
 
     def revise(self, name: str, *more: str) -> str:
@@ -109,7 +109,7 @@ def test_autogenerate_proposes_nothing_after_the_migration(library: Library) -> 
     migrated(library)
     library.python("-c", UPSERT)
     assert "No new upgrade operations detected" in library.alembic("check")
-    # Without the file of the page it proposes to drop the tenant column and its keys.
+    # Without the file on the page, autogenerate would drop the tenant column and its keys.
     library.edit("env.py", (HOOK, ""))
     proposed = library.alembic("check", fails=True)
     assert "remove_column" in proposed
@@ -117,10 +117,10 @@ def test_autogenerate_proposes_nothing_after_the_migration(library: Library) -> 
 
 
 def release(library: Library) -> None:
-    """Generate the release, complete it as the page says, and run it."""
+    """Generate the release, complete it as the page describes, and run it."""
     library.edit("models.py", *CHANGES)
     changes = library.revise("second", "--autogenerate")
-    # Only the changes of the models are left: the key of email goes, and the loan's foreign key changes.
+    # Only the changes of the models remain: the key on email is dropped, and the loan's foreign key changes.
     upgrade = (library.directory / changes).read_text().partition("def upgrade")[2].partition("def downgrade")[0]
     assert "tenant_id" not in upgrade
     assert sorted(re.findall(r"^    op\.\w+", upgrade, re.MULTILINE)) == [

@@ -114,7 +114,7 @@ def named(entries: Sequence[audit.Entry], rule: str) -> set[str]:
     return {entry["subject"] for entry in entries if entry["rule"] == rule}
 
 
-# The examples of these rules use a body in standard SQL, and security_invoker.
+# The examples of these rules use an SQL-standard body and security_invoker.
 SINCE = {"on-conflict-function": 14, "view-definer": 15}
 
 

@@ -1,4 +1,4 @@
-"""The whole way of each application on every version of PostgreSQL: migration, both rollbacks, and online."""
+"""The migration, both rollbacks and the online migration of each application on every PostgreSQL version."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from server import Server
 
 # The models of production and of the unit tests. The others are drafted.
 MODELS = {"ai_memory": production_source, "boat_rental": rental_source}
-# Obstacles before PostgreSQL 15, by a part of their sentences, with the statements that those recommend.
+# Obstacles before PostgreSQL 15: a part of each sentence, with the statements that the sentence recommends.
 BEFORE_15 = {
     "boat_rental": {
         "The foreign key leaves from of rental.trips is ON DELETE SET NULL": [
@@ -51,7 +51,7 @@ BEFORE_15 = {
 
 
 def source(server: Server, case: str) -> dict[str, Any]:
-    """Return the model of an application, after the statements that its draft asks for."""
+    """Run the statements that the draft requires, and return the model of an application."""
     if case in MODELS:
         return MODELS[case](case)
     decided = draft.build(read(server, case), GIVEN[case])
@@ -74,7 +74,7 @@ def unmigrated(server: Server, case: str) -> Iterator[tuple[Database, list[str]]
 
 
 def remove_what_is_refused(database: Database, case: str) -> None:
-    """Require that the plan names what needs PostgreSQL 15, and only that, and follow its advice."""
+    """Check that the plan refuses exactly the objects that need PostgreSQL 15, and apply the remedies."""
     remedies = BEFORE_15.get(case, {})
     if not remedies:
         return
@@ -89,9 +89,9 @@ def remove_what_is_refused(database: Database, case: str) -> None:
 
 
 def migrate(database: Database, before: State, readable: list[str]) -> None:
-    """Migrate, and require that all attempts, findings and the audit are right."""
+    """Migrate, and check that all attempts, findings and the audit are ok."""
     proved = database.migrate()
-    # Each run has a session of its own, which ends with its temporary functions.
+    # Each run has its own session, and temporary functions are dropped with the session.
     database.run("DISCARD TEMP")
     database.commit()
     assert len(proved) > 100
@@ -100,7 +100,7 @@ def migrate(database: Database, before: State, readable: list[str]) -> None:
 
 
 def hold(database: Database, before: State, readable: list[str]) -> None:
-    """Require that findings and audit are right, and that nothing is left to do."""
+    """Check that the findings and the audit are ok, and that the next plan is empty."""
     assert database.failures(before) == []
     assert database.plan() == []
     assert [entry for entry in database.audit(readable=readable) if entry["severity"] == "error"] == []
@@ -114,7 +114,7 @@ def carry_out(database: Database, statements: list[Statement]) -> None:
 
 
 def roll_back_policies(database: Database) -> None:
-    """Roll the policies back, and require the findings of that rollback."""
+    """Roll back the policies, and check the findings of that rollback."""
     rows: Mapping[str, Any] = {name: table["rows"] for name, table in database.state()["tables"].items()}
     carry_out(database, revert.policies(database.state(), database.model))
     found = revert.policies_findings(database.state(), database.model, rows)
@@ -129,7 +129,7 @@ def test_the_whole_way(server: Server, case: str) -> None:
         database.commit()
 
         migrate(database, before, readable)
-        # An application that has the tenant column names its tenant, and needs no bridge.
+        # An application that already has the tenant column sets its tenant, so it needs no bridge.
         if database.model.bridge:
             carry_out(database, enforce.build(database.state(), database.model))
             assert [item for item in database.prove() if not item["ok"]] == []

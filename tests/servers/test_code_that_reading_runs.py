@@ -187,7 +187,7 @@ def test_what_depends_on_a_column_is_not_run(
     assert refusals(reader) == []
 
 
-# PostgreSQL 13 computes no NULLIF of constants.
+# PostgreSQL 13 does not evaluate NULLIF with constants during planning.
 SINCE = dict.fromkeys(("NULLIF", "cast in a parsed body", "statistics", "domain in statistics"), 14)
 
 

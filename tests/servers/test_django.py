@@ -1,4 +1,4 @@
-"""A Django project: its tables are described, migrated and rolled back, and its own tools release further versions."""
+"""A Django project is described, migrated and rolled back, and Django's own tools deploy later releases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.since(14)
 GIVEN = {"default_tenant_name": "The first shop", "readable": ["public.shop_preference"]}
 NEVER = "shop_never"
 REFERRER = "shop_customer_referrer_id_6dbd1ed5_fk_shop_customer_id"
-# The second release: a NOT NULL column, a foreign key, a unique constraint and a table.
+# The second release adds a NOT NULL column, a foreign key, a unique constraint and a table.
 CREATED = "    created = models.DateTimeField(auto_now_add=True)\n"
 COLUMNS = """    code = models.CharField(max_length=20, default="")
     referrer = models.ForeignKey("self", null=True, on_delete=models.SET_NULL)
@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
     )
 """
 CALL = 'migrations.RunPython(each_tenant("shop_customer", add_reviews), migrations.RunPython.noop)'
-# The third release: it changes keys that contain the tenant column now, and adds one with values of both tenants.
+# The third release changes keys that contain the tenant column, and adds a key with equal values in both tenants.
 THIRD = (
     ("    email = models.EmailField(unique=True)", "    email = models.EmailField()"),
     ('        unique_together = ("customer", "number")\n', ""),
@@ -109,7 +109,7 @@ class Shop(Project):
         return done.stderr if fails else done.stdout
 
     def shell(self, code: str, tenant: str | None = None) -> str:
-        """Return what ``code`` prints."""
+        """Return the output of ``code``."""
         return self.manage("shell", "--no-imports", "--command", code, tenant=tenant).strip()
 
     def order(self, email: str, tenant: str | None = None) -> int:
@@ -165,7 +165,7 @@ def test_a_project_becomes_multi_tenant_and_rolls_back(server: Server, shop: Sho
     ]  # fmt: skip
     assert shop.shell(STORE).split() == ["1"]
     tenancy.migrate()
-    # It finds a key by its columns no more.
+    # The service can no longer find a key by its columns.
     assert shop.shell(STORE).split() == ["42P10", "1"]
     # The current release works as tenant 1. Another tenant has its own rows with the same keys.
     assert shop.order("ada@example.org") == 1
@@ -177,7 +177,7 @@ def test_a_project_becomes_multi_tenant_and_rolls_back(server: Server, shop: Sho
 
 
 def release(server: Server, shop: Shop) -> None:
-    """Make the second release; its data migration fails under the service's login, and is killed once."""
+    """Run the second release, whose data migration fails with the service's login and is killed once."""
     state = "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relrowsecurity ORDER BY 1"
     before = server.sql(state, shop.NAME)
     shop.edit("shop/models.py", *SECOND)
@@ -216,7 +216,7 @@ def test_a_release_is_named_described_migrated_and_rolled_back(server: Server, s
     assert shop.order("ada@example.org", tenant="2") == 1
     counted = "from shop.models import Review; print(Review.objects.get().title)"
     assert [shop.shell(counted, tenant) for tenant in (None, "2")] == ["one of 2 customers", "one of 1 customers"]
-    # The release itself made the tenant column of the new table, which stays.
+    # The release itself created the tenant column of the new table, so the column remains.
     shop.manage("migrate", database=NEVER)
     column = "tenant_id integer NOT NULL DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer"
     server.sql(f"ALTER TABLE shop_review ADD COLUMN {column}", NEVER)

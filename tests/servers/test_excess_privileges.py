@@ -1,4 +1,4 @@
-"""Privileges that row security does not restrict: those on columns, and those that another role granted."""
+"""Excess privileges that row security does not restrict: on columns, and privileges granted by another role."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions and procedures of each language and form: drafted, migrated, called by two tenants, and rolled back."""
+"""Functions and procedures in each language and form are drafted, migrated, called by two tenants, and rolled back."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from server import Server
 
 NAME = "ai_memory_functions"
 WORDS = "CREATE TABLE words (id bigserial PRIMARY KEY, word text NOT NULL UNIQUE, times integer NOT NULL DEFAULT 1)"
-# Its defaults look like the beginning of a body.
+# The defaults look like the beginning of a body.
 ARGUMENTS = """(said text, "a ' b" text DEFAULT '
 BEGIN ATOMIC
 ', more text DEFAULT E'\\\\''
 RETURN 1')"""
 INSERT = "INSERT INTO public.words (word) VALUES (said)"
 COUNT = "ON CONFLICT (word) DO UPDATE SET times = words.times + excluded.times"
-# The definition of say after its arguments, and the statement that calls it.
+# The definition of the function "say" after its arguments, and the statement that calls the function.
 FORMS = {
     "a text in SQL": (
         f"FUNCTION say{ARGUMENTS} RETURNS void LANGUAGE sql AS $$ {INSERT} {COUNT} $$", "SELECT say('a')",
@@ -50,7 +50,7 @@ FORMS = {
 
 @contextlib.contextmanager
 def words(server: Server, *statements: str) -> Iterator[Database]:
-    """Yield a database of words after its owner's ``statements``, with the drafted model."""
+    """Yield a database of words in which its owner has run ``statements``, with the drafted model."""
     server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
     try:
         for statement in (WORDS, *statements):
@@ -65,7 +65,7 @@ def words(server: Server, *statements: str) -> Iterator[Database]:
 
 
 def said(server: Server, call: str, tenant: int) -> list[Any]:
-    """Call the function twice as the service, with a tenant, and return the words that it reads."""
+    """Call the function twice as the service with a tenant, and return the words that the service then reads."""
     with contextlib.closing(server.connect(NAME, OWNER)) as connection, connection.cursor() as cursor:
         cursor.execute(f"SET app.current_tenant = '{tenant}'")
         for _ in range(2):
@@ -98,7 +98,7 @@ OTHER = {
     ),
     "another language": (
         (f"CREATE OR REPLACE {FORMS['PL/pgSQL'][0]}",),
-        "is written in plpgsql, but the body in tenancy_functions in SQL: replace it with one in SQL with the same",
+        "is written in plpgsql, but the body in tenancy_functions is in SQL: replace it with one in SQL with the same",
     ),
     "other names": (
         ("DROP FUNCTION say", f"CREATE {FORMS['a text in SQL'][0]}".replace("said", "uttered")),

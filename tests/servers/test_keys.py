@@ -157,8 +157,8 @@ def test_an_unnamed_exclusion_constraint_is_refused_by_name(server: Server) -> N
     with things(server, (made,), []) as database:
         (sentence,) = refused(database)
         assert sentence == (
-            "The exclusion constraint k of public.things on (a) is not named in the model, and tells one tenant "
-            "which values another has: name its columns under natural_keys of that table."
+            "The exclusion constraint k of public.things on (a) is not in the model, and shows one tenant "
+            "which values another has: list its columns under natural_keys of that table."
         )
 
 
@@ -166,16 +166,17 @@ GIST = "CREATE EXTENSION btree_gist"
 MANY = ", ".join(f"c{number} integer" for number in range(32))
 OTHERS = ", ".join(f"c{number}" for number in range(1, 32))
 # Keys that are refused, their natural key, the message, and the remedy that the owner applies.
-PLACE = "The key k of public.things has to hold customer_id as well, but "
+PLACE = "The key k of public.things must also contain customer_id, but "
 IMPOSSIBLE = {
     "hash": (
         "ALTER TABLE things ADD CONSTRAINT k EXCLUDE USING hash (a WITH =)", ["a"],
-        PLACE + "an index of the method hash has only one column: make it EXCLUDE USING btree, or a unique key first.",
+        PLACE + "an index of the method hash can have only one column: make it EXCLUDE USING btree, or a unique key "
+        "first.",
         "ALTER TABLE things DROP CONSTRAINT k, ADD CONSTRAINT k EXCLUDE USING btree (a WITH =)",
     ),
     "SP-GiST": (
         "ALTER TABLE things ADD CONSTRAINT k EXCLUDE USING spgist (d WITH &&)", ["d"],
-        PLACE + "an index of the method spgist has only one column: make it EXCLUDE USING gist first.",
+        PLACE + "an index of the method spgist can have only one column: make it EXCLUDE USING gist first.",
         f"{GIST}; ALTER TABLE things DROP CONSTRAINT k, ADD CONSTRAINT k EXCLUDE USING gist (d WITH &&)",
     ),
     "GiST": (
@@ -191,8 +192,8 @@ IMPOSSIBLE = {
     ),
     "foreign key": (
         "ALTER TABLE things ADD CONSTRAINT k UNIQUE (a); CREATE TABLE elsewhere (a text REFERENCES things (a))", ["a"],
-        ("The key k of public.things has to be replaced, but constraint elsewhere_a_fkey on table public.elsewhere "
-         "depends on it: name it under foreign_keys of its tenant table, or change or drop it first."),
+        ("The key k of public.things must be replaced, but constraint elsewhere_a_fkey on table public.elsewhere "
+         "depends on it: list it under foreign_keys of its tenant table, or change or drop it first."),
         "ALTER TABLE elsewhere DROP CONSTRAINT elsewhere_a_fkey",
     ),
 }  # fmt: skip
@@ -223,7 +224,7 @@ def test_a_partitioned_exclusion_constraint_is_refused_by_name(server: Server) -
     with things(server, made, [["a", "b"]], surrogate_keys=[]) as database:
         (sentence,) = refused(database)
         assert sentence.startswith(
-            "The key k of public.things has to hold customer_id as well, but PostgreSQL cannot attach"
+            "The key k of public.things must also contain customer_id, but PostgreSQL cannot attach"
         )
 
 
@@ -249,7 +250,9 @@ def test_a_predicate_with_a_value_of_the_owners_domain_is_refused(server: Server
     )
     with things(server, made, [["a"]]) as database:
         assert any(
-            text.startswith("The key k of public.things has to be replaced, and holds a value of public.word, a domain")
+            text.startswith(
+                "The key k of public.things must be replaced, and contains a value of public.word, a domain"
+            )
             for text in refused(database)
         )
 

@@ -20,7 +20,7 @@ from server import Server
 
 NAME = "ai_memory_migrated"
 PROFILES_OF_ANOTHER = insert("caller_profiles", *({"customer_id": 2, "user_id": user} for user in ("+1", "+2")))
-BRIDGE = "bridge is off or names the default tenant"
+BRIDGE = "bridge is off or sets the default tenant"
 
 
 class Migrated(NamedTuple):
@@ -65,7 +65,7 @@ def test_a_migrated_database_holds(migrated: Migrated) -> None:
     [
         ("ALTER TABLE memories NO FORCE ROW LEVEL SECURITY", {"memories: FORCE"}),
         ("ALTER TABLE memories DISABLE ROW LEVEL SECURITY", {"memories: RLS"}),
-        ("DROP POLICY tenancy_bridge_memories_select ON memories", {"parts of the bridge's record that are missing"}),
+        ("DROP POLICY tenancy_bridge_memories_select ON memories", {"missing parts of the bridge's usage record"}),
         (
             "DROP POLICY tenant_isolation_memories ON memories",
             {"RLS policies created", "memories: permissive policies", "memories: policy is the model's"},
@@ -119,7 +119,7 @@ def to_enforced(migrated: Migrated) -> list[Statement]:
         (to_policies, PROFILES_OF_ANOTHER, "Rows of tenants other than 1 exist (caller_profiles 2): without row"),
         (
             to_schema, PROFILES_OF_ANOTHER,
-            "Rows of tenants other than 1 exist (caller_profiles 2), which the old schema cannot tell apart.",
+            "Rows of tenants other than 1 exist (caller_profiles 2), which the old schema cannot apart.",
         ),
         (
             to_schema, "CREATE VIEW v AS SELECT customer_id FROM memories",
@@ -135,7 +135,7 @@ def to_enforced(migrated: Migrated) -> list[Statement]:
         ),
         (
             to_enforced, "ALTER TABLE memories NO FORCE ROW LEVEL SECURITY",
-            "The database is not migrated completely (1 statements are left): run migrate.yml first.",
+            "The database is not migrated completely (1 statements remain): run migrate.yml first.",
         ),
     ],
     ids=["policies-tenants", "schema-tenants", "view", "index", "policy", "enforce-unmigrated"],

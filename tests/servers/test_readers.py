@@ -76,7 +76,7 @@ def test_roles_that_will_see_nothing_are_named_before_and_after(server: Server, 
         found = noted(others)
         assert found["dashboard"] == (
             "dashboard (with 1 open session) has SELECT on call_summaries, memories and sees no rows once row security "
-            "is on: name it in tenancy_readers, or revoke its privileges."
+            "is on: list it in tenancy_readers, or revoke its privileges."
         )
         assert "has INSERT, SELECT on memories, as members, and sees no rows" in found["worker"]
         assert "SELECT (id, k) on memories and sees no rows" in found["columns"]
@@ -118,7 +118,7 @@ def test_an_owner_that_is_not_the_service_is_named(others: Database) -> None:
 def test_the_present_login_is_named_if_the_service_gets_another(others: Database) -> None:
     others.run("CREATE ROLE bridge_login LOGIN")
     others.model = dataclasses.replace(others.model, application_role="bridge_login", replaced_role=OWNER)
-    assert "is the login that the service's own replaces" in noted(others)[OWNER]
+    assert "is the login that the service's own login replaces" in noted(others)[OWNER]
 
 
 BRIDGE = "bridge is off once a second tenant has rows"
@@ -200,7 +200,7 @@ REFUSED = {
 def test_a_reader_whose_privileges_the_service_has_is_refused(others: Database, case: str) -> None:
     others.run(REFUSED[case])
     others.model = model_of(READERS)
-    with pytest.raises(UnsafeStateError, match="alice has the privileges of dashboard, or can get them by SET ROLE"):
+    with pytest.raises(UnsafeStateError, match="alice has the privileges of dashboard, or can get them with SET ROLE"):
         others.plan()
 
 
@@ -238,7 +238,7 @@ def test_a_policy_of_another_role_stays_and_is_named(server: Server, others: Dat
     others.commit()
     first, before = server.run("pg_dump", "-s", "-C", "--restrict-key=same", NAME), others.state()
     found = notes.of_plan(before, others.model)
-    assert "The policy all_rows of members on public.memories stays: it does not apply to alice." in found
+    assert "The policy all_rows of members on public.memories remains: it does not apply to alice." in found
     assert "sees only the rows of the policies all_rows" in noted(others)["worker"]
     others.migrate()
     others.commit()

@@ -330,7 +330,7 @@ NOT_ENFORCED = [*PARENT, CHILD.format("CONSTRAINT loose REFERENCES parents NOT E
 UNSHOWN = {("logs", "parent_id"), ("ends", "top_r"), *((name, key) for name in ("pairs", "rivals") for key in "ab")}
 
 
-# The plan names the columns of ON DELETE SET NULL and SET DEFAULT.
+# The plan writes a column list for ON DELETE SET NULL and SET DEFAULT.
 SINCE = {name: 15 for name, (statements, _) in SCHEMAS.items() if "ON DELETE SET" in " ".join(statements)}
 
 
@@ -373,7 +373,7 @@ REFUSED: dict[str, tuple[list[str], list[dict[str, Any]], str]] = {
             "ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b",
         ],
         [surrogate("a", key("b", "b", "id")), surrogate("b", key("a", "a", "id"))],
-        "The foreign key (b) of public.a is part of a circle of foreign keys whose columns are all NOT NULL, and it",
+        "The foreign key (b) of public.a is part of a cycle of foreign keys whose columns are all NOT NULL, and it",
     ),
     "a foreign key to a partition": (
         [
@@ -383,7 +383,7 @@ REFUSED: dict[str, tuple[list[str], list[dict[str, Any]], str]] = {
             "CREATE TABLE children (id serial PRIMARY KEY, parent_id integer CONSTRAINT part REFERENCES parents_1)",
         ],
         [surrogate("parents"), surrogate("children")],
-        "The foreign key part of public.children points to public.parents_1, a partition of public.parents: let it",
+        "The foreign key part of public.children references public.parents_1, a partition of public.parents: let it",
     ),
 }  # fmt: skip
 
@@ -461,7 +461,7 @@ def test_a_round_trip_of_unusual_tables(server: Server, name: str) -> None:
         schemas.round_trip(server, found, set() if name in TRIED else {("log", "user_id")})
 
 
-# The tables and columns that a publication names, and the reason why PostgreSQL refuses UPDATE and DELETE.
+# The tables and columns in a publication, and the reason why PostgreSQL refuses UPDATE and DELETE.
 PUBLISHED = {
     "a table": ("log", "which has no replica identity: "),
     "columns of a table": ("log (what)", "whose replica identity is not among the published columns: "),

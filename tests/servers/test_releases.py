@@ -24,7 +24,7 @@ from server import Server
 NAME = "ai_memory_releases"
 # A release's key with the tenant column, on an older table.
 KEY = "; ALTER TABLE caller_profiles ADD CONSTRAINT one_name UNIQUE (customer_id, user_id, preferred_name)"
-# The same release without tenants: the new table has its own tenant column.
+# The same release without tenants, in which the new table has its own tenant column.
 NEVER = (
     statements("New tables, keys and columns")
     .replace(
@@ -115,7 +115,7 @@ def test_one_tenant_at_a_time_with_a_login_of_the_services_own(server: Server, m
         migrated.run("UPDATE caller_profiles SET customer_id = 2, total_calls = 7 WHERE user_id = 'of tenant 2'")
         migrated.commit()
         server.sql(statements("The login for releases"), NAME)
-        # The policies are not for the owner: it sees no row.
+        # No policy applies to the owner, so it sees no rows.
         server.sql(f"BEGIN;{one}", NAME, RELEASE)
         assert server.sql(calls, NAME) == [(7,)]
         server.sql(f"GRANT own_login TO {RELEASE}", NAME)
@@ -142,7 +142,7 @@ def test_a_rollback_keeps_what_a_release_added(server: Server) -> None:
             snapshots.append(database.state())
             database.migrate()
             database.commit()
-            # The first snapshot alone does not know the table.
+            # The first snapshot does not contain the table.
             with pytest.raises(UnsafeStateError, match=r"Table public\.call_notes does not exist, now or in the"):
                 database.back_to(snapshots[0])
             assert database.back_to(releases.combined(snapshots, database.model)) == []
@@ -163,7 +163,7 @@ def test_rows_whose_tenant_nothing_names_are_refused(server: Server, migrated: D
     with pytest.raises(UnsafeStateError, match=r"public\.plain_notes has 1 rows and no column customer_id") as caught:
         migrated.plan()
     migrated.roll_back()
-    # The remedy is in the sentence.
+    # The sentence contains the remedy.
     remedy = str(caught.value).partition("): ")[2].partition(" first, and")[0]
     server.sql(f"{remedy}; UPDATE plain_notes SET customer_id = 2", NAME)
     migrated.adopt()

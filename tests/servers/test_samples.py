@@ -47,7 +47,7 @@ SINCE = {"int4multirange": 14, "numeric(5,-2)": 15}
 
 
 def column_list(major: int) -> str:
-    """Return a column of each type of a version, without a default."""
+    """Return one column without a default for each type of a PostgreSQL version."""
     known = (name for name in TYPES if SINCE.get(name, 0) <= major)
     return ", ".join(f"c{number} {name} NOT NULL" for number, name in enumerate(known))
 
@@ -144,7 +144,7 @@ def test_a_row_points_elsewhere_although_its_other_parent_points_there(
     ]
     with tables(server, statements, entries) as database:
         attempts = database.transaction(database.plan())["proof"]["attempts"]
-        # The tenant keeps the reader that the loan needs, so that it cannot make room if the reader needs its book.
+        # The tenant must keep the reader of the loan, so its book cannot be deleted if the reader references that book.
         assert ("loans.point.book_id" in [item["id"] for item in attempts]) is is_tried
         assert_migrates(database)
 
@@ -288,7 +288,7 @@ def test_a_regular_expression_means_what_postgresql_means(server: Server) -> Non
                     query = f"SELECT {literal(text)} {sign} {literal(pattern)}"
                     assert server.sql(query) == [(found,)], (text, pattern)
                     known += 1
-        # The examples match.
+        # These examples match the pattern.
         assert all(
             patterns.matches(text, pattern, ignore_case=False) in (True, None) for text in patterns.examples(pattern)
         )
@@ -317,7 +317,7 @@ def test_a_table_without_a_partition_is_named_and_its_remedy_passes(server: Serv
     statements = ("CREATE TABLE events (id serial, day date NOT NULL) PARTITION BY RANGE (day)",)
     with tables(server, statements, [{"name": "events"}]) as database:
         (sentence,) = refused(database)
-        assert sentence.startswith("public.events is partitioned, but no partition of it can hold rows")
+        assert sentence.startswith("public.events is partitioned, but no partition of it can store rows")
         database.run(f"SET ROLE {OWNER}", "CREATE TABLE events_0 PARTITION OF events DEFAULT", "RESET ROLE")
         assert_migrates(database)
 
@@ -405,7 +405,7 @@ ONE_TO_ONE = (
     "CREATE TABLE profiles (person bigint PRIMARY KEY REFERENCES people ON DELETE CASCADE, sales integer)",
     "CREATE TABLE pictures (profile bigint PRIMARY KEY REFERENCES profiles, path text)",
 )
-# The table whose trigger writes the row, and how.
+# The table whose trigger writes the row, and the statement that the trigger uses.
 WRITTEN = {
     "an insert": ("people", "INSERT INTO public.profiles VALUES (NEW.id);"),
     "an upsert": ("people", "INSERT INTO public.profiles VALUES (NEW.id) ON CONFLICT DO NOTHING;"),

@@ -9,7 +9,7 @@ import pytest
 
 
 def cases(names: Iterable[str], since: Mapping[str, int]) -> list[Any]:
-    """Return the names as parameters of a test: those in ``since`` need that major version or a newer one."""
+    """Return the names as test parameters. Those in ``since`` need the given major version or a newer version."""
     return [
         pytest.param(name, marks=[pytest.mark.since(since[name])] if name in since else [], id=name) for name in names
     ]

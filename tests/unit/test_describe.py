@@ -155,8 +155,8 @@ def test_sessions_and_caches_are_decisions() -> None:
     )
     made = draft.build(document)
     decided = {item["entry"]["name"]: item["decision"] for item in made["tables"]}
-    assert decided["django_session"].startswith("It holds sessions or a cache")
-    assert decided["notes"].startswith("No foreign key says")
+    assert decided["django_session"].startswith("It contains sessions or a cache")
+    assert decided["notes"].startswith("No foreign key shows")
 
 
 @pytest.mark.parametrize(
@@ -631,7 +631,7 @@ def test_the_difference_adopts_a_new_table_with_the_tenant_and_names_code_alone(
         {"name": "notes", "surrogate_keys": [["id"]], "adopt": True}, {"name": "pages", "surrogate_keys": [["id"]]},
     ]  # fmt: skip
     (by_hand,) = [item["say"] for item in found if item["variable"] == "by hand"]
-    assert by_hand.startswith("The function public.f() in the language plpython3u writes tenant tables")
+    assert by_hand.startswith("The function public.f() in the language plpython3u writes to tenant tables")
 
 
 @pytest.mark.parametrize(

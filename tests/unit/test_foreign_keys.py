@@ -166,7 +166,7 @@ def test_what_cannot_name_the_tenant_is_refused(broken: State, sentence: str) ->
 
 def test_a_foreign_key_that_the_model_does_not_name_keeps_its_key() -> None:
     wanted = model.parse(source(BOATS, BERTHS, TRIPS | {"foreign_keys": [TO_BOATS]}))
-    with pytest.raises(UnsafeStateError, match="leaves from on table trips depends on it: name it under foreign_keys"):
+    with pytest.raises(UnsafeStateError, match="leaves from on table trips depends on it: list it under foreign_keys"):
         plan.build(state(), wanted)
 
 
@@ -183,7 +183,7 @@ def test_findings_name_what_is_left() -> None:
     trips = migrated["tables"]["trips"]
     trips["foreign_keys"].append(old | {"name": "old"})
     failed = [(item["check"], item["actual"]) for item in findings.collect(migrated, WANTED) if not item["ok"]]
-    assert failed == [("foreign key (boat_id) without the tenant left", ["old"])]
+    assert failed == [("foreign key (boat_id) without the tenant column left", ["old"])]
     assert [item["id"] for item in plan.build(migrated, WANTED)] == ["trips.foreign_key.boat_id.drop"]
 
 
@@ -231,7 +231,7 @@ def test_a_sample_points_to_the_samples_before_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"references": "bills"}, "references 'bills', which is not a tenant table: name it in tenancy_tables"),
+        ({"references": "bills"}, "references 'bills', which is not a tenant table: list it in tenancy_tables"),
         ({"references": ""}, "references: An SQL identifier must be"),
         ({"key": ["name"]}, r"references \(name\) of 'boats', which is not one of its"),
         ({"columns": ["a", "b"]}, "of 2 columns cannot reference a key of 1"),

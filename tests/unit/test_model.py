@@ -75,12 +75,12 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
             {"tables": [TABLE | {"written_at": 1}]},
             "table 't': written_at: An SQL identifier must be a non-empty string",
         ),
-        ({"tables": [TABLE, TABLE]}, "tenancy_tables names a table twice"),
+        ({"tables": [TABLE, TABLE]}, "tenancy_tables lists a table twice"),
         ({"tables": [TABLE | {"index": [["a"]]}]}, "unknown entries 'index'"),
         ({"tables": [TABLE | {"natural_keys": ["a"]}]}, "a natural key must be a list of column names, not 'a'"),
         ({"tables": [TABLE | {"indexes": [[]]}]}, "an index must be a list of columns"),
         ({"tables": [TABLE | {"indexes": [[{"name": "a", "order": "up"}]]}]}, "order must be asc or desc, not 'up'"),
-        ({"tables": [TABLE | {"sample": ["a"]}]}, "sample must hold columns and their values, not "),
+        ({"tables": [TABLE | {"sample": ["a"]}]}, "sample must contain columns and their values, not "),
         (
             {"tables": [TABLE | {"surrogate_keys": [["a"]]}]},
             "table 't': the sample names the surrogate key",
@@ -100,7 +100,7 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ({"readers": [{"role": "dashboard", "tenants": "some"}]}, "tenants must be all, not 'some'"),
         ({"readers": [{"role": "dashboard", "tenant": "a"}]}, r"tenancy_readers\[0\]: tenant must be an integer"),
         ({"readers": [{"role": "alice", "tenants": "all"}]}, "tenancy_readers names 'alice', the role of the service"),
-        ({"readers": [{"role": "dashboard", "tenant": 1}] * 2}, "tenancy_readers names a role twice"),
+        ({"readers": [{"role": "dashboard", "tenant": 1}] * 2}, "tenancy_readers lists a role twice"),
         ({"column_adopted": "yes"}, "tenancy_column_adopted must be true or false, not 'yes'"),
         ({"column_adopted": True}, "tenancy_default_tenant must be null, not 1, since tenancy_column_adopted is true"),
         (

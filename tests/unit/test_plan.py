@@ -119,7 +119,7 @@ def test_a_table_that_joins_later_does_not_bring_it_back(wanted: model.Model) ->
 
 
 def test_only_a_migrated_database_is_enforced(wanted: model.Model) -> None:
-    with pytest.raises(UnsafeStateError, match=r"not migrated completely \(\d+ statements are left\): run migrate.yml"):
+    with pytest.raises(UnsafeStateError, match=r"not migrated completely \(\d+ statements remain\): run migrate.yml"):
         enforce.build(blank_state(), wanted)
 
 
@@ -194,7 +194,7 @@ COLUMN = {"type": "text", "not_null": True, "default": None, "generated": False,
     ("changes", "sentence"),
     [
         ({"exists": False}, r"Table public\.caller_profiles does not exist"),
-        ({"partition_of": "everybody"}, r"is a partition of everybody: name that table in tenancy_tables instead"),
+        ({"partition_of": "everybody"}, r"is a partition of everybody: list that table in tenancy_tables instead"),
         (
             {"partitions": [{"schema": "elsewhere", "name": "old", "kind": "f", "partition_key": None, "indexes": []}]},
             r"elsewhere\.old, a partition of public\.caller_profiles, is not a table \(kind 'f'\) and has no row",
@@ -203,7 +203,7 @@ COLUMN = {"type": "text", "not_null": True, "default": None, "generated": False,
         ({"column": COLUMN}, r"exists with type text, but the model has integer"),
         ({"column": COLUMN | {"type": "integer", "generated": True}}, r"identity or generated"),
         ({"columns": ["id"]}, r"has no column updated_at, user_id: correct its entry"),
-        ({"indexes": [index_entry("odd_key", ["email"], unique=True)]}, r"odd_key .* is not named in the model"),
+        ({"indexes": [index_entry("odd_key", ["email"], unique=True)]}, r"odd_key .* is not in the model"),
         (
             {"indexes": [index_entry("u", ["user_id"], unique=True, constraint="u") | {"dependents": ["view v"]}]},
             r"view v depends on it",

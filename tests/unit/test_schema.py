@@ -92,7 +92,7 @@ def test_enforcing_is_rolled_back_beside_rows_of_another_tenant(case: str) -> No
     assert {item["phase"] for item in planned} == {item["phase"] for item in removed} == {"bridge"}
     failed = schema.findings(after, wanted, before, {})
     assert {item["check"] for item in failed if not item["ok"]} == {
-        "parts of the bridge's record that are missing", "original bridges"
+        "missing parts of the bridge's usage record", "original bridges"
     }  # fmt: skip
     # The rollback needs as many statements as a migration of a database without the bridge.
     brought = [item["id"] for item in bridge_record.plan_install(after, wanted)]

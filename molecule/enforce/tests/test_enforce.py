@@ -143,7 +143,7 @@ def test_check_tells_what_it_would_find(machine: Host) -> None:
     with only_readers(machine):
         run = machine.playbook(*ENFORCE, *AT_ONCE, "--check")
     assert "Nothing used the bridge since the service started" in run.words
-    assert "1. Remove the bridge: a login that names no tenant has no tenant" in run.words
+    assert "1. Remove the bridge: a session that sets no tenant has no tenant" in run.words
     assert machine.untouched() == before
 
 

@@ -268,7 +268,7 @@ def test_what_the_catalogs_know_to_fail_is_refused_at_once(machine: Host) -> Non
         assert "FAILED in phase plan" in run.words
         for sentence in (
             "public.memories.code is NOT NULL without a default, but no value for it can be derived (CHECK (code ~ ^(",
-            "public.call_summaries.customer_id already exists, holds values other than 1 (40; 123 rows)",
+            "public.call_summaries.customer_id already exists, contains values other than 1 (40; 123 rows)",
             "2 rows share 1 values of it within a tenant, and no unique index forbids it",
         ):
             assert sentence in run.words
@@ -312,7 +312,7 @@ def test_a_login_that_becomes_another_role_is_refused(machine: Host) -> None:
     try:
         run = machine.playbook("migrate.yml", "--check", check=False)
         assert "ERROR setting-role: role = pg_monitor for role alice in database ai_memory" in run.words
-        assert "The migration would leave ways around row security: setting-role: role = pg_monitor" in run.words
+        assert "The migration would leave bypasses of row security: setting-role: role = pg_monitor" in run.words
     finally:
         machine.sql("ALTER ROLE alice IN DATABASE ai_memory RESET role")
 
@@ -323,7 +323,7 @@ def test_a_way_past_row_security_is_refused(machine: Host) -> None:
         before = machine.untouched()
         run = machine.playbook(*MIGRATE, check=False)
         assert "ERROR view-definer: public.every_memory" in run.words
-        assert "The migration would leave ways around row security: view-definer: public.every_memory" in run.words
+        assert "The migration would leave bypasses of row security: view-definer: public.every_memory" in run.words
         assert machine.untouched() == before
     finally:
         machine.sql("DROP VIEW every_memory")
@@ -385,7 +385,7 @@ def spoiled_names(machine: Host) -> Iterator[None]:
 def test_a_terminal_obeys_no_name(machine: Host) -> None:
     for arguments in ([], ["-v"]):
         run = machine.playbook("migrate.yml", "--check", *arguments, check=False)
-        assert "The migration would leave ways around row security" in run.words
+        assert "The migration would leave bypasses of row security" in run.words
         assert [line for line in run.output.split("\n") if line.startswith("OK   all is well")] == []
         if not arguments:
             assert not [sign for sign in run.output if sign != "\n" and visible(sign) != sign]

@@ -15,7 +15,7 @@ ROLLBACK = ("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES"
 def test_check_shows_the_statements_and_touches_nothing(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_mode=policies", "--check")
-    assert "Switch row-level security off" in run.words
+    assert "Disable row-level security" in run.words
     assert machine.untouched() == before
 
 

@@ -56,7 +56,7 @@ def test_check_shows_the_rollback_and_changes_nothing(machine: Host, before: str
     untouched = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_mode=schema", "--check")
     assert "BACK TO: the schema of " in run.words
-    assert "Drop customer_id; every row stays" in run.words
+    assert "Drop customer_id; all rows remain" in run.words
     assert machine.untouched() == untouched
 
 

@@ -22,7 +22,7 @@ def make(machine: Host, made: Made) -> str:
 def test_the_first_half_is_migrated_and_rolled_back(machine: Host) -> None:
     left = make(machine, FIRST_HALF)
     dry = machine.playbook("migrate.yml", "--check")
-    assert "Let code that names no tenant yet work as tenant 1" in dry.words
+    assert "Let sessions that set no tenant work as tenant 1" in dry.words
     assert schema(machine) == left
     run = machine.playbook("migrate.yml", "-emigrate_confirm=YES", "-ebackup_copy_max_bytes=0")
     assert run.record["outcome"] == "SUCCESS"

@@ -44,23 +44,23 @@ POINTING = [{"columns": ["call"], "references": "call_summaries", "key": ["call_
 
 # The changes to an unmigrated database, and the beginning of the refusal.
 REFUSED: dict[str, tuple[list[str], str]] = {
-    "a column that means something else": (NUMBERS, f"public.{MEANS}holds values other than 1 (40, 41, 42"),
+    "a column that means something else": (NUMBERS, f"public.{MEANS}contains values other than 1 (40, 41, 42"),
     "one row of another tenant": (
         [COLUMN, "UPDATE call_summaries SET customer_id = 1",
          "UPDATE call_summaries SET customer_id = 2 WHERE call_id = (SELECT min(call_id) FROM call_summaries)"],
-        f"public.{MEANS}holds values other than 1 (2; 1 rows)",
+        f"public.{MEANS}contains values other than 1 (2; 1 rows)",
     ),
     "row security that is not the column's": (
-        [*NUMBERS, ON, "CREATE POLICY all_of_it ON call_summaries USING (true)"], f"public.{MEANS}holds values",
+        [*NUMBERS, ON, "CREATE POLICY all_of_it ON call_summaries USING (true)"], f"public.{MEANS}contains values",
     ),
-    "row security without a policy": ([*NUMBERS, ON], f"public.{MEANS}holds values"),
+    "row security without a policy": ([*NUMBERS, ON], f"public.{MEANS}contains values"),
     "a policy by another column": (
         [*NUMBERS, ON, "CREATE POLICY own ON call_summaries USING (user_id = current_setting('app.current_tenant'))"],
-        f"public.{MEANS}holds values",
+        f"public.{MEANS}contains values",
     ),
     "a policy that is not in force": (
         [*NUMBERS, f"CREATE POLICY own ON call_summaries USING ({TENANT})"],
-        f"public.{MEANS}holds values",
+        f"public.{MEANS}contains values",
     ),
     "a foreign key to somebody's table": (
         ["CREATE TABLE customers (id integer PRIMARY KEY)", f"{COLUMN} REFERENCES customers"],
@@ -73,7 +73,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "an index of its own": (
         [COLUMN, "CREATE UNIQUE INDEX number ON call_summaries (customer_id)"], f"public.{MEANS}is unique by number",
     ),
-    "a default of another system": ([f"{COLUMN} DEFAULT 42"], f"public.{MEANS}holds values other than 1 (42"),
+    "a default of another system": ([f"{COLUMN} DEFAULT 42"], f"public.{MEANS}contains values other than 1 (42"),
     "a default that no row has yet": (
         [COLUMN, "ALTER TABLE call_summaries ALTER customer_id SET DEFAULT 42"], f"public.{MEANS}has the default 42",
     ),
@@ -240,7 +240,7 @@ def test_a_foreign_key_that_runs_the_owners_code_is_refused(database: Database) 
     database.run("ALTER TABLE personality_metrics ADD FOREIGN KEY (call) REFERENCES call_summaries (call_id)")
     database.model = model.parse(source)
     (found,) = refusal(database)
-    assert "compares its columns by public.points" in found
+    assert "compares its columns with public.points" in found
 
 
 def test_a_cast_of_the_owner_does_not_read_the_tenants(database: Database) -> None:

@@ -78,7 +78,7 @@ def test_it_works_after_the_rollback_of_the_policies(machine: Host) -> None:
     machine.playbook("rollback.yml", "-erollback_mode=policies", "-erollback_confirm=YES")
     assert_works_in_full(machine)
     assert machine.rows() == ROWS
-    assert "Switch row-level security on" in machine.playbook("migrate.yml", "--check").words
+    assert "Enable row-level security" in machine.playbook("migrate.yml", "--check").words
 
 
 @pytest.mark.wide

@@ -39,10 +39,10 @@ def test_callers_that_go_on_fail_no_verification(machine: Host) -> None:
     [
         pytest.param(
             "ALTER TABLE memories DISABLE ROW LEVEL SECURITY", "ALTER TABLE memories ENABLE ROW LEVEL SECURITY",
-            "FAIL memories.login.copy: A login copies another tenant s rows to itself:", marks=pytest.mark.sample,
+            "FAIL memories.login.copy: A session copies another tenant s rows to the client:", marks=pytest.mark.sample,
         ),
         (f"GRANT postgres TO {OWNER}", f"REVOKE postgres FROM {OWNER}",
-         "The service s login can bypass row security: The service becomes postgres by SET ROLE"),
+         "The service s login can bypass row security: The service becomes postgres with SET ROLE"),
         (f"ALTER ROLE {OWNER} BYPASSRLS", f"ALTER ROLE {OWNER} NOBYPASSRLS",
          "bypasses row security: no policy would isolate tenants"),
         ("CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM memories'",

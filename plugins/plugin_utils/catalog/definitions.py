@@ -1,9 +1,9 @@
-"""Definitions of a snapshot: the code that would run with the privileges of the role that restores them.
+"""Definitions in a snapshot, and the code in them that would run with the privileges of the role that restores them.
 
-A definition is text by then, and its names resolve to present objects. The role that restores it computes its literals,
-which calls the CHECK of a domain. Every role that plans a query of a table computes the constants in the expressions of
-its indexes. If the code is an ordinary role's, the rollback is refused. An object that its owner has restored already
-is not restored again.
+A snapshot stores a definition as text, so its names resolve to the objects that exist at the time of the rollback. The
+role that restores the definition evaluates its literals, and a literal of a domain calls the domain's CHECK. Every role
+that plans a query on a table evaluates the constants in the expressions of its indexes. If this code belongs to an
+ordinary role, the rollback is refused. An object that its owner has already restored is not restored again.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from ..changes.statement import State
 from . import state as catalog
 
 Named = Mapping[str, Any]
-# The definition of a routine up to its body in the form of the SQL standard, which no name or default contains.
+# The part of a routine's definition before an SQL-standard body. No name or default can contain the start of such a
+# body.
 _BEFORE_BODY = re.compile(r"""(?:[^'"]|'[^']*'|"[^"]*")*?\n(?=BEGIN ATOMIC\n|RETURN )""")
 _SIGNS = r"+*/<>=~!@#%^&|`?-"
 
 
 def without_body(definition: str) -> tuple[str, str]:
-    """Return the definition of a routine up to its body in the form of the SQL standard, and that body."""
+    """Split the definition of a routine into the part before its SQL-standard body, and that body."""
     found = _BEFORE_BODY.match(definition)
     if found is None:
         raise ValueError(definition)
@@ -30,9 +31,9 @@ def without_body(definition: str) -> tuple[str, str]:
 
 
 def literals(state: State, what: str, texts: Iterable[str | None], path: str | None) -> list[str]:
-    """Return one obstacle for each type in ``texts`` whose literals call an ordinary role's code.
+    """Return one obstacle for each type in ``texts`` whose literals call code of an ordinary role.
 
-    Names in them are qualified, except those of the schema ``path``, if there is one.
+    The names in the texts are qualified, except those in the schema ``path`` if it is not None.
     """
     return [
         f"{what}, which the rollback restores, contains a value of {title}, a domain of an ordinary role or based on "
@@ -43,17 +44,17 @@ def literals(state: State, what: str, texts: Iterable[str | None], path: str | N
 
 
 def domains(state: State, texts: Iterable[str | None], path: str | None) -> list[str]:
-    """Return the types whose literals in ``texts`` call an ordinary role's code, as ``literals`` names them."""
+    """Return the qualified names of the types whose literals in ``texts`` call code of an ordinary role."""
     return [*_found(state["code"]["types"], texts, path, r'::{}(?![\w$"])', catalog.printed)]
 
 
 def expressions(state: State, what: str, texts: Iterable[str | None], path: str | None) -> list[str]:
-    """Return what prevents restoring an index with an expression or a predicate."""
+    """Return the obstacles to restoring an index with an expression or a predicate."""
     texts, code = list(texts), state["code"]
     functions = [
         *_found(code["functions"], texts, path, r'(?<![\w$".]){}\(', catalog.printed),
         *_found(code["operators"], texts, path, rf"(?<![{_SIGNS}]){{}}(?![{_SIGNS}])", lambda name: (name,)),
-        # A cast is called without being named.
+        # The text does not show casts, so every cast of an ordinary role counts.
         *code["casts"],
     ]
     return literals(state, what, texts, path) + [

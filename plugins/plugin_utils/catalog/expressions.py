@@ -1,12 +1,12 @@
-"""Code of ordinary roles that an administrator's session would run although it only reads a table.
+"""Code of ordinary roles that an administrator's session would run although the session only reads a table.
 
-Any role that plans a query of a table computes the constants in the expressions of its indexes, with its own privileges
-(PostgreSQL: get_relation_info, eval_const_expressions). A restored definition computes its literals. No search path and
-no row security prevents that, so it is refused before any table is read.
+Any role that plans a query on a table evaluates, with its own privileges, the constants in the table's index
+expressions (PostgreSQL: get_relation_info, eval_const_expressions). Restoring a definition evaluates its literals.
+Neither a search path nor row security prevents this, so the run refuses such code before it reads any table.
 
-The planner computes a call if every argument is, or becomes, a constant. It adds the defaults of missing arguments, and
-replaces the call of a simple SQL function with its body. In the same way it computes the CHECKs of a domain if it meets
-a cast to it. To estimate a predicate's rows, it may call the function of an operator.
+The planner evaluates a call if every argument is, or becomes, a constant. It adds the defaults of missing arguments,
+and replaces the call of a simple SQL function with its body. It evaluates the CHECKs of a domain in the same way for a
+cast to the domain. To estimate the rows that match a predicate, it may call the function of an operator.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Objects that are not PostgreSQL's own have numbers from this one on (FirstNormalObjectId).
+# Objects that are not built into PostgreSQL have OIDs from this number on (FirstNormalObjectId).
 _FIRST_NUMBER = 16384
-# A bracket of pg_node_tree, or a word; within a name, a backslash comes before a character that is not a bracket.
+# A bracket of pg_node_tree, or a word. In a name, a backslash escapes a bracket.
 _TOKEN = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
-# The field with the number of the function that a node calls.
+# By kind of node: the field that contains the OID of the called function.
 _CALLED = {"FUNCEXPR": "funcid", "OPEXPR": "opfuncid"}
-# A longer name is truncated, so its end may be missing (NAMEDATALEN, less a character of several bytes).
+# PostgreSQL truncates longer names (to NAMEDATALEN, minus a partial multibyte character), so their end may be missing.
 _LONGEST_NAME = 60
-# The nodes around one argument. PostgreSQL 16 renamed COLLATE to COLLATEEXPR.
+# Nodes that only wrap one argument. PostgreSQL 16 renamed COLLATE to COLLATEEXPR.
 _WRAPPERS = {"RELABELTYPE", "COLLATE", "COLLATEEXPR", "COERCEVIAIO", "COERCETODOMAIN"}
 _Numbered = Mapping[int, Mapping[str, Any]]
-# By kind: functions, calls, operators, types and domains.
+# The objects by OID, for each kind: functions, calls, operators, types and domains.
 _Catalog = Mapping[str, _Numbered]
 
 
 @dataclass(frozen=True)
 class _Node:
-    """A node of a tree: its kind, and the values of each field (words, nodes and lists)."""
+    """A node of a tree, with its kind and the values of each field (words, nodes and lists)."""
 
     kind: str
     fields: Mapping[str, list[Any]]
 
     def number(self, field: str) -> int:
-        """Return a field's number."""
+        """Return the number in a field."""
         return int(self.fields[field][0])
 
     def nodes(self, field: str) -> list[_Node]:
-        """Return the nodes directly in a field, alone or in a list."""
+        """Return the nodes in a field, which contains either one node or a list."""
         values = self.fields.get(field, [])
         items = [item for value in values for item in (value if isinstance(value, list) else [value])]
         return [item for item in items if isinstance(item, _Node)]
@@ -54,7 +54,7 @@ def refusals(found: Mapping[str, Any]) -> list[str]:
     catalog = {kind: _numbered(found[kind]) for kind in ("functions", "calls", "operators", "types", "domains")}
     sentences = [
         f"{what} calls {function['name']}, which belongs to {function['owner']}, {why}: any role that reads"
-        f" the table runs it, also a superuser. Inspect it{also} and give it to a superuser (ALTER FUNCTION"
+        f" the table runs it, even a superuser. Inspect it{also} and give it to a superuser (ALTER FUNCTION"
         f" {function['name']} OWNER TO CURRENT_USER), or drop the object that calls it."
         for what, nodes in _expressions(found["computed"], catalog["domains"])
         for node in nodes
@@ -69,7 +69,8 @@ def refusals(found: Mapping[str, Any]) -> list[str]:
 
 
 def _expressions(computed: Iterable[Mapping[str, Any]], domains: _Numbered) -> Iterator[tuple[str, list[_Node]]]:
-    """Yield each expression's title with its nodes, and the CHECKs of the domains that it casts to."""
+    """Yield the title and the nodes of each expression, and of each CHECK of the domains that the expression casts
+    to."""
     for item in computed:
         nodes = list(_walk(_parse(item["source"])))
         yield item["what"], nodes
@@ -87,12 +88,13 @@ def _expressions(computed: Iterable[Mapping[str, Any]], domains: _Numbered) -> I
 
 
 def _cast_to(nodes: Iterable[_Node]) -> list[int]:
-    """Return the numbers of the domains in casts."""
+    """Return the OIDs of the domains in casts."""
     return [node.number("resulttype") for node in nodes if node.kind == "COERCETODOMAIN"]
 
 
 def _computed(node: _Node, catalog: _Catalog) -> Iterator[tuple[Mapping[str, Any], str, str]]:
-    """Yield the functions of ordinary roles that the planner runs for a node, the reason, and what else to inspect."""
+    """Yield the functions of ordinary roles that the planner runs for a node, with the reason and further objects to
+    inspect."""
     if "opno" in node.fields:
         operator = catalog["operators"].get(node.number("opno"), {"functions": []})
         for number in operator["functions"]:
@@ -113,8 +115,9 @@ def _computed(node: _Node, catalog: _Catalog) -> Iterator[tuple[Mapping[str, Any
 def _varies(node: _Node, calls: _Numbered) -> bool:
     """Return whether an argument can never be simplified to a constant.
 
-    A column cannot be. Nor can a call of a function of PostgreSQL's own, or in ``calls``, if one argument contains a
-    column. Its other arguments must be constants other than NULL, since a strict function is not called for NULL.
+    This is true of a column. It is also true of the call of a built-in function, or of one in ``calls``, if an argument
+    contains a column. The other arguments must then be constants other than NULL, because a strict function is not
+    called for NULL.
     """
     if node.kind in ("VAR", "COERCETODOMAINVALUE"):
         return True
@@ -132,15 +135,16 @@ def _varies(node: _Node, calls: _Numbered) -> bool:
 
 
 def _is_plain(function: Mapping[str, Any], catalog: _Catalog) -> bool:
-    """Return whether an SQL function's body uses nothing of an ordinary role, by name or through its types."""
+    """Return whether the body of an SQL function uses no object of an ordinary role, either by name or through its
+    types."""
     if not function["plain_types"]:
         return False
     if function["parsed"]:
         ordinary = {number for kind in ("functions", "operators", "types") for number in catalog[kind]}
         return not any(int(number) in ordinary for number in re.findall(r"\d+", function["parsed"]))
-    # Not lower(): its result for a sigma depends on the next characters.
+    # lower() is unsuitable: its result for a sigma depends on the next characters.
     body = function["body"].casefold()
-    # A name can consist of numbers: U&"\0066".
+    # A name can be written with Unicode escapes: U&"\0066".
     if "u&" in body or any(
         _is_named(item["symbol"], body) for kind in ("functions", "types") for item in catalog[kind].values()
     ):
@@ -153,14 +157,15 @@ def _is_plain(function: Mapping[str, Any], catalog: _Catalog) -> bool:
 
 
 def _is_named(name: str, body: str) -> bool:
-    """Return whether a body uses a function or a type. It needs the schema: the search path leads to neither."""
+    """Return whether a body uses a function or a type. The body must qualify the name, since the search path includes
+    no schema of ordinary roles."""
     before = r"(?<![\w$])" if "--" in body or "/*" in body else r'\.\s*"?'
     after = "" if len(name.encode()) >= _LONGEST_NAME else r"(?![\w$])"
     return re.search(before + re.escape(name.casefold().replace('"', '""')) + after, body) is not None
 
 
 def _numbered(items: Iterable[Mapping[str, Any]]) -> _Numbered:
-    """Return items by their numbers in the catalogs."""
+    """Return items by their OIDs."""
     return {item["oid"]: item for item in items}
 
 

@@ -1,12 +1,12 @@
--- Objects and rows near the tenant tables that can make the change fail, as one JSON document. Reads only.
--- Named arguments:
+-- Objects and rows in and around the tenant tables that can make the migration fail, as one JSON document. The query
+-- writes nothing. Named arguments:
 -- * schema, column, application_role, backfill_role.
 -- * default_tenant, as PostgreSQL prints it.
 -- * tables and functions: JSON lists of names.
 -- * keys (JSON): the keys that must be unique per tenant, each {table, columns}.
 -- * shared_keys (JSON): the keys whose values several tenants may share after the migration, in the same form.
 -- * links (JSON): foreign keys between tables whose rows have tenants, each {table, columns, other, key, taken}.
--- (A percent sign is doubled because named arguments are in use.)
+-- (Percent signs are doubled because the query has named arguments.)
 WITH RECURSIVE wanted AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
   FROM json_array_elements_text(%(tables)s::json) AS name
@@ -26,7 +26,7 @@ relation AS (
   JOIN pg_class c ON c.oid = t.relid
   JOIN pg_namespace n ON n.oid = c.relnamespace
 ),
--- The settings of a new session of the application role. The first of a name takes effect.
+-- The settings of a new session of the application role. Of several with the same name, the first takes effect.
 preset AS (
   SELECT lower(split_part(x.entry, '=', 1)) AS name, substr(x.entry, strpos(x.entry, '=') + 1) AS value,
          CASE WHEN s.setrole <> 0 AND s.setdatabase <> 0 THEN 1 WHEN s.setrole <> 0 THEN 2 WHEN s.setdatabase <> 0
@@ -47,7 +47,7 @@ wanted_key AS (
   FROM json_array_elements(%(keys)s::json) AS k (entry)
   JOIN wanted w ON w.name = k.entry ->> 'table'
 ),
--- Keys whose uniqueness no unique index ensures.
+-- Keys that no unique index enforces yet.
 doubtful AS (
   SELECT k.*, EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = k.relid AND a.attname = %(column)s
     AND NOT a.attisdropped) AS has_tenant
@@ -73,7 +73,7 @@ duplicate AS (
       d.relid,
       -- NULLs are never equal in a unique key.
       (SELECT string_agg(format('%%I IS NOT NULL', c), ' AND ') FROM unnest(d.columns) AS c),
-      -- The new key applies after the backfill: a row without a tenant belongs to the default tenant.
+      -- The new key is created after the backfill, when a row without a tenant belongs to the default tenant.
       (SELECT string_agg(CASE WHEN c = %(column)s
            THEN format('CASE WHEN %%1$I IS NULL THEN %%2$L ELSE format(%%3$L, %%1$I) END', c,
              %(default_tenant)s::text, '%%s') ELSE format('%%I', c) END, ', ')
@@ -83,7 +83,8 @@ duplicate AS (
     COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
   WHERE x.keys > 0
 ),
--- Rows that point to another tenant's row. If the table takes its tenant from the other, rows that point to no row.
+-- Rows that reference a row of another tenant. If the table takes its tenant from the other table: rows without a
+-- referenced row.
 link AS (
   SELECT e.entry ->> 'table' AS name, e.entry -> 'columns' AS columns, e.entry ->> 'other' AS other,
          (e.entry ->> 'taken')::boolean AS taken, w.relid, o.relid AS pointed,
@@ -97,8 +98,8 @@ link AS (
       SELECT FROM tree t JOIN pg_class c ON c.oid = t.relid
       WHERE t.root IN (w.relid, o.relid) AND c.relkind NOT IN ('r', 'p'))
 ),
--- The same, with whether the tables have the tenant column, and whether the columns can be compared. A foreign key of
--- columns that are gone is left out.
+-- The same foreign keys, with whether each table has the tenant column, and whether the columns can be compared. A
+-- foreign key on columns that no longer exist is omitted.
 complete_link AS (
   SELECT l.*,
          EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = l.relid AND a.attname = %(column)s
@@ -107,8 +108,8 @@ complete_link AS (
                  AND NOT a.attisdropped) AS has_other,
          (SELECT string_agg(format('c0.%%I = o0.%%I', own, other), ' AND ')
           FROM unnest(l.own_names, l.other_names) AS u (own, other)) AS pairs,
-         -- Casts and operators of another type belong to its owner, and would run with the administrator's rights;
-         -- PostgreSQL compares domains by their base types.
+         -- Casts and operators of a type that is not built in belong to its owner, and would run with the
+         -- administrator's privileges. PostgreSQL compares domains by their base types.
          NOT EXISTS (
            SELECT FROM unnest(l.own_names || %(column)s::text, l.other_names || %(column)s::text) AS u (own, other)
            JOIN pg_attribute a ON a.attrelid = l.relid AND a.attname = u.own AND NOT a.attisdropped
@@ -130,7 +131,8 @@ complete_link AS (
          WHERE a.attrelid = l.pointed AND NOT a.attisdropped AND a.attname = ANY (l.other_names))
         = cardinality(l.other_names)
 ),
--- From each table (alias c0 or o0) by the foreign keys that give the tenant to a table with the column.
+-- The joins from each table (alias c0 or o0) to a table with the tenant column, along the foreign keys that determine
+-- its tenant.
 path (relid, side, place, reached, joins) AS (
   SELECT w.relid, s.side, 0, w.relid, '' FROM wanted w CROSS JOIN (VALUES ('c'), ('o')) AS s (side)
   WHERE w.relid IS NOT NULL
@@ -141,10 +143,10 @@ path (relid, side, place, reached, joins) AS (
      FROM unnest(l.own_names, l.other_names) AS u (own, other)))
   FROM path p
   JOIN complete_link l ON l.relid = p.reached AND l.taken AND NOT l.has_tenant AND l.is_comparable
-  -- The tables of a circle are refused.
+  -- A cycle of foreign keys must not recurse for ever; the plan refuses its tables.
   WHERE p.place < (SELECT count(*) FROM wanted)
 ),
--- The tenant of a table's rows.
+-- The expression that returns the tenant of a table's rows.
 given_tenant AS (
   SELECT p.relid, p.side, p.joins, format('%%s%%s.%%I', p.side, p.place, a.attname) AS tenant
   FROM path p
@@ -172,7 +174,7 @@ crossing AS (
   -- Null if the columns cannot be compared.
   WHERE x.rows IS DISTINCT FROM 0
 ),
--- Values that several tenants have now, so that a key over all tenants cannot be created.
+-- Values that several tenants already have, so that a key over all tenants cannot be created.
 shared_key AS (
   SELECT k.entry ->> 'table' AS name, w.relid,
          ARRAY(SELECT json_array_elements_text(k.entry -> 'columns')) AS columns
@@ -199,7 +201,8 @@ shared AS (
     COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
   WHERE x.keys > 0
 ),
--- The types that contain a table's row type. A column that stores one of them forbids a new column with a default.
+-- The types that contain the row type of a table. PostgreSQL adds no column with a default to a table if a column
+-- elsewhere has such a type.
 row_type (relid, type) AS (
   SELECT c.oid, c.reltype FROM relation r JOIN pg_class c ON c.oid = r.oid
   UNION
@@ -216,7 +219,7 @@ published AS (
   CROSS JOIN LATERAL pg_get_publication_tables(p.pubname::text) AS g
   JOIN relation r ON r.oid = g.relid
 ),
--- Privileges on rows of the tables: on whole tables, on columns, and by PostgreSQL's predefined roles.
+-- Privileges to use the rows of the tables: on whole tables, on columns, and through PostgreSQL's predefined roles.
 granted (relid, grantee, privilege, attname) AS (
   SELECT r.oid, x.grantee, x.privilege_type, NULL::name
   FROM relation r
@@ -234,7 +237,7 @@ granted (relid, grantee, privilege, attname) AS (
               ('pg_write_all_data', 'DELETE')) AS v (role, privilege)
   JOIN pg_roles p ON p.rolname = v.role
 ),
--- Since PostgreSQL 16 a member may lack the right to become the role.
+-- Since PostgreSQL 16, a member may lack the SET option, which SET ROLE requires.
 becoming (privilege) AS (
   SELECT CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END
 ),
@@ -242,8 +245,9 @@ open_sessions AS (
   SELECT usesysid AS role, count(*) AS sessions FROM pg_stat_activity
   WHERE datname = current_database() AND backend_type IN ('client backend', 'walsender') GROUP BY usesysid
 ),
--- Other roles with such privileges, which policies restrict. PostgreSQL's predefined roles are left out, their members
--- are not. Every role has PUBLIC's privileges: of these roles, only those with open sessions are listed.
+-- Other roles with such privileges, which are subject to policies. PostgreSQL's predefined roles are omitted, but their
+-- members are included. Every role has the privileges of PUBLIC, so roles that have only these are listed only if they
+-- have open sessions.
 other_role AS (
   SELECT h.oid, h.rolname AS name, h.rolcanlogin AS login, h.rolreplication AS replication, coalesce(s.sessions, 0) AS
     sessions,
@@ -261,7 +265,8 @@ other_role AS (
   SELECT 0, 'PUBLIC', false, false, 0, g.relid, g.privilege, g.attname, 'PUBLIC' FROM granted g WHERE g.grantee = 0
 )
 SELECT json_build_object(
-  -- The roles whose privileges the application role has or can get by SET ROLE: their policies apply to it.
+  -- The roles whose privileges the application role has or can get with SET ROLE. The policies for these roles apply to
+  -- it.
   'service_roles', (
     SELECT coalesce(json_agg(r.rolname ORDER BY r.rolname), '[]')
     FROM pg_roles a
@@ -269,8 +274,8 @@ SELECT json_build_object(
     JOIN pg_roles r ON r.oid <> a.oid AND (pg_has_role(a.oid, r.oid, 'USAGE') OR pg_has_role(a.oid, r.oid, b.privilege)
       OR pg_has_role(a.oid, r.oid, 'MEMBER WITH ADMIN OPTION'))
     WHERE a.rolname = %(application_role)s AND NOT a.rolsuper),
-  -- Each role has "roles", those whose privileges it has, and "grants". A grant's "columns" is null for the whole
-  -- table, and its "through" is the grantee.
+  -- In each entry, "roles" contains the roles whose privileges the role has. In "grants", "columns" is null for the
+  -- whole table, and "through" is the grantee.
   'other_roles', (
     SELECT coalesce(json_agg(json_build_object('name', o.name, 'login', o.login, 'replication', o.replication,
       'sessions', o.sessions,
@@ -297,7 +302,7 @@ SELECT json_build_object(
     SELECT coalesce(json_agg(json_build_object(
         'name', e.evtname, 'event', e.evtevent, 'function', format('%%I.%%I', n.nspname, f.proname),
         'owner', pg_get_userbyid(f.proowner), 'owner_superuser', o.rolsuper, 'definer', f.prosecdef,
-        -- 'R' fires in replication alone, 'D' never.
+        -- 'R' fires only in replication, and 'D' never.
         'enabled', e.evtenabled IN ('O', 'A'), 'tags', e.evttags) ORDER BY e.evtname), '[]')
     FROM pg_event_trigger e
     JOIN pg_proc f ON f.oid = e.evtfoid
@@ -306,8 +311,8 @@ SELECT json_build_object(
   'publications', (
     SELECT coalesce(json_agg(json_build_object(
         'name', p.pubname, 'schema', r.schema, 'table', r.name, 'update', p.pubupdate, 'delete', p.pubdelete,
-        -- The columns of the column list, or null without one, and other columns that the row filter reads. Both exist
-        -- since PostgreSQL 15.
+        -- The columns in the column list (null if the publication has none), and further columns that the row filter
+        -- uses. Both exist since PostgreSQL 15.
         'columns', c.listed,
         'filter', (SELECT coalesce(json_agg(DISTINCT a.attname), '[]') FROM pg_depend d
                    JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
@@ -344,7 +349,8 @@ SELECT json_build_object(
       SELECT p.gid, p.owner, date_trunc('second', p.prepared) AS prepared, json_agg(DISTINCT format('%%s.%%s',
         r.schema, r.name)) AS tables
       FROM pg_prepared_xacts p
-      -- No process holds the locks of a prepared transaction. Their virtual transaction changes with a server restart.
+      -- The locks of a prepared transaction have no process. Their virtual transaction ID changes when the server
+      -- restarts.
       JOIN pg_locks x ON x.locktype = 'transactionid' AND x.transactionid = p.transaction AND x.pid IS NULL
       JOIN pg_locks l ON l.virtualtransaction = x.virtualtransaction AND l.pid IS NULL AND l.locktype = 'relation'
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -359,10 +365,10 @@ SELECT json_build_object(
       SELECT pid, command, relid FROM pg_stat_progress_cluster WHERE datname = current_database()
     ) AS b
     JOIN relation r ON r.oid = b.relid),
-  -- Whether the server records earlier statements of the service.
+  -- Whether the server records statements, so that earlier statements of the service can be read.
   'records_statements', EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements')
     AND coalesce(current_setting('pg_stat_statements.track', true), 'none') <> 'none',
-  -- Whether an interrupted run left the login of its backfill. The run refuses another role of that name later.
+  -- Whether an interrupted run left its backfill login behind. A later step refuses any other role with this name.
   'backfill_login', EXISTS (SELECT FROM pg_roles WHERE rolname = %(backfill_role)s),
   'duplicates', (
     SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'keys', keys, 'rows', rows)
@@ -381,7 +387,8 @@ SELECT json_build_object(
       relpersistence)
                     ORDER BY schema, name), '[]')
     FROM relation),
-  -- Keys on the tenant column alone: the column has a meaning already. A unique index also represents its constraint.
+  -- Keys on only the tenant column, which show that the column already has a meaning. A unique index also stands for
+  -- its constraint.
   'meanings', (
     SELECT coalesce(json_agg(json_build_object('table', w.name, 'constraint', k.name, 'type', k.contype,
         'other', CASE WHEN k.contype = 'f' THEN format('%%s.%%s', n.nspname, f.relname) END, 'own', k.conrelid =
@@ -410,18 +417,19 @@ SELECT json_build_object(
       LEFT JOIN pg_class t ON t.oid = i.indrelid
       WHERE c.oid NOT IN (SELECT oid FROM relation) AND coalesce(i.indrelid, 0) NOT IN (SELECT oid FROM relation)
       UNION ALL
-      -- PostgreSQL creates no sequence with the name of a type.
+      -- A sequence cannot have the name of an existing type.
       SELECT n.nspname, y.typname, 'type', NULL
       FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace WHERE y.typrelid = 0
         AND starts_with(y.typname, 'tenancy_bridge_used')
     ) AS named
     WHERE schema = %(schema)s OR schema IN (SELECT schema FROM relation)),
-  -- Constraints of the tables that the state does not contain.
+  -- Constraints of the tenant tables that are not part of the state.
   'constraints', (
     SELECT coalesce(json_agg(json_build_object('schema', r.schema, 'table', r.name, 'name', k.conname)
       ORDER BY r.schema, r.name, k.conname), '[]')
     FROM pg_constraint k JOIN relation r ON r.oid = k.conrelid WHERE k.contype IN ('c', 't')),
-  -- Columns that store rows of a table's type: {schema, name, used_by}, with the name of the table.
+  -- Columns that store the row type of a table: {schema, name, used_by}. The schema and the name are those of the
+  -- table.
   'row_types', (
     SELECT coalesce(json_agg(DISTINCT jsonb_build_object('schema', r.schema, 'name', r.name,
         'used_by', format('%%s.%%s.%%s', n.nspname, c.relname, a.attname))), '[]')
@@ -431,14 +439,15 @@ SELECT json_build_object(
     JOIN pg_class c ON c.oid = d.objid AND c.relkind NOT IN ('v', 'c', 'f')
     JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.atttypid = u.type AND NOT a.attisdropped),
-  -- Since PostgreSQL 18 a NOT NULL may be NOT VALID.
+  -- Since PostgreSQL 18, a NOT NULL constraint may be NOT VALID.
   'unvalidated', (
     SELECT coalesce(json_agg(json_build_object('schema', r.schema, 'name', r.name, 'constraint', k.conname)
                              ORDER BY r.schema, r.name), '[]')
     FROM relation r
     JOIN pg_constraint k ON k.conrelid = r.oid AND k.contype = 'n' AND NOT k.convalidated
     JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = k.conkey[1] AND a.attname = %(column)s),
-  -- Routines with the name of a function that the plan cannot replace: {name, types, kind, language}.
+  -- Routines that have the name of a function in the model, but that the plan cannot replace: {name, types, kind,
+  -- language}.
   'routines', (
     SELECT coalesce(json_agg(json_build_object(
         'name', f.proname, 'kind', f.prokind, 'language', l.lanname,

@@ -1,4 +1,4 @@
-"""The queries to a database's catalogs, and the state and the audit made from their rows."""
+"""The queries that read the catalogs of a database, and the conversion of their rows to the state and the audit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..model import model as models
 from ..model.model import Model
 
 HERE = Path(__file__).parent
-# A PL/pgSQL block reads the service's statements: one setting holds its input, and another its result.
+# A PL/pgSQL block inspects the service's statements: one setting contains its input, and another its result.
 INPUT = "SELECT set_config('tenancy_runbook.input', %(input)s, false)"
 STATEMENTS = "SELECT current_setting('tenancy_runbook.statements')::json AS statements"
 
@@ -29,8 +29,8 @@ OPTIONS: dict[str, Any] = {
 def request(source: Mapping[str, Any], readable: Iterable[str]) -> dict[str, Any]:
     """Return the input of ``module_utils.inspection.database``: ``queries`` and ``values``.
 
-    ``source`` is the model as variables give it. ``readable`` holds the qualified names of other relations that every
-    tenant may read.
+    ``source`` is the model in the form of the variables. ``readable`` contains the qualified names of other relations
+    that every tenant may read.
     """
     model = models.parse(source)
     return {
@@ -79,7 +79,8 @@ def values(model: Model, readable: Iterable[str]) -> dict[str, Any]:
 
 
 def read(rows: Mapping[str, Any], source: Mapping[str, Any], url_options: str) -> dict[str, Any]:
-    """Return ``state``, the state document, and ``audit``, its entries, from the rows of each query by its name.
+    """Return ``state``, the state document, and ``audit``, the entries of the audit. ``rows`` contains the rows of each
+    query by its name.
 
     ``url_options`` are the options of DATABASE_URL.
     """

@@ -1,4 +1,4 @@
-"""Tables that a dump silently leaves out, because they are members of an extension."""
+"""Tables that a dump silently omits, because they are members of an extension."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from ...module_utils.quoting import identifier, qualified
 
 
 def refusals(found: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a sentence for each relation that must leave its extension; ``found`` is the result of members.sql."""
+    """Return a sentence for each relation that must be removed from its extension. ``found`` is the result of
+    members.sql."""
     return [_refusal(item) for item in found]
 
 
@@ -25,6 +26,6 @@ def _refusal(item: Mapping[str, Any]) -> str:
         )
     return (
         f"{name}, which belongs to {item['owner']}, is a member of the extension {item['extension']}, so no dump"
-        f" contains it: {remedy} first, or, if the extension's own script made it, ALTER {kind} {target} OWNER TO"
+        f" contains it: {remedy} first, or, if the script of the extension created it, ALTER {kind} {target} OWNER TO"
         " a superuser."
     )

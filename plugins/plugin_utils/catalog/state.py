@@ -1,4 +1,4 @@
-"""Queries of the state document, the result of ``state.sql``."""
+"""Functions that read the state document, which is the result of ``state.sql``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ QUALIFIED = re.compile(r'^(?:[a-z_][a-z0-9_$]*|"(?:[^"]|"")+")\.')
 
 @dataclass(frozen=True)
 class Relation:
-    """A tenant table or one of its partitions: each has policies, row security, indexes and privileges of its own.
+    """A tenant table or one of its partitions. Each of them has separate policies, row security, indexes and
+    privileges.
 
-    PostgreSQL applies the policies of the relation that a statement names. So only the partition's own policies
-    restrict a statement on a partition (PostgreSQL manual, "CREATE POLICY" and 5.12 "Table Partitioning").
+    PostgreSQL applies the policies of the relation that a statement names. Therefore a statement on a partition is
+    restricted only by the policies of that partition (PostgreSQL manual, "CREATE POLICY" and 5.12 "Table
+    Partitioning").
     """
 
     table: Table
@@ -33,7 +35,7 @@ class Relation:
 
     @property
     def target(self) -> str:
-        """Return the name as SQL."""
+        """Return the qualified name, quoted for SQL."""
         return qualified(self.schema, self.name)
 
     @property
@@ -43,33 +45,33 @@ class Relation:
 
     @property
     def where(self) -> str:
-        """Return the suffix that names the partition in a finding; empty for the table itself."""
+        """Return the suffix that identifies the partition in a finding. It is empty for the table itself."""
         return f" of {self.name}" if self.is_partition else ""
 
     @property
     def suffix(self) -> str:
-        """Return the suffix for a statement's id: empty for the table itself."""
+        """Return the suffix for the id of a statement. It is empty for the table itself."""
         return f".{self.title}" if self.is_partition else ""
 
     @property
     def alone(self) -> str:
-        """Return the name as SQL for a change that does not apply to its partitions."""
+        """Return the SQL name for a change that does not apply to the relation's partitions."""
         return f"ONLY {self.target}" if self.is_partitioned else self.target
 
     @property
     def is_partitioned(self) -> bool:
-        """Return whether partitions hold its rows."""
+        """Return whether the relation stores its rows in partitions."""
         return bool(self.document["kind"] == "p")
 
 
 def table(state: Document, name: str) -> Document | None:
-    """Return the table's part of the state, or None if the table does not exist."""
+    """Return the document of a table in the state, or None if the table does not exist."""
     document: Document | None = state["tables"].get(name)
     return document if document and document["exists"] else None
 
 
 def required(state: Document, name: str) -> Document:
-    """Return the part of the state of an existing table. Raises KeyError if it does not exist."""
+    """Return the document of an existing table in the state. Raises KeyError if the table does not exist."""
     document = table(state, name)
     if document is None:
         raise KeyError(name)
@@ -82,7 +84,7 @@ def tables(state: Document, model: Model) -> list[Table]:
 
 
 def relation(state: Document, model: Model, wanted: Table) -> Relation:
-    """Return an existing table as a relation. Raises KeyError if it does not exist."""
+    """Return an existing table as a relation. Raises KeyError if the table does not exist."""
     return Relation(wanted, model.schema, wanted.name, required(state, wanted.name), is_partition=False)
 
 
@@ -90,7 +92,7 @@ def partitions(state: Document, wanted: Table) -> list[Relation]:
     """Return the table's partitions, deepest first."""
     return [
         Relation(wanted, document["schema"], document["name"], document, is_partition=True)
-        # A snapshot of an earlier version of this runbook has no partitions.
+        # A snapshot that an earlier version of this runbook wrote has no entry for partitions.
         for document in required(state, wanted.name).get("partitions", [])
     ]
 
@@ -101,12 +103,13 @@ def relations(state: Document, model: Model, wanted: Table) -> list[Relation]:
 
 
 def holders(state: Document, model: Model, wanted: Table) -> list[Relation]:
-    """Return the relations that hold the table's rows: itself, or the deepest of its partitions."""
+    """Return the relations that store the table's rows: the table itself, or its leaf partitions."""
     return [found for found in relations(state, model, wanted) if not found.is_partitioned]
 
 
 def tenant_column(state: Document, name: str) -> Document | None:
-    """Return the tenant column's type, nullability, default, NULLs and tenants, or None."""
+    """Return the type, nullability, default, number of NULLs and tenants of the tenant column, or None without the
+    column."""
     column: Document | None = required(state, name)["column"]
     return column
 
@@ -118,22 +121,23 @@ def application_role(state: Document) -> Document | None:
 
 
 def excess(document: Document, model: Model, part: str) -> list[str]:
-    """Return the privileges of ``part``, excess_privileges or granted_excess, that the plan revokes.
+    """Return the privileges that the plan revokes; ``part`` is excess_privileges or granted_excess.
 
-    An owner keeps REFERENCES: it can grant that to itself, and the next release of a framework needs it.
+    An owner keeps REFERENCES, because it can grant that privilege to itself, and the next release of a framework needs
+    it.
     """
     kept = "REFERENCES" if document["owner"] == model.application_role else None
     return [privilege for privilege in document[part] if privilege.split()[0] != kept]
 
 
 def depends(state: Document, name: str, dependent: str) -> bool:
-    """Return whether an object of that name depends on the tenant column."""
+    """Return whether an object with this name depends on the tenant column."""
     column = tenant_column(state, name)
     return column is not None and any(item["name"] == dependent for item in column["dependents"])
 
 
 def index_named(document: Document, name: str) -> Document | None:
-    """Return the relation's index of that name."""
+    """Return the index of the relation with this name."""
     return next((index for index in document["indexes"] if index["name"] == name), None)
 
 
@@ -159,9 +163,9 @@ def unique_key(document: Document, columns: Sequence[str]) -> Document | None:
 
 
 def function(state: Document, name: str, identity: str) -> Document | None:
-    """Return the function of that name whose argument types are ``identity`` (comma-separated types)."""
+    """Return the function with this name and the argument types ``identity`` (separated by commas)."""
     types = [part.strip() for part in identity.split(",") if part.strip()]
-    # PostgreSQL qualifies a type that is not its own.
+    # PostgreSQL qualifies the name of a type that is not built in.
     return next(
         (
             item
@@ -174,7 +178,8 @@ def function(state: Document, name: str, identity: str) -> Document | None:
 
 
 def other_tenants(state: Document, model: Model) -> dict[str, int]:
-    """Return the number of rows of tenants other than the default one by table; tables without any are left out."""
+    """Return, by table, the number of rows of tenants other than the default tenant. Tables without such rows are
+    omitted."""
     counted = {}
     for item in model.tables:
         document = table(state, item.name)
@@ -189,7 +194,8 @@ def other_tenants(state: Document, model: Model) -> dict[str, int]:
 
 
 def known_tenant(model: Model, document: Document) -> str | None:
-    """Return the tenant whose rows of a table are probed: the default tenant, or else the one with the most rows."""
+    """Return the tenant whose rows the proof uses in a table: the default tenant, or else the tenant with the most
+    rows."""
     if model.default_tenant is not None:
         return str(model.default_tenant)
     tenants = (document.get("column") or {}).get("tenants", {})
@@ -197,37 +203,39 @@ def known_tenant(model: Model, document: Document) -> str | None:
 
 
 def is_session_default(expression: str | None, model: Model) -> bool:
-    """Return whether a column default is the session's tenant."""
+    """Return whether a column default is the tenant of the session."""
     return expression == model.tenant_type.printed_session(model.setting)
 
 
 def is_model_predicate(expression: str | None, model: Model, name: str | None = None) -> bool:
-    """Say whether a policy's expression is the model's predicate; ``name`` is another column than the tenant's.
+    """Return whether a policy's expression is the model's predicate. ``name`` is the column if it is not the tenant
+    column.
 
-    The whole printed expression is compared: any difference means that it is not the model's.
+    The complete printed expression is compared: any difference means that it is not the predicate of the model.
     """
     tenant = f'( SELECT {model.tenant_type.printed_session(model.setting)} AS "nullif")'
     return expression in [f"({column} = {tenant})" for column in printed(name or model.column)]
 
 
 def is_true(text: str) -> bool:
-    """Say whether PostgreSQL reads a boolean option as true: it takes any prefix of true and yes, on, and 1."""
+    """Return whether PostgreSQL reads a boolean option as true: any prefix of true or yes, or on, or 1."""
     return re.fullmatch(r"t|tr|tru|true|y|ye|yes|on|1", text, re.IGNORECASE) is not None
 
 
 def printed(name: str) -> tuple[str, ...]:
-    """Return the identifier as PostgreSQL may print it: quoted if necessary, or if a version reserves the word."""
+    """Return the forms in which PostgreSQL may print an identifier: quoted if necessary, or if some version reserves
+    the word."""
     plain = name.isascii() and name.replace("_", "a").isalnum() and name == name.lower() and not name[0].isdigit()
     return (name, identifier(name)) if plain else (identifier(name),)
 
 
 def titles(schema: str, name: str) -> tuple[str, ...]:
-    """Return the qualified name of the relation as PostgreSQL may print it."""
+    """Return the forms in which PostgreSQL may print the qualified name of a relation."""
     return tuple(f"{first}.{second}" for first in printed(schema) for second in printed(name))
 
 
 def without_schema(text: str, schema: str) -> str:
-    """Return a definition without the given schema before names."""
+    """Return a definition in which names are not qualified with the given schema."""
     for name in sorted(printed(schema), reverse=True):
         text = re.sub(rf'(?<![\w"$.]){re.escape(name)}\.', "", text)
     return text

@@ -1,13 +1,13 @@
--- The state of the tenant tables as one JSON document. Reads only; takes no lock stronger than ACCESS SHARE.
--- Named arguments: schema, tables and views (JSON lists), column, setting, application_role; tenants and tenants_key,
--- the table of the tenants and its key (empty for none).
--- (A percent sign is doubled because named arguments are in use.)
+-- The state of the tenant tables as one JSON document. The query writes nothing, and takes no lock stronger than ACCESS
+-- SHARE. Named arguments: schema, tables and views (JSON lists), column, setting, application_role, tenants and
+-- tenants_key. The last two are the tenants table and its key, or empty.
+-- (Percent signs are doubled because the query has named arguments.)
 WITH RECURSIVE wanted AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
   FROM (SELECT json_array_elements_text(%(tables)s::json)
         UNION SELECT %(tenants)s::text WHERE %(tenants)s <> '') AS t (name)
 ),
--- The tables and, of partitioned ones, their partitions at every depth.
+-- The tables, and the partitions of partitioned tables at every depth.
 tree (root, relid, parent, depth) AS (
   SELECT relid, relid, NULL::regclass, 0 FROM wanted WHERE relid IS NOT NULL
   UNION ALL
@@ -20,7 +20,8 @@ relation AS (
   SELECT DISTINCT relid FROM tree
 ),
 ordinary AS (SELECT oid FROM pg_roles WHERE NOT rolsuper),
--- PostgreSQL runs the CHECK of a domain when it reads a literal of the domain, or of an array, row or range over it.
+-- PostgreSQL runs the CHECK of a domain when it evaluates a literal of the domain, or of an array, row or range over
+-- it.
 domain (oid) AS (
   SELECT t.oid FROM pg_type t JOIN ordinary o ON o.oid = t.typowner WHERE t.typtype = 'd'
   UNION
@@ -29,7 +30,7 @@ domain (oid) AS (
     OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.atttypid = d.oid)
     OR EXISTS (SELECT FROM pg_range r WHERE r.rngtypid = t.oid AND r.rngsubtype = d.oid)
 ),
--- Types that a cast function of an ordinary role converts, and the domains and arrays over them.
+-- Types that have a cast with a function of an ordinary role, and the domains and arrays over these types.
 converted (oid, function, implicit) AS (
   SELECT k.castsource, format('%%I.%%I', n.nspname, p.proname), k.castcontext = 'i'
   FROM pg_cast k
@@ -85,7 +86,7 @@ attribute_list AS (
   SELECT a.attrelid AS relid, json_agg(json_build_object(
       'name', a.attname, 'type', format_type(a.atttypid, NULL), 'formatted', format_type(a.atttypid, a.atttypmod),
       'not_null', a.attnotnull,
-      -- Whether a row that omits the column gets a value, and the default of the column itself.
+      -- Whether a row that omits the column gets a value; and the default that is set on the column, not on its type.
       'has_default', a.atthasdef OR a.attidentity <> '' OR y.typdefault IS NOT NULL,
       'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
       'generated', a.attgenerated <> '' OR a.attidentity = 'a') ORDER BY a.attnum) AS attributes
@@ -100,14 +101,14 @@ check_list AS (
     k.conrelid))
                                        ORDER BY k.conname) AS checks
   FROM pg_constraint k
-  -- Since PostgreSQL 18 a CHECK may be NOT ENFORCED.
+  -- Since PostgreSQL 18, a CHECK constraint may be NOT ENFORCED.
   WHERE k.contype = 'c' AND k.conrelid IN (SELECT relid FROM wanted) AND to_jsonb(k) ->> 'conenforced' IS DISTINCT
     FROM 'false'
   GROUP BY k.conrelid
 ),
 lookup_list AS (
-  -- Foreign keys to other tables than tenant tables, each with an existing key. The key is null if the table is empty,
-  -- or if reading the key would run code of its type's owner.
+  -- Foreign keys to tables that are not tenant tables, each with one existing value of the referenced key. The value is
+  -- null if the table is empty, or if reading it would run code of the owner of its type.
   SELECT k.conrelid AS relid, json_agg(json_build_object(
       'name', k.conname, 'columns', c.columns, 'references', format('%%s.%%s', n.nspname, f.relname), 'readable',
         c.is_readable,
@@ -130,7 +131,8 @@ lookup_list AS (
     '/row' PASSING query_to_xml(
       CASE WHEN c.is_readable
         THEN format('SELECT (SELECT json_build_array(%%s) FROM %%s %%s WHERE %%s LIMIT 1) AS found', c.selected,
-                    -- The key does not cover tables that inherit from it, and those may be on another server.
+                    -- The key does not apply to tables that inherit from this table, and those may be foreign tables on
+                    -- another server.
                     CASE f.relkind WHEN 'r' THEN 'ONLY' ELSE '' END, k.confrelid::regclass, c.there)
         ELSE 'SELECT NULL::json AS found' END, false, true, '')
     COLUMNS found json PATH 'found') AS x
@@ -140,7 +142,8 @@ lookup_list AS (
 ),
 tenant_column AS (
   SELECT w.relid, a.attnum, a.attnotnull, format_type(a.atttypid, a.atttypmod) AS type,
-         -- The casts and operators of another type belong to its owner, and would run with the administrator's rights.
+         -- The casts and operators of a type that is not built in belong to its owner, and would run with the
+         -- administrator's privileges.
          y.typtype = 'b' AND y.typnamespace = 'pg_catalog'::regnamespace AS is_of_postgresql,
          a.attidentity <> '' OR a.attgenerated <> '' AS generated,
          pg_get_expr(d.adbin, d.adrelid) AS default_expression
@@ -150,14 +153,15 @@ tenant_column AS (
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 ),
 counted AS (
-  -- Exact rows: in all, without a tenant, and per tenant.
+  -- The exact number of rows: in total, without a tenant, and per tenant.
   SELECT w.relid, x.*
   FROM wanted w
   LEFT JOIN tenant_column c USING (relid)
   CROSS JOIN LATERAL XMLTABLE(
     '/row' PASSING query_to_xml(
       CASE
-        -- A foreign table is refused, so its server need not answer. So is a view: it would run its owner's functions.
+        -- The plan refuses foreign tables and views. They are not counted, because the foreign server may be down, and
+        -- a view would run functions of its owner.
         WHEN EXISTS (SELECT FROM tree t JOIN pg_class f ON f.oid = t.relid WHERE t.root = w.relid
           AND f.relkind NOT IN ('r', 'p'))
         THEN 'SELECT ''{}''::json AS tenants, 0 AS nulls, 0 AS rows'
@@ -167,7 +171,7 @@ counted AS (
         ELSE format(
           'SELECT coalesce(json_object_agg(tenant, n) FILTER (WHERE tenant IS NOT NULL), ''{}'') AS tenants, '
           'coalesce(sum(n) FILTER (WHERE tenant IS NULL), 0) AS nulls, coalesce(sum(n), 0) AS rows '
-          -- Not ::text, which runs a cast of the type's owner.
+          -- format() is used because ::text could run a cast of the type's owner.
           'FROM (SELECT CASE WHEN %%1$I IS NOT NULL THEN format(%%3$L, %%1$I) END AS tenant, count(*) AS n '
           'FROM %%2$s GROUP BY 1) AS t',
           %(column)s, w.relid, '%%s')
@@ -179,7 +183,7 @@ key_document AS (
   -- The definition of each unique index and exclusion constraint, field by field.
   SELECT i.indexrelid, jsonb_build_object(
       'elements', e.elements,
-      -- The columns that the elements read, or the predicate if they read none but the tenant's.
+      -- The columns that the elements use, or those that the predicate uses if the elements use only the tenant column.
       'columns', (
         SELECT coalesce(jsonb_agg(DISTINCT a.attname), '[]')
         FROM pg_attribute a
@@ -193,7 +197,7 @@ key_document AS (
         SELECT coalesce(jsonb_agg(a.attname ORDER BY k), '[]')
         FROM generate_series(i.indnkeyatts + 1, i.indnatts) AS k
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]),
-      -- These fields exist since PostgreSQL 15 and 18.
+      -- The first of these fields exists since PostgreSQL 15, the second since 18.
       'nulls_not_distinct', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
       'period', coalesce((to_jsonb(con) ->> 'conperiod')::boolean, false),
       'predicate', pg_get_expr(i.indpred, i.indrelid),
@@ -217,7 +221,8 @@ key_document AS (
   CROSS JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_object(
         'sql', pg_get_indexdef(i.indexrelid, k, false), 'column', a.attname,
-        -- Null if it is the column's collation, or the default operator class of the column's type.
+        -- The collation is null if it is that of the column, and the class is null if it is the default for the
+        -- column's type.
         'collation', (SELECT format('%%I.%%I', n.nspname, c.collname)
                       FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
                         WHERE c.oid = i.indcollation[k - 1] AND c.oid IS DISTINCT FROM a.attcollation),
@@ -265,12 +270,13 @@ index_list AS (
       'constraint_type', con.contype,
       'constraint_definition', pg_get_constraintdef(con.oid),
       'constraint_comment', obj_description(con.oid, 'pg_constraint'),
-      -- Objects that prevent the exchange of the key, or would be lost: foreign keys, and views grouped by the key.
+      -- Objects that prevent the replacement of the key, or would be lost with it: foreign keys, and views that group
+      -- by the key.
       'dependents', (
         SELECT coalesce(json_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid)), '[]')
         FROM pg_depend d
         LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
-        -- A foreign key to a partitioned table has a part for each partition.
+        -- A foreign key to a partitioned table also has an entry for each partition, which is omitted.
         WHERE d.deptype = 'n' AND coalesce(k.conparentid, 0) = 0
           AND ((d.refclassid = 'pg_constraint'::regclass AND d.refobjid = con.oid)
             OR (d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indexrelid)))
@@ -305,7 +311,7 @@ foreign_key_list AS (
   FROM pg_constraint k
   JOIN pg_class f ON f.oid = k.confrelid
   JOIN pg_namespace n ON n.oid = f.relnamespace
-  -- A part of a parent table's foreign key is left out.
+  -- A partition's part of the foreign key of its parent is omitted.
   WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid IN (SELECT relid FROM relation)
   GROUP BY k.conrelid
 ),
@@ -334,14 +340,14 @@ hashable AS MATERIALIZED (
     WHERE o.opcdefault
 ),
 cast_list AS (
-  -- Columns whose type has no hash are compared as another type: vectors as real[], the rest as text.
+  -- Columns whose type cannot be hashed are compared as another type: vectors as real[], all others as text.
   SELECT a.attrelid AS relid, json_object_agg(a.attname,
       CASE WHEN y.typname IN ('vector', 'halfvec') THEN 'real[]' ELSE 'text' END) AS casts
   FROM wanted w
   JOIN pg_attribute a ON a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped
   JOIN pg_type y ON y.oid = a.atttypid
   JOIN pg_type b ON b.oid = coalesce(nullif(y.typbasetype, 0), y.oid)
-  -- An array or a domain has a hash if its element type or its base type has one.
+  -- An array can be hashed if its element type can, and a domain if its base type can.
   CROSS JOIN LATERAL (SELECT CASE WHEN b.typcategory = 'A' AND b.typelem <> 0 THEN b.typelem
     ELSE b.oid END AS type) AS e
   WHERE e.type NOT IN (SELECT type FROM hashable)
@@ -351,7 +357,7 @@ cast_list AS (
   GROUP BY a.attrelid
 ),
 dependent_list AS (
-  -- Objects that use the tenant column: indexes, keys, policies, and all others in pg_depend.
+  -- Objects that use the tenant column: indexes, keys, policies, and all other objects in pg_depend.
   SELECT t.relid, json_agg(DISTINCT jsonb_build_object(
       'name', coalesce(i.relname, k.conname, p.polname),
       'description', pg_describe_object(d.classid, d.objid, 0))) AS dependents
@@ -360,7 +366,8 @@ dependent_list AS (
   LEFT JOIN pg_class i ON d.classid = 'pg_class'::regclass AND i.oid = d.objid AND i.relkind IN ('i', 'I')
   LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
   LEFT JOIN pg_policy p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
-  -- The default and PostgreSQL 18's NOT NULL are dropped with the column, and a partition's part of a foreign key, too.
+  -- Dropping the column also drops its default, its NOT NULL constraint (PostgreSQL 18) and a partition's part of a
+  -- foreign key, so these are omitted.
   WHERE d.classid <> 'pg_attrdef'::regclass AND k.contype IS DISTINCT FROM 'n' AND coalesce(k.conparentid, 0) = 0
   GROUP BY t.relid
 ),
@@ -368,7 +375,7 @@ trigger_list AS (
   SELECT t.tgrelid AS relid, json_agg(json_build_object(
       'name', t.tgname, 'definition', pg_get_triggerdef(t.oid),
       'function', t.tgfoid::regprocedure::text, 'enabled', t.tgenabled <> 'D',
-      -- Whether the trigger fires once for each row (pg_trigger.h, TRIGGER_TYPE_ROW), not for each statement.
+      -- Whether the trigger fires for each row (pg_trigger.h, TRIGGER_TYPE_ROW) and not for each statement.
       'row', t.tgtype & 1 = 1) ORDER BY t.tgname) AS triggers
   FROM pg_trigger t
   WHERE NOT t.tgisinternal AND t.tgrelid IN (SELECT relid FROM wanted)
@@ -387,7 +394,7 @@ relation_document AS (
   -- The properties that tables and partitions have in common.
   SELECT c.oid AS relid, jsonb_build_object(
       'kind', c.relkind,
-      -- The columns of the partition key, with null for an expression; null if the relation is not partitioned.
+      -- The columns of the partition key, with null for each expression. Null if the relation is not partitioned.
       'partition_key', (SELECT jsonb_agg(a.attname ORDER BY k.place)
                         FROM pg_partitioned_table p CROSS JOIN unnest(p.partattrs) WITH ORDINALITY AS k (attnum, place)
                         LEFT JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = k.attnum
@@ -400,7 +407,8 @@ relation_document AS (
       'policies', coalesce(p.policies, '[]'),
       'indexes', coalesce(i.indexes, '[]'),
       'foreign_keys', coalesce(f.foreign_keys, '[]'),
-      -- The privileges of the application role beyond reading and writing rows. A column follows the privilege on it.
+      -- The privileges of the application role other than those to read and write rows. A privilege on a column is
+      -- followed by the name of the column.
       'excess_privileges', (
         SELECT coalesce(jsonb_agg(privilege ORDER BY privilege), '[]')
         FROM pg_roles ar
@@ -412,7 +420,7 @@ relation_document AS (
             AND NOT has_table_privilege(ar.oid, c.oid, 'REFERENCES')
             AND has_column_privilege(ar.oid, c.oid, a.attnum, 'REFERENCES')) AS found (privilege)
         WHERE ar.rolname = %(application_role)s AND NOT ar.rolsuper),
-      -- Those that the owner granted to the role itself: a REVOKE of the administrator's applies to no others.
+      -- The privileges that the owner granted directly to the role. A REVOKE by the administrator removes only these.
       'granted_excess', (
         SELECT coalesce(jsonb_agg(DISTINCT privilege), '[]')
         FROM (
@@ -435,7 +443,7 @@ relation_document AS (
   LEFT JOIN dependent_list d ON d.relid = c.oid
 ),
 partition_list AS (
-  -- The deepest first: the key of a partition becomes part of the key of the partition or table above it.
+  -- The deepest partitions come first, because the key of a partition is attached to the key of its parent.
   SELECT t.root AS relid, sum(pg_total_relation_size(t.relid)) AS bytes, sum(c.reltuples)::bigint AS estimated_rows,
          json_agg(d.document || jsonb_build_object('schema', n.nspname, 'name', c.relname)
            ORDER BY t.depth DESC, n.nspname, c.relname)
@@ -455,21 +463,23 @@ table_document AS (
       'rows', n.rows,
       'columns', (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
                   WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped),
-      -- The rules for a row: columns, CHECKs, foreign keys to other tables than tenant tables, and some bounds.
+      -- The rules that a row must satisfy: columns, CHECKs, foreign keys to tables that are not tenant tables, and the
+      -- bounds of some partitions.
       'attributes', e.attributes,
       'checks', coalesce(k.checks, '[]'),
       'lookups', coalesce(l.lookups, '[]'),
       'bounds', (SELECT jsonb_agg(pg_get_partition_constraintdef(b.relid) ORDER BY b.relid)
                  FROM (SELECT t.relid FROM tree t JOIN pg_class c ON c.oid = t.relid AND c.relkind = 'r'
                        WHERE t.root = w.relid AND t.depth > 0 ORDER BY t.relid LIMIT 10) AS b),
-      -- The application role's privileges: true for the table, or a list of columns; null if there is no such role.
+      -- The privileges of the application role: true for the whole table, or a list of columns. Null if the role does
+      -- not exist.
       'rights', (SELECT json_object_agg(privilege, CASE
                      WHEN has_table_privilege(ar.oid, w.relid, privilege) THEN 'true'::json
                      WHEN privilege = 'DELETE' THEN '[]'::json
                      ELSE (SELECT coalesce(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a
                            WHERE a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped
                              AND has_column_privilege(ar.oid, w.relid, a.attnum, privilege)) END)
-                 -- has_column_privilege does not know DELETE.
+                 -- has_column_privilege does not accept DELETE.
                  FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
                  JOIN pg_roles ar ON ar.rolname = %(application_role)s),
       'casts', coalesce(h.casts, '{}'),
@@ -496,9 +506,9 @@ SELECT json_build_object(
   'database', current_database(),
   'server_version', current_setting('server_version'),
   'server_version_num', current_setting('server_version_num')::int,
-  -- Whether definitions name the schema of every object that is not PostgreSQL's own.
+  -- Whether definitions qualify the name of every object that is not built in.
   'qualified', current_setting('search_path') ~ '^pg_catalog, ?pg_temp$',
-  -- The counts below do not include rows that this and later transactions write.
+  -- The numbers of rows exclude rows written by this transaction and by later ones.
   'snapshot_xmin', txid_snapshot_xmin(txid_current_snapshot()),
   'tables', (SELECT json_object_agg(name, document) FROM table_document),
   -- The types whose default operator class for GiST has an equality operator.
@@ -528,7 +538,7 @@ SELECT json_build_object(
       ELSE json_build_object(
         'exists', true,
         'kind', c.relkind,
-        -- The value of the option as it is written; null if it is not set.
+        -- The value of the option as it was written, or null if it is not set.
         'security_invoker', (SELECT split_part(x, '=', 2) FROM unnest(c.reloptions) AS x
           WHERE starts_with(x, 'security_invoker='))
       ) END), '{}')
@@ -540,14 +550,14 @@ SELECT json_build_object(
         'types', (SELECT coalesce(json_agg(format_type(t.type, NULL) ORDER BY t.place), '[]')
                   FROM unnest(f.proargtypes) WITH ORDINALITY AS t (type, place)),
         'language', l.lanname, 'returns', pg_get_function_result(f.oid),
-        -- The names of the input arguments in their order; empty for an argument without a name.
+        -- The names of the input arguments in order. An argument without a name has an empty string.
         'names', (SELECT coalesce(json_agg(coalesce(f.proargnames[t.place], '') ORDER BY t.place), '[]')
                   FROM unnest(coalesce(f.proargmodes, array_fill('i'::"char", ARRAY[f.pronargs::int]))) WITH
                     ORDINALITY AS t (mode, place)
                   WHERE t.mode IN ('i', 'b', 'v')),
         'body', f.prosrc, 'definition', pg_get_functiondef(f.oid), 'owner', pg_get_userbyid(f.proowner),
-        -- False if the application role can execute the function, but has no privilege of its own. A trigger function
-        -- needs none. A role that does not exist yet gets its privileges when it is created.
+        -- False if the application role can execute the function, but only through PUBLIC or another role. A trigger
+        -- function needs no privilege. A role that does not exist yet gets its privileges when it is created.
         'granted', pg_get_userbyid(f.proowner) = %(application_role)s OR f.prorettype = 'trigger'::regtype
           OR NOT (SELECT has_function_privilege(r.oid, f.oid, 'EXECUTE') FROM pg_roles r
             WHERE r.rolname = %(application_role)s)
@@ -561,13 +571,14 @@ SELECT json_build_object(
     WHERE f.prokind IN ('f', 'p')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
                       AND d.objid = f.oid AND d.deptype = 'e')),
-  -- Code of ordinary roles. It runs with the rights of the role that repeats a definition or adds a foreign key.
+  -- Code of ordinary roles, which runs with the privileges of the role that restores a definition or adds a foreign
+  -- key.
   'code', json_build_object(
     'types', (
       SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', t.typname)
         ORDER BY n.nspname, t.typname), '[]')
       FROM domain d JOIN pg_type t ON t.oid = d.oid JOIN pg_namespace n ON n.oid = t.typnamespace),
-    -- An index calls only immutable functions.
+    -- An index can only call immutable functions.
     'functions', (
       SELECT coalesce(json_agg(DISTINCT jsonb_build_object('schema', n.nspname, 'name', p.proname)), '[]')
       FROM pg_proc p JOIN ordinary o ON o.oid = p.proowner JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -579,7 +590,7 @@ SELECT json_build_object(
       JOIN ordinary o ON o.oid = p.proowner
       JOIN pg_namespace n ON n.oid = x.oprnamespace),
     'casts', (SELECT coalesce(json_agg(DISTINCT function), '[]') FROM converted),
-    -- The columns that PostgreSQL converts by such a function to compare them with a column of another type.
+    -- The columns that PostgreSQL converts with such a function to compare them with a column of another type.
     'converted', (
       SELECT coalesce(json_agg(DISTINCT jsonb_build_object(
           'schema', n.nspname, 'table', c.relname, 'column', a.attname, 'type', format_type(a.atttypid, NULL),
@@ -595,12 +606,12 @@ SELECT json_build_object(
         'bypassing_memberships', (
           SELECT coalesce(json_agg(b.rolname ORDER BY b.rolname), '[]') FROM pg_roles b
           WHERE (b.rolsuper OR b.rolbypassrls) AND b.oid <> r.oid AND NOT r.rolsuper
-            -- Since PostgreSQL 16 a member may lack the right to become the role. Its administrator can grant it.
+            -- Since PostgreSQL 16, a member may lack the SET option. A member with ADMIN OPTION can grant it to itself.
             AND (pg_has_role(r.oid, b.oid, 'USAGE') OR pg_has_role(r.oid, b.oid, 'MEMBER WITH ADMIN OPTION')
               OR pg_has_role(r.oid, b.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET'
                 ELSE 'MEMBER' END))))
     FROM pg_roles r WHERE r.rolname = %(application_role)s),
-  -- The tenant that the sessions of a role have by a setting of the role.
+  -- The tenant that a setting of a role gives to the sessions of that role.
   'bridges', (
     SELECT coalesce(json_object_agg(r.rolname, substr(entry, length(%(setting)s) + 2)), '{}')
     FROM pg_db_role_setting s
@@ -608,8 +619,8 @@ SELECT json_build_object(
     JOIN pg_database d ON d.oid = s.setdatabase AND d.datname = current_database()
     CROSS JOIN LATERAL unnest(s.setconfig) AS entry
     WHERE starts_with(lower(entry), lower(%(setting)s) || '=')),
-  -- When a session last used such a setting, in seconds since 1970. A sequence holds the time of one kind of statement.
-  -- The plan decides which sequences with such a name belong to the record.
+  -- The time when a session last used such a setting, in seconds since 1970. Each sequence contains the time for one
+  -- kind of statement. The plan decides which sequences with such a name belong to the usage record.
   'bridge_watch', (
     SELECT json_build_object(
         'exists', count(s.relid) > 0,
@@ -617,7 +628,7 @@ SELECT json_build_object(
         'sequences', coalesce(json_object_agg(s.relname, json_build_object(
             'granted', coalesce(has_sequence_privilege(r.oid, s.relid, 'UPDATE'), false)) ORDER BY s.relname)
           FILTER (WHERE s.relid IS NOT NULL), '{}'),
-        -- The record's policies on relations that are not tenant tables any more, such as a detached partition.
+        -- Policies of the usage record on relations that are no longer tenant tables, such as a detached partition.
         'strays', (
           SELECT coalesce(json_agg(p.document || jsonb_build_object('schema', n.nspname, 'table', c.relname)
                           ORDER BY n.nspname, c.relname, p.document ->> 'name'), '[]')

@@ -1,6 +1,6 @@
 """Unique keys as the catalogs define them: unique indexes and exclusion constraints, field by field.
 
-A key that compares the tenant column for equality, at any position, tells no tenant which values another has.
+If a key compares the tenant column for equality, at any position, its errors do not reveal another tenant's values.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from ..model.model import Model, Table
 from .state import Document
 
 EQUALS = "OPERATOR(pg_catalog.=)"
-# PostgreSQL's limit of an index's columns (INDEX_MAX_KEYS).
+# PostgreSQL's limit for the number of columns of an index (INDEX_MAX_KEYS).
 MAX_COLUMNS = 32
 
 
 def is_key(index: Document) -> bool:
-    """Say whether an index is a unique index or that of an exclusion constraint."""
+    """Return whether an index is a unique index or the index of an exclusion constraint."""
     return bool(index["unique"]) or index["constraint_type"] == "x"
 
 
 def is_made_with_constraint(index: Document) -> bool:
-    """Say whether only ADD CONSTRAINT can create the index: the constraint cannot use an existing index."""
+    """Return whether only ADD CONSTRAINT can create the index, because the constraint cannot use an existing index."""
     return index["constraint_type"] == "x" or bool(index["key"]["period"])
 
 
 def holds_tenant(index: Document, column: str) -> bool:
-    """Say whether two rows of different tenants never conflict."""
+    """Return whether the key contains the tenant column, so that rows of different tenants never conflict."""
     return any(_is_tenant(element, column) for element in index["key"]["elements"])
 
 
@@ -36,23 +36,24 @@ def _is_tenant(element: Document, column: str) -> bool:
 
 
 def columns(index: Document, column: str) -> frozenset[str]:
-    """Return the columns that a key reads, except the tenant column."""
+    """Return the columns that a key uses, except the tenant column."""
     return frozenset(index["key"]["columns"]) - {column}
 
 
 def is_surrogate(index: Document, model: Model, table: Table) -> bool:
-    """Say whether the model names a key as a surrogate key, with random values."""
+    """Return whether the model lists a key under surrogate_keys."""
     return columns(index, model.column) in _sets(table.surrogate_keys, model)
 
 
 def is_natural(index: Document, model: Model, table: Table) -> bool:
-    """Say whether the model names a key under natural_keys. A key that reads no column is in neither list."""
+    """Return whether the model lists a key under natural_keys. A key that uses no other column is in no list, and
+    counts too."""
     named = columns(index, model.column)
     return not named or named in _sets(table.natural_keys, model)
 
 
 def is_global(index: Document, model: Model, table: Table) -> bool:
-    """Say whether a key is one of the table's natural keys without the tenant column."""
+    """Return whether a key is one of the table's natural keys and lacks the tenant column."""
     return (
         is_key(index)
         and not holds_tenant(index, model.column)
@@ -62,7 +63,7 @@ def is_global(index: Document, model: Model, table: Table) -> bool:
 
 
 def is_of_migration(index: Document, model: Model, table: Table) -> bool:
-    """Say whether a key of the model holds the tenant column."""
+    """Return whether a key is in the model and contains the tenant column."""
     if not is_key(index) or not holds_tenant(index, model.column):
         return False
     named = columns(index, model.column)
@@ -70,9 +71,10 @@ def is_of_migration(index: Document, model: Model, table: Table) -> bool:
 
 
 def serves(index: Document, model: Model, key: Iterable[str], *, pointed: bool) -> bool:
-    """Say whether an index is the key on those columns and the tenant column, or becomes it by the exchange.
+    """Return whether an index is the key on these columns and the tenant column, or becomes that key when it is
+    replaced.
 
-    A foreign key (``pointed``) needs a key on plain columns that applies to every row and at any time.
+    A foreign key (``pointed``) can only reference a key on plain columns that is neither partial nor deferrable.
     """
     if not is_key(index) or columns(index, model.column) != frozenset(key) - {model.column}:
         return False
@@ -80,15 +82,17 @@ def serves(index: Document, model: Model, key: Iterable[str], *, pointed: bool) 
 
 
 def is_plain(index: Document) -> bool:
-    """Say whether an index is unique over plain columns, so that a foreign key or ON CONFLICT can name them."""
+    """Return whether an index is unique over plain columns, so that a foreign key or ON CONFLICT can name these
+    columns."""
     key = index["key"]
     return bool(index["unique"] and index["plain"] and not key["period"] and not key["deferrable"])
 
 
 def arbiters(document: Document, model: Model, table: Table) -> list[tuple[str, ...]]:
-    """Return the natural keys of a table that ON CONFLICT can name by their columns.
+    """Return the natural keys of a table that ON CONFLICT can infer from their columns.
 
-    The migration creates a missing key in that form. A key of an expression or of a partition alone has no such name.
+    The migration creates missing keys in this form. ON CONFLICT cannot infer a key with an expression, or a key of a
+    single partition, in this way.
     """
     alone = [
         index
@@ -107,7 +111,7 @@ def arbiters(document: Document, model: Model, table: Table) -> list[tuple[str, 
 
 
 def _is_to_become_deferrable(built: Document, there: Iterable[Document], model: Model) -> bool:
-    """Say whether the plan makes a deferrable constraint of an index that is built already."""
+    """Return whether the plan makes a deferrable constraint from an index that has already been built."""
     return built["constraint"] is None and any(
         index["key"]["deferrable"] and definition(index, model.column) == definition(built, model.column)
         for index in there

@@ -1,7 +1,8 @@
-"""Rows without a tenant get the default tenant before the service stops, over a login with no other privileges.
+"""The backfill: before the service stops, a login without other privileges sets the default tenant in rows without one.
 
-An UPDATE runs the triggers and CHECKs of the table's owner. Over this login they can read and change the tenant
-column, but have none of the administrator's privileges. The login and its policies exist only during the backfill.
+An UPDATE runs the triggers and CHECKs of the table's owner. In a session of this login, they can read and change the
+tenant column, but have none of the administrator's privileges. The login and its policies exist only during the
+backfill.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ def items(state: State, model: Model) -> list[Item]:
 
     * ``prepare`` is the SQL that gives the login its privileges.
     * ``default`` is the SQL that prevents new rows without a tenant, or None.
-    * ``updates`` is a list of ``{relation, sql, paged}``. A paged sql takes a range of pages: ``first`` and ``end``,
-      both as ctid. Otherwise sql changes the whole relation at once.
-    * ``count`` selects how many rows are left.
+    * ``updates`` is a list of ``{relation, sql, paged}``. If ``paged``, ``sql`` takes a range of pages as the ctids
+      ``first`` and ``end``. Otherwise ``sql`` changes the whole relation at once.
+    * ``count`` is the query for the number of rows that still have no tenant.
     """
     found = []
     for table in model.tables:
@@ -37,7 +38,8 @@ def items(state: State, model: Model) -> list[Item]:
             continue
         relations = catalog.relations(state, model, table)
         whole, name = qualified(model.schema, table.name), identifier(model.column)
-        # If the tenant is part of a partition key, rows move: only an update of the whole table can move them.
+        # If the tenant column is part of a partition key, the update moves rows to other partitions. Only an update of
+        # the whole table can do this.
         moves = any(model.column in (relation.document["partition_key"] or ()) for relation in relations)
         updated = relations[:1] if moves else catalog.holders(state, model, table)
         login = identifier(backfill_login.role(model.database))
@@ -54,7 +56,7 @@ def items(state: State, model: Model) -> list[Item]:
         found.append(
             {
                 "id": f"{table.name}.backfill", "table": table.name, "nulls": column["nulls"], "prepare": prepare,
-                # An existing default stays: it may give each session its own tenant.
+                # An existing default remains, because it may already give each row the tenant of its session.
                 "default": f"ALTER TABLE {whole} ALTER COLUMN {name} SET DEFAULT {model.default_constant}"
                 if column["default"] is None
                 else None,
@@ -81,7 +83,7 @@ def _policy(model: Model, target: str) -> str:
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that name the rows without a tenant; ``items`` has the steps that change them."""
+    """Return the statements that show the backfill in the plan; ``items`` returns the steps that run."""
     planned = []
     for table in catalog.tables(state, model):
         target, column = qualified(model.schema, table.name), identifier(model.column)
@@ -102,7 +104,7 @@ def findings(state: State, model: Model) -> list[Finding]:
     ]
 
 
-# No rollback changes a row.
+# A rollback does not change rows.
 CHANGE = Change(
     phases=frozenset({online.BACKFILL}),
     plan=plan,

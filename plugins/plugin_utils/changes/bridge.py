@@ -1,10 +1,11 @@
-"""The bridge: a login that names no tenant works as the default one.
+"""The bridge: a session of the service that sets no tenant works as the default tenant.
 
-The bridge is a setting of the application role in the database. It spells the default tenant as no session does (01).
-So a tenant from the bridge differs from one that a session named, and ``bridge_record`` notes who needs the bridge.
+The bridge is a setting of the application role in the database. It writes the default tenant in a form that no session
+uses (01). A tenant from the bridge therefore differs from a tenant that a session set, and ``bridge_record`` can record
+the statements that need the bridge.
 
-The policies do not show whether the service names its tenant. Enforcing has found that it does, and leaves the setting
-empty, which is not a tenant. Without that mark, the bridge is a part of the migration.
+The policies do not show whether the service sets its tenant. After enforcing has confirmed this, it sets the setting to
+an empty string, which is not a tenant. Without this mark, a migration installs the bridge.
 """
 
 from __future__ import annotations
@@ -17,37 +18,38 @@ from .change import HELD_BACK, Change, Ended, Rollback
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
-# The setting's value after enforcing has removed the bridge.
+# The value of the setting after enforcing has removed the bridge.
 REMOVED = ""
 
 
 def value(state: State, model: Model) -> str | None:
-    """Return the tenant that the bridge gives to a login of the application role, or None."""
+    """Return the tenant that the bridge gives to sessions of the application role, or None."""
     found: str | None = state["bridges"].get(model.application_role)
     return found or None
 
 
 def is_enforced(state: State, model: Model) -> bool:
-    """Return whether enforcing removed the bridge of the application role, or of the role that it replaces."""
+    """Return whether enforcing removed the bridge of the application role, or of the role that the application role
+    replaces."""
     return any(state["bridges"].get(role) == REMOVED for role in (model.application_role, model.replaced_role))
 
 
 def named(state: State, model: Model) -> str | None:
-    """Return the bridge's tenant as a session would name it, or None."""
+    """Return the tenant of the bridge in the form that a session uses, or None."""
     spelled = value(state, model)
     return None if spelled is None else model.tenant_type.plain(spelled)
 
 
 def hazards(state: State, model: Model) -> list[str]:
-    """Return what prevents the bridge: with it, a login that names no tenant sees the default tenant's rows."""
+    """Return the obstacles to the bridge, which lets sessions without a tenant see the default tenant's rows."""
     others = catalog.other_tenants(state, model)
     if not model.bridge or is_enforced(state, model) or value(state, model) == model.bridge_value or not others:
         return []
     counts = ", ".join(f"{name} {count}" for name, count in others.items())
     obstacle = (
-        f"Rows of tenants other than {model.default_tenant} exist ({counts}), and tenancy_bridge lets a login that "
-        f"names no tenant work as tenant {model.default_tenant}: if every session of the service names its tenant, set "
-        "tenancy_bridge: false. If not, deploy the release that does first."
+        f"Rows of tenants other than {model.default_tenant} exist ({counts}), and tenancy_bridge lets a session that "
+        f"sets no tenant work as tenant {model.default_tenant}: if every session of the service sets its tenant, set "
+        "tenancy_bridge: false. Otherwise, first deploy a release that sets it."
     )
     return [obstacle]
 
@@ -60,13 +62,13 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def plan_install(state: State, model: Model) -> list[Statement]:
-    """Return the missing statements of the bridge and its record; the setting comes last."""
+    """Return the missing statements of the bridge and its usage record. The setting comes last."""
     planned = bridge_record.plan_install(state, model)
     if value(state, model) != model.bridge_value:
         planned.append(
             statement(
                 "bridge", "", "bridge", assign(model, model.application_role, model.bridge_value),
-                f"Let code that names no tenant yet work as tenant {model.default_tenant}",
+                f"Let sessions that set no tenant work as tenant {model.default_tenant}",
             )
         )  # fmt: skip
     return planned
@@ -77,55 +79,56 @@ def plan_reset(state: State, model: Model, role: str | None) -> list[Statement]:
     tenant = state["bridges"].get(role)
     if role is None or tenant is None:
         return []
-    reason = "Remove the bridge: a login that names no tenant has no tenant"
+    reason = "Remove the bridge: a session that sets no tenant has no tenant"
     return [statement(f"bridge.remove.{role}", "", "bridge", assign(model, role, None), reason)]
 
 
 def plan_remove(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove the bridge, its record, and the mark of enforcing."""
+    """Return the statements that remove the bridge, its usage record, and the mark that enforcing set."""
     return plan_reset(state, model, model.application_role) + bridge_record.plan_remove(state, model)
 
 
 def plan_remove_for_good(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove the bridge and its record, and mark that it is enforced."""
+    """Return the statements that remove the bridge and its usage record, and set the mark of enforcing."""
     return (_plan_empty(model) if value(state, model) is not None else []) + bridge_record.plan_remove(state, model)
 
 
 def plan_keep_removed(state: State, model: Model) -> list[Statement]:
-    """Return the statements that copy the mark of enforcing to a login of its own."""
+    """Return the statements that copy the mark of enforcing to the service's own login."""
     kept = _plan_empty(model) if state["bridges"].get(model.application_role) != REMOVED else []
     return kept + plan_reset(state, model, model.replaced_role)
 
 
 def _plan_empty(model: Model) -> list[Statement]:
     role = model.application_role
-    reason = "Remove the bridge: a login that names no tenant has no tenant"
+    reason = "Remove the bridge: a session that sets no tenant has no tenant"
     return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason)]  # fmt: skip
 
 
 def assign(model: Model, role: str, tenant: str | None) -> str:
-    """Return the statement that sets the tenant of the role's sessions in this database; None removes it."""
+    """Return the statement that sets ``tenant`` for the role's sessions in this database. None removes the setting."""
     prefix = f"ALTER ROLE {identifier(role)} IN DATABASE {identifier(model.database)}"
     name = ".".join(identifier(part) for part in model.setting.split("."))
     return f"{prefix} RESET {name}" if tenant is None else f"{prefix} SET {name} = {literal(tenant)}"
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the bridge is off, or names the default tenant, has its record, and no other tenant has rows."""
+    """Return whether the bridge is off, or is complete: it has the default tenant and a usage record, and no other
+    tenant has rows."""
     tenant = value(state, model)
     if tenant is not None and catalog.other_tenants(state, model):
         return [finding("bridge is off once a second tenant has rows", "", None, tenant)]
     if tenant is None:
-        return [finding("bridge is off or names the default tenant", "", None, tenant)]
+        return [finding("bridge is off or sets the default tenant", "", None, tenant)]
     missing = [item["id"] for item in plan_install(state, model) if item["id"] != "bridge"]
     return [
-        finding("bridge is off or names the default tenant", "", model.bridge_value, tenant),
-        finding("parts of the bridge's record that are missing", "", [], missing),
+        finding("bridge is off or sets the default tenant", "", model.bridge_value, tenant),
+        finding("missing parts of the bridge's usage record", "", [], missing),
     ]
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that restore the original bridge of every role, and the original record."""
+    """Return the statements that restore the original bridge of every role, and the original usage record."""
     now, before = back.state["bridges"], back.snapshot["bridges"]
     planned = [
         statement(f"bridge.{role}", "", "bridge", assign(back.model, role, before.get(role)),
@@ -137,11 +140,11 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every role has its original bridge, and the record is complete."""
+    """Return whether every role has its original bridge, and the usage record is complete."""
     found = []
     if bridge_record.was_kept(back):
         missing = [item["id"] for item in bridge_record.plan_restore(back)]
-        found.append(finding("parts of the bridge's record that are missing", "", [], missing))
+        found.append(finding("missing parts of the bridge's usage record", "", [], missing))
     return [*found, finding("original bridges", "", back.snapshot["bridges"], back.state["bridges"])]
 
 

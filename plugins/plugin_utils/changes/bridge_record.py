@@ -1,14 +1,16 @@
-"""The record of the bridge's use: policies, a function and sequences.
+"""The usage record of the bridge: policies, a function and sequences.
 
-PostgreSQL shows the origin of a setting only to the session that has it, so the record is made in the session. Every
-tenant table has restrictive policies, which can only narrow what others show. They call a function that returns true
-for every row, and notes the time if it finds the bridge's spelling of the tenant.
+PostgreSQL shows the origin of a setting only to the session that has the setting, so the session itself must write the
+record. Every tenant table has restrictive policies, which can only hide rows that other policies show. They call a
+function that returns true for every row. The function records the time if the tenant has the form that only the bridge
+uses.
 
-There is one policy for each command, so a kind of statement is a table and a command. The last use of each kind is in
-a sequence of its own: no session waits for a sequence, and no rollback resets it. The record contains the reads and
-writes of every session, and no caller's data, unlike a log of statements. ``evidence`` evaluates the record.
+A kind of statement is a table and a command, and each kind has its own policy. Its last use is stored in its own
+sequence, because no session waits for a sequence, and no ROLLBACK resets one. The record covers the reads and writes of
+every session. Unlike a log of statements, it contains no data of callers. ``evidence`` evaluates the record.
 
-Earlier releases had one policy for all commands and one sequence for all tables. The plan replaces that form.
+Earlier releases of this runbook had one policy for all commands and one sequence for all tables. The plan replaces that
+form.
 """
 
 from __future__ import annotations
@@ -30,12 +32,13 @@ NOTE, USED, ARGUMENT = "tenancy_bridge_note", "tenancy_bridge_used", "text"
 COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 RECORD = "Record when a session still needs the bridge, and for which kind of statement"
 REPLACED = "Replace the record of an earlier release"
-# A session notes a kind at most once in so many seconds: no session waits for a sequence, but a note costs a commit.
+# A session records a kind at most once in this number of seconds. No session waits for a sequence, but writing one
+# makes the commit slower.
 RESOLUTION = 10
 
 
 def sequence_name(table: str, command: str) -> str:
-    """Return the name of the sequence with the time when a statement of that kind last used the bridge."""
+    """Return the name of the sequence that contains the time when a statement of this kind last used the bridge."""
     return derived_name(USED, table, command.lower())
 
 
@@ -49,12 +52,13 @@ def kinds(model: Model) -> list[dict[str, str]]:
 
 
 def query() -> str:
-    """Return the query for the last use of each of ``kinds``: see bridge_used.sql."""
+    """Return the query in bridge_used.sql, which selects the last use of each of its ``kinds``."""
     return Path(__file__).with_name("bridge_used.sql").read_text()
 
 
 def plan_install(state: State, model: Model, on: Iterable[Relation] | None = None) -> list[Statement]:
-    """Return the missing statements of the record ``on`` relations (None: all), in its present form."""
+    """Return the statements that create missing parts of the record, in its current form, ``on`` the given relations
+    (None means all)."""
     wanted = relations(state, model) if on is None else list(on)
     watched = {relation.table.name for relation in wanted}
     planned = [
@@ -138,7 +142,7 @@ def _install_policies(relation: Relation, model: Model) -> list[Statement]:
 
 
 def plan_remove(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove the record, whatever form it has."""
+    """Return the statements that remove the record in any of its forms."""
     reason = "Stop recording the use of the bridge"
     planned = [
         _drop_policy_of(relation, policy, reason)
@@ -164,7 +168,7 @@ def plan_remove_sequences(state: State, model: Model, tables: Iterable[str], rea
 
 
 def _remove_earlier(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove objects of an earlier release's record."""
+    """Return the statements that remove objects of the record of an earlier release."""
     function = _drop_function(state, model, "", REPLACED)
     # A policy on a detached partition still depends on the function.
     planned = [*_drop_strays(state, REPLACED), *function] if function else []
@@ -185,7 +189,7 @@ def _drop_strays(state: State, reason: str) -> list[Statement]:
 
 def _drop_function(state: State, model: Model, arguments: str, reason: str) -> list[Statement]:
     now = catalog.function(state, NOTE, arguments)
-    # A function with another result is not ours.
+    # A function with another result type is not a part of the record.
     if now is None or now["returns"] != names.RESULT:
         return []
     note = f"{qualified(model.schema, NOTE)}({arguments})"
@@ -213,7 +217,7 @@ def policy_names(table: Table) -> set[str]:
 
 
 def _is_watch(policy: Mapping[str, Any], table: Table, command: str, model: Model) -> bool:
-    # PostgreSQL omits the schema if the search path finds the function without it.
+    # PostgreSQL omits the schema if the search path contains it.
     schemas = ("", *(f"{schema}." for schema in catalog.printed(model.schema)))
     used = "'" + sequence_name(table.name, command).replace("'", "''") + "'::text"
     wanted = [
@@ -244,9 +248,10 @@ def _drop_policy(identity: str, table: str, target: str, policy: Mapping[str, An
 
 
 def _body(model: Model) -> str:
-    """Return the function's body: if the tenant has the bridge's spelling, it writes the time to the sequence.
+    """Return the body of the function: if the tenant has the form of the bridge, it writes the time to the sequence.
 
-    The plan compares the body, comment included: a change replaces the function in every migrated database.
+    The plan compares the whole body, including its comment. Any change therefore replaces the function in every
+    migrated database.
     """
     return f"""
 DECLARE
@@ -279,13 +284,13 @@ def was_kept(back: Rollback) -> bool:
 
 
 def is_on(item: RelationRollback) -> bool:
-    """Return whether the snapshot has the record on that relation."""
+    """Return whether the snapshot has the record on this relation."""
     names_there = policy_names(item.table)
     return any(policy["name"] in names_there for policy in item.before["policies"])
 
 
 def plan_restore(back: Rollback) -> list[Statement]:
-    """Return the statements that restore the record on its original relations, in its present form."""
+    """Return the statements that restore the record on its original relations, in its current form."""
     model = dataclasses.replace(back.model, application_role=back.role or back.model.application_role)
     watched = [item.relation for item in back.known if is_on(item)]
     return plan_install(back.state, model, watched)
@@ -295,8 +300,8 @@ def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that restore the record on its original relations, and remove it from others."""
     if not was_kept(back):
         return plan_remove(back.state, back.model)
-    # A table that was added later has the record, which enforcing may have removed since.
+    # A table that was added after the snapshot has the record, unless enforcing has removed it.
     watched = {item.table.name for item in back.known if is_on(item)}
     later = {table.name for table in back.model.tables} - watched
-    reason = "Stop recording the use of the bridge there"
+    reason = "Stop recording the use of the bridge on newer tables"
     return plan_restore(back) + plan_remove_sequences(back.state, back.model, later, reason)

@@ -1,6 +1,6 @@
--- When a session last used the bridge with each kind of statement (null: never), the latest of these times, and now, in
--- seconds since 1970. Named arguments: schema, kinds (JSON list of {table, command, sequence}).
--- A percent sign is doubled because the query has named arguments.
+-- The time when each kind of statement last used the bridge (null means never), the latest of these times, and the
+-- current time. All are in seconds since 1970. Named arguments: schema, kinds (JSON list of {table, command,
+-- sequence}). Percent signs are doubled because the query has named arguments.
 SELECT json_agg(
          json_build_object('table', "table", 'command', command, 'sequence', sequence, 'used_at', used_at)
        ) AS uses,

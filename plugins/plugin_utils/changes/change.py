@@ -1,7 +1,7 @@
 """One kind of change to a database, and the parts that each kind must define.
 
-Each kind is one file that ends with its ``CHANGE``, and ``registry.CHANGES`` lists the kinds in order. A function with
-the name of a part is that part. A kind without an action for a part does not name it.
+Each kind is one file that ends with its ``CHANGE``, and ``registry.CHANGES`` lists the kinds in order. Each part is a
+function with the name of the part. A kind omits the parts in which it does nothing.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ NO_DOCUMENT: Document = {
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
-    """Database errors that the service meets until the statements of ``phase`` have run.
+    """Database errors that the service gets until the statements of ``phase`` have run.
 
-    ``codes`` are their SQLSTATEs. ``needle`` is a text within the error, with ``{column}`` for the tenant column.
-    ``secured`` says whether only row security causes them.
+    ``codes`` are their SQLSTATEs. ``needle`` is a part of the error message, with ``{column}`` as a placeholder for the
+    tenant column. ``secured`` says whether only row security causes these errors.
     """
 
     phase: str
@@ -39,7 +39,7 @@ class Ended:
     secured: bool = False
 
 
-# Policies that were made by hand refuse a row, or read a setting without a value.
+# Policies that someone created by hand reject a row, or read a setting that has no value.
 HELD_BACK = ("42501", "42704", "22P02")
 MORE_ROWS = "Drop a policy that would show more rows: permissive policies are combined with OR"
 
@@ -53,20 +53,20 @@ def nothing(*_: Any) -> list[Any]:
 class Change:
     """One kind of change.
 
-    ``phases`` are the phases of its statements in the plan and in the rollbacks. Each has a place in the orders of
-    plan.py, schema.py and revert.py.
+    ``phases`` are the phases of its statements in the plan and in the rollbacks. plan.py, schema.py and revert.py
+    define the order of the phases.
 
-    ``plan`` returns the statements of the migration, and ``findings`` tells whether they were applied. ``obstacles``
-    names reasons why they cannot be planned. ``hazards`` names reasons why the plan would fail.
+    ``plan`` returns the statements of the migration, and ``findings`` shows whether they were applied. ``obstacles``
+    returns the reasons why they cannot be planned. ``hazards`` returns the reasons why the plan would fail.
 
-    ``rollback`` returns the statements that restore the snapshot's schema, and ``rollback_findings`` tells whether it
-    is restored. ``rollback_obstacles`` names reasons why it cannot be.
+    ``rollback`` returns the statements that restore the schema of the snapshot, and ``rollback_findings`` shows whether
+    the schema is restored. ``rollback_obstacles`` returns the reasons why it cannot be restored.
 
     ``row_security_off`` returns the statements of rollback_mode=policies, which keeps columns and keys.
-    ``row_security_off_findings`` tells whether they were applied.
+    ``row_security_off_findings`` shows whether they were applied.
 
-    ``ended_errors`` are the service's errors that the change ends. ``audit_rules`` are the audit rules whose findings
-    it fixes.
+    ``ended_errors`` are the errors of the service that the change fixes. ``audit_rules`` are the audit rules whose
+    findings it fixes.
     """
 
     phases: frozenset[str]
@@ -84,25 +84,26 @@ class Change:
 
 
 class Rollback:
-    """The rollback from ``state`` to the schema of ``snapshot``, which is ``upgraded`` to be comparable."""
+    """The rollback from ``state`` to the schema of ``snapshot``, which has been ``upgraded`` so that the two are
+    comparable."""
 
     def __init__(self, state: State, model: Model, snapshot: State) -> None:
         """Compare each relation with its state in the snapshot."""
         self.state, self.model, self.snapshot = state, model, snapshot
-        # A snapshot of an earlier model has no tenants table.
+        # A snapshot that was taken with an earlier model has no tenants table.
         others = [table for table in model.guarded if table not in model.tables]
         known = [one for one in others if catalog.table(state, one.name) and catalog.table(snapshot, one.name)]
         self.guarded = (*model.tables, *known)
         self.relations = [
             RelationRollback(self, relation)
             for table in self.guarded
-            # The deepest partitions come first: the table's indexes attach theirs.
+            # The deepest partitions come first, because the indexes of the table attach the indexes of its partitions.
             for relation in [*catalog.partitions(state, table), catalog.relation(state, model, table)]
         ]
 
     @property
     def path(self) -> str | None:
-        """Return the schema that the snapshot omits from names, or None."""
+        """Return the schema that the snapshot does not write before names, or None."""
         return None if self.snapshot.get("qualified") else self.model.schema
 
     @property
@@ -112,7 +113,7 @@ class Rollback:
 
     @property
     def is_same_role(self) -> bool:
-        """Return whether the service still has that login."""
+        """Return whether the service still has the login of the snapshot."""
         return self.role == role_of(self.state)
 
     @property
@@ -129,7 +130,7 @@ class Rollback:
 
 
 class RelationRollback:
-    """A table or partition in the present state, ``now``, and in the snapshot, ``before``."""
+    """A table or partition in the current state (``now``) and in the snapshot (``before``)."""
 
     def __init__(self, whole: Rollback, relation: Relation) -> None:
         """Find the relation in the snapshot."""
@@ -143,7 +144,8 @@ class RelationRollback:
         kept = by_place(catalog.relations(whole.snapshot, whole.model, self.table))
         self.is_known = (relation.schema, relation.name) in kept
         is_ours = any(policy["name"] == self.table.policy for policy in self.now["policies"])
-        # The snapshot does not contain a newer partition. Row security that somebody enabled on it stays.
+        # The snapshot does not contain partitions that are newer. Row security that someone enabled on such a partition
+        # remains.
         later = NO_DOCUMENT if is_ours else {**NO_DOCUMENT, "rls": self.now["rls"]}
         self.before = kept.get((relation.schema, relation.name), later)
 
@@ -152,11 +154,11 @@ class RelationRollback:
         return statement(f"{self.table.name}.{identity}{self.relation.suffix}", self.table.name, phase, sql, reason)
 
     def alter(self, identity: str, phase: str, action: str, reason: str) -> Statement:
-        """Return the statement that alters the table."""
+        """Return the ALTER TABLE statement for this relation."""
         return self.statement(identity, phase, f"ALTER TABLE {self.target} {action}", reason)
 
     def comment(self, what: str, text: str | None) -> list[Statement]:
-        """Return the statement that restores a comment, if there was one."""
+        """Return the statement that restores a comment, if one existed."""
         if text is None:
             return []
         sql = f"COMMENT ON {what} IS {literal(text)}"
@@ -186,18 +188,18 @@ def by_place(relations: Iterable[Relation]) -> dict[tuple[str, str], Document]:
 
 
 def made(document: Any) -> Any:
-    """Return the definition of an index or another object, without the facts about its use."""
+    """Return the definition of an index or another object, without the fields that describe its use."""
     if isinstance(document, Mapping):
-        # A snapshot of an earlier version has no foreign keys, and no "root", the index to which an index is attached.
+        # A snapshot of an earlier version lacks these fields. "root" is the index to which an index is attached.
         found = {"root": None, "enforced": True, "period": False, **document}
-        # It has no casts of a foreign key's columns either. A definition has the fields of a key.
+        # "casts" are missing there too. "key" repeats parts of the definition.
         left_out = ("dependents", "valid", "clustered", "casts", "key")
         return {name: value for name, value in found.items() if name not in left_out}
     return document
 
 
 def missing(before: list[Any], now: list[Any]) -> list[str]:
-    """Return the names of objects that are missing or changed."""
+    """Return the names of the objects of ``before`` that are missing or changed."""
     there = [made(item) for item in now]
     return [item["name"] if isinstance(item, Mapping) else item for item in before if made(item) not in there]
 
@@ -208,11 +210,11 @@ def relations(state: State, model: Model) -> list[Relation]:
 
 
 def guarded_relations(state: State, model: Model) -> list[Relation]:
-    """Return the same, and the tenants table."""
+    """Return the relations with policies of the model: the tenant tables, their partitions and the tenants table."""
     return relations(state, model) + tenants_relation(state, model)
 
 
 def tenants_relation(state: State, model: Model) -> list[Relation]:
-    """Return the tenants table, if the model names one and it exists."""
+    """Return the tenants table if the model lists one and it exists."""
     found = [model.tenants.table] if model.tenants is not None else []
     return [catalog.relation(state, model, table) for table in found if catalog.table(state, table.name) is not None]

@@ -1,4 +1,4 @@
-"""The tenant column of every tenant table: its type, and that no row is without a tenant."""
+"""The tenant column of every tenant table, with its type and NOT NULL."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .statement import State, Statement, statement, step
 
 
 def check_name(model: Model, table: Table) -> str:
-    """Return the name of the check that replaces NOT NULL while PostgreSQL validates the rows."""
+    """Return the name of the CHECK constraint that replaces NOT NULL while PostgreSQL validates the rows."""
     return derived_name(table.name, model.column, "not_null_check")
 
 
 def refused_nulls(item: Statement, model: Model) -> list[str]:
-    """Return the SQL that raises an error before SET NOT NULL if new rows have no value."""
+    """Return the SQL that raises an error before SET NOT NULL if new rows contain NULL."""
     if item["phase"] != "not_null":
         return []
     problem = (
@@ -33,7 +33,7 @@ def refused_nulls(item: Statement, model: Model) -> list[str]:
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return why a column of that name cannot be the tenant column."""
+    """Return the reasons why an existing column with this name cannot be the tenant column."""
     found, others = [], catalog.other_tenants(state, model)
     for table in catalog.tables(state, model):
         name, column = f"{model.schema}.{table.name}.{model.column}", catalog.tenant_column(state, table.name)
@@ -52,7 +52,7 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 
 def _of_unknown_tenants(state: State, model: Model, table: Table, others: Mapping[str, int]) -> list[str]:
-    """Return an obstacle if rows would go to the default tenant, although several tenants have rows."""
+    """Return an obstacle if rows would be assigned to the default tenant although several tenants have rows."""
     rows, name = catalog.required(state, table.name)["rows"], f"{model.schema}.{table.name}"
     if not rows:
         return []
@@ -66,7 +66,7 @@ def _of_unknown_tenants(state: State, model: Model, table: Table, others: Mappin
 
 
 def _without_tenant(state: State, model: Model, table: Table) -> list[str]:
-    """Return an obstacle if rows have no tenant and would get none, because there is no default tenant."""
+    """Return an obstacle if rows have no tenant and would not get one, because no default tenant exists."""
     name, column = f"{model.schema}.{table.name}", catalog.tenant_column(state, table.name)
     if column is not None and not column["nulls"]:
         return []
@@ -78,21 +78,22 @@ def _without_tenant(state: State, model: Model, table: Table) -> list[str]:
         return [nulls]
     if table.tenant_from is None:
         unnamed = (
-            f"{name} has no column {model.column}, and there is no default tenant (tenancy_column_adopted): name under "
-            "tenant_from the columns of the foreign key from which its rows take their tenant. If there is none, add "
-            "and fill the column by hand, or move the table from tenancy_tables to tenancy_readable to share it."
+            f"{name} has no column {model.column}, and there is no default tenant (tenancy_column_adopted): list "
+            "under tenant_from the columns of the foreign key from which its rows take their tenant. If there is none, "
+            "add and fill the column by hand, or move the table from tenancy_tables to tenancy_readable to share it."
         )
         return [unnamed]
     parents = {key.references for key in table.foreign_keys if set(key.columns) == set(table.tenant_from)}
     return [
-        f"{name} takes its tenant from {parent}, which takes it from {name}: add the column to one by hand first."
+        f"{name} takes its tenant from {parent}, which takes it from {name}: add the column to one of them by hand "
+        "first."
         for parent in parents
         if table in _sources(model, parent)
     ]
 
 
 def _sources(model: Model, name: str) -> list[Table]:
-    """Return the chain of tables through which the rows of a table take their tenant."""
+    """Return the chain of tables from which the rows of a table take their tenant."""
     found = list[Table]()
     table = next(table for table in model.tables if table.name == name)
     while table not in found:
@@ -111,7 +112,7 @@ def source(table: Table) -> ForeignKey | None:
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that add the column and refuse rows without a tenant."""
+    """Return the statements that add the column and set it to NOT NULL."""
     planned = []
     # A table comes after the table from which it takes its tenant.
     for table in sorted(catalog.tables(state, model), key=lambda table: len(_sources(model, table.name))):
@@ -126,9 +127,9 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def _taken(model: Model, table: Table) -> list[Statement]:
-    """Return the statements that add the column with the tenant of the row to which a foreign key points.
+    """Return the statements that add the column with the tenant of the row that a foreign key references.
 
-    The table is rewritten, which runs no trigger of its owner's.
+    PostgreSQL rewrites the table, which does not run the triggers of its owner.
     """
     key = source(table)
     if key is None:
@@ -188,7 +189,7 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that drop the column or its NOT NULL; every row stays."""
+    """Return the statements that drop the column or its NOT NULL. All rows remain."""
     # The table comes first: DROP COLUMN and DROP NOT NULL of the table include its partitions.
     return [
         statement
@@ -201,7 +202,7 @@ def rollback(back: Rollback) -> list[Statement]:
 def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]:
     column, now, before = identifier(back.model.column), item.now["column"], item.before["column"]
     if before is None:
-        reason = f"Drop {back.model.column}; every row stays"
+        reason = f"Drop {back.model.column}; all rows remain"
         drop = item.alter("column.drop", "column", f"DROP COLUMN {column}", reason)
         return [] if item.relation.is_partition else [drop]
     planned = []
@@ -209,14 +210,14 @@ def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]
     check = check_name(back.model, item.table)
     if not item.relation.is_partition and now != before and catalog.depends(back.state, item.table.name, check):
         planned.append(item.alter("check.drop", "not_null", f"DROP CONSTRAINT {identifier(check)}", reason))
-    # Since PostgreSQL 18, the primary key of a partition leaves the partition a NOT NULL of its own.
+    # Since PostgreSQL 18, a partition keeps its own NOT NULL constraint after its primary key is dropped.
     if now["not_null"] and not before["not_null"]:
         planned.append(item.alter("not_null", "not_null", f"ALTER COLUMN {column} DROP NOT NULL", reason))
     return planned
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return one obstacle for each object that uses a dropped column and that the migration did not create."""
+    """Return one obstacle for each object that uses the dropped column but that the migration did not create."""
     return [
         text
         for item in back.relations
@@ -231,7 +232,7 @@ def _dependents(back: Rollback, item: RelationRollback) -> list[str]:
     own = {item.table.policy, *bridge_record.policy_names(item.table), check_name(model, item.table)}
     own |= {name for index in ours for name in (index["name"], index["constraint"])}
     own |= {policy["name"] for policy in item.now["policies"] if readers.is_of_readers(policy)}
-    # Only indexes, keys and policies have a name here. The migration creates no other object that uses the column.
+    # Only indexes, keys and policies have a name here. The migration creates no other objects that use the column.
     used = [
         found["description"]
         for found in item.now["column"]["dependents"]
@@ -261,7 +262,7 @@ def _definition(column: Document | None) -> dict[str, Any] | None:
     return None if column is None else {name: column[name] for name in ("type", "not_null", "default", "generated")}
 
 
-# Without row security, columns and rows stay.
+# rollback_mode=policies keeps columns and rows.
 CHANGE = Change(
     phases=frozenset({"column", "tenant", "not_null"}),
     obstacles=obstacles,

@@ -1,4 +1,4 @@
-"""The default of the tenant column: the session's tenant, which a row without a tenant gets."""
+"""The default of the tenant column, which gives a row without a tenant the tenant of its session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def plan(state: State, model: Model) -> list[Statement]:
     """Return the statements that set the default if it differs."""
     column, planned = identifier(model.column), []
     for relation in relations(state, model):
-        # With a new column the partitions get the table's default. An existing column of a partition can differ.
+        # If the column is new, the partitions inherit the default of the table. A partition with an existing column may
+        # have another default.
         is_new = catalog.tenant_column(state, relation.table.name) is None
         now, target = relation.document["column"], relation.target if is_new else relation.alone
         if is_new and relation.is_partition:
@@ -26,7 +27,7 @@ def plan(state: State, model: Model) -> list[Statement]:
             statement(
                 f"{relation.table.name}.default{relation.suffix}", relation.table.name, "default",
                 f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.session_tenant}",
-                "Give a row that names no tenant the session's tenant; refuse it if the session has none",
+                "Give a row without a tenant the session's tenant; refuse it if the session has none",
             )
         )  # fmt: skip
     return planned
@@ -53,7 +54,7 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that restore the original default; a dropped column needs none."""
+    """Return the statements that restore the original default, unless the column is dropped."""
     column, planned = identifier(back.model.column), []
     for item in back.relations:
         now, before = item.now["column"], item.before["column"]
@@ -67,7 +68,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return the code of ordinary roles that restoring the default would run."""
+    """Return an obstacle for code of ordinary roles that restoring the default would run."""
     found = []
     for item in back.relations:
         now, before = item.now["column"], item.before["column"]
@@ -78,7 +79,8 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 
 def row_security_off(state: State, model: Model) -> list[Statement]:
-    """Return the statements that make the default the default tenant; without one it stays the session's."""
+    """Return the statements that make the default tenant the default of the column. Without a default tenant, the
+    session's tenant remains the default."""
     if model.adopted:
         return []
     column, planned = identifier(model.column), []
@@ -90,14 +92,14 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
             statement(
                 f"{relation.table.name}.default.constant{relation.suffix}", relation.table.name, "default",
                 f"ALTER TABLE {relation.alone} ALTER COLUMN {column} SET DEFAULT {model.default_constant}",
-                f"Give a row that names no tenant to tenant {model.default_tenant} again",
+                f"Assign rows without a tenant to tenant {model.default_tenant} again",
             )
         )  # fmt: skip
     return planned
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the default is the default tenant."""
+    """Return whether the default of the column is the default tenant."""
     if model.adopted:
         return []
     found = []
@@ -110,7 +112,7 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
     return found
 
 
-# The rollback's finding about the column contains its default.
+# The rollback's finding about the column also covers its default.
 CHANGE = Change(
     phases=frozenset({"default"}),
     plan=plan,

@@ -1,4 +1,4 @@
-"""The errors of the service that a plan ends, as data for the server."""
+"""The errors of the service that a plan fixes, as data for the module on the server."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from .statement import Statement
 
 
 def errors(statements: Iterable[Statement], column: str, *, is_secured: bool) -> list[dict[str, Any]]:
-    """Return the errors that statements end: codes, needle and secured, as ``module_utils.smoke.judged`` reads them.
+    """Return the errors that statements fix. Each has codes, needle and secured, as ``module_utils.smoke.judged``
+    expects.
 
-    ``is_secured`` says whether row security is on for any table: otherwise it causes no error.
+    ``is_secured`` says whether row security is enabled on any table. Otherwise row security causes no error.
     """
     phases = {item["phase"] for item in statements}
     return [

@@ -1,4 +1,4 @@
-"""Enforcing: remove the bridge from a migrated database, so that every session must name its tenant."""
+"""Enforcing: remove the bridge from a migrated database, so that every session must set its tenant."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .statement import State, Statement
 
 
 def build(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove the bridge and its record.
+    """Return the statements that remove the bridge and its usage record.
 
     Raises UnsafeStateError if the database is not migrated completely.
     """
     left = plan.build(state, model)
     if left:
         raise UnsafeStateError(
-            [f"The database is not migrated completely ({len(left)} statements are left): run migrate.yml first."]
+            [f"The database is not migrated completely ({len(left)} statements remain): run migrate.yml first."]
         )
     return bridge.plan_remove_for_good(state, model)

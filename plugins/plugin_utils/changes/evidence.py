@@ -1,9 +1,10 @@
-"""The evidence that nothing needs the bridge any more, derived from the record of its use.
+"""The evidence that nothing needs the bridge any more, derived from its usage record.
 
-The record contains the time of the last use of each kind of statement, a table and a command. The time tells the owner
-of a kind. Start-up code uses a kind in the first seconds of one of the service's processes, and never again. The health
-check uses a kind when it is called, and the run calls it itself. Every other use belongs to a caller, or to another
-job with the service's login. If a caller reads a table that the health check also reads, the two look the same.
+A kind of statement is a table and a command. The record contains the time of the last use of each kind, and this time
+shows which code used the bridge. Start-up code uses it in the first seconds of a process of the service, and never
+again. The health check uses it when the check is called, and the run itself calls it. Every other use belongs to a
+caller, or to another job that uses the service's login. If a caller reads a table that the health check also reads, the
+two uses cannot be distinguished.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from .bridge_record import COMMANDS, RESOLUTION
 Use = Mapping[str, Any]
 
 START, HEALTH, CALLER = "At the start", "Health check", "Callers"
-# In the order of the report, with the words for a sentence.
+# The origins of a use in the order of the report, with their words in a sentence.
 OWNERS = {CALLER: "by callers", START: "at the start", HEALTH: "by the health check"}
-# The values of -e enforce_accept, each with the owners that it accepts.
+# The values of -e enforce_accept, each with the origins that it accepts.
 ACCEPTABLE = {"startup": (START, HEALTH)}
-# The clock of processes and the record have a resolution of one second.
+# The start times of processes and the usage record have a resolution of one second.
 TOLERANCE = 2
-# The effect on a statement that names no tenant without the bridge.
+# The effect of the bridge's removal on a statement without a tenant.
 AFTERWARDS = {
     "SELECT": "SELECT sees no row", "INSERT": "INSERT is refused (42501)", "UPDATE": "UPDATE changes no row",
     "DELETE": "DELETE deletes no row",
@@ -44,8 +45,8 @@ def accepted(given: str | Iterable[str] | None) -> list[str]:
     unknown = sorted({name for name in names if name not in ACCEPTABLE})
     if unknown:
         raise TenancyError(
-            f"enforce_accept does not know {', '.join(map(repr, unknown))}: it takes 'startup', which means "
-            "start-up code and the health check; requests of callers that name no tenant are never accepted."
+            f"enforce_accept does not accept {', '.join(map(repr, unknown))}: its only value is 'startup', which means "
+            "start-up code and the health check; requests of callers that set no tenant are never accepted."
         )
     return names
 
@@ -63,13 +64,14 @@ def judge(
     ``record`` is ``{now, uses}``. Each use is ``{table, command, used_at}``, and ``used_at`` is None if there was none.
     ``ages`` are the ages of the service's processes in seconds, including the main process. ``now``, ``used_at`` and
     ``asked_at`` are seconds since 1970 by the server's clock. ``asked_at`` is the time when this run called the health
-    check (None: it did not).
+    check, or None if it did not.
 
     The verdict is one of these:
 
     * "needed": callers need the bridge;
-    * "known": only kinds that ``accept`` does not name need it;
-    * "short": the service has run for less than ``quiet_seconds``, or less than its start-up;
+    * "known": start-up code or the health check needs it, and ``accept`` does not accept that;
+    * "short": the service has run for less than ``quiet_seconds``, or for less than ``startup_seconds`` if its start-up
+      used the bridge;
     * "done": nothing needs it.
     """
     now, starts = record["now"], [record["now"] - int(age) for age in ages]
@@ -79,7 +81,7 @@ def judge(
     owned = [(_owner(use, starts, startup_seconds, asked_at), use) for use in uses]
     known = {owner for name in accept for owner in ACCEPTABLE[name]}
     owners = {owner for owner, _ in owned}
-    # A use in the seconds of the start-up can be a caller's, which a later use shows.
+    # A use during the start-up may belong to a caller. A later use of the same kind would show that.
     wait = max(quiet_seconds, startup_seconds) if START in owners else quiet_seconds
     if CALLER in owners:
         verdict = "needed"
@@ -97,7 +99,7 @@ def judge(
 
 
 def unnoted(record: Mapping[str, Any], since: int) -> list[str]:
-    """Return the kinds without a note after the time ``since``, for people."""
+    """Return readable names of the kinds that the record does not show after the time ``since``."""
     return [
         f"{use['command']} on {visible(use['table'])}"
         for use in record["uses"]
@@ -106,18 +108,19 @@ def unnoted(record: Mapping[str, Any], since: int) -> list[str]:
 
 
 def _owner(use: Use, starts: Sequence[int], startup_seconds: int, asked_at: int | None) -> str:
-    """Return the owner of a kind, from the time of its last use."""
+    """Return the origin of a use of a kind, derived from the time of its last use."""
     used_at = use["used_at"]
     if any(start - TOLERANCE < used_at <= start + startup_seconds for start in starts):
         return START
-    # The answering session may have noted the kind shortly before. A health check only reads.
+    # The session that answers may have recorded the kind shortly before, and then records nothing now. A health check
+    # only reads.
     if asked_at is not None and use["command"] == "SELECT" and used_at >= asked_at - RESOLUTION - TOLERANCE:
         return HEALTH
     return CALLER
 
 
 def _sentence(owned: Sequence[tuple[str, Use]], now: int, starts: Sequence[int], since: str) -> str:
-    """Return the report as one sentence, without a full stop."""
+    """Return the result as one sentence, without a full stop."""
     if not owned:
         return f"nothing used the bridge {since}"
     parts = []
@@ -129,7 +132,7 @@ def _sentence(owned: Sequence[tuple[str, Use]], now: int, starts: Sequence[int],
 
 
 def _lines(owned: Sequence[tuple[str, Use]], now: int, starts: Sequence[int], since: str) -> list[str]:
-    """Return the report for a screen: owners, kinds, times, and the effect of the bridge's removal."""
+    """Return the result as lines for the terminal: origins, kinds, times, and the effect of the bridge's removal."""
     lines = [f"Statements without a tenant {since}:" if owned else f"Nothing used the bridge {since}."]
     for owner in OWNERS:
         groups = _groups(owned, owner, now, starts)
@@ -150,7 +153,8 @@ def _more(groups: Sequence[str], shown: int) -> list[str]:
 
 
 def _groups(owned: Sequence[tuple[str, Use]], owner: str, now: int, starts: Sequence[int]) -> list[str]:
-    """Return one text for each table, the latest used first: its commands, and the time of their last use."""
+    """Return one text for each table, with its commands and the time of their last use. The most recently used table
+    comes first."""
     tables: dict[str, list[Use]] = {}
     for whose, use in owned:
         if whose == owner:
@@ -173,7 +177,8 @@ def _group(table: str, uses: Sequence[Use], owner: str, now: int, starts: Sequen
 
 
 def _age(seconds: int) -> str:
-    """Return a duration, rounded down, in the largest unit that fits twice: 119 is "119 seconds", 120 "2 minutes"."""
+    """Return a duration, rounded down, in the largest unit of which it has at least two: 119 is "119 seconds", 120 "2
+    minutes"."""
     for name, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds // size} {name}"

@@ -11,12 +11,12 @@ Finding = dict[str, Any]
 
 
 def finding(check: str, table: str, expected: Any, actual: Any) -> Finding:
-    """Return one finding as a plain dict: it is ok if ``actual`` equals ``expected``."""
+    """Return one finding as a plain dict. Its ``ok`` is true if ``actual`` equals ``expected``."""
     return {"check": check, "table": table, "expected": expected, "actual": actual, "ok": expected == actual}
 
 
 def rows_unchanged(name: str, before: int | Mapping[str, int], document: Mapping[str, Any]) -> Finding:
-    """Return whether a table has its original number of rows, or its original number for each tenant."""
+    """Return whether a table still has its original number of rows, in total or for each tenant."""
     if isinstance(before, int):
         return finding("rows unchanged", name, before, document.get("rows"))
     now = (document.get("column") or {}).get("tenants")
@@ -24,7 +24,8 @@ def rows_unchanged(name: str, before: int | Mapping[str, int], document: Mapping
 
 
 def by_table(findings: Iterable[Finding], model: Model) -> list[Finding]:
-    """Return findings in the order of the model's tables, and in their own order for a table; the others come last."""
+    """Return findings in the order of the model's tables, without a change of the order within a table. Findings
+    without a table come last."""
     places = {table.name: place for place, table in enumerate(model.guarded)}
     return sorted(findings, key=lambda found: places.get(found["table"], len(places)))
 

@@ -13,10 +13,10 @@ from .statement import State
 
 
 def collect(state: State, model: Model, rows_before: Mapping[str, Any] | None = None) -> list[Finding]:
-    """Return the findings for ``state``: the model compared with the catalogs.
+    """Return the findings for ``state``, which compare the model with the catalogs.
 
-    ``rows_before`` maps a table's name to its number of rows before the migration, or to that of each tenant. If it is
-    given, the numbers must be equal.
+    ``rows_before`` maps the name of a table to its number of rows before the migration, or to the number of rows of
+    each tenant. If it is given, the numbers must still be equal.
     """
     found = [
         finding("table exists", table.name, True, False)

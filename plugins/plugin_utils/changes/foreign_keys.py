@@ -1,8 +1,8 @@
-"""Foreign keys between tenant tables: they get the tenant column, so that no row can point to another tenant's row.
+"""Foreign keys between tenant tables get the tenant column, so that no row can reference another tenant's row.
 
-A foreign key with the tenant column needs a unique key with that column. One transaction exchanges both: it drops the
-old foreign key before the unique key, and adds the new one after the new unique key. The name, actions and comment of
-the foreign key stay.
+A foreign key with the tenant column needs a unique key with that column. One transaction replaces both. It drops the
+old foreign key before the old unique key, and adds the new foreign key after the new unique key. The foreign key keeps
+its name, actions and comment.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from .statement import State, Statement, statement
 
 Document = Mapping[str, Any]
 
-# pg_constraint.confupdtype and confdeltype; NO ACTION is not written.
+# The values of pg_constraint.confupdtype and confdeltype. NO ACTION is the default, so it is omitted.
 ACTIONS = {"a": "", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 SETTING_ACTIONS = ("n", "d")
-# ON DELETE SET NULL (column) exists since this version.
+# ON DELETE SET NULL with a column list exists since this version.
 SET_COLUMNS_VERSION = 150000
 
 
@@ -33,12 +33,12 @@ def of_table(document: Document) -> list[Document]:
 
 
 def of_relations(state: State, model: Model, table: Table) -> list[tuple[Relation, Document]]:
-    """Return the foreign keys of a table, and those that its partitions have of their own."""
+    """Return the foreign keys of a table, and those that exist only on its partitions."""
     return [(one, key) for one in catalog.relations(state, model, table) for key in of_table(one.document)]
 
 
 def descriptions(state: State, model: Model) -> set[str]:
-    """Return PostgreSQL's descriptions of the foreign keys that the model names, with the tenant column or without."""
+    """Return PostgreSQL's descriptions of the foreign keys in the model, with or without the tenant column."""
     return {
         found["description"]
         for table in catalog.tables(state, model)
@@ -48,7 +48,7 @@ def descriptions(state: State, model: Model) -> set[str]:
 
 
 def names_tenant(found: Document, model: Model, key: ForeignKey) -> bool:
-    """Say whether a foreign key of the state is the model's, with the tenant column on both sides."""
+    """Return whether a foreign key in the state is that of the model, with the tenant column on both sides."""
     return _is(found, model, key, [(model.column, model.column)])
 
 
@@ -57,19 +57,19 @@ def _points(found: Document, model: Model, key: ForeignKey) -> bool:
 
 
 def _is(found: Document, model: Model, key: ForeignKey, more: Sequence[tuple[str, str]]) -> bool:
-    # The order of the pairs does not matter.
+    # The order of the column pairs does not matter.
     pairs = sorted([*zip(key.columns, key.key, strict=True), *more])
     target = {"schema": model.schema, "table": key.references}
     return found["references"] == target and sorted(zip(found["columns"], found["key"], strict=True)) == pairs
 
 
 def is_enforced(key: Document) -> bool:
-    """Say whether PostgreSQL compares the rows: since version 18 a foreign key may be NOT ENFORCED."""
+    """Return whether PostgreSQL enforces the foreign key: since version 18, it may be NOT ENFORCED."""
     return bool(key.get("enforced", True))
 
 
 def definition(key: Document) -> str:
-    """Return the foreign key as ADD CONSTRAINT takes it."""
+    """Return the definition of the foreign key for ADD CONSTRAINT."""
     target = qualified(key["references"]["schema"], key["references"]["table"])
     set_columns = f" ({_list(key['set_columns'])})" if key["set_columns"] else ""
     period = bool(key.get("period"))
@@ -99,7 +99,7 @@ def _comment(target: str, key: Document) -> list[str]:
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return why foreign keys cannot get the tenant column."""
+    """Return the reasons why foreign keys cannot get the tenant column."""
     return [text for table in catalog.tables(state, model) for text in _of_table(state, model, table)]
 
 
@@ -123,12 +123,12 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
 
 
 def _has(relation: Relation, model: Model, key: ForeignKey) -> bool:
-    """Say whether the relation has the model's foreign key with the tenant column."""
+    """Return whether the relation has the foreign key of the model with the tenant column."""
     return any(names_tenant(item, model, key) for item in of_table(relation.document))
 
 
 def _actions(state: State, title: str, item: Document) -> list[str]:
-    """Return the properties of a foreign key that would change their meaning with the tenant column."""
+    """Return an obstacle for each property of a foreign key whose meaning would change with the tenant column."""
     found = []
     # For one column, FULL and SIMPLE mean the same.
     if item["match"] == "f" and len(item["columns"]) > 1:
@@ -150,11 +150,12 @@ def _actions(state: State, title: str, item: Document) -> list[str]:
 
 
 def _to_part(state: State, model: Model, relation: Relation, item: Document) -> list[str]:
-    """Return an obstacle if a foreign key points to a partition of a tenant table: the model cannot name such a key."""
+    """Return an obstacle if a foreign key references a partition of a tenant table, because the model cannot list such
+    a key."""
     target = (item["references"]["schema"], item["references"]["table"])
     title = f"The foreign key {item['name']} of {relation.title}"
     return [
-        f"{title} points to {'.'.join(target)}, a partition of {model.schema}.{table.name}: let it point to "
+        f"{title} references {'.'.join(target)}, a partition of {model.schema}.{table.name}: let it reference "
         f"{model.schema}.{table.name}, or drop it first."
         for table in catalog.tables(state, model)
         if any((part.schema, part.name) == target for part in catalog.partitions(state, table))
@@ -162,7 +163,7 @@ def _to_part(state: State, model: Model, relation: Relation, item: Document) -> 
 
 
 def calling(state: State, schema: str, name: str, key: Document) -> list[str]:
-    """Return an obstacle if PostgreSQL would call functions of ordinary roles to check a new foreign key."""
+    """Return an obstacle if PostgreSQL would call functions of ordinary roles to validate a new foreign key."""
     references = key["references"]
     functions: set[str] = set()
     for own, other in zip(key["columns"], key["key"], strict=True):
@@ -174,8 +175,8 @@ def calling(state: State, schema: str, name: str, key: Document) -> list[str]:
     if not functions:
         return []
     refusal = (
-        f"The foreign key {key['name']} of {schema}.{name} compares its columns by {', '.join(sorted(functions))}, "
-        "which a new key would call for every row with the rights of a superuser: give both columns the same type "
+        f"The foreign key {key['name']} of {schema}.{name} compares its columns with {', '.join(sorted(functions))}, "
+        "which a new key would call for every row with the privileges of a superuser: give both columns the same type "
         "first."
     )
     return [refusal]
@@ -190,7 +191,7 @@ def _converted(state: State, schema: str, table: str, column: str) -> set[tuple[
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that exchange the foreign keys for ones with the tenant column."""
+    """Return the statements that replace the foreign keys with keys that contain the tenant column."""
     return [item for table in catalog.tables(state, model) for item in _planned(state, model, table)]
 
 
@@ -204,7 +205,7 @@ def _planned(state: State, model: Model, table: Table) -> list[Statement]:
 
 
 def _exchanged(model: Model, relation: Relation, key: ForeignKey) -> list[Statement]:
-    """Return the statements that exchange one foreign key of a table, or of a partition that has its own."""
+    """Return the statements that replace one foreign key of a table, or one that exists only on a partition."""
     statements, table, target = [], relation.table.name, relation.target
     present = _has(relation, model, key)
     identity = f"{table}.foreign_key.{'_'.join(key.columns)}"
@@ -234,7 +235,7 @@ def _with_tenant(key: Document, model: Model) -> Document:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether every foreign key of the model exists with the tenant column, and none without it."""
+    """Return whether every foreign key of the model exists with the tenant column, and no longer without it."""
     found = []
     for table in catalog.tables(state, model):
         keys = [item for _, item in of_relations(state, model, table)]
@@ -243,15 +244,15 @@ def findings(state: State, model: Model) -> list[Finding]:
             there = any(names_tenant(item, model, key) for item in keys)
             left = [item["name"] for item in keys if _points(item, model, key)]
             found += [
-                finding(f"{words} names the tenant", table.name, True, there),
-                finding(f"{words} without the tenant left", table.name, [], left),
+                finding(f"{words} contains the tenant column", table.name, True, there),
+                finding(f"{words} without the tenant column left", table.name, [], left),
             ]
     return found
 
 
 def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the foreign keys with the tenant column, and restore those of the snapshot."""
-    # The table comes first: a foreign key that a partition already has would become part of the table's.
+    # The table comes first, because its new foreign key would otherwise absorb an equal foreign key of a partition.
     return [statement for item in back.from_the_top for statement in _back_of_relation(back, item)]
 
 
@@ -284,7 +285,7 @@ def _of_before(back: Rollback, item: RelationRollback) -> list[Document]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return the functions of ordinary roles that restored foreign keys would call."""
+    """Return an obstacle for each function of an ordinary role that a restored foreign key would call."""
     return [
         text
         for item in back.relations
@@ -305,12 +306,12 @@ def rollback_findings(back: Rollback) -> list[Finding]:
 
 
 def _list(names: Sequence[str], period: bool = False) -> str:
-    """Return the columns; the last of a temporal key is its period (PostgreSQL 18)."""
+    """Return the list of columns. The last column of a temporal key is its period (PostgreSQL 18)."""
     listed = [*map(identifier, names)]
     return ", ".join([*listed[:-1], f"PERIOD {listed[-1]}"] if period else listed)
 
 
-# Without row security, keys stay.
+# rollback_mode=policies keeps the keys.
 CHANGE = Change(
     phases=frozenset({"unlink", "link", "comment"}),
     obstacles=obstacles,

@@ -1,8 +1,9 @@
-"""Functions that write tenant tables: they get the model's bodies, and keep everything else.
+"""Functions that write to tenant tables get the bodies of the model, and keep their other properties.
 
-CREATE OR REPLACE keeps the owner and the privileges. The header from the catalogs keeps SECURITY, volatility and SET
-clauses. CREATE OR REPLACE cannot change the arguments' names or the result (PostgreSQL manual, "CREATE FUNCTION"). So a
-body that uses other argument names gets them as aliases, and a body for another result is refused.
+CREATE OR REPLACE keeps the owner and the privileges. Because the plan uses the header from the catalogs, the SECURITY,
+volatility and SET clauses also remain. CREATE OR REPLACE can change neither the argument names nor the result type
+(PostgreSQL manual, "CREATE FUNCTION"). If a body uses other argument names, the plan declares them as aliases. It
+refuses a body for another result type.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from .finding import Finding, finding
 from .statement import State, Statement, statement
 
 NAMES = {"plpgsql": "PL/pgSQL", "sql": "SQL"}
-# A quoted text, a bracket, a comma, or the text between them.
+# A quoted string, a bracket, a comma, or the text between them.
 _PART = re.compile(r"""'[^']*'|"(?:[^"]|"")*"|[()\[\],]|[^'"()\[\],]+""")
 _DEFAULT = re.compile(r"\s+DEFAULT\s|\s*:?=", re.IGNORECASE)
 _MODE, _OUTPUT = (re.compile(rf"(?:{words})\s+", re.IGNORECASE) for words in ("IN|INOUT|VARIADIC", "OUT|TABLE"))
-# Other routines that can have the name (pg_proc.prokind).
+# Other kinds of routines that can have the name (pg_proc.prokind).
 KINDS = {"p": "a procedure", "a": "an aggregate", "w": "a window function", "f": "a function"}
 
 
 def wanted_body(function: Function, now: Document | None) -> str:
-    """Return the wanted body of the function; ``now`` is its document in the state, if it exists."""
+    """Return the body that the function should have. ``now`` is its document in the state, if it exists."""
     body = function.body.strip()
     pairs = [
         (wanted, place)
@@ -40,12 +41,12 @@ def wanted_body(function: Function, now: Document | None) -> str:
     if now is None or not pairs or function.language == "sql":
         return body
     aliases = "\n".join(f"  {identifier(wanted)} ALIAS FOR ${place};" for wanted, place in pairs)
-    # An argument in the header can have the name of a column.
+    # An argument in the header can have the same name as a column.
     return f"#variable_conflict use_column\nDECLARE\n{aliases}\nBEGIN\n{body.rstrip(';')};\nEND"
 
 
 def is_tenant_aware(state: State, function: Function) -> bool:
-    """Return whether the function exists with the wanted body."""
+    """Return whether the function exists with the body of the model."""
     now = catalog.function(state, function.name, function.identity)
     return now is not None and now["body"].strip() == wanted_body(function, now)
 
@@ -70,13 +71,13 @@ def obstacles(state: State, model: Model) -> list[str]:
         if now["language"] != function.language:
             wanted = NAMES[function.language]
             found.append(
-                f"{title} is written in {now['language']}, but the body in tenancy_functions in {wanted}: replace it "
-                f"with one in {wanted} with the same arguments and result first."
+                f"{title} is written in {now['language']}, but the body in tenancy_functions is in {wanted}: replace "
+                f"it with one in {wanted} with the same arguments and result first."
             )
         elif function.language == "sql" and _names(function) != now["names"]:
             found.append(
                 f"{title} has arguments with other names than in tenancy_functions, and a body in SQL has no aliases: "
-                f"use the names {', '.join(now['names'])} there."
+                f"use the names {', '.join(now['names'])} in tenancy_functions."
             )
         if (now["returns"] or "") != function.returns:
             found.append(
@@ -94,8 +95,8 @@ def _irreplaceable(title: str, kind: str, language: str, function: Function) -> 
 def header(document: Document) -> str:
     """Return the definition of a function without its body.
 
-    Its owner chose the names and defaults in it, which may contain anything. So the body is found from the end of the
-    definition (PostgreSQL: pg_get_functiondef).
+    The owner of the function chose the names and defaults in the header, so they may contain any text. The body is
+    therefore searched from the end of the definition (PostgreSQL: pg_get_functiondef).
     """
     if not document["body"]:
         return definitions.without_body(document["definition"])[0]
@@ -127,7 +128,7 @@ def _planned(state: State, model: Model, function: Function) -> list[Statement]:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether each function has the wanted body."""
+    """Return whether each function has the body of the model."""
     return [
         finding(
             f"function {function.name}({function.identity}) is tenant-aware", "", True, is_tenant_aware(state, function)
@@ -137,7 +138,7 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that drop the migration's functions and restore those of the snapshot."""
+    """Return the statements that drop the functions of the migration and restore those of the snapshot."""
     planned = []
     for function in back.model.functions:
         now, before = _now_and_before(back, function)
@@ -147,10 +148,12 @@ def rollback(back: Rollback) -> list[Statement]:
         if now is not None and before is None:
             planned.append(statement(f"{identity}.drop", "", "function", f"DROP {function.kind} {signature}", reason))
         if before is not None and (now is None or now["definition"] != before["definition"]):
-            # A body in the form of the SQL standard depends on each column that "excluded" has.
+            # An SQL-standard body depends on every column of "excluded", so it must be restored after the tenant column
+            # is dropped.
             phase = "function" if before["body"] else "restore"
             planned.append(statement(identity, "", phase, before["definition"].strip(), reason))
-            # A restored function belongs to the role that creates it, here a superuser, and may be SECURITY DEFINER.
+            # A new function belongs to the role that creates it, here a superuser. This would be dangerous if the
+            # function is SECURITY DEFINER.
             if now is None or now["owner"] != before["owner"]:
                 sql = f"ALTER {function.kind} {signature} OWNER TO {identifier(before['owner'])}"
                 planned.append(statement(f"{identity}.owner", "", phase, sql, reason))
@@ -158,22 +161,22 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return the code of ordinary roles that restoring the functions would run."""
+    """Return an obstacle for code of ordinary roles that restoring the functions would run."""
     found = []
     for function in back.model.functions:
         now, before = _now_and_before(back, function)
         if before is not None and (now is None or now["definition"] != before["definition"]):
             what = f"The original function {function.name}"
-            # A body in the form of the SQL standard is parsed when it is restored.
+            # PostgreSQL parses an SQL-standard body when the function is restored.
             text = header(before) if before["body"] else before["definition"]
             found += definitions.literals(back.state, what, [text], back.path)
     return found
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every function of the snapshot exists, and none of the migration's is left."""
+    """Return whether every function of the snapshot exists, and no function of the migration remains."""
     has_record = bridge_record.was_kept(back)
-    # Whether the service needs a grant depends on its login, which the run may have changed.
+    # "granted" depends on the login of the service, which the run may have changed.
     now, before = (
         [item if back.is_same_role else {**item, "granted": None} for item in found["functions"]]
         for found in (back.state, back.snapshot)
@@ -200,7 +203,8 @@ def _types(function: Function) -> list[str]:
 
 
 def _names(function: Function) -> list[str]:
-    """Return the names of the input arguments in the model, "" for one without; each is written as name and type."""
+    """Return the names of the input arguments in the model, with "" for an argument without a name. The model lists
+    each argument as name and type."""
     parts = [_MODE.sub("", part) for part in _arguments(function.arguments) if not _OUTPUT.match(part)]
     found = []
     for part, kind in zip(parts, _types(function), strict=False):
@@ -211,7 +215,7 @@ def _names(function: Function) -> list[str]:
 
 
 def _arguments(written: str) -> list[str]:
-    """Return the arguments without their defaults, which may contain commas in quotes, brackets and parentheses."""
+    """Return the arguments without their defaults. A default may contain commas in quotes, brackets and parentheses."""
     found, depth, is_default = [""], 0, False
     for part in _PART.findall(written):
         depth += (part in "([") - (part in ")]")
@@ -224,7 +228,7 @@ def _arguments(written: str) -> list[str]:
     return [part.strip() for part in found if part.strip()]
 
 
-# A function works within one tenant whether row security is on or off.
+# The functions remain: they use only rows of one tenant whether row security is on or off.
 CHANGE = Change(
     phases=frozenset({"function", "restore"}),
     obstacles=obstacles,
@@ -235,7 +239,7 @@ CHANGE = Change(
     rollback_findings=rollback_findings,
     ended_errors=(
         Ended("function", ("42P10",)),
-        # A trigger calls the function before the plan creates it.
+        # A trigger calls a function that the plan has not created yet.
         Ended("function", ("42883",)),
     ),
     audit_rules=frozenset({"function-without-tenant", "on-conflict-function"}),

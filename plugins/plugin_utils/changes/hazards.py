@@ -1,7 +1,7 @@
-"""Facts in the catalogs that are certain to make the change fail, found before anything is changed.
+"""Facts in the catalogs that are certain to make the migration fail, found before the run changes anything.
 
-``catalog/hazards.sql`` returns the document, which is the part ``hazards`` of the state. This module
-refuses certain failures as obstacles. A possible failure, or an effect that others notice, is a note (notes.py).
+``catalog/hazards.sql`` returns these facts as the document ``hazards`` of the state. This module returns an obstacle
+for each certain failure. ``report/notes.py`` returns a note for a possible failure, or for an effect on other roles.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from .statement import State
 
 Document = Mapping[str, Any]
 
-# PostgreSQL's limit on a table's columns, including dropped ones (manual, appendix K "PostgreSQL Limits").
+# PostgreSQL's limit for the columns of a table, including dropped columns (manual, appendix K "PostgreSQL Limits").
 MAX_COLUMNS = 1600
 READ_ONLY = "default_transaction_read_only"
-# libpq's options set it as -c name=on, -cname=on or --name=on, with hyphens or underscores.
+# The options of libpq set it as -c name=on, -cname=on or --name=on, with hyphens or underscores.
 IN_URL = re.compile(rf"(?:-c\s*|--){READ_ONLY.replace('_', '[_-]')}\s*=\s*(\w+)", re.IGNORECASE)
 
 
 def keys(model: Model) -> list[dict[str, Any]]:
-    """Return the keys that will be unique per tenant, as hazards.sql expects them: table and columns."""
+    """Return the keys that will be unique per tenant, each with table and columns, as hazards.sql expects."""
     return [{"table": table.name, "columns": list(key)} for table in model.tables for key in model.tenant_keys(table)]
 
 
 def natural_keys(model: Model) -> list[dict[str, Any]]:
-    """Return the natural keys, as the audit's queries expect them: table and columns."""
+    """Return the natural keys, each with table and columns, as the audit's queries expect."""
     return [{"table": table.name, "columns": list(key)} for table in model.tables for key in table.natural_keys]
 
 
 def shared_keys(model: Model) -> list[dict[str, Any]]:
-    """Return the natural keys that several tenants may share now, as hazards.sql expects them."""
+    """Return the natural keys whose values several tenants may already share, as hazards.sql expects."""
     adopted = model.tables if model.adopted else ()
     return [{"table": table.name, "columns": list(key)} for table in adopted for key in table.natural_keys]
 
 
 def links(model: Model) -> list[dict[str, Any]]:
-    """Return the foreign keys whose rows may belong to two tenants, as hazards.sql expects them."""
+    """Return the foreign keys whose two rows may belong to different tenants, as hazards.sql expects."""
     return [
         {
             "table": table.name, "columns": list(key.columns), "other": key.references, "key": list(key.key),
@@ -54,7 +54,7 @@ def links(model: Model) -> list[dict[str, Any]]:
 
 
 def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
-    """Return the facts that are certain to make the change fail, each as a sentence with its remedy.
+    """Return the facts that are certain to make the migration fail, each as a sentence with its remedy.
 
     ``url_options`` are the options of DATABASE_URL.
     """
@@ -71,7 +71,7 @@ def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
         *_subscriptions(found["subscriptions"]),
         *(
             f"The prepared transaction {item['gid']} of {item['owner']} ({item['prepared']}) holds locks on "
-            f"{', '.join(item['tables'])}, until it ends: COMMIT PREPARED or ROLLBACK PREPARED it first."
+            f"{', '.join(item['tables'])} until it ends: run COMMIT PREPARED or ROLLBACK PREPARED first."
             for item in found["prepared"]
         ),
         *(_relation(item) for item in found["relations"] if item["persistence"] == "t"),
@@ -111,13 +111,14 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
 
 def _unparted(model: Model, table: Table) -> str:
     return (
-        f"{model.schema}.{table.name} is partitioned, but no partition of it can hold rows, as those of the proof: "
-        "create one first."
+        f"{model.schema}.{table.name} is partitioned, but no partition of it can store rows, such as those of the "
+        "proof: create a partition first."
     )
 
 
 def _row_types(state: State, model: Model, table: Table) -> list[str]:
-    """Return the columns that store rows of the table's type: they prevent a new column with a default (0A000)."""
+    """Return an obstacle for each column that stores rows of the table's type. Such a column prevents ADD COLUMN with a
+    default (0A000)."""
     document = catalog.table(state, table.name)
     if document is None or document["column"] is not None:
         return []
@@ -131,20 +132,21 @@ def _row_types(state: State, model: Model, table: Table) -> list[str]:
 
 
 def _meanings(state: State, model: Model, table: Table, column: Document) -> list[str]:
-    """Return the signs that the column is not the tenant's: other values, another default, or keys on it alone."""
+    """Return an obstacle if the column seems to have another meaning: other values, another default, or keys on only
+    this column."""
     name = f"{model.schema}.{table.name}.{model.column}"
     others = {tenant: rows for tenant, rows in column["tenants"].items() if tenant != str(model.default_tenant)}
     why = []
     if others:
         few = ", ".join(sorted(others, key=lambda tenant: (len(tenant), tenant))[:3])
         why.append(
-            f"holds values other than {model.default_tenant} ({few}{', …' if len(others) > 3 else ''}; "
+            f"contains values other than {model.default_tenant} ({few}{', …' if len(others) > 3 else ''}; "
             f"{sum(others.values()):,} rows)"
         )
     if column["default"] is not None and _literal(column["default"]) != str(model.default_tenant):
         why.append(f"has the default {column['default']}")
     for item in state["hazards"]["meanings"]:
-        # A foreign key to the tenants table shows that the column is the tenant's.
+        # A foreign key to the tenants table shows that the column is the tenant column.
         if item["table"] != table.name or (item["own"] and item["other"] == _tenants_title(model)):
             continue
         if item["type"] != "f":
@@ -156,9 +158,9 @@ def _meanings(state: State, model: Model, table: Table, column: Document) -> lis
     if not why:
         return []
     refusal = (
-        f"{name} already exists, {' and '.join(why)}, and no policy or default ties it to {model.setting}: it means "
-        "something else. Rename it, or choose another tenancy_column. If its values are tenants, set adopt: true for "
-        f"{table.name} in tenancy_tables."
+        f"{name} already exists, {' and '.join(why)}, and no policy or default connects it with {model.setting}: it "
+        "has another meaning. Rename it, or choose another tenancy_column. If its values are tenants, set adopt: true "
+        f"for {table.name} in tenancy_tables."
     )
     return [refusal]
 
@@ -168,13 +170,15 @@ def _tenants_title(model: Model) -> str:
 
 
 def _literal(default: str) -> str:
-    """Return the value of a default that is one literal, as PostgreSQL prints it; any other expression unchanged."""
+    """Return the value of a default that is a single literal, as PostgreSQL prints it. Return any other expression
+    unchanged."""
     found = re.fullmatch(r"\(?'?([^'()]*)'?\)?(::[\w \".]+)?", default)
     return found[1] if found else default
 
 
 def is_tied(document: Document, model: Model) -> bool:
-    """Return whether a policy that reads column and setting, or the default, shows that the column is the tenant's."""
+    """Return whether the default, or a policy that uses the column and the setting, shows that the column is the tenant
+    column."""
     setting = f"current_setting('{model.setting}'"
     tied = document["rls"]["enabled"] and any(
         policy["permissive"] and setting in text and any(name in text for name in catalog.printed(model.column))
@@ -189,7 +193,8 @@ def _duplicates(state: State, model: Model) -> list[str]:
 
 
 def _is_exchanged(state: State, model: Model, item: Document) -> bool:
-    """Say whether a key of some rows or of one partition has the columns: it allows the same rows afterwards."""
+    """Return whether an existing key has these columns, even a partial key or one of a single partition. Its
+    replacement allows the same rows."""
     (table,) = (table for table in model.tables if table.name == item["table"])
     return any(
         index["valid"] and unique_keys.serves(index, model, item["columns"], pointed=False)
@@ -209,10 +214,10 @@ def _duplicate(item: Document, model: Model) -> str:
 
 
 def uncompared(state: State, model: Model) -> list[str]:
-    """Return a note for each foreign key whose columns the inspection does not compare."""
+    """Return a note for each foreign key whose columns the inspection cannot compare."""
     return [
         f"The columns ({', '.join(item['columns'])}) of {model.schema}.{item['table']} or those of {item['other']} "
-        "have a type that is not one of PostgreSQL's own: the plan does not look for rows that point to another "
+        "have a type that is not built into PostgreSQL: the plan does not look for rows that reference another "
         "tenant's row; only a full rehearsal does."
         for item in state["hazards"]["links"]
         if item["rows"] is None and not _is_filled(state, item)
@@ -220,33 +225,33 @@ def uncompared(state: State, model: Model) -> list[str]:
 
 
 def _is_filled(state: State, item: Document) -> bool:
-    """Return whether the table lacks the tenant column and takes the tenant by this foreign key."""
+    """Return whether the table lacks the tenant column and takes its tenant from this foreign key."""
     document = catalog.table(state, item["table"])
     return bool(item["taken"]) and document is not None and document["column"] is None
 
 
 def _link(state: State, model: Model, item: Document) -> str:
-    """Return an obstacle if rows point to another tenant's row, or to no row with a tenant."""
+    """Return an obstacle if rows reference another tenant's row, or if no row provides their tenant."""
     name, columns = f"{model.schema}.{item['table']}", ", ".join(item["columns"])
     if item["rows"] is None:
         return (
             f"{name} takes its tenant by ({columns}) from {item['other']}, and a column of the comparison has a type "
-            f"that is not one of PostgreSQL's own, whose casts may run code of its owner: add {model.column} to {name} "
+            f"that is not built into PostgreSQL, whose casts may run code of its owner: add {model.column} to {name} "
             "and fill it by hand first."
         )
     if _is_filled(state, item):
         return (
-            f"{name} has {item['rows']:,} rows whose tenant is unknown: their ({columns}) points to no row of "
-            f"{item['other']}, from which tenant_from takes it: point them to one, or delete them, first."
+            f"{name} has {item['rows']:,} rows whose tenant is unknown: their ({columns}) references no row of "
+            f"{item['other']}, from which tenant_from takes the tenant: correct or delete these rows first."
         )
     return (
-        f"{name} has {item['rows']:,} rows that point by ({columns}) to a row of another tenant in {item['other']}: "
-        "correct them first, since no row may point to another tenant's row."
+        f"{name} has {item['rows']:,} rows whose ({columns}) references a row of another tenant in {item['other']}: "
+        "correct them first, because no row may reference another tenant's row."
     )
 
 
 def _tenants_rows(state: State, model: Model) -> list[str]:
-    """Return the values that the rows of the proof's tenants lack."""
+    """Return an obstacle for each missing value of the rows for the proof's tenants in the tenants table."""
     document = catalog.table(state, model.tenants.name) if model.tenants is not None else None
     if model.tenants is None or document is None:
         return []
@@ -274,7 +279,7 @@ def _read_only(found: Document, model: Model, url_options: str) -> list[str]:
 
 
 def _publication(item: Document, model: Model) -> list[str]:
-    """Return an obstacle for each published table on which PostgreSQL would refuse UPDATE and DELETE."""
+    """Return an obstacle if PostgreSQL would refuse UPDATE and DELETE on a published table."""
     if not (item["update"] or item["delete"]) or (item["identity"] == "f" and item["columns"] is None):
         return []
     table = next((table for table in model.tables if table.name == item["table"]), None)
@@ -297,8 +302,8 @@ def _publication(item: Document, model: Model) -> list[str]:
     if outside:
         found.append(
             f"The row filter of the publication {item['name']} on {name} uses {', '.join(outside)}, which is not "
-            "part of the table's replica identity: PostgreSQL refuses every UPDATE and DELETE (42P10), also those of "
-            "the proof. Change the filter or the replica identity first."
+            "part of the table's replica identity: PostgreSQL refuses every UPDATE and DELETE (42P10), including those "
+            "of the proof. Change the filter or the replica identity first."
         )
     return found
 
@@ -311,7 +316,7 @@ def _without_identity(item: Document, name: str) -> str:
         remedy = f"ALTER PUBLICATION {identifier(item['name'])} DROP TABLE {target}"
     return (
         f"The publication {item['name']} publishes UPDATE and DELETE of {name}, {why}: PostgreSQL refuses every UPDATE "
-        f"and DELETE ({code}), also those of the proof. {remedy} first."
+        f"and DELETE ({code}), including those of the proof. {remedy} first."
     )
 
 
@@ -329,7 +334,8 @@ def _event_trigger(item: Document) -> str:
 
 
 def tags(item: Document) -> str:
-    """Return the commands of an event trigger as the end of a list; an empty text if it fires for all."""
+    """Return the commands of an event trigger for the end of a list, or an empty string if it fires for all
+    commands."""
     return f", {', '.join(item['tags'])}" if item["tags"] else ""
 
 

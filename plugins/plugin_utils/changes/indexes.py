@@ -1,7 +1,7 @@
 """Indexes that begin with the tenant column, and the statements that restore an index of a snapshot.
 
-A partitioned table's index attaches equal indexes of its partitions. So only the builds on the partitions take long
-(PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
+A new index of a partitioned table attaches equal indexes of the partitions. Therefore only the builds on the partitions
+take long (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .statement import State, Statement, statement
 CONSTRAINTS = {"p": "PRIMARY KEY", "u": "UNIQUE"}
 # The end of pg_get_indexdef's result if an index has storage parameters.
 STORAGE = re.compile(r' WITH \([^()"]+\)\Z')
-# The end of pg_get_constraintdef's result if a key is deferrable. A parenthesis comes before it, never a name.
+# The end of pg_get_constraintdef's result if a key is deferrable. It follows a parenthesis, never a name.
 DEFERRABLE = re.compile(r"(?<=\)) DEFERRABLE(?: INITIALLY DEFERRED)?\Z")
 
 
 def of_migration(model: Model, relation: Relation) -> list[Document]:
-    """Return the keys and indexes that begin with the tenant column as the model says."""
+    """Return the keys and indexes of the model that begin with the tenant column."""
     wanted = [(model.column, *(column.name for column in index)) for index in relation.table.indexes]
     return [
         index
@@ -36,7 +36,7 @@ def of_migration(model: Model, relation: Relation) -> list[Document]:
 
 
 def create(target: str, name: str, index: Document, column: str) -> str:
-    """Return the statement that creates a unique index like ``index``, with the tenant column in front."""
+    """Return the statement that creates a unique index like ``index``, with the tenant column as its first column."""
     key = index["key"]
     elements = [identifier(column), *map(_element, key["elements"])]
     return "".join(
@@ -52,7 +52,8 @@ def create(target: str, name: str, index: Document, column: str) -> str:
 
 
 def constraint(index: Document, column: str) -> str:
-    """Return a constraint like that of ``index``, as ADD CONSTRAINT takes it, with the tenant column in front."""
+    """Return the definition of a constraint like that of ``index``, for ADD CONSTRAINT, with the tenant column as its
+    first column."""
     key, name = index["key"], identifier(column)
     elements = [f"{_element(item)} WITH {item['operator']}" for item in key["elements"]]
     if index["constraint_type"] == "x":
@@ -76,13 +77,13 @@ def constraint(index: Document, column: str) -> str:
 
 
 def deferrable(index: Document) -> str:
-    """Return the DEFERRABLE clause of a key, as ADD CONSTRAINT takes it."""
+    """Return the DEFERRABLE clause of a key for ADD CONSTRAINT."""
     key = index["key"]
     return (" DEFERRABLE" if key["deferrable"] else "") + (" INITIALLY DEFERRED" if key["deferred"] else "")
 
 
 def _element(item: Document) -> str:
-    """Return one column or expression of an index, as CREATE INDEX takes it."""
+    """Return one column or expression of an index for CREATE INDEX."""
     order = (" DESC" if item["nulls_first"] else " DESC NULLS LAST") if item["descending"] else ""
     return "".join(
         (
@@ -104,10 +105,10 @@ def _storage(key: Document) -> str:
 
 
 def marks(relation: Relation, index: Document, *, shift: int = 0) -> list[tuple[str, str]]:
-    """Return the statements that restore the properties of an index, each after the property's name.
+    """Return the statements that restore the properties of an index, each with the name of the property.
 
-    The properties are its comments, the marks of its table, its statistics targets and its extensions. ``shift`` is
-    the number of columns added in front.
+    The properties are its comments, its marks (replica identity and clustering), its statistics targets and its
+    extensions. ``shift`` is the number of columns that were added in front.
     """
     name, key = index["name"], index.get("key") or {}
     target = qualified(relation.schema, name)
@@ -148,7 +149,8 @@ def _comments(relation: Relation, index: Document) -> list[tuple[str, str]]:
 
 
 def planned(state: State, model: Model, table: Table, index: tuple[IndexColumn, ...]) -> list[Statement]:
-    """Return the statements that build one index of a table and its partitions, unless the table has it."""
+    """Return the statements that build one index of a table and its partitions, unless the table already has the
+    index."""
     whole = catalog.relation(state, model, table)
     wanted = [(model.column, False), *((column.name, column.descending) for column in index)]
     if catalog.has_index(whole.document, wanted):
@@ -170,7 +172,7 @@ def planned(state: State, model: Model, table: Table, index: tuple[IndexColumn, 
                 f"{whole.name}.index.{'_'.join(words)}{relation.suffix}", relation,
                 f"CREATE INDEX {identifier(name)} ON {relation.target} "
                 f"({', '.join([identifier(model.column), *(column.sql for column in index)])})",
-                "Serve the service's queries within one tenant",
+                "Support the service's queries within one tenant",
                 name,
             )
         )  # fmt: skip
@@ -178,7 +180,8 @@ def planned(state: State, model: Model, table: Table, index: tuple[IndexColumn, 
 
 
 def _has_own(whole: Relation, part: Relation, names: Sequence[str]) -> bool:
-    """Say whether a partition has an index that PostgreSQL attaches to a new index of the table, in either order."""
+    """Return whether a partition already has an index that PostgreSQL attaches to a new index of the table, in any sort
+    order."""
     return any(
         index["names"] == list(names)
         and index["method"] == "btree"
@@ -192,15 +195,17 @@ def _has_own(whole: Relation, part: Relation, names: Sequence[str]) -> bool:
 
 
 def build(identity: str, relation: Relation, sql: str, reason: str, makes: str | None = None) -> Statement:
-    """Return the statement that builds or drops an index, while the service works if that is possible."""
-    # PostgreSQL neither builds nor drops a partitioned table's index CONCURRENTLY.
+    """Return the statement that builds or drops an index. If possible, it has steps that run while the service
+    works."""
+    # PostgreSQL can neither build nor drop an index of a partitioned table CONCURRENTLY.
     steps = [] if relation.is_partitioned else online.concurrently(sql)
     made = [] if makes is None else [names.index(relation, makes)]
     return statement(identity, relation.table.name, "build", sql, reason, steps, made)
 
 
 def drop_leftover(relation: Relation, name: str) -> list[Statement]:
-    """Plan to drop an index that has the wanted name but another definition, or is invalid (an interrupted build)."""
+    """Return the statement that drops an index with the needed name that has another definition, or that an interrupted
+    build left invalid."""
     leftover = catalog.index_named(relation.document, name)
     if leftover is None:
         return []
@@ -216,15 +221,16 @@ def drop_leftover(relation: Relation, name: str) -> list[Statement]:
 def recreate(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
     """Return the phase, identity and SQL of each statement that restores an index of a snapshot.
 
-    A constraint uses the index. The key of a partitioned table attaches those of its partitions, which come first.
+    A constraint uses the index of the same name. The keys of partitions come before the key of the partitioned table,
+    which attaches them.
     """
     name, constraint = identifier(index["name"]), index["constraint"]
-    # ADD CONSTRAINT creates the index of an exclusion constraint, and that of a key WITHOUT OVERLAPS.
+    # ADD CONSTRAINT creates the index of an exclusion constraint and of a key WITHOUT OVERLAPS.
     is_exclusion, has_period = index["constraint_type"] == "x", bool((index.get("key") or {}).get("period"))
     is_whole = constraint is not None and (relation.is_partitioned or has_period) and not is_exclusion
     made = []
     if not is_whole and not is_exclusion:
-        # The index of a partition becomes a key before the table's index can attach it.
+        # The index of a partition must become a key before the table's index can attach it.
         phase = "attach" if constraint is not None and relation.is_partition else "build"
         made.append((phase, f"index.{index['name']}", _placed(index, _everywhere(index))))
     if constraint is not None:
@@ -248,7 +254,8 @@ def recreate(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
 
 
 def _everywhere(index: Document) -> str:
-    """Return the definition of an index without ONLY: it then attaches the partitions' indexes, or creates them."""
+    """Return the definition of an index without ONLY, so that it attaches the indexes of the partitions or creates
+    them."""
     definition: str = index["definition"]
     for name in catalog.printed(index["name"]):
         begin = f"CREATE {'UNIQUE ' if index['unique'] else ''}INDEX {name} ON "
@@ -258,7 +265,7 @@ def _everywhere(index: Document) -> str:
 
 
 def _placed(index: Document, sql: str) -> str:
-    """Return the statement with the tablespace of the index, which PostgreSQL does not print."""
+    """Return the statement with the tablespace of the index, which PostgreSQL does not print in the definition."""
     if index["tablespace"] is None:
         return sql
     place = f"SET LOCAL default_tablespace = {identifier(index['tablespace'])}"

@@ -1,10 +1,11 @@
-"""Unique keys that hold the tenant column, on a table and on the partitions that hold its rows.
+"""Unique keys that contain the tenant column, on a table and on the partitions that store its rows.
 
-The new key has the definition of the old one in the catalogs, with the tenant column in front. So rows of one tenant
-still conflict with each other. The key keeps its name, comments and marks.
+The new key has the definition of the old key in the catalogs, with the tenant column as its first column. Therefore
+rows of one tenant still conflict with each other. The key keeps its name, comments and marks (replica identity and
+clustering).
 
-PostgreSQL cannot use an existing index of a partitioned table for a constraint. So the partitions get their keys first,
-and the table's key attaches them (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
+PostgreSQL cannot use an existing index of a partitioned table for a constraint. Therefore the partitions get their keys
+first, and the key of the table attaches them (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from .change import (
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
-# Alternatives to the index methods that allow only one column.
+# Alternatives for index methods that allow only one column.
 SINGLE = {"hash": "EXCLUDE USING btree, or a unique key", "spgist": "EXCLUDE USING gist"}
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return why unique keys of the tables and their partitions cannot hold the tenant column."""
+    """Return the reasons why unique keys of the tables and their partitions cannot contain the tenant column."""
     found = []
     for table in catalog.tables(state, model):
         whole = catalog.relations(state, model, table)
@@ -54,8 +55,9 @@ def _of_partition_key(state: State, model: Model, relation: Relation) -> list[st
     """Return one obstacle for each new key that lacks a column of the partition key, which PostgreSQL requires."""
     table, name = relation.table, relation.title
     return [
-        f"The key ({', '.join(wanted)}) of {model.schema}.{table.name} must hold the columns that partition {name} "
-        f"({', '.join(column or 'an expression' for column in columns)}): name one with all of them under natural_keys."
+        f"The key ({', '.join(wanted)}) of {model.schema}.{table.name} must contain the columns that partition {name} "
+        f"({', '.join(column or 'an expression' for column in columns)}): list a key with all of them under "
+        "natural_keys."
         for key in _new_keys(state, model, table)
         for wanted in [(model.column, *key)]
         if (columns := relation.document["partition_key"] or []) and not {*columns} <= {*wanted}
@@ -65,7 +67,7 @@ def _of_partition_key(state: State, model: Model, relation: Relation) -> list[st
 def _of_index(state: State, model: Model, relation: Relation, index: Document) -> list[str]:
     table, name, key = relation.table, relation.title, index["name"]
     is_part = relation.is_partition and index["root"] is not None
-    # The key of the table stands for those of its partitions.
+    # The key of the table represents the keys of its partitions.
     if not is_part and not _is_known(index, model, table):
         return [_unnamed(name, index)]
     if not unique_keys.is_global(index, model, table):
@@ -74,7 +76,7 @@ def _of_index(state: State, model: Model, relation: Relation, index: Document) -
     if root is not None and root["constraint"] is None and index["constraint"] is not None:
         held = (
             f"The key {key} of {name} is a part of the index {index['root']} of {model.schema}.{table.name}, which has "
-            "to be replaced and cannot be dropped before it: detach that partition, drop its key, and attach it again."
+            "to be replaced but cannot be dropped before it: detach that partition, drop its key, and attach it again."
         )
         return [held]
     return [*_dependents(state, model, name, index), *([] if is_part else _impossible(state, model, relation, index))]
@@ -84,33 +86,33 @@ def _unnamed(name: str, index: Document) -> str:
     key, words = index["name"], ", ".join(index["key"]["columns"])
     if index["constraint_type"] == "x":
         return (
-            f"The exclusion constraint {key} of {name} on ({words}) is not named in the model, and tells one tenant "
-            "which values another has: name its columns under natural_keys of that table."
+            f"The exclusion constraint {key} of {name} on ({words}) is not in the model, and shows one tenant "
+            "which values another has: list its columns under natural_keys of that table."
         )
     return (
-        f"The unique key {key} of {name} on ({words}) is not named in the model: name its columns under "
+        f"The unique key {key} of {name} on ({words}) is not in the model: list its columns under "
         "surrogate_keys (random values) or natural_keys of that table."
     )
 
 
 def _dependents(state: State, model: Model, name: str, index: Document) -> list[str]:
-    # The plan exchanges the foreign keys that the model names together with the key.
+    # The plan replaces the foreign keys of the model together with the key.
     dependents = [text for text in index["dependents"] if text not in foreign_keys.descriptions(state, model)]
     if not dependents:
         return []
     refusal = (
-        f"The key {index['name']} of {name} has to be replaced, but {', '.join(dependents)} depends on it: name it "
+        f"The key {index['name']} of {name} must be replaced, but {', '.join(dependents)} depends on it: list it "
         "under foreign_keys of its tenant table, or change or drop it first."
     )
     return [refusal]
 
 
 def _impossible(state: State, model: Model, relation: Relation, index: Document) -> list[str]:
-    """Return why PostgreSQL cannot create the key with the tenant column."""
+    """Return the reasons why PostgreSQL cannot create the key with the tenant column."""
     name, key, method = relation.title, index["name"], index["method"]
-    place = f"The key {key} of {name} has to hold {model.column} as well, but"
+    place = f"The key {key} of {name} must also contain {model.column}, but"
     if method in SINGLE:
-        return [f"{place} an index of the method {method} has only one column: make it {SINGLE[method]} first."]
+        return [f"{place} an index of the method {method} can have only one column: make it {SINGLE[method]} first."]
     found = []
     columns = len(index["key"]["elements"]) + len(index["key"]["include"])
     if columns >= unique_keys.MAX_COLUMNS:
@@ -129,9 +131,9 @@ def _impossible(state: State, model: Model, relation: Relation, index: Document)
             f"and add it with {model.column} WITH = after the migration."
         )
     found += [
-        f"The key {key} of {name} has to be replaced, and holds a value of {title}, a domain of an ordinary role or "
-        "a type that contains one. Its CHECK would run with the rights of a superuser: review the CHECK, and make a "
-        "superuser the owner of the domain first."
+        f"The key {key} of {name} must be replaced, and contains a value of {title}, a domain of an ordinary role or "
+        "a type that contains one. Its CHECK would run with the privileges of a superuser: review the CHECK, and make "
+        "a superuser the owner of the domain first."
         for title in definitions.domains(state, _texts(index), None)
     ]
     return found
@@ -153,7 +155,7 @@ def _is_known(index: Document, model: Model, table: Table) -> bool:
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that build the indexes and exchange the keys."""
+    """Return the statements that build the indexes and replace the keys."""
     planned = []
     for table in catalog.tables(state, model):
         planned += [item for index in table.indexes for item in indexes.planned(state, model, table, index)]
@@ -165,7 +167,8 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def _global_keys(state: State, model: Model, table: Table) -> list[tuple[Relation, Document]]:
-    """Return the keys to exchange, each with its table or partition. A table's key includes those attached to it."""
+    """Return the keys to replace, each with its table or partition. The key of a table includes the keys that are
+    attached to it."""
     return [
         (relation, index)
         for relation in catalog.relations(state, model, table)
@@ -175,14 +178,14 @@ def _global_keys(state: State, model: Model, table: Table) -> list[tuple[Relatio
 
 
 def _new_keys(state: State, model: Model, table: Table) -> list[tuple[str, ...]]:
-    """Return the columns of the keys that the table lacks, even after its present keys are exchanged."""
+    """Return the columns of the keys that the table lacks, even after its existing keys have been replaced."""
     return [key for key in model.tenant_keys(table) if not _serving(state, model, table, key)]
 
 
 def _serving(state: State, model: Model, table: Table, key: tuple[str, ...]) -> list[Document]:
-    """Return the keys on those columns that hold the tenant column, or that the plan exchanges for one that does.
+    """Return the keys on these columns that contain the tenant column, or that the plan replaces with such a key.
 
-    A foreign key needs a key of the whole table. Another natural key may exist on a partition alone.
+    A foreign key needs a key of the whole table. Other natural keys may exist only on a partition.
     """
     pointed, words = key in _pointed(model, table), _words(model, table, key)
     return [
@@ -191,7 +194,7 @@ def _serving(state: State, model: Model, table: Table, key: tuple[str, ...]) -> 
         if not (relation.is_partition and pointed)
         for index in relation.document["indexes"]
         if not (relation.is_partition and index["root"])
-        # This index is built, but no key uses it yet.
+        # An index with this name has been built, but no key uses it yet.
         if index["name"] != _new_name(relation.name, model, words)
         if unique_keys.serves(index, model, key, pointed=pointed)
         if (unique_keys.holds_tenant(index, model.column) and index["valid"])
@@ -200,17 +203,18 @@ def _serving(state: State, model: Model, table: Table, key: tuple[str, ...]) -> 
 
 
 def _pointed(model: Model, table: Table) -> set[tuple[str, ...]]:
-    """Return the keys of the table that foreign keys point to."""
+    """Return the keys of the table that foreign keys reference."""
     return {key.key for other in model.tables for key in other.foreign_keys if key.references == table.name}
 
 
 def is_leftover(relation: Relation, index: Document) -> bool:
-    """Say whether an interrupted build left this index: no dump contains it, and it may never become valid."""
+    """Return whether an interrupted build left this index. No dump contains such an index, and it may never become
+    valid."""
     return not index["valid"] and index["constraint"] is None and not relation.is_partitioned
 
 
 def _words(model: Model, table: Table, key: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the parts of the names that a new key gets."""
+    """Return the parts from which the name of a new key is made."""
     keys = model.tenant_keys(table)
     return names.words(key, keys[: keys.index(key)])
 
@@ -232,7 +236,8 @@ def _key_change(
 
 
 class _Exchange:
-    """The exchange of one key, of a table or of a partition alone, for the same key with the tenant column."""
+    """The replacement of one key, of a table or of a single partition, with the same key that contains the tenant
+    column."""
 
     def __init__(self, state: State, model: Model, relation: Relation, index: Document) -> None:
         """Find the relations that get the key, and its name in the plan."""
@@ -252,14 +257,14 @@ class _Exchange:
             return [self._drop("Remove an invalid index that an interrupted build left")]
         present = self._present()
         if present is not None:
-            reason = f"Drop the global key {self.index['name']}, which tells one tenant which values another has"
+            reason = f"Drop the global key {self.index['name']}, which shows one tenant which values another has"
             return [self._drop(reason), *self._marked(self.whole, indexes.table_marks(self.whole, self.index, present))]
         if unique_keys.is_made_with_constraint(self.index):
             return self._made_with_constraint()
         return self._in_parts() if self.whole.is_partitioned else self._of_table()
 
     def _present(self) -> str | None:
-        """Return the name of an existing key that is the same one with the tenant column."""
+        """Return the name of an existing key that already is the same key with the tenant column, or None."""
         wanted = unique_keys.meaning(self.index, self.column)
         kinds = {"p": ("p",), "u": ("p", "u"), "x": ("x",)}.get(self.index["constraint_type"] or "")
         return next(
@@ -292,16 +297,16 @@ class _Exchange:
         return [exchange, *self._marked_as_before(self.whole, self.index)]
 
     def _in_parts(self) -> list[Statement]:
-        """Return the statements that exchange the key of a partitioned table.
+        """Return the statements that replace the key of a partitioned table.
 
-        The old key is dropped with those of the partitions. The partitions get new keys, and the table's key attaches
-        them.
+        The old key is dropped together with the keys of the partitions. The partitions get new keys, and the new key of
+        the table attaches them.
         """
         builds, takes = [], []
         for relation in (*self.partitions, self.whole):
             own = self._own(relation)
             if own is not None and (own["constraint"] is not None or relation.is_partitioned):
-                # The parent's key attaches this key as it is.
+                # The key of the parent attaches this key unchanged.
                 continue
             part = self._part(relation)
             name = part["name"] if part else derived_name(relation.name, self.index["name"])
@@ -315,7 +320,8 @@ class _Exchange:
         return [*builds, self._drop(self.reason), *takes]
 
     def _above(self, relation: Relation, name: str, part: Document) -> Statement:
-        """Return the statement that creates the key of a partitioned table, which attaches those of its partitions."""
+        """Return the statement that creates the key of a partitioned table, which attaches the keys of its
+        partitions."""
         identity = f"{self.identity}{relation.suffix}"
         if part["constraint"] is None:
             sql = indexes.create(relation.target, name, part, self.column)
@@ -338,9 +344,10 @@ class _Exchange:
         return next((index for index in relation.document["indexes"] if index["root"] == self.index["name"]), None)
 
     def _own(self, relation: Relation) -> Document | None:
-        """Return an existing index that the new key uses: a partition's own key, or an index without a constraint.
+        """Return an existing index for the new key: a key that exists only on the partition, or an index without a
+        constraint.
 
-        The index is dropped together with the new key.
+        If the new key is dropped, the index is dropped too.
         """
         own = [
             index
@@ -353,7 +360,7 @@ class _Exchange:
         return min(own, key=lambda index: index["constraint"] is None, default=None)
 
     def _index_to_take(self, relation: Relation, name: str) -> tuple[str, list[Statement]]:
-        """Return the index that becomes the key of a relation that holds rows, and the statements that build it."""
+        """Return the index that becomes the key of a relation with rows, and the statements that build the index."""
         own = self._own(relation)
         if own is not None:
             return str(own["name"]), []
@@ -409,7 +416,7 @@ class _NewKey:
         self.reason = (
             f"Make ({', '.join(key)}) unique per tenant"
             if key in table.natural_keys
-            else f"Let foreign keys point to ({', '.join(key)}) together with the tenant"
+            else f"Let foreign keys reference ({', '.join(key)}) together with the tenant"
         )
 
     def statements(self) -> list[Statement]:
@@ -442,9 +449,9 @@ class _NewKey:
         return min(own, key=lambda index: index["constraint"] is None, default=None)
 
     def _index_to_take(self, relation: Relation) -> tuple[str | None, list[Statement]]:
-        """Return the index that becomes the key of a relation that holds rows, and the statements that build it.
+        """Return the index that becomes the key of a relation with rows, and the statements that build the index.
 
-        The index is None if a partition has such a key of its own, which the table's key attaches.
+        The index is None if a partition already has such a key, which the table's key attaches.
         """
         own = self._own(relation)
         if own is not None:
@@ -473,7 +480,7 @@ class _NewKey:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the keys and indexes per tenant exist, and no global key is left."""
+    """Return whether the keys and indexes per tenant exist, and no global key remains."""
     return [item for table in catalog.tables(state, model) for item in _findings_of(state, model, table)]
 
 
@@ -507,7 +514,8 @@ def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the keys and indexes per tenant, and restore those of the snapshot."""
     planned = [statement for item in back.relations for statement in _dropped(back, item)]
     restored = [(item, index) for item in back.relations for index in _of_before(back, item)]
-    # A table's key attaches the first equal key of a partition, so the keys are restored one after the other.
+    # The key of a table attaches the first equal key of a partition. Therefore the keys are restored one after the
+    # other.
     wholes = list(dict.fromkeys(_whole(item, index) for item, index in restored))
     for item, index in sorted(restored, key=lambda pair: wholes.index(_whole(*pair))):
         planned += _restored(item, index)
@@ -515,7 +523,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def _whole(item: RelationRollback, index: Document) -> tuple[str, str]:
-    """Return the name of the table, and that of its key to which an index belongs."""
+    """Return the name of the table, and the name of the table's key to which an index belongs."""
     return item.table.name, index.get("root") or index["name"]
 
 
@@ -525,7 +533,7 @@ def _dropped(back: Rollback, item: RelationRollback) -> list[Statement]:
         if name in before and made(now[name]) == made(before[name]):
             continue
         if item.relation.is_partition and now[name]["root"]:
-            # It is dropped with the table's key.
+            # The index is dropped together with the key of the table.
             continue
         constraint, reason = now[name]["constraint"], "Drop the keys and indexes per tenant"
         planned.append(
@@ -551,7 +559,7 @@ def _own(back: Rollback, item: RelationRollback) -> set[str]:
 
 
 def _kept(item: RelationRollback) -> list[Document]:
-    """Return the indexes of the snapshot except those that an interrupted build left."""
+    """Return the indexes of the snapshot, except those that an interrupted build left."""
     return [index for index in item.before["indexes"] if not is_leftover(item.relation, index)]
 
 
@@ -565,32 +573,32 @@ def _of_before(back: Rollback, item: RelationRollback) -> list[Document]:
 
 
 def _shared(back: Rollback, item: RelationRollback) -> list[str]:
-    """Return the keys over all tenants whose values several tenants share now."""
+    """Return an obstacle for each key over all tenants if several tenants now share its values."""
     again = [set(index["names"]) for index in _of_before(back, item) if index["unique"] and index["plain"]]
     return [
         f"({', '.join(shared['columns'])}) of {item.title} was unique over all tenants, and {shared['rows']:,} rows "
-        f"share {shared['keys']:,} values of it now: change or delete them first, or use rollback_mode=restore."
+        f"share {shared['keys']:,} of its values now: change or delete them first, or use rollback_mode=restore."
         for shared in back.state["hazards"]["shared"]
         if shared["table"] == item.table.name and not item.relation.is_partition and set(shared["columns"]) in again
     ]
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return the code of ordinary roles that restored indexes would run, and rows that restored keys would refuse."""
+    """Return obstacles: code of ordinary roles that restored indexes would run, and rows that violate restored keys."""
     found = [text for item in back.relations for text in _shared(back, item)]
     for item in back.relations:
         for index in _of_before(back, item):
             if index["plain"]:
                 continue
             texts, what = [index["definition"], index["constraint_definition"]], f"The index {index['name']}"
-            # PostgreSQL evaluates the expressions of a present key already. Only its literals are checked.
+            # PostgreSQL already evaluates the expressions of an existing key. Only its literals are checked.
             judge = definitions.literals if _is_held(item, index) else definitions.expressions
             found += judge(back.state, f"{what} of {item.title}", texts, back.path)
     return found
 
 
 def _is_held(item: RelationRollback, before: Document) -> bool:
-    """Say whether the present key of that name has all expressions of the original key."""
+    """Return whether the existing key with this name has all expressions of the original key."""
     now = catalog.index_named(item.now, before["name"])
     if now is None or now.get("key") is None or before.get("key") is None:
         return False
@@ -598,7 +606,7 @@ def _is_held(item: RelationRollback, before: Document) -> bool:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every key and index of the snapshot exists, and none of the migration's is left."""
+    """Return whether every key and index of the snapshot exists, and none that the migration created remains."""
     found = []
     for item in back.known:
         lost = missing(_kept(item), item.now["indexes"])
@@ -610,7 +618,7 @@ def rollback_findings(back: Rollback) -> list[Finding]:
     return found
 
 
-# Without row security, keys stay.
+# rollback_mode=policies keeps the keys.
 CHANGE = Change(
     phases=frozenset({"build", "key", "attach", "comment"}),
     obstacles=obstacles,

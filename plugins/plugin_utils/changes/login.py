@@ -1,4 +1,4 @@
-"""Attempts over the service's own login: the roles that it can become, and the rows that it sees without a tenant."""
+"""Attempts in a session of the service's login: to become other roles, and to see rows without setting a tenant."""
 
 from __future__ import annotations
 
@@ -30,33 +30,36 @@ def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
         if other == role:
             continue
         made += [
-            _attempt(f"login.role.{other}", "", f"The service becomes {other} by SET ROLE", REFUSED,
+            _attempt(f"login.role.{other}", "", f"The service becomes {other} with SET ROLE", REFUSED,
                      f"SET LOCAL ROLE {identifier(other)}"),
-            _attempt(f"login.session.{other}", "", f"The service becomes {other} by SET SESSION AUTHORIZATION", REFUSED,
+            _attempt(f"login.session.{other}", "", f"The service becomes {other} with SET SESSION AUTHORIZATION",
+                     REFUSED,
                      f"SET LOCAL SESSION AUTHORIZATION {identifier(other)}"),
         ]  # fmt: skip
     return made
 
 
 def reaching(state: State, model: Model, writes: bool) -> list[Attempt]:
-    """Return the attempts to reach rows by COPY, and without naming a tenant.
+    """Return the attempts to reach rows with COPY, and without setting a tenant.
 
-    Tables without the tenant column are left out: their findings already report it missing. With ``writes``, the
-    attempts that write, and lock the table for it, are made as well.
+    Tables without the tenant column are omitted, because findings already report them. ``writes`` adds the attempts
+    that write, which lock the table.
     """
     unused_tenant = synthetic_tenants(state, model)[0]
     tables = [table for table in catalog.tables(state, model) if catalog.tenant_column(state, table.name) is not None]
-    # The tenant that a session gets at login can be tested only before the session names one.
+    # The tenant that a session gets at login can be tested only before the session sets a tenant.
     return _sessions(state, model, tables, unused_tenant) + [
         attempt for table in tables for attempt in _of_table(state, model, table, unused_tenant, writes)
     ]
 
 
 def _sessions(state: State, model: Model, tables: Sequence[Table], unused_tenant: str) -> list[Attempt]:
-    """Return the guide's Test 1: how many rows a session sees before it names a tenant, with one, and after RESET.
+    """Return Test 1 of the guide: the number of rows that a session sees before it sets a tenant, with a tenant, and
+    after RESET.
 
-    A login that names no tenant has the bridge's tenant. The age of rows tells which ones are newer than the state.
-    Beside a long transaction every row looks new, so age excuses no row of another tenant.
+    A session that sets no tenant has the tenant of the bridge. The age of rows shows which rows are newer than the
+    state. If a long transaction is running, every row looks new. A new row of another tenant is therefore still an
+    error.
     """
     default = _looked_at(state, model, tables)
     bridged = bridge.value(state, model) is not None
@@ -91,13 +94,14 @@ def _looked_at(state: State, model: Model, tables: Sequence[Table]) -> str:
 
 
 def unnamed(model: Model) -> list[Attempt]:
-    """Return the attempt that uses the bridge with every kind of statement, to test the record of its use.
+    """Return the attempt that uses the bridge with every kind of statement, to test its usage record.
 
-    It calls the policies' function itself: on a table without rows of the tenant, a statement would note nothing.
+    The attempt calls the function of the policies directly, because a statement on a table without rows of the tenant
+    records nothing.
     """
     note = qualified(model.schema, bridge_record.NOTE)
     noted = " AND ".join(f"{note}({literal(kind['sequence'])})" for kind in bridge_record.kinds(model))
-    return [_attempt("login.unnamed", "", "A login names no tenant", ONE, f"SELECT WHERE {noted}", writes=True)]
+    return [_attempt("login.unnamed", "", "A session sets no tenant", ONE, f"SELECT WHERE {noted}", writes=True)]
 
 
 def _of_table(state: State, model: Model, table: Table, unused_tenant: str, writes: bool) -> list[Attempt]:
@@ -109,15 +113,15 @@ def _of_table(state: State, model: Model, table: Table, unused_tenant: str, writ
     reads = REFUSED if lacks(document, "SELECT") else None
     of_tenant = REFUSED if lacks(document, "SELECT", (model.column,)) else NOTHING
     made = [
-        _attempt(f"{table.name}.login.copy", table.name, "A login copies another tenant's rows to itself", of_tenant,
-                 f"COPY {target} ({tenant}) TO STDOUT", tenant=unused_tenant),
-        _attempt(f"{table.name}.login.copy.own", table.name, "A login copies a row of its tenant to itself",
+        _attempt(f"{table.name}.login.copy", table.name, "A session copies another tenant's rows to the client",
+                 of_tenant, f"COPY {target} ({tenant}) TO STDOUT", tenant=unused_tenant),
+        _attempt(f"{table.name}.login.copy.own", table.name, "A session copies a row of its tenant to the client",
                  reads or own, f"COPY (SELECT 1 FROM {target} LIMIT 1) TO STDOUT", tenant=default),
         _attempt(f"{table.name}.login.unnamed.other", table.name,
-                 "A login that names no tenant reads rows of a tenant other than the default one", of_tenant,
+                 "A session that sets no tenant reads rows of a tenant other than the default one", of_tenant,
                  f"SELECT FROM {target} WHERE {tenant} OPERATOR(pg_catalog.<>) {literal(default)} LIMIT 1"),
         _attempt(f"{table.name}.login.unnamed", table.name,
-                 "A login that names no tenant reads the rows that the bridge shows",
+                 "A session that sets no tenant reads the rows that the bridge shows",
                  reads or (own if bridge.value(state, model) is not None else NOTHING),
                  f"SELECT FROM {target} LIMIT 1"),
     ]  # fmt: skip
@@ -125,7 +129,7 @@ def _of_table(state: State, model: Model, table: Table, unused_tenant: str, writ
         others = {one.name: catalog.table(state, one.name) or {} for one in model.tables}
         columns = (*samples.of(model, table, document, state["types"], others).values, model.column)
         made.append(
-            _attempt(f"{table.name}.login.copy.in", table.name, "A login copies rows into another tenant",
+            _attempt(f"{table.name}.login.copy.in", table.name, "A session copies rows into another tenant",
                      REFUSED if lacks(document, "INSERT", columns) else NOT_SUPPORTED,
                      f"COPY {target} ({', '.join(map(identifier, columns))}) FROM STDIN",
                      tenant=unused_tenant, data="", writes=True)

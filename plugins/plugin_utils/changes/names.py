@@ -1,7 +1,7 @@
-"""The names that a plan creates: a name that another object has already is refused.
+"""The names that a plan creates. The plan is refused if another object already has such a name.
 
-A plan drops its own leftovers, for example an index of an interrupted build. Any other object with such a name belongs
-to somebody, and PostgreSQL would refuse the statement.
+A plan drops what an interrupted run left, for example an invalid index. Any other object with such a name was created
+for another purpose, and PostgreSQL would refuse the statement.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RESULT = "boolean"
 
 
 def words(columns: Sequence[str], earlier: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """Return columns as the parts of a name, with a number if ``earlier`` columns give the same name."""
+    """Return columns as the parts of a name, with a number if ``earlier`` columns result in the same name."""
     twins = sum("_".join(other) == "_".join(columns) for other in earlier)
     return (*columns, *([str(twins + 1)] if twins else []))
 
@@ -38,14 +38,15 @@ def index(relation: Relation, name: str) -> Made:
 
 
 def key(relation: Relation, name: str, taken: str, gone: Sequence[str]) -> Made:
-    """Return the name of a new key: ``taken`` is the index that gets the name, ``gone`` are the keys dropped before."""
+    """Return the name of a new key. ``taken`` is the index that gets the name, and ``gone`` are the keys that are
+    dropped before."""
     free = name == taken or name in gone
     kind = "constraint" if free else "key"
     return {"kind": kind, "schema": relation.schema, "table": relation.name, "name": name, "gone": list(gone)}
 
 
 def check(relation: Relation, name: str) -> Made:
-    """Return the name that ADD CONSTRAINT creates for a check."""
+    """Return the name that ADD CONSTRAINT creates for a CHECK constraint."""
     return {"kind": "constraint", "schema": relation.schema, "table": relation.name, "name": name, "gone": []}
 
 
@@ -65,7 +66,7 @@ def function(schema: str, name: str, types: Sequence[str]) -> Made:
 
 
 def obstacles(state: State, model: Model, statements: Iterable[Statement]) -> list[str]:
-    """Return one sentence, with its remedy, for each object that has a name which the statements create."""
+    """Return one sentence, with its remedy, for each existing object with a name that the statements create."""
     relations = {
         (relation.schema, relation.name): relation
         for table in catalog.tables(state, model)
@@ -106,12 +107,13 @@ def _relation(
         there = catalog.index_named(relation.document, name) if relation.schema == schema else None
         if there is None:
             continue
-        # The plan itself drops an index of the same table without a constraint.
+        # The plan drops an index of the same table that has no constraint.
         if relation is not own or makes != "index" or there["constraint"] is not None:
             found.append(f"an index of {relation.name}")
     article = "an index" if makes == "index" else f"a {makes}"
     return [
-        f"{schema}.{name} exists already, {what}, and the plan creates {article} of that name: rename or drop it first."
+        f"{schema}.{name} already exists ({what}), and the plan creates {article} with this name: rename or drop it "
+        "first."
         for what in found
     ]
 
@@ -127,20 +129,21 @@ def _constraint(state: State, relation: Relation, name: str, gone: Sequence[str]
         return []
     target = qualified(relation.schema, relation.name)
     refusal = (
-        f"{relation.title} has a constraint {name} already, and the plan adds another one of that "
+        f"{relation.title} already has a constraint {name}, and the plan adds another one with this "
         f"name: ALTER TABLE {target} RENAME CONSTRAINT {identifier(name)} TO another name first, or drop it."
     )
     return [refusal]
 
 
 def _policy(relation: Relation, name: str) -> list[str]:
-    # The plan replaces a restrictive policy. It drops a permissive one only after it creates its own.
+    # The plan replaces a restrictive policy. It drops a permissive policy only after it has created the policy of the
+    # model.
     if not any(item["name"] == name and item["permissive"] for item in relation.document["policies"]):
         return []
     target = qualified(relation.schema, relation.name)
     refusal = (
-        f"{relation.title} has a permissive policy {name} already, and the plan creates another one "
-        f"of that name: DROP POLICY {identifier(name)} ON {target} first."
+        f"{relation.title} already has a permissive policy {name}, and the plan creates another one "
+        f"with this name: DROP POLICY {identifier(name)} ON {target} first."
     )
     return [refusal]
 
@@ -152,7 +155,7 @@ def _function(state: State, schema: str, name: str, types: Sequence[str]) -> lis
     if not there and (now is None or now["returns"] == RESULT):
         return []
     refusal = (
-        f"{schema}.{name}({arguments}) exists already, no function that returns {RESULT}, and the plan creates one "
-        "of that name: rename or drop it first."
+        f"{schema}.{name}({arguments}) already exists and does not return {RESULT}, and the plan creates a function "
+        "with this name: rename or drop it first."
     )
     return [refusal]

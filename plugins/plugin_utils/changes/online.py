@@ -1,8 +1,8 @@
-"""The part of a plan that runs while the service works, in steps behind which no session waits for long.
+"""The part of a plan that runs while the service works, in steps that do not block other sessions for long.
 
-An index is built CONCURRENTLY. After VALIDATE CONSTRAINT for a CHECK, SET NOT NULL scans no rows under its lock
-(PostgreSQL manual, "ALTER TABLE"). The rest is short at every size and stays in one transaction: the exchange of keys,
-functions, policies and row security.
+An index is built CONCURRENTLY. After VALIDATE CONSTRAINT for a CHECK, SET NOT NULL does not scan the rows under its
+lock (PostgreSQL manual, "ALTER TABLE"). The other changes are short for a table of any size, and remain in one
+transaction: keys, functions, policies and row security.
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ from ...module_utils.quoting import identifier
 from .statement import Statement, step
 
 Step = dict[str, Any]
-# The phase of the rows that a login of its own changes, with both strategies (see backfill.py).
+# The phase of the backfill, which a separate login runs before the transaction with both strategies (see backfill.py).
 BACKFILL = "backfill"
 
 
 def expand(statements: Sequence[Statement], strategy: str) -> list[Statement]:
-    """Return the statements that run while the service works: none with the strategy ``atomic``."""
+    """Return the statements that run while the service works. With the strategy ``atomic``, none do."""
     return [item for item in statements if item["online"]] if strategy == "online" else []
 
 
 def steps(statements: Sequence[Statement]) -> list[Step]:
-    """Return the steps that run while the service works: id of the statement, sql, patient."""
+    """Return the steps that run while the service works, each with the id of its statement, sql and patient."""
     return [{"id": item["id"], **part} for item in statements for part in item["online"]]
 
 
 def cutover(statements: Sequence[Statement], strategy: str) -> list[Statement]:
-    """Return the statements of the transaction while the service is stopped, without a backfill."""
+    """Return the statements of the transaction that runs while the service is stopped, without the backfill."""
     return [item for item in statements if item["phase"] != BACKFILL and (strategy != "online" or not item["online"])]
 
 
 def choose(tables: Mapping[str, Mapping[str, Any]], strategy: str, rows: int) -> str:
-    """Return ``strategy``, or for ``auto`` the one for the tables of a state: ``online`` above so many ``rows``."""
+    """Return ``strategy``. For ``auto``, return ``online`` if the tables of a state have more than ``rows`` rows in
+    total, or else ``atomic``."""
     if strategy != "auto":
         return strategy
     return "online" if sum(document["rows"] for document in tables.values() if document["exists"]) > rows else "atomic"
@@ -49,7 +50,8 @@ def concurrently(sql: str) -> list[Step]:
 
 
 def not_null(target: str, column: str, check: str) -> list[Step]:
-    """Return the steps that make a column NOT NULL: the rows are checked while others write, not under the lock."""
+    """Return the steps that make a column NOT NULL. They check the rows while other sessions can write, not under the
+    lock."""
     name, check = identifier(column), identifier(check)
     return [
         step(
@@ -57,6 +59,6 @@ def not_null(target: str, column: str, check: str) -> list[Step]:
             f"ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID"
         ),
         step(f"ALTER TABLE {target} VALIDATE CONSTRAINT {check}"),
-        # PostgreSQL runs one message as one transaction.
+        # PostgreSQL runs several statements in one message as one transaction.
         step(f"ALTER TABLE {target} ALTER COLUMN {name} SET NOT NULL; ALTER TABLE {target} DROP CONSTRAINT {check}"),
     ]

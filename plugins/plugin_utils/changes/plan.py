@@ -18,8 +18,9 @@ from . import column, hazards, names, online
 from .registry import CHANGES
 from .statement import State, Statement
 
-# PostgreSQL fixes the order. Rows get a tenant before NOT NULL. Old foreign keys go before the exchange of keys, and
-# new ones come after it. Keys come before the functions that rely on them, and policies before row security.
+# PostgreSQL requires this order. Rows get a tenant before NOT NULL. Old foreign keys are dropped before keys are
+# replaced, and new ones are added afterwards. Keys come before the functions that rely on them, and policies before row
+# security.
 PHASES = (
     "column", "tenant", online.BACKFILL, "not_null", "build", "unlink", "key", "link", "function", "view", "privilege",
     "bridge", "default", "policy", "enable", "force",
@@ -29,24 +30,24 @@ PHASES = (
 def build(state: State, model: Model, url_options: str = "", *, careful: bool = True) -> list[Statement]:
     """Return the statements that turn ``state`` into ``model``, in the order in which they run.
 
-    ``url_options`` are the options of DATABASE_URL. If ``careful`` is false, hazards are not refused: use it to compare
+    ``url_options`` are the options of DATABASE_URL. If ``careful`` is false, hazards are ignored: use this to compare
     an existing database with the model.
 
-    Raises UnsafeStateError, with every obstacle in it, if the state cannot be reconciled safely.
+    Raises UnsafeStateError with all obstacles if the state cannot be migrated safely.
     """
     obstacles = [text for table in model.tables for text in _obstacles(state, model, table)]
     obstacles += [text for change in CHANGES for text in change.obstacles(state, model)]
-    # If the run provides the login, it does not exist before the run.
+    # A login that the run itself creates does not exist yet.
     if catalog.application_role(state) is None and model.replaced_role is None:
         obstacles.append(
             f"The application role {model.application_role!r} does not exist on this server: "
             "check the user in DATABASE_URL."
         )
     statements = [] if obstacles else [item for change in CHANGES for item in change.plan(state, model)]
-    # If the transaction fills the column of a table, no index on it can be built earlier.
+    # If the transaction fills the tenant column of a table, no index on the column can be built before.
     filled = {item["table"] for item in statements if item["phase"] == "tenant"}
     statements = [{**item, "online": []} if item["table"] in filled else item for item in statements]
-    # A finished change has no obstacles.
+    # A migrated database needs no statements, so hazards do not matter.
     if careful and (obstacles or statements):
         obstacles += hazards.obstacles(state, model, url_options) + names.obstacles(state, model, statements)
         obstacles += [text for change in CHANGES for text in change.hazards(state, model)]
@@ -65,26 +66,29 @@ def document(
     proof: Mapping[str, Any] | None = None,
     counted: bool = True,
 ) -> dict[str, Any]:
-    """Return the input of ``transaction.run`` as plain data: the one transaction around ``statements``.
+    """Return the input of ``transaction.run`` as plain data, which describes the single transaction around
+    ``statements``.
 
     ``lock_timeout`` limits the wait for each lock, in PostgreSQL's units. ``seconds`` limits the whole transaction.
-    ``checks`` is SQL that raises an error if the statements must not run. With ``counted``, the rows are counted: use
-    it only if the service does not write, because the time grows with the rows.
+    ``checks`` is SQL that raises an error if the statements must not run. ``counted`` says whether the rows are
+    counted. Count them only if the service does not write, because counting takes longer with more rows.
     """
     tables = {table.name: qualified(model.schema, table.name) for table in model.guarded}
-    # The transaction locks all tables first. A REVOKE changes a table's row in pg_class without a lock on the table. If
-    # an autovacuum of that table then waits for the row, the next ALTER TABLE deadlocks with it.
+    # The transaction locks all tables first. Otherwise a REVOKE changes the row of a table in pg_class without a lock
+    # on the table. If an autovacuum of the table then waits for this row, the next ALTER TABLE deadlocks with the
+    # autovacuum.
     mode = "ACCESS EXCLUSIVE" if statements else "ACCESS SHARE"
     return {
         "begin": [
             f"SET LOCAL lock_timeout = {literal(lock_timeout)}",
-            # A read or a backfill that row security would filter must fail instead of seeing no rows.
+            # A read or a backfill that row security would filter must fail instead of silently skipping rows.
             "SET LOCAL row_security = off",
-            # Compiling the catalog reads takes thirty times as long as running them.
+            # JIT compilation of the catalog queries takes thirty times as long as their execution.
             "SET LOCAL jit = off",
-            # A body is resolved in the service's sessions, not in this one; the proof runs it.
+            # The names in a function body are resolved in the sessions of the service, not in this session. The proof
+            # runs the body.
             "SET LOCAL check_function_bodies = off",
-            # ALTER TABLE fails while a deferred constraint has pending events.
+            # ALTER TABLE fails if a deferred constraint has pending trigger events.
             "SET CONSTRAINTS ALL IMMEDIATE",
             # If two runs start at once, the second waits here and fails with the lock timeout.
             "SELECT pg_advisory_xact_lock(hashtextextended('aimemory.tenancy', 0))",
@@ -106,7 +110,8 @@ def document(
 
 
 def _count(statements: Sequence[Statement], model: Model, name: str, target: str) -> str:
-    """Return the query that counts a table's rows, for each tenant if the tenant column existed before."""
+    """Return the query that counts the rows of a table, for each tenant if the tenant column existed before the
+    migration."""
     added = any(item["table"] == name and item["phase"] in ("column", "tenant") for item in statements)
     is_tenants = model.tenants is not None and model.tenants.name == name
     if not model.adopted or added or is_tenants:
@@ -128,7 +133,7 @@ def _obstacles(state: State, model: Model, table: Table) -> list[str]:
         return [f"Table {name} does not exist: correct tenancy_tables or the database."]
     found = []
     if document.get("partition_of"):
-        found.append(f"{name} is a partition of {document['partition_of']}: name that table in tenancy_tables instead.")
+        found.append(f"{name} is a partition of {document['partition_of']}: list that table in tenancy_tables instead.")
     elif document["kind"] not in ("r", "p"):
         found.append(f"{name} is not an ordinary table (kind {document['kind']!r}): remove it from tenancy_tables.")
     found += [

@@ -1,4 +1,4 @@
-"""The plan of a run for a goal, and the one transaction around its statements."""
+"""The plan of a run for its goal, and the single transaction around the statements."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ISOLATING = ("migrate", "enforce")
 def statements(
     state: State, model: Model, goal: str, snapshot: State | None = None, url_options: str = "", *, careful: bool = True
 ) -> list[Statement]:
-    """Return the ordered statements that lead from ``state`` to ``goal``.
+    """Return the ordered statements that turn ``state`` into ``goal``.
 
-    ``snapshot`` is the state to which the goal ``schema`` leads; ``url_options`` are the options of DATABASE_URL. With
-    ``careful``, a rollback is refused if another tenant has rows, and a migration if it would fail. Raises TenancyError
-    for obstacles and for an unknown goal.
+    ``snapshot`` is the state that the goal ``schema`` restores. ``url_options`` are the options of DATABASE_URL. With
+    ``careful``, a rollback is refused if another tenant has rows, and a migration is refused if it would fail. Raises
+    TenancyError for obstacles and for an unknown goal.
     """
     if goal == "migrate":
         return plan.build(state, model, url_options, careful=careful)
@@ -43,11 +43,13 @@ def result(
     """Return the result of the role plan, except its lines.
 
     ``inspected`` has ``state`` and ``audit``. ``wanted`` has ``goal``, ``strategy`` (atomic, online or auto),
-    ``online_rows`` and ``url_options``. Its ``lost_run`` says whether an earlier run ended without releasing its lock.
+    ``online_rows`` and ``url_options``. Its ``lost_run`` says whether an earlier run stopped without releasing its
+    lock.
 
     The result has ``state``, ``audit``, ``goal``, ``statements``, ``strategy`` (atomic or online), ``backfilling``,
-    ``refusals`` and the ``snapshot`` of a rollback. ``state_before`` stays when ``state`` is read again. ``needed``
-    says whether there is anything to do, and ``resumes`` whether the run continues a lost one. Raises TenancyError.
+    ``refusals`` and the ``snapshot`` of a rollback. ``state_before`` keeps its value when ``state`` is read again.
+    ``needed`` says whether the run must do anything, and ``resumes`` says whether it continues a lost run. Raises
+    TenancyError.
     """
     state, goal = inspected["state"], wanted["goal"]
     found = statements(state, model, goal, snapshot, wanted["url_options"])
@@ -72,20 +74,21 @@ def result(
 
 
 def refusals(entries: Sequence[dict[str, Any]]) -> list[str]:
-    """Return a refusal if the plan of a migration leaves a bypass of row security."""
+    """Return a refusal if a bypass of row security remains after the plan of a migration."""
     left = audit.as_finding([entry for entry in entries if not entry["fixed_by_plan"]])["actual"]
     if not left:
         return []
     ways = "; ".join(left)
-    return [f"The migration would leave ways around row security: {ways}. The audit above says why, and what to do."]
+    return [f"The migration would leave bypasses of row security: {ways}. The audit above lists reasons and remedies."]
 
 
 def transaction(found: Sequence[Statement], state: State, model: Model, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the one transaction around statements, for the modules postgresql_transaction and cutover.
+    """Return the single transaction around the statements, for the modules postgresql_transaction and cutover.
 
     ``wanted`` has ``goal``, ``lock_timeout`` in PostgreSQL's units, ``url_options``, and the limits ``seconds`` for the
-    transaction and ``proof_seconds`` for the proof. The proof probes a table with more than ``proof_rows`` rows.
-    ``counted`` says whether the rows are counted before, and ``careful`` whether another tenant's rows are refused.
+    transaction and ``proof_seconds`` for the proof. In a table with more than ``proof_rows`` rows, the proof uses only
+    some rows. ``counted`` says whether the rows are counted before, and ``careful`` says whether rows of another tenant
+    are refused.
     """
     is_isolating = wanted["goal"] in ISOLATING
     made, checks = None, []
@@ -93,7 +96,7 @@ def transaction(found: Sequence[Statement], state: State, model: Model, wanted: 
         rows, seconds = int(wanted["proof_rows"]), float(wanted["proof_seconds"])
         made = proof.document(state, model, rows, seconds, wanted["url_options"])
     elif wanted["careful"]:
-        # A rollback needs no proof, but another tenant may have stored rows after the plan was made.
+        # A rollback needs no proof. But rows of another tenant may have been stored after the plan was made.
         checks = revert.refuse_other_tenants(state, model)
     return plan.document(
         found, model, wanted["lock_timeout"], float(wanted["seconds"]), checks=checks, proof=made,

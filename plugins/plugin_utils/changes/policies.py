@@ -1,6 +1,7 @@
-"""The model's policy on every tenant table and partition.
+"""The policy of the model on every tenant table and partition.
 
-It is the only permissive one that applies to the service, since those are combined by OR. Policies of other roles stay.
+It must be the only permissive policy that applies to the service, because PostgreSQL combines permissive policies with
+OR. Policies for other roles remain.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from .statement import State, Statement, statement
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that drop other permissive policies and create the model's."""
+    """Return the statements that drop other permissive policies and create the policy of the model."""
     return [item for relation in relations(state, model) for item in _of_relation(state, relation, model)]
 
 
@@ -47,14 +48,15 @@ def _of_relation(state: State, relation: Relation, model: Model) -> list[Stateme
                 f"CREATE POLICY {identifier(table.policy)} ON {relation.target} FOR ALL "
                 f"TO {identifier(model.application_role)} "
                 f"USING ({model.predicate}) WITH CHECK ({model.predicate})",
-                "Show and accept only the session tenant's rows",
+                "Show and accept only rows of the session's tenant",
             )
         )  # fmt: skip
     return planned
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the model's policy is the only permissive one on each table and partition."""
+    """Return whether the policy of the model is the only permissive policy for the service on each table and
+    partition."""
     found, created = [], 0
     for table in catalog.tables(state, model):
         policies = catalog.required(state, table.name)["policies"]
@@ -73,7 +75,7 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def _applies(state: State, policy: Document, table: Table) -> bool:
-    """Return whether a permissive policy applies to the service, or has the name of the model's policy."""
+    """Return whether a permissive policy applies to the service, or has the same name as the policy of the model."""
     return (policy["permissive"] and policy["name"] == table.policy) or readers.applies(state, policy)
 
 
@@ -83,16 +85,17 @@ def _is_alone(state: State, part: Relation, model: Model) -> bool:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that drop the migration's policies and create those of the snapshot."""
+    """Return the statements that drop the policies of the migration and create those of the snapshot."""
     own = [item for item in back.relations if item.table in back.model.tables]
     return [statement for item in own for statement in rollback_of(back, item, {item.table.policy})]
 
 
 def rollback_of(back: Rollback, item: RelationRollback, names: set[str]) -> list[Statement]:
-    """Return the statements that drop a relation's policies of those ``names`` and create those of the snapshot."""
+    """Return the statements that drop the policies of a relation that have one of the ``names``, and create those of
+    the snapshot."""
     before = by_name(_of_before(back, item))
     ours, record = names | before.keys(), bridge_record.policy_names(item.table)
-    # The bridge drops and creates the policies of its record. Policies of other origin stay.
+    # bridge_record.py drops and creates the policies of the usage record. Policies from elsewhere remain.
     if not bridge_record.was_kept(back):
         ours -= record
     elif not bridge_record.is_on(item):
@@ -110,7 +113,7 @@ def rollback_of(back: Rollback, item: RelationRollback, names: set[str]) -> list
 
 
 def _of_before(back: Rollback, item: RelationRollback) -> list[Document]:
-    """Return the snapshot's policies without those of the bridge's record, which is restored in its present form."""
+    """Return the policies of the snapshot without those of the usage record, which is restored in its current form."""
     names = bridge_record.policy_names(item.table) if bridge_record.was_kept(back) else set()
     return [policy for policy in item.before["policies"] if policy["name"] not in names]
 
@@ -121,7 +124,7 @@ def _changed(back: Rollback, item: RelationRollback) -> list[Document]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return the code of ordinary roles that restoring the policies would run."""
+    """Return an obstacle for code of ordinary roles that restoring the policies would run."""
     return [
         text
         for item in back.relations
@@ -133,13 +136,13 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every policy of the snapshot exists, and none of the migration's is left."""
+    """Return whether every policy of the snapshot exists, and no policy of the migration remains."""
     own = [item for item in back.known if item.table in back.model.tables]
     return [found for item in own for found in rollback_findings_of(back, item, {item.table.policy})]
 
 
 def rollback_findings_of(back: Rollback, item: RelationRollback, names: set[str]) -> list[Finding]:
-    """Return whether a relation has every policy of the snapshot, and no other one with one of those ``names``."""
+    """Return whether a relation has every policy of the snapshot, and no other policy with one of the ``names``."""
     lost = missing(_of_before(back, item), item.now["policies"])
     left = names & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
     return [
@@ -149,12 +152,12 @@ def rollback_findings_of(back: Rollback, item: RelationRollback, names: set[str]
 
 
 def row_security_off(state: State, model: Model) -> list[Statement]:
-    """Return the statements that drop the model's policies."""
+    """Return the statements that drop the policies of the model."""
     return [item for one in relations(state, model) for item in dropped(one, {one.table.policy})]
 
 
 def dropped(relation: Relation, names: set[str]) -> list[Statement]:
-    """Return the statements that drop a relation's policies of those ``names``."""
+    """Return the statements that drop the policies of a relation that have one of the ``names``."""
     return [
         drop_policy(relation, policy["name"], "Remove the tenant policy")
         for policy in relation.document["policies"]
@@ -163,12 +166,12 @@ def dropped(relation: Relation, names: set[str]) -> list[Statement]:
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the model's policies are gone."""
+    """Return whether the policies of the model no longer exist."""
     return [left(relation, {relation.table.policy}) for relation in relations(state, model)]
 
 
 def left(relation: Relation, names: set[str]) -> Finding:
-    """Return whether none of a relation's policies has one of those ``names``."""
+    """Return whether no policy of a relation has one of the ``names``."""
     own = [policy["name"] for policy in relation.document["policies"] if policy["name"] in names]
     return finding(f"tenant policies{relation.where}", relation.table.name, [], own)
 

@@ -1,4 +1,4 @@
-"""The application role's privileges: those that bypass row security are revoked, EXECUTE on functions is granted."""
+"""The privileges of the application role: REVOKE for those that bypass row security, and GRANT EXECUTE on functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from .statement import State, Statement, statement
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that revoke such privileges on tables, and grant EXECUTE on functions."""
+    """Return the statements that revoke bypassing privileges on tables, and grant privileges on the tenant column and
+    functions."""
     role, planned = identifier(model.application_role), []
     for relation in guarded_relations(state, model):
         granted = catalog.excess(relation.document, model, "granted_excess")
@@ -31,7 +32,7 @@ def plan(state: State, model: Model) -> list[Statement]:
             column, target = identifier(model.column), qualified(model.schema, table.name)
             privileges = ", ".join(f"{privilege} ({column})" for privilege in lacking)
             sql = f"GRANT {privileges} ON {target} TO {role}"
-            reason = f"Grant {model.column} to a service that has rights to single columns"
+            reason = f"Grant privileges on {model.column} to a service that has them on individual columns only"
             planned.append(statement(f"{table.name}.column.grant", table.name, "privilege", sql, reason))
     for function in model.functions:
         now = catalog.function(state, function.name, function.identity)
@@ -41,14 +42,15 @@ def plan(state: State, model: Model) -> list[Statement]:
                 statement(
                     f"function.{function.name}({function.identity}).grant", "", "privilege",
                     f"GRANT EXECUTE ON {function.kind} {signature} TO {role}",
-                    "Let the service execute the functions by its own privilege",
+                    "Grant the service its own privilege to execute the functions",
                 )
             )  # fmt: skip
     return planned
 
 
 def _lacking(document: Document, model: Model) -> list[str]:
-    """Return the privileges that the service has on some columns, but not on the tenant column, which keys contain."""
+    """Return the privileges that the service has on some columns but not on the tenant column, which it needs because
+    keys contain it."""
     return [
         privilege
         for privilege in ("SELECT", "INSERT")
@@ -58,13 +60,14 @@ def _lacking(document: Document, model: Model) -> list[str]:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return which privileges bypass row security, and which are missing on the tenant column."""
+    """Return the findings about privileges that bypass row security, and about privileges missing on the tenant
+    column."""
     found = []
     for table in catalog.tables(state, model):
         document = catalog.required(state, table.name)
         if any(isinstance(allowed, list) and allowed for allowed in (document["rights"] or {}).values()):
             lacking = _lacking(document, model)
-            found.append(finding(f"missing rights to {model.column}", table.name, [], lacking))
+            found.append(finding(f"missing privileges on {model.column}", table.name, [], lacking))
         excess = catalog.excess(document, model, "excess_privileges")
         found.append(finding("privileges that bypass row security", table.name, [], excess))
         parts = catalog.partitions(state, table)
@@ -89,7 +92,7 @@ def rollback(back: Rollback) -> list[Statement]:
             planned.append(item.statement("grant", "privilege", sql, "Grant the revoked privileges again"))
     for item in back.relations:
         granted = _of_column(item.now, back.model) - _of_column(item.before, back.model)
-        # DROP COLUMN removes the privileges on it.
+        # DROP COLUMN also removes the privileges on the column.
         if item.before["column"] is not None and back.is_same_role and granted:
             column, role = identifier(back.model.column), identifier(back.model.application_role)
             privileges = ", ".join(f"{privilege} ({column})" for privilege in sorted(granted))
@@ -114,7 +117,7 @@ def _of_column(document: Document, model: Model) -> set[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether the login, if it is the same, has its original privileges on the tables."""
+    """Return whether the login has its original privileges on the tables, if it is still the login of the snapshot."""
     return [
         finding(
             f"original rights{item.where}", item.table.name, item.before["granted_excess"], item.now["granted_excess"]

@@ -1,7 +1,7 @@
-"""Policies of roles other than the service's: those of the model (tenancy_readers), and the rows that the others see.
+"""Policies for roles other than the application role (tenancy_readers), and the rows that each other role sees.
 
-A policy applies to every role that has the privileges of its role. So a role is refused if the service has its
-privileges, or can get them by SET ROLE.
+A policy applies to every role that has the privileges of the policy's role. A role is therefore refused if the service
+has its privileges, or can get them with SET ROLE.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Document = Mapping[str, Any]
 
 
 def is_of_readers(policy: Document) -> bool:
-    """Return whether a policy has the name that this file gives to the policy of its role."""
+    """Return whether a policy has the name that this module gives to the policy for its role."""
     return not policy["public"] and [reader_policy(role) for role in policy["roles"]] == [policy["name"]]
 
 
@@ -32,31 +32,31 @@ def is_of_others(state: State, policy: Document) -> bool:
 
 
 def applies(state: State, policy: Document) -> bool:
-    """Return whether a policy shows the service more rows: permissive ones are combined with OR."""
+    """Return whether a policy is permissive and applies to the service, so that it shows more rows."""
     return policy["permissive"] and not is_of_others(state, policy)
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return why roles of tenancy_readers cannot have a policy."""
+    """Return the reasons why roles in tenancy_readers cannot have a policy."""
     own, holders = state["hazards"]["service_roles"], {role["name"] for role in state["hazards"]["other_roles"]}
     found = []
     for reader in model.readers:
         if reader.role in own:
             found.append(
-                f"{model.application_role} has the privileges of {reader.role}, or can get them by SET ROLE, so the "
+                f"{model.application_role} has the privileges of {reader.role}, or can get them with SET ROLE, so the "
                 f"policy of {reader.role} in tenancy_readers would apply to the service: REVOKE "
                 f"{identifier(reader.role)} FROM {identifier(model.application_role)} first."
             )
         elif reader.role not in holders:
             found.append(
                 f"tenancy_readers names {reader.role}, which does not exist, has no privilege on rows of the tenant "
-                "tables, or bypasses row security: correct its name, GRANT it SELECT, or remove it there."
+                "tables, or bypasses row security: correct its name, GRANT it SELECT, or remove its entry."
             )
     return found
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that drop earlier policies of readers and create the model's."""
+    """Return the statements that drop outdated policies of readers and create those of the model."""
     planned = []
     for relation in relations(state, model):
         policies, table = relation.document["policies"], relation.table.name
@@ -92,7 +92,7 @@ def _rule(model: Model, reader: Reader) -> str:
 
 
 def _is_wanted(policy: Document, model: Model, reader: Reader) -> bool:
-    """Return whether a policy is exactly that of the reader, as PostgreSQL prints it."""
+    """Return whether a policy, as PostgreSQL prints it, equals that of the reader."""
     if reader.tenant is None:
         command, texts, check = "SELECT", ["true"], policy["check"] is None
     else:
@@ -111,7 +111,7 @@ def _is_wanted(policy: Document, model: Model, reader: Reader) -> bool:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether each reader has its policy, and whether none applies to the service."""
+    """Return whether each role in tenancy_readers has its policy, and no other role still has such a policy."""
     found = []
     for table in catalog.tables(state, model):
         lacking, ours = set(), set()
@@ -141,7 +141,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether the policies of readers are gone."""
+    """Return whether the policies of readers no longer exist."""
     return [
         finding(f"policies{item.where} of tenancy_readers that are left", item.table.name, [], left)
         for item in back.known
@@ -166,7 +166,7 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the policies of readers are gone."""
+    """Return whether the policies of readers no longer exist."""
     left: dict[str, list[str]] = {}
     for item in row_security_off(state, model):
         left.setdefault(item["table"], []).append(item["id"])
@@ -174,11 +174,12 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
 
 
 def notes(state: State, model: Model) -> list[str]:
-    """Return the other roles with privileges on rows, and the rows that each sees once row security is forced."""
+    """Return a note for each other role with privileges on rows, about the rows that it sees after row security is
+    forced."""
     return [
         *(_sentence(state, model, role) for role in state["hazards"]["other_roles"]),
         *(
-            f"The policy {policy['name']} of {', '.join(policy['roles'])} on {relation.title} stays: "
+            f"The policy {policy['name']} of {', '.join(policy['roles'])} on {relation.title} remains: "
             f"it does not apply to {model.application_role}."
             for relation in relations(state, model)
             for policy in relation.document["policies"]
@@ -196,7 +197,8 @@ def _sentence(state: State, model: Model, role: Document) -> str:
 
 
 def _privileges(role: Document) -> str:
-    """Return the privileges, each with its tables; the columns follow a privilege on some columns only."""
+    """Return the privileges as text, each with its tables. If a privilege applies to some columns only, the columns
+    follow it."""
     places: dict[str, list[str]] = {}
     for grant in role["grants"]:
         columns = f" ({', '.join(grant['columns'])})" if grant["columns"] else ""
@@ -214,7 +216,7 @@ def _sees(state: State, model: Model, role: Document) -> str:
         whole = any(reader.tenant is None for reader in named)
         tenants = sorted({str(reader.tenant) for reader in named})
         rows = "every tenant" if whole else f"tenant {' and '.join(tenants)}"
-        return f"sees the rows of {rows} by tenancy_readers."
+        return f"sees the rows of {rows} according to tenancy_readers."
     if model.application_role in role["roles"]:
         return f"has the privileges of {model.application_role}: it sees only rows of the tenant that it sets."
     kept = sorted({
@@ -226,9 +228,11 @@ def _sees(state: State, model: Model, role: Document) -> str:
     if kept:
         return f"sees only the rows of the policies {', '.join(kept)}, and none of tables without them."
     if role["name"] == model.replaced_role:
-        return "is the login that the service's own replaces: any other client that still uses it sees no rows then."
+        return (
+            "is the login that the service's own login replaces: any other client that still uses it then sees no rows."
+        )
     copies = " The first copy of a subscription that logs in as it is empty." if role["replication"] else ""
-    remedy = "REVOKE them" if role["name"] == "PUBLIC" else "name it in tenancy_readers, or revoke its privileges"
+    remedy = "REVOKE them" if role["name"] == "PUBLIC" else "list it in tenancy_readers, or revoke its privileges"
     return f"sees no rows once row security is on: {remedy}.{copies}"
 
 

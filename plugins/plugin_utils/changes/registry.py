@@ -1,4 +1,4 @@
-"""The kinds of changes in order. A kind is one file, and one line here."""
+"""The kinds of changes in order. Each kind has one file, and one line in this list."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from . import (
 )
 from .change import Change
 
-# PostgreSQL fixes the order of a plan's phases (see plan.py). The order of kinds matters only within a phase.
+# plan.py defines the order of the phases. The order of the kinds matters only within a phase.
 CHANGES: tuple[Change, ...] = (
     column.CHANGE,
     backfill.CHANGE,

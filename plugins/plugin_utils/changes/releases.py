@@ -1,8 +1,9 @@
 """The original schema after later releases of the application.
 
-The first snapshot of a migration lacks what later releases added, and still has what they dropped. Each later run of
-migrate.yml saves a snapshot too. It shows the objects of the releases, before the run made them tenant-aware. A key
-that a release made with the tenant column loses that column together with the tables.
+The first snapshot of a migration lacks the objects that later releases added, and still contains those that they
+dropped. Each later run of migrate.yml also saves a snapshot. It contains the objects of the releases as they were
+before the run made them tenant-aware. If a release created a key with the tenant column, the rollback restores the key
+without that column.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from . import foreign_keys, functions, indexes
 from .change import Document, by_name
 from .statement import State
 
-# The migration changes none of these, so the newest snapshot has their original form.
+# The migration does not change these parts, so the newest snapshot contains their original form.
 UNCHANGED = ("checks", "owner", "triggers", "views")
 
 
 def combined(snapshots: Sequence[State], model: Model) -> dict[str, Any]:
     """Return the original schema after all releases: the first of ``snapshots``, changed by each later one.
 
-    The snapshots are state documents, the oldest first; there is at least one.
+    The snapshots are state documents, the oldest first. At least one is required.
     """
     first, *later = snapshots
     found = dict(first)
     for now in later:
-        # A snapshot of an earlier version of this runbook lacks fields of this comparison.
+        # A snapshot of an earlier version of this runbook lacks fields that are compared here.
         if now.get("qualified"):
             found = _after(found, now, model)
     return found
@@ -46,7 +47,7 @@ def _after(before: State, now: State, model: Model) -> dict[str, Any]:
         document = catalog.required(now, table.name)
         if catalog.table(before, table.name) is not None:
             tables[table.name] = _table(tables[table.name], document, model, table)
-        # Row security is the migration's: the table is not in its original form.
+        # The migration enabled this row security, so the snapshot does not show the table in its original form.
         elif not document["rls"]["enabled"]:
             tables[table.name] = document
     return {
@@ -84,7 +85,7 @@ def _partition(
 
 
 def _relation(before: Document, model: Model, relation: Relation) -> dict[str, Any]:
-    """Return the keys, indexes and foreign keys of a table or partition without those of the migration."""
+    """Return the keys, indexes and foreign keys of a table or partition, without those that the migration created."""
     now = relation.document
     ours = {index["name"] for index in indexes.of_migration(model, relation)}
 
@@ -97,7 +98,7 @@ def _relation(before: Document, model: Model, relation: Relation) -> dict[str, A
         for text in _of_release(index, model)
     ]
     kept = _merged(before["indexes"], now["indexes"], lambda index: index["name"] in ours)
-    # An earlier version of this runbook gave new names to the keys that it exchanged.
+    # An earlier version of this runbook gave new names to the keys that it replaced.
     renamed = [{*index["names"]} - {model.column} for index in now["indexes"] if index["name"] in created]
     there = by_name(now["indexes"])
     kept += [
@@ -114,9 +115,9 @@ def _created(model: Model, relation: Relation) -> set[str]:
 
 
 def _links(before: Sequence[Document], now: Sequence[Document], model: Model) -> list[Document]:
-    """Return the foreign keys of ``now``, those that the migration exchanged in their original form."""
+    """Return the foreign keys of ``now``. Those that the migration replaced are in their original form."""
     links = _merged(before, now, lambda key: model.column in key["columns"])
-    # Of several equal foreign keys the migration exchanges one, and drops the others.
+    # Of several equal foreign keys, the migration replaces one and drops the others.
     exchanged = [_meaning(key) for key in links if key in before]
     twins = [key for key in before if key not in links and _meaning(key) in exchanged]
     there = by_name([*links, *twins])
@@ -130,9 +131,10 @@ def _meaning(key: Document) -> Any:
 def _merged(
     before: Sequence[Document], now: Sequence[Document], ours: Callable[[Document], bool]
 ) -> list[Document]:  # fmt: skip
-    """Return the objects of ``now``, those of the migration (``ours``) as they were before, under their names.
+    """Return the objects of ``now``. An object of the migration (``ours``) is replaced by the object with its name in
+    ``before``.
 
-    An object without a successor is gone with a release.
+    If ``now`` has no object with the name, a release has dropped the object.
     """
     known, there = by_name(before), by_name(now)
     kept = [item for name, item in known.items() if name in there and ours(there[name])]
@@ -140,7 +142,7 @@ def _merged(
 
 
 def _of_release(index: Document, model: Model) -> list[Document]:
-    """Return a key that a release made with the tenant column in front, without that column."""
+    """Return a key that a release created with the tenant column as its first column, without that column."""
     key = index["key"]
     front = re.compile(rf"\((?:{'|'.join(map(re.escape, catalog.printed(model.column)))})(?: WITH =)?, ")
     texts = {part: index[part] for part in ("definition", "constraint_definition") if index[part] is not None}
@@ -162,7 +164,7 @@ def _others(columns: Sequence[str], model: Model) -> list[str]:
 
 
 def _pointing(document: Document, tables: Mapping[str, Document], model: Model) -> Document:
-    """Return a table whose foreign keys name the tenant only if both tables have the tenant column."""
+    """Return a table whose foreign keys contain the tenant column only if both tables have that column."""
     keys = []
     for key in foreign_keys.of_table(document):
         target = key["references"]
@@ -175,7 +177,8 @@ def _pointing(document: Document, tables: Mapping[str, Document], model: Model) 
 
 
 def _new_functions(before: State, now: State, model: Model) -> list[Document]:
-    """Return the functions of later releases; the migration created those that have the body of the model."""
+    """Return the functions of later releases. Functions with the body of the model are omitted, because the migration
+    created them."""
     return [
         found
         for function in model.functions

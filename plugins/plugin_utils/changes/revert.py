@@ -1,7 +1,7 @@
 """The rollback of rollback_mode=policies: it removes row security, and keeps the columns, the keys and the rows.
 
-It uses no snapshot: its goal lies between the original schema and the migrated one. So it is not a part of the
-difference from a snapshot, and each kind defines its own statements for it.
+It uses no snapshot, because its result lies between the original schema and the migrated schema. Therefore each kind of
+change defines its own statements for it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from .finding import Finding, by_table, rows_unchanged
 from .registry import CHANGES
 from .statement import State, Statement
 
-# The constant default comes first, so that an insert that names no tenant never fails. Row security goes before the
-# policies, because without a policy the owner would see no row.
+# The constant default comes first, so that an INSERT without a tenant never fails. Row security is disabled before the
+# policies are dropped, because without a policy the owner would see no rows.
 PHASES = ("default", "force", "enable", "policy", "bridge")
 
 
 def policies(state: State, model: Model, *, lone: bool = True) -> list[Statement]:
-    """Return the statements of the guide's "Manual Rollback": row security off, columns and data kept.
+    """Return the statements of "Manual Rollback" in the guide, which disable row security and keep columns and data.
 
-    Raises UnsafeStateError if a table is missing, or with ``lone`` if rows of tenants other than the default exist.
-    Without row security every session would see them.
+    Raises UnsafeStateError if a table is missing. With ``lone``, also raises it if tenants other than the default
+    tenant have rows, which every session would see without row security.
     """
     missing = [table.name for table in model.tables if catalog.table(state, table.name) is None]
     if missing:
@@ -44,7 +44,8 @@ def policies(state: State, model: Model, *, lone: bool = True) -> list[Statement
 
 
 def refuse_other_tenants(state: State, model: Model) -> list[str]:
-    """Return SQL that raises an error if another tenant has rows, which may be newer than the plan.
+    """Return SQL that raises an error if another tenant has rows, because rows may have been stored after the plan was
+    made.
 
     It runs after the locks, before the first statement of ``policies`` or of ``schema.build``.
     """
@@ -57,9 +58,9 @@ def refuse_other_tenants(state: State, model: Model) -> list[str]:
             continue
         problem = (
             f"Rows of tenants other than {model.default_tenant} were stored in {table.name} after this run made its "
-            "plan. Run it again: it names them."
+            "plan. Run the playbook again: it lists these rows."
         )
-        # The operator <> cannot use an index.
+        # A condition with <> cannot use an index.
         rows = f"SELECT FROM {qualified(model.schema, table.name)} WHERE {column} < {default} OR {column} > {default}"
         block = f"BEGIN IF EXISTS ({rows}) THEN RAISE USING MESSAGE = {literal(problem)}; END IF; END"
         queries.append(f"DO {dollar_quoted(block)}")
@@ -67,7 +68,7 @@ def refuse_other_tenants(state: State, model: Model) -> list[str]:
 
 
 def policies_findings(state: State, model: Model, rows_before: Mapping[str, Any]) -> list[Finding]:
-    """Return the findings after ``policies``: row security off, columns and rows kept."""
+    """Return the findings after ``policies``: whether row security is off, and columns and rows are kept."""
     found = [item for change in CHANGES for item in change.row_security_off_findings(state, model)]
     found += [
         rows_unchanged(table.name, rows_before[table.name], catalog.required(state, table.name))

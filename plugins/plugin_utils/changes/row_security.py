@@ -1,4 +1,4 @@
-"""Row security of the tenant tables and their partitions: enabled, and forced for the owner too."""
+"""Row security of the tenant tables and their partitions: enabled, and forced so that it applies to the owner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .finding import Finding, finding
 from .statement import State, Statement, statement
 
 PARTS = ("enabled", "forced")
-# The words of ALTER TABLE for each part and its value.
+# The keywords of ALTER TABLE for each property and its value.
 ACTIONS = {
     ("enabled", True): "ENABLE", ("enabled", False): "DISABLE", ("forced", True): "FORCE", ("forced", False): "NO FORCE"
 }  # fmt: skip
@@ -24,9 +24,9 @@ def _switch(relation: Relation, part: str, value: bool, identity: str, reason: s
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that switch row security on."""
+    """Return the statements that enable and force row security."""
     words = {
-        "enabled": ("enable", "Switch row-level security on"),
+        "enabled": ("enable", "Enable row-level security"),
         "forced": ("force", "Apply row-level security to the owner of the table as well (FORCE)"),
     }
     return [
@@ -63,7 +63,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether row security is the original one."""
+    """Return whether row security is in its original state."""
     return [
         finding(f"original row security{item.where}", item.table.name, item.before["rls"], item.now["rls"])
         for item in back.known
@@ -71,10 +71,10 @@ def rollback_findings(back: Rollback) -> list[Finding]:
 
 
 def row_security_off(state: State, model: Model) -> list[Statement]:
-    """Return the statements that switch row security off."""
+    """Return the statements that disable row security."""
     words = {
         "forced": ("no_force", "Exempt the owner of the table again"),
-        "enabled": ("disable", "Switch row-level security off"),
+        "enabled": ("disable", "Disable row-level security"),
     }
     return [
         _switch(relation, part, False, *words[part])

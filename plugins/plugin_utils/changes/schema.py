@@ -1,7 +1,7 @@
-"""The rollback to the schema of a snapshot, the state document that the run found.
+"""The rollback to the schema of a snapshot, which is the state document from before the migration.
 
-The plan is the difference between the present state and the snapshot. So a partial migration, one with policies rolled
-back, and one without the bridge all end in the same schema. No row is changed.
+The plan is the difference between the current state and the snapshot. Therefore the result is the same schema after a
+partial migration, after a rollback of the policies, and without the bridge. Rows are not changed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .finding import Finding, by_table, finding, rows_unchanged
 from .registry import CHANGES
 from .statement import State, Statement
 
-# Objects that depend on the tenant column go before it, and a primary key before its columns may be NULL. The old keys
-# are created after the new ones are dropped.
+# Objects that depend on the tenant column are dropped before it, and a primary key is dropped before NOT NULL on its
+# columns. The old keys are created after the new keys are dropped.
 PHASES = (
     "policy", "force", "enable", "bridge", "function", "view", "default", "unlink", "key", "not_null", "build",
     "attach", "column", "link", "restore", "privilege", "comment",
@@ -28,10 +28,11 @@ PHASES = (
 
 
 def build(state: State, model: Model, snapshot: State, *, lone: bool = True) -> list[Statement]:
-    """Return the statements that turn ``state`` into the schema of ``snapshot``, the state document that a run found.
+    """Return the statements that turn ``state`` into the schema of ``snapshot``, a state document from before the
+    migration.
 
-    Raises UnsafeStateError if other objects use the tenant column, or with ``lone`` if rows of tenants other than the
-    default exist.
+    Raises UnsafeStateError if other objects use the tenant column. With ``lone``, also raises it if tenants other than
+    the default tenant have rows.
     """
     is_old, snapshot = not snapshot.get("qualified"), snapshots.upgraded(snapshot, state, model)
     obstacles = _obstacles(state, model, snapshot, lone=lone)
@@ -45,10 +46,10 @@ def build(state: State, model: Model, snapshot: State, *, lone: bool = True) -> 
 
 
 def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[str, Any]) -> list[Finding]:
-    """Return whether the schema of ``snapshot`` is restored, and every row is still there.
+    """Return whether the schema of ``snapshot`` is restored, and all rows still exist.
 
-    ``rows_before`` maps a table's name to its rows before the rollback. It is empty if the service works meanwhile and
-    the rows were not counted. Newer objects that do not use the tenant column stay.
+    ``rows_before`` maps the name of a table to its number of rows before the rollback. It is empty if the service works
+    during the rollback, because the rows are then not counted. Newer objects that do not use the tenant column remain.
     """
     snapshot = snapshots.upgraded(snapshot, state, model)
     back, found = Rollback(state, model, snapshot), []
@@ -70,15 +71,17 @@ def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[s
 
 def _obstacles(state: State, model: Model, snapshot: State, *, lone: bool) -> list[str]:
     if snapshot["database"] != state["database"]:
-        return [f"The snapshot is of database {snapshot['database']}, not of {state['database']}: name another one."]
+        return [
+            f"The snapshot is of database {snapshot['database']}, not of {state['database']}: choose another snapshot."
+        ]
     found = []
     foreign = catalog.other_tenants(state, model)
-    # If the column existed before the migration, it tells the tenants' rows apart.
+    # If the column existed before the migration, the old schema can also distinguish the rows of tenants.
     if foreign and lone and not model.adopted:
         counts = ", ".join(f"{name} {count}" for name, count in foreign.items())
         found.append(
-            f"Rows of tenants other than {model.default_tenant} exist ({counts}), which the old schema cannot tell "
-            "apart. Move or delete those rows first, or use rollback_mode=restore."
+            f"Rows of tenants other than {model.default_tenant} exist ({counts}), which the old schema cannot "
+            "distinguish. Move or delete those rows first, or use rollback_mode=restore."
         )
     there = tuple(table for table in catalog.tables(state, model) if catalog.table(snapshot, table.name) is not None)
     found += [

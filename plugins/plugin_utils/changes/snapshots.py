@@ -1,4 +1,4 @@
-"""Read snapshots of earlier versions: convert their definitions to the form in which PostgreSQL prints them now."""
+"""Conversion of snapshots of earlier versions, whose definitions PostgreSQL printed in another form."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ..catalog import state as catalog
 from ..model.model import Model
 from .statement import State, Statement
 
-# The phases of a rollback whose SQL contains definitions of the snapshot.
+# The phases of a rollback whose SQL contains definitions from the snapshot.
 QUOTING = ("function", "default", "build", "attach", "link", "restore")
 
 
 def upgraded(snapshot: State, state: State, model: Model) -> State:
     """Return a snapshot whose definitions are comparable with those of ``state``.
 
-    An earlier version read the catalogs with the search path of the session, so PostgreSQL omitted that schema from
-    names. If a definition differs only in that, the present form replaces it.
+    An earlier version read the catalogs with the search path of the session, so PostgreSQL omitted the schema in that
+    path from names. If a definition differs only in this, the current form replaces it.
     """
     if snapshot.get("qualified"):
         return snapshot
@@ -39,7 +39,7 @@ def _upgraded(before: Any, now: Any, model: Model) -> Any:
 def _counterpart(item: Any, now: list[Any], model: Model) -> Any:
     def name(document: Any) -> Any:
         if isinstance(document, Mapping):
-            # Functions of the same name differ in their types.
+            # Functions with the same name differ in their argument types.
             types = [_plain(each, model) for each in document.get("types", [])]
             return document.get("name"), types, document.get("description") if document.get("name") is None else None
         return _plain(document, model) if isinstance(document, str) else document
@@ -52,9 +52,10 @@ def _plain(text: str, model: Model) -> str:
 
 
 def under_its_path(item: Statement, model: Model) -> Statement:
-    """Return a statement of an old snapshot that resolves names without a schema.
+    """Return a statement from an old snapshot with the search path that its unqualified names need.
 
-    PostgreSQL's own names come first. A printed expression contains the types of its arguments.
+    pg_catalog comes first in the path, so that built-in names are found first. Printed expressions contain the types of
+    arguments.
     """
     if item["phase"] not in QUOTING:
         return item

@@ -1,4 +1,4 @@
-"""One planned statement: its SQL, and the reason for it."""
+"""One planned statement, with its SQL and the reason for it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ State = Mapping[str, Any]
 def step(sql: str, *, patient: bool = False) -> dict[str, Any]:
     """Return one step of a statement that runs in its own transaction while the service works.
 
-    A ``patient`` step may wait for a lock without a limit, because no session waits behind it. Other steps wait only
-    briefly.
+    A ``patient`` step may wait for a lock without a limit, because it does not block other sessions while it waits.
+    Other steps wait only briefly.
     """
     return {"sql": sql, "patient": patient}
 
@@ -27,10 +27,11 @@ def statement(
     online: Sequence[Mapping[str, Any]] = (),
     makes: Sequence[Mapping[str, str]] = (),
 ) -> Statement:
-    """Return one planned statement as a plain dict (the shape that leaves the filter).
+    """Return one planned statement as a plain dict, in the form that the filter returns.
 
-    ``online`` are the steps that do the same while the service works; without any, the statement belongs to the short
-    transaction. ``makes`` are the names that must be free for it, in the form that ``names`` checks.
+    ``online`` contains the steps that do the same while the service works. If it is empty, the statement runs in the
+    transaction while the service is stopped. ``makes`` contains the names that the statement creates, in the form that
+    ``names`` checks.
     """
     return {
         "id": identity, "table": table, "phase": phase, "sql": sql, "reason": reason,

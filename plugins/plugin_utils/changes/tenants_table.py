@@ -1,7 +1,8 @@
-"""The tenants table: one row for each tenant, to which the tenant column may point. The model decides who reads it.
+"""The tenants table, with one row for each tenant, which the tenant column may reference.
 
-A service that finds the tenant by a host name reads all rows before it knows its tenant (``read_all``). Another service
-sees only the row of its tenant (``own``). In both cases, a session changes only the row of its tenant.
+The model decides which rows a session reads. A service that determines the tenant from a host name must read all rows
+before it knows the tenant (``read_all``). With ``own``, a session sees only the row of its tenant. In both cases, a
+session can change only the row of its tenant.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ OWN, EVERYBODY = "own", "true"
 
 
 def wanted(tenants: Tenants) -> list[dict[str, Any]]:
-    """Return the name, the command, and the ``using`` and ``check`` of each policy; OWN is the session's tenant."""
+    """Return the name, the command, and the ``using`` and ``check`` of each policy. OWN restricts rows to the session's
+    tenant."""
     table = tenants.table
     if tenants.policy == "own":
         return [{"name": table.policy, "command": "ALL", "using": OWN, "check": OWN}]
@@ -38,7 +40,7 @@ def wanted(tenants: Tenants) -> list[dict[str, Any]]:
 
 
 def policy_names(model: Model, table: Table) -> set[str]:
-    """Return the names of a table's policies that the migration creates."""
+    """Return the names of the policies that the migration creates on a table."""
     if model.tenants is None or table.name != model.tenants.name:
         return {table.policy}
     every = derived_name("tenant_isolation", table.name, "select")
@@ -66,7 +68,7 @@ def _sql(meant: str, model: Model, tenants: Tenants) -> str:
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return why the table cannot be the tenants table."""
+    """Return the reasons why the table cannot be the tenants table."""
     if model.tenants is None:
         return []
     name, key = f"{model.schema}.{model.tenants.name}", model.tenants.key
@@ -88,7 +90,7 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that drop other permissive policies and create the model's."""
+    """Return the statements that drop other permissive policies and create those of the model."""
     if model.tenants is None:
         return []
     return [item for one in tenants_relation(state, model) for item in _of_relation(state, one, model, model.tenants)]
@@ -102,7 +104,7 @@ def _of_relation(state: State, relation: Relation, model: Model, tenants: Tenant
         elif readers.applies(state, policy) or policy["name"] in policy_names(model, relation.table):
             planned.append(drop_policy(relation, policy["name"], MORE_ROWS))
     reason = {
-        "own": "Show and accept only the session tenant's row of the tenants table",
+        "own": "Show and accept only the row of the session's tenant in the tenants table",
         "read_all": "Let every session read the tenants table, and change only its tenant's row",
     }[tenants.policy]
     for item in wanted(tenants):
@@ -119,7 +121,8 @@ def _of_relation(state: State, relation: Relation, model: Model, tenants: Tenant
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the model's policies are the only permissive ones of the tenants table, and row security is on."""
+    """Return whether the policies of the model are the only permissive policies on the tenants table, and row security
+    is enabled."""
     if model.tenants is None:
         return []
     found = []
@@ -151,7 +154,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every policy of the snapshot exists, and none of the migration's is left."""
+    """Return whether every policy of the snapshot exists, and no policy of the migration remains."""
     return [found for one, names in _of_tenants(back) for found in policies.rollback_findings_of(back, one, names)]
 
 
@@ -162,11 +165,11 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the policies are gone."""
+    """Return whether the policies no longer exist."""
     return [policies.left(one, policy_names(model, one.table)) for one in tenants_relation(state, model)]
 
 
-# The rollback's obstacles of policies.py cover every relation.
+# The rollback obstacles in policies.py already cover the tenants table.
 CHANGE = Change(
     phases=frozenset({"policy", "restore", "comment"}),
     obstacles=obstacles,

@@ -1,4 +1,4 @@
-"""Views over tenant tables: they read with the privileges of the calling role, and so with its tenant.
+"""Views over tenant tables, which must read with the privileges of the calling role, so that its policies apply.
 
 By default a view reads with its owner's privileges, and row security applies the owner's policies.
 ``security_invoker`` exists since PostgreSQL 15.
@@ -22,7 +22,7 @@ INVOKER_VERSION = 150000
 
 
 def of_state(state: State, view: View) -> Document | None:
-    """Return the view's part of the state, or None if nothing has its name."""
+    """Return the document of a view in the state, or None if no relation has its name."""
     found: Document | None = state.get("views", {}).get(view.name)
     return found if found and found["exists"] else None
 
@@ -32,7 +32,7 @@ def _is_invoker(document: Document) -> bool:
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return the reasons why views cannot read with the caller's privileges."""
+    """Return the reasons why views cannot read with the privileges of the calling role."""
     found = []
     for view in model.views:
         document, name = of_state(state, view), f"{model.schema}.{view.name}"
@@ -52,7 +52,7 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that make the views read with the caller's privileges."""
+    """Return the statements that make the views read with the privileges of the calling role."""
     return [
         statement(
             f"{view.name}.invoker", view.name, "view",
@@ -79,7 +79,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether each view reads with the caller's privileges."""
+    """Return whether each view reads with the privileges of the calling role."""
     return [
         finding(
             f"view {view.name} reads with the caller's privileges", "", True,
@@ -108,7 +108,7 @@ def _set(model: Model, view: View, document: Document) -> str:
     return f"ALTER VIEW {qualified(model.schema, view.name)} {action}"
 
 
-# A view that reads with the caller's privileges shows the same rows once no policy filters.
+# rollback_mode=policies keeps the option: without policies, a view shows the same rows with or without it.
 CHANGE = Change(
     phases=frozenset({"view"}),
     obstacles=obstacles,

@@ -1,7 +1,8 @@
-"""Bodies of functions: the tables that their statements write, and the same body with the tenant in each statement.
+"""Bodies of functions: analysis of the tables that their statements write to, and proposals with the tenant in each
+statement.
 
-A body is text, and a proposed body is a draft that somebody reviews. A statement in a rare form stays unchanged, and
-its line is returned.
+A body is analysed as text, and a proposed body is a draft that the operator reviews. A statement in an unusual form is
+not changed, and its line is reported.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from dataclasses import dataclass
 
 from ...module_utils.quoting import identifier
 
-# A word that PostgreSQL reads as the same name without quotes.
+# A name that means the same without quotes.
 PLAIN = re.compile("[a-z_][a-z0-9_]*")
-# Comments, strings and quoted names, in the order of their beginnings.
+# Comments, strings and quoted names.
 HIDDEN = re.compile(
     r"--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'", re.DOTALL
 )
 WRITING = r"\b(insert\s+into|update|delete\s+from|merge\s+into|truncate(?:\s+table)?|copy)\s+(?:only\s+)?"
 NAME = r'((?:"(?:[^"]|"")+"|[a-z_][\w$]*)\s*\.\s*)?("(?:[^"]|"")+"|[a-z_][\w$]*)'
 STATEMENT = re.compile(WRITING + NAME, re.IGNORECASE)
-# This sign stands for each character of a string.
+# This character replaces each character of a string.
 QUOTE = "'"
-# The words and signs that end a condition outside of all parentheses.
+# The keywords and symbols that end a condition, outside all parentheses.
 END = re.compile(r"\breturning\b|\bloop\b|;", re.IGNORECASE)
 
 AFTER_VALUES = re.compile(r"\bon\s+conflict\b|\breturning\b|\bloop\b|;", re.IGNORECASE)
@@ -33,7 +34,7 @@ Edit = tuple[int, str]
 
 @dataclass(frozen=True)
 class Written:
-    """A statement that writes a table: its command, the table's name, and its place."""
+    """A statement that writes to a table, with its command, the name of the table, and its position."""
 
     command: str
     table: str
@@ -43,14 +44,15 @@ class Written:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A body with the tenant in its statements, and the lines that a human must change."""
+    """A body with the tenant in its statements, and the lines that the operator must change."""
 
     body: str
     left: Sequence[str]
 
 
 def written(body: str, schema: str) -> list[Written]:
-    """Return the statements of a body that write a table, in ``schema`` or without one, also within strings."""
+    """Return the statements in a body, or in its strings, that write to a table whose name is in ``schema`` or
+    unqualified."""
     text = _masked(body, strings=False)
     return [
         Written(
@@ -71,7 +73,7 @@ def calls(body: str, names: Iterable[str]) -> set[str]:
 
 
 def rows(body: str, statement: Written) -> int:
-    """Return the number of rows that the VALUES of an INSERT have; 1 for any other form."""
+    """Return the number of rows in the VALUES of an INSERT, or 1 for any other form."""
     text = _masked(body)
     source = re.compile(r"\s*(\([^()]*\)\s*)?values\b", re.IGNORECASE).match(text, statement.end)
     if source is None:
@@ -80,26 +82,26 @@ def rows(body: str, statement: Written) -> int:
 
 
 def names(written_names: str, separator: str) -> tuple[str, ...]:
-    """Return the names in a list that is written as SQL."""
+    """Return the names in an SQL list."""
     return tuple(_plain(part.strip()) for part in written_names.split(separator))
 
 
 def names_column(body: str, column: str) -> bool:
-    """Say whether a body names a column, by the pattern of the audit."""
+    """Return whether a body contains the name of a column, according to the pattern of the audit."""
     return bool(re.search(rf'(\b|"){re.escape(column)}(\b|")', body, re.IGNORECASE))
 
 
 def line(body: str, place: int) -> str:
-    """Return the line of a body at a place, without blanks around it."""
+    """Return the line of a body at a position, without leading and trailing blanks."""
     return body[body.rfind("\n", 0, place) + 1 :].partition("\n")[0].strip()
 
 
 def with_tenant(
     body: str, schema: str, keys: Mapping[str, Sequence[tuple[str, ...]]], column: str, tenant: str
 ) -> Proposal:
-    """Return the body in which each statement that writes a tenant table names the tenant.
+    """Return the body with the tenant added to each statement that writes to a tenant table.
 
-    ``keys`` holds the natural keys of the tenant tables; ``tenant`` is the tenant as an SQL expression.
+    ``keys`` contains the natural keys of the tenant tables, and ``tenant`` is the tenant as an SQL expression.
     """
     text = _masked(body)
     edits: list[Edit] = []
@@ -107,7 +109,7 @@ def with_tenant(
     for item in written(body, schema):
         if item.table not in keys:
             continue
-        # A statement within a string cannot be changed.
+        # A statement in a string is not changed.
         propose = PROPOSED.get(item.command) if text[item.start] != QUOTE else None
         found = propose(text, item, keys[item.table], quoted(column), tenant) if propose else None
         if found is None:
@@ -120,7 +122,7 @@ def with_tenant(
 
 
 def _inserted(text: str, item: Written, keys: Sequence[tuple[str, ...]], column: str, tenant: str) -> list[Edit] | None:
-    """Return the edits of an INSERT that names its columns."""
+    """Return the edits of an INSERT with a column list, or None for an unusual form."""
     opening = re.compile(r"\s*(?:as\s+\w+\s*)?\(", re.IGNORECASE).match(text, item.end)
     if opening is None or (closing := _closing(text, opening.end())) is None:
         return None
@@ -145,12 +147,12 @@ def _inserted(text: str, item: Written, keys: Sequence[tuple[str, ...]], column:
 
 
 def _before(text: str, place: int, added: str) -> str:
-    """Return the text to add before a place, with a blank if there is none."""
+    """Return the text to add at a position, with a blank after it if none follows."""
     return added if text[place : place + 1].isspace() else f"{added} "
 
 
 def _rows(text: str, start: int, end: int) -> list[int]:
-    """Return the places at which the rows of VALUES begin; empty for another form."""
+    """Return the positions at which the rows of VALUES begin, or none for another form."""
     found = []
     place = start
     while opening := re.compile(r"\s*,?\s*\(").match(text, place, end):
@@ -160,7 +162,8 @@ def _rows(text: str, start: int, end: int) -> list[int]:
 
 
 def _on_conflict(text: str, start: int, keys: Sequence[tuple[str, ...]], column: str) -> list[Edit] | None:
-    """Return the edit of ON CONFLICT (columns), if there is one; None if no key of the table has its columns."""
+    """Return the edit of ON CONFLICT (columns), if the statement has this clause. Return None if no key of the table
+    has these columns."""
     opening = re.compile(r"on\s+conflict\s*\(([^()]*)\)", re.IGNORECASE).match(text, start)
     if opening is None:
         other = re.compile(r"on\s+conflict\s*(?!on\s+constraint|do\s+nothing)\S", re.IGNORECASE).match(text, start)
@@ -170,7 +173,7 @@ def _on_conflict(text: str, start: int, keys: Sequence[tuple[str, ...]], column:
 
 
 def _filtered(text: str, item: Written, _: Sequence[tuple[str, ...]], column: str, tenant: str) -> list[Edit] | None:
-    """Return the edits of an UPDATE or DELETE."""
+    """Return the edits of an UPDATE or DELETE, or None for an unusual form."""
     end = _end(text, item.end, END)
     statement = text[item.end : end]
     alias = re.compile(r"\s+(?:as\s+)?(?!\bset\b|\busing\b|\bwhere\b)([a-z_]\w*)", re.IGNORECASE).match(statement)
@@ -190,13 +193,13 @@ PROPOSED: Mapping[str, Callable[..., list[Edit] | None]] = {
 
 
 def _end(text: str, start: int, ending: re.Pattern[str]) -> int:
-    """Return the end of a part of a statement: ``ending`` outside of all parentheses, or the end of the text."""
+    """Return the end of a part of a statement: the first ``ending`` outside all parentheses, or the end of the text."""
     found = ending.search(_masked_depth(text, start, len(text)))
     return start + found.start() if found else len(text)
 
 
 def _closing(text: str, start: int) -> int | None:
-    """Return the place after the parenthesis that closes the one before ``start``."""
+    """Return the position after the parenthesis that closes the parenthesis before ``start``."""
     depth = 1
     for place in range(start, len(text)):
         depth += {"(": 1, ")": -1}.get(text[place], 0)
@@ -206,13 +209,14 @@ def _closing(text: str, start: int) -> int | None:
 
 
 def _masked_depth(text: str, start: int, end: int) -> str:
-    """Return the text between two places, with blanks for the text in parentheses and after the last one."""
+    """Return the text between two positions, in which blanks replace nested parentheses. It stops at the end of the
+    surrounding parentheses."""
     depth = 0
     shown: list[str] = []
     for character in text[start:end]:
         depth -= character == ")"
         if depth < 0:
-            # The parenthesis around the statement.
+            # This closes the parenthesis around the statement.
             return "".join(shown) + ";"
         shown.append(" " if depth else character)
         depth += character == "("
@@ -220,7 +224,7 @@ def _masked_depth(text: str, start: int, end: int) -> str:
 
 
 def _masked(text: str, *, strings: bool = True) -> str:
-    """Return the text with blanks for its comments, and with quotes for its strings if asked for."""
+    """Return the text in which blanks replace comments and, if ``strings`` is true, quotes replace strings."""
 
     def blank(match: re.Match[str]) -> str:
         if match[0][:2] in ("--", "/*"):
@@ -235,5 +239,5 @@ def _plain(name: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return a name as SQL, in quotes if it needs them."""
+    """Return a name as SQL, in quotes if necessary."""
     return name if PLAIN.fullmatch(name) else identifier(name)

@@ -1,7 +1,7 @@
-"""Reader of the result of ``catalog.sql``: the relations and functions of a database that no model describes.
+"""Access to the result of ``catalog.sql``: the relations and functions of a database that no model describes.
 
-A relation's title is ``schema.name``. Keys and foreign keys are returned without the tenant column. A database
-therefore reads the same before and after the migration.
+The title of a relation is ``schema.name``. Keys and foreign keys are returned without the tenant column, so the result
+is the same before and after the migration.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .columns import SESSION
 
 Document = Mapping[str, Any]
 
-# Defaults that give no two rows the same value.
+# Defaults that give each row a different value.
 RANDOM = re.compile(
     r"^(\w+\.)?(nextval|gen_random_uuid|uuid_generate_v[14]|uuid_generate_v1mc|uuidv[47]|gen_ulid|generate_ulid)\("
 )
@@ -25,7 +25,7 @@ TABLES = ("r", "p")
 
 
 def query() -> str:
-    """Return the query: ``catalog``, one JSON document. It only reads, and takes no arguments."""
+    """Return the query for ``catalog``, which is one JSON document. It writes nothing and takes no arguments."""
     return (Path(__file__).parent / "catalog.sql").read_text()
 
 
@@ -33,30 +33,31 @@ class Table:
     """A table in the catalogs, without its tenant column."""
 
     def __init__(self, title: str, document: Document, column: str | None) -> None:
-        """Keep the table's part of the document; ``column`` is the tenant column, if one is known."""
+        """Store the document of the table. ``column`` is the tenant column, if it is known."""
         self.title, self.document, self._column = title, document, column
         self.name: str = document["name"]
         self.columns = {item["name"]: item for item in document["columns"]}
 
     @property
     def has_tenant(self) -> bool:
-        """Whether it has the tenant column."""
+        """Whether the table has the tenant column."""
         return self._column in self.columns
 
     @property
     def has_session_tenant(self) -> bool:
-        """Whether the tenant column has the session's tenant by default."""
+        """Whether the default of the tenant column is the tenant of the session."""
         return self.has_tenant and bool(SESSION.search(self.columns[str(self._column)]["default"] or ""))
 
     def tenant_reference(self) -> tuple[str, str] | None:
-        """Return the title and the key of the table that the tenant column references by itself, or None."""
+        """Return the title and the key of the table that a foreign key on only the tenant column references, or
+        None."""
         keys = [item for item in self.document["foreign_keys"] if item["columns"] == [self._column]]
         return (keys[0]["references"], keys[0]["key"][0]) if keys else None
 
     def unique_keys(self) -> list[tuple[str, ...]]:
-        """Return the columns of its unique keys, the primary key first.
+        """Return the columns of the table's unique keys, starting with the primary key.
 
-        A key of expressions or of some rows, and an exclusion constraint, stands here with the columns that it reads.
+        For a key with expressions, a partial key or an exclusion constraint, these are the columns that it uses.
         """
         found: dict[frozenset[str], tuple[str, ...]] = {}
         for item in self._unique():
@@ -66,7 +67,8 @@ class Table:
         return list(found.values())
 
     def foreign_keys(self) -> list[dict[str, Any]]:
-        """Return its foreign keys: columns, references (a title), key; both sides in the order of the key."""
+        """Return the table's foreign keys, each with columns, references (a title) and key. Both sides are in the order
+        of the key."""
         found = []
         for item in self.document["foreign_keys"]:
             pairs = [pair for pair in zip(item["columns"], item["key"], strict=True) if pair[0] != self._column]
@@ -76,11 +78,11 @@ class Table:
         return found
 
     def pointing(self) -> set[str]:
-        """Return the columns of its foreign keys."""
+        """Return the columns of the table's foreign keys."""
         return {name for key in self.foreign_keys() for name in key["columns"]}
 
     def indexes(self) -> list[list[tuple[str, bool]]]:
-        """Return the columns of its plain indexes, and whether each is descending; unique indexes are left out."""
+        """Return the columns of the table's plain indexes that are not unique, each with whether it is descending."""
         found = []
         for item in self.document["indexes"]:
             if not item["unique"] and item["method"] == "btree" and _is_simple(item):
@@ -89,11 +91,11 @@ class Table:
         return [index for index in found if index]
 
     def gist_exclusions(self) -> list[str]:
-        """Return the names of its exclusion constraints with the method GiST."""
+        """Return the names of the table's exclusion constraints with the method GiST."""
         return [item["name"] for item in self.document["indexes"] if item["exclusion"] and item["method"] == "gist"]
 
     def is_random(self, name: str) -> bool:
-        """Say whether a column has a default that gives no two rows the same value."""
+        """Return whether a column has a default that gives each row a different value."""
         column = self.columns[name]
         return bool(column["identity"] or RANDOM.match(column["default"] or ""))
 
@@ -106,10 +108,11 @@ def _is_simple(index: Document) -> bool:
 
 
 class Catalog:
-    """A database in the catalogs, with the tables of one schema."""
+    """The catalogs of a database, with the tables of one schema."""
 
     def __init__(self, document: Document, schema: str | None = None, column: str | None = None) -> None:
-        """Use the given schema, or the one with the most tables. Raise TenancyError if there is no table."""
+        """Use the given schema, or the schema with the most tables. Raises TenancyError if the database has no
+        tables."""
         self.document, self.column = document, column
         found = Counter(item["schema"] for item in document["relations"] if _is_root(item))
         if not found:
@@ -123,7 +126,7 @@ class Catalog:
         }
 
     def others(self) -> dict[str, Document]:
-        """Return the tables and foreign tables that are not among ``tables``, except partitions."""
+        """Return the tables and foreign tables that are not in ``tables``, except partitions."""
         return {
             title: item
             for title, item in self.relations.items()
@@ -135,7 +138,7 @@ class Catalog:
         return {title: item for title, item in self.relations.items() if item["kind"] in ("v", "m")}
 
     def below(self, title: str) -> set[str]:
-        """Return the tables that a view shows, also through other views."""
+        """Return the tables that a view shows, directly or through other views."""
         found: set[str] = set()
         left = [title]
         while left:

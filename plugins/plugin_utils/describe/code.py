@@ -1,4 +1,4 @@
-"""Functions that write tenant tables, and other changes to make by hand before the migration."""
+"""Functions that write to tenant tables, and other changes that the operator makes by hand before the migration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from .described import Described, body_of
 
 
 def functions(described: Described) -> list[dict[str, Any]]:
-    """Return the entries of ``tenancy_functions``: title, entry, decision. The bodies name the tenant if they can."""
+    """Return the entries of ``tenancy_functions``, each with title, entry and decision. If possible, the tenant is
+    added to the bodies."""
     keys = {
         table.name: [tuple(key) for key in entries.keys(table)[1]] for table in described.tables.values()
     }  # fmt: skip
@@ -30,22 +31,22 @@ def functions(described: Described) -> list[dict[str, Any]]:
         proposed = bodies.with_tenant(body, described.schema, keys, described.column, tenant)
         entry = {name: item[name] for name in ("name", "arguments", "identity", "returns")}
         entry |= {"language": item["language"]} if item["language"] != "plpgsql" else {}
-        decision = "The present body does not name the tenant. Read the body below, which does."
+        decision = "The current body does not use the tenant. Review the body below, which does."
         if proposed.left:
-            decision = f"It writes without the tenant. Name the tenant in: {visible(' / '.join(proposed.left))}"
+            decision = f"It writes rows without the tenant. Add the tenant to: {visible(' / '.join(proposed.left))}"
         if not item["body"]:
-            decision += " Its body in the form of the SQL standard becomes a text."
+            decision += " Its SQL-standard body becomes a string."
         found.append({"title": _title(item), "entry": {**entry, "body": proposed.body}, "decision": decision})
     return found
 
 
 def by_hand(described: Described) -> list[dict[str, Any]]:
-    """Return the changes to make by hand: why, decision, sql, ``commented`` and ``function``."""
+    """Return the changes to make by hand, each with why, decision, sql, ``commented`` and ``function``."""
     return [*_extensions(described), *_functions_by_hand(described), *_relations(described)]
 
 
 def _without_tenant(described: Described) -> list[Document]:
-    """Return the functions that write tenant tables and do not name the tenant column."""
+    """Return the functions that write to tenant tables and do not contain the name of the tenant column."""
     return [
         item
         for item in described.functions
@@ -55,9 +56,10 @@ def _without_tenant(described: Described) -> list[Document]:
 
 
 def _replaceable_body(function: Document, described: Described) -> str | None:
-    """Return the body of a function that the migration can give another one, or None.
+    """Return the body of a function if the migration can replace it, or None.
 
-    A body in the form of the SQL standard becomes a text: the tenant column does not exist when it is parsed.
+    An SQL-standard body is converted to a string, because the tenant column does not exist yet when PostgreSQL parses
+    the body.
     """
     if function["schema"] != described.schema or function["language"] not in LANGUAGES:
         return None
@@ -69,7 +71,7 @@ def _replaceable_body(function: Document, described: Described) -> str | None:
 
 
 def _tenant_of_row(function: Document, described: Described) -> str | None:
-    """Return the tenant of the row for which a trigger calls a function, if triggers of tenant tables alone call it."""
+    """Return the tenant of the trigger's row as SQL if only triggers of tenant tables call the function."""
     if not function["trigger"]:
         return None
     events: set[str] = set()
@@ -91,7 +93,7 @@ def _extensions(described: Described) -> list[dict[str, Any]]:
     excluded = [name for table in described.tables.values() for name in table.gist_exclusions()]
     if not excluded or "btree_gist" in described.catalog.document["extensions"]:
         return []
-    why = f"GiST needs it to compare the tenant column, which {', '.join(excluded)} will hold."
+    why = f"GiST needs it to compare the tenant column, which {', '.join(excluded)} will contain."
     return [_hand(why, "CREATE EXTENSION btree_gist;", None)]
 
 
@@ -108,11 +110,11 @@ def _functions_by_hand(described: Described) -> list[dict[str, Any]]:
         ]
         kind = "procedure" if item["kind"] == "p" else "function"
         why = (
-            f"The {kind} {item['schema']}.{_title(item)} in the language {item['language']} writes tenant tables"
+            f"The {kind} {item['schema']}.{_title(item)} in the language {item['language']} writes to tenant tables"
             f" without the tenant: {' / '.join(lines)}"
         )
         sql = item["definition"].rstrip() + ";"
-        found.append(_hand(why, sql, "Name the tenant in these statements.", function=True))
+        found.append(_hand(why, sql, "Add the tenant to these statements.", function=True))
     return found
 
 
@@ -131,9 +133,9 @@ def _of_view(described: Described, title: str, item: Document, name: str) -> lis
     if item["kind"] == "m":
         return [
             _hand(
-                f"The materialized view {title} holds the rows of all tenants, and no policy filters them.",
+                f"The materialized view {title} contains the rows of all tenants, and no policy filters them.",
                 f"DROP MATERIALIZED VIEW {name};",
-                "Drop it, or let a role own it that is not the service's and revoke the service's privileges.",
+                "Drop it, or make a role other than the service's its owner and revoke the service's privileges.",
             )
         ]
     if item["schema"] != described.schema:
@@ -141,7 +143,7 @@ def _of_view(described: Described, title: str, item: Document, name: str) -> lis
             _hand(
                 f"The view {title} shows tenant tables with the privileges of its owner.",
                 f"ALTER VIEW {name} SET SCHEMA {bodies.quoted(described.schema)};",
-                f"Move it to {described.schema} and name it in tenancy_views, or drop it.",
+                f"Move it to {described.schema} and list it in tenancy_views, or drop it.",
             )
         ]
     return []
@@ -152,7 +154,7 @@ def _of_table(described: Described, title: str, item: Document, name: str) -> li
         _hand(
             f"The table {title} inherits from {parent}, whose policies do not apply to it.",
             f"ALTER TABLE {name} NO INHERIT {_quoted(described.catalog.relations[parent])};",
-            "End the inheritance: a query of the parent no longer shows its rows.",
+            "Remove the inheritance: a query of the parent then no longer shows its rows.",
         )
         for parent in item["inherits"]
     ]

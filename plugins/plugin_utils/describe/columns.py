@@ -1,4 +1,4 @@
-"""Columns by their names and defaults: the tenant column, and the column with the time of writing."""
+"""Columns that are recognized by names and defaults: the tenant column, and the column with the time of writing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ TENANT = re.compile(
     "(_?(id|uuid))?",
     re.IGNORECASE,
 )
-# A default that gives a column the session's tenant.
+# A default that gives a column the tenant of the session.
 SESSION = re.compile(r"current_setting\('([^']+)'")
-# Names of the column with the time of writing, the best first.
+# Names of the column with the time of writing, in the order of preference.
 WRITTEN = tuple(
     re.compile(pattern)
     for pattern in (
@@ -33,5 +33,5 @@ def written_at(columns: Mapping[str, Mapping[str, Any]]) -> str | None:
         for name in times:
             if pattern.fullmatch(name):
                 return name
-    # A column with a default of the server. Any other column may hold the end of something.
+    # The column has a default of the server. Any other column may contain a different time, such as an end.
     return next((name for name, item in times.items() if item["not_null"] and item["default"]), None)

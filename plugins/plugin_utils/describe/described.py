@@ -16,10 +16,11 @@ FIRST_TENANT: dict[str, int | str] = {"uuid": "00000000-0000-4000-8000-000000000
 
 
 class Described:
-    """The tenant tables in the catalogs, by title; the other tables are shared."""
+    """The tenant tables in the catalogs, by title. The other tables are shared."""
 
     def __init__(self, document: Document, given: Mapping[str, Any] | None = None) -> None:
-        """Read the result of the query of ``catalog``; ``given`` are the decided variables of the model."""
+        """Read the result of the query in ``catalog``. ``given`` contains the variables of the model that are already
+        decided."""
         self.given = {name: value for name, value in (given or {}).items() if value not in (None, "")}
         schema = self.given.get("schema")
         found = self.given.get("column") or _existing_column(Catalog(document, schema))
@@ -35,7 +36,7 @@ class Described:
                 self.shared[title] = f"{own.framework}: {own.holds}"
         candidates = {title: table for title, table in self.catalog.tables.items() if title not in self.shared}
         there = [table for table in candidates.values() if table.has_tenant]
-        # A column without the session's tenant as default is not the migration's: it existed before.
+        # If the default of the column is not the tenant of the session, the migration did not create the column.
         self.adopted = bool(there) and not any(table.has_session_tenant for table in there)
         self.tenants_table = _tenants_table(self.catalog, there)
         self.tables = {
@@ -47,9 +48,10 @@ class Described:
         self._triggered = {title: self._written_by_triggers(table) for title, table in self.tables.items()}
 
     def tenant_column(self) -> dict[str, Any]:
-        """Return the tenant column: name, type, setting, tenant, tenant_name, tables (that have it) and shared columns.
+        """Return the tenant column with name, type, setting, tenant, tenant_name, tables (that have it) and shared
+        columns.
 
-        Raises TenancyError for a type that a tenant cannot have, and for a value that is not a tenant.
+        Raises TenancyError for an unsupported type, and for a value that is not a tenant.
         """
         there = [table.columns[self.column] for table in self.tables.values() if self.column in table.columns]
         types = [name for name, _ in Counter(item["type"] for item in there).most_common() if name in TENANT_TYPES]
@@ -69,7 +71,7 @@ class Described:
         }
 
     def _shared_columns(self) -> dict[str, int]:
-        """Return the other columns that most tables have, with their number."""
+        """Return the other columns that most tables have, each with the number of tables."""
         found = Counter(
             name
             for table in self.tables.values()
@@ -81,15 +83,17 @@ class Described:
         return {name: number for name, number in found.most_common() if 2 * number > len(self.tables) > 1}
 
     def triggered(self, title: str) -> Mapping[str, int]:
-        """Return the tables in which the triggers of a table insert rows for a new row, with the number of rows."""
+        """Return the tables into which the triggers of a table insert rows for each new row, with the number of
+        rows."""
         return self._triggered[title]
 
     def is_triggered(self, title: str) -> bool:
-        """Say whether triggers of another table insert the rows of this one."""
+        """Return whether triggers of another table insert rows into this table."""
         return any(title in found for source, found in self._triggered.items() if source != title)
 
     def is_over_tenants(self, title: str) -> bool:
-        """Say whether a view shows rows of tenants, or of relations without a decision."""
+        """Return whether a view shows rows of tenants, or rows of relations about which the operator has not decided
+        yet."""
         parts = {name for name, item in self.catalog.relations.items() if item["partition"]}
         held = (self.tables.keys() | parts | self.catalog.others().keys()) - self.shared.keys()
         return bool(self.catalog.below(title) & held)
@@ -110,19 +114,19 @@ class Described:
             for statement in bodies.written(texts[name], self.schema):
                 target = self.by_name.get(statement.table)
                 if statement.command == "insert into" and target and target is not table:
-                    # Of several statements, such as those of IF and ELSE, only one may run.
+                    # If several statements insert rows, only one of them may run, for example in IF and ELSE.
                     found[target.title] = max(found.get(target.title, 1), bodies.rows(texts[name], statement))
             left += sorted(bodies.calls(texts[name], texts) - seen)
         return found
 
 
 def body_of(function: Document) -> str:
-    """Return the body of a function. A body in the form of the SQL standard is only in the definition."""
+    """Return the body of a function. An SQL-standard body is only a part of the definition."""
     return str(function["body"] or function["definition"])
 
 
 def _tenants_table(catalog: Catalog, tables: Iterable[Table]) -> dict[str, str] | None:
-    """Return the table that the tenant column of most tables references: title, name, key."""
+    """Return the table that the tenant column of most tables references, with title, name and key."""
     found = Counter(reference for table in tables if (reference := table.tenant_reference()) is not None)
     if not found:
         return None
@@ -131,7 +135,7 @@ def _tenants_table(catalog: Catalog, tables: Iterable[Table]) -> dict[str, str] 
 
 
 def _existing_column(catalog: Catalog) -> str | None:
-    """Return the column that most tables share and whose name or default says to which tenant a row belongs."""
+    """Return the column that most tables have and whose name or default shows that it contains the tenant."""
     tables = [table for table in catalog.tables.values() if frameworks.owner(table.name, table.columns) is None]
     shared = Counter(
         name

@@ -1,6 +1,6 @@
 """The differences between a database and its model after a release of the application.
 
-The draft of the database, with the model's own schema and tenant column, is compared with the model.
+A draft of the database, made with the schema and the tenant column of the model, is compared with the model.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from .draft import Draft, build
 
 Model = Mapping[str, Any]
 
-# A difference: the sentence, the variable to change, the entry and the list within it, and the value to add. ``add`` is
-# None if a human decides.
+# A difference, with the sentence, the variable to change, the entry and the list in it, and the value to add. ``add``
+# is None if the operator must decide.
 Difference = dict[str, Any]
 KINDS = ("surrogate_keys", "natural_keys")
 
 
 def differences(document: Document, source: Model) -> list[Difference]:
-    """Return the differences between the database and the model: say, variable, entry, field, add.
+    """Return the differences between the database and the model, each with say, variable, entry, field and add.
 
-    ``document`` is the result of the query of ``catalog``; ``source`` holds the ``tenancy_*`` variables without their
-    prefix. The keys and foreign keys of a table are compared. Its indexes, its sample and its triggers are not.
+    ``document`` is the result of the query in ``catalog``. ``source`` contains the ``tenancy_*`` variables without
+    their prefix. The keys and foreign keys of a table are compared, but not its indexes, its sample and its triggers.
     """
     draft = build(document, source)
     catalog = Catalog(document, source["schema"], source["column"])
@@ -42,7 +42,7 @@ def _difference(say: str, variable: str, entry: str = "", field: str = "", add: 
 
 
 def _new_tables(draft: Draft, source: Model, tables: Mapping[str, Table]) -> Iterator[Difference]:
-    """Yield the tables that the model does not name, in the order of their foreign keys."""
+    """Yield the tables that are not in the model, in the order of their foreign keys."""
     known = {entry["name"] for entry in source["tables"]} | {(source.get("tenants") or {}).get("table")}
     for item in draft["tables"]:
         name, entry = item["entry"]["name"], dict(item["entry"])
@@ -57,7 +57,7 @@ def _new_tables(draft: Draft, source: Model, tables: Mapping[str, Table]) -> Ite
 
 
 def _of_table(entry: Mapping[str, Any], draft: Draft, table: Table | None) -> Iterator[Difference]:
-    """Yield the keys, foreign keys and columns of a table that its entry in the model does not name."""
+    """Yield the keys, foreign keys and columns of a table that are missing in its entry in the model."""
     name = entry["name"]
     if table is None:
         yield _difference(f"The table {name} of the model does not exist: remove its entry.", "tenancy_tables", name)
@@ -79,7 +79,7 @@ def _of_table(entry: Mapping[str, Any], draft: Draft, table: Table | None) -> It
 
 
 def _gone(entry: Mapping[str, Any], described: Mapping[str, Any], table: Table) -> Iterator[Difference]:
-    """Yield the properties that the entry names, but the table does not have."""
+    """Yield the properties that are in the entry but that the table does not have."""
     name = entry["name"]
     there = [set(key) for key in table.unique_keys()]
     for kind in KINDS:
@@ -106,7 +106,7 @@ def _indexed(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _relations(draft: Draft, source: Model, relations: Mapping[str, Document]) -> Iterator[Difference]:
-    """Yield new views and new relations without tenants' rows, and those of the model that do not exist."""
+    """Yield new views and new relations without rows of tenants, and those in the model that do not exist."""
     readable = source.get("readable", ())
     views = {view["name"] for view in source.get("views", ())}
     for item in draft["views"]:
@@ -130,14 +130,14 @@ def _is_in_model(title: str, source: Model) -> bool:
 
 
 def _functions(draft: Draft, source: Model) -> Iterator[Difference]:
-    """Yield functions that write tenant tables without the tenant, and that the model does not name."""
+    """Yield functions that write to tenant tables without the tenant, and that are not in the model."""
     known = {(item["name"], item["identity"]) for item in source.get("functions", ())}
     for item in draft["functions"]:
         entry = item["entry"]
         if (entry["name"], entry["identity"]) not in known:
             say = f"The function {item['title']} is new. {item['decision']}"
             yield _difference(say, "tenancy_functions", add=entry)
-    # The audit names relations that the service may read although no policy filters them.
+    # The audit reports relations that the service may read although no policy filters them.
     for item in draft["before"]:
         if item["function"]:
             yield _difference(f"{item['why']} {item['decision']}", "by hand")
@@ -152,7 +152,7 @@ def _list(columns: Sequence[str]) -> str:
 
 
 def lines(found: Sequence[Difference]) -> list[str]:
-    """Return the differences for the operator: each as a sentence, with the lines to add to the model."""
+    """Return the differences as lines for the operator, each as a sentence with the lines to add to the model."""
     shown: list[str] = []
     for item in found:
         shown += text.comment(item["say"])

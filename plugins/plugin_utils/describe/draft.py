@@ -1,7 +1,7 @@
-"""A draft of the model, from the catalogs of a database that the model does not know.
+"""A draft of the model, made from the catalogs of a database that has no model.
 
-The catalogs cannot answer some questions: these are decisions. The draft makes a choice for each, so it is complete.
-A choice never lets one tenant see another's rows.
+Some questions cannot be answered from the catalogs. These are decisions of the operator. The draft is complete, because
+it contains a choice for each decision. No choice lets one tenant see another tenant's rows.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ Draft = dict[str, Any]
 
 # Lists of items, each of which may need a decision.
 PARTS = ("tables", "readable", "views", "functions", "before")
-# Variables that the catalogs do not contain, unless the tenant column exists.
+# Variables that cannot be derived from the catalogs unless the tenant column exists.
 UNDECIDED = ("column", "column_type", "default_tenant")
 
 
 def build(document: Document, given: Mapping[str, Any] | None = None) -> Draft:
-    """Return the draft: database, schema, column, undecided (of UNDECIDED), adopted, tenants, and the lists of PARTS.
+    """Return the draft, with database, schema, column, undecided (a part of UNDECIDED), adopted, tenants, and the lists
+    in PARTS.
 
-    ``document`` is the result of the query of ``catalog``. ``given`` holds the decisions made before:
-    schema, column, column_type, setting, default_tenant, default_tenant_name and readable (titles of shared relations).
-    Raises TenancyError if there is no table, or if a given value is invalid.
+    ``document`` is the result of the query in ``catalog``. ``given`` contains the earlier decisions: schema, column,
+    column_type, setting, default_tenant, default_tenant_name and readable (titles of shared relations). Raises
+    TenancyError if the database has no table, or if a given value is invalid.
     """
     described = Described(document, given)
     column = described.tenant_column()
@@ -48,7 +49,7 @@ def build(document: Document, given: Mapping[str, Any] | None = None) -> Draft:
 
 
 def decisions(draft: Draft) -> int:
-    """Return the number of decisions that a draft leaves."""
+    """Return the number of decisions that remain in a draft."""
     return (
         len(draft["undecided"])
         + bool(draft["tenants"])

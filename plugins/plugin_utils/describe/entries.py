@@ -11,7 +11,7 @@ from . import bodies, columns, frameworks, order
 from .catalog import Table
 from .described import Described, body_of
 
-# A trigger function that only raises an error, and the SQLSTATE that it names.
+# A trigger function that only raises an error, and the SQLSTATE in its body.
 RAISING = re.compile(
     r"begin\s+raise\s+(?!notice|info|log|warning|debug)[^;]*;(\s*return\s+\w+\s*;)?\s*end\s*;?", re.IGNORECASE
 )
@@ -26,12 +26,12 @@ CONDITIONS = {
     "modifying_sql_data_not_permitted": "38002", "prohibited_sql_statement_attempted": "38003",
     "triggered_data_change_violation": "27000", "with_check_option_violation": "44000",
 }  # fmt: skip
-# Columns of a list that all tenants share, without its generated key.
+# Columns of lists that all tenants share, apart from the generated key.
 FEW_COLUMNS = 3
 
 
 def tables(described: Described) -> list[dict[str, Any]]:
-    """Return the tenant tables in the order of their foreign keys: title, entry, decision."""
+    """Return the tenant tables in the order of their foreign keys, each with title, entry and decision."""
     links, nullable = {}, set()
     for title, table in described.tables.items():
         keys = [key for key in table.foreign_keys() if key["references"] in described.tables]
@@ -70,7 +70,8 @@ def _entry(described: Described, title: str) -> dict[str, Any]:
 def keys(table: Table) -> tuple[list[list[str]], list[list[str]]]:
     """Return the surrogate and the natural keys of a table.
 
-    A surrogate key has a column with a random default, and no column of a foreign key, which has a meaning.
+    A surrogate key has a column with a random default. It has no column of a foreign key, because such a column has a
+    meaning.
     """
     pointing = table.pointing()
     surrogate: list[list[str]] = []
@@ -87,7 +88,7 @@ def _foreign_keys(described: Described, table: Table) -> list[dict[str, Any]]:
         target = described.tables.get(item["references"])
         if target is None:
             continue
-        # Both sides are in the order of the key to which they point.
+        # Both sides are in the order of the referenced key.
         pairs = dict(zip(item["key"], item["columns"], strict=True))
         key = next((list(key) for key in target.unique_keys() if set(key) == set(pairs)), item["key"])
         entry = {"columns": [pairs[name] for name in key], "references": target.name, "key": key}
@@ -97,14 +98,16 @@ def _foreign_keys(described: Described, table: Table) -> list[dict[str, Any]]:
 
 
 def _tenant_from(described: Described, table: Table, foreign_keys: Sequence[dict[str, Any]]) -> list[str] | None:
-    """Return the columns of the foreign key from which rows take their tenant, if the other tables have the column."""
+    """Return the columns of the foreign key from which rows take their tenant, if the table lacks the adopted tenant
+    column."""
     if not described.adopted or table.has_tenant:
         return None
     return next((key["columns"] for key in foreign_keys if _leads(described, table, key, {table.name})), None)
 
 
 def _leads(described: Described, table: Table, key: Mapping[str, Any], seen: set[str]) -> bool:
-    """Say whether each row points by a foreign key to one with a tenant, or to one that takes it from another."""
+    """Return whether each row references, with a foreign key, a row that has a tenant or that takes its tenant from
+    another row."""
     target = described.by_name[key["references"]]
     if target.name in seen or not all(table.columns[name]["not_null"] for name in key["columns"]):
         return False
@@ -114,7 +117,7 @@ def _leads(described: Described, table: Table, key: Mapping[str, Any], seen: set
 
 
 def _indexes(table: Table, natural: Sequence[Sequence[str]]) -> list[list[Any]]:
-    """Return the indexes to build per tenant, except those of foreign keys and those that a natural key replaces."""
+    """Return the indexes to build per tenant, except those on foreign keys and those that a natural key replaces."""
     found: list[list[Any]] = []
     pointing = table.pointing()
     for index in table.indexes():
@@ -143,14 +146,14 @@ def _append_only(described: Described, table: Table) -> list[Any]:
 
 
 def _sqlstate(body: str) -> str | None:
-    """Return the SQLSTATE that a body names, by its code or by the name of the error."""
+    """Return the SQLSTATE in a body, which contains its code or the name of the error."""
     named = [name.lower() for name in ERRCODE.findall(body)]
     found = [CONDITIONS.get(name, name.upper()) for name in named if name in CONDITIONS or len(name) == SQLSTATE_LENGTH]
     return found[-1] if found else None
 
 
 def _decision(described: Described, title: str) -> str | None:
-    """Return why a human decides about a table, or None."""
+    """Return the reason why the operator must decide about a table, or None."""
     table = described.tables[title]
     found = [_shared(described, title, table), *_chosen(table), *_upserts(described, table)]
     return " ".join(text for text in found if text is not None) or None
@@ -167,7 +170,8 @@ def _chosen(table: Table) -> list[str]:
 
 
 def _upserts(described: Described, table: Table) -> list[str]:
-    """Return the statements of the service that name an exchanged key."""
+    """Return a decision for each statement of the service that names the columns of a key that the migration
+    replaces."""
     natural = {frozenset(key) for key in keys(table)[1]}
     return [
         f"The service stores rows with ON CONFLICT ({visible(item['columns'])}), which finds no key after the"
@@ -179,10 +183,10 @@ def _upserts(described: Described, table: Table) -> list[str]:
 
 
 def _shared(described: Described, title: str, table: Table) -> str | None:
-    """Return why a human decides whether a table belongs to tenants or is shared, or None."""
+    """Return the reason why the operator must decide whether a table is a tenant table or shared, or None."""
     way = f"The draft makes it a tenant table. If it is shared, move {visible(title)} to tenancy_readable."
     if frameworks.is_session(table.name, table.columns):
-        return f"It holds sessions or a cache. A row is read by its key, often before the tenant is known. {way}"
+        return f"It contains sessions or a cache. A row is found by its key, often before the tenant is known. {way}"
     if table.has_tenant:
         return None
     pointed = {
@@ -194,7 +198,7 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
         lacking = f"It lacks {visible(described.column)}, and no foreign key that always has a value leads to a tenant."
         return f"{lacking} {way}"
     if not pointed and not table.foreign_keys() and not described.is_triggered(title):
-        return f"No foreign key says to which tenant its rows belong. {way}"
+        return f"No foreign key shows to which tenant its rows belong. {way}"
     own = [name for name in table.columns if not table.is_random(name)]
     is_list = len(own) <= FEW_COLUMNS and columns.written_at(table.columns) is None
     if pointed and not table.foreign_keys() and is_list:
@@ -203,7 +207,8 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
 
 
 def readable(described: Described) -> list[dict[str, Any]]:
-    """Return the other relations that the service may read: title, why, decision, and ``commented`` until decided."""
+    """Return the other relations that the service may read, each with title, why, decision, and ``commented`` if still
+    undecided."""
     found: list[dict[str, Any]] = [
         {"title": title, "why": why, "decision": None, "commented": False} for title, why in described.shared.items()
     ]
@@ -211,7 +216,10 @@ def readable(described: Described) -> list[dict[str, Any]]:
         if title in described.shared:
             continue
         where = "a foreign table" if item["kind"] == "f" else f"a table outside the schema {described.schema}"
-        decision = "No policy protects it. Keep it from the service, or let every tenant read it here."
+        decision = (
+            "No policy protects it. Revoke the service's privileges on it, or list it here so that every tenant can "
+            "read it."
+        )
         found.append({"title": title, "why": where, "decision": decision, "commented": True})
     return found + [
         {"title": title, "why": "a view of shared tables", "decision": None, "commented": False}
@@ -221,7 +229,7 @@ def readable(described: Described) -> list[dict[str, Any]]:
 
 
 def views(described: Described) -> list[dict[str, Any]]:
-    """Return the views over tenant tables: title, entry, decision."""
+    """Return the views over tenant tables, each with title, entry and decision."""
     return [
         {"title": title, "entry": {"name": item["name"], "sample_rows": 1}, "decision": None}
         for title, item in described.catalog.views().items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Own:
-    """A table of a framework: the framework, and the content of the table."""
+    """A table of a framework, with the framework and the content of the table."""
 
     framework: str
     holds: str
@@ -20,7 +20,7 @@ def _own(framework: str, holds: str, *columns: str) -> Own:
 
 
 BOOKKEEPING, TYPES = "the migrations that were run", "the names of its models and permissions"
-# By the table's name. Two frameworks may use one name: the first whose columns exist is the right one.
+# The tables by name. Two frameworks may use the same name: the first entry whose columns exist applies.
 TABLES: dict[str, tuple[Own, ...]] = {
     "alembic_version": (_own("Alembic", BOOKKEEPING, "version_num"),),
     "django_migrations": (_own("Django", BOOKKEEPING, "app", "name", "applied"),),
@@ -47,8 +47,8 @@ TABLES: dict[str, tuple[Own, ...]] = {
     "databasechangelog": (_own("Liquibase", BOOKKEEPING, "id", "author", "filename"),),
     "databasechangeloglock": (_own("Liquibase", "its lock", "locked"),),
 }
-# Sessions and caches: each name with columns of which one exists. A reader finds a row by a key, often before it knows
-# the tenant.
+# The names of tables with sessions or a cache, each with columns of which one must exist. A service finds a row by its
+# key, often before it knows the tenant.
 SESSIONS: dict[str, frozenset[str]] = {
     "django_session": frozenset(("session_data",)),
     "sessions": frozenset(("payload", "data", "sess", "session_data", "expires", "expires_at", "last_activity")),
@@ -69,5 +69,5 @@ def owner(name: str, columns: Iterable[str]) -> Own | None:
 
 
 def is_session(name: str, columns: Iterable[str]) -> bool:
-    """Say whether a table holds sessions or a cache."""
+    """Return whether a table contains sessions or a cache."""
     return not SESSIONS.get(name, frozenset()).isdisjoint(columns)

@@ -1,4 +1,4 @@
-"""The order of tables: a table comes after the tables to which it points."""
+"""The order of tables, in which a table comes after the tables that it references."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 
 
 def referenced_first(links: Mapping[str, Collection[str]], nullable: Collection[tuple[str, str]]) -> list[str]:
-    """Return the tables in the order of their foreign keys, and otherwise in their given order.
+    """Return the tables in the order of their foreign keys, and in the given order if no foreign key decides.
 
-    ``links`` holds the tables that each table references, perhaps itself. In a circle the table with the fewest foreign
-    keys outside of ``nullable`` comes first: its row can be stored before the others.
+    ``links`` contains the tables that each table references, which may include the table itself. In a cycle, the table
+    with the fewest foreign keys outside ``nullable`` comes first, because its row can be stored before the others.
     """
     left = {title: set(others) - {title} for title, others in links.items()}
     found: list[str] = []
@@ -24,7 +24,7 @@ def referenced_first(links: Mapping[str, Collection[str]], nullable: Collection[
 
 
 def _least_bound(left: Mapping[str, set[str]], nullable: Collection[tuple[str, str]]) -> list[str]:
-    """Return the tables of circles. The one with the fewest NOT NULL foreign keys comes first."""
+    """Return the remaining tables, which are in cycles, ordered by the number of NOT NULL foreign keys."""
     waiting = {title: others & left.keys() for title, others in left.items()}
     circular = [title for title in left if title in _reached(title, waiting)]
     return sorted(circular, key=lambda title: sum((title, other) not in nullable for other in waiting[title]))

@@ -1,4 +1,4 @@
-"""A draft as files: ``tenancy.yml``, and ``before.sql`` if there are changes to make by hand."""
+"""The text of a draft: ``tenancy.yml``, and ``before.sql`` if changes must be made by hand."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .draft import Draft, decisions
 
 # The maximum width of a line in yamllint.
 WIDTH = 120
-# Text that Ansible would read as a template.
+# Text that Ansible would evaluate as a template.
 TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 DECIDE = "# DECIDE"
 
 
 class _Unsafe(str):
-    """A text that Ansible does not read as a template."""
+    """A text that Ansible does not evaluate as a template."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -34,14 +34,14 @@ def _represented(dumper: _Dumper, value: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _represented)
-# Ansible's own types of text and number carry their origin.
+# Ansible's own types for strings and numbers, which carry their origin.
 _Dumper.add_multi_representer(str, _represented)
 _Dumper.add_multi_representer(int, lambda dumper, value: dumper.represent_int(value))
 _Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", value, style='"'))
 
 
 def flow(value: Any) -> str:
-    """Return a value as YAML on one line, with the same meaning to Ansible."""
+    """Return a value as YAML on one line, which Ansible reads as the same value."""
     written = _dumped(value, allow_unicode=True)
     if visible(written, lines=True) != written:
         written = _dumped(value, allow_unicode=False)
@@ -64,7 +64,7 @@ def _guarded(value: Any) -> Any:
 
 
 def item(entry: Mapping[str, Any]) -> list[str]:
-    """Return an entry of a list of tables, views or functions, indented as in the model."""
+    """Return an entry in a list of tables, views or functions, with the indentation of the model."""
     line = f"  - {flow(entry)}"
     if len(line) <= WIDTH and "\n" not in entry.get("body", ""):
         return [line]
@@ -76,7 +76,7 @@ def item(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _field(name: str, value: Any) -> list[str]:
-    """Return a field of an entry: on one line, a list with a line for each item, or a body unchanged."""
+    """Return a field of an entry: on one line, as a list with one line for each item, or as an unchanged body."""
     if name == "body" and "\n" in value:
         return _block(name, value)
     line = f"{name}: {flow(value)}"
@@ -86,7 +86,7 @@ def _field(name: str, value: Any) -> list[str]:
 
 
 def _block(name: str, value: str) -> list[str]:
-    """Return a text of several lines, each unchanged."""
+    """Return a text of several lines without any change."""
     lines = value.strip("\n").split("\n")
     lead = "!unsafe " if TEMPLATE.search(value) else ""
     shown = "".join(lines)
@@ -97,7 +97,7 @@ def _block(name: str, value: str) -> list[str]:
 
 
 def comment(text: str, indent: int = 0, lead: str = "#") -> list[str]:
-    """Return a comment of as many lines as it needs."""
+    """Return a comment, which may have several lines."""
     first = f"{' ' * indent}{lead} "
     return textwrap.wrap(
         visible(text), WIDTH, initial_indent=first, subsequent_indent=f"{' ' * indent}#   ", break_long_words=False,
@@ -128,9 +128,12 @@ def tenancy(draft: Draft) -> str:
 def _head(draft: Draft) -> list[str]:
     column = draft["column"]
     if column["tables"]:
-        why = f"{column['tables']} tables have the column {column['name']}. Name another if it is not the tenant's."
+        why = (
+            f"{column['tables']} tables have the column {column['name']}. Specify another column if it does not "
+            "contain the tenant."
+        )
     else:
-        why = "No column says to which tenant a row belongs, so this one is new. You choose its name."
+        why = "No column shows to which tenant a row belongs, so this one is new. You choose its name."
     shared = ", ".join(f"{name} ({number} tables)" for name, number in column["shared"].items())
     if shared:
         why += f" Most tables have {shared}."
@@ -177,7 +180,7 @@ def _tenants(found: Mapping[str, str] | None) -> list[str]:
 
 
 def _readable(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = ["# Relations that the service may read although they hold no tenant's rows."]
+    lines = ["# Relations that the service may read although they contain no tenant's rows."]
     chosen = [entry for entry in found if not entry["commented"]]
     if found and not chosen:
         lines.append("# Remove the brackets if you name one.")
@@ -218,7 +221,7 @@ def _listed(name: str, found: Sequence[Mapping[str, Any]], title: str) -> list[s
 
 
 def before(draft: Draft) -> str:
-    """Return the changes to make by hand before the migration as SQL; empty if there are none."""
+    """Return, as SQL, the changes to make by hand before the migration. The text is empty if no changes are needed."""
     if not draft["before"]:
         return ""
     lines = [

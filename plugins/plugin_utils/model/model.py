@@ -1,4 +1,4 @@
-"""The model: which tables get the tenant column, and which of their keys contain it."""
+"""The model, which lists the tables that get the tenant column, and their keys that contain it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...module_utils.errors import ModelError
 from ...module_utils.quoting import derived_name, identifier
 from .tenants import TENANT_TYPES, Tenant, TenantType
 
-# A custom setting needs a prefix (PostgreSQL manual, 20.16 "Customized Options").
+# A customized option needs a prefix (PostgreSQL manual, 20.16 "Customized Options").
 SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+")
 SQLSTATE = re.compile("[0-9A-Z]{5}")
 TABLE_ENTRIES = {
@@ -20,17 +20,17 @@ TABLE_ENTRIES = {
     "adopt", "append_only", "tenant_from",
 }  # fmt: skip
 TENANTS_ENTRIES = {"table", "key", "policy", "sample", "sample_writes"}
-# A session may read and change only its tenant's row of the tenants table, or read all rows and change that one.
+# In the tenants table, a session may change only the row of its tenant. It may read only this row, or all rows.
 TENANTS_POLICIES = ("own", "read_all")
 # The placeholder for the tenant in the sample of a tenants table.
 TENANT = "%tenant%"
-# The commands that a trigger may forbid, and the SQLSTATE of RAISE EXCEPTION (PostgreSQL manual, appendix A).
+# The commands that a trigger may forbid, and the default SQLSTATE of RAISE EXCEPTION (PostgreSQL manual, appendix A).
 FORBIDDEN, RAISED = ("update", "delete"), "P0001"
 # The languages of functions that the plan can replace.
 LANGUAGES = ("plpgsql", "sql")
-# The placeholder for tenancy_schema in a function.
+# The placeholder for tenancy_schema in the body of a function.
 SCHEMA = "%schema%"
-# The operator's names for the entries of the model that are not tenancy_<entry>.
+# The names in messages for entries of the model that are not set by the variable tenancy_<entry>.
 VARIABLES = {
     "database": "database_name",
     "application_role": "tenancy_app_role (or the user of DATABASE_URL)",
@@ -40,20 +40,20 @@ VARIABLES = {
 
 @dataclass(frozen=True)
 class IndexColumn:
-    """One column of an index: its name, and whether it sorts descending."""
+    """One column of an index, with its name and whether it is descending."""
 
     name: str
     descending: bool = False
 
     @property
     def sql(self) -> str:
-        """Return the column as SQL of CREATE INDEX."""
+        """Return the column as SQL for CREATE INDEX."""
         return identifier(self.name) + (" DESC" if self.descending else "")
 
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """Columns that reference a key of another tenant table, or of the same one."""
+    """Columns that reference a key of another tenant table, or of the same table."""
 
     columns: tuple[str, ...]
     references: str
@@ -62,7 +62,7 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Table:
-    """A tenant table: the columns of its surrogate, natural and foreign keys, and of its extra indexes."""
+    """A tenant table, with the columns of its surrogate, natural and foreign keys, and of its additional indexes."""
 
     name: str
     surrogate_keys: tuple[tuple[str, ...], ...]
@@ -73,16 +73,17 @@ class Table:
     sample: Mapping[str, str | int]
     sample_writes: tuple[str, ...]
     written_at: str | None
-    # Whether an existing column with the tenant column's name, without a tie to the setting, holds the tenant.
+    # Whether an existing column with the name of the tenant column contains tenants, although no policy or default uses
+    # the setting.
     adopt: bool
-    # The commands that triggers forbid, with the SQLSTATE that they raise.
+    # The commands that triggers forbid, each with the SQLSTATE of the error.
     append_only: Mapping[str, str]
     # The columns of the foreign key from which rows take their tenant, if the table lacks the column.
     tenant_from: tuple[str, ...] | None = None
 
     @property
     def columns(self) -> set[str]:
-        """Return every column that the table's entry names, except those of the sample."""
+        """Return all columns in the entry of the table, except those of the sample."""
         keys = {name for key in (*self.surrogate_keys, *self.natural_keys) for name in key}
         indexed = {column.name for index in self.indexes for column in index}
         indexed |= {name for key in self.foreign_keys for name in key.columns}
@@ -96,20 +97,22 @@ class Table:
 
 @dataclass(frozen=True)
 class Reader:
-    """A role other than the service's with a policy: on the rows of one tenant, or to read those of all (None)."""
+    """A role other than the application role that gets a policy, for the rows of one tenant, or for reading all rows
+    (None)."""
 
     role: str
     tenant: Tenant | None
 
     @property
     def policy(self) -> str:
-        """Return the name of the role's policy, on each table."""
+        """Return the name of the role's policy, which is the same on each table."""
         return reader_policy(self.role)
 
 
 @dataclass(frozen=True)
 class Tenants:
-    """The table with one row for each tenant: its key, its readers, and the rows of the proof's tenants."""
+    """The table with one row for each tenant, with its key, its kind of policy, and the values of rows for the proof's
+    tenants."""
 
     name: str
     key: str
@@ -119,13 +122,13 @@ class Tenants:
 
     @property
     def table(self) -> Table:
-        """Return it as a table without keys that must contain the tenant column."""
+        """Return the tenants table as a table that has no keys with the tenant column."""
         return Table(self.name, (), (), (), (), self.sample, self.sample_writes, None, adopt=False, append_only={})
 
 
 @dataclass(frozen=True)
 class View:
-    """A view over tenant tables, and the number of rows that it shows a tenant with only the sample rows."""
+    """A view over tenant tables, with the number of rows that it shows to a tenant that has only the sample rows."""
 
     name: str
     sample_rows: int
@@ -133,7 +136,7 @@ class View:
 
 @dataclass(frozen=True)
 class Function:
-    """A function or procedure whose body must be aware of the tenant; a procedure returns the empty text."""
+    """A function or procedure whose body must be tenant-aware. For a procedure, ``returns`` is an empty string."""
 
     name: str
     arguments: str
@@ -144,23 +147,24 @@ class Function:
 
     @property
     def kind(self) -> str:
-        """Return what it is, as SQL."""
+        """Return the SQL keyword for this kind of routine."""
         return "FUNCTION" if self.returns else "PROCEDURE"
 
 
 @dataclass(frozen=True)
 class Model:
-    """The wanted database."""
+    """The database as it should be."""
 
     database: str
     schema: str
     column: str
     column_type: str
     setting: str
-    # None if the tenant column existed before: each row has its own tenant, and there is no default tenant.
+    # None if the tenant column existed before the migration. Each row then already has its tenant, so no default tenant
+    # exists.
     default_tenant: Tenant | None
     application_role: str
-    # The role that the application role replaces in this run, if the run provides the application role.
+    # The role that the application role replaces, if this run creates the application role.
     replaced_role: str | None
     bridge: bool
     tables: tuple[Table, ...]
@@ -168,7 +172,7 @@ class Model:
     functions: tuple[Function, ...]
     readers: tuple[Reader, ...] = ()
     tenants: Tenants | None = None
-    # Whether the tenant column exists before the migration.
+    # Whether the tenant column existed before the migration.
     adopted: bool = False
 
     @property
@@ -177,7 +181,7 @@ class Model:
         return (*self.tables, *([self.tenants.table] if self.tenants else []))
 
     def tenant_keys(self, table: Table) -> tuple[tuple[str, ...], ...]:
-        """Return the keys that get the tenant column: natural keys, and keys to which foreign keys point."""
+        """Return the keys that get the tenant column: natural keys, and keys that foreign keys reference."""
         own = (*table.surrogate_keys, *table.natural_keys)
         pointed = (
             next(one for one in own if set(one) == set(key.key))
@@ -189,27 +193,28 @@ class Model:
 
     @property
     def tenant_type(self) -> TenantType:
-        """Return the type of a tenant."""
+        """Return the type of tenants."""
         return TENANT_TYPES[self.column_type]
 
     @property
     def default_constant(self) -> str:
-        """The default tenant as an SQL constant."""
+        """Return the default tenant as an SQL constant."""
         return self.tenant_type.constant(self._default)
 
     @property
     def printed_default(self) -> str:
-        """That constant as PostgreSQL prints it back."""
+        """Return the default tenant as PostgreSQL prints the constant."""
         return self.tenant_type.printed_constant(self._default)
 
     @property
     def session_tenant(self) -> str:
-        """Return the session's tenant as an SQL expression: NULL if the setting is unset, reset or empty."""
+        """Return the tenant of the session as an SQL expression, which is NULL if the setting is unset, reset or
+        empty."""
         return self.tenant_type.session(self.setting)
 
     @property
     def bridge_value(self) -> str:
-        """The default tenant as the bridge spells it: no session that names it writes it like this."""
+        """Return the default tenant in the form of the bridge, which no session uses for the tenant."""
         return self.tenant_type.bridge(self._default)
 
     @property
@@ -220,12 +225,12 @@ class Model:
 
     @property
     def predicate(self) -> str:
-        """Return the policy's predicate. The sub-select is evaluated once per query instead of once per row."""
+        """Return the predicate of the policy. The sub-select is evaluated once per query instead of once per row."""
         return f"{identifier(self.column)} = (SELECT {self.session_tenant})"
 
 
 def reader_policy(role: str) -> str:
-    """Return the name of the policy of a role in tenancy_readers."""
+    """Return the name of the policy for a role in tenancy_readers."""
     return derived_name("tenant_reader", role)
 
 
@@ -237,7 +242,7 @@ def _text(source: Mapping[str, Any], key: str) -> str:
 
 
 def _named(value: Any, where: str) -> str:
-    """Return the identifier ``value``. An error message starts with ``where``."""
+    """Return ``value`` if it is a valid identifier. An error message starts with ``where``."""
     try:
         identifier(value)
     except ModelError as error:
@@ -269,7 +274,7 @@ def _index(value: Any, where: str) -> tuple[IndexColumn, ...]:
 
 def _sample(value: Any, where: str) -> dict[str, str | int]:
     if not isinstance(value, Mapping):
-        raise ModelError(f"{where}: sample must hold columns and their values, not {value!r}.")
+        raise ModelError(f"{where}: sample must contain columns and their values, not {value!r}.")
     for name, content in value.items():
         _named(name, f"{where}: sample")
         if isinstance(content, bool) or not isinstance(content, (str, int)):
@@ -291,7 +296,7 @@ def _table(value: Any, number: int) -> Table:
         if set(key) <= set(sample):
             raise ModelError(
                 f"{where}: the sample names the surrogate key ({', '.join(key)}), but two rows of the proof must "
-                "have different values: remove it, and each row gets a value of its own."
+                "have different values: remove it, and each row gets its own value."
             )
     return Table(
         name=name,
@@ -309,7 +314,8 @@ def _table(value: Any, number: int) -> Table:
 
 
 def _without(column: Any, table: Table) -> Table:
-    """Return the table with natural keys without the tenant column, since each of them gets or has it."""
+    """Return the table without the tenant column in its natural keys, because every natural key contains that column
+    anyway."""
     keys = [tuple(name for name in key if name != column) for key in table.natural_keys]
     return dataclasses.replace(table, natural_keys=tuple(dict.fromkeys(key for key in keys if key)))
 
@@ -349,7 +355,7 @@ def _tenants(value: Any, tables: Sequence[Table]) -> Tenants | None:
 
 
 def _default_tenant(source: Mapping[str, Any], column_type: str, *, adopted: bool) -> Tenant | None:
-    """Return the tenant of rows without one; None if the tenant column existed before the migration."""
+    """Return the tenant of rows without a tenant, or None if the tenant column existed before the migration."""
     given = source.get("default_tenant")
     if not adopted:
         return TENANT_TYPES[column_type].tenant(given)
@@ -360,7 +366,8 @@ def _default_tenant(source: Mapping[str, Any], column_type: str, *, adopted: boo
         )
     if source.get("bridge"):
         raise ModelError(
-            "tenancy_bridge must be false, since tenancy_column_adopted is true: a login that names no tenant has none."
+            "tenancy_bridge must be false, since tenancy_column_adopted is true: a session that sets no tenant has "
+            "none."
         )
     return None
 
@@ -434,19 +441,19 @@ def _readers(source: Mapping[str, Any], column_type: str) -> tuple[Reader, ...]:
     if own:
         raise ModelError(f"tenancy_readers names {min(map(str, own))!r}, the role of the service: remove it there.")
     if len({reader.role for reader in found}) != len(found):
-        raise ModelError("tenancy_readers names a role twice.")
+        raise ModelError("tenancy_readers lists a role twice.")
     return found
 
 
 def _require_referenced_keys(tables: Sequence[Table]) -> None:
-    """Require of every foreign key that it points to a key of a tenant table."""
+    """Require that every foreign key references a key of a tenant table."""
     known = {table.name: table for table in tables}
     for table in tables:
         for key in table.foreign_keys:
             where, target = f"tenancy_tables, table {table.name!r}", known.get(key.references)
             if target is None:
                 raise ModelError(
-                    f"{where}: a foreign key references {key.references!r}, which is not a tenant table: name it "
+                    f"{where}: a foreign key references {key.references!r}, which is not a tenant table: list it "
                     "in tenancy_tables, or remove the foreign key."
                 )
             if set(key.key) not in [set(other) for other in (*target.surrogate_keys, *target.natural_keys)]:
@@ -463,7 +470,7 @@ def _function(value: Any, schema: str) -> Function:
     language = value.get("language", "plpgsql")
     if language not in LANGUAGES:
         raise ModelError(f"tenancy_functions: language of {value['name']} must be plpgsql or sql, not {language!r}.")
-    # The schema is a variable, and a caller of the function may have any search path.
+    # The body must qualify names with the schema, because a caller of the function may have any search path.
     return Function(**{field: value[field].replace(SCHEMA, identifier(schema)) for field in fields}, language=language)
 
 
@@ -486,7 +493,7 @@ def _tables(source: Mapping[str, Any], *, adopted: bool) -> tuple[Table, ...]:
         raise ModelError("tenancy_tables must be a non-empty list: without a table there is nothing to migrate.")
     parsed = tuple(_without(source.get("column"), _table(table, number)) for number, table in enumerate(tables))
     if len({table.name for table in parsed}) != len(parsed):
-        raise ModelError("tenancy_tables names a table twice.")
+        raise ModelError("tenancy_tables lists a table twice.")
     for table in parsed:
         if unknown := set(table.sample_writes) - {other.name for other in parsed}:
             raise ModelError(
@@ -505,7 +512,7 @@ def _tables(source: Mapping[str, Any], *, adopted: bool) -> tuple[Table, ...]:
 def parse(source: Mapping[str, Any]) -> Model:
     """Return the Model that ``source`` describes.
 
-    ``source`` holds the ``tenancy_*`` variables without their prefix, plus ``database`` and
+    ``source`` contains the ``tenancy_*`` variables without their prefix, and also ``database`` and
     ``application_role``. Raises ModelError with one sentence about the first error.
     """
     column_type = _text(source, "column_type")

@@ -1,4 +1,4 @@
-"""The types that a tenant may have: their form in SQL, as PostgreSQL prints it, and as the bridge spells it."""
+"""The types that a tenant may have, and the forms of a tenant: in SQL, as PostgreSQL prints it, and in the bridge."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ...module_utils.errors import ModelError
 from ...module_utils.quoting import literal
 
 Tenant = int | str
-# Identity, who makes the attempt, the setting's value, and its possible errors.
+# An invalid setting: identity, the session that makes the attempt, the value of the setting, and its possible errors.
 InvalidSetting = tuple[str, str, str, tuple[str, ...]]
 
-# Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
+# Outcomes in the form that proof.sql reports. For error codes, see the PostgreSQL manual, appendix A.
 NOT_OF_THE_TYPE, OUT_OF_RANGE = ("error 22P02",), ("error 22003",)
 
 
@@ -23,19 +23,19 @@ class TenantType(ABC):
     """A type of the tenant column."""
 
     def __init__(self, name: str) -> None:
-        """Name the type as format_type prints it."""
+        """Set the name of the type in the form that format_type prints."""
         self.name = name
 
     @abstractmethod
     def tenant(self, value: Any) -> Tenant:
-        """Return the tenant ``value`` as PostgreSQL prints it; raises ModelError if it is not one."""
+        """Return the tenant ``value`` as PostgreSQL prints it. Raises ModelError if the value is not a tenant."""
 
     def constant(self, tenant: Tenant) -> str:
         """Return the tenant as an SQL constant."""
         return f"{literal(tenant).strip()}::{self.name}"
 
     def printed_constant(self, tenant: Tenant) -> str:
-        """Return that constant as PostgreSQL prints it: without the E of E'', and with single backslashes."""
+        """Return the constant as PostgreSQL prints it: without the E of E'', and with single backslashes."""
         return self.constant(tenant).removeprefix("E").replace("\\\\", "\\")
 
     def session(self, setting: str) -> str:
@@ -43,16 +43,16 @@ class TenantType(ABC):
         return f"nullif(current_setting({literal(setting)}, true), '')::{self.name}"
 
     def printed_session(self, setting: str) -> str:
-        """Return that expression as PostgreSQL prints it (pg_get_expr, PostgreSQL 12 to 18)."""
+        """Return the expression of ``session`` as PostgreSQL prints it (pg_get_expr, PostgreSQL 12 to 18)."""
         return f"(NULLIF(current_setting({literal(setting)}::text, true), ''::text))::{self.name}"
 
     @abstractmethod
     def bridge(self, tenant: Tenant) -> str:
-        """Return another spelling of the tenant with the same meaning, which no session uses."""
+        """Return the tenant in another form with the same meaning, which no session uses."""
 
     @abstractmethod
     def plain(self, spelled: str) -> str:
-        """Return the usual spelling of a tenant that ``bridge`` spelled."""
+        """Return the usual form of a tenant in the form of ``bridge``."""
 
     @abstractmethod
     def unused_tenants(self) -> Iterator[str]:
@@ -60,7 +60,7 @@ class TenantType(ABC):
 
     @abstractmethod
     def invalid_settings(self) -> list[InvalidSetting]:
-        """Return settings that are not a tenant."""
+        """Return values of the setting that are not tenants."""
 
 
 class Number(TenantType):
@@ -83,7 +83,7 @@ class Number(TenantType):
         return value
 
     def constant(self, tenant: Tenant) -> str:
-        """Return the number; PostgreSQL quotes numbers that do not fit into an integer."""
+        """Return the number. Like PostgreSQL, quote a number that does not fit into an integer."""
         return str(tenant) if int(tenant) < 2**31 else super().constant(tenant)
 
     def bridge(self, tenant: Tenant) -> str:
@@ -95,7 +95,7 @@ class Number(TenantType):
         return spelled.lstrip("0") or spelled
 
     def unused_tenants(self) -> Iterator[str]:
-        """Yield the largest numbers that fit into every type."""
+        """Yield the largest numbers that fit into all of the number types."""
         return map(str, range(2**15 - 1, 0, -1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
@@ -129,7 +129,7 @@ class Uuid(TenantType):
         return spelled.strip("{}")
 
     def unused_tenants(self) -> Iterator[str]:
-        """Yield uuids that count up from 1: no generator makes them."""
+        """Yield uuids that count up from 1, because no generator produces them."""
         return (f"00000000-0000-0000-0000-{number:012x}" for number in itertools.count(1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
@@ -146,7 +146,7 @@ class Uuid(TenantType):
 
 
 class Text(TenantType):
-    """A tenant that is a text: any text is a tenant, but leading blanks do not belong to it."""
+    """A tenant that is a text. Any text is a tenant, but leading blanks are not part of the tenant."""
 
     def tenant(self, value: Any) -> Tenant:
         """Return the text."""
@@ -158,11 +158,11 @@ class Text(TenantType):
         return value
 
     def session(self, setting: str) -> str:
-        """Return the session's tenant without leading blanks: the bridge spells it with one."""
+        """Return the tenant of the session without leading blanks, because the form of the bridge has one."""
         return f"nullif(ltrim(current_setting({literal(setting)}, true)), '')"
 
     def printed_session(self, setting: str) -> str:
-        """Return that expression as PostgreSQL prints it."""
+        """Return the expression of ``session`` as PostgreSQL prints it."""
         return f"NULLIF(ltrim(current_setting({literal(setting)}::text, true)), ''::text)"
 
     def bridge(self, tenant: Tenant) -> str:
@@ -174,11 +174,11 @@ class Text(TenantType):
         return spelled.lstrip(" ")
 
     def unused_tenants(self) -> Iterator[str]:
-        """Yield texts that name the proof."""
+        """Yield texts that mention the proof."""
         return (f"isolation proof {number}" for number in itertools.count(1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
-        """Return a blank text; any other text is a tenant."""
+        """Return a blank text, because any other text is a tenant."""
         return [("blank", "A session whose tenant is blank", "  ", ())]
 
 

@@ -1,4 +1,4 @@
-"""One attempt of the proof: its parts and its allowed outcomes."""
+"""The parts of an attempt of the proof, and its allowed outcomes."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from ..model.model import Table, View
 
 Attempt = dict[str, Any]
 Outcomes = tuple[str, ...]
-# Identity, sentence, statement, allowed outcomes.
+# An attempt: identity, sentence, statement and allowed outcomes.
 Row = tuple[str, str, str, Outcomes]
-# Table, privilege, and the columns for which it is needed. No columns: any column is enough.
+# A needed privilege: the table, the privilege and the columns. Without columns, the privilege on any column is enough.
 Need = tuple[Table, str, Sequence[str]]
 
-# Outcomes as proof.sql reports them; PostgreSQL manual, appendix A.
+# Outcomes in the form that proof.sql reports. For error codes, see the PostgreSQL manual, appendix A.
 NOTHING, ONE = ("0 rows",), ("1 rows",)
 REFUSED, POINTS_NOWHERE, IS_THERE = ("error 42501",), ("error 23503",), ("error 23505",)
 NOTHING_OR_REFUSED = (*NOTHING, *REFUSED)
 NO_PARTITION: Outcomes = ("error 23514",)
 REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
-# The search path is that of the service's login: without a schema, an operator could be another than PostgreSQL's.
+# The search path is that of the service's login, in which an unqualified operator might not be the built-in operator.
 EQUAL = "OPERATOR(pg_catalog.=)"
-# Extensions such as safeupdate refuse an UPDATE or DELETE that has no condition.
+# Extensions such as safeupdate refuse an UPDATE or DELETE without a condition.
 EVERY = " WHERE true"
 
 
 def made(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> list[Attempt]:
-    """Return the attempts of a tenant on a table or a view; ``keep`` says whether later attempts see its rows."""
+    """Return the attempts of a tenant on a table or a view. ``keep`` says whether later attempts see the stored
+    rows."""
     return [
         {
             "id": f"{table.name}.{identity}", "table": table.name, "sentence": sentence,

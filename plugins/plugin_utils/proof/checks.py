@@ -1,8 +1,8 @@
-"""Evaluate a CHECK or a partition's bound for a row, without a database.
+"""Evaluation of a CHECK or a partition bound for a row, without a database.
 
-PostgreSQL prints every type in these expressions. It prints the schema of every name that is not its own, so a name
-without a schema is PostgreSQL's. This module knows only common operators and functions; any other makes the result
-UNKNOWN. Points in time are in UTC.
+PostgreSQL prints every type in these expressions. It qualifies every name that is not built in, so an unqualified name
+is built in. This module knows only common operators and functions. Any other one makes the result UNKNOWN. Points in
+time are in UTC.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Present(Unknown):
 
 UNKNOWN = Unknown()
 PRESENT = Present()
-# This time is after every date that a sample has by default, and before its dates in the future.
+# The value of now(). It is later than the default dates of samples, and earlier than their dates in the future.
 NOW = datetime(2026, 1, 1)
 
 _TOKEN = re.compile(
@@ -55,7 +55,7 @@ _COUNTED: dict[str, Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True)
 class Opaque:
-    """A value that is known only as text."""
+    """A value of which only the text is known."""
 
     text: str
 
@@ -76,7 +76,7 @@ class Expression:
 
 
 def value(text: str | None, type_name: str) -> Any:
-    """Return the value that a text has as a type; the type's name has no modifiers."""
+    """Return the value of a text in a type. ``type_name`` has no modifiers."""
     if text is None:
         return None
     try:
@@ -109,12 +109,12 @@ def _span(text: str) -> timedelta:
 
 
 def mentioned(expression: str) -> set[str]:
-    """Return the names in an expression that can be names of columns."""
+    """Return the names in an expression that may be names of columns."""
     return {text for kind, text in _tokens(expression) if kind in ("word", "quoted")}
 
 
 def calls_own_code(expression: str) -> bool:
-    """Return whether the expression calls a function with a printed schema: such a function is not PostgreSQL's."""
+    """Return whether the expression calls a function with a qualified name, which is therefore not built in."""
     texts = [text for _, text in _tokens(expression)]
     return any(
         texts[place] == "." and texts[place + 2 : place + 3] == ["("] for place in range(1, max(1, len(texts) - 2))
@@ -122,24 +122,25 @@ def calls_own_code(expression: str) -> bool:
 
 
 def literals(expression: str) -> list[str]:
-    """Return the constants in an expression as texts; for an array also its elements."""
+    """Return the constants in an expression as texts, and the elements of constant arrays."""
     found = [text for kind, text in _tokens(expression) if kind in ("string", "number")]
     return [each for text in found for each in (text, *_elements(text))]
 
 
 def _elements(text: str) -> list[str]:
-    """Return the elements of an array without quotes; nothing for any other text."""
+    """Return the elements of an array without their quotes, or no elements for any other text."""
     return text[1:-1].split(",") if re.fullmatch(r'\{[^{}"\\,]+(,[^{}"\\,]+)*\}', text) else []
 
 
 def holds(expression: str, row: Mapping[str, Any]) -> bool | Unknown:
-    """Return whether a CHECK accepts a row of values by column. PostgreSQL refuses a row only if the CHECK is false."""
+    """Return whether a CHECK accepts a row, which maps columns to values. PostgreSQL refuses a row only if the CHECK is
+    false."""
     found = evaluate(expression, row)
     return found if isinstance(found, Unknown) else found is not False
 
 
 def evaluate(expression: str, row: Mapping[str, Any]) -> Any:
-    """Return the value of an expression; None stands for NULL."""
+    """Return the value of an expression. None represents NULL."""
     try:
         return _value(_parsed(expression), row)
     except (ValueError, IndexError, TypeError, InvalidOperation, OverflowError, RecursionError):
@@ -166,7 +167,7 @@ def _tokens(expression: str) -> list[tuple[str, str]]:
 
 
 def _plain(kind: str, text: str) -> str:
-    """Return a token's text without its quotes."""
+    """Return the text of a token without its quotes."""
     if kind == "quoted":
         return text[1:-1].replace('""', '"')
     if kind == "string":
@@ -175,7 +176,7 @@ def _plain(kind: str, text: str) -> str:
 
 
 class _Parser:
-    """A parser of the expressions that PostgreSQL prints. It raises ValueError for unknown syntax."""
+    """A parser for the expressions that PostgreSQL prints. It raises ValueError for unknown syntax."""
 
     def __init__(self, tokens: Sequence[tuple[str, str]]) -> None:
         """Start at the first token."""
@@ -193,7 +194,7 @@ class _Parser:
         return self.tokens[self.place] if self.place < len(self.tokens) else ("end", "")
 
     def _take(self, *texts: str) -> bool:
-        """Consume the given words or signs if they come next."""
+        """Consume the given words or symbols if they come next, and return whether they did."""
         there = self.tokens[self.place : self.place + len(texts)]
         if [text if kind in ("word", "sign") else None for kind, text in there] != list(texts):
             return False
@@ -299,7 +300,7 @@ class _Parser:
         return found
 
     def _type(self) -> str:
-        """Return a type's name. Modifiers can change a value, so a type with modifiers raises ValueError."""
+        """Return the name of a type. A type with modifiers raises ValueError, because modifiers can change a value."""
         words: list[str] = []
         while self._next[0] in ("word", "quoted") and (not words or words[-1] == "." or self._next[1] in _TYPE_WORDS):
             words.append(self._next[1])
@@ -313,7 +314,7 @@ class _Parser:
         return " ".join(words)
 
 
-# These operators test only whether there is a value.
+# These operators test only whether a value is NULL.
 COUNTING = ("num_nonnulls", "num_nulls")
 _TYPE_WORDS = ("varying", "precision", "without", "with", "time", "zone")
 
@@ -335,7 +336,7 @@ def _value(found: Expression, row: Mapping[str, Any]) -> Any:
             return False
         return given if isinstance(given, Unknown) else given is wanted
     if kind == "call" and parts[0] == "satisfies_hash_partition":
-        # A table partitioned by hash has a partition for every row.
+        # A table that is partitioned by hash has a partition for every row.
         return True
     given = [_value(part, row) for part in parts if isinstance(part, Expression)]
     counts = kind == "call" and parts[0] in COUNTING
@@ -360,7 +361,7 @@ def _value(found: Expression, row: Mapping[str, Any]) -> Any:
 
 
 def _joined(kind: str, parts: Sequence[Any]) -> Any:
-    """Return AND or OR of values; one decisive value is enough."""
+    """Return the AND or the OR of values. One decisive value is enough, even if others are unknown."""
     decisive = kind == "OR"
     if any(part is decisive for part in parts):
         return decisive
@@ -381,7 +382,7 @@ def _operated(sign: str, left: Any, right: Any) -> Any:
     if isinstance(left, str) and sign in ("~", "!~", "~*", "!~*"):
         found = patterns.matches(left, right, ignore_case=sign.endswith("*"))
         return UNKNOWN if found is None else found is not sign.startswith("!")
-    # The order of texts depends on their collation.
+    # The order of texts depends on their collation, which is not known here.
     if sign not in _COMPARED or (isinstance(left, str) and sign not in ("=", "<>")):
         return UNKNOWN
     return _COMPARED[sign](left, right)
@@ -400,7 +401,7 @@ def _cast(type_name: str, given: Any) -> Any:
     if isinstance(given, str):
         if type_name.endswith("[]"):
             return [value(text, type_name.removesuffix("[]").strip()) for text in _elements(given)] or UNKNOWN
-        # An enum's label, or a value of a domain over text.
+        # A label of an enum, or a value of a domain over text.
         is_plain = type_name in _NUMBERS | _TIMES | _SPANS | _DOCUMENTS | {"boolean"}
         return value(given, type_name) if is_plain else given
     if isinstance(given, Decimal) and type_name in _NUMBERS:
@@ -426,7 +427,7 @@ def _called(name: str, given: Sequence[Any]) -> Any:
 
 
 def _truncated(unit: str, time: Any) -> Any:
-    """Return a time at the beginning of its day, month or other unit."""
+    """Return a time truncated to the beginning of its day, month or other unit."""
     ends = {"year": 4, "month": 7, "day": 10, "hour": 13, "minute": 16, "second": 19}
     if not isinstance(time, datetime) or unit not in ends:
         return UNKNOWN
@@ -444,7 +445,7 @@ def _json_type(document: Document) -> str:
     return _JSON_TYPES.get(type(json.loads(document.text)), "null")
 
 
-# By name and number of arguments: the type of the first argument, and the function that computes the result.
+# For each name and number of arguments: the type of the first argument, and the function that computes the result.
 _FUNCTIONS: dict[tuple[str, int], tuple[type, Callable[..., Any]]] = {
     ("length", 1): (str, lambda text: Decimal(len(text))),
     ("char_length", 1): (str, lambda text: Decimal(len(text))),

@@ -1,7 +1,8 @@
-"""The order in which the proof stores its rows: a row comes after the rows to which it points, if possible.
+"""The order in which the proof stores its rows: if possible, a row comes after the rows that it references.
 
-In a circle of foreign keys, one of them points to a later row. A foreign key that may be NULL is left NULL. Otherwise
-one must be deferrable: one attempt stores the circle, and PostgreSQL checks the foreign key at the end.
+In a cycle of foreign keys, one of them references a later row. If one of the foreign keys may be NULL, the row is
+stored with NULL there. Otherwise one must be deferrable: a single attempt stores all rows of the cycle, and PostgreSQL
+checks the foreign key at the end.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ Document = Mapping[str, Any]
 class Order:
     """The tables in the order in which their rows are stored.
 
-    ``left`` holds, by table, the foreign keys that point to a later table and are left NULL. ``deferred`` holds those
-    that need a value at once. ``twice`` names the tables in which each tenant has two rows.
+    ``left`` contains, by table, the foreign keys that reference a later table and remain NULL. ``deferred`` contains
+    those that need a value immediately. ``twice`` contains the names of the tables in which each tenant has two rows.
     """
 
     tables: tuple[Table, ...]
@@ -33,11 +34,12 @@ class Order:
     twice: frozenset[str] = frozenset()
 
     def used(self, table: Table) -> list[ForeignKey]:
-        """Return the foreign keys by which a table's row points to rows of its own tenant."""
+        """Return the foreign keys with which the row of a table references rows of its own tenant."""
         return [key for key in table.foreign_keys if key not in self.left[table.name]]
 
     def pointers(self, names: Sequence[str]) -> list[Table]:
-        """Return the named tables and all tables whose rows point to them, in the order of deletion."""
+        """Return the named tables and all tables whose rows reference them, directly or indirectly, in the order of
+        deletion."""
         found = set(names)
         while more := {
             table.name
@@ -48,20 +50,21 @@ class Order:
         return [table for table in reversed(self.tables) if table.name in found]
 
     def circle(self, table: Table) -> list[Table]:
-        """Return the tables whose rows one attempt stores, in order: only the table itself if there is no circle."""
+        """Return, in order, the tables whose rows are stored in the same attempt. Without a cycle, this is only the
+        table itself."""
         reached = {one.name: {other.name for other in self.pointers([one.name])} for one in self.tables}
         members = [one for one in self.tables if one.name in reached[table.name] and table.name in reached[one.name]]
         return members if any(self.deferred[one.name] for one in members) else [table]
 
 
 def of(model: Model, documents: Mapping[str, Document]) -> Order:
-    """Return the order; ``documents`` holds the tables' parts of the state by name, if known."""
+    """Return the order. ``documents`` contains the documents of the tables in the state by name, if they are known."""
     waiting, stored = list(model.tables), list[Table]()
     while waiting:
         there = {table.name for table in stored}
         lacking = {table.name: _lacking(table, there) for table in waiting}
-        # A table that lacks no other comes first. Columns left NULL come next, and then deferred foreign keys.
-        # The rows that triggers write come before the samples of their table.
+        # A table whose referenced tables are all stored comes first. Next come foreign keys that remain NULL, and then
+        # deferred ones. The rows that triggers write come before the samples of their table.
         written = {name for table in waiting for name in table.sample_writes if name != table.name}
         chosen = min(
             waiting,
@@ -93,14 +96,15 @@ def _rank(table: Table, lacking: Sequence[ForeignKey], document: Document) -> in
 
 
 def is_optional(table: Table, key: ForeignKey, document: Document) -> bool:
-    """Say whether the table's row may point to nothing by that key."""
+    """Return whether the foreign key of the table's row may be NULL."""
     keys = {name for own in (*table.surrogate_keys, *table.natural_keys) for name in own}
     needed = {item["name"] for item in document.get("attributes", []) if item["not_null"] or item["has_default"]}
     return any(name not in keys and name not in needed for name in key.columns)
 
 
 def pairs(table: Table, document: Document) -> list[tuple[ForeignKey, ForeignKey]]:
-    """Return foreign keys to one table that a CHECK compares: a row cannot point to the same row by both."""
+    """Return pairs of foreign keys to the same table that a CHECK compares, so that they may have to reference
+    different rows."""
     rules = [checks.mentioned(item["expression"]) for item in document.get("checks", [])]
     return [
         (one, other)
@@ -117,11 +121,11 @@ def _is_deferrable(key: ForeignKey, document: Document) -> bool:
 
 
 def refused(state: State, model: Model) -> list[str]:
-    """Return one sentence for each circle of foreign keys in which no row can be stored by itself."""
+    """Return one sentence for each foreign key in a cycle in which no row can be stored first."""
     documents = {table.name: catalog.table(state, table.name) or {} for table in model.tables}
     order = of(model, documents)
     return [
-        f"The foreign key ({', '.join(key.columns)}) of {model.schema}.{table.name} is part of a circle of foreign "
+        f"The foreign key ({', '.join(key.columns)}) of {model.schema}.{table.name} is part of a cycle of foreign "
         "keys whose columns are all NOT NULL, and it cannot be deferred. No row can be stored first. Make the key "
         "deferrable: ALTER TABLE … ALTER CONSTRAINT … DEFERRABLE."
         for table in order.tables

@@ -1,4 +1,4 @@
-"""Regular expressions of PostgreSQL: whether a text matches one, and texts that match it.
+"""Regular expressions of PostgreSQL: matching of texts, and generation of texts that match.
 
 This module knows the common syntax, which Python shares (PostgreSQL manual, 9.7.3 "POSIX Regular Expressions").
 """
@@ -10,26 +10,27 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Ordinary characters that stand for themselves, and characters to choose of a class, in two orders.
+# Ordinary characters without a special meaning, and the characters to choose from a class, in two orders.
 ALPHABETS = ("aA0x_-. @/:#+", "bB1y-_.  @/:#+")
 PRINTABLE = "".join(map(chr, range(32, 127)))
-# How often to repeat what may be repeated without limit.
+# The numbers of repetitions to try for a quantifier without a limit.
 TIMES = (1, 3, 8)
-# Nested repetitions take exponential time on longer texts.
+# Longer texts are not matched, because nested quantifiers take exponential time.
 LONGEST_NESTED = 16
 CLASSES = {
     "alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "space": r"\s",
     "xdigit": "0-9A-Fa-f", "word": r"\w", "blank": r" \t", "punct": r"!-/:-@\[-`{-~",
 }  # fmt: skip
 SHORTHANDS = "dDwWsS"
-# Constraints: the beginning and the end of the text, and of a word.
+# Anchors: the beginning and the end of the text, and of a word.
 ANCHORS = {"A": r"\A", "Z": r"\Z", "m": r"\b", "M": r"\b", "y": r"\b"}
 _REPEATED = re.compile(r"(?:[*+?]|\{(\d+)(,(\d*))?\})\??")
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern in Python's syntax, an example of it, and whether it repeats without limit, also in a repetition."""
+    """A pattern in Python's syntax, a text that matches, and whether it contains a quantifier without a limit, or one
+    within another."""
 
     python: str = ""
     example: str = ""
@@ -37,7 +38,7 @@ class Pattern:
     nested: bool = False
 
     def __add__(self, other: Pattern) -> Pattern:
-        """Return both, one after the other."""
+        """Return the concatenation of both patterns."""
         return Pattern(
             self.python + other.python, self.example + other.example, self.repeats or other.repeats,
             self.nested or other.nested,
@@ -45,7 +46,7 @@ class Pattern:
 
 
 def matches(text: str, pattern: str, *, ignore_case: bool) -> bool | None:
-    """Return whether a text matches, or None for unknown syntax."""
+    """Return whether a text matches the pattern, or None for unknown syntax."""
     found = _parsed(pattern, ALPHABETS[0], 1)
     if found is None or (found.nested and len(text) > LONGEST_NESTED):
         return None
@@ -54,7 +55,7 @@ def matches(text: str, pattern: str, *, ignore_case: bool) -> bool | None:
 
 
 def examples(pattern: str) -> Iterator[str]:
-    """Yield texts that match; nothing for unknown syntax."""
+    """Yield texts that match the pattern, or nothing for unknown syntax."""
     for times in TIMES:
         for alphabet in ALPHABETS:
             found = _parsed(pattern, alphabet, times)
@@ -74,7 +75,7 @@ def _parsed(pattern: str, alphabet: str, times: int) -> Pattern | None:
 
 
 class _Parser:
-    """A parser that raises ValueError or LookupError for unknown syntax."""
+    """A parser for patterns. It raises ValueError or LookupError for unknown syntax."""
 
     def __init__(self, pattern: str, alphabet: str, times: int) -> None:
         """Start at the first character."""
@@ -91,7 +92,7 @@ class _Parser:
         return True
 
     def alternatives(self) -> Pattern:
-        """Return the alternatives up to a closing parenthesis, with an example of the first one."""
+        """Return the alternatives up to a closing parenthesis, with an example for the first alternative."""
         found = [self._sequence()]
         while self._take("|"):
             found.append(self._sequence())
@@ -152,12 +153,12 @@ class _Parser:
         return Pattern(re.escape(sign), sign)
 
     def _chosen(self, written: str) -> Pattern:
-        """Return a class with one of its characters."""
+        """Return a character class with one of its characters as the example."""
         found = [sign for sign in self.alphabet + PRINTABLE if re.fullmatch(written, sign)]
         return Pattern(written, found[0])
 
     def _class(self) -> str:
-        """Return a class in brackets."""
+        """Return a character class in brackets."""
         found = "[^" if self._take("^") else "["
         start = self.place
         while not (self._next == "]" and self.place > start):

@@ -1,8 +1,8 @@
 """The isolation proof: attempts of the application role to reach another tenant's rows in the real database.
 
-An attempt is one statement, with the outcomes that it may have: a number of rows or an SQLSTATE. The application role
-makes it with row security on. ``proof.sql`` makes the attempts, ``transaction`` rolls back their effects, and this
-module decides which outcomes are allowed. Each kind of attempt has a positive control, which must succeed. A proof in
+An attempt is one statement with its allowed outcomes: a number of rows or an SQLSTATE. The application role runs it
+with row security on. ``proof.sql`` makes the attempts, ``transaction`` rolls back their effects, and this module
+decides which outcomes are allowed. Each kind of attempt has a positive control, which must succeed, because a proof in
 which every attempt fails proves nothing.
 """
 
@@ -49,17 +49,18 @@ RUNNER = Path(__file__).with_name("proof.sql")
 
 Document = Mapping[str, Any]
 
-# The beginning of a trigger's definition, as PostgreSQL prints it.
+# The beginning of the definition of a BEFORE INSERT trigger, as PostgreSQL prints it.
 BEFORE_INSERT = re.compile(r'CREATE TRIGGER (?:"(?:[^"]|"")+"|\S+) BEFORE INSERT ')
-# The number of rows to read from a table that is too large to be counted while it is locked.
+# The number of rows to read from a table that is too large for counting all rows while it is locked.
 PROBED = 1000
 
 
 def lacks(document: Document, privilege: str, columns: Sequence[str] = ()) -> bool:
     """Return whether the application role lacks a privilege on the table.
 
-    With ``columns``, it must have the privilege on all of them; without, on any column. A role that does not exist yet
-    lacks nothing: the plan grants its privileges before the service uses it.
+    With ``columns``, the role must have the privilege on all of them. Without ``columns``, it must have the privilege
+    on any column. A role that does not exist yet lacks no privilege, because the plan grants its privileges before the
+    service uses the role.
     """
     if document["rights"] is None or document["rights"][privilege] is True:
         return False
@@ -71,8 +72,9 @@ def lacks(document: Document, privilege: str, columns: Sequence[str] = ()) -> bo
 class Means:
     """The application role's privileges on each table, and the limits that triggers set for every role.
 
-    ``documents`` are the tables' parts of the state, by name; a table without one has every right and no trigger.
-    ``types`` are those of the state, ``samples`` the tables' sample rows, by name.
+    ``documents`` are the documents of the tables in the state, by name. For a table without a document, the role has
+    every privilege, and no triggers exist. ``types`` are the types in the state, and ``samples`` are the sample rows of
+    the tables by name.
     """
 
     model: Model
@@ -82,11 +84,11 @@ class Means:
     order: Order
 
     def values(self, table: Table) -> Mapping[str, str]:
-        """Return the columns of the sample row with their SQL."""
+        """Return the columns of the sample row, each with its value as SQL."""
         return self.samples[table.name].values
 
     def updated(self, table: Table) -> str:
-        """Return a column that an attempt changes."""
+        """Return the column that attempts update."""
         document = self.documents.get(table.name, {})
 
         def may(column: str) -> bool:
@@ -100,15 +102,16 @@ class Means:
         return document is not None and lacks(document, privilege, columns)
 
     def allows(self, outcomes: Outcomes, *needs: Need) -> Outcomes:
-        """Return the allowed outcomes of a statement: permission denied if the role lacks one of ``needs``."""
+        """Return the allowed outcomes of a statement: only "permission denied" if the role lacks one of the privileges
+        ``needs``."""
         return REFUSED if any(self.lacks(*need) for need in needs) else outcomes
 
     def pointing(self, table: Table, key: ForeignKey) -> Mapping[str, str]:
-        """Return the columns of the sample row that points to another by ``key``."""
+        """Return the columns of the sample row that references another row with the foreign key ``key``."""
         return self._other_sample(table, pointing=key).values
 
     def variant(self, table: Table, columns: Sequence[str]) -> dict[str, str]:
-        """Return values that differ from the sample, for the columns that can have another constant."""
+        """Return values that differ from the sample, for those ``columns`` that can have another constant."""
         own = self.samples[table.name]
         pointing = {name for key in table.foreign_keys for name in key.columns}
         other = self._other_sample(table, unlike=own).values
@@ -119,7 +122,7 @@ class Means:
         }
 
     def second(self, table: Table) -> Mapping[str, str]:
-        """Return the columns of the tenant's second row."""
+        """Return the columns of the second row of a tenant."""
         return self._other_sample(table, unlike=self.samples[table.name]).values
 
     def _other_sample(self, table: Table, **more: Any) -> Sample:
@@ -127,16 +130,18 @@ class Means:
         return samples.of(self.model, table, document, self.types, self.documents, **more)
 
     def inserts(self, table: Table) -> list[Need]:
-        """Return the privileges that storing the sample needs: on its columns, and on the keys to which it points."""
+        """Return the privileges that are needed to store the sample: on its columns, and on the keys that it
+        references."""
         parents = [(self.table(key.references), "SELECT", key.key) for key in self.order.used(table)]
         return [(table, "INSERT", sorted(self.values(table))), *parents]
 
     def stores(self, table: Table, *seen: str) -> bool:
-        """Say whether the role can store the sample and the rows to which it points; ``seen`` are checked tables."""
+        """Return whether the role can store the sample and the rows that it references. ``seen`` are tables that are
+        already checked."""
         lacking: list[Need] = [(table, "INSERT", (name,)) for name in self.samples[table.name].missing]
         return (
             not any(self.lacks(*need) for need in [*self.inserts(table), *lacking])
-            # A table may point to itself, or in a circle.
+            # A table may reference itself, or be part of a cycle.
             and all(
                 self.stores(self.table(key.references), table.name, *seen)
                 for key in self.order.used(table)
@@ -145,12 +150,13 @@ class Means:
         )
 
     def arbiters(self, table: Table) -> list[tuple[str, ...]]:
-        """Return the natural keys that ON CONFLICT can name."""
+        """Return the natural keys that ON CONFLICT can infer from their columns."""
         document = {"indexes": [], **self.documents.get(table.name, {})}
         return unique_keys.arbiters(document, self.model, table)
 
     def defers(self, table: Table) -> bool:
-        """Say whether a key is checked later: PostgreSQL refuses ON CONFLICT DO NOTHING then (55000)."""
+        """Return whether the table has a deferrable key, with which PostgreSQL refuses ON CONFLICT DO NOTHING
+        (55000)."""
         return any(unique_keys.is_key(index) and index["key"]["deferrable"] for index in self._indexes(table))
 
     def _indexes(self, table: Table) -> Sequence[Document]:
@@ -158,7 +164,8 @@ class Means:
         return found
 
     def rows(self, table: Table, *seen: str) -> int:
-        """Return how many rows a tenant has after the samples; ``seen`` are tables whose triggers are followed."""
+        """Return the number of rows that a tenant has after the samples are stored. ``seen`` are tables that are
+        already counted."""
         tenants = self.model.tenants
         by_tenants = tenants.sample_writes.count(table.name) if tenants is not None else 0
         again = table.name in self.order.twice and self.stores(table)
@@ -171,11 +178,12 @@ class Means:
         return min(found, 1) if self.is_single(table) else found
 
     def writers(self, table: Table) -> list[Table]:
-        """Return the tables whose triggers write a row of this one when their sample is stored."""
+        """Return the tables whose triggers write a row into this table when their sample is stored."""
         return [writer for writer in self.model.tables if table.name in writer.sample_writes]
 
     def is_single(self, table: Table, *seen: str) -> bool:
-        """Say whether a tenant has one row, since foreign keys to such rows decide one of its keys."""
+        """Return whether a tenant can have only one row, because one of its keys consists of foreign keys to single
+        rows."""
         pointing = {
             name
             for key in self.order.used(table)
@@ -192,28 +200,30 @@ class Means:
         return not self.writers(parent) or self.is_single(parent, *seen)
 
     def replaces(self, table: Table) -> bool:
-        """Say whether the table's sample takes the place of the same row, which a trigger wrote before."""
+        """Return whether the sample of the table replaces the same row, which a trigger wrote before."""
         tenants = self.model.tenants
         by_tenants = tenants is not None and table.name in tenants.sample_writes
         return self.is_single(table) and (by_tenants or bool(self.writers(table)))
 
     def others(self, table: Table, other: str) -> list[tuple[str, str]]:
-        """Return the tenants whose rows a tenant tries to reach: the other one of the proof, and one that has rows."""
+        """Return the tenants whose rows a tenant tries to reach: the other tenant of the proof, and a tenant that has
+        rows."""
         known = catalog.known_tenant(self.model, self.documents.get(table.name, {}))
         words = "the default" if self.model.default_tenant is not None else "an existing"
         return [("another", other), *([(words, known)] if known is not None else [])]
 
     def forbids(self, table: Table, command: str, outcomes: Outcomes) -> Outcomes:
-        """Return the outcomes of ``command`` (update or delete) on a tenant's own rows, which a trigger may forbid."""
+        """Return the allowed outcomes of ``command`` (update or delete) on a tenant's own rows. A trigger may forbid
+        the command."""
         raised = table.append_only.get(command)
         # Instead of raising an error, a trigger may return NULL, which skips the row.
         return (f"error {raised}", *NOTHING) if raised is not None else outcomes
 
     def besides(self, table: Table, command: str, outcomes: Outcomes) -> Outcomes:
-        """Return the outcomes of a ``command`` that must affect no row.
+        """Return the allowed outcomes of a ``command`` that must not affect any row.
 
-        A statement-level trigger fires even then, so its error is allowed. A row-level trigger fires only for an
-        affected row, so its error is not allowed.
+        A statement-level trigger fires even if no row is affected, so its error is allowed. A row-level trigger fires
+        only for an affected row, so its error is not allowed.
         """
         raised = table.append_only.get(command)
         triggers = self.documents.get(table.name, {}).get("triggers", [])
@@ -221,18 +231,19 @@ class Means:
         return (*outcomes, f"error {raised}") if raised is not None and once else outcomes
 
     def conflicts(self, table: Table, outcomes: Outcomes, more: Outcomes) -> Outcomes:
-        """Return the outcomes of storing a row with a present key; ``more`` ones if a trigger can change the key."""
+        """Return the allowed outcomes of storing a row with an existing key. If a trigger can change the key, they
+        include ``more``."""
         triggers = self.documents.get(table.name, {}).get("triggers", [])
         changes = any(item["enabled"] and item["row"] and BEFORE_INSERT.match(item["definition"]) for item in triggers)
         return (*outcomes, *more) if changes else outcomes
 
     def table(self, name: str) -> Table:
-        """Return the table of that name."""
+        """Return the table with this name."""
         return next(table for table in self.model.tables if table.name == name)
 
 
 def gaps(state: State, model: Model) -> list[str]:
-    """Return one sentence for each thing that the proof cannot show because of privileges or triggers."""
+    """Return one sentence for each fact that the proof cannot show, because of privileges, triggers or foreign keys."""
     means = _means(state, model)
     return [text for table in model.tables for text in _gaps(model, means, table)]
 
@@ -240,19 +251,19 @@ def gaps(state: State, model: Model) -> list[str]:
 def _gaps(model: Model, means: Means, table: Table) -> list[str]:
     name, role = f"{model.schema}.{table.name}", model.application_role
     if means.lacks(table, "SELECT"):
-        return [f"{role} may not read {name}: the proof there shows only which statements are refused."]
+        return [f"{role} has no privilege to read {name}: there, the proof shows only which statements are refused."]
     found = []
     if not means.stores(table):
         found.append(
-            f"{role} may not store the sample in {name}: the proof there cannot use a tenant's own rows. It shows "
-            "only that the default tenant reads its rows."
+            f"{role} has no privilege to store the sample in {name}: there, the proof cannot use a tenant's own rows. "
+            "It shows only that the default tenant reads its rows."
         )
     refused = [command for command in ("UPDATE", "DELETE") if means.lacks(table, command)]
     refused += [f"{command.upper()} (append_only)" for command in table.append_only]
     if refused:
-        found.append(f"{' and '.join(refused)} in {name} must be refused, also for a tenant's own rows.")
+        found.append(f"{' and '.join(refused)} in {name} must be refused, even for a tenant's own rows.")
     return found + [
-        f"The proof does not try to reference another tenant's row by {name} ({', '.join(key.columns)}), since "
+        f"The proof does not try to reference another tenant's row with {name} ({', '.join(key.columns)}), since "
         f"{reason}."
         for key in table.foreign_keys
         if (reason := _why_untried(means, table, key)) is not None
@@ -266,7 +277,7 @@ def _means(state: State, model: Model) -> Means:
 
 
 def _granted(document: Document, model: Model) -> Document:
-    """Return a table's part of the state after the plan: privileges on columns include the tenant column."""
+    """Return the document of a table after the plan, in which privileges on columns include the tenant column."""
     rights = document["rights"]
     given = {name: rights[name] for name in ("SELECT", "INSERT") if rights}
     more = {name: [*allowed, model.column] for name, allowed in given.items() if allowed and allowed is not True}
@@ -281,7 +292,7 @@ def _of_documents(model: Model, documents: Mapping[str, Document], types: Mappin
 
 
 def tenants_sample(state: State, model: Model, tenants: Tenants) -> Sample:
-    """Return the row of a tenant of the proof in the tenants table, without its key."""
+    """Return the row for a tenant of the proof in the tenants table, without its key."""
     return tenants_rows.sample(_means(state, model), tenants)
 
 
@@ -296,10 +307,11 @@ def synthetic_tenants(state: State, model: Model) -> tuple[str, str]:
 
 
 def document(state: State, model: Model, max_rows: int, seconds: float, url_options: str = "") -> dict[str, Any]:
-    """Return the proof as ``transaction.run`` needs it, as plain data.
+    """Return the proof as plain data, in the form that ``transaction.run`` needs.
 
-    ``seconds`` limits the time of all attempts together. ``url_options`` are the options of the service's
-    DATABASE_URL. In tables of more than ``max_rows`` rows, the default tenant's rows are probed instead of counted.
+    ``seconds`` limits the time of all attempts together. ``url_options`` are the options of the service's DATABASE_URL.
+    In tables with more than ``max_rows`` rows, the proof reads only some rows of the default tenant instead of counting
+    all.
     """
     means = _means(state, model)
     compared = [
@@ -326,7 +338,7 @@ def document(state: State, model: Model, max_rows: int, seconds: float, url_opti
 
 
 def _content_attempt(state: State, model: Model, table: Table, max_rows: int) -> Attempt:
-    """Return the attempt that counts the rows that the default tenant reads: its outcome is a value."""
+    """Return the attempt that counts the rows that the default tenant reads. Its outcome is a value."""
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     return {
         "id": f"{table.name}.content", "table": table.name, "tenant": tenant, "value": True,
@@ -336,11 +348,13 @@ def _content_attempt(state: State, model: Model, table: Table, max_rows: int) ->
 
 
 def _content(state: State, model: Model, table: Table, max_rows: int, *, as_owner: bool = True) -> str:
-    """Return the query for the number of the default tenant's rows: all of them, or those that it reads."""
+    """Return the query for the number of rows of the default tenant: as owner all rows, otherwise the rows that the
+    tenant reads."""
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     target, default = qualified(model.schema, table.name), literal(str(tenant))
     column = identifier(model.column)
-    # A row without a tenant counts as the default tenant's: if that tenant cannot read it, it is missing.
+    # A row without a tenant counts as a row of the default tenant, so it is reported as missing if that tenant cannot
+    # read it.
     where = f" WHERE coalesce({column}, {default}) {EQUAL} {default}" if as_owner else ""
     others = f"pg_catalog.count(*) FILTER (WHERE ({column} {EQUAL} {default}) IS NOT TRUE)" if not as_owner else "0"
     part = f"(SELECT {column} FROM {target}{where} LIMIT {PROBED}) AS probe"
@@ -350,7 +364,7 @@ def _content(state: State, model: Model, table: Table, max_rows: int, *, as_owne
 
 
 def partitions(state: State, model: Model) -> dict[str, list[Relation]]:
-    """Return the partitions of each partitioned table, by the table's name."""
+    """Return the partitions of each partitioned table, by the name of the table."""
     found = {table.name: catalog.partitions(state, table) for table in catalog.tables(state, model)}
     return {name: parts for name, parts in found.items() if parts}
 
@@ -363,19 +377,19 @@ def attempts(
     documents: Mapping[str, Document] | None = None,
     types: Mapping[str, Document] | None = None,
 ) -> list[Attempt]:
-    """Return the attempts of two tenants without rows, in their order.
+    """Return the attempts of two tenants that have no rows, in order.
 
-    An attempt is a dict: id, table, sentence, tenant (None: RESET), sql, expected (the allowed outcomes), keep (whether
-    later attempts see its rows). A few have ``theirs``, a query that runs first as another tenant; its result is $1 of
-    sql.
+    An attempt is a dict with id, table, sentence, tenant, sql, expected and keep. If tenant is None, the session resets
+    the setting. expected contains the allowed outcomes, and keep says whether later attempts see the rows. Some have
+    ``theirs``, a query that runs first as another tenant. Its result is the parameter $1 of sql.
 
-    ``parted`` are the partitions of partitioned tables, and ``types`` are the types of the state. ``documents`` are the
-    tables' parts of the state, with the application role's privileges. An attempt without a privilege must be refused,
-    even on the tenant's own rows.
+    ``parted`` are the partitions of partitioned tables, and ``types`` are the types in the state. ``documents`` are the
+    documents of the tables in the state, with the privileges of the application role. If the role lacks a privilege for
+    an attempt, PostgreSQL must refuse it, even on the tenant's own rows.
     """
     means = _of_documents(model, documents or {}, types or {})
     relations: list[Table | View] = [*model.tables, *model.views]
-    # "Never set" can be tried only before the session first sets it.
+    # A session that has never set a tenant can be tested only before the first attempt that sets one.
     tried = [attempt for relation in relations for attempt in _unset(model, means, relation)]
     tried += tenants_rows.stored(means, one, other)
     tried += [attempt for table in means.order.tables for attempt in _stored(means, table, one, other)]
@@ -388,20 +402,20 @@ def attempts(
 
 
 def _unset(model: Model, means: Means, relation: Table | View) -> list[Attempt]:
-    """Return the attempt of a session that never named a tenant."""
+    """Return the attempt of a session that has never set a tenant."""
     allowed = means.allows(NOTHING, (relation, "SELECT", ())) if isinstance(relation, Table) else NOTHING
-    read = ("read.unset", "A session that names no tenant reads", _read(model, relation), allowed)
+    read = ("read.unset", "A session that sets no tenant reads", _read(model, relation), allowed)
     return made(relation, None, [read])
 
 
 def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
-    """Return the attempts of two tenants to store the same row, which stays for the others."""
+    """Return the attempts of two tenants to store the same row, which the following attempts use."""
     circle = means.order.circle(table)
-    # The attempt of the circle's first table stores these rows.
+    # The attempt for the first table of the cycle stores these rows.
     if table != circle[0]:
         return []
     stored = means.allows(ONE, *(need for member in circle for need in means.inserts(member)))
-    # If a row has nothing to point to, or a column has no value, the attempt would show nothing.
+    # If a row has no row to reference, or a column has no value, the attempt would prove nothing.
     if stored != REFUSED and not means.stores(table):
         return []
     replaced = _replaced(means, table)
@@ -416,14 +430,14 @@ def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
 
 
 def _replaced(means: Means, table: Table) -> list[Table]:
-    """Return the tables with rows of triggers that the sample replaces, in the order of deletion."""
+    """Return the tables in which the sample replaces rows that triggers wrote, in the order of deletion."""
     if not means.replaces(table):
         return []
     return [one for one in means.order.pointers([table.name]) if one is table or means.writers(one)]
 
 
 def _store(means: Means, circle: Sequence[Table]) -> list[str]:
-    """Return the statements that store the rows of tables that point to each other in a circle, or one row."""
+    """Return the statements that store the rows of the tables in a cycle of foreign keys, or a single row."""
     found = ["SET CONSTRAINTS ALL DEFERRED"] if len(circle) > 1 else []
     for place, table in enumerate(circle):
         values = {**means.values(table), **means.samples[table.name].first}
@@ -438,7 +452,7 @@ def _store(means: Means, circle: Sequence[Table]) -> list[str]:
 
 
 def _chosen(model: Model, before: Table, key: ForeignKey) -> dict[str, str]:
-    """Return the key of an earlier row, to which the row points."""
+    """Return the key of an earlier row that the row references."""
     source = f"{qualified(model.schema, before.name)} ORDER BY {', '.join(map(identifier, key.columns))} LIMIT 1"
     pairs = zip(key.columns, key.key, strict=True)
     return {pointed: f"(SELECT {identifier(column)} FROM {source})" for column, pointed in pairs}
@@ -447,7 +461,7 @@ def _chosen(model: Model, before: Table, key: ForeignKey) -> dict[str, str]:
 def _of_table(
     model: Model, means: Means, table: Table, one: str, other: str, parts: Sequence[Relation]
 ) -> list[Attempt]:
-    """Return the attempts on one table and its partitions once both tenants have stored their rows."""
+    """Return the attempts on one table and its partitions after both tenants have stored their rows."""
     rooms = [(key, room.of(means, table, key)) for key in table.foreign_keys]
     pointing = [
         {**attempt, "theirs": {"tenant": other, "sql": _theirs(means, key, made_room)}}
@@ -519,23 +533,23 @@ def _upsert(means: Means, table: Table, key: tuple[str, ...]) -> str:
 
 
 def _upserted(means: Means, table: Table, key: tuple[str, ...]) -> str:
-    """Return the column that an upsert changes: one of the key, unless PostgreSQL generates them all."""
+    """Return the column that an upsert changes, which is a column of the key unless PostgreSQL generates them all."""
     attributes = means.documents.get(table.name, {}).get("attributes", [])
     generated = {item["name"] for item in attributes if item["generated"]}
     return next((name for name in key if name not in generated), means.model.column)
 
 
 def _own(model: Model, means: Means, table: Table) -> list[Row]:
-    """Return the positive controls: a tenant works with its own rows only."""
+    """Return the positive controls, in which a tenant uses only its own rows."""
     target, name = qualified(model.schema, table.name), means.updated(table)
     column, every = identifier(name), _every(means, table)
-    # Rows that point to these rows are deleted first.
+    # Rows that reference these rows are deleted first.
     gone = means.order.pointers([table.name])
     delete = "; ".join(room.delete(means, gone))
     deleted = _every(means, gone[-1])
     for item in gone:
         deleted = means.forbids(item, "delete", deleted)
-    # A trigger that raises no error keeps rows that point to the table's row.
+    # A trigger that forbids DELETE without an error keeps the rows that reference the row of this table.
     if any("delete" in item.append_only for item in gone[:-1]):
         deleted = (*deleted, *POINTS_NOWHERE)
     updates: list[Need] = [(table, "UPDATE", (name,)), (table, "SELECT", (name,))]
@@ -547,21 +561,21 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
         ("own.delete", "A tenant deletes its own rows and no others", delete,
          means.allows(deleted, *((item, "DELETE", ()) for item in gone))),
     ]  # fmt: skip
-    # If the tenant has no row of its own, no row has the key.
+    # If the tenant has no row, no row has the key.
     for key in means.arbiters(table) if means.stores(table) else ():
         upserts: list[Need] = [
             *means.inserts(table), (table, "UPDATE", (_upserted(means, table, key),)),
             (table, "SELECT", (model.column, *key)),
         ]  # fmt: skip
         found += [
-            (f"own.upsert.{'_'.join(key)}", "A tenant updates its own row by ON CONFLICT DO UPDATE",
+            (f"own.upsert.{'_'.join(key)}", "A tenant updates its own row with ON CONFLICT DO UPDATE",
              _insert(means, table, None, _upsert(means, table, key)),
              means.allows(means.conflicts(table, means.forbids(table, "update", ONE), IS_THERE), *upserts)),
         ]  # fmt: skip
         if means.defers(table):
             continue
         found += [
-            (f"own.skip.{'_'.join(key)}", "A tenant's own key is found by ON CONFLICT DO NOTHING",
+            (f"own.skip.{'_'.join(key)}", "A tenant finds its own key with ON CONFLICT DO NOTHING",
              _insert(means, table, None, " ON CONFLICT DO NOTHING"),
              means.allows(means.conflicts(table, NOTHING, ONE), *means.inserts(table))),
         ]  # fmt: skip
@@ -569,12 +583,12 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
 
 
 def _every(means: Means, table: Table) -> Outcomes:
-    """Return the outcome of reading all rows of a tenant after the samples are stored."""
+    """Return the allowed outcome of reading all rows of a tenant after the samples are stored."""
     return (f"{means.rows(table)} rows",)
 
 
 def _in_partitions(model: Model, means: Means, table: Table, parts: Sequence[Relation], other: str) -> list[Row]:
-    """Return a tenant's attempts on the partitions by name, on which the service needs no privilege."""
+    """Return the attempts of a tenant that name a partition directly. The service needs no privilege on partitions."""
     held = [f"SELECT 1 FROM {part.target}" for part in parts if not part.is_partitioned]
     if not held:
         return []
@@ -605,7 +619,7 @@ def _from_partition(part: Relation, identity: str, who: str) -> Row:
 
 
 def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> list[Row]:
-    """Return a tenant's attempts on the rows of another tenant and of the default tenant."""
+    """Return the attempts of a tenant on the rows of another tenant and of the default tenant."""
     target, tenant = qualified(model.schema, table.name), identifier(model.column)
     first = means.updated(table)
     column, columns = identifier(first), [identifier(name) for name in means.values(table)]
@@ -630,22 +644,22 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
             (f"delete.{name}", f"A tenant deletes rows of {whose} tenant", f"DELETE FROM {target}{where}",
              means.allows(deleted, reads, (table, "DELETE", ()))),
         ]  # fmt: skip
-    # A tenant without rows has none to give away.
+    # A tenant without rows cannot give any away.
     given = REFUSED if means.rows(table) else NOTHING_OR_REFUSED
     raised = table.append_only.get("update")
     found += [
-        ("insert", "A tenant stores a row for another", _insert(means, table, theirs), REFUSED),
-        ("insert.select", "A tenant copies its rows to another",
+        ("insert", "A tenant stores a row for another tenant", _insert(means, table, theirs), REFUSED),
+        ("insert.select", "A tenant copies its rows to another tenant",
          f"INSERT INTO {target} ({copied}) SELECT {given_away} FROM {target}", given),
-        ("update.tenant", "A tenant gives its rows to another",
+        ("update.tenant", "A tenant gives its rows to another tenant",
          f"UPDATE {target} SET {tenant} = {literal(other)}{EVERY}",
-         # The trigger or the policy refuses, whichever comes first.
+         # Either the trigger or the policy refuses the statement.
          (*given, *(() if raised is None else means.forbids(table, "update", ())))),
-        ("skip", "A tenant looks for another's keys by ON CONFLICT DO NOTHING",
+        ("skip", "A tenant looks for another tenant's keys with ON CONFLICT DO NOTHING",
          _insert(means, table, theirs, " ON CONFLICT DO NOTHING"), REFUSED),
     ]  # fmt: skip
     found += [
-        (f"upsert.{'_'.join(key)}", "A tenant overwrites another's row by ON CONFLICT DO UPDATE",
+        (f"upsert.{'_'.join(key)}", "A tenant overwrites another tenant's row with ON CONFLICT DO UPDATE",
          _insert(means, table, theirs, _upsert(means, table, key)), means.besides(table, "update", REFUSED))
         for key in means.arbiters(table)
     ]  # fmt: skip
@@ -653,7 +667,8 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
 
 
 def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
-    """Return why the proof points no row to another tenant's row by that foreign key, or None if it does."""
+    """Return the reason why the proof does not try to reference another tenant's row with a foreign key, or None if it
+    does."""
     document = means.documents.get(table.name, {})
     found = _of_state(means, document, key)
     if not found and any(_of_state(means, part, key) for part in document.get("partitions", [])):
@@ -668,7 +683,7 @@ def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
 
 
 def _is_symmetric(means: Means, table: Table, pair: tuple[ForeignKey, ForeignKey]) -> bool:
-    """Say whether two foreign keys that a CHECK compares may point to each other's rows."""
+    """Return whether two foreign keys that a CHECK compares may exchange the rows that they reference."""
     rules = [item["expression"] for item in means.documents[table.name]["checks"]]
     one, other = pair
     rows = [
@@ -689,16 +704,16 @@ def _of_state(means: Means, document: Document, key: ForeignKey) -> list[Documen
 
 
 def _pointing(means: Means, table: Table, key: ForeignKey, made_room: Room) -> Row:
-    """Return the attempt of a tenant to point its row to another tenant's row."""
+    """Return the attempt of a tenant to reference another tenant's row."""
     needs = [*means.inserts(table), *made_room.needs(means.table(key.references))]
     return (
-        f"point.{'_'.join(key.columns)}", f"A tenant points to a row of another in {key.references}",
+        f"point.{'_'.join(key.columns)}", f"A tenant references a row of another tenant in {key.references}",
         _point(means, table, key, made_room), means.allows(POINTS_NOWHERE, *needs),
     )  # fmt: skip
 
 
 def _theirs(means: Means, key: ForeignKey, made_room: Room) -> str:
-    """Return the query for a key of the other tenant, as JSON by the names of the columns that point to it."""
+    """Return the query for a key of the other tenant, as JSON with the names of the referencing columns."""
     pairs = ", ".join(
         part
         for column, pointed in zip(key.columns, key.key, strict=True)
@@ -710,9 +725,9 @@ def _theirs(means: Means, key: ForeignKey, made_room: Room) -> str:
 
 
 def _point(means: Means, table: Table, key: ForeignKey, made_room: Room) -> str:
-    """Return the statements of one attempt, as the tenant: use the other tenant's key, which is $1."""
+    """Return the statements of one attempt, in which the tenant uses the key of the other tenant, which is $1."""
     schema, parent = means.model.schema, means.table(key.references)
-    # A row of the table's own type gives each value its original type.
+    # json_populate_record with the row type of the table gives each value its original type.
     theirs = f"(pg_catalog.json_populate_record(NULL::{qualified(schema, table.name)}, $1))"
     values = {**means.pointing(table, key), **made_room.values}
     values |= {column: f"{theirs}.{identifier(column)}" for column in key.columns}
@@ -723,19 +738,19 @@ def _point(means: Means, table: Table, key: ForeignKey, made_room: Room) -> str:
 
 
 def _around(model: Model, table: Table) -> list[Row]:
-    """Return the attempts to use statements that row security does not restrict, or to switch it off."""
+    """Return the attempts to use statements that row security does not restrict, or to turn row security off."""
     target = qualified(model.schema, table.name)
     return [
         ("truncate", "A tenant empties the table", f"TRUNCATE {target}", REFUSED),
         ("copy.out", "A tenant copies the table to a file on the server", f"COPY {target} TO '/dev/null'", REFUSED),
         ("copy.in", "A tenant copies a file on the server into the table", f"COPY {target} FROM '/dev/null'", REFUSED),
         ("copy.program", "A tenant copies the table to a program", f"COPY {target} TO PROGRAM 'true'", REFUSED),
-        ("off", "A tenant switches row security off", f"SET LOCAL row_security = off; {_read(model, table)}", REFUSED),
+        ("off", "A tenant turns row security off", f"SET LOCAL row_security = off; {_read(model, table)}", REFUSED),
     ]
 
 
 def _written(model: Model, means: Means, table: Table, suffix: str = "") -> list[Row]:
-    """Return the controls of the triggers: rows that they write belong to the tenant of the row."""
+    """Return the controls for triggers: the rows that they write must belong to the tenant of the stored row."""
     return [
         (f"own.trigger.{target.name}{suffix}", f"The trigger writes {target.name} for the tenant of the row",
          _read(model, target), means.allows(_every(means, target), (target, "SELECT", ())))
@@ -747,7 +762,7 @@ def _written(model: Model, means: Means, table: Table, suffix: str = "") -> list
 def _without(identity: str, who: str, model: Model, means: Means, table: Table, errors: tuple[str, ...]) -> list[Row]:
     """Return the attempts of a session without a valid tenant."""
     read = means.allows((*NOTHING, *errors), (table, "SELECT", ()))
-    # Without a tenant there is no row to point to, and NULL may have no partition.
+    # Without a tenant, a session sees no row to reference, and no partition may accept NULL.
     parted = NO_PARTITION if means.documents.get(table.name, {}).get("partitions") else ()
     return [
         (f"read.{identity}", f"{who} reads", _read(model, table), read),

@@ -1,17 +1,17 @@
--- The attempts of the isolation proof, in one call of a function that the application role owns. Code of the database
--- that an attempt runs has the privileges of that role, and cannot return to those of the caller. The transaction
--- takes a savepoint, creates the function, gives it to the role, calls it once and rolls back to the savepoint. Without
--- the rollback, the function's owner could change it afterwards, or leave settings and deferred triggers.
+-- The attempts of the isolation proof, in one call of a function that the application role owns. Code in the database
+-- that an attempt runs has the privileges of that role, and cannot regain the privileges of the caller. The transaction
+-- sets a savepoint, creates the function, makes the role its owner, calls it once and rolls back to the savepoint.
+-- Without the rollback, the owner could change the function afterwards, or leave settings and deferred triggers.
 --
--- The search path is that of the service's login. So every name here is qualified, and no operator is used. The
--- outcomes are in a variable that the database's code cannot reach, and the caller judges them. The loop counts instead
--- of reading from a query: code that knows a cursor's name may move the cursor.
+-- The search path is that of the service's login. Therefore every name is qualified, and no operator is used. The
+-- outcomes are stored in a variable that code in the database cannot access, and the caller evaluates them. The loop
+-- uses a counter and no query, because other code could move the cursor of a query.
 --
--- The parameter: {setting, setting_name (quoted for SQL), lock_timeout, settings: [[name, value]], attempts}.
--- An attempt: {tenant, sql, keep, value, theirs: null or {tenant, sql}}.
--- "theirs" runs first, as that tenant, and its result is $1 of sql.
--- The result has one object for each attempt: {rows}, {value} if sql returns one ("value": true), or {error, column,
--- table, constraint, datatype}.
+-- The parameter is {setting, setting_name (quoted for SQL), lock_timeout, settings: [[name, value]], attempts}.
+-- Each attempt is {tenant, sql, keep, value, theirs}, and "theirs" is null or {tenant, sql}.
+-- The query in "theirs" runs first, as its own tenant, and its result is the parameter $1 of sql.
+-- The result has one object for each attempt. It is {rows}, {value} if sql returns a value ("value": true), or
+-- {error, column, table, constraint, datatype}.
 CREATE FUNCTION pg_temp.tenancy_attempts(given pg_catalog.jsonb) RETURNS pg_catalog.jsonb
 LANGUAGE plpgsql SECURITY DEFINER AS $tenancy_attempts$
 DECLARE
@@ -45,7 +45,7 @@ BEGIN
             pg_catalog.jsonb_extract_path_text(settings, pg_catalog.concat(pg_catalog.int4mi(number, 1)), '0'),
             pg_catalog.jsonb_extract_path_text(settings, pg_catalog.concat(pg_catalog.int4mi(number, 1)), '1'), true);
         EXCEPTION WHEN OTHERS THEN
-          -- Only a superuser may set it, or it belongs to a library that is not loaded.
+          -- Only a superuser may change this setting, or its library is not loaded.
           NULL;
         END;
       END LOOP;
@@ -59,7 +59,7 @@ BEGIN
       IF pg_catalog.jsonb_extract_path_text(attempt, 'tenant') IS NOT NULL THEN
         PERFORM pg_catalog.set_config(tenant_setting, pg_catalog.jsonb_extract_path_text(attempt, 'tenant'), true);
       ELSIF pg_catalog.current_setting(tenant_setting, true) IS NOT NULL THEN
-        -- RESET of a setting that the session does not know would create it as an empty one.
+        -- RESET of a setting that is unknown in the session would create it with an empty value.
         EXECUTE pg_catalog.concat('RESET ', pg_catalog.jsonb_extract_path_text(given, 'setting_name'));
       END IF;
       IF pg_catalog.jsonb_extract_path_text(attempt, 'value') IS NOT NULL THEN
@@ -70,14 +70,14 @@ BEGIN
         GET DIAGNOSTICS affected = ROW_COUNT;
         found_one := pg_catalog.jsonb_build_object('rows', affected);
       END IF;
-      -- Deferred constraints belong to the attempt.
+      -- Deferred constraints are checked as a part of the attempt.
       SET CONSTRAINTS ALL IMMEDIATE;
       is_done := true;
       IF pg_catalog.jsonb_extract_path_text(attempt, 'keep') IS NULL THEN
         RAISE raise_exception;
       END IF;
     EXCEPTION
-      -- OTHERS does not include these two, which the database's code can also raise.
+      -- OTHERS does not include these two conditions, which code in the database can also raise.
       WHEN OTHERS OR query_canceled OR assert_failure THEN
         IF NOT is_done THEN
           GET STACKED DIAGNOSTICS sqlstate_of = RETURNED_SQLSTATE, column_of = COLUMN_NAME, table_of = TABLE_NAME,

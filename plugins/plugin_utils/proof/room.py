@@ -1,7 +1,8 @@
-"""The rows to delete or change before the proof points a row to another tenant's row.
+"""The rows to delete or change before the proof tries to reference another tenant's row.
 
-The tenant may have a row with the same natural key, to which the row would point instead, and it has the row's own
-keys. A key over all tenants, such as one that is also a foreign key, belongs to the other tenant: it deletes its row.
+The tenant may have a row with the same natural key, which would be referenced instead. It may also have a row with the
+same keys as the referencing row. If a key must be unique over all tenants, for example because it is also a foreign
+key, the other tenant deletes its row.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Room:
-    """The changes before a row points elsewhere.
+    """The changes before a row references another tenant's row.
 
-    ``deleted`` are the tables from which the tenant deletes, and ``deleted_by_other`` those of the other tenant.
-    ``released`` are the columns of rows that the pointing row needs: they are NULL, so that the rows point nowhere.
-    ``changed`` is a row that the tenant changes. ``values`` are the pointing row's columns that differ from the sample.
+    ``deleted`` are the tables from which the tenant deletes its rows, and ``deleted_by_other`` those from which the
+    other tenant does. ``released`` are foreign key columns of rows that must remain, because the referencing row needs
+    them. They are set to NULL. ``changed`` contains new values for the tenant's row in the referenced table. ``values``
+    are the columns of the referencing row that differ from the sample.
     """
 
     deleted: Sequence[Table] = ()
@@ -36,14 +38,15 @@ class Room:
     values: Mapping[str, str] = field(default_factory=dict)
 
     def needs(self, parent: Table) -> list[Need]:
-        """Return the privileges that these changes need."""
+        """Return the privileges that are needed for these changes."""
         deletes: list[Need] = [(table, "DELETE", ()) for table in (*self.deleted, *self.deleted_by_other)]
         releases: list[Need] = [(table, "UPDATE", columns) for table, columns in self.released]
         return [*deletes, *releases, *([(parent, "UPDATE", tuple(self.changed))] if self.changed else [])]
 
 
 def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
-    """Return the changes that allow a row of ``table`` to point elsewhere by ``key``, or None if none do."""
+    """Return the changes after which only the foreign key ``key`` can refuse the row of ``table``, or None if this is
+    impossible."""
     parent = means.table(key.references)
     rows, changed, values = list[Table](), dict[str, str](), _apart(means, table, key)
     released = list[tuple[Table, tuple[str, ...]]]()
@@ -52,7 +55,7 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
             values |= means.variant(table, key.key)
             rows = [table]
         elif _needed(means, table, key, means.order.pointers([parent.name])):
-            # A second row of the parent table has those values already.
+            # If the tenant has two rows in the parent table, the second row already has these values.
             changed = {} if parent.name in means.order.twice else means.variant(parent, key.key)
             rows = [one for one in means.model.tables if any(_is_same(other, key) for other in one.foreign_keys)]
             released = _released(means, table, key, rows)
@@ -73,7 +76,7 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
     forbidden = forbidden or _lacks_rows(means, table, key, deleted)
     if forbidden or parent in by_other or (changed and (parent in deleted or "update" in parent.append_only)):
         return None
-    # The pointing row would lack a row of its own tenant.
+    # Otherwise the referencing row would lack a row of its own tenant.
     if _needed(means, table, key, [one for one in deleted if one is not table]):
         return None
     return Room(deleted, released, changed, by_other, values)
@@ -82,7 +85,7 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
 def _released(
     means: Means, table: Table, key: ForeignKey, rows: Iterable[Table]
 ) -> list[tuple[Table, tuple[str, ...]]]:  # fmt: skip
-    """Return those of ``rows`` that the pointing row needs, with the columns by which they may point to nothing."""
+    """Return those of ``rows`` that the referencing row needs, with their foreign key columns that may be NULL."""
     found = []
     for one in rows:
         if one is table or not _needed(means, table, key, means.order.pointers([one.name])):
@@ -100,7 +103,7 @@ def _optional(table: Table, key: ForeignKey, document: Document) -> list[str]:
 
 
 def _has_own_key(means: Means, table: Table, key: ForeignKey) -> bool:
-    """Say whether the tenant's own row has a key of any kind that the pointing row would also have."""
+    """Return whether the tenant already has a row with a key, of any kind, that the referencing row would also have."""
     indexes = means.documents.get(table.name, {}).get("indexes", [])
     found = [set(natural) for natural in table.natural_keys]
     found += [
@@ -117,7 +120,7 @@ def _is_same(other: ForeignKey, key: ForeignKey) -> bool:
 
 
 def _needed(means: Means, table: Table, key: ForeignKey, gone: Sequence[Table]) -> bool:
-    """Say whether another foreign key of the row needs a row of its own tenant in one of the tables."""
+    """Return whether another foreign key of the row needs a row of the same tenant in one of the tables."""
     document = means.documents.get(table.name, {})
     return any(
         other != key and means.table(other.references) in gone and not order.is_optional(table, other, document)
@@ -126,7 +129,8 @@ def _needed(means: Means, table: Table, key: ForeignKey, gone: Sequence[Table]) 
 
 
 def _lacks_rows(means: Means, table: Table, key: ForeignKey, deleted: Sequence[Table]) -> bool:
-    """Say whether a column of another foreign key must have a value, but no row to point to is left."""
+    """Return whether a column of another foreign key must have a value, although all rows that it could reference are
+    deleted."""
     required = {
         item["name"] for item in means.documents.get(table.name, {}).get("attributes", []) if item["not_null"]
     }  # fmt: skip
@@ -138,7 +142,8 @@ def _lacks_rows(means: Means, table: Table, key: ForeignKey, deleted: Sequence[T
 
 
 def _apart(means: Means, table: Table, key: ForeignKey) -> dict[str, str]:
-    """Return NULL for the columns of other foreign keys that share a column: they would refuse the row first."""
+    """Return NULL for the columns of other foreign keys that share a column with this one, because those would refuse
+    the row first."""
     document = means.documents.get(table.name, {})
     return {
         name: "NULL"
@@ -150,7 +155,7 @@ def _apart(means: Means, table: Table, key: ForeignKey) -> dict[str, str]:
 
 
 def release(means: Means, released: Iterable[tuple[Table, tuple[str, ...]]]) -> list[str]:
-    """Return the statements after which a tenant's rows point nowhere by those columns."""
+    """Return the statements that set these foreign key columns to NULL in a tenant's rows."""
     return [
         f"UPDATE {qualified(means.model.schema, table.name)} SET "
         f"{', '.join(f'{identifier(name)} = NULL' for name in names)}{EVERY}"
@@ -159,10 +164,10 @@ def release(means: Means, released: Iterable[tuple[Table, tuple[str, ...]]]) -> 
 
 
 def delete(means: Means, tables: Iterable[Table]) -> list[str]:
-    """Return the statements that delete a tenant's rows of ``tables``, in that order."""
+    """Return the statements that delete a tenant's rows from ``tables``, in this order."""
     tables, order_ = list(tables), means.order
     deferred = any(order_.deferred[table.name] for table in tables)
-    # Only code of the database fills in columns that the samples leave NULL.
+    # A column that is NULL in the samples can only have a value if code in the database has set it.
     filled_in = [(table, tuple(_filled_in(means, table, tables))) for table in means.model.tables]
     released = release(means, [(table, names) for table, names in filled_in if names])
     deletes = [f"DELETE FROM {qualified(means.model.schema, table.name)}{EVERY}" for table in tables]
@@ -170,7 +175,7 @@ def delete(means: Means, tables: Iterable[Table]) -> list[str]:
 
 
 def _filled_in(means: Means, table: Table, gone: Sequence[Table]) -> list[str]:
-    """Return the columns through which a trigger may have pointed to the deleted rows."""
+    """Return the foreign key columns that a trigger may have set to reference the deleted rows."""
     documents = means.documents
     if not any(documents.get(one.name, {}).get("triggers") for one in means.model.tables):
         return []

@@ -1,8 +1,8 @@
 """The sample row of a tenant table, which the proof stores as two tenants.
 
-The model's ``sample`` holds values that cannot be derived. The catalogs give the values of all other required columns,
-and of the natural keys, so that both tenants use the same key. A value is SQL: a constant of the column's type, a query
-for a key of the tenant's own row, or a random surrogate key.
+``sample`` in the model contains the values that cannot be derived. The values of all other required columns are derived
+from the catalogs. Natural keys also get values, so that both tenants use the same key. Each value is SQL: a constant of
+the column's type, a query for a key of another row, or a random surrogate key.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from . import checks, order, patterns
 
 Document = Mapping[str, Any]
 
-# The number of rows to try before giving up on CHECKs over several columns.
+# The maximum number of combinations to try for CHECKs over several columns.
 TRIED = 5_000
 RANDOM = "pg_catalog.replace(pg_catalog.gen_random_uuid()::pg_catalog.text, '-', '')"
-# Far from the numbers of a sequence.
+# This number is far from the values of a sequence.
 RANDOM_NUMBER = "pg_catalog.int4mi(2147483647, pg_catalog.int4and(pg_catalog.hashtext({}), 1073741823))".format(
     "pg_catalog.gen_random_uuid()::pg_catalog.text"
 )
-# With this many random letters, two equal values are unlikely.
+# With this number of random letters, two equal values are unlikely.
 LETTERS = 8
 TEXTS = ("text", "varchar", "bpchar", "citext", "name", "char")
 
@@ -38,17 +38,17 @@ ITSELF = "itself"
 
 
 class Pointer(str):
-    """SQL for a column that points to a row, instead of a text of its type."""
+    """SQL for a column that references a row, instead of a text of its type."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The row: the SQL of each column, and the reason for each required column without a value.
+    """The sample row, with the SQL of each column, and the reason for each required column without a value.
 
-    ``first`` holds the values of columns while the row is stored before the row to which they point. ``itself`` holds,
-    by column, keys that occur twice in the values.
+    ``first`` contains values for columns that reference a row that is stored later. ``itself`` contains, by column,
+    keys that occur twice in the values, because the row references itself.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
@@ -67,16 +67,17 @@ def of(
     pointing: ForeignKey | None = None,
     unlike: Sample | None = None,
 ) -> Sample:
-    """Return the sample row of a table; ``document`` is its part of the state, ``types`` those of the state.
+    """Return the sample row of a table. ``document`` is its document in the state, and ``types`` are the types in the
+    state.
 
-    ``others`` are the parts of the other tables, by name. The row must point to another one by ``pointing``, and should
-    differ from the row ``unlike``.
+    ``others`` are the documents of the other tables, by name. The row must reference another row with the foreign key
+    ``pointing``, and should differ from the row ``unlike``.
     """
     return _Deriving(model, table, document, types, others, pointing, unlike).sample()
 
 
 def refused(model: Model, table: Table, document: Document) -> list[str]:
-    """Return why columns of the table's sample in the model cannot have a value, as sentences."""
+    """Return one sentence for each column in the model's sample that cannot have a value."""
     known = {item["name"]: item for item in document["attributes"]}
     found = []
     for name in table.sample:
@@ -99,7 +100,8 @@ def refused(model: Model, table: Table, document: Document) -> list[str]:
 
 
 def updated(model: Model, table: Table, sample: Sample, document: Document, may: Callable[[str], bool]) -> str:
-    """Return a column for attempts to update: if possible one that the role ``may`` update, and of no key."""
+    """Return a column for attempts to update: if possible, a column that the role ``may`` update and that is not part
+    of a key."""
     keys = {
         model.column,
         *itertools.chain(*table.surrogate_keys, *table.natural_keys, *(key.columns for key in table.foreign_keys)),
@@ -112,7 +114,7 @@ def updated(model: Model, table: Table, sample: Sample, document: Document, may:
 
 
 class _Deriving:
-    """The derivation of one table's row."""
+    """The derivation of the sample row of one table."""
 
     def __init__(
         self,
@@ -124,7 +126,7 @@ class _Deriving:
         pointing: ForeignKey | None = None,
         unlike: Sample | None = None,
     ) -> None:
-        """Begin with the values of the model."""
+        """Start with the values in the model."""
         self.model, self.table, self.document, self.types = model, table, document, types
         self.others = {**(others or {}), table.name: document}
         self.order = order.of(model, self.others)
@@ -132,7 +134,7 @@ class _Deriving:
         self.first: dict[str, str] = {}
         self.itself: dict[str, str] = {}
         self.random: set[str] = set()
-        # Columns that may point to a row or to none, as the CHECKs require.
+        # Foreign key columns that may reference a row or be NULL, depending on the CHECKs.
         self.may_point: dict[str, str] = {}
         self.attributes = {
             item["name"]: item
@@ -143,7 +145,7 @@ class _Deriving:
         self.place = 1 + places.index(table.name) + (len(model.tables) if unlike else 0)
         self.values = {name: literal(value) for name, value in table.sample.items()}
         self.missing: dict[str, str] = {}
-        # The values that CHECKs are evaluated with; a column without one is unknown.
+        # The values with which CHECKs are evaluated. A column that is missing here is unknown.
         self.known: dict[str, Any] = {
             name: self._meant(name, str(value)) for name, value in table.sample.items() if name in self.attributes
         }
@@ -162,7 +164,7 @@ class _Deriving:
         return name not in self.values and (self.is_required(name) or name in natural)
 
     def is_required(self, name: str) -> bool:
-        """Return whether a row must have a value for the column, and the column gives none itself."""
+        """Return whether a row must have a value for the column, and the column has no default."""
         attribute = self.attributes[name]
         return not attribute["has_default"] and (attribute["not_null"] or self._forbids_null(attribute["type"]))
 
@@ -171,7 +173,7 @@ class _Deriving:
         return found["kind"] == "domain" and (found["not_null"] or self._forbids_null(found["of"]["type"]))
 
     def _point_to_own(self) -> None:
-        """Point foreign keys to the session's own sample row."""
+        """Let foreign keys reference the sample rows of the session's tenant."""
         mentioned = {name for rule in self._rules() for name in checks.mentioned(rule)}
         for key in self.order.used(self.table):
             for column, own in self._own(key).items():
@@ -187,13 +189,14 @@ class _Deriving:
             self._point_to_second(second)
 
     def _holds_for(self, one: ForeignKey, other: ForeignKey, first: int, second: int) -> bool:
-        """Say whether the CHECKs accept a row whose one key points to a row before, or after, that of its other key."""
+        """Return whether the CHECKs accept a row whose two foreign keys reference the ``first`` and the ``second`` row
+        of a table."""
         row = dict.fromkeys(one.columns, Decimal(first)) | dict.fromkeys(other.columns, Decimal(second))
         rules = [rule for rule in self._rules() if {*row} & checks.mentioned(rule)]
         return all(checks.holds(rule, row) is not False for rule in rules)
 
     def _point_to_second(self, key: ForeignKey) -> None:
-        """Point a foreign key to the second row of the session's tenant."""
+        """Let a foreign key reference the second row of the session's tenant."""
         for column, own in self._own(key).items():
             if column not in self.table.sample:
                 self.values[column] = own.replace(" LIMIT 1)", " OFFSET 1 LIMIT 1)")
@@ -215,19 +218,19 @@ class _Deriving:
         return name in self.attributes and name not in keys and not self.attributes[name]["not_null"]
 
     def _point_ahead(self, key: ForeignKey) -> None:
-        """Choose the key of a row that is stored later."""
+        """Choose a key for a row that is stored later."""
         known = {item["name"]: item for item in self.others.get(key.references, {}).get("attributes", [])}
         for column, pointed in zip(key.columns, key.key, strict=True):
             sql = self._random_of(known[pointed]) if pointed in known else None
             if sql is None:
                 self.missing[column] = (
-                    f"it points to a row of {key.references} that comes later, and no random key is known"
+                    f"it references a row of {key.references} that is stored later, and no random key can be generated"
                 )
             else:
                 self.first[column] = sql
 
     def _point_to_itself(self) -> None:
-        """Let a row that must point to one of its own table be its own parent."""
+        """If a row must reference a row of its own table, let it reference itself."""
         for key in self.table.foreign_keys:
             if key.references != self.table.name or order.is_optional(self.table, key, self.document):
                 continue
@@ -241,13 +244,13 @@ class _Deriving:
                 attribute = next(item for item in self.document["attributes"] if item["name"] == pointed)
                 sql = given or self._random_of(attribute)
                 if sql is None:
-                    self.missing[column] = "it points to its own table, and no random key is known"
+                    self.missing[column] = "it references its own table, and no random key can be generated"
                     continue
                 self.itself[pointed] = sql
                 self.values[pointed] = self.values[column] = f"{ITSELF}.{identifier(pointed)}"
 
     def _randomise(self) -> None:
-        """Give each surrogate key without a default a value that no other row has."""
+        """Give each surrogate key without a default a random value, which no other row has."""
         for key in self.table.surrogate_keys:
             if not all(name in self.attributes and self._is_needed(name) for name in key):
                 continue
@@ -274,7 +277,8 @@ class _Deriving:
         return None
 
     def _look_up(self) -> None:
-        """Point foreign keys to other tables than tenant tables to an existing row, or to the session's tenant."""
+        """Let foreign keys to tables that are not tenant tables reference an existing row, or the tenant of the
+        session."""
         tenants = self.model.tenants
         for key in self.document.get("foreign_keys", []) if tenants is not None else []:
             name = key["columns"][0]
@@ -303,7 +307,7 @@ class _Deriving:
             self.missing |= dict.fromkeys(set(names) & set(self.attributes), why)
 
     def _derive(self) -> None:
-        """Give the other columns values of their types that satisfy the CHECKs."""
+        """Give the remaining columns values of their types that satisfy the CHECKs."""
         rules = self._rules()
         needed = [name for name in self.attributes if self._is_needed(name) and name not in self.missing]
         # A nullable column gets a value only if a CHECK requires one.
@@ -319,14 +323,14 @@ class _Deriving:
             self._choose(names, tried, mine)
 
     def _rules(self) -> list[str]:
-        """Return the CHECKs, and the condition that a partition accepts the row."""
+        """Return the CHECKs, and the condition under which a partition accepts the row."""
         rules = [item["expression"] for item in self.document.get("checks", [])]
         bounds = self.document.get("bounds") or []
-        # A default partition without siblings has no bound.
+        # A default partition without other partitions has no bound.
         return [*rules, " OR ".join(f"({bound})" for bound in bounds)] if bounds and None not in bounds else rules
 
     def _nullable(self) -> list[str]:
-        """Return the columns that are NULL by default and that reference nothing."""
+        """Return the columns that are NULL by default and that are not part of a foreign key."""
         pointing = {name for key in self.document.get("foreign_keys", []) for name in key["columns"]}
         return [
             name
@@ -336,7 +340,7 @@ class _Deriving:
         ]  # fmt: skip
 
     def _choose(self, names: Sequence[str], tried: Mapping[str, Sequence[str | None]], rules: Sequence[str]) -> None:
-        """Give the columns the first combination of values that every rule over them accepts."""
+        """Give the columns the first combination of values that all rules about them accept."""
         others = {name: self._unnamed(name) for name in self.attributes if name not in names}
         refusing = ""
         for texts in itertools.islice(itertools.product(*(tried[name] for name in names)), TRIED):
@@ -351,7 +355,7 @@ class _Deriving:
         self.missing |= dict.fromkeys(lacking, f"CHECK {refusing}")
 
     def _unnamed(self, name: str) -> Any:
-        """Return the known value of a column that is not derived here: its value, its default, or NULL."""
+        """Return the known value of a column that is not derived: its value in the model, its default, or NULL."""
         if name in self.known:
             return self.known[name]
         attribute = self.attributes[name]
@@ -372,7 +376,7 @@ class _Deriving:
         return self._meant_as(self._base(self.attributes[name])[0], text)
 
     def _meant_as(self, type_name: str, text: str | None) -> Any:
-        """Return a value in the form that CHECKs are evaluated with."""
+        """Return a value in the form that the evaluation of CHECKs needs."""
         kind = self.types[type_name]["kind"]
         if kind == "enum" or text is None:
             return text
@@ -381,7 +385,8 @@ class _Deriving:
         return checks.value(text, type_name)
 
     def _base(self, attribute: Document) -> tuple[str, str]:
-        """Return a column's type, and the type as printed with its modifiers; for a domain those of its base type."""
+        """Return the type of a column, and the type as printed with modifiers. For a domain, return those of its base
+        type."""
         type_name, formatted = attribute["type"], attribute["formatted"]
         while self.types[type_name]["kind"] == "domain":
             of = self.types[type_name]["of"]
@@ -389,7 +394,7 @@ class _Deriving:
         return type_name, formatted
 
     def _candidates(self, name: str, rules: Sequence[str]) -> list[str]:
-        """Return values of a column's type that its domains accept, simplest first."""
+        """Return values of a column's type that its domains accept, with the simplest values first."""
         attribute = self.attributes[name]
         told = [text for rule in rules if name in checks.mentioned(rule) for text in checks.literals(rule)]
         found = self._of_type(attribute["type"], attribute["formatted"], told)
@@ -397,7 +402,7 @@ class _Deriving:
         return [text for text in found if literal(text) != same] or found
 
     def _of_type(self, type_name: str, formatted: str, told: Sequence[str] = ()) -> list[str]:
-        """Return values of a type; ``told`` are the constants in the CHECKs."""
+        """Return values of a type. ``told`` are the constants in the CHECKs, which are likely to be accepted."""
         found = self.types[type_name]
         kind, of = found["kind"], found["of"] or {}
         if kind == "base":
@@ -427,7 +432,7 @@ class _Deriving:
         return []
 
     def _why_none(self, name: str) -> str:
-        """Return why no value for a column is known, whatever values the other columns have."""
+        """Return the reason why no value for a column is known, independent of the values of other columns."""
         type_name = self.attributes[name]["type"]
         while self.types[type_name]["kind"] == "domain":
             found = self.types[type_name]
@@ -438,18 +443,18 @@ class _Deriving:
 
 
 def _accepts(rule: str, row: Mapping[str, Any], given: set[str]) -> bool:
-    """Return whether a rule accepts a row. An unknown result is enough if the rule uses no column of ``given``."""
+    """Return whether a rule accepts a row. An unknown result also counts if the rule uses no column in ``given``."""
     return _holds(rule, row) or (checks.holds(rule, row) is not False and given.isdisjoint(checks.mentioned(rule)))
 
 
 def _holds(rule: str, row: Mapping[str, Any]) -> bool:
-    """Return whether a row is worth trying: only PostgreSQL can evaluate the application's own functions."""
+    """Return whether a rule may accept a row, because only PostgreSQL can evaluate the application's own functions."""
     found = checks.holds(rule, row)
     return found is True or (found is not False and checks.calls_own_code(rule))
 
 
 def _together(names: Sequence[str], rules: Sequence[str]) -> list[list[str]]:
-    """Return the columns in groups: the columns of one rule are in one group."""
+    """Return the columns in groups. Columns that occur in the same rule are in the same group."""
     groups: list[set[str]] = [{name} for name in names]
     for rule in rules:
         mentioned = checks.mentioned(rule)
@@ -460,17 +465,17 @@ def _together(names: Sequence[str], rules: Sequence[str]) -> list[list[str]]:
 
 
 def _quoted(text: str) -> str:
-    """Quote a value as part of an array, a row or a range."""
+    """Quote a value as an element of an array, a row or a range."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _modifiers(formatted: str) -> list[int]:
-    """Return the numbers that PostgreSQL prints after a type's name."""
+    """Return the modifiers that PostgreSQL prints after the name of a type."""
     found = re.search(r"\((-?\d+(?:,-?\d+)?)\)", formatted)
     return [int(number) for number in found[1].split(",")] if found else []
 
 
-# PostgreSQL reads these texts as values of the types; %d is the number of the table in the model.
+# Texts that PostgreSQL accepts as values of these types. %d is the number of the table in the model.
 PLAIN = {
     "bool": ("true", "false"),
     "uuid": ("00000000-0000-4000-8000-%012d", "00000000-0000-4000-9000-%012d"),
@@ -491,7 +496,7 @@ PLAIN = {
     "hstore": ('"proof"=>"%d"',), "ltree": ("proof.%d",), "lquery": ("proof",), "ltxtquery": ("proof",),
     "cube": ("(%d)",), "seg": ("%d",),
 }  # fmt: skip
-# Types of pgvector, with a value of the given number of dimensions.
+# Types of pgvector, each with a value that has the given number of dimensions.
 VECTORS: dict[str, Callable[[int], str]] = {
     "vector": lambda size: f"[{','.join(['1'] * size)}]",
     "halfvec": lambda size: f"[{','.join(['1'] * size)}]",
@@ -500,12 +505,12 @@ VECTORS: dict[str, Callable[[int], str]] = {
 BOUNDS = {"int2": 2**15, "int4": 2**31, "int8": 2**63, "oid": 2**32}
 NUMBERS = (*("int2", "int4", "int8"), "numeric", "float4", "float8", "money")
 TIMES = {"date": "", "timestamp": " 12:00:00", "timestamptz": " 12:00:00+00"}
-# A larger number in a CHECK is not taken for a length.
+# A larger number in a CHECK is not interpreted as a length.
 LONGEST = 1000
 
 
 def _of_base(kind: str, formatted: str, table: str, place: int, told: Sequence[str]) -> list[str]:
-    """Return values of a base type by its name in the catalogs; nothing for an unknown type."""
+    """Return values of a base type by its name in the catalogs, or none for an unknown type."""
     modifiers = _modifiers(formatted)
     if kind in NUMBERS:
         found = _numbers(kind, modifiers, place, told)
@@ -525,7 +530,7 @@ def _of_base(kind: str, formatted: str, table: str, place: int, told: Sequence[s
 
 
 def _numbers(kind: str, modifiers: Sequence[int], place: int, told: Sequence[str]) -> list[str]:
-    """Return numbers, also the constants of CHECKs, their neighbours and the means between them."""
+    """Return numbers, including the constants in CHECKs, adjacent numbers, and the means between the constants."""
     given = [number for text in told if isinstance(number := checks.value(text, "numeric"), Decimal)]
     beside = [number + step for number in given for step in (0, 1, -1)]
     between = [(one + other) / 2 for one, other in zip(sorted(given), sorted(given)[1:], strict=False)]
@@ -545,7 +550,7 @@ def _fits(number: Decimal, kind: str, modifiers: Sequence[int]) -> bool:
 
 
 def _length(kind: str, formatted: str) -> int | None:
-    """Return the maximum number of characters of a text; None if it has no limit."""
+    """Return the maximum number of characters in a text type, or None if the type has no limit."""
     if kind in ("name", "char"):
         return {"name": 63, "char": 1}[kind]
     modifiers = _modifiers(formatted)
@@ -553,7 +558,8 @@ def _length(kind: str, formatted: str) -> int | None:
 
 
 def _texts(length: int | None, title: str, place: int, told: Sequence[str]) -> list[str]:
-    """Return texts, also with the lengths that CHECKs name, the constants of CHECKs, and texts that match these."""
+    """Return texts, including texts with the lengths in CHECKs, the constants in CHECKs, and texts that match them as
+    patterns."""
     sizes = [int(text) + step for text in told if text.isdecimal() and int(text) <= LONGEST for step in (0, -1, 1)]
     made = [title, *(_sized(title, place, size) for size in sizes if size > 0)]
     made = [*made, *told, *itertools.chain(*map(patterns.examples, told)), "proof@example.com", ""]
@@ -562,12 +568,13 @@ def _texts(length: int | None, title: str, place: int, told: Sequence[str]) -> l
 
 
 def _sized(title: str, place: int, size: int) -> str:
-    """Return a text of the given length; if the length allows, it differs from that of another table."""
+    """Return a text of the given length. If the length allows it, the text differs between tables."""
     return title.ljust(size, "x") if len(title) <= size else f"proof{place}"[-size:].ljust(size, "x")
 
 
 def _times(kind: str, place: int, told: Sequence[str]) -> list[str]:
-    """Return points in time, also the constants of CHECKs and their neighbours, and one in the future."""
+    """Return points in time, including the constants in CHECKs, the days before and after them, and a time in the
+    future."""
     own = [(date(2025, 1, 1) + timedelta(days=days)).isoformat() + TIMES[kind] for days in (place, place + 1)]
     given = [time for text in told if isinstance(time := checks.value(text, "timestamp with time zone"), datetime)]
     beside = [time + timedelta(days=days) for time in given for days in (0, 1, -1)]
@@ -575,7 +582,7 @@ def _times(kind: str, place: int, told: Sequence[str]) -> list[str]:
 
 
 def _spans(kind: str, told: Sequence[str]) -> list[str]:
-    """Return the constants of CHECKs that are times of day or intervals, and longer ones."""
+    """Return the constants in CHECKs that are times of day or intervals, and longer values."""
     given = [text for text in told if isinstance(checks.value(text, "interval"), timedelta)]
     hours = [int(checks.value(text, "interval").total_seconds() // 3600) + 1 for text in given]
     return [*given, *(f"{number}:00:00" for number in hours if kind == "interval" or number < 24)]
@@ -599,9 +606,9 @@ def lacking(
     may: Callable[[str], bool],
     others: Mapping[str, Document] | None = None,
 ) -> list[str]:
-    """Return one sentence for each value that the model must add to the table's sample.
+    """Return one sentence for each value that must be added to the table's sample in the model.
 
-    ``may`` says whether the role can store a column at all; ``others`` are the other tables' parts of the state.
+    ``may`` says whether the role can store a column. ``others`` are the documents of the other tables in the state.
     """
     deriving = _Deriving(model, table, document, types, others)
     missing = deriving.sample().missing

@@ -1,7 +1,7 @@
-"""The rows of the proof's tenants in the tenants table, and the attempts to reach other rows there.
+"""The rows for the tenants of the proof in the tenants table, and the attempts to reach other rows of that table.
 
-The service's login stores them if it may. Otherwise the table's owner stores them, in a function with only its
-privileges. The end of the proof rolls them back.
+The service's login stores these rows if it has the privilege. Otherwise the owner of the table stores them, in a
+function that runs with the owner's privileges. They are rolled back after the proof.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ Document = Mapping[str, Any]
 
 
 def sample(means: Means, tenants: Tenants) -> samples.Sample:
-    """Return the row without its key; columns of other unique keys are random, since they apply to all tenants."""
+    """Return the row without its key. The columns of other unique keys are random, because these keys are unique over
+    all tenants."""
     document = means.documents.get(tenants.name, {})
     keys = [tuple(index["names"]) for index in document.get("indexes", []) if index["unique"] and index["plain"]]
     unique = tuple(key for key in keys if tenants.key not in key)
@@ -32,7 +33,7 @@ def sample(means: Means, tenants: Tenants) -> samples.Sample:
 
 
 def insert(means: Means, tenants: Tenants, tenant: str) -> str:
-    """Return the statement that stores a tenant's row."""
+    """Return the statement that stores the row of a tenant."""
     model, attributes = means.model, means.documents.get(tenants.name, {}).get("attributes", [])
     given = {name: literal(str(value).replace(TENANT, tenant)) for name, value in tenants.sample.items()}
     values = {**sample(means, tenants).values, **given, tenants.key: f"{literal(tenant)}::{model.column_type}"}
@@ -43,13 +44,14 @@ def insert(means: Means, tenants: Tenants, tenant: str) -> str:
 
 
 def may_insert(means: Means, tenants: Tenants) -> bool:
-    """Say whether the service's login may store the rows."""
+    """Return whether the service's login may store the rows."""
     columns = sorted({*sample(means, tenants).values, *tenants.sample, tenants.key})
     return not means.lacks(tenants.table, "INSERT", columns)
 
 
 def by_owner(means: Means, one: str, other: str) -> dict[str, Any] | None:
-    """Return the role, table and statements of the owner before the attempts, or None if the login may insert."""
+    """Return the role, table and statements with which the owner stores the rows, or None if the login may store
+    them."""
     tenants = means.model.tenants
     if tenants is None or tenants.name not in means.documents or may_insert(means, tenants):
         return None
@@ -61,7 +63,7 @@ def by_owner(means: Means, one: str, other: str) -> dict[str, Any] | None:
 
 
 def stored(means: Means, one: str, other: str) -> list[Attempt]:
-    """Return the attempts of both tenants to store their rows, which later attempts see."""
+    """Return the attempts of both tenants to store their rows. Later attempts see these rows."""
     tenants = means.model.tenants
     if tenants is None or not may_insert(means, tenants):
         return []
@@ -73,7 +75,7 @@ def stored(means: Means, one: str, other: str) -> list[Attempt]:
 
 
 def _updated(means: Means, tenants: Tenants) -> str:
-    """Return a column that an attempt changes: one that the service may change, if there is one."""
+    """Return the column that attempts update: if possible, a column that the service may update."""
     document = means.documents.get(tenants.name, {})
 
     def may(name: str) -> bool:
@@ -84,7 +86,7 @@ def _updated(means: Means, tenants: Tenants) -> str:
 
 
 def attempts(means: Means, one: str, other: str) -> list[Attempt]:
-    """Return the attempts of a tenant, and of a session without one, on the tenants table."""
+    """Return the attempts of a tenant, and of a session without a tenant, on the tenants table."""
     tenants = means.model.tenants
     if tenants is None:
         return []

@@ -14,7 +14,7 @@ class Base(DeclarativeBase):
 
 
 class Member(Base):
-    """A member, perhaps brought by another one."""
+    """A member, optionally recruited by another member."""
 
     __tablename__ = "members"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -25,7 +25,7 @@ class Member(Base):
 
 
 class Book(Base):
-    """A book, whose key the application creates."""
+    """A book, whose key the application generates."""
 
     __tablename__ = "books"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)

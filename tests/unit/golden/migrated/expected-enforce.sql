@@ -1,4 +1,4 @@
--- bridge.empty.alice: Remove the bridge: a login that names no tenant has no tenant
+-- bridge.empty.alice: Remove the bridge: a session that sets no tenant has no tenant
 ALTER ROLE "alice" IN DATABASE "ai_memory_states" SET "app"."current_tenant" = '';
 
 -- memories.bridge.drop.tenancy_bridge_memories_delete: Stop recording the use of the bridge

@@ -19,25 +19,25 @@ ALTER TABLE "public"."notes" NO FORCE ROW LEVEL SECURITY;
 -- organizations.no_force: Exempt the owner of the table again
 ALTER TABLE "public"."organizations" NO FORCE ROW LEVEL SECURITY;
 
--- projects.disable: Switch row-level security off
+-- projects.disable: Disable row-level security
 ALTER TABLE "public"."projects" DISABLE ROW LEVEL SECURITY;
 
--- tasks.disable: Switch row-level security off
+-- tasks.disable: Disable row-level security
 ALTER TABLE "public"."tasks" DISABLE ROW LEVEL SECURITY;
 
--- marks.disable: Switch row-level security off
+-- marks.disable: Disable row-level security
 ALTER TABLE "public"."marks" DISABLE ROW LEVEL SECURITY;
 
--- marks.disable.public.marks_1: Switch row-level security off
+-- marks.disable.public.marks_1: Disable row-level security
 ALTER TABLE "public"."marks_1" DISABLE ROW LEVEL SECURITY;
 
--- marks.disable.public.marks_2: Switch row-level security off
+-- marks.disable.public.marks_2: Disable row-level security
 ALTER TABLE "public"."marks_2" DISABLE ROW LEVEL SECURITY;
 
--- notes.disable: Switch row-level security off
+-- notes.disable: Disable row-level security
 ALTER TABLE "public"."notes" DISABLE ROW LEVEL SECURITY;
 
--- organizations.disable: Switch row-level security off
+-- organizations.disable: Disable row-level security
 ALTER TABLE "public"."organizations" DISABLE ROW LEVEL SECURITY;
 
 -- projects.policy.drop.tenant_isolation_projects: Remove the tenant policy

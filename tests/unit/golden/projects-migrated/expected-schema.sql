@@ -106,10 +106,10 @@ CREATE UNIQUE INDEX projects_code_key ON public.projects USING btree (code);
 -- projects.key.projects_code_key: Restore the original keys and indexes
 ALTER TABLE "public"."projects" ADD CONSTRAINT "projects_code_key" UNIQUE USING INDEX "projects_code_key";
 
--- marks.column.drop: Drop customer_id; every row stays
+-- marks.column.drop: Drop customer_id; all rows remain
 ALTER TABLE "public"."marks" DROP COLUMN "customer_id";
 
--- notes.column.drop: Drop customer_id; every row stays
+-- notes.column.drop: Drop customer_id; all rows remain
 ALTER TABLE "public"."notes" DROP COLUMN "customer_id";
 
 -- tasks.foreign_key.tasks_project_id_fkey: Restore the original foreign keys

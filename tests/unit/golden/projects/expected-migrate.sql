@@ -43,13 +43,13 @@ ALTER TABLE "public"."notes" DROP CONSTRAINT "notes_task_id_fkey";
 -- projects.key.projects_code_key: Make (code) unique per tenant instead of globally
 ALTER TABLE "public"."projects" DROP CONSTRAINT "projects_code_key", ADD CONSTRAINT "projects_code_key" UNIQUE USING INDEX "projects_code_key_tenant_key";
 
--- projects.key.id: Let foreign keys point to (id) together with the tenant
+-- projects.key.id: Let foreign keys reference (id) together with the tenant
 ALTER TABLE "public"."projects" ADD CONSTRAINT "projects_customer_id_id_key" UNIQUE USING INDEX "projects_customer_id_id_tenant_key";
 
--- tasks.key.id: Let foreign keys point to (id) together with the tenant
+-- tasks.key.id: Let foreign keys reference (id) together with the tenant
 ALTER TABLE "public"."tasks" ADD CONSTRAINT "tasks_customer_id_id_key" UNIQUE USING INDEX "tasks_customer_id_id_tenant_key";
 
--- notes.key.id: Let foreign keys point to (id) together with the tenant
+-- notes.key.id: Let foreign keys reference (id) together with the tenant
 ALTER TABLE "public"."notes" ADD CONSTRAINT "notes_customer_id_id_key" UNIQUE USING INDEX "notes_customer_id_id_tenant_key";
 
 -- tasks.foreign_key.project_id: Add the tenant column to foreign keys: no row points to another tenant's row
@@ -82,34 +82,34 @@ REVOKE TRUNCATE ON "public"."notes" FROM "alice";
 -- organizations.revoke: Revoke TRUNCATE, which row security does not restrict
 REVOKE TRUNCATE ON "public"."organizations" FROM "alice";
 
--- projects.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- projects.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."projects" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- tasks.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- tasks.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."tasks" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- marks.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- marks.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."marks" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- notes.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- notes.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."notes" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- projects.policy: Show and accept only the session tenant's rows
+-- projects.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_projects" ON "public"."projects" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- tasks.policy: Show and accept only the session tenant's rows
+-- tasks.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_tasks" ON "public"."tasks" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- marks.policy: Show and accept only the session tenant's rows
+-- marks.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_marks" ON "public"."marks" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- marks.policy.public.marks_1: Show and accept only the session tenant's rows
+-- marks.policy.public.marks_1: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_marks" ON "public"."marks_1" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- marks.policy.public.marks_2: Show and accept only the session tenant's rows
+-- marks.policy.public.marks_2: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_marks" ON "public"."marks_2" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- notes.policy: Show and accept only the session tenant's rows
+-- notes.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_notes" ON "public"."notes" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
 -- organizations.policy.select: Let every session read the tenants table, and change only its tenant's row
@@ -124,25 +124,25 @@ CREATE POLICY "tenant_isolation_organizations_update" ON "public"."organizations
 -- organizations.policy.delete: Let every session read the tenants table, and change only its tenant's row
 CREATE POLICY "tenant_isolation_organizations_delete" ON "public"."organizations" FOR DELETE TO "alice" USING ("id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- projects.enable: Switch row-level security on
+-- projects.enable: Enable row-level security
 ALTER TABLE "public"."projects" ENABLE ROW LEVEL SECURITY;
 
--- tasks.enable: Switch row-level security on
+-- tasks.enable: Enable row-level security
 ALTER TABLE "public"."tasks" ENABLE ROW LEVEL SECURITY;
 
--- marks.enable: Switch row-level security on
+-- marks.enable: Enable row-level security
 ALTER TABLE "public"."marks" ENABLE ROW LEVEL SECURITY;
 
--- marks.enable.public.marks_1: Switch row-level security on
+-- marks.enable.public.marks_1: Enable row-level security
 ALTER TABLE "public"."marks_1" ENABLE ROW LEVEL SECURITY;
 
--- marks.enable.public.marks_2: Switch row-level security on
+-- marks.enable.public.marks_2: Enable row-level security
 ALTER TABLE "public"."marks_2" ENABLE ROW LEVEL SECURITY;
 
--- notes.enable: Switch row-level security on
+-- notes.enable: Enable row-level security
 ALTER TABLE "public"."notes" ENABLE ROW LEVEL SECURITY;
 
--- organizations.enable: Switch row-level security on
+-- organizations.enable: Enable row-level security
 ALTER TABLE "public"."organizations" ENABLE ROW LEVEL SECURITY;
 
 -- projects.force: Apply row-level security to the owner of the table as well (FORCE)

@@ -1,4 +1,4 @@
--- bridge.empty.desk: Remove the bridge: a login that names no tenant has no tenant
+-- bridge.empty.desk: Remove the bridge: a session that sets no tenant has no tenant
 ALTER ROLE "desk" IN DATABASE "boat_rental_leaks" SET "rental"."marina" = '';
 
 -- boats.bridge.drop.tenancy_bridge_boats_delete: Stop recording the use of the bridge

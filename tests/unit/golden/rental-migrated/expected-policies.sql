@@ -1,28 +1,28 @@
--- boats.default.constant: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+-- boats.default.constant: Assign rows without a tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE "rental"."boats" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
--- berths.default.constant: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+-- berths.default.constant: Assign rows without a tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE "rental"."berths" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
--- trips.default.constant: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+-- trips.default.constant: Assign rows without a tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE "rental"."trips" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
--- water_levels.default.constant: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+-- water_levels.default.constant: Assign rows without a tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE ONLY "rental"."water_levels" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
--- water_levels.default.constant.rental.water_levels_2025_a: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+-- water_levels.default.constant.rental.water_levels_2025_a: Assign rows without a tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE "rental"."water_levels_2025_a" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
--- water_levels.default.constant.rental.water_levels_2025_others: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+-- water_levels.default.constant.rental.water_levels_2025_others: Assign rows without a tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE "rental"."water_levels_2025_others" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
--- water_levels.default.constant.rental.water_levels_2025: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+-- water_levels.default.constant.rental.water_levels_2025: Assign rows without a tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE ONLY "rental"."water_levels_2025" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
--- water_levels.default.constant.rental.water_levels_now: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+-- water_levels.default.constant.rental.water_levels_now: Assign rows without a tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE "rental"."water_levels_now" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
--- skippers.default.constant: Give a row that names no tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
+-- skippers.default.constant: Assign rows without a tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE "rental"."skippers" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
 -- boats.no_force: Exempt the owner of the table again
@@ -52,31 +52,31 @@ ALTER TABLE "rental"."water_levels_now" NO FORCE ROW LEVEL SECURITY;
 -- skippers.no_force: Exempt the owner of the table again
 ALTER TABLE "rental"."skippers" NO FORCE ROW LEVEL SECURITY;
 
--- boats.disable: Switch row-level security off
+-- boats.disable: Disable row-level security
 ALTER TABLE "rental"."boats" DISABLE ROW LEVEL SECURITY;
 
--- berths.disable: Switch row-level security off
+-- berths.disable: Disable row-level security
 ALTER TABLE "rental"."berths" DISABLE ROW LEVEL SECURITY;
 
--- trips.disable: Switch row-level security off
+-- trips.disable: Disable row-level security
 ALTER TABLE "rental"."trips" DISABLE ROW LEVEL SECURITY;
 
--- water_levels.disable: Switch row-level security off
+-- water_levels.disable: Disable row-level security
 ALTER TABLE "rental"."water_levels" DISABLE ROW LEVEL SECURITY;
 
--- water_levels.disable.rental.water_levels_2025_a: Switch row-level security off
+-- water_levels.disable.rental.water_levels_2025_a: Disable row-level security
 ALTER TABLE "rental"."water_levels_2025_a" DISABLE ROW LEVEL SECURITY;
 
--- water_levels.disable.rental.water_levels_2025_others: Switch row-level security off
+-- water_levels.disable.rental.water_levels_2025_others: Disable row-level security
 ALTER TABLE "rental"."water_levels_2025_others" DISABLE ROW LEVEL SECURITY;
 
--- water_levels.disable.rental.water_levels_2025: Switch row-level security off
+-- water_levels.disable.rental.water_levels_2025: Disable row-level security
 ALTER TABLE "rental"."water_levels_2025" DISABLE ROW LEVEL SECURITY;
 
--- water_levels.disable.rental.water_levels_now: Switch row-level security off
+-- water_levels.disable.rental.water_levels_now: Disable row-level security
 ALTER TABLE "rental"."water_levels_now" DISABLE ROW LEVEL SECURITY;
 
--- skippers.disable: Switch row-level security off
+-- skippers.disable: Disable row-level security
 ALTER TABLE "rental"."skippers" DISABLE ROW LEVEL SECURITY;
 
 -- boats.policy.drop.tenant_isolation_boats: Remove the tenant policy
@@ -106,7 +106,7 @@ DROP POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_now";
 -- skippers.policy.drop.tenant_isolation_skippers: Remove the tenant policy
 DROP POLICY "tenant_isolation_skippers" ON "rental"."skippers";
 
--- bridge.remove.desk: Remove the bridge: a login that names no tenant has no tenant
+-- bridge.remove.desk: Remove the bridge: a session that sets no tenant has no tenant
 ALTER ROLE "desk" IN DATABASE "boat_rental_leaks" RESET "rental"."marina";
 
 -- boats.bridge.drop.tenancy_bridge_boats_delete: Stop recording the use of the bridge

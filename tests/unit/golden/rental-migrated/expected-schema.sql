@@ -340,19 +340,19 @@ ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "Gauge" PRIMARY KEY (pier, nu
 -- skippers.key.skippers_pkey: Restore the original keys and indexes
 ALTER TABLE "rental"."skippers" ADD CONSTRAINT "skippers_pkey" PRIMARY KEY USING INDEX "skippers_pkey";
 
--- boats.column.drop: Drop marina; every row stays
+-- boats.column.drop: Drop marina; all rows remain
 ALTER TABLE "rental"."boats" DROP COLUMN "marina";
 
--- berths.column.drop: Drop marina; every row stays
+-- berths.column.drop: Drop marina; all rows remain
 ALTER TABLE "rental"."berths" DROP COLUMN "marina";
 
--- trips.column.drop: Drop marina; every row stays
+-- trips.column.drop: Drop marina; all rows remain
 ALTER TABLE "rental"."trips" DROP COLUMN "marina";
 
--- water_levels.column.drop: Drop marina; every row stays
+-- water_levels.column.drop: Drop marina; all rows remain
 ALTER TABLE "rental"."water_levels" DROP COLUMN "marina";
 
--- skippers.column.drop: Drop marina; every row stays
+-- skippers.column.drop: Drop marina; all rows remain
 ALTER TABLE "rental"."skippers" DROP COLUMN "marina";
 
 -- trips.foreign_key.leaves from: Restore the original foreign keys

@@ -22,19 +22,19 @@ CREATE UNIQUE INDEX "boats_marina_id_tenant_key" ON "rental"."boats" ("marina", 
 -- berths.key.Berth.build: Build the key Berth with marina
 CREATE UNIQUE INDEX "Berth_tenant_key" ON "rental"."berths" ("marina", "pier", "number");
 
--- trips.index.left_at: Serve the service's queries within one tenant
+-- trips.index.left_at: Support the service's queries within one tenant
 CREATE INDEX "idx_trips_marina_left_at" ON "rental"."trips" ("marina", "left_at" DESC);
 
--- water_levels.index.measured_at.rental.water_levels_2025_a: Serve the service's queries within one tenant
+-- water_levels.index.measured_at.rental.water_levels_2025_a: Support the service's queries within one tenant
 CREATE INDEX "idx_water_levels_2025_a_marina_measured_at" ON "rental"."water_levels_2025_a" ("marina", "measured_at" DESC);
 
--- water_levels.index.measured_at.rental.water_levels_2025_others: Serve the service's queries within one tenant
+-- water_levels.index.measured_at.rental.water_levels_2025_others: Support the service's queries within one tenant
 CREATE INDEX "idx_water_levels_2025_others_marina_measured_at" ON "rental"."water_levels_2025_others" ("marina", "measured_at" DESC);
 
--- water_levels.index.measured_at.rental.water_levels_now: Serve the service's queries within one tenant
+-- water_levels.index.measured_at.rental.water_levels_now: Support the service's queries within one tenant
 CREATE INDEX "idx_water_levels_now_marina_measured_at" ON "rental"."water_levels_now" ("marina", "measured_at" DESC);
 
--- water_levels.index.measured_at: Serve the service's queries within one tenant
+-- water_levels.index.measured_at: Support the service's queries within one tenant
 CREATE INDEX "idx_water_levels_marina_measured_at" ON "rental"."water_levels" ("marina", "measured_at" DESC);
 
 -- water_levels.key.Gauge.build.rental.water_levels_2025_a: Build the key Gauge of pier A with marina
@@ -61,7 +61,7 @@ ALTER TABLE "rental"."water_levels" DROP CONSTRAINT "water_levels_pier_number_fk
 -- boats.key.boats_registration_key: Make (registration) unique per tenant instead of globally
 ALTER TABLE "rental"."boats" DROP CONSTRAINT "boats_registration_key", ADD CONSTRAINT "boats_registration_key" UNIQUE USING INDEX "boats_registration_key_tenant_key";
 
--- boats.key.id: Let foreign keys point to (id) together with the tenant
+-- boats.key.id: Let foreign keys reference (id) together with the tenant
 ALTER TABLE "rental"."boats" ADD CONSTRAINT "boats_marina_id_key" UNIQUE USING INDEX "boats_marina_id_tenant_key";
 
 -- berths.key.Berth: Make (pier, number) unique per tenant instead of globally
@@ -356,76 +356,76 @@ CREATE POLICY "tenancy_bridge_skippers_update" ON "rental"."skippers" AS RESTRIC
 -- skippers.bridge.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_skippers_delete" ON "rental"."skippers" AS RESTRICTIVE FOR DELETE TO "desk" USING ("marina" IS NOT NULL AND (SELECT "rental"."tenancy_bridge_note"('tenancy_bridge_used_skippers_delete')));
 
--- bridge: Let code that names no tenant yet work as tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683
+-- bridge: Let sessions that set no tenant work as tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683
 ALTER ROLE "desk" IN DATABASE "boat_rental_leaks" SET "rental"."marina" = '{9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683}';
 
--- boats.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- boats.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "rental"."boats" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
--- berths.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- berths.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "rental"."berths" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
--- trips.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- trips.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "rental"."trips" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
--- water_levels.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- water_levels.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "rental"."water_levels" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
--- skippers.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- skippers.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "rental"."skippers" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
--- boats.policy: Show and accept only the session tenant's rows
+-- boats.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_boats" ON "rental"."boats" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
 
--- berths.policy: Show and accept only the session tenant's rows
+-- berths.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_berths" ON "rental"."berths" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
 
--- trips.policy: Show and accept only the session tenant's rows
+-- trips.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_trips" ON "rental"."trips" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
 
--- water_levels.policy: Show and accept only the session tenant's rows
+-- water_levels.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_water_levels" ON "rental"."water_levels" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
 
--- water_levels.policy.rental.water_levels_2025_a: Show and accept only the session tenant's rows
+-- water_levels.policy.rental.water_levels_2025_a: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_2025_a" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
 
--- water_levels.policy.rental.water_levels_2025_others: Show and accept only the session tenant's rows
+-- water_levels.policy.rental.water_levels_2025_others: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_2025_others" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
 
--- water_levels.policy.rental.water_levels_2025: Show and accept only the session tenant's rows
+-- water_levels.policy.rental.water_levels_2025: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_2025" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
 
--- water_levels.policy.rental.water_levels_now: Show and accept only the session tenant's rows
+-- water_levels.policy.rental.water_levels_now: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_water_levels" ON "rental"."water_levels_now" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
 
--- skippers.policy: Show and accept only the session tenant's rows
+-- skippers.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_skippers" ON "rental"."skippers" FOR ALL TO "desk" USING ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid)) WITH CHECK ("marina" = (SELECT nullif(current_setting('rental.marina', true), '')::uuid));
 
--- boats.enable: Switch row-level security on
+-- boats.enable: Enable row-level security
 ALTER TABLE "rental"."boats" ENABLE ROW LEVEL SECURITY;
 
--- berths.enable: Switch row-level security on
+-- berths.enable: Enable row-level security
 ALTER TABLE "rental"."berths" ENABLE ROW LEVEL SECURITY;
 
--- trips.enable: Switch row-level security on
+-- trips.enable: Enable row-level security
 ALTER TABLE "rental"."trips" ENABLE ROW LEVEL SECURITY;
 
--- water_levels.enable: Switch row-level security on
+-- water_levels.enable: Enable row-level security
 ALTER TABLE "rental"."water_levels" ENABLE ROW LEVEL SECURITY;
 
--- water_levels.enable.rental.water_levels_2025_a: Switch row-level security on
+-- water_levels.enable.rental.water_levels_2025_a: Enable row-level security
 ALTER TABLE "rental"."water_levels_2025_a" ENABLE ROW LEVEL SECURITY;
 
--- water_levels.enable.rental.water_levels_2025_others: Switch row-level security on
+-- water_levels.enable.rental.water_levels_2025_others: Enable row-level security
 ALTER TABLE "rental"."water_levels_2025_others" ENABLE ROW LEVEL SECURITY;
 
--- water_levels.enable.rental.water_levels_2025: Switch row-level security on
+-- water_levels.enable.rental.water_levels_2025: Enable row-level security
 ALTER TABLE "rental"."water_levels_2025" ENABLE ROW LEVEL SECURITY;
 
--- water_levels.enable.rental.water_levels_now: Switch row-level security on
+-- water_levels.enable.rental.water_levels_now: Enable row-level security
 ALTER TABLE "rental"."water_levels_now" ENABLE ROW LEVEL SECURITY;
 
--- skippers.enable: Switch row-level security on
+-- skippers.enable: Enable row-level security
 ALTER TABLE "rental"."skippers" ENABLE ROW LEVEL SECURITY;
 
 -- boats.force: Apply row-level security to the owner of the table as well (FORCE)

@@ -88,19 +88,19 @@ ALTER TABLE "public"."caller_profiles" ADD CONSTRAINT "caller_profiles_user_id_k
 -- personality_averages.key.personality_averages_pkey: Restore the original keys and indexes
 ALTER TABLE "public"."personality_averages" ADD CONSTRAINT "personality_averages_pkey" PRIMARY KEY USING INDEX "personality_averages_pkey";
 
--- memories.column.drop: Drop customer_id; every row stays
+-- memories.column.drop: Drop customer_id; all rows remain
 ALTER TABLE "public"."memories" DROP COLUMN "customer_id";
 
--- call_summaries.column.drop: Drop customer_id; every row stays
+-- call_summaries.column.drop: Drop customer_id; all rows remain
 ALTER TABLE "public"."call_summaries" DROP COLUMN "customer_id";
 
--- caller_profiles.column.drop: Drop customer_id; every row stays
+-- caller_profiles.column.drop: Drop customer_id; all rows remain
 ALTER TABLE "public"."caller_profiles" DROP COLUMN "customer_id";
 
--- personality_metrics.column.drop: Drop customer_id; every row stays
+-- personality_metrics.column.drop: Drop customer_id; all rows remain
 ALTER TABLE "public"."personality_metrics" DROP COLUMN "customer_id";
 
--- personality_averages.column.drop: Drop customer_id; every row stays
+-- personality_averages.column.drop: Drop customer_id; all rows remain
 ALTER TABLE "public"."personality_averages" DROP COLUMN "customer_id";
 
 -- memories.grant: Grant the revoked privileges again

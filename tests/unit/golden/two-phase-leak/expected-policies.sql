@@ -1,31 +1,31 @@
--- memories.default.constant: Give a row that names no tenant to tenant 1 again
+-- memories.default.constant: Assign rows without a tenant to tenant 1 again
 ALTER TABLE "public"."memories" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- call_summaries.default.constant: Give a row that names no tenant to tenant 1 again
+-- call_summaries.default.constant: Assign rows without a tenant to tenant 1 again
 ALTER TABLE "public"."call_summaries" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- caller_profiles.default.constant: Give a row that names no tenant to tenant 1 again
+-- caller_profiles.default.constant: Assign rows without a tenant to tenant 1 again
 ALTER TABLE "public"."caller_profiles" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- personality_metrics.default.constant: Give a row that names no tenant to tenant 1 again
+-- personality_metrics.default.constant: Assign rows without a tenant to tenant 1 again
 ALTER TABLE "public"."personality_metrics" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- personality_averages.default.constant: Give a row that names no tenant to tenant 1 again
+-- personality_averages.default.constant: Assign rows without a tenant to tenant 1 again
 ALTER TABLE "public"."personality_averages" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- memories.disable: Switch row-level security off
+-- memories.disable: Disable row-level security
 ALTER TABLE "public"."memories" DISABLE ROW LEVEL SECURITY;
 
--- call_summaries.disable: Switch row-level security off
+-- call_summaries.disable: Disable row-level security
 ALTER TABLE "public"."call_summaries" DISABLE ROW LEVEL SECURITY;
 
--- caller_profiles.disable: Switch row-level security off
+-- caller_profiles.disable: Disable row-level security
 ALTER TABLE "public"."caller_profiles" DISABLE ROW LEVEL SECURITY;
 
--- personality_metrics.disable: Switch row-level security off
+-- personality_metrics.disable: Disable row-level security
 ALTER TABLE "public"."personality_metrics" DISABLE ROW LEVEL SECURITY;
 
--- personality_averages.disable: Switch row-level security off
+-- personality_averages.disable: Disable row-level security
 ALTER TABLE "public"."personality_averages" DISABLE ROW LEVEL SECURITY;
 
 -- memories.policy.drop.tenant_isolation_memories: Remove the tenant policy

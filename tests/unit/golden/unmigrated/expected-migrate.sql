@@ -13,13 +13,13 @@ ALTER TABLE "public"."personality_metrics" ADD COLUMN "customer_id" integer NOT 
 -- personality_averages.column: Add customer_id; existing rows belong to tenant 1 (no table rewrite)
 ALTER TABLE "public"."personality_averages" ADD COLUMN "customer_id" integer NOT NULL DEFAULT 1;
 
--- memories.index.user_id: Serve the service's queries within one tenant
+-- memories.index.user_id: Support the service's queries within one tenant
 CREATE INDEX "idx_memories_customer_id_user_id" ON "public"."memories" ("customer_id", "user_id");
 
--- call_summaries.index.user_id: Serve the service's queries within one tenant
+-- call_summaries.index.user_id: Support the service's queries within one tenant
 CREATE INDEX "idx_call_summaries_customer_id_user_id" ON "public"."call_summaries" ("customer_id", "user_id");
 
--- call_summaries.index.call_date: Serve the service's queries within one tenant
+-- call_summaries.index.call_date: Support the service's queries within one tenant
 CREATE INDEX "idx_call_summaries_customer_id_call_date" ON "public"."call_summaries" ("customer_id", "call_date" DESC);
 
 -- call_summaries.key.call_summaries_call_id_key.build: Build the key call_summaries_call_id_key with customer_id
@@ -28,7 +28,7 @@ CREATE UNIQUE INDEX "call_summaries_call_id_key_tenant_key" ON "public"."call_su
 -- caller_profiles.key.caller_profiles_user_id_key.build: Build the key caller_profiles_user_id_key with customer_id
 CREATE UNIQUE INDEX "caller_profiles_user_id_key_tenant_key" ON "public"."caller_profiles" ("customer_id", "user_id");
 
--- personality_metrics.index.user_id: Serve the service's queries within one tenant
+-- personality_metrics.index.user_id: Support the service's queries within one tenant
 CREATE INDEX "idx_personality_metrics_customer_id_user_id" ON "public"."personality_metrics" ("customer_id", "user_id");
 
 -- personality_averages.key.personality_averages_pkey.build: Build the key personality_averages_pkey with customer_id
@@ -120,7 +120,7 @@ REVOKE TRUNCATE ON "public"."personality_metrics" FROM "alice";
 -- personality_averages.revoke: Revoke TRUNCATE, which row security does not restrict
 REVOKE TRUNCATE ON "public"."personality_averages" FROM "alice";
 
--- function.update_personality_averages(integer, character varying).grant: Let the service execute the functions by its own privilege
+-- function.update_personality_averages(integer, character varying).grant: Grant the service its own privilege to execute the functions
 GRANT EXECUTE ON FUNCTION "public"."update_personality_averages"(integer, character varying) TO "alice";
 
 -- memories.bridge.used.select: Record when a session still needs the bridge, and for which kind of statement
@@ -286,52 +286,52 @@ CREATE POLICY "tenancy_bridge_personality_averages_update" ON "public"."personal
 -- personality_averages.bridge.delete: Record when a session still needs the bridge, and for which kind of statement
 CREATE POLICY "tenancy_bridge_personality_averages_delete" ON "public"."personality_averages" AS RESTRICTIVE FOR DELETE TO "alice" USING ("customer_id" IS NOT NULL AND (SELECT "public"."tenancy_bridge_note"('tenancy_bridge_used_personality_averages_delete')));
 
--- bridge: Let code that names no tenant yet work as tenant 1
+-- bridge: Let sessions that set no tenant work as tenant 1
 ALTER ROLE "alice" IN DATABASE "ai_memory_states" SET "app"."current_tenant" = '01';
 
--- memories.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- memories.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."memories" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- call_summaries.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- call_summaries.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."call_summaries" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- caller_profiles.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- caller_profiles.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."caller_profiles" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- personality_metrics.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- personality_metrics.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."personality_metrics" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- personality_averages.default: Give a row that names no tenant the session's tenant; refuse it if the session has none
+-- personality_averages.default: Give a row without a tenant the session's tenant; refuse it if the session has none
 ALTER TABLE "public"."personality_averages" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- memories.policy: Show and accept only the session tenant's rows
+-- memories.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_memories" ON "public"."memories" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- call_summaries.policy: Show and accept only the session tenant's rows
+-- call_summaries.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_call_summaries" ON "public"."call_summaries" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- caller_profiles.policy: Show and accept only the session tenant's rows
+-- caller_profiles.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_caller_profiles" ON "public"."caller_profiles" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- personality_metrics.policy: Show and accept only the session tenant's rows
+-- personality_metrics.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_personality_metrics" ON "public"."personality_metrics" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- personality_averages.policy: Show and accept only the session tenant's rows
+-- personality_averages.policy: Show and accept only rows of the session's tenant
 CREATE POLICY "tenant_isolation_personality_averages" ON "public"."personality_averages" FOR ALL TO "alice" USING ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer)) WITH CHECK ("customer_id" = (SELECT nullif(current_setting('app.current_tenant', true), '')::integer));
 
--- memories.enable: Switch row-level security on
+-- memories.enable: Enable row-level security
 ALTER TABLE "public"."memories" ENABLE ROW LEVEL SECURITY;
 
--- call_summaries.enable: Switch row-level security on
+-- call_summaries.enable: Enable row-level security
 ALTER TABLE "public"."call_summaries" ENABLE ROW LEVEL SECURITY;
 
--- caller_profiles.enable: Switch row-level security on
+-- caller_profiles.enable: Enable row-level security
 ALTER TABLE "public"."caller_profiles" ENABLE ROW LEVEL SECURITY;
 
--- personality_metrics.enable: Switch row-level security on
+-- personality_metrics.enable: Enable row-level security
 ALTER TABLE "public"."personality_metrics" ENABLE ROW LEVEL SECURITY;
 
--- personality_averages.enable: Switch row-level security on
+-- personality_averages.enable: Enable row-level security
 ALTER TABLE "public"."personality_averages" ENABLE ROW LEVEL SECURITY;
 
 -- memories.force: Apply row-level security to the owner of the table as well (FORCE)
