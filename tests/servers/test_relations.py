@@ -468,7 +468,7 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", versions.cases(PUBLISHED, {"columns of a table": 15}))
 def test_a_published_table_without_a_replica_identity_is_refused_with_a_remedy(server: Server, name: str) -> None:
     listed, why = PUBLISHED[name]
     with schemas.database(
