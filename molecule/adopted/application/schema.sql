@@ -1,5 +1,7 @@
 -- A service with a tenant column and a tenants table before the migration. Run as the owner.
 CREATE SCHEMA saas;
+-- Texts that differ only in case are equal.
+CREATE COLLATION saas.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE saas.organizations (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, host text NOT NULL UNIQUE);
 CREATE TABLE saas.users (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -10,7 +12,7 @@ CREATE TABLE saas.users (
 CREATE TABLE saas.projects (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   organization_id integer NOT NULL REFERENCES saas.organizations,
-  slug text NOT NULL UNIQUE,
+  slug text COLLATE saas.caseless NOT NULL UNIQUE,
   owner_id bigint NOT NULL REFERENCES saas.users (id),
   created_at timestamptz NOT NULL DEFAULT now()
 );

@@ -121,10 +121,14 @@ def test_the_service_works_with_its_own_login(board: Application, migrated: Run)
     assert "task_board_app:" in board.machine.run("sudo cat /etc/task-board.env")
     for host, tasks in ((FIRST, 3), (SECOND, 3), ("c.example.org", 0)):
         assert len(board.call("/tasks", host=host)["tasks"]) == tasks
-    # The key of the slug holds the organization.
+    # The key of the slug contains the organization, and still ignores case.
     try:
         for host in (FIRST, SECOND):
             assert board.call("/projects/create", host=host, content="same") == {"success": True}
+        with pytest.raises(psycopg2.errors.UniqueViolation):
+            board.sql(
+                "INSERT INTO saas.projects (organization_id, slug, owner_id) SELECT 1, 'SAME', min(id) FROM saas.users"
+            )
     finally:
         board.sql("DELETE FROM saas.projects WHERE slug = 'same'")
 
