@@ -119,7 +119,7 @@ def to_enforced(migrated: Migrated) -> list[Statement]:
         (to_policies, PROFILES_OF_ANOTHER, "Rows of tenants other than 1 exist (caller_profiles 2): without row"),
         (
             to_schema, PROFILES_OF_ANOTHER,
-            "Rows of tenants other than 1 exist (caller_profiles 2), which the old schema cannot apart.",
+            "Rows of tenants other than 1 exist (caller_profiles 2), which the old schema cannot distinguish.",
         ),
         (
             to_schema, "CREATE VIEW v AS SELECT customer_id FROM memories",
