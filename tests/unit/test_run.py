@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,20 +90,34 @@ def test_only_phases_that_a_playbook_starts_are_used() -> None:
     assert all(names for file, names in asked_for().items() if file != "report.html.j2")
 
 
-@pytest.mark.parametrize("name", ["migrate", "rollback", "enforce", "backup", "rehearse"])
+def imported(tasks: list[dict[str, Any]]) -> list[str]:
+    """Return the names of the files that the tasks import or include, "" for other tasks."""
+    kinds = ("ansible.builtin.import_tasks", "ansible.builtin.include_tasks")
+    return [Path(next((task[kind] for kind in kinds if kind in task), "")).name for task in tasks]
+
+
+@pytest.mark.parametrize("name", ["migrate", "rollback", "enforce", "backup", "tasks/rehearsal"])
 def test_every_run_ends_with_its_record_and_one_outcome(name: str) -> None:
-    tasks = yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text())[1]["tasks"]
+    found = yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text())
+    tasks = found if name.startswith("tasks/") else found[1]["tasks"]
     [run_] = [task for task in tasks if "block" in task]
-    assert [task["ansible.builtin.import_tasks"] for task in run_["rescue"]] == ["tasks/fail.yml"]
-    assert [task["ansible.builtin.import_tasks"] for task in run_["always"]] == ["tasks/close.yml"]
-    assert tasks[-1]["ansible.builtin.import_tasks"] == "tasks/end.yml"
-    begins = "tasks/begin_phase.yml"
+    assert imported(run_["rescue"]) == ["fail.yml"]
+    assert imported(run_["always"]) == ["close.yml"]
+    assert imported(tasks)[-1] == "end.yml"
     # A dry run skips the lock and all changes.
     changing = [
-        task for task in run_["block"] if "block" in task or task.get("ansible.builtin.include_tasks", begins) != begins
+        task
+        for task, file in zip(run_["block"], imported(run_["block"]), strict=True)
+        if "block" in task or file not in ("", "begin_phase.yml")
     ]
     assert len(changing) >= 2
     assert all("not ansible_check_mode" in task["when"] for task in changing)
+
+
+@pytest.mark.parametrize("name", ["rehearse", "describe"])
+def test_a_draft_is_tried_as_a_rehearsal_is_made(name: str) -> None:
+    text = (ROOT / f"playbooks/{name}.yml").read_text()
+    assert "ansible.builtin.import_tasks: tasks/rehearsal.yml" in text
 
 
 def test_two_tasks_alone_end_the_run_of_other_hosts() -> None:
