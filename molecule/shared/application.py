@@ -54,7 +54,7 @@ class Application:
         return answer
 
     def untouched(self) -> tuple[str, str, str]:
-        """Return everything that a run without changes leaves equal, except the rows."""
+        """Return the state that must be the same after a run that makes no changes, without the rows."""
         pid = self.machine.run(f"systemctl show --property=MainPID --value {self.name}")
         return self.machine.catalogs(self.database), self.machine.files(), pid
 

@@ -100,7 +100,7 @@ def log_in_and_make(
     terminates them after ``seconds``.
     """
     try:
-        what = "The attempts of the service's login"
+        what = "The series of attempts with the service's login"
         with service_login.bounded(parameters, password, environment, seconds, what) as connection:
             return {"problem": "", "findings": make(connection, setting, attempts)}
     except psycopg2.Error as error:

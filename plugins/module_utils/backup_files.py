@@ -93,7 +93,7 @@ def manifests(directory: str, database: str, asked: str, *, proven: bool) -> lis
     """Return the manifests that a restore may use; the last one is preferred. Raises OSError.
 
     ``asked`` is the path of a backup or of a directory of backups; if empty, the database's own backups in
-    ``directory`` are used. With ``proven``, these are only the backups that passed their test restore.
+    ``directory`` are used. If ``proven`` is true, only those that passed their test restore are used.
     """
     if not asked:
         found = listed(directory, database) if os.path.isdir(directory) else []

@@ -190,7 +190,7 @@ def _diagnosed(body: bytes) -> Iterator[bytes]:
 
 
 class Seen:
-    """The connections of processes, collected by many readings, because some exist for only milliseconds."""
+    """The connections of processes, collected over many readings because some exist for only milliseconds."""
 
     def __init__(self, proc: Path) -> None:
         """Initialize with the directory /proc. Raises OSError."""

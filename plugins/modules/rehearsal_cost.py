@@ -20,7 +20,7 @@ description:
     Changes nothing. Runs as root.
 options:
   directory:
-    description: Directory of throwaway servers; if it does not exist yet, its nearest parent is measured.
+    description: Directory of throwaway servers; if it does not exist yet, its nearest existing parent is measured.
     type: path
     required: true
   backups:

@@ -39,7 +39,7 @@ class Rental:
         return {table: self.sql(f"SELECT count(*) FROM rental.{table}")[0][0] for table in ROWS}
 
     def untouched(self) -> tuple[tuple[str, str, str], dict[str, int]]:
-        """Return everything that a run without changes does not modify."""
+        """Return the state that must be the same after a run that makes no changes."""
         return self.application.untouched(), self.rows()
 
     @contextlib.contextmanager

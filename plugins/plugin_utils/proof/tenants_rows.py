@@ -1,4 +1,4 @@
-"""The rows for the tenants of the proof in the tenants table, and the attempts to reach other rows of that table.
+"""The rows that the tenants of the proof need in the tenants table, and the attempts to reach other rows of that table.
 
 The service's login stores these rows if it has the privilege. Otherwise the owner of the table stores them, in a
 function that runs with the owner's privileges. They are rolled back after the proof.

@@ -9,7 +9,10 @@ Document = Mapping[str, Any]
 
 
 def samples(minutes: int | str, interval: int | str) -> list[int]:
-    """Return the times of a watch's samples, in seconds after its start. A short watch has one sample."""
+    """Return the times of a watch's samples, in seconds after its start.
+
+    A watch that is shorter than the interval has a single sample, at its end.
+    """
     total = int(minutes) * 60
     step = min(int(interval), total)
     return list(range(step, total + 1, step)) if step else []
