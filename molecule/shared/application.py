@@ -19,9 +19,10 @@ CONFIRMED = ("-emigrate_confirm=YES", "-erollback_confirm=YES", "-ebackup_copy_m
 
 @dataclass(frozen=True)
 class Application:
-    """An application: ``files`` has its program, unit, schema and rows, and ``owner`` owns its tables.
+    """An application: ``files`` has its program and unit, and ``owner`` owns its tables.
 
-    ``roles`` are the further roles that its removal drops.
+    ``schema_file`` and ``seed_file`` create the tables and their rows. ``roles`` are the further roles that the removal
+    of the application drops.
     """
 
     machine: Host
@@ -31,6 +32,8 @@ class Application:
     port: int
     inventory: Path
     files: Path
+    schema_file: Path
+    seed_file: Path
     reached: Path
     roles: tuple[str, ...] = field(default=())
 
@@ -61,6 +64,7 @@ class Application:
     def _arguments(self) -> str:
         given = {
             "application_files": str(self.files), "application_owner": self.owner,
+            "application_schema": str(self.schema_file), "application_seed": str(self.seed_file),
             "application_roles": [self.owner, *self.roles],
         }  # fmt: skip
         return f"-e{json.dumps(given)}"
@@ -68,7 +72,7 @@ class Application:
     def install(self) -> None:
         """Install the application with its rows."""
         if self.machine.run(f"ls -d /srv/{self.name}", check=False):
-            # An interrupted run left it.
+            # An interrupted run left the application installed.
             self.remove()
         self.playbook("molecule/shared/install.yml", self._arguments())
 

@@ -18,6 +18,7 @@ from lab import ROOT, Host, Run
 pytestmark = pytest.mark.one_host(together=True)
 
 HERE = ROOT / "molecule/adopted"
+DATABASES = ROOT / "tests/servers/databases"
 MODEL = HERE / "inventory/group_vars/ai_memory/tenancy.yml"
 MIGRATE = ("migrate.yml", *CONFIRMED, "-etenancy_provision_app_role=true")
 BACK = ("rollback.yml", "-erollback_mode=schema", *CONFIRMED)
@@ -26,8 +27,8 @@ FIRST, SECOND = "a.example.org", "b.example.org"
 ROWS = {"users": 3, "projects": 3, "tasks": 3, "notes": 1}
 # The decisions of the operator: the setting, who reads the tenants table, and the dashboard.
 DECIDED = {"tenancy_setting", "tenancy_tenants", "tenancy_readers"}
-
-
+# Texts that differ only in case are equal. The servers of tests/servers are built without ICU.
+CASELESS = "CREATE COLLATION saas.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
 # Another program on the host that logs in as the service does.
 DIGEST = """[Service]
 Type=oneshot
@@ -42,8 +43,11 @@ def board(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     """Return the task board with its rows, and remove it at the end."""
     with installed(
         machine, tmp_path_factory.mktemp("inventory"), name="task-board", database="task_board", owner="board",
-        port=8400, inventory=HERE / "inventory/production.yml", files=HERE / "application", roles=("reporting",),
+        port=8400, inventory=HERE / "inventory/production.yml", files=HERE / "application",
+        schema_file=DATABASES / "saas.sql", seed_file=DATABASES / "saas_seed.sql", roles=("reporting",),
     ) as board:  # fmt: skip
+        board.sql(CASELESS)
+        board.sql("ALTER TABLE saas.projects ALTER slug TYPE text COLLATE saas.caseless")
         board.sql("CREATE ROLE reporting LOGIN")
         board.sql("GRANT USAGE ON SCHEMA saas TO reporting")
         board.sql("GRANT SELECT ON ALL TABLES IN SCHEMA saas TO reporting")
@@ -144,6 +148,7 @@ def test_the_rows_that_the_migration_rewrote_are_not_said_to_be_lost(migrated: R
 def test_the_journal_is_read_since_the_stop(board: Application, migrated: Run) -> None:
     # systemd forgets when a stopped unit that is not enabled became inactive.
     assert board.machine.run(f"systemctl is-enabled {board.name}", check=False) == "disabled\n"
+    assert "journalctl --unit=task-board.service --since= 20" in migrated.words
     assert "--since=-1h" not in migrated.words
 
 

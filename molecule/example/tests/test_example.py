@@ -20,6 +20,7 @@ from lab import ROOT, Host, Run
 pytestmark = pytest.mark.one_host(together=True)
 
 DATABASE, OWNER = "boat_rental", "desk"
+FILES = ROOT / "molecule/example/application"
 INVENTORY = ROOT / "examples/boat-rental/production.yml"
 NORTH, SOUTH = "9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683", "11111111-2222-4333-8444-555555555555"
 ROWS = {"boats": 20, "berths": 30, "trips": 400, "water_levels": 120, "skippers": 30}
@@ -56,7 +57,7 @@ def rental(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """Yield the freshly seeded boat rental, and remove it at the end."""
     with installed(
         machine, tmp_path_factory.mktemp("inventory"), name="rental-desk", database=DATABASE, owner=OWNER, port=8300,
-        inventory=INVENTORY, files=ROOT / "molecule/example/application",
+        inventory=INVENTORY, files=FILES, schema_file=FILES / "schema.sql", seed_file=FILES / "seed.sql",
     ) as application:  # fmt: skip
         yield Rental(application)
 
