@@ -43,10 +43,10 @@ def unit(name: str, run_command: RunCommand) -> dict[str, Any]:
         return {"obstacles": [], "notes": [], "problem": str(error)}
 
 
-def urls(run_command: RunCommand) -> list[dict[str, str]]:
-    """Return the PostgreSQL URLs in the environments of the host's services; none if systemctl fails."""
+def logins(run_command: RunCommand) -> list[dict[str, str]]:
+    """Return the PostgreSQL logins in the environments of the host's services; none if systemctl fails."""
     try:
-        return unit_environment.urls(systemctl.Systemctl(run_command).run)
+        return unit_environment.logins(systemctl.Systemctl(run_command).run)
     except systemctl.SystemctlError:
         return []
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
@@ -69,10 +70,11 @@ def next_environment(run: Run, unit: str) -> list[tuple[str, dict[str, str]]]:
     return sources[::-1]
 
 
-def urls(run: Run) -> list[dict[str, str]]:
-    """Return the PostgreSQL URLs in the environments of all loaded services, each with its ``unit`` and ``url``.
+def logins(run: Run) -> list[dict[str, str]]:
+    """Return the logins of the PostgreSQL URLs in the environments of all loaded services.
 
-    A file that cannot be read adds none.
+    Each has ``unit``, ``user``, ``host`` and ``database``. Passwords of other services do not leave the server. A file
+    that cannot be read adds no login.
     """
     shown = run("systemctl", "show", "--property=Id,Environment,EnvironmentFiles", "--", "*.service")
     found = []
@@ -80,8 +82,20 @@ def urls(run: Run) -> list[dict[str, str]]:
         properties = [line.partition("=") for line in block.splitlines()]
         unit = next((value for name, _, value in properties if name == "Id"), "")
         values = [value for name, _, text in properties for value in _values(name, text)]
-        found += [{"unit": unit, "url": value} for value in dict.fromkeys(values) if URL.match(value)]
+        found += [{"unit": unit, **login} for value in values if URL.match(value) for login in _logins(value)]
     return found
+
+
+def _logins(url: str) -> list[dict[str, str]]:
+    """Return the login in a URL; none if the URL has no user or cannot be parsed."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        given = dict(urllib.parse.parse_qsl(parts.query))
+        user, host = parts.username or given.get("user"), parts.hostname or given.get("host", "")
+    except ValueError:
+        return []
+    named = {"user": user or "", "host": host, "database": parts.path[1:] or given.get("dbname", "")}
+    return [{name: urllib.parse.unquote(value) for name, value in named.items()}] if user else []
 
 
 def _values(name: str, text: str) -> list[str]:

@@ -115,8 +115,8 @@ lock_holder:
   description: The holder of the lock, or "" if it is free.
   returned: success
   type: str
-urls:
-  description: The PostgreSQL URLs in the environments of all loaded services, each with unit and url.
+logins:
+  description: The logins of PostgreSQL URLs in the environments of all loaded services - unit, user, host, database.
   returned: success
   type: list
 """
@@ -149,7 +149,7 @@ def inspect(wanted: dict[str, Any], run_command: inspection.RunCommand) -> dict[
         },
         "disk": {name: inspection.free_space(paths, run_command) for name, paths in rooms.items()},
         "lock_holder": run_lock.holder(wanted["lock"]),
-        "urls": inspection.urls(run_command),
+        "logins": inspection.logins(run_command),
     }  # fmt: skip
     times = {"asked_at": wanted["asked_at"], "before": asked - began, "after": time.monotonic() - answered}
     return {**found, "clock": times}

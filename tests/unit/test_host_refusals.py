@@ -82,7 +82,7 @@ def inspected(**changes: Any) -> dict[str, Any]:
         "clock": {"asked_at": ASKED, "before": 2.0, "after": 1.0}, "pg_dump": "pg_dump (PostgreSQL) 17.2",
         "backups": {"directory": SOUND, "parent": SOUND},
         "disk": {"data": {"mount": "/", "free": ROOM}, "backups": {"mount": "/var", "free": ROOM}},
-        "lock_holder": "", "urls": [], **changes,
+        "lock_holder": "", "logins": [], **changes,
     }  # fmt: skip
 
 
@@ -322,18 +322,17 @@ def test_notes_are_sentences_of_what_else_is_there() -> None:
 
 
 def test_other_units_with_a_login_to_the_database_are_named() -> None:
-    urls = [
-        {"unit": "ai-memory.service", "url": URL},
-        {"unit": "worker.service", "url": "postgresql+asyncpg://alice:s3cret@127.0.0.1/ai_memory"},
-        {"unit": "elsewhere.service", "url": "postgresql://alice:s3cret@192.0.2.1/ai_memory"},
-        {"unit": "other.service", "url": "postgresql://alice:s3cret@localhost/other"},
-        {"unit": "broken.service", "url": "postgresql://alice:s3cret@[/ai_memory"},
-    ]
-    answer = found.of_inspection(inspected(urls=urls), WANTED)
+    there = {"user": "alice", "host": "127.0.0.1", "database": "ai_memory"}
+    logins = [
+        {**there, "unit": "ai-memory.service"}, *[{**there, "unit": "worker.service"}] * 2,
+        {**there, "unit": "elsewhere.service", "host": "192.0.2.1"},
+        {**there, "unit": "other.service", "database": "other"},
+    ]  # fmt: skip
+    answer = found.of_inspection(inspected(logins=logins), WANTED)
     assert answer["result"]["other_logins"] == [{"unit": "worker.service", "user": "alice"}]
     (note,) = answer["notes"]
     assert note.startswith("worker.service has a login to ai_memory as alice in its environment.")
-    assert found.of_inspection(inspected(urls=urls), {**WANTED, "isolating": False})["notes"] == []
+    assert found.of_inspection(inspected(logins=logins), {**WANTED, "isolating": False})["notes"] == []
 
 
 ROUTE = {"host": "localhost", "port": 5432, "user": "alice", "dbname": "ai_memory"}

@@ -133,15 +133,18 @@ def test_a_file_that_must_be_there_is_missed() -> None:
         unit_environment.next_environment(answers(EnvironmentFiles=[["/nothing", False]]), "x.service")
 
 
-def test_the_urls_of_all_services_are_found(tmp_path: Path) -> None:
+def test_the_logins_of_all_services_are_found_without_their_passwords(tmp_path: Path) -> None:
     (tmp_path / "environment").write_text("URL='postgresql://alice:x@localhost/ai_memory'\nOTHER=1\n")
     shown = "\n".join([
         "Id=worker.service", 'Environment=A=1 "B=postgresql+psycopg://bob:y%20z@/ai_memory"',
         f"EnvironmentFiles={tmp_path}/environment (ignore_errors=no)",
         f"EnvironmentFiles={tmp_path}/missing (ignore_errors=yes)", "", "Id=broken.service",
-        'Environment="C=postgres://', "",
+        'Environment="C=postgres://', "", "Id=unusable.service",
+        "Environment=D=postgresql://alice:no/secret@localhost/ai_memory E=postgresql://a:b@[/x F=postgres:///x", "",
+        "Id=query.service", "Environment=G=postgresql:///x?user=eve&host=%2Frun%2Fpostgresql&password=y", "",
     ])  # fmt: skip
-    assert unit_environment.urls(lambda *_: shown) == [
-        {"unit": "worker.service", "url": "postgresql+psycopg://bob:y%20z@/ai_memory"},
-        {"unit": "worker.service", "url": "postgresql://alice:x@localhost/ai_memory"},
+    assert unit_environment.logins(lambda *_: shown) == [
+        {"unit": "worker.service", "user": "bob", "host": "", "database": "ai_memory"},
+        {"unit": "worker.service", "user": "alice", "host": "localhost", "database": "ai_memory"},
+        {"unit": "query.service", "user": "eve", "host": "/run/postgresql", "database": "x"},
     ]

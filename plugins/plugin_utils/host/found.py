@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..service import asked, database_url
+from ..service import asked
 from ..service import found as service_found
 from . import refusals
 
@@ -38,25 +38,22 @@ def notes(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapp
         found += [
             f"{item['unit']} has a login to {wanted['database']} as {item['user']} in its environment. Under row "
             f"security, it sees only the rows that policies for {item['user']} admit."
-            for item in _other_logins(inspected["urls"], wanted)
+            for item in _other_logins(inspected["logins"], wanted)
         ]
     if inspected["lock_holder"]:
         found.append(f"Another run uses this database, or was lost: {inspected['lock_holder']}.")
     return found
 
 
-def _other_logins(urls: Sequence[Mapping[str, str]], wanted: Mapping[str, Any]) -> list[dict[str, str]]:
+def _other_logins(logins: Sequence[Mapping[str, str]], wanted: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the other units of the host with a login to the database, each with ``unit`` and ``user``, in order."""
-    found = set()
-    for item in urls:
-        if item["unit"] == f"{wanted['service']}.service":
-            continue
-        try:
-            given = database_url.parameters(item["url"])
-        except database_url.DatabaseUrlError:
-            continue
-        if given.get("dbname") == wanted["database"] and given.get("host", "") in asked.LOCAL and "user" in given:
-            found.add((item["unit"], given["user"]))
+    found = {
+        (item["unit"], item["user"])
+        for item in logins
+        if item["unit"] != f"{wanted['service']}.service"
+        and item["database"] == wanted["database"]
+        and item["host"] in asked.LOCAL
+    }
     return [{"unit": unit, "user": user} for unit, user in sorted(found)]
 
 
@@ -72,7 +69,7 @@ def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Ma
         "replaced_role": named if replaces else None,
         "app_role": server["app_role"],
         "bypassing_roles": server["bypassing_roles"],
-        "other_logins": _other_logins(inspected["urls"], wanted),
+        "other_logins": _other_logins(inspected["logins"], wanted),
         # Settings of the administrator's sessions, in addition to the fixed settings.
         "session_settings": inspected["postgresql"]["session_settings"],
         "server_version": server["version"],
