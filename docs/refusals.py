@@ -50,6 +50,9 @@ PYTHON = {
         LAPTOP / f"service/{name}.py" for name in ("asked", "found", "route", "tried", "working")
     ],
     "The host, its PostgreSQL and the lock": [LAPTOP / "host/refusals.py"],
+    "The renewal of the service's sessions": [
+        UTILITIES / f"{name}.py" for name in ("renewability", "renewal", "trial", "renewer", "reached_workers")
+    ],
     "What cannot be described": _of_the_laptop("describe"),
     "What cannot be planned": _of_the_laptop("catalog", "changes", "proof", "audit"),
     "What cannot be backed up": [UTILITIES / f"{name}.py" for name in ("dumping", "backups", "age")],
