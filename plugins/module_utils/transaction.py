@@ -101,9 +101,9 @@ def run(
     for the document's ``patience`` in seconds.
 
     Returns findings (of the proof, in the order of its attempts) and rows (the count for each counted table). Also
-    returns durations (in seconds, by the id of the statement), the total seconds and the transaction ID, and the number
-    of ``attempts`` and for how many seconds the last one ``locked`` the tables. Raises psycopg2.Error,
-    outcomes.ProofError, sessions.TimeLimitError and BusyError.
+    returns durations (in seconds, by the id of the statement), the total seconds and the transaction ID. ``attempts``
+    is the number of attempts, and ``locked`` the seconds for which the last one locked the tables. Raises
+    psycopg2.Error, outcomes.ProofError, sessions.TimeLimitError and BusyError.
     """
     deadline = time.monotonic() + wanted["patience"]
     attempt = 1

@@ -22,7 +22,7 @@ from server import Server
 
 NAME = "ai_memory_live"
 TABLE = "public.memories"
-# Long enough for a busy machine, and short where a test waits for the end of it.
+# Seconds: long enough for a busy machine, and short if a test waits for its end.
 PATIENT, IMPATIENT = 60, 0.5
 
 
