@@ -102,7 +102,8 @@ class Renewal:
     def _start(self, order: Mapping[str, Any]) -> None:
         package = self.directory / PACKAGE
         # The service's user reaches its trial in this directory.
-        self.directory.mkdir(mode=0o711, exist_ok=True)
+        self.directory.mkdir(exist_ok=True)
+        self.directory.chmod(0o711)
         package.mkdir(exist_ok=True)
         (package / "__init__.py").write_text("")
         for module in PROGRAM:
