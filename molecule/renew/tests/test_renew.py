@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import threading
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conftest import DIRECTORY, GUNICORN, before, callers, served, wait_for_workers, workers
+from conftest import CODE, DIRECTORY, GUNICORN, before, callers, served, wait_for_workers, workers
 from lab import Host, meanwhile
 
 TWO = f"{GUNICORN} --workers 2 boot:app"
@@ -29,9 +30,42 @@ def renewed(machine: Host, **arguments: Any) -> dict[str, Any]:
     return machine.module("service_renew", unit="ai-memory", **arguments)
 
 
-def read_through_each(machine: Host, path: str, **request: Any) -> dict[str, Any]:
+def read_through_each(machine: Host, path: str, rounds: int = 200, **request: Any) -> dict[str, Any]:
     """Read through each worker, and return the module's result."""
-    return machine.module("service_read_workers", **READ, request={"name": "read", "path": path, **request})
+    wanted = {"name": "read", "path": path, **request}
+    return machine.module("service_read_workers", **READ, rounds=rounds, request=wanted)
+
+
+def inspected(machine: Host, **arguments: Any) -> dict[str, Any]:
+    """Return what an inspection of the host finds about the renewal."""
+    found = machine.module(
+        "inspect_host", **{name: READ[name] for name in ("unit", "database", "port", "user")}, schema="public",
+        tables=["memories"], health_url="http://127.0.0.1:8100/health", queries=[], asked_at=0,
+        backup_directory="/var/backups", lock="/run/tenancy-ai_memory.lock", **arguments,
+    )  # fmt: skip
+    renewal: dict[str, Any] = found["renewal"]
+    return renewal
+
+
+@contextlib.contextmanager
+def beside(machine: Host, program: str) -> Iterator[int]:
+    """Run another program in the unit's control group, and yield its process."""
+    user = machine.run("id -u ai-memory").strip()
+    given = (
+        f"import os, time\nos.setuid({user})\n"
+        "for line in open('/run/beside.env'):\n    os.environ.update([line.strip().split('=', 1)])\n"
+        f"{program}\nopen('/tmp/beside', 'w')\ntime.sleep(600)\n"
+    )
+    machine.run(f"sudo install -m 0600 /dev/stdin {CODE}/beside.py", given=given)
+    machine.run("sudo install -o ai-memory -m 0600 /opt/ai-memory/.env /run/beside.env; sudo rm -f /tmp/beside")
+    pid = int(machine.run(f"sudo sh -c 'setsid python3 {CODE}/beside.py > /dev/null 2>&1 < /dev/null & echo $!'"))
+    try:
+        group = machine.run("systemctl show --property=ControlGroup --value ai-memory").strip()
+        machine.run(f"echo {pid} | sudo tee /sys/fs/cgroup/systemd{group}/cgroup.procs")
+        machine.run("until test -e /tmp/beside; do sleep 0.1; done")
+        yield pid
+    finally:
+        machine.run(f"sudo kill {pid}; sudo rm -f /tmp/beside /run/beside.env")
 
 
 def state(machine: Host) -> dict[str, Any]:
@@ -78,6 +112,7 @@ def test_no_request_fails_while_the_only_worker_is_replaced(machine: Host) -> No
 
 
 @pytest.mark.usefixtures("one")
+@pytest.mark.wide
 def test_a_worker_that_boots_late_restores_the_number(machine: Host) -> None:
     before(machine, "if in_service: time.sleep(6)")
     old = workers(machine)
@@ -184,8 +219,21 @@ def test_each_worker_is_read_through(machine: Host) -> None:
     failed = read_through_each(machine, "/memory/retrieve", method="POST", body={})
     assert ' answered read with an error: HTTP 200 {"success":false' in failed["msg"], failed
     # The response comes from no statement.
-    failed = read_through_each(machine, "/openapi.json")
+    failed = read_through_each(machine, "/openapi.json", rounds=3)
     assert "requests with a statement in a session of its own" in failed["msg"], failed
+
+
+@pytest.mark.usefixtures("two")
+def test_a_session_that_a_renewal_would_leave_is_named(machine: Host) -> None:
+    assert inspected(machine) == {"way": "gunicorn", "workers": 2, "obstacle": "", "invalid": ""}
+    assert inspected(machine, renew="reload") == {"way": "reload", "workers": 2, "obstacle": "", "invalid": ""}
+    assert inspected(machine, renew="restart")["obstacle"] == "service_renew is restart."
+    with beside(machine, "import psycopg2\nsession = psycopg2.connect(os.environ['DATABASE_URL'])") as pid:
+        found = inspected(machine)
+    assert found["obstacle"].endswith(f"no worker of gunicorn has a database session too: python3 ({pid}).")
+    # Another process without a session is no obstacle.
+    with beside(machine, ""):
+        assert inspected(machine)["obstacle"] == ""
 
 
 @pytest.mark.usefixtures("two")
@@ -221,3 +269,17 @@ def test_a_wrapped_and_preloaded_service_is_renewed(machine: Host) -> None:
         new = machine.run("pgrep -f 'boot:[a]pp'").split()
     assert requests.failed == []
     assert (len(new), len(set(new) & set(old))) == (len(old), len(old) - 2)
+
+
+@pytest.mark.wide
+def test_a_session_of_the_main_process_is_named(machine: Host) -> None:
+    # The workers inherit it.
+    before(machine, "import psycopg2\nkept = psycopg2.connect(os.environ['DATABASE_URL'])")
+    with served(machine, f"{GUNICORN} -w 2 --preload boot:app"):
+        found = inspected(machine)
+        pid = machine.service_pid()
+        failed = renewed(machine)
+        before(machine, "")
+    assert f"The main process of gunicorn in ai-memory.service ({pid}) has a database session" in found["obstacle"]
+    # A renewal cannot know the sessions. The check in the transaction finds them.
+    expect(failed, "gunicorn", 2)
