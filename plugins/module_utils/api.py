@@ -125,6 +125,12 @@ class Conversation:
             self._connection.close()
         return response.status, received
 
+    @property
+    def port(self) -> int:
+        """Return the port of this end of the connection, or 0 if it is closed."""
+        opened = self._connection.sock
+        return int(opened.getsockname()[1]) if opened is not None else 0
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from . import processes
 
@@ -80,19 +79,23 @@ def worker_files(pids: Iterable[int], proc: Path = Path("/proc")) -> dict[int, d
             found[pid] = _files(place)
         except PermissionError:
             with contextlib.suppress(FileNotFoundError):
-                found[pid] = _read_as_owner(pid, proc)
+                held = _read_as_owner(pid, proc)
+                # A process that ends has no memory any more, and then nobody may read its files.
+                if held is None and "VmSize" in _status(pid, proc):
+                    raise UnreadableError(
+                        f"neither root nor its user may read the open files of process {pid}"
+                    ) from None
+                found[pid] = held or {}
         except OSError:
             # The process has ended.
             continue
     return found
 
 
-def _read_as_owner(pid: int, proc: Path) -> dict[str, bool]:
+def _read_as_owner(pid: int, proc: Path) -> dict[str, bool] | None:
     uid, gid, groups = processes.credentials(pid, proc)
-    answer: Any = processes.as_user(uid, gid, groups, partial(_files_or_none, proc / str(pid)))
-    if answer is None:
-        raise UnreadableError(f"neither root nor its user may read the open files of process {pid}")
-    return dict(answer)
+    answer: dict[str, bool] | None = processes.as_user(uid, gid, groups, partial(_files_or_none, proc / str(pid)))
+    return answer
 
 
 def _files_or_none(place: Path) -> dict[str, bool] | None:

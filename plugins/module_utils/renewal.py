@@ -100,13 +100,10 @@ class Renewal:
         return 0 if finished or self.files.read("order").get("master") != master else int(state.get("want", 0))
 
     def _start(self, order: Mapping[str, Any]) -> None:
-        package = self.directory / PACKAGE
         # The service's user reaches its trial in this directory.
-        self.directory.mkdir(mode=0o711, exist_ok=True)
-        package.mkdir(exist_ok=True)
-        (package / "__init__.py").write_text("")
-        for module in PROGRAM:
-            (package / f"{_name(module)}.py").write_text(sources.getsource(module))
+        self.directory.mkdir(exist_ok=True)
+        self.directory.chmod(0o711)
+        install(self.directory)
         self.files.write("order", order)
         self.systemd.run(
             "systemd-run", "--quiet", f"--unit={self.name}", "--collect", "--property=Restart=on-failure",
@@ -127,6 +124,15 @@ class Renewal:
                     f"The renewal of {self.unit} {why}: see journalctl -u {self.name}, and run again. It continues."
                 )
             time.sleep(PAUSE)
+
+
+def install(directory: Path) -> None:
+    """Write the program, because the files of an Ansible module disappear with its process."""
+    package = directory / PACKAGE
+    package.mkdir(exist_ok=True)
+    (package / "__init__.py").write_text("")
+    for module in PROGRAM:
+        (package / f"{_name(module)}.py").write_text(sources.getsource(module))
 
 
 def _name(module: ModuleType) -> str:

@@ -99,13 +99,21 @@ class Renewer:
                 self._renew_workers()
             else:
                 self._renew_by_order()
-        except (RenewerError, trial.TrialError, OSError) as error:
-            self.finish(str(error))
+        except Exception as error:
+            # systemd would start this program again and again if it did not end.
+            is_told = isinstance(error, RenewerError | trial.TrialError)
+            self.finish(str(error) if is_told else self._untold(error))
             if self.way == "gunicorn" and "want" in self.state:
                 # The number of workers is restored as soon as the additional worker serves.
-                with contextlib.suppress(RenewerError, OSError):
+                with contextlib.suppress(Exception):
                     self._settle(LATE)
         self.finish()
+
+    def _untold(self, error: Exception) -> str:
+        return (
+            f"The sessions of {self.unit} were not renewed ({type(error).__name__}: {error}): see journalctl -u"
+            f" {self.order['name']}."
+        )
 
     # The workers of gunicorn
 

@@ -1,0 +1,285 @@
+"""The sessions of the running service are renewed, and no caller notices, whatever is killed meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from conftest import CODE, DIRECTORY, GUNICORN, before, callers, served, wait_for_workers, workers
+from lab import Host, meanwhile
+
+TWO = f"{GUNICORN} --workers 2 boot:app"
+RELOADS = "ExecReload=/bin/kill -HUP $MAINPID\nRestart=on-failure\nRestartSec=0"
+HANGUP = ["systemctl", "kill", "--kill-whom=main", "--signal=HUP", "ai-memory"]
+READ = {
+    "unit": "ai-memory", "url": "http://127.0.0.1:8100", "timeout": 20, "database": "ai_memory", "port": 5432,
+    "user": "postgres",
+    "names": {"column": "customer_id", "setting": "app.current_tenant", "tables": ["memories"]},
+}  # fmt: skip
+
+
+def renewed(machine: Host, **arguments: Any) -> dict[str, Any]:
+    """Renew the sessions, and return the module's result."""
+    return machine.module("service_renew", unit="ai-memory", **arguments)
+
+
+def read_through_each(machine: Host, path: str, rounds: int = 200, **request: Any) -> dict[str, Any]:
+    """Read through each worker, and return the module's result."""
+    wanted = {"name": "read", "path": path, **request}
+    return machine.module("service_read_workers", **READ, rounds=rounds, request=wanted)
+
+
+def inspected(machine: Host, **arguments: Any) -> dict[str, Any]:
+    """Return what an inspection of the host finds about the renewal."""
+    found = machine.module(
+        "inspect_host", **{name: READ[name] for name in ("unit", "database", "port", "user")}, schema="public",
+        tables=["memories"], health_url="http://127.0.0.1:8100/health", queries=[], asked_at=0,
+        backup_directory="/var/backups", lock="/run/tenancy-ai_memory.lock", **arguments,
+    )  # fmt: skip
+    renewal: dict[str, Any] = found["renewal"]
+    return renewal
+
+
+@contextlib.contextmanager
+def beside(machine: Host, program: str) -> Iterator[int]:
+    """Run another program in the unit's control group, and yield its process."""
+    user = machine.run("id -u ai-memory").strip()
+    given = (
+        f"import os, time\nos.setuid({user})\n"
+        "for line in open('/run/beside.env'):\n    os.environ.update([line.strip().split('=', 1)])\n"
+        f"{program}\nopen('/tmp/beside', 'w')\ntime.sleep(600)\n"
+    )
+    machine.run(f"sudo install -m 0600 /dev/stdin {CODE}/beside.py", given=given)
+    machine.run("sudo install -o ai-memory -m 0600 /opt/ai-memory/.env /run/beside.env; sudo rm -f /tmp/beside")
+    pid = int(machine.run(f"sudo sh -c 'setsid python3 {CODE}/beside.py > /dev/null 2>&1 < /dev/null & echo $!'"))
+    try:
+        group = machine.run("systemctl show --property=ControlGroup --value ai-memory").strip()
+        machine.run(f"echo {pid} | sudo tee /sys/fs/cgroup/systemd{group}/cgroup.procs")
+        machine.run("until test -e /tmp/beside; do sleep 0.1; done")
+        yield pid
+    finally:
+        machine.run(f"sudo kill {pid}; sudo rm -f /tmp/beside /run/beside.env")
+
+
+def state(machine: Host) -> dict[str, Any]:
+    """Return the state of the renewal, or {} if there is none."""
+    text = machine.run(f"sudo cat {DIRECTORY}/state.json", check=False)
+    found: dict[str, Any] = json.loads(text) if text else {}
+    return found
+
+
+def wait_for_phase(machine: Host, phase: str, over: Callable[[], bool] = lambda: False) -> None:
+    """Wait until a new renewal is in a phase."""
+    deadline, first = time.monotonic() + 120, state(machine).get("id")
+    while not over() and ((found := state(machine)).get("id") == first or found.get("phase") != phase):
+        assert time.monotonic() < deadline, found
+
+
+def expect(done: dict[str, Any], way: str, count: int) -> None:
+    """Assert that a renewal replaced all workers."""
+    assert (done.get("way"), done.get("workers"), done.get("renewed")) == (way, count, count), done
+
+
+@pytest.fixture(scope="module")
+def two(machine: Host) -> Iterator[None]:
+    """Serve with two workers."""
+    with served(machine, TWO, RELOADS):
+        yield
+
+
+@pytest.fixture(scope="module")
+def one(machine: Host) -> Iterator[None]:
+    """Serve with one worker."""
+    with served(machine, f"{GUNICORN} --workers 1 boot:app", "Restart=on-failure\nRestartSec=0"):
+        yield
+
+
+@pytest.mark.usefixtures("one")
+def test_no_request_fails_while_the_only_worker_is_replaced(machine: Host) -> None:
+    old = workers(machine)
+    with callers(machine) as requests:
+        expect(renewed(machine), "gunicorn", 1)
+        new = workers(machine)
+    assert (requests.failed, requests.made > 20) == ([], True)
+    assert (len(new), set(new) & set(old)) == (1, set())
+
+
+@pytest.mark.usefixtures("one")
+@pytest.mark.wide
+def test_a_worker_that_boots_late_restores_the_number(machine: Host) -> None:
+    before(machine, "if in_service: time.sleep(6)")
+    old = workers(machine)
+    with callers(machine) as requests:
+        done = renewed(machine, seconds=4)
+        assert "does not serve after 4 s. The old workers still serve." in done["msg"], done
+        wait_for_workers(machine, lambda found: len(found) == 1 and found != old)
+    assert requests.failed == []
+
+
+@pytest.mark.usefixtures("one")
+def test_a_worker_that_boots_in_the_trial_alone_is_told(machine: Host) -> None:
+    # gunicorn starts such a worker again and again, so the old worker must stay.
+    old = workers(machine)
+    before(machine, "if in_service: time.sleep(1); os._exit(9)")
+    with callers(machine) as requests:
+        done = renewed(machine, seconds=10)
+        assert "ended before it served. The old workers still serve" in done["msg"], done
+        assert old[0] in workers(machine)
+        # The number of workers is restored as soon as a new worker boots.
+        before(machine, "")
+        wait_for_workers(machine, lambda found: len(found) == 1 and found != old)
+    assert requests.failed == []
+
+
+@pytest.mark.usefixtures("one")
+@pytest.mark.wide
+def test_a_service_that_a_worker_stopped_is_started(machine: Host) -> None:
+    # gunicorn stops the whole service if a worker ends with status 3.
+    machine.run("sudo rm -f /tmp/booted")
+    before(machine, "if in_service and not os.path.exists('/tmp/booted'):\n"
+                    "    open('/tmp/booted', 'w')\n    raise RuntimeError('broken')")  # fmt: skip
+    done = renewed(machine, seconds=10)
+    before(machine, "")
+    assert "ended during the renewal, and it runs again: see" in done["msg"], done
+    machine.wait_until_healthy()
+    wait_for_workers(machine, lambda found: len(found) == 1)
+
+
+@pytest.mark.usefixtures("two")
+def test_every_kill_of_the_renewal_is_survived(machine: Host) -> None:
+    killed: list[Any] = []
+
+    def kill_at_every_step(over: threading.Event) -> None:
+        wait_for_phase(machine, "steady", over.is_set)
+        while not over.is_set():
+            found = state(machine)
+            step = (found.get("phase"), found.get("tried"), len(workers(machine)))
+            if step not in killed:
+                killed.append(step)
+                machine.run("sudo systemctl kill --signal=KILL --kill-whom=main ai-memory-renewal", check=False)
+
+    old = workers(machine)
+    with callers(machine) as requests, meanwhile(kill_at_every_step):
+        expect(renewed(machine), "gunicorn", 2)
+    assert requests.failed == []
+    assert {step[0] for step in killed} == {"steady", "adding", "removing"}
+    assert not set(wait_for_workers(machine, lambda found: len(found) == 2)) & set(old)
+
+
+@pytest.mark.usefixtures("two")
+def test_a_lost_call_is_finished_and_the_next_one_renews_again(machine: Host) -> None:
+    old = workers(machine)
+    with callers(machine) as requests:
+        # The SSH connection is lost, and the module is killed.
+        lost = subprocess.Popen(
+            ["ansible", machine.name, "--become", "-maimemory.tenancy.service_renew", "-aunit=ai-memory"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        wait_for_phase(machine, "adding")
+        machine.run("sudo kill -KILL $(pgrep --full --exact '/usr/bin/python3[.0-9]*')")
+        lost.kill()
+        lost.wait()
+        expect(renewed(machine), "gunicorn", 2)
+    assert requests.failed == []
+    assert not set(wait_for_workers(machine, lambda found: len(found) == 2)) & set(old)
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize(
+    "program",
+    [
+        "raise RuntimeError('broken')",
+        pytest.param("os._exit(9)", marks=pytest.mark.wide),
+        pytest.param("time.sleep(60)", marks=pytest.mark.wide),
+    ],
+    ids=["error", "exit", "slow"],
+)
+def test_a_worker_that_cannot_boot_is_told_before_any_worker_ends(machine: Host, program: str) -> None:
+    old = workers(machine)
+    before(machine, program)
+    with callers(machine) as requests:
+        done = renewed(machine, seconds=5)
+    before(machine, "")
+    assert "A new worker of ai-memory.service does not boot: one that was tried" in done["msg"], done
+    assert (requests.failed, workers(machine)) == ([], old)
+
+
+@pytest.mark.usefixtures("two")
+def test_each_worker_is_read_through(machine: Host) -> None:
+    found = read_through_each(machine, "/memory/retrieve", method="POST", body={"user_id": "+15550000000"})
+    assert found.get("workers") == workers(machine), found
+    assert found["requests"] >= 2
+    failed = read_through_each(machine, "/memory/retrieve", method="POST", body={})
+    assert ' answered read with an error: HTTP 200 {"success":false' in failed["msg"], failed
+    # The response comes from no statement.
+    failed = read_through_each(machine, "/openapi.json", rounds=3)
+    assert "requests with a statement in a session of its own" in failed["msg"], failed
+
+
+@pytest.mark.usefixtures("two")
+def test_a_session_that_a_renewal_would_leave_is_named(machine: Host) -> None:
+    assert inspected(machine) == {"way": "gunicorn", "workers": 2, "obstacle": "", "invalid": ""}
+    assert inspected(machine, renew="reload") == {"way": "reload", "workers": 2, "obstacle": "", "invalid": ""}
+    assert inspected(machine, renew="restart")["obstacle"] == "service_renew is restart."
+    with beside(machine, "import psycopg2\nsession = psycopg2.connect(os.environ['DATABASE_URL'])") as pid:
+        found = inspected(machine)
+    assert found["obstacle"].endswith(f"no worker of gunicorn has a database session too: python3 ({pid}).")
+    # Another process without a session is no obstacle.
+    with beside(machine, ""):
+        assert inspected(machine)["obstacle"] == ""
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize(
+    ("way", "more"),
+    [("reload", {}), pytest.param("command", {"command": HANGUP}, marks=pytest.mark.wide)],
+    ids=["reload", "command"],
+)
+def test_the_operators_own_way_is_used(machine: Host, way: str, more: dict[str, Any]) -> None:
+    old = workers(machine)
+    expect(renewed(machine, way=way, **more), way, 2)
+    assert not set(workers(machine)) & set(old)
+
+
+@pytest.mark.usefixtures("two")
+def test_a_master_that_is_killed_is_told(machine: Host) -> None:
+    def kill_it(over: threading.Event) -> None:
+        wait_for_phase(machine, "adding", over.is_set)
+        machine.run("sudo kill -KILL $(systemctl show --property=MainPID --value ai-memory)")
+
+    with meanwhile(kill_it):
+        done = renewed(machine)
+    assert "The main process of ai-memory.service ended during the renewal, and it runs again" in done["msg"], done
+    machine.wait_until_healthy()
+    wait_for_workers(machine, lambda found: len(found) == 2)
+
+
+def test_a_wrapped_and_preloaded_service_is_renewed(machine: Host) -> None:
+    with served(machine, f"/bin/sh -c 'true; {GUNICORN} -w 2 --preload boot:app; true'"):
+        old = machine.run("pgrep -f 'boot:[a]pp'").split()
+        with callers(machine) as requests:
+            expect(renewed(machine), "gunicorn", 2)
+        new = machine.run("pgrep -f 'boot:[a]pp'").split()
+    assert requests.failed == []
+    assert (len(new), len(set(new) & set(old))) == (len(old), len(old) - 2)
+
+
+@pytest.mark.wide
+def test_a_session_of_the_main_process_is_named(machine: Host) -> None:
+    # The workers inherit it.
+    before(machine, "import psycopg2\nkept = psycopg2.connect(os.environ['DATABASE_URL'])")
+    with served(machine, f"{GUNICORN} -w 2 --preload boot:app"):
+        found = inspected(machine)
+        pid = machine.service_pid()
+        failed = renewed(machine)
+        before(machine, "")
+    assert f"The main process of gunicorn in ai-memory.service ({pid}) has a database session" in found["obstacle"]
+    # A renewal cannot know the sessions. The check in the transaction finds them.
+    expect(failed, "gunicorn", 2)

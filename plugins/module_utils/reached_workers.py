@@ -1,0 +1,149 @@
+"""Requests to a service until each of its workers has answered one with a statement in its own database session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import api, cgroups, gunicorn, processes, sockets, systemctl, witnesses
+from .errors import TenancyError
+
+# The sessions in which a statement has started since a time, in the form that witnesses.split() uses.
+SESSIONS = """
+SELECT pid, coalesce(host(client_addr), ''), coalesce(client_port, -1), datname, usename
+FROM pg_catalog.pg_stat_activity
+WHERE backend_type = 'client backend' AND query_start > %(since)s::pg_catalog.timestamptz
+  AND pid <> pg_catalog.pg_backend_pid() AND datname = %(database)s
+"""
+NOW = "SELECT pg_catalog.clock_timestamp()::pg_catalog.text"
+PAUSE = 0.02
+# The verdict on a response without the text that the request names as its marker.
+UNMARKED = "unmarked"
+
+
+class ReadError(TenancyError):
+    """A worker did not answer, or answered with an error; the message names it."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """The answer to a request (as api.answered returns it), and the port of its connection, or 0 if it was closed."""
+
+    answer: Mapping[str, Any]
+    port: int
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many rounds are made at most, each with one request for each worker, and in how many seconds."""
+
+    rounds: int = 50
+    seconds: float = 60
+
+
+class Host:
+    """What is observed of a service and of its sessions."""
+
+    def __init__(self, run_command: Any, unit: str, database: str, cursor: Any) -> None:
+        """Initialize with the unit (with its suffix), and a cursor of the administrator in autocommit mode."""
+        self.unit = unit
+        self._systemd = systemctl.Systemctl(run_command)
+        self._database, self._cursor = database, cursor
+
+    def workers(self) -> list[int]:
+        """Return the workers of gunicorn, or else the processes that the unit's main process started."""
+        pids = cgroups.processes(self._systemd.property("ControlGroup", self.unit))
+        masters = gunicorn.masters(pids)
+        if masters:
+            return sorted(worker.pid for master in masters for worker in master.workers)
+        main = int(self._systemd.property("MainPID", self.unit))
+        return [pid for pid in pids if gunicorn.parent(pid) == main] or [main]
+
+    def now(self) -> str:
+        """Return the server's time."""
+        self._cursor.execute(NOW)
+        return str(self._cursor.fetchone()[0])
+
+    def readers(self, pids: Iterable[int], since: str) -> set[int]:
+        """Return the processes in whose session a statement has started since a time."""
+        self._cursor.execute(SESSIONS, {"since": since, "database": self._database})
+        found = [
+            {"pid": pid, "address": sockets.address(host) if host else "", "port": port, "database": name, "role": role}
+            for pid, host, port, name, role in self._cursor.fetchall()
+        ]
+        backends = witnesses.backend_sockets(item["pid"] for item in found if not item["address"])
+        own, _ = witnesses.split(processes.read(pids), found, backends)
+        return {session["process"] for session in own}
+
+    def owners(self, pids: Iterable[int], ports: Iterable[int], proc: Path = Path("/proc")) -> set[int]:
+        """Return the processes that accepted the open connections from these ports."""
+        wanted = set(ports) - {0}
+        found = {
+            inode
+            for inode, item in sockets.tcp_connections(proc / "self" / "net").items()
+            if item["remote"][1] in wanted
+        }
+        return {process["pid"] for process in processes.read(pids) if found & set(process["sockets"])}
+
+
+def read_through_each(host: Host, ask: Callable[[], Exchange], limits: Limits) -> dict[str, Any]:
+    """Return ``{workers, requests}``: the processes that answered, and how many requests this took. Raises ReadError.
+
+    ``ask`` makes one request over a new connection. A worker counts if all requests of a round were answered without an
+    error, a statement started in its own session during the round, and it accepted a request of the round. If the
+    service closes its connections at once, other callers of that moment may have caused the statement.
+    """
+    proven: set[int] = set()
+    made, deadline = 0, time.monotonic() + limits.seconds
+    for _ in range(limits.rounds):
+        workers = host.workers()
+        since = host.now()
+        with ThreadPoolExecutor(max_workers=len(workers)) as pool:
+            exchanges = [future.result() for future in [pool.submit(ask) for _ in workers]]
+        made += len(exchanges)
+        owners = host.owners(workers, (item.port for item in exchanges))
+        readers = host.readers(workers, since)
+        for item in exchanges:
+            item.close()
+        _require_ok(host.unit, exchanges, owners)
+        proven |= readers & (owners or set(workers))
+        left = sorted(set(workers) - proven)
+        if not left:
+            return {"workers": workers, "requests": made}
+        if time.monotonic() > deadline:
+            break
+        time.sleep(PAUSE)
+    named = ", ".join(f"process {pid}" for pid in left)
+    raise ReadError(
+        f"{named} of {host.unit} answered none of {made} requests with a statement in a session of its own: check that"
+        " the request reads from the database, and that the service keeps its session open."
+    )
+
+
+def _require_ok(unit: str, exchanges: Iterable[Exchange], owners: Collection[int]) -> None:
+    for item in exchanges:
+        if item.answer["verdict"] != api.OK:
+            among = f" (one of the processes {', '.join(map(str, sorted(owners)))})" if owners else ""
+            how = "without the expected text" if item.answer["verdict"] == UNMARKED else "with an error"
+            raise ReadError(
+                f"A worker of {unit}{among} answered {item.answer['name']} {how}: {item.answer['said']}. See journalctl"
+                f" -u {unit}."
+            )
+
+
+def asker(url: str, timeout: float, caller: api.Caller, names: api.Names, request: Any) -> Callable[[], Exchange]:
+    """Return the function that makes a request over a new connection."""
+
+    def ask() -> Exchange:
+        conversation = api.Conversation(url, timeout)
+        answer = api.answered(conversation, caller, names, request)
+        if answer["verdict"] == api.OK and request["marker"] and not answer["marked"]:
+            answer["verdict"] = UNMARKED
+        return Exchange(answer, conversation.port, conversation.close)
+
+    return ask
