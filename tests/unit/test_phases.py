@@ -24,7 +24,8 @@ MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
 SOURCE = model_source(MIGRATED["database"])
 WANTED = {
     "goal": "migrate", "strategy": "auto", "online_rows": 500, "url_options": "", "lost_run": False,
-    "service": "ai-memory", "verbose": False,
+    "service": "ai-memory", "verbose": False, "live_rows": 10_000,
+    "renewal": {"way": "restart", "workers": 0, "obstacle": ""},
 }  # fmt: skip
 KEY = {
     "rule": "unique-key", "severity": "error", "subject": "memories_k_key", "fixed_by_plan": False,
@@ -164,7 +165,7 @@ def test_a_transaction_is_proven_or_checked_by_its_goal() -> None:
     made, state = model.parse(SOURCE), migrated()
     wanted = {
         "lock_timeout": "5s", "seconds": 900, "proof_seconds": 60, "proof_rows": 1000, "url_options": "",
-        "counted": True, "careful": True,
+        "counted": True, "careful": True, "strategy": "atomic",
     }  # fmt: skip
     migrating = planning.transaction([], state, made, wanted | {"goal": "migrate"})
     assert migrating["proof"] is not None
