@@ -169,7 +169,8 @@ class Database:
         """
         rows = {name: table["rows"] for name, table in self.state()["tables"].items()}
         statements = schema.build(self.state(), self.model, snapshot, lone=lone)
-        self.execute(plan.document(statements, self.model, "5s", 60))
+        lacking = plan.lacking(self.state(), self.model)
+        self.execute(plan.document(statements, self.model, "5s", 60, lacking=lacking))
         return [item for item in schema.findings(self.state(), self.model, snapshot, rows) if not item["ok"]]
 
     def prove(self, options: str = "") -> list[Finding]:
@@ -208,11 +209,15 @@ class Database:
 
     def execute(self, document: dict[str, Any]) -> list[Finding]:
         """Run a transaction document inside the test's transaction, and return the findings of the proof."""
+        found: list[Finding] = self.work(document)["findings"]
+        return found
+
+    def work(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Run a transaction document inside the test's transaction, and return the result of ``transaction.work``."""
         with self._as_administrator(), contextlib.closing(psycopg2.connect(self._cursor.connection.dsn)) as guard:
             guard.autocommit = True
             with sessions.bounded(self._cursor.connection, guard, document["seconds"], "The transaction"):
-                found: list[Finding] = transaction.work(self._cursor, guard, document)["findings"]
-        return found
+                return transaction.work(self._cursor, guard, document)
 
     def commit(self) -> None:
         """Commit all changes so far."""

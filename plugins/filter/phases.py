@@ -53,6 +53,11 @@ def plan_statements(
     return planning.statements(state, model.parse(source), goal, snapshot, url_options, careful=careful)
 
 
+def plan_rehearsed(made: Document, source: Document, wanted: Document, measured: Document) -> dict[str, Any]:
+    """Return the strategy after a rehearsal, its reason and refusals: see ``planning.rehearsed``."""
+    return planning.rehearsed(made, model.parse(source), wanted, measured)
+
+
 def plan_transaction(found: Findings, state: Document, source: Document, wanted: Document) -> dict[str, Any]:
     """Return the transaction for the statements: see ``planning.transaction``."""
     return planning.transaction(found, state, model.parse(source), wanted)
@@ -162,6 +167,7 @@ def ended_errors(found: Findings, column: str, is_secured: bool) -> list[dict[st
 FILTERS: dict[str, Callable[..., Any]] = {
     "plan_result": plan_result,
     "plan_statements": plan_statements,
+    "plan_rehearsed": plan_rehearsed,
     "plan_transaction": plan_transaction,
     "verify_result": verify_result,
     "rollback_result": rollback_result,

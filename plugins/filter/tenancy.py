@@ -59,6 +59,7 @@ def bridge_query(_: Any = None) -> str:
 # ``source`` is the model as the variables give it.
 _PLAN: Mapping[str, Callable[..., Any]] = {
     "code_of_ordinary_roles": expressions.refusals,
+    "tenancy_early": online.early,
     "tenancy_expand": online.expand,
     "tenancy_steps": online.steps,
     "tenancy_cutover": online.cutover,

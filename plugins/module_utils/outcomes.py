@@ -79,6 +79,31 @@ def unchanged(
     return found
 
 
+def counted(
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    track_counts: str,
+    made: Sequence[Mapping[str, Any]],
+    findings: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return the finding that PostgreSQL counted the rows that the proof stored. Otherwise ``unchanged`` would hold
+    without a reason.
+
+    ``before`` and ``now`` are the counters before and after the proof, ``track_counts`` is the session's setting.
+    ``findings`` are those of the attempts ``made``. An attempt with ``keep`` stores a row.
+    """
+    stored = any(
+        attempt.get("keep") and _number(str(found["actual"])) for attempt, found in zip(made, findings, strict=True)
+    )
+    shown = any(now[name]["inserted"] > then["inserted"] for name, then in before.items())
+    expected = {"track_counts": "on", "counted": stored}
+    actual = {"track_counts": track_counts, "counted": shown if stored else False}
+    return {
+        "check": "counters", "table": "", "expected": expected, "actual": actual,
+        "sentence": "PostgreSQL counts the rows that this transaction writes", "ok": actual == expected,
+    }  # fmt: skip
+
+
 def failure(findings: Iterable[Mapping[str, Any]]) -> str:
     """Return the sentence about the findings that do not hold, or "" if all hold.
 

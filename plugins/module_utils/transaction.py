@@ -35,6 +35,22 @@ SELECT json_build_object(
   'deleted', sum(pg_stat_get_xact_tuples_deleted(relid)))
 FROM (SELECT %s::regclass AS relid UNION SELECT relid FROM pg_partition_tree(%s::regclass)) AS tree
 """
+# The tables with their partitions, and all their indexes. The transaction may drop an index after it has read it.
+READABLE = """
+WITH tree AS (
+  SELECT name::regclass::oid AS oid FROM unnest(%s::text[]) AS t (name)
+  UNION SELECT p.relid FROM unnest(%s::text[]) AS t (name) CROSS JOIN LATERAL pg_partition_tree(name::regclass) AS p
+)
+SELECT oid::bigint, true FROM tree
+UNION SELECT i.indexrelid::bigint, false FROM tree JOIN pg_index i ON i.indrelid = tree.oid
+"""
+# The rows that this transaction has read, from tables with sequential scans and from indexes. They include the scans of
+# ALTER TABLE and CREATE INDEX, and those of a subtransaction that was rolled back.
+TUPLES = """
+SELECT coalesce(sum(pg_stat_get_xact_tuples_fetched(t.oid::oid)
+  + CASE WHEN t.is_table THEN pg_stat_get_xact_tuples_returned(t.oid::oid) ELSE 0 END), 0)::bigint
+FROM unnest(%s::bigint[], %s::boolean[]) AS t (oid, is_table)
+"""
 # The names that may appear in an error of the proof: tables, partitions, columns, constraints, indexes and types before
 # the first attempt.
 NAMES = """
@@ -102,8 +118,10 @@ def run(
 
     Returns findings (of the proof, in the order of its attempts) and rows (the count for each counted table). Also
     returns durations (in seconds, by the id of the statement), the total seconds and the transaction ID. ``attempts``
-    is the number of attempts, and ``locked`` the seconds for which the last one locked the tables. Raises
-    psycopg2.Error, outcomes.ProofError, sessions.TimeLimitError and BusyError.
+    is the number of attempts, and ``locked`` the seconds for which the last one locked the tables. ``tuples_read`` is
+    the number of rows of the tables that the change read, including scans of PostgreSQL itself, and
+    ``proof_tuples_read`` those that the proof read. Parallel workers' rows are not included. Raises psycopg2.Error,
+    outcomes.ProofError, sessions.TimeLimitError and BusyError.
     """
     deadline = time.monotonic() + wanted["patience"]
     attempt = 1
@@ -161,6 +179,7 @@ def work(
         if found := cursor.fetchone():
             raise outcomes.ProofError(f"{found[0]} is no longer a table: another session is changing the schema.")
     counters = _counters(cursor, wanted)
+    reads = _Reads(cursor, wanted)
     rows = {}
     for name, query in wanted["counts"].items():
         cursor.execute(query)
@@ -173,17 +192,46 @@ def work(
         for query in (*statement["checks"], statement["sql"]):
             cursor.execute(query)
         durations[statement["id"]] = round(time.monotonic() - started, 6)
-    findings: list[dict[str, Any]] = []
-    if wanted["proof"] is not None:
-        changed = outcomes.unchanged(counters, _counters(cursor, wanted), wanted["rewritten"])
-        findings = prove(cursor, guard, wanted["proof"]) + changed
-        if leaks := outcomes.failure(findings):
-            raise outcomes.ProofError(f"The isolation proof failed: {leaks}")
+    changed = reads.number()
+    findings = [] if wanted["proof"] is None else _proven(cursor, guard, wanted, counters)
+    proven = reads.number() - changed
     cursor.execute("SELECT txid_current()")
     return {
         "findings": findings, "rows": rows, "durations": durations, "transaction": cursor.fetchone()[0],
-        "seconds": round(time.monotonic() - began, 6), "locked": locked,
+        "tuples_read": changed, "proof_tuples_read": proven, "seconds": round(time.monotonic() - began, 6),
+        "locked": locked,
     }  # fmt: skip
+
+
+def _proven(cursor: Any, guard: Any, wanted: Mapping[str, Any], counters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the findings of the proof and of the transaction's counters, which were ``counters`` at its beginning."""
+    now = _counters(cursor, wanted)
+    changed = outcomes.unchanged(counters, now, wanted["rewritten"])
+    findings = prove(cursor, guard, wanted["proof"])
+    cursor.execute("SELECT pg_catalog.current_setting('track_counts')")
+    tracks = cursor.fetchone()[0]
+    counted = outcomes.counted(now, _counters(cursor, wanted), tracks, wanted["proof"]["attempts"], findings)
+    findings += [*changed, counted]
+    if leaks := outcomes.failure(findings):
+        raise outcomes.ProofError(f"The isolation proof failed: {leaks}")
+    return findings
+
+
+class _Reads:
+    """The rows that the transaction reads from the tables and their indexes."""
+
+    def __init__(self, cursor: Any, wanted: Mapping[str, Any]) -> None:
+        """Read the counters at the beginning: the session's earlier transactions may still be included in them."""
+        self._cursor, self._tables, self._seen = cursor, [*wanted["tables"].values()], dict[int, bool]()
+        self._began = 0
+        self._began = self.number()
+
+    def number(self) -> int:
+        """Return the number of rows read since the beginning."""
+        self._cursor.execute(READABLE, (self._tables, self._tables))
+        self._seen.update(self._cursor.fetchall())
+        self._cursor.execute(TUPLES, ([*self._seen], [*self._seen.values()]))
+        return int(self._cursor.fetchone()[0]) - self._began
 
 
 def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -196,6 +244,7 @@ def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> list[dict[str, 
     names = set(cursor.fetchone()[0])
     cursor.execute(LOGIN_SETTINGS, {"ours": [*sessions.SETTINGS], "role": wanted["role"]})
     settings = [*(cursor.fetchone()[0] or []), *map(list, wanted["url_settings"].items())]
+    settings += map(list, wanted["planner"].items())
     apart = NOT_THE_LOGINS | {wanted["setting"].lower()}
     given = {
         "setting": wanted["setting"], "setting_name": wanted["setting_name"], "lock_timeout": wanted["lock_timeout"],

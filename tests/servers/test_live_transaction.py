@@ -42,7 +42,9 @@ def document(server: Server, named: str) -> Callable[[float], dict[str, Any]]:
 
 
 def _document(database: Database, statements: Any, made: Any, patience: float) -> dict[str, Any]:
-    return plan.document(statements, database.model, "50ms", 60, proof=made, counted=False, patience=patience)
+    return plan.document(
+        statements, database.model, "50ms", 60, proof=made, counted=False, patience=patience, live=True
+    )
 
 
 def run(server: Server, name: str, wanted: dict[str, Any], check: Callable[[Any], None] | None = None) -> Any:

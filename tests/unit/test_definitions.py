@@ -91,7 +91,7 @@ def key(printed: str, name: str = "c", **changes: Any) -> dict[str, Any]:
 def brought(index: dict[str, Any], kind: str = "r") -> list[str]:
     table = WANTED.tables[0]
     relation = Relation(table, "public", table.name, {"kind": kind}, is_partition=False)
-    return [sql for _, _, sql in indexes.recreate(relation, index)]
+    return [sql for _, _, sql, _ in indexes.recreate(relation, index)]
 
 
 @pytest.mark.parametrize("end", ["", " DEFERRABLE", " DEFERRABLE INITIALLY DEFERRED"])

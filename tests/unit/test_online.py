@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pglast
 import pytest
 from hypothesis import given
 from pglast import ast
 
+from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import online, plan, schema
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from conftest import blank_state
@@ -24,6 +27,10 @@ def test_both_parts_together_are_the_plan(state: dict[str, object]) -> None:
     # A backfill uses a separate login with both strategies.
     rest = [item for item in statements if item["phase"] != online.BACKFILL]
     assert early + late == rest
+    assert [*online.expand(statements, "live"), *online.early(statements, "live")] == [
+        item for item in rest if item not in online.cutover(statements, "live")
+    ]
+    assert online.early(statements, "online") == online.early(statements, "atomic") == []
     assert online.expand(statements, "atomic") == []
     assert online.cutover(statements, "atomic") == rest
 
@@ -83,14 +90,12 @@ def test_a_check_that_an_interrupted_run_left_goes_both_ways() -> None:
     assert back["sql"].endswith('DROP CONSTRAINT "memories_customer_id_not_null_check"')
 
 
-@pytest.mark.parametrize(
-    ("strategy", "rows", "chosen"),
-    [("auto", 14, "online"), ("auto", 15, "atomic"), ("atomic", 0, "atomic"), ("online", 10**9, "online")],
-)
-def test_auto_is_online_above_so_many_rows(strategy: str, rows: int, chosen: str) -> None:
-    assert online.choose(blank_state(rows=3)["tables"], strategy, rows) == chosen
-
-
 def test_what_is_no_index_cannot_be_made_concurrently() -> None:
     with pytest.raises(ValueError, match="neither builds nor drops an index"):
         online.concurrently("DROP TABLE memories")
+
+
+@pytest.mark.parametrize("part", [online.expand, online.early, online.cutover])
+def test_an_unknown_strategy_is_an_error(part: Callable[..., object]) -> None:
+    with pytest.raises(TenancyError, match="Unknown strategy 'auto'"):
+        part(plan.build(blank_state(), model.parse(model_source())), "auto")

@@ -68,7 +68,7 @@ def plan_install(state: State, model: Model) -> list[Statement]:
         planned.append(
             statement(
                 "bridge", "", "bridge", assign(model, model.application_role, model.bridge_value),
-                f"Let sessions that set no tenant work as tenant {model.default_tenant}",
+                f"Let sessions that set no tenant work as tenant {model.default_tenant}", early=True,
             )
         )  # fmt: skip
     return planned
@@ -102,7 +102,7 @@ def plan_keep_removed(state: State, model: Model) -> list[Statement]:
 def _plan_empty(model: Model) -> list[Statement]:
     role = model.application_role
     reason = "Remove the bridge: a session that sets no tenant has no tenant"
-    return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason)]  # fmt: skip
+    return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason, early=True)]
 
 
 def assign(model: Model, role: str, tenant: str | None) -> str:

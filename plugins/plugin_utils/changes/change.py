@@ -149,9 +149,10 @@ class RelationRollback:
         later = NO_DOCUMENT if is_ours else {**NO_DOCUMENT, "rls": self.now["rls"]}
         self.before = kept.get((relation.schema, relation.name), later)
 
-    def statement(self, identity: str, phase: str, sql: str, reason: str) -> Statement:
-        """Return one statement of the rollback."""
-        return statement(f"{self.table.name}.{identity}{self.relation.suffix}", self.table.name, phase, sql, reason)
+    def statement(self, identity: str, phase: str, sql: str, reason: str, **more: Any) -> Statement:
+        """Return one statement of the rollback; ``more`` are further arguments of ``statement``."""
+        name = f"{self.table.name}.{identity}{self.relation.suffix}"
+        return statement(name, self.table.name, phase, sql, reason, **more)
 
     def alter(self, identity: str, phase: str, action: str, reason: str) -> Statement:
         """Return the ALTER TABLE statement for this relation."""

@@ -150,7 +150,8 @@ def _taken(model: Model, table: Table) -> list[Statement]:
         statement(f"{table.name}.column.source", table.name, "tenant", f"CREATE FUNCTION {function}({types}) RETURNS "
                   f"{model.column_type} LANGUAGE sql STABLE AS {dollar_quoted(body)}", reason),
         statement(f"{table.name}.column.fill", table.name, "tenant", f"ALTER TABLE {target} ALTER COLUMN {column} TYPE "
-                  f"{model.column_type} USING {called}, ALTER COLUMN {column} SET NOT NULL", reason),
+                  f"{model.column_type} USING {called}, ALTER COLUMN {column} SET NOT NULL", reason,
+                  scans=f"fills {model.column} and rewrites the table"),
     ]  # fmt: skip
 
 
@@ -171,6 +172,7 @@ def _not_null(state: State, model: Model, table: Table) -> Statement:
         f"Refuse rows without {model.column}",
         online.not_null(target, model.column, check),
         [] if left else [names.check(catalog.relation(state, model, table), check)],
+        scans=f"checks that no {model.column} is NULL",
     )  # fmt: skip
 
 

@@ -92,6 +92,11 @@ def add_sql(target: str, key: Document) -> str:
     return f"ALTER TABLE {target} ADD CONSTRAINT {identifier(key['name'])} {definition(key)}"
 
 
+def _scans(key: Document) -> str:
+    """Return what adding the foreign key reads: see ``scans`` of a statement."""
+    return f"validates the foreign key {key['name']}" if key["validated"] and is_enforced(key) else ""
+
+
 def _comment(target: str, key: Document) -> list[str]:
     if key["comment"] is None:
         return []
@@ -216,10 +221,10 @@ def _exchanged(model: Model, relation: Relation, key: ForeignKey) -> list[Statem
         drop = f"ALTER TABLE {target} DROP CONSTRAINT {identifier(item['name'])}"
         statements.append(statement(f"{identity}.drop{relation.suffix}", table, "unlink", drop, reason))
         if not present:
-            sqls = {identity: add_sql(target, _with_tenant(item, model))}
-            sqls |= {f"{identity}.comment": text for text in _comment(target, item)}
+            add, where = add_sql(target, _with_tenant(item, model)), relation.suffix
+            statements.append(statement(f"{identity}{where}", table, "link", add, reason, scans=_scans(item)))
             statements += [
-                statement(f"{name}{relation.suffix}", table, "link", sql, reason) for name, sql in sqls.items()
+                statement(f"{identity}.comment{where}", table, "link", sql, reason) for sql in _comment(target, item)
             ]
             present = True
     return statements
@@ -264,7 +269,8 @@ def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]
     ]
     for key in _of_before(back, item):
         name, sql = key["name"], add_sql(item.target, key)
-        planned.append(item.statement(f"foreign_key.{name}", "link", sql, "Restore the original foreign keys"))
+        reason = "Restore the original foreign keys"
+        planned.append(item.statement(f"foreign_key.{name}", "link", sql, reason, scans=_scans(key)))
         planned += item.comment(f"CONSTRAINT {identifier(name)} ON {item.target}", key["comment"])
     return planned
 

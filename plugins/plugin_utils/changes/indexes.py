@@ -76,6 +76,13 @@ def constraint(index: Document, column: str) -> str:
     )
 
 
+def made_with_constraint(index: Document) -> str:
+    """Return what ADD CONSTRAINT builds if the constraint cannot use an existing index: see ``scans`` of a
+    statement."""
+    kind = "exclusion constraint" if index["constraint_type"] == "x" else "key WITHOUT OVERLAPS"
+    return f"builds the {kind} {index['constraint']}"
+
+
 def deferrable(index: Document) -> str:
     """Return the DEFERRABLE clause of a key for ADD CONSTRAINT."""
     key = index["key"]
@@ -200,7 +207,9 @@ def build(identity: str, relation: Relation, sql: str, reason: str, makes: str |
     # PostgreSQL can neither build nor drop an index of a partitioned table CONCURRENTLY.
     steps = [] if relation.is_partitioned else online.concurrently(sql)
     made = [] if makes is None else [names.index(relation, makes)]
-    return statement(identity, relation.table.name, "build", sql, reason, steps, made)
+    # The index of a partitioned table attaches those of its partitions.
+    scans = "" if relation.is_partitioned or makes is None else f"builds the index {makes}"
+    return statement(identity, relation.table.name, "build", sql, reason, steps, made, scans=scans)
 
 
 def drop_leftover(relation: Relation, name: str) -> list[Statement]:
@@ -218,8 +227,8 @@ def drop_leftover(relation: Relation, name: str) -> list[Statement]:
     ]  # fmt: skip
 
 
-def recreate(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
-    """Return the phase, identity and SQL of each statement that restores an index of a snapshot.
+def recreate(relation: Relation, index: Document) -> list[tuple[str, str, str, str]]:
+    """Return the phase, identity, SQL and ``scans`` of each statement that restores an index of a snapshot.
 
     A constraint uses the index of the same name. The keys of partitions come before the key of the partitioned table,
     which attaches them.
@@ -232,7 +241,8 @@ def recreate(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
     if not is_whole and not is_exclusion:
         # The index of a partition must become a key before the table's index can attach it.
         phase = "attach" if constraint is not None and relation.is_partition else "build"
-        made.append((phase, f"index.{index['name']}", _placed(index, _everywhere(index))))
+        scans = "" if relation.is_partitioned else f"builds the index {index['name']}"
+        made.append((phase, f"index.{index['name']}", _placed(index, _everywhere(index)), scans))
     if constraint is not None:
         add = f"ALTER TABLE {relation.target} ADD CONSTRAINT {identifier(constraint)} "
         if is_exclusion:
@@ -246,10 +256,11 @@ def recreate(relation: Relation, index: Document) -> list[tuple[str, str, str]]:
                 add += f"{CONSTRAINTS[index['constraint_type']]} USING INDEX {name}"
             add += checked[0] if checked else ""
         is_placed = is_whole or is_exclusion
-        made.append(("attach", f"key.{index['name']}", _placed(index, add) if is_placed else add))
+        scans = made_with_constraint(index) if is_exclusion or has_period else ""
+        made.append(("attach", f"key.{index['name']}", _placed(index, add) if is_placed else add, scans))
     commented = _comments(relation, index)
-    made += [("comment", f"comment.{what}", sql) for what, sql in commented]
-    made += [("attach", f"{what}.{index['name']}", sql) for what, sql in marks(relation, index)[len(commented) :]]
+    made += [("comment", f"comment.{what}", sql, "") for what, sql in commented]
+    made += [("attach", f"{what}.{index['name']}", sql, "") for what, sql in marks(relation, index)[len(commented) :]]
     return made
 
 

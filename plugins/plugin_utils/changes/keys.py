@@ -229,10 +229,15 @@ def temporary_name(name: str) -> str:
 
 
 def _key_change(
-    identity: str, relation: Relation, actions: Sequence[str], reason: str, makes: Sequence[names.Made] = ()
+    identity: str,
+    relation: Relation,
+    actions: Sequence[str],
+    reason: str,
+    makes: Sequence[names.Made] = (),
+    scans: str = "",
 ) -> Statement:
     sql = f"ALTER TABLE {relation.target} {', '.join(actions)}"
-    return statement(identity, relation.table.name, "key", sql, reason, makes=makes)
+    return statement(identity, relation.table.name, "key", sql, reason, makes=makes, scans=scans)
 
 
 class _Exchange:
@@ -293,7 +298,8 @@ class _Exchange:
     def _made_with_constraint(self) -> list[Statement]:
         name = identifier(self.index["constraint"])
         add = f"ADD CONSTRAINT {name} {indexes.constraint(self.index, self.column)}"
-        exchange = _key_change(self.identity, self.whole, [f"DROP CONSTRAINT {name}", add], self.reason)
+        scans = indexes.made_with_constraint(self.index)
+        exchange = _key_change(self.identity, self.whole, [f"DROP CONSTRAINT {name}", add], self.reason, scans=scans)
         return [exchange, *self._marked_as_before(self.whole, self.index)]
 
     def _in_parts(self) -> list[Statement]:
@@ -549,8 +555,8 @@ def _dropped(back: Rollback, item: RelationRollback) -> list[Statement]:
 def _restored(item: RelationRollback, index: Document) -> list[Statement]:
     reasons = {"comment": "Restore the original comments"}
     return [
-        item.statement(identity, phase, sql, reasons.get(phase, "Restore the original keys and indexes"))
-        for phase, identity, sql in indexes.recreate(item.relation, index)
+        item.statement(identity, phase, sql, reasons.get(phase, "Restore the original keys and indexes"), scans=scans)
+        for phase, identity, sql, scans in indexes.recreate(item.relation, index)
     ]
 
 

@@ -1,4 +1,8 @@
-"""The part of a plan that runs while the service works, in steps that do not block other sessions for long.
+"""The parts of a plan: the online steps, the statements for new logins, and the transaction of the cutover.
+
+The strategy ``atomic`` makes the change in one transaction while the service is stopped. The strategy ``online`` runs
+most of it before, in steps that do not block other sessions for long. The strategy ``live`` does not stop the service.
+After the online steps it commits the bridge. Then the service's sessions are renewed, and the transaction runs.
 
 An index is built CONCURRENTLY. After VALIDATE CONSTRAINT for a CHECK, SET NOT NULL does not scan the rows under its
 lock (PostgreSQL manual, "ALTER TABLE"). The other changes are short for a table of any size, and remain in one
@@ -7,9 +11,10 @@ transaction: keys, functions, policies and row security.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from ...module_utils.errors import TenancyError
 from ...module_utils.quoting import identifier
 from .statement import Statement, step
 
@@ -18,9 +23,28 @@ Step = dict[str, Any]
 BACKFILL = "backfill"
 
 
+ATOMIC, ONLINE, LIVE = "atomic", "online", "live"
+
+
+def is_expanding(strategy: str) -> bool:
+    """Return whether online steps run before the transaction. Raises TenancyError for an unknown strategy."""
+    if strategy not in (ATOMIC, ONLINE, LIVE):
+        raise TenancyError(f"Unknown strategy {strategy!r}: use {ATOMIC}, {ONLINE} or {LIVE}.")
+    return strategy != ATOMIC
+
+
 def expand(statements: Sequence[Statement], strategy: str) -> list[Statement]:
-    """Return the statements that run while the service works. With the strategy ``atomic``, none do."""
-    return [item for item in statements if item["online"]] if strategy == "online" else []
+    """Return the statements that run in online steps. With the strategy ``atomic``, none do."""
+    return [item for item in statements if is_expanding(strategy) and item["online"]]
+
+
+def early(statements: Sequence[Statement], strategy: str) -> list[Statement]:
+    """Return the statements that are committed before the service's sessions are renewed, with ``live`` only.
+
+    They set the bridge for new logins, or remove it. Without policies, the setting has no effect. Therefore sessions
+    with the old and with the new setting work alike until the transaction.
+    """
+    return [item for item in statements if is_expanding(strategy) and strategy == LIVE and item["early"]]
 
 
 def steps(statements: Sequence[Statement]) -> list[Step]:
@@ -29,16 +53,9 @@ def steps(statements: Sequence[Statement]) -> list[Step]:
 
 
 def cutover(statements: Sequence[Statement], strategy: str) -> list[Statement]:
-    """Return the statements of the transaction that runs while the service is stopped, without the backfill."""
-    return [item for item in statements if item["phase"] != BACKFILL and (strategy != "online" or not item["online"])]
-
-
-def choose(tables: Mapping[str, Mapping[str, Any]], strategy: str, rows: int) -> str:
-    """Return ``strategy``. For ``auto``, return ``online`` if the tables of a state have more than ``rows`` rows in
-    total, or else ``atomic``."""
-    if strategy != "auto":
-        return strategy
-    return "online" if sum(document["rows"] for document in tables.values() if document["exists"]) > rows else "atomic"
+    """Return the statements of the transaction, without the backfill: the service is stopped, or works (``live``)."""
+    before = [*expand(statements, strategy), *early(statements, strategy)]
+    return [item for item in statements if item["phase"] != BACKFILL and item not in before]
 
 
 def concurrently(sql: str) -> list[Step]:

@@ -6,7 +6,7 @@ half-migrated database needs fewer statements.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ...module_utils.errors import UnsafeStateError
@@ -25,8 +25,20 @@ PHASES = (
     "column", "tenant", online.BACKFILL, "not_null", "build", "unlink", "key", "link", "function", "view", "privilege",
     "bridge", "default", "policy", "enable", "force",
 )  # fmt: skip
-# PostgreSQL's own value, 1 s, is longer than callers of a running service should wait for a lock.
-DEADLOCK_TIMEOUT = "20ms"
+# While the service works, an autovacuum must yield its lock early. It yields when the deadlock timeout ends the wait for
+# the lock, and PostgreSQL's own value is 1 s.
+YIELDING = {"deadlock_timeout": "20ms"}
+# While the service works, no query may take longer with more rows. Therefore PostgreSQL must use an index for each row
+# that it reads. The costs let it choose the index that reads the fewest rows, even in a small table. The rows that
+# parallel workers read would not be counted.
+LIVE = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "cpu_tuple_cost": "100",
+    "cpu_index_tuple_cost": "100",
+    "max_parallel_workers_per_gather": "0",
+    "max_parallel_maintenance_workers": "0",
+}
 
 
 def build(state: State, model: Model, url_options: str = "", *, careful: bool = True) -> list[Statement]:
@@ -68,6 +80,8 @@ def document(
     proof: Mapping[str, Any] | None = None,
     counted: bool = True,
     patience: float = 0,
+    lacking: Collection[str] = (),
+    live: bool = False,
 ) -> dict[str, Any]:
     """Return the input of ``transaction.run`` as plain data, which describes the single transaction around
     ``statements``.
@@ -75,33 +89,20 @@ def document(
     ``lock_timeout`` limits the wait for each lock, in PostgreSQL's units. ``seconds`` limits the whole transaction.
     ``patience`` is the number of seconds for which it is attempted again if a lock is not free.
     ``checks`` is SQL that raises an error if the statements must not run. ``counted`` says whether the rows are
-    counted. Count them only if the service does not write, because counting takes longer with more rows.
+    counted. Count them only if the service does not write, because counting takes longer with more rows. ``lacking``
+    are the tables without the tenant column.
+
+    ``live`` says whether the service works meanwhile. Then no query of the transaction may read a whole table, and
+    every row that it reads is counted: see ``transaction.run``.
     """
     tables = {table.name: qualified(model.schema, table.name) for table in model.guarded}
-    # The transaction locks all tables first. Otherwise a REVOKE changes the row of a table in pg_class without a lock
-    # on the table. If an autovacuum of the table then waits for this row, the next ALTER TABLE deadlocks with the
-    # autovacuum.
-    mode = "ACCESS EXCLUSIVE" if statements else "ACCESS SHARE"
+    planner = LIVE if live else {}
     return {
-        "begin": [
-            f"SET LOCAL lock_timeout = {literal(lock_timeout)}",
-            # An autovacuum yields its lock only when the deadlock timeout ends the wait for it.
-            *([f"SET LOCAL deadlock_timeout = {literal(DEADLOCK_TIMEOUT)}"] if patience else []),
-            # A read or a backfill that row security would filter must fail instead of silently skipping rows.
-            "SET LOCAL row_security = off",
-            # JIT compilation of the catalog queries takes thirty times as long as their execution.
-            "SET LOCAL jit = off",
-            # The names in a function body are resolved in the sessions of the service, not in this session. The proof
-            # runs the body.
-            "SET LOCAL check_function_bodies = off",
-            # ALTER TABLE fails if a deferred constraint has pending trigger events.
-            "SET CONSTRAINTS ALL IMMEDIATE",
-            # If two runs start at once, the second waits here and fails with the lock timeout.
-            "SELECT pg_advisory_xact_lock(hashtextextended('aimemory.tenancy', 0))",
-            f"LOCK TABLE {', '.join(tables.values())} IN {mode} MODE",
-        ],
+        "begin": _begin(statements, tables, lock_timeout, {**planner, **YIELDING} if live else {}),
         "tables": tables,
-        "counts": {name: _count(statements, model, name, target) for name, target in tables.items()} if counted else {},
+        "counts": {
+            name: _count(statements, model, name, target, lacking) for name, target in tables.items() if counted
+        },
         "rewritten": sorted({item["table"] for item in statements if item["phase"] == "tenant"}),
         "checks": list(checks),
         "statements": [
@@ -110,16 +111,49 @@ def document(
             for item in statements
             if item["phase"] != online.BACKFILL
         ],
-        "proof": None if proof is None else dict(proof, lock_timeout=lock_timeout),
+        "proof": None if proof is None else dict(proof, lock_timeout=lock_timeout, planner=planner),
         "seconds": seconds,
         "patience": patience,
     }
 
 
-def _count(statements: Sequence[Statement], model: Model, name: str, target: str) -> str:
+def _begin(
+    statements: Sequence[Statement], tables: Mapping[str, str], lock_timeout: str, settings: Mapping[str, str]
+) -> list[str]:
+    """Return the first statements of the transaction, which set its ``settings`` and lock the tables."""
+    # The transaction locks all tables first. Otherwise a REVOKE changes the row of a table in pg_class without a lock
+    # on the table. If an autovacuum of the table then waits for this row, the next ALTER TABLE deadlocks with the
+    # autovacuum.
+    mode = "ACCESS EXCLUSIVE" if statements else "ACCESS SHARE"
+    return [
+        f"SET LOCAL lock_timeout = {literal(lock_timeout)}",
+        # A read or a backfill that row security would filter must fail instead of silently skipping rows.
+        "SET LOCAL row_security = off",
+        # JIT compilation of the catalog queries takes thirty times as long as their execution.
+        "SET LOCAL jit = off",
+        # The names in a function body are resolved in the sessions of the service, not in this session. The proof runs
+        # the body.
+        "SET LOCAL check_function_bodies = off",
+        *(f"SET LOCAL {name} = {literal(value)}" for name, value in settings.items()),
+        # ALTER TABLE fails if a deferred constraint has pending trigger events.
+        "SET CONSTRAINTS ALL IMMEDIATE",
+        # If two runs start at once, the second waits here and fails with the lock timeout.
+        "SELECT pg_advisory_xact_lock(hashtextextended('aimemory.tenancy', 0))",
+        f"LOCK TABLE {', '.join(tables.values())} IN {mode} MODE",
+    ]
+
+
+def lacking(state: State, model: Model) -> list[str]:
+    """Return the tables of the model that have no tenant column."""
+    return [table.name for table in model.tables if catalog.tenant_column(state, table.name) is None]
+
+
+def _count(statements: Sequence[Statement], model: Model, name: str, target: str, without: Collection[str]) -> str:
     """Return the query that counts the rows of a table, for each tenant if the tenant column existed before the
     migration."""
-    added = any(item["table"] == name and item["phase"] in ("column", "tenant") for item in statements)
+    added = name in without or any(
+        item["table"] == name and item["phase"] in ("column", "tenant") for item in statements
+    )
     is_tenants = model.tenants is not None and model.tenants.name == name
     if not model.adopted or added or is_tenants:
         return f"SELECT count(*) FROM {target}"

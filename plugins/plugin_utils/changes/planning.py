@@ -9,12 +9,14 @@ from ...module_utils.errors import TenancyError
 from ..audit import audit
 from ..model.model import Model
 from ..proof import proof
-from . import backfill, enforce, online, plan, revert, schema
+from . import backfill, enforce, online, plan, revert, schema, strategy
 from .finding import Finding
 from .statement import State, Statement
 
 # For these goals, the isolation proof shows which rows the service's role can reach.
 ISOLATING = ("migrate", "enforce")
+# The number of rows that the proof reads from each table while callers wait for it.
+LIVE_PROBED = 10
 
 
 def statements(
@@ -42,35 +44,59 @@ def result(
 ) -> dict[str, Any]:
     """Return the result of the role plan, except its lines.
 
-    ``inspected`` has ``state`` and ``audit``. ``wanted`` has ``goal``, ``strategy`` (atomic, online or auto),
-    ``online_rows`` and ``url_options``. Its ``lost_run`` says whether an earlier run stopped without releasing its
-    lock.
+    ``inspected`` has ``state`` and ``audit``. ``wanted`` has ``goal``, ``url_options``, and what ``strategy.choose``
+    needs. Its ``lost_run`` says whether an earlier run stopped without releasing its lock.
 
-    The result has ``state``, ``audit``, ``goal``, ``statements``, ``strategy`` (atomic or online), ``backfilling``,
-    ``refusals`` and the ``snapshot`` of a rollback. ``state_before`` keeps its value when ``state`` is read again.
-    ``needed`` says whether the run must do anything, and ``resumes`` says whether it continues a lost run. Raises
-    TenancyError.
+    The result has ``state``, ``audit``, ``goal``, ``statements``, ``strategy`` (atomic, online or live),
+    ``strategy_reason``, ``backfilling``, ``refusals`` and the ``snapshot`` of a rollback. ``state_before`` keeps its
+    value when ``state`` is read again. ``needed`` says whether the run must do anything, and ``resumes`` says whether
+    it continues a lost run. Raises TenancyError.
     """
     state, goal = inspected["state"], wanted["goal"]
     found = statements(state, model, goal, snapshot, wanted["url_options"])
     is_migration, is_needed = goal == "migrate", bool(found) or model.replaced_role is not None
     has_backfill = state["hazards"]["backfill_login"] or backfill.items(state, model)
+    choice = strategy.choose(found, state, model, wanted)
     return {
         "goal": goal,
         "state_before": state,
         "state": state,
         "audit": inspected["audit"],
         "statements": found,
-        # A rollback is one transaction.
-        "strategy": online.choose(state["tables"], wanted["strategy"], int(wanted["online_rows"]))
-        if is_migration
-        else "atomic",
+        "strategy": choice["strategy"],
+        "strategy_reason": choice["strategy_reason"],
         "backfilling": bool(is_migration and has_backfill),
         "needed": is_needed,
         "resumes": bool(is_migration and not is_needed and wanted["lost_run"]),
-        "refusals": refusals(inspected["audit"]) if is_migration else [],
+        "refusals": choice["strategy_refusals"] + (refusals(inspected["audit"]) if is_migration else []),
         "snapshot": snapshot,
     }
+
+
+def rehearsed(
+    plan_made: Mapping[str, Any], model: Model, wanted: Mapping[str, Any], measured: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return ``strategy``, ``strategy_reason`` and ``refusals`` of a plan after its rehearsal.
+
+    ``plan_made`` is the result of the role plan. ``wanted`` also has ``max_downtime`` in seconds. ``measured`` has
+    ``locked_seconds``, and ``durations``, the seconds that statements took by their ids. The operator has confirmed
+    that the service is not stopped. Therefore a long transaction ends a run with the strategy ``live``.
+    """
+    chosen, found = str(plan_made["strategy"]), plan_made["statements"]
+    reason = strategy.choose(found, plan_made["state"], model, wanted, measured["durations"])["strategy_reason"]
+    seconds, limit = float(measured["locked_seconds"]), float(wanted["max_downtime"])
+    refused = list[str]()
+    if seconds > limit and chosen == online.LIVE:
+        slowest = max(measured["durations"].items(), key=lambda item: item[1], default=("the proof", 0.0))
+        sentence = (
+            f"The rehearsed transaction locked the tables for {seconds:.1f} s, for which callers would wait, and "
+            f"tenancy_max_downtime is {limit:g} s ({slowest[0]} took {slowest[1]:.1f} s): use -e "
+            "tenancy_strategy=online, which stops the service."
+        )
+        refused.append(sentence)
+    elif seconds > limit and wanted["strategy"] == strategy.AUTO:
+        chosen = online.ONLINE
+    return {"strategy": chosen, "strategy_reason": reason, "refusals": refused}
 
 
 def refusals(entries: Sequence[dict[str, Any]]) -> list[str]:
@@ -85,23 +111,28 @@ def refusals(entries: Sequence[dict[str, Any]]) -> list[str]:
 def transaction(found: Sequence[Statement], state: State, model: Model, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return the single transaction around the statements, for the modules postgresql_transaction and cutover.
 
-    ``wanted`` has ``goal``, ``lock_timeout`` in PostgreSQL's units, ``url_options``, and the limits ``seconds`` for the
-    transaction and ``proof_seconds`` for the proof. In a table with more than ``proof_rows`` rows, the proof uses only
-    some rows. ``counted`` says whether the rows are counted before, and ``careful`` says whether rows of another tenant
-    are refused. ``patience`` is the number of seconds for which the transaction is attempted again if a lock is not
-    free.
+    ``wanted`` has ``goal``, ``strategy``, ``lock_timeout`` in PostgreSQL's units, ``url_options``, and the limits
+    ``seconds`` for the transaction and ``proof_seconds`` for the proof. In a table with more than ``proof_rows`` rows,
+    the proof uses only some rows. ``counted`` says whether the rows are counted before, and ``careful`` says whether
+    rows of another tenant are refused. ``patience`` is the number of seconds for which the transaction is attempted
+    again if a lock is not free.
+
+    With the strategy ``live``, callers wait for the whole transaction. Therefore it counts no rows, and the proof uses
+    only some rows of every table.
     """
-    is_isolating = wanted["goal"] in ISOLATING
+    is_isolating, is_live = wanted["goal"] in ISOLATING, wanted["strategy"] == online.LIVE
     made, checks = None, []
     if is_isolating:
-        rows, seconds = int(wanted["proof_rows"]), float(wanted["proof_seconds"])
-        made = proof.document(state, model, rows, seconds, wanted["url_options"])
+        rows, probed = (0, LIVE_PROBED) if is_live else (int(wanted["proof_rows"]), proof.PROBED)
+        seconds, options = float(wanted["proof_seconds"]), wanted["url_options"]
+        made = proof.document(state, model, rows, seconds, options, probed=probed)
     elif wanted["careful"]:
         # A rollback needs no proof. But rows of another tenant may have been stored after the plan was made.
         checks = revert.refuse_other_tenants(state, model)
     return plan.document(
         found, model, wanted["lock_timeout"], float(wanted["seconds"]), checks=checks, proof=made,
-        counted=wanted["counted"], patience=float(wanted["patience"]),
+        counted=wanted["counted"] and not is_live, patience=float(wanted["patience"]),
+        lacking=plan.lacking(state, model), live=is_live,
     )  # fmt: skip
 
 

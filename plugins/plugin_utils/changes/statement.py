@@ -26,14 +26,21 @@ def statement(
     reason: str,
     online: Sequence[Mapping[str, Any]] = (),
     makes: Sequence[Mapping[str, str]] = (),
+    *,
+    early: bool = False,
+    scans: str = "",
 ) -> Statement:
     """Return one planned statement as a plain dict, in the form that the filter returns.
 
     ``online`` contains the steps that do the same while the service works. If it is empty, the statement runs in the
-    transaction while the service is stopped. ``makes`` contains the names that the statement creates, in the form that
-    ``names`` checks.
+    transaction of the cutover. ``makes`` contains the names that the statement creates, in the form that ``names``
+    checks.
+
+    ``early`` says whether the statement changes only the service's new logins. ``scans`` is empty, or says what reads
+    or writes all rows of the table if the statement runs under the lock of the transaction.
     """
     return {
         "id": identity, "table": table, "phase": phase, "sql": sql, "reason": reason,
         "online": [dict(item) for item in online], "makes": [dict(item) for item in makes],
+        "early": early, "scans": scans,
     }  # fmt: skip

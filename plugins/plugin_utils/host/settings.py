@@ -33,6 +33,7 @@ MINIMUMS = {
     "support_runs": 0,
     "tenancy_bridge_quiet_seconds": 0,
     "tenancy_bridge_startup_seconds": 0,
+    "tenancy_live_rows": 0,
     "tenancy_max_downtime": 0,
     "tenancy_online_attempts": 1,
     # Without a limit, callers would wait behind the online step.

@@ -306,12 +306,14 @@ def synthetic_tenants(state: State, model: Model) -> tuple[str, str]:
     return one, other
 
 
-def document(state: State, model: Model, max_rows: int, seconds: float, url_options: str = "") -> dict[str, Any]:
+def document(
+    state: State, model: Model, max_rows: int, seconds: float, url_options: str = "", *, probed: int = PROBED
+) -> dict[str, Any]:
     """Return the proof as plain data, in the form that ``transaction.run`` needs.
 
     ``seconds`` limits the time of all attempts together. ``url_options`` are the options of the service's DATABASE_URL.
-    In tables with more than ``max_rows`` rows, the proof reads only some rows of the default tenant instead of counting
-    all.
+    In tables with more than ``max_rows`` rows, the proof reads only ``probed`` rows of the default tenant instead of
+    counting all.
     """
     means = _means(state, model)
     compared = [
@@ -330,35 +332,36 @@ def document(state: State, model: Model, max_rows: int, seconds: float, url_opti
         "setting": model.setting,
         "setting_name": ".".join(map(identifier, model.setting.split("."))),
         "url_settings": sessions.parse_options(url_options),
-        "attempts": tried + [_content_attempt(state, model, table, max_rows) for table in compared],
+        "attempts": tried + [_content_attempt(state, model, table, max_rows, probed) for table in compared],
         "tables": [qualified(model.schema, table.name) for table in model.guarded],
         "tenants_rows": tenants_rows.by_owner(means, one, other),
-        "contents": {table.name: _content(state, model, table, max_rows) for table in compared},
+        "contents": {table.name: _content(state, model, table, max_rows, probed) for table in compared},
     }
 
 
-def _content_attempt(state: State, model: Model, table: Table, max_rows: int) -> Attempt:
+def _content_attempt(state: State, model: Model, table: Table, max_rows: int, probed: int) -> Attempt:
     """Return the attempt that counts the rows that the default tenant reads. Its outcome is a value."""
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     return {
         "id": f"{table.name}.content", "table": table.name, "tenant": tenant, "value": True,
         "sentence": f"Tenant {tenant} reads all of its rows and no others",
-        "sql": _content(state, model, table, max_rows, as_owner=False), "expected": [], "keep": False,
+        "sql": _content(state, model, table, max_rows, probed, as_owner=False), "expected": [], "keep": False,
     }  # fmt: skip
 
 
-def _content(state: State, model: Model, table: Table, max_rows: int, *, as_owner: bool = True) -> str:
+def _content(state: State, model: Model, table: Table, max_rows: int, probed: int, *, as_owner: bool = True) -> str:
     """Return the query for the number of rows of the default tenant: as owner all rows, otherwise the rows that the
     tenant reads."""
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     target, default = qualified(model.schema, table.name), literal(str(tenant))
     column = identifier(model.column)
-    # A row without a tenant counts as a row of the default tenant, so it is reported as missing if that tenant cannot
-    # read it.
-    where = f" WHERE coalesce({column}, {default}) {EQUAL} {default}" if as_owner else ""
-    others = f"pg_catalog.count(*) FILTER (WHERE ({column} {EQUAL} {default}) IS NOT TRUE)" if not as_owner else "0"
-    part = f"(SELECT {column} FROM {target}{where} LIMIT {PROBED}) AS probe"
     is_probed = catalog.required(state, table.name)["rows"] > max_rows
+    # A row without a tenant counts as a row of the default tenant, so it is reported as missing if that tenant cannot
+    # read it. An index cannot be used for this condition. A NOT NULL column has no such row.
+    compared = column if is_probed else f"coalesce({column}, {default})"
+    where = f" WHERE {compared} {EQUAL} {default}" if as_owner else ""
+    others = f"pg_catalog.count(*) FILTER (WHERE ({column} {EQUAL} {default}) IS NOT TRUE)" if not as_owner else "0"
+    part = f"(SELECT {column} FROM {target}{where} LIMIT {probed}) AS probe"
     source, counted = (part, "probed") if is_probed else (f"{target}{where}", "rows")
     return f"SELECT pg_catalog.jsonb_build_object('{counted}', pg_catalog.count(*), 'others', {others}) FROM {source}"
 

@@ -47,7 +47,7 @@ def _state(state: State, model: Model) -> list[str]:
 
 def _will(plan: Mapping[str, Any], model: Model, service: str) -> list[str]:
     statements = plan["statements"]
-    said = _online(online.expand(statements, plan["strategy"]), len(statements), service)
+    said = _online(online.expand(statements, plan["strategy"]), len(statements), service, plan["strategy"])
     steps = [
         f"{reason}{_tables(statements, reason)}" for reason in dict.fromkeys(item["reason"] for item in statements)
     ]
@@ -57,17 +57,20 @@ def _will(plan: Mapping[str, Any], model: Model, service: str) -> list[str]:
     said += [line for number, text in enumerate(steps, 1) for line in wrapped(f"{number}. {text}", 77, "   ")]
     if not steps:
         said.append(f"Nothing: {DONE[plan['goal']]} already.")
+    said += wrapped(plan["strategy_reason"], 78) if plan["strategy_reason"] else []
     if plan["resumes"]:
         said.append("But an earlier run was lost before its end: verify, start and test the service again.")
     return said
 
 
-def _online(early: Sequence[Statement], count: int, service: str) -> list[str]:
+def _online(early: Sequence[Statement], count: int, service: str, strategy: str) -> list[str]:
     if not early:
         return []
     reasons = "; ".join(dict.fromkeys(item["reason"] for item in early))
     text = f"While {service} works ({len(early)} of {count} statements): {reasons}."
-    return wrapped(f"{text} The rest runs in one short transaction while the service is stopped.", 78)
+    rest = "The rest runs in one short transaction"
+    rest += ", for which callers wait." if strategy == online.LIVE else " while the service is stopped."
+    return wrapped(f"{text} {rest}", 78)
 
 
 def _tables(statements: Sequence[Statement], reason: str) -> str:

@@ -7,7 +7,10 @@ from ..rule import WARNING, Rule, ServiceStatement
 RULE = Rule(
     severity=WARNING,
     why="If a driver prepares such a statement, the statement fails after the table gets a new column.",
-    remedy="Migrate with -e tenancy_strategy=atomic, or deploy a release that lists the columns.",
+    remedy=(
+        "Deploy a release that lists the columns, or migrate with -e tenancy_strategy=atomic. With live, the statement "
+        "may fail until the sessions are renewed, right after the online steps."
+    ),
     service_statement=r"""
 lacks_column AND query ~* '\m(select|returning)\s+(distinct\s+)?("?\w+"?\.)?\*'
 AND query ~* format('\m(from|join|into|update)\s+%s(\s|[,;)]|$)', title)

@@ -1,0 +1,84 @@
+"""The parts of the strategy ``live`` make the same change as the single transaction, on every PostgreSQL version.
+
+Each application is migrated atomically, then in the parts of ``live``. The catalogs and the dump are compared after
+each part.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import online, plan, revert
+from applications import GIVEN
+from described import dumped
+from planner import Database, State
+from server import Server
+from test_chain import migrate, unmigrated
+
+
+def prepare(database: Database) -> None:
+    """Commit the online steps and the statements for new logins, and check what a new plan contains after each."""
+    planned = database.plan()
+    online_steps, early = online.expand(planned, "live"), online.early(planned, "live")
+    assert names(early) == (["bridge"] if database.model.bridge else [])
+    database.carry_out(online.steps(online_steps))
+    assert names(online.early(database.plan(), "live")) == names(early)
+    database.run(*(item["sql"] for item in early))
+    database.commit()
+    rest = database.plan()
+    # A partition that has the column already gets its own default.
+    assert {*names(online.cutover(planned, "live"))} <= {*names(rest)}
+    assert online.cutover(rest, "live") == rest
+
+
+def names(statements: list[dict[str, object]]) -> list[object]:
+    """Return the ids of statements."""
+    return [item["id"] for item in statements]
+
+
+def require_original(server: Server, database: Database, dump: str, before: State) -> None:
+    """Check that the dump and the catalogs are the original ones."""
+    assert dumped(server, database.model.database) == dump
+    assert database.state() == before
+    database.commit()
+
+
+@pytest.mark.parametrize("case", GIVEN)
+def test_the_parts_make_the_same_change_as_one_transaction(server: Server, case: str) -> None:
+    with unmigrated(server, case) as (database, readable):
+        before, dump = database.state(), dumped(server, case)
+        database.commit()
+        migrate(database, before, readable)
+        migrated, migrated_dump = database.state(), dumped(server, case)
+        assert database.back_to(before) == []
+        database.commit()
+
+        prepare(database)
+        migrate(database, before, readable)
+        assert dumped(server, case) == migrated_dump
+        assert database.state() == migrated
+        assert database.back_to(before) == []
+        database.commit()
+        require_original(server, database, dump, before)
+
+
+@pytest.mark.parametrize("case", GIVEN)
+def test_a_rollback_before_the_transaction_takes_the_other_parts_back(server: Server, case: str) -> None:
+    with unmigrated(server, case) as (database, _):
+        before, dump = database.state(), dumped(server, case)
+        prepare(database)
+        assert dumped(server, case) != dump
+        assert database.back_to(before) == []
+        database.commit()
+        require_original(server, database, dump, before)
+
+        prepare(database)
+        state = database.state()
+        off, lacking = revert.policies(state, database.model), plan.lacking(state, database.model)
+        assert bool(off) == database.model.bridge
+        database.execute(plan.document(off, database.model, "5s", 60, lacking=lacking))
+        database.commit()
+        assert database.value("SELECT count(*) FROM pg_db_role_setting WHERE setdatabase > 0") == 0
+        assert database.back_to(before) == []
+        database.commit()
+        require_original(server, database, dump, before)
