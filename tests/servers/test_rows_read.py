@@ -23,7 +23,7 @@ SELECT (jsonb_populate_record(t, jsonb_build_object({keys}))).* FROM {table} AS 
 ALTER TABLE {table} ENABLE TRIGGER USER
 """
 WANTED = {
-    "lock_timeout": "5s", "url_options": "", "seconds": 60, "proof_seconds": 60, "proof_rows": 100_000,
+    "lock_timeout": "5s", "url_options": "", "seconds": 60, "proof_seconds": 60, "patience": 0, "proof_rows": 100_000,
     "counted": True, "careful": True, "strategy": "live",
 }  # fmt: skip
 

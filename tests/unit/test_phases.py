@@ -24,7 +24,7 @@ MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
 SOURCE = model_source(MIGRATED["database"])
 WANTED = {
     "goal": "migrate", "strategy": "auto", "online_rows": 500, "url_options": "", "lost_run": False,
-    "service": "ai-memory", "verbose": False, "live_rows": 10_000,
+    "service": "ai-memory", "verbose": False, "live_rows": 10_000, "restores_login": False,
     "renewal": {"way": "restart", "workers": 0, "obstacle": ""},
 }  # fmt: skip
 KEY = {

@@ -18,7 +18,7 @@ FILTERS = FilterModule().filters()
 GUNICORN = {"way": "gunicorn", "workers": 4, "obstacle": ""}
 WANTED: dict[str, Any] = {
     "goal": "migrate", "strategy": "auto", "online_rows": 500_000, "live_rows": 10_000, "service": "ai-memory",
-    "renewal": GUNICORN, "url_options": "", "lost_run": False, "verbose": False,
+    "restores_login": False, "renewal": GUNICORN, "url_options": "", "lost_run": False, "verbose": False,
 }  # fmt: skip
 LARGE = 10_001
 
@@ -154,3 +154,21 @@ def test_the_other_goals_get_the_same_choice(goal: str) -> None:
 def test_a_migrated_database_needs_no_strategy(asked: str) -> None:
     found = of_case("migrated", 3, strategy=asked, renewal={"way": "restart", "workers": 0, "obstacle": ""})
     assert (found["statements"], found["strategy_reason"], found["refusals"]) == ([], "", [])
+
+
+def test_a_rollback_that_restores_a_login_stops_the_service() -> None:
+    found = chosen(
+        golden.catalog("migrated"),
+        model_source(golden.catalog("migrated")["database"]),
+        goal="policies",
+        restores_login=True,
+    )
+    assert found["strategy"] == "atomic"
+    assert "gets its earlier login again" in found["strategy_reason"]
+
+
+@pytest.mark.parametrize(("asked", "strategy_"), [("auto", "live"), ("live", "live"), ("atomic", "atomic")])
+def test_a_run_that_resumes_renews_the_sessions_if_it_can(asked: str, strategy_: str) -> None:
+    migrated = golden.catalog("migrated")
+    found = chosen(migrated, model_source(migrated["database"]), strategy=asked, lost_run=True)
+    assert (found["resumes"], found["strategy"], found["strategy_reason"]) == (True, strategy_, "")

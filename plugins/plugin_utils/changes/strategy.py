@@ -34,15 +34,19 @@ def choose(
     """Return ``strategy``, ``strategy_reason`` and ``strategy_refusals`` for the statements ``found`` of a plan.
 
     ``wanted`` has ``goal``, ``strategy`` (atomic, online, live or auto), ``online_rows``, ``live_rows``, ``service``
-    and ``renewal``, which has way, workers and obstacle. ``measured`` are the seconds that statements took in a
+    and ``renewal``, which has way, workers and obstacle. Its ``restores_login`` says whether a rollback restores the
+    service's earlier login. ``measured`` are the seconds that statements took in a
     rehearsal, by their ids. The reason is empty if nothing is changed. There are refusals only if ``live`` is
     requested and impossible.
     """
     goal, asked = wanted["goal"], wanted["strategy"]
-    if not found and model.replaced_role is None:
-        return {"strategy": _stopping(state, goal, wanted), "strategy_reason": "", "strategy_refusals": []}
     obstacles = against_live(found, state, model, wanted, measured or {})
-    if asked in (AUTO, LIVE) and not obstacles:
+    is_live = asked in (AUTO, LIVE) and not obstacles
+    if not found and model.replaced_role is None:
+        # A run that only resumes a lost run renews the sessions or restarts the service.
+        strategy = LIVE if is_live else _stopping(state, goal, wanted)
+        return {"strategy": strategy, "strategy_reason": "", "strategy_refusals": []}
+    if is_live:
         return {"strategy": LIVE, "strategy_reason": _live(wanted), "strategy_refusals": []}
     because = obstacles if asked in (AUTO, LIVE) else [f"tenancy_strategy is {asked}."]
     reason = f"{wanted['service']} is stopped: {' '.join(because)}"
@@ -90,6 +94,8 @@ def against_live(
             f"{service} gets the login {model.application_role}, which it reads only at its start: give it this login "
             "in a run before."
         )
+    if wanted["restores_login"]:
+        sentences.append(f"{service} gets its earlier login again, which it reads only at its start.")
     limit = int(wanted["live_rows"])
     return [
         *sentences,
