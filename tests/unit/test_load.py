@@ -68,7 +68,11 @@ def test_a_write_under_way_may_be_seen_or_not(caller: Caller) -> None:
 
 def test_a_caller_without_acknowledged_writes_may_be_unknown() -> None:
     caller = Caller(USER, 1)
-    nothing: dict[str, Row] = {RETRIEVE: {"memories": []}, PROFILE: {"profile": None}, PERSONALITY: {"personality": None}}
+    nothing: dict[str, Row] = {
+        RETRIEVE: {"memories": []},
+        PROFILE: {"profile": None},
+        PERSONALITY: {"personality": None},
+    }
     for kind, body in nothing.items():
         assert fault(kind, body, caller, caller.known) is None
 
