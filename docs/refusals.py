@@ -50,6 +50,9 @@ PYTHON = {
         LAPTOP / f"service/{name}.py" for name in ("asked", "found", "route", "tried", "working")
     ],
     "The host, its PostgreSQL and the lock": [LAPTOP / "host/refusals.py"],
+    "The renewal of the service's sessions": [
+        UTILITIES / f"{name}.py" for name in ("renewability", "renewal", "trial", "renewer", "reached_workers")
+    ],
     "What cannot be described": _of_the_laptop("describe"),
     "What cannot be planned": _of_the_laptop("catalog", "changes", "proof", "audit"),
     "What cannot be backed up": [UTILITIES / f"{name}.py" for name in ("dumping", "backups", "age")],
@@ -150,7 +153,7 @@ REMEDIES = {
     ),
     "The test restore failed": "This run changed no table. Fix the named problem (often disk space), and run again.",
     "Table ….… does not exist": "Correct `tenancy_tables`, or restore the table with `rollback_mode=restore`.",
-    "… was started, but": "`systemctl status` and the service's journal show the cause.",
+    "… was not healthy": "`systemctl status` and the service's journal show the cause.",
     "… was stopped, but": "End those processes, which systemd did not stop with the unit. Then run again.",
     "After the start: …": (
         "The change is committed. Fix the named problem, restart the service, and run `playbooks/verify.yml`."

@@ -37,6 +37,9 @@ ROWS = {
 OWNER = "alice"
 # The collection's plugins in a checkout.
 PLUGINS = "plugins"
+# The default strategy stops the service only if its sessions cannot be renewed. The scenarios "migrate" and "live" test
+# it, and the others test the stop.
+STRATEGY = "-etenancy_strategy=atomic"
 # The files that a checkout needs to run a playbook.
 FILES = ("ansible.cfg", "galaxy.yml", "migrate.yml", "rollback.yml")
 FOLDERS = ("collections", "files", "inventory", "meta", "playbooks", "plugins", "roles")
@@ -302,7 +305,7 @@ class Run:
         environment = {**_environment(checkout, (*INVENTORIES, *inventories)), **(variables or {})}
         self.process = subprocess.Popen(
             ["ansible-playbook", playbook, "--limit", host, f"-ereport_directory={self._logs.name}",
-             f"-ebackup_copy_directory={self._copies.name}", *arguments],
+             f"-ebackup_copy_directory={self._copies.name}", STRATEGY, *arguments],
             cwd=checkout, env=environment, stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
             preexec_fn=None if terminal is None else lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),

@@ -85,7 +85,7 @@ class FilterModule:
             "begin_phase": result.begin_phase,
             "add_stages": result.add_stages,
             "fail_run": result.fail,
-            "failed_in_start": result.failed_in_start,
+            "failed_after_change": result.failed_after_change,
             "fail_recovery": result.fail_recovery,
             "fail_service": result.fail_service,
             "run_questions": run_questions,

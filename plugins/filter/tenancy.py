@@ -44,6 +44,13 @@ def assignment_warning(column: str, tenant: int | str | None, name: str, *, adop
     return [f"WARNING: all existing data will be assigned to {column}={tenant}", f"({name}):"]
 
 
+def stop_sentence(strategy: str, service: str) -> str:
+    """Return the line in the prompt about callers of the service."""
+    if strategy == "live":
+        return f"The service {service} is not stopped; it renews its sessions."
+    return f"The service {service} is stopped meanwhile."
+
+
 def bridge_query(_: Any = None) -> str:
     """Return the query for the last use of the bridge by each kind of statement; its arguments are schema and kinds."""
     return bridge_record.query()
@@ -89,6 +96,7 @@ _TEXTS: Mapping[str, Callable[..., Any]] = {
     "qualified_names": qualified_names,
     "with_tenants": with_tenants,
     "assignment_warning": assignment_warning,
+    "stop_sentence": stop_sentence,
 }
 
 

@@ -104,7 +104,7 @@ def _start(uid: int, gid: int, groups: Iterable[int], work: Callable[[], Any], e
             os.setsid()
             os.chdir("/")
             if enter is not None:
-                _enter(enter)
+                enter_namespace(enter)
             os.setgroups(list(groups))
             os.setresgid(gid, gid, gid)
             os.setresuid(uid, uid, uid)
@@ -223,7 +223,8 @@ def _namespace(place: Path) -> str:
         return ""
 
 
-def _enter(namespace: Path) -> None:
+def enter_namespace(namespace: Path) -> None:
+    """Enter the namespace with this path below /proc, in a process with one thread."""
     with namespace.open("rb") as file:
         # If the kernel refuses, the later reading finds no connections. (os.setns needs Python 3.12.)
         ctypes.CDLL(None, use_errno=True).setns(file.fileno(), 0)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import outcomes, sessions
+from psycopg2 import errors as database_errors
+
+from . import lock_holders, outcomes, sessions
+from .errors import TenancyError
 from .quoting import dollar_quoted, identifier
 
 # A setting of only this transaction: an idle session would keep its locks.
@@ -73,28 +76,86 @@ SELECT json_agg(json_build_array(name, value) ORDER BY place, number) FROM (
 NOT_THE_LOGINS = {"role", "session_authorization", "row_security", "lock_timeout", "statement_timeout"}
 
 
-def run(connection: Any, guard: Any, wanted: Mapping[str, Any], *, commits: bool = True) -> dict[str, Any]:
+# A lock that is not free now may be free soon, and so may one that another session wants in another order.
+BUSY = (database_errors.LockNotAvailable, database_errors.DeadlockDetected)
+# Seconds before the second attempt. Each further pause is longer by the same amount, up to the longest.
+PAUSE, LONGEST_PAUSE = 0.05, 1.0
+
+
+class BusyError(TenancyError):
+    """The transaction was rolled back, because other sessions still prevent it. A later attempt may succeed."""
+
+
+def run(
+    connection: Any,
+    guard: Any,
+    wanted: Mapping[str, Any],
+    *,
+    commits: bool = True,
+    check: Callable[[Any], None] | None = None,
+) -> dict[str, Any]:
     """Run the document ``wanted`` in one transaction. ``guard``, a connection in autocommit mode, limits its duration.
 
-    It is rolled back unless ``commits`` is true. Returns findings (of the proof, in the order of its attempts) and rows
-    (the count for each counted table). Also returns durations (in seconds, by the id of the statement), the total
-    seconds and the transaction ID. Raises psycopg2.Error, outcomes.ProofError, sessions.TimeLimitError.
+    It is rolled back unless ``commits`` is true. ``check`` is called with the transaction's cursor once the tables are
+    locked. If it raises BusyError, or if a lock is not free, the transaction is rolled back. It is then attempted again
+    for the document's ``patience`` in seconds.
+
+    Returns findings (of the proof, in the order of its attempts) and rows (the count for each counted table). Also
+    returns durations (in seconds, by the id of the statement), the total seconds and the transaction ID. ``attempts``
+    is the number of attempts, and ``locked`` the seconds for which the last one locked the tables. Raises
+    psycopg2.Error, outcomes.ProofError, sessions.TimeLimitError and BusyError.
     """
+    deadline = time.monotonic() + wanted["patience"]
+    attempt = 1
+    while True:
+        try:
+            return {**_attempt(connection, guard, wanted, commits, check), "attempts": attempt}
+        except (*BUSY, BusyError) as error:
+            connection.rollback()
+            if not wanted["patience"]:
+                raise
+            if time.monotonic() > deadline:
+                raise _busy(error, guard, wanted, attempt) from error
+        time.sleep(min(LONGEST_PAUSE, PAUSE * attempt))
+        attempt += 1
+
+
+def _attempt(
+    connection: Any, guard: Any, wanted: Mapping[str, Any], commits: bool, check: Callable[[Any], None] | None
+) -> dict[str, Any]:
     with connection.cursor() as cursor, sessions.bounded(connection, guard, wanted["seconds"], "The transaction"):
-        result = work(cursor, guard, wanted)
+        result = work(cursor, guard, wanted, check)
         # A deferred trigger may still run at this point.
         if commits:
             connection.commit()
         else:
             connection.rollback()
-    return result
+    return {**result, "locked": round(time.monotonic() - result["locked"], 6)}
 
 
-def work(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Do the work of ``run`` in the caller's transaction."""
+def _busy(error: Exception, guard: Any, wanted: Mapping[str, Any], attempts: int) -> BusyError:
+    """Return the error after the last attempt, with the transactions that hold the locks."""
+    if isinstance(error, BusyError):
+        return error
+    with guard.cursor() as cursor:
+        holders = lock_holders.read(cursor, wanted["tables"].values())
+    return BusyError(
+        f"The lock on the tenant tables was not free in {attempts} attempts within {wanted['patience']} s"
+        + "".join(f"; {text}" for text in holders[:3])
+        + ". Wait until these transactions have ended, or end them, and run the playbook again."
+    )
+
+
+def work(
+    cursor: Any, guard: Any, wanted: Mapping[str, Any], check: Callable[[Any], None] | None = None
+) -> dict[str, Any]:
+    """Do the work of ``run`` in the caller's transaction. ``locked`` is the time of the lock (monotonic)."""
     began = time.monotonic()
     for query in wanted["begin"]:
         cursor.execute(query)
+    locked = time.monotonic()
+    if check is not None:
+        check(cursor)
     for target in wanted["tables"].values():
         cursor.execute(KINDS, (target,))
         if found := cursor.fetchone():
@@ -121,7 +182,7 @@ def work(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
     cursor.execute("SELECT txid_current()")
     return {
         "findings": findings, "rows": rows, "durations": durations, "transaction": cursor.fetchone()[0],
-        "seconds": round(time.monotonic() - began, 6),
+        "seconds": round(time.monotonic() - began, 6), "locked": locked,
     }  # fmt: skip
 
 

@@ -116,6 +116,10 @@ class Witness:
         self.outcome["real_files"] = [os.path.realpath(path) if path else "" for path in self.wanted["files"]]
         self.outcome["files"] = [_content(path) for path in self.wanted["files"]]
 
+    def sessions(self) -> dict[str, Any]:
+        """Return the processes with their connections (``seen``), the sessions and the connections to other servers."""
+        return {"seen": self.seen, "sessions": self.own, "strangers": self.outcome.get("strangers", [])}
+
     def _user(self, pid: int) -> int:
         return next(int(process["user"]) for process in self.seen if process["pid"] == pid)
 

@@ -1,11 +1,12 @@
 #!/usr/bin/python
-"""Stop a service, change its database in one transaction, and start the service."""
+"""Change the database of a service in one transaction, while the service is stopped or renews its sessions."""
 
 from __future__ import annotations
 
+import functools
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +20,8 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     failsafe,
     health,
     messages,
+    renewal,
+    service_sessions,
     sessions,
     systemctl,
     transaction,
@@ -27,12 +30,14 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
 
 DOCUMENTATION = r"""
 module: cutover
-short_description: Stop a service, change its database in one transaction, and start the service
+short_description: Change a service's database while the service is stopped, or while it renews its sessions
 description:
-  - Does all the work for which the service is stopped in one call on the server. With several modules, the time between
-    the calls would be most of the downtime. The loss of the run's connection does not interrupt the call.
+  - Does all the work that concerns callers in one call on the server. With several modules, the time between the calls
+    would be most of the downtime. The loss of the run's connection does not interrupt the call.
   - The stages are C(stop), C(apply) and C(start), each only if its options request it. A failure skips the later
     stages, and rolls back an open transaction.
+  - With O(renew), the service is not stopped. The stages are C(bridge), C(renew), C(apply) and C(answer), or
+    C(apply), C(renew) and C(answer).
   - Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -75,6 +80,46 @@ options:
   transaction:
     description: The transaction, in the form that M(aimemory.tenancy.postgresql_transaction) accepts.
     type: dict
+  renew:
+    description:
+      - How the service renews its sessions, because a session keeps the role settings from its login. With this option
+        the service is not stopped.
+    type: dict
+    suboptions:
+      way:
+        description: How the sessions are renewed, as in M(aimemory.tenancy.service_renew).
+        type: str
+        required: true
+      command:
+        description: The command of the way V(command).
+        type: list
+        elements: str
+        default: []
+      seconds:
+        description: Seconds that the start of one new process may take.
+        type: int
+        required: true
+      order:
+        description:
+          - V(before) commits O(early) and renews the sessions before the transaction. The transaction is committed only
+            if no session of O(roles) is older than O(early); this is checked while the tables are locked.
+          - V(after) renews the sessions after the transaction.
+        type: str
+        choices: [before, after]
+        required: true
+      patience:
+        description: Seconds to wait until no session is older.
+        type: int
+        required: true
+      otherwise_stop:
+        description: Whether the service is stopped if its sessions are not renewed, or if the tables are not locked.
+        type: bool
+        default: false
+  early:
+    description: SQL statements that are committed before the sessions are renewed.
+    type: list
+    elements: str
+    default: []
   start:
     description:
       - How the unit is started at the end. C(stay) does not start it. C(started) does not restart a running unit,
@@ -146,6 +191,14 @@ companions:
   description: RV(aimemory.tenancy.service_failsafe#module:companions).
   returned: when the timer was armed
   type: list
+instead:
+  description: Why the service was stopped although O(renew) was given.
+  returned: when it was stopped
+  type: str
+renewed:
+  description: RV(aimemory.tenancy.service_renew#module:renewed).
+  returned: when the sessions were renewed
+  type: dict
 came_up:
   description: Whether something else started the unit after it was stopped; in this case it was restarted.
   type: bool
@@ -165,21 +218,14 @@ started:
   description: Whether the call started the unit, because it was stopped or had to be restarted.
   returned: when O(start) is not V(stay)
   type: bool
-inactive_since:
-  description: When the unit became inactive, in systemd's format.
-  returned: when the call stopped or started the unit
+journal_since:
+  description: When the unit became inactive, or when the renewal began, in systemd's format.
+  returned: when the call stopped or started the unit, or renewed its sessions
   type: str
 """
 
 # The service's own sessions may end with a short delay.
 CLIENTS_SECONDS = 3
-OLDER = """
-SELECT pid, usename, concat_ws(' ', pid, usename, application_name, coalesce(host(client_addr), 'local'), state),
-       pg_terminate_backend(pid)
-FROM pg_catalog.pg_stat_activity
-WHERE datname = %(database)s AND usename = ANY (%(roles)s) AND backend_type = 'client backend'
-  AND backend_start <= %(moment)s AND pid <> pg_backend_pid()
-"""
 PAUSE = 0.05
 
 
@@ -196,27 +242,96 @@ class Cutover:
         self.wanted: dict[str, Any] = module.params
         self.began: list[tuple[str, float]] = []
         self.stopped: float | None = None
-        # The time of the commit on the database server's clock.
-        self.committed_at: Any = None
+        # When the transaction was committed.
+        self.committed: service_sessions.Moment | None = None
         self.systemd = systemctl.Systemctl(module.run_command)
         self.failsafe = failsafe.Failsafe(module.run_command, self.wanted["unit"])
         self.outcome: dict[str, Any] = {"changed": False, "came_up": False, "ended": []}
 
     def run(self) -> None:
         """Run the stages; raises StageError, SystemctlError, psycopg2.Error and the errors that ``transaction.run``
-        raises."""
+        and the renewal raise."""
+        renew = self.wanted["renew"]
+        if renew is None:
+            self._change_stopped()
+            return
+        try:
+            self._change_live()
+        except (StageError, renewal.RenewalError, transaction.BusyError) as error:
+            if not renew["otherwise_stop"]:
+                raise
+            self.outcome["instead"] = str(error)
+            self._change_stopped()
+
+    def _change_stopped(self) -> None:
+        """Change the database while the service is stopped."""
         wanted = self.wanted
         if wanted["stop"]:
             self._stage("stop")
             if wanted["failsafe_seconds"]:
                 self._arm()
             self._stop()
-        if wanted["transaction"]:
+        if wanted["transaction"] and self.committed is None:
             self._stage("apply")
             self._apply()
         if wanted["start"] != "stay":
             self._stage("start")
             self._start()
+
+    def _change_live(self) -> None:
+        """Change the database while the service works and renews its sessions."""
+        is_first = self.wanted["renew"]["order"] == "before"
+        self.outcome |= {"journal_since": _now(), "started": False}
+        check = None
+        if is_first:
+            self._stage("bridge")
+            moment = self._commit_early()
+            self._stage("renew")
+            self._renew(moment)
+            check = functools.partial(self._require_new_sessions, moment)
+        self._stage("apply")
+        self._apply(check)
+        if not is_first:
+            self._stage("renew")
+            self._renew(self.committed)
+        self._stage("answer")
+        self._wait_until_healthy("runs")
+
+    def _commit_early(self) -> service_sessions.Moment:
+        """Commit the early statements in one transaction, and return the moment after it."""
+        with self._connection(self.wanted["database"]) as connection, connection.cursor() as cursor:
+            for query in self.wanted["early"]:
+                cursor.execute(query)
+        self.outcome["changed"] = self.outcome["changed"] or bool(self.wanted["early"])
+        return self._moment()
+
+    def _moment(self) -> service_sessions.Moment:
+        """Return the present moment of the database server."""
+        with self._connection("postgres") as connection, connection.cursor() as cursor:
+            return service_sessions.now(cursor, self.wanted["database"], self.wanted["roles"])
+
+    def _renew(self, moment: service_sessions.Moment) -> None:
+        """Renew the sessions of the service, and wait until none is older than the moment."""
+        wanted, renew = self.wanted, self.wanted["renew"]
+        made = renewal.Renewal(
+            self.module.run_command, wanted["unit"], renew["way"], renew["command"], renew["seconds"]
+        )  # fmt: skip
+        self.outcome |= {"changed": True, "renewed": made.run()}
+        deadline = time.monotonic() + renew["patience"]
+        with self._connection("postgres") as connection, connection.cursor() as cursor:
+            while older := self._older(cursor, moment):
+                if time.monotonic() > deadline:
+                    raise StageError(_described_older(older))
+                time.sleep(PAUSE)
+
+    def _older(self, cursor: Any, moment: service_sessions.Moment) -> list[service_sessions.Session]:
+        """Return the sessions of the service's roles that may not know a change that was committed at the moment."""
+        return moment.older(service_sessions.read(cursor, self.wanted["database"], self.wanted["roles"]))
+
+    def _require_new_sessions(self, moment: service_sessions.Moment, cursor: Any) -> None:
+        """Raise BusyError if a session is older than the moment: it would see no rows after the transaction."""
+        if older := self._older(cursor, moment):
+            raise transaction.BusyError(_described_older(older))
 
     def times(self) -> dict[str, Any]:
         """Return the seconds since each stage started, and since the service was stopped."""
@@ -266,7 +381,7 @@ class Cutover:
                 f"{unit} was stopped, but something started it again: journalctl --unit={unit} shows when. Prevent "
                 "such a start for the duration of the run."
             )
-        self.outcome["inactive_since"] = self._inactive_since()
+        self.outcome["journal_since"] = self._inactive_since()
         self._require_no_process(units.control_group(block, slices))
         self._require_no_client()
 
@@ -275,8 +390,7 @@ class Cutover:
 
         systemd forgets the time of a stopped unit to which no other unit refers, such as one that is not enabled.
         """
-        known = self.systemd.property("InactiveEnterTimestamp", self.wanted["unit"])
-        return known or time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+        return self.systemd.property("InactiveEnterTimestamp", self.wanted["unit"]) or _now()
 
     def _require_no_process(self, control_group: str) -> None:
         """Wait briefly for the processes that remain after the unit's stop."""
@@ -322,23 +436,17 @@ class Cutover:
                 "their activity."
             )
 
-    def _apply(self) -> None:
-        """Run the transaction."""
+    def _apply(self, check: Callable[[Any], None] | None = None) -> None:
+        """Run the transaction, with a check while the tables are locked."""
         database = self.wanted["database"]
         with (
             self._connection(database) as guard,
             self._connection(database, settings=transaction.SETTINGS) as connection,
         ):
             guard.autocommit = True
-            result = transaction.run(connection, guard, self.wanted["transaction"])
-        self.committed_at = self._now()
+            result = transaction.run(connection, guard, self.wanted["transaction"], check=check)
+        self.committed = self._moment()
         self.outcome |= {"changed": True, "result": result}
-
-    def _now(self) -> Any:
-        """Return the current time of the database server."""
-        with self._connection("postgres") as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT pg_catalog.clock_timestamp()")
-            return cursor.fetchone()[0]
 
     def _start(self) -> None:
         """Start the unit with its related units, and wait until it is healthy and has no session from before the
@@ -349,17 +457,17 @@ class Cutover:
         running = not self.systemd.is_down(unit)
         # A unit that is running although it was stopped may have sessions from before the commit.
         self.outcome["came_up"] = running and (
-            wanted["stopped_before"] or (wanted["stop"] and self.committed_at is not None)
+            wanted["stopped_before"] or (wanted["stop"] and self.committed is not None)
         )
-        moment = self.committed_at or (self._now() if wanted["roles"] else None)
+        moment = self.committed or (self._moment() if wanted["roles"] else None)
         # systemd cannot start a socket whose service is already running.
         shut = any(name.endswith(".socket") and self.systemd.is_down(name) for name in triggers)
         restarts = running and (self.outcome["came_up"] or wanted["start"] == "restarted" or shut)
         if restarts:
             self.systemd.order("stop", [unit])
         self.outcome["started"] = restarts or not running
-        if restarts or not (running or "inactive_since" in self.outcome):
-            self.outcome["inactive_since"] = self._inactive_since()
+        if restarts or not (running or "journal_since" in self.outcome):
+            self.outcome["journal_since"] = self._inactive_since()
         # systemd limits the number of starts. A unit without references is not loaded, and its starts are not counted.
         self.module.run_command(["systemctl", "reset-failed", "--", unit])
         self.systemd.order("start", [*triggers, unit, *companions])
@@ -369,8 +477,8 @@ class Cutover:
             self._end_older_sessions(moment)
         self.failsafe.disarm()
 
-    def _wait_until_healthy(self) -> None:
-        """Repeat the health request until the response is healthy."""
+    def _wait_until_healthy(self, what: str = "was started") -> None:
+        """Repeat the health request until the response is healthy; ``what`` the unit does, for the message."""
         wanted = self.wanted
         deadline = time.monotonic() + wanted["health_timeout"]
         while True:
@@ -383,32 +491,42 @@ class Cutover:
                 break
             time.sleep(PAUSE)
         raise StageError(
-            f"{wanted['unit']} was started, but {wanted['health_url']} was not healthy within"
+            f"{wanted['unit']} {what}, but {wanted['health_url']} was not healthy within"
             f" {wanted['health_timeout']} s: it {answer.sentence}"
         )
 
-    def _end_older_sessions(self, moment: Any) -> None:
+    def _end_older_sessions(self, moment: service_sessions.Moment) -> None:
         """Terminate sessions of the service's roles from before ``moment``, because they keep the settings from their
         login."""
-        values = {"database": self.wanted["database"], "roles": self.wanted["roles"], "moment": moment}
         deadline = time.monotonic() + CLIENTS_SECONDS
         ended: dict[int, str] = {}
         with self._connection("postgres") as connection, connection.cursor() as cursor:
-            while True:
-                # PostgreSQL caches the activity statistics for the duration of a transaction.
-                cursor.execute("SELECT pg_stat_clear_snapshot()")
-                cursor.execute(OLDER, values)
-                older = cursor.fetchall()
-                ended |= {pid: role for pid, role, _, _ in older}
-                if not older or time.monotonic() > deadline:
+            while older := self._older(cursor, moment):
+                service_sessions.end(cursor, older)
+                ended |= {session.pid: session.role for session in older}
+                if time.monotonic() > deadline:
                     break
                 time.sleep(PAUSE)
         self.outcome["ended"] += list(ended.values())
         if older:
+            names = "; ".join(session.name for session in older)
             raise StageError(
-                f"Sessions of the service's login are older than the change and do not end:"
-                f" {'; '.join(name for _, _, name, _ in older)}. End their processes on the server."
+                f"Sessions of the service's login are older than the change and do not end: {names}. End their "
+                "processes on the server."
             )
+
+
+def _now() -> str:
+    """Return the current time in systemd's format."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+
+
+def _described_older(older: list[service_sessions.Session]) -> str:
+    return (
+        "Sessions of the service's login do not end after the renewal, and keep the settings from their login: "
+        f"{'; '.join(session.name for session in older)}. Stop the programs that use them, or stop the service for the "
+        "change with -e tenancy_strategy=atomic."
+    )
 
 
 def main() -> None:
@@ -428,6 +546,16 @@ def main() -> None:
             "pooler": clients.POOLER,
             "tables": clients.TABLES,
             "transaction": {"type": "dict"},
+            "renew": {
+                "type": "dict",
+                "options": {
+                    "way": {"type": "str", "required": True}, "command": names,
+                    "seconds": {"type": "int", "required": True}, "patience": {"type": "int", "required": True},
+                    "order": {"type": "str", "choices": ["before", "after"], "required": True},
+                    "otherwise_stop": {"type": "bool", "default": False},
+                },
+            },
+            "early": names,
             "start": {"type": "str", "choices": ["stay", "started", "restarted"], "default": "stay"},
             "stopped_before": {"type": "bool", "default": False},
             "roles": names,

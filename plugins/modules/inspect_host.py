@@ -9,7 +9,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import inspection, messages, run_lock, witness
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    inspection,
+    messages,
+    renewability,
+    run_lock,
+    witness,
+)
 
 DOCUMENTATION = r"""
 module: inspect_host
@@ -52,6 +58,16 @@ options:
     description: The symbolic link that serves as the lock for runs.
     type: path
     required: true
+  renew:
+    description: How the sessions of the service are to be renewed, as in M(aimemory.tenancy.service_renew).
+    type: str
+    choices: [auto, gunicorn, reload, restart, command]
+    default: auto
+  renew_command:
+    description: The command with which they are renewed.
+    type: list
+    elements: str
+    default: []
   asked_at:
     description: The controller's time at the call, in seconds since 1970. It is returned unchanged.
     type: float
@@ -85,6 +101,14 @@ service:
   type: dict
 unit:
   description: obstacles and notes, sentences about the unit's stop and start; problem, the reason if systemctl failed.
+  returned: success
+  type: dict
+renewal:
+  description:
+    - way (gunicorn, reload, command, or restart if the sessions cannot be renewed while the service runs) and workers
+      (of gunicorn).
+    - obstacle, a sentence if the sessions cannot be renewed, or ""; invalid, a sentence if the unit contradicts
+      O(renew), or "".
   returned: success
   type: dict
 postgresql:
@@ -141,6 +165,9 @@ def inspect(wanted: dict[str, Any], run_command: inspection.RunCommand) -> dict[
     rooms = {"data": data, "backups": [str(backups), str(backups.parent)]}
     found = {
         "service": {**service.outcome, "problem": problem},
+        "renewal": renewability.inspect(
+            run_command, f"{wanted['unit']}.service", wanted["renew"], wanted["renew_command"], service.sessions()
+        ),
         "unit": inspection.unit(f"{wanted['unit']}.service", run_command),
         "postgresql": postgresql,
         "pg_dump": inspection.program_version("pg_dump", wanted["user"], run_command),
@@ -161,6 +188,7 @@ def main() -> None:
         argument_spec={
             **witness.OPTIONS,
             **inspection.OPTIONS,
+            **renewability.OPTIONS,
             "backup_directory": {"type": "path", "required": True},
             "lock": {"type": "path", "required": True},
             "asked_at": {"type": "float", "required": True},

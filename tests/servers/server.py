@@ -26,7 +26,10 @@ OLDEST, NEWEST = MAJORS[0], MAJORS[-1]
 # The unmigrated database of AI-Memory, which tests copy as a template.
 TEMPLATE = "ai_memory_template"
 # The data is temporary, so it need not be written to disk.
-SETTINGS = {"listen_addresses": "", "fsync": "off", "autovacuum": "off", "log_statement": "none"}
+SETTINGS = {
+    "listen_addresses": "", "fsync": "off", "autovacuum": "off", "log_statement": "none",
+    "max_prepared_transactions": "2",
+}  # fmt: skip
 # PostgreSQL refuses to run as root.
 SERVER_USER = "nobody"
 

@@ -82,7 +82,8 @@ def inspected(**changes: Any) -> dict[str, Any]:
         "clock": {"asked_at": ASKED, "before": 2.0, "after": 1.0}, "pg_dump": "pg_dump (PostgreSQL) 17.2",
         "backups": {"directory": SOUND, "parent": SOUND},
         "disk": {"data": {"mount": "/", "free": ROOM}, "backups": {"mount": "/var", "free": ROOM}},
-        "lock_holder": "", "logins": [], **changes,
+        "lock_holder": "", "logins": [],
+        "renewal": {"way": "gunicorn", "workers": 4, "obstacle": "", "invalid": ""}, **changes,
     }  # fmt: skip
 
 

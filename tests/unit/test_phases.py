@@ -164,7 +164,7 @@ def test_a_transaction_is_proven_or_checked_by_its_goal() -> None:
     made, state = model.parse(SOURCE), migrated()
     wanted = {
         "lock_timeout": "5s", "seconds": 900, "proof_seconds": 60, "proof_rows": 1000, "url_options": "",
-        "counted": True, "careful": True,
+        "counted": True, "careful": True, "patience": 0,
     }  # fmt: skip
     migrating = planning.transaction([], state, made, wanted | {"goal": "migrate"})
     assert migrating["proof"] is not None
@@ -173,6 +173,14 @@ def test_a_transaction_is_proven_or_checked_by_its_goal() -> None:
     assert (back["proof"], back["counts"]) == (None, {})
     assert back["checks"]
     assert planning.transaction([], state, made, wanted | {"goal": "schema", "careful": False})["checks"] == []
+
+
+def test_a_transaction_beside_a_running_service_yields_early_and_is_attempted_again() -> None:
+    made, state = model.parse(SOURCE), migrated()
+    wanted = {"lock_timeout": "100ms", "seconds": 900, "goal": "schema", "counted": False, "careful": False}
+    stopped, live = (planning.transaction([], state, made, wanted | {"patience": seconds}) for seconds in (0, 60))
+    assert (stopped["patience"], live["patience"]) == (0, 60)
+    assert [query for query in live["begin"] if query not in stopped["begin"]] == ["SET LOCAL deadlock_timeout = '20ms'"]
 
 
 def test_obstacles_are_named_in_a_sentence() -> None:

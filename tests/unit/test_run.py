@@ -70,10 +70,14 @@ def asked_for() -> dict[str, set[str]]:
     templates = ROOT.glob("plugins/plugin_utils/report/*.j2")
     return {
         **{path.name: set(re.findall(r"(?:done|reached)\('(\w*)'\)", path.read_text())) for path in templates},
-        "cutover.py": set(re.findall(r'_stage\("(\w*)"\)', (ROOT / "plugins/modules/cutover.py").read_text())),
-        "result.py": {result.START},
+        "result.py": set(result.AFTER),
         "README.md": told(),
     }
+
+
+def stages() -> set[str]:
+    """Return the phases that a call of the module cutover begins."""
+    return set(re.findall(r'_stage\("(\w*)"\)', (ROOT / "plugins/modules/cutover.py").read_text()))
 
 
 def told() -> set[str]:
@@ -83,7 +87,7 @@ def told() -> set[str]:
 
 
 def test_only_phases_that_a_playbook_starts_are_used() -> None:
-    begun = {name for _, name in phases()}
+    begun = {name for _, name in phases()} | stages()
     text = "".join(path.read_text() for path in ROOT.glob("playbooks/**/*.yml"))
     assert text.count("report_phase:") == len(phases())
     assert {file: names - begun for file, names in asked_for().items() if names - begun} == {}

@@ -269,9 +269,10 @@ def test_a_run_fails_in_one_phase() -> None:
     def failed(phase: str) -> dict[str, Any]:
         return result.fail(result.begin_phase(result.new("a", None), phase), "Run", {"msg": "no"})
 
-    assert result.failed_in_start(failed("start"))
-    assert not result.failed_in_start(failed("apply"))
-    assert not result.failed_in_start(result.new("a", None))
+    assert result.failed_after_change(failed("start"))
+    assert result.failed_after_change(failed("answer"))
+    assert not result.failed_after_change(failed("apply"))
+    assert not result.failed_after_change(result.new("a", None))
 
 
 def test_what_fails_in_the_recovery_is_kept() -> None:

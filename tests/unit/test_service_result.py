@@ -27,12 +27,12 @@ STARTED = {
 
 
 def test_a_call_counts_back_from_its_end() -> None:
-    call = CALL | UNITS | {"stopped_ago": 2.5, "inactive_since": "yesterday", "health_said": "", "started": True}
+    call = CALL | UNITS | {"stopped_ago": 2.5, "journal_since": "yesterday", "health_said": "", "started": True}
     result = calls.after({"pooler": {}}, call)
     assert clock.seconds(result["stopped_at"], result["call_ended"]) == 2.5
     assert result["healthy_at"] == result["call_ended"]
     assert (result["failsafe_timer"], result["triggers"], result["companions"]) == tuple(UNITS.values())
-    assert (result["inactive_since"], result["pooler"]) == ("yesterday", {})
+    assert (result["journal_since"], result["pooler"]) == ("yesterday", {})
 
 
 def test_a_call_that_only_starts_keeps_the_time_since_callers_wait() -> None:
@@ -47,13 +47,13 @@ def test_a_call_that_finds_a_service_at_work_ends_no_wait_of_callers() -> None:
     assert calls.after(answered, CALL | {"health_said": "", "started": True})["healthy_at"] > answered["healthy_at"]
     stopped = {"stopped_at": answered["stopped_at"]}
     assert calls.after(stopped, CALL | {"health_said": "", "started": False})["healthy_at"] != ""
-    assert "healthy_at" not in calls.after(stopped, CALL | {"inactive_since": "yesterday"})
+    assert "healthy_at" not in calls.after(stopped, CALL | {"journal_since": "yesterday"})
 
 
 @pytest.mark.parametrize(("before", "told"), [(None, "not asked"), ("", "healthy"), ("degraded", "degraded")])
 def test_the_health_after_a_call_is_compared_with_that_before(before: str | None, told: str) -> None:
     said = calls.notes(CALL | {"health_said": "ill"}, "ai-memory", before)
-    assert said == [f"NOTE ai-memory reports its health after the start: ill (before the stop: {told})."]
+    assert said == [f"NOTE ai-memory reports its health after the change: ill (before the change: {told})."]
 
 
 def test_ended_clients_and_another_start_are_named() -> None:

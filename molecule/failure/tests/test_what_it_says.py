@@ -99,7 +99,7 @@ def test_a_slow_and_degraded_health_is_quoted_and_rolls_nothing_back(machine: Ho
         run = machine.playbook(*MIGRATE)
         assert run.record["outcome"] == "SUCCESS"
     assert "NOTE ai-memory reports its health before anything is stopped: degraded." in run.words
-    assert "NOTE ai-memory reports its health after the start: degraded (before the stop: degraded)." in run.words
+    assert "NOTE ai-memory reports its health after the change: degraded (before the change: degraded)." in run.words
 
 
 def test_a_health_that_is_slower_than_allowed_is_refused_before_the_stop(machine: Host) -> None:

@@ -25,6 +25,8 @@ PHASES = (
     "column", "tenant", online.BACKFILL, "not_null", "build", "unlink", "key", "link", "function", "view", "privilege",
     "bridge", "default", "policy", "enable", "force",
 )  # fmt: skip
+# PostgreSQL's own value, 1 s, is longer than callers of a running service should wait for a lock.
+DEADLOCK_TIMEOUT = "20ms"
 
 
 def build(state: State, model: Model, url_options: str = "", *, careful: bool = True) -> list[Statement]:
@@ -65,11 +67,13 @@ def document(
     checks: Sequence[str] = (),
     proof: Mapping[str, Any] | None = None,
     counted: bool = True,
+    patience: float = 0,
 ) -> dict[str, Any]:
     """Return the input of ``transaction.run`` as plain data, which describes the single transaction around
     ``statements``.
 
     ``lock_timeout`` limits the wait for each lock, in PostgreSQL's units. ``seconds`` limits the whole transaction.
+    ``patience`` is the number of seconds for which it is attempted again if a lock is not free.
     ``checks`` is SQL that raises an error if the statements must not run. ``counted`` says whether the rows are
     counted. Count them only if the service does not write, because counting takes longer with more rows.
     """
@@ -81,6 +85,8 @@ def document(
     return {
         "begin": [
             f"SET LOCAL lock_timeout = {literal(lock_timeout)}",
+            # An autovacuum yields its lock only when the deadlock timeout ends the wait for it.
+            *([f"SET LOCAL deadlock_timeout = {literal(DEADLOCK_TIMEOUT)}"] if patience else []),
             # A read or a backfill that row security would filter must fail instead of silently skipping rows.
             "SET LOCAL row_security = off",
             # JIT compilation of the catalog queries takes thirty times as long as their execution.
@@ -106,6 +112,7 @@ def document(
         ],
         "proof": None if proof is None else dict(proof, lock_timeout=lock_timeout),
         "seconds": seconds,
+        "patience": patience,
     }
 
 

@@ -88,7 +88,8 @@ def transaction(found: Sequence[Statement], state: State, model: Model, wanted: 
     ``wanted`` has ``goal``, ``lock_timeout`` in PostgreSQL's units, ``url_options``, and the limits ``seconds`` for the
     transaction and ``proof_seconds`` for the proof. In a table with more than ``proof_rows`` rows, the proof uses only
     some rows. ``counted`` says whether the rows are counted before, and ``careful`` says whether rows of another tenant
-    are refused.
+    are refused. ``patience`` is the number of seconds for which the transaction is attempted again if a lock is not
+    free.
     """
     is_isolating = wanted["goal"] in ISOLATING
     made, checks = None, []
@@ -100,7 +101,7 @@ def transaction(found: Sequence[Statement], state: State, model: Model, wanted: 
         checks = revert.refuse_other_tenants(state, model)
     return plan.document(
         found, model, wanted["lock_timeout"], float(wanted["seconds"]), checks=checks, proof=made,
-        counted=wanted["counted"],
+        counted=wanted["counted"], patience=float(wanted["patience"]),
     )  # fmt: skip
 
 

@@ -21,6 +21,8 @@ def of_inspection(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> An
     """
     witness = inspected["service"]
     service = {} if witness["problem"] else service_found.of_witness(witness, wanted["files"], wanted)
+    if service:
+        service["result"]["renewal"] = inspected["renewal"]
     refused = refusals.of_host(inspected, service, wanted)
     return {
         "service": service,

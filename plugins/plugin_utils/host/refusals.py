@@ -161,6 +161,8 @@ def _unit(inspected: Found, service: Found, wanted: Found) -> list[str]:
                 " afterwards that it works."
             )
         ]
+    if wanted["stops_service"] and inspected["renewal"]["invalid"]:
+        return [inspected["renewal"]["invalid"]]
     return []
 
 

@@ -26,6 +26,7 @@ MINIMUMS = {
     "service_health_request_timeout": 1,
     "service_health_timeout": 1,
     "service_journal_lines": 0,
+    "service_renew_seconds": 1,
     "service_watch_interval": 1,
     "support_journal_lines": 0,
     "support_log_lines": 0,
@@ -72,7 +73,7 @@ TEXTS = {
 WEBHOOK = r"(https://[!-~]+|http://(127[.]0[.]0[.]1|localhost|\[::1\])(:[0-9]+)?(/[!-~]*)?)?"
 OTHERS = (
     "service_smoke", "service_smoke_prefix", "service_smoke_tenant", "service_smoke_user_id", "service_read_endpoints",
-    "report_webhook_url", "tenancy_column_adopted",
+    "report_webhook_url", "tenancy_column_adopted", "service_renew", "service_renew_command",
 )  # fmt: skip
 
 
@@ -119,6 +120,10 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         )
     if values.get("service_smoke") == "read" and not values.get("service_read_endpoints"):
         yield "service_smoke is read: service_read_endpoints must contain the endpoints to read."
+    if values.get("service_renew") == "command" and not values.get("service_renew_command"):
+        yield (
+            "service_renew is command: service_renew_command must be the words of the command that renews the sessions."
+        )
     # The role's default is the default tenant, which an adopted column does not have.
     if (
         boolean(values.get("tenancy_column_adopted", False), strict=False)

@@ -38,7 +38,8 @@ def online_steps(facts: Facts) -> list[dict[str, Any]]:
 def sentences(facts: Facts) -> list[str]:
     """Return sentences about the state of the database and the service after a failure."""
     result = facts["result"]
-    has_started = facts["stopped_at"] is not None or result["recovery_failure"] is not None or online_steps(facts)
+    moments = (facts["stopped_at"], facts["renewed_at"], result["recovery_failure"])
+    has_started = any(moment is not None for moment in moments) or online_steps(facts)
     if not has_started and not is_finishing(facts):
         return ["Nothing was changed: the service and the database are as they were."]
     said = [database(facts), service(facts)]
@@ -69,6 +70,11 @@ def database(facts: Facts) -> str:
         return "Database: an earlier run migrated it; see the commands below."
     if facts["undone"]:
         return "Database: the change was committed and then rolled back."
+    if facts["renewed_at"] is not None and facts["kind"] == "migrate":
+        return (
+            "Database: the online steps and the bridge are committed, the change is not. Both releases of the service "
+            "work with them. migrate.yml continues from there, rollback.yml -e rollback_mode=schema takes them back."
+        )
     if done:
         return (
             f"Database: {done} of the online steps are done, the others are not. Callers are not affected. migrate.yml "

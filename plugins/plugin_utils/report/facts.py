@@ -27,6 +27,7 @@ RESULTS: dict[str, tuple[str, Any]] = {
     "preflight": ("preflight_result", {}),
     "stopped_at": ("service_result.stopped_at", None),
     "healthy_at": ("service_result.healthy_at", None),
+    "renewed_at": ("service_result.renewed_at", None),
     "failsafe_timer": ("service_result.failsafe_timer", None),
     "replaced_database": ("restore_result.replaced", None),
     "copy": ("backup_result.copy", None),

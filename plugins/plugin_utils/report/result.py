@@ -12,8 +12,8 @@ Result = Mapping[str, Any]
 
 # The name of the phase in a failure before the first phase.
 BEFORE = "start"
-# The phase in which the service is started again.
-START = "start"
+# The phases after the change: the service is started again, or is asked whether it still works.
+AFTER = ("start", "answer")
 
 
 def new(run: str, log: str | None) -> dict[str, Any]:
@@ -58,9 +58,9 @@ def fail(result: Result, task: str, failed: Mapping[str, Any]) -> dict[str, Any]
     return {**come, "failure": {"phase": last_phase(come), "task": task, "message": messages.sentence(message)}}
 
 
-def failed_in_start(result: Result) -> bool:
-    """Return whether the run failed while the service was started again."""
-    return bool(result["failure"] and result["failure"]["phase"] == START)
+def failed_after_change(result: Result) -> bool:
+    """Return whether the run failed because the service does not work with the change."""
+    return bool(result["failure"] and result["failure"]["phase"] in AFTER)
 
 
 def fail_recovery(result: Result, failed: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ def after(result: Document, call: Document) -> dict[str, Any]:
     """Return the result of the role service after a call of cutover that has just returned.
 
     The call returns how many seconds before its end callers began to wait (``stopped_ago``). Its end, ``call_ended``,
-    is now. ``inactive_since`` is a time by the server's clock, for queries of its journal.
+    is now. ``journal_since`` is a time by the server's clock, for queries of its journal.
     """
     ended = clock.ago(0)
     found: dict[str, Any] = {"call_ended": ended}
@@ -22,8 +22,8 @@ def after(result: Document, call: Document) -> dict[str, Any]:
         found |= {name: call[name] for name in ("triggers", "companions")} | {"failsafe_timer": call["timer"]}
     if "stopped_ago" in call:
         found["stopped_at"] = clock.ago(call["stopped_ago"], ended)
-    if "inactive_since" in call:
-        found["inactive_since"] = call["inactive_since"]
+    if "journal_since" in call:
+        found["journal_since"] = call["journal_since"]
     # If the service was already healthy before the call, callers have not waited longer.
     if "health_said" in call and (call["started"] or "healthy_at" not in result):
         found["healthy_at"] = ended
@@ -35,11 +35,12 @@ def notes(call: Document, service: str, health_before: str | None) -> list[str]:
 
     ``health_before`` is the service's health message before the stop; None if it was not requested.
     """
-    said = [f"Ended: {', '.join(call['ended'])}"] if call["ended"] else []
+    said = [f"NOTE {service} was stopped after all: {call['instead']}"] if "instead" in call else []
+    said += [f"Ended: {', '.join(call['ended'])}"] if call["ended"] else []
     if call.get("health_said"):
         before = "not asked" if health_before is None else health_before or "healthy"
         said.append(
-            f"NOTE {service} reports its health after the start: {call['health_said']} (before the stop: {before})."
+            f"NOTE {service} reports its health after the change: {call['health_said']} (before the change: {before})."
         )
     if call["came_up"]:
         said.append(

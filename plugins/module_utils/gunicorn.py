@@ -1,0 +1,145 @@
+"""A gunicorn master and its workers, as they can be observed from outside.
+
+gunicorn opens one deleted file ``wgunicorn-*`` for each worker. The master and that worker hold it, and the worker
+changes it for the first time when it has booted and serves (gunicorn/workers/workertmp.py). The master closes the file
+when the worker has ended. Names and settings of the program are not used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from . import processes
+
+_FILE = re.compile(r".*/wgunicorn-[^/]* \(deleted\)")
+# The file's mode when it is created. gunicorn up to 20 changes the mode, later versions the time.
+_CREATED = 0o600
+
+
+class UnreadableError(OSError):
+    """Neither root nor its user may read the open files of a process."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process; its start in clock ticks since the boot distinguishes it from a later process with the same id."""
+
+    pid: int
+    started: int
+
+
+@dataclass
+class Master:
+    """A gunicorn master; ``workers`` are its workers, each with whether it has booted."""
+
+    process: Process
+    workers: dict[Process, bool] = field(default_factory=dict)
+
+
+def masters(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Master]:
+    """Return the gunicorn masters among processes, with their workers. Raises UnreadableError."""
+    found: dict[int, Master] = {}
+    seen = {pid: fields for pid in pids for fields in [_status(pid, proc)] if fields}
+    for pid, fields in seen.items():
+        if not _catches(fields, (signal.SIGTTIN, signal.SIGTTOU, signal.SIGHUP, signal.SIGCHLD)):
+            continue
+        children = [child for child, other in seen.items() if int(other["PPid"]) == pid]
+        files = worker_files([pid, *children], proc)
+        own = files.get(pid, {})
+        workers = {}
+        for child in children:
+            shared = files.get(child, {}).keys() & own.keys()
+            process = identified(child, proc)
+            if shared and process:
+                # Workers of old versions also hold the files of older workers, all of which have booted.
+                workers[process] = all(own[inode] for inode in shared)
+        process = identified(pid, proc)
+        if own and process:
+            found[pid] = Master(process, workers)
+    # A worker has the handlers of its master until it sets its own.
+    return [master for pid, master in found.items() if int(seen[pid]["PPid"]) not in found]
+
+
+def worker_files(pids: Iterable[int], proc: Path = Path("/proc")) -> dict[int, dict[str, bool]]:
+    """Return the files of workers that processes hold, by their inode, with whether the worker has booted.
+
+    Processes that have ended are omitted. Raises UnreadableError.
+    """
+    found: dict[int, dict[str, bool]] = {}
+    for pid in pids:
+        place = proc / str(pid)
+        try:
+            found[pid] = _files(place)
+        except PermissionError:
+            with contextlib.suppress(FileNotFoundError):
+                found[pid] = _read_as_owner(pid, proc)
+        except OSError:
+            # The process has ended.
+            continue
+    return found
+
+
+def _read_as_owner(pid: int, proc: Path) -> dict[str, bool]:
+    uid, gid, groups = processes.credentials(pid, proc)
+    answer: Any = processes.as_user(uid, gid, groups, partial(_files_or_none, proc / str(pid)))
+    if answer is None:
+        raise UnreadableError(f"neither root nor its user may read the open files of process {pid}")
+    return dict(answer)
+
+
+def _files_or_none(place: Path) -> dict[str, bool] | None:
+    try:
+        return _files(place)
+    except PermissionError:
+        return None
+    except OSError:
+        return {}
+
+
+def _files(place: Path) -> dict[str, bool]:
+    found = {}
+    for path in (place / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if _FILE.fullmatch(os.readlink(path)):
+                state = path.stat()
+                # Later versions set the time to the seconds since the boot of the host, which are far in the past.
+                booted = state.st_mode & 0o777 != _CREATED or state.st_mtime < state.st_ctime / 2
+                found[str(state.st_ino)] = booted
+    return found
+
+
+def identified(pid: int, proc: Path = Path("/proc")) -> Process | None:
+    """Return a process with its start, or None if it has ended."""
+    try:
+        fields = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    # A zombie has ended. The name of a program may contain blanks and parentheses, so it was cut off.
+    return None if fields[0] in "ZX" else Process(pid, int(fields[19]))
+
+
+def parent(pid: int, proc: Path = Path("/proc")) -> int:
+    """Return the parent of a process, or 0 if the process has ended."""
+    return int(_status(pid, proc).get("PPid", 0))
+
+
+def _status(pid: int, proc: Path) -> dict[str, str]:
+    try:
+        text = (proc / str(pid) / "status").read_text()
+    except OSError:
+        return {}
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+def _catches(status: dict[str, str], signals: Iterable[signal.Signals]) -> bool:
+    """Return whether a process has a handler for each signal."""
+    caught = int(status.get("SigCgt", "0"), 16)
+    return all(caught >> (number - 1) & 1 for number in signals)

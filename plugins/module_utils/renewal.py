@@ -1,0 +1,133 @@
+"""The renewal of a service's sessions: each process of its unit that may have one is replaced while it serves.
+
+The renewal runs in a transient systemd unit of its own. If this process is lost, the renewal continues, and if the
+renewal is killed, systemd starts it again. A later call waits for it before it starts another one.
+"""
+
+from __future__ import annotations
+
+import inspect as sources
+import sys
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from . import cgroups, gunicorn, processes, renewability, renewer, sockets, systemctl, trial, units
+from .errors import TenancyError
+
+# What the transient unit runs: this program, and the modules that it imports.
+PROGRAM: tuple[ModuleType, ...] = (renewer, trial, gunicorn, processes, sockets, cgroups)
+PACKAGE = "renewing"
+DIRECTORY = Path("/run")
+RUNNING = ("active", "activating", "deactivating", "reloading")
+PAUSE = 0.1
+# A renewal takes this many of its steps at most for each worker, and some more for its start and its end.
+STEPS, MORE = 3, 4
+
+
+class RenewalError(TenancyError):
+    """The sessions of a service were not renewed; the message is a sentence with the remedy."""
+
+
+class Renewal:
+    """The renewal of one unit."""
+
+    def __init__(self, run_command: Any, unit: str, way: str, command: Sequence[str] = (), seconds: float = 60) -> None:
+        """Initialize with a module's ``run_command``; ``seconds`` is the time limit of each step."""
+        self.unit = f"{unit.removesuffix('.service')}.service"
+        self.way, self.command, self.seconds = way, list(command), seconds
+        self.name = units.renewal(self.unit)
+        self.directory = DIRECTORY / self.name
+        self._run_command, self.systemd = run_command, systemctl.Systemctl(run_command)
+        self.files = renewer.Files(self.directory)
+
+    def run(self) -> dict[str, Any]:
+        """Renew the sessions: return way, workers (how many serve), renewed (how many processes ended) and seconds.
+
+        Returns when every process that ran at the call has ended, and as many workers as before serve. For gunicorn,
+        these are its workers, otherwise all processes but the unit's main process. Raises RenewalError.
+        """
+        try:
+            self._wait_for_an_earlier_one()
+            order = self._order()
+            self._start(order)
+            result = self._result(order)
+        except (OSError, systemctl.SystemctlError) as error:
+            raise RenewalError(f"The sessions of {self.unit} cannot be renewed: {error}.") from error
+        if result["problem"]:
+            raise RenewalError(result["problem"])
+        return {name: result[name] for name in ("way", "workers", "renewed", "seconds")}
+
+    def _is_running(self) -> bool:
+        return self.systemd.property("ActiveState", f"{self.name}.service") in RUNNING
+
+    def _wait_for_an_earlier_one(self) -> None:
+        """Wait until no renewal of a lost call runs; stop one that only waits for a late worker after its failure."""
+        limit = time.monotonic() + self._limit(self.files.read("state").get("want", 1))
+        while self._is_running():
+            failed = self.files.read("result").get("problem")
+            if failed or time.monotonic() > limit:
+                self.systemd.order("stop", [f"{self.name}.service"])
+                return
+            time.sleep(PAUSE)
+
+    def _limit(self, workers: int) -> float:
+        return float(self.seconds * (STEPS * max(workers, 1) + MORE))
+
+    def _order(self) -> dict[str, Any]:
+        """Return the order for the transient unit. Raises RenewalError if the unit cannot be renewed in this way."""
+        seen = renewability.observe(self._run_command, self.unit)
+        found = renewability.judge(seen, self.way, self.command)
+        if found["obstacle"]:
+            raise RenewalError(f"{found['obstacle']} Its sessions cannot be renewed without a stop.")
+        order: dict[str, Any] = {
+            "id": uuid.uuid4().hex, "unit": self.unit, "name": self.name, "way": found["way"], "command": self.command,
+            "seconds": self.seconds, "master": None, "want": 0,
+        }  # fmt: skip
+        if found["way"] == "gunicorn":
+            process = seen.masters[0].process
+            order["master"] = [process.pid, process.started]
+            order["want"] = self._unfinished(order["master"]) or found["workers"]
+        return order
+
+    def _unfinished(self, master: list[int]) -> int:
+        """Return the number of workers that an unfinished renewal of the same gunicorn restores at its end, or 0."""
+        state, result = self.files.read("state"), self.files.read("result")
+        finished = result.get("id") == state.get("id") and not result.get("problem")
+        return 0 if finished or self.files.read("order").get("master") != master else int(state.get("want", 0))
+
+    def _start(self, order: Mapping[str, Any]) -> None:
+        package = self.directory / PACKAGE
+        # The service's user reaches its trial in this directory.
+        self.directory.mkdir(mode=0o711, exist_ok=True)
+        package.mkdir(exist_ok=True)
+        (package / "__init__.py").write_text("")
+        for module in PROGRAM:
+            (package / f"{_name(module)}.py").write_text(sources.getsource(module))
+        self.files.write("order", order)
+        self.systemd.run(
+            "systemd-run", "--quiet", f"--unit={self.name}", "--collect", "--property=Restart=on-failure",
+            "--property=RestartSec=100ms", "--property=StartLimitIntervalSec=0",
+            f"--setenv=PYTHONPATH={self.directory}", sys.executable, "-B", "-m", f"{PACKAGE}.{_name(renewer)}",
+            str(self.directory),
+        )  # fmt: skip
+
+    def _result(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        limit = time.monotonic() + self._limit(order["want"])
+        while True:
+            running, result = self._is_running(), self.files.read("result")
+            if result.get("id") == order["id"]:
+                return result
+            if not running or time.monotonic() > limit:
+                why = "takes too long" if running else "ended without a result"
+                raise RenewalError(
+                    f"The renewal of {self.unit} {why}: see journalctl -u {self.name}, and run again. It continues."
+                )
+            time.sleep(PAUSE)
+
+
+def _name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]

@@ -1,0 +1,100 @@
+#!/usr/bin/python
+"""Renew the sessions of a service while it runs: replace each process that may have one."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import renewability, renewal
+
+DOCUMENTATION = r"""
+module: service_renew
+short_description: Renew the sessions of a service while it runs
+description:
+  - Replaces each process of a unit that may have a database session, and returns when as many workers as before serve.
+    All sessions then began after the call, so that they have the settings of the role at that time.
+  - With gunicorn, one worker is added and the oldest one ends, until each old worker has ended. gunicorn's own sign of
+    life shows that a new worker has booted. Before, one worker is tried beside the service, because gunicorn stops the
+    whole service if a worker cannot boot.
+  - A transient systemd unit does the work. If the task is lost, the work continues. If the unit is killed, systemd
+    starts it again. A later call waits for it, and then renews the sessions again.
+  - Runs as root.
+options:
+  unit:
+    description: The service's systemd unit, with or without C(.service).
+    type: str
+    required: true
+  way:
+    description:
+      - V(gunicorn) uses the signals TTIN and TTOU. V(reload) runs C(systemctl reload), and V(command) runs O(command).
+        Both then wait until all processes but the unit's main process have been replaced.
+      - V(auto) is V(gunicorn) if the unit runs gunicorn. Otherwise, and with V(restart), the task fails.
+    type: str
+    choices: [auto, gunicorn, reload, restart, command]
+    default: auto
+  command:
+    description: The words of the command, which runs as root. If the renewal is killed meanwhile, it may run twice.
+    type: list
+    elements: str
+    default: []
+  seconds:
+    description: Seconds for each step, such as the boot of a worker or its end.
+    type: int
+    default: 60
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Replace the workers of the service
+  become: true
+  aimemory.tenancy.service_renew:
+    unit: ai-memory
+    seconds: 120
+
+- name: Replace the processes with the unit's own ExecReload
+  become: true
+  aimemory.tenancy.service_renew:
+    unit: ai-memory
+    way: reload
+"""
+
+RETURN = r"""
+way:
+  description: How the sessions were renewed.
+  returned: success
+  type: str
+workers:
+  description: How many workers serve, as many as before.
+  returned: success
+  type: int
+renewed:
+  description: How many processes were replaced.
+  returned: success
+  type: int
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
+"""
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "unit": {"type": "str", "required": True},
+            "way": renewability.OPTIONS["renew"],
+            "command": renewability.OPTIONS["renew_command"],
+            "seconds": {"type": "int", "default": 60},
+        }
+    )
+    wanted = module.params
+    renewed = renewal.Renewal(module.run_command, wanted["unit"], wanted["way"], wanted["command"], wanted["seconds"])
+    try:
+        module.exit_json(changed=True, **renewed.run())
+    except renewal.RenewalError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

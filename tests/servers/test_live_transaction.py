@@ -1,0 +1,192 @@
+"""The transaction beside a running service: it yields, is attempted again, and requires new sessions of the service."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg2
+import pytest
+
+import temporary
+from ansible_collections.aimemory.tenancy.plugins.module_utils import service_sessions, sessions, transaction
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import plan
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
+from lab import OWNER
+from planner import MAX_ROWS, Database
+from server import Server
+
+NAME = "ai_memory_live"
+TABLE = "public.memories"
+# Seconds: long enough for a busy machine, and short if a test waits for its end.
+PATIENT, IMPATIENT = 60, 0.5
+
+
+@pytest.fixture
+def named(server: Server) -> Iterator[str]:
+    """Return the name of a copy of the unmigrated database."""
+    with temporary.created(server, NAME) as name:
+        yield name
+
+
+@pytest.fixture
+def document(server: Server, named: str) -> Callable[[float], dict[str, Any]]:
+    """Return a function that returns the migration's transaction for a number of seconds of patience."""
+    with temporary.opened(server, named) as database:
+        statements, made = database.plan(), proof.document(database.state(), database.model, MAX_ROWS, 60, "")
+        return functools.partial(_document, database, statements, made)
+
+
+def _document(database: Database, statements: Any, made: Any, patience: float) -> dict[str, Any]:
+    return plan.document(statements, database.model, "50ms", 60, proof=made, counted=False, patience=patience)
+
+
+def run(server: Server, name: str, wanted: dict[str, Any], check: Callable[[Any], None] | None = None) -> Any:
+    """Run a document in sessions like those of the modules."""
+    where = {"host": str(server.directory), "dbname": name, "user": "postgres"}
+    with (
+        contextlib.closing(psycopg2.connect(**where, options=sessions.options(None, "writing", transaction.SETTINGS)))
+        as connection,
+        contextlib.closing(server.connect(name)) as guard,
+    ):  # fmt: skip
+        return transaction.run(connection, guard, wanted, check=check)
+
+
+def has_column(server: Server, name: str) -> bool:
+    return bool(
+        server.sql("SELECT 1 FROM pg_attribute WHERE attrelid = 'memories'::regclass AND attname = 'customer_id'", name)
+    )
+
+
+@contextlib.contextmanager
+def reading(server: Server, name: str) -> Iterator[Any]:
+    """Hold the lock of a reader on a table."""
+    with contextlib.closing(server.connect(name, OWNER)) as connection:
+        connection.autocommit = False
+        connection.cursor().execute(f"SELECT count(*) FROM {TABLE}")
+        yield connection
+
+
+def test_it_is_attempted_again_until_a_lock_is_free(
+    server: Server, named: str, document: Callable[[float], dict[str, Any]]
+) -> None:
+    with reading(server, named) as reader:
+        ending = threading.Timer(1, reader.rollback)
+        ending.start()
+        result = run(server, named, document(PATIENT))
+        ending.join()
+    assert result["attempts"] > 1
+    assert 0 < result["locked"] < result["seconds"] + PATIENT
+    assert all(finding["ok"] for finding in result["findings"])
+    assert has_column(server, named)
+
+
+def test_it_changes_nothing_and_names_the_transactions_that_hold_the_lock(
+    server: Server, named: str, document: Callable[[float], dict[str, Any]]
+) -> None:
+    with reading(server, named) as reader:
+        pid = reader.info.backend_pid
+        with pytest.raises(transaction.BusyError) as raised:
+            run(server, named, document(IMPATIENT))
+    assert f"pid {pid} ({OWNER}, client backend, idle in transaction)" in str(raised.value)
+    assert not has_column(server, named)
+
+
+def test_it_names_a_prepared_transaction(
+    server: Server, named: str, document: Callable[[float], dict[str, Any]]
+) -> None:
+    with reading(server, named) as reader:
+        reader.cursor().execute("PREPARE TRANSACTION 'forgotten'")
+    try:
+        with pytest.raises(transaction.BusyError, match=f"the prepared transaction forgotten of {OWNER}"):
+            run(server, named, document(IMPATIENT))
+    finally:
+        server.sql("ROLLBACK PREPARED 'forgotten'", named)
+    assert not has_column(server, named)
+
+
+def test_one_attempt_without_patience(server: Server, named: str, document: Callable[[float], dict[str, Any]]) -> None:
+    with reading(server, named), pytest.raises(psycopg2.errors.LockNotAvailable):
+        run(server, named, document(0))
+
+
+def test_callers_wait_only_for_the_lock_timeout_of_an_attempt(
+    server: Server, named: str, document: Callable[[float], dict[str, Any]]
+) -> None:
+    """A reader that came later gets its answer while the first one still holds its lock."""
+    with reading(server, named), contextlib.closing(server.connect(named, OWNER)) as later:
+        waiting = threading.Thread(target=_attempt_in_vain, args=(server, named, document(2)))
+        waiting.start()
+        answered = 0
+        while waiting.is_alive():
+            with later.cursor() as cursor:
+                cursor.execute(f"SELECT count(*) FROM {TABLE}")
+            answered += 1
+            time.sleep(0.01)
+        waiting.join()
+    assert answered > 1
+
+
+def _attempt_in_vain(server: Server, name: str, wanted: dict[str, Any]) -> None:
+    with contextlib.suppress(transaction.BusyError):
+        run(server, name, wanted)
+
+
+def moment(server: Server, name: str) -> service_sessions.Moment:
+    with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
+        return service_sessions.now(cursor, name, [OWNER])
+
+
+def required(server: Server, name: str, at: service_sessions.Moment) -> Callable[[Any], None]:
+    def check(cursor: Any) -> None:
+        if older := at.older(service_sessions.read(cursor, name, [OWNER])):
+            raise transaction.BusyError(f"older: {', '.join(session.name for session in older)}")
+
+    return check
+
+
+def test_an_older_session_of_the_service_prevents_it(
+    server: Server, named: str, document: Callable[[float], dict[str, Any]]
+) -> None:
+    with contextlib.closing(server.connect(named, OWNER)) as old:
+        check = required(server, named, moment(server, named))
+        with pytest.raises(transaction.BusyError, match=f"older: {old.info.backend_pid} {OWNER}"):
+            run(server, named, document(IMPATIENT), check)
+        assert not has_column(server, named)
+    with contextlib.closing(server.connect(named, OWNER)) as new:
+        result = run(server, named, document(PATIENT), check)
+        assert new.info.backend_pid
+    assert result["attempts"] >= 1
+    assert has_column(server, named)
+
+
+def test_a_session_of_the_moment_is_old_even_if_the_clock_went_back(server: Server, named: str) -> None:
+    with contextlib.closing(server.connect(named, OWNER)), contextlib.closing(server.connect()) as ours:
+        at = moment(server, named)
+        with ours.cursor() as cursor:
+            found = service_sessions.read(cursor, named, [OWNER])
+            earlier = service_sessions.Moment(at.time.replace(year=2000), at.sessions)
+            assert earlier.older(found) == found != []
+            assert service_sessions.Moment(earlier.time, frozenset()).older(found) == []
+            assert service_sessions.Moment(at.time, frozenset()).older(found) == found
+
+
+def test_only_sessions_of_the_roles_in_the_database_count(server: Server, named: str) -> None:
+    with (
+        contextlib.closing(server.connect(named, OWNER)) as own,
+        contextlib.closing(server.connect("postgres", OWNER)),
+        contextlib.closing(server.connect(named)) as ours,
+        ours.cursor() as cursor,
+    ):
+        own.cursor().execute("SELECT 1")
+        found = service_sessions.read(cursor, named, [OWNER])
+        assert [session.pid for session in found] == [own.info.backend_pid]
+        service_sessions.end(cursor, found)
+        deadline = time.monotonic() + 20
+        while service_sessions.read(cursor, named, [OWNER]) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert service_sessions.read(cursor, named, [OWNER]) == []
