@@ -65,6 +65,7 @@ class FilterModule:
             "service_trouble": working.trouble,
             "service_after_call": calls.after,
             "service_call_notes": calls.notes,
+            "service_renewed": calls.renewed,
             "service_unconfirmed": working.unconfirmed,
             "health_refusal": working.health_refusal,
             "watch_samples": watched.samples,

@@ -180,7 +180,9 @@ def test_a_transaction_beside_a_running_service_yields_early_and_is_attempted_ag
     wanted = {"lock_timeout": "100ms", "seconds": 900, "goal": "schema", "counted": False, "careful": False}
     stopped, live = (planning.transaction([], state, made, wanted | {"patience": seconds}) for seconds in (0, 60))
     assert (stopped["patience"], live["patience"]) == (0, 60)
-    assert [query for query in live["begin"] if query not in stopped["begin"]] == ["SET LOCAL deadlock_timeout = '20ms'"]
+    assert [query for query in live["begin"] if query not in stopped["begin"]] == [
+        "SET LOCAL deadlock_timeout = '20ms'"
+    ]
 
 
 def test_obstacles_are_named_in_a_sentence() -> None:

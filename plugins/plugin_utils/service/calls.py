@@ -24,10 +24,17 @@ def after(result: Document, call: Document) -> dict[str, Any]:
         found["stopped_at"] = clock.ago(call["stopped_ago"], ended)
     if "journal_since" in call:
         found["journal_since"] = call["journal_since"]
+    if "renewed" in call:
+        found["renewed"] = renewed(call["renewed"])
     # If the service was already healthy before the call, callers have not waited longer.
     if "health_said" in call and (call["started"] or "healthy_at" not in result):
         found["healthy_at"] = ended
     return {**result, **found}
+
+
+def renewed(made: Document) -> dict[str, Any]:
+    """Return the result of a renewal for the role: ``processes`` is the number of processes that were replaced."""
+    return {**{name: made[name] for name in ("way", "workers", "seconds")}, "processes": made["renewed"]}
 
 
 def notes(call: Document, service: str, health_before: str | None) -> list[str]:
