@@ -287,7 +287,8 @@ def stored(settings: Settings) -> dict[str, list[Json]]:
 def summary(records: Sequence[Json], faults: Sequence[str]) -> Json:
     """Return the numbers of a load: latencies in milliseconds and the gap in seconds, both of good answers only.
 
-    ``faults`` are those of the rows in the database, each of which counts as one wrong answer.
+    ``faults`` are those of the rows in the database, each of which counts as one wrong answer. Only the first messages
+    about requests are kept.
     """
     failed = [f"{record['kind']}: {record['failed']}" for record in records if record["failed"]]
     wrong = [f"{record['kind']} of {record['user']}: {record['wrong']}" for record in records if record["wrong"]]
@@ -299,7 +300,7 @@ def summary(records: Sequence[Json], faults: Sequence[str]) -> Json:
         "p50_ms": quantile(latencies, 0.5), "p99_ms": quantile(latencies, 0.99), "worst_ms": quantile(latencies, 1),
         "longest_gap_s": max((later - earlier for earlier, later in pairwise(answered)), default=None),
         "latest_ms": max((record["late_ms"] for record in records), default=None),
-        "failures": failed[:20], "faults": [*wrong, *faults][:20],
+        "failures": failed[:20], "faults": wrong[:20], "row_faults": list(faults),
     }  # fmt: skip
 
 

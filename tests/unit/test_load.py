@@ -327,7 +327,8 @@ def test_the_summary_counts_and_measures_good_answers() -> None:
     assert found["longest_gap_s"] == pytest.approx(3.49)
     assert found["latest_ms"] == 3
     assert found["failures"] == ["store: refused"]
-    assert found["faults"] == [f"store of {USER}: lost", "a row is lost"]
+    assert found["faults"] == [f"store of {USER}: lost"]
+    assert found["row_faults"] == ["a row is lost"]
 
 
 def test_a_load_without_answers_has_no_latency() -> None:
