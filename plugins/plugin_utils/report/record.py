@@ -35,7 +35,7 @@ def build(facts: Facts) -> dict[str, Any]:
         "healthy_at": facts["healthy_at"] if aftermath.is_answered(facts) else None,
         **{name: facts[name] for name in ("backup", "copy", "rehearsal")},
         "service_login": _service_login(facts),
-        **{name: facts[name] for name in ("evidence", "strategy")},
+        **{name: facts[name] for name in ("evidence", "strategy", "locked_seconds", "renewed")},
         "online_steps": aftermath.online_steps(facts),
         "plan": facts["plan"] or [],
         "durations": {step["id"]: step["seconds"] for step in aftermath.timed_steps(facts)} | facts["durations"],

@@ -89,7 +89,8 @@ RUN = {
     "phases": [{"name": own, "started": time}],
     "failure": {"phase": own, "task": task, "message": code},
     "options": dict.fromkeys((*_OPTIONS.split(), "check mode"), own),
-    "stopped_at": time, "healthy_at": time, "strategy": own, "durations": durations,
+    "stopped_at": time, "healthy_at": time, "strategy": own, "locked_seconds": number, "durations": durations,
+    "renewed": {"way": own, "workers": number, "processes": number, "seconds": number},
     "backup": {
         "version": number, "size_bytes": number, "encrypted": number, "proven_seconds": number,
         "tables": [_WRITTEN | {"rows": number, "partitioned": number}],
