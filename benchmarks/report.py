@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+import re
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pygal
 
-from cluster import Cluster
+from callers import LIVE, Felt
+from load import PATIENCE
 
 HERE = Path(__file__).resolve().parent
 
 
-def section(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a heading and a table in Markdown, with numbers rounded to three significant digits."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a table in Markdown, with numbers rounded to three significant digits."""
     lines = [[_text(cell) for cell in row] for row in (heads, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, ["-" * width for width in widths])
-    return f"## {title}\n\n" + "\n".join(
+    return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
     )
 
@@ -34,14 +37,26 @@ def _text(cell: Any) -> str:
     return f"{cell:,.0f}" if cell >= 100 else f"{cell:.3g}"
 
 
-def machine(cluster: Cluster) -> str:
-    """Describe the machine and the versions."""
+def machine(server: str) -> str:
+    """Describe the machine, the versions and the commit; ``server`` is the version of PostgreSQL."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    ((server,),) = cluster.sql("postgres", "SHOW server_version")
+    commit = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    done = subprocess.run(commit, cwd=HERE, capture_output=True, text=True, check=True)
     return (
         f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB of memory, Linux {platform.release()},"
-        f" PostgreSQL {server}, ansible-core {version('ansible-core')}, Python {platform.python_version()}"
+        f" PostgreSQL {server}, ansible-core {version('ansible-core')}, Python {platform.python_version()}. Commit"
+        f" {done.stdout.strip()}."
     )
+
+
+def merged(document: str, measured: Mapping[str, str]) -> str:
+    """Return results.md with the measured sections, by title, in place of those of earlier runs.
+
+    Sections that were not measured remain. Each names the commit with which it was measured.
+    """
+    parts = re.split(r"^## (.+)\n", document, flags=re.MULTILINE)
+    sections = dict(zip(parts[1::2], (text.strip() for text in parts[2::2]), strict=True)) | dict(measured)
+    return "\n\n".join([parts[0].strip(), *(f"## {title}\n\n{text}" for title, text in sections.items())]) + "\n"
 
 
 def plot(stalls: Sequence[dict[str, Any]], path: Path) -> None:
@@ -54,3 +69,45 @@ def plot(stalls: Sequence[dict[str, Any]], path: Path) -> None:
     for change in dict.fromkeys(item["change"] for item in stalls):
         chart.add(change, [item["write"] for item in stalls if item["change"] == change])
     chart.render_to_file(str(path))
+
+
+# The seconds of one point of the plot, which shows the worst latency in them.
+POINT = 0.5
+
+
+def plot_latency(found: Sequence[Felt], path: Path) -> None:
+    """Plot the latency of the first cell and of its other ways over the time since the change began.
+
+    Failed requests are at the client's time limit. The phases are those of the run with the strategy live, or of the
+    last run if there is none.
+    """
+    first = found[0].cell
+    chosen = [felt for felt in found if (felt.cell.rows, felt.cell.workers, felt.cell.rate) == _load_of(found[0])]
+    chart = pygal.XY(
+        logarithmic=True, js=[], width=1000, height=520, show_dots=True, dots_size=1.5, x_title="seconds",
+        title=f"Worst latency, ms ({first.rows:,} rows, {first.workers} workers, {first.rate} requests a second)",
+    )  # fmt: skip
+    for felt in chosen:
+        chart.add(felt.cell.way, _points(felt), stroke_style={"width": 1})
+        failed = [(request["due"] - felt.began, PATIENCE * 1000) for request in felt.requests if request["failed"]]
+        if failed:
+            chart.add(f"{felt.cell.way}: failed", failed, stroke=False, dots_size=3)
+    with_phases = [felt for felt in chosen if felt.phases]
+    live = [felt for felt in with_phases if felt.cell.way == LIVE] or with_phases
+    for name, at in live[-1].phases if live else ():
+        chart.add(f"| {name}", [(at - live[-1].began, 1), (at - live[-1].began, PATIENCE * 1000)], show_dots=False)
+    chart.render_to_file(str(path))
+
+
+def _load_of(felt: Felt) -> tuple[int, int, int]:
+    return felt.cell.rows, felt.cell.workers, felt.cell.rate
+
+
+def _points(felt: Felt) -> list[tuple[float, float]]:
+    """Return the worst latency of good answers in each part of the time."""
+    worst: dict[int, float] = {}
+    for request in felt.requests:
+        if not request["failed"]:
+            part = int((request["due"] - felt.began) // POINT)
+            worst[part] = max(worst.get(part, 0.0), request["latency_ms"])
+    return [(part * POINT, latency) for part, latency in sorted(worst.items())]

@@ -1,18 +1,22 @@
-"""Run all measurements, print the results, and write results.md with its plot."""
+"""Run the measurements, print the results, and write their sections of results.md with the plots."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import report
+from callers import BEFORE, HOST, RATES, WAYS, WORKERS, Cell, Felt, callers, cells
+from callers import SIZES as CELL_SIZES
 from changes import CUTOVER, ONLINE
 from cluster import running
 from databases import SIZES, seed
 from hosts import hosts
+from lab import Host
 from queries import VARIANTS, queries
 from recall import recall
 from runs import BY_HAND, backups, runs
@@ -23,46 +27,102 @@ RATIOS = ("enforced", "guide")
 Results = list[dict[str, Any]]
 
 
-def sections(rounds: int, sizes: list[int]) -> Iterator[str]:
-    """Yield the sections of the results in the order of the measurements."""
+def sections(rounds: int, sizes: list[int]) -> Iterator[tuple[str, str]]:
+    """Yield the sections about the database and whole runs in the order of the measurements: title and text."""
     with running() as cluster:
-        yield f"# Results\n\n`make bench`, medians of {rounds} rounds. Machine: {report.machine(cluster)}."
+        made_by = f"Medians of {rounds} rounds. {_machine(cluster.sql('postgres', 'SHOW server_version'))}"
         felt = stalls(cluster, sizes, rounds)
         report.plot(felt, HERE / "stalls.svg")
-        yield report.section(
-            "What callers notice while the database changes\n\n![Worst stall of an INSERT](stalls.svg)",
-            ["rows", "change", *COLUMNS.values(), "rounds"],
-            [[item["rows"], item["change"], *(item[name] for name in COLUMNS), item["rounds"]] for item in felt],
+        yield (
+            "What callers notice while the database changes",
+            f"{made_by}\n\n![Worst stall of an INSERT](stalls.svg)\n\n"
+            + report.table(
+                ["rows", "change", *COLUMNS.values(), "rounds"],
+                [[item["rows"], item["change"], *(item[name] for name in COLUMNS), item["rounds"]] for item in felt],
+            ),
         )
         costs = queries(cluster, seed(cluster, 100_000))
-        yield report.section(
+        yield (
             "The service's queries (100,000 memories), ms",
-            ["query", *VARIANTS, *(f"{variant} / no_rls" for variant in RATIOS)],
-            [
-                [item["query"], *item["times"].values(), *(_ratio(item, variant) for variant in RATIOS)]
-                for item in costs
-            ],
+            report.table(
+                ["query", *VARIANTS, *(f"{variant} / no_rls" for variant in RATIOS)],
+                [
+                    [item["query"], *item["times"].values(), *(_ratio(item, variant) for variant in RATIOS)]
+                    for item in costs
+                ],
+            ),
         )
-        yield report.section(
+        yield (
             "Their plans",
-            ["query", "before", *RATIOS],
-            [[item["query"], *(item["plans"][variant] for variant in ("before", *RATIOS))] for item in costs],
+            report.table(
+                ["query", "before", *RATIOS],
+                [[item["query"], *(item["plans"][variant] for variant in ("before", *RATIOS))] for item in costs],
+            ),
         )
-        yield report.section(
+        yield (
             "Approximate search for a small tenant with 1% of the rows",
-            ["tenant", "settings", "recall at 10", "rows of 10", "ms"],
-            [list(item.values()) for item in recall(cluster, "enforced")],
+            report.table(
+                ["tenant", "settings", "recall at 10", "rows of 10", "ms"],
+                [list(item.values()) for item in recall(cluster, "enforced")],
+            ),
         )
     made = runs(rounds)
-    yield report.section(
+    yield (
         "A run on a lab host (5,755 memories)",
-        ["run", "downtime, s", "wall time, s", "tasks"],
-        [[item["run"], item.get("downtime", "-"), item["seconds"], item["tasks"]] for item in made],
+        report.table(
+            ["run", "downtime, s", "wall time, s", "tasks"],
+            [[item["run"], item.get("downtime", "-"), item["seconds"], item["tasks"]] for item in made],
+        ),
     )
-    yield report.section("Backup", ["way", "seconds"], [list(item.values()) for item in backups(rounds)])
+    yield "Backup", report.table(["way", "seconds"], [list(item.values()) for item in backups(rounds)])
     fleet = hosts()
-    yield report.section("One run on several hosts", ["hosts", "wall time, s"], [[*item.values()] for item in fleet])
-    yield report.section("Goals", ["what", "goal", "measured"], goals(felt, costs, made, fleet))
+    yield "One run on several hosts", report.table(["hosts", "wall time, s"], [[*item.values()] for item in fleet])
+    yield "Goals", report.table(["what", "goal", "measured"], goals(felt, costs, made, fleet))
+
+
+def _machine(found: list[Any]) -> str:
+    ((server,),) = found
+    return f"Machine: {report.machine(server)}"
+
+
+def loaded_sections(selected: list[Cell]) -> Iterator[tuple[str, str]]:
+    """Yield the section about the service under load, once for each measured cell: title and text."""
+    host = Host(HOST)
+    made_by = _machine(host.sql("SHOW server_version"))
+    host.close()
+    found = []
+    for felt in callers(selected):
+        found.append(felt)
+        report.plot_latency(found, HERE / "latency.svg")
+        rows = [[*vars(item.cell).values(), *_numbers(item)] for item in found]
+        yield (
+            "What callers of the service notice during a migration",
+            f"One round of {len(found)} of {len(ALL_CELLS)} cells. {made_by} A request fails if it is not answered "
+            f"correctly within 10 s. The latencies are those of correct answers. *Without* is the same load in the "
+            f"{BEFORE} s before the change.\n\n![Latency over time](latency.svg)\n\n"
+            + report.table(["rows", "workers", "requests/s", "way", *FELT], rows),
+        )
+
+
+FELT = (
+    "change, s", "sent", "failed", "wrong", "p99, ms", "worst, ms", "longest gap, ms", "lock, ms",
+    "without: failed", "without: p99, ms", "without: worst, ms",
+)  # fmt: skip
+ALL_CELLS = cells(CELL_SIZES, WORKERS, RATES, list(WAYS))
+
+
+def _numbers(felt: Felt) -> list[Any]:
+    during, before = felt.during, felt.before
+    gap = during["longest_gap_s"]
+    return [
+        felt.ended - felt.began, during["sent"], during["failed"], during["wrong"], _cell(during["p99_ms"]),
+        _cell(during["worst_ms"]), _cell(gap and gap * 1000), _cell(felt.locked and felt.locked * 1000),
+        before["failed"] + before["wrong"], _cell(before["p99_ms"]), _cell(before["worst_ms"]),
+    ]  # fmt: skip
+
+
+def _cell(value: float | None) -> float | str:
+    return "-" if value is None else value
 
 
 def _ratio(item: dict[str, Any], variant: str) -> float:
@@ -100,13 +160,22 @@ def main() -> None:
     parser.add_argument(
         "--sizes", type=int, nargs="+", choices=list(SIZES), default=list(SIZES), help="rows of memories, two or more"
     )
+    parser.add_argument("--only", choices=["load", "others"], help="measure the service under load, or all else")
+    for name, values in (("rows", CELL_SIZES), ("workers", WORKERS), ("rates", RATES), ("ways", list(WAYS))):
+        parser.add_argument(
+            f"--{name}", type=type(values[0]), nargs="+", choices=values, default=list(values), help="of the load"
+        )
     given = parser.parse_args()
-    parts = []
-    for part in sections(given.rounds, given.sizes):
-        sys.stdout.write(f"{part}\n\n")
+    made: list[Iterator[tuple[str, str]]] = []
+    if given.only != "load":
+        made.append(sections(given.rounds, given.sizes))
+    if given.only != "others":
+        made.append(loaded_sections(cells(given.rows, given.workers, given.rates, given.ways)))
+    results = HERE / "results.md"
+    for title, text in itertools.chain(*made):
+        sys.stdout.write(f"## {title}\n\n{text}\n\n")
         sys.stdout.flush()
-        parts.append(part)
-        (HERE / "results.md").write_text("\n\n".join(parts) + "\n")
+        results.write_text(report.merged(results.read_text(), {title: text}))
 
 
 if __name__ == "__main__":

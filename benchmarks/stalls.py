@@ -10,7 +10,7 @@ from typing import Any
 from changes import CHANGES, Change
 from cluster import Cluster
 from databases import seed
-from load import load
+from statements import load
 from watch import watch
 
 # A change that takes longer than this number of seconds is measured only once.

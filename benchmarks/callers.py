@@ -1,0 +1,157 @@
+"""What callers of the service notice, for each way to migrate a host, beside the same load just before.
+
+The load and its judge are those of the tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab import ROOT, ROWS, Host
+from load import summary
+from loaded import load
+
+HERE = Path(__file__).resolve().parent
+HOST = "lab17"
+CONFIGURATION = "/etc/lab-reset.conf"
+# The rows of memories. The lab's own database has the first number of them.
+SIZES = (ROWS["memories"], 100_000, 1_000_000)
+RATES, WORKERS = (20, 100), (1, 4)
+SHELL, STOP, LIVE = "shell script", "stop", "live"
+# The seconds of the load before and after a change. Before it, they are the comparison.
+BEFORE, AFTER = 20, 5
+CONFIRMED = ("migrate.yml", "-emigrate_confirm=YES", "-ebackup_copy_max_bytes=0")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measurement: the rows of memories, the workers of gunicorn, the requests a second, and the way."""
+
+    rows: int
+    workers: int
+    rate: int
+    way: str
+
+    def __str__(self) -> str:
+        """Return the cell in words."""
+        workers = f"{self.workers} worker{'s' if self.workers > 1 else ''}"
+        return f"{self.way}, {self.rows:,} rows, {workers}, {self.rate} requests a second"
+
+
+@dataclass(frozen=True)
+class Felt:
+    """The result of a cell: its requests, the summaries before and during the change, and the times of its phases.
+
+    ``began`` and ``ended`` of the change are in seconds since the epoch, as the phases' starts are. ``locked`` is in
+    seconds, or None if the record of the run does not contain it.
+    """
+
+    cell: Cell
+    requests: list[dict[str, Any]]
+    began: float
+    ended: float
+    before: dict[str, Any]
+    during: dict[str, Any]
+    locked: float | None = None
+    phases: list[tuple[str, float]] = field(default_factory=list)
+
+
+def cells(rows: Sequence[int], workers: Sequence[int], rates: Sequence[int], ways: Sequence[str]) -> list[Cell]:
+    """Return the selected cells, in the order in which they are measured."""
+    return [Cell(*item) for item in itertools.product(rows, workers, rates, ways)]
+
+
+def by_hand(host: Host) -> dict[str, Any]:
+    """Stop the service, run the guide's SQL and start the service, with a shell script on the server."""
+    host.run("cat > /tmp/downtime.sh", given=(HERE / "downtime.sh").read_text())
+    host.run("sudo sh /tmp/downtime.sh", given=(HERE / "guide.sql").read_text())
+    return {}
+
+
+def run_with(strategy: str) -> Callable[[Host], dict[str, Any]]:
+    """Return a function that runs migrate.yml with a strategy and returns its record."""
+    return lambda host: host.playbook(*CONFIRMED, f"-etenancy_strategy={strategy}").record
+
+
+WAYS: dict[str, Callable[[Host], dict[str, Any]]] = {
+    SHELL: by_hand, STOP: run_with("atomic"), LIVE: run_with("live"),
+}  # fmt: skip
+
+
+@contextlib.contextmanager
+def seeded(host: Host, rows: int) -> Iterator[None]:
+    """Let ``lab-reset`` make databases with this number of memories, and other rows in proportion."""
+    if rows == SIZES[0]:
+        yield
+        return
+    template = f"rows_{rows}"
+    fill = (
+        f"sudo -u postgres psql --no-psqlrc --quiet --single-transaction --set=ON_ERROR_STOP=1 --set=rows={rows}"
+        f" --set=dimensions=768 --dbname={template} --file=- > /dev/null"
+    )
+    tables = "memories, call_summaries, caller_profiles, personality_metrics, personality_averages"
+    host.sql(f"DROP DATABASE IF EXISTS {template}", database="postgres")
+    host.sql(f"CREATE DATABASE {template} TEMPLATE ai_memory_template OWNER alice", database="postgres")
+    host.run(fill, given=f"SET ROLE alice; TRUNCATE {tables};\n{(HERE / 'seed.sql').read_text()}")
+    host.sql("VACUUM (ANALYZE)", database=template)
+    host.run(f"sudo sed -i.bench s/^template=.*/template={template}/ {CONFIGURATION}")
+    try:
+        yield
+    finally:
+        host.run(f"sudo mv {CONFIGURATION}.bench {CONFIGURATION}")
+        host.reset()
+        host.sql(f"DROP DATABASE {template}", database="postgres")
+
+
+@contextlib.contextmanager
+def workers(host: Host, number: int) -> Iterator[None]:
+    """Run the service with this number of workers."""
+    unit = (ROOT / "lab/service/ai-memory.service").read_text()
+    (start,) = (line for line in unit.splitlines() if line.startswith("ExecStart="))
+    assert "--workers 1 " in start
+    with host.drop_in(f"ExecStart=\n{start.replace('--workers 1 ', f'--workers {number} ')}"):
+        yield
+
+
+def measure(host: Host, cell: Cell) -> Felt:
+    """Measure one cell on a freshly seeded host."""
+    with workers(host, cell.workers):
+        host.reset()
+        host.sql("CHECKPOINT")
+        with load(host, cell.rate) as sent:
+            time.sleep(BEFORE)
+            began = time.time()
+            record = WAYS[cell.way](host)
+            ended = time.time()
+            time.sleep(AFTER)
+    before = [request for request in sent.requests if request["due"] < began]
+    during = [request for request in sent.requests if began <= request["due"] < ended]
+    phases = [(phase["name"], _seconds(phase["started"])) for phase in record.get("phases", ())]
+    return Felt(
+        cell, sent.requests, began, ended, summary(before, []), summary(during, sent.summary["row_faults"]),
+        record.get("locked_seconds"), phases,
+    )  # fmt: skip
+
+
+def _seconds(time: str) -> float:
+    return datetime.datetime.fromisoformat(time).replace(tzinfo=datetime.UTC).timestamp()
+
+
+def callers(selected: Iterable[Cell]) -> Iterator[Felt]:
+    """Yield the result of each cell as soon as it was measured."""
+    host = Host(HOST)
+    try:
+        for rows, group in itertools.groupby(selected, key=lambda cell: cell.rows):
+            with seeded(host, rows):
+                for cell in group:
+                    yield measure(host, cell)
+    finally:
+        host.reset()
+        host.close()

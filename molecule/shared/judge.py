@@ -1,0 +1,222 @@
+"""The rows that the load's callers wrote, and what an answer of the service must contain because of them.
+
+A request may be answered before or after any other request that was under way with it. So an answer must contain every
+row whose write was acknowledged before its request was sent, and may contain any row whose write was sent before the
+answer arrived. Standard library only: this runs on a lab host.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+Answer = dict[str, Any]
+# Requests that write, and those that read.
+STORE, CALL = "store", "call"
+RETRIEVE, CONTEXT, PROFILE, PERSONALITY = "retrieve", "context", "profile", "personality"
+# As the trigger function does, recent values are the mean of this number of calls.
+RECENT = 3
+
+
+class Call(NamedTuple):
+    """One call of a caller: its id and two of its scores."""
+
+    id: str
+    openness: int
+    frustration: int
+
+
+class Known(NamedTuple):
+    """What had been acknowledged for a caller when a request was sent."""
+
+    memories: frozenset[str]
+    calls: int
+    touches: int
+
+
+class Caller:
+    """One caller of one tenant, with everything that was sent and acknowledged for it."""
+
+    def __init__(self, user: str, tenant: int) -> None:
+        """Start with nothing. Two tenants may have a caller of the same name."""
+        self.user, self.tenant = user, tenant
+        self.memories: set[str] = set()
+        self.calls: list[Call] = []
+        # The service raises total_calls with every store and every call.
+        self.touches = 0
+        self.known = Known(frozenset(), 0, 0)
+        # Until the first write is acknowledged, a second one could create the same profile. The service's trigger
+        # loses a call if two calls of one caller run at the same time.
+        self.opened = False
+        self.calling = False
+
+    def new_memory(self) -> str:
+        """Return the text of a memory that is about to be sent."""
+        text = f"{self.tenant} {self.user} {len(self.memories) + 1}"
+        self.memories.add(text)
+        self.touches += 1
+        return text
+
+    def new_call(self) -> Call:
+        """Return a call that is about to be sent."""
+        number = len(self.calls) + 1
+        call = Call(f"{self.tenant} {self.user} call {number}", number * 37 % 101, number * 53 % 101)
+        self.calls.append(call)
+        self.touches += 1
+        self.calling = True
+        return call
+
+    def acknowledge(self, memory: str | None = None) -> None:
+        """Note that a write was acknowledged: that of ``memory``, or the outstanding call."""
+        known = self.known
+        if memory is None:
+            self.known = Known(known.memories, known.calls + 1, known.touches + 1)
+            self.calling = False
+        else:
+            self.known = Known(known.memories | {memory}, known.calls, known.touches + 1)
+        self.opened = True
+
+
+def fault(kind: str, body: Answer, caller: Caller, known: Known) -> str | None:
+    """Return what is wrong with a successful answer that arrived just now, or None.
+
+    ``known`` is the caller's at the time when the request was sent. Raises KeyError for an unknown ``kind``.
+    """
+    try:
+        return _JUDGES[kind](body, caller, known)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        if kind not in _JUDGES:
+            raise
+        return f"not an answer to {kind}: {type(error).__name__} {error}"
+
+
+def _stored(body: Answer, caller: Caller, known: Known) -> str | None:
+    return None if body["id"] else "no id"
+
+
+def _called(body: Answer, caller: Caller, known: Known) -> str | None:
+    if not body["id"]:
+        return "no id"
+    count = body["call_count"]
+    return None if count == known.calls + 1 else f"call_count is {count} after {known.calls + 1} calls"
+
+
+def _retrieved(body: Answer, caller: Caller, known: Known) -> str | None:
+    return memories_fault([memory["content"] for memory in body["memories"]], caller, known)
+
+
+def _profile(body: Answer, caller: Caller, known: Known) -> str | None:
+    return profile_fault([body["profile"]] if body["profile"] else [], caller, known)
+
+
+def _context(body: Answer, caller: Caller, known: Known) -> str | None:
+    return _retrieved(body, caller, known) or _profile(body, caller, known)
+
+
+def _personality(body: Answer, caller: Caller, known: Known) -> str | None:
+    return averages_fault([body["personality"]] if body["personality"] else [], caller, known)
+
+
+_JUDGES = {
+    STORE: _stored, CALL: _called, RETRIEVE: _retrieved, CONTEXT: _context, PROFILE: _profile,
+    PERSONALITY: _personality,
+}  # fmt: skip
+
+
+def rows_fault(texts: Sequence[str], sent: Iterable[str], acknowledged: Iterable[str]) -> str | None:
+    """Return what is wrong with the rows that are there, each named by its text."""
+    missing = sorted(set(acknowledged) - set(texts))
+    if missing:
+        return f"{len(missing)} acknowledged rows are missing, such as {missing[0]!r}"
+    foreign = sorted(set(map(str, texts)) - set(sent))
+    if foreign:
+        return f"{len(foreign)} rows are not the caller's, such as {foreign[0]!r}"
+    twice = [text for text, count in Counter(texts).items() if count > 1]
+    return f"{twice[0]!r} is there twice" if twice else None
+
+
+def memories_fault(texts: Sequence[str], caller: Caller, known: Known) -> str | None:
+    """Return what is wrong with a caller's memories."""
+    return rows_fault(texts, caller.memories, known.memories)
+
+
+def profile_fault(rows: Sequence[Answer], caller: Caller, known: Known) -> str | None:
+    """Return what is wrong with a caller's profiles, of which there is one at most."""
+    found = _one(rows, caller, needed=known.touches > 0)
+    if found is not None or not rows:
+        return found
+    total = rows[0]["total_calls"]
+    if known.touches <= total <= caller.touches:
+        return None
+    return f"total_calls is {total}, but {known.touches} writes were acknowledged and {caller.touches} sent"
+
+
+def averages_fault(rows: Sequence[Answer], caller: Caller, known: Known) -> str | None:
+    """Return what is wrong with a caller's averages: they must be those of all calls up to one that was sent."""
+    found = _one(rows, caller, needed=known.calls > 0)
+    if found is not None or not rows:
+        return found
+    count = rows[0]["call_count"]
+    if not known.calls <= count <= len(caller.calls):
+        return f"call_count is {count}, but {known.calls} calls were acknowledged and {len(caller.calls)} sent"
+    calls = caller.calls[:count]
+    expected = {
+        "avg_openness": _mean([call.openness for call in calls]),
+        "recent_frustration": _mean([call.frustration for call in calls[-RECENT:]]),
+    }
+    for name, value in expected.items():
+        if not math.isclose(rows[0][name], value, abs_tol=1e-6):
+            return f"{name} is {rows[0][name]} after {count} calls, not {value}"
+    return None
+
+
+def _mean(values: Sequence[int]) -> float:
+    return sum(values) / len(values)
+
+
+def _one(rows: Sequence[Answer], caller: Caller, *, needed: bool) -> str | None:
+    if not rows:
+        return "the row is missing" if needed else None
+    if len(rows) > 1:
+        return f"there are {len(rows)} rows"
+    user = rows[0]["user_id"]
+    return None if user == caller.user else f"it is the row of {user!r}"
+
+
+def faults_in_database(tables: dict[str, list[Answer]], callers: Iterable[Caller], tenant: int) -> list[str]:
+    """Return what is wrong with the rows of the callers of ``tenant`` after the last answer.
+
+    ``tables`` contains the rows of each table as objects, without the embeddings. Rows of other tenants are skipped,
+    if the tables have a tenant column.
+    """
+    own = {
+        table: [row for row in rows if row.get("customer_id", tenant) == tenant] for table, rows in tables.items()
+    }  # fmt: skip
+    of_user = {
+        table: {user: list(found) for user, found in itertools.groupby(sorted(rows, key=_user), key=_user)}
+        for table, rows in own.items()
+    }
+    found = []
+    for caller in callers:
+        rows = {table: users.get(caller.user, []) for table, users in of_user.items()}
+        found += [f"{caller.user}, {table}: {fault}" for table, fault in _caller_faults(rows, caller) if fault]
+    return found
+
+
+def _user(row: Answer) -> str:
+    return str(row["user_id"])
+
+
+def _caller_faults(rows: dict[str, list[Answer]], caller: Caller) -> Iterable[tuple[str, str | None]]:
+    known = caller.known
+    texts = [row["value_json"]["text"] for row in rows["memories"]]
+    yield "memories", memories_fault(texts, caller, known)
+    sent = [call.id for call in caller.calls]
+    # A call may have stored its summary and failed afterwards.
+    for table in ("call_summaries", "personality_metrics"):
+        yield table, rows_fault([row["call_id"] for row in rows[table]], sent, sent[: known.calls])
+    yield "caller_profiles", profile_fault(rows["caller_profiles"], caller, known)
+    yield "personality_averages", averages_fault(rows["personality_averages"], caller, known)

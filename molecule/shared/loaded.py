@@ -1,0 +1,98 @@
+"""The load of load.py on a lab host, where a transient unit runs it: it survives the loss of every SSH connection."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.aimemory.tenancy.plugins.module_utils import tokens
+from lab import TOKEN_SECRET, Host
+from load import DEPLOYED
+
+HERE = Path(__file__).resolve().parent
+_numbers, _prefixes = itertools.count(1), itertools.count(1)
+
+
+class Load:
+    """A load on a host; its summary and its requests exist after the end."""
+
+    def __init__(self, machine: Host, prefix: str) -> None:
+        """Name the load's unit and directory; the names of its callers start with ``prefix``."""
+        self._machine, self.prefix = machine, prefix
+        number = next(_numbers)
+        self.unit, self.directory = f"load-{number}", f"/var/tmp/load-{number}"
+        self.summary: dict[str, Any] = {}
+        self.requests: list[dict[str, Any]] = []
+
+    def serve(self, *, tenant_aware: bool) -> None:
+        """Tell the load which release is deployed: the tenant-aware one before, the legacy one after its deployment."""
+        command = "touch" if tenant_aware else "rm --force"
+        self._machine.run(f"{command} {self.directory}/{DEPLOYED}")
+        # No request that was chosen before is under way any more.
+        time.sleep(1)
+
+    def start(self, settings: dict[str, Any], *, tenant_aware: bool) -> None:
+        """Copy the load to the host and start it."""
+        run, directory = self._machine.run, self.directory
+        run(f"rm -rf {directory} && mkdir {directory}")
+        for name in ("load.py", "judge.py"):
+            run(f"cat > {directory}/{name}", given=(HERE / name).read_text())
+        run(f"umask 077; cat > {directory}/settings.json", given=json.dumps(settings))
+        if tenant_aware:
+            run(f"touch {directory}/{DEPLOYED}")
+        run(
+            f"sudo systemd-run --quiet --collect --unit={self.unit} --uid=operator --property=KillMode=mixed"
+            f" --property=TimeoutStopSec=120 python3 -B {directory}/load.py {directory}"
+        )
+
+    def so_far(self) -> list[dict[str, Any]]:
+        """Return the requests that were answered or have failed until now."""
+        text = self._machine.run(f"cat {self.directory}/requests.jsonl")
+        # The last line may be incomplete.
+        lines = text[: text.rfind("\n") + 1].splitlines()
+        return sorted(map(json.loads, lines), key=lambda request: int(request["number"]))
+
+    def stop(self) -> None:
+        """End the load, and fetch its summary and its requests."""
+        if not self.summary:
+            # systemd has forgotten a unit that has ended.
+            self._machine.run(f"sudo systemctl stop {self.unit}", check=False)
+            self.summary = json.loads(self._machine.run(f"cat {self.directory}/summary.json"))
+            self.requests = self.so_far()
+
+    def assert_faultless(self, least: int = 1) -> None:
+        """Assert that every request was answered correctly, and that there were at least ``least`` of them."""
+        assert (self.summary["failed"], self.summary["wrong"]) == (0, 0), self.summary
+        assert self.summary["sent"] >= least, self.summary
+
+
+@contextlib.contextmanager
+def load(
+    machine: Host,
+    rate: float = 20,
+    *,
+    keep_alive: bool = False,
+    tenant_aware: bool = False,
+    tenant: int = 1,
+    prefix: str | None = None,
+) -> Iterator[Load]:
+    """Send requests to the service during the block.
+
+    Each load has callers of its own, except that loads of different tenants may have the same ``prefix``.
+    """
+    claims = {"sub": "load", "customer_id": tenant, "exp": int(time.time()) + 86400}
+    found = Load(machine, prefix or f"+1777{next(_prefixes):03d}")
+    settings = {
+        "rate": rate, "tenant": tenant, "prefix": found.prefix, "token": tokens.signed(claims, TOKEN_SECRET),
+        "keep_alive": keep_alive,
+    }  # fmt: skip
+    found.start(settings, tenant_aware=tenant_aware)
+    try:
+        yield found
+    finally:
+        found.stop()
