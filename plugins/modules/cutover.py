@@ -288,6 +288,8 @@ class Cutover:
             moment = self._commit_early()
             self._stage("renew")
             self._renew(moment)
+            # The new processes may run another release, which must work before anything is changed.
+            self._wait_until_healthy("has renewed its sessions")
             check = functools.partial(self._require_new_sessions, moment)
         self._stage("apply")
         self._apply(check)
