@@ -18,7 +18,7 @@ from typing import Any
 from . import cgroups, gunicorn, processes, renewability, renewer, sockets, systemctl, trial, units
 from .errors import TenancyError
 
-# What the transient unit runs: this program, and the modules that it imports.
+# The program of the transient unit, and the modules that it imports.
 PROGRAM: tuple[ModuleType, ...] = (renewer, trial, gunicorn, processes, sockets, cgroups)
 PACKAGE = "renewing"
 DIRECTORY = Path("/run")

@@ -47,6 +47,8 @@ def seen(**changes: Any) -> Seen:
         (seen(masters=[Master(Process(10, 1))]), "auto", "gunicorn", "has no workers."),
         (seen(holders={10: "gunicorn"}), "auto", "gunicorn", "(10) has a database session, which its workers share"),
         (seen(holders={11: "gunicorn", 20: "celery"}), "auto", "gunicorn", "a database session too: celery (20)."),
+        (seen(unread={11: "gunicorn"}), "auto", "gunicorn", ""),
+        (seen(unread={20: "celery"}), "auto", "gunicorn", "a process of ai-memory.service: celery (20)."),
         (seen(poolers=["pgbouncer"]), "auto", "gunicorn", "belong to pgbouncer, which no renewal of it replaces."),
         (seen(reloads=True), "reload", "reload", ""),
         (seen(reloads=True, holders={10: "uvicorn"}), "reload", "reload", "(10) has a database session"),

@@ -53,7 +53,7 @@ print(json.dumps({'made': len(made), 'failed': failed}))
 
 @dataclass
 class Requests:
-    """What callers experienced; complete at the end of the block of ``callers``."""
+    """The requests of callers; complete at the end of the block of ``callers``."""
 
     made: int = 0
     failed: list[Any] = field(default_factory=list)
