@@ -92,12 +92,12 @@ def judge(seen: Seen, way: str, command: Sequence[str] = ()) -> dict[str, Any]:
 def _invalid(seen: Seen, way: str, command: Sequence[str]) -> str:
     if way == "gunicorn" and not seen.masters and not seen.problem:
         return (
-            f"service_renew is gunicorn, but {seen.unit} runs no gunicorn with workers: set service_renew to auto,"
+            f"{seen.unit} runs no gunicorn with workers, but service_renew is gunicorn: set service_renew to auto,"
             " reload, command or restart."
         )
     if way == "reload" and not seen.reloads:
         return (
-            f"service_renew is reload, but {seen.unit} has no ExecReload=: add it and run systemctl daemon-reload, or"
+            f"{seen.unit} has no ExecReload=, but service_renew is reload: add it and run systemctl daemon-reload, or"
             " set service_renew to auto."
         )
     if way == "command" and not command:
@@ -135,14 +135,14 @@ def _of_gunicorn(seen: Seen) -> str:
         )
     workers = {worker.pid for worker in master.workers}
     if others := _named(seen.holders, workers):
-        return f"A process of {seen.unit} that is no worker of gunicorn has a database session too: {others}."
+        return f"A process of {seen.unit} that is no worker of gunicorn has a database session too ({others})."
     if unread := _named(seen.unread, workers):
-        return f"Neither root nor its user may read the sessions of a process of {seen.unit}: {unread}."
+        return f"Neither root nor its user may read the sessions of a process of {seen.unit} ({unread})."
     return ""
 
 
 def _named(processes_by_id: Mapping[int, str], omitted: Iterable[int]) -> str:
-    return ", ".join(f"{name} ({pid})" for pid, name in sorted(processes_by_id.items()) if pid not in set(omitted))
+    return ", ".join(f"{name} {pid}" for pid, name in sorted(processes_by_id.items()) if pid not in set(omitted))
 
 
 def _of_order(seen: Seen) -> str:
@@ -160,4 +160,9 @@ def inspect(
     try:
         return judge(observe(run_command, unit, sessions), way, command)
     except (systemctl.SystemctlError, KeyError) as error:
-        return {"way": "restart", "workers": 0, "obstacle": f"{unit} cannot be inspected: {error}.", "invalid": ""}
+        return {
+            "way": "restart",
+            "workers": 0,
+            "obstacle": f"The processes of {unit} cannot be inspected ({error}).",
+            "invalid": "",
+        }

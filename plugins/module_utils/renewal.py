@@ -56,7 +56,9 @@ class Renewal:
             self._start(order)
             result = self._result(order)
         except (OSError, systemctl.SystemctlError) as error:
-            raise RenewalError(f"The sessions of {self.unit} cannot be renewed: {error}.") from error
+            raise RenewalError(
+                f"The sessions of {self.unit} cannot be renewed ({error}): see systemctl status {self.name}."
+            ) from error
         if result["problem"]:
             raise RenewalError(result["problem"])
         return {name: result[name] for name in ("way", "workers", "renewed", "seconds")}

@@ -114,7 +114,7 @@ def test_a_login_of_the_runs_own_replaces_the_service_s() -> None:
     assert (result["application_role"], result["replaced_role"], result["job_seconds"]) == ("app", "alice", 5)
 
 
-CONTRADICTION = "service_renew is reload, but ai-memory.service has no ExecReload=: add it."
+CONTRADICTION = "ai-memory.service has no ExecReload=, but service_renew is reload: add it."
 CONTRADICTED = {"way": "reload", "workers": 0, "obstacle": CONTRADICTION, "invalid": CONTRADICTION}
 OBSTACLE = {"obstacles": ["ai-memory.service is masked."], "notes": [], "problem": ""}
 INACTIVE = {**witness()["unit"], "active_state": "inactive", "main_pid": 0, "tasks": -1}
@@ -132,7 +132,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
             inspected(unit={"obstacles": [], "notes": [], "problem": "no bus"}),
             "systemd did not describe ai-memory.service (no bus): correct service_name.",
         ),
-        (inspected(renewal=CONTRADICTED), "service_renew is reload, but ai-memory.service has no ExecReload=: add it."),
+        (inspected(renewal=CONTRADICTED), "ai-memory.service has no ExecReload=, but service_renew is reload: add it."),
         (inspected(service=witness(problem="no /proc")), "The service cannot be inspected (no /proc): correct service"),
         (
             inspected(service=witness(unit=UNKNOWN, **STOPPED)),

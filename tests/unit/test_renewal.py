@@ -46,9 +46,9 @@ def seen(**changes: Any) -> Seen:
         (seen(masters=[MASTER, MASTER]), "auto", "gunicorn", "runs 2 gunicorn servers."),
         (seen(masters=[Master(Process(10, 1))]), "auto", "gunicorn", "has no workers."),
         (seen(holders={10: "gunicorn"}), "auto", "gunicorn", "(10) has a database session, which its workers share"),
-        (seen(holders={11: "gunicorn", 20: "celery"}), "auto", "gunicorn", "a database session too: celery (20)."),
+        (seen(holders={11: "gunicorn", 20: "celery"}), "auto", "gunicorn", "a database session too (celery 20)."),
         (seen(unread={11: "gunicorn"}), "auto", "gunicorn", ""),
-        (seen(unread={20: "celery"}), "auto", "gunicorn", "a process of ai-memory.service: celery (20)."),
+        (seen(unread={20: "celery"}), "auto", "gunicorn", "a process of ai-memory.service (celery 20)."),
         (seen(poolers=["pgbouncer"]), "auto", "gunicorn", "belong to pgbouncer, which no renewal of it replaces."),
         (seen(reloads=True), "reload", "reload", ""),
         (seen(reloads=True, holders={10: "uvicorn"}), "reload", "reload", "(10) has a database session"),
@@ -65,8 +65,8 @@ def test_what_was_observed_decides(found: Seen, way: str, chosen: str, obstacle:
 @pytest.mark.parametrize(
     ("found", "way", "sentence"),
     [
-        (seen(masters=[]), "gunicorn", f"service_renew is gunicorn, but {UNIT} runs no gunicorn with workers: set"),
-        (seen(), "reload", f"service_renew is reload, but {UNIT} has no ExecReload=: add it"),
+        (seen(masters=[]), "gunicorn", f"{UNIT} runs no gunicorn with workers, but service_renew is gunicorn: set"),
+        (seen(), "reload", f"{UNIT} has no ExecReload=, but service_renew is reload: add it"),
         (seen(), "command", "service_renew is command, but service_renew_command is empty: set the command"),
     ],
 )

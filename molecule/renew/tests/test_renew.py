@@ -233,7 +233,7 @@ def test_a_session_that_a_renewal_would_leave_is_named(machine: Host) -> None:
     assert inspected(machine, renew="restart")["obstacle"] == "service_renew is restart."
     with beside(machine, "import psycopg2\nsession = psycopg2.connect(url)") as pid:
         found = inspected(machine)
-    assert found["obstacle"].endswith(f"no worker of gunicorn has a database session too: python3 ({pid}).")
+    assert found["obstacle"].endswith(f"no worker of gunicorn has a database session too (python3 {pid}).")
     # Another process without a session is no obstacle, unless nobody may read its connections.
     with beside(machine, ""):
         assert inspected(machine)["obstacle"] == ""
