@@ -110,6 +110,7 @@ class Renewer:
                 # The number of workers is restored as soon as the additional worker serves.
                 with contextlib.suppress(Exception):
                     self._settle(LATE)
+                    self.keep(restored=True)
         self.finish()
 
     def _untold(self, error: Exception) -> str:

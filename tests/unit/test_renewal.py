@@ -187,6 +187,31 @@ def test_the_program_needs_nothing_but_its_files(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.json")} == {0o600}
 
 
+@pytest.mark.parametrize(
+    ("state", "result", "want"),
+    [
+        ({"id": "2", "want": 4}, {}, 4),
+        # The result is that of an earlier renewal.
+        ({"id": "2", "want": 4}, {"id": "1", "problem": ""}, 4),
+        ({"id": "2", "want": 4}, {"id": "2", "problem": "it does not boot"}, 4),
+        ({"id": "2", "want": 4, "restored": True}, {"id": "2", "problem": "it does not boot"}, 0),
+        ({"id": "2", "want": 4}, {"id": "2", "problem": ""}, 0),
+        # The transient unit has not started.
+        ({"id": "1", "want": 4}, {"id": "1", "problem": ""}, 3),
+    ],
+)
+def test_the_number_of_workers_of_an_unfinished_renewal_is_restored(
+    tmp_path: Path, state: dict[str, Any], result: dict[str, Any], want: int
+) -> None:
+    started = renewal.Renewal(None, "ai-memory", "gunicorn")
+    started.files = renewer.Files(tmp_path)
+    for name, document in (("order", {"id": "2", "master": [10, 1], "want": 3}), ("state", state), ("result", result)):
+        started.files.write(name, document)
+    assert started._unfinished([10, 1]) == want
+    # gunicorn has been restarted since.
+    assert started._unfinished([10, 2]) == 0
+
+
 def test_the_unit_of_a_renewal_is_named_after_the_service() -> None:
     assert units.renewal("aimem@8100.service") == r"aimem\x408100-renewal"
 
