@@ -230,10 +230,11 @@ class Renewer:
             ) from error
 
     def _remove(self, seconds: float) -> None:
-        """End the oldest worker, and wait until it has ended."""
-        want = self.state["want"]
-        count = len(self._look())
-        if count <= want:
+        """End the oldest worker, and wait until it has ended; do nothing unless all others have proven to serve."""
+        found = self._look()
+        count = len(found)
+        # A worker that ends again and again is started again at any time. The signal would end an old one instead.
+        if count <= self.state["want"] or not self._is_proven(found):
             return
         self._signal("removing", signal.SIGTTOU)
         try:
