@@ -242,8 +242,8 @@ def recreate(relation: Relation, index: Document) -> list[Restored]:
     """Return the statements that restore an index of a snapshot.
 
     A constraint uses the index of the same name. The keys of partitions come before the key of the partitioned table,
-    which attaches them. The index of an ordinary table can be built before the transaction, under another name, because
-    the key that the migration made may have its name.
+    which attaches them. The index of an ordinary table can be built before the transaction. It gets another name,
+    because the key that the migration made may have its name.
     """
     name = index["name"]
     # ADD CONSTRAINT creates the index of an exclusion constraint and of a key WITHOUT OVERLAPS.
