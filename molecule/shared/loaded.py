@@ -39,7 +39,8 @@ class Load:
     def start(self, settings: dict[str, Any], *, tenant_aware: bool) -> None:
         """Copy the load to the host and start it."""
         run, directory = self._machine.run, self.directory
-        run(f"rm -rf {directory} && mkdir {directory}")
+        # An interrupted test may have left its load.
+        run(f"sudo systemctl stop {self.unit} 2> /dev/null; rm -rf {directory} && mkdir {directory}")
         for name in ("load.py", "judge.py"):
             run(f"cat > {directory}/{name}", given=(HERE / name).read_text())
         run(f"umask 077; cat > {directory}/settings.json", given=json.dumps(settings))
