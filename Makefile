@@ -140,7 +140,7 @@ test: prepare check oldest scenarios ## run every test; TESTS=all takes every va
 test-faults: lab ## interrupt runs in every way: about two hours
 	FAULTS=all FAULTS_RECORD=$(CURDIR)/.cache/faults.jsonl python -m pytest --hosts=lab17,lab15 \
 	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible \
-	  --numprocesses 2 --dist loadscope molecule/faults/tests
+	  --numprocesses 2 --dist loadscope molecule/faults/tests molecule/live/tests/test_kills.py
 
 # The results are measurements: no test depends on them.
 bench: lab ## measure runs beside SQL by hand and a shell script

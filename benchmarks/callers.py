@@ -1,4 +1,4 @@
-"""What callers of the service notice, for each way to migrate a host, beside the same load just before.
+"""The answers that callers of the service get during each kind of migration, and just before it.
 
 The load and its judge are those of the tests.
 """

@@ -1,8 +1,8 @@
 """The rows that the load's callers wrote, and what an answer of the service must contain because of them.
 
-A request may be answered before or after any other request that was under way with it. So an answer must contain every
-row whose write was acknowledged before its request was sent, and may contain any row whose write was sent before the
-answer arrived. Standard library only: this runs on a lab host.
+Requests that are under way at the same time may be answered in any order. An answer must therefore contain every row
+whose write was acknowledged before its request was sent. It may contain any row whose write was sent before the answer
+arrived. Standard library only: this runs on a lab host.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Call(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What had been acknowledged for a caller when a request was sent."""
+    """The writes of a caller that had been acknowledged when a request was sent."""
 
     memories: frozenset[str]
     calls: int

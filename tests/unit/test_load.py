@@ -203,6 +203,8 @@ def test_writes_that_would_disturb_each_other_go_to_different_callers() -> None:
     for _ in range(300):
         # No write of a call is ever acknowledged.
         request = callers.request(tenant_aware=False)
+        # Only the first write of a caller may be sent before one was acknowledged.
+        assert request.caller.opened or request.caller.touches == 1
         if request.kind == STORE:
             request.caller.acknowledge(request.memory)
         if request.kind == CALL:
