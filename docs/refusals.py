@@ -154,7 +154,7 @@ REMEDIES = {
     ),
     "The test restore failed": "This run changed no table. Fix the named problem (often disk space), and run again.",
     "Table ….… does not exist": "Correct `tenancy_tables`, or restore the table with `rollback_mode=restore`.",
-    "… was not healthy": "`systemctl status` and the service's journal show the cause.",
+    "…, but … was not healthy": "`systemctl status` and the service's journal show the cause.",
     "… was stopped, but": "End those processes, which systemd did not stop with the unit. Then run again.",
     "After the start: …": (
         "The change is committed. Fix the named problem, restart the service, and run `playbooks/verify.yml`."

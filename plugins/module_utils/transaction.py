@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg2 import errors as database_errors
 
-from . import lock_holders, outcomes, sessions
+from . import clients, open_transactions, outcomes, sessions
 from .errors import TenancyError
 from .quoting import dollar_quoted, identifier
 
@@ -155,8 +155,10 @@ def _busy(error: Exception, guard: Any, wanted: Mapping[str, Any], attempts: int
     """Return the error after the last attempt, with the transactions that hold the locks."""
     if isinstance(error, BusyError):
         return error
+    tables = {"schema": wanted["schema"], "names": list(wanted["tables"])}
     with guard.cursor() as cursor:
-        holders = lock_holders.read(cursor, wanted["tables"].values())
+        found = [item["sentence"] for item in open_transactions.find(cursor, tables, 0) if item["locks"]]
+        holders = found + [item.name for item in clients.holders(cursor, tables)]
     return BusyError(
         f"The lock on the tenant tables was not free in {attempts} attempts within {wanted['patience']} s"
         + "".join(f"; {text}" for text in holders[:3])

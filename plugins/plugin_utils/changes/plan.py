@@ -25,8 +25,8 @@ PHASES = (
     "column", "tenant", online.BACKFILL, "not_null", "build", "unlink", "key", "link", "function", "view", "privilege",
     "bridge", "default", "policy", "enable", "force",
 )  # fmt: skip
-# While the service works, an autovacuum must yield its lock early. It yields when the deadlock timeout ends the wait for
-# the lock, and PostgreSQL's own value is 1 s.
+# While the service works, an autovacuum must yield its lock early. It yields when the deadlock timeout of the waiting
+# session ends, and PostgreSQL's own value is 1 s.
 YIELDING = {"deadlock_timeout": "20ms"}
 # While the service works, no query may take longer with more rows. Therefore PostgreSQL must use an index for each row
 # that it reads. The costs let it choose the index that reads the fewest rows, even in a small table. The rows that
@@ -99,6 +99,7 @@ def document(
     planner = LIVE if live else {}
     return {
         "begin": _begin(statements, tables, lock_timeout, {**planner, **YIELDING} if live else {}),
+        "schema": model.schema,
         "tables": tables,
         "counts": {
             name: _count(statements, model, name, target, lacking) for name, target in tables.items() if counted
