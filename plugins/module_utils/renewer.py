@@ -189,7 +189,7 @@ class Renewer:
                 elif len(found) > want:
                     self._wait(lambda seen: len(seen) <= want or self._is_proven(seen), seconds)
                     self._remove(seconds)
-                else:
+                elif self.state["phase"] != "adding" or self._remains(want):
                     self.keep(phase="steady")
                     return
             except RenewerError as error:
@@ -201,6 +201,16 @@ class Renewer:
             f"{len(self._serving)} of {want} workers of {self.unit} serve after {seconds:g} s: see journalctl -u"
             f" {self.unit}."
         )
+
+    def _remains(self, count: int) -> bool:
+        """Return whether gunicorn keeps the number of workers, and is not about to start one that ended."""
+        try:
+            self._wait(lambda found: len(found) != count, LACKING)
+        except RenewerError as error:
+            if str(error) != TIME_LIMIT:
+                raise
+            return True
+        return False
 
     def _add(self) -> None:
         """Add a worker, and wait until it has served for some time."""
