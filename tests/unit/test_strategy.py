@@ -32,7 +32,7 @@ def chosen(state: dict[str, Any] | None = None, source: dict[str, Any] | None = 
 
 def of_case(case: str, rows: int, **wanted: Any) -> dict[str, Any]:
     """Return the result of the role plan for a golden case whose tables all have ``rows`` rows."""
-    state = copy.deepcopy(golden.catalog(case))
+    state = dict(copy.deepcopy(golden.catalog(case)))
     for document in state["tables"].values():
         document["rows"] = rows
     return chosen(state, golden.source(case, state["database"]), **wanted)

@@ -35,7 +35,7 @@ def notes(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
 
 
 def _stops(item: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return item["kind"] == "prepared" and (item["locks"] or wanted["strategy"] != "atomic")
+    return item["kind"] == "prepared" and bool(item["locks"] or wanted["strategy"] != "atomic")
 
 
 def _effect(item: Mapping[str, Any]) -> str:
