@@ -259,20 +259,32 @@ def asking(verdict: str = "ok") -> Callable[[], reached_workers.Exchange]:
 def test_each_worker_must_answer_with_a_statement(rounds: list[tuple[set[int], set[int]]], requests: int) -> None:
     host: Any = Workers(rounds)
     found = reached_workers.read_through_each(host, asking(), reached_workers.Limits(len(rounds)))
-    assert found == {"workers": [11, 12], "requests": requests}
+    assert found == {"workers": [11, 12], "requests": requests, "unproven": ""}
+
+
+@pytest.mark.parametrize(
+    ("rounds", "named"),
+    [
+        ([({11}, {11, 12})], "process 12"),
+        ([({11, 12}, {11})], "process 12"),
+        ([(set(), set())], "process 11, process 12"),
+    ],
+)
+def test_a_worker_that_is_not_observed_is_named(rounds: list[tuple[set[int], set[int]]], named: str) -> None:
+    host: Any = Workers(rounds)
+    found = reached_workers.read_through_each(host, asking(), reached_workers.Limits(1))
+    sentence = f"That {named} of ai-memory.service reads with its new session is not proven by 2 requests."
+    assert found == {"workers": [11, 12], "requests": 2, "unproven": sentence}
 
 
 @pytest.mark.parametrize(
     ("rounds", "verdict", "sentence"),
     [
-        ([({11}, {11, 12})], "ok", "process 12 of ai-memory.service answered none of 2 requests"),
-        ([({11, 12}, {11})], "ok", "process 12 of ai-memory.service answered none of 2 requests"),
-        ([(set(), set())], "ok", "process 11, process 12 of ai-memory.service answered none of 2 requests"),
         ([({11, 12}, {11, 12})], "broken", r"\(one of the processes 11, 12\) answered read with an error: HTTP 500"),
         ([(set(), {11, 12})], "unmarked", "A worker of ai-memory.service answered read without the expected text"),
     ],
-)  # fmt: skip
-def test_a_worker_that_never_answers_or_fails_is_an_error(
+)
+def test_a_worker_that_answers_with_an_error_is_an_error(
     rounds: list[tuple[set[int], set[int]]], verdict: str, sentence: str
 ) -> None:
     host: Any = Workers(rounds)
