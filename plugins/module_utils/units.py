@@ -228,7 +228,16 @@ def control_group(block: Properties, slices: Mapping[str, Properties]) -> str:
 
 def failsafe(unit: str) -> str:
     """Return the name, without its type, of the transient units that start a unit if a run is lost."""
-    return re.sub(r"[^A-Za-z0-9:_.-]", lambda sign: _escaped(sign.group()), unit.removesuffix(".service")) + "-failsafe"
+    return f"{_stem(unit)}-failsafe"
+
+
+def probes(unit: str) -> str:
+    """Return the name, without its type, of the transient unit that sends probes to a unit during a run."""
+    return f"{_stem(unit)}-probes"
+
+
+def _stem(unit: str) -> str:
+    return re.sub(r"[^A-Za-z0-9:_.-]", lambda sign: _escaped(sign.group()), unit.removesuffix(".service"))
 
 
 def _escaped(sign: str) -> str:
