@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections import Counter
@@ -74,8 +75,9 @@ def summary(samples: Samples, interval: float) -> dict[str, Any]:
 
     A request that was never answered ends with the prober, and is left out if that time is unknown. The result has
     sent, failed, reasons (verdicts with their numbers), worst, p99, gap, seconds, slices, and health (sent, failed,
-    worst). The times and slices are None without a request. ``gap`` is the longest time without a good answer, and ``slices``
-    has step (seconds of one slice), and worst and failed for each slice; worst is None for a slice without a request.
+    worst). The times and slices are None without a request. ``gap`` is the longest time without a good answer.
+    ``slices`` has step (seconds of one slice), and worst and failed for each slice; worst is None for a slice without a
+    request.
     """
     answered = list(samples.reads)
     if samples.unanswered is not None and samples.ended is not None:
@@ -115,7 +117,7 @@ def _gap(answered: Sequence[Probe], ended: float) -> float:
     """Return the longest time between two good answers; the first request and the prober's end count as such."""
     good = [probe.ended for probe in answered if not probe.failed]
     moments = [answered[0].due, *good, ended]
-    return _rounded(max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False)))
+    return _rounded(max(later - earlier for earlier, later in itertools.pairwise(moments)))
 
 
 def _slices(due: Sequence[Probe]) -> dict[str, Any]:

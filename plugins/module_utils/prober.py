@@ -26,7 +26,7 @@ BEGUN, READ, HEALTH, ENDED = "begun", "read", "health", "ended"
 # The verdicts on one response: unanswered requests, errors (also HTTP 200 with success: false), and responses with
 # less data than before the run.
 GOOD, NO_CONNECTION, LATE, ERROR, LESS = "good", "no connection", "late", "error", "less data"
-# The minimum of seconds between two health requests, and how much longer than a response the pause after it is: the
+# The minimum of seconds between two health requests, and the factor by which the pause is longer than the response. The
 # health check may ask a language model, and may block a worker.
 HEALTH_SECONDS, HEALTH_SHARE = 1.0, 20
 PAUSE = 0.05

@@ -16,8 +16,8 @@ description:
   - Starts a transient systemd unit on the server that sends O(request) every O(interval) seconds. A request is not sent
     before the previous one has its response; requests that became due meanwhile count as waiting for that response.
     Requests to O(health_url) are sent between them, at most one in a second and fewer if a response takes long.
-  - A response fails if it is late, has an error or C(success) false, or lacks data that the same request returned before
-    the start.
+  - A response fails if it is late, has an error or C(success) false, or lacks data that the same request returned
+    before the start.
   - The unit ends by itself after O(limit) seconds. A start ends the probes of a lost run.
   - The samples contain only times, a status and a verdict. The secret and the headers remain on the server, in a file
     that only root may read until the prober has read it. A reason for which no probes were sent is returned, and does

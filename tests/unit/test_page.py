@@ -350,8 +350,8 @@ def test_a_run_that_was_refused_at_once_is_shown(kind: str) -> None:
         kind=kind, outcome="FAILED", failure=failure, phases=record()["phases"][:1], stopped_at=None, healthy_at=None,
         operator=None, application_role=None, service_login=None, evidence=None, backup=None, copy=None, rehearsal=None,
         strategy=None, plan=[], durations={}, proof=[], login=[], findings=[], audit=[], journal=None, api=None,
-        watched=None, callers=None, written=None, replaced_database=None, tables={"before": {}, "after": {}}, commands=[],
-        versions=record()["versions"] | {"PostgreSQL": None},
+        watched=None, written=None, replaced_database=None, tables={"before": {}, "after": {}}, commands=[],
+        callers=None, versions=record()["versions"] | {"PostgreSQL": None},
     )  # fmt: skip
     jsonschema.validate(refused, SCHEMA)
     assert Reader(page.render(SOURCE, refused)).open == []

@@ -18,7 +18,7 @@ BASE = "http://127.0.0.1:8100"
 CALL = {
     "unit": "ai-memory", "url": BASE, "timeout": 60, "secret": "JWT_SECRET_KEY", "file": "/opt/ai-memory/.env",
     "names": {"column": "customer_id", "setting": "app.current_tenant", "tables": ["memories"]},
-    "request": {"name": "GET /v1/memories", "path": "/v1/memories?limit=5", "claims": {"customer_id": 1, "sub": "tests"}},
+    "request": {"name": "GET /v1/memories", "path": "/v1/memories?limit=5", "claims": {"customer_id": 1}},
     "interval": 0.05, "limit": 300, "health_url": f"{BASE}/health", "health_seconds": 0,
 }  # fmt: skip
 
@@ -32,7 +32,7 @@ def call(machine: Host, state: str, **other: Any) -> dict[str, Any]:
 
 def lines(machine: Host, kind: str = "read", word: str = "good") -> int:
     """Return the number of samples so far."""
-    return int(machine.run(f"sudo grep -c '\"{kind}\".*\"{word}\"' {PLACE}/samples || true") or 0)
+    return int(machine.run(f'sudo grep -c \'"{kind}".*"{word}"\' {PLACE}/samples || true') or 0)
 
 
 def until(condition: Callable[[], Any]) -> None:
@@ -73,8 +73,8 @@ def test_a_restart_is_a_gap_and_the_secret_is_seen_nowhere(machine: Host) -> Non
     assert modes == ["600 root prober.zip", "600 root samples", "700 root ai-memory-probes"]
     # The outage, as this test sees it. Within it, at least one request must be refused.
     outage = machine.run(
-        "began=$(date +%s%N); sudo systemctl stop ai-memory; stopped=$(date +%s%N); sleep 0.5; echo $((stopped - began))"
-        f" $(($(date +%s%N) - stopped)); sudo grep -c 'no connection' {PLACE}/samples; sudo systemctl start ai-memory"
+        "sudo systemctl stop ai-memory; stopped=$(date +%s%N); sleep 0.5; echo $(($(date +%s%N) - stopped));"
+        f" sudo grep -c 'no connection' {PLACE}/samples; sudo systemctl start ai-memory"
     ).split()
     machine.wait_until_healthy()
     good = lines(machine)
@@ -83,10 +83,9 @@ def test_a_restart_is_a_gap_and_the_secret_is_seen_nowhere(machine: Host) -> Non
     told = call(machine, "stopped")
     found = told["found"]
     assert told["obstacle"] == ""
-    assert int(outage[2]) >= 1
-    assert found["failed"] >= int(outage[2])
-    assert found["reasons"]["no connection"] >= int(outage[2])
-    assert found["gap"] * 1e9 >= int(outage[1])
+    assert int(outage[1]) >= 1
+    assert found["failed"] >= found["reasons"]["no connection"] >= int(outage[1])
+    assert found["gap"] * 1e9 >= int(outage[0])
     assert 0 < found["failed"] < found["sent"]
     assert nothing_left(machine)
     # The release accepts only tokens that are signed with its secret, and logs their tenant.

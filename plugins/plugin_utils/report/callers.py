@@ -1,4 +1,4 @@
-"""What callers felt during a run, as one sentence and as bars."""
+"""The effect of a run on callers of the service, as one sentence and as bars."""
 
 from __future__ import annotations
 
@@ -25,6 +25,24 @@ def sentence(callers: Callers | None) -> str:
     else:
         text = f"Callers: {text}; the slowest took {_time(callers['worst'])}."
     return f"{text} This is not the whole run: {obstacle}." if obstacle else text
+
+
+def bars(callers: Callers | None) -> list[dict[str, Any]]:
+    """Return a bar for each slice of time: x, width, and height in thousandths, and failed.
+
+    The height is the share of the longest wait; a failed request makes the bar at least a quarter high.
+    """
+    slices = callers and callers["slices"]
+    if not callers or not slices:
+        return []
+    width, longest = 1000 / len(slices["worst"]), callers["worst"] or 1
+    return [
+        {
+            "x": round(number * width, 1), "width": round(width, 1), "failed": failed > 0,
+            "height": round(max((worst or 0) / longest * 1000, 250 if failed else 0)),
+        }
+        for number, (worst, failed) in enumerate(zip(slices["worst"], slices["failed"], strict=True))
+    ]  # fmt: skip
 
 
 def _reasons(reasons: Mapping[str, int]) -> str:

@@ -185,4 +185,5 @@ def render(source: str, record: Record, markdown: bool = False) -> str:
         record=record, timeline=timeline(record), downtime=downtime(record), tables=compared(record), prose=prose,
         code=code, block=block, changed=contents.changed_names, reached=functools.partial(_reached, record),
         done=functools.partial(_done, record), callers=callers.sentence(record["callers"]),
+        caller_bars=callers.bars(record["callers"]),
     )  # fmt: skip

@@ -24,21 +24,24 @@ def wanted(requests: Sequence[Document], smoke: str, *, probe: bool) -> dict[str
     return {"request": None, "obstacle": obstacle}
 
 
-def recorded(result: Document, probe: Document, answer: Document, interval: float | str) -> dict[str, Any]:
+def recorded(result: Document, probe: Document, answer: Document, about: Document) -> dict[str, Any]:
     """Return the result of the role service after the probes were started or stopped.
 
     ``probe`` is the result of ``wanted``, and ``answer`` that of the module service_probes, which is empty if it was
-    not called. ``probing`` is whether probes are sent. ``probed`` lists their requests (method and path), and
-    ``callers`` has the numbers of all probes. The numbers are final when ``probing`` is false.
+    not called. ``about`` has interval (seconds) and health_path. In the result, ``probing`` is whether probes are sent.
+    ``probed`` lists their requests (method and path), with that of the health check. ``callers`` has the numbers of all
+    probes, which are final when ``probing`` is false.
     """
     request = probe["request"] or {"name": None}
     unsent = answer.get("msg", "no answer")
     obstacle = probe["obstacle"] or answer.get("obstacle", f"the module service_probes failed: {unsent}")
     callers = {
-        "endpoint": request["name"], "interval": float(interval), "obstacle": obstacle, "sent": 0, "failed": 0,
+        "endpoint": request["name"], "interval": float(about["interval"]), "obstacle": obstacle, "sent": 0, "failed": 0,
         "reasons": {}, "worst": None, "p99": None, "gap": None, "seconds": None, "slices": None,
         "health": {"sent": 0, "failed": 0, "worst": None}, **answer.get("found", {}),
     }  # fmt: skip
     is_started = not result.get("probing", False) and not obstacle
-    probed = [{name: request[name] for name in ("method", "path")}] if is_started else result.get("probed", [])
+    probed = result.get("probed", [])
+    if is_started:
+        probed = [{"method": "GET", "path": about["health_path"]}, {name: request[name] for name in ("method", "path")}]
     return {**result, "probing": is_started, "probed": probed, "callers": callers}
