@@ -15,7 +15,7 @@ from typing import Any
 from . import probe_samples, prober, systemctl, units
 
 # systemd ends a prober that does not end itself, and kills one that waits for an answer.
-SPARE_SECONDS, STOP_SECONDS = 30, 3
+LONGEST_SECONDS, STOP_SECONDS = 24 * 60 * 60, 3
 RUN = Path("/run")
 
 
@@ -28,6 +28,11 @@ class ProbeUnit:
         # A systemd name may contain a backslash, but no slash.
         self.place = run / self.unit.removesuffix(".service")
         self._systemd = systemctl.Systemctl(run_command)
+
+    @property
+    def alive(self) -> str:
+        """Return the file that a run touches while it waits for a long job."""
+        return str(self.place / prober.ALIVE)
 
     def start(self, configuration: Mapping[str, Any]) -> None:
         """Start the prober. Raises OSError; then nothing of it remains."""
@@ -43,10 +48,11 @@ class ProbeUnit:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(configuration, file)
         os.umask(0o077)
+        (self.place / prober.ALIVE).touch()
         program = self.place / prober.PROGRAM
         prober.bundle(program)
         properties = (
-            f"RuntimeMaxSec={configuration['limit'] + SPARE_SECONDS}", f"TimeoutStopSec={STOP_SECONDS}",
+            f"RuntimeMaxSec={LONGEST_SECONDS}", f"TimeoutStopSec={STOP_SECONDS}",
             "StandardOutput=null", "StandardError=null", "NoNewPrivileges=yes",
         )  # fmt: skip
         self._systemd.run(

@@ -21,6 +21,8 @@ from . import api, health
 
 PACKAGE = __name__.rpartition(".")[0]
 CONFIGURATION, SAMPLES, PROGRAM = "configuration.json", "samples", "prober.zip"
+# The time of this file is the last sign of the run; a run that waits for a long job touches the file.
+ALIVE = "alive"
 # The kinds of lines. A line BEGUN without an answer after it is a read request that was never answered.
 BEGUN, READ, HEALTH, ENDED = "begun", "read", "health", "ended"
 # The verdicts on one response: unanswered requests, errors (also HTTP 200 with success: false), and responses with
@@ -59,13 +61,15 @@ def ask(wanted: Mapping[str, Any], caller: api.Caller) -> api.Answer:
 class Prober:
     """The requests until the process is told to end, or until its time is over."""
 
-    def __init__(self, wanted: Mapping[str, Any], write: Callable[..., None]) -> None:
-        """Initialize with the configuration (see the module service_probes) and the function that writes a sample."""
-        self._wanted, self._write = wanted, write
+    def __init__(self, wanted: Mapping[str, Any], alive: Path, write: Callable[..., None]) -> None:
+        """Initialize with the configuration (see the module service_probes), and the function that writes a sample.
+
+        ``alive`` is the file with the last sign of the run.
+        """
+        self._wanted, self._alive, self._write = wanted, alive, write
         self._caller = api.Caller(wanted["headers"], wanted["secret"], wanted["seconds"])
         self._names = api.names(wanted["names"])
-        self._deadline = time.monotonic() + wanted["limit"]
-        self._over = False
+        self._over = self._lost = False
 
     def end(self, *_: Any) -> None:
         """Send no further request."""
@@ -81,8 +85,7 @@ class Prober:
             self._read(due)
             # Requests that became due meanwhile are not sent late: the statistics count them as waiting.
             tick = int((time.monotonic() - begun) / interval) + 1
-        now = time.monotonic()
-        self._write(ENDED, now, now >= self._deadline)
+        self._write(ENDED, time.monotonic(), self._lost)
 
     def _health(self) -> None:
         wanted = self._wanted
@@ -96,7 +99,8 @@ class Prober:
 
     def _wait(self, moment: float) -> bool:
         """Wait until a time; return false if the process must end before it."""
-        while not self._over and time.monotonic() < self._deadline:
+        while not (self._over or self._lost):
+            self._lost = time.time() - self._alive.stat().st_mtime > self._wanted["limit"]
             left = moment - time.monotonic()
             if left <= 0:
                 return True
@@ -127,7 +131,7 @@ def main(directory: str) -> None:
         # One call for each line, so that a line is whole or missing if the process is killed.
         os.write(descriptor, f"{json.dumps(sample)}\n".encode())
 
-    prober = Prober(wanted, write)
+    prober = Prober(wanted, place / ALIVE, write)
     signal.signal(signal.SIGTERM, prober.end)
     prober.run()
 

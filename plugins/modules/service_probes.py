@@ -18,7 +18,8 @@ description:
     Requests to O(health_url) are sent between them, at most one in a second and fewer if a response takes long.
   - A response fails if it is late, has an error or C(success) false, or lacks data that the same request returned
     before the start.
-  - The unit ends by itself after O(limit) seconds. A start ends the probes of a lost run.
+  - The unit ends by itself O(limit) seconds after the last sign of the run, which is its start or the time of the file
+    RV(alive). A start ends the probes of a lost run.
   - The samples contain only times, a status and a verdict. The secret and the headers remain on the server, in a file
     that only root may read until the prober has read it. A reason for which no probes were sent is returned, and does
     not fail the task. The headers may be secrets, so the task needs C(no_log). Runs as root.
@@ -62,7 +63,7 @@ options:
     type: float
     default: 0.1
   limit:
-    description: Seconds after which the probes end if the run is lost.
+    description: Seconds after the last sign of the run after which the probes end.
     type: int
     default: 900
   health_url:
@@ -97,6 +98,10 @@ EXAMPLES = r"""
 RETURN = r"""
 obstacle:
   description: Why the service cannot be probed, or why the probes ended early; "" without such a reason.
+  returned: success
+  type: str
+alive:
+  description: The file to touch while the run waits for a long job.
   returned: success
   type: str
 found:
@@ -149,7 +154,7 @@ def stop(wanted: dict[str, Any], unit: probe_unit.ProbeUnit) -> tuple[dict[str, 
     if samples.ended is None:
         obstacle = "the probes did not continue until the end"
     elif samples.timed_out:
-        obstacle = f"the probes ended after {wanted['limit']} s, before the run did"
+        obstacle = f"the probes ended after {wanted['limit']} s without a sign of the run"
     return probe_samples.summary(samples, wanted["interval"]), obstacle
 
 
@@ -175,7 +180,7 @@ def main() -> None:
     except OSError as error:
         # A run does not fail because callers cannot be observed.
         obstacle = f"the probes could not be {module.params['state']}: {error}"
-    module.exit_json(changed=False, obstacle=obstacle, found=found)
+    module.exit_json(changed=False, obstacle=obstacle, alive=unit.alive, found=found)
 
 
 if __name__ == "__main__":

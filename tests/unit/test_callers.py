@@ -43,13 +43,13 @@ def test_the_reason_for_which_no_probes_are_sent_is_recorded(
 
 
 def test_probes_are_started_and_stopped() -> None:
-    started = probed.recorded({}, WANTED, {"obstacle": "", "found": FOUND | {"sent": 0}}, ABOUT)
-    assert started["probing"]
+    started = probed.recorded({}, WANTED, {"obstacle": "", "alive": "/run/a", "found": FOUND | {"sent": 0}}, ABOUT)
+    assert (started["probing"], started["probes_alive"]) == (True, "/run/a")
     # The journal is read without the lines of these requests. The token is no part of them.
     assert started["probed"] == [{"method": "GET", "path": path} for path in ("/health", "/v1/memories")]
     assert callers.sentence(started["callers"]) == "Callers: not measured, because the run ended first."
     stopped = probed.recorded(started, WANTED, {"obstacle": "", "found": FOUND}, ABOUT)
-    assert (stopped["probing"], stopped["probed"]) == (False, started["probed"])
+    assert (stopped["probing"], stopped["probes_alive"], stopped["probed"]) == (False, None, started["probed"])
     assert stopped["callers"] == FOUND | {"endpoint": "GET /v1/memories", "interval": 0.1, "obstacle": ""}
 
 
@@ -88,10 +88,10 @@ def test_a_call_that_fails_at_the_end_does_not_look_like_a_measurement() -> None
             "Callers waited 350 ms: 3 of 212 reads failed (1 less data, 2 no connection).",
         ),
         (
-            {"obstacle": "the probes ended after 900 s, before the run did"},
+            {"obstacle": "the probes ended after 900 s without a sign of the run"},
             (
                 "Callers: 0 of 212 reads failed; the slowest took 61 ms. This is not the whole run: the probes ended"
-                " after 900 s, before the run did."
+                " after 900 s without a sign of the run."
             ),
         ),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import api, probe_samples, prober
-from ansible_collections.aimemory.tenancy.plugins.modules import service_probes
+from ansible_collections.aimemory.tenancy.plugins.modules import job_progress, service_probes
 
 NAMES = api.Names("customer_id", "app.current_tenant", ("memories",))
 ROWS = {"success": True, "memories": [{"id": 1}]}
@@ -75,8 +76,10 @@ def service() -> Iterator[Service]:
 
 
 @contextmanager
-def probing(service: Service, place: Path, **other: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the prober as the unit does, with a bundle of its own."""
+def probing(
+    service: Service, place: Path, alive: float | None = None, **other: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the prober as the unit does, with a bundle of its own; ``alive`` is the time of the last sign of the run."""
     url = f"http://127.0.0.1:{service.server_port}"
     configuration = {
         "url": url, "timeout": 60, "headers": {"X-Given": GIVEN}, "secret": SECRET, "seconds": 300,
@@ -85,6 +88,9 @@ def probing(service: Service, place: Path, **other: Any) -> Iterator[subprocess.
         "interval": 0.02, "limit": 60, "health_url": f"{url}/health", "health_timeout": 30, "health_seconds": 0,
         "filled": ["memories"],
     }  # fmt: skip
+    (place / prober.ALIVE).touch()
+    if alive is not None:
+        os.utime(place / prober.ALIVE, (alive, alive))
     (place / prober.CONFIGURATION).write_text(json.dumps(configuration | other))
     prober.bundle(place / prober.PROGRAM)
     process = subprocess.Popen([sys.executable, "-I", str(place / prober.PROGRAM), str(place)])
@@ -199,9 +205,18 @@ def test_a_header_that_cannot_be_sent_fails_and_is_not_written(service: Service,
 
 
 def test_the_prober_ends_by_itself(service: Service, tmp_path: Path) -> None:
-    with probing(service, tmp_path, limit=0.3) as process:
+    with probing(service, tmp_path, alive=time.time() + 3600, limit=0.3) as process:
+        # Longer than without a sign of the run.
+        until(lambda: len(samples(tmp_path).reads) >= 40)
+        assert process.poll() is None
+        # The last sign is now.
+        job_progress.touch(str(tmp_path / prober.ALIVE))
         assert process.wait(60) == 0
-    assert samples(tmp_path).timed_out
+    found = samples(tmp_path)
+    assert found.timed_out
+    assert found.reads[-1].ended - found.reads[0].due > 0.3
+    job_progress.touch(str(tmp_path / "nothing"))
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_the_prober_is_killed_and_what_it_wrote_is_read(service: Service, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_restart_is_a_gap_and_the_secret_is_seen_nowhere(machine: Host) -> Non
     shown = machine.run("systemctl show ai-memory-probes; sudo cat /proc/[0-9]*/cmdline | tr '\\0' ' '; ps -eo args")
     assert f"{PLACE}/prober.zip" in shown
     modes = machine.run(f"sudo find {PLACE} -printf '%m %u %f\\n' | sort").splitlines()
-    assert modes == ["600 root prober.zip", "600 root samples", "700 root ai-memory-probes"]
+    assert modes == ["600 root alive", "600 root prober.zip", "600 root samples", "700 root ai-memory-probes"]
     # The outage, as this test sees it. Within it, at least one request must be refused.
     outage = machine.run(
         "sudo systemctl stop ai-memory; stopped=$(date +%s%N); sleep 0.5; echo $(($(date +%s%N) - stopped));"

@@ -28,9 +28,10 @@ def recorded(result: Document, probe: Document, answer: Document, about: Documen
     """Return the result of the role service after the probes were started or stopped.
 
     ``probe`` is the result of ``wanted``, and ``answer`` that of the module service_probes, which is empty if it was
-    not called. ``about`` has interval (seconds) and health_path. In the result, ``probing`` is whether probes are sent.
-    ``probed`` lists their requests (method and path), with that of the health check. ``callers`` has the numbers of all
-    probes, which are final when ``probing`` is false.
+    not called. ``about`` has interval (seconds) and health_path. In the result, ``probing`` is whether probes are sent,
+    and ``probes_alive`` is the file that the run touches during long jobs. ``probed`` lists their requests (method and
+    path), with that of the health check. ``callers`` has the numbers of all probes, which are final when ``probing`` is
+    false.
     """
     request = probe["request"] or {"name": None}
     unsent = answer.get("msg", "no answer")
@@ -44,4 +45,5 @@ def recorded(result: Document, probe: Document, answer: Document, about: Documen
     probed = result.get("probed", [])
     if is_started:
         probed = [{"method": "GET", "path": about["health_path"]}, {name: request[name] for name in ("method", "path")}]
-    return {**result, "probing": is_started, "probed": probed, "callers": callers}
+    alive = answer.get("alive") if is_started else None
+    return {**result, "probing": is_started, "probes_alive": alive, "probed": probed, "callers": callers}
