@@ -119,7 +119,6 @@ class Prober:
 
 def main(directory: str) -> None:
     """Run the program in a directory that belongs to root alone."""
-    os.umask(0o077)
     place = Path(directory)
     configuration = place / CONFIGURATION
     wanted = json.loads(configuration.read_text(encoding="utf-8"))
