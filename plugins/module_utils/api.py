@@ -144,15 +144,16 @@ class Caller:
         self._headers, self._seconds = dict(headers), seconds
         # An Authorization header from the operator replaces the token.
         self.given = any(name.lower() == "authorization" for name in headers)
-        self._secret = secret if tokens.is_symmetric(secret) and not self.given else ""
+        # The secret with which tokens are signed, or "".
+        self.secret = secret if tokens.is_symmetric(secret) and not self.given else ""
         self._known = {text for value in headers.values() for text in (value, value.partition(" ")[2])} | {secret}
 
     def headers(self, claims: Mapping[str, Any] | None) -> dict[str, str]:
         """Return the headers of a request; ``claims`` is None if the request needs no token."""
-        if claims is None or not self._secret:
+        if claims is None or not self.secret:
             return dict(self._headers)
         now = int(time.time())
-        token = tokens.signed({**claims, "iat": now, "exp": now + self._seconds}, self._secret)
+        token = tokens.signed({**claims, "iat": now, "exp": now + self._seconds}, self.secret)
         self._known.add(token)
         return {"Authorization": f"Bearer {token}", **self._headers}
 

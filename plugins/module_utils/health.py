@@ -7,7 +7,7 @@ import re
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 
 # The service is on this host: proxies in the environment are ignored.
@@ -21,17 +21,25 @@ _MAX_BYTES = 65_536
 class Answer:
     """One response. ``sentence`` is the reason if it is not healthy, and ``late`` is true if the request timed out.
 
-    ``said`` is the service's own word for an unhealthy state in a response with status 200.
+    ``said`` is the service's own word for an unhealthy state in a response with status 200. ``seconds`` is how long the
+    request took.
     """
 
     healthy: bool
     sentence: str = ""
     late: bool = False
     said: str = ""
+    seconds: float = field(default=0.0, compare=False)
 
 
 def ask(url: str, timeout: float) -> Answer:
     """Send one request, and wait ``timeout`` seconds for the response."""
+    began = time.monotonic()
+    answer = _ask(url, timeout)
+    return replace(answer, seconds=round(time.monotonic() - began, 3))
+
+
+def _ask(url: str, timeout: float) -> Answer:
     try:
         with DIRECT.open(url, timeout=timeout) as response:
             if response.status != _OK:

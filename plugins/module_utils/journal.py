@@ -82,6 +82,15 @@ def since_start(found: list[Line]) -> list[Line]:
     return found
 
 
+def without_requests(found: list[Line], requests: Iterable[Mapping[str, str]]) -> list[Line]:
+    """Return the lines without the access lines of requests from this host; each request has method and path."""
+    asked = "|".join(re.escape(f"{request['method']} {request['path']}") for request in requests)
+    if not asked:
+        return found
+    pattern = re.compile(rf'(?<![\d.])(?:127\.\d+\.\d+\.\d+|::1)(?!\d).*"(?:{asked}) HTTP/')
+    return [line for line in found if not pattern.search(line.text)]
+
+
 def _of_entry(fields: Mapping[str, Any]) -> Iterator[Line]:
     said = fields.get("MESSAGE")
     # journalctl prints a message that is not text as a list of numbers.

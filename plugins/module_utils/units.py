@@ -228,15 +228,20 @@ def control_group(block: Properties, slices: Mapping[str, Properties]) -> str:
 
 def failsafe(unit: str) -> str:
     """Return the name, without its type, of the transient units that start a unit if a run is lost."""
-    return f"{_escaped_name(unit)}-failsafe"
+    return f"{_stem(unit)}-failsafe"
 
 
 def renewal(unit: str) -> str:
     """Return the name, without its type, of the transient unit that renews the processes of a unit."""
-    return f"{_escaped_name(unit)}-renewal"
+    return f"{_stem(unit)}-renewal"
 
 
-def _escaped_name(unit: str) -> str:
+def probes(unit: str) -> str:
+    """Return the name, without its type, of the transient unit that sends probes to a unit during a run."""
+    return f"{_stem(unit)}-probes"
+
+
+def _stem(unit: str) -> str:
     return re.sub(r"[^A-Za-z0-9:_.-]", lambda sign: _escaped(sign.group()), unit.removesuffix(".service"))
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import Any
@@ -46,6 +47,9 @@ options:
   bytes:
     description: Approximate final size of the dump or the database.
     type: int
+  alive:
+    description: A file that gets the current time as a sign of the run, if it exists.
+    type: path
 author: AI-Memory operations
 """
 
@@ -110,6 +114,12 @@ def job_is_over(directory: str, job: str) -> bool:
         return False
 
 
+def touch(path: str) -> None:
+    """Set the time of a file to now, if the file exists."""
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(path)
+
+
 def size_of(path: str) -> int:
     """Return the bytes of the files below a directory; files that disappear in the meantime are not counted."""
     total = 0
@@ -161,6 +171,7 @@ def main() -> None:
             "path": {"type": "path"},
             "copy": {"type": "path"},
             "bytes": {"type": "int"},
+            "alive": {"type": "path"},
         },
         required_if=[
             ("kind", "backup", ["path", "copy", "bytes"]), ("kind", "dump", ["path", "bytes"]),
@@ -168,6 +179,8 @@ def main() -> None:
         ],
         supports_check_mode=True,
     )  # fmt: skip
+    if module.params["alive"]:
+        touch(module.params["alive"])
     try:
         finished = job_is_over(module.params["directory"], module.params["job"])
     except FileNotFoundError as error:

@@ -55,6 +55,10 @@ said:
   description: The status in the response, if that is a JSON document with an unhealthy status, such as C(degraded).
   returned: always
   type: str
+seconds:
+  description: Seconds that the last request took.
+  returned: always
+  type: float
 """
 
 

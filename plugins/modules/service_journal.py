@@ -48,6 +48,13 @@ options:
     description: Maximum number of lines in RV(lines).
     type: int
     required: true
+  own_requests:
+    description: >-
+      Requests of the run itself, each with method and path. Their access lines are neither counted nor described if the
+      client is on the server itself.
+    type: list
+    elements: dict
+    default: []
   names:
     description: Names, such as table names, that the description of an error contains if they occur in the line.
     type: list
@@ -124,6 +131,7 @@ def main() -> None:
             "failure_patterns": {"type": "list", "elements": "str", "default": []},
             "request_pattern": text, "refused_pattern": text,
             "last": {"type": "int", "required": True},
+            "own_requests": {"type": "list", "elements": "dict", "default": []},
             "names": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
@@ -141,6 +149,7 @@ def main() -> None:
         module.fail_json(msg=f"A service_journal_* pattern is not a regular expression: {error}.")
     found = journal.since_start(read(module, f"--since={wanted['since']}"))
     before = read(module, "--since=-1h", f"--until={wanted['since']}") if wanted["before"] else []
+    found, before = (journal.without_requests(lines, wanted["own_requests"]) for lines in (found, before))
     module.exit_json(changed=False, **journal.summary(found, before, searched, wanted["last"]))
 
 

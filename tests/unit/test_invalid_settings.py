@@ -84,6 +84,10 @@ def test_a_webhook_is_a_secret() -> None:
             "service_smoke_prefix is smoke-test-: service_smoke_user_id must start with it",
         ),
         (
+            {"service_probe_interval": "0.01"},
+            "service_probe_interval is 0.01: it must be at least 0.05.",
+        ),
+        (
             {"service_smoke": "read"},
             "service_smoke is read: service_read_endpoints must contain the endpoints to read.",
         ),
@@ -102,6 +106,7 @@ def test_values_that_go_together_are_not_refused() -> None:
         service_health_request_timeout=60, service_health_timeout=60, service_smoke_prefix="smoke-test-",
         service_smoke_user_id="smoke-test-1", service_smoke="read", service_read_endpoints=[{"path": "/x"}],
         service_renew="command", service_renew_command=["true"],
+        service_probe_interval="0.05",
     ) == []  # fmt: skip
 
 

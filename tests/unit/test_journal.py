@@ -141,3 +141,27 @@ def test_what_is_no_text_is_described_as_well() -> None:
 def test_what_journalctl_never_writes_is_an_error(output: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
         journal.lines(output)
+
+
+PROBES = [{"method": "GET", "path": "/health"}, {"method": "GET", "path": "/v1/memories?limit=5"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ('127.0.0.1:40312 - "GET /v1/memories?limit=5 HTTP/1.1" 500', True),
+        ('INFO:     ::1:40312 - "GET /health HTTP/1.0" 503', True),
+        ('127.0.0.1 - - [30/Nov/2026] "GET /health HTTP/1.1" 200 5 "-" "curl"', True),
+        # Callers elsewhere, other requests, and text that only mentions a probe.
+        ('10.127.0.0.1:1 - "GET /health HTTP/1.1" 500', False),
+        ('192.0.2.7:40312 - "GET /v1/memories?limit=5 HTTP/1.1" 500', False),
+        ('127.0.0.1:1 - "GET /v1/memories?limit=50 HTTP/1.1" 500', False),
+        ('127.0.0.1:1 - "POST /health HTTP/1.1" 500', False),
+        ('127.0.0.1:1 - "GET /v1/memoriesXlimit=5 HTTP/1.1" 500', False),
+        ("ERROR 127.0.0.1 GET /health failed: permission denied for table memories", False),
+    ],
+)
+def test_the_requests_of_the_run_itself_are_no_lines_of_callers(text: str, own: bool) -> None:
+    found = journal.lines(entry(text))
+    assert journal.without_requests(found, PROBES) == ([] if own else found)
+    assert journal.without_requests(found, []) == found

@@ -106,6 +106,12 @@ def record(**other: Any) -> dict[str, Any]:
             "mode": "read", "token": "signed", "unproven": ["that it stores"], "shown": ["what it shows"],
             "endpoints": 2, "apart": 1,
         },
+        "callers": {
+            "endpoint": "GET /v1/memories", "interval": 0.1, "obstacle": "", "sent": 240, "failed": 18,
+            "reasons": {"no connection": 18}, "worst": 0.061, "p99": 0.012, "gap": 1.9, "seconds": 24.0,
+            "slices": {"step": 1, "worst": [0.061, None], "failed": [18, 0]},
+            "health": {"sent": 3, "failed": 0, "worst": 0.2},
+        },
         "watched": {
             "seconds": 60, "samples": 6, "lines": 40, "errors": 1, "requests": 12, "refused": 0, "refused_before": 3,
             "unnamed": "a session last set no tenant 7 s ago", "trouble": ["ill"],
@@ -191,6 +197,7 @@ FACTS = (
     "tenant_isolation_memories: ALL to alice", "memories_pkey: PRIMARY KEY (id)", "idx_k: btree (k)", "ALTER TABLE x",
     "12.5", "A tenant reads", "2 of 3 hold", "['text']", "role-owner", "restored and compared in 3.5 s", "-1002",
     "18f1", "started", "0 of them failed, 3 in the previous hour", "a session last set no tenant 7 s ago", "ill",
+    "Callers waited 1.9 s: 18 of 240 reads failed while the service was stopped.",
     "ai_memory_replaced", "rollback_mode=policies", "public.memories (12 rows added or changed)",
 )  # fmt: skip
 
@@ -344,7 +351,7 @@ def test_a_run_that_was_refused_at_once_is_shown(kind: str) -> None:
         operator=None, application_role=None, service_login=None, evidence=None, backup=None, copy=None, rehearsal=None,
         strategy=None, plan=[], durations={}, proof=[], login=[], findings=[], audit=[], journal=None, api=None,
         watched=None, written=None, replaced_database=None, tables={"before": {}, "after": {}}, commands=[],
-        versions=record()["versions"] | {"PostgreSQL": None},
+        callers=None, versions=record()["versions"] | {"PostgreSQL": None},
     )  # fmt: skip
     jsonschema.validate(refused, SCHEMA)
     assert Reader(page.render(SOURCE, refused)).open == []

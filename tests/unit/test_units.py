@@ -191,6 +191,7 @@ def test_the_control_group_of_a_unit_that_does_not_run_is_in_its_slice() -> None
 )
 def test_the_failsafe_has_a_name_that_is_no_instance_of_a_template(unit: str, name: str) -> None:
     assert units.failsafe(unit) == name
+    assert units.probes(unit) == f"{name.removesuffix('failsafe')}probes"
 
 
 def test_what_an_earlier_failsafe_starts_is_read_from_its_command() -> None:

@@ -74,6 +74,14 @@ def test_the_log_is_filled_in_from_facts(machine: Host) -> None:
     assert "- Status: SUCCESS" in log
     assert "- [ ]" not in log
     assert record["backup"]["sha256"] in log
+    felt = record["callers"]
+    assert (felt["endpoint"], felt["obstacle"]) == ("GET /v1/memories?limit=5", "")
+    assert felt["reasons"] == {"no connection": felt["failed"]}
+    assert 0 < felt["failed"] < felt["sent"]
+    # All failures are between two good responses.
+    assert felt["gap"] > (felt["failed"] - 1) * felt["interval"]
+    assert re.search(r"Callers waited [\d.]+ m?s: \d+ of \d+ reads failed while the service was stopped\.", log)
+    assert machine.run("sudo ls -d /run/ai-memory-probes || true") == ""
 
 
 def test_no_record_holds_the_password(machine: Host) -> None:

@@ -72,7 +72,10 @@ TEXTS = {
 }
 # Traffic over the network must be encrypted.
 WEBHOOK = r"(https://[!-~]+|http://(127[.]0[.]0[.]1|localhost|\[::1\])(:[0-9]+)?(/[!-~]*)?)?"
+# A shorter interval would be a load on the service.
+PROBE_INTERVAL = 0.05
 OTHERS = (
+    "service_probe_interval",
     "service_smoke", "service_smoke_prefix", "service_smoke_tenant", "service_smoke_user_id", "service_read_endpoints",
     "report_webhook_url", "tenancy_column_adopted", "service_renew", "service_renew_command",
 )  # fmt: skip
@@ -119,6 +122,8 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
             f"service_smoke_prefix is {prefix}: service_smoke_user_id must start with it, and it must have at least 8"
             " characters, or be empty."
         )
+    if float(values.get("service_probe_interval", PROBE_INTERVAL)) < PROBE_INTERVAL:
+        yield f"service_probe_interval is {values['service_probe_interval']}: it must be at least {PROBE_INTERVAL}."
     if values.get("service_smoke") == "read" and not values.get("service_read_endpoints"):
         yield "service_smoke is read: service_read_endpoints must contain the endpoints to read."
     if values.get("service_renew") == "command" and not values.get("service_renew_command"):

@@ -38,6 +38,7 @@ RESULTS: dict[str, tuple[str, Any]] = {
     "journal": ("service_result.journal", None),
     "api": ("service_result.api", None),
     "watched": ("service_result.watched", None),
+    "callers": ("service_result.callers", None),
 }
 
 

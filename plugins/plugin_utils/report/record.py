@@ -40,6 +40,7 @@ def build(facts: Facts) -> dict[str, Any]:
         "plan": facts["plan"] or [],
         "durations": {step["id"]: step["seconds"] for step in aftermath.timed_steps(facts)} | facts["durations"],
         **{name: facts[name] for name in ("proof", "login", "audit", "findings", "journal", "api", "watched")},
+        "callers": facts["callers"],
         **{name: facts[name] for name in ("written", "replaced_database", "tables")},
         "commands": [item["command"] for item in next_commands(facts)],
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.module_utils.common.text.formatters import bytes_to_human
 
-from . import aftermath, page, record, result
+from . import aftermath, callers, page, record, result
 
 Facts = Mapping[str, Any]
 # The width of a line in the box on a terminal of 80 columns.
@@ -41,7 +41,10 @@ def _ended(built: Facts, facts: Facts) -> list[str]:
         said = [line for sentence in sentences for line in _wrapped(sentence)]
     said.append(f"Outcome:   {built['outcome']}{' (check mode: nothing was touched)' if facts['check_mode'] else ''}")
     downtime = page.downtime(built)
-    return said if downtime is None else [*said, f"Downtime:  {downtime:.1f} s from stop to healthy"]
+    if downtime is not None:
+        said.append(f"Downtime:  {downtime:.1f} s from stop to healthy")
+    felt = callers.sentence(built["callers"])
+    return [*said, felt] if felt else said
 
 
 def _wrapped(text: str) -> list[str]:

@@ -104,6 +104,11 @@ RUN = {
         "seconds": number, "samples": number, "lines": number, "errors": number, "requests": number,
         "refused": number, "refused_before": number, "trouble": count,
     },
+    "callers": {
+        "interval": number, "sent": number, "failed": number, "worst": number, "p99": number, "gap": number,
+        "seconds": number, "slices": {"step": number, "worst": count, "failed": count},
+        "health": {"sent": number, "failed": number, "worst": number},
+    },
     "written": [_WRITTEN | {"written": number, "gone": number}],
     "tables": {"before": Each("relation", TABLE), "after": Each("relation", TABLE)},
 }  # fmt: skip
