@@ -42,8 +42,8 @@ def facts(result_: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]
         "service_login": {"switched": False, "put_back": None, "role": None, "kept": "/etc/ai.env.before-app"},
         "tables": {"before": {}, "after": {}}, "failsafe_seconds": 900,
     }  # fmt: skip
-    texts = dict.fromkeys(("database", "service", "tenant", "tenant_column"), "")
-    known |= texts | {name: {} for name in ("preflight", "expanded", "job", "durations")}
+    texts = dict.fromkeys(("database", "service", "tenant", "tenant_column", "operator"), "")
+    known |= texts | {name: {} for name in ("preflight", "expanded", "job", "durations", "bridges")}
     known |= {name: [] for name in ("proof", "login", "audit", "findings")}
     return dict.fromkeys(PICKED) | known | {"service": "ai memory", "database": "ai_memory"} | other
 

@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from ...module_utils import contents, messages
-from . import clock
+from . import answers, clock, grouped
 
 Record = Mapping[str, Any]
 
@@ -184,5 +184,6 @@ def render(source: str, record: Record, markdown: bool = False) -> str:
     return _template(source, markdown).render(
         record=record, timeline=timeline(record), downtime=downtime(record), tables=compared(record), prose=prose,
         code=code, block=block, changed=contents.changed_names, reached=functools.partial(_reached, record),
-        done=functools.partial(_done, record),
+        done=functools.partial(_done, record), answers=answers, grouped=grouped, words=answers.words,
+        clock=clock,
     )  # fmt: skip
