@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ extends_documentation_fragment:
   - result_format_callback
 """
 
+# The width of a phase's name with its host.
+NAME_WIDTH = 40
 # The root of the collection: its playbooks are there and in its directory playbooks.
 ROOT = Path(__file__).resolve().parents[2]
 COLORS = {"ok": constants.COLOR_OK, "FAILED": constants.COLOR_ERROR, "CANCELLED": constants.COLOR_WARN}
@@ -61,6 +65,13 @@ class Progress:
         self.closed = False
         self.stopped: str | None = None
         self.answered = False
+        self._news = ""
+
+    def is_news(self, said: str) -> bool:
+        """Return whether a message about a job differs from the last one in more than single percent and seconds."""
+        rough = re.sub(r"\d(?=%)|about [\d,.]+ (s|min) left|[\d,]+ of [\d,]+ MB", "", said)
+        is_news, self._news = rough != self._news, rough
+        return is_news
 
 
 class CallbackModule(Default):  # type: ignore[misc]
@@ -107,8 +118,11 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _phase(self, host: str, number: int, state: str, until: str | None = None) -> None:
         phase = self._hosts[host].phases[number]
         name = f"{host:<20} {phase['name']}" if self._several else phase["name"]
-        seconds = clock.seconds(phase["started"], until)
-        self._say(f"{self._signs[state]} {number + 1:>2} {name:<40} {state:<9} {seconds:>7.1f} s", COLORS[state])
+        start, seconds = clock.time(phase["started"]), clock.seconds(phase["started"], until)
+        begin, end = f"{self._signs[state]} {start} {number + 1:>2} ", f" {state:<9} {seconds:>7.1f} s"
+        # The last column stays empty, because some terminals break the line there.
+        width = min(max(screen.columns() - len(begin) - len(end) - 1, len(name)), NAME_WIDTH)
+        self._say(f"{begin}{name:<{width}}{end}", COLORS[state])
 
     def _follow(self, host: str, phases: list[Mapping[str, str]]) -> None:
         """Show the phases that have ended since the last call."""
@@ -140,7 +154,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             since = None if progress.answered else progress.stopped
             waited = f", callers wait {clock.seconds(since):.1f} s" if since else ""
             parts.append(f"{name} {clock.seconds(phase['started']):.0f} s{waited}" if phase else name)
-        return messages.visible(f"{self._signs['now']} {'; '.join(parts)}: {self._task}")
+        return messages.visible(f"{self._signs['now']} {clock.time(clock.ago(0))} {'; '.join(parts)}: {self._task}")
 
     def _update(self, host: str, facts: Mapping[str, Any]) -> None:
         """Update the progress from the facts that a task sets."""
@@ -199,11 +213,12 @@ class CallbackModule(Default):  # type: ignore[misc]
         names = [host.name for host in play.get_variable_manager()._inventory.get_hosts(play.hosts)]
         self._several = len(names) > 1
         dry = " (dry run)" if play.check_mode else ""
-        self._heading = f"{play.get_name()}{dry}: {', '.join(names)}"
+        self._heading = f"{play.get_name()}{dry}: {', '.join(names)} (times in UTC)"
 
     @_if_phased
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Keep the task's name for the status line; a prompt needs that line for itself."""
+        screen.publish_columns()
         self._task = self._name(task)
         self._foot.still = task.action.rpartition(".")[2] == "ask"
         if self._foot.still:
@@ -281,8 +296,12 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_runner_retry(self, result: Any) -> None:
-        """Show in the status line why the task is retried."""
-        self._task = f"{self._name(result.task)}: {result.result.get('msg') or 'not yet'}"
+        """Show in the status line why the task is retried, or how far a job is; elsewhere, print it now and then."""
+        said = str(result.result.get("msg") or "not yet")
+        watched = result.task.action.rpartition(".")[2] == "job_progress"
+        self._task = said if watched else f"{self._name(result.task)}: {said}"
+        if watched and not sys.stdout.isatty() and self._hosts[result.host.name].is_news(said):
+            self._speak(result.host.name, [f"  {clock.time(clock.ago(0))} {said}"])
 
     @_if_phased
     def v2_runner_on_skipped(self, result: Any) -> None:
@@ -314,6 +333,9 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._say()
         for host in sorted(stats.processed):
             counts = stats.summarize(host)
+            if host in self._hosts and self._hosts[host].cancelled:
+                self._say(f"{host:<20} : ok={counts['ok']}  changed={counts['changed']}  cancelled=1")
+                continue
             names = {"ok": "ok", "changed": "changed", "unreachable": "unreachable", "failed": "failures"}
             numbers = "  ".join(f"{name}={counts[key]}" for name, key in names.items())
             bad = counts["failures"] or counts["unreachable"]

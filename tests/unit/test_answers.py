@@ -145,14 +145,19 @@ def test_after_a_migration_bridge_login_api_and_audit_remain() -> None:
     assert "The old login postgres still exists" in remaining
     assert "Mend the API: it shows or stores rows of the wrong tenant (1 warnings)." in remaining
     assert "could not prove: that it stores." in remaining
-    assert remaining.endswith("Read the audit's warnings below: a-rule.")
+    assert "Read the audit's warnings below: a-rule." in remaining
     owner = answered(service_login=None)["What remains to be done?"]
     assert "ai-memory logs in as alice, which owns tables" in owner
 
 
 def test_after_all_of_it_nothing_remains() -> None:
-    done = answered(bridge=False, service_login=None, audit=[], api=None)
+    done = answered(bridge=False, service_login=None, audit=[], api=None, replaced_database=None)
     assert done["What remains to be done?"] == "Nothing."
+
+
+def test_a_database_that_was_replaced_is_dropped_by_hand() -> None:
+    said = answered(kind="rollback", options={"rollback_mode": "restore"})["What remains to be done?"]
+    assert said == "Drop the database ai_memory_replaced on the server when nobody needs its rows."
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_a_migration_shows_its_phases_and_ends_in_a_box(machine: Host) -> None:
         assert words in text
     # The tables are aligned.
     assert "memories                            5,755 rows  X  Missing customer_id" in screen.lines
-    assert "OK   personality_metrics      customer_id: True   NULLs: 0  RLS: True" in screen.lines
+    assert "OK   personality_metrics      customer_id: yes  NULLs: 0  RLS: on" in screen.lines
     box = text[text.index("┌") : text.index("┘")].splitlines()
     assert {len(line) for line in box[1:-1]} == {len(box[0])}
     assert "│ Outcome:   SUCCESS " in text

@@ -207,6 +207,8 @@ def _remaining(record: Record) -> list[str]:
     said = [] if record["outcome"] == "SUCCESS" else _after_failure(record)
     if record["kind"] in ("migrate", "enforce") and record["database_state"] == "changed":
         said += _later(record)
+    if record["replaced_database"]:
+        said.append(f"Drop the database {record['replaced_database']} on the server when nobody needs its rows.")
     return said or ["Nothing."]
 
 

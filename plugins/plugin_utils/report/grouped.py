@@ -43,7 +43,7 @@ def judged(items: Sequence[Item]) -> list[dict[str, Any]]:
         row["count"] += 1
         row["tables"] |= {item["table"]: None} if item["table"] else {}
         row["had"][words(item["actual"])] = None
-        row["due"][_due(item)] = None
+        row["due"][due(item)] = None
     return [
         {
             "what": row["what"], "ok": row["ok"], "count": row["count"], "tables": _named(row["tables"], names),
@@ -62,7 +62,7 @@ def _outcome(actual: str, expected: str, *, ok: bool) -> str:
     return actual if ok else f"{actual} instead of {expected}"
 
 
-def _due(item: Item) -> str:
+def due(item: Item) -> str:
     """Return what an item must be; an attempt has a list of the outcomes that it may have."""
     expected = item["expected"]
     if "sentence" in item and isinstance(expected, list):

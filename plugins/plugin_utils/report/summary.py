@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.text.formatters import bytes_to_human
 
 from . import aftermath, page, record, result
+from .wrapping import wrapped
 
 Facts = Mapping[str, Any]
 # The width of a line in the box on a terminal of 80 columns.
 WIDTH = 76
 
 
-def lines(facts: Facts) -> list[str]:
-    """Return the summary of a run for the terminal, from the facts for ``record.build``."""
+def lines(facts: Facts, expected: Sequence[str] = ()) -> list[str]:
+    """Return the summary of a run for the terminal, from the facts for ``record.build``.
+
+    ``expected`` are the lines of a dry run about the run itself.
+    """
     built = record.build(facts)
     commands = [f"{item['label']:<10} {item['command']}" for item in record.next_commands(facts)]
     return [
@@ -29,6 +32,7 @@ def lines(facts: Facts) -> list[str]:
         *_left(built, facts),
         *_files(facts),
         *commands,
+        *expected,
     ]
 
 
@@ -38,19 +42,10 @@ def _ended(built: Facts, facts: Facts) -> list[str]:
         said = ["Not confirmed: nothing was touched."]
     elif failure := built["failure"]:
         sentences = (f"FAILED in phase {failure['phase']}: {failure['message']}", *built["aftermath"])
-        said = [line for sentence in sentences for line in _wrapped(sentence)]
+        said = [part for sentence in sentences for line in sentence.splitlines() for part in wrapped(line, WIDTH)]
     said.append(f"Outcome:   {built['outcome']}{' (check mode: nothing was touched)' if facts['check_mode'] else ''}")
     downtime = page.downtime(built)
     return said if downtime is None else [*said, f"Downtime:  {downtime:.1f} s from stop to healthy"]
-
-
-def _wrapped(text: str) -> list[str]:
-    return [
-        part
-        for line in text.splitlines()
-        for part in textwrap.wrap(line, WIDTH, expand_tabs=False, replace_whitespace=False, break_on_hyphens=False)
-        or [""]
-    ]
 
 
 def _rehearsed(built: Facts) -> list[str]:
