@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.plugins.loader import filter_loader
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock, screen
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock, jobs, screen
 
 DOCUMENTATION = """
 name: terminal
@@ -29,6 +29,8 @@ extends_documentation_fragment:
   - result_format_callback
 """
 
+# Seconds from which the duration of a phase in the last run is shown.
+LONG = 3
 # The width of a phase's name with its host.
 NAME_WIDTH = 40
 # The root of the collection: its playbooks are there and in its directory playbooks.
@@ -64,14 +66,18 @@ class Progress:
         self.cancelled = False
         self.closed = False
         self.stopped: str | None = None
+        self.expected: Mapping[str, float] = {}
         self.answered = False
-        self._news = ""
+        self.job = jobs.Job()
 
-    def is_news(self, said: str) -> bool:
-        """Return whether a message about a job differs from the last one in more than single percent and seconds."""
-        rough = re.sub(r"\d(?=%)|about [\d,.]+ (s|min) left|[\d,]+ of [\d,]+ MB", "", said)
-        is_news, self._news = rough != self._news, rough
-        return is_news
+    def lasting(self, phase: Mapping[str, str], *, estimated: bool) -> str:
+        """Return for how long a phase has lasted, and how long it lasted in the last run, if that was long enough.
+
+        The latter is left out if there is another estimate, ``estimated``.
+        """
+        seconds, whole = clock.seconds(phase["started"]), self.expected.get(phase["name"], 0)
+        is_known = whole >= LONG and seconds <= whole and not estimated
+        return f"{seconds:.0f} of about {whole:.0f} s" if is_known else f"{seconds:.0f} s"
 
 
 class CallbackModule(Default):  # type: ignore[misc]
@@ -88,7 +94,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._heading = ""
         self._speaker = ""
         self._blank = False
-        self._task = ""
+        self._task, self._job_is_told = "", False
         self._signs = screen.symbols()
         self._foot = screen.Foot(self._foot_line)
 
@@ -153,7 +159,9 @@ class CallbackModule(Default):  # type: ignore[misc]
             name = f"{host} {phase['name']}" if phase and self._several else phase["name"] if phase else host
             since = None if progress.answered else progress.stopped
             waited = f", callers wait {clock.seconds(since):.1f} s" if since else ""
-            parts.append(f"{name} {clock.seconds(phase['started']):.0f} s{waited}" if phase else name)
+            # A job has an estimate of its own.
+            lasting = progress.lasting(phase, estimated=self._job_is_told) if phase else ""
+            parts.append(f"{name} {lasting}{waited}" if phase else name)
         return messages.visible(f"{self._signs['now']} {clock.time(clock.ago(0))} {'; '.join(parts)}: {self._task}")
 
     def _update(self, host: str, facts: Mapping[str, Any]) -> None:
@@ -167,6 +175,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             result = facts["report_result"]
             self._follow(host, result["phases"])
             progress.cancelled = result["cancelled"]
+            progress.expected = result.get("expected", {})
             progress.failed = progress.failed or (result["failure"] or {}).get("message", "")
             if result["failure"] or result["outcome"]:
                 self._close(host)
@@ -219,7 +228,7 @@ class CallbackModule(Default):  # type: ignore[misc]
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Keep the task's name for the status line; a prompt needs that line for itself."""
         screen.publish_columns()
-        self._task = self._name(task)
+        self._task, self._job_is_told = self._name(task), False
         self._foot.still = task.action.rpartition(".")[2] == "ask"
         if self._foot.still:
             with self._foot:
@@ -297,11 +306,13 @@ class CallbackModule(Default):  # type: ignore[misc]
     @_if_phased
     def v2_runner_retry(self, result: Any) -> None:
         """Show in the status line why the task is retried, or how far a job is; elsewhere, print it now and then."""
-        said = str(result.result.get("msg") or "not yet")
-        watched = result.task.action.rpartition(".")[2] == "job_progress"
-        self._task = said if watched else f"{self._name(result.task)}: {said}"
-        if watched and not sys.stdout.isatty() and self._hosts[result.host.name].is_news(said):
-            self._speak(result.host.name, [f"  {clock.time(clock.ago(0))} {said}"])
+        if result.task.action.rpartition(".")[2] != "job_progress":
+            self._task = f"{self._name(result.task)}: {result.result.get('msg') or 'not yet'}"
+            return
+        job = self._hosts[result.host.name].job
+        self._task, self._job_is_told = job.line(result.result, time.monotonic()), True
+        if not sys.stdout.isatty() and job.is_news():
+            self._speak(result.host.name, [f"  {clock.time(clock.ago(0))} {self._task}"])
 
     @_if_phased
     def v2_runner_on_skipped(self, result: Any) -> None:

@@ -62,6 +62,18 @@ def _is_same(record: Record, facts: Facts) -> bool:
     )
 
 
+def durations(directory: Path, facts: Facts) -> dict[str, float]:
+    """Return the seconds of each phase in the newest run of the same kind on this host with SUCCESS.
+
+    ``facts`` are kind, host and database. A dry run and a run that found nothing to do leave no such record.
+    """
+    for path in sorted(directory.glob("*/run.json"), reverse=True):
+        record = _read(path)
+        if record.get("outcome") == "SUCCESS" and all(record.get(name) == value for name, value in facts.items()):
+            return {phase["name"]: phase["seconds"] for phase in page.timeline(record) if phase["name"] != CONFIRM}
+    return {}
+
+
 def lines(facts: Facts, found: Mapping[str, Record | None], given: Iterable[str] = ()) -> list[str]:
     """Return the lines of a dry run that found work; ``given`` are the operator's own options (name=value)."""
     run, rehearsed = found["run"], found["rehearsal"]
