@@ -1,7 +1,7 @@
 """How far a dump or a restore of a database is, from the tables that are read or written at the moment.
 
-The share is that of the tables' bytes. It counts a table that is being copied by its rows, because the text of a row
-and a compressed file have other sizes than the table. A share is therefore always measured against the right whole.
+The share is that of the tables' bytes. A table that is being copied counts by its rows: the text of a row and a
+compressed file have other sizes. A share thus always refers to the right whole.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def test_after_a_migration_bridge_login_api_and_audit_remain() -> None:
     remaining = said["What remains to be done?"]
     assert remaining.startswith("The bridge is on: ai-memory may still work without a tenant, as Peterson Insurance.")
     assert "The old login postgres still exists" in remaining
-    assert "Mend the API: it shows or stores rows of the wrong tenant (1 warnings)." in remaining
+    assert "Correct the API: it shows or stores rows of the wrong tenant (1 warnings)." in remaining
     assert "could not prove: that it stores." in remaining
     assert "Read the audit's warnings below: a-rule." in remaining
     owner = answered(service_login=None)["What remains to be done?"]

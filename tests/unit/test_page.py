@@ -203,7 +203,8 @@ FACTS = (
     "SUCCESS", "alice on laptop", "tenancy_strategy", "2.21.5", "3.13.0", "0.1.0", "nothing used the bridge",
     "memory_app now, in place of postgres", "Longest lock on the tables", "0.42 s", "integer, NOT NULL", "on, forced",
     "tenant_isolation_memories: ALL to alice", "memories_pkey: PRIMARY KEY (id)", "idx_k: btree (k)", "ALTER TABLE x",
-    "12.5", "A tenant reads", "text", "alice", "Was anybody cut off?", "role-owner", "restored and compared in 3.5 s", "-1002",
+    "12.5", "A tenant reads", "text", "alice", "Was anybody cut off?", "role-owner",
+    "restored and compared in 3.5 s", "-1002",
     "18f1", "started", "0 of them failed, 3 in the previous hour", "a session last set no tenant 7 s ago", "ill",
     "ai_memory_replaced", "rollback_mode=policies", "public.memories (12 rows added or changed)",
 )  # fmt: skip
@@ -253,7 +254,10 @@ def test_the_page_needs_nothing_else() -> None:
 
 def test_what_comes_from_outside_is_text() -> None:
     # Rows with the same texts are one row, so every text is the same in both.
-    harmless, harmful = (Reader(page.render(SOURCE, changed(record(), lambda _: text))) for text in ("harmless", EVIL))
+    harmless, harmful = (
+        Reader(page.render(SOURCE, changed(record(), lambda _, text=text: text)))  # type: ignore[misc]
+        for text in ("harmless", EVIL)
+    )
     assert [tag for tag, _ in harmful.tags] == [tag for tag, _ in harmless.tags]
     assert {name for _, attributes in harmful.tags for name in attributes if name.startswith("on")} == set()
     assert EVIL in harmful.text

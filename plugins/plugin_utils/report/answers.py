@@ -10,7 +10,7 @@ from . import clock, commands
 
 Record = Mapping[str, Any]
 
-# What a kind of run does, as an infinitive, and what is true after it.
+# The result of each kind of run that ended in SUCCESS.
 DONE = {
     "migrate": "{database} keeps the rows of each tenant apart, and {service} works with it.",
     "enforce": "The bridge is off: a session of {service} that sets no tenant sees no row, and {service} works.",
@@ -22,7 +22,7 @@ ROLLED_BACK = {
     "schema": "The original schema is back with all rows, and {service} works with it.",
     "restore": "{database} is the backup's again, and {service} works with it.",
 }
-# What is true after a run that did not end in SUCCESS, by the state of the database.
+# The result of a run that did not end in SUCCESS, by the state of the database.
 FAILED = {
     "unknown": "It is not known whether the database is changed.",
     "changed": "The database is changed, but a later step failed.",
@@ -187,7 +187,7 @@ def _undone(record: Record) -> list[str]:
     said = [texts[mode] for mode in modes]
     if "schema" in modes:
         said.insert(0, "Without loss, until a tenant other than the default one has rows. From then on, only the backup"
-                       " leads back.")  # fmt: skip
+                       " remains.")  # fmt: skip
     return said
 
 
@@ -249,7 +249,7 @@ def _warnings(record: Record) -> list[str]:
     api, rules = record["api"] or {}, {item["rule"] for item in record["audit"] if not item["fixed_by_plan"]}
     rules -= {"role-owner"}
     return [
-        f"Mend the API: it shows or stores rows of the wrong tenant ({len(api['shown'])} warnings)." if api.get("shown")
+        f"Correct the API: it shows or stores rows of the wrong tenant ({len(api['shown'])} warnings)." if api.get("shown")
         else "",
         f"Test by hand what the API test could not prove: {'; '.join(api['unproven'])}." if api.get("unproven") else "",
         f"Read the audit's warnings below: {', '.join(sorted(rules))}." if rules else "",

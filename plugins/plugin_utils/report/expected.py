@@ -1,4 +1,4 @@
-"""What a dry run says about the run itself: its duration, what callers will notice, and the command."""
+"""The lines of a dry run about the run itself: its duration, its effect on callers, and the command."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _is_same(record: Record, facts: Facts) -> bool:
         record.get("kind") == facts["kind"]
         and record.get("outcome") == "SUCCESS"
         and bool(record.get("plan") or record.get("replaced_database"))
-        and all(record["options"].get(name, "") == facts["asked"][name] for name in options)
+        and all(record["options"].get(name, "") == str(facts["asked"][name]) for name in options)
     )
 
 
@@ -104,8 +104,8 @@ def _as_rehearsed(record: Record) -> list[str]:
     source = f"by the rehearsal of {clock.shown(record['phases'][0]['started'], day=True)}"
     return [
         f"Duration:  about {duration(whole)}, {source}",
-        f"Callers:   The service is stopped for about {measured['apply_seconds']:.1f} s, besides its stop and start,",
-        "           by the same rehearsal.",
+        f"Callers:   The service is stopped for about {measured['apply_seconds']:.1f} s, besides its stop and start, by"
+        " the same rehearsal.",
     ]
 
 
@@ -119,8 +119,8 @@ def _estimated(facts: Facts) -> list[str]:
     stopped = (sum(table.get("bytes") or 0 for table in tables) / BUILD_RATE) if builds else 0
     return [
         f"Duration:  about {duration(whole)}, guessed from {size / 1e6:,.0f} MB: nothing was measured yet",
-        f"Callers:   The service is stopped for its stop and start, and about {stopped:.0f} s more, guessed from the",
-        "           size of the tables. playbooks/rehearse.yml measures it.",
+        f"Callers:   The service is stopped for its stop and start, and about {stopped:.0f} s more, guessed from the"
+        " size of the tables. playbooks/rehearse.yml measures it.",
     ]
 
 
@@ -131,7 +131,9 @@ def duration(seconds: float) -> str:
 
 def command(facts: Facts, given: Iterable[str]) -> str:
     """Return the command of the run itself, with those options of the dry run that are no secrets."""
-    named = [text for text in given if text.partition("=")[0] in facts["asked"]]
+    named, mode = list(given), facts["asked"]["rollback_mode"]
+    if facts["kind"] == "rollback" and f"rollback_mode={mode}" not in named:
+        named.insert(0, f"rollback_mode={mode}")
     return " ".join([commands.playbook(facts), PLAYBOOKS[facts["kind"]], *(f"-e {text}" for text in named)])
 
 
