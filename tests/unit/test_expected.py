@@ -73,18 +73,18 @@ def test_a_run_lasts_as_long_as_the_last_one_without_its_question() -> None:
 def test_without_a_run_a_rehearsal_is_the_measure() -> None:
     lines = expected.lines(dry(), NOTHING | {"rehearsal": record(rehearsal=REHEARSAL)})
     assert lines[0] == "Duration:  about 38 s, by the rehearsal of 2026-11-25 17:51:31 UTC"
-    assert lines[1].startswith("Callers:   The service is stopped for about 1.0 s, besides its stop and start, by the")
+    assert lines[1].startswith("Callers:   The service is stopped for about 1.0 s, besides its own stop and start.")
 
 
 def test_without_any_measurement_the_estimate_says_so() -> None:
     lines = expected.lines(dry(), NOTHING)
     # 30 s, and two times what 300 MB take.
     assert lines[0] == "Duration:  about 110 s, guessed from 300 MB: nothing was measured yet"
-    assert "about 10 s more, guessed from the size of the tables. playbooks/rehearse.yml measures it." in lines[1]
+    assert lines[1].startswith("Callers:   The service is stopped for about 10 s, besides its own stop and start")
     large = expected.lines(dry(preflight={"database_size_bytes": 30_000_000_000}), NOTHING)
     assert large[0].startswith("Duration:  about 101 min, guessed from 30,000 MB")
     online = expected.lines(dry(strategy="online"), NOTHING)
-    assert "for its stop and start, and about 0 s more" in online[1]
+    assert "stopped for about 0 s, besides its own stop and start" in online[1]
 
 
 @pytest.mark.parametrize(

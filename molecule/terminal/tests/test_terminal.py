@@ -11,7 +11,9 @@ from screen import COLUMNS, Screen, on_a_terminal
 
 pytestmark = pytest.mark.one_host
 
-PHASE = re.compile(r"^(?P<mark>.) \d\d:\d\d:\d\d +(?P<number>\d+) (?P<name>\w+) +(?P<state>ok|FAILED) +(?P<seconds>[\d.]+) s$")
+PHASE = re.compile(
+    r"^(?P<mark>.) [\d:]{8} +(?P<number>\d+) (?P<name>\w+) +(?P<state>ok|FAILED) +(?P<seconds>[\d.]+) s$"
+)
 
 
 def migration(machine: Host, **variables: str) -> Screen:

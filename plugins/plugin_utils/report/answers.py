@@ -248,12 +248,12 @@ def _later(record: Record) -> list[str]:
 def _warnings(record: Record) -> list[str]:
     api, rules = record["api"] or {}, {item["rule"] for item in record["audit"] if not item["fixed_by_plan"]}
     rules -= {"role-owner"}
+    shown, unproven = api.get("shown", []), api.get("unproven", [])
     return [
-        f"Correct the API: it shows or stores rows of the wrong tenant ({len(api['shown'])} warnings)." if api.get("shown")
-        else "",
-        f"Test by hand what the API test could not prove: {'; '.join(api['unproven'])}." if api.get("unproven") else "",
+        f"Correct the API: it shows or stores rows of the wrong tenant ({len(shown)} warnings)." if shown else "",
+        f"Test by hand what the API test could not prove: {'; '.join(unproven)}." if unproven else "",
         f"Read the audit's warnings below: {', '.join(sorted(rules))}." if rules else "",
-    ]  # fmt: skip
+    ]
 
 
 def megabytes(size: int) -> str:

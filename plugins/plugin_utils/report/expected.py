@@ -22,6 +22,8 @@ PLAYBOOKS = {
     "migrate": "migrate.yml", "enforce": "playbooks/enforce.yml", "rollback": "rollback.yml",
     "backup": "playbooks/backup.yml", "rehearse": "playbooks/rehearse.yml",
 }  # fmt: skip
+# The part of the interruption that no rehearsal measures.
+SWITCH = "its own stop and start"
 # In this phase a run waits for the operator.
 CONFIRM = "confirm"
 
@@ -104,8 +106,7 @@ def _as_rehearsed(record: Record) -> list[str]:
     source = f"by the rehearsal of {clock.shown(record['phases'][0]['started'], day=True)}"
     return [
         f"Duration:  about {duration(whole)}, {source}",
-        f"Callers:   The service is stopped for about {measured['apply_seconds']:.1f} s, besides its stop and start, by"
-        " the same rehearsal.",
+        f"Callers:   The service is stopped for about {measured['apply_seconds']:.1f} s, besides {SWITCH}.",
     ]
 
 
@@ -119,8 +120,7 @@ def _estimated(facts: Facts) -> list[str]:
     stopped = (sum(table.get("bytes") or 0 for table in tables) / BUILD_RATE) if builds else 0
     return [
         f"Duration:  about {duration(whole)}, guessed from {size / 1e6:,.0f} MB: nothing was measured yet",
-        f"Callers:   The service is stopped for its stop and start, and about {stopped:.0f} s more, guessed from the"
-        " size of the tables. playbooks/rehearse.yml measures it.",
+        f"Callers:   The service is stopped for about {stopped:.0f} s, besides {SWITCH}: a rehearsal measures it.",
     ]
 
 
