@@ -78,8 +78,12 @@ def data_entries(listed: str) -> list[tuple[int, int]]:
 
 
 def started(entries: Iterable[tuple[int, int]], path: str) -> set[int]:
-    """Return the oids of the tables whose file exists in a dump in the directory format."""
-    numbers = {name.partition(".")[0] for name in os.listdir(path)}
+    """Return the oids of the tables whose file has content in a dump in the directory format.
+
+    pg_dump opens the file before it copies the table, and an empty table leaves some bytes too.
+    """
+    with os.scandir(path) as files:
+        numbers = {file.name.partition(".")[0] for file in files if file.stat().st_size > 0}
     return {oid for number, oid in entries if str(number) in numbers}
 
 

@@ -160,7 +160,7 @@ class Work:
             code, listed, _ = self.run(["pg_restore", "--list", path])
         entries = progress.data_entries(listed) if code == 0 else []
         if not entries or (os.path.isfile(path) and not running):
-            return _told("dump", None, "reading the definitions" if not running else "")
+            return _told("dump", None, "" if running else "between two tables")
         found = progress.started(entries, path) if os.path.isdir(path) else progress.before(entries, running)
         names = {table.oid: table.name for table in whole}
         ended = {names[oid] for oid in found if oid in names}

@@ -62,8 +62,8 @@ def test_the_rows_of_a_table_are_found_by_its_oid_whatever_its_name() -> None:
 
 
 def test_a_dump_in_a_directory_has_begun_the_tables_that_have_a_file(tmp_path: Path) -> None:
-    for name in ("toc.dat", "3455.dat.gz", "3458.dat"):
-        (tmp_path / name).touch()
+    for name, text in (("toc.dat", "x"), ("3455.dat.gz", "x"), ("3458.dat", "\n"), ("3456.dat.gz", "")):
+        (tmp_path / name).write_text(text)
     assert progress.started(progress.data_entries(LISTED), str(tmp_path)) == {1, 3}
 
 
@@ -84,6 +84,9 @@ def test_what_remains_is_estimated_from_the_share_since_the_stage_began() -> Non
     assert read(job, 110.0, 0.11) == "dump 11%, memories"
     assert read(job, 120.0, 0.3) == "dump 30%, about 70 s left, memories"
     assert read(job, 1100.0, 0.35) == "dump 35%, about 43 min left, memories"
+    # A share that falls, because a table's file was not complete, begins anew.
+    assert read(job, 1150.0, 0.05) == "dump 5%, memories"
+    assert read(job, 1160.0, 0.15) == "dump 15%, about 85 s left, memories"
     # The next stage has another speed.
     assert read(job, 1200.0, 0.5, "test restore", "") == "test restore 50%"
     assert read(job, 1210.0, 1.0, "test restore", "") == "test restore 100%, about 0 s left"

@@ -34,7 +34,7 @@ class Job:
             # The numbers in such a message, as in that of an index build, change all the time.
             self._now = ("".join(filter(lambda sign: not sign.isdigit(), str(result.get("msg", "")))), 0)
             return str(result.get("msg", ""))
-        if stage != self._stage:
+        if stage != self._stage or share < self._first[1]:
             self._stage, self._first = stage, (now, share)
         self._now = (stage, int(share * TENTHS))
         began, before = self._first

@@ -9,6 +9,7 @@ from ..changes import bridge, readers
 from ..changes.finding import Finding
 from ..changes.statement import State
 from ..model.model import Model
+from . import screen
 from .answers import words
 from .grouped import due
 from .wrapping import column, wrapped
@@ -24,7 +25,7 @@ def lines(
 
     ``findings`` are all findings; ``attempts`` are the findings of attempts by their kind.
     """
-    width = column((table.name for table in model.tables), 24, len(f"OK    {model.column}: yes   NULLs: 0  RLS: off"))
+    width = column((table.name for table in model.tables), 24, len(f"OK    {model.column}: yes NULLs: 0 RLS: on"))
     said = ["VERIFICATION:", *(_table(state, model, findings, f"{table.name:<{width}}") for table in model.tables)]
     # The finding of an attempt has a sentence; other findings have only the name of the compared fact.
     said += [
@@ -69,7 +70,8 @@ def _table(state: State, model: Model, findings: Sequence[Finding], padded: str)
     nulls = found["nulls"] if found else "-"
     secured = ("on" if document["rls"]["enabled"] else "off") if document["exists"] else "-"
     has = "no" if found is None else "yes"
-    return f"{_mark(holds)} {padded} {model.column}: {has:<3}  NULLs: {nulls}  RLS: {secured}"
+    gap = " " * (2 if screen.columns() >= screen.WIDTH else 1)
+    return f"{_mark(holds)} {padded}{gap[:1]}{model.column}: {has:<3}{gap}NULLs: {nulls}{gap}RLS: {secured}"
 
 
 def _bridge(state: State, model: Model) -> list[str]:
@@ -81,8 +83,5 @@ def _bridge(state: State, model: Model) -> list[str]:
         used = "It has not been used so far"
     else:
         used = f"Last used: {datetime.fromtimestamp(used_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return [
-        f"NOTE The bridge is on: a session of {model.application_role} that sets no tenant",
-        f"     works as tenant {tenant}.",
-        f"     {used}.",
-    ]
+    on = f"NOTE The bridge is on: a session of {model.application_role} that sets no tenant works as tenant {tenant}."
+    return [*wrapped(on, 78, "     "), f"     {used}."]
