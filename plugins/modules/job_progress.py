@@ -157,7 +157,8 @@ class Work:
             whole = progress.tables(ask(progress.TABLES))
             running = dict(ask(progress.COPIES)) if version >= progress.COPIES_VERSION else {}
         with acting_as(self.wanted["user"]):
-            code, listed, _ = self.run(["pg_restore", "--list", path])
+            listing = ["pg_restore", "--list", path]
+            code, listed, _ = self.run(listing, environ_update={"PGOPTIONS": sessions.options()})
         entries = progress.data_entries(listed) if code == 0 else []
         if not entries or (os.path.isfile(path) and not running):
             return _told("dump", None, "" if running else "between two tables")

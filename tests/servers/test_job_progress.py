@@ -70,7 +70,7 @@ def work(server: Server, kind: str, monkeypatch: pytest.MonkeyPatch, **more: Any
     monkeypatch.setattr(job_progress, "acting_as", lambda user: contextlib.nullcontext())
     monkeypatch.setattr(job_progress.sessions, "acting_as", lambda user: contextlib.nullcontext())
     wanted = {"kind": kind, "user": "postgres", "database": NAME, "port": 5432, "copy": "/none"} | more
-    return job_progress.Work(wanted, lambda command: dump(server, Path("/none")).run(command, {}))
+    return job_progress.Work(wanted, dump(server, Path("/none")).run)
 
 
 @pytest.mark.parametrize("layout", ["directory", "custom"])

@@ -163,7 +163,7 @@ def test_a_database_that_was_replaced_is_dropped_by_hand() -> None:
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        (FAILED, "Remove the reason, and run the playbook again."),
+        (FAILED, "Correct the cause, and run the playbook again."),
         (FAILED | {"outcome": "CANCELLED"}, "Run the playbook again, and type YES in capitals."),
         (FAILED | {"service_state": "stopped"}, "At once: start the service on the server."),
         (FAILED | {"database_state": "unknown"}, "Run playbooks/verify.yml to see the state of the database."),

@@ -225,7 +225,7 @@ def _after_failure(record: Record) -> list[str]:
         return [
             "Run playbooks/verify.yml. If all findings hold, correct what the reason names. Otherwise undo the change."
         ]
-    return ["Remove the reason, and run the playbook again."]
+    return ["Correct the cause, and run the playbook again."]
 
 
 def _later(record: Record) -> list[str]:
