@@ -20,7 +20,13 @@ NOTHING: dict[str, Any] = {"run": None, "rehearsal": None}
 def dry(**other: Any) -> dict[str, Any]:
     """Return the facts of a dry run that found work."""
     tables = {"before": {"memories": {"bytes": 200_000_000}}, "after": {}}
-    known = {"plan": [{"id": "a"}], "check_mode": True, "host": "db1", "strategy": "atomic", "tables": tables}
+    known: dict[str, Any] = {
+        "plan": [{"id": "a"}],
+        "check_mode": True,
+        "host": "db1",
+        "strategy": "atomic",
+        "tables": tables,
+    }
     return facts(**known | {"preflight": {"database_size_bytes": 300_000_000}} | other)
 
 
@@ -33,12 +39,11 @@ def stored(directory: Path, name: str, **other: Any) -> None:
 def test_the_newest_successful_run_of_the_same_work_is_the_measure(tmp_path: Path) -> None:
     stored(tmp_path, "20261101-db1", run="oldest")
     stored(tmp_path, "20261102-db1", run="same")
-    for number, other in enumerate(
-        (
-            {"host": "db2"}, {"database": "other"}, {"kind": "rollback"}, {"outcome": "FAILED", "rehearsal": REHEARSAL},
-            {"plan": [], "replaced_database": None}, {"options": {"tenancy_strategy": "online"}},
-        )
-    ):  # fmt: skip
+    others: tuple[dict[str, Any], ...] = (
+        {"host": "db2"}, {"database": "other"}, {"kind": "rollback"}, {"outcome": "FAILED", "rehearsal": REHEARSAL},
+        {"plan": [], "replaced_database": None}, {"options": {"tenancy_strategy": "online"}},
+    )  # fmt: skip
+    for number, other in enumerate(others):
         stored(tmp_path, f"2026110{number + 3}-db1", **other)
     (tmp_path / "20261120-db1").mkdir()
     (tmp_path / "20261120-db1/run.json").write_text("{")

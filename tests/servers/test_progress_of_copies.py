@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import temporary
-from ansible_collections.aimemory.tenancy.plugins.module_utils import progress
+from ansible_collections.aimemory.tenancy.plugins.module_utils import progress, sessions
 from ansible_collections.aimemory.tenancy.plugins.modules import job_progress
 from server import Server
 from test_dumping import NAME, dump, named  # noqa: F401 (a fixture)
@@ -68,7 +68,7 @@ def large(server: Server, named: str) -> str:  # noqa: F811
 def work(server: Server, kind: str, monkeypatch: pytest.MonkeyPatch, **more: Any) -> job_progress.Work:
     """Return the work whose progress is read with the server's own programs."""
     monkeypatch.setattr(job_progress, "acting_as", lambda user: contextlib.nullcontext())
-    monkeypatch.setattr(job_progress.sessions, "acting_as", lambda user: contextlib.nullcontext())
+    monkeypatch.setattr(sessions, "acting_as", lambda user: contextlib.nullcontext())
     wanted = {"kind": kind, "user": "postgres", "database": NAME, "port": 5432, "copy": "/none"} | more
     return job_progress.Work(wanted, dump(server, Path("/none")).run)
 
