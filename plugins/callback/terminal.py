@@ -14,7 +14,7 @@ from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.plugins.loader import filter_loader
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock, jobs, screen
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock, jobs, screen, wrapping
 
 DOCUMENTATION = """
 name: terminal
@@ -29,6 +29,8 @@ extends_documentation_fragment:
   - result_format_callback
 """
 
+# The width of a host's name in the recap, and the widest numbers beside it.
+RECAP_WIDTH, RECAP_BESIDE = 20, len(" : ok=000  changed=00  unreachable=0  failed=0")
 # Seconds from which the duration of a phase in the last run is shown.
 LONG = 3
 # The width of a phase's name with its host.
@@ -127,6 +129,8 @@ class CallbackModule(Default):  # type: ignore[misc]
         start, seconds = clock.time(phase["started"]), clock.seconds(phase["started"], until)
         begin, end = f"{self._signs[state]} {start} {number + 1:>2} ", f" {state:<9} {seconds:>7.1f} s"
         # The last column stays empty, because some terminals break the line there.
+        if len(begin) + len(name) + len(end) >= screen.columns():
+            end = f" {state} {seconds:.1f} s"
         width = min(max(screen.columns() - len(begin) - len(end) - 1, len(name)), NAME_WIDTH)
         self._say(f"{begin}{name:<{width}}{end}", COLORS[state])
 
@@ -342,12 +346,13 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._foot.end()
         self._heading = ""
         self._say()
+        width = wrapping.column(stats.processed, RECAP_WIDTH, RECAP_BESIDE)
         for host in sorted(stats.processed):
             counts = stats.summarize(host)
             if host in self._hosts and self._hosts[host].cancelled:
-                self._say(f"{host:<20} : ok={counts['ok']}  changed={counts['changed']}  cancelled=1")
+                self._say(f"{host:<{width}} : ok={counts['ok']}  changed={counts['changed']}  cancelled=1")
                 continue
             names = {"ok": "ok", "changed": "changed", "unreachable": "unreachable", "failed": "failures"}
             numbers = "  ".join(f"{name}={counts[key]}" for name, key in names.items())
             bad = counts["failures"] or counts["unreachable"]
-            self._say(f"{host:<20} : {numbers}", constants.COLOR_ERROR if bad else None)
+            self._say(f"{host:<{width}} : {numbers}", constants.COLOR_ERROR if bad else None)

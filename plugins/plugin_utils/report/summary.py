@@ -10,7 +10,7 @@ from typing import Any
 from ansible.module_utils.common.text.formatters import bytes_to_human
 
 from . import aftermath, page, record, result
-from .wrapping import wrapped
+from .wrapping import column, wrapped
 
 Facts = Mapping[str, Any]
 # The width of a line in the box on a terminal of 80 columns.
@@ -136,7 +136,9 @@ def unsuccessful(hosts: Iterable[str], results: Mapping[str, Facts]) -> list[str
 
 def of_hosts(hosts: Iterable[str], results: Mapping[str, Facts], *, check_mode: bool) -> list[str]:
     """Return the outcome of each host, a line for each; ``results`` has ``report_result`` and ``downtime`` by host."""
-    return ["HOSTS:", *(_host(name, results.get(name), check_mode) for name in hosts)]
+    named = list(hosts)
+    width = column(named, 30, len(" CANCELLED inspected, nothing touched"))
+    return ["HOSTS:", *(_host(f"{name:<{width}}", results.get(name), check_mode) for name in named)]
 
 
 def _host(name: str, ended: Facts | None, check_mode: bool) -> str:
@@ -146,7 +148,7 @@ def _host(name: str, ended: Facts | None, check_mode: bool) -> str:
         outcome, how = "LOST", f"contact lost in phase {result.last_phase(ended)}"
     else:
         outcome, how = ended["outcome"], _how(ended, check_mode)
-    return f"{name:<30} {outcome:<9} {how}"
+    return f"{name} {outcome:<9} {how}"
 
 
 def _how(ended: Facts, check_mode: bool) -> str:
