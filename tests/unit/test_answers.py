@@ -131,7 +131,7 @@ def test_it_is_said_until_when_nothing_is_lost_on_the_way_back() -> None:
         (FAILED, "There is nothing to undo."),
         (FAILED | {"database_state": "expanded"}, "rollback.yml -e rollback_mode=schema removes the columns"),
         ({"kind": "rollback", "options": {"rollback_mode": "restore"}}, "migrate.yml migrates again"),
-        ({"kind": "enforce"}, "migrate.yml puts the bridge back only after rollback_mode=policies"),
+        ({"kind": "enforce"}, "One statement sets the bridge again, and no row is affected"),
     ],
 )
 def test_a_run_without_a_command_for_it_says_so_too(other: dict[str, Any], said: str) -> None:

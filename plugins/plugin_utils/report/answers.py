@@ -195,7 +195,7 @@ def _kept(record: Record) -> str:
     if record["kind"] in READING:
         return "There is nothing to undo: the database was only read."
     if record["kind"] == "enforce" and record["outcome"] == "SUCCESS" and record["plan"]:
-        return "migrate.yml puts the bridge back only after rollback_mode=policies; the rows are not affected."
+        return "One statement sets the bridge again, and no row is affected: docs/without-the-bridge.md contains it."
     if record["database_state"] in ("unchanged", "reverted"):
         return "There is nothing to undo."
     if record["database_state"] == "expanded":
