@@ -26,7 +26,11 @@ def answered(**other: Any) -> dict[str, str]:
     ("other", "headline"),
     [
         ({}, "Yes. ai_memory keeps the rows of each tenant apart, and ai-memory works with it."),
-        ({"plan": [], "replaced_database": None}, "Yes. There was nothing to do: the database was in this state"),
+        (
+            KEPT | {"plan": [], "replaced_database": None},
+            "Yes. There was nothing to do: the database was in this state",
+        ),
+        ({"plan": [], "replaced_database": None}, "Yes. An earlier run was lost after its change. This run restarted"),
         ({"kind": "enforce"}, "Yes. The bridge is off"),
         ({"kind": "backup"}, "Yes. The backup is complete."),
         ({"kind": "rehearse"}, "Yes. The change was made, proven and rolled back in a copy."),
@@ -67,6 +71,7 @@ def test_the_numbers_of_findings_and_attempts_are_explained() -> None:
         ({}, "Yes, for 2.0 s: the service was stopped at 17:51:35 UTC and responded again at 17:51:37 UTC."),
         (KEPT, "The service was not stopped."),
         (KEPT | {"strategy": "live"}, "The service was not stopped."),
+        (KEPT | {"service_state": "restarted"}, "Yes, during one restart of the service"),
         ({"healthy_at": None}, "Yes. The service was stopped at 17:51:35 UTC and has not responded since."),
         (
             {"callers": {"sent": 1240, "failed": 3, "worst": 1.25, "p99": 0.5, "gap": 1.04}},

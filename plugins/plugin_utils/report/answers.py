@@ -72,6 +72,8 @@ def _done(record: Record) -> str:
     kind = record["kind"]
     if kind in ("migrate", "enforce", "rollback") and not record["plan"] and record["replaced_database"] is None:
         checked = " All findings hold." if record["findings"] else ""
+        if record["service_state"] != "kept":
+            return f"An earlier run was lost after its change. This run restarted the service and tested it.{checked}"
         return f"There was nothing to do: the database was in this state already.{checked}"
     text = ROLLED_BACK[record["options"]["rollback_mode"]] if kind == "rollback" else DONE[kind]
     return text.format(database=record["database"], service=record["service"])
@@ -110,7 +112,9 @@ def interruption(record: Record) -> str:
         )
     stopped, healthy = record["stopped_at"], record["healthy_at"]
     if stopped is None:
-        return "The service was not stopped."
+        if record["service_state"] == "kept" or record["strategy"] == "live":
+            return "The service was not stopped."
+        return "Yes, during one restart of the service, whose duration was not measured."
     if healthy is None:
         return f"Yes. The service was stopped at {clock.shown(stopped)} and has not responded since."
     return (
