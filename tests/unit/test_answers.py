@@ -180,6 +180,14 @@ def test_after_a_failure_the_next_step_is_named(other: dict[str, Any], said: str
     assert answered(**other)["What remains to be done?"].startswith(said)
 
 
+def test_of_a_lost_run_nothing_is_claimed() -> None:
+    lost = {"finished": False, "outcome": "FAILED", "database_state": "unchanged", "commands": [], "backup": None}
+    said = answered(**KEPT | lost | {"written": None, "replaced_database": None})
+    assert said["Was anybody cut off?"].startswith("Not known")
+    assert not said["Is the data safe?"].startswith("Yes")
+    assert said["How is it undone, and until when?"].startswith("Not known yet")
+
+
 def test_a_cancelled_run_is_not_asked_about_data_and_the_way_back() -> None:
     said = answered(**FAILED | KEPT | {"outcome": "CANCELLED"})
     assert list(said) == ["Did it work?", "Was anybody cut off?", "What remains to be done?"]

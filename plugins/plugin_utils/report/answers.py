@@ -51,7 +51,7 @@ def of(record: Record) -> list[dict[str, Any]]:
 
 def is_untouched(record: Record) -> bool:
     """Return whether the run has changed nothing and never stopped the service."""
-    return bool(record["database_state"] == "unchanged" and record["service_state"] == "kept")
+    return bool(record["finished"] and record["database_state"] == "unchanged" and record["service_state"] == "kept")
 
 
 def headline(record: Record) -> str:
@@ -111,6 +111,8 @@ def interruption(record: Record) -> str:
             f" {callers['worst']:.1f} s, and for {callers['gap']:.1f} s at most no request was answered."
         )
     stopped, healthy = record["stopped_at"], record["healthy_at"]
+    if not record["finished"] and healthy is None:
+        return "Not known: the record ends before the service responded again, or before it was stopped."
     if stopped is None:
         if record["service_state"] == "kept" or record["strategy"] == "live":
             return "The service was not stopped."
@@ -196,6 +198,8 @@ def _undone(record: Record) -> list[str]:
 
 
 def _kept(record: Record) -> str:
+    if not record["finished"]:
+        return "Not known yet: playbooks/verify.yml shows whether the change is committed."
     if record["kind"] in READING:
         return "There is nothing to undo: the database was only read."
     if record["kind"] == "enforce" and record["outcome"] == "SUCCESS" and record["plan"]:
