@@ -401,6 +401,24 @@ def test_a_run_that_was_lost_is_shown_as_far_as_it_came() -> None:
     assert "Downtime" not in log
 
 
+def test_a_run_that_was_cancelled_failed_nowhere() -> None:
+    failure = {"phase": "start", "task": "Require YES", "message": "Not confirmed: nothing was touched."}
+    cancelled = record(
+        outcome="CANCELLED", failure=failure, stopped_at=None, healthy_at=None, findings=[], commands=[],
+        database_state="unchanged", service_state="kept",
+    )  # fmt: skip
+    assert page.timeline(cancelled)[-1]["state"] == "CANCELLED"
+    text = Reader(page.render(SOURCE, cancelled)).text
+    log = page.render(LOG, cancelled, markdown=True)
+    for shown in (text, log):
+        assert "Cancelled: the answer was not YES. Nothing was touched." in shown
+        assert "FAILED" not in shown
+        # The question's own message is not told as a second reason.
+        assert "Require YES" not in shown
+    assert "\n\nNone.\n" in log
+    assert "- [ ] Verification passed\n" in log or "- [x] Verification passed\n" in log
+
+
 def test_tables_are_compared_as_they_were_and_are() -> None:
     after = state({"type": "integer", "not_null": False}) | {"rls": {"enabled": True, "forced": False}}
     watch = {"name": "watch", "permissive": False, "command": "SELECT", "roles": [], "public": True}

@@ -47,12 +47,13 @@ def timeline(record: Record) -> list[dict[str, Any]]:
     down = place(_at(stopped), _at(healthy) if healthy else ended) if stopped else {}
     ends = [*(_at(phase["started"]) for phase in phases[1:]), ended]
     failed = (record["failure"] or {}).get("phase")
+    bad = "CANCELLED" if record["outcome"] == "CANCELLED" else "FAILED"
     return [
         {
             "name": phase["name"],
             "started": phase["started"],
             "seconds": (end - _at(phase["started"])).total_seconds(),
-            "state": "FAILED" if phase["name"] == failed and number == len(phases) - 1 else "ok",
+            "state": bad if phase["name"] == failed and number == len(phases) - 1 else "ok",
             "bar": place(_at(phase["started"]), end),
             "down": down,
         }
