@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import result, texts
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import expected, result, texts
 
 BEGUN = """# {kind} Execution Log
 
@@ -42,5 +42,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             except OSError as error:
                 sentence = f"The log {log} cannot be written: {error.strerror}. Specify another directory with"
                 return done | {"failed": True, "msg": f"{sentence} -e report_directory=..."}
+        variables = task_vars or {}
+        about = {
+            "kind": arguments["kind"], "host": variables["inventory_hostname"],
+            "database": self._templar.template(variables.get("database_name", "")),
+        }  # fmt: skip
         begun = result.new(name, None if log is None else str(log))
+        begun["expected"] = expected.durations(Path(arguments["directory"]), about)
         return done | {"changed": False, "result": begun}

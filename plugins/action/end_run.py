@@ -6,9 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible import context
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import facts, page, record, result, summary, texts
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import (
+    expected,
+    facts,
+    page,
+    record,
+    result,
+    summary,
+    texts,
+)
 
 
 def write(known: Mapping[str, Any], log: Path) -> str:
@@ -25,6 +34,15 @@ def write(known: Mapping[str, Any], log: Path) -> str:
     except OSError as error:
         return f"{path} cannot be written: {error.strerror}."
     return ""
+
+
+def expect(known: Mapping[str, Any], directory: str) -> list[str]:
+    """Return what a dry run that found work says about the run itself; ``directory`` has the records of runs."""
+    has_work = known["plan"] or (known["plan"] is None and known["asked"]["rollback_mode"] == "restore")
+    if not known["check_mode"] or known["result"]["failure"] is not None or not has_work:
+        return []
+    given = expected.given_options(context.CLIARGS.get("extra_vars") or (), known["asked"])
+    return expected.lines(known, expected.earlier(Path(directory), known), given)
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -44,5 +62,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         known = facts.pick(variables, self._templar.template)
         known["result"] = ended = result.end(known)
         problem = "" if ended["log"] is None else write(known, Path(ended["log"]))
-        said = {"lines": summary.lines(known), "problem": problem}
+        directory = self._templar.template(variables.get("report_directory", ""))
+        said = {"lines": summary.lines(known, expect(known, directory)), "problem": problem}
         return done | {"changed": False, "result": ended} | said

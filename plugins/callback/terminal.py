@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.plugins.loader import filter_loader
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock, screen
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock, jobs, screen, wrapping
 
 DOCUMENTATION = """
 name: terminal
@@ -27,6 +29,12 @@ extends_documentation_fragment:
   - result_format_callback
 """
 
+# The width of a host's name in the recap, and the widest numbers beside it.
+RECAP_WIDTH, RECAP_BESIDE = 20, len(" : ok=000  changed=00  unreachable=0  failed=0")
+# Seconds from which the duration of a phase in the last run is shown.
+LONG = 3
+# The width of a phase's name with its host.
+NAME_WIDTH = 40
 # The root of the collection: its playbooks are there and in its directory playbooks.
 ROOT = Path(__file__).resolve().parents[2]
 COLORS = {"ok": constants.COLOR_OK, "FAILED": constants.COLOR_ERROR, "CANCELLED": constants.COLOR_WARN}
@@ -60,7 +68,18 @@ class Progress:
         self.cancelled = False
         self.closed = False
         self.stopped: str | None = None
+        self.expected: Mapping[str, float] = {}
         self.answered = False
+        self.job = jobs.Job()
+
+    def lasting(self, phase: Mapping[str, str], *, estimated: bool) -> str:
+        """Return for how long a phase has lasted, and how long it lasted in the last run, if that was long enough.
+
+        The latter is left out if there is another estimate, ``estimated``.
+        """
+        seconds, whole = clock.seconds(phase["started"]), self.expected.get(phase["name"], 0)
+        is_known = whole >= LONG and seconds <= whole and not estimated
+        return f"{seconds:.0f} of about {whole:.0f} s" if is_known else f"{seconds:.0f} s"
 
 
 class CallbackModule(Default):  # type: ignore[misc]
@@ -77,7 +96,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._heading = ""
         self._speaker = ""
         self._blank = False
-        self._task = ""
+        self._task, self._job_is_told = "", False
         self._signs = screen.symbols()
         self._foot = screen.Foot(self._foot_line)
 
@@ -107,8 +126,13 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _phase(self, host: str, number: int, state: str, until: str | None = None) -> None:
         phase = self._hosts[host].phases[number]
         name = f"{host:<20} {phase['name']}" if self._several else phase["name"]
-        seconds = clock.seconds(phase["started"], until)
-        self._say(f"{self._signs[state]} {number + 1:>2} {name:<40} {state:<9} {seconds:>7.1f} s", COLORS[state])
+        start, seconds = clock.time(phase["started"]), clock.seconds(phase["started"], until)
+        begin, end = f"{self._signs[state]} {start} {number + 1:>2} ", f" {state:<9} {seconds:>7.1f} s"
+        # The last column stays empty, because some terminals break the line there.
+        if len(begin) + len(name) + len(end) >= screen.columns():
+            end = f" {state} {seconds:.1f} s"
+        width = min(max(screen.columns() - len(begin) - len(end) - 1, len(name)), NAME_WIDTH)
+        self._say(f"{begin}{name:<{width}}{end}", COLORS[state])
 
     def _follow(self, host: str, phases: list[Mapping[str, str]]) -> None:
         """Show the phases that have ended since the last call."""
@@ -139,8 +163,10 @@ class CallbackModule(Default):  # type: ignore[misc]
             name = f"{host} {phase['name']}" if phase and self._several else phase["name"] if phase else host
             since = None if progress.answered else progress.stopped
             waited = f", callers wait {clock.seconds(since):.1f} s" if since else ""
-            parts.append(f"{name} {clock.seconds(phase['started']):.0f} s{waited}" if phase else name)
-        return messages.visible(f"{self._signs['now']} {'; '.join(parts)}: {self._task}")
+            # A job has an estimate of its own.
+            lasting = progress.lasting(phase, estimated=self._job_is_told) if phase else ""
+            parts.append(f"{name} {lasting}{waited}" if phase else name)
+        return messages.visible(f"{self._signs['now']} {clock.time(clock.ago(0))} {'; '.join(parts)}: {self._task}")
 
     def _update(self, host: str, facts: Mapping[str, Any]) -> None:
         """Update the progress from the facts that a task sets."""
@@ -153,6 +179,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             result = facts["report_result"]
             self._follow(host, result["phases"])
             progress.cancelled = result["cancelled"]
+            progress.expected = result.get("expected", {})
             progress.failed = progress.failed or (result["failure"] or {}).get("message", "")
             if result["failure"] or result["outcome"]:
                 self._close(host)
@@ -199,12 +226,13 @@ class CallbackModule(Default):  # type: ignore[misc]
         names = [host.name for host in play.get_variable_manager()._inventory.get_hosts(play.hosts)]
         self._several = len(names) > 1
         dry = " (dry run)" if play.check_mode else ""
-        self._heading = f"{play.get_name()}{dry}: {', '.join(names)}"
+        self._heading = f"{play.get_name()}{dry}: {', '.join(names)} (times in UTC)"
 
     @_if_phased
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Keep the task's name for the status line; a prompt needs that line for itself."""
-        self._task = self._name(task)
+        screen.publish_columns()
+        self._task, self._job_is_told = self._name(task), False
         self._foot.still = task.action.rpartition(".")[2] == "ask"
         if self._foot.still:
             with self._foot:
@@ -281,8 +309,14 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_runner_retry(self, result: Any) -> None:
-        """Show in the status line why the task is retried."""
-        self._task = f"{self._name(result.task)}: {result.result.get('msg') or 'not yet'}"
+        """Show in the status line why the task is retried, or how far a job is; elsewhere, print it now and then."""
+        if result.task.action.rpartition(".")[2] != "job_progress":
+            self._task = f"{self._name(result.task)}: {result.result.get('msg') or 'not yet'}"
+            return
+        job = self._hosts[result.host.name].job
+        self._task, self._job_is_told = job.line(result.result, time.monotonic()), True
+        if not sys.stdout.isatty() and job.is_news():
+            self._speak(result.host.name, [f"  {clock.time(clock.ago(0))} {self._task}"])
 
     @_if_phased
     def v2_runner_on_skipped(self, result: Any) -> None:
@@ -312,9 +346,13 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._foot.end()
         self._heading = ""
         self._say()
+        width = wrapping.column(stats.processed, RECAP_WIDTH, RECAP_BESIDE)
         for host in sorted(stats.processed):
             counts = stats.summarize(host)
+            if host in self._hosts and self._hosts[host].cancelled:
+                self._say(f"{host:<{width}} : ok={counts['ok']}  changed={counts['changed']}  cancelled=1")
+                continue
             names = {"ok": "ok", "changed": "changed", "unreachable": "unreachable", "failed": "failures"}
             numbers = "  ".join(f"{name}={counts[key]}" for name, key in names.items())
             bad = counts["failures"] or counts["unreachable"]
-            self._say(f"{host:<20} : {numbers}", constants.COLOR_ERROR if bad else None)
+            self._say(f"{host:<{width}} : {numbers}", constants.COLOR_ERROR if bad else None)

@@ -98,12 +98,13 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
         )
     what = "all rows" if mode == "full" else "all definitions with samples of rows (migrate_rehearse=schema)"
     source = "the last backup's speed" if asked["last"] else "no earlier backup"
+    space = f"{needed / 1e6:,.0f} of {free / 1e6:,.0f}"
+    load = f"load {asked['load']:.1f} on {asked['processors']}"
     return {
         "seconds": took, "bytes": needed, "obstacles": obstacles,
         "lines": [
             f"In a throwaway server, before the service is stopped: {what}",
-            f"About {took:,} s ({source}) and {needed / 1e6:,.0f} of {free / 1e6:,.0f} MB free in",
-            f"{directory}, at low priority; load {asked['load']:.1f} on {asked['processors']} processors",
+            f"About {took:,} s ({source}) and {space} MB free in {directory}, at low priority; {load} processors",
         ],
     }  # fmt: skip
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import psycopg2
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, sessions
+from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, progress, sessions
+from ansible_collections.aimemory.tenancy.plugins.module_utils.identity import acting_as
 
 DOCUMENTATION = r"""
 module: job_progress
@@ -33,10 +35,11 @@ options:
     required: true
   kind:
     description:
-      - V(backup) measures the directory O(path) until O(copy) exists, then O(copy). V(dump) measures O(path), and
-        V(restore) measures the database. V(build) queries the progress of indexes that are built in the database.
+      - V(backup) measures the dump in O(path) until O(copy) exists, then the restore into O(copy). V(copy) measures
+        only that restore, and V(restore) the restore into the database O(target). V(build) queries the progress of
+        indexes that are built in the database.
     type: str
-    choices: [backup, dump, restore, build]
+    choices: [backup, copy, restore, build]
     required: true
   path:
     description: The directory to which a dump is written.
@@ -44,9 +47,9 @@ options:
   copy:
     description: The directory of the throwaway server into which a dump is restored.
     type: path
-  bytes:
-    description: Approximate final size of the dump or the database.
-    type: int
+  target:
+    description: The database on the running server into which a dump is restored. Its tables are those of O(database).
+    type: str
   alive:
     description: A file that gets the current time as a sign of the run, if it exists.
     type: path
@@ -58,9 +61,9 @@ EXAMPLES = r"""
   aimemory.tenancy.job_progress:
     job: "{{ dump.ansible_job_id }}"
     directory: ~/.ansible_async
-    kind: dump
+    kind: backup
     path: /var/backups/ai-memory/new.partial
-    bytes: 3221225472
+    copy: /var/backups/tenancy-throwaway-ai_memory
     database: ai_memory
     port: 5432
     user: postgres
@@ -76,10 +79,25 @@ finished:
   returned: always
   type: bool
 msg:
-  description: The progress as text.
+  description: The progress as text, which C(stage), C(share) and C(detail) contain separately.
+  returned: always
+  type: str
+stage:
+  description: What the job does at the moment.
+  returned: always
+  type: str
+share:
+  description: The share of the bytes of all tables that the stage has copied, from 0 to 1; null if it is not known.
+  returned: always
+  type: float
+detail:
+  description: More on the progress, such as the tables that are being copied.
   returned: always
   type: str
 """
+
+# Above this share, the rows of all tables are restored: the estimates of rows may be a little too high.
+MOST = 0.99
 
 # The percentage precedes the name, because a terminal may cut off the end.
 BUILDS = """
@@ -99,7 +117,6 @@ FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = '{sessions.APPLICATION}' AND state = 'active'
   AND pid <> pg_backend_pid()
 """
-SIZE = "SELECT pg_database_size(current_database())"
 
 
 def job_is_over(directory: str, job: str) -> bool:
@@ -120,42 +137,93 @@ def touch(path: str) -> None:
         os.utime(path)
 
 
-def size_of(path: str) -> int:
-    """Return the bytes of the files below a directory; files that disappear in the meantime are not counted."""
-    total = 0
-    for place, _, names in os.walk(path):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(place, name)).st_size
-            except FileNotFoundError:
-                continue
-    return total
+class Work:
+    """The work of a job on a database, as the module's options describe it."""
+
+    def __init__(self, wanted: Mapping[str, Any], run: Callable[..., tuple[int, str, str]]) -> None:
+        """Set the module's options, and the function that runs a program, like Ansible's run_command."""
+        self.wanted = wanted
+        self.run = run
+
+    def progress(self) -> dict[str, Any]:
+        """Return stage, share and detail. Raises psycopg2.Error, SessionError and OSError."""
+        kind = self.wanted["kind"]
+        if kind == "build":
+            building = "; ".join(self._ask(BUILDS) or self._ask(STEP))
+            return _told("", None, building or "waiting until the next step can start")
+        if kind == "restore":
+            return self._restored("restore", {"database": self.wanted["target"]})
+        if kind == "copy" or os.path.isdir(self.wanted["copy"]):
+            return self._restored("test restore", {"host": self.wanted["copy"]})
+        return self._dumped(f"{self.wanted['path']}/database")
+
+    def _dumped(self, path: str) -> dict[str, Any]:
+        if not os.path.exists(path):
+            return _told("dump", None, "starting")
+        with self._session() as (version, ask):
+            if not ask(progress.DUMPING)[0][0]:
+                return _told("dump", None, "counting and hashing its rows")
+            whole = progress.tables(ask(progress.TABLES))
+            running = dict(ask(progress.COPIES)) if version >= progress.COPIES_VERSION else {}
+        with acting_as(self.wanted["user"]):
+            listing = ["pg_restore", "--list", path]
+            code, listed, _ = self.run(listing, environ_update={"PGOPTIONS": sessions.options()})
+        entries = progress.data_entries(listed) if code == 0 else []
+        if not entries or (os.path.isfile(path) and not running):
+            return _told("dump", None, "" if running else "between two tables")
+        found = progress.started(entries, path) if os.path.isdir(path) else progress.before(entries, running)
+        names = {table.oid: table.name for table in whole}
+        ended = {names[oid] for oid in found if oid in names}
+        copied = {names[oid]: rows for oid, rows in running.items() if oid in names}
+        return _told("dump", progress.share(whole, ended, copied), _named(copied))
+
+    def _restored(self, stage: str, where: Mapping[str, str]) -> dict[str, Any]:
+        with self._session() as (_, ask):
+            whole = progress.tables(ask(progress.TABLES))
+        try:
+            with self._session(**where) as (version, ask):
+                copy = progress.tables(ask(progress.TABLES))
+                running = dict(ask(progress.COPIES)) if version >= progress.COPIES_VERSION else {}
+                building = [text for (text,) in ask(BUILDS)]
+        except psycopg2.OperationalError:
+            return _told(stage, None, "starting")
+        names = {table.oid: table.name for table in copy}
+        copied = {names[oid]: rows for oid, rows in running.items() if oid in names}
+        if not copied and building:
+            return _told(stage, None, "; ".join(building))
+        share = progress.share(whole, {table.name for table in copy if table.filled}, copied)
+        if not copied and share is not None and share > MOST:
+            return _told(stage, None, "building keys, or comparing the rows")
+        return _told(stage, share, _named(copied))
+
+    @contextlib.contextmanager
+    def _session(self, database: str = "", host: str = "") -> Iterator[tuple[int, Callable[[str], list[Any]]]]:
+        """Yield the server's version and a function that returns the rows of a query."""
+        wanted = self.wanted
+        opened = sessions.opened(wanted["user"], database or wanted["database"], wanted["port"], host=host,
+                                 kind="reading")  # fmt: skip
+        with opened as connection, connection.cursor() as cursor:
+
+            def ask(query: str) -> list[Any]:
+                cursor.execute(query)
+                rows: list[Any] = cursor.fetchall()
+                return rows
+
+            yield connection.server_version, ask
+
+    def _ask(self, query: str) -> list[Any]:
+        """Return the first column of a query's result."""
+        with self._session() as (_, ask):
+            return [value for (value,) in ask(query)]
 
 
-def share(done: int, whole: int) -> str:
-    """Return the size and the approximate total as text."""
-    return f"{done / 1e6:,.0f} of about {whole / 1e6:,.0f} MB"
+def _named(copied: Iterable[str]) -> str:
+    return ", ".join(sorted(name.partition(".")[2] for name in copied))
 
 
-def ask(wanted: dict[str, Any], query: str) -> list[Any]:
-    """Return the first column of a query's result. Raises psycopg2.Error."""
-    opened = sessions.opened(wanted["user"], wanted["database"], wanted["port"], kind="reading")
-    with opened as connection, connection.cursor() as cursor:
-        cursor.execute(query)
-        return [value for (value,) in cursor.fetchall()]
-
-
-def how_far(wanted: dict[str, Any]) -> str:
-    """Return the progress of the job, as text. Raises psycopg2.Error."""
-    if wanted["kind"] == "backup":
-        restores = os.path.isdir(wanted["copy"])
-        done = share(size_of(wanted["copy" if restores else "path"]), wanted["bytes"])
-        return f"{'test restore' if restores else 'dump'}, {done}"
-    if wanted["kind"] == "dump":
-        return share(size_of(wanted["path"]), wanted["bytes"])
-    if wanted["kind"] == "restore":
-        return share(ask(wanted, SIZE)[0], wanted["bytes"])
-    return "; ".join(ask(wanted, BUILDS) or ask(wanted, STEP)) or "waiting until the next step can start"
+def _told(stage: str, share: float | None, detail: str) -> dict[str, Any]:
+    parts = [f"{stage} {share:.0%}" if share is not None else stage, detail]
+    return {"stage": stage, "share": share, "detail": detail, "msg": ", ".join(filter(None, parts))}
 
 
 def main() -> None:
@@ -167,15 +235,14 @@ def main() -> None:
             "user": {"type": "str", "required": True},
             "job": {"type": "str", "required": True},
             "directory": {"type": "path", "required": True},
-            "kind": {"type": "str", "choices": ["backup", "dump", "restore", "build"], "required": True},
+            "kind": {"type": "str", "choices": ["backup", "copy", "restore", "build"], "required": True},
             "path": {"type": "path"},
             "copy": {"type": "path"},
-            "bytes": {"type": "int"},
             "alive": {"type": "path"},
+            "target": {"type": "str"},
         },
         required_if=[
-            ("kind", "backup", ["path", "copy", "bytes"]), ("kind", "dump", ["path", "bytes"]),
-            ("kind", "restore", ["bytes"]),
+            ("kind", "backup", ["path", "copy"]), ("kind", "copy", ["copy"]), ("kind", "restore", ["target"]),
         ],
         supports_check_mode=True,
     )  # fmt: skip
@@ -186,10 +253,10 @@ def main() -> None:
     except FileNotFoundError as error:
         module.fail_json(msg=f"The job's file no longer exists ({error.filename}): was the server restarted?")
     try:
-        message = how_far(module.params)
-    except (psycopg2.Error, sessions.SessionError) as error:
-        message = f"the progress is unknown: {messages.of_database(error)}"
-    module.exit_json(changed=False, finished=finished, msg=message)
+        told = Work(module.params, module.run_command).progress()
+    except (psycopg2.Error, sessions.SessionError, OSError) as error:
+        told = _told("", None, f"the progress is unknown: {messages.of_database(error)}")
+    module.exit_json(changed=False, finished=finished, **told)
 
 
 if __name__ == "__main__":

@@ -29,21 +29,14 @@ def test_an_unknown_job_is_an_error(tmp_path: Path) -> None:
         job_progress.job_is_over(str(tmp_path), "j1.2")
 
 
-def test_a_backup_is_a_dump_until_there_is_a_server_that_it_is_restored_into(tmp_path: Path) -> None:
-    path, copy = tmp_path / "new.partial", tmp_path / "server"
-    wanted = {"kind": "backup", "path": str(path), "copy": str(copy), "bytes": 30_000_000}
-    assert job_progress.how_far(wanted) == "dump, 0 of about 30 MB"
-    path.mkdir()
-    (path / "database").write_bytes(b"x" * 2_000_000)
-    assert job_progress.how_far(wanted) == "dump, 2 of about 30 MB"
-    copy.mkdir()
-    (copy / "data").write_bytes(b"x" * 5_000_000)
-    assert job_progress.how_far(wanted) == "test restore, 5 of about 30 MB"
-
-
-def test_the_size_of_a_directory_is_that_of_its_files(tmp_path: Path) -> None:
-    (tmp_path / "database").mkdir()
-    (tmp_path / "database/1.dat.gz").write_bytes(b"x" * 1_500_000)
-    (tmp_path / "globals.sql").write_bytes(b"x" * 500_000)
-    assert job_progress.size_of(str(tmp_path)) == 2_000_000
-    assert job_progress.share(job_progress.size_of(str(tmp_path)), 30_000_000) == "2 of about 30 MB"
+@pytest.mark.parametrize(
+    ("share", "detail", "text"),
+    [
+        (0.454, "memories", "dump 45%, memories"),
+        (None, "starting", "dump, starting"),
+        (1.0, "", "dump 100%"),
+        (None, "", "dump"),
+    ],
+)
+def test_stage_share_and_detail_are_one_text(share: float | None, detail: str, text: str) -> None:
+    assert job_progress._told("dump", share, detail)["msg"] == text

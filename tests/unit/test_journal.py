@@ -123,6 +123,46 @@ def test_who_writes_under_another_name_is_the_unit() -> None:
     assert summary(entry("ERROR", "Ophelia"))["lines"] == [f"{HEAD}error"]
 
 
+# Lines with secrets as services, frameworks and systemd write them. The secret of each is SECRET.
+SECRET = "S3CRET-vWq9"
+TELLING = (
+    f"--api-key {SECRET}",
+    f"started with --api-key={SECRET} --port 8100",
+    f"password={SECRET}",
+    f'INFO config: {{"password": "{SECRET}", "port": 5432}}',
+    f'{{"level": "error", "api_key": "{SECRET}", "error": "permission denied for table memories"}}',
+    f"DATABASE_URL=postgresql://alice:{SECRET}@127.0.0.1:5432/ai_memory",
+    f'ERROR connection to "postgresql://alice:{SECRET}@/ai_memory" failed: role "alice" does not exist',
+    f"Authorization: Bearer {SECRET}",
+    f'127.0.0.1:1 - "GET /memory?token={SECRET} HTTP/1.1" 500',
+    f'INFO: 127.0.0.1:1 - "GET /{SECRET} HTTP/1.1" 404',
+    f"AWS_SECRET_ACCESS_KEY: {SECRET}",
+    f"KeyError: '{SECRET}'",
+    f"{SECRET}: a line that begins with it",
+    f"{SECRET}Error: an exception of that name",
+    f"[{SECRET}] ERROR memories: customer_id {SECRET}",
+    f"ERROR {SECRET}.memories: relation \"{SECRET}\" does not exist",
+    f"psycopg2.errors.{SECRET.replace('-', '')}: {SECRET}",
+    f"SQLSTATE {SECRET} ERROR: 42501: {SECRET}",
+    f"FEHLER:  {SECRET}",
+    f"DETAIL:  Failing row contains ({SECRET}, customer_id).",
+    f"language model key {SECRET} is not valid",
+    f"-----BEGIN PRIVATE KEY----- {SECRET}",
+    f"level={SECRET} msg={SECRET}",
+    f"a\n  multi-line {SECRET}\n{SECRET}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("speaker", ["gunicorn", "systemd", SECRET])
+@pytest.mark.parametrize("priority", ["3", "6"])
+@pytest.mark.parametrize("said", TELLING)
+def test_no_secret_in_a_line_is_shown_or_kept(said: str, speaker: str, priority: str) -> None:
+    told = summary(entry(said, speaker, priority), before=(entry(said, speaker, priority),))
+    assert told["total"] == said.count("\n") + 1
+    for part in (SECRET, SECRET.replace("-", ""), "S3CRET"):
+        assert part not in json.dumps(told)
+
+
 def test_failures_are_described_as_lines_are() -> None:
     told = summary(STARTED, entry("psycopg2.errors.InsufficientPrivilege: permission denied for table memories"))
     assert told["failures"] == told["lines"][1:] == [f"{HEAD}SQLSTATE 42501 insufficient_privilege, memories"]

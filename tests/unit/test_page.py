@@ -75,6 +75,7 @@ def record(**other: Any) -> dict[str, Any]:
         },
         "options": {"tenancy_strategy": "atomic"}, "outcome": "SUCCESS", "finished": True,
         "completed": "2026-11-25T17:51:41.000000", "failure": None, "aftermath": [],
+        "database_state": "changed", "service_state": "restarted", "bridge": True,
         "phases": [
             {"name": name, "started": f"2026-11-25T17:51:{second}.000000"}
             for name, second in (("preflight", 31), ("cutover", 33), ("apply", 36), ("start", 37))
@@ -82,13 +83,13 @@ def record(**other: Any) -> dict[str, Any]:
         "stopped_at": "2026-11-25T17:51:35.500000", "healthy_at": "2026-11-25T17:51:37.500000",
         "backup": {
             "version": 1, "path": "/var/backups/ai-memory/ai_memory-1", "size_bytes": 9675228, "encrypted": False,
-            "proven_seconds": 3.5, "sha256": "ddf5",
+            "proven_seconds": 3.5, "sha256": "ddf5", "created": "2026-11-25T18:51:33.000000+01:00",
             "tables": [{"schema": "public", "name": "memories", "rows": 5755, "hash": "-1002"}],
         },
         "copy": {"path": "/home/alice/backups/ai_memory-1.tar", "sha256": "18f1"},
         "rehearsal": {"backup": "/var/backups/ai-memory/ai_memory-1", "locked_seconds": 0.42},
         "service_login": {"role": "memory_app", "replaced": "postgres"}, "evidence": "nothing used the bridge",
-        "strategy": "atomic", "online_steps": [],
+        "strategy": "atomic", "locked_seconds": 0.31, "renewed": None, "online_steps": [],
         "plan": [
             {
                 "id": "memories.column", "table": "memories", "phase": "column", "sql": "ALTER TABLE x\n  ADD y",
@@ -99,6 +100,8 @@ def record(**other: Any) -> dict[str, Any]:
         "findings": [VERIFIED, FINDING, FINDING],
         "audit": [
             {"rule": "role-owner", "severity": "warning", "subject": "s", "why": "w", "remedy": "r",
+             "fixed_by_plan": False},
+            {"rule": "setting-url", "severity": "warning", "subject": "s", "why": "w", "remedy": "r",
              "fixed_by_plan": False},
         ],
         "journal": {"lines": ["started"], "failures": [], "errors": 1, "errors_before": 2, "refused_before": 3},
@@ -151,7 +154,18 @@ class Reader(HTMLParser):
 def changed(value: Any, change: Callable[[str], str]) -> Any:
     """Return the value with every string changed that is not a time, a key or an outcome."""
     if isinstance(value, dict):
-        kept = ("started", "completed", "stopped_at", "healthy_at", "outcome", "kind", "id")
+        kept = (
+            "database_state",
+            "service_state",
+            "created",
+            "started",
+            "completed",
+            "stopped_at",
+            "healthy_at",
+            "outcome",
+            "kind",
+            "id",
+        )
         return {key: item if key in kept else changed(item, change) for key, item in value.items()}
     if isinstance(value, list):
         return [changed(item, change) for item in value]
@@ -193,9 +207,10 @@ def logged(**other: Any) -> str:
 # The facts that both the page and the log must contain.
 FACTS = (
     "SUCCESS", "alice on laptop", "tenancy_strategy", "2.21.5", "3.13.0", "0.1.0", "nothing used the bridge",
-    "memory_app now, in place of postgres", "locked seconds", "0.42", "integer, NOT NULL", "on, forced",
+    "memory_app now, in place of postgres", "Longest lock on the tables", "0.42 s", "integer, NOT NULL", "on, forced",
     "tenant_isolation_memories: ALL to alice", "memories_pkey: PRIMARY KEY (id)", "idx_k: btree (k)", "ALTER TABLE x",
-    "12.5", "A tenant reads", "2 of 3 hold", "['text']", "role-owner", "restored and compared in 3.5 s", "-1002",
+    "12.5", "A tenant reads", "text", "alice", "Was anybody cut off?", "role-owner",
+    "restored and compared in 3.5 s", "-1002",
     "18f1", "started", "0 of them failed, 3 in the previous hour", "a session last set no tenant 7 s ago", "ill",
     "Callers waited 1.9 s: 18 of 240 reads failed while the service was stopped.",
     "ai_memory_replaced", "rollback_mode=policies", "public.memories (12 rows added or changed)",
@@ -209,7 +224,12 @@ def test_the_record_has_the_published_form() -> None:
 def test_the_page_says_what_the_record_says() -> None:
     reader = Reader(page.render(SOURCE, record()))
     assert reader.open == []
-    more = ("SUCCESS, 2.0 s from stop to healthy", "5,755", "1 error lines since the start, 2 in the previous hour")
+    more = (
+        "Yes, for 2.0 s: the service was stopped at 17:51:35 UTC",
+        "5,755",
+        "0 of 1 hold",
+        "1 error lines since the start, 2 in the previous hour",
+    )
     # As a browser shows the text: a line break is a space.
     shown = " ".join(reader.text.split())
     for words in (*FACTS, *more):
@@ -218,7 +238,13 @@ def test_the_page_says_what_the_record_says() -> None:
 
 def test_the_log_says_what_the_record_says() -> None:
     text = Markdown(logged()).text
-    more = ("Downtime from stop to healthy: 2.0 s", "5755", "2 before, 1 since the start", "Status: SUCCESS")
+    more = (
+        "2 of 3 hold",
+        "Downtime from stop to healthy: 2.0 s",
+        "5755",
+        "2 before, 1 since the start",
+        "Status: SUCCESS",
+    )
     for words in (*FACTS, *more):
         assert words in text, words
     # A line that only the plan's SQL contains.
@@ -234,9 +260,10 @@ def test_the_page_needs_nothing_else() -> None:
 
 
 def test_what_comes_from_outside_is_text() -> None:
+    # Rows with the same texts are one row, so every text is the same in both.
     harmless, harmful = (
-        Reader(page.render(SOURCE, record())),
-        Reader(page.render(SOURCE, changed(record(), lambda _: EVIL))),
+        Reader(page.render(SOURCE, changed(record(), lambda _, text=text: text)))  # type: ignore[misc]
+        for text in ("harmless", EVIL)
     )
     assert [tag for tag, _ in harmful.tags] == [tag for tag, _ in harmless.tags]
     assert {name for _, attributes in harmful.tags for name in attributes if name.startswith("on")} == set()
@@ -301,14 +328,19 @@ def test_the_timeline_lies_where_the_phases_were() -> None:
 
 def test_a_failure_is_marked_and_the_service_may_still_be_down() -> None:
     failure = {"phase": "start", "task": "Start", "message": "not healthy"}
-    failed = record(outcome="PARTIAL", failure=failure, healthy_at=None, aftermath=["Service: DOES NOT RESPOND."])
+    failed = record(
+        outcome="PARTIAL", failure=failure, healthy_at=None, aftermath=["Service: DOES NOT RESPOND."],
+        service_state="stopped",
+    )  # fmt: skip
     *earlier, last = page.timeline(failed)
     assert {phase["state"] for phase in earlier} == {"ok"}
     assert (last["state"], last["down"]) == ("FAILED", {"x": 450, "width": 550})
     reader = Reader(page.render(SOURCE, failed))
     assert "not healthy" in reader.text
     assert "Service: DOES NOT RESPOND." in reader.text
-    assert "from stop to healthy" not in reader.text
+    assert "has not responded since" in reader.text
+    # The reason is on the page once.
+    assert reader.text.count("not healthy") == 1
 
 
 @pytest.mark.parametrize(
@@ -351,7 +383,9 @@ def test_a_run_that_was_refused_at_once_is_shown(kind: str) -> None:
         operator=None, application_role=None, service_login=None, evidence=None, backup=None, copy=None, rehearsal=None,
         strategy=None, plan=[], durations={}, proof=[], login=[], findings=[], audit=[], journal=None, api=None,
         watched=None, written=None, replaced_database=None, tables={"before": {}, "after": {}}, commands=[],
-        callers=None, versions=record()["versions"] | {"PostgreSQL": None},
+        callers=None, locked_seconds=None, renewed=None,
+        versions=record()["versions"] | {"PostgreSQL": None}, database_state="unchanged", service_state="kept",
+        bridge=False,
     )  # fmt: skip
     jsonschema.validate(refused, SCHEMA)
     assert Reader(page.render(SOURCE, refused)).open == []
@@ -373,6 +407,24 @@ def test_a_run_that_was_lost_is_shown_as_far_as_it_came() -> None:
     assert "- [x] Prerequisites verified" in log
     assert "- [ ] Migration executed" in log
     assert "Downtime" not in log
+
+
+def test_a_run_that_was_cancelled_failed_nowhere() -> None:
+    failure = {"phase": "start", "task": "Require YES", "message": "Not confirmed: nothing was touched."}
+    cancelled = record(
+        outcome="CANCELLED", failure=failure, stopped_at=None, healthy_at=None, findings=[], commands=[],
+        database_state="unchanged", service_state="kept",
+    )  # fmt: skip
+    assert page.timeline(cancelled)[-1]["state"] == "CANCELLED"
+    text = Reader(page.render(SOURCE, cancelled)).text
+    log = page.render(LOG, cancelled, markdown=True)
+    for shown in (text, log):
+        assert "Cancelled: the answer was not YES. Nothing was touched." in shown
+        assert "FAILED" not in shown
+        # The question's own message is not told as a second reason.
+        assert "Require YES" not in shown
+    assert "\n\nNone.\n" in log
+    assert "- [ ] Verification passed\n" in log or "- [x] Verification passed\n" in log
 
 
 def test_tables_are_compared_as_they_were_and_are() -> None:

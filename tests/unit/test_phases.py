@@ -134,7 +134,7 @@ def test_a_verification_counts_what_holds() -> None:
     found = verified(migrated(), {"isolation proof": tried})
     count = len(found["findings"])
     assert found["failing"] == []
-    assert "OK   memories                 customer_id: True   NULLs: 0  RLS: True" in found["lines"]
+    assert "OK   memories                 customer_id: yes  NULLs: 0  RLS: on" in found["lines"]
     assert "OK   isolation proof: 1 attempts, none leaked" in found["lines"]
     assert found["lines"][-1] == f"{count} of {count} findings hold."
 

@@ -42,8 +42,8 @@ def facts(result_: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]
         "service_login": {"switched": False, "put_back": None, "role": None, "kept": "/etc/ai.env.before-app"},
         "tables": {"before": {}, "after": {}}, "failsafe_seconds": 900,
     }  # fmt: skip
-    texts = dict.fromkeys(("database", "service", "tenant", "tenant_column"), "")
-    known |= texts | {name: {} for name in ("preflight", "expanded", "job", "durations")}
+    texts = dict.fromkeys(("database", "service", "tenant", "tenant_column", "operator"), "")
+    known |= texts | {name: {} for name in ("preflight", "expanded", "job", "durations", "bridges")}
     known |= {name: [] for name in ("proof", "login", "audit", "findings")}
     return dict.fromkeys(PICKED) | known | {"service": "ai memory", "database": "ai_memory"} | other
 
@@ -111,6 +111,36 @@ def test_a_run_is_finished_when_it_has_an_outcome() -> None:
     begun = record.build(facts({"outcome": None, "completed": None}))
     assert (begun["outcome"], begun["finished"], begun["completed"]) == ("FAILED", False, None)
     assert record.build(facts())["finished"] is True
+
+
+def test_a_run_that_was_refused_names_its_operator_too() -> None:
+    assert record.build(facts(operator="ann"))["operator"] == "ann"
+    assert record.build(facts(operator="ann", preflight={"operator": "bob"}))["operator"] == "bob"
+    assert PICKED["operator"]
+
+
+@pytest.mark.parametrize(
+    ("found", "database", "service"),
+    [
+        (facts(FAILED), "unchanged", "kept"),
+        (migrated(FAILED, committed=False), "unchanged", "restarted"),
+        (migrated(FAILED, healthy_at=None), "changed", "stopped"),
+        (migrated(FAILED, committed=False, undone=True), "reverted", "restarted"),
+        (migrated(FAILED | {"recovery_failure": "no route"}, committed=None), "unknown", "restarted"),
+        (facts(FAILED, expanded={"steps": STEPS}), "expanded", "kept"),
+        (migrated(stopped_at=None, healthy_at=None, strategy="live"), "changed", "kept"),
+    ],
+)
+def test_the_state_after_the_run_is_in_the_record(found: dict[str, Any], database: str, service: str) -> None:
+    built = record.build(found)
+    assert (built["database_state"], built["service_state"]) == (database, service)
+
+
+@pytest.mark.parametrize(
+    ("bridges", "is_on"), [({"alice": "01"}, True), ({"alice": ""}, False), ({"bob": "01"}, False)]
+)
+def test_the_bridge_is_that_of_the_service(bridges: dict[str, str], is_on: bool) -> None:
+    assert record.build(facts(bridges=bridges, preflight={"application_role": "alice"}))["bridge"] is is_on
 
 
 def test_no_character_of_a_record_is_hidden() -> None:

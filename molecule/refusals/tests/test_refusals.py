@@ -342,9 +342,13 @@ def test_an_answer_that_is_not_yes_in_capitals_cancels_the_run(machine: Host, an
     assert run.words.count("Not confirmed: nothing was touched.") == 1
     assert "Outcome: CANCELLED" in run.words
     assert "FAILED" not in run.output
+    assert "cancelled=1" in run.output
+    assert "failed=" not in run.output
     record = run.record
     assert (record["outcome"], record["finished"], record["failure"]["phase"]) == ("CANCELLED", True, "confirm")
     assert "- Status: CANCELLED" in run.log
+    assert "Cancelled: the answer was not YES. Nothing was touched." in run.log
+    assert "None." in run.log
     assert machine.untouched() == before
     assert machine.lock() == ""
 

@@ -18,6 +18,11 @@ pytestmark = pytest.mark.one_host(together=True)
 
 # The size in points; a page can be slightly smaller.
 A4 = (595, 842)
+PAGES = 6
+QUESTIONS = (
+    "Did it work?", "Was anybody cut off?", "Is the data safe?", "How is it undone, and until when?",
+    "What remains to be done?",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,7 @@ def test_it_can_be_read(browser: Browser, pages: dict[str, Path], name: str, wid
 
 
 @pytest.mark.parametrize("name", ["done", "failed"])
-def test_it_prints_on_a4_with_everything_unfolded(browser: Browser, pages: dict[str, Path], name: str) -> None:
+def test_it_prints_on_a_few_sheets_of_a4(browser: Browser, pages: dict[str, Path], name: str) -> None:
     with opened(browser, pages[name], 1280, "dark") as look:
         printed = look.page.pdf(prefer_css_page_size=True)
         sizes = {
@@ -65,12 +70,15 @@ def test_it_prints_on_a4_with_everything_unfolded(browser: Browser, pages: dict[
         assert all(abs(width - A4[0]) <= 1 and abs(height - A4[1]) <= 1 for width, height in sizes), sizes
         look.page.emulate_media(media="print")
         assert look.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-        folded = (
-            "[...document.querySelectorAll('details > .wide')].map(element => element.getBoundingClientRect().height)"
-        )
-        heights = look.page.evaluate(folded)
-        assert heights
-        assert all(height > 20 for height in heights), heights
+        # Short tables are unfolded. The complete lists remain on the screen.
+        for details, is_printed in (("brief", True), ("all", False)):
+            folded = f"[...document.querySelectorAll('details.{details} .wide')]"
+            heights = look.page.evaluate(f"{folded}.map(element => element.getBoundingClientRect().height)")
+            assert heights
+            assert all((height > 20) == is_printed for height in heights), heights
+        assert len(re.findall(rb"/Type */Page\b", printed)) <= PAGES
+        # The answers are on the first sheet, whose height is that of A4 without its margins.
+        assert look.page.locator(".outcome").bounding_box()["height"] < 900
 
 
 def test_it_holds_the_facts_of_the_run(browser: Browser, pages: dict[str, Path], runs: Runs) -> None:
@@ -96,15 +104,19 @@ def test_it_holds_the_facts_of_the_run(browser: Browser, pages: dict[str, Path],
         "call_summaries_call_id_key: UNIQUE (customer_id, call_id)",
     ):  # fmt: skip
         assert words in text, words
-    assert re.search(r"SUCCESS, [\d.]+ s from stop to healthy", text)
+    assert re.search(r"Yes, for [\d.]+ s: the service was stopped at [\d:]{8} UTC and responded again at ", text)
+    first, *_ = text.split("Commands")
+    for question in QUESTIONS:
+        assert question in first, question
 
 
 def test_a_failure_says_what_state_everything_is_in(browser: Browser, pages: dict[str, Path]) -> None:
     with opened(browser, pages["failed"], 1280, "light") as look:
         text = look.page.inner_text("body")
         assert look.page.locator(".timeline .bad").all_inner_texts() == ["FAILED"]
-    assert "FAILED" in text
-    assert "(table personality_metrics, constraint <b>one</b>) instead of 1 rows" in text
+    assert "No. The change failed, and nothing of it remains." in text
+    # The reason is told once.
+    assert text.count("(table personality_metrics, constraint <b>one</b>) instead of 1 rows") == 1
     assert "Database: unchanged, nothing was committed." in text
     assert "Service: ai-memory responds again." in text
 

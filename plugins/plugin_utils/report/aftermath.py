@@ -58,37 +58,61 @@ def _is_unknown(facts: Facts) -> bool:
     return facts["result"]["recovery_failure"] is not None and has_no_answer
 
 
-def database(facts: Facts) -> str:
-    """Return the state of the database."""
-    done = len(online_steps(facts))
+def database_state(facts: Facts) -> str:
+    """Return the state of the database: unknown, changed, reverted, expanded (some online steps only) or unchanged."""
     if _is_unknown(facts):
+        return "unknown"
+    if is_changed(facts) or is_finishing(facts):
+        return "changed"
+    if facts["undone"]:
+        return "reverted"
+    return "expanded" if online_steps(facts) or _has_bridge_only(facts) else "unchanged"
+
+
+def _has_bridge_only(facts: Facts) -> bool:
+    """Return whether a live migration committed the bridge, but not the change."""
+    return facts["renewed_at"] is not None and facts["kind"] == "migrate"
+
+
+def service_state(facts: Facts) -> str:
+    """Return the state of the service: kept (it was not stopped), restarted (it responds again) or stopped."""
+    if facts["stopped_at"] is None and not is_finishing(facts):
+        return "kept"
+    return "restarted" if is_answered(facts) else "stopped"
+
+
+def database(facts: Facts) -> str:
+    """Return the state of the database as a sentence."""
+    state = database_state(facts)
+    if state == "unknown":
         failure = facts["result"]["recovery_failure"]
         return f"Database: its state is unknown ({failure}): run playbooks/verify.yml."
-    if is_changed(facts):
+    if state == "changed" and is_changed(facts):
         return "Database: the change is committed; see the commands below."
-    if is_finishing(facts):
+    if state == "changed":
         return "Database: an earlier run migrated it; see the commands below."
-    if facts["undone"]:
+    if state == "reverted":
         return "Database: the change was committed and then rolled back."
-    if facts["renewed_at"] is not None and facts["kind"] == "migrate":
+    if state == "expanded" and _has_bridge_only(facts):
         return (
             "Database: the online steps and the bridge are committed, the change is not. Both releases of the service "
             "work with them. migrate.yml continues from there, rollback.yml -e rollback_mode=schema takes them back."
         )
-    if done:
+    if state == "expanded":
         return (
-            f"Database: {done} of the online steps are done, the others are not. Callers are not affected. migrate.yml "
-            "continues with the remaining steps, rollback.yml -e rollback_mode=schema rolls back the steps."
+            f"Database: {len(online_steps(facts))} of the online steps are done, the others are not. Callers are not"
+            " affected. migrate.yml continues with the remaining steps, rollback.yml -e rollback_mode=schema rolls back"
+            " the steps."
         )
     return "Database: unchanged, nothing was committed."
 
 
 def service(facts: Facts) -> str:
-    """Return the state of the service."""
-    name = facts["service"]
-    if facts["stopped_at"] is None and not is_finishing(facts):
+    """Return the state of the service as a sentence."""
+    name, state = facts["service"], service_state(facts)
+    if state == "kept":
         return f"Service: {name} was not stopped."
-    if is_answered(facts):
+    if state == "restarted":
         return f"Service: {name} responds again."
     unit = shlex.quote(name)
     return f"Service: {name} DOES NOT RESPOND. On the server: systemctl status {unit}; journalctl -u {unit} -n 50"

@@ -27,3 +27,16 @@ def phases(stages: Iterable[Mapping[str, Any]], current: str, ended: str | None 
     ``ended`` is the time when the module's call ended (default: now).
     """
     return [{"name": item["name"], "started": ago(item["ago"], ended)} for item in stages if item["name"] != current]
+
+
+def time(moment: str) -> str:
+    """Return the time of day in the format of ``ago``, with seconds."""
+    return datetime.datetime.fromisoformat(moment).strftime("%H:%M:%S")
+
+
+def shown(moment: str, *, day: bool = False) -> str:
+    """Return a time in the format of ``ago``, or with an offset, as text for people: in UTC, with seconds."""
+    found = datetime.datetime.fromisoformat(moment)
+    if found.tzinfo is not None:
+        found = found.astimezone(datetime.UTC)
+    return f"{found:%Y-%m-%d %H:%M:%S} UTC" if day else f"{found:%H:%M:%S} UTC"

@@ -34,15 +34,18 @@ def following(start: str, kind: str, mode: str = "") -> list[dict[str, str]]:
     ``start`` is the command ansible-playbook with inventory and limit. ``kind`` is the kind of the run, and ``mode`` is
     its rollback mode. Raises KeyError for a run without following commands.
     """
-    modes: tuple[str, ...]
-    if kind in ("migrate", "enforce"):
-        commands, modes = [("Verify:", "playbooks/verify.yml")], ROLL_BACK
-    elif kind == "rollback" and mode in ROLL_BACK:
-        # The modes that roll back more than this one.
-        commands, modes = [("Migrate:", "migrate.yml")], ROLL_BACK[ROLL_BACK.index(mode) + 1 :]
-    else:
-        raise KeyError((kind, mode))
+    commands = [("Migrate:", "migrate.yml")] if kind == "rollback" else [("Verify:", "playbooks/verify.yml")]
     back = [
-        ("" if number else "Roll back:", f"rollback.yml -e rollback_mode={name}") for number, name in enumerate(modes)
+        ("" if number else "Roll back:", f"rollback.yml -e rollback_mode={name}")
+        for number, name in enumerate(modes(kind, mode))
     ]
     return [{"label": label, "command": f"{start} {command}"} for label, command in (*commands, *back)]
+
+
+def modes(kind: str, mode: str = "") -> tuple[str, ...]:
+    """Return the modes in which a run of this kind and mode can be rolled back further; raises KeyError like above."""
+    if kind in ("migrate", "enforce"):
+        return ROLL_BACK
+    if kind == "rollback" and mode in ROLL_BACK:
+        return ROLL_BACK[ROLL_BACK.index(mode) + 1 :]
+    raise KeyError((kind, mode))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.module_utils.common.text.formatters import bytes_to_human
 
 from ...module_utils import contents, quoting
+from .wrapping import wrapped
 
 WIDTH = 78
 ROW = "{:<28} {:>11} {:>11} {}"
@@ -58,4 +58,4 @@ def _before_the_stop(document: Mapping[str, Any] | None) -> list[str]:
         "Written between the backup and the stop of that migration, and not in the backup:"
         f" {names if document else 'not known, written.json is damaged'}."
     )
-    return textwrap.wrap(sentence, WIDTH, break_on_hyphens=False)
+    return wrapped(sentence, WIDTH)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import configparser
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ...lookup import operator
 from . import versions
 
 # The root of the checkout or of the installed collection.
@@ -58,6 +60,7 @@ def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[s
         "host": variables["inventory_hostname"],
         "check_mode": variables["ansible_check_mode"],
         "versions": versions.of("aimemory.tenancy"),
+        "operator": operator.name(os.environ),
         "asked": {name: setting(name) for name in ASKED},
         **{fact: setting(name) for fact, name in SETTINGS.items()},
         **{fact: _result(variables, path, default) for fact, (path, default) in RESULTS.items()},
@@ -89,6 +92,7 @@ def _changed(planned: Mapping[str, Any], applied: Mapping[str, Any], verified: M
         "locked_seconds": applied.get("locked_seconds"),
         "written": applied.get("written"),
         "evidence": verified.get("evidence", {}).get("sentence"),
+        "bridges": last.get("state", {}).get("bridges", {}),
         "findings": verified.get("findings", []),
         "audit": verified.get("audit", planned.get("audit", [])),
         "tables": {

@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from ...module_utils import contents, messages
-from . import callers, clock
+from . import answers, callers, clock, grouped
 
 Record = Mapping[str, Any]
 
@@ -47,12 +47,13 @@ def timeline(record: Record) -> list[dict[str, Any]]:
     down = place(_at(stopped), _at(healthy) if healthy else ended) if stopped else {}
     ends = [*(_at(phase["started"]) for phase in phases[1:]), ended]
     failed = (record["failure"] or {}).get("phase")
+    bad = "CANCELLED" if record["outcome"] == "CANCELLED" else "FAILED"
     return [
         {
             "name": phase["name"],
             "started": phase["started"],
             "seconds": (end - _at(phase["started"])).total_seconds(),
-            "state": "FAILED" if phase["name"] == failed and number == len(phases) - 1 else "ok",
+            "state": bad if phase["name"] == failed and number == len(phases) - 1 else "ok",
             "bar": place(_at(phase["started"]), end),
             "down": down,
         }
@@ -186,4 +187,6 @@ def render(source: str, record: Record, markdown: bool = False) -> str:
         code=code, block=block, changed=contents.changed_names, reached=functools.partial(_reached, record),
         done=functools.partial(_done, record), callers=callers.sentence(record["callers"]),
         caller_bars=callers.bars(record["callers"]),
+        answers=answers, grouped=grouped, words=answers.words,
+        clock=clock,
     )  # fmt: skip

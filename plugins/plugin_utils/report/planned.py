@@ -9,7 +9,7 @@ from ..changes import online
 from ..changes.statement import State, Statement
 from ..model.model import Model
 from . import audited, notes
-from .wrapping import wrapped
+from .wrapping import column, wrapped
 
 TITLES = {"migrate": "MIGRATION", "enforce": "ENFORCEMENT", "policies": "ROLLBACK", "schema": "ROLLBACK"}
 DONE = {
@@ -36,13 +36,16 @@ def lines(plan: Mapping[str, Any], model: Model, service: str, *, verbose: bool 
 
 
 def _state(state: State, model: Model) -> list[str]:
-    said = []
-    for table in model.tables:
-        document = state["tables"][table.name]
-        rows = f"{document['rows']:,}" if document["exists"] else "-"
-        has = document["exists"] and document["column"] is not None
-        said.append(f"{table.name:<28} {rows:>12} rows  {'OK Has' if has else 'X  Missing'} {model.column}")
-    return said
+    documents = {table.name: state["tables"][table.name] for table in model.tables}
+    rows = {name: f"{document['rows']:,}" if document["exists"] else "-" for name, document in documents.items()}
+    end = len(f" rows  X  Missing {model.column}")
+    number = column(rows.values(), 12, max(map(len, documents)) + 1 + end)
+    width = column(documents, 28, number + 1 + end)
+    has = {name for name, document in documents.items() if document["exists"] and document["column"] is not None}
+    return [
+        f"{name:<{width}} {rows[name]:>{number}} rows  {'OK Has' if name in has else 'X  Missing'} {model.column}"
+        for name in documents
+    ]
 
 
 def _will(plan: Mapping[str, Any], model: Model, service: str) -> list[str]:

@@ -21,7 +21,7 @@ def build(facts: Facts) -> dict[str, Any]:
     record = {
         "run": result["run"],
         **{name: facts[name] for name in ("kind", "host", "database", "service", "tenant", "tenant_column")},
-        "operator": found.get("operator"),
+        "operator": found.get("operator") or facts["operator"],
         "application_role": found.get("application_role"),
         "versions": _versions(facts),
         "options": options(facts),
@@ -30,6 +30,9 @@ def build(facts: Facts) -> dict[str, Any]:
         "completed": result["completed"],
         "failure": result["failure"],
         "aftermath": aftermath.sentences(facts) if result["failure"] is not None else [],
+        "database_state": aftermath.database_state(facts),
+        "service_state": aftermath.service_state(facts),
+        "bridge": bool(facts["bridges"].get(found.get("application_role"))),
         "phases": result["phases"],
         "stopped_at": facts["stopped_at"],
         "healthy_at": facts["healthy_at"] if aftermath.is_answered(facts) else None,

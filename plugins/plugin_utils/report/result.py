@@ -22,10 +22,10 @@ def new(run: str, log: str | None) -> dict[str, Any]:
     ``run`` is its name and ``log`` the path of its log, which is None in a dry run. ``phases`` have name and start.
     ``confirmed`` is true if the run has changes to make and may make them. ``failure`` has phase, task and message.
     ``recovery_failure`` and ``service_failure`` are messages. ``outcome``, ``completed`` and ``downtime`` (seconds from
-    stop to healthy) are None until the end.
+    stop to healthy) are None until the end. ``expected`` has the seconds of phases in the last run, by name.
     """
     nothing = dict.fromkeys(("failure", "recovery_failure", "service_failure", "outcome", "completed", "downtime"))
-    return {"run": run, "log": log, "phases": [], "confirmed": False, "cancelled": False, **nothing}
+    return {"run": run, "log": log, "phases": [], "confirmed": False, "cancelled": False, "expected": {}, **nothing}
 
 
 def begin_phase(result: Result, name: str) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from typing import Any
 # A readable width for a report. Lines do not get longer on wider terminals.
 WIDTH = 80
 INTERVAL = 0.2
-# The indent of continuation lines: blanks, and in a box also a label.
-_BLANKS, _LABEL = re.compile(r"\s*"), re.compile(r"[\w -]{1,9}: +|\s*")
+# The indent of continuation lines: blanks with a mark or a number, and in a box also a label.
+_BLANKS = re.compile(r"\s*(?:(?:OK|FAIL|NOTE|ERROR|WARNING) +|\d+\. )?")
+_LABEL = re.compile(r"[\w -]{1,9}: +|\s*")
 
 
 def symbols() -> dict[str, str]:
@@ -45,6 +46,12 @@ def symbols() -> dict[str, str]:
         "c": "+",
         "d": "+",
     }
+
+
+def publish_columns() -> None:
+    """Set COLUMNS to the width of the terminal for the processes of tasks, which have no terminal of their own."""
+    if sys.stdout.isatty():
+        os.environ["COLUMNS"] = str(os.get_terminal_size(sys.stdout.fileno()).columns)
 
 
 def columns() -> int:

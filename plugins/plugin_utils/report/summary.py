@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.text.formatters import bytes_to_human
 
 from . import aftermath, callers, page, record, result
+from .wrapping import column, wrapped
 
 Facts = Mapping[str, Any]
 # The width of a line in the box on a terminal of 80 columns.
 WIDTH = 76
 
 
-def lines(facts: Facts) -> list[str]:
-    """Return the summary of a run for the terminal, from the facts for ``record.build``."""
+def lines(facts: Facts, expected: Sequence[str] = ()) -> list[str]:
+    """Return the summary of a run for the terminal, from the facts for ``record.build``.
+
+    ``expected`` are the lines of a dry run about the run itself.
+    """
     built = record.build(facts)
     commands = [f"{item['label']:<10} {item['command']}" for item in record.next_commands(facts)]
     return [
@@ -29,6 +32,7 @@ def lines(facts: Facts) -> list[str]:
         *_left(built, facts),
         *_files(facts),
         *commands,
+        *expected,
     ]
 
 
@@ -38,22 +42,13 @@ def _ended(built: Facts, facts: Facts) -> list[str]:
         said = ["Not confirmed: nothing was touched."]
     elif failure := built["failure"]:
         sentences = (f"FAILED in phase {failure['phase']}: {failure['message']}", *built["aftermath"])
-        said = [line for sentence in sentences for line in _wrapped(sentence)]
+        said = [part for sentence in sentences for line in sentence.splitlines() for part in wrapped(line, WIDTH)]
     said.append(f"Outcome:   {built['outcome']}{' (check mode: nothing was touched)' if facts['check_mode'] else ''}")
     downtime = page.downtime(built)
     if downtime is not None:
         said.append(f"Downtime:  {downtime:.1f} s from stop to healthy")
     felt = callers.sentence(built["callers"])
     return [*said, felt] if felt else said
-
-
-def _wrapped(text: str) -> list[str]:
-    return [
-        part
-        for line in text.splitlines()
-        for part in textwrap.wrap(line, WIDTH, expand_tabs=False, replace_whitespace=False, break_on_hyphens=False)
-        or [""]
-    ]
 
 
 def _rehearsed(built: Facts) -> list[str]:
@@ -144,7 +139,9 @@ def unsuccessful(hosts: Iterable[str], results: Mapping[str, Facts]) -> list[str
 
 def of_hosts(hosts: Iterable[str], results: Mapping[str, Facts], *, check_mode: bool) -> list[str]:
     """Return the outcome of each host, a line for each; ``results`` has ``report_result`` and ``downtime`` by host."""
-    return ["HOSTS:", *(_host(name, results.get(name), check_mode) for name in hosts)]
+    named = list(hosts)
+    width = column(named, 30, len(" CANCELLED inspected, nothing touched"))
+    return ["HOSTS:", *(_host(f"{name:<{width}}", results.get(name), check_mode) for name in named)]
 
 
 def _host(name: str, ended: Facts | None, check_mode: bool) -> str:
@@ -154,7 +151,7 @@ def _host(name: str, ended: Facts | None, check_mode: bool) -> str:
         outcome, how = "LOST", f"contact lost in phase {result.last_phase(ended)}"
     else:
         outcome, how = ended["outcome"], _how(ended, check_mode)
-    return f"{name:<30} {outcome:<9} {how}"
+    return f"{name} {outcome:<9} {how}"
 
 
 def _how(ended: Facts, check_mode: bool) -> str:

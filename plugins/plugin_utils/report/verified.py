@@ -9,7 +9,10 @@ from ..changes import bridge, readers
 from ..changes.finding import Finding
 from ..changes.statement import State
 from ..model.model import Model
-from .wrapping import wrapped
+from . import screen
+from .answers import words
+from .grouped import due
+from .wrapping import column, wrapped
 
 
 def lines(
@@ -22,10 +25,11 @@ def lines(
 
     ``findings`` are all findings; ``attempts`` are the findings of attempts by their kind.
     """
-    said = ["VERIFICATION:", *(_table(state, model, findings, table.name) for table in model.tables)]
+    width = column((table.name for table in model.tables), 24, len(f"OK    {model.column}: yes NULLs: 0 RLS: on"))
+    said = ["VERIFICATION:", *(_table(state, model, findings, f"{table.name:<{width}}") for table in model.tables)]
     # The finding of an attempt has a sentence; other findings have only the name of the compared fact.
     said += [
-        f"{_mark(item['ok'])} {item['check']}: {_value(item['actual'])}"
+        f"{_mark(item['ok'])} {item['check']}: {words(item['actual'])}"
         for item in findings
         if item["table"] == "" and "sentence" not in item
     ]
@@ -37,10 +41,10 @@ def lines(
     failed = [item for item in findings if not item["ok"]]
     for item in failed:
         if "sentence" in item:
-            text = f"FAIL {item['check']}: {item['sentence']}: {item['actual']} instead of {item['expected']}"
+            text = f"FAIL {item['check']}: {item['sentence']}: {words(item['actual'])} instead of {due(item)}"
             said += wrapped(text, 78, "     ")
     said += [
-        f"FAIL {item['table']}: {item['check']} is {item['actual']}, expected {item['expected']}"
+        f"FAIL {item['table']}: {item['check']} is {words(item['actual'])}, expected {words(item['expected'])}"
         for item in failed
         if item["table"] != "" and "sentence" not in item
     ]
@@ -48,10 +52,6 @@ def lines(
     told = readers.notes(state, model) if _is_secured(state) else []
     said += [line for text in told for line in wrapped(f"NOTE {text}", 78, "     ")]
     return [*said, *_bridge(state, model), f"{len(findings) - len(failed)} of {len(findings)} findings hold."]
-
-
-def _value(value: object) -> object:
-    return "none" if value in (None, [], {}) else value
 
 
 def _is_secured(state: State) -> bool:
@@ -62,13 +62,16 @@ def _mark(ok: bool) -> str:
     return "OK  " if ok else "FAIL"
 
 
-def _table(state: State, model: Model, findings: Sequence[Finding], name: str) -> str:
+def _table(state: State, model: Model, findings: Sequence[Finding], padded: str) -> str:
+    name = padded.rstrip()
     document = state["tables"][name]
-    column = document.get("column")
+    found = document.get("column")
     holds = all(item["ok"] for item in findings if item["table"] == name)
-    nulls = column["nulls"] if column else "-"
-    secured = document["rls"]["enabled"] if document["exists"] else "-"
-    return f"{_mark(holds)} {name:<24} {model.column}: {column is not None!s:<5}  NULLs: {nulls}  RLS: {secured}"
+    nulls = found["nulls"] if found else "-"
+    secured = ("on" if document["rls"]["enabled"] else "off") if document["exists"] else "-"
+    has = "no" if found is None else "yes"
+    gap = " " * (2 if screen.columns() >= screen.WIDTH else 1)
+    return f"{_mark(holds)} {padded}{gap[:1]}{model.column}: {has:<3}{gap}NULLs: {nulls}{gap}RLS: {secured}"
 
 
 def _bridge(state: State, model: Model) -> list[str]:
@@ -80,8 +83,5 @@ def _bridge(state: State, model: Model) -> list[str]:
         used = "It has not been used so far"
     else:
         used = f"Last used: {datetime.fromtimestamp(used_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return [
-        f"NOTE The bridge is on: a session of {model.application_role} that sets no tenant",
-        f"     works as tenant {tenant}.",
-        f"     {used}.",
-    ]
+    on = f"NOTE The bridge is on: a session of {model.application_role} that sets no tenant works as tenant {tenant}."
+    return [*wrapped(on, 78, "     "), f"     {used}."]

@@ -1,0 +1,144 @@
+"""The lines of a dry run about the run itself: its duration, its effect on callers, and the command."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...module_utils import rehearsal
+from . import clock, commands, page
+
+Facts = Mapping[str, Any]
+Record = Mapping[str, Any]
+
+# Without a measurement: the seconds of all phases that do not depend on the size of the database.
+FIXED_SECONDS = 30
+# The bytes of tables of which the transaction builds new indexes in one second.
+BUILD_RATE = 20_000_000
+PLAYBOOKS = {
+    "migrate": "migrate.yml", "enforce": "playbooks/enforce.yml", "rollback": "rollback.yml",
+    "backup": "playbooks/backup.yml", "rehearse": "playbooks/rehearse.yml",
+}  # fmt: skip
+# The part of the interruption that no rehearsal measures.
+SWITCH = "its own stop and start"
+# In this phase a run waits for the operator.
+CONFIRM = "confirm"
+
+
+def earlier(directory: Path, facts: Facts) -> dict[str, Record | None]:
+    """Return the newest records of this host and database: ``run``, of the same work with SUCCESS, and ``rehearsal``.
+
+    ``directory`` contains the directories of runs, whose names begin with their times. Unreadable records are skipped.
+    """
+    found: dict[str, Record | None] = {"run": None, "rehearsal": None}
+    for path in sorted(directory.glob("*/run.json"), reverse=True):
+        record = _read(path)
+        if any(record.get(name) != facts[name] for name in ("host", "database")):
+            continue
+        if found["run"] is None and _is_same(record, facts):
+            found["run"] = record
+        if found["rehearsal"] is None and record.get("rehearsal"):
+            found["rehearsal"] = record
+    return found
+
+
+def _read(path: Path) -> Record:
+    try:
+        record = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _is_same(record: Record, facts: Facts) -> bool:
+    """Return whether a record is of a whole run that did the same."""
+    options = ("rollback_mode", "migrate_rehearse", "tenancy_strategy")
+    return (
+        record.get("kind") == facts["kind"]
+        and record.get("outcome") == "SUCCESS"
+        and bool(record.get("plan") or record.get("replaced_database"))
+        and all(record["options"].get(name, "") == str(facts["asked"][name]) for name in options)
+    )
+
+
+def durations(directory: Path, facts: Facts) -> dict[str, float]:
+    """Return the seconds of each phase in the newest run of the same kind on this host with SUCCESS.
+
+    ``facts`` are kind, host and database. A dry run and a run that found nothing to do leave no such record.
+    """
+    for path in sorted(directory.glob("*/run.json"), reverse=True):
+        record = _read(path)
+        if record.get("outcome") == "SUCCESS" and all(record.get(name) == value for name, value in facts.items()):
+            return {phase["name"]: phase["seconds"] for phase in page.timeline(record) if phase["name"] != CONFIRM}
+    return {}
+
+
+def lines(facts: Facts, found: Mapping[str, Record | None], given: Iterable[str] = ()) -> list[str]:
+    """Return the lines of a dry run that found work; ``given`` are the operator's own options (name=value)."""
+    run, rehearsed = found["run"], found["rehearsal"]
+    if run is not None:
+        said = _as_before(run)
+    elif rehearsed is not None and facts["kind"] == "migrate":
+        said = _as_rehearsed(rehearsed)
+    else:
+        said = _estimated(facts)
+    if facts["strategy"] == "live":
+        said[1] = "Callers:   The service is not stopped."
+    return [*said, f"Next:      {command(facts, given)}"]
+
+
+def _as_before(run: Record) -> list[str]:
+    whole = sum(phase["seconds"] for phase in page.timeline(run) if phase["name"] != CONFIRM)
+    source = f"as the run of {clock.shown(run['phases'][0]['started'], day=True)}"
+    down = page.downtime(run)
+    waited = "The service is not stopped" if down is None else f"The service is stopped for about {down:.1f} s"
+    return [f"Duration:  about {duration(whole)}, {source}", f"Callers:   {waited}, as in that run."]
+
+
+def _as_rehearsed(record: Record) -> list[str]:
+    measured = record["rehearsal"]
+    work = measured["apply_seconds"] + measured["verify_seconds"]
+    # A restore, the change and its rollback in the copy, then the change itself.
+    whole = FIXED_SECONDS + 2 * measured.get("restore_seconds", 0) + 2 * work + measured["revert_seconds"]
+    source = f"by the rehearsal of {clock.shown(record['phases'][0]['started'], day=True)}"
+    return [
+        f"Duration:  about {duration(whole)}, {source}",
+        f"Callers:   The service is stopped for about {measured['apply_seconds']:.1f} s, besides {SWITCH}.",
+    ]
+
+
+def _estimated(facts: Facts) -> list[str]:
+    tables = facts["tables"]["before"].values()
+    size = facts["preflight"].get("database_size_bytes") or sum(table.get("bytes") or 0 for table in tables)
+    mode, kind = facts["asked"]["migrate_rehearse"] or "full", facts["kind"]
+    copied = {"migrate": mode, "rollback": "full" if facts["asked"]["rollback_mode"] == "restore" else "none"}
+    whole = FIXED_SECONDS + 2 * rehearsal.seconds(size, None, copied.get(kind, "none"))
+    builds = kind == "migrate" and facts["strategy"] != "online"
+    stopped = (sum(table.get("bytes") or 0 for table in tables) / BUILD_RATE) if builds else 0
+    return [
+        f"Duration:  about {duration(whole)}, guessed from {size / 1e6:,.0f} MB: nothing was measured yet",
+        f"Callers:   The service is stopped for about {stopped:.0f} s, besides {SWITCH}: a rehearsal measures it.",
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as text, in seconds or minutes."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def command(facts: Facts, given: Iterable[str]) -> str:
+    """Return the command of the run itself, with those options of the dry run that are no secrets."""
+    named, mode = list(given), facts["asked"]["rollback_mode"]
+    if facts["kind"] == "rollback" and f"rollback_mode={mode}" not in named:
+        named.insert(0, f"rollback_mode={mode}")
+    return " ".join([commands.playbook(facts), PLAYBOOKS[facts["kind"]], *(f"-e {text}" for text in named)])
+
+
+def given_options(arguments: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Return the extra variables of ansible-playbook that are a single name=value with one of the names."""
+    known = set(names)
+    found = (re.fullmatch(r"([a-z_]+)=([\w./%-]+)", str(text).strip()) for text in arguments)
+    return [match[0] for match in found if match and match[1] in known]

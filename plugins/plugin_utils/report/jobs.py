@@ -1,0 +1,48 @@
+"""The progress of a long job on the server, with an estimate of the time that remains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import expected
+
+# Shares that are too small or too close to each other give no estimate.
+LEAST = 0.02
+# Outside of a terminal, a stage has a line at its start and after each further tenth.
+TENTHS = 10
+
+
+class Job:
+    """A job whose progress is read again and again; each of its stages has an estimate of its own."""
+
+    def __init__(self) -> None:
+        """Start without a stage."""
+        self._stage = ""
+        self._first = (0.0, 0.0)
+        self._now: tuple[str, int] = ("", 0)
+        self._told: tuple[str, int] = ("", 0)
+
+    def line(self, result: Mapping[str, Any], now: float) -> str:
+        """Return the progress as one line, the most important first.
+
+        ``result`` is that of the module job_progress, and ``now`` the seconds of any clock.
+        """
+        stage, share = str(result.get("stage", "")), result.get("share")
+        if share is None:
+            self._stage = ""
+            # The numbers in such a message, as in that of an index build, change all the time.
+            self._now = ("".join(filter(lambda sign: not sign.isdigit(), str(result.get("msg", "")))), 0)
+            return str(result.get("msg", ""))
+        if stage != self._stage or share < self._first[1]:
+            self._stage, self._first = stage, (now, share)
+        self._now = (stage, int(share * TENTHS))
+        began, before = self._first
+        left = (now - began) * (1 - share) / (share - before) if share - before >= LEAST else None
+        parts = [f"{stage} {share:.0%}", f"about {expected.duration(left)} left" if left is not None else ""]
+        return ", ".join(filter(None, [*parts, result.get("detail", "")]))
+
+    def is_news(self) -> bool:
+        """Return whether the last line has another stage or another tenth than the last one that was news."""
+        is_news, self._told = self._now != self._told, self._now
+        return is_news
