@@ -39,23 +39,21 @@ def without_changing(run: Run) -> str:
     return verdict.text(found)
 
 
-def arguments(directory: Path, url: str) -> list[str]:
+def kept(directory: Path, url: str) -> list[str]:
+    """Return the arguments that keep a state and metrics, and notify a webhook."""
     state, metrics = directory / "state", directory / "tenancy.prom"
-    return [
-        "playbooks/verify.yml", "-everify_output=json", f"-everify_state_directory={state}",
-        f"-everify_metrics_file={metrics}", told(directory, url),
-    ]  # fmt: skip
+    return [f"-everify_state_directory={state}", f"-everify_metrics_file={metrics}", told(directory, url)]
 
 
 def test_two_documents_are_equal_and_a_lost_host_is_news(machine: Host, tmp_path: Path) -> None:
     with listening() as receiver:
-        verify = arguments(tmp_path, receiver.url)
-        first, second = (machine.playbook(*verify) for _ in range(2))
+        given = kept(tmp_path, receiver.url)
+        first, second = (machine.playbook("playbooks/verify.yml", "-everify_output=json", *given) for _ in range(2))
         assert document(first)["verdict"] == "holds"
         assert without_changing(first) == without_changing(second)
         assert receiver.texts == []
         # No server listens on this port. An unreachable host runs neither rescue nor always.
-        lost = machine.playbook(*verify, "-eansible_port=1", check=False)
+        lost = machine.playbook("playbooks/verify.yml", "-everify_output=json", *given, "-eansible_port=1", check=False)
         assert lost.returncode == 4
         (part,) = document(lost)["hosts"]
         assert (part["verdict"], part["failure"]["kind"], part["findings"]) == ("unchecked", "unreachable", 0)
@@ -69,17 +67,17 @@ def test_two_documents_are_equal_and_a_lost_host_is_news(machine: Host, tmp_path
 @pytest.mark.wide
 def test_a_finding_that_does_not_hold_is_news_once_and_so_is_its_end(machine: Host, tmp_path: Path) -> None:
     with listening() as receiver:
-        verify = arguments(tmp_path, receiver.url)
+        given = kept(tmp_path, receiver.url)
         machine.sql(BROKEN)
         try:
             for _ in range(2):
-                run = machine.playbook(*verify, check=False)
+                run = machine.playbook("playbooks/verify.yml", "-everify_output=json", *given, check=False)
                 (part,) = document(run)["hosts"]
                 assert part["verdict"] == "fails"
                 assert {item["table"] for item in part["failing"]} >= {"memories"}
                 assert len(receiver.texts) == 1
         finally:
             machine.sql(MENDED)
-        assert document(machine.playbook(*verify))["verdict"] == "holds"
+        assert document(machine.playbook("playbooks/verify.yml", "-everify_output=json", *given))["verdict"] == "holds"
         assert "HOLDS again" in receiver.texts[1]
         assert len(receiver.texts) == 2

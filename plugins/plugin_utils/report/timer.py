@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,8 +20,8 @@ def service(wanted: Wanted) -> str:
     words = [
         wanted["program"], f"{wanted['checkout']}/playbooks/verify.yml",
         *(f"--inventory={source}" for source in wanted["inventory"]),
-        f"--extra-vars=verify_state_directory={_value(wanted['state_directory'])}",
-        *([f"--extra-vars=verify_metrics_file={_value(wanted['metrics_file'])}"] if wanted["metrics_file"] else []),
+        # Unlike key=value, JSON keeps every character of a path.
+        f"--extra-vars={json.dumps(_variables(wanted))}",
         *wanted["arguments"],
     ]  # fmt: skip
     return _unit(
@@ -30,7 +31,8 @@ def service(wanted: Wanted) -> str:
         "Service", ("Type", "oneshot"), ("User", wanted["user"]), ("WorkingDirectory", _specifiers(wanted["checkout"])),
         # Without its settings, Ansible would not find the collection.
         ("Environment", _quoted(f"ANSIBLE_CONFIG={wanted['checkout']}/ansible.cfg")),
-        ("ExecStart", " ".join(_quoted(word).replace("$", "$$") for word in words)),
+        # systemd accepts only plain characters in the path of the program itself.
+        ("ExecStart", " ".join(["/usr/bin/env", *(_quoted(word).replace("$", "$$") for word in words)])),
         ("TimeoutStartSec", str(int(wanted["seconds"]))), ("UMask", "0077"),
     )  # fmt: skip
 
@@ -51,9 +53,9 @@ def _unit(section: str, *settings: tuple[str, str]) -> str:
     return "\n".join([f"[{section}]", *(f"{name}={value}" for name, value in settings), "", ""])
 
 
-def _value(text: str) -> str:
-    """Return a value for key=value in --extra-vars, which Ansible splits like a shell."""
-    return "'" + text.replace("'", "'\"'\"'") + "'"
+def _variables(wanted: Wanted) -> dict[str, str]:
+    names = {"verify_state_directory": "state_directory", "verify_metrics_file": "metrics_file"}
+    return {variable: wanted[name] for variable, name in names.items() if wanted[name]}
 
 
 def _specifiers(text: str) -> str:
