@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import HOSTS, INVENTORIES, ROOT, Host, Run
+from lab import HOSTS, ROOT, Host, Run
 
 pytestmark = pytest.mark.one_host
 
@@ -58,9 +58,8 @@ def test_the_timer_runs_the_verification_and_goes(machine: Host, control: str) -
     installed.wait()
     assert installed.returncode == 0, installed.output
     show = "systemctl show --property={} --value tenancy-verify.{}"
-    assert machine.run("systemctl is-enabled tenancy-verify.timer; systemctl is-active tenancy-verify.timer").split() == [
-        "enabled", "active",
-    ]  # fmt: skip
+    states = machine.run("systemctl is-enabled tenancy-verify.timer; systemctl is-active tenancy-verify.timer")
+    assert states.split() == ["enabled", "active"]
     assert machine.run(show.format("Persistent", "timer")).strip() == "yes"
     assert machine.run(show.format("RandomizedDelayUSec", "timer")).strip() == "1min"
     assert "*-*-* 02:00:00" in machine.run(show.format("TimersCalendar", "timer"))
