@@ -31,7 +31,7 @@ PARTITIONS = (
     "ALTER TABLE logs ATTACH PARTITION logs_2027 FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')",
     "INSERT INTO logs SELECT make_date(y, 1, 1), n FROM generate_series(2024, 2027) AS y, generate_series(1, 2) AS n",
 )
-KEYS = {
+KEYS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "no key": ((), {"natural_keys": []}),
     "a unique key": (("ALTER TABLE logs ADD UNIQUE (at, n)",), {}),
     "a primary key": (("ALTER TABLE logs ADD PRIMARY KEY (at, n)",), {}),
@@ -96,7 +96,7 @@ def test_a_tenant_table_that_inherits_from_another_is_an_error(server: Server) -
         "CREATE TABLE parents (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), customer_id integer)",
         "CREATE TABLE children (PRIMARY KEY (id)) INHERITS (parents)",
     )
-    entries = [{"name": name, "surrogate_keys": [["id"]], "sample": {}} for name in ("parents", "children")]
+    entries: list[dict[str, Any]] = [{"name": name, "surrogate_keys": [["id"]], "sample": {}} for name in ("parents", "children")]
     with schemas.database(server, made, entries) as found:
         named = [(entry["severity"], entry["subject"]) for entry in found.audit() if entry["rule"] == "child-table"]
         assert named == [("error", "public.children")]
