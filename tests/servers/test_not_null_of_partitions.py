@@ -96,7 +96,9 @@ def test_a_tenant_table_that_inherits_from_another_is_an_error(server: Server) -
         "CREATE TABLE parents (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), customer_id integer)",
         "CREATE TABLE children (PRIMARY KEY (id)) INHERITS (parents)",
     )
-    entries: list[dict[str, Any]] = [{"name": name, "surrogate_keys": [["id"]], "sample": {}} for name in ("parents", "children")]
+    entries: list[dict[str, Any]] = [
+        {"name": name, "surrogate_keys": [["id"]], "sample": {}} for name in ("parents", "children")
+    ]
     with schemas.database(server, made, entries) as found:
         named = [(entry["severity"], entry["subject"]) for entry in found.audit() if entry["rule"] == "child-table"]
         assert named == [("error", "public.children")]
