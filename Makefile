@@ -127,7 +127,7 @@ oldest-setup: ## make the environment of Python 3.11
 prepare: ## install and build everything that make test needs
 	$(MAKE) --jobs 2 --output-sync=target images setup oldest-setup .lab/browser $(SERVERS:%=.lab/postgresql-%.tar.gz)
 
-scenarios: lab .lab/browser ## run the scenarios on the lab hosts
+scenarios: lab .lab/browser .lab/postgresql-16.tar.gz ## run the scenarios on the lab hosts
 	lab/run-scenarios
 
 # Run this before every commit: it needs no lab host. ansible-lint keeps one core busy, and so does each test.

@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 ROLES = (
     "preflight", "lock", "service", "login", "tenancy", "plan", "apply", "verify", "backup", "restore", "rehearse",
-    "report", "support", "describe",
+    "report", "support", "describe", "watch",
 )  # fmt: skip
 PAGE = ROOT / "docs/variables.md"
 HEAD = """# Variables

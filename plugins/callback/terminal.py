@@ -12,6 +12,7 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.plugins.loader import filter_loader
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock, jobs, screen, wrapping
@@ -99,10 +100,13 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._task, self._job_is_told = "", False
         self._signs = screen.symbols()
         self._foot = screen.Foot(self._foot_line)
+        self._silent = False
 
     # Output
 
     def _say(self, text: str = "", color: str | None = None) -> None:
+        if self._silent:
+            return
         with self._foot:
             if self._heading:
                 self._display.display(f"\n{self._heading}\n")
@@ -212,10 +216,13 @@ class CallbackModule(Default):  # type: ignore[misc]
         path = Path(playbook._file_name).resolve()
         self.phased = not self._display.verbosity and path.parent in (ROOT, ROOT / "playbooks")
         if self.phased:
+            # Then the callback verdict prints one document, and nothing else may be on standard output.
+            self._silent = load_extra_vars(playbook._loader).get("verify_output") == "json"
             # Looking up a filter loads the whole collection. It is loaded here once, instead of in the process of each
             # task.
             filter_loader.get("aimemory.tenancy.plan_result")
-            self._foot.begin()
+            if not self._silent:
+                self._foot.begin()
         else:
             super().v2_playbook_on_start(playbook)
 
@@ -333,8 +340,9 @@ class CallbackModule(Default):  # type: ignore[misc]
     @_if_phased
     def v2_on_file_diff(self, result: Any) -> None:
         """Show the diff if --diff is set."""
-        with self._foot:
-            super().v2_on_file_diff(result)
+        if not self._silent:
+            with self._foot:
+                super().v2_on_file_diff(result)
 
     def _get_diff(self, difflist: Any) -> str:
         """Return the diff of the default callback, with each invisible character as an escape."""

@@ -9,7 +9,13 @@ from typing import Any
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import comparison, result, summary, webhook
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import (
+    comparison,
+    result,
+    summary,
+    timer,
+    webhook,
+)
 
 # No task has its own tag, so skipping any other tag omits nothing (Molecule always skips two).
 SPECIAL_TAGS = {"all", "always", "never", "tagged", "untagged"}
@@ -95,4 +101,7 @@ class FilterModule:
             "restore_comparison": comparison.lines,
             "written_since_query": comparison.written_since_query,
             "webhook_problem": webhook.problem,
+            "watch_service": timer.service,
+            "watch_timer": timer.timer,
+            "watch_unsafe": timer.unsafe,
         }

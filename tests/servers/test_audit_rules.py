@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, assert_never
 
@@ -88,8 +89,10 @@ class Planted:
             case UrlOptions():
                 self._url_options = example
             case ServerVersion():
-                major, _, minor = example.partition(".")
-                self._version = {"server_version": str(example), "server_version_num": int(major) * 10000 + int(minor)}
+                # The number of a pre-release has the minor release 0.
+                major, minor = re.match(r"(\d+)(?:[.](\d+))?", example).groups()  # type: ignore[union-attr]
+                number = int(major) * 10000 + int(minor or 0)
+                self._version = {"server_version": str(example), "server_version_num": number}
             case Inventory():
                 self._give(yaml.safe_load(example))
             case _:

@@ -17,7 +17,7 @@ import yaml
 
 KEPT = Path(__file__).parent / "awx_schema.json"
 MODULES = (
-    "credential_type", "execution_environment", "inventory", "inventory_source", "job_template", "project",
+    "credential_type", "execution_environment", "inventory", "inventory_source", "job_template", "project", "schedule",
     "workflow_job_template",
 )  # fmt: skip
 # The rules in DOCUMENTATION, in addition to the types.

@@ -101,6 +101,19 @@ def test_a_minor_release_without_the_fixes_is_named(version: int, old: bool) -> 
 
 
 @pytest.mark.parametrize(
+    ("version", "number", "rules"),
+    [
+        ("19devel", 190000, ["server-preview"]), ("19beta1", 190000, ["server-preview"]), ("19.0", 190000, []),
+        # A release candidate of a known major also lacks the fixes.
+        ("18rc1", 180000, ["server-minor", "server-preview"]), ("17.12 (Debian 17.12-1.pgdg13+1)", 170012, []),
+    ],
+)  # fmt: skip
+def test_a_pre_release_is_named(version: str, number: int, rules: list[str]) -> None:
+    state = copy.deepcopy(MIGRATED) | {"server_version_num": number, "server_version": version}
+    assert sorted(entry["rule"] for entry in audit.collect({}, state, WANTED)) == rules
+
+
+@pytest.mark.parametrize(
     ("options", "named"),
     [("-c app.current_tenant=1", True), ("-c APP.CURRENT_TENANT =2", True), ("-c other.app.current_tenant=1", False),
      ("-c app.current_tenants=1", False), ("", False)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ def load() -> list[tuple[str, dict[str, Any]]]:
 
 TASKS = load()
 TEMPLATES = {task["name"]: task for module, task in TASKS if module == "job_template"}
+(SCHEDULE,) = [task for module, task in TASKS if module == "schedule"]
 (WORKFLOW,) = [task for module, task in TASKS if module == "workflow_job_template"]
 NODES = {node["identifier"]: node for node in WORKFLOW["workflow_nodes"]}
 SPECS = {name: option for role in variables.ROLES for name, option in variables.specs(role).items()}
@@ -82,7 +84,8 @@ def test_the_inventory_exists() -> None:
 def test_there_is_a_job_for_every_playbook_and_every_rollback() -> None:
     jobs = [task["playbook"] for task in TEMPLATES.values()]
     playbooks = {f"playbooks/{path.name}" for path in (ROOT / "playbooks").glob("*.yml")}
-    assert playbooks - set(jobs) <= {"playbooks/checkout.yml"}
+    # AWX has its own schedules, and needs no timer of the machine.
+    assert playbooks - set(jobs) <= {"playbooks/checkout.yml", "playbooks/watch.yml"}
     modes = [task["extra_vars"]["rollback_mode"] for task in TEMPLATES.values() if "rollback" in task["playbook"]]
     assert sorted(modes) == sorted(SPECS["rollback_mode"]["choices"])
 
@@ -159,6 +162,22 @@ def test_the_default_tenant_is_called_as_in_the_inventory() -> None:
     tenant = f"tenant {given['tenancy_default_tenant']} ({given['tenancy_default_tenant_name']})"
     assert tenant in questions("AI-Memory migrate")["migrate_confirm"]["question_name"]
     assert tenant in NODES["approval"]["unified_job_template"]["description"]
+
+
+def test_the_schedule_answers_the_questions_of_the_verification() -> None:
+    template, given = TEMPLATES[SCHEDULE["unified_job_template"]], SCHEDULE["extra_data"]
+    assert template["playbook"] == "playbooks/verify.yml"
+    # Each job notifies of changes only, so it needs the result of the job before.
+    assert template["extra_vars"]["verify_state_directory"].startswith("/")
+    asked = questions(template["name"])
+    assert set(given) == {variable for variable, question in asked.items() if question["required"]}
+    for variable, value in given.items():
+        assert_accepted(asked[variable], value)
+
+
+def test_the_schedule_is_once_a_day() -> None:
+    # AWX demands a start and an interval.
+    assert re.fullmatch(r"DTSTART:\d{8}T\d{6}Z RRULE:FREQ=DAILY;INTERVAL=1", SCHEDULE["rrule"])
 
 
 def test_the_workflow_migrates_only_after_an_approval_of_the_dry_run() -> None:

@@ -13,6 +13,9 @@ from .change import Change, Document, Ended, RelationRollback, Rollback
 from .finding import Finding, finding
 from .statement import State, Statement, statement, step
 
+# Since this version, NOT NULL is a constraint with a name, and a partition has its own.
+NAMED_NOT_NULL_VERSION = 180000
+
 
 def check_name(model: Model, table: Table) -> str:
     """Return the name of the CHECK constraint that replaces NOT NULL while PostgreSQL validates the rows."""
@@ -215,7 +218,18 @@ def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]
     # Since PostgreSQL 18, a partition keeps its own NOT NULL constraint after its primary key is dropped.
     if now["not_null"] and not before["not_null"]:
         planned.append(item.alter("not_null", "not_null", f"ALTER COLUMN {column} DROP NOT NULL", reason))
+    if before["not_null"] and _is_dropped_with_the_table(back, item):
+        planned.append(item.alter("not_null", "not_null", f"ALTER COLUMN {column} SET NOT NULL", reason))
     return planned
+
+
+def _is_dropped_with_the_table(back: Rollback, item: RelationRollback) -> bool:
+    """Return whether a partition loses its own NOT NULL together with its table. Since PostgreSQL 18, it keeps it."""
+    if back.state["server_version_num"] >= NAMED_NOT_NULL_VERSION or not item.relation.is_partition:
+        return False
+    (table,) = [one for one in back.relations if one.table == item.table and not one.relation.is_partition]
+    now, before = table.now["column"], table.before["column"]
+    return bool(now["not_null"] and not before["not_null"])
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:

@@ -1,10 +1,15 @@
-"""The reason why a webhook did not get a message, without its URL, whose path is a secret."""
+"""Post a message to a webhook, and say why it did not get it, without its URL, whose path is a secret."""
 
 from __future__ import annotations
 
+import json
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any
+from urllib.error import HTTPError
+
+from ansible.module_utils.urls import open_url
 
 
 def problem(result: Mapping[str, Any]) -> str:
@@ -21,3 +26,33 @@ def problem(result: Mapping[str, Any]) -> str:
     # A message of the operating system does not contain the URL.
     found = re.search(r"\[Errno -?\d+\] ([A-Za-z ]+)", message)
     return found[1] if found else "the connection failed"
+
+
+def post(url: str, text: str, timeout: float) -> str:
+    """Post a message, and return the reason why the webhook did not get it; empty if it did.
+
+    ``timeout`` in seconds limits each step of the request. With two more seconds, it limits the total, which includes
+    the DNS lookup.
+    """
+    results: list[dict[str, Any]] = []
+    thread = threading.Thread(target=lambda: results.append(_request(url, text, timeout)), daemon=True)
+    thread.start()
+    thread.join(timeout + 2)
+    return problem(results[0]) if results else "it did not respond in time"
+
+
+def _request(url: str, text: str, timeout: float) -> dict[str, Any]:
+    """Return the status or the message of a request, in the form of ansible.builtin.uri."""
+    headers = {"Content-Type": "application/json"}
+    try:
+        # A redirect would be followed without the message.
+        answer = open_url(
+            url, json.dumps({"text": text}).encode(), headers, "POST", timeout=timeout, follow_redirects="none"
+        )
+        return {"status": answer.getcode()}
+    except HTTPError as error:
+        return {"status": error.code}
+    except (
+        Exception
+    ) as error:  # The libraries below raise errors of many kinds, and a run does not depend on a webhook.
+        return {"msg": str(error)}

@@ -10,7 +10,7 @@ RULE = Rule(
     remedy="End the inheritance (ALTER TABLE child NO INHERIT parent), then list the table in tenancy_tables.",
     sql="""
 SELECT c.title FROM relation c JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
-WHERE i.inhparent IN (SELECT relid FROM wanted) AND c.oid NOT IN (SELECT relid FROM wanted WHERE relid IS NOT NULL)
+WHERE i.inhparent IN (SELECT relid FROM wanted) AND NOT c.relispartition
 """,
     bad=Sql("CREATE TABLE archived () INHERITS (memories);"),
     good=Sql("ALTER TABLE archived NO INHERIT memories;"),
