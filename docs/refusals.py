@@ -51,7 +51,8 @@ PYTHON = {
     ],
     "The host, its PostgreSQL and the lock": [LAPTOP / "host/refusals.py"],
     "The renewal of the service's sessions": [
-        UTILITIES / f"{name}.py" for name in ("renewability", "renewal", "trial", "renewer", "reached_workers")
+        UTILITIES / f"{name}.py"
+        for name in ("renewability", "renewal", "gunicorn", "trial", "renewer", "reached_workers")
     ],
     "What cannot be described": _of_the_laptop("describe"),
     "What cannot be planned": _of_the_laptop("catalog", "changes", "proof", "audit"),

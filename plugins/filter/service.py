@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import scram
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import found as host_found
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import refusals, settings
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import open_transactions, refusals, settings
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import (
     calls,
     connection,
@@ -61,6 +61,7 @@ class FilterModule:
             "lock_refusals": refusals.of_lock,
             "login_refusals": refusals.of_new_login,
             "client_refusals": refusals.of_clients,
+            "transaction_notes": open_transactions.notes,
             "service_reached": route.reached,
             "service_trouble": working.trouble,
             "service_after_call": calls.after,

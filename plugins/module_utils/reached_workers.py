@@ -47,7 +47,7 @@ class Limits:
 
 
 class Host:
-    """What is observed of a service and of its sessions."""
+    """The workers and the sessions of a service."""
 
     def __init__(self, run_command: Any, unit: str, database: str, cursor: Any) -> None:
         """Initialize with the unit (with its suffix), and a cursor of the administrator in autocommit mode."""
@@ -94,8 +94,8 @@ class Host:
 def read_through_each(host: Host, ask: Callable[[], Exchange], limits: Limits) -> dict[str, Any]:
     """Return ``{workers, requests}``: the processes that answered, and how many requests this took. Raises ReadError.
 
-    ``ask`` makes one request over a new connection. A worker counts if all requests of a round were answered without an
-    error, a statement started in its own session during the round, and it accepted a request of the round. If the
+    ``ask`` makes one request over a new connection. A worker counts if it accepted a request of a round
+    in which a statement started in its own session, and no request failed. If the
     service closes its connections at once, other callers of that moment may have caused the statement.
     """
     proven: set[int] = set()

@@ -18,10 +18,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Seen:
-    """What was observed.
+    """The facts that were observed.
 
-    ``holders`` are the names of processes with a session by their id, ``poolers`` the programs with the sessions of the
-    service, and ``reloads`` whether the unit has ExecReload. ``problem`` is the reason why gunicorn was not observed,
+    ``holders`` are the names of processes with a session, by their id. ``unread`` are those of processes whose sessions
+    neither root nor their user may read. ``poolers`` are the programs with the sessions of the service, and
+    ``reloads`` whether the unit has ExecReload. ``problem`` is the reason why gunicorn was not observed,
     or why none of its workers can be tried.
     """
 
@@ -31,6 +32,7 @@ class Seen:
     pids: list[int] = field(default_factory=list)
     masters: list[gunicorn.Master] = field(default_factory=list)
     holders: dict[int, str] = field(default_factory=dict)
+    unread: dict[int, str] = field(default_factory=dict)
     poolers: list[str] = field(default_factory=list)
     reloads: bool = False
     problem: str = ""
@@ -55,6 +57,7 @@ def observe(run_command: Any, unit: str, sessions: Mapping[str, Any] | None = No
         seen.problem = str(error)
     if sessions is not None:
         seen.holders = holders(sessions["seen"], sessions["sessions"])
+        seen.unread = {item["pid"]: item["name"] for item in sessions["seen"] if not item["readable"]}
         seen.poolers = sorted({item["program"] for item in sessions["strangers"] if item["local"] and item["program"]})
     return seen
 
@@ -89,12 +92,12 @@ def judge(seen: Seen, way: str, command: Sequence[str] = ()) -> dict[str, Any]:
 def _invalid(seen: Seen, way: str, command: Sequence[str]) -> str:
     if way == "gunicorn" and not seen.masters and not seen.problem:
         return (
-            f"service_renew is gunicorn, but {seen.unit} runs no gunicorn with workers: set service_renew to auto,"
+            f"{seen.unit} runs no gunicorn with workers, but service_renew is gunicorn: set service_renew to auto,"
             " reload, command or restart."
         )
     if way == "reload" and not seen.reloads:
         return (
-            f"service_renew is reload, but {seen.unit} has no ExecReload=: add it and run systemctl daemon-reload, or"
+            f"{seen.unit} has no ExecReload=, but service_renew is reload: add it and run systemctl daemon-reload, or"
             " set service_renew to auto."
         )
     if way == "command" and not command:
@@ -131,12 +134,15 @@ def _of_gunicorn(seen: Seen) -> str:
             " workers share and no renewal replaces: connect in the workers, not while the application is loaded."
         )
     workers = {worker.pid for worker in master.workers}
-    others = [f"{name} ({pid})" for pid, name in sorted(seen.holders.items()) if pid not in workers]
-    if others:
-        return (
-            f"A process of {seen.unit} that is no worker of gunicorn has a database session too: {', '.join(others)}."
-        )
+    if others := _named(seen.holders, workers):
+        return f"A process of {seen.unit} that is no worker of gunicorn has a database session too ({others})."
+    if unread := _named(seen.unread, workers):
+        return f"Neither root nor its user may read the sessions of a process of {seen.unit} ({unread})."
     return ""
+
+
+def _named(processes_by_id: Mapping[int, str], omitted: Iterable[int]) -> str:
+    return ", ".join(f"{name} {pid}" for pid, name in sorted(processes_by_id.items()) if pid not in set(omitted))
 
 
 def _of_order(seen: Seen) -> str:
@@ -154,4 +160,9 @@ def inspect(
     try:
         return judge(observe(run_command, unit, sessions), way, command)
     except (systemctl.SystemctlError, KeyError) as error:
-        return {"way": "restart", "workers": 0, "obstacle": f"{unit} cannot be inspected: {error}.", "invalid": ""}
+        return {
+            "way": "restart",
+            "workers": 0,
+            "obstacle": f"The processes of {unit} cannot be inspected ({error}).",
+            "invalid": "",
+        }

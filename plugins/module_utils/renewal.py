@@ -18,7 +18,7 @@ from typing import Any
 from . import cgroups, gunicorn, processes, renewability, renewer, sockets, systemctl, trial, units
 from .errors import TenancyError
 
-# What the transient unit runs: this program, and the modules that it imports.
+# The program of the transient unit, and the modules that it imports.
 PROGRAM: tuple[ModuleType, ...] = (renewer, trial, gunicorn, processes, sockets, cgroups)
 PACKAGE = "renewing"
 DIRECTORY = Path("/run")
@@ -56,7 +56,9 @@ class Renewal:
             self._start(order)
             result = self._result(order)
         except (OSError, systemctl.SystemctlError) as error:
-            raise RenewalError(f"The sessions of {self.unit} cannot be renewed: {error}.") from error
+            raise RenewalError(
+                f"The sessions of {self.unit} cannot be renewed ({error}): see systemctl status {self.name}."
+            ) from error
         if result["problem"]:
             raise RenewalError(result["problem"])
         return {name: result[name] for name in ("way", "workers", "renewed", "seconds")}
@@ -68,7 +70,8 @@ class Renewal:
         """Wait until no renewal of a lost call runs; stop one that only waits for a late worker after its failure."""
         limit = time.monotonic() + self._limit(self.files.read("state").get("want", 1))
         while self._is_running():
-            failed = self.files.read("result").get("problem")
+            result = self.files.read("result")
+            failed = result.get("problem") and result.get("id") == self.files.read("order").get("id")
             if failed or time.monotonic() > limit:
                 self.systemd.order("stop", [f"{self.name}.service"])
                 return
@@ -94,10 +97,17 @@ class Renewal:
         return order
 
     def _unfinished(self, master: list[int]) -> int:
-        """Return the number of workers that an unfinished renewal of the same gunicorn restores at its end, or 0."""
-        state, result = self.files.read("state"), self.files.read("result")
-        finished = result.get("id") == state.get("id") and not result.get("problem")
-        return 0 if finished or self.files.read("order").get("master") != master else int(state.get("want", 0))
+        """Return the number of workers that an unfinished renewal of the same gunicorn did not restore, or 0."""
+        order, state, result = (self.files.read(name) for name in ("order", "state", "result"))
+        succeeded = result.get("id") == state.get("id") and not result.get("problem")
+        if order.get("master") != master:
+            return 0
+        if order["id"] != state.get("id"):
+            # The call was lost before the transient unit started.
+            return int(order["want"])
+        if succeeded or state.get("restored"):
+            return 0
+        return int(state.get("want", 0))
 
     def _start(self, order: Mapping[str, Any]) -> None:
         # The service's user reaches its trial in this directory.

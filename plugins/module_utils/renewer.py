@@ -85,12 +85,15 @@ class Renewer:
 
     def finish(self, problem: str = "") -> None:
         """Write the result, unless it has been written."""
-        if self.files.read("result").get("id") != self.order["id"]:
+        if not self._is_told():
             self.files.write("result", {
                 "id": self.order["id"], "way": self.way, "workers": self.state.get("want", 0),
                 "renewed": len(self.state.get("old", [])), "problem": problem,
                 "seconds": round(time.monotonic() - self.state["began"], 1),
             })  # fmt: skip
+
+    def _is_told(self) -> bool:
+        return bool(self.files.read("result").get("id") == self.order["id"])
 
     def run(self) -> None:
         """Renew the processes, and write the result."""
@@ -107,6 +110,7 @@ class Renewer:
                 # The number of workers is restored as soon as the additional worker serves.
                 with contextlib.suppress(Exception):
                     self._settle(LATE)
+                    self.keep(restored=True)
         self.finish()
 
     def _untold(self, error: Exception) -> str:
@@ -226,10 +230,11 @@ class Renewer:
             ) from error
 
     def _remove(self, seconds: float) -> None:
-        """End the oldest worker, and wait until it has ended."""
-        want = self.state["want"]
-        count = len(self._look())
-        if count <= want:
+        """End the oldest worker, and wait until it has ended; do nothing unless all others have proven to serve."""
+        found = self._look()
+        count = len(found)
+        # A worker that ends again and again is started again at any time. The signal would end an old one instead.
+        if count <= self.state["want"] or not self._is_proven(found):
             return
         self._signal("removing", signal.SIGTTOU)
         try:
@@ -243,12 +248,14 @@ class Renewer:
             ) from error
 
     def _after_the_end(self) -> str:
-        """Return what happened after the end of the master; start the service if nothing else does."""
-        deadline = time.monotonic() + RESTARTED
-        while time.monotonic() < deadline and shown("ActiveState", self.unit) != "active":
+        """Return what happened after the end of the master. If the service failed, start it as the run would."""
+        deadline, state = time.monotonic() + RESTARTED, shown("ActiveState", self.unit)
+        while state in ("activating", "deactivating") and time.monotonic() < deadline:
             time.sleep(PAUSE)
-        again = "it runs again"
-        if shown("ActiveState", self.unit) not in ("active", "activating", "reloading"):
+            state = shown("ActiveState", self.unit)
+        again = {"active": "it runs again", "failed": "it failed"}.get(state, f"it is {state}")
+        # After its failure, this program must not start a service that the run has stopped.
+        if state == "failed" and not self._is_told():
             done = subprocess.run(["systemctl", "start", "--", self.unit], check=False, capture_output=True)
             again = "it was started again" if done.returncode == 0 else "it does not start"
         return (

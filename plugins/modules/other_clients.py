@@ -12,6 +12,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     cgroups,
     clients,
     messages,
+    open_transactions,
     processes,
     sessions,
     sockets,
@@ -44,6 +45,10 @@ options:
     description: The role with which the service logs in.
     type: str
     required: true
+  long_transaction:
+    description: Age in seconds from which a transaction is listed.
+    type: int
+    default: 5
 author: AI-Memory operations
 """
 
@@ -61,6 +66,16 @@ EXAMPLES = r"""
 RETURN = r"""
 clients:
   description: Each client in one line - the server process, role, application, address, state.
+  returned: success
+  type: list
+in_role:
+  description: Those of RV(clients) that log in with O(role).
+  returned: success
+  type: list
+transactions:
+  description:
+    - The open transactions of all sessions, and the prepared transactions. Each has kind (session or prepared), name,
+      sentence, and locks, which says whether it holds locks on O(tables).
   returned: success
   type: list
 holders:
@@ -86,8 +101,8 @@ class Looking:
         self.systemd = systemctl.Systemctl(module.run_command)
         self.pooler = clients.Pooler(**(module.params["pooler"] or {}))
 
-    def others(self) -> tuple[list[str], list[str]]:
-        """Return the names of the remaining clients, and of sessions that hold locks."""
+    def others(self) -> dict[str, Any]:
+        """Return the names of the remaining clients and of sessions that hold locks, and the open transactions."""
         wanted, deadline = self.wanted, time.monotonic() + SECONDS
         services = [wanted["unit"], *units.surroundings(wanted["unit"], self.systemd.show).companions]
         groups = [block.get("ControlGroup", "") for block in self.systemd.show(services).values()]
@@ -100,9 +115,22 @@ class Looking:
                 # remaining.
                 staying = {item.pid for item in found + holding if staying is None or item.pid in staying}
                 if not staying or time.monotonic() > deadline:
-                    names, holders = ([item.name for item in kind if item.pid in staying] for kind in (found, holding))
-                    return names, holders
+                    clients_left, holders = (
+                        [item for item in kind if item.pid in staying] for kind in (found, holding)
+                    )
+                    return {
+                        "clients": [item.name for item in clients_left],
+                        "in_role": [item.name for item in clients_left if item.role == wanted["role"]],
+                        "holders": [item.name for item in holders],
+                        "transactions": self._transactions(cursor),
+                    }
                 time.sleep(PAUSE)
+
+    def _transactions(self, cursor: Any) -> list[dict[str, Any]]:
+        if self.wanted["tables"] is None:
+            return []
+        found = open_transactions.find(cursor, self.wanted["tables"], self.wanted["long_transaction"])
+        return [item | {name: messages.visible(item[name]) for name in ("name", "sentence")} for item in found]
 
     def _look(self, cursor: Any, groups: list[str]) -> tuple[list[clients.Client], list[clients.Client]]:
         """Return the clients and the sessions with locks that currently do not belong to a process in the control
@@ -128,13 +156,14 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "database": text, "port": {"type": "int", "required": True}, "user": text, "unit": text, "role": text,
-            "pooler": clients.POOLER, "tables": clients.TABLES,
+            "pooler": clients.POOLER, "tables": clients.TABLES, "long_transaction": {"type": "int", "default": 5},
         },
         supports_check_mode=True,
     )  # fmt: skip
     try:
-        found, holders = ([messages.visible(name) for name in names] for names in Looking(module).others())
-        module.exit_json(changed=False, clients=found, holders=holders)
+        found = Looking(module).others()
+        named = {kind: [messages.visible(name) for name in found[kind]] for kind in ("clients", "in_role", "holders")}
+        module.exit_json(changed=False, transactions=found["transactions"], **named)
     except witness.DOES_NOT_ANSWER as error:
         module.fail_json(msg=f"The search for other clients failed: {messages.of_database(error)}")
 

@@ -16,6 +16,7 @@ description:
   - With gunicorn, one worker is added and the oldest one ends, until each old worker has ended. gunicorn's own sign of
     life shows that a new worker has booted. Before, one worker is tried beside the service, because gunicorn stops the
     whole service if a worker cannot boot.
+  - While a worker ends, uvicorn may reset a connection whose request it has not read. A client can repeat it.
   - A transient systemd unit does the work. If the task is lost, the work continues. If the unit is killed, systemd
     starts it again. A later call waits for it, and then renews the sessions again.
   - Runs as root.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import online, plan, revert
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import online, plan, revert, schema
 from applications import GIVEN
 from described import dumped
 from planner import Database, State
@@ -31,16 +31,16 @@ def prepare(database: Database) -> None:
     assert online.cutover(rest, "live") == rest
 
 
-def names(statements: list[dict[str, object]]) -> list[object]:
-    """Return the ids of statements."""
-    return [item["id"] for item in statements]
-
-
 def require_original(server: Server, database: Database, dump: str, before: State) -> None:
     """Check that the dump and the catalogs are the original ones."""
     assert dumped(server, database.model.database) == dump
     assert database.state() == before
     database.commit()
+
+
+def names(statements: list[dict[str, object]]) -> list[object]:
+    """Return the ids of statements."""
+    return [item["id"] for item in statements]
 
 
 @pytest.mark.parametrize("case", GIVEN)
@@ -79,6 +79,36 @@ def test_a_rollback_before_the_transaction_takes_the_other_parts_back(server: Se
         database.execute(plan.document(off, database.model, "5s", 60, lacking=lacking))
         database.commit()
         assert database.value("SELECT count(*) FROM pg_db_role_setting WHERE setdatabase > 0") == 0
+        assert database.back_to(before) == []
+        database.commit()
+        require_original(server, database, dump, before)
+
+
+@pytest.mark.parametrize("case", GIVEN)
+def test_the_keys_of_a_rollback_are_built_before_its_transaction(server: Server, case: str) -> None:
+    with unmigrated(server, case) as (database, readable):
+        before, dump = database.state(), dumped(server, case)
+        migrate(database, before, readable)
+        migrated, migrated_dump = database.state(), dumped(server, case)
+        back = schema.build(migrated, database.model, before)
+        steps = online.steps(online.expand(back, "live"))
+        assert steps != []
+        database.carry_out(steps)
+        assert database.state() != migrated
+
+        # The operator may migrate instead: the new plan removes what the rollback has built.
+        again = database.plan()
+        assert {item["phase"] for item in again} == {"key"}
+        database.migrate()
+        database.run("DISCARD TEMP")
+        database.commit()
+        assert dumped(server, case) == migrated_dump
+        assert database.state() == migrated
+
+        database.carry_out(steps)
+        rest = schema.build(database.state(), database.model, before)
+        assert online.expand(rest, "live") == []
+        assert names(rest) == names(online.cutover(back, "live"))
         assert database.back_to(before) == []
         database.commit()
         require_original(server, database, dump, before)

@@ -106,6 +106,7 @@ def test_a_host_that_is_ready_is_described() -> None:
     }  # fmt: skip
     assert answer["service"]["result"]["state"]["database_url"]["user"] == "alice"
     assert answer["service"]["credentials"]["url"] == URL
+    assert answer["service"]["result"]["renewal"] == {"way": "gunicorn", "workers": 4, "obstacle": "", "invalid": ""}
 
 
 def test_a_login_of_the_runs_own_replaces_the_service_s() -> None:
@@ -113,6 +114,8 @@ def test_a_login_of_the_runs_own_replaces_the_service_s() -> None:
     assert (result["application_role"], result["replaced_role"], result["job_seconds"]) == ("app", "alice", 5)
 
 
+CONTRADICTION = "ai-memory.service has no ExecReload=, but service_renew is reload: add it."
+CONTRADICTED = {"way": "reload", "workers": 0, "obstacle": CONTRADICTION, "invalid": CONTRADICTION}
 OBSTACLE = {"obstacles": ["ai-memory.service is masked."], "notes": [], "problem": ""}
 INACTIVE = {**witness()["unit"], "active_state": "inactive", "main_pid": 0, "tasks": -1}
 UNKNOWN = {**INACTIVE, "load_state": "not-found"}
@@ -129,6 +132,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
             inspected(unit={"obstacles": [], "notes": [], "problem": "no bus"}),
             "systemd did not describe ai-memory.service (no bus): correct service_name.",
         ),
+        (inspected(renewal=CONTRADICTED), "ai-memory.service has no ExecReload=, but service_renew is reload: add it."),
         (inspected(service=witness(problem="no /proc")), "The service cannot be inspected (no /proc): correct service"),
         (
             inspected(service=witness(unit=UNKNOWN, **STOPPED)),
@@ -252,6 +256,9 @@ def test_clocks_are_refused_for_what_the_call_itself_does_not_explain(clock: flo
     ("host", "wanted"),
     [
         (inspected(unit=OBSTACLE), {"stops_service": False}),
+        (inspected(renewal=CONTRADICTED), {"stops_service": False}),
+        # A service that cannot be renewed is stopped instead.
+        (inspected(renewal={**CONTRADICTED, "invalid": ""}), {}),
         (inspected(service=witness(unit=INACTIVE, **STOPPED)), {"require_active": False}),
         (inspected(postgresql=postgresql(roles={"alice": True})), {"isolating": False}),
         (inspected(postgresql=postgresql(roles={"alice": True})), {"provides_login": True}),

@@ -87,6 +87,10 @@ def test_a_webhook_is_a_secret() -> None:
             {"service_smoke": "read"},
             "service_smoke is read: service_read_endpoints must contain the endpoints to read.",
         ),
+        (
+            {"service_renew": "command"},
+            "service_renew is command: service_renew_command must be the words of the command that renews the",
+        ),
     ],
 )
 def test_values_must_go_together(values: dict[str, Any], sentence: str) -> None:
@@ -97,6 +101,7 @@ def test_values_that_go_together_are_not_refused() -> None:
     assert invalid(
         service_health_request_timeout=60, service_health_timeout=60, service_smoke_prefix="smoke-test-",
         service_smoke_user_id="smoke-test-1", service_smoke="read", service_read_endpoints=[{"path": "/x"}],
+        service_renew="command", service_renew_command=["true"],
     ) == []  # fmt: skip
 
 

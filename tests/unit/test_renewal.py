@@ -46,7 +46,9 @@ def seen(**changes: Any) -> Seen:
         (seen(masters=[MASTER, MASTER]), "auto", "gunicorn", "runs 2 gunicorn servers."),
         (seen(masters=[Master(Process(10, 1))]), "auto", "gunicorn", "has no workers."),
         (seen(holders={10: "gunicorn"}), "auto", "gunicorn", "(10) has a database session, which its workers share"),
-        (seen(holders={11: "gunicorn", 20: "celery"}), "auto", "gunicorn", "a database session too: celery (20)."),
+        (seen(holders={11: "gunicorn", 20: "celery"}), "auto", "gunicorn", "a database session too (celery 20)."),
+        (seen(unread={11: "gunicorn"}), "auto", "gunicorn", ""),
+        (seen(unread={20: "celery"}), "auto", "gunicorn", "a process of ai-memory.service (celery 20)."),
         (seen(poolers=["pgbouncer"]), "auto", "gunicorn", "belong to pgbouncer, which no renewal of it replaces."),
         (seen(reloads=True), "reload", "reload", ""),
         (seen(reloads=True, holders={10: "uvicorn"}), "reload", "reload", "(10) has a database session"),
@@ -63,8 +65,8 @@ def test_what_was_observed_decides(found: Seen, way: str, chosen: str, obstacle:
 @pytest.mark.parametrize(
     ("found", "way", "sentence"),
     [
-        (seen(masters=[]), "gunicorn", f"service_renew is gunicorn, but {UNIT} runs no gunicorn with workers: set"),
-        (seen(), "reload", f"service_renew is reload, but {UNIT} has no ExecReload=: add it"),
+        (seen(masters=[]), "gunicorn", f"{UNIT} runs no gunicorn with workers, but service_renew is gunicorn: set"),
+        (seen(), "reload", f"{UNIT} has no ExecReload=, but service_renew is reload: add it"),
         (seen(), "command", "service_renew is command, but service_renew_command is empty: set the command"),
     ],
 )
@@ -183,6 +185,31 @@ def test_the_program_needs_nothing_but_its_files(tmp_path: Path) -> None:
     assert "The sessions of nothing.service were not renewed (OSError: " in files.read("result")["problem"]
     # A command may contain secrets.
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.json")} == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("state", "result", "want"),
+    [
+        ({"id": "2", "want": 4}, {}, 4),
+        # The result is that of an earlier renewal.
+        ({"id": "2", "want": 4}, {"id": "1", "problem": ""}, 4),
+        ({"id": "2", "want": 4}, {"id": "2", "problem": "it does not boot"}, 4),
+        ({"id": "2", "want": 4, "restored": True}, {"id": "2", "problem": "it does not boot"}, 0),
+        ({"id": "2", "want": 4}, {"id": "2", "problem": ""}, 0),
+        # The transient unit has not started.
+        ({"id": "1", "want": 4}, {"id": "1", "problem": ""}, 3),
+    ],
+)
+def test_the_number_of_workers_of_an_unfinished_renewal_is_restored(
+    tmp_path: Path, state: dict[str, Any], result: dict[str, Any], want: int
+) -> None:
+    started = renewal.Renewal(None, "ai-memory", "gunicorn")
+    started.files = renewer.Files(tmp_path)
+    for name, document in (("order", {"id": "2", "master": [10, 1], "want": 3}), ("state", state), ("result", result)):
+        started.files.write(name, document)
+    assert started._unfinished([10, 1]) == want
+    # gunicorn has been restarted since.
+    assert started._unfinished([10, 2]) == 0
 
 
 def test_the_unit_of_a_renewal_is_named_after_the_service() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import refusals
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import open_transactions, refusals
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import calls, endpoints, route, tried, working
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import watched as watch
@@ -147,14 +147,67 @@ def test_writers_that_fail_prove_nothing() -> None:
 
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_other_clients_end_a_run(*, dry_run: bool) -> None:
-    wanted = {"service": "ai-memory", "database": "ai_memory", "terminates": False, "dry_run": dry_run}
-    clients = {"clients": ["psql of bob"], "holders": ["a vacuum"]}
+    wanted = {
+        "service": "ai-memory", "database": "ai_memory", "terminates": False, "dry_run": dry_run, "strategy": "online",
+    }  # fmt: skip
+    clients = {"clients": ["psql of bob"], "holders": ["a vacuum"], "in_role": [], "transactions": []}
     first, second = refusals.of_clients(clients, wanted)
     assert first.startswith("Other clients than ai-memory are connected to ai_memory: psql of bob.")
     assert second.startswith("Sessions that the run does not terminate hold locks on tables of ai_memory: a vacuum.")
     assert [("a run stops here" in sentence) for sentence in (first, second)] == [dry_run, dry_run]
     assert refusals.of_clients(clients, wanted | {"terminates": True}) == [second]
-    assert refusals.of_clients({"clients": [], "holders": []}, wanted) == []
+    assert refusals.of_clients(clients | {"clients": [], "holders": []}, wanted) == []
+
+
+def test_a_service_that_is_not_stopped_only_needs_its_role_for_itself() -> None:
+    wanted = {
+        "service": "ai-memory", "database": "ai_memory", "terminates": False, "dry_run": False, "strategy": "live",
+    }  # fmt: skip
+    clients = {"clients": ["psql of bob"], "holders": ["a vacuum"], "in_role": [], "transactions": []}
+    [holding] = refusals.of_clients(clients, wanted)
+    assert holding.startswith("Sessions that the run does not terminate hold locks on tables of ai_memory: a vacuum.")
+    with_worker = clients | {"clients": ["psql of bob", "42 alice worker"], "in_role": ["42 alice worker"]}
+    in_role, _ = refusals.of_clients(with_worker, wanted)
+    assert in_role.startswith(
+        "Other programs than ai-memory are connected to ai_memory with its role: 42 alice worker."
+    )
+    assert "give these programs a login of their own" in in_role
+    assert refusals.of_clients(with_worker, wanted | {"terminates": True}) == [holding]
+
+
+PREPARED = {"kind": "prepared", "name": "order 7", "sentence": "the prepared transaction order 7 (alice)"}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "locks", "stops"),
+    [("atomic", True, True), ("atomic", False, False), ("online", False, True), ("live", False, True)],
+)
+def test_a_prepared_transaction_that_would_block_the_run_ends_it(strategy: str, locks: bool, stops: bool) -> None:
+    wanted = {
+        "service": "ai-memory", "database": "ai_memory", "terminates": True, "dry_run": True, "strategy": strategy,
+    }  # fmt: skip
+    clients = {"clients": [], "holders": [], "in_role": [], "transactions": [PREPARED | {"locks": locks}]}
+    sentence = (
+        "The run would wait for transactions in ai_memory that only COMMIT PREPARED or ROLLBACK PREPARED ends: the "
+        "prepared transaction order 7 (alice). End them first."
+    )
+    assert refusals.of_clients(clients, wanted) == ([sentence] if stops else [])
+    assert open_transactions.notes(clients["transactions"], wanted) == []
+
+
+@pytest.mark.parametrize(
+    ("locks", "effect"),
+    [
+        (True, "the change waits for its locks, and fails if it does not end in time"),
+        (False, "an index is not built while it is open"),
+    ],
+)
+def test_an_open_transaction_is_noted_with_its_effect(locks: bool, effect: str) -> None:
+    item = {"kind": "session", "name": "42", "sentence": "pid 42 (bob, report) has a transaction open", "locks": locks}
+    sentence = f"Pid 42 (bob, report) has a transaction open: {effect}."
+    assert open_transactions.notes([item], {"strategy": "live"}) == [sentence]
+    # With atomic, the transaction builds the indexes while no other client is connected.
+    assert open_transactions.notes([item], {"strategy": "atomic"}) == ([sentence] if locks else [])
 
 
 @pytest.mark.parametrize(

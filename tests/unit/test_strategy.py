@@ -55,6 +55,15 @@ def test_a_service_that_renews_its_sessions_is_not_stopped() -> None:
     assert "while the service is stopped" not in text(found)
 
 
+@pytest.mark.parametrize(
+    ("way", "workers", "waits"), [("reload", 1, True), ("gunicorn", 1, False), ("reload", 2, False)]
+)
+def test_a_single_worker_is_named(way: str, workers: int, waits: bool) -> None:
+    found = chosen(renewal={"way": way, "workers": workers, "obstacle": ""})
+    assert found["strategy"] == "live"
+    assert ("It has only one worker: callers may wait" in found["strategy_reason"]) == waits
+
+
 RESTART = "ai-memory is stopped: Only a restart renews the sessions of ai-memory"
 
 
@@ -172,3 +181,33 @@ def test_a_run_that_resumes_renews_the_sessions_if_it_can(asked: str, strategy_:
     migrated = golden.catalog("migrated")
     found = chosen(migrated, model_source(migrated["database"]), strategy=asked, lost_run=True)
     assert (found["resumes"], found["strategy"], found["strategy_reason"]) == (True, strategy_, "")
+
+
+def measured(seconds: float) -> dict[str, Any]:
+    """Return the measurements of a rehearsal whose transaction took ``seconds``."""
+    return {"locked_seconds": seconds, "durations": {"a.key": 0.5, "b.key": seconds - 1}}
+
+
+def test_a_long_rehearsal_ends_a_run_that_would_not_stop_the_service() -> None:
+    found, wanted = chosen(), WANTED | {"max_downtime": 30}
+    assert FILTERS["plan_rehearsed"](found, model_source(), wanted, measured(30))["refusals"] == []
+    after = FILTERS["plan_rehearsed"](found, model_source(), wanted, measured(31))
+    assert after["strategy"] == "live"
+    [refusal] = after["refusals"]
+    assert "locked the tables for 31.0 s, for which callers would wait, and tenancy_max_downtime is 30 s" in refusal
+    assert "(b.key took 30.0 s): use -e tenancy_strategy=online" in refusal
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds", "after"), [("auto", 31, "online"), ("auto", 30, "atomic"), ("atomic", 31, "atomic")]
+)
+def test_a_long_rehearsal_makes_the_stop_shorter(asked: str, seconds: float, after: str) -> None:
+    wanted = WANTED | {
+        "max_downtime": 30,
+        "strategy": asked,
+        "renewal": {"way": "restart", "workers": 0, "obstacle": ""},
+    }
+    found = chosen(**{name: wanted[name] for name in ("strategy", "renewal")})
+    result = FILTERS["plan_rehearsed"](found, model_source(), wanted, measured(seconds))
+    assert (result["strategy"], result["refusals"]) == (after, [])
+    assert result["strategy_reason"] == found["strategy_reason"]

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from by_hand import schema
 from lab import MIGRATE, ROOT, ROWS, Host
 from loaded import load
 from renewed import CODE, WORKERS, with_workers, workers
 from running import second_session, unit, url
-from service import assert_works_in_full
+from service import assert_works_in_full, schema
 
 LIVE = (*MIGRATE, "-etenancy_strategy=live")
 IMPATIENT = "-etenancy_live_patience_seconds=3"

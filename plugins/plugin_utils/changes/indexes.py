@@ -7,7 +7,8 @@ take long (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ...module_utils.quoting import derived_name, identifier, literal, qualified
 from ..catalog import state as catalog
@@ -227,41 +228,96 @@ def drop_leftover(relation: Relation, name: str) -> list[Statement]:
     ]  # fmt: skip
 
 
-def recreate(relation: Relation, index: Document) -> list[tuple[str, str, str, str]]:
-    """Return the phase, identity, SQL and ``scans`` of each statement that restores an index of a snapshot.
+class Restored(NamedTuple):
+    """A statement that restores an index: ``scans`` and ``online`` are those of a statement."""
+
+    phase: str
+    identity: str
+    sql: str
+    scans: str = ""
+    online: Sequence[Mapping[str, Any]] = ()
+
+
+def recreate(relation: Relation, index: Document) -> list[Restored]:
+    """Return the statements that restore an index of a snapshot.
 
     A constraint uses the index of the same name. The keys of partitions come before the key of the partitioned table,
-    which attaches them.
+    which attaches them. The index of an ordinary table can be built before the transaction. It gets another name,
+    because the key that the migration made may have its name.
     """
-    name, constraint = identifier(index["name"]), index["constraint"]
+    name = index["name"]
     # ADD CONSTRAINT creates the index of an exclusion constraint and of a key WITHOUT OVERLAPS.
     is_exclusion, has_period = index["constraint_type"] == "x", bool((index.get("key") or {}).get("period"))
-    is_whole = constraint is not None and (relation.is_partitioned or has_period) and not is_exclusion
-    made = []
+    is_whole = index["constraint"] is not None and (relation.is_partitioned or has_period) and not is_exclusion
+    made, built = list[Restored](), name
     if not is_whole and not is_exclusion:
-        # The index of a partition must become a key before the table's index can attach it.
-        phase = "attach" if constraint is not None and relation.is_partition else "build"
-        scans = "" if relation.is_partitioned else f"builds the index {index['name']}"
-        made.append((phase, f"index.{index['name']}", _placed(index, _everywhere(index)), scans))
-    if constraint is not None:
-        add = f"ALTER TABLE {relation.target} ADD CONSTRAINT {identifier(constraint)} "
-        if is_exclusion:
-            add += index["constraint_definition"]
+        if relation.is_partitioned or relation.is_partition or index["tablespace"] is not None:
+            made.append(_built_in_place(relation, index))
         else:
-            checked = DEFERRABLE.search(index["constraint_definition"])
-            if is_whole:
-                storage = STORAGE.search(index["definition"])
-                add += DEFERRABLE.sub("", index["constraint_definition"]) + (storage[0] if storage else "")
-            else:
-                add += f"{CONSTRAINTS[index['constraint_type']]} USING INDEX {name}"
-            add += checked[0] if checked else ""
-        is_placed = is_whole or is_exclusion
-        scans = made_with_constraint(index) if is_exclusion or has_period else ""
-        made.append(("attach", f"key.{index['name']}", _placed(index, add) if is_placed else add, scans))
+            built = original_name(name)
+            made += _built_before(relation, index, built)
+            if index["constraint"] is None:
+                rename = f"ALTER INDEX {qualified(relation.schema, built)} RENAME TO {identifier(name)}"
+                made.append(Restored("attach", f"rename.{name}", rename))
+    if index["constraint"] is not None:
+        made.append(_added(relation, index, built, is_whole=is_whole, is_exclusion=is_exclusion))
     commented = _comments(relation, index)
-    made += [("comment", f"comment.{what}", sql, "") for what, sql in commented]
-    made += [("attach", f"{what}.{index['name']}", sql, "") for what, sql in marks(relation, index)[len(commented) :]]
+    made += [Restored("comment", f"comment.{what}", sql) for what, sql in commented]
+    made += [Restored("attach", f"{what}.{name}", sql) for what, sql in marks(relation, index)[len(commented) :]]
     return made
+
+
+def original_name(name: str) -> str:
+    """Return the name of the index that a rollback builds before it restores the index ``name``."""
+    return derived_name(name, "original_key")
+
+
+def _built_in_place(relation: Relation, index: Document) -> Restored:
+    # The index of a partition must become a key before the table's index can attach it.
+    phase = "attach" if index["constraint"] is not None and relation.is_partition else "build"
+    scans = "" if relation.is_partitioned else f"builds the index {index['name']}"
+    return Restored(phase, f"index.{index['name']}", _placed(index, _everywhere(index)), scans)
+
+
+def _built_before(relation: Relation, index: Document, name: str) -> list[Restored]:
+    """Return the statements that build the index under the name ``name``, unless an earlier run has built it."""
+    kind = "CREATE UNIQUE INDEX" if index["unique"] else "CREATE INDEX"
+    sql = f"{kind} {identifier(name)} ON {_after_name(index)}"
+    left, made = catalog.index_named(relation.document, name), list[Restored]()
+    if left is not None and left["valid"] and _after_name(left) == _after_name(index):
+        return made
+    if left is not None:
+        drop = f"DROP INDEX {qualified(relation.schema, name)}"
+        made.append(Restored("build", f"leftover.{name}", drop, "", online.concurrently(drop)))
+    scans = f"builds the index {index['name']}"
+    return [*made, Restored("build", f"index.{index['name']}", sql, scans, online.concurrently(sql))]
+
+
+def _after_name(index: Document) -> str:
+    """Return the printed definition of an index behind its name and ON."""
+    definition: str = index["definition"]
+    kind = "CREATE UNIQUE INDEX" if index["unique"] else "CREATE INDEX"
+    begins = [f"{kind} {name} ON " for name in catalog.printed(index["name"])]
+    return next(definition.removeprefix(begin) for begin in begins if definition.startswith(begin))
+
+
+def _added(relation: Relation, index: Document, built: str, *, is_whole: bool, is_exclusion: bool) -> Restored:
+    """Return the statement that restores the constraint of an index, with the index ``built`` if it can use one."""
+    add = f"ALTER TABLE {relation.target} ADD CONSTRAINT {identifier(index['constraint'])} "
+    if is_exclusion:
+        add += index["constraint_definition"]
+    else:
+        checked = DEFERRABLE.search(index["constraint_definition"])
+        if is_whole:
+            storage = STORAGE.search(index["definition"])
+            add += DEFERRABLE.sub("", index["constraint_definition"]) + (storage[0] if storage else "")
+        else:
+            add += f"{CONSTRAINTS[index['constraint_type']]} USING INDEX {identifier(built)}"
+        add += checked[0] if checked else ""
+    is_alone = is_exclusion or bool((index.get("key") or {}).get("period"))
+    scans = made_with_constraint(index) if is_alone else ""
+    sql = _placed(index, add) if is_whole or is_exclusion else add
+    return Restored("attach", f"key.{index['name']}", sql, scans)
 
 
 def _everywhere(index: Document) -> str:

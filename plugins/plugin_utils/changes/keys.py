@@ -260,6 +260,8 @@ class _Exchange:
         """Return the statements that build the new key and replace the old one with it."""
         if is_leftover(self.whole, self.index):
             return [self._drop("Remove an invalid index that an interrupted build left")]
+        if self._is_of_a_rollback():
+            return [self._drop("Remove an index that an interrupted rollback built")]
         present = self._present()
         if present is not None:
             reason = f"Drop the global key {self.index['name']}, which shows one tenant which values another has"
@@ -267,6 +269,11 @@ class _Exchange:
         if unique_keys.is_made_with_constraint(self.index):
             return self._made_with_constraint()
         return self._in_parts() if self.whole.is_partitioned else self._of_table()
+
+    def _is_of_a_rollback(self) -> bool:
+        """Return whether a rollback has built this index to restore the key that another index replaced."""
+        names_there = [index["name"] for index in self.whole.document["indexes"]]
+        return self.index["constraint"] is None and self.index["name"] in map(indexes.original_name, names_there)
 
     def _present(self) -> str | None:
         """Return the name of an existing key that already is the same key with the tenant column, or None."""
@@ -555,8 +562,15 @@ def _dropped(back: Rollback, item: RelationRollback) -> list[Statement]:
 def _restored(item: RelationRollback, index: Document) -> list[Statement]:
     reasons = {"comment": "Restore the original comments"}
     return [
-        item.statement(identity, phase, sql, reasons.get(phase, "Restore the original keys and indexes"), scans=scans)
-        for phase, identity, sql, scans in indexes.recreate(item.relation, index)
+        item.statement(
+            one.identity,
+            one.phase,
+            one.sql,
+            reasons.get(one.phase, "Restore the original keys and indexes"),
+            scans=one.scans,
+            online=one.online,
+        )
+        for one in indexes.recreate(item.relation, index)
     ]
 
 

@@ -60,4 +60,6 @@ def under_its_path(item: Statement, model: Model) -> Statement:
     if item["phase"] not in QUOTING:
         return item
     path = f"SET LOCAL search_path = pg_catalog, {identifier(model.schema)}, pg_temp"
-    return {**item, "sql": f"{path}; {item['sql'].rstrip(';')}; SET LOCAL search_path = pg_catalog, pg_temp"}
+    sql = f"{path}; {item['sql'].rstrip(';')}; SET LOCAL search_path = pg_catalog, pg_temp"
+    # An index cannot be built CONCURRENTLY with such a path.
+    return {**item, "sql": sql, "online": []}

@@ -59,9 +59,12 @@ def choose(
 def _live(wanted: Mapping[str, Any]) -> str:
     renewal = wanted["renewal"]
     workers = f" ({renewal['workers']} workers)" if renewal["workers"] > 1 else ""
+    # gunicorn starts a second worker before the only one ends.
+    is_alone = renewal["workers"] == 1 and renewal["way"] != "gunicorn"
+    alone = " It has only one worker: callers may wait until the new one has started." if is_alone else ""
     return (
-        f"{wanted['service']} is not stopped: {RENEWED[renewal['way']]}{workers}, which renews its sessions. Then "
-        "callers wait for one short transaction."
+        f"{wanted['service']} is not stopped: {RENEWED[renewal['way']]}{workers}, which renews its sessions.{alone} "
+        "Then callers wait for one short transaction."
     )
 
 

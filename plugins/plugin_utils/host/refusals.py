@@ -10,6 +10,7 @@ from ansible.module_utils.common.text.formatters import bytes_to_human
 
 from ...module_utils.messages import visible
 from ..catalog import expressions, members
+from . import open_transactions
 
 Found = Mapping[str, Any]
 SERVERS = ("postgres", "postmaster")
@@ -91,13 +92,23 @@ def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
 def of_clients(clients: Found, wanted: Found) -> list[str]:
     """Return why other clients of the database stop a run, or would stop it, if this is a dry run.
 
-    ``clients`` is the result of the module other_clients; ``wanted`` has service, database, dry_run, and terminates
-    (whether the run terminates other clients).
+    ``clients`` is the result of the module other_clients; ``wanted`` has service, database, dry_run, terminates
+    (whether the run terminates other clients), and strategy. With the strategy live, only other programs that use the
+    service's role stop a run.
     """
     service, database, is_dry = wanted["service"], wanted["database"], wanted["dry_run"]
+    is_live = wanted["strategy"] == "live"
     connected, holding = "; ".join(clients["clients"]), "; ".join(clients["holders"])
-    found = []
-    if connected and not wanted["terminates"]:
+    found = open_transactions.refusals(clients["transactions"], wanted)
+    if is_live and clients["in_role"] and not wanted["terminates"]:
+        in_role = "; ".join(clients["in_role"])
+        found.append(
+            f"Other programs than {service} are connected to {database} with its role: {in_role}. Their sessions are"
+            " not renewed, and the change is not committed while an old session of this role is left. Close them, give"
+            " these programs a login of their own, or let the run terminate them with -e"
+            " service_terminate_clients=true."
+        )
+    if connected and not is_live and not wanted["terminates"]:
         found.append(
             f"Other clients than {service} are connected to {database}: {connected}. While they are connected, a run"
             " stops here, unless it terminates them (-e service_terminate_clients=true)."

@@ -101,10 +101,10 @@ ALTER TABLE "public"."notes" DROP CONSTRAINT "notes_customer_id_id_key";
 ALTER TABLE "public"."tasks" ALTER COLUMN "customer_id" DROP NOT NULL;
 
 -- projects.index.projects_code_key: Restore the original keys and indexes
-CREATE UNIQUE INDEX projects_code_key ON public.projects USING btree (code);
+CREATE UNIQUE INDEX "projects_code_key_original_key" ON public.projects USING btree (code);
 
 -- projects.key.projects_code_key: Restore the original keys and indexes
-ALTER TABLE "public"."projects" ADD CONSTRAINT "projects_code_key" UNIQUE USING INDEX "projects_code_key";
+ALTER TABLE "public"."projects" ADD CONSTRAINT "projects_code_key" UNIQUE USING INDEX "projects_code_key_original_key";
 
 -- marks.column.drop: Drop customer_id; all rows remain
 ALTER TABLE "public"."marks" DROP COLUMN "customer_id";

@@ -299,19 +299,19 @@ DROP INDEX "rental"."idx_water_levels_marina_measured_at";
 ALTER TABLE "rental"."skippers" DROP CONSTRAINT "skippers_pkey";
 
 -- boats.index.boats_registration_key: Restore the original keys and indexes
-CREATE UNIQUE INDEX boats_registration_key ON rental.boats USING btree (registration);
+CREATE UNIQUE INDEX "boats_registration_key_original_key" ON rental.boats USING btree (registration);
 
 -- berths.index.Berth: Restore the original keys and indexes
-CREATE UNIQUE INDEX "Berth" ON rental.berths USING btree (pier, number);
+CREATE UNIQUE INDEX "Berth_original_key" ON rental.berths USING btree (pier, number);
 
 -- skippers.index.skippers_pkey: Restore the original keys and indexes
-CREATE UNIQUE INDEX skippers_pkey ON rental.skippers USING btree (skipper);
+CREATE UNIQUE INDEX "skippers_pkey_original_key" ON rental.skippers USING btree (skipper);
 
 -- boats.key.boats_registration_key: Restore the original keys and indexes
-ALTER TABLE "rental"."boats" ADD CONSTRAINT "boats_registration_key" UNIQUE USING INDEX "boats_registration_key";
+ALTER TABLE "rental"."boats" ADD CONSTRAINT "boats_registration_key" UNIQUE USING INDEX "boats_registration_key_original_key";
 
 -- berths.key.Berth: Restore the original keys and indexes
-ALTER TABLE "rental"."berths" ADD CONSTRAINT "Berth" PRIMARY KEY USING INDEX "Berth";
+ALTER TABLE "rental"."berths" ADD CONSTRAINT "Berth" PRIMARY KEY USING INDEX "Berth_original_key";
 
 -- water_levels.index.Gauge of pier A.rental.water_levels_2025_a: Restore the original keys and indexes
 CREATE UNIQUE INDEX "Gauge of pier A" ON rental.water_levels_2025_a USING btree (pier, number, measured_at);
@@ -338,7 +338,7 @@ ALTER TABLE "rental"."water_levels_now" ADD CONSTRAINT "water_levels_now_pkey" P
 ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "Gauge" PRIMARY KEY (pier, number, measured_at);
 
 -- skippers.key.skippers_pkey: Restore the original keys and indexes
-ALTER TABLE "rental"."skippers" ADD CONSTRAINT "skippers_pkey" PRIMARY KEY USING INDEX "skippers_pkey";
+ALTER TABLE "rental"."skippers" ADD CONSTRAINT "skippers_pkey" PRIMARY KEY USING INDEX "skippers_pkey_original_key";
 
 -- boats.column.drop: Drop marina; all rows remain
 ALTER TABLE "rental"."boats" DROP COLUMN "marina";

@@ -71,22 +71,22 @@ DROP INDEX "public"."idx_personality_metrics_customer_id_user_id";
 ALTER TABLE "public"."personality_averages" DROP CONSTRAINT "personality_averages_pkey";
 
 -- call_summaries.index.call_summaries_call_id_key: Restore the original keys and indexes
-CREATE UNIQUE INDEX call_summaries_call_id_key ON public.call_summaries USING btree (call_id);
+CREATE UNIQUE INDEX "call_summaries_call_id_key_original_key" ON public.call_summaries USING btree (call_id);
 
 -- caller_profiles.index.caller_profiles_user_id_key: Restore the original keys and indexes
-CREATE UNIQUE INDEX caller_profiles_user_id_key ON public.caller_profiles USING btree (user_id);
+CREATE UNIQUE INDEX "caller_profiles_user_id_key_original_key" ON public.caller_profiles USING btree (user_id);
 
 -- personality_averages.index.personality_averages_pkey: Restore the original keys and indexes
-CREATE UNIQUE INDEX personality_averages_pkey ON public.personality_averages USING btree (user_id);
+CREATE UNIQUE INDEX "personality_averages_pkey_original_key" ON public.personality_averages USING btree (user_id);
 
 -- call_summaries.key.call_summaries_call_id_key: Restore the original keys and indexes
-ALTER TABLE "public"."call_summaries" ADD CONSTRAINT "call_summaries_call_id_key" UNIQUE USING INDEX "call_summaries_call_id_key";
+ALTER TABLE "public"."call_summaries" ADD CONSTRAINT "call_summaries_call_id_key" UNIQUE USING INDEX "call_summaries_call_id_key_original_key";
 
 -- caller_profiles.key.caller_profiles_user_id_key: Restore the original keys and indexes
-ALTER TABLE "public"."caller_profiles" ADD CONSTRAINT "caller_profiles_user_id_key" UNIQUE USING INDEX "caller_profiles_user_id_key";
+ALTER TABLE "public"."caller_profiles" ADD CONSTRAINT "caller_profiles_user_id_key" UNIQUE USING INDEX "caller_profiles_user_id_key_original_key";
 
 -- personality_averages.key.personality_averages_pkey: Restore the original keys and indexes
-ALTER TABLE "public"."personality_averages" ADD CONSTRAINT "personality_averages_pkey" PRIMARY KEY USING INDEX "personality_averages_pkey";
+ALTER TABLE "public"."personality_averages" ADD CONSTRAINT "personality_averages_pkey" PRIMARY KEY USING INDEX "personality_averages_pkey_original_key";
 
 -- memories.column.drop: Drop customer_id; all rows remain
 ALTER TABLE "public"."memories" DROP COLUMN "customer_id";

@@ -1,0 +1,44 @@
+"""Sentences about open transactions, for which the run would have to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Transactions = Sequence[Mapping[str, Any]]
+
+
+def refusals(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
+    """Return why prepared transactions stop a run: PostgreSQL never ends them.
+
+    ``found`` are the transactions of the module other_clients; ``wanted`` has database and strategy. The online steps
+    wait for any prepared transaction, and LOCK TABLE waits for one with locks on the tables.
+    """
+    prepared = [item for item in found if _stops(item, wanted)]
+    if not prepared:
+        return []
+    named = "; ".join(item["sentence"] for item in prepared)
+    sentence = (
+        f"The run would wait for transactions in {wanted['database']} that only COMMIT PREPARED or ROLLBACK PREPARED "
+        f"ends: {named}. End them first."
+    )
+    return [sentence]
+
+
+def notes(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
+    """Return a sentence about each other open transaction, which may have ended when the run needs its locks."""
+    return [
+        f"{item['sentence'][:1].upper()}{item['sentence'][1:]}: {_effect(item)}."
+        for item in found
+        if not _stops(item, wanted) and (item["locks"] or wanted["strategy"] != "atomic")
+    ]
+
+
+def _stops(item: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return item["kind"] == "prepared" and (item["locks"] or wanted["strategy"] != "atomic")
+
+
+def _effect(item: Mapping[str, Any]) -> str:
+    if item["locks"]:
+        return "the change waits for its locks, and fails if it does not end in time"
+    return "an index is not built while it is open"
