@@ -11,11 +11,13 @@ answer arrives within ten seconds. There is no second attempt.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import random
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -68,26 +70,33 @@ class Connections:
         self._settings = settings
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
-    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _send(self, message: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Send a message over an idle connection or a new one, and return the connection."""
         while self._idle:
             reader, writer = self._idle.pop()
             if not writer.is_closing() and not reader.at_eof() and not _readable(writer):
+                writer.write(message)
                 return reader, writer
             writer.close()
-        return await asyncio.open_connection("127.0.0.1", self._settings.port, limit=2**24)
+        connection, sent = _sent_at_once(("127.0.0.1", self._settings.port), message)
+        if connection is None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._settings.port, limit=2**24)
+        else:
+            reader, writer = await asyncio.open_connection(sock=connection, limit=2**24)
+        writer.write(message[sent:])
+        return reader, writer
 
     async def request(self, method: str, path: str, body: Json | None) -> tuple[int, bytes]:
         """Return the status and the body of the answer. Raises OSError, EOFError or ValueError."""
-        reader, writer = await self._connected()
+        content = b"" if body is None else json.dumps(body).encode()
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self._settings.token}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+            f"Connection: {'keep-alive' if self._settings.keep_alive else 'close'}\r\n\r\n"
+        )
+        reader, writer = await self._send(head.encode() + content)
         kept = False
         try:
-            content = b"" if body is None else json.dumps(body).encode()
-            head = (
-                f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self._settings.token}\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
-                f"Connection: {'keep-alive' if self._settings.keep_alive else 'close'}\r\n\r\n"
-            )
-            writer.write(head.encode() + content)
             await writer.drain()
             status, fields = _head(await reader.readuntil(b"\r\n\r\n"))
             answer = await reader.readexactly(int(fields["content-length"]))
@@ -98,6 +107,26 @@ class Connections:
                 self._idle.append((reader, writer))
             else:
                 writer.close()
+
+
+def _sent_at_once(address: tuple[str, int], message: bytes) -> tuple[socket.socket | None, int]:
+    """Connect and send a message without a pause, as a client does that has nothing else to do.
+
+    A server that ends closes connections without a request. Returns the connection and the number of bytes sent, or
+    None if the connection is not established at once. Raises OSError.
+    """
+    connection = socket.socket()
+    connection.setblocking(False)
+    try:
+        with contextlib.suppress(BlockingIOError):
+            connection.connect(address)
+        return connection, connection.send(message)
+    except BlockingIOError:
+        connection.close()
+        return None, 0
+    except OSError:
+        connection.close()
+        raise
 
 
 def _readable(writer: asyncio.StreamWriter) -> bool:
