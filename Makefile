@@ -38,7 +38,7 @@ SERVERS := 13 14 15 16 17 18
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand --tabs=14
 
-setup: $(VENV)/complete ## make the Python environment .venv and install the collections
+setup: $(VENV)/complete ## make the Python environment .venv, which contains the collections
 
 .lab/libraries: lab/install-packages Makefile
 	mkdir -p .lab && chmod 0700 .lab
@@ -54,9 +54,9 @@ setup: $(VENV)/complete ## make the Python environment .venv and install the col
 	command -v $(BROWSERS) > /dev/null || lab/install-packages $(firstword $(BROWSERS))
 	touch $@
 
-$(VENV)/complete: requirements/py311-dev.txt requirements/py312-dev.txt requirements.yml
+# The package `ansible` contains the collections that requirements.yml lists.
+$(VENV)/complete: requirements/py311-dev.txt requirements/py312-dev.txt
 	lab/make-venv $(VENV) "$(PYTHON)"
-	ansible-galaxy collection install --requirements-file requirements.yml
 	touch $@
 
 .lab/base-%: .lab/packages

@@ -12,6 +12,7 @@ from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.plugins.loader import filter_loader
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils import installed
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock, screen
 
 DOCUMENTATION = """
@@ -27,8 +28,6 @@ extends_documentation_fragment:
   - result_format_callback
 """
 
-# The root of the collection: its playbooks are there and in its directory playbooks.
-ROOT = Path(__file__).resolve().parents[2]
 COLORS = {"ok": constants.COLOR_OK, "FAILED": constants.COLOR_ERROR, "CANCELLED": constants.COLOR_WARN}
 MARKS = {"FAIL ": constants.COLOR_ERROR, "ERROR ": constants.COLOR_ERROR, "WARNING": constants.COLOR_WARN}
 
@@ -183,7 +182,7 @@ class CallbackModule(Default):  # type: ignore[misc]
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Decide whether the playbook belongs to this collection."""
         path = Path(playbook._file_name).resolve()
-        self.phased = not self._display.verbosity and path.parent in (ROOT, ROOT / "playbooks")
+        self.phased = not self._display.verbosity and path.parent in (installed.ROOT, installed.ROOT / "playbooks")
         if self.phased:
             # Looking up a filter loads the whole collection. It is loaded here once, instead of in the process of each
             # task.

@@ -94,7 +94,7 @@ def unsuitable(
     if not source:
         return (
             f"No backup with a manifest was found as {asked or f'{directory}/{database}-*'}: specify a backup with -e "
-            "restore_backup=/path/on/the/server, or take one with ansible-playbook playbooks/backup.yml."
+            "restore_backup=/path/on/the/server, or take one with the playbook backup."
         )
     if not manifest:
         return (

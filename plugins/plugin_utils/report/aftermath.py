@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from .. import installed
+
 Facts = Mapping[str, Any]
 
 
@@ -62,7 +64,7 @@ def database(facts: Facts) -> str:
     done = len(online_steps(facts))
     if _is_unknown(facts):
         failure = facts["result"]["recovery_failure"]
-        return f"Database: its state is unknown ({failure}): run playbooks/verify.yml."
+        return f"Database: its state is unknown ({failure}): run {installed.playbook('verify')}."
     if is_changed(facts):
         return "Database: the change is committed; see the commands below."
     if is_finishing(facts):
@@ -71,8 +73,9 @@ def database(facts: Facts) -> str:
         return "Database: the change was committed and then rolled back."
     if done:
         return (
-            f"Database: {done} of the online steps are done, the others are not. Callers are not affected. migrate.yml "
-            "continues with the remaining steps, rollback.yml -e rollback_mode=schema rolls back the steps."
+            f"Database: {done} of the online steps are done, the others are not. Callers are not affected. "
+            f"{installed.playbook('migrate')} continues with the remaining steps, {installed.playbook('rollback')} "
+            "-e rollback_mode=schema rolls back the steps."
         )
     return "Database: unchanged, nothing was committed."
 

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from .. import installed
+
 ROLL_BACK = ("policies", "schema", "restore")
 
 
@@ -16,7 +18,8 @@ def playbook(facts: Mapping[str, Any]) -> str:
     copied command does not apply to production.
     """
     root, sources = facts["root"], facts["inventories"]
-    is_default = list(sources) == [f"{root}/{facts['default_inventory']}"]
+    default = facts["default_inventory"]
+    is_default = default and list(sources) == [f"{root}/{default}"]
     given = [] if is_default else [near(source, root) for source in sources]
     is_limited = given or facts["limit"] is not None or len(facts["hosts"]) > 1
     limit = ["-l", facts["host"]] if is_limited else []
@@ -24,7 +27,7 @@ def playbook(facts: Mapping[str, Any]) -> str:
 
 
 def near(path: str, root: str) -> str:
-    """Return a path relative to the repository's root."""
+    """Return a path relative to the directory in which the operator works."""
     return path.replace(f"{root}/", "")
 
 
@@ -36,13 +39,14 @@ def following(start: str, kind: str, mode: str = "") -> list[dict[str, str]]:
     """
     modes: tuple[str, ...]
     if kind in ("migrate", "enforce"):
-        commands, modes = [("Verify:", "playbooks/verify.yml")], ROLL_BACK
+        commands, modes = [("Verify:", installed.playbook("verify"))], ROLL_BACK
     elif kind == "rollback" and mode in ROLL_BACK:
         # The modes that roll back more than this one.
-        commands, modes = [("Migrate:", "migrate.yml")], ROLL_BACK[ROLL_BACK.index(mode) + 1 :]
+        commands, modes = [("Migrate:", installed.playbook("migrate"))], ROLL_BACK[ROLL_BACK.index(mode) + 1 :]
     else:
         raise KeyError((kind, mode))
+    rollback = installed.playbook("rollback")
     back = [
-        ("" if number else "Roll back:", f"rollback.yml -e rollback_mode={name}") for number, name in enumerate(modes)
+        ("" if number else "Roll back:", f"{rollback} -e rollback_mode={name}") for number, name in enumerate(modes)
     ]
     return [{"label": label, "command": f"{start} {command}"} for label, command in (*commands, *back)]
