@@ -96,6 +96,7 @@ lint: setup types ## check format, types, YAML, Ansible and English
 	ruff format --check .
 	yamllint --strict .
 	ansible-lint --strict
+	lab/check-collection
 	python docs/prose.py
 
 types: setup ## check types
@@ -151,6 +152,7 @@ docs: setup ## write the generated pages
 	python docs/variables.py
 	PYTHONPATH=collections python docs/audit.py
 	PYTHONPATH=collections python docs/refusals.py
+	PYTHONPATH=collections python docs/filters.py
 
 # The newest report in logs/ is used.
 screenshots: setup .lab/browser ## photograph the newest report

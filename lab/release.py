@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Build the release of the version in galaxy.yml: its archive, its checksum and its notes.
 
-The archive depends only on the commit, and on the version of zlib that compresses it: ``ansible-galaxy`` packs the
-committed files, and this program packs them again in a fixed order, with the commit's time and without an owner.
+The archive depends only on the commit, and on the version of zlib that compresses it. ``ansible-galaxy`` packs the
+committed files. This program packs them again in a fixed order, with the commit's time and without an owner.
 """
 
 from __future__ import annotations

@@ -26,6 +26,14 @@ description:
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
+author: AI-Memory operations
+"""
+
+EXAMPLES = """
+# fmt: ini
+# ansible.cfg
+[defaults]
+stdout_callback = aimemory.tenancy.terminal
 """
 
 COLORS = {"ok": constants.COLOR_OK, "FAILED": constants.COLOR_ERROR, "CANCELLED": constants.COLOR_WARN}
