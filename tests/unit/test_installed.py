@@ -133,6 +133,21 @@ def test_an_archive_passes_the_checks_in_an_empty_directory(unpacked: Path, tmp_
     assert returncode == 0, words
 
 
+def test_the_inventory_of_an_archive_reads_the_functions_beside_it(unpacked: Path, tmp_path: Path) -> None:
+    """The run accepts its inputs, and then fails because nothing listens on the port."""
+    collection = unpacked / "collections/ansible_collections/aimemory/tenancy"
+    shutil.copytree(collection / "inventory/group_vars", tmp_path / "group_vars")
+    (tmp_path / "hosts.yml").write_text("ai_memory: {hosts: {db1: {ansible_host: 127.0.0.1, ansible_port: 1}}}")
+    done = subprocess.run(
+        ["ansible-playbook", "aimemory.tenancy.migrate", "-i", "hosts.yml", "--check"],
+        cwd=tmp_path, env=own(unpacked), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    words = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode != 0
+    assert "Require valid values" in words
+    assert "port 1: Connection refused" in words
+
+
 def test_an_archive_that_lacks_a_file_is_refused(unpacked: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(unpacked / "collections", home / "collections")

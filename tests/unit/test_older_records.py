@@ -1,7 +1,7 @@
 """Records that earlier releases wrote are read, and records that a later release will write are refused in a sentence.
 
-The documents in ``older`` have the forms of 2026-11-25. run.json and schema.json come from the tests of the commit
-109ca0a, with the manifest that its role backup wrote.
+The documents in ``older`` have the forms of 2026-11-25. The tests of the commit 109ca0a contain run.json and
+schema.json. The manifest has the form that its role backup wrote.
 """
 
 from __future__ import annotations
