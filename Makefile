@@ -22,7 +22,7 @@ PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstra
 # The tests show the report in one of these browsers. The first is Debian's.
 BROWSERS := chromium chromium-browser google-chrome
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
-PYTHON_FILES := benchmarks docs collections/ansible_collections/aimemory/tenancy/plugins tests/unit \
+PYTHON_FILES := benchmarks docs lab/release.py collections/ansible_collections/aimemory/tenancy/plugins tests/unit \
   $(filter-out %/conftest.py,$(wildcard tests/servers/*.py)) molecule/shared
 BASES := trixie bookworm
 PGVECTOR_trixie := postgresql-17-pgvector
@@ -34,11 +34,11 @@ SERVERS := 13 14 15 16 17 18
 .SECONDARY:
 
 .PHONY: help setup images prepare demo check test test-faults bench lint types compatible unit postgresql servers \
-  oldest oldest-setup scenarios lab docs screenshots clean lock
+  oldest oldest-setup scenarios lab docs screenshots clean lock release
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand --tabs=14
 
-setup: $(VENV)/complete ## make the Python environment .venv and install the collections
+setup: $(VENV)/complete ## make the Python environment .venv, which contains the collections
 
 .lab/libraries: lab/install-packages Makefile
 	mkdir -p .lab && chmod 0700 .lab
@@ -54,9 +54,9 @@ setup: $(VENV)/complete ## make the Python environment .venv and install the col
 	command -v $(BROWSERS) > /dev/null || lab/install-packages $(firstword $(BROWSERS))
 	touch $@
 
-$(VENV)/complete: requirements/py311-dev.txt requirements/py312-dev.txt requirements.yml
+# The package `ansible` contains the collections that requirements.yml lists.
+$(VENV)/complete: requirements/py311-dev.txt requirements/py312-dev.txt
 	lab/make-venv $(VENV) "$(PYTHON)"
-	ansible-galaxy collection install --requirements-file requirements.yml
 	touch $@
 
 .lab/base-%: .lab/packages
@@ -96,6 +96,7 @@ lint: setup types ## check format, types, YAML, Ansible and English
 	ruff format --check .
 	yamllint --strict .
 	ansible-lint --strict
+	lab/check-collection
 	python docs/prose.py
 
 types: setup ## check types
@@ -151,10 +152,14 @@ docs: setup ## write the generated pages
 	python docs/variables.py
 	PYTHONPATH=collections python docs/audit.py
 	PYTHONPATH=collections python docs/refusals.py
+	PYTHONPATH=collections python docs/filters.py
 
 # The newest report in logs/ is used.
 screenshots: setup .lab/browser ## photograph the newest report
 	PYTHONPATH=molecule/shared python docs/screenshots.py "$$(ls -t logs/*/report.html | head -1)"
+
+release: setup ## build the archive, the checksum and the notes of the version in galaxy.yml
+	python lab/release.py
 
 lock: ## write the hash-locked requirements
 	lab/lock-requirements
@@ -162,6 +167,6 @@ lock: ## write the hash-locked requirements
 clean: ## remove everything that the other targets made, except Debian packages
 	-podman rm --force --time 1 $$(podman ps --all --quiet --filter name=^ai-memory-lab)
 	-podman rmi --force $(BASES:%=localhost/ai-memory-lab:%) $(BASES:%=localhost/debian:%)
-	rm -rf .lab .venv .venv-3.11 .cache .hypothesis .ansible .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .lab .venv .venv-3.11 .cache .hypothesis .ansible .mypy_cache .pytest_cache .ruff_cache release
 	rm -rf $(foreach host,lab17 lab15,logs/*-$(host) backups/$(host) support/*-$(host).* drafts/*-$(host))
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,7 +29,7 @@ values.
 """
 GAP = "…"
 TASKS = {
-    "Before anything else": ("playbooks/checkout.yml", "playbooks/rollback.yml"),
+    "Before anything else": ("playbooks/checkout.yml", "playbooks/tasks/connect.yml", "playbooks/rollback.yml"),
     **{role: (f"roles/{role}/tasks",) for role in ROLES if (ROOT / f"roles/{role}/tasks").is_dir()},
 }
 UTILITIES, MODULES, ACTIONS = (ROOT / "plugins" / name for name in ("module_utils", "modules", "action"))

@@ -15,6 +15,7 @@ from ansible.plugins.loader import filter_loader
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import messages
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils import installed
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock, jobs, screen, wrapping
 
 DOCUMENTATION = """
@@ -28,6 +29,14 @@ description:
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
+author: AI-Memory operations
+"""
+
+EXAMPLES = """
+# fmt: ini
+# ansible.cfg
+[defaults]
+stdout_callback = aimemory.tenancy.terminal
 """
 
 # The width of a host's name in the recap, and the widest numbers beside it.
@@ -36,8 +45,6 @@ RECAP_WIDTH, RECAP_BESIDE = 20, len(" : ok=000  changed=00  unreachable=0  faile
 LONG = 3
 # The width of a phase's name with its host.
 NAME_WIDTH = 40
-# The root of the collection: its playbooks are there and in its directory playbooks.
-ROOT = Path(__file__).resolve().parents[2]
 COLORS = {"ok": constants.COLOR_OK, "FAILED": constants.COLOR_ERROR, "CANCELLED": constants.COLOR_WARN}
 MARKS = {"FAIL ": constants.COLOR_ERROR, "ERROR ": constants.COLOR_ERROR, "WARNING": constants.COLOR_WARN}
 
@@ -214,7 +221,7 @@ class CallbackModule(Default):  # type: ignore[misc]
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Decide whether the playbook belongs to this collection."""
         path = Path(playbook._file_name).resolve()
-        self.phased = not self._display.verbosity and path.parent in (ROOT, ROOT / "playbooks")
+        self.phased = not self._display.verbosity and path.parent in (installed.ROOT, installed.ROOT / "playbooks")
         if self.phased:
             # Then the callback verdict prints one document, and nothing else may be on standard output.
             self._silent = load_extra_vars(playbook._loader).get("verify_output") == "json"

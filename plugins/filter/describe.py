@@ -8,6 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import TenancyError
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils import installed
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.describe import catalog, difference, draft, text
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 
@@ -32,7 +33,9 @@ def describe_database(
         found = difference.differences(document, source) if source else []
     except TenancyError as error:
         raise AnsibleFilterError(str(error)) from error
-    files = {"tenancy.yml": text.tenancy(made), "before.sql": text.before(made)}
+    # A checkout has its own settings.
+    settings = "" if installed.is_checkout() else text.SETTINGS
+    files = {"tenancy.yml": text.tenancy(made), "before.sql": text.before(made), "ansible.cfg": settings}
     lines = difference.lines(found)
     return {
         "schema": made["schema"],

@@ -106,15 +106,16 @@ def snapshots_since(paths: Sequence[str]) -> list[str]:
 
 
 def combined_snapshot(files: Sequence[Mapping[str, str]], source: Document) -> dict[str, Any]:
-    """Return the first snapshot of ``files`` with the state after the later ones, and the paths ``unreadable``.
+    """Return the first snapshot of ``files`` with the state after the later ones.
 
-    ``files`` are results of slurp, at least one, oldest first.
+    ``files`` are results of slurp, at least one, oldest first. ``unreadable`` has a sentence for each file of another
+    format; if there is one, nothing else is returned.
     """
-    read = {file["source"]: backups.document(_text(file["content"]), 1) for file in files}
-    documents = list(read.values())
-    unreadable = [path for path, document in read.items() if not document]
+    texts = {file["source"]: _text(file["content"]) for file in files}
+    unreadable = [sentence for path, text in texts.items() if (sentence := backups.unreadable(path, text, 1))]
     if unreadable:
         return {"unreadable": unreadable}
+    documents = [backups.document(text, 1) for text in texts.values()]
     state = releases.combined([document["state"] for document in documents], model.parse(source))
     return {**documents[0], "state": state, "source": files[0]["source"], "unreadable": []}
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils import installed
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import (
     comparison,
     result,
@@ -36,11 +38,19 @@ def left_out_by(arguments: Mapping[str, Any]) -> str:
     return ", ".join(f"{option} {','.join(values)}".strip() for option, values in given.items() if values)
 
 
-def of_whole_run(pattern: str) -> str:
+def of_whole_run(pattern: str, directory: str) -> str:
     """Return the host pattern of a play if every task of the run will be executed. Raises AnsibleFilterError otherwise.
 
-    Ansible evaluates ``hosts`` before it selects tasks, so no tag and no start task can skip the check.
+    ``directory`` is that of the playbook, which must belong to the same copy of the collection as this filter. Ansible
+    evaluates ``hosts`` before it selects tasks, so no tag and no start task can skip the check.
     """
+    root = Path(directory).resolve().parent
+    if root != installed.ROOT:
+        raise AnsibleFilterError(
+            f"The playbook is in {root}, but Ansible finds the collection in {installed.ROOT}: a run needs one copy. In"
+            " a checkout, run the playbook from its root directory; otherwise, call it by its full name, such as"
+            " aimemory.tenancy.migrate. Nothing was changed."
+        )
     options = left_out_by(context.CLIARGS)
     if options:
         raise AnsibleFilterError(

@@ -22,6 +22,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
     login,
     online,
 )
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes.statement import State
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.typed import typed
@@ -56,30 +57,48 @@ def bridge_query(_: Any = None) -> str:
     return bridge_record.query()
 
 
-# ``source`` is the model as the variables give it.
+def tenancy_backfills(state: State, source: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the tables that have rows without a tenant, for the module postgresql_backfill."""
+    return backfill.items(state, model.parse(source))
+
+
+def login_reaching(state: State, source: Mapping[str, Any], writes: bool) -> list[dict[str, Any]]:
+    """Return the attempts to reach rows over the service's own login; ``writes`` adds those that write."""
+    return login.reaching(state, model.parse(source), writes)
+
+
+def login_unnamed(source: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the attempt that uses the bridge with every kind of statement, to test its usage record."""
+    return login.unnamed(model.parse(source))
+
+
+def bridge_kinds(source: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return every kind of statement that the bridge's usage record distinguishes: table, command and sequence."""
+    return bridge_record.kinds(model.parse(source))
+
+
 _PLAN: Mapping[str, Callable[..., Any]] = {
     "code_of_ordinary_roles": expressions.refusals,
     "tenancy_early": online.early,
     "tenancy_expand": online.expand,
     "tenancy_steps": online.steps,
     "tenancy_cutover": online.cutover,
-    "tenancy_backfills": lambda state, source: backfill.items(state, model.parse(source)),
+    "tenancy_backfills": tenancy_backfills,
 }
 _ATTEMPTS: Mapping[str, Callable[..., Any]] = {
     "login_becoming": login.becoming,
-    "login_reaching": lambda state, source, writes: login.reaching(state, model.parse(source), writes),
-    "login_unnamed": lambda source: login.unnamed(model.parse(source)),
+    "login_reaching": login_reaching,
+    "login_unnamed": login_unnamed,
 }
 _BRIDGE: Mapping[str, Callable[..., Any]] = {
     "bridge_accepted": evidence.accepted,
     "bridge_evidence": evidence.judge,
-    "bridge_kinds": lambda source: bridge_record.kinds(model.parse(source)),
+    "bridge_kinds": bridge_kinds,
     "bridge_query": bridge_query,
     "bridge_unnoted": evidence.unnoted,
 }
 _BACKUPS: Mapping[str, Callable[..., Any]] = {
     "own_backups": backups.own,
-    "document_of_version": backups.document,
     "contents_differences": contents.differences,
     "changed_names": contents.changed_names,
     "plan_differences": rehearsal.plan_differences,

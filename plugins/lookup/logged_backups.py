@@ -10,6 +10,8 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import record
+
 DOCUMENTATION = """
 name: logged_backups
 short_description: Paths of the backups that can roll back migrations of a host
@@ -44,11 +46,11 @@ _raw:
 def needed(records: Iterable[Mapping[str, Any]], host: str) -> list[str]:
     """Return the paths of the backups for rolling back a host's migrations in ``records`` (each is a run.json)."""
     return [
-        record["backup"]["path"]
-        for record in records
-        if (record.get("kind"), record.get("host")) == ("migrate", host)
-        and record.get("outcome") in ("SUCCESS", "PARTIAL")
-        and record.get("backup")
+        run["backup"]["path"]
+        for run in records
+        if (run.get("kind"), run.get("host")) == ("migrate", host)
+        and run.get("outcome") in ("SUCCESS", "PARTIAL")
+        and run.get("backup")
     ]
 
 
@@ -57,12 +59,21 @@ def read(directory: str) -> list[dict[str, Any]]:
     found = []
     for path in sorted(Path(directory).glob("*/run.json")):
         try:
-            found.append(json.loads(path.read_text(encoding="utf-8")))
+            document = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise AnsibleLookupError(
                 f"The record {path} cannot be read ({error}); it may name a backup that is still needed: move the "
                 "record to another directory."
             ) from error
+        # A record without a format is older than the formats.
+        written = document.get("version", 0)
+        if written > record.VERSION:
+            raise AnsibleLookupError(
+                f"The record {path} was written by a newer release of this runbook (format {written}, not"
+                f" {record.VERSION}); it may name a backup that is still needed: use that release, or move the record"
+                " to another directory."
+            )
+        found.append(document)
     return found
 
 

@@ -87,7 +87,8 @@ def _piped(
             first, stdin=subprocess.DEVNULL if given is None else subprocess.PIPE, stdout=subprocess.PIPE, **options
         )
         try:
-            assert source.stdout is not None
+            if source.stdout is None:
+                raise AssertionError
             with source.stdout:
                 target = subprocess.Popen(second, stdin=source.stdout, stdout=output or said, **options)
             if source.stdin is not None:

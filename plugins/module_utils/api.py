@@ -87,7 +87,9 @@ class Names:
         """Return whether an error contains one of the names; a table name counts only in quotation marks."""
         words = "|".join(map(re.escape, (self.column, self.setting)))
         tables = "|".join(map(re.escape, self.tables))
-        return re.search(rf"(?<![\w.])(?:{words})(?!\w)|[\"'„“«»](?:{tables})[\"'“”«»]", text) is not None
+        return (
+            re.search(rf"(?<![\w.])(?:{words})(?!\w)|[\"'„\u201c«»](?:{tables})[\"'\u201c\u201d«»]", text) is not None
+        )
 
 
 class Conversation:

@@ -27,6 +27,22 @@ def document(text: str, version: int) -> dict[str, Any]:
     return found if isinstance(found, dict) and found.get("version") == version else {}
 
 
+def unreadable(path: str, text: str, version: int) -> str:
+    """Return the sentence about a document that ``document`` does not read, or "" if it reads it."""
+    if document(text, version):
+        return ""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return f"{path} is damaged: it is not JSON"
+    written = found.get("version") if isinstance(found, dict) else None
+    if isinstance(written, int) and written > version:
+        release = f"was written by a newer release of this runbook (format {written}, not {version})"
+    else:
+        release = "is damaged, or was written by an older release of this runbook without this format"
+    return f"{path} {release}: use that release"
+
+
 def lacking(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable[str]) -> list[str]:
     """Return the table ``names``, all in ``schema``, that are missing from a manifest's ``tables``."""
     held = {table["name"] for table in tables if table["schema"] == schema}
@@ -84,23 +100,21 @@ def expendable(found: Sequence[Mapping[str, Any]], keep: int, needed: Collection
 
 def unsuitable(
     source: str, manifest: Mapping[str, Any], *, asked: str, directory: str, database: str, schema: str,
-    tables: Iterable[str], has_key: bool,
+    tables: Iterable[str], has_key: bool, problem: str,
 ) -> str:  # fmt: skip
     """Return the sentence that refuses to restore a backup because of its manifest, or "" if it can be restored.
 
     ``source`` is the path of the manifest ("" if there is none) and ``manifest`` is its content from ``document``.
-    ``asked`` is the backup that the operator specified, or "". ``has_key`` is true if a key was given.
+    ``asked`` is the backup that the operator specified, or "". ``has_key`` is true if a key was given. ``problem`` is
+    the sentence of ``unreadable`` about the manifest.
     """
     if not source:
         return (
             f"No backup with a manifest was found as {asked or f'{directory}/{database}-*'}: specify a backup with -e "
-            "restore_backup=/path/on/the/server, or take one with ansible-playbook playbooks/backup.yml."
+            "restore_backup=/path/on/the/server, or take one with the playbook backup."
         )
     if not manifest:
-        return (
-            f"{source} is damaged, or was written by another release of this runbook: name another backup with"
-            " -e restore_backup=..."
-        )
+        return f"{problem}, or name another backup with -e restore_backup=..."
     missing = lacking(manifest.get("tables", []), schema, tables)
     path = manifest.get("path", "?")
     if manifest.get("database") != database or f"{path}/manifest.json" != source or missing:

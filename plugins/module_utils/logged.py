@@ -164,7 +164,7 @@ _OF_WRAPPER = {
 _TRANSLATED = re.compile(r"(?<!\w)(?:FEHLER|ERREUR|ERRORE|ERRO|ОШИБКА|ПОМИЛКА|BŁĄD|CHYBA|FEL|HATA|오류|错误|錯誤):  \S")
 _OF_VALUE = "22P02"
 # A caller's value that does not match the type; an empty value comes from a setting.
-_VALUE = re.compile(r": [\"„“»«]\s?[^\"„“”»«\s]")
+_VALUE = re.compile(r": [\"„\u201c»«]\s?[^\"„\u201c\u201d»«\s]")
 # Lines that belong to an error and quote callers' data.
 _QUOTING = re.compile(r"\s*(?:DETAIL|CONTEXT|HINT|STATEMENT|QUERY|LINE \d+|\[SQL|\[parameters):")
 # The levels of the journal and of syslog (GELF) are at most 7, and 3 is an error. The levels of pino and bunyan are at

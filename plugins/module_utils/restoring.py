@@ -556,7 +556,8 @@ class Restoring:
         ]
         with acting_as(self.target.user):
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        assert process.stdout is not None
+        if process.stdout is None:
+            raise AssertionError
         try:
             statement = ""
             rows: list[bytes] = []

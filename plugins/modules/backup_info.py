@@ -98,10 +98,11 @@ def find(wanted: dict[str, Any]) -> dict[str, Any]:
     if not found and wanted["proven"]:
         return {"found": False, "refusal": "", "manifest": {}, "written": None}
     source = found[-1] if found else ""
-    manifest = backups.document(text_of(source), 1) if source else {}
+    text = text_of(source) if source else ""
+    manifest = backups.document(text, 1)
     refusal = backups.unsuitable(
         source, manifest, asked=wanted["backup"], directory=directory, database=database, schema=wanted["schema"],
-        tables=wanted["tables"], has_key=bool(wanted["identity"]),
+        tables=wanted["tables"], has_key=bool(wanted["identity"]), problem=backups.unreadable(source, text, 1),
     )  # fmt: skip
     written = None
     if not refusal:

@@ -34,7 +34,7 @@ extends_documentation_fragment:
   - aimemory.tenancy.database.queries
 options:
   transaction:
-    description: Result of the filter P(aimemory.tenancy.tenancy_transaction#filter).
+    description: Result of the filter P(aimemory.tenancy.plan_transaction#filter).
     type: dict
     required: true
   commit:
@@ -54,7 +54,7 @@ EXAMPLES = r"""
     database: ai_memory
     port: 5432
     user: postgres
-    transaction: "{{ [] | aimemory.tenancy.tenancy_transaction(model, '5s', 900, proof=proof) }}"
+    transaction: "{{ [] | aimemory.tenancy.plan_transaction(state, model, wanted) }}"
     commit: false
 """
 

@@ -111,6 +111,7 @@ WHOLE = {
 }
 ASKED: dict[str, Any] = {
     "asked": "", "directory": "/b", "database": "db", "schema": "s", "tables": ["a"], "has_key": False,
+    "problem": backups.unreadable("/b/db-1/manifest.json", "{}", 1),
 }  # fmt: skip
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible.module_utils.compat.version import LooseVersion
 
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import versions
 from production import ROOT
 
 # Imports every file of a package while only the standard library, psycopg2 and the given packages can be imported.
@@ -62,9 +66,11 @@ def test_an_archive_holds_what_runs_and_nothing_of_one_agency_or_of_the_tests(tm
     with tarfile.open(archive) as opened:
         files = {name for name in opened.getnames() if (ROOT / name).is_file()}
     assert {name.partition("/")[0] for name in files} == {
-        "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "ansible.cfg", "docs", "examples", "files", "inventory",
-        "meta", "migrate.yml", "playbooks", "plugins", "requirements.in", "requirements.yml", "roles", "rollback.yml",
+        "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "docs", "examples", "files", "inventory", "meta",
+        "playbooks", "plugins", "requirements", "requirements.yml", "roles",
     }  # fmt: skip
+    locked = {name for name in files if name.startswith("requirements/")}
+    assert locked == {"requirements/py311.txt", "requirements/py312.txt"}
     assert {name.split("/")[1] for name in files if name.startswith("inventory/")} == {"group_vars"}
     assert not [name for name in files if "209.38.143.71" in (ROOT / name).read_text(errors="replace")]
 
@@ -74,6 +80,24 @@ def test_a_checkout_finds_one_copy_of_the_collection_and_it_is_its_own() -> None
     assert listed.count("aimemory.tenancy") == 1
     assert str(ROOT / "collections/ansible_collections") in listed
     assert os.path.samefile(ROOT / "collections/ansible_collections/aimemory/tenancy", ROOT)
+
+
+def test_the_bundle_contains_the_collections_in_the_pinned_versions() -> None:
+    """pip checks the bundle's checksum, which the lock of each Python contains; requirements.yml has those of 3.12."""
+    pinned = {
+        entry["name"]: entry["version"]
+        for entry in yaml.safe_load((ROOT / "requirements.yml").read_text())["collections"]
+    }
+    assert [version for version in pinned.values() if not re.fullmatch(r"[0-9]+(\.[0-9]+)+", version)] == []
+    found = {name: versions.collection(name) for name in pinned}
+    if sys.version_info >= (3, 12):
+        assert found == pinned
+    needed = yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"]
+    assert set(needed) <= set(pinned)
+    for name, least in needed.items():
+        assert LooseVersion(found[name]) >= LooseVersion(least.removeprefix(">="))
+    for lock in ("py311", "py312"):
+        assert re.search(r"^ansible==\S+ \\\n    --hash=sha256:", (ROOT / f"requirements/{lock}.txt").read_text(), re.M)
 
 
 @pytest.mark.parametrize("playbook", ["playbooks/verify.yml", "aimemory.tenancy.verify"])

@@ -25,6 +25,8 @@ INLINE = re.compile(r"`(ansible-playbook\s[^`]+)`")
 TARGET = re.compile(r"(?:^    |`)make ([a-z-]+)", re.MULTILINE)
 # The names of the functions that run a playbook.
 CALLS = ("playbook", "Run", "run")
+# A playbook of the installed collection has this in front of its name.
+COLLECTION = "aimemory.tenancy."
 # Arguments that a test may add to those in the documents: the answer that an operator types, all hosts at once, or less
 # slow work.
 BESIDE = {
@@ -94,8 +96,8 @@ def _runs(path: Path) -> Iterator[Command]:
             names[node.targets[0].id] = list(_texts(node.value, names))
         if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in CALLS:
             words = [word for argument in node.args for word in _texts(argument, names)]
-            if any(word.endswith(".yml") for word in words):
-                yield parsed(words)
+            if any(word.endswith(".yml") or word.startswith(COLLECTION) for word in words):
+                yield parsed(words[words[0] == "ansible-playbook" :])
 
 
 def _of_molecule() -> Iterator[Command]:
@@ -137,7 +139,8 @@ def test_a_command_within_a_text_may_be_broken_across_lines() -> None:
 @pytest.mark.parametrize("command", shown())
 def test_a_scenario_makes_the_run(command: str, made: set[Command]) -> None:
     wanted = parsed(shlex.split(command)[1:])
-    assert (ROOT / wanted.playbook).is_file()
+    path = re.sub(rf"^{re.escape(COLLECTION)}(\w+)$", r"playbooks/\1.yml", wanted.playbook)
+    assert (ROOT / path).is_file()
     assert any(run.runs(wanted) for run in made), f"no scenario makes this run: {command}"
 
 

@@ -67,7 +67,7 @@ def state(column: dict[str, Any] | None) -> dict[str, Any]:
 def record(**other: Any) -> dict[str, Any]:
     """Return the record of a migration with four phases that took ten seconds, two of them with the service stopped."""
     return {
-        "run": "20261125T175131Z-db1", "kind": "migrate", "host": "db1", "database": "ai_memory",
+        "version": 1, "run": "20261125T175131Z-db1", "kind": "migrate", "host": "db1", "database": "ai_memory",
         "service": "ai-memory", "tenant": "Peterson Insurance", "tenant_column": "customer_id",
         "operator": "alice on laptop", "application_role": "alice",
         "versions": {

@@ -267,4 +267,5 @@ def test_a_later_snapshot_adds_and_drops_what_a_release_did() -> None:
 
 def test_an_unreadable_snapshot_is_named() -> None:
     files = [slurped("a", {"version": 1, "state": MIGRATED}), slurped("b", {"version": 2, "state": MIGRATED})]
-    assert FILTERS["combined_snapshot"](files, SOURCE) == {"unreadable": ["b"]}
+    sentence = "b was written by a newer release of this runbook (format 2, not 1): use that release"
+    assert FILTERS["combined_snapshot"](files, SOURCE) == {"unreadable": [sentence]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...module_utils.errors import UnsafeStateError
+from .. import installed
 from ..model.model import Model
 from . import bridge, plan
 from .statement import State, Statement
@@ -15,7 +16,8 @@ def build(state: State, model: Model) -> list[Statement]:
     """
     left = plan.build(state, model)
     if left:
+        migrate = installed.playbook("migrate")
         raise UnsafeStateError(
-            [f"The database is not migrated completely ({len(left)} statements remain): run migrate.yml first."]
+            [f"The database is not migrated completely ({len(left)} statements remain): run {migrate} first."]
         )
     return bridge.plan_remove_for_good(state, model)

@@ -100,7 +100,8 @@ def header(document: Document) -> str:
     """
     if not document["body"]:
         return definitions.without_body(document["definition"])[0]
-    quote = "$function" if document["returns"] else "$procedure"
+    # A snapshot of an earlier release does not tell what the function returns.
+    quote = "$procedure" if document["definition"].startswith("CREATE OR REPLACE PROCEDURE ") else "$function"
     while quote in document["body"]:
         quote += "x"
     definition: str = document["definition"].removesuffix("\n")

@@ -18,6 +18,15 @@ WIDTH = 120
 # Text that Ansible would evaluate as a template.
 TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 DECIDE = "# DECIDE"
+SETTINGS = """\
+# Settings for the terminal: copy this file to the directory in which you run ansible-playbook. Each playbook itself
+# prepares the connections to the hosts.
+[defaults]
+stdout_callback = aimemory.tenancy.terminal
+callback_result_format = yaml
+display_skipped_hosts = false
+interpreter_python = auto_silent
+"""
 
 
 class _Unsafe(str):

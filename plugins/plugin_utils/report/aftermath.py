@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from .. import installed
+
 Facts = Mapping[str, Any]
 
 
@@ -86,7 +88,7 @@ def database(facts: Facts) -> str:
     state = database_state(facts)
     if state == "unknown":
         failure = facts["result"]["recovery_failure"]
-        return f"Database: its state is unknown ({failure}): run playbooks/verify.yml."
+        return f"Database: its state is unknown ({failure}): run {installed.playbook('verify')}."
     if state == "changed" and is_changed(facts):
         return "Database: the change is committed; see the commands below."
     if state == "changed":
@@ -96,13 +98,14 @@ def database(facts: Facts) -> str:
     if state == "expanded" and _has_bridge_only(facts):
         return (
             "Database: the online steps and the bridge are committed, the change is not. Both releases of the service "
-            "work with them. migrate.yml continues from there, rollback.yml -e rollback_mode=schema takes them back."
+            f"work with them. {installed.playbook('migrate')} continues from there, {installed.playbook('rollback')} "
+            "-e rollback_mode=schema takes them back."
         )
     if state == "expanded":
         return (
             f"Database: {len(online_steps(facts))} of the online steps are done, the others are not. Callers are not"
-            " affected. migrate.yml continues with the remaining steps, rollback.yml -e rollback_mode=schema rolls back"
-            " the steps."
+            f" affected. {installed.playbook('migrate')} continues with the remaining steps,"
+            f" {installed.playbook('rollback')} -e rollback_mode=schema rolls back the steps."
         )
     return "Database: unchanged, nothing was committed."
 

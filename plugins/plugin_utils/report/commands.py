@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from .. import installed
+
 ROLL_BACK = ("policies", "schema", "restore")
 
 
@@ -16,7 +18,8 @@ def playbook(facts: Mapping[str, Any]) -> str:
     copied command does not apply to production.
     """
     root, sources = facts["root"], facts["inventories"]
-    is_default = list(sources) == [f"{root}/{facts['default_inventory']}"]
+    default = facts["default_inventory"]
+    is_default = default and list(sources) == [f"{root}/{default}"]
     given = [] if is_default else [near(source, root) for source in sources]
     is_limited = given or facts["limit"] is not None or len(facts["hosts"]) > 1
     limit = ["-l", facts["host"]] if is_limited else []
@@ -24,7 +27,7 @@ def playbook(facts: Mapping[str, Any]) -> str:
 
 
 def near(path: str, root: str) -> str:
-    """Return a path relative to the repository's root."""
+    """Return a path relative to the directory in which the operator works."""
     return path.replace(f"{root}/", "")
 
 
@@ -34,9 +37,10 @@ def following(start: str, kind: str, mode: str = "") -> list[dict[str, str]]:
     ``start`` is the command ansible-playbook with inventory and limit. ``kind`` is the kind of the run, and ``mode`` is
     its rollback mode. Raises KeyError for a run without following commands.
     """
-    commands = [("Migrate:", "migrate.yml")] if kind == "rollback" else [("Verify:", "playbooks/verify.yml")]
+    first = ("Migrate:", "migrate") if kind == "rollback" else ("Verify:", "verify")
+    commands, rollback = [(first[0], installed.playbook(first[1]))], installed.playbook("rollback")
     back = [
-        ("" if number else "Roll back:", f"rollback.yml -e rollback_mode={name}")
+        ("" if number else "Roll back:", f"{rollback} -e rollback_mode={name}")
         for number, name in enumerate(modes(kind, mode))
     ]
     return [{"label": label, "command": f"{start} {command}"} for label, command in (*commands, *back)]

@@ -5,14 +5,12 @@ from __future__ import annotations
 import configparser
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ...lookup import operator
+from .. import installed
 from . import versions
 
-# The root of the checkout or of the installed collection.
-ROOT = Path(__file__).resolve().parents[3]
 # The options of a run without secrets.
 ASKED = (
     "tenancy_strategy", "tenancy_provision_app_role", "tenancy_bridge", "migrate_rehearse", "migrate_on_failure",
@@ -65,7 +63,8 @@ def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[s
         **{fact: setting(name) for fact, name in SETTINGS.items()},
         **{fact: _result(variables, path, default) for fact, (path, default) in RESULTS.items()},
         **_of_roles(variables),
-        **_called(variables),
+        **called(variables),
+        "log": variables["report_result"]["log"],
         # Whether an earlier run migrated the database but was lost before its end.
         "unfinished_before": "migrate_resumed" in variables,
         "failsafe_seconds": setting("service_failsafe_seconds", None),
@@ -122,15 +121,18 @@ def _of_roles(variables: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _called(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of ansible-playbook, for the operator's next commands."""
+def called(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of ansible-playbook, for the operator's next commands.
+
+    Only a checkout has a default inventory: the one in its ansible.cfg.
+    """
     settings = configparser.ConfigParser()
-    settings.read(ROOT / "ansible.cfg")
+    if installed.is_checkout():
+        settings.read(installed.ROOT / "ansible.cfg")
     return {
-        "root": str(ROOT),
+        "root": str(installed.working_directory()),
         "hosts": variables["ansible_play_hosts_all"],
         "limit": variables.get("ansible_limit"),
         "inventories": variables["ansible_inventory_sources"],
         "default_inventory": settings.get("defaults", "inventory", fallback=""),
-        "log": variables["report_result"]["log"],
     }

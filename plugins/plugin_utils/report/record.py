@@ -9,6 +9,8 @@ from ...module_utils import messages
 from . import aftermath, commands
 
 Facts = Mapping[str, Any]
+# The format of run.json. Records without a version are older.
+VERSION = 1
 
 
 def build(facts: Facts) -> dict[str, Any]:
@@ -19,6 +21,7 @@ def build(facts: Facts) -> dict[str, Any]:
     """
     result, found = facts["result"], facts["preflight"]
     record = {
+        "version": VERSION,
         "run": result["run"],
         **{name: facts[name] for name in ("kind", "host", "database", "service", "tenant", "tenant_column")},
         "operator": found.get("operator") or facts["operator"],

@@ -84,6 +84,7 @@ _REHEARSED = """
 statements attempts findings locked_seconds apply_seconds verify_seconds restore_seconds revert_seconds
 """
 RUN = {
+    "version": number,
     "run": matching(r"\d{8}T\d{6}Z-[\w.-]{1,64}"), "kind": own, "outcome": own, "finished": number, "completed": time,
     "versions": dict.fromkeys(("PostgreSQL", "ansible-core", "Python", "aimemory.tenancy"), version),
     "phases": [{"name": own, "started": time}],

@@ -7,7 +7,7 @@ from ..rule import WARNING, Rule, Sql
 RULE = Rule(
     severity=WARNING,
     why="An owner can disable row security and grant itself every privilege again.",
-    remedy="Give the service a login that owns nothing: migrate.yml -e tenancy_provision_app_role=true.",
+    remedy="Give the service a login that owns nothing: migrate with -e tenancy_provision_app_role=true.",
     sql="""
 SELECT c.title FROM relation c JOIN wanted w ON w.relid = c.oid WHERE c.relowner = (SELECT oid FROM app)
 UNION ALL

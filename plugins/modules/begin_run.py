@@ -1,0 +1,36 @@
+"""The document of the action plugin with this name, which runs on the machine of the operator."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: begin_run
+short_description: Begin a run, and the log of the run on this machine
+description:
+  - Chooses the name of the run from the time and the host. A run whose log cannot be written must not start.
+  - A dry run writes no file.
+options:
+  kind:
+    description: The kind of the run, such as V(migrate).
+    type: str
+    required: true
+  directory:
+    description: The directory of the records of all runs on this machine.
+    type: path
+    required: true
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Begin the log on this machine
+  aimemory.tenancy.begin_run:
+    kind: migrate
+    directory: logs
+  register: begun
+"""
+
+RETURN = r"""
+result:
+  description: 'The initial result of the run: its name, its phases and the path of its log.'
+  returned: success
+  type: dict
+"""

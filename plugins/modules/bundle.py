@@ -1,0 +1,40 @@
+"""The document of the action plugin with this name, which runs on the machine of the operator."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bundle
+short_description: Write files into an archive on this machine
+description:
+  - Writes texts into a compressed archive that only its owner can read.
+  - Check mode does not write it.
+options:
+  path:
+    description: The archive, whose name ends in C(.tar.gz).
+    type: path
+    required: true
+  files:
+    description: The content of each file, by its name in the archive.
+    type: dict
+    required: true
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Write the archive
+  aimemory.tenancy.bundle:
+    path: support/20261130T120000Z-db1.tar.gz
+    files:
+      index.md: "# An archive"
+"""
+
+RETURN = r"""
+path:
+  description: The path of the archive.
+  returned: success
+  type: str
+size:
+  description: The size of the archive in bytes.
+  returned: success
+  type: int
+"""

@@ -1,0 +1,45 @@
+"""The document of the action plugin with this name, which runs on the machine of the operator."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: connection_settings
+short_description: Find out how Ansible connects to a host, and what a run must add
+description:
+  - >-
+    Asks C(ssh -G) for the settings in effect, and Ansible for the origin of its options. It sends
+    nothing to the host.
+  - >-
+    If nothing keeps an idle connection open, the task adds C(ServerAliveInterval), and closes the
+    shared connection of an earlier command.
+  - A value that the operator configured always stays.
+options: {}
+author: AI-Memory operations
+"""
+
+EXAMPLES = r"""
+- name: Find out how Ansible connects to the host
+  aimemory.tenancy.connection_settings:
+  register: connection
+
+- name: Keep idle connections open
+  ansible.builtin.set_fact:
+    ansible_ssh_extra_args: "{{ connection.extra_args }}"
+    ansible_ssh_pipelining: "{{ connection.pipelining }}"
+  when: connection.is_ssh
+"""
+
+RETURN = r"""
+is_ssh:
+  description: Whether Ansible connects with the plugin ansible.builtin.ssh.
+  returned: always
+  type: bool
+extra_args:
+  description: The value for C(ansible_ssh_extra_args).
+  returned: when C(is_ssh)
+  type: str
+pipelining:
+  description: The value for C(ansible_ssh_pipelining).
+  returned: when C(is_ssh)
+  type: bool
+"""

@@ -1,0 +1,39 @@
+"""The place of this collection: a checkout of the repository, or an archive that ansible-galaxy installed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+NAME = "aimemory.tenancy"
+ROOT = Path(__file__).resolve().parents[2]
+# In a checkout, these two are in its root directory, so that their commands are short.
+SHORT = ("migrate", "rollback")
+
+
+def is_checkout(root: Path = ROOT) -> bool:
+    """Return whether the collection is a checkout. ansible-galaxy leaves galaxy.yml out of archives."""
+    return (root / "galaxy.yml").is_file()
+
+
+def working_directory(root: Path = ROOT) -> Path:
+    """Return the directory of the files that runs write on this machine: the checkout, or the current directory."""
+    return root if is_checkout(root) else Path.cwd()
+
+
+def playbook(name: str, root: Path = ROOT) -> str:
+    """Return a playbook of this collection as an argument of ansible-playbook."""
+    if not is_checkout(root):
+        return f"{NAME}.{name}"
+    return f"{name}.yml" if name in SHORT else f"playbooks/{name}.yml"
+
+
+def missing_files(root: Path = ROOT) -> list[str]:
+    """Return the files of the archive that are not installed, sorted; none in a checkout.
+
+    FILES.json, which ansible-galaxy installs, lists the files of the archive.
+    """
+    if is_checkout(root):
+        return []
+    listed = json.loads((root / "FILES.json").read_text())["files"]
+    return sorted(item["name"] for item in listed if item["ftype"] == "file" and not (root / item["name"]).is_file())
