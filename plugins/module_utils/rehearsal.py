@@ -101,7 +101,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
     return {
         "seconds": took, "bytes": needed, "obstacles": obstacles,
         "lines": [
-            f"In a throwaway server, before the service is stopped: {what}",
+            f"In a throwaway server, before the change: {what}",
             f"About {took:,} s ({source}) and {needed / 1e6:,.0f} of {free / 1e6:,.0f} MB free in",
             f"{directory}, at low priority; load {asked['load']:.1f} on {asked['processors']} processors",
         ],
