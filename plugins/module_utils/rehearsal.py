@@ -103,7 +103,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
     return {
         "seconds": took, "bytes": needed, "obstacles": obstacles,
         "lines": [
-            f"In a throwaway server, before the service is stopped: {what}",
+            f"In a throwaway server, before the change: {what}",
             f"About {took:,} s ({source}) and {space} MB free in {directory}, at low priority; {load} processors",
         ],
     }  # fmt: skip

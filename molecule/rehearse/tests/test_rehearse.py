@@ -116,7 +116,7 @@ def test_check_only_says_what_it_takes(machine: Host) -> None:
         machine.playbook(*BACKUP, "-ebackup_test_restore=false")
     before = machine.untouched()
     run = machine.playbook(REHEARSE, "--check")
-    assert "REHEARSAL: In a throwaway server, before the service is stopped: all rows" in run.words
+    assert "REHEARSAL: In a throwaway server, before the change: all rows" in run.words
     assert "the last backup s speed" in run.words
     assert "Migrated, proven, verified" not in run.words
     run = machine.playbook("migrate.yml", "--check", "-emigrate_rehearse=none")
