@@ -39,10 +39,11 @@ class Cell:
     rate: int
     way: str
 
-    def __str__(self) -> str:
-        """Return the cell in words."""
+    @property
+    def load(self) -> str:
+        """Return the rows, the workers and the requests in words."""
         workers = f"{self.workers} worker{'s' if self.workers > 1 else ''}"
-        return f"{self.way}, {self.rows:,} rows, {workers}, {self.rate} requests a second"
+        return f"{self.rows:,} rows, {workers}, {self.rate} requests a second"
 
 
 @dataclass(frozen=True)

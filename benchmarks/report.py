@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pygal
+from pygal.style import Style
 
 from callers import LIVE, Felt
 from load import PATIENCE
@@ -73,6 +75,12 @@ def plot(stalls: Sequence[dict[str, Any]], path: Path) -> None:
 
 # The seconds of one point of the plot, which shows the worst latency in them.
 POINT = 0.5
+COLORS = (
+    "#8c564b", "#c49c94", "#d62728", "#ff9896", "#1f77b4", "#2ca02c", "#98df8a", "#9467bd", "#e377c2", "#bcbd22",
+    "#17becf", "#7f7f7f",
+)  # fmt: skip
+# The phases that the plot shows. Earlier ones change nothing.
+SHOWN = ("expand", "stop", "bridge", "renew", "apply", "start", "answer", "written")
 
 
 def plot_latency(found: Sequence[Felt], path: Path) -> None:
@@ -81,21 +89,26 @@ def plot_latency(found: Sequence[Felt], path: Path) -> None:
     Failed requests are at the client's time limit. The phases are those of the run with the strategy live, or of the
     last run if there is none.
     """
-    first = found[0].cell
-    chosen = [felt for felt in found if (felt.cell.rows, felt.cell.workers, felt.cell.rate) == _load_of(found[0])]
+    chosen = [felt for felt in found if _load_of(felt) == _load_of(found[0])]
+    limit = PATIENCE * 1000
     chart = pygal.XY(
-        logarithmic=True, js=[], width=1000, height=520, show_dots=True, dots_size=1.5, x_title="seconds",
-        title=f"Worst latency, ms ({first.rows:,} rows, {first.workers} workers, {first.rate} requests a second)",
+        js=[], width=1000, height=520, show_dots=False, x_title="seconds since the change began", legend_box_size=10,
+        title=f"Worst latency, ms: {found[0].cell.load}", range=(0, math.log10(limit)),
+        style=Style(colors=COLORS),
     )  # fmt: skip
+    # pygal's logarithmic scale would apply to the seconds too.
+    chart.y_labels = [{"value": power, "label": f"{10**power:,}"} for power in range(int(math.log10(limit)) + 1)]
     for felt in chosen:
-        chart.add(felt.cell.way, _points(felt), stroke_style={"width": 1})
-        failed = [(request["due"] - felt.began, PATIENCE * 1000) for request in felt.requests if request["failed"]]
+        chart.add(felt.cell.way, [(at, math.log10(latency)) for at, latency in _points(felt)])
+        failed = [(request["due"] - felt.began, math.log10(limit)) for request in felt.requests if request["failed"]]
         if failed:
-            chart.add(f"{felt.cell.way}: failed", failed, stroke=False, dots_size=3)
+            chart.add(f"{felt.cell.way}: failed", failed, stroke=False, show_dots=True, dots_size=2.5)
     with_phases = [felt for felt in chosen if felt.phases]
     live = [felt for felt in with_phases if felt.cell.way == LIVE] or with_phases
     for name, at in live[-1].phases if live else ():
-        chart.add(f"| {name}", [(at - live[-1].began, 1), (at - live[-1].began, PATIENCE * 1000)], show_dots=False)
+        if name in SHOWN:
+            place = at - live[-1].began
+            chart.add(f"{live[-1].cell.way}: {name}", [(place, 0), (place, math.log10(limit))])
     chart.render_to_file(str(path))
 
 
@@ -109,5 +122,5 @@ def _points(felt: Felt) -> list[tuple[float, float]]:
     for request in felt.requests:
         if not request["failed"]:
             part = int((request["due"] - felt.began) // POINT)
-            worst[part] = max(worst.get(part, 0.0), request["latency_ms"])
+            worst[part] = max(worst.get(part, 1.0), request["latency_ms"])
     return [(part * POINT, latency) for part, latency in sorted(worst.items())]

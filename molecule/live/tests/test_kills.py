@@ -58,6 +58,11 @@ CHAINS = [
 ]  # fmt: skip
 
 
+def identity(value: str | list[str]) -> str:
+    """Return the part of a test's name for a harm or for the points."""
+    return (value if isinstance(value, str) else ", then in ".join(value)).replace(" ", "-")
+
+
 @contextlib.contextmanager
 def slow_statements(machine: Host) -> Iterator[None]:
     """Make the statements in SLOW wait before they start."""
@@ -154,7 +159,7 @@ def test_both_releases_work_after_a_cutover_that_was_lost(machine: Host, calls: 
 
 @pytest.mark.every_fault
 @pytest.mark.one_host
-@pytest.mark.parametrize(("harm", "points"), CHAINS, ids=lambda value: str(value).replace(" ", "-"))
+@pytest.mark.parametrize(("harm", "points"), CHAINS, ids=identity)
 def test_the_next_run_finishes_what_was_harmed(machine: Host, calls: Load, harm: str, points: list[str]) -> None:
     number, pid = len(workers(machine)), machine.service_pid()
     with slow_statements(machine):
