@@ -102,10 +102,11 @@ def database(facts: Facts) -> str:
             "-e rollback_mode=schema takes them back."
         )
     if state == "expanded":
+        migrate, back = installed.playbook("migrate"), f"{installed.playbook('rollback')} -e rollback_mode=schema"
+        onwards, reverting = (back, migrate) if facts["kind"] == "rollback" else (migrate, back)
         return (
             f"Database: {len(online_steps(facts))} of the online steps are done, the others are not. Callers are not"
-            f" affected. {installed.playbook('migrate')} continues with the remaining steps,"
-            f" {installed.playbook('rollback')} -e rollback_mode=schema rolls back the steps."
+            f" affected. {onwards} continues with the remaining steps, {reverting} rolls back the steps."
         )
     return "Database: unchanged, nothing was committed."
 
