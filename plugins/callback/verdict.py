@@ -19,10 +19,16 @@ description:
   - At the end of C(playbooks/verify.yml), it prints the result as one JSON document if C(verify_output) is C(json).
     It notifies the webhook if the result changed, with C(verify_state_directory), and writes C(verify_metrics_file).
   - A callback also runs after a host was unreachable, unlike every task. It does nothing for any other playbook.
+author: AI-Memory operations
 """
 
-# The root of the collection.
-ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = """
+# fmt: ini
+# ansible.cfg
+[defaults]
+callbacks_enabled = aimemory.tenancy.verdict
+"""
+
 # The variables of a host that are read, with their defaults.
 SETTINGS = {
     "database_name": "", "verify_state_directory": "", "verify_metrics_file": "", "report_webhook_url": "",
@@ -48,7 +54,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Decide whether the playbook is verify.yml."""
-        self._wanted = Path(playbook._file_name).resolve() == ROOT / "playbooks/verify.yml"
+        # The collection is found once the playbooks are loaded.
+        from ansible_collections.aimemory.tenancy.plugins.plugin_utils import installed
+
+        self._wanted = Path(playbook._file_name).resolve() == installed.ROOT / "playbooks/verify.yml"
         if self._wanted:
             self._is_json = load_extra_vars(playbook._loader).get("verify_output") == "json"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import MIGRATE, ROOT, ROWS, Host
+from lab import MIGRATE, ROOT, Host
 from loaded import load
 from renewed import CODE, WORKERS, with_workers, workers
 from running import second_session, unit, url
@@ -54,7 +54,6 @@ def test_a_release_that_fails_after_the_commit_gets_the_original_schema_without_
     assert "Service: ai-memory was not stopped." in run.words
     assert (run.record["stopped_at"], len(workers(machine))) == (None, WORKERS[machine.name])
     assert schema(machine) == before
-    assert machine.rows() == ROWS
 
 
 def test_a_session_that_stays_is_named_and_nothing_is_changed(machine: Host, before: str) -> None:
@@ -65,5 +64,4 @@ def test_a_session_that_stays_is_named_and_nothing_is_changed(machine: Host, bef
     assert run.record["outcome"] == "FAILED", run.output
     assert run.record["stopped_at"] is None
     assert "alice" in run.record["failure"]["message"], run.record["failure"]
-    assert machine.rows() == ROWS
     assert_works_in_full(machine)
