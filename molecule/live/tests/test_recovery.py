@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from lab import MIGRATE, ROOT, Host
 from loaded import load
 from renewed import CODE, WORKERS, with_workers, workers
-from running import second_session, unit, url
+from running import url
 from service import assert_works_in_full, schema
 
 LIVE = (*MIGRATE, "-etenancy_strategy=live")
@@ -56,12 +57,36 @@ def test_a_release_that_fails_after_the_commit_gets_the_original_schema_without_
     assert schema(machine) == before
 
 
-def test_a_session_that_stays_is_named_and_nothing_is_changed(machine: Host, before: str) -> None:
-    """The session belongs to a process of the service's unit that is no worker."""
-    with second_session(machine, url()) as settings, unit(machine, settings), load(machine) as calls:
-        run = machine.playbook(*LIVE, IMPATIENT, "-eservice_renew=gunicorn", check=False)
+@contextlib.contextmanager
+def late_client(machine: Host) -> Iterator[None]:
+    """Open a session of the service's login once a run has made its plan, and keep it."""
+    planned = "until ls /var/backups/ai-memory/*/schema*.json; do sleep 0.05; done"
+    session = f"exec psql {shlex.quote(url())} --command '\\! sleep 600'"
+    machine.run(f"sudo systemd-run --unit=late-client sh -c {shlex.quote(f'{planned}; {session}')}")
+    try:
+        yield
+    finally:
+        machine.run("sudo systemctl stop late-client", check=False)
+
+
+def test_a_session_that_stays_is_named_and_both_releases_keep_working(machine: Host, before: str) -> None:
+    with late_client(machine), load(machine) as calls:
+        run = machine.playbook(*LIVE, IMPATIENT, check=False)
     calls.assert_faultless(least=50)
-    assert run.record["outcome"] == "FAILED", run.output
+    assert (run.record["outcome"], run.record["failure"]["phase"]) == ("FAILED", "renew"), run.output
+    assert "alice psql" in run.record["failure"]["message"]
+    assert "the online steps and the bridge are committed, the change is not" in run.words
     assert run.record["stopped_at"] is None
-    assert "alice" in run.record["failure"]["message"], run.record["failure"]
+    assert schema(machine) != before
+    assert_works_in_full(machine)
+
+
+@pytest.mark.wide
+def test_the_service_is_stopped_instead_if_that_is_requested(machine: Host, before: str) -> None:
+    with late_client(machine):
+        run = machine.playbook(
+            *LIVE, IMPATIENT, "-etenancy_live_otherwise_stop=true", "-eservice_terminate_clients=true"
+        )
+    assert "NOTE ai-memory was stopped after all: Sessions of the service's login do not end" in run.words
+    assert run.record["stopped_at"] is not None
     assert_works_in_full(machine)
