@@ -292,10 +292,10 @@ class Cutover:
             self._wait_until_healthy("has renewed its sessions")
             check = functools.partial(self._require_new_sessions, moment)
         self._stage("apply")
-        self._apply(check)
+        committed = self._apply(check)
         if not is_first:
             self._stage("renew")
-            self._renew(self.committed)
+            self._renew(committed)
         self._stage("answer")
         self._wait_until_healthy("runs")
 
@@ -438,8 +438,8 @@ class Cutover:
                 "their activity."
             )
 
-    def _apply(self, check: Callable[[Any], None] | None = None) -> None:
-        """Run the transaction, with a check while the tables are locked."""
+    def _apply(self, check: Callable[[Any], None] | None = None) -> service_sessions.Moment:
+        """Run the transaction, with a check while the tables are locked, and return the moment after its commit."""
         database = self.wanted["database"]
         with (
             self._connection(database) as guard,
@@ -447,8 +447,9 @@ class Cutover:
         ):
             guard.autocommit = True
             result = transaction.run(connection, guard, self.wanted["transaction"], check=check)
-        self.committed = self._moment()
+        self.committed = moment = self._moment()
         self.outcome |= {"changed": True, "result": result}
+        return moment
 
     def _start(self) -> None:
         """Start the unit with its related units, and wait until it is healthy and has no session from before the

@@ -167,7 +167,7 @@ def test_a_migrated_database_needs_no_strategy(asked: str) -> None:
 
 def test_a_rollback_that_restores_a_login_stops_the_service() -> None:
     found = chosen(
-        golden.catalog("migrated"),
+        dict(golden.catalog("migrated")),
         model_source(golden.catalog("migrated")["database"]),
         goal="policies",
         restores_login=True,
@@ -178,7 +178,7 @@ def test_a_rollback_that_restores_a_login_stops_the_service() -> None:
 
 @pytest.mark.parametrize(("asked", "strategy_"), [("auto", "live"), ("live", "live"), ("atomic", "atomic")])
 def test_a_run_that_resumes_renews_the_sessions_if_it_can(asked: str, strategy_: str) -> None:
-    migrated = golden.catalog("migrated")
+    migrated = dict(golden.catalog("migrated"))
     found = chosen(migrated, model_source(migrated["database"]), strategy=asked, lost_run=True)
     assert (found["resumes"], found["strategy"], found["strategy_reason"]) == (True, strategy_, "")
 
