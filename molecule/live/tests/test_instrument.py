@@ -11,6 +11,9 @@ from lab import Host
 from loaded import load
 from renewed import with_workers
 
+# The hosts share such modules; the whole change runs on each of them.
+pytestmark = pytest.mark.one_host(together=True)
+
 
 @pytest.fixture(scope="module", autouse=True)
 def service(machine: Host) -> Iterator[None]:

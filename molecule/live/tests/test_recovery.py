@@ -14,6 +14,9 @@ from renewed import CODE, WORKERS, with_workers, workers
 from running import url
 from service import assert_works_in_full, schema
 
+# The hosts share such modules; the whole change runs on each of them.
+pytestmark = pytest.mark.one_host(together=True)
+
 LIVE = (*MIGRATE, "-etenancy_strategy=live")
 IMPATIENT = "-etenancy_live_patience_seconds=3"
 # A release that cannot answer a request of the smoke test once policies exist.
