@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 import golden
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import bridge, enforce, findings, plan, revert
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
+    bridge,
+    enforce,
+    findings,
+    online,
+    plan,
+    revert,
+)
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from conftest import blank_state
 from production import model_source, rental_source
@@ -97,7 +104,11 @@ def test_a_database_without_policies_plans_the_migration_again(wanted: model.Mod
 
 def test_the_bridge_stays_removed_once_everything_is_enforced(wanted: model.Model) -> None:
     migrated = run(blank_state(), plan.build(blank_state(), wanted))
-    enforced = run(migrated, enforce.build(migrated, wanted))
+    statements = enforce.build(migrated, wanted)
+    # Before the transaction, the service still needs the bridge.
+    assert online.early(statements, "live") == []
+    assert online.cutover(statements, "live") == statements
+    enforced = run(migrated, statements)
     assert enforced["bridges"] == {"alice": ""}
     assert not enforced["bridge_watch"]["exists"]
     assert [policy["name"] for policy in enforced["tables"]["memories"]["policies"]] == ["tenant_isolation_memories"]

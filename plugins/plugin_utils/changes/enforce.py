@@ -20,4 +20,5 @@ def build(state: State, model: Model) -> list[Statement]:
         raise UnsafeStateError(
             [f"The database is not migrated completely ({len(left)} statements remain): run {migrate} first."]
         )
-    return bridge.plan_remove_for_good(state, model)
+    # Until the transaction, sessions that set no tenant need the bridge.
+    return [{**item, "early": False} for item in bridge.plan_remove_for_good(state, model)]
