@@ -154,9 +154,12 @@ docs: setup ## write the generated pages
 	PYTHONPATH=collections python docs/refusals.py
 	PYTHONPATH=collections python docs/filters.py
 
-# The newest report in logs/ is used.
-screenshots: setup .lab/browser ## photograph the newest report
-	PYTHONPATH=molecule/shared python docs/screenshots.py "$$(ls -t logs/*/report.html | head -1)"
+# SHOTS selects the runs to capture again, such as "run-80 failed-run-60". The captures are kept.
+CAPTURES := .cache/captures
+screenshots: setup .lab/image-trixie .lab/browser ## run on lab17, and photograph the terminals and the report
+	ansible-playbook lab/up.yml --limit lab17,localhost
+	PYTHONPATH=molecule/shared:collections python docs/captures.py $(CAPTURES) $(SHOTS)
+	PYTHONPATH=molecule/shared:collections python docs/screenshots.py $(CAPTURES)
 
 release: setup ## build the archive, the checksum and the notes of the version in galaxy.yml
 	python lab/release.py

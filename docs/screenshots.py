@@ -1,23 +1,98 @@
-"""Write the screenshots of a report: python docs/screenshots.py logs/<run>/report.html."""
+"""Write the screenshots of a report and of terminals: python docs/screenshots.py CAPTURES."""
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from browser import chromium, opened
+from playwright.sync_api import Browser, Page, sync_playwright
+
+import terminal_page
+from browser import chromium, opened, program
+from palette import smaller
 
 HERE = Path(__file__).resolve().parent
-SHOTS = {"report.png": (1280, "light"), "report-dark.png": (1280, "dark"), "report-phone.png": (360, "light")}
+SHOTS = {"report": (1280, "light"), "report-dark": (1280, "dark"), "report-phone": (360, "light")}
+# The lines at the beginning that are shown of a long capture. The others show their end only.
+HEADS = {"dry-run": 36}
+# The size of A4 in CSS pixels, without the pixel at its edges that Chromium's PDF viewer darkens. The viewer leaves
+# space left and right of it, and above.
+A4 = (792, 1121)
+BESIDE, ABOVE = 6, 4
+
+
+def write(name: str, page: Page, image: bytes) -> None:
+    """Write one image of a page."""
+    (HERE / f"{name}.png").write_bytes(smaller(page, image))
+
+
+def reported(written: str) -> str:
+    """Return the path of the report that a run named on the terminal."""
+    return str(re.findall(r"logs/[\w-]+/report\.html", written)[-1])
+
+
+def of_report(browser: Browser, report: Path, directory: Path) -> Path:
+    """Write the screenshots of a report, and return the PDF file to which it is printed."""
+    page, printed = directory / "report.html", directory / "report.pdf"
+    # The report contains the path of the operator's copy of the backup. The directory of this checkout is left out.
+    page.write_text(report.read_text().replace(f"{HERE.parent}/", ""))
+    for name, (width, scheme) in SHOTS.items():
+        with opened(browser, page, width, scheme) as look:
+            write(name, look.page, look.page.screenshot())
+            look.page.pdf(path=printed, prefer_css_page_size=True)
+    return printed
+
+
+def of_terminals(browser: Browser, captures: Path, directory: Path) -> None:
+    """Write a screenshot of each capture."""
+    for capture in sorted(captures.iterdir()):
+        name, _, columns = capture.name.rpartition("-")
+        shown = directory / "terminal.html"
+        written = capture.read_bytes().decode()
+        shown.write_text(terminal_page.page(written, int(columns), HEADS.get(name, 0)))
+        with opened(browser, shown, 1280, "dark") as look:
+            write(f"terminal-{capture.name}", look.page, look.page.locator("pre").screenshot())
+
+
+@contextlib.contextmanager
+def viewer() -> Iterator[Page]:
+    """Yield a page of a Chromium that shows PDF files: its older headless mode downloads them."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program(), args=["--no-sandbox", "--headless=new"], ignore_default_args=["--headless"]
+        )
+        yield browser.new_page(viewport={"width": A4[0] + 2 * BESIDE, "height": A4[1] + 2 * ABOVE})
+        browser.close()
+
+
+def of_print(printed: Path) -> None:
+    """Write a screenshot of the first sheet of a PDF file."""
+    with viewer() as page:
+        page.goto(f"{printed.as_uri()}#toolbar=0&navpanes=0&view=FitH")
+        # The viewer reports nothing when it has drawn the sheet, so the picture is taken when it no longer changes.
+        clip, seen = {"x": BESIDE, "y": ABOVE, "width": A4[0], "height": A4[1]}, [b""]
+        while len(seen) < 3 or len(set(seen[-3:])) > 1:
+            page.wait_for_timeout(500)
+            seen.append(page.screenshot(clip=clip))  # type: ignore[arg-type]
+        # A page of PDF has no document that decodes images.
+        page.goto("about:blank")
+        write("report-print", page, seen[-1])
 
 
 def main() -> None:
-    """Open the given page and write a screenshot of each kind."""
-    page = Path(sys.argv[1]).resolve()
-    with chromium() as browser:
-        for name, (width, scheme) in SHOTS.items():
-            with opened(browser, page, width, scheme) as look:
-                look.page.screenshot(path=HERE / name)
+    """Write the images of all captures, and of the report of the captured run."""
+    captures = Path(sys.argv[1])
+    report = HERE.parent / reported(sorted(captures.glob("run-*"))[-1].read_text())
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        with chromium() as browser:
+            printed = of_report(browser, report, directory)
+            of_terminals(browser, captures, directory)
+        of_print(printed)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A terminal with 80 columns for a run, and its final content."""
+"""A terminal for a run, and its final content."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def _left(line: str) -> str:
     return left.rstrip()
 
 
-def on_a_terminal(*command: str, **variables: str) -> Screen:
-    """Run a command on a terminal with 80 columns."""
+def on_a_terminal(*command: str, columns: int = COLUMNS, **variables: str) -> Screen:
+    """Run a command on a terminal, by default with 80 columns."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
     environment |= {
         "TERM": "xterm", "LC_ALL": "C.UTF-8", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),

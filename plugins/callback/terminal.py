@@ -116,7 +116,8 @@ class CallbackModule(Default):  # type: ignore[misc]
             return
         with self._foot:
             if self._heading:
-                self._display.display(f"\n{self._heading}\n")
+                heading = "\n".join(screen.wrapped(self._heading, screen.columns()))
+                self._display.display(f"\n{heading}\n")
                 self._heading, self._blank = "", True
             # One blank line is enough.
             if text or not self._blank:

@@ -24,7 +24,7 @@ NOW: dict[str, Any] = {
 def test_a_backup_is_compared_with_each_table() -> None:
     assert comparison.lines({"manifest": MANIFEST, "written": None}, NOW) == [
         "Backup /backups/a",
-        "of 2026-11-25 17:22:42, 2.00 KB, checksum verified.",
+        "of 2026-11-25 17:22:42, 2,048 bytes, checksum verified.",
         "ROWS                           IN BACKUP         NOW WRITTEN SINCE",
         "memories                           5,755       5,800 1,045",
         "calls                                  3           0 not known",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import re
 from typing import Any
 
 import pytest
@@ -54,6 +55,13 @@ def test_a_plan_shows_the_present_state_and_the_steps_of_the_run() -> None:
     assert lines[lines.index("AUDIT:") + 1] == "Nothing was found."
     assert max(map(len, lines)) <= 80
     assert not any(line.endswith(";") for line in lines)
+
+
+def test_a_step_goes_on_behind_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = planned()["lines"]
+    at = next(number for number, line in enumerate(lines) if line.startswith("10. "))
+    assert re.match(r"    \S", lines[at + 1]), lines[at : at + 2]
 
 
 def test_the_sql_is_shown_if_it_is_asked_for() -> None:

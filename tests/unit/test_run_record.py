@@ -356,7 +356,7 @@ def test_the_box_says_how_the_run_ended() -> None:
         "API:       NOT PROVEN in full (service_smoke=read), see the log",
         "API:       2 WARNINGS: it shows or stores rows of the wrong tenant",
         "Backup:    /backups/a",
-        "           2.00 KB, not encrypted; restored and compared in 1.5 s",
+        "           2,048 bytes, not encrypted; restored and compared in 1.5 s",
         f"SHA-256:   {32 * 'a'}",
         f"           {32 * 'b'}",
         "Copy:      copies/a.tar",
@@ -387,9 +387,15 @@ def test_the_box_of_a_cancelled_run_says_so_first() -> None:
     assert summary.lines(facts(ended)) == ["Not confirmed: nothing was touched.", "Outcome:   CANCELLED"]
 
 
+def test_the_box_aligns_what_callers_felt() -> None:
+    felt = {"obstacle": "", "sent": 231, "failed": 0, "worst": 0.414, "slices": None}
+    lines = summary.lines(migrated(callers=felt, stopped_at=None, healthy_at=None))
+    assert lines[1] == "Callers:   0 of 231 reads failed; the slowest took 414 ms."
+
+
 def test_a_backup_without_test_and_copy_says_so() -> None:
     lines = summary.lines(facts(backup=BACKUP | {"proven_seconds": None, "encrypted": True}))
-    assert "           2.00 KB, encrypted; NOT restored as a test" in lines
+    assert "           2,048 bytes, encrypted; NOT restored as a test" in lines
     assert "Copy:      none on this machine" in lines
 
 

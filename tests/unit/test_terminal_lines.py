@@ -33,6 +33,25 @@ def test_in_a_box_a_line_goes_on_behind_its_label(monkeypatch: pytest.MonkeyPatc
     ]
 
 
+def test_in_a_box_a_long_word_begins_beside_its_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    # A line without a label would hold the word.
+    box = screen.boxed([f"Backup:    {PATH[:30]}", "SHA-256:"], SIGNS)
+    assert [line[2:-2].rstrip() for line in box[1:-1]] == [
+        f"Backup:    {PATH[:25]}", f"           {PATH[25:30]}", "SHA-256:",
+    ]  # fmt: skip
+
+
+def test_a_heading_is_broken_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    callback = terminal.CallbackModule()
+    lines: list[str] = []
+    monkeypatch.setattr(callback._display, "display", lambda text, color=None: lines.append(text))
+    callback._heading = "Make the database multi-tenant (dry run): lab17 (times in UTC)"
+    callback._say("first")
+    assert lines == ["\nMake the database multi-tenant (dry run): lab17 (times in\nUTC)\n", "first"]
+
+
 def test_elsewhere_a_word_stays_whole() -> None:
     assert screen.wrapped(f"    copied to {PATH} now", 40) == ["    copied to", f"    {PATH}", "    now"]
 

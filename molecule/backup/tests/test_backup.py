@@ -197,7 +197,7 @@ def test_what_was_written_between_dump_and_stop_is_named_and_kept(machine: Host)
     with a_late_change(machine):
         run = machine.playbook("migrate.yml", "-emigrate_confirm=YES", *QUICK)
     changed = "public.caller_profiles (1 rows added or changed, 1 rows of the backup changed or deleted since)"
-    assert f"Written between the backup and the stop: {changed}." in run.words
+    assert f"Written between the backup and the change: {changed}." in run.words
     assert "rollback_mode=schema keeps it; rollback_mode=restore leaves it behind." in run.words
     # Only the change is made between the stop and the start.
     names = [phase["name"] for phase in run.record["phases"]]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.module_utils.common.text.formatters import bytes_to_human
-
 from ...module_utils import contents, quoting
+from .answers import megabytes
 from .wrapping import wrapped
 
 WIDTH = 78
@@ -35,7 +34,7 @@ def lines(chosen: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     manifest = chosen["manifest"]
     held = {table["name"]: table["rows"] for table in manifest["tables"] if table["schema"] == now["schema"]}
     since = {row["name"]: f"{row['written']:,}" for row in now["written"]}
-    size, created = bytes_to_human(manifest["size_bytes"]), manifest["created"][:19].replace("T", " ")
+    size, created = megabytes(manifest["size_bytes"]), manifest["created"][:19].replace("T", " ")
     rows = [
         ROW.format(name, f"{held[name]:,}", f"{now['state'][name].get('rows', 0):,}", since.get(name, "not known"))
         for name in now["tables"]
@@ -55,7 +54,7 @@ def _before_the_stop(document: Mapping[str, Any] | None) -> list[str]:
         return []
     names = ", ".join(contents.changed_names(document.get("tables", []))) or "nothing"
     sentence = (
-        "Written between the backup and the stop of that migration, and not in the backup:"
+        "Written between the backup and the change of that migration, and not in the backup:"
         f" {names if document else 'not known, written.json is damaged'}."
     )
     return wrapped(sentence, WIDTH)

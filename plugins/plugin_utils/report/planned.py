@@ -57,7 +57,9 @@ def _will(plan: Mapping[str, Any], model: Model, service: str) -> list[str]:
     if model.replaced_role is not None:
         login = f"{model.application_role} in place of {model.replaced_role}"
         steps.insert(0, f"Give the service its own login in DATABASE_URL: {login}")
-    said += [line for number, text in enumerate(steps, 1) for line in wrapped(f"{number}. {text}", 77, "   ")]
+    for number, text in enumerate(steps, 1):
+        mark = f"{number}. "
+        said += wrapped(f"{mark}{text}", 77, " " * len(mark))
     if not steps:
         said.append(f"Nothing: {DONE[plan['goal']]} already.")
     said += wrapped(plan["strategy_reason"], 78) if plan["strategy_reason"] else []

@@ -67,12 +67,13 @@ def wrapped(text: str, width: int, *, boxed: bool = False) -> list[str]:
     lines = []
     for line in text.splitlines():
         found = (_LABEL if boxed else _BLANKS).match(line)
-        indent = " " * (found.end() if found else 0)
-        broken = textwrap.wrap(
-            line, width, subsequent_indent=indent, break_long_words=boxed, break_on_hyphens=False,
+        label = found.group() if found else ""
+        # Only the rest is wrapped, so that a long word begins beside its label.
+        first, *others = textwrap.wrap(
+            line[len(label) :], max(width - len(label), 1), break_long_words=boxed, break_on_hyphens=False,
             drop_whitespace=True, replace_whitespace=False,
-        )  # fmt: skip
-        lines += broken or [""]
+        ) or [""]  # fmt: skip
+        lines += [(label + first).rstrip(), *(" " * len(label) + other for other in others)]
     return lines
 
 

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.common.text.formatters import bytes_to_human
-
-from . import aftermath, callers, page, record, result
+from . import aftermath, answers, callers, page, record, result
 from .wrapping import column, wrapped
 
 Facts = Mapping[str, Any]
@@ -48,7 +46,8 @@ def _ended(built: Facts, facts: Facts) -> list[str]:
     if downtime is not None:
         said.append(f"Downtime:  {downtime:.1f} s from stop to healthy")
     felt = callers.sentence(built["callers"])
-    return [*said, felt] if felt else said
+    # The box aligns what follows a label.
+    return [*said, felt.replace("Callers: ", "Callers:   ", 1)] if felt else said
 
 
 def _rehearsed(built: Facts) -> list[str]:
@@ -75,7 +74,7 @@ def _backup(built: Facts, facts: Facts) -> list[str]:
     copy = built["copy"]
     return [
         f"Backup:    {backup['path']}",
-        f"           {bytes_to_human(backup['size_bytes'])}, {encrypted}; {proven}",
+        f"           {answers.megabytes(backup['size_bytes'])}, {encrypted}; {proven}",
         f"SHA-256:   {backup['sha256'][:32]}",
         f"           {backup['sha256'][32:]}",
         f"Copy:      {_near(copy['path'], facts['root']) if copy else 'none on this machine'}",

@@ -1,0 +1,53 @@
+"""Capture runs on the terminals of a lab host: python docs/captures.py DIRECTORY [run-80 …].
+
+Each capture is one file: the command after a prompt, then everything that it wrote to a terminal of that width.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from lab import Host
+from screen import on_a_terminal
+from service import faulty_release
+
+HOST = "lab17"
+WIDTHS = (80, 60)
+MIGRATE = ("ansible-playbook", "migrate.yml", "--limit", HOST)
+CONFIRMED = (*MIGRATE, "-e", "migrate_confirm=YES")
+# The command, the exit status, and what is wrong on the host: the next start gets a release that cannot retrieve.
+RUNS: dict[str, tuple[tuple[str, ...], int, Callable[[Host], AbstractContextManager[object]]]] = {
+    "dry-run": ((*MIGRATE, "--check"), 0, contextlib.nullcontext),
+    "run": (CONFIRMED, 0, contextlib.nullcontext),
+    "failed-run": (CONFIRMED, 2, faulty_release),
+}
+
+
+def capture(machine: Host, name: str, columns: int) -> str:
+    """Run a command on a freshly seeded host; return it and what a terminal with so many columns received."""
+    command, status, prepared = RUNS[name]
+    machine.reset()
+    with prepared(machine):
+        screen = on_a_terminal(*command, columns=columns, ANSIBLE_INVENTORY="inventory/lab.yml")
+    if screen.returncode != status:
+        raise SystemExit(f"{name} ended with {screen.returncode} instead of {status}:\n{screen.written}")
+    return f"$ {shlex.join(command)}\r\n{screen.written}"
+
+
+def main() -> None:
+    """Write the wanted captures, by default all of them."""
+    directory, wanted = Path(sys.argv[1]), sys.argv[2:]
+    captures = {f"{name}-{columns}": (name, columns) for name in RUNS for columns in WIDTHS}
+    directory.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(Host(HOST)) as machine:
+        for file in wanted or captures:
+            (directory / file).write_text(capture(machine, *captures[file]), newline="")
+
+
+if __name__ == "__main__":
+    main()
