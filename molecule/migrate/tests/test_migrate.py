@@ -57,9 +57,11 @@ def test_the_log_is_filled_in_from_facts(machine: Host) -> None:
     record = max(finished, key=lambda item: item["run"])
     assert record["outcome"] == "SUCCESS"
     assert [phase["name"] for phase in record["phases"]] == [
-        "preflight", "lock", "plan", "confirm", "backup", "rehearse", "try", "snapshot", "cutover", "stop", "apply",
-        "start", "written", "verify", "journal",
+        "preflight", "lock", "plan", "confirm", "backup", "rehearse", "try", "snapshot", "expand", "cutover", "bridge",
+        "renew", "apply", "answer", "written", "verify", "journal",
     ]  # fmt: skip
+    assert (record["strategy"], record["stopped_at"]) == ("live", None)
+    assert record["callers"]["failed"] == 0
     assert all(finding["ok"] for finding in record["findings"])
     journal = record["journal"]
     assert len(journal["lines"]) > 5
