@@ -96,7 +96,7 @@ def test_it_holds_the_facts_of_the_run(browser: Browser, pages: dict[str, Path],
             for name in ("Isolation proof", "Statements")
         }
     assert rows == {"Isolation proof": len(record["proof"]), "Statements": len(record["plan"])}
-    assert len(record["proof"]) == 186
+    assert len(record["proof"]) == 187
     for words in (
         record["backup"]["sha256"], record["backup"]["tables"][0]["hash"], record["plan"][0]["sql"],
         record["journal"]["lines"][-1], *record["versions"].values(), "5,755", "rollback_mode=schema",
