@@ -31,8 +31,8 @@ PROVEN = 1.0
 LACKING = 3.0
 # The seconds for which a failed renewal waits for its additional worker, so that it can restore the number of workers.
 LATE = 600.0
-# The seconds in which systemd starts a service again that has ended.
-RESTARTED = 5.0
+# The seconds in which systemd starts a service again that has ended. Its remaining workers first have TimeoutStopSec.
+RESTARTED = 60.0
 TIME_LIMIT = "time limit"
 
 

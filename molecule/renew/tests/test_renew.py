@@ -156,6 +156,7 @@ def test_a_service_that_a_worker_stopped_is_started(machine: Host) -> None:
 
 
 @pytest.mark.usefixtures("two")
+@pytest.mark.wide
 def test_every_kill_of_the_renewal_is_survived(machine: Host) -> None:
     killed: list[Any] = []
 
