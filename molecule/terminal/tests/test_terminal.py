@@ -43,8 +43,8 @@ def test_a_migration_shows_its_phases_and_ends_in_a_box(machine: Host) -> None:
     assert phases(screen) == [
         ("✓", name, "ok")
         for name in (
-            "preflight", "lock", "plan", "confirm", "backup", "try", "snapshot", "cutover", "stop",
-            "apply", "start", "written", "verify", "journal",
+            "preflight", "lock", "plan", "confirm", "backup", "try", "snapshot", "expand", "cutover", "bridge",
+            "renew", "apply", "answer", "written", "verify", "journal",
         )
     ]  # fmt: skip
     text = "\n".join(screen.lines)
