@@ -268,6 +268,7 @@ def test_a_master_that_is_killed_is_told(machine: Host) -> None:
     wait_for_workers(machine, lambda found: len(found) == 2)
 
 
+@pytest.mark.wide
 def test_a_wrapped_and_preloaded_service_is_renewed(machine: Host) -> None:
     with served(machine, f"/bin/sh -c 'true; {GUNICORN} -w 2 --preload boot:app; true'"):
         old = machine.run("pgrep -f 'boot:[a]pp'").split()
