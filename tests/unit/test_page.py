@@ -458,3 +458,16 @@ def test_tables_are_compared_as_they_were_and_are() -> None:
             },
         },
     }  # fmt: skip
+
+
+def test_the_log_of_a_live_run_says_that_the_service_was_not_stopped() -> None:
+    names = ("preflight", "plan", "backup", "rehearse", "expand", "cutover", "bridge", "renew", "apply", "answer",
+             "verify", "journal")  # fmt: skip
+    phases = [{"name": name, "started": "2026-11-25T17:51:33.000000"} for name in names]
+    renewed = {"way": "gunicorn", "workers": 1, "processes": 1, "seconds": 2.5}
+    text = logged(strategy="live", stopped_at=None, renewed=renewed, phases=phases)
+    assert "- [x] Service ai-memory renewed its sessions; it was not stopped" in text
+    assert "- [x] Service ai-memory works with the change" in text
+    assert "Service ai-memory stopped" not in text
+    assert "Service ai-memory restarted" not in text
+    assert "- [ ] Migration executed" not in text
