@@ -61,7 +61,6 @@ def test_the_log_is_filled_in_from_facts(machine: Host) -> None:
         "renew", "apply", "answer", "written", "verify", "journal",
     ]  # fmt: skip
     assert (record["strategy"], record["stopped_at"]) == ("live", None)
-    assert record["callers"]["failed"] == 0
     assert all(finding["ok"] for finding in record["findings"])
     journal = record["journal"]
     assert len(journal["lines"]) > 5
@@ -78,11 +77,9 @@ def test_the_log_is_filled_in_from_facts(machine: Host) -> None:
     assert record["backup"]["sha256"] in log
     felt = record["callers"]
     assert (felt["endpoint"], felt["obstacle"]) == ("GET /v1/memories?limit=5", "")
-    assert felt["reasons"] == {"no connection": felt["failed"]}
-    assert 0 < felt["failed"] < felt["sent"]
-    # All failures are between two good responses.
-    assert felt["gap"] > (felt["failed"] - 1) * felt["interval"]
-    assert re.search(r"Callers waited [\d.]+ m?s: \d+ of \d+ reads failed while the service was stopped\.", log)
+    assert (felt["failed"], felt["reasons"]) == (0, {})
+    assert felt["sent"] > 10
+    assert re.search(r"Callers: 0 of \d+ reads failed; the slowest took [\d.]+ m?s\.", log)
     assert machine.run("sudo ls -d /run/ai-memory-probes || true") == ""
 
 
