@@ -97,7 +97,7 @@ def harmed_run(machine: Host, point: str, harm: str) -> dict[str, Any] | None:
     while "reached" not in machine.run("echo reached", check=False):
         assert time.monotonic() < deadline, "the host is out of reach"
         time.sleep(0.5)
-    machine.run(f"test -e {HARMED}")
+    assert machine.run(f"ls {HARMED}", check=False).strip() == HARMED, run.output
     wait_for_sessions(machine)
     return run.record if run.files() else None
 
@@ -107,7 +107,7 @@ def wait_for_sessions(machine: Host) -> None:
     deadline = time.monotonic() + 120
     while (
         machine.run(f"systemctl is-active {RENEWAL}", check=False).strip() in ("active", "activating")
-        or machine.sql(f"SELECT FROM pg_stat_activity WHERE {RUNBOOK}") != []
+        or machine.sql(f"SELECT pid FROM pg_stat_activity WHERE {RUNBOOK}") != []
     ):
         assert time.monotonic() < deadline, "the harmed run does not end"
         time.sleep(0.3)

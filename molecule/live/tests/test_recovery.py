@@ -90,6 +90,6 @@ def test_the_service_is_stopped_instead_if_that_is_requested(machine: Host, befo
         run = machine.playbook(
             *LIVE, IMPATIENT, "-etenancy_live_otherwise_stop=true", "-eservice_terminate_clients=true"
         )
-    assert "NOTE ai-memory was stopped after all: Sessions of the service's login do not end" in run.words
+    assert "NOTE ai-memory was stopped after all: Sessions of the service s login do not end" in run.words
     assert run.record["stopped_at"] is not None
     assert_works_in_full(machine)
