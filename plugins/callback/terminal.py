@@ -225,7 +225,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         self.phased = not self._display.verbosity and path.parent in (installed.ROOT, installed.ROOT / "playbooks")
         if self.phased:
             # Then the callback verdict prints one document, and nothing else may be on standard output.
-            self._silent = load_extra_vars(playbook._loader).get("verify_output") == "json"
+            self._silent = installed.prints_json(path, load_extra_vars(playbook._loader))
             # Looking up a filter loads the whole collection. It is loaded here once, instead of in the process of each
             # task.
             filter_loader.get("aimemory.tenancy.plan_result")

@@ -57,9 +57,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         # The collection is found once the playbooks are loaded.
         from ansible_collections.aimemory.tenancy.plugins.plugin_utils import installed
 
-        self._wanted = Path(playbook._file_name).resolve() == installed.ROOT / "playbooks/verify.yml"
-        if self._wanted:
-            self._is_json = load_extra_vars(playbook._loader).get("verify_output") == "json"
+        path = Path(playbook._file_name).resolve()
+        self._wanted = path == installed.VERIFY
+        self._is_json = installed.prints_json(path, load_extra_vars(playbook._loader))
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Keep the play, whose hosts and variables are read at the end."""
@@ -88,7 +88,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import verdict, watch
 
         manager = self._play.get_variable_manager()
-        hosts = manager._inventory.get_hosts(self._play.hosts)
+        # If an earlier play failed, the hosts of the last one are not the databases.
+        hosts = manager._inventory.get_hosts("ai_memory")
         variables = {host.name: manager.get_vars(play=self._play, host=host) for host in hosts}
         settings = {name: self._settings(found) for name, found in variables.items()}
         made = [

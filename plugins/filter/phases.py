@@ -63,6 +63,18 @@ def plan_transaction(found: Findings, state: Document, source: Document, wanted:
     return planning.transaction(found, state, model.parse(source), wanted)
 
 
+def is_committed(failed: Document, is_known: bool, left: Findings, planned: Findings) -> bool:
+    """Return whether the change of a failed run is committed.
+
+    ``failed`` is Ansible's result of the failed task. A call of the module cutover knows it. ``is_known`` says whether
+    an earlier call has committed. If the call was lost, the statements that are ``left`` are compared with those
+    ``planned``.
+    """
+    if is_known or "stages" in failed:
+        return is_known or "result" in failed
+    return list(left) != list(planned)
+
+
 def verify_result(
     inspected: Document, source: Document, rows_before: Mapping[str, int] | None, attempts: Mapping[str, Findings]
 ) -> dict[str, Any]:
@@ -169,6 +181,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "plan_result": plan_result,
     "plan_statements": plan_statements,
     "plan_rehearsed": plan_rehearsed,
+    "is_committed": is_committed,
     "plan_transaction": plan_transaction,
     "verify_result": verify_result,
     "rollback_result": rollback_result,

@@ -45,8 +45,10 @@ def assignment_warning(column: str, tenant: int | str | None, name: str, *, adop
     return [f"WARNING: all existing data will be assigned to {column}={tenant}", f"({name}):"]
 
 
-def stop_sentence(strategy: str, service: str) -> str:
-    """Return the line in the prompt about callers of the service."""
+def stop_sentence(strategy: str, service: str, may_stop: bool) -> str:
+    """Return the line in the prompt about callers of the service; ``may_stop`` is that of ``planning.result``."""
+    if strategy == "live" and may_stop:
+        return f"The service {service} renews its sessions. If this fails, it is stopped meanwhile."
     if strategy == "live":
         return f"The service {service} is not stopped; it renews its sessions."
     return f"The service {service} is stopped meanwhile."

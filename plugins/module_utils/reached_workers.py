@@ -62,7 +62,7 @@ class Host:
         if masters:
             return sorted(worker.pid for master in masters for worker in master.workers)
         main = int(self._systemd.property("MainPID", self.unit))
-        return [pid for pid in pids if gunicorn.parent(pid) == main] or [main]
+        return [pid for pid in pids if gunicorn.parent(pid) == main] or [pid for pid in pids if pid == main]
 
     def now(self) -> str:
         """Return the server's time."""
@@ -103,6 +103,8 @@ def read_through_each(host: Host, ask: Callable[[], Exchange], limits: Limits) -
     made, deadline = 0, time.monotonic() + limits.seconds
     for _ in range(limits.rounds):
         workers = host.workers()
+        if not workers:
+            raise ReadError(f"{host.unit} has no worker that could answer: see journalctl -u {host.unit}.")
         since = host.now()
         with ThreadPoolExecutor(max_workers=len(workers)) as pool:
             exchanges = [future.result() for future in [pool.submit(ask) for _ in workers]]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import cgroups, gunicorn, processes, systemctl, trial
+from . import cgroups, gunicorn, processes, systemctl, trial, units
 
 WAYS = ("auto", "gunicorn", "reload", "restart", "command")
 # The options of a module that inspects or renews the sessions of a service.
@@ -21,7 +21,8 @@ class Seen:
     """The facts that were observed.
 
     ``holders`` are the names of processes with a session, by their id. ``unread`` are those of processes whose sessions
-    neither root nor their user may read. ``poolers`` are the programs with the sessions of the service, and
+    neither root nor their user may read. ``poolers`` are the programs with the sessions of the service,
+    ``companions`` the units that stop with it, and
     ``reloads`` whether the unit has ExecReload. ``problem`` is the reason why gunicorn was not observed,
     or why none of its workers can be tried.
     """
@@ -34,6 +35,7 @@ class Seen:
     holders: dict[int, str] = field(default_factory=dict)
     unread: dict[int, str] = field(default_factory=dict)
     poolers: list[str] = field(default_factory=list)
+    companions: list[str] = field(default_factory=list)
     reloads: bool = False
     problem: str = ""
 
@@ -47,6 +49,7 @@ def observe(run_command: Any, unit: str, sessions: Mapping[str, Any] | None = No
     properties = systemd.show([unit])[unit]
     seen = Seen(unit, properties["ActiveState"] in ("active", "reloading"))
     seen.pids = cgroups.processes(properties.get("ControlGroup", ""))
+    seen.companions = units.surroundings(unit, systemd.show).companions
     seen.main = int(systemd.property("MainPID", unit) or 0)
     seen.reloads = bool(systemd.property("ExecReload", unit))
     try:
@@ -113,6 +116,11 @@ def _obstacle(seen: Seen, chosen: str, way: str) -> str:
         return f"{seen.unit} is not running."
     if seen.poolers:
         return f"The sessions of {seen.unit} belong to {' and '.join(seen.poolers)}, which no renewal of it replaces."
+    if seen.companions and chosen != "command":
+        return (
+            f"{' and '.join(seen.companions)} stops with {seen.unit}, and its sessions are not renewed: let"
+            " service_renew_command renew both."
+        )
     if chosen == "restart":
         if way == "restart":
             return "service_renew is restart."

@@ -24,6 +24,8 @@ PACKAGE = "renewing"
 DIRECTORY = Path("/run")
 RUNNING = ("active", "activating", "deactivating", "reloading")
 PAUSE = 0.1
+# The seconds within which gunicorn notices that a worker has ended.
+REPLACED = 1.5
 # A renewal takes this many of its steps at most for each worker, and some more for its start and its end.
 STEPS, MORE = 3, 4
 
@@ -93,8 +95,17 @@ class Renewal:
         if found["way"] == "gunicorn":
             process = seen.masters[0].process
             order["master"] = [process.pid, process.started]
-            order["want"] = self._unfinished(order["master"]) or found["workers"]
+            order["want"] = self._unfinished(order["master"]) or self._most_workers(found["workers"])
         return order
+
+    def _most_workers(self, number: int) -> int:
+        """Return the largest number of workers in some time: gunicorn replaces a worker that ends by itself."""
+        deadline = time.monotonic() + REPLACED
+        while time.monotonic() < deadline:
+            time.sleep(PAUSE)
+            seen = renewability.observe(self._run_command, self.unit)
+            number = max([number, *(len(master.workers) for master in seen.masters)])
+        return number
 
     def _unfinished(self, master: list[int]) -> int:
         """Return the number of workers that an unfinished renewal of the same gunicorn did not restore, or 0."""

@@ -133,15 +133,24 @@ class Renewer:
         with contextlib.suppress(RenewerError):
             self._wait(lambda found: phase == "steady" or (len(found) > want) == (phase == "adding"), UNCERTAIN[phase])
         self._settle(self.seconds)
-        while old & self._look().keys():
+        # gunicorn ends its oldest worker each time. Any other old process is another child of gunicorn.
+        for _ in old:
+            if not old & self._look().keys():
+                return
             self._add()
             self._remove(self.seconds)
+        if left := old & self._look().keys():
+            pids = ", ".join(map(str, sorted(item.pid for item in left)))
+            raise RenewerError(
+                f"gunicorn does not replace processes of {self.unit} that look like workers ({pids}): set service_renew"
+                " to restart."
+            )
             self._settle(self.seconds)
 
     def _try(self, worker: gunicorn.Process) -> None:
         """Boot a worker outside the service: a worker that cannot boot would make gunicorn stop the service."""
         tried = trial.Trial(self.unit, self.order["name"], self.seconds)
-        trial.boot(tried, self.order["master"][0], worker.pid, self.files.directory / "trial")
+        trial.boot(tried, self.order["master"][0], worker.pid, self.order["name"], shown("WorkingDirectory", self.unit))
         self.keep(tried=True)
 
     def _look(self) -> dict[gunicorn.Process, bool]:
@@ -286,13 +295,17 @@ class Renewer:
                 f"{self.unit} has no process but its main process, which {self._cause()} does not replace."
             )
         if not self.state.get("tried"):
-            done = subprocess.run(
-                self._words(), check=False, capture_output=True, text=True, errors="replace", timeout=self.seconds
-            )
-            if done.returncode:
+            # Its output goes to the journal.
+            try:
+                status = subprocess.run(self._words(), check=False, timeout=self.seconds).returncode
+            except subprocess.TimeoutExpired:
+                # The error contains the command.
                 raise RenewerError(
-                    f"{self._cause()} ended with status {done.returncode}: see journalctl -u {self.unit}."
-                )
+                    f"{self._cause()} did not end within {self.seconds:g} s: allow more with service_renew_seconds."
+                ) from None
+            if status:
+                log = self.unit if self.way == "reload" else self.order["name"]
+                raise RenewerError(f"{self._cause()} ended with status {status}: see journalctl -u {log}.")
             self.keep(tried=True)
         self._wait_for_processes()
 
@@ -302,7 +315,8 @@ class Renewer:
         while True:
             found, main = set(self._processes()), int(shown("MainPID", self.unit))
             count = sum(gunicorn.parent(item.pid) == main for item in found)
-            if not old & found and count >= self.state["want"]:
+            is_active = shown("ActiveState", self.unit) == "active"
+            if is_active and found and not old & found and count >= self.state["want"]:
                 return
             if time.monotonic() > deadline:
                 left = ", ".join(str(pid) for pid in sorted(item.pid for item in old & found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,11 @@ RunCommand = Callable[..., tuple[int, str, str]]
 
 class SystemctlError(OSError):
     """systemctl failed; the message is that of systemctl."""
+
+
+def now() -> str:
+    """Return the current time in systemd's format."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
 
 
 class Systemctl:

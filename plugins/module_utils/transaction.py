@@ -161,7 +161,7 @@ def _busy(error: Exception, guard: Any, wanted: Mapping[str, Any], attempts: int
         holders = found + [item.name for item in clients.holders(cursor, tables)]
     return BusyError(
         f"The lock on the tenant tables was not free in {attempts} attempts within {wanted['patience']} s"
-        + "".join(f"; {text}" for text in holders[:3])
+        + "".join(f"; {text}" for text in holders[:3] or [str(error).splitlines()[0]])
         + ". Wait until these transactions have ended, or end them, and run the playbook again."
     )
 

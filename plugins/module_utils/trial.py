@@ -8,6 +8,7 @@ its socket, which is in a directory of its own, its number of workers and its pi
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import shutil
@@ -22,6 +23,10 @@ from pathlib import Path
 from . import gunicorn, processes
 
 PAUSE = 0.05
+# Also a unit that may write nowhere else may write there: ProtectSystem=strict leaves it out.
+MEMORY = Path("/dev/shm")
+# Numbers from linux/prctl.h.
+PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
 # The seconds for which the worker must serve.
 PROVEN = 1.0
 # The seconds in which the trial must end.
@@ -79,10 +84,14 @@ class Trial:
 
     def _why(self, status: int | None) -> str:
         how = f"does not serve after {self.seconds:g} s" if status is None else f"ended with status {status}"
+        remedy = (
+            "Allow more time with service_renew_seconds, or see"
+            if status is None
+            else "Its next start may fail too: see"
+        )
         return (
             f"A new worker of {self.unit} does not boot: one that was tried beside the service {how}. No worker of the"
-            f" service was replaced. Its next start would fail too: see journalctl -u {self.log}, and correct the"
-            " cause."
+            f" service was replaced. {remedy} journalctl -u {self.log}."
         )
 
 
@@ -104,11 +113,13 @@ def words(unit: str, found: Sequence[processes.Process]) -> list[str]:
     return given
 
 
-def boot(trial: Trial, master: int, worker: int, directory: Path, proc: Path = Path("/proc")) -> None:
+def boot(trial: Trial, master: int, worker: int, name: str, start: str, proc: Path = Path("/proc")) -> None:
     """Boot a worker of the gunicorn with these processes, and end it. Raises TrialError and OSError.
 
-    ``directory`` is created for the socket and removed again.
+    ``name`` is the name of a directory that is created for the socket and removed again. ``start`` is the directory in
+    which systemd starts the unit.
     """
+    directory = MEMORY / f"{name}-trial"
     found = processes.read([master], proc)
     given = words(trial.unit, found)
     uid, gid, groups = processes.credentials(master, proc)
@@ -117,7 +128,12 @@ def boot(trial: Trial, master: int, worker: int, directory: Path, proc: Path = P
     directory.mkdir(mode=0o700)
     os.chown(directory, *_user_of(worker, uid, gid, proc))
     environment = {name: value for name, value in found[0]["environment"].items() if name not in _OF_SYSTEMD}
-    enter = partial(_become, proc / str(master), uid, gid, list(groups))
+    # gunicorn 25 keeps its control socket there, and would replace that of the service.
+    environment["XDG_RUNTIME_DIR"] = str(directory)
+    place = proc / str(master)
+    # Only root or the user itself may read the link. With this option, gunicorn has left the directory since its start.
+    moved = any(word.partition("=")[0] == "--chdir" for word in given)
+    enter = partial(_become, place, start if moved and start.startswith("/") else "", uid, gid, list(groups))
     try:
         trial.boot(arguments(given, str(directory)), environment, enter)
     finally:
@@ -150,8 +166,9 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _become(place: Path, uid: int, gid: int, groups: list[int]) -> None:
-    """Give a new process the files, the directory and the privileges of another one."""
+def _become(place: Path, start: str, uid: int, gid: int, groups: list[int]) -> None:
+    """Give a new process the files, the directory and no more privileges than another one."""
+    _limit((place / "status").read_text())
     own = Path("/proc/self/ns/mnt")
     with contextlib.suppress(PermissionError):
         if (place / "ns" / "mnt").readlink() != own.readlink():
@@ -159,5 +176,16 @@ def _become(place: Path, uid: int, gid: int, groups: list[int]) -> None:
     os.setgroups(groups)
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
-    # Only root or the user itself may read the link.
-    os.chdir((place / "cwd").readlink())
+    os.chdir(start or (place / "cwd").readlink())
+
+
+def _limit(status: str) -> None:
+    """Give up the capabilities that another process can never get, and setuid programs if it may not use them."""
+    found = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    libc, bounding = ctypes.CDLL(None), int(found["CapBnd"], 16)
+    for number in range(64):
+        if not bounding >> number & 1:
+            # The kernel refuses the numbers of capabilities that it does not know.
+            libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0)
+    if found["NoNewPrivs"].strip() == "1":
+        libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)

@@ -74,7 +74,9 @@ options:
     elements: str
     default: []
   terminate_clients:
-    description: Whether other clients are terminated. By default, the module fails if there are any.
+    description:
+      - Whether other clients are terminated. By default, the module fails if there are any. With O(renew), these are
+        the other sessions of O(roles).
     type: bool
     default: false
   transaction:
@@ -233,6 +235,10 @@ class StageError(Exception):
     """A stage failed; the message gives the reason."""
 
 
+class UnhealthyError(StageError):
+    """The service does not work, so that another way to make the change would not help."""
+
+
 class Cutover:
     """The stages of one call; ``outcome`` contains their results."""
 
@@ -242,6 +248,8 @@ class Cutover:
         self.wanted: dict[str, Any] = module.params
         self.began: list[tuple[str, float]] = []
         self.stopped: float | None = None
+        # The roles of the terminated sessions, by process.
+        self.ended: dict[int, str] = {}
         # When the transaction was committed.
         self.committed: service_sessions.Moment | None = None
         self.systemd = systemctl.Systemctl(module.run_command)
@@ -258,7 +266,7 @@ class Cutover:
         try:
             self._change_live()
         except (StageError, renewal.RenewalError, transaction.BusyError) as error:
-            if not renew["otherwise_stop"]:
+            if isinstance(error, UnhealthyError) or not renew["otherwise_stop"]:
                 raise
             self.outcome["instead"] = str(error)
             self._change_stopped()
@@ -281,7 +289,7 @@ class Cutover:
     def _change_live(self) -> None:
         """Change the database while the service works and renews its sessions."""
         is_first = self.wanted["renew"]["order"] == "before"
-        self.outcome |= {"journal_since": _now(), "started": False}
+        self.outcome |= {"journal_since": systemctl.now(), "started": False}
         check = None
         if is_first:
             self._stage("bridge")
@@ -322,6 +330,9 @@ class Cutover:
         deadline = time.monotonic() + renew["patience"]
         with self._connection("postgres") as connection, connection.cursor() as cursor:
             while older := self._older(cursor, moment):
+                # The service's own processes have been replaced, so these sessions belong to other programs.
+                if wanted["terminate_clients"]:
+                    self._end(cursor, older)
                 if time.monotonic() > deadline:
                     raise StageError(_described_older(older))
                 time.sleep(PAUSE)
@@ -392,7 +403,7 @@ class Cutover:
 
         systemd forgets the time of a stopped unit to which no other unit refers, such as one that is not enabled.
         """
-        return self.systemd.property("InactiveEnterTimestamp", self.wanted["unit"]) or _now()
+        return self.systemd.property("InactiveEnterTimestamp", self.wanted["unit"]) or systemctl.now()
 
     def _require_no_process(self, control_group: str) -> None:
         """Wait briefly for the processes that remain after the unit's stop."""
@@ -415,14 +426,13 @@ class Cutover:
         database, terminate = self.wanted["database"], self.wanted["terminate_clients"]
         pooler = clients.Pooler(**(self.wanted["pooler"] or {}))
         deadline = time.monotonic() + CLIENTS_SECONDS
-        ended: dict[int, str] = {}
         with self._connection(database) as connection, connection.cursor() as cursor:
             while True:
                 left = clients.end(cursor, database, pooler, everybody=terminate)
                 holding = clients.holders(cursor, self.wanted["tables"])
                 if terminate:
-                    ended |= {client.pid: client.role for client in left}
-                    self.outcome["ended"] = list(ended.values())
+                    self.ended |= {client.pid: client.role for client in left}
+                    self.outcome["ended"] = list(self.ended.values())
                 if not (left or holding) or time.monotonic() > deadline:
                     break
                 time.sleep(PAUSE)
@@ -493,35 +503,33 @@ class Cutover:
             if time.monotonic() > deadline:
                 break
             time.sleep(PAUSE)
-        raise StageError(
+        raise UnhealthyError(
             f"{wanted['unit']} {what}, but {wanted['health_url']} was not healthy within"
             f" {wanted['health_timeout']} s: it {answer.sentence}"
         )
+
+    def _end(self, cursor: Any, found: list[service_sessions.Session]) -> None:
+        """Terminate sessions, and record the role of each once."""
+        service_sessions.end(cursor, found)
+        self.ended |= {session.pid: session.role for session in found}
+        self.outcome["ended"] = list(self.ended.values())
 
     def _end_older_sessions(self, moment: service_sessions.Moment) -> None:
         """Terminate sessions of the service's roles from before ``moment``, because they keep the settings from their
         login."""
         deadline = time.monotonic() + CLIENTS_SECONDS
-        ended: dict[int, str] = {}
         with self._connection("postgres") as connection, connection.cursor() as cursor:
             while older := self._older(cursor, moment):
-                service_sessions.end(cursor, older)
-                ended |= {session.pid: session.role for session in older}
+                self._end(cursor, older)
                 if time.monotonic() > deadline:
                     break
                 time.sleep(PAUSE)
-        self.outcome["ended"] += list(ended.values())
         if older:
             names = "; ".join(session.name for session in older)
             raise StageError(
                 f"Sessions of the service's login are older than the change and do not end: {names}. End their "
                 "processes on the server."
             )
-
-
-def _now() -> str:
-    """Return the current time in systemd's format."""
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
 
 
 def _described_older(older: list[service_sessions.Session]) -> str:
@@ -570,6 +578,8 @@ def main() -> None:
     )  # fmt: skip
     # The call continues if the SSH connection is lost, because callers of the service are waiting.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if module.params["renew"] and not module.params["roles"]:
+        module.fail_json(msg="renew needs roles: without them, no session would be found to be older.")
     cutover = Cutover(module)
     try:
         cutover.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import renewability, renewal
+from ansible_collections.aimemory.tenancy.plugins.module_utils import renewability, renewal, systemctl
 
 DOCUMENTATION = r"""
 module: service_renew
@@ -60,6 +60,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+journal_since:
+  description: When the renewal began, in systemd's format.
+  returned: success
+  type: str
 way:
   description: How the sessions were renewed.
   returned: success
@@ -92,7 +96,8 @@ def main() -> None:
     wanted = module.params
     renewed = renewal.Renewal(module.run_command, wanted["unit"], wanted["way"], wanted["command"], wanted["seconds"])
     try:
-        module.exit_json(changed=True, **renewed.run())
+        began = systemctl.now()
+        module.exit_json(changed=True, journal_since=began, **renewed.run())
     except renewal.RenewalError as error:
         module.fail_json(msg=str(error))
 

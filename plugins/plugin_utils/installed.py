@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 NAME = "aimemory.tenancy"
 ROOT = Path(__file__).resolve().parents[2]
 # In a checkout, these two are in its root directory, so that their commands are short.
 SHORT = ("migrate", "rollback")
+VERIFY = ROOT / "playbooks/verify.yml"
 
 
 def is_checkout(root: Path = ROOT) -> bool:
@@ -26,6 +29,11 @@ def playbook(name: str, root: Path = ROOT) -> str:
     if not is_checkout(root):
         return f"{NAME}.{name}"
     return f"{name}.yml" if name in SHORT else f"playbooks/{name}.yml"
+
+
+def prints_json(path: Path, variables: Mapping[str, Any]) -> bool:
+    """Return whether the playbook prints one JSON document and nothing else, with these extra variables."""
+    return path == VERIFY and variables.get("verify_output") == "json"
 
 
 def missing_files(root: Path = ROOT) -> list[str]:

@@ -25,7 +25,7 @@ MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
 SOURCE = model_source(MIGRATED["database"])
 WANTED = {
     "goal": "migrate", "strategy": "auto", "online_rows": 500, "url_options": "", "lost_run": False,
-    "service": "ai-memory", "verbose": False, "live_rows": 10_000, "restores_login": False,
+    "service": "ai-memory", "verbose": False, "live_rows": 10_000, "restores_login": False, "otherwise_stop": False,
     "renewal": {"way": "restart", "workers": 0, "obstacle": ""},
 }  # fmt: skip
 KEY = {
@@ -192,6 +192,25 @@ def test_a_transaction_beside_a_running_service_yields_early_and_is_attempted_ag
     assert (stopped["patience"], live["patience"]) == (0, 60)
     setting = "SET LOCAL deadlock_timeout = '20ms'"
     assert (setting in stopped["begin"], setting in live["begin"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("failed", "is_known", "left", "is_committed"),
+    [
+        # The call on the server knows what it committed.
+        ({"stages": [], "result": {}}, False, [1], True),
+        ({"stages": []}, False, [2], False),
+        # A later call failed.
+        ({"stages": []}, True, [1], True),
+        # The call was lost.
+        ({"msg": "killed"}, False, [1], False),
+        ({"msg": "killed"}, False, [2], True),
+    ],
+)
+def test_a_failed_run_knows_whether_its_change_is_committed(
+    failed: dict[str, Any], is_known: bool, left: list[int], is_committed: bool
+) -> None:
+    assert FILTERS["is_committed"](failed, is_known, left, [1]) is is_committed
 
 
 def test_obstacles_are_named_in_a_sentence() -> None:

@@ -129,6 +129,13 @@ def test_a_run_that_was_refused_names_its_operator_too() -> None:
         (migrated(FAILED | {"recovery_failure": "no route"}, committed=None), "unknown", "restarted"),
         (facts(FAILED, expanded={"steps": STEPS}), "expanded", "kept"),
         (migrated(stopped_at=None, healthy_at=None, strategy="live"), "changed", "kept"),
+        (migrated(FAILED | {"service_failure": "ill"}, stopped_at=None, renewed_at=STOPPED), "changed", "stopped"),
+        (
+            facts(FAILED, renewed_at=STOPPED, bridges={"alice": "01"}, preflight={"application_role": "alice"}),
+            "expanded",
+            "kept",
+        ),
+        (facts(FAILED, renewed_at=STOPPED), "unchanged", "kept"),
     ],
 )
 def test_the_state_after_the_run_is_in_the_record(found: dict[str, Any], database: str, service: str) -> None:

@@ -149,6 +149,7 @@ def test_writers_that_fail_prove_nothing() -> None:
 def test_other_clients_end_a_run(*, dry_run: bool) -> None:
     wanted = {
         "service": "ai-memory", "database": "ai_memory", "terminates": False, "dry_run": dry_run, "strategy": "online",
+        "may_stop": True,
     }  # fmt: skip
     clients = {"clients": ["psql of bob"], "holders": ["a vacuum"], "in_role": [], "transactions": []}
     first, second = refusals.of_clients(clients, wanted)
@@ -162,6 +163,7 @@ def test_other_clients_end_a_run(*, dry_run: bool) -> None:
 def test_a_service_that_is_not_stopped_only_needs_its_role_for_itself() -> None:
     wanted = {
         "service": "ai-memory", "database": "ai_memory", "terminates": False, "dry_run": False, "strategy": "live",
+        "may_stop": False,
     }  # fmt: skip
     clients = {"clients": ["psql of bob"], "holders": ["a vacuum"], "in_role": [], "transactions": []}
     [holding] = refusals.of_clients(clients, wanted)
@@ -185,6 +187,7 @@ PREPARED = {"kind": "prepared", "name": "order 7", "sentence": "the prepared tra
 def test_a_prepared_transaction_that_would_block_the_run_ends_it(strategy: str, locks: bool, stops: bool) -> None:
     wanted = {
         "service": "ai-memory", "database": "ai_memory", "terminates": True, "dry_run": True, "strategy": strategy,
+        "may_stop": strategy != "live",
     }  # fmt: skip
     clients = {"clients": [], "holders": [], "in_role": [], "transactions": [PREPARED | {"locks": locks}]}
     sentence = (

@@ -18,7 +18,8 @@ FILTERS = FilterModule().filters()
 GUNICORN = {"way": "gunicorn", "workers": 4, "obstacle": ""}
 WANTED: dict[str, Any] = {
     "goal": "migrate", "strategy": "auto", "online_rows": 500_000, "live_rows": 10_000, "service": "ai-memory",
-    "restores_login": False, "renewal": GUNICORN, "url_options": "", "lost_run": False, "verbose": False,
+    "restores_login": False, "otherwise_stop": False, "renewal": GUNICORN, "url_options": "", "lost_run": False,
+    "verbose": False,
 }  # fmt: skip
 LARGE = 10_001
 

@@ -268,6 +268,17 @@ def test_a_master_that_is_killed_is_told(machine: Host) -> None:
     wait_for_workers(machine, lambda found: len(found) == 2)
 
 
+def test_a_service_that_changes_its_directory_is_renewed(machine: Host) -> None:
+    machine.run("sudo mkdir -p /opt/ai-memory/src")
+    try:
+        with served(machine, f"{GUNICORN} -w 1 --chdir src --pythonpath {CODE},/opt/ai-memory boot:app"):
+            old = workers(machine)
+            expect(renewed(machine), "gunicorn", 1)
+            assert not set(workers(machine)) & set(old)
+    finally:
+        machine.run("sudo rmdir /opt/ai-memory/src")
+
+
 @pytest.mark.wide
 def test_a_wrapped_and_preloaded_service_is_renewed(machine: Host) -> None:
     with served(machine, f"/bin/sh -c 'true; {GUNICORN} -w 2 --preload boot:app; true'"):

@@ -102,7 +102,7 @@ def plan_keep_removed(state: State, model: Model) -> list[Statement]:
 def _plan_empty(model: Model) -> list[Statement]:
     role = model.application_role
     reason = "Remove the bridge: a session that sets no tenant has no tenant"
-    return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason, early=True)]
+    return [statement(f"bridge.empty.{role}", "", "bridge", assign(model, role, REMOVED), reason)]
 
 
 def assign(model: Model, role: str, tenant: str | None) -> str:

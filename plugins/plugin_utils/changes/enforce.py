@@ -20,5 +20,4 @@ def build(state: State, model: Model) -> list[Statement]:
         raise UnsafeStateError(
             [f"The database is not migrated completely ({len(left)} statements remain): run {migrate} first."]
         )
-    # Until the transaction, sessions that set no tenant need the bridge.
-    return [{**item, "early": False} for item in bridge.plan_remove_for_good(state, model)]
+    return bridge.plan_remove_for_good(state, model)

@@ -41,7 +41,7 @@ def expand(statements: Sequence[Statement], strategy: str) -> list[Statement]:
 def early(statements: Sequence[Statement], strategy: str) -> list[Statement]:
     """Return the statements that are committed before the service's sessions are renewed, with ``live`` only.
 
-    They set the bridge for new logins, or remove it. Without policies, the setting has no effect. Therefore sessions
+    They set the bridge for new logins. Without policies, the setting has no effect. Therefore sessions
     with the old and with the new setting work alike until the transaction.
     """
     return [item for item in statements if is_expanding(strategy) and strategy == LIVE and item["early"]]

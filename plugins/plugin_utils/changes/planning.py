@@ -65,6 +65,7 @@ def result(
         "statements": found,
         "strategy": choice["strategy"],
         "strategy_reason": choice["strategy_reason"],
+        "may_stop": choice["strategy"] != online.LIVE or wanted["otherwise_stop"],
         "backfilling": bool(is_migration and has_backfill),
         "needed": is_needed,
         "resumes": bool(is_migration and not is_needed and wanted["lost_run"]),

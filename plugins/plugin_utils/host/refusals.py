@@ -93,11 +93,11 @@ def of_clients(clients: Found, wanted: Found) -> list[str]:
     """Return why other clients of the database stop a run, or would stop it, if this is a dry run.
 
     ``clients`` is the result of the module other_clients; ``wanted`` has service, database, dry_run, terminates
-    (whether the run terminates other clients), and strategy. With the strategy live, only other programs that use the
-    service's role stop a run.
+    (whether the run terminates other clients), strategy and may_stop. If the service is certainly not stopped, only
+    other programs that use its role stop a run.
     """
     service, database, is_dry = wanted["service"], wanted["database"], wanted["dry_run"]
-    is_live = wanted["strategy"] == "live"
+    is_live = not wanted["may_stop"]
     connected, holding = "; ".join(clients["clients"]), "; ".join(clients["holders"])
     found = open_transactions.refusals(clients["transactions"], wanted)
     if is_live and clients["in_role"] and not wanted["terminates"]:

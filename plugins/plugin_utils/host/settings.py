@@ -19,7 +19,7 @@ MINIMUMS = {
     "preflight_max_clock_skew_seconds": 1,
     "rehearse_max_duration": 1,
     "report_watch_bytes": 0,
-    # The state of the job is read every two seconds.
+    # The state of the job is read every second.
     "report_watch_seconds": 2,
     "report_webhook_timeout": 1,
     "service_failsafe_seconds": 1,

@@ -73,12 +73,19 @@ def database_state(facts: Facts) -> str:
 
 def _has_bridge_only(facts: Facts) -> bool:
     """Return whether a live migration committed the bridge, but not the change."""
-    return facts["renewed_at"] is not None and facts["kind"] == "migrate"
+    return facts["kind"] == "migrate" and facts["renewed_at"] is not None and is_bridged(facts)
+
+
+def is_bridged(facts: Facts) -> bool:
+    """Return whether the bridge of the service is on, as far as the run knows."""
+    return bool(facts["bridges"].get(facts["preflight"].get("application_role")))
 
 
 def service_state(facts: Facts) -> str:
     """Return the state of the service: kept (it was not stopped), restarted (it responds again) or stopped."""
-    if facts["stopped_at"] is None and not is_finishing(facts):
+    if facts["result"]["service_failure"] is not None:
+        return "stopped"
+    if facts["stopped_at"] is None and (facts["renewed_at"] is not None or not is_finishing(facts)):
         return "kept"
     return "restarted" if is_answered(facts) else "stopped"
 
@@ -97,7 +104,8 @@ def database(facts: Facts) -> str:
         return "Database: the change was committed and then rolled back."
     if state == "expanded" and _has_bridge_only(facts):
         return (
-            "Database: the online steps and the bridge are committed, the change is not. Both releases of the service "
+            f"Database: {'the online steps and the bridge are' if online_steps(facts) else 'the bridge is'} committed,"
+            " the change is not. Both releases of the service "
             f"work with them. {installed.playbook('migrate')} continues from there, {installed.playbook('rollback')} "
             "-e rollback_mode=schema takes them back."
         )

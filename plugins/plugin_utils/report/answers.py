@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...module_utils import logged
+from .. import installed
 from . import callers, clock, commands
 
 Record = Mapping[str, Any]
@@ -64,6 +65,8 @@ def headline(record: Record) -> str:
     if record["outcome"] != "SUCCESS":
         beginning = "Partly" if record["outcome"] == "PARTIAL" else "No"
         found = UNTOUCHED if is_untouched(record) else FAILED[record["database_state"]]
+        if record["kind"] == "rollback" and record["database_state"] == "expanded":
+            found = "The original keys are built in part. Everything else is as it was, and nobody is affected."
         return f"{beginning}. {found}"
     return f"Yes. {_done(record)}"
 
@@ -72,8 +75,11 @@ def _done(record: Record) -> str:
     kind = record["kind"]
     if kind in ("migrate", "enforce", "rollback") and not record["plan"] and record["replaced_database"] is None:
         checked = " All findings hold." if record["findings"] else ""
-        if record["service_state"] != "kept":
-            return f"An earlier run was lost after its change. This run restarted the service and tested it.{checked}"
+        if record["service_state"] != "kept" or record["renewed"]:
+            did = (
+                "renewed the sessions of the service" if record["service_state"] == "kept" else "restarted the service"
+            )
+            return f"An earlier run was lost after its change. This run {did} and tested it.{checked}"
         return f"There was nothing to do: the database was in this state already.{checked}"
     text = ROLLED_BACK[record["options"]["rollback_mode"]] if kind == "rollback" else DONE[kind]
     return text.format(database=record["database"], service=record["service"])
@@ -108,6 +114,8 @@ def interruption(record: Record) -> str:
     stopped, healthy = record["stopped_at"], record["healthy_at"]
     if not record["finished"] and healthy is None:
         return "Not known: the record ends before the service responded again, or before it was stopped."
+    if stopped is None and record["service_state"] == "stopped":
+        return "Yes. The service was not stopped by the run, but it does not respond."
     if stopped is None:
         if record["service_state"] == "kept" or record["strategy"] == "live":
             return "The service was not stopped."
@@ -139,7 +147,8 @@ def _safe(record: Record) -> list[str]:
                     " in it only.")  # fmt: skip
     if not said and is_untouched(record):
         said.append("Yes: nothing was changed. This run took no backup.")
-    return said or ["This run took no backup of its own; the backup of the migration remains."]
+    is_later = record["kind"] in ("rollback", "enforce") or record["database_state"] == "changed"
+    return said or [f"This run took no backup of its own{'; the backup of the migration remains' if is_later else ''}."]
 
 
 def _proven(backup: Record) -> str:
@@ -185,6 +194,9 @@ def _undone(record: Record) -> list[str]:
         "restore": f"rollback_mode=restore restores the backup: every row written{since} is lost.",
     }
     modes = commands.modes(record["kind"], record["options"].get("rollback_mode", ""))
+    # Nothing goes further back than a restored backup.
+    if not modes:
+        return [_kept(record)]
     said = [texts[mode] for mode in modes]
     if "schema" in modes:
         said.insert(0, "Without loss, until a tenant other than the default one has rows. From then on, only the backup"
@@ -193,17 +205,18 @@ def _undone(record: Record) -> list[str]:
 
 
 def _kept(record: Record) -> str:
-    if not record["finished"]:
-        return "Not known yet: playbooks/verify.yml shows whether the change is committed."
     if record["kind"] in READING:
         return "There is nothing to undo: the database was only read."
+    if not record["finished"]:
+        return f"Not known yet: {installed.playbook('verify')} shows whether the change is committed."
     if record["kind"] == "enforce" and record["outcome"] == "SUCCESS" and record["plan"]:
         return "One statement sets the bridge again, and no row is affected: docs/without-the-bridge.md contains it."
     if record["database_state"] in ("unchanged", "reverted"):
         return "There is nothing to undo."
-    if record["database_state"] == "expanded":
-        return "rollback.yml -e rollback_mode=schema removes the columns and indexes; every row stays."
-    return "migrate.yml migrates again; the rows are not affected."
+    if record["database_state"] == "expanded" and record["kind"] != "rollback":
+        back = installed.playbook("rollback")
+        return f"{back} -e rollback_mode=schema removes the columns and indexes; every row stays."
+    return f"{installed.playbook('migrate')} migrates again; the rows are not affected."
 
 
 def _remaining(record: Record) -> list[str]:
@@ -218,32 +231,32 @@ def _remaining(record: Record) -> list[str]:
 def _after_failure(record: Record) -> list[str]:
     if record["outcome"] == "CANCELLED":
         return ["Run the playbook again, and type YES in capitals."]
+    verify = installed.playbook("verify")
     if not record["finished"]:
-        return ["Run playbooks/verify.yml to see the state. -e migrate_break_lock=true takes over the lost run's lock."]
+        return [f"Run {verify} to see the state. -e migrate_break_lock=true takes over the lost run's lock."]
     if record["service_state"] == "stopped":
-        return ["At once: start the service on the server. The reason and the commands are below."]
+        return ["At once: start the service on the server. The reason names the commands."]
     if record["database_state"] == "unknown":
-        return ["Run playbooks/verify.yml to see the state of the database."]
+        return [f"Run {verify} to see the state of the database."]
     if record["database_state"] == "changed":
-        return [
-            "Run playbooks/verify.yml. If all findings hold, correct what the reason names. Otherwise undo the change."
-        ]
+        return [f"Run {verify}. If all findings hold, correct what the reason names. Otherwise undo the change."]
     return ["Correct the cause, and run the playbook again."]
 
 
 def _later(record: Record) -> list[str]:
     said = []
     if record["bridge"]:
+        enforce = installed.playbook("enforce")
         said.append(
             f"The bridge is on: {record['service']} may still work without a tenant, as {record['tenant']}. Deploy the"
-            " release that sets the tenant, then remove the bridge with playbooks/enforce.yml (--check first)."
+            f" release that sets the tenant, then remove the bridge with {enforce} (--check first)."
         )
     login = record["service_login"]
     if login and login["replaced"]:
         said.append(f"The old login {login['replaced']} still exists: change its password if nothing else uses it.")
     elif any(item["rule"] == "role-owner" for item in record["audit"]):
         role = f"{record['application_role']}, which owns tables and can disable row security"
-        own = "migrate.yml -e tenancy_provision_app_role=true gives it a login of its own"
+        own = f"{installed.playbook('migrate')} -e tenancy_provision_app_role=true gives it a login of its own"
         said.append(f"{record['service']} logs in as {role}: {own}.")
     return [*said, *filter(None, _warnings(record))]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ...module_utils import rehearsal
+from .. import installed
 from . import clock, commands, page
 
 Facts = Mapping[str, Any]
@@ -18,10 +20,6 @@ Record = Mapping[str, Any]
 FIXED_SECONDS = 30
 # The bytes of tables of which the transaction builds new indexes in one second.
 BUILD_RATE = 20_000_000
-PLAYBOOKS = {
-    "migrate": "migrate.yml", "enforce": "playbooks/enforce.yml", "rollback": "rollback.yml",
-    "backup": "playbooks/backup.yml", "rehearse": "playbooks/rehearse.yml",
-}  # fmt: skip
 # The part of the interruption that no rehearsal measures.
 SWITCH = "its own stop and start"
 # In this phase a run waits for the operator.
@@ -34,15 +32,22 @@ def earlier(directory: Path, facts: Facts) -> dict[str, Record | None]:
     ``directory`` contains the directories of runs, whose names begin with their times. Unreadable records are skipped.
     """
     found: dict[str, Record | None] = {"run": None, "rehearsal": None}
-    for path in sorted(directory.glob("*/run.json"), reverse=True):
-        record = _read(path)
-        if any(record.get(name) != facts[name] for name in ("host", "database")):
-            continue
+    for record in _records(directory, facts):
+        if None not in found.values():
+            break
         if found["run"] is None and _is_same(record, facts):
             found["run"] = record
         if found["rehearsal"] is None and record.get("rehearsal"):
             found["rehearsal"] = record
     return found
+
+
+def _records(directory: Path, facts: Facts) -> Iterator[Record]:
+    """Yield the readable records of this host and database, the newest first. The name of a run ends in its host."""
+    for path in sorted(directory.glob(f"*-{glob.escape(facts['host'])}/run.json"), reverse=True):
+        found = _read(path)
+        if found.get("version", 1) == 1 and all(found.get(name) == facts[name] for name in ("host", "database")):
+            yield found
 
 
 def _read(path: Path) -> Record:
@@ -59,9 +64,15 @@ def _is_same(record: Record, facts: Facts) -> bool:
     return (
         record.get("kind") == facts["kind"]
         and record.get("outcome") == "SUCCESS"
-        and bool(record.get("plan") or record.get("replaced_database"))
+        and record.get("strategy") == facts["strategy"]
+        and _has_worked(record)
         and all(record["options"].get(name, "") == str(facts["asked"][name]) for name in options)
     )
+
+
+def _has_worked(record: Record) -> bool:
+    """Return whether the run of a record found something to do."""
+    return bool(record.get("plan") or record.get("replaced_database"))
 
 
 def durations(directory: Path, facts: Facts) -> dict[str, float]:
@@ -69,9 +80,8 @@ def durations(directory: Path, facts: Facts) -> dict[str, float]:
 
     ``facts`` are kind, host and database. A dry run and a run that found nothing to do leave no such record.
     """
-    for path in sorted(directory.glob("*/run.json"), reverse=True):
-        record = _read(path)
-        if record.get("outcome") == "SUCCESS" and all(record.get(name) == value for name, value in facts.items()):
+    for record in _records(directory, facts):
+        if record.get("outcome") == "SUCCESS" and record.get("kind") == facts["kind"] and _has_worked(record):
             return {phase["name"]: phase["seconds"] for phase in page.timeline(record) if phase["name"] != CONFIRM}
     return {}
 
@@ -86,7 +96,8 @@ def lines(facts: Facts, found: Mapping[str, Record | None], given: Iterable[str]
     else:
         said = _estimated(facts)
     if facts["strategy"] == "live":
-        said[1] = "Callers:   The service is not stopped."
+        unless = ", unless its sessions are not renewed" if facts["asked"]["tenancy_live_otherwise_stop"] else ""
+        said[1] = f"Callers:   The service is not stopped{unless}."
     return [*said, f"Next:      {command(facts, given)}"]
 
 
@@ -116,11 +127,12 @@ def _estimated(facts: Facts) -> list[str]:
     mode, kind = facts["asked"]["migrate_rehearse"] or "full", facts["kind"]
     copied = {"migrate": mode, "rollback": "full" if facts["asked"]["rollback_mode"] == "restore" else "none"}
     whole = FIXED_SECONDS + 2 * rehearsal.seconds(size, None, copied.get(kind, "none"))
-    builds = kind == "migrate" and facts["strategy"] != "online"
+    builds = facts["strategy"] != "online" and (kind == "migrate" or facts["asked"]["rollback_mode"] == "schema")
+    measured = ": a rehearsal measures it" if kind == "migrate" else ""
     stopped = (sum(table.get("bytes") or 0 for table in tables) / BUILD_RATE) if builds else 0
     return [
         f"Duration:  about {duration(whole)}, guessed from {size / 1e6:,.0f} MB: nothing was measured yet",
-        f"Callers:   The service is stopped for about {stopped:.0f} s, besides {SWITCH}: a rehearsal measures it.",
+        f"Callers:   The service is stopped for about {stopped:.0f} s, besides {SWITCH}{measured}.",
     ]
 
 
@@ -134,7 +146,7 @@ def command(facts: Facts, given: Iterable[str]) -> str:
     named, mode = list(given), facts["asked"]["rollback_mode"]
     if facts["kind"] == "rollback" and f"rollback_mode={mode}" not in named:
         named.insert(0, f"rollback_mode={mode}")
-    return " ".join([commands.playbook(facts), PLAYBOOKS[facts["kind"]], *(f"-e {text}" for text in named)])
+    return " ".join([commands.playbook(facts), installed.playbook(facts["kind"]), *(f"-e {text}" for text in named)])
 
 
 def given_options(arguments: Iterable[str], names: Iterable[str]) -> list[str]:

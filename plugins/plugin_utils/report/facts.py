@@ -15,7 +15,8 @@ from . import versions
 ASKED = (
     "tenancy_strategy", "tenancy_provision_app_role", "tenancy_bridge", "migrate_rehearse", "migrate_on_failure",
     "migrate_break_lock", "migrate_watch_minutes", "run_batches", "rollback_mode", "restore_backup",
-    "tenancy_snapshot_file", "backup_format", "backup_test_restore", "service_terminate_clients", "service_smoke",
+    "tenancy_live_otherwise_stop", "tenancy_snapshot_file",
+    "backup_format", "backup_test_restore", "service_terminate_clients", "service_smoke",
 )  # fmt: skip
 # Inventory variables by the names of their facts.
 SETTINGS = {

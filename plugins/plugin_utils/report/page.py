@@ -185,8 +185,7 @@ def render(source: str, record: Record, markdown: bool = False) -> str:
     return _template(source, markdown).render(
         record=record, timeline=timeline(record), downtime=downtime(record), tables=compared(record), prose=prose,
         code=code, block=block, changed=contents.changed_names, reached=functools.partial(_reached, record),
-        done=functools.partial(_done, record), callers=callers.sentence(record["callers"]),
+        done=functools.partial(_done, record), 
         caller_bars=callers.bars(record["callers"]),
         answers=answers, grouped=grouped, words=answers.words,
-        clock=clock,
     )  # fmt: skip

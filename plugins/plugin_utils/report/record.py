@@ -35,7 +35,7 @@ def build(facts: Facts) -> dict[str, Any]:
         "aftermath": aftermath.sentences(facts) if result["failure"] is not None else [],
         "database_state": aftermath.database_state(facts),
         "service_state": aftermath.service_state(facts),
-        "bridge": bool(facts["bridges"].get(found.get("application_role"))),
+        "bridge": aftermath.is_bridged(facts),
         "phases": result["phases"],
         "stopped_at": facts["stopped_at"],
         "healthy_at": facts["healthy_at"] if aftermath.is_answered(facts) else None,

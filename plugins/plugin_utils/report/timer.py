@@ -29,8 +29,9 @@ def service(wanted: Wanted) -> str:
         ("Wants", "network-online.target"), ("After", "network-online.target"),
     ) + _unit(
         "Service", ("Type", "oneshot"), ("User", wanted["user"]), ("WorkingDirectory", _specifiers(wanted["checkout"])),
-        # Without its settings, Ansible would not find the collection.
+        # In a checkout, Ansible would not find the collection without its settings. An archive has none.
         ("Environment", _quoted(f"ANSIBLE_CONFIG={wanted['checkout']}/ansible.cfg")),
+        ("Environment", _quoted("ANSIBLE_CALLBACKS_ENABLED=aimemory.tenancy.verdict")),
         # systemd accepts only plain characters in the path of the program itself.
         ("ExecStart", " ".join(["/usr/bin/env", *(_quoted(word).replace("$", "$$") for word in words)])),
         ("TimeoutStartSec", str(int(wanted["seconds"]))), ("UMask", "0077"),
