@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import cgroups, gunicorn, trial
+from . import cgroups, gunicorn, retirement, trial
 
 PAUSE = 0.05
 # The seconds to wait for the effect of a signal that an earlier process may have sent. A worker may
@@ -126,6 +126,8 @@ class Renewer:
             workers = self._look()
             self.keep(want=self.order["want"] or len(workers), old=[[item.pid, item.started] for item in workers])
         old = {gunicorn.Process(*item) for item in self.state["old"]}
+        # An earlier process of this renewal may have ended while it paused a worker.
+        self._resume()
         if not self.state.get("tried"):
             self._try(min(self._look(), key=lambda item: item.started))
         # A signal of an earlier process may not have had its effect yet.
@@ -133,10 +135,10 @@ class Renewer:
         with contextlib.suppress(RenewerError):
             self._wait(lambda found: phase == "steady" or (len(found) > want) == (phase == "adding"), UNCERTAIN[phase])
         self._settle(self.seconds)
-        # gunicorn ends its oldest worker each time. Any other old process is another child of gunicorn.
+        # The oldest worker ends each time. Any other old process is another child of gunicorn.
         for _ in old:
             if not old & self._look().keys():
-                return
+                break
             self._add()
             self._remove(self.seconds)
         if left := old & self._look().keys():
@@ -145,7 +147,7 @@ class Renewer:
                 f"gunicorn does not replace processes of {self.unit} that look like workers ({pids}): set service_renew"
                 " to restart."
             )
-            self._settle(self.seconds)
+        self._settle(self.seconds)
 
     def _try(self, worker: gunicorn.Process) -> None:
         """Boot a worker outside the service: a worker that cannot boot would make gunicorn stop the service."""
@@ -180,6 +182,16 @@ class Renewer:
     def _signal(self, phase: str, number: signal.Signals) -> None:
         self.keep(phase=phase)
         os.kill(self.order["master"][0], number)
+
+    def _end(self, worker: gunicorn.Process) -> None:
+        """End the oldest worker. gunicorn would end it too, but at any moment (see retirement.py)."""
+        self.keep(phase="removing")
+        # gunicorn learns that it needs one worker less before the worker has ended, and starts no other one.
+        retirement.end(worker.pid, lambda: self._signal("removing", signal.SIGTTOU))
+
+    def _resume(self) -> None:
+        for worker in self._look():
+            retirement.resume(worker.pid)
 
     def _is_proven(self, found: dict[gunicorn.Process, bool]) -> bool:
         """Return whether every worker serves, and has done so for some time."""
@@ -255,7 +267,7 @@ class Renewer:
         # A worker that ends again and again is started again at any time. The signal would end an old one instead.
         if count <= self.state["want"] or not self._is_proven(found):
             return
-        self._signal("removing", signal.SIGTTOU)
+        self._end(min(found, key=lambda worker: (worker.started, worker.pid)))
         try:
             self._wait(lambda found: len(found) < count, seconds)
         except RenewerError as error:

@@ -100,17 +100,28 @@ def _socket(path: Path) -> re.Match[str] | None:
 
 def tcp_connections(net: Path, state: str = ESTABLISHED) -> dict[str, Connection]:
     """Return the TCP sockets that have a given state in a network namespace (its directory below /proc), by inode."""
-    found: dict[str, Connection] = {}
+    return {
+        fields[9]: {
+            "kind": "tcp", "inode": fields[9], "local": _endpoint(fields[1]), "remote": _endpoint(fields[2]),
+            "user": int(fields[7]),
+        }
+        for fields in _tcp_lines(net)
+        if fields[3] == state
+    }  # fmt: skip
+
+
+def unread(net: Path) -> set[str]:
+    """Return the inodes of the TCP connections whose process has not read everything that has arrived."""
+    return {
+        fields[9] for fields in _tcp_lines(net) if fields[3] == ESTABLISHED and int(fields[4].partition(":")[2], 16)
+    }
+
+
+def _tcp_lines(net: Path) -> Iterator[list[str]]:
     for name in ("tcp", "tcp6"):
         # A kernel without IPv6 does not have this file.
-        lines = (net / name).read_text().splitlines()[1:] if (net / name).exists() else []
-        for fields in map(str.split, lines):
-            if fields[3] == state:
-                found[fields[9]] = {
-                    "kind": "tcp", "inode": fields[9], "local": _endpoint(fields[1]), "remote": _endpoint(fields[2]),
-                    "user": int(fields[7]),
-                }  # fmt: skip
-    return found
+        if (net / name).exists():
+            yield from map(str.split, (net / name).read_text().splitlines()[1:])
 
 
 def _endpoint(text: str) -> list[Any]:

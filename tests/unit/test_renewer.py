@@ -85,6 +85,12 @@ class Simulated(renewer.Renewer):
         self._serving = {worker: self._serving.get(worker, now) for worker, serves in found.items() if serves}
         return found
 
+    def _resume(self) -> None:
+        self.happen()
+
+    def _end(self, worker: Process) -> None:
+        self._signal("removing", signal.SIGTTOU)
+
     def _signal(self, phase: str, number: signal.Signals) -> None:
         self.keep(phase=phase)
         self.happen()

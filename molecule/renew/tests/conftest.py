@@ -26,6 +26,8 @@ over, failed, made, reset = threading.Event(), [], [], []
 def ask(number, again=False):
     try:
         connection = http.client.HTTPConnection('127.0.0.1', 8100, timeout=20)
+        connection.connect()
+        time.sleep(float(sys.argv[1]))
         connection.request('GET', '/health')
         answer = connection.getresponse()
         if answer.status != 200 or b'"healthy"' not in answer.read():
@@ -44,7 +46,7 @@ def talk():
         while not over.is_set():
             number += 1
             pool.submit(ask, number)
-            time.sleep(max(0, began + number / 20 - time.monotonic()))
+            time.sleep(max(0, began + number / float(sys.argv[2]) - time.monotonic()))
 thread = threading.Thread(target=talk)
 thread.start()
 print('ready', flush=True)
@@ -59,8 +61,8 @@ print(json.dumps({'made': len(made), 'failed': failed, 'reset': reset}))
 class Requests:
     """The requests of callers; complete at the end of the block of ``callers``.
 
-    uvicorn resets a connection that it accepts while its worker ends, and whose request it has not read. Clients repeat
-    such a request. ``reset`` are the repeated requests, and ``failed`` all others without a healthy response.
+    A worker of uvicorn that ends resets the connections whose request it has not read. Clients repeat such a request.
+    ``reset`` are the repeated requests, and ``failed`` all others without a healthy response.
     """
 
     made: int = 0
@@ -69,11 +71,17 @@ class Requests:
 
 
 @contextlib.contextmanager
-def callers(machine: Host) -> Iterator[Requests]:
-    """Send 20 requests a second to the service, each over a new connection."""
+def callers(machine: Host, rate: int = 20, pause: float = 0) -> Iterator[Requests]:
+    """Send requests to the service, ``rate`` a second, each over a new connection.
+
+    Each caller waits for ``pause`` seconds between its connection and its request.
+    """
     program = CALLERS.replace("'", "'\\''")
     process = subprocess.Popen(
-        [*machine.ssh, f"python3 -c '{program}'"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*machine.ssh, f"python3 -c '{program}' {pause} {rate}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
