@@ -188,8 +188,7 @@ def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapp
 
 
 def caller(module: Any) -> tuple[str, Caller]:
-    """Return the kind of token for requests, and the sender, for a module with OPTIONS; fails the module on an
-    error."""
+    """Return the kind of token for requests, and the sender, for a module with OPTIONS; fail the module on an error."""
     wanted, run = module.params, systemctl.Systemctl(module.run_command).run
     try:
         sources = environments(run, f"{wanted['unit']}.service", wanted["file"]) if wanted["secret"] else []

@@ -34,8 +34,8 @@ CHANGE_CLASSES = ("0A", "21", "25", "28", "38", "39", "3D", "3F", "42", "44", "5
 # Violations of NOT NULL, foreign keys and unique keys. A setting without a value, or with an invalid one.
 CHANGE_CODES = frozenset(("23000", "23502", "23503", "23505", "22P02", "22023"))
 # Timeouts and locks, which can occur at any time. The same is true of other classes that are not listed above. Examples
-# are a lost connection (08, and 57P01: the run itself ends old sessions), a deadlock (40) and a full disk (53). So are
-# errors in callers' data that do not concern a key (22, 23514).
+# are a lost connection (08, and 57P01: the run itself ends old sessions), a deadlock (40) and a full disk (53). Errors
+# in callers' data that do not concern a key (22, 23514) are excluded as well.
 OTHER_CODES = frozenset(("25P03", "25P04", "55P03"))
 
 _WORDS = {
@@ -190,7 +190,7 @@ def level(text: str, priority: int | None = None) -> str | None:
 
 
 def read(text: str, priority: int | None = None) -> Said:
-    """Return the meaning of a line; ``priority`` is the same as for ``level``."""
+    """Return the meaning of a line; ``priority`` means the same as in ``level``."""
     found, document = level(text, priority), _document(text)
     said = _plain(text) if document is None else "\n".join(_values(document))
     if found == QUIET or (found is None and _QUOTING.match(said)):

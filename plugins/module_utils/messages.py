@@ -63,8 +63,8 @@ def _escape(character: str) -> str:
 
 
 # Classes of SQLSTATEs (PostgreSQL manual, appendix A) whose first sentence quotes names but no values. Class 22 (data
-# exceptions) is not one of them because it quotes the value. P0, HV and the classes of the database's own code are not
-# either, because their messages may contain anything.
+# exceptions) is excluded because it quotes the value. P0, HV and the classes of the database's own code are excluded
+# because their messages may contain anything.
 _OF_NAMES = frozenset(
     ("08", "0A", "0B", "21", "23", "25", "26", "28", "2B", "34", "3D", "3F", "40", "42", "44", "53", "54", "55", "57")
 )
@@ -180,7 +180,7 @@ def without_values(message: str) -> str:
 
 
 def _without_values(message: str) -> str:
-    # A label at the very beginning is the severity, or that of a separate DETAIL line, as in a journal.
+    # A label at the very beginning is the severity, or the label of a separate DETAIL line, as in a journal.
     labels = [found for found in _LABEL.finditer(message) if found.start() or _pair_or_row(message)]
     first = _sentence_alone(message[: labels[0].start()] if labels else message)
     if not labels:

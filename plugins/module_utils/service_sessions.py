@@ -54,7 +54,7 @@ def read(cursor: Any, database: str, roles: Collection[str]) -> list[Session]:
 
 
 def now(cursor: Any, database: str, roles: Collection[str]) -> Moment:
-    """Return the present moment. Call it after the commit of the change. Raises psycopg2.Error."""
+    """Return the current time and sessions. Call this after the commit of the change. Raises psycopg2.Error."""
     cursor.execute("SELECT pg_catalog.clock_timestamp()")
     (time,) = cursor.fetchone()
     return Moment(time, frozenset((item.pid, item.started) for item in read(cursor, database, roles)))

@@ -21,8 +21,8 @@ class SmokeRun:
     """The steps of one test; ``outcome`` contains the results.
 
     ``wanted`` are the options of the module service_smoke. ``ask`` makes a request and returns the response. ``look``
-    returns the rows of the test's callers. ``remove`` gets tenants, callers and statements, and removes the rows. Both
-    raise SmokeError.
+    returns the rows of the test's callers. ``remove`` gets tenants, callers and statements, and removes the rows.
+    ``look`` and ``remove`` may raise SmokeError.
     """
 
     def __init__(
