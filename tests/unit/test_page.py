@@ -421,7 +421,7 @@ def test_a_run_that_was_cancelled_failed_nowhere() -> None:
     for shown in (text, log):
         assert "Cancelled: the answer was not YES. Nothing was touched." in shown
         assert "FAILED" not in shown
-        # The question's own message is not told as a second reason.
+        # The question's own message is not shown as a second reason.
         assert "Require YES" not in shown
     assert "\n\nNone.\n" in log
     assert "- [ ] Verification passed\n" in log or "- [x] Verification passed\n" in log

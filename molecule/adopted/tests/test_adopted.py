@@ -1,4 +1,4 @@
-"""A service with a tenant column and a tenants table gets row security, a login and a reader, and goes back."""
+"""A service with a tenant column and a tenants table gets row security, a login and a reader, and is rolled back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 from application import CONFIRMED, Application, installed
 from lab import ROOT, Host, Run
 
-# Divided between two hosts, these tests would prepare both.
+# If these tests were divided between two hosts, both hosts would have to be prepared.
 pytestmark = pytest.mark.one_host(together=True)
 
 HERE = ROOT / "molecule/adopted"

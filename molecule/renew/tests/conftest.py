@@ -70,7 +70,7 @@ class Requests:
 
 @contextlib.contextmanager
 def callers(machine: Host) -> Iterator[Requests]:
-    """Send 20 requests a second to the service, each over a new connection."""
+    """Send 20 requests per second to the service, each over a new connection."""
     program = CALLERS.replace("'", "'\\''")
     process = subprocess.Popen(
         [*machine.ssh, f"python3 -c '{program}'"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -100,7 +100,7 @@ def before(machine: Host, program: str) -> None:
 
 
 def wait_for_workers(machine: Host, reached: Callable[[list[int]], bool]) -> list[int]:
-    """Wait until the workers have been the wanted ones for a second, and return them."""
+    """Wait until the workers have met the condition for a second, and return them."""
     deadline, since, last = time.monotonic() + 60, 0.0, workers(machine)
     while not since or time.monotonic() - since < 1:
         found = workers(machine)
