@@ -39,7 +39,7 @@ EXAMPLES = """
 stdout_callback = aimemory.tenancy.terminal
 """
 
-# The width of a host's name in the recap, and the widest numbers beside it.
+# The width of a host's name in the recap, and the widest numbers next to it.
 RECAP_WIDTH, RECAP_BESIDE = 20, len(" : ok=000  changed=00  unreachable=0  failed=0")
 # Seconds from which the duration of a phase in the last run is shown.
 LONG = 3

@@ -54,7 +54,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Decide whether the playbook is verify.yml."""
-        # The collection is found once the playbooks are loaded.
+        # Ansible finds the collection only after it has loaded the playbooks.
         from ansible_collections.aimemory.tenancy.plugins.plugin_utils import installed
 
         path = Path(playbook._file_name).resolve()

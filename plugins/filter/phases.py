@@ -111,7 +111,8 @@ def schema_differences(
 def snapshots_since(paths: Sequence[str]) -> list[str]:
     """Return the newest snapshot of an unmigrated database, and the later ones, of the ``paths``, oldest first.
 
-    A snapshot of a migrated or partly migrated database ends in -partly.json. Without any other, the newest is used.
+    A snapshot of a migrated or partly migrated database ends in -partly.json. If there is no other snapshot, the newest
+    one is used.
     """
     complete = [place for place, path in enumerate(paths) if not path.endswith("-partly.json")]
     return list(paths[complete[-1] :] if complete else paths[-1:])

@@ -28,7 +28,7 @@ def document(text: str, version: int) -> dict[str, Any]:
 
 
 def unreadable(path: str, text: str, version: int) -> str:
-    """Return a sentence that explains why ``document`` does not accept a text, or "" if it does."""
+    """Return a sentence that explains why ``document`` does not accept its argument, or "" if it does."""
     if document(text, version):
         return ""
     try:

@@ -126,7 +126,7 @@ def changes(
 
 
 def changed_names(found: Iterable[Contents]) -> list[str]:
-    """Return the result of ``changes`` as one text for each table."""
+    """Return the result of ``changes`` as one string for each table."""
     return [f"{table['schema']}.{table['name']} ({_changed(table['written'], table['gone'])})" for table in found]
 
 

@@ -125,7 +125,7 @@ def identified(pid: int, proc: Path = Path("/proc")) -> Process | None:
         fields = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    # A zombie has ended. The name of a program may contain blanks and parentheses, so it was cut off.
+    # A zombie has ended. The name of a program may contain spaces and parentheses, so it was cut off.
     return None if fields[0] in "ZX" else Process(pid, int(fields[19]))
 
 

@@ -21,8 +21,8 @@ _MAX_BYTES = 65_536
 class Answer:
     """One response. ``sentence`` is the reason if it is not healthy, and ``late`` is true if the request timed out.
 
-    ``said`` is the service's own word for an unhealthy state in a response with status 200. ``seconds`` is how long the
-    request took.
+    ``said`` is the service's own word for an unhealthy state in a response with status 200. ``seconds`` is the duration
+    of the request.
     """
 
     healthy: bool

@@ -50,8 +50,8 @@ _LOWER_CASE = "|".join(_LEVELS)
 _LEVELS |= {"LOG": QUIET, "SUCCESS": QUIET}
 _LEVEL = "|".join(_LEVELS)
 # The parts that may precede the level. They are [brackets], times and numbers, time zones, Ruby's letter, separators,
-# user@database, and a name before a separator or the level. Each part ends at a blank, a separator or a bracket, so
-# that no text can match in many ways.
+# user@database, and a name before a separator or the level. Each part ends at a space, a separator or a bracket, so
+# that no line can match in many ways.
 _BEFORE = (
     rf"(?:\[(?!\s*(?i:{_LEVEL})\s*\])[^\]]*\][,:]?|\([^()]*\)|<?\d[^\s|]*(?=[\s|])"
     rf"|(?:UTC|GMT|[A-Z]{{2,4}}T|[AP]M|[A-Z],)(?=\s)"
@@ -87,7 +87,7 @@ def _forms(*forms: tuple[str, str]) -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((needle, re.compile(pattern, re.MULTILINE)) for needle, pattern in forms)
 
 
-# Each expression comes with a text that every match contains: searching for the text is fast, and most lines do not
+# Each expression has a string that every match contains: searching for the string is fast, and most lines do not
 # contain it.
 _CODED = _forms(
     ("SQLSTATE", r"\bSQLSTATE[\"':=\s\[(]{0,4}([0-9A-Z]{5})\b"),
@@ -212,7 +212,7 @@ def sqlstate(text: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Return a text without ANSI colour codes."""
+    """Return a line without ANSI colour codes."""
     return _COLOUR.sub("", text) if "\x1b" in text else text
 
 

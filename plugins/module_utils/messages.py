@@ -173,8 +173,8 @@ _PAIR = re.compile(r"(?s)\A(.*?\))=\(.*\)(.*)\Z")
 def without_values(message: str) -> str:
     """Return a message from PostgreSQL or one of its programs, in any language, without the rows and values in it.
 
-    The first sentence of each message is kept, except quoted texts that are not names. The columns of a key in a DETAIL
-    are kept. Everything else in DETAIL, CONTEXT and HINT quotes rows and statements.
+    The first sentence of each message is kept, except quoted strings that are not names. The columns of a key in a
+    DETAIL are kept. Everything else in DETAIL, CONTEXT and HINT quotes rows and statements.
     """
     return "".join(map(_without_values, _PROGRAM.split(message)))
 
@@ -199,7 +199,7 @@ def _pair_or_row(message: str) -> bool:
 
 
 def _sentence_alone(text: str) -> str:
-    """Return a first sentence without quoted texts that are not names."""
+    """Return a first sentence without quoted strings that are not names."""
     text = re.sub(r"(?s)(\))=\(.*\)", rf"\1={LEFT_OUT}", text)
     if found := _DATUM.search(text):
         return f"{text[: found.start() + 1]} {LEFT_OUT}"
@@ -213,7 +213,7 @@ def _sentence_alone(text: str) -> str:
 
 
 def _of_postgresql(message: str) -> bool:
-    """Return whether a text comes from PostgreSQL or one of its programs, not from this runbook."""
+    """Return whether a message comes from PostgreSQL or one of its programs, not from this runbook."""
     labels = [found for found in _LABEL.finditer(message) if found.start() or _pair_or_row(message)]
     return bool(labels) or ")=(" in message or _PROGRAM.match(message) is not None
 

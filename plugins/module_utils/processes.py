@@ -206,7 +206,7 @@ def _look_until(over: int, looked: int, pids: Callable[[], list[int]], proc: Pat
 
 
 def _merge_connections(some: list[sockets.Connection], others: list[sockets.Connection]) -> list[sockets.Connection]:
-    """Return the connections of two readings. If both contain a connection, return the entry that knows the other
+    """Return the connections of two readings. If both contain a connection, return the entry that contains the other
     end."""
     found = {item["inode"]: item for item in some}
     for item in others:

@@ -94,5 +94,5 @@ def before(entries: Iterable[tuple[int, int]], running: Collection[int]) -> set[
         if oid in running:
             return done
         done.add(oid)
-    # Between two tables, nothing is known.
+    # Between two tables, the progress is unknown.
     return set()

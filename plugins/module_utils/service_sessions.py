@@ -1,7 +1,7 @@
 """The sessions of the service's logins, and those among them that are older than a change.
 
-A session keeps the role settings from its login. Sessions that must know a change are therefore compared with the
-sessions that existed right after its commit.
+A session keeps the role settings from its login. To find sessions that do not know a change, the sessions are compared
+with those that existed right after its commit.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ OPTIONAL_SETTINGS: Mapping[str, str] = {
 }
 
 # The other settings that a session needs, as one JSON object of names and values. They are the settings above that this
-# server knows, and the server's own value of every setting of this role or database. The query reads only catalogs.
+# server supports, and the server's own value of every setting of this role or database. The query reads only catalogs.
 QUERY = f"""
 WITH given (name, value) AS (
   VALUES {", ".join(f"('{name}', '{value}')" for name, value in OPTIONAL_SETTINGS.items())}

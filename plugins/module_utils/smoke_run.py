@@ -112,7 +112,7 @@ class SmokeRun:
         return True
 
     def _retrieve(self) -> None:
-        """Retrieve the stored memory, also as another tenant if the release separates tenants."""
+        """Retrieve the stored memory; if the release separates tenants, also retrieve it as another tenant."""
         other = self.wanted["other"]
         if not self._answers(self.wanted["retrieve"]) or not other["request"]:
             return

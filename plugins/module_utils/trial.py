@@ -2,7 +2,7 @@
 
 A worker that fails while it boots makes its gunicorn stop all workers (exit statuses 3 and 4 in gunicorn/arbiter.py).
 The trial has the arguments, the environment, the directory, the user and the files of the service's own gunicorn. Only
-its socket, which is in a directory of its own, its number of workers and its pid file differ.
+its socket (in a separate directory), its number of workers and its pid file differ.
 """
 
 from __future__ import annotations

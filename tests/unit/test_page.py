@@ -260,7 +260,7 @@ def test_the_page_needs_nothing_else() -> None:
 
 
 def test_what_comes_from_outside_is_text() -> None:
-    # Rows with the same texts are one row, so every text is the same in both.
+    # Rows with the same strings are one row, so every string is the same in both.
     harmless, harmful = (
         Reader(page.render(SOURCE, changed(record(), lambda _, text=text: text)))  # type: ignore[misc]
         for text in ("harmless", EVIL)

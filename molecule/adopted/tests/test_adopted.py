@@ -27,7 +27,7 @@ FIRST, SECOND = "a.example.org", "b.example.org"
 ROWS = {"users": 3, "projects": 3, "tasks": 3, "notes": 1}
 # The decisions of the operator: the setting, who reads the tenants table, and the dashboard.
 DECIDED = {"tenancy_setting", "tenancy_tenants", "tenancy_readers"}
-# Texts that differ only in case are equal. The servers of tests/servers are built without ICU.
+# Strings that differ only in case are equal. The servers of tests/servers are built without ICU.
 CASELESS = "CREATE COLLATION saas.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
 # Another program on the host that logs in as the service does.
 DIGEST = """[Service]

@@ -78,7 +78,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Laptop:
 
 
 def inventory(machine: Host, collection: Path) -> Mapping[str, str]:
-    """Return the files of an inventory by name; it has no model, and the values of the archive's inventory."""
+    """Return the files of an inventory by name; it has the values of the archive's inventory, but no model."""
     connection = {
         "ansible_host": "127.0.0.1", "ansible_port": HOSTS[machine.name]["ansible_port"], "ansible_user": "operator",
         "ansible_ssh_private_key_file": str(ROOT / ".lab/id_ed25519"),

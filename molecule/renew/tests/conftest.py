@@ -84,7 +84,7 @@ def callers(machine: Host) -> Iterator[Requests]:
         output, _ = process.communicate("over\n", timeout=300)
         found = json.loads(output)
         requests.made, requests.failed, requests.reset = found["made"], found["failed"], found["reset"]
-        # A worker that ends resets connections at one moment only.
+        # An exiting worker resets connections only at one moment.
         assert len(requests.reset) < 5, requests.reset
 
 

@@ -97,7 +97,7 @@ def test_a_restart_is_a_gap_and_the_secret_is_seen_nowhere(machine: Host) -> Non
 
 
 def vars_of(*texts: str) -> dict[str, str]:
-    """Return the texts that must not contain a secret, by names for the message of the assertion."""
+    """Return the strings that must not contain a secret, by names for the assertion message."""
     return dict(zip(("properties and arguments", "samples", "journal", "result"), texts, strict=True))
 
 

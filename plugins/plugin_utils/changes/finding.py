@@ -31,7 +31,7 @@ def by_table(findings: Iterable[Finding], model: Model) -> list[Finding]:
 
 
 def failing(findings: Iterable[Finding]) -> list[str]:
-    """Return a text for each failed finding: its check and the actual value."""
+    """Return a string for each failed finding: its check and the actual value."""
     return [f"{found['check']} ({_words(found['actual'])})" for found in findings if not found["ok"]]
 
 

@@ -11,7 +11,7 @@ Item = Mapping[str, Any]
 
 # More tables than this are counted instead of named.
 SEVERAL = 2
-# Labels for a rehearsal's facts. Their values are numbers, seconds, texts or lists.
+# Labels for a rehearsal's facts. Their values are numbers, seconds, strings or lists.
 REHEARSED = {
     "mode": "Rows in the copy",
     "backup": "Copy restored from",
