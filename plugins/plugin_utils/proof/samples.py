@@ -448,7 +448,8 @@ def _accepts(rule: str, row: Mapping[str, Any], given: set[str]) -> bool:
 
 
 def _holds(rule: str, row: Mapping[str, Any]) -> bool:
-    """Return whether a rule may accept a row, because only PostgreSQL can evaluate the application's own functions."""
+    """Return whether a rule accepts or may accept a row: only PostgreSQL can evaluate the application's own
+    functions."""
     found = checks.holds(rule, row)
     return found is True or (found is not False and checks.calls_own_code(rule))
 

@@ -20,7 +20,7 @@ HOLDS, FAILS, UNCHECKED = "holds", "fails", "unchecked"
 VERDICTS = (HOLDS, FAILS, UNCHECKED)
 # The paths of the fields that differ between two verifications of an unchanged database.
 CHANGING = (("started",), ("completed",), ("hosts", "bridge", "last_used"))
-# The kinds of failures: a task failed, or the connection to the host was lost or not possible.
+# The kinds of failures: a task failed, or the connection to the host failed or was lost.
 FAILED, UNREACHABLE = "failed", "unreachable"
 
 
