@@ -25,14 +25,14 @@ CONFIGURATION = "/etc/lab-reset.conf"
 SIZES = (ROWS["memories"], 100_000, 1_000_000)
 RATES, WORKERS = (20, 100), (1, 4)
 SHELL, STOP, LIVE = "shell script", "stop", "live"
-# The seconds of the load before and after a change. Before it, they are the comparison.
+# The seconds of the load before and after a change. The load before the change is the comparison.
 BEFORE, AFTER = 20, 5
 CONFIRMED = ("migrate.yml", "-emigrate_confirm=YES", "-ebackup_copy_max_bytes=0")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One measurement: the rows of memories, the workers of gunicorn, the requests a second, and the way."""
+    """One measurement: the rows of memories, the workers of gunicorn, the requests per second, and the way."""
 
     rows: int
     workers: int
@@ -50,8 +50,8 @@ class Cell:
 class Felt:
     """The result of a cell: its requests, the summaries before and during the change, and the times of its phases.
 
-    ``began`` and ``ended`` of the change are in seconds since the epoch, as the phases' starts are. ``locked`` is in
-    seconds, or None if the record of the run does not contain it.
+    ``began`` and ``ended`` of the change are in seconds since the epoch, like the starts of the phases. ``locked`` is
+    in seconds, or None if the record of the run does not contain it.
     """
 
     cell: Cell
@@ -88,7 +88,7 @@ WAYS: dict[str, Callable[[Host], dict[str, Any]]] = {
 
 @contextlib.contextmanager
 def seeded(host: Host, rows: int) -> Iterator[None]:
-    """Let ``lab-reset`` make databases with this number of memories, and other rows in proportion."""
+    """Make ``lab-reset`` create databases with this number of memories, and a proportional number of other rows."""
     if rows == SIZES[0]:
         yield
         return
@@ -146,7 +146,7 @@ def _seconds(time: str) -> float:
 
 
 def callers(selected: Iterable[Cell]) -> Iterator[Felt]:
-    """Yield the result of each cell as soon as it was measured."""
+    """Yield the result of each cell as soon as it is measured."""
     host = Host(HOST)
     try:
         for rows, group in itertools.groupby(selected, key=lambda cell: cell.rows):

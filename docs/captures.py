@@ -20,7 +20,7 @@ HOST = "lab17"
 WIDTHS = (80, 60)
 MIGRATE = ("ansible-playbook", "migrate.yml", "--limit", HOST)
 CONFIRMED = (*MIGRATE, "-e", "migrate_confirm=YES")
-# The command, the exit status, and what is wrong on the host: the next start gets a release that cannot retrieve.
+# The command, the exit status, and the fault on the host: its next start runs a release that cannot retrieve memories.
 RUNS: dict[str, tuple[tuple[str, ...], int, Callable[[Host], AbstractContextManager[object]]]] = {
     "dry-run": ((*MIGRATE, "--check"), 0, contextlib.nullcontext),
     "run": (CONFIRMED, 0, contextlib.nullcontext),
@@ -29,7 +29,7 @@ RUNS: dict[str, tuple[tuple[str, ...], int, Callable[[Host], AbstractContextMana
 
 
 def capture(machine: Host, name: str, columns: int) -> str:
-    """Run a command on a freshly seeded host; return it and what a terminal with so many columns received."""
+    """Run a command on a freshly seeded host; return it and its output on a terminal with so many columns."""
     command, status, prepared = RUNS[name]
     machine.reset()
     with prepared(machine):

@@ -26,7 +26,7 @@ VERSION = "1.0.0"
 # The files that use filters, apart from this repository's tests.
 USES = ("playbooks/**/*.yml", "roles/*/*/*.yml", "roles/*/templates/*.j2", "inventory/group_vars/**/*.yml")
 WIDTH = 100
-# Parameters of several filters whose docstrings do not describe them again.
+# Parameters that several filters share. The docstrings of these filters do not describe them.
 PARAMETERS = {
     "state": "The state document that the catalog query returns.",
     "source": "The model, from the variables C(tenancy_*) of the inventory.",
@@ -122,7 +122,7 @@ _Loader.add_multi_constructor("!", lambda loader, _, node: loader.construct_scal
 
 
 def example(name: str, texts: list[str]) -> str:
-    """Return the shortest expression that uses a filter. Raises KeyError if no role and no playbook does."""
+    """Return the shortest expression that uses a filter. Raises KeyError if no role and no playbook uses it."""
     used = [" ".join(text.split()) for text in texts if re.search(rf"{COLLECTION}\.{name}\b", text)]
     if not used:
         raise KeyError(f"no role and no playbook uses the filter {name}")

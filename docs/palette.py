@@ -32,8 +32,8 @@ def smaller(page: Page, image: bytes) -> bytes:
 def encoded(width: int, pixels: list[bytes]) -> bytes:
     """Return a PNG of rows of ``width`` colours, each of three bytes.
 
-    Similar colours, such as the shades at the edge of a letter, become the most frequent of them. There must be at most
-    256 different ones.
+    The most frequent of several similar colours, such as the shades at the edge of a letter, replaces the others. There
+    must be at most 256 different ones.
     """
     similar: dict[bytes, list[bytes]] = {}
     for color, _ in Counter(pixels).most_common():

@@ -216,7 +216,7 @@ REMEDIES = {
 
 
 def _texts(node: nodes.Node) -> list[str]:
-    """Return the possible texts of a Jinja expression; a value that is known only at run time is a gap."""
+    """Return the possible values of a Jinja expression; a value that is known only at run time is a gap."""
     if isinstance(node, nodes.TemplateData):
         return [node.data]
     if isinstance(node, nodes.Const):
@@ -314,7 +314,7 @@ def of_sql(files: list[Path]) -> Iterator[str]:
 
 
 def is_message(text: str) -> bool:
-    """Return whether a text is a sentence for the operator."""
+    """Return whether a string is a sentence for the operator."""
     return re.fullmatch(rf"[A-Z{GAP}].*[a-z].*[.]", text) is not None and len(text.split()) > 4
 
 

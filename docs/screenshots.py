@@ -17,10 +17,10 @@ from palette import smaller
 
 HERE = Path(__file__).resolve().parent
 SHOTS = {"report": (1280, "light"), "report-dark": (1280, "dark"), "report-phone": (360, "light")}
-# The lines at the beginning that are shown of a long capture. The others show their end only.
+# The number of lines that are shown from the beginning of a long capture. Other captures show only their end.
 HEADS = {"dry-run": 36}
 # The size of A4 in CSS pixels, without the pixel at its edges that Chromium's PDF viewer darkens. The viewer leaves
-# space left and right of it, and above.
+# space on both sides of the page, and above it.
 A4 = (792, 1121)
 BESIDE, ABOVE = 6, 4
 
@@ -38,7 +38,7 @@ def reported(written: str) -> str:
 def of_report(browser: Browser, report: Path, directory: Path) -> Path:
     """Write the screenshots of a report, and return the PDF file to which it is printed."""
     page, printed = directory / "report.html", directory / "report.pdf"
-    # The report contains the path of the operator's copy of the backup. The directory of this checkout is left out.
+    # The report contains the path of the operator's copy of the backup. The directory of this checkout is omitted.
     page.write_text(report.read_text().replace(f"{HERE.parent}/", ""))
     for name, (width, scheme) in SHOTS.items():
         with opened(browser, page, width, scheme) as look:
@@ -60,7 +60,7 @@ def of_terminals(browser: Browser, captures: Path, directory: Path) -> None:
 
 @contextlib.contextmanager
 def viewer() -> Iterator[Page]:
-    """Yield a page of a Chromium that shows PDF files: its older headless mode downloads them."""
+    """Yield a page of a Chromium that shows PDF files; the older headless mode would download them."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program(), args=["--no-sandbox", "--headless=new"], ignore_default_args=["--headless"]
@@ -78,7 +78,7 @@ def of_print(printed: Path) -> None:
         while len(seen) < 3 or len(set(seen[-3:])) > 1:
             page.wait_for_timeout(500)
             seen.append(page.screenshot(clip=clip))  # type: ignore[arg-type]
-        # A page of PDF has no document that decodes images.
+        # A PDF page has no document that can decode images.
         page.goto("about:blank")
         write("report-print", page, seen[-1])
 

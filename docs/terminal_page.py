@@ -1,4 +1,4 @@
-"""Show what a terminal received as a page of HTML, with its colours."""
+"""Show the output on a terminal as an HTML page, with its colours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COLORS = {
     30: "#9a9a9a", 31: "#ff7b72", 32: "#7ee787", 33: "#e3b341", 34: "#79c0ff", 35: "#d2a8ff", 36: "#76e3ea",
     37: "#e6e6e6",
 }  # fmt: skip
-# Of a longer output, this number of lines is shown.
+# The number of lines that are shown of a longer output.
 LINES = 64
 CUT = "⋮"
 _CONTROL = re.compile(r"\x1b\[([0-9;]*)m|(\x1b\[2K)|(\r)|([^\x1b\r])")
@@ -30,7 +30,7 @@ def lines(written: str) -> list[str]:
     """Return the lines that remain visible, as HTML.
 
     A carriage return moves to the start of a line, so that later characters overwrite earlier ones. ``ESC [2K`` empties
-    the line. Any other sequence than these and the colours raises ValueError.
+    the line. Any sequence except these and the colours raises ValueError.
     """
     color, found = "", []
     for line in written.replace("\r\n", "\n").rstrip("\n").split("\n"):
@@ -75,7 +75,7 @@ def _spans(cells: list[tuple[str, str]]) -> str:
 def page(written: str, columns: int, head: int = 0) -> str:
     """Return the page of an output whose first line is the command.
 
-    Of a long output it shows the first ``head`` lines after the command, and the last ones.
+    Of a long output, the page shows the first ``head`` lines after the command, and the last lines.
     """
     command, *shown = lines(written)
     if len(shown) > LINES:

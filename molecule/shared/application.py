@@ -1,4 +1,4 @@
-"""An application other than AI-Memory on a lab host, with an inventory of its own."""
+"""An application other than AI-Memory on a lab host, with its own inventory."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CONFIRMED = ("-emigrate_confirm=YES", "-erollback_confirm=YES", "-ebackup_copy_m
 class Application:
     """An application: ``files`` has its program and unit, and ``owner`` owns its tables.
 
-    ``schema_file`` and ``seed_file`` create the tables and their rows. ``roles`` are the further roles that the removal
-    of the application drops.
+    ``schema_file`` and ``seed_file`` create the tables and their rows. ``roles`` are other roles that the removal of
+    the application drops.
     """
 
     machine: Host
@@ -38,7 +38,7 @@ class Application:
     roles: tuple[str, ...] = field(default=())
 
     def playbook(self, playbook: str, *arguments: str, check: bool | None = True, inventory: Path | None = None) -> Run:
-        """Run a playbook with the application's inventory, or another one of it."""
+        """Run a playbook with the application's inventory, or with another inventory of the application."""
         variables = {"ANSIBLE_INVENTORY": f"{inventory or self.inventory},{self.reached}"}
         return self.machine.playbook(playbook, *arguments, check=check, variables=variables)
 

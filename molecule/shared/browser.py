@@ -28,7 +28,7 @@ def program() -> str:
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """Yield a Chromium or Chrome; when it runs as root in a container, its own sandbox is disabled."""
+    """Yield Chromium or Chrome; when it runs as root in a container, its own sandbox is disabled."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
         yield browser

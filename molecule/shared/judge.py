@@ -1,8 +1,8 @@
 """The rows that the load's callers wrote, and what an answer of the service must contain because of them.
 
-Requests that are under way at the same time may be answered in any order. An answer must therefore contain every row
-whose write was acknowledged before its request was sent. It may contain any row whose write was sent before the answer
-arrived. Standard library only: this runs on a lab host.
+Requests that run at the same time may be answered in any order. An answer must therefore contain every row whose write
+was acknowledged before its request was sent. It may contain any row whose write was sent before the answer arrived.
+Standard library only: this runs on a lab host.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Answer = dict[str, Any]
 # Requests that write, and those that read.
 STORE, CALL = "store", "call"
 RETRIEVE, CONTEXT, PROFILE, PERSONALITY = "retrieve", "context", "profile", "personality"
-# As the trigger function does, recent values are the mean of this number of calls.
+# Recent values are the mean of this number of calls, as in the trigger function.
 RECENT = 3
 
 
@@ -41,7 +41,7 @@ class Caller:
     """One caller of one tenant, with everything that was sent and acknowledged for it."""
 
     def __init__(self, user: str, tenant: int) -> None:
-        """Start with nothing. Two tenants may have a caller of the same name."""
+        """Start without writes. Two tenants may have a caller of the same name."""
         self.user, self.tenant = user, tenant
         self.memories: set[str] = set()
         self.calls: list[Call] = []
@@ -70,7 +70,7 @@ class Caller:
         return call
 
     def acknowledge(self, memory: str | None = None) -> None:
-        """Note that a write was acknowledged: that of ``memory``, or the outstanding call."""
+        """Record that a write was acknowledged: that of ``memory``, or the outstanding call."""
         known = self.known
         if memory is None:
             self.known = Known(known.memories, known.calls + 1, known.touches + 1)
@@ -81,9 +81,9 @@ class Caller:
 
 
 def fault(kind: str, body: Answer, caller: Caller, known: Known) -> str | None:
-    """Return what is wrong with a successful answer that arrived just now, or None.
+    """Return what is wrong with a successful answer that has just arrived, or None.
 
-    ``known`` is the caller's at the time when the request was sent. Raises KeyError for an unknown ``kind``.
+    ``known`` is the value of the caller's ``known`` when the request was sent. Raises KeyError for an unknown ``kind``.
     """
     try:
         return _JUDGES[kind](body, caller, known)
@@ -127,7 +127,7 @@ _JUDGES = {
 
 
 def rows_fault(texts: Sequence[str], sent: Iterable[str], acknowledged: Iterable[str]) -> str | None:
-    """Return what is wrong with the rows that are there, each named by its text."""
+    """Return what is wrong with the existing rows, each named by its text."""
     missing = sorted(set(acknowledged) - set(texts))
     if missing:
         return f"{len(missing)} acknowledged rows are missing, such as {missing[0]!r}"
@@ -144,7 +144,7 @@ def memories_fault(texts: Sequence[str], caller: Caller, known: Known) -> str | 
 
 
 def profile_fault(rows: Sequence[Answer], caller: Caller, known: Known) -> str | None:
-    """Return what is wrong with a caller's profiles, of which there is one at most."""
+    """Return what is wrong with a caller's profiles; a caller has at most one."""
     found = _one(rows, caller, needed=known.touches > 0)
     if found is not None or not rows:
         return found

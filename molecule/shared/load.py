@@ -1,8 +1,9 @@
-"""Send requests to the service at a steady rate, and judge every answer and the rows that are left.
+"""Send requests to the service at a steady rate, and judge every answer and the final rows.
 
-It runs on the lab host, beside judge.py, with the standard library only: ``python3 load.py DIRECTORY``. The directory
-contains settings.json (the fields of Settings) and, if the tenant-aware release is deployed, the file tenant-aware. It
-gets requests.jsonl, one line for each request, and after SIGTERM or the last request summary.json.
+The program runs on the lab host, beside judge.py, with the standard library only: ``python3 load.py DIRECTORY``. The
+directory contains settings.json (the fields of Settings) and, if the tenant-aware release is deployed, the file
+tenant-aware. The program writes requests.jsonl, with one line for each request. After SIGTERM or the last request, it
+writes summary.json.
 
 The loop is open: a request is sent when it is due, however long earlier answers take. A request fails if no correct
 answer arrives within ten seconds. There is no second attempt.
@@ -39,17 +40,17 @@ PATIENCE = 10.0
 # This share of the writes is the first of a new caller. Writes go to the newest callers, which get this many of each
 # kind.
 NEW, NEWEST, MOST = 0.1, 8, 30
-# More than a caller has memories.
+# This is more than the number of a caller's memories.
 LIMIT = 1000
 DEPLOYED = "tenant-aware"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Which requests are sent, and where to; ``seconds`` is None for a load that only SIGTERM ends.
+    """Which requests are sent, and to which address; ``seconds`` is None for a load that only SIGTERM ends.
 
-    ``rate`` is in requests a second, and callers' names start with ``prefix``. With ``keep_alive``, connections are
-    used again. ``database`` is None if the rows are not compared.
+    ``rate`` is in requests per second, and callers' names start with ``prefix``. With ``keep_alive``, connections are
+    reused. ``database`` is None if the rows are not compared.
     """
 
     rate: float
@@ -110,10 +111,10 @@ class Connections:
 
 
 def _sent_at_once(address: tuple[str, int], message: bytes) -> tuple[socket.socket | None, int]:
-    """Connect and send a message without a pause, as a client does that has nothing else to do.
+    """Connect and send a message without a pause, as an otherwise idle client does.
 
     A server that ends closes connections without a request. Returns the connection and the number of bytes sent, or
-    None if the connection is not established at once. Raises OSError.
+    None if the connection is not established immediately. Raises OSError.
     """
     connection = socket.socket()
     connection.setblocking(False)
@@ -130,7 +131,7 @@ def _sent_at_once(address: tuple[str, int], message: bytes) -> tuple[socket.sock
 
 
 def _readable(writer: asyncio.StreamWriter) -> bool:
-    """Return whether an idle connection has something to read, which is only its end."""
+    """Return whether an idle connection has something to read, which can only be its end."""
     poll = select.poll()
     poll.register(writer.get_extra_info("socket"), select.POLLIN)
     return bool(poll.poll(0))
@@ -314,7 +315,7 @@ def stored(settings: Settings) -> dict[str, list[Json]]:
 
 
 def summary(records: Sequence[Json], faults: Sequence[str]) -> Json:
-    """Return the numbers of a load: latencies in milliseconds and the gap in seconds, both of good answers only.
+    """Return the statistics of a load: latencies in milliseconds and the gap in seconds, both of good answers only.
 
     ``faults`` are those of the rows in the database, each of which counts as one wrong answer. Only the first messages
     about requests are kept.

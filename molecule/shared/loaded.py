@@ -16,7 +16,7 @@ from lab import TOKEN_SECRET, Host
 from load import DEPLOYED
 
 HERE = Path(__file__).resolve().parent
-# Of the priorities of processes, 19 is the lowest.
+# 19 is the lowest priority of a process.
 LOWEST = 19
 _numbers, _prefixes = itertools.count(1), itertools.count(1)
 
@@ -33,10 +33,11 @@ class Load:
         self.requests: list[dict[str, Any]] = []
 
     def serve(self, *, tenant_aware: bool) -> None:
-        """Tell the load which release is deployed: the tenant-aware one before, the legacy one after its deployment."""
+        """Tell the load which release is deployed. Call this before the tenant-aware release is deployed, or after the
+        legacy release is."""
         command = "touch" if tenant_aware else "rm --force"
         self._machine.run(f"{command} {self.directory}/{DEPLOYED}")
-        # No request that was chosen before is under way any more.
+        # All requests that were chosen before have ended.
         time.sleep(1)
 
     def start(self, settings: dict[str, Any], *, tenant_aware: bool) -> None:
@@ -55,7 +56,7 @@ class Load:
         )
 
     def so_far(self) -> list[dict[str, Any]]:
-        """Return the requests that were answered or have failed until now."""
+        """Return the requests that have been answered or have failed so far."""
         text = self._machine.run(f"cat {self.directory}/requests.jsonl")
         # The last line may be incomplete.
         lines = text[: text.rfind("\n") + 1].splitlines()
@@ -87,7 +88,7 @@ def load(
 ) -> Iterator[Load]:
     """Send requests to the service during the block.
 
-    Each load has callers of its own, except that loads of different tenants may have the same ``prefix``. From now on,
+    Each load has its own callers, except that loads of different tenants may have the same ``prefix``. From then on,
     this process and the runs that it starts have the lowest priority. They must not slow the host, because in
     production they run on another machine.
     """

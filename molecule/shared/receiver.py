@@ -13,7 +13,7 @@ TOKEN = "T0SECRET/B0SECRET/verysecrettoken"
 
 
 class Receiver(ThreadingHTTPServer):
-    """The posted texts, in order; ``then`` is called with each text before the response."""
+    """The posted messages, in order; ``then`` is called with each message before the response."""
 
     daemon_threads = True
 
@@ -30,7 +30,7 @@ class Receiver(ThreadingHTTPServer):
 
     @property
     def texts(self) -> list[str]:
-        """Return the texts; each was the only content of a request."""
+        """Return the messages; each was the only content of a request."""
         for _, body in self.posted:
             assert list(body) == ["text"]
         return [body["text"] for _, body in self.posted]
@@ -42,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Receiver
 
     def do_POST(self) -> None:
-        """Store the posted text, and respond."""
+        """Store the posted message, and respond."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert self.headers["Content-Type"] == "application/json"
         self.server.posted.append((self.path, body))

@@ -59,7 +59,7 @@ def faulty_release(machine: Host, path: str = "/memory/retrieve") -> Iterator[No
 
 @contextlib.contextmanager
 def callers(machine: Host, user: str) -> Iterator[list[str]]:
-    """Send texts as a caller, one after the other, even while the service is down; yield the confirmed texts."""
+    """Store memories as a caller, one after the other, even while the service is down; yield the confirmed ones."""
     confirmed: list[str] = []
 
     def talk(over: threading.Event) -> None:

@@ -1,7 +1,7 @@
 -- The code that an attacker with the service's login (alice) can plant in the database for the operator. Run as that
 -- login. Code that runs with more privileges than alice's writes a line "TRAP <what> as <role>" into the server's log:
 -- a row would vanish with its transaction, and a read-only transaction cannot use a sequence.
--- Functions that write tenant tables have customer_id in a comment, because the audit refuses those without it.
+-- Functions that write to tenant tables have customer_id in a comment, because the audit refuses those without it.
 
 CREATE FUNCTION public.trap_note(what pg_catalog.text) RETURNS pg_catalog.void LANGUAGE plpgsql AS $$
 DECLARE
@@ -16,7 +16,7 @@ BEGIN
 END
 $$;
 
--- Every statement that could gain privileges, whoever called; refused ones are skipped.
+-- Every statement that could gain privileges, for any caller; refused statements are skipped.
 CREATE FUNCTION public.trap_climb(what pg_catalog.text) RETURNS pg_catalog.void LANGUAGE plpgsql AS $$
 DECLARE
   way pg_catalog.text;
@@ -90,7 +90,7 @@ BEGIN
   END LOOP;
 END
 $shadows$;
--- If PostgreSQL's function takes any type, one with the exact types is the better match, in any order.
+-- If PostgreSQL's function accepts any type, a function with the exact types is the better match, in any order.
 CREATE FUNCTION public.format(pg_catalog.text, pg_catalog.text, pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_climb('function format'); RETURN pg_catalog.format($1, $2, $3); END $$;
 CREATE FUNCTION public.format(pg_catalog.text, pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql AS

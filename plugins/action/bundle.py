@@ -1,6 +1,6 @@
-"""Write one archive of texts on this machine, within the process of ansible-playbook.
+"""Write one archive of text files on this machine, within the process of ansible-playbook.
 
-The module community.general.archive would need another collection, and a file for each text.
+The module community.general.archive would need another collection, and would need the files on disk.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Find out how Ansible connects to a host, and what a run must add. Nothing is sent to the host."""
+"""Find out how Ansible connects to a host, and which settings a run must add. Nothing is sent to the host."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def effective_settings(connection: Any) -> str:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Return the settings that a run needs for its SSH connection; a value of the user always stays."""
+    """Return the settings that a run needs for its SSH connection; a value that the user configured is not changed."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True

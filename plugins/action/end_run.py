@@ -23,7 +23,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import (
 def write(known: Mapping[str, Any], log: Path) -> str:
     """Write the three files, and return a sentence about the first file that cannot be written, or an empty text.
 
-    Log and page are rendered only from the record, so that they contain the same facts.
+    The log and the page are rendered only from the record, so that they contain the same facts.
     """
     built, path = record.build(known), log.with_name("run.json")
     try:

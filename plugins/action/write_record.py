@@ -11,10 +11,10 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import fac
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Write run.json on this machine; a dry run writes none.
+    """Write run.json on this machine, unless the run is a dry run.
 
-    If a host is unreachable, or the run is interrupted or killed, Ansible runs neither ``rescue`` nor ``always``. Then
-    the record of the last phase remains.
+    If a host is unreachable, or the run is interrupted or killed, Ansible runs neither ``rescue`` nor ``always``. In
+    this case, the record of the last phase remains.
     """
 
     TRANSFERS_FILES = False

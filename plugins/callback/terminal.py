@@ -39,7 +39,7 @@ EXAMPLES = """
 stdout_callback = aimemory.tenancy.terminal
 """
 
-# The width of a host's name in the recap, and the widest numbers beside it.
+# The width of a host's name in the recap, and the widest numbers next to it.
 RECAP_WIDTH, RECAP_BESIDE = 20, len(" : ok=000  changed=00  unreachable=0  failed=0")
 # Seconds from which the duration of a phase in the last run is shown.
 LONG = 3
@@ -83,7 +83,7 @@ class Progress:
     def lasting(self, phase: Mapping[str, str], *, estimated: bool) -> str:
         """Return for how long a phase has lasted, and how long it lasted in the last run, if that was long enough.
 
-        The latter is left out if there is another estimate, ``estimated``.
+        The duration in the last run is omitted if the phase is ``estimated`` in another way.
         """
         seconds, whole = clock.seconds(phase["started"]), self.expected.get(phase["name"], 0)
         is_known = whole >= LONG and seconds <= whole and not estimated
@@ -175,7 +175,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             name = f"{host} {phase['name']}" if phase and self._several else phase["name"] if phase else host
             since = None if progress.answered else progress.stopped
             waited = f", callers wait {clock.seconds(since):.1f} s" if since else ""
-            # A job has an estimate of its own.
+            # A job has its own estimate.
             lasting = progress.lasting(phase, estimated=self._job_is_told) if phase else ""
             parts.append(f"{name} {lasting}{waited}" if phase else name)
         return messages.visible(f"{self._signs['now']} {clock.time(clock.ago(0))} {'; '.join(parts)}: {self._task}")
@@ -224,7 +224,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         path = Path(playbook._file_name).resolve()
         self.phased = not self._display.verbosity and path.parent in (installed.ROOT, installed.ROOT / "playbooks")
         if self.phased:
-            # Then the callback verdict prints one document, and nothing else may be on standard output.
+            # In this case, the callback verdict prints one document, and standard output must contain nothing else.
             self._silent = installed.prints_json(path, load_extra_vars(playbook._loader))
             # Looking up a filter loads the whole collection. It is loaded here once, instead of in the process of each
             # task.
@@ -324,7 +324,8 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_runner_retry(self, result: Any) -> None:
-        """Show in the status line why the task is retried, or how far a job is; elsewhere, print it now and then."""
+        """Show in the status line why the task is retried, or how far a job is; without a terminal, print it
+        occasionally."""
         if result.task.action.rpartition(".")[2] != "job_progress":
             self._task = f"{self._name(result.task)}: {result.result.get('msg') or 'not yet'}"
             return

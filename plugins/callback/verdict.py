@@ -18,7 +18,7 @@ short_description: Reports the result of verify.yml to monitoring
 description:
   - At the end of C(playbooks/verify.yml), it prints the result as one JSON document if C(verify_output) is C(json).
     It notifies the webhook if the result changed, with C(verify_state_directory), and writes C(verify_metrics_file).
-  - A callback also runs after a host was unreachable, unlike every task. It does nothing for any other playbook.
+  - Unlike a task, a callback also runs after a host was unreachable. It does nothing for any other playbook.
 author: AI-Memory operations
 """
 
@@ -54,7 +54,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Decide whether the playbook is verify.yml."""
-        # The collection is found once the playbooks are loaded.
+        # Ansible finds the collection only after it has loaded the playbooks.
         from ansible_collections.aimemory.tenancy.plugins.plugin_utils import installed
 
         path = Path(playbook._file_name).resolve()

@@ -21,7 +21,7 @@ def describe_query(_: Any = None) -> str:
 def describe_database(
     document: Mapping[str, Any], given: Mapping[str, Any], source: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the draft's files by name, its schema, how many tables and decisions it has, and the difference.
+    """Return the draft's files by name, its schema, the numbers of its tables and decisions, and the difference.
 
     ``document`` is the result of the query. ``given`` contains the variables of the model that are already decided.
     ``source`` is the whole model, if the inventory has one; without it, the difference is empty.

@@ -66,9 +66,9 @@ def plan_transaction(found: Findings, state: Document, source: Document, wanted:
 def is_committed(failed: Document, is_known: bool, left: Findings, planned: Findings) -> bool:
     """Return whether the change of a failed run is committed.
 
-    ``failed`` is Ansible's result of the failed task. A call of the module cutover knows it. ``is_known`` says whether
-    an earlier call has committed. If the call was lost, the statements that are ``left`` are compared with those
-    ``planned``.
+    ``failed`` is Ansible's result of the failed task. The result of the module cutover shows it. ``is_known`` says
+    whether an earlier call has committed. If the call was lost, the statements that are ``left`` are compared with
+    those ``planned``.
     """
     if is_known or "stages" in failed:
         return is_known or "result" in failed
@@ -111,7 +111,8 @@ def schema_differences(
 def snapshots_since(paths: Sequence[str]) -> list[str]:
     """Return the newest snapshot of an unmigrated database, and the later ones, of the ``paths``, oldest first.
 
-    A snapshot of a migrated or partly migrated database ends in -partly.json. Without any other, the newest is used.
+    A snapshot of a migrated or partly migrated database ends in -partly.json. If there is no other snapshot, the newest
+    one is used.
     """
     complete = [place for place, path in enumerate(paths) if not path.endswith("-partly.json")]
     return list(paths[complete[-1] :] if complete else paths[-1:])

@@ -47,7 +47,7 @@ def member(directory: str, user: str, identity: str, name: str) -> tuple[bytes, 
     """Return a small file from the archive in ``directory``, and an error; decrypted data is never written to a named
     file.
 
-    The error is the output of age and tar if one of them failed, for example on a modified or truncated archive, else
+    The error is the output of age and tar if one of them fails, for example on a truncated archive. Otherwise it is
     None. Raises OSError.
     """
     with tempfile.TemporaryFile() as output:

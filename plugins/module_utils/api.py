@@ -160,7 +160,7 @@ class Caller:
         return {"Authorization": f"Bearer {token}", **self._headers}
 
     def redacted(self, text: str) -> str:
-        """Return a text without the headers, the tokens and the secret, because a service may quote them."""
+        """Return a string without the headers, the tokens and the secret, because a service may quote them."""
         for value in sorted((value for value in self._known if len(value) >= _MIN_SECRET), key=len, reverse=True):
             for form in (value, json.dumps(value)[1:-1]):
                 text = text.replace(form, _REMOVED)
@@ -188,8 +188,7 @@ def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapp
 
 
 def caller(module: Any) -> tuple[str, Caller]:
-    """Return the kind of token for requests, and the sender, for a module with OPTIONS; fails the module on an
-    error."""
+    """Return the kind of token for requests, and the sender, for a module with OPTIONS; fail the module on an error."""
     wanted, run = module.params, systemctl.Systemctl(module.run_command).run
     try:
         sources = environments(run, f"{wanted['unit']}.service", wanted["file"]) if wanted["secret"] else []
@@ -259,7 +258,7 @@ def filled(document: Any) -> list[str]:
 
 
 def holds(answer: Answer, marker: str) -> bool:
-    """Return whether a response contains a text."""
+    """Return whether a response contains a string."""
     return marker.encode() in answer.body or any(marker in text for text in texts(answer.document))
 
 

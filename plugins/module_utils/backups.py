@@ -28,7 +28,7 @@ def document(text: str, version: int) -> dict[str, Any]:
 
 
 def unreadable(path: str, text: str, version: int) -> str:
-    """Return the sentence about a document that ``document`` does not read, or "" if it reads it."""
+    """Return a sentence that explains why ``document`` does not accept its argument, or "" if it does."""
     if document(text, version):
         return ""
     try:
@@ -44,7 +44,7 @@ def unreadable(path: str, text: str, version: int) -> str:
 
 
 def lacking(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable[str]) -> list[str]:
-    """Return the table ``names``, all in ``schema``, that are missing from a manifest's ``tables``."""
+    """Return which of the tables ``names`` in ``schema`` are missing from a manifest's ``tables``."""
     held = {table["name"] for table in tables if table["schema"] == schema}
     return sorted(set(names) - held)
 
@@ -77,7 +77,7 @@ def incomplete(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable
 
 
 def unproven(differences: Sequence[str]) -> str:
-    """Return the sentence that refuses a backup whose restored copy differs from the dump, or "" if it does not."""
+    """Return the sentence that refuses a backup whose restored copy differs from the dump, or "" if they are equal."""
     if not differences:
         return ""
     return f"The test restore failed: the restored copy differs from the dump: {'; '.join(differences)}."
@@ -106,7 +106,7 @@ def unsuitable(
 
     ``source`` is the path of the manifest ("" if there is none) and ``manifest`` is its content from ``document``.
     ``asked`` is the backup that the operator specified, or "". ``has_key`` is true if a key was given. ``problem`` is
-    the sentence of ``unreadable`` about the manifest.
+    the result of ``unreadable`` for the manifest.
     """
     if not source:
         return (

@@ -34,8 +34,8 @@ SET extra_float_digits = 3; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET
 """
 
 
-# xmin has 32 bits and wraps around: it is later than {since} if it is at most half the range ahead. 1 and 2 are older
-# than all others. Names are qualified, for sessions with any search_path.
+# xmin has 32 bits and wraps around: it is later than {since} if it is at most half the range ahead. The transaction IDs
+# 1 and 2 are older than all others. Names are qualified, for sessions with any search_path.
 _XMIN = "t.xmin::pg_catalog.text::pg_catalog.int8"
 AHEAD = (
     f"(({_XMIN} OPERATOR(pg_catalog.-) {{since}} OPERATOR(pg_catalog.+) 4294967296) OPERATOR(pg_catalog.%) 4294967296)"
@@ -126,7 +126,7 @@ def changes(
 
 
 def changed_names(found: Iterable[Contents]) -> list[str]:
-    """Return the result of ``changes`` as one text for each table."""
+    """Return the result of ``changes`` as one string for each table."""
     return [f"{table['schema']}.{table['name']} ({_changed(table['written'], table['gone'])})" for table in found]
 
 

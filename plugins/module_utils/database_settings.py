@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# An assignment, as ALTER ... SET takes it, from the columns name and value.
+# An assignment in the syntax of ALTER ... SET, from the columns name and value.
 ASSIGNED = r"""
   concat((SELECT string_agg(quote_ident(part), '.') FROM unnest(string_to_array(name, '.')) AS part), ' TO ',
     -- These hold a list of names (GUC_LIST_QUOTE). SET quotes them, but SET FROM CURRENT keeps any text of an ordinary
@@ -20,7 +20,7 @@ ASSIGNED = r"""
                FROM regexp_matches(value, '\s*(?:"((?:[^"]|"")*)"|([^,"\s]+))\s*(?:,|$)', 'g')
                     WITH ORDINALITY AS m (found, n))
          ELSE quote_literal(value) END)"""
-# Named arguments: source, target (databases), setting (the bridge). They require every percent sign to be doubled.
+# Named arguments: source, target (databases), setting (the bridge). Because of them, every percent sign is doubled.
 QUERY = rf"""
 WITH source AS (
   SELECT d.*, to_jsonb(d) AS document, pg_get_userbyid(d.datdba) AS owner, t.spcname AS tablespace
@@ -86,8 +86,7 @@ def read(cursor: Any, source: str, target: str, setting: str | None = None) -> d
     """Return the statements that give ``target`` the properties of ``source``.
 
     ``create`` creates it on the same server. ``elsewhere`` creates it on another server, which has no tablespaces.
-    ``replay`` is the list of the statements that follow, and ``bridge`` contains those of them that set ``setting``.
-    Raises psycopg2.Error.
+    ``replay`` lists the statements to run next, and ``bridge`` lists those that set ``setting``. Raises psycopg2.Error.
     """
     cursor.execute(QUERY, {"source": source, "target": target, "setting": setting})
     found: dict[str, Any] = cursor.fetchone()[0]

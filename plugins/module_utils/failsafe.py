@@ -28,7 +28,7 @@ class Failsafe:
         return bool(code == 0)
 
     def arm(self, seconds: int, triggers: Sequence[str] = (), companions: Sequence[str] = ()) -> units.Surroundings:
-        """Start the timer; return the other units that it starts, with those given. Raises SystemctlError."""
+        """Start the timer; return the other units that it starts, including those given. Raises SystemctlError."""
         around, armed = units.surroundings(self.unit, self.systemd.show), self.armed()
         triggers = list(dict.fromkeys([*around.triggers, *triggers, *armed.triggers]))
         companions = list(dict.fromkeys([*around.companions, *companions, *armed.companions]))

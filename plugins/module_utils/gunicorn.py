@@ -1,8 +1,8 @@
 """A gunicorn master and its workers, as they can be observed from outside.
 
-gunicorn opens one deleted file ``wgunicorn-*`` for each worker. The master and that worker hold it, and the worker
-changes it for the first time when it has booted and serves (gunicorn/workers/workertmp.py). The master closes the file
-when the worker has ended. Names and settings of the program are not used.
+gunicorn opens one deleted file ``wgunicorn-*`` for each worker. The master and that worker keep it open. The worker
+first changes it after it has booted (gunicorn/workers/workertmp.py). The master closes the file after the worker has
+ended. The program's name and settings are not used.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def worker_files(pids: Iterable[int], proc: Path = Path("/proc")) -> dict[int, d
         except PermissionError:
             with contextlib.suppress(FileNotFoundError):
                 held = _read_as_owner(pid, proc)
-                # A process that ends has no memory any more, and then nobody may read its files.
+                # A process that is exiting has no memory, and even its user may not read its files.
                 if held is None and "VmSize" in _status(pid, proc):
                     raise UnreadableError(
                         f"neither root nor its user may read the open files of process {pid}"
@@ -125,7 +125,7 @@ def identified(pid: int, proc: Path = Path("/proc")) -> Process | None:
         fields = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    # A zombie has ended. The name of a program may contain blanks and parentheses, so it was cut off.
+    # A zombie has ended. The name of a program may contain spaces and parentheses, so it was cut off.
     return None if fields[0] in "ZX" else Process(pid, int(fields[19]))
 
 

@@ -21,8 +21,8 @@ _MAX_BYTES = 65_536
 class Answer:
     """One response. ``sentence`` is the reason if it is not healthy, and ``late`` is true if the request timed out.
 
-    ``said`` is the service's own word for an unhealthy state in a response with status 200. ``seconds`` is how long the
-    request took.
+    ``said`` is the service's own word for an unhealthy state in a response with status 200. ``seconds`` is the duration
+    of the request.
     """
 
     healthy: bool
@@ -55,7 +55,7 @@ def _ask(url: str, timeout: float) -> Answer:
 
 
 def ask_while_late(url: str, request_timeout: float, timeout: float) -> Answer:
-    """Send a request, and retry after timeouts for ``timeout`` seconds: a slow service is not an unhealthy one."""
+    """Send a request, and retry after timeouts for ``timeout`` seconds: a slow service is not unhealthy."""
     deadline = time.monotonic() + timeout
     while True:
         answer = ask(url, request_timeout)
@@ -64,7 +64,7 @@ def ask_while_late(url: str, request_timeout: float, timeout: float) -> Answer:
 
 
 def own_word(body: bytes) -> str:
-    """Return the ``status`` in a JSON document, or "" if it has none or a healthy one."""
+    """Return the ``status`` in a JSON document, or "" if it is missing or healthy."""
     try:
         document = json.loads(body)
     except ValueError:

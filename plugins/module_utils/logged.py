@@ -34,8 +34,8 @@ CHANGE_CLASSES = ("0A", "21", "25", "28", "38", "39", "3D", "3F", "42", "44", "5
 # Violations of NOT NULL, foreign keys and unique keys. A setting without a value, or with an invalid one.
 CHANGE_CODES = frozenset(("23000", "23502", "23503", "23505", "22P02", "22023"))
 # Timeouts and locks, which can occur at any time. The same is true of other classes that are not listed above. Examples
-# are a lost connection (08, and 57P01: the run itself ends old sessions), a deadlock (40) and a full disk (53). So are
-# errors in callers' data that do not concern a key (22, 23514).
+# are a lost connection (08, and 57P01: the run itself ends old sessions), a deadlock (40) and a full disk (53). Errors
+# in callers' data that do not concern a key (22, 23514) are excluded as well.
 OTHER_CODES = frozenset(("25P03", "25P04", "55P03"))
 
 _WORDS = {
@@ -50,8 +50,8 @@ _LOWER_CASE = "|".join(_LEVELS)
 _LEVELS |= {"LOG": QUIET, "SUCCESS": QUIET}
 _LEVEL = "|".join(_LEVELS)
 # The parts that may precede the level. They are [brackets], times and numbers, time zones, Ruby's letter, separators,
-# user@database, and a name before a separator or the level. Each part ends at a blank, a separator or a bracket, so
-# that no text can match in many ways.
+# user@database, and a name before a separator or the level. Each part ends at a space, a separator or a bracket, so
+# that no line can match in many ways.
 _BEFORE = (
     rf"(?:\[(?!\s*(?i:{_LEVEL})\s*\])[^\]]*\][,:]?|\([^()]*\)|<?\d[^\s|]*(?=[\s|])"
     rf"|(?:UTC|GMT|[A-Z]{{2,4}}T|[AP]M|[A-Z],)(?=\s)"
@@ -87,7 +87,7 @@ def _forms(*forms: tuple[str, str]) -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((needle, re.compile(pattern, re.MULTILINE)) for needle, pattern in forms)
 
 
-# Each expression comes with a text that every match contains: searching for the text is fast, and most lines do not
+# Each expression has a string that every match contains: searching for the string is fast, and most lines do not
 # contain it.
 _CODED = _forms(
     ("SQLSTATE", r"\bSQLSTATE[\"':=\s\[(]{0,4}([0-9A-Z]{5})\b"),
@@ -190,7 +190,7 @@ def level(text: str, priority: int | None = None) -> str | None:
 
 
 def read(text: str, priority: int | None = None) -> Said:
-    """Return the meaning of a line; ``priority`` is the same as for ``level``."""
+    """Return the meaning of a line; ``priority`` means the same as in ``level``."""
     found, document = level(text, priority), _document(text)
     said = _plain(text) if document is None else "\n".join(_values(document))
     if found == QUIET or (found is None and _QUOTING.match(said)):
@@ -212,7 +212,7 @@ def sqlstate(text: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Return a text without ANSI colour codes."""
+    """Return a line without ANSI colour codes."""
     return _COLOUR.sub("", text) if "\x1b" in text else text
 
 

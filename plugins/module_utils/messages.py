@@ -63,8 +63,8 @@ def _escape(character: str) -> str:
 
 
 # Classes of SQLSTATEs (PostgreSQL manual, appendix A) whose first sentence quotes names but no values. Class 22 (data
-# exceptions) is not one of them because it quotes the value. P0, HV and the classes of the database's own code are not
-# either, because their messages may contain anything.
+# exceptions) is excluded because it quotes the value. P0, HV and the classes of the database's own code are excluded
+# because their messages may contain anything.
 _OF_NAMES = frozenset(
     ("08", "0A", "0B", "21", "23", "25", "26", "28", "2B", "34", "3D", "3F", "40", "42", "44", "53", "54", "55", "57")
 )
@@ -173,14 +173,14 @@ _PAIR = re.compile(r"(?s)\A(.*?\))=\(.*\)(.*)\Z")
 def without_values(message: str) -> str:
     """Return a message from PostgreSQL or one of its programs, in any language, without the rows and values in it.
 
-    The first sentence of each message is kept, except quoted texts that are not names. The columns of a key in a DETAIL
-    are kept. Everything else in DETAIL, CONTEXT and HINT quotes rows and statements.
+    The first sentence of each message is kept, except quoted strings that are not names. The columns of a key in a
+    DETAIL are kept. Everything else in DETAIL, CONTEXT and HINT quotes rows and statements.
     """
     return "".join(map(_without_values, _PROGRAM.split(message)))
 
 
 def _without_values(message: str) -> str:
-    # A label at the very beginning is the severity, or that of a separate DETAIL line, as in a journal.
+    # A label at the very beginning is the severity, or the label of a separate DETAIL line, as in a journal.
     labels = [found for found in _LABEL.finditer(message) if found.start() or _pair_or_row(message)]
     first = _sentence_alone(message[: labels[0].start()] if labels else message)
     if not labels:
@@ -199,7 +199,7 @@ def _pair_or_row(message: str) -> bool:
 
 
 def _sentence_alone(text: str) -> str:
-    """Return a first sentence without quoted texts that are not names."""
+    """Return a first sentence without quoted strings that are not names."""
     text = re.sub(r"(?s)(\))=\(.*\)", rf"\1={LEFT_OUT}", text)
     if found := _DATUM.search(text):
         return f"{text[: found.start() + 1]} {LEFT_OUT}"
@@ -213,7 +213,7 @@ def _sentence_alone(text: str) -> str:
 
 
 def _of_postgresql(message: str) -> bool:
-    """Return whether a text comes from PostgreSQL or one of its programs, not from this runbook."""
+    """Return whether a message comes from PostgreSQL or one of its programs, not from this runbook."""
     labels = [found for found in _LABEL.finditer(message) if found.start() or _pair_or_row(message)]
     return bool(labels) or ")=(" in message or _PROGRAM.match(message) is not None
 

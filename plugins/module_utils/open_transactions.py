@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# A session changes its state often: a session that has been idle for less than this many seconds is left out.
+# Sessions that have been idle for less than this many seconds are omitted: a session changes its state often.
 IDLE_SECONDS = 1
-# Each transaction in one line. pg_stat_activity does not show the isolation level. But only a SERIALIZABLE transaction
-# has SIReadLocks, and an idle session keeps a snapshot only with REPEATABLE READ, SERIALIZABLE or an open cursor.
+# Each transaction in one line. pg_stat_activity does not show the isolation level. However, only a SERIALIZABLE
+# transaction has SIReadLocks, and an idle session keeps a snapshot only with REPEATABLE READ, SERIALIZABLE or an open
+# cursor.
 TRANSACTIONS = """
 WITH RECURSIVE tree (relid) AS (
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -59,7 +59,7 @@ def _judged(
 def unchanged(
     before: Mapping[str, Any], now: Mapping[str, Any], rewritten: Collection[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return a finding for each table: the change wrote no row of it. Rows without a tenant get one before.
+    """Return a finding for each table: the change wrote none of its rows. The backfill runs before the transaction.
 
     ``before`` and ``now`` are the transaction's counters for each table, at its beginning and before the proof. They
     are files (of the relation and its partitions), inserted, updated and deleted. ``rewritten`` are the tables whose
@@ -86,11 +86,11 @@ def counted(
     made: Sequence[Mapping[str, Any]],
     findings: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return the finding that PostgreSQL counted the rows that the proof stored. Otherwise ``unchanged`` would hold
-    without a reason.
+    """Return the finding that PostgreSQL counted the rows that the proof stored. Otherwise ``unchanged`` would prove
+    nothing.
 
     ``before`` and ``now`` are the counters before and after the proof, ``track_counts`` is the session's setting.
-    ``findings`` are those of the attempts ``made``. An attempt with ``keep`` stores a row.
+    ``findings`` are the findings of the attempts ``made``. An attempt with ``keep`` stores a row.
     """
     stored = any(
         attempt.get("keep") and _number(str(found["actual"])) for attempt, found in zip(made, findings, strict=True)

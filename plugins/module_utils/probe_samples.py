@@ -1,4 +1,4 @@
-"""The statistics of probes: what a caller would have felt who sent a request at each of the fixed times."""
+"""The statistics of probes: what a caller who sent a request at each of the fixed times would have felt."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ class Probe:
 
     @property
     def failed(self) -> bool:
-        """Return whether the response was missing or not good."""
+        """Return whether the response was missing or bad."""
         return self.verdict != prober.GOOD
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The lines of a prober. ``unanswered`` is when a request was due that has no answer, and ``ended`` is the end.
+    """The lines of a prober. ``unanswered`` is the time at which a request without an answer was due, and ``ended`` is
+    when the prober ended.
 
     Both are None if there is no such line. ``timed_out`` is true if the prober ended because its time was over.
     """
@@ -71,13 +72,12 @@ def read(text: str) -> Samples:
 
 
 def summary(samples: Samples, interval: float) -> dict[str, Any]:
-    """Return the numbers about all requests; times are in seconds.
+    """Return the statistics of all requests; times are in seconds.
 
-    A request that was never answered ends with the prober, and is left out if that time is unknown. The result has
-    sent, failed, reasons (verdicts with their numbers), worst, p99, gap, seconds, slices, and health (sent, failed,
-    worst). The times and slices are None without a request. ``gap`` is the longest time without a good answer.
-    ``slices`` has step (seconds of one slice), and worst and failed for each slice; worst is None for a slice without a
-    request.
+    An unanswered request ends when the prober ends, and is omitted if that time is unknown. The result has sent,
+    failed, reasons (verdicts with their numbers), worst, p99, gap, seconds, slices, and health (sent, failed, worst).
+    The times and slices are None without a request. ``gap`` is the longest time without a good answer. ``slices`` has
+    step (seconds of one slice), and worst and failed for each slice; worst is None for a slice without a request.
     """
     answered = list(samples.reads)
     if samples.unanswered is not None and samples.ended is not None:
@@ -114,7 +114,8 @@ def _percentile(values: Sequence[float], percent: int) -> float:
 
 
 def _gap(answered: Sequence[Probe], ended: float) -> float:
-    """Return the longest time between two good answers; the first request and the prober's end count as such."""
+    """Return the longest time between two good answers; the first request and the prober's end count as good
+    answers."""
     good = [probe.ended for probe in answered if not probe.failed]
     moments = [answered[0].due, *good, ended]
     return _rounded(max(later - earlier for earlier, later in itertools.pairwise(moments)))

@@ -35,7 +35,7 @@ class ProbeUnit:
         return str(self.place / prober.ALIVE)
 
     def start(self, configuration: Mapping[str, Any]) -> None:
-        """Start the prober. Raises OSError; then nothing of it remains."""
+        """Start the prober, or raise OSError and leave no files."""
         self.place.mkdir(mode=0o700)
         try:
             self._launch(configuration)
@@ -74,6 +74,6 @@ class ProbeUnit:
         if self.place.exists():
             shutil.rmtree(self.place)
         if samples is not None and samples.ended is None and running:
-            # It waited for an answer until systemd killed it.
+            # The prober waited for an answer until systemd killed it.
             samples = dataclasses.replace(samples, ended=ended)
         return samples

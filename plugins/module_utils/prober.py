@@ -1,4 +1,4 @@
-"""The process that sends probes to a service: read requests at fixed times, and now and then a health request.
+"""The process that sends probes to a service: read requests at fixed times, and occasional health requests.
 
 ``bundle`` writes this file and its imports as a program, because the files of an Ansible module disappear when the
 module ends. The program writes one line for each event (``Sample``): only times, a status and a verdict.
@@ -21,14 +21,14 @@ from . import api, health
 
 PACKAGE = __name__.rpartition(".")[0]
 CONFIGURATION, SAMPLES, PROGRAM = "configuration.json", "samples", "prober.zip"
-# The time of this file is the last sign of the run; a run that waits for a long job touches the file.
+# The modification time of this file is the run's last sign of life: a run that waits for a long job touches it.
 ALIVE = "alive"
-# The kinds of lines. A line BEGUN without an answer after it is a read request that was never answered.
+# The kinds of lines. If no answer follows a line BEGUN, the read request was never answered.
 BEGUN, READ, HEALTH, ENDED = "begun", "read", "health", "ended"
-# The verdicts on one response: unanswered requests, errors (also HTTP 200 with success: false), and responses with
-# less data than before the run.
+# The verdicts on one request: good, unanswered (two kinds), an error (also HTTP 200 with success: false), and less data
+# than before the run.
 GOOD, NO_CONNECTION, LATE, ERROR, LESS = "good", "no connection", "late", "error", "less data"
-# The minimum of seconds between two health requests, and the factor by which the pause is longer than the response. The
+# The minimum pause in seconds between two health requests, and the minimum ratio of the pause to the response time. The
 # health check may ask a language model, and may block a worker.
 HEALTH_SECONDS, HEALTH_SHARE = 1.0, 20
 PAUSE = 0.05
@@ -49,7 +49,7 @@ def judged(answer: api.Answer, names: api.Names, filled: list[str]) -> str:
 
 
 def ask(wanted: Mapping[str, Any], caller: api.Caller) -> api.Answer:
-    """Send the read request over a connection of its own, as a new caller does."""
+    """Send the read request over a new connection, as a new caller does."""
     request, conversation = wanted["request"], api.Conversation(wanted["url"], wanted["timeout"])
     try:
         headers = {"Connection": "close", **caller.headers(request["claims"])}
@@ -59,12 +59,12 @@ def ask(wanted: Mapping[str, Any], caller: api.Caller) -> api.Answer:
 
 
 class Prober:
-    """The requests until the process is told to end, or until its time is over."""
+    """The requests, until the process is told to end or its time is over."""
 
     def __init__(self, wanted: Mapping[str, Any], alive: Path, write: Callable[..., None]) -> None:
         """Initialize with the configuration (see the module service_probes), and the function that writes a sample.
 
-        ``alive`` is the file with the last sign of the run.
+        ``alive`` is the file that shows whether the run is alive.
         """
         self._wanted, self._alive, self._write = wanted, alive, write
         self._caller = api.Caller(wanted["headers"], wanted["secret"], wanted["seconds"])
@@ -122,12 +122,12 @@ def main(directory: str) -> None:
     place = Path(directory)
     configuration = place / CONFIGURATION
     wanted = json.loads(configuration.read_text(encoding="utf-8"))
-    # It contains the secret of the tokens.
+    # The file contains the secret that signs the tokens.
     configuration.unlink()
     descriptor = os.open(place / SAMPLES, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def write(*sample: Any) -> None:
-        # One call for each line, so that a line is whole or missing if the process is killed.
+        # Each line is written with one call, so that it is complete or missing if the process is killed.
         os.write(descriptor, f"{json.dumps(sample)}\n".encode())
 
     prober = Prober(wanted, place / ALIVE, write)

@@ -156,7 +156,7 @@ class Watch:
         os.close(ready)
 
     def end(self) -> list[Process]:
-        """Return the same as read(), with all connections that were seen for each process. Raises OSError."""
+        """Return the result of read(), with all connections that were seen for each process. Raises OSError."""
         os.write(self._writing, b".")
         found: dict[int, Process] = {}
         try:
@@ -185,7 +185,7 @@ def _is_open(place: Path) -> bool:
 
 
 def _look_until(over: int, looked: int, pids: Callable[[], list[int]], proc: Path) -> list[Process]:
-    """Return the readable processes, after repeated readings until ``over`` has data to read.
+    """Read the processes repeatedly until ``over`` has data to read, and return the readable ones.
 
     ``looked`` is closed after the first reading.
     """
@@ -206,7 +206,7 @@ def _look_until(over: int, looked: int, pids: Callable[[], list[int]], proc: Pat
 
 
 def _merge_connections(some: list[sockets.Connection], others: list[sockets.Connection]) -> list[sockets.Connection]:
-    """Return the connections of two readings. If both contain a connection, return the entry that knows the other
+    """Return the connections of two readings. If both contain a connection, return the entry that contains the other
     end."""
     found = {item["inode"]: item for item in some}
     for item in others:

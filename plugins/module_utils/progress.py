@@ -1,7 +1,7 @@
-"""How far a dump or a restore of a database is, from the tables that are read or written at the moment.
+"""The progress of a dump or a restore of a database, from the tables that are being read or written.
 
-The share is that of the tables' bytes. A table that is being copied counts by its rows: the text of a row and a
-compressed file have other sizes. A share thus always refers to the right whole.
+The progress is the share of the tables' bytes that are copied. For a table that is being copied, the share of its rows
+is used, because the copy has another size than the table.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def share(whole: Collection[Table], ended: Collection[str], running: Mapping[str
     """Return the share of the bytes that are copied, from 0 to 1; None if there is nothing to copy.
 
     ``whole`` are the tables of the database that is read. ``ended`` are the names of the tables that are copied
-    completely, and ``running`` has the rows that are copied of the others. The estimated rows of a table may be too
+    completely, and ``running`` has the number of copied rows for the others. The estimated rows of a table may be too
     low, or unknown (below 1).
     """
     total = sum(table.size for table in whole)
@@ -94,5 +94,5 @@ def before(entries: Iterable[tuple[int, int]], running: Collection[int]) -> set[
         if oid in running:
             return done
         done.add(oid)
-    # Between two tables, nothing is known.
+    # Between two tables, the progress is unknown.
     return set()

@@ -40,7 +40,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Limits:
-    """How many rounds are made at most, each with one request for each worker, and in how many seconds."""
+    """The maximum number of rounds, each with one request for each worker, and the time limit in seconds."""
 
     rounds: int = 50
     seconds: float = 60
@@ -92,12 +92,12 @@ class Host:
 
 
 def read_through_each(host: Host, ask: Callable[[], Exchange], limits: Limits) -> dict[str, Any]:
-    """Return ``{workers, requests, unproven}``: the processes, how many requests were sent, and a sentence about the
+    """Return ``{workers, requests, unproven}``: the processes, the number of requests, and a sentence about the
     processes that did not answer, or "". Raises ReadError for an answer with an error.
 
-    ``ask`` makes one request over a new connection. A worker counts if it accepted a request of a round
-    in which a statement started in its own session, and no request failed. If the
-    service closes its connections at once, other callers of that moment may have caused the statement.
+    ``ask`` makes one request over a new connection. A worker counts if it accepted a request of a round in which a
+    statement started in its own session, and no request failed. If the service closes its connections immediately, the
+    statement may come from another caller's request.
     """
     proven: set[int] = set()
     made, deadline = 0, time.monotonic() + limits.seconds

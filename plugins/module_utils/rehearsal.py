@@ -10,7 +10,7 @@ from typing import Any
 from .errors import TenancyError
 from .quoting import identifier
 
-# Bytes of a database that are assumed to be restored and compared in one second, if this server has no backup with
+# The assumed number of bytes that are restored and compared in one second, if this server has no backup with
 # measurements.
 RATE = 20_000_000
 # Seconds of a restore for each second of the dump: a restore also builds indexes.

@@ -1,4 +1,4 @@
-"""Whether the sessions of a service can be renewed while it runs, and in which way: only observed, nothing changes."""
+"""Whether and how the sessions of a service can be renewed while it runs. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 class Seen:
     """The facts that were observed.
 
-    ``holders`` are the names of processes with a session, by their id. ``unread`` are those of processes whose sessions
-    neither root nor their user may read. ``poolers`` are the programs with the sessions of the service,
-    ``companions`` the units that stop with it, and
-    ``reloads`` whether the unit has ExecReload. ``problem`` is the reason why gunicorn was not observed,
-    or why none of its workers can be tried.
+    ``holders`` are the names of processes with a session, by their id. ``unread`` are the names of processes whose
+    sessions neither root nor their user may read. ``poolers`` are the programs with the sessions of the service, and
+    ``companions`` are the units that stop with it. ``reloads`` is true if the unit has ExecReload. ``problem`` is the
+    reason why gunicorn was not observed, or why none of its workers can be tried.
     """
 
     unit: str
@@ -81,8 +80,8 @@ def judge(seen: Seen, way: str, command: Sequence[str] = ()) -> dict[str, Any]:
     """Return ``{way, workers, obstacle, invalid}``.
 
     ``way`` is the way in which the sessions can be renewed, and ``workers`` how many workers there are. ``obstacle`` is
-    a sentence if they cannot be renewed, ``invalid`` one if the unit contradicts ``service_renew``. Both may be "".
-    Raises ValueError for an unknown way.
+    a sentence if they cannot be renewed, else "". ``invalid`` is a sentence if the unit contradicts ``service_renew``,
+    else "". Raises ValueError for an unknown way.
     """
     if way not in WAYS:
         raise ValueError(f"Unknown way {way!r}: use {', '.join(WAYS)}.")

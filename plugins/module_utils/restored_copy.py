@@ -111,7 +111,7 @@ class Copy:
         settings = {"default_transaction_read_only": "on"}
         opened = sessions.opened(wanted["user"], wanted["database"], wanted["port"], settings=settings)
         with opened as connection, connection.cursor() as cursor:
-            # Role names and settings may contain percent signs, so that values are passed by name.
+            # Role names and settings may contain percent signs, so values are passed by name.
             values = {"administrator": wanted["user"]}
 
             def ask(query: str) -> list[Any]:
@@ -148,7 +148,7 @@ class Copy:
         return found
 
     def _provide_logins(self, cursor: Any) -> None:
-        """Let the roles log in that the run will create; a rollback may have disabled them."""
+        """Create the roles that the run will create, and allow them to log in; a rollback may have disabled them."""
         for name in self.chosen["roles"]:
             cursor.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", (name,))
             change = "ALTER" if cursor.fetchall() else "CREATE"

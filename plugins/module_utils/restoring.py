@@ -456,8 +456,8 @@ class Restoring:
         for segment in segments:
             for entry in segment.entries:
                 try:
-                    # As the view's owner sees the tables. Without row security, a view over a table with forced row
-                    # security could not be populated.
+                    # The view is populated with the rows that its owner sees. With row security off, a view over a
+                    # table with forced row security could not be populated.
                     self._restore_segments([toc.Segment(segment.owner, [entry])], options=("--enable-row-security",))
                 except RestoreError as error:
                     if not self.target.may_stay_empty:

@@ -50,8 +50,8 @@ def bounded(
 ) -> Iterator[Any]:
     """Yield such a connection, which another session of the login ends after ``seconds``.
 
-    A statement timeout would not do: a trigger can catch it. Raises psycopg2.Error, and sessions.TimeLimitError, which
-    names ``what``.
+    A statement timeout is not enough, because a trigger can catch it. Raises psycopg2.Error, and
+    sessions.TimeLimitError, which names ``what``.
     """
     with (
         contextlib.closing(connect(parameters, password, environment)) as connection,

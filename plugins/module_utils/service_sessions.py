@@ -1,7 +1,7 @@
 """The sessions of the service's logins, and those among them that are older than a change.
 
-A session keeps the role settings from its login. Sessions that must know a change are therefore compared with the
-sessions that existed right after its commit.
+A session keeps the role settings from its login. To find sessions that do not know a change, the sessions are compared
+with those that existed right after its commit.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def read(cursor: Any, database: str, roles: Collection[str]) -> list[Session]:
 
 
 def now(cursor: Any, database: str, roles: Collection[str]) -> Moment:
-    """Return the present moment. Call it after the commit of the change. Raises psycopg2.Error."""
+    """Return the current time and sessions. Call this after the commit of the change. Raises psycopg2.Error."""
     cursor.execute("SELECT pg_catalog.clock_timestamp()")
     (time,) = cursor.fetchone()
     return Moment(time, frozenset((item.pid, item.started) for item in read(cursor, database, roles)))

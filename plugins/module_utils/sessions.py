@@ -62,8 +62,8 @@ READING: Mapping[str, str] = {
     "lock_timeout": "60s",
 }
 # The server refuses a session with an unknown name in ``options``. These settings are therefore set after its start, if
-# the server supports them. No view of the database's owner can replace a table, the server detects a lost client, and
-# no setting ends the session early.
+# the server supports them. With them, no view of the database's owner can replace a table, the server detects a lost
+# client, and no setting ends the session early.
 OPTIONAL_SETTINGS: Mapping[str, str] = {
     "restrict_nonsystem_relation_kind": "view,foreign-table",
     "client_connection_check_interval": "1s",
@@ -72,7 +72,7 @@ OPTIONAL_SETTINGS: Mapping[str, str] = {
 }
 
 # The other settings that a session needs, as one JSON object of names and values. They are the settings above that this
-# server knows, and the server's own value of every setting of this role or database. The query reads only catalogs.
+# server supports, and the server's own value of every setting of this role or database. The query reads only catalogs.
 QUERY = f"""
 WITH given (name, value) AS (
   VALUES {", ".join(f"('{name}', '{value}')" for name, value in OPTIONAL_SETTINGS.items())}
@@ -161,7 +161,7 @@ def connect(
 def opened(user: str, database: str, port: int, *, autocommit: bool = False, **how: Any) -> Iterator[Any]:
     """Yield a connection of the system user ``user``, as ``connect`` returns it for ``how``, and close it at the end.
 
-    Raises KeyError if there is no such user, and what ``connect`` raises.
+    Raises KeyError if there is no such user, and the errors of ``connect``.
     """
     with acting_as(user):
         connection = connect(database, port, **how)

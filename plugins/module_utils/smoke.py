@@ -16,8 +16,8 @@ def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
     """Return the verdict on a response (ok, unproven or trouble), with a sentence for the last two.
 
     ``about`` has service, secret (the variable's name) and token (the kind of token). ``before`` is true before the
-    change. ``ended`` are the errors that the plan fixes. Each has SQLSTATEs in ``codes``, a text within the error in
-    ``needle``, and in ``secured`` whether row security causes it.
+    change. ``ended`` are the errors that the plan fixes. Each has ``codes`` (SQLSTATEs), ``needle`` (a text in the
+    error) and ``secured`` (whether row security causes it).
 
     Before the change every error is trouble, unless the plan fixes it. After the change, if the database does not cause
     the error, the result is unproven.

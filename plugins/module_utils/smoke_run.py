@@ -21,8 +21,8 @@ class SmokeRun:
     """The steps of one test; ``outcome`` contains the results.
 
     ``wanted`` are the options of the module service_smoke. ``ask`` makes a request and returns the response. ``look``
-    returns the rows of the test's callers. ``remove`` gets tenants, callers and statements, and removes the rows. Both
-    raise SmokeError.
+    returns the rows of the test's callers. ``remove`` gets tenants, callers and statements, and removes the rows.
+    ``look`` and ``remove`` may raise SmokeError.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class SmokeRun:
         return True
 
     def _retrieve(self) -> None:
-        """Retrieve the stored memory, also as another tenant if the release separates tenants."""
+        """Retrieve the stored memory; if the release separates tenants, also retrieve it as another tenant."""
         other = self.wanted["other"]
         if not self._answers(self.wanted["retrieve"]) or not other["request"]:
             return

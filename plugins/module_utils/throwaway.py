@@ -353,7 +353,7 @@ class Server:
                 *properties, "LimitSTACK=infinity", f"RuntimeMaxSec={seconds}", f"Nice={NICENESS}",
                 "IOSchedulingClass=idle", "UMask=0077",
                 "KillSignal=SIGQUIT", "TimeoutStopSec=10", f"WorkingDirectory={self.place}",
-                # The directory is removed with the unit, whatever ends the unit.
+                # The directory is removed when the unit ends, for any reason.
                 f"ExecStopPost=+{shutil.which('rm')} -rf {self.place}",
             ], script)  # fmt: skip
             self._wait()

@@ -92,7 +92,7 @@ SELECT json_agg(json_build_array(name, value) ORDER BY place, number) FROM (
 NOT_THE_LOGINS = {"role", "session_authorization", "row_security", "lock_timeout", "statement_timeout"}
 
 
-# A lock that is not free now may be free soon, and so may one that another session wants in another order.
+# After these errors, a later attempt may get the locks.
 BUSY = (database_errors.LockNotAvailable, database_errors.DeadlockDetected)
 # Seconds before the second attempt. Each further pause is longer by the same amount, up to the longest.
 PAUSE, LONGEST_PAUSE = 0.05, 1.0
@@ -113,8 +113,8 @@ def run(
     """Run the document ``wanted`` in one transaction. ``guard``, a connection in autocommit mode, limits its duration.
 
     It is rolled back unless ``commits`` is true. ``check`` is called with the transaction's cursor once the tables are
-    locked. If it raises BusyError, or if a lock is not free, the transaction is rolled back. It is then attempted again
-    for the document's ``patience`` in seconds.
+    locked. If it raises BusyError, or if a lock is not free, the transaction is rolled back. It is then retried for the
+    document's ``patience`` in seconds.
 
     Returns findings (of the proof, in the order of its attempts) and rows (the count for each counted table). Also
     returns durations (in seconds, by the id of the statement), the total seconds and the transaction ID. ``attempts``

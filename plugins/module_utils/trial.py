@@ -1,8 +1,8 @@
-"""A trial: one more gunicorn with one worker, which serves nobody, shows whether a new worker of a service boots.
+"""A trial: an additional gunicorn with one worker, without callers, shows whether a new worker of a service boots.
 
 A worker that fails while it boots makes its gunicorn stop all workers (exit statuses 3 and 4 in gunicorn/arbiter.py).
 The trial has the arguments, the environment, the directory, the user and the files of the service's own gunicorn. Only
-its socket, which is in a directory of its own, its number of workers and its pid file differ.
+its socket (in a separate directory), its number of workers and its pid file differ.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from . import gunicorn, processes
 
 PAUSE = 0.05
-# Also a unit that may write nowhere else may write there: ProtectSystem=strict leaves it out.
+# Even a unit with ProtectSystem=strict may write there.
 MEMORY = Path("/dev/shm")
 # Numbers from linux/prctl.h.
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
@@ -35,12 +35,12 @@ ENDS = 15
 _WITH_VALUE = re.compile(r"(?:-b|--bind|-w|--workers|-p|--pid)")
 _JOINED = re.compile(r"(?:--bind|--workers|--pid)=.*|-[bwp].+")
 _OMITTED = re.compile(r"-D|--daemon|--reload")
-# Variables with which systemd gives a process sockets and hears from it.
+# Variables through which systemd passes sockets to a process and gets its notifications.
 _OF_SYSTEMD = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
 
 
 class TrialError(Exception):
-    """A new worker does not boot, or it cannot be tried; the message is a sentence with the remedy."""
+    """A new worker does not boot, or a trial is not possible; the message is a sentence with the remedy."""
 
 
 def arguments(given: Iterable[str], directory: str) -> list[str]:

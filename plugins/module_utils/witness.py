@@ -214,7 +214,8 @@ class Witness:
 
     def _request(self, wanted: Mapping[str, Any]) -> Callable[[], Any]:
         """Return the function that makes a given request."""
-        # It imports psycopg2. Without that, a host must still be inspected, so that the run names what is missing.
+        # The module imports psycopg2. A host without psycopg2 must still be inspected, so that the run reports that it
+        # is missing.
         from . import api
 
         sources = api.environments(self._run, self.unit, wanted["file"]) if wanted["secret"] else []

@@ -30,8 +30,8 @@ description:
   - Removes leftovers of lost runs, and runs C(pg_dump). Counts and hashes the rows of every table in the same exported
     snapshot (PostgreSQL manual, 9.28.5 "Snapshot Synchronization Functions"). The numbers therefore match the dump even
     while other sessions write.
-  - Adds two parts that a dump of one database lacks, the roles (C(pg_dumpall --globals-only), with their password
-    verifiers) and the settings of the database. Writes the SHA-256 checksum of every file to C(SHA256SUMS).
+  - Adds the roles (C(pg_dumpall --globals-only), with their password verifiers) and the settings of the database, which
+    a dump of one database lacks. Writes the SHA-256 checksum of every file to C(SHA256SUMS).
   - Restores the dump into a throwaway server and compares the rows. Then it writes C(manifest.json), gives the
     directory its name, and removes the oldest backups. Until then the directory's name is O(path) with the suffix
     C(.partial).
@@ -46,7 +46,8 @@ options:
     type: path
     required: true
   format:
-    description: C(directory) is written by several jobs in parallel, C(custom) is a single file. Both are compressed.
+    description: C(directory) is written by several jobs in parallel, and C(custom) is a single file. Both are
+      compressed.
     type: str
     choices: [directory, custom]
     required: true
@@ -73,15 +74,16 @@ options:
     required: true
   proof:
     description:
-      - V(none) does not restore the dump, V(removed) removes the throwaway server after the comparison, V(kept) leaves
-        it for the caller.
+      - V(none) does not restore the dump. V(removed) removes the throwaway server after the comparison, and V(kept)
+        leaves it for the caller.
     type: str
     choices: [none, removed, kept]
     required: true
   encrypt:
     description:
-      - Whether M(aimemory.tenancy.backup_encrypt) follows, because a job's files on disk must not contain the key. The
-        backup then keeps the suffix C(.partial) and gets no C(manifest.json), and no old backup is removed.
+      - Whether M(aimemory.tenancy.backup_encrypt) encrypts the backup afterwards. This module does not get the key,
+        because a job's files on disk must not contain it. The backup then keeps the suffix C(.partial) and gets no
+        C(manifest.json), and no old backup is removed.
     type: bool
     required: true
   keep:

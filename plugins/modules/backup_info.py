@@ -32,8 +32,8 @@ options:
     type: str
     default: ""
   proven:
-    description: Whether to use only backups that passed their test restore. In this case, it is not an error if there
-      is none.
+    description: Whether to use only backups that passed their test restore. In this case, a missing backup is not an
+      error.
     type: bool
     default: false
   schema:

@@ -1,4 +1,4 @@
-"""The document of the action plugin with this name, which runs on the machine of the operator."""
+"""The documentation of the action plugin with this name, which runs on the controller."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ module: bundle
 short_description: Write files into an archive on this machine
 description:
   - Writes texts into a compressed archive that only its owner can read.
-  - Check mode does not write it.
+  - In check mode, the archive is not written.
 options:
   path:
     description: The archive, whose name ends in C(.tar.gz).

@@ -1,4 +1,4 @@
-"""The document of the action plugin with this name, which runs on the machine of the operator."""
+"""The documentation of the action plugin with this name, which runs on the controller."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ module: connection_settings
 short_description: Find out how Ansible connects to a host, and what a run must add
 description:
   - >-
-    Asks C(ssh -G) for the settings in effect, and Ansible for the origin of its options. It sends
-    nothing to the host.
+    Gets the settings in effect from C(ssh -G), and the origin of the options from Ansible. Sends nothing to the host.
   - >-
     If nothing keeps an idle connection open, the task adds C(ServerAliveInterval), and closes the
     shared connection of an earlier command.
-  - A value that the operator configured always stays.
+  - Never changes a value that the operator configured.
 options: {}
 author: AI-Memory operations
 """

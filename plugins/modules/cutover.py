@@ -183,7 +183,7 @@ stopped_ago:
   type: float
 timer:
   description: Name of the timer's unit.
-  returned: when it was armed
+  returned: when the timer was armed
   type: str
 triggers:
   description: RV(aimemory.tenancy.service_failsafe#module:triggers).
@@ -195,7 +195,7 @@ companions:
   type: list
 instead:
   description: Why the service was stopped although O(renew) was given.
-  returned: when it was stopped
+  returned: when the service was stopped
   type: str
 renewed:
   description: RV(aimemory.tenancy.service_renew#module:renewed).
@@ -236,7 +236,7 @@ class StageError(Exception):
 
 
 class UnhealthyError(StageError):
-    """The service does not work, so that another way to make the change would not help."""
+    """The service does not work, so another way to make the change would not help."""
 
 
 class Cutover:
@@ -287,7 +287,7 @@ class Cutover:
             self._start()
 
     def _change_live(self) -> None:
-        """Change the database while the service works and renews its sessions."""
+        """Change the database while the service runs and renews its sessions."""
         is_first = self.wanted["renew"]["order"] == "before"
         self.outcome |= {"journal_since": systemctl.now(), "started": False}
         check = None
@@ -308,7 +308,7 @@ class Cutover:
         self._wait_until_healthy("runs")
 
     def _commit_early(self) -> service_sessions.Moment:
-        """Commit the early statements in one transaction, and return the moment after it."""
+        """Commit the early statements in one transaction, and return the moment after the commit."""
         with self._connection(self.wanted["database"]) as connection, connection.cursor() as cursor:
             for query in self.wanted["early"]:
                 cursor.execute(query)
@@ -316,12 +316,12 @@ class Cutover:
         return self._moment()
 
     def _moment(self) -> service_sessions.Moment:
-        """Return the present moment of the database server."""
+        """Return the current moment on the database server."""
         with self._connection("postgres") as connection, connection.cursor() as cursor:
             return service_sessions.now(cursor, self.wanted["database"], self.wanted["roles"])
 
     def _renew(self, moment: service_sessions.Moment) -> None:
-        """Renew the sessions of the service, and wait until none is older than the moment."""
+        """Renew the sessions of the service, and wait until none is older than ``moment``."""
         wanted, renew = self.wanted, self.wanted["renew"]
         made = renewal.Renewal(
             self.module.run_command, wanted["unit"], renew["way"], renew["command"], renew["seconds"]
@@ -338,11 +338,11 @@ class Cutover:
                 time.sleep(PAUSE)
 
     def _older(self, cursor: Any, moment: service_sessions.Moment) -> list[service_sessions.Session]:
-        """Return the sessions of the service's roles that may not know a change that was committed at the moment."""
+        """Return the sessions of the service's roles that may not know a change that was committed at ``moment``."""
         return moment.older(service_sessions.read(cursor, self.wanted["database"], self.wanted["roles"]))
 
     def _require_new_sessions(self, moment: service_sessions.Moment, cursor: Any) -> None:
-        """Raise BusyError if a session is older than the moment: it would see no rows after the transaction."""
+        """Raise BusyError if a session is older than ``moment``: it would see no rows after the transaction."""
         if older := self._older(cursor, moment):
             raise transaction.BusyError(_described_older(older))
 
@@ -491,7 +491,7 @@ class Cutover:
         self.failsafe.disarm()
 
     def _wait_until_healthy(self, what: str = "was started") -> None:
-        """Repeat the health request until the response is healthy; ``what`` the unit does, for the message."""
+        """Repeat the health request until the response is healthy; ``what`` is the unit's action in the message."""
         wanted = self.wanted
         deadline = time.monotonic() + wanted["health_timeout"]
         while True:

@@ -1,4 +1,4 @@
-"""The document of the action plugin with this name, which runs on the machine of the operator."""
+"""The documentation of the action plugin with this name, which runs on the controller."""
 
 from __future__ import annotations
 

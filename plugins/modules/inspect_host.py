@@ -123,7 +123,7 @@ clock:
   returned: success
   type: dict
 pg_dump:
-  description: The version that pg_dump prints, "" if it does not run.
+  description: The version that pg_dump prints, or "" if it does not run.
   returned: success
   type: str
 backups:

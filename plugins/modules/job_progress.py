@@ -51,7 +51,7 @@ options:
     description: The database on the running server into which a dump is restored. Its tables are those of O(database).
     type: str
   alive:
-    description: A file that gets the current time as a sign of the run, if it exists.
+    description: A file, whose time is updated if it exists; this shows that the run is alive.
     type: path
 author: AI-Memory operations
 """
@@ -83,7 +83,7 @@ msg:
   returned: always
   type: str
 stage:
-  description: What the job does at the moment.
+  description: What the job is doing.
   returned: always
   type: str
 share:
@@ -91,12 +91,12 @@ share:
   returned: always
   type: float
 detail:
-  description: More on the progress, such as the tables that are being copied.
+  description: More about the progress, such as the tables that are being copied.
   returned: always
   type: str
 """
 
-# Above this share, the rows of all tables are restored: the estimates of rows may be a little too high.
+# Above this share, the rows of all tables count as restored: the estimated number of rows may be slightly too high.
 MOST = 0.99
 
 # The percentage precedes the name, because a terminal may cut off the end.
@@ -124,7 +124,7 @@ def job_is_over(directory: str, job: str) -> bool:
     with open(os.path.join(directory, os.path.basename(job)), encoding="utf-8") as file:
         text = file.read()
     try:
-        # The module's result replaces the entry that it was started; async_status makes the same check.
+        # The module's result replaces the key ``started``; async_status makes the same check.
         return "started" not in json.loads(text)
     except ValueError:
         # The file is still being written.
@@ -132,7 +132,7 @@ def job_is_over(directory: str, job: str) -> bool:
 
 
 def touch(path: str) -> None:
-    """Set the time of a file to now, if the file exists."""
+    """Set the time of a file to the current time, if the file exists."""
     with contextlib.suppress(FileNotFoundError):
         os.utime(path)
 

@@ -24,7 +24,7 @@ options:
     type: dict
     required: true
   password:
-    description: The password; empty if the server asks for none.
+    description: The password; empty if the server does not ask for one.
     type: str
     required: true
   environment:

@@ -62,7 +62,7 @@ held:
   returned: success
   type: bool
 text:
-  description: The option.
+  description: The value of O(text).
   returned: success
   type: str
 holder:

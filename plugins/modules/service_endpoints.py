@@ -71,8 +71,8 @@ EXAMPLES = r"""
 RETURN = r"""
 token:
   description: >-
-    Whether tokens could be C(signed); one is C(given) in O(headers), C(none) was wanted, their secret is C(missing), or
-    it is C(asymmetric).
+    C(signed) if the module signs tokens, C(given) if O(headers) contains one, or C(none) if no token is wanted.
+    Otherwise their secret is C(missing) or C(asymmetric).
   returned: success
   type: str
 endpoints:

@@ -15,14 +15,14 @@ short_description: Start or stop probes of a service, which show what its caller
 description:
   - Starts a transient systemd unit on the server that sends O(request) every O(interval) seconds. A request is not sent
     before the previous one has its response; requests that became due meanwhile count as waiting for that response.
-    Requests to O(health_url) are sent between them, at most one in a second and fewer if a response takes long.
+    Requests to O(health_url) are sent between them, at most one per second, and fewer if responses are slow.
   - A response fails if it is late, has an error or C(success) false, or lacks data that the same request returned
     before the start.
   - The unit ends by itself O(limit) seconds after the last sign of the run, which is its start or the time of the file
     RV(alive). A start ends the probes of a lost run.
   - The samples contain only times, a status and a verdict. The secret and the headers remain on the server, in a file
-    that only root may read until the prober has read it. A reason for which no probes were sent is returned, and does
-    not fail the task. The headers may be secrets, so the task needs C(no_log). Runs as root.
+    that only root may read until the prober has read it. If the service cannot be probed, the reason is returned, and
+    the task does not fail. The headers may be secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.api
 options:
@@ -63,7 +63,7 @@ options:
     type: float
     default: 0.1
   limit:
-    description: Seconds after the last sign of the run after which the probes end.
+    description: Seconds from the last sign of the run to the end of the probes.
     type: int
     default: 900
   health_url:
@@ -75,7 +75,8 @@ options:
     type: float
     default: 30
   health_seconds:
-    description: Seconds that a health request took before the run. The first one is sent after 20 times as long.
+    description: Seconds that a health request took before the run. The probes' first health request is sent after 20
+      times as long.
     type: float
     default: 30
 author: AI-Memory operations
@@ -97,7 +98,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 obstacle:
-  description: Why the service cannot be probed, or why the probes ended early; "" without such a reason.
+  description: Why the service cannot be probed, or why the probes ended early; "" if there is no such reason.
   returned: success
   type: str
 alive:
@@ -106,8 +107,9 @@ alive:
   type: str
 found:
   description: >-
-    The numbers of the probes. These are sent, failed, reasons (failures by verdict), the times worst, p99, gap (without
-    a good response) and seconds, slices (step, worst and failed by slices of time), and health (sent, failed, worst).
+    The statistics of the probes. These are sent, failed, reasons (failures by verdict), the times worst, p99, gap
+    (without a good response) and seconds, slices (step, worst and failed by slices of time), and health (sent, failed,
+    worst).
   returned: success
   type: dict
 """
@@ -149,7 +151,7 @@ def start(module: AnsibleModule, unit: probe_unit.ProbeUnit) -> str:
 
 
 def stop(wanted: dict[str, Any], unit: probe_unit.ProbeUnit) -> tuple[dict[str, Any], str]:
-    """Stop the probes; return their numbers, and why they ended early, or "". Raises OSError."""
+    """Stop the probes; return their statistics, and why they ended early, or "". Raises OSError."""
     samples, obstacle = unit.stop() or NOTHING, ""
     if samples.ended is None:
         obstacle = "the probes did not continue until the end"
@@ -178,7 +180,7 @@ def main() -> None:
         else:
             found, obstacle = stop(module.params, unit)
     except OSError as error:
-        # A run does not fail because callers cannot be observed.
+        # A run does not fail if callers cannot be observed.
         obstacle = f"the probes could not be {module.params['state']}: {error}"
     module.exit_json(changed=False, obstacle=obstacle, alive=unit.alive, found=found)
 

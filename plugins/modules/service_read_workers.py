@@ -11,11 +11,13 @@ DOCUMENTATION = r"""
 module: service_read_workers
 short_description: Send a request to a service until each of its workers has answered it from the database
 description:
-  - Sends the request over new connections, one for each worker at a time. It ends when each worker has answered without
-    an error, and a statement started in the worker's own session meanwhile. The task fails if an answer is an error.
+  - Sends the request over new connections, in rounds of one request for each worker. Ends when each worker has answered
+    without an error, and a statement has started in the worker's own session meanwhile. The task fails if a response is
+    an error.
   - A response without the request's marker counts as an error.
   - This proves that each worker can read with its session after a change. It does not prove that the response is
-    complete. If the service closes each connection at once, requests of other callers may have caused the statement.
+    complete. If the service closes each connection immediately, requests of other callers may have caused the
+    statement.
   - A service that opens a session for each request, or connects through a pooler, has no session to observe. The
     result then names its processes as RV(unproven).
   - The headers may be secrets, so the task needs C(no_log). Runs as root.
@@ -29,7 +31,7 @@ options:
     type: dict
     required: true
   rounds:
-    description: How many times one request for each worker is sent at most.
+    description: Maximum number of rounds, each with one request for each worker.
     type: int
     default: 50
   patience:
@@ -66,11 +68,11 @@ workers:
   returned: success
   type: list
 requests:
-  description: How many requests were sent.
+  description: Number of requests that were sent.
   returned: success
   type: int
 unproven:
-  description: A sentence about the processes whose answer was not observed, "" if there are none.
+  description: A sentence about the processes whose answer was not observed, or "" if there are none.
   returned: success
   type: str
 """

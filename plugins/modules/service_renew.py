@@ -11,12 +11,13 @@ DOCUMENTATION = r"""
 module: service_renew
 short_description: Renew the sessions of a service while it runs
 description:
-  - Replaces each process of a unit that may have a database session, and returns when as many workers as before serve.
-    All sessions then began after the call, so that they have the settings of the role at that time.
+  - Replaces each process of a unit that may have a database session, and returns when the service has as many workers
+    as before. All its sessions then started after the call, with the role's settings at that time.
   - With gunicorn, one worker is added and the oldest one ends, until each old worker has ended. gunicorn's own sign of
-    life shows that a new worker has booted. Before, one worker is tried beside the service, because gunicorn stops the
-    whole service if a worker cannot boot.
-  - While a worker ends, uvicorn may reset a connection whose request it has not read. A client can repeat it.
+    life shows that a new worker has booted. Before that, the module starts a separate gunicorn with one worker as a
+    trial, because gunicorn stops the whole service if a worker cannot boot.
+  - While a worker ends, uvicorn may reset a connection whose request it has not read. The client can repeat the
+    request.
   - A transient systemd unit does the work. If the task is lost, the work continues. If the unit is killed, systemd
     starts it again. A later call waits for it, and then renews the sessions again.
   - Runs as root.
@@ -34,7 +35,7 @@ options:
     choices: [auto, gunicorn, reload, restart, command]
     default: auto
   command:
-    description: The words of the command, which runs as root. If the renewal is killed meanwhile, it may run twice.
+    description: The words of the command, which runs as root. If the renewal is killed, the command may run twice.
     type: list
     elements: str
     default: []
@@ -69,15 +70,15 @@ way:
   returned: success
   type: str
 workers:
-  description: How many workers serve, as many as before.
+  description: Number of workers, which is the same as before.
   returned: success
   type: int
 renewed:
-  description: How many processes were replaced.
+  description: Number of processes that were replaced.
   returned: success
   type: int
 seconds:
-  description: How long it took.
+  description: Duration of the renewal in seconds.
   returned: success
   type: float
 """

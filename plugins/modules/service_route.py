@@ -34,7 +34,7 @@ description:
   - Logs in as the service's system user, with the service's environment and no settings of the run. Compares the server
     and the database with those of the administrator.
   - Detects a pooler that gives one session to several clients. While one connection has an open transaction, another
-    connection must keep its backend. A client sets a parameter and takes an advisory lock, which must be gone when the
+    connection must keep its backend. A client sets a parameter and takes an advisory lock; both must be gone when the
     next client gets its session. Both have random values and are removed again.
   - Changes nothing. Runs as root.
 extends_documentation_fragment:
@@ -70,7 +70,7 @@ options:
     type: dict
     required: true
   password:
-    description: The password; empty if the server asks for none.
+    description: The password; empty if the server does not ask for one.
     type: str
     required: true
 author: AI-Memory operations
@@ -201,7 +201,7 @@ SHOW = "SELECT pg_catalog.current_setting(%s, true)"
 # first connection is read.
 HOLDING = 2
 ROUNDS = 4
-# A pooler may reuse the session that was idle for the shortest or the longest time, so that many connections are tried.
+# A pooler may reuse the session that was idle for the shortest or the longest time, so many connections are tried.
 OPENED = 60
 # Seconds for the end of a session after its client has gone, for one response, and for the whole check.
 ENDING = 3.0

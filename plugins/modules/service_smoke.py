@@ -115,7 +115,7 @@ options:
         elements: str
         default: []
       write_statements:
-        description: More statements.
+        description: The statements for these tables.
         type: list
         elements: str
         default: []

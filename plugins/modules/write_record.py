@@ -1,4 +1,4 @@
-"""The document of the action plugin with this name, which runs on the machine of the operator."""
+"""The documentation of the action plugin with this name, which runs on the controller."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ DOCUMENTATION = r"""
 module: write_record
 short_description: Write the record of a run that is not finished
 description:
-  - Writes C(run.json) on this machine. It remains if the run is interrupted or its host becomes unreachable.
-  - A dry run writes none.
+  - Writes C(run.json) on this machine. The file remains if the run is interrupted or its host becomes unreachable.
+  - A dry run writes no record.
 options: {}
 author: AI-Memory operations
 """

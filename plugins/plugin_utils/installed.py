@@ -1,4 +1,4 @@
-"""The place of this collection: a checkout of the repository, or an archive that ansible-galaxy installed."""
+"""The location of this collection: a checkout of the repository, or an archive that ansible-galaxy installed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERIFY = ROOT / "playbooks/verify.yml"
 
 
 def is_checkout(root: Path = ROOT) -> bool:
-    """Return whether the collection is a checkout. ansible-galaxy leaves galaxy.yml out of archives."""
+    """Return whether the collection is a checkout. ansible-galaxy omits galaxy.yml from archives."""
     return (root / "galaxy.yml").is_file()
 
 

@@ -15,7 +15,7 @@ from turns import Case, places
 
 ON_EACH = ("test_chain", "test_live")
 ON_BOTH = ("test_audit_rules", "test_generated_keys", "test_trap")
-# These many combinations run on a single version, even with TESTS=all.
+# These tests have many combinations, which run on a single version even with TESTS=all.
 ON_ONE = ("test_states_of_production",)
 
 
@@ -27,9 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Choose the versions of each test (a pytest hook).
 
-    The tests of ON_EACH run on every version, and those of ON_BOTH on the oldest and the newest, which share the
-    others. With TESTS=all, both run these as well, except combinations. For a test that is marked ``since``, that
-    version is the oldest.
+    The tests of ON_EACH run on every version, and those of ON_BOTH on the oldest and the newest. The other tests are
+    divided between these two versions. With TESTS=all, both versions run all of them, except combinations. For a test
+    that is marked ``since``, that version is the oldest.
     """
     every = os.environ.get("TESTS") == "all"
     cases: dict[str, Case] = {}

@@ -8,13 +8,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-# This name and the texts below look like the end of an expression, followed by more SQL.
+# This name and the strings below look like the end of an expression, followed by more SQL.
 ODD = '"o) WHERE (id > 0'
 COLUMNS = {
     "a": "text", "b": "integer", "c": "text COLLATE public.folded", "d": "date", "e": "varchar(40)",
     "n": "numeric(9,2)", "i": "citext", "r": "int4range", ODD: "text",
 }  # fmt: skip
-# Only a few values of each type, so that rows conflict: different case, NULL, and texts that are equal in a collation.
+# Only a few values of each type, so that rows conflict: different case, NULL, and strings that are equal in a
+# collation.
 VALUES = {
     "a": ("'x'", "'X'", "'y) WHERE ('", "NULL"), "b": ("1", "2", "11", "NULL"), "c": ("'x'", "'X'", "'ä'", "NULL"),
     "d": ("'2024-02-29'", "'2025-01-01'", "NULL"), "e": ("'x'", "'X '", "''", "NULL"),

@@ -50,7 +50,7 @@ class Project:
             path.write_text(content)
 
     def edit(self, name: str, *pairs: tuple[str, str]) -> None:
-        """Replace texts in a file."""
+        """Replace strings in a file."""
         path = self.directory / name
         content = path.read_text()
         for old, new in pairs:

@@ -136,7 +136,7 @@ def same(schema: str, other: str) -> None:
 def migrated(shop: Shop, surrogate: str | None = None) -> Tenancy:
     """Migrate the shop to two tenants with equal keys, and add the files of the page.
 
-    The key of the table ``surrogate`` is a random uuid of the application, as the draft asks.
+    The key of the table ``surrogate`` is a random uuid of the application, as the draft requires.
     """
     tenancy = Tenancy(shop.server, shop.NAME, GIVEN)
     for entry in tenancy.source["tables"]:
@@ -197,7 +197,7 @@ def test_a_release_is_named_described_migrated_and_rolled_back(server: Server, s
     release(server, shop)
     owners = "SELECT count(*) FROM pg_shdepend WHERE refobjid = 'release'::regrole AND deptype = 'o'"
     assert server.sql(owners, shop.NAME) == [(0,)]
-    # The data migrations saw every tenant: as a whole, and one at a time.
+    # The data migrations saw the rows of every tenant: all tenants together, and one at a time.
     assert server.sql("SELECT tenant_id, email, code FROM shop_customer ORDER BY 1, 2", shop.NAME) == [
         (1, "ada@example.org", "none"), (1, "grace@example.org", "none"), (2, "ada@example.org", "none"),
     ]  # fmt: skip

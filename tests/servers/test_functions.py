@@ -47,7 +47,7 @@ FORMS = {
         f"PROCEDURE say{ARGUMENTS} BEGIN ATOMIC {INSERT} {COUNT}; END", "CALL say('a')",
     ),
 }  # fmt: skip
-# PostgreSQL 13 does not know the form of the SQL standard.
+# PostgreSQL 13 does not support bodies in the form of the SQL standard.
 SINCE = {name: 14 for name in FORMS if "SQL standard" in name}
 
 

@@ -1,4 +1,4 @@
-"""The transaction beside a running service: it yields, is attempted again, and requires new sessions of the service."""
+"""The transaction while the service runs: it yields, is retried, and requires new sessions of the service."""
 
 from __future__ import annotations
 

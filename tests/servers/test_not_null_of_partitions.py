@@ -13,7 +13,7 @@ from planner import Database
 from server import Server
 
 ENTRY: dict[str, Any] = {"name": "logs", "natural_keys": [["at", "n"]], "sample": {}}
-# The tenant column was there before, and nullable.
+# The tenant column existed before the migration, and is nullable.
 LOGS = "CREATE TABLE logs (at date NOT NULL, n integer NOT NULL, customer_id integer) PARTITION BY RANGE (at)"
 YEARS = {2024: "logs_2024", 2025: "logs_2025", 2026: "logs_2026", 2027: "logs_2027"}
 PARTITIONS = (
@@ -22,7 +22,7 @@ PARTITIONS = (
     "CREATE TABLE logs_2025_a PARTITION OF logs_2025 FOR VALUES IN (1) PARTITION BY LIST (n)",
     "CREATE TABLE logs_2025_aa PARTITION OF logs_2025_a DEFAULT",
     "CREATE TABLE logs_2025_rest PARTITION OF logs_2025 DEFAULT",
-    # Tables of their own that were attached, one of them with its columns in another order.
+    # Separate tables that were attached. One of them has its columns in another order.
     "CREATE TABLE logs_2026 (customer_id integer, n integer NOT NULL, at date NOT NULL)",
     "ALTER TABLE logs ATTACH PARTITION logs_2026 FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
     # A partition that was detached for a while.
@@ -76,7 +76,7 @@ def test_no_partition_keeps_the_not_null_of_the_migration(server: Server, key: s
         assert set(nullable(found).values()) == {True}
         schemas.round_trip(server, found)
         assert set(nullable(found).values()) == {True}
-        # The older release names no tenant.
+        # The older release does not name the tenant column.
         for year, partition in YEARS.items():
             found.run(f"INSERT INTO logs (at, n) VALUES ('{year}-06-01', 1)")
             found.run(f"INSERT INTO {partition} (at, n) VALUES ('{year}-07-01', 1)")

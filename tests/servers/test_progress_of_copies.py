@@ -1,4 +1,4 @@
-"""The progress of a dump and of a restore, while a table is really being copied."""
+"""The progress of a dump and of a restore, while a table is being copied."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ COPY = "ai_memory_copied"
 
 
 class Held:
-    """A file that takes the rows of a COPY until the test lets it go on."""
+    """A file that takes the rows of a COPY until the test lets it continue."""
 
     def __init__(self) -> None:
-        """Start with the first rows, which are taken at once."""
+        """Start with the first rows, which are taken immediately."""
         self.came, self.over = threading.Event(), threading.Event()
 
     def write(self, text: bytes) -> None:
@@ -36,7 +36,7 @@ class Held:
 
 @contextlib.contextmanager
 def dumping(server: Server, table: str) -> Iterator[None]:
-    """Copy a table as pg_dump does, and stop in the middle of it."""
+    """Copy a table as pg_dump does, and pause in the middle of it."""
     with contextlib.closing(server.connect(NAME)) as connection:
         held = Held()
 
@@ -81,12 +81,12 @@ def test_a_dump_is_measured_against_all_tables(
     reading = work(server, "backup", monkeypatch, path=str(path))
     assert reading.progress()["msg"] == "dump, starting"
     dump(server, path, format=layout).take()
-    # Without pg_dump's session, its rows are counted.
+    # After the end of pg_dump's session, the backup counts the rows.
     assert reading.progress()["msg"] == "dump, counting and hashing its rows"
     with dumping(server, "public.blocks"):
         found = reading.progress()
     assert (found["stage"], found["detail"]) == ("dump", "blocks")
-    # The other tables have a file, or come later.
+    # The other tables already have a file, or follow later.
     whole = {name: size for _, _, name, size, *_ in server.sql(progress.TABLES, large)}
     others = (sum(whole.values()) - whole["blocks"]) / sum(whole.values())
     assert found["share"] > (others if layout == "directory" else 0)

@@ -1,4 +1,4 @@
-"""Other roles than the service's are reported before and after the migration, and the model can give them policies."""
+"""Roles other than the service's are reported before and after the migration, and the model can give them policies."""
 
 from __future__ import annotations
 

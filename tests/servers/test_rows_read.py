@@ -1,4 +1,4 @@
-"""While the service works, the transaction reads as many rows of a large database as of a small one."""
+"""While the service runs, the transaction reads as many rows of a large database as of a small one."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def read(database: Database, goal: str, snapshot: State | None = None, **more: A
 
 
 def prepare(database: Database, goal: str, snapshot: State | None = None) -> None:
-    """Commit what comes before the transaction of a goal."""
+    """Commit the statements that precede the transaction of a goal."""
     planned = planning.statements(database.state(), database.model, goal, snapshot)
     database.carry_out(online.steps(online.expand(planned, "live")))
     database.run(*(item["sql"] for item in online.early(planned, "live")))

@@ -56,8 +56,8 @@ def pairs(made: Made) -> set[tuple[tuple[str, str], ...]]:
 
 
 def pairwise(every: list[Made], chosen: list[Made]) -> list[Made]:
-    """Return combinations that contain all pairs of ``every``: first ``chosen``, then always the one that adds the
-    most."""
+    """Return combinations that contain all pairs of ``every``: first ``chosen``, then always the combination that adds
+    the most pairs."""
     found = list(chosen)
     missing = set().union(*map(pairs, every)) - set().union(*map(pairs, found))
     while missing:

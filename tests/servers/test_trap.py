@@ -1,4 +1,4 @@
-"""Code that the service's role has planted never gains privileges, also on versions that no lab host has."""
+"""Code that the service's role has planted never gains privileges, even on versions that no lab host has."""
 
 from __future__ import annotations
 

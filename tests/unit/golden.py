@@ -29,7 +29,7 @@ def catalog(case: str) -> State:
 
 
 def anywhere(state: State) -> dict[str, Any]:
-    """Return a state without the facts that differ between servers: the version, what it has, and the superuser."""
+    """Return a state without the facts that differ between servers: the version, its features, and the superuser."""
     functions = [{**function, "owner": None} for function in state["functions"]]
     hazards = {**state["hazards"], "service_roles": []}
     return {

@@ -130,7 +130,7 @@ def test_it_is_said_until_when_nothing_is_lost_on_the_way_back() -> None:
     said = answered(commands=BACK)["How is it undone, and until when?"]
     assert said.startswith("Without loss, until a tenant other than the default one has rows.")
     assert "rollback_mode=schema restores the original schema: every row stays" in said
-    # The manifest has the time of its zone.
+    # The time in the manifest is in the server's time zone.
     assert "every row written after 2026-11-25 17:51:33 UTC is lost" in said
     last = answered(kind="rollback", options={"rollback_mode": "schema"}, commands=BACK[2:])
     assert last["How is it undone, and until when?"].startswith("rollback_mode=restore restores the backup")

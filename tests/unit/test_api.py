@@ -275,6 +275,6 @@ def test_endpoints_that_show_the_tenant_of_the_request_before_are_found() -> Non
         }
         look.close()
         server.shutdown()
-    # /always shows the same row to everyone, including the other tenant before, so it does not leak a tenant's row.
+    # /always shows the same row to everyone. The other tenant saw the row before, so this endpoint leaks nothing.
     assert outcomes == {"/apart": "apart", "/open": "shown", "/always": "nothing", "/broken": "failed"}
     assert Shop.tenant == 1

@@ -47,7 +47,7 @@ def test_every_playbook_checks_the_checkout_first(path: Path) -> None:
 @pytest.mark.parametrize(("playbook", "options"), met(UNSET))
 def test_a_run_without_the_projects_settings_is_refused(playbook: str, options: list[str], tmp_path: Path) -> None:
     words = refusal(playbook, str(ROOT / "inventory/lab.yml"), *options, config="", directory=tmp_path)
-    # A playbook in the root directory finds the collection beside it, so that its options are refused first.
+    # A playbook in the root directory finds the collection next to it, so its options are refused first.
     if not (options and "/" not in playbook):
         assert "Ansible does not find the collection aimemory.tenancy, or its roles." in words
         assert f"chmod o-w {ROOT}" in words

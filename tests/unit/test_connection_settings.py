@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.aimemory.tenancy.plugins.action.connection_settings import KEEP_ALIVE, is_kept_alive
 from production import ROOT
 
-# Shows what later plays get, and calls ssh, which is refused at once: nothing listens on port 1.
+# Shows what later plays get, and calls ssh, which is refused immediately: nothing listens on port 1.
 PLAYBOOK = """
 - import_playbook: aimemory.tenancy.checkout
 - hosts: ai_memory
@@ -55,7 +55,7 @@ def test_an_inventory_that_says_nothing_gets_both(tmp_path: Path) -> None:
     asked, *later = calls(tmp_path)
     assert asked.startswith("-G ")
     assert asked.endswith(" db1.example.org")
-    # A shared connection of an earlier command is looked for, and the later connections are kept alive.
+    # The run looks for a shared connection of an earlier command, and keeps later connections alive.
     assert "-O check" in later[0]
     assert KEEP_ALIVE in later[-1]
 

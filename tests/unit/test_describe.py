@@ -67,7 +67,7 @@ def key(*names: str, **more: Any) -> dict[str, Any]:
 
 
 class Loader(yaml.SafeLoader):
-    """Reads each text that Ansible does not treat as a template (``!unsafe``) as a pair."""
+    """Reads each string that Ansible does not treat as a template (``!unsafe``) as a pair."""
 
 
 def _unsafe(loader: Loader, node: yaml.ScalarNode) -> tuple[str, str]:

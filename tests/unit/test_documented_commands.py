@@ -25,7 +25,7 @@ INLINE = re.compile(r"`(ansible-playbook\s[^`]+)`")
 TARGET = re.compile(r"(?:^    |`)make ([a-z-]+)", re.MULTILINE)
 # The names of the functions that run a playbook.
 CALLS = ("playbook", "Run", "run")
-# A playbook of the installed collection has this in front of its name.
+# The name of a playbook of the installed collection has this prefix.
 COLLECTION = "aimemory.tenancy."
 # Arguments that a test may add to those in the documents: the answer that an operator types, all hosts at once, or less
 # slow work.

@@ -83,7 +83,7 @@ def test_without_a_run_a_rehearsal_is_the_measure() -> None:
 
 def test_without_any_measurement_the_estimate_says_so() -> None:
     lines = expected.lines(dry(), NOTHING)
-    # 30 s, and two times what 300 MB take.
+    # 30 s, and twice the time for 300 MB.
     assert lines[0] == "Duration:  about 110 s, guessed from 300 MB: nothing was measured yet"
     assert lines[1].startswith("Callers:   The service is stopped for about 10 s, besides its own stop and start")
     large = expected.lines(dry(preflight={"database_size_bytes": 30_000_000_000}), NOTHING)

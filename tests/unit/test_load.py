@@ -21,7 +21,7 @@ Change = Callable[[Row], Any]
 
 @pytest.fixture
 def caller() -> Caller:
-    """Return a caller with two memories and five calls, of which one each was not acknowledged."""
+    """Return a caller with two memories and five calls; one memory and one call were not acknowledged."""
     caller = Caller(USER, 1)
     for _ in range(4):
         caller.new_call()
@@ -126,7 +126,8 @@ def test_an_unknown_kind_raises(caller: Caller) -> None:
 
 
 def database(caller: Caller) -> dict[str, list[Row]]:
-    """Return the correct rows of the caller, with one of another tenant's caller of that name in each table."""
+    """Return the correct rows of the caller, with one row in each table of another tenant's caller with the same
+    name."""
     rows: dict[str, list[Row]] = {
         "memories": [{"value_json": {"text": f"1 {USER} 1"}}],
         "call_summaries": [{"call_id": call.id} for call in caller.calls[:4]],
@@ -203,7 +204,7 @@ def test_writes_that_would_disturb_each_other_go_to_different_callers() -> None:
     for _ in range(300):
         # No write of a call is ever acknowledged.
         request = callers.request(tenant_aware=False)
-        # Only the first write of a caller may be sent before one was acknowledged.
+        # Only the first write of a caller may be sent before a write was acknowledged.
         assert request.caller.opened or request.caller.touches == 1
         if request.kind == STORE:
             request.caller.acknowledge(request.memory)

@@ -260,7 +260,7 @@ def test_the_page_needs_nothing_else() -> None:
 
 
 def test_what_comes_from_outside_is_text() -> None:
-    # Rows with the same texts are one row, so every text is the same in both.
+    # Rows with the same strings are one row, so every string is the same in both.
     harmless, harmful = (
         Reader(page.render(SOURCE, changed(record(), lambda _, text=text: text)))  # type: ignore[misc]
         for text in ("harmless", EVIL)
@@ -421,7 +421,7 @@ def test_a_run_that_was_cancelled_failed_nowhere() -> None:
     for shown in (text, log):
         assert "Cancelled: the answer was not YES. Nothing was touched." in shown
         assert "FAILED" not in shown
-        # The question's own message is not told as a second reason.
+        # The question's own message is not shown as a second reason.
         assert "Require YES" not in shown
     assert "\n\nNone.\n" in log
     assert "- [ ] Verification passed\n" in log or "- [x] Verification passed\n" in log

@@ -197,7 +197,7 @@ def test_a_transaction_beside_a_running_service_yields_early_and_is_attempted_ag
 @pytest.mark.parametrize(
     ("failed", "is_known", "left", "is_committed"),
     [
-        # The call on the server knows what it committed.
+        # The result of the call on the server shows what the call committed.
         ({"stages": [], "result": {}}, False, [1], True),
         ({"stages": []}, False, [2], False),
         # A later call failed.

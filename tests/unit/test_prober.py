@@ -27,7 +27,7 @@ GIVEN = "a header that nobody may see"
 
 
 class Service(http.server.ThreadingHTTPServer):
-    """A service that is told what it answers, and that counts its callers."""
+    """A service whose answers a test sets, and that counts its callers."""
 
     daemon_threads = True
 
@@ -79,7 +79,7 @@ def service() -> Iterator[Service]:
 def probing(
     service: Service, place: Path, alive: float | None = None, **other: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the prober as the unit does, with a bundle of its own; ``alive`` is the time of the last sign of the run."""
+    """Run the prober as the unit does, with its own bundle; ``alive`` is the time of the run's last sign of life."""
     url = f"http://127.0.0.1:{service.server_port}"
     configuration = {
         "url": url, "timeout": 60, "headers": {"X-Given": GIVEN}, "secret": SECRET, "seconds": 300,
@@ -126,7 +126,7 @@ def test_a_working_service_is_read_at_fixed_times(service: Service, tmp_path: Pa
     summary = probe_samples.summary(found, 0.02)
     assert (summary["failed"], summary["reasons"], summary["health"]["failed"]) == (0, {}, 0)
     assert summary["sent"] >= 20
-    # A token of the service's own secret is sent, and none of it is written.
+    # A token that is signed with the service's own secret is sent, and no part of it is written.
     assert any(token.startswith("Bearer ey") for token in service.tokens)
     assert (tmp_path / prober.SAMPLES).stat().st_mode & 0o777 == 0o600
     assert not (tmp_path / prober.CONFIGURATION).exists()
@@ -151,7 +151,7 @@ def test_a_stalled_service_gets_no_second_request_and_the_due_ones_wait(service:
     assert summary["failed"] == 0
     assert summary["worst"] >= stalled
     assert summary["gap"] >= stalled
-    # Every request that was due meanwhile counts, and not only the one that was sent.
+    # Every request that was due meanwhile counts, not only the one that was sent.
     assert summary["sent"] >= len(found.reads) + stalled / 0.02 - 1
     assert summary["p99"] > stalled / 2
 
@@ -206,10 +206,10 @@ def test_a_header_that_cannot_be_sent_fails_and_is_not_written(service: Service,
 
 def test_the_prober_ends_by_itself(service: Service, tmp_path: Path) -> None:
     with probing(service, tmp_path, alive=time.time() + 3600, limit=0.3) as process:
-        # Longer than without a sign of the run.
+        # The prober runs for longer than its limit.
         until(lambda: len(samples(tmp_path).reads) >= 40)
         assert process.poll() is None
-        # The last sign is now.
+        # The file now has the current time.
         job_progress.touch(str(tmp_path / prober.ALIVE))
         assert process.wait(60) == 0
     found = samples(tmp_path)
@@ -247,7 +247,7 @@ GOOD, DOWN = prober.GOOD, prober.NO_CONNECTION
 def test_the_numbers_of_a_stop() -> None:
     reads = probes((1, 1.01, GOOD), (1.1, 1.101, DOWN), (1.2, 1.201, DOWN), (1.3, 1.85, GOOD), (1.9, 1.92, GOOD))
     found = probe_samples.summary(probe_samples.Samples(reads, [], ended=2.0), 0.1)
-    # Those of 1.4 to 1.8 waited for the answer at 1.85.
+    # The requests of 1.4 to 1.8 waited for the answer at 1.85.
     assert (found["sent"], found["failed"], found["reasons"]) == (10, 2, {DOWN: 2})
     assert (found["worst"], found["p99"], found["gap"], found["seconds"]) == (0.55, 0.55, 0.84, 1.0)
     assert found["slices"] == {"step": 1, "worst": [0.55], "failed": [2]}

@@ -1,4 +1,4 @@
-"""The progress of a dump, a restore and any other job, always against the right whole."""
+"""The progress of a dump, a restore and any other job, always as a share of the correct total."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_what_remains_is_estimated_from_the_share_since_the_stage_began() -> Non
     assert read(job, 110.0, 0.11) == "dump 11%, memories"
     assert read(job, 120.0, 0.3) == "dump 30%, about 70 s left, memories"
     assert read(job, 1100.0, 0.35) == "dump 35%, about 43 min left, memories"
-    # A share that falls, because a table's file was not complete, begins anew.
+    # If the share falls because a table's file was incomplete, the estimate starts again.
     assert read(job, 1150.0, 0.05) == "dump 5%, memories"
     assert read(job, 1160.0, 0.15) == "dump 15%, about 85 s left, memories"
     # The next stage has another speed.
@@ -105,7 +105,7 @@ def test_without_a_terminal_each_further_tenth_is_a_line() -> None:
         read(job, float(number), share)
         told.append(job.is_news())
     assert told == [True, False, True, False, True, False, True, False]
-    # The numbers of an index build change all the time.
+    # The numbers of an index build change constantly.
     for said, news in (("scanning, 3%: idx_a", True), ("scanning, 99%: idx_a", False), ("sorting: idx_a", True)):
         job.line({"msg": said}, 9.0)
         assert job.is_news() is news
@@ -149,7 +149,7 @@ def test_the_status_line_shows_the_time_and_the_progress_of_a_job(monkeypatch: p
     foot = callback._foot_line()
     assert foot.endswith(" backup 2 s: dump 45%, memories")
     assert len(foot.split()[1]) == len("15:20:31")
-    # Standard output of a test is no terminal.
+    # Standard output of a test is not a terminal.
     assert [line.split(maxsplit=1)[1] for line in lines] == ["dump 45%, memories"]
     callback.v2_runner_retry(Result("ansible.builtin.uri", {"msg": "no answer"}))
     assert callback._foot_line().endswith(" backup 2 s: Wait for the job: no answer")

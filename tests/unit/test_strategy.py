@@ -40,7 +40,7 @@ def of_case(case: str, rows: int, **wanted: Any) -> dict[str, Any]:
 
 
 def text(found: dict[str, Any]) -> str:
-    """Return the lines of a plan as one text."""
+    """Return the lines of a plan as one string."""
     return " ".join(found["lines"])
 
 

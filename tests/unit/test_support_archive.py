@@ -76,7 +76,7 @@ def content(kind: str, document: Any, **more: str) -> str:
 
 
 def planted(value: Any, secret: str, *, number: int = 15557654321) -> Any:
-    """Return a document with the secret instead of each text, in each list, and as a key and a value in each dict."""
+    """Return a document with the secret instead of each string, in each list, and as a key and a value in each dict."""
     if isinstance(value, dict):
         return {
             **{key: planted(item, secret) for key, item in value.items()},

@@ -1,4 +1,4 @@
-"""Module results and files on this machine become texts, or the reason why there is no text."""
+"""Module results and files on this machine become text, or the reason why there is none."""
 
 from __future__ import annotations
 

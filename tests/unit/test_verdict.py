@@ -62,7 +62,7 @@ def test_only_findings_that_hold_and_no_failure_hold() -> None:
     documents = {
         "holds": [host(), host(used_at=1_796_000_000)],
         "fails": [host(rls=False), host(audit=AUDIT), host(failure=failed), host(rls=False, failure=failed)],
-        # After a lost connection, even good findings are not all of them.
+        # After a lost connection, the findings are incomplete, even if all of them hold.
         "unchecked": [host(failure=LOST), host(verified=False), host(verified=False, failure=failed)],
     }
     for wanted, made in documents.items():
@@ -90,7 +90,7 @@ def test_a_document_names_what_fails_and_the_use_of_the_bridge() -> None:
     assert part["findings"] > 50
     assert part["bridge"] == {"tenant": "1", "last_used": "2026-11-30T00:53:20Z"}
     assert part["versions"]["PostgreSQL"] == "16.14"
-    # Control characters are shown. The document is one of ASCII, whatever the names are.
+    # Control characters are shown as escapes. The document is ASCII text, whatever the names are.
     assert "\x1b" not in part["audit"][0]["subject"]
     text = verdict.text(run(part))
     assert text.isascii()
@@ -179,7 +179,7 @@ def test_a_message_that_was_not_received_is_sent_again(tmp_path: Path) -> None:
             (problem,) = watched.night(host(rls=False))
             assert problem.startswith("The webhook was not notified: it responded with HTTP status 404.")
             assert TOKEN not in problem
-    # Neither does a verification without a webhook count as a message.
+    # A verification without a webhook does not count as a message either.
     watched.settings["report_webhook_url"] = ""
     assert watched.night(host(rls=False)) == []
     with listening() as receiver:
@@ -266,7 +266,7 @@ def test_the_metrics_are_numbers_of_each_host(tmp_path: Path) -> None:
     assert (sample("audit_entries", "a", severity="error"), sample("audit_entries", "a", severity="warning")) == (1, 0)
     assert sample("last_run_timestamp_seconds", "a") == 1_796_052_688
     assert sample("last_success_timestamp_seconds", "a") == 1_796_000_000
-    # Only names and numbers are in the file.
+    # The file contains only names and numbers.
     assert not re.search("memories|view-definer|alice", path.read_text())
 
 

@@ -1,4 +1,4 @@
-"""A service with a tenant column and a tenants table gets row security, a login and a reader, and goes back."""
+"""A service with a tenant column and a tenants table gets row security, a login and a reader, and is rolled back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 from application import CONFIRMED, Application, installed
 from lab import ROOT, Host, Run
 
-# Divided between two hosts, these tests would prepare both.
+# If these tests were divided between two hosts, both hosts would have to be prepared.
 pytestmark = pytest.mark.one_host(together=True)
 
 HERE = ROOT / "molecule/adopted"
@@ -27,7 +27,7 @@ FIRST, SECOND = "a.example.org", "b.example.org"
 ROWS = {"users": 3, "projects": 3, "tasks": 3, "notes": 1}
 # The decisions of the operator: the setting, who reads the tenants table, and the dashboard.
 DECIDED = {"tenancy_setting", "tenancy_tenants", "tenancy_readers"}
-# Texts that differ only in case are equal. The servers of tests/servers are built without ICU.
+# Strings that differ only in case are equal. The servers of tests/servers are built without ICU.
 CASELESS = "CREATE COLLATION saas.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
 # Another program on the host that logs in as the service does.
 DIGEST = """[Service]

@@ -29,7 +29,7 @@ class Laptop:
     """A machine with Ansible and the archive: ``home`` is Ansible's own directory, and ``work`` the current one."""
 
     def __init__(self, directory: Path) -> None:
-        """Start with an empty directory to work in."""
+        """Start with an empty working directory."""
         self.home, self.work = directory / "home", directory / "work"
         self.work.mkdir()
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
@@ -37,7 +37,7 @@ class Laptop:
         self.collections = self.home / "collections/ansible_collections"
 
     def run(self, *command: str, directory: Path | None = None) -> str:
-        """Run a command, which must succeed, and return its output; the directory is by default the one to work in."""
+        """Run a command, which must succeed, and return its output; the default directory is the working directory."""
         done = subprocess.run(
             command, cwd=directory or self.work, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, check=False, timeout=600,
@@ -78,7 +78,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Laptop:
 
 
 def inventory(machine: Host, collection: Path) -> Mapping[str, str]:
-    """Return the files of an inventory by name; it has no model, and the values of the archive's inventory."""
+    """Return the files of an inventory by name; it has the values of the archive's inventory, but no model."""
     connection = {
         "ansible_host": "127.0.0.1", "ansible_port": HOSTS[machine.name]["ansible_port"], "ansible_user": "operator",
         "ansible_ssh_private_key_file": str(ROOT / ".lab/id_ed25519"),
@@ -125,7 +125,7 @@ def test_the_archive_describes_migrates_verifies_and_rolls_back(machine: Host, l
     (copy,) = laptop.work.glob(f"backups/{machine.name}/*.tar")
     assert f"Copy:      {copy.relative_to(laptop.work)}" in migrated
 
-    # The commands that the run printed are those that work here.
+    # The run printed the commands that work here.
     verify, *back = record["commands"]
     assert verify in migrated
     assert "findings hold" in laptop.run(*shlex.split(verify))

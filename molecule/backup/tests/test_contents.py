@@ -36,7 +36,7 @@ def look(reader: Any) -> tuple[int, list[contents.Contents]]:
 
 
 def changed(reader: Any, writer: Any, since: int, before: list[contents.Contents]) -> list[str]:
-    """Return the tables with a write until now, without later writes."""
+    """Return the tables that have been written so far, without later writes."""
     with writer.cursor() as cursor:
         cursor.execute("SELECT txid_current()")
         until = cursor.fetchone()[0]

@@ -13,10 +13,10 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = r"""
 name: fault
 type: aggregate
-short_description: Do harm when a task begins
+short_description: Cause a fault when a task starts
 description:
   - C(FAULT_AT) is the number of the task, counted from 1, or a part of its name.
-  - C(FAULT_COMMAND) is a shell command that is run before the task begins; without one the whole run is killed.
+  - C(FAULT_COMMAND) is a shell command that runs before the task starts; without a command, the whole run is killed.
   - C(FAULT_TASKS) is a file that gets the tasks' names.
 """
 

@@ -1,4 +1,4 @@
-"""The load finds nothing if nothing happens, and failed requests if the service is restarted or loses rows."""
+"""The load finds no faults if nothing happens, and finds failed requests if the service is restarted or loses rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab import Host
 from loaded import load
 from renewed import with_workers
 
-# The hosts share such modules; the whole change runs on each of them.
+# Modules with this mark are divided between the hosts. The whole change is tested on each host.
 pytestmark = pytest.mark.one_host(together=True)
 
 

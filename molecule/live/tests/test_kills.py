@@ -1,4 +1,4 @@
-"""A live migration that is killed anywhere costs callers nothing, and the next run finishes it."""
+"""A live migration that is killed at any point does not affect callers, and the next run finishes it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ HARMED = "/run/test-harmed"
 RENEWAL = "ai-memory-renewal.service"
 RUNBOOK = "application_name = 'tenancy runbook'"
 PSQL = "runuser -u postgres -- psql --no-psqlrc --no-align --tuples-only --quiet --dbname=ai_memory --command"
-# Slow statements, so that a fault can hit them. Callers wait for the second one, but not for as long as they are
-# patient.
+# Slow statements, so that a fault can hit them. Callers wait for the second one, but for less than their time limit.
 SLOW = {"CREATE INDEX": "%", "CREATE POLICY": "%tenant_isolation_memories%"}
 SECONDS = 3
 
@@ -50,8 +49,8 @@ HARMS = {
     "ssh is cut": "systemctl stop ssh; pkill -KILL sshd; sleep 8; systemctl start ssh",
 }
 KILL, END, CUT = HARMS
-# A run goes on from the point at which the run before was harmed. After a cut connection, the call on the server
-# finishes the change.
+# Each run continues from the point at which the previous run was interrupted. After a cut connection, the call on the
+# server finishes the change.
 CHAINS = [
     (KILL, ["expand", "bridge", "renew", "apply"]), (KILL, ["answer"]), (END, ["expand", "apply"]), (END, ["answer"]),
     (CUT, ["expand", "bridge"]), (CUT, ["renew"]), (CUT, ["apply"]), (CUT, ["answer"]),
@@ -59,7 +58,7 @@ CHAINS = [
 
 
 def identity(value: str | list[str]) -> str:
-    """Return the part of a test's name for a harm or for the points."""
+    """Return the part of a test's name for a fault or for the points."""
     return (value if isinstance(value, str) else ", then in ".join(value)).replace(" ", "-")
 
 
@@ -88,7 +87,7 @@ def calls(machine: Host) -> Iterator[Load]:
 
 
 def harmed_run(machine: Host, point: str, harm: str) -> dict[str, Any] | None:
-    """Run the migration, and harm it once when it reaches a point; return its record, if it has one."""
+    """Run the migration, and cause the fault once when it reaches a point; return its record, if it has one."""
     machine.run(f"sudo rm --force {HARMED}")
     watch = f"until {POINTS[point]}; do sleep 0.02; done; touch {HARMED}; {HARMS[harm]}"
     machine.run(f"sudo systemd-run --quiet --collect timeout 300 sh -c {shlex.quote(watch)}")
@@ -103,7 +102,7 @@ def harmed_run(machine: Host, point: str, harm: str) -> dict[str, Any] | None:
 
 
 def wait_for_sessions(machine: Host) -> None:
-    """Wait until the calls and the sessions that the run left behind have ended, and the renewal too."""
+    """Wait until the calls, the sessions and the renewal that the run left behind have ended."""
     deadline = time.monotonic() + 120
     while (
         machine.run(f"systemctl is-active {RENEWAL}", check=False).strip() in ("active", "activating")
@@ -114,7 +113,7 @@ def wait_for_sessions(machine: Host) -> None:
 
 
 def assert_unharmed(machine: Host, calls: Load, number: int) -> None:
-    """Assert that callers noticed nothing, and that as many workers as before serve."""
+    """Assert that callers noticed nothing, and that the service has as many workers as before."""
     assert [item for item in calls.so_far() if item["failed"] or item["wrong"]] == []
     deadline = time.monotonic() + 60
     while len(workers(machine)) != number:

@@ -14,7 +14,7 @@ from renewed import CODE, WORKERS, with_workers, workers
 from running import url
 from service import assert_works_in_full, schema
 
-# The hosts share such modules; the whole change runs on each of them.
+# Modules with this mark are divided between the hosts. The whole change is tested on each host.
 pytestmark = pytest.mark.one_host(together=True)
 
 LIVE = (*MIGRATE, "-etenancy_strategy=live")

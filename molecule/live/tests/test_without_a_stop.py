@@ -33,14 +33,14 @@ def original(machine: Host) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def calls(machine: Host, original: str) -> Iterator[Load]:
-    """Send 20 requests a second in new connections during all tests of this module."""
+    """Send 20 requests per second over new connections during all tests of this module."""
     with load(machine) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def kept(machine: Host, calls: Load) -> Iterator[Load]:
-    """Send some more requests in kept connections."""
+    """Send more requests over persistent connections."""
     with load(machine, 2, keep_alive=True) as found:
         yield found
 
@@ -84,7 +84,7 @@ def test_the_tenant_aware_release_is_deployed_and_enforced_with_two_tenants(
     deploy(machine, tenant_aware=True)
     # Its callers have the same names as those of tenant 1.
     with load(machine, 5, tenant=2, prefix=calls.prefix, tenant_aware=True) as other:
-        # An earlier use of the bridge could be one of the start-up.
+        # An earlier use of the bridge could belong to the service's start-up.
         time.sleep(22)
         record = live(machine, *ENFORCE)
         time.sleep(2)
@@ -97,8 +97,8 @@ def test_the_tenant_aware_release_is_deployed_and_enforced_with_two_tenants(
 
 
 def test_both_rollbacks(machine: Host, original: str, calls: Load, kept: Load) -> None:
-    # The legacy release works neither without the bridge, nor the tenant-aware release with the original schema. So
-    # the legacy release is deployed when row security is off.
+    # The legacy release does not work without the bridge, and the tenant-aware release does not work with the original
+    # schema. Therefore the legacy release is deployed while row security is off.
     live(machine, *ROLLBACK, "-erollback_mode=policies")
     deploy(machine, tenant_aware=False)
     for found in (calls, kept):

@@ -72,7 +72,7 @@ class Requests:
 
 @contextlib.contextmanager
 def callers(machine: Host, rate: int = 20, pause: float = 0) -> Iterator[Requests]:
-    """Send requests to the service, ``rate`` a second, each over a new connection.
+    """Send requests to the service, ``rate`` per second, each over a new connection.
 
     Each caller waits for ``pause`` seconds between its connection and its request.
     """
@@ -92,7 +92,7 @@ def callers(machine: Host, rate: int = 20, pause: float = 0) -> Iterator[Request
         output, _ = process.communicate("over\n", timeout=300)
         found = json.loads(output)
         requests.made, requests.failed, requests.reset = found["made"], found["failed"], found["reset"]
-        # A worker that ends resets connections at one moment only.
+        # An exiting worker resets connections only at one moment.
         assert len(requests.reset) < 5, requests.reset
 
 
@@ -108,7 +108,7 @@ def before(machine: Host, program: str) -> None:
 
 
 def wait_for_workers(machine: Host, reached: Callable[[list[int]], bool]) -> list[int]:
-    """Wait until the workers have been the wanted ones for a second, and return them."""
+    """Wait until the workers have met the condition for a second, and return them."""
     deadline, since, last = time.monotonic() + 60, 0.0, workers(machine)
     while not since or time.monotonic() - since < 1:
         found = workers(machine)

@@ -128,7 +128,7 @@ def test_a_worker_that_boots_late_restores_the_number(machine: Host) -> None:
 
 @pytest.mark.usefixtures("one")
 def test_a_worker_that_boots_in_the_trial_alone_is_told(machine: Host) -> None:
-    # gunicorn starts such a worker again and again, so the old worker must stay.
+    # gunicorn restarts such a worker repeatedly, so the old worker must stay.
     old = workers(machine)
     before(machine, "if in_service: time.sleep(1); os._exit(9)")
     with callers(machine) as requests:
@@ -242,7 +242,7 @@ def test_each_worker_is_read_through(machine: Host) -> None:
     assert found["requests"] >= 2
     failed = read_through_each(machine, "/memory/retrieve", method="POST", body={})
     assert ' answered read with an error: HTTP 200 {"success":false' in failed["msg"], failed
-    # The response comes from no statement.
+    # The response does not come from a statement.
     unproven = read_through_each(machine, "/openapi.json", rounds=3)
     assert "reads with its new session is not proven" in unproven["unproven"], unproven
 
@@ -320,5 +320,5 @@ def test_a_session_of_the_main_process_is_named(machine: Host) -> None:
         failed = renewed(machine)
         before(machine, "")
     assert f"The main process of gunicorn in ai-memory.service ({pid}) has a database session" in found["obstacle"]
-    # A renewal cannot know the sessions. The check in the transaction finds them.
+    # A renewal cannot detect these sessions. The check in the transaction finds them.
     expect(failed, "gunicorn", 2)

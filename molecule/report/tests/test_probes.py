@@ -1,5 +1,5 @@
-"""The probes show what callers of the service feel: a restart, a stalled service, and what becomes of the probes if the
-run is lost. None of these tests runs a playbook."""
+"""The probes show what callers of the service feel: a restart, and a stalled service. They end if the run is lost. None
+of these tests runs a playbook."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def stopped(machine: Host) -> bool:
 
 @pytest.fixture(scope="module", autouse=True)
 def _tenant_aware(machine: Host) -> Iterator[None]:
-    """Use the release that requires a token, and leave neither it nor probes behind."""
+    """Use the release that requires a token, and remove it and the probes at the end."""
     machine.run("sudo lab-reset tenant_aware")
     yield
     machine.reset()
@@ -97,14 +97,14 @@ def test_a_restart_is_a_gap_and_the_secret_is_seen_nowhere(machine: Host) -> Non
 
 
 def vars_of(*texts: str) -> dict[str, str]:
-    """Return the texts that must not contain a secret, by names for the message of the assertion."""
+    """Return the strings that must not contain a secret, by names for the assertion message."""
     return dict(zip(("properties and arguments", "samples", "journal", "result"), texts, strict=True))
 
 
 def test_a_stalled_service_shows_a_long_wait_and_not_fewer_requests(machine: Host) -> None:
     call(machine, "started")
     until(lambda: lines(machine) >= 5)
-    # The workers stop until a read request waits, and then for two seconds more.
+    # The workers stop until a read request waits, and then for two more seconds.
     stalled = machine.run(
         "control() { sudo systemctl kill --kill-whom=all --signal=$1 ai-memory; }; control SIGSTOP;"
         f" until sudo tail -n 1 {PLACE}/samples | grep --quiet begun; do sleep 0.05; done;"

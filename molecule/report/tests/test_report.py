@@ -85,7 +85,7 @@ def test_it_holds_the_facts_of_the_run(browser: Browser, pages: dict[str, Path],
     record = runs.done.record
     started = {phase["name"]: phase["started"] for phase in record["phases"]}
     apart = datetime.fromisoformat(record["stopped_at"]) - datetime.fromisoformat(started["stop"])
-    # Between the two, the run queries systemd whether the unit is active.
+    # Between the two, the run asks systemd whether the unit is active.
     assert 0 <= apart.total_seconds() < 2
     assert len(record["durations"]) == len(record["plan"]) > 50
     with opened(browser, pages["done"], 1280, "light") as look:
@@ -115,7 +115,7 @@ def test_a_failure_says_what_state_everything_is_in(browser: Browser, pages: dic
         text = look.page.inner_text("body")
         assert look.page.locator(".timeline .bad").all_inner_texts() == ["FAILED"]
     assert "No. The change failed, and nothing of it remains." in text
-    # The reason is told once.
+    # The reason appears only once.
     assert text.count("(table personality_metrics, constraint <b>one</b>) instead of 1 rows") == 1
     assert "Database: unchanged, nothing was committed." in text
     assert "Service: ai-memory responds again." in text

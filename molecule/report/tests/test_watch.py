@@ -1,5 +1,5 @@
-"""The run watches the service after the start: it summarises the results of callers' requests, and ends at once on
-failures."""
+"""The run watches the service after the start: it summarises the results of callers' requests, and ends immediately
+after failures."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_callers_met_is_summed_up(machine: Host) -> None:
     assert run.returncode == 0, run.output
     watched = run.record["watched"]
     assert (watched["seconds"], watched["samples"], watched["trouble"]) == (60, 12, [])
-    # The five requests and the smoke test; health checks are no requests of callers.
+    # The five requests and the smoke test; health checks are not requests of callers.
     assert watched["requests"] >= 5 + 2
     assert watched["refused"] == 1
     assert watched["refused_before"] >= 1

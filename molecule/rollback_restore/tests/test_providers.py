@@ -37,7 +37,7 @@ PROVIDERS = {
 DEFAULTS = {15: "--locale-provider=icu --icu-locale=de", 17: "--locale-provider=builtin --builtin-locale=C.UTF-8"}
 NAME = "provided"
 PLACE = "/tmp/provided"
-# Every property that decides how texts are compared. A new database has the version of the installed library.
+# Every property that determines how strings are compared. A new database has the version of the installed library.
 PROPERTIES = """
 SELECT to_jsonb(d) - ARRAY['oid', 'datname', 'datdba', 'datfrozenxid', 'datminmxid', 'dattablespace', 'datacl']
 FROM pg_database d WHERE datname = %s

@@ -13,7 +13,7 @@ from production import production_source
 
 pytestmark = pytest.mark.one_host
 
-# Functions with numeric arguments write the other tables.
+# Functions with numeric arguments write to the other tables.
 TABLES = ("memories", "call_summaries", "caller_profiles")
 TENANTS = {
     "bigint": 2**40, "smallint": 7, "uuid": "3F0C8A52-9d1e-4b7a-8c35-6e2f1d0b9a74", "text": "O'Neill \\ Söhne ",

@@ -18,7 +18,7 @@ import pytest
 from lab import MIGRATE, Host, Run
 from rows import insert
 
-# The planted texts; every byte of every archive is searched for each of them.
+# The planted strings; every byte of every archive is searched for each of them.
 CALLER = "+15557654321"
 NAME = "Ophelia Quartz"
 SENTENCE = "Ophelia doesn't trust Wuthering insurances"
@@ -64,7 +64,7 @@ class Archive:
         return json.loads(self.text(name))
 
     def leaks(self) -> list[tuple[str, str]]:
-        """Return the planted texts that occur in a file, in its name, or on the screen."""
+        """Return the planted strings that occur in a file, in its name, or on the screen."""
         places = {"screen": self.run.output.encode()} | self.bytes | {name: name.encode() for name in self.bytes}
         return [(word, name) for name, content in places.items() for word in PLANTED if word.encode() in content]
 

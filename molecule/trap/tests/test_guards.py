@@ -22,7 +22,8 @@ WITHOUT_TENANT = "ALTER TABLE public.memories ADD COLUMN customer_id integer"
 
 @dataclass(frozen=True)
 class Guard:
-    """A guard against the database's code: a text in a file of the checkout, and its replacement without the guard."""
+    """A guard against the database's code: a string in a file of the checkout, and its replacement without the
+    guard."""
 
     file: str
     text: str

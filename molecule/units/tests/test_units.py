@@ -114,7 +114,7 @@ def test_the_failsafe_brings_back_all_that_a_lost_run_stopped(machine: Host, ins
     stopped = machine.module("cutover", **CALL | {"unit": instance[1], "triggers": armed["triggers"], "stop": True})
     assert "msg" not in stopped, stopped
     assert states(machine, instance) == ["inactive"] * 3
-    # That run is lost, and another run starts: it still knows the stopped units.
+    # That run is lost, and another run starts. The armed timer still contains the stopped units.
     again = machine.module("service_failsafe", **arm | {"seconds": 1})
     assert (again["triggers"], again["companions"]) == ([instance[0]], [instance[2]])
     machine.wait_until_healthy()

@@ -20,7 +20,7 @@ BROKEN, MENDED = (f"ALTER TABLE memories {word} FORCE ROW LEVEL SECURITY" for wo
 
 
 def document(run: Run) -> dict[str, Any]:
-    """Return the document of a run, which is its whole output but for errors."""
+    """Return the document of a run, which is its whole output except errors."""
     text = run.output if run.returncode == 0 else run.output[run.output.index("{\n") :]
     found: dict[str, Any] = json.loads(text)
     jsonschema.validate(found, SCHEMA)

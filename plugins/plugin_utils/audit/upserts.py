@@ -1,6 +1,7 @@
 """The SQL that finds INSERT … ON CONFLICT (columns) with a key that the plan replaces, after which no key matches.
 
-ON CONFLICT ON CONSTRAINT still works, because the key keeps its name. So does a statement with the tenant column.
+ON CONFLICT ON CONSTRAINT still works, because the key keeps its name. A statement with the tenant column also still
+works.
 """
 
 from __future__ import annotations

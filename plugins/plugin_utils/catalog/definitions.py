@@ -33,7 +33,7 @@ def without_body(definition: str) -> tuple[str, str]:
 def literals(state: State, what: str, texts: Iterable[str | None], path: str | None) -> list[str]:
     """Return one obstacle for each type in ``texts`` whose literals call code of an ordinary role.
 
-    The names in the texts are qualified, except those in the schema ``path`` if it is not None.
+    The names in ``texts`` are qualified, except those in the schema ``path`` if it is not None.
     """
     return [
         f"{what}, which the rollback restores, contains a value of {title}, a domain of an ordinary role or based on "

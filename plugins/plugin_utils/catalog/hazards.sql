@@ -143,7 +143,7 @@ path (relid, side, place, reached, joins) AS (
      FROM unnest(l.own_names, l.other_names) AS u (own, other)))
   FROM path p
   JOIN complete_link l ON l.relid = p.reached AND l.taken AND NOT l.has_tenant AND l.is_comparable
-  -- A cycle of foreign keys must not recurse for ever; the plan refuses its tables.
+  -- A cycle of foreign keys must not recurse forever; the plan refuses its tables.
   WHERE p.place < (SELECT count(*) FROM wanted)
 ),
 -- The expression that returns the tenant of a table's rows.

@@ -4,8 +4,8 @@ The bridge is a setting of the application role in the database. It writes the d
 uses (01). A tenant from the bridge therefore differs from a tenant that a session set, and ``bridge_record`` can record
 the statements that need the bridge.
 
-The policies do not show whether the service sets its tenant. After enforcing has confirmed this, it sets the setting to
-an empty string, which is not a tenant. Without this mark, a migration installs the bridge.
+The policies do not show whether the service sets its tenant. After enforce.yml has confirmed this, it sets the setting
+to an empty string, which is not a tenant. Without this mark, a migration installs the bridge.
 """
 
 from __future__ import annotations

@@ -144,8 +144,7 @@ class RelationRollback:
         kept = by_place(catalog.relations(whole.snapshot, whole.model, self.table))
         self.is_known = (relation.schema, relation.name) in kept
         is_ours = any(policy["name"] == self.table.policy for policy in self.now["policies"])
-        # The snapshot does not contain partitions that are newer. Row security that someone enabled on such a partition
-        # remains.
+        # The snapshot does not contain newer partitions. Row security that someone enabled on such a partition remains.
         later = NO_DOCUMENT if is_ours else {**NO_DOCUMENT, "rls": self.now["rls"]}
         self.before = kept.get((relation.schema, relation.name), later)
 

@@ -224,7 +224,8 @@ def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]
 
 
 def _is_dropped_with_the_table(back: Rollback, item: RelationRollback) -> bool:
-    """Return whether a partition loses its own NOT NULL together with its table. Since PostgreSQL 18, it keeps it."""
+    """Return whether a partition loses its own NOT NULL together with its table. Since PostgreSQL 18, the partition
+    keeps its own."""
     if back.state["server_version_num"] >= NAMED_NOT_NULL_VERSION or not item.relation.is_partition:
         return False
     (table,) = [one for one in back.relations if one.table == item.table and not one.relation.is_partition]

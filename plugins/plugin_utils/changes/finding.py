@@ -24,14 +24,14 @@ def rows_unchanged(name: str, before: int | Mapping[str, int], document: Mapping
 
 
 def by_table(findings: Iterable[Finding], model: Model) -> list[Finding]:
-    """Return findings in the order of the model's tables, without a change of the order within a table. Findings
-    without a table come last."""
+    """Return findings in the order of the model's tables, and keep their order within a table. Findings without a table
+    come last."""
     places = {table.name: place for place, table in enumerate(model.guarded)}
     return sorted(findings, key=lambda found: places.get(found["table"], len(places)))
 
 
 def failing(findings: Iterable[Finding]) -> list[str]:
-    """Return a text for each failed finding: its check and the actual value."""
+    """Return a string for each failed finding: its check and the actual value."""
     return [f"{found['check']} ({_words(found['actual'])})" for found in findings if not found["ok"]]
 
 

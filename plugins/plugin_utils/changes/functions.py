@@ -100,7 +100,7 @@ def header(document: Document) -> str:
     """
     if not document["body"]:
         return definitions.without_body(document["definition"])[0]
-    # A snapshot of an earlier release does not tell what the function returns.
+    # A snapshot of an earlier release does not contain the result type of the function.
     quote = "$procedure" if document["definition"].startswith("CREATE OR REPLACE PROCEDURE ") else "$function"
     while quote in document["body"]:
         quote += "x"

@@ -294,7 +294,7 @@ def _built_before(relation: Relation, index: Document, name: str) -> list[Restor
 
 
 def _after_name(index: Document) -> str:
-    """Return the printed definition of an index behind its name and ON."""
+    """Return the part of an index's printed definition that follows its name and ON."""
     definition: str = index["definition"]
     kind = "CREATE UNIQUE INDEX" if index["unique"] else "CREATE INDEX"
     begins = [f"{kind} {name} ON " for name in catalog.printed(index["name"])]

@@ -276,7 +276,7 @@ class _Exchange:
         return self.index["constraint"] is None and self.index["name"] in map(indexes.original_name, names_there)
 
     def _present(self) -> str | None:
-        """Return the name of an existing key that already is the same key with the tenant column, or None."""
+        """Return the name of an existing key that is already the same key with the tenant column, or None."""
         wanted = unique_keys.meaning(self.index, self.column)
         kinds = {"p": ("p",), "u": ("p", "u"), "x": ("x",)}.get(self.index["constraint_type"] or "")
         return next(

@@ -1,8 +1,9 @@
 """The parts of a plan: the online steps, the statements for new logins, and the transaction of the cutover.
 
-The strategy ``atomic`` makes the change in one transaction while the service is stopped. The strategy ``online`` runs
-most of it before, in steps that do not block other sessions for long. The strategy ``live`` does not stop the service.
-After the online steps it commits the bridge. Then the service's sessions are renewed, and the transaction runs.
+The strategy ``atomic`` makes the change in one transaction while the service is stopped. The strategy ``online`` makes
+most of the change before the stop, in steps that do not block other sessions for long. The strategy ``live`` does not
+stop the service. After the online steps it commits the bridge. Then the service's sessions are renewed, and the
+transaction runs.
 
 An index is built CONCURRENTLY. After VALIDATE CONSTRAINT for a CHECK, SET NOT NULL does not scan the rows under its
 lock (PostgreSQL manual, "ALTER TABLE"). The other changes are short for a table of any size, and remain in one
@@ -41,19 +42,19 @@ def expand(statements: Sequence[Statement], strategy: str) -> list[Statement]:
 def early(statements: Sequence[Statement], strategy: str) -> list[Statement]:
     """Return the statements that are committed before the service's sessions are renewed, with ``live`` only.
 
-    They set the bridge for new logins. Without policies, the setting has no effect. Therefore sessions
-    with the old and with the new setting work alike until the transaction.
+    They set the bridge for new logins. Without policies, the setting has no effect. Therefore sessions with the old
+    setting and sessions with the new one behave alike until the transaction.
     """
     return [item for item in statements if is_expanding(strategy) and strategy == LIVE and item["early"]]
 
 
 def steps(statements: Sequence[Statement]) -> list[Step]:
-    """Return the steps that run while the service works, each with the id of its statement, sql and patient."""
+    """Return the steps that run while the service runs, each with the id of its statement, sql and patient."""
     return [{"id": item["id"], **part} for item in statements for part in item["online"]]
 
 
 def cutover(statements: Sequence[Statement], strategy: str) -> list[Statement]:
-    """Return the statements of the transaction, without the backfill: the service is stopped, or works (``live``)."""
+    """Return the statements of the transaction, without the backfill. With ``live``, the service runs meanwhile."""
     before = [*expand(statements, strategy), *early(statements, strategy)]
     return [item for item in statements if item["phase"] != BACKFILL and item not in before]
 

@@ -25,10 +25,10 @@ PHASES = (
     "column", "tenant", online.BACKFILL, "not_null", "build", "unlink", "key", "link", "function", "view", "privilege",
     "bridge", "default", "policy", "enable", "force",
 )  # fmt: skip
-# While the service works, an autovacuum must yield its lock early. It yields when the deadlock timeout of the waiting
+# While the service runs, an autovacuum must yield its lock early. It yields when the deadlock timeout of the waiting
 # session ends, and PostgreSQL's own value is 1 s.
 YIELDING = {"deadlock_timeout": "20ms"}
-# While the service works, no query may take longer with more rows. Therefore PostgreSQL must use an index for each row
+# While the service runs, no query may take longer with more rows. Therefore PostgreSQL must use an index for each row
 # that it reads. The costs let it choose the index that reads the fewest rows, even in a small table. The rows that
 # parallel workers read would not be counted.
 LIVE = {
@@ -87,13 +87,13 @@ def document(
     ``statements``.
 
     ``lock_timeout`` limits the wait for each lock, in PostgreSQL's units. ``seconds`` limits the whole transaction.
-    ``patience`` is the number of seconds for which it is attempted again if a lock is not free.
-    ``checks`` is SQL that raises an error if the statements must not run. ``counted`` says whether the rows are
-    counted. Count them only if the service does not write, because counting takes longer with more rows. ``lacking``
-    are the tables without the tenant column.
+    ``patience`` is the number of seconds for which it is retried if a lock is not free. ``checks`` is SQL that raises
+    an error if the statements must not run. ``counted`` says whether the rows are counted. Count them only if the
+    service does not write, because counting takes longer with more rows. ``lacking`` are the tables without the tenant
+    column.
 
-    ``live`` says whether the service works meanwhile. Then no query of the transaction may read a whole table, and
-    every row that it reads is counted: see ``transaction.run``.
+    ``live`` says whether the service runs meanwhile. In this case, no query of the transaction may read a whole table,
+    and every row that it reads is counted: see ``transaction.run``.
     """
     tables = {table.name: qualified(model.schema, table.name) for table in model.guarded}
     planner = LIVE if live else {}
@@ -138,7 +138,7 @@ def _begin(
         *(f"SET LOCAL {name} = {literal(value)}" for name, value in settings.items()),
         # ALTER TABLE fails if a deferred constraint has pending trigger events.
         "SET CONSTRAINTS ALL IMMEDIATE",
-        # If two runs start at once, the second waits here and fails with the lock timeout.
+        # If two runs start at the same time, the second waits here and fails with the lock timeout.
         "SELECT pg_advisory_xact_lock(hashtextextended('aimemory.tenancy', 0))",
         f"LOCK TABLE {', '.join(tables.values())} IN {mode} MODE",
     ]

@@ -114,9 +114,9 @@ def transaction(found: Sequence[Statement], state: State, model: Model, wanted: 
 
     ``wanted`` has ``goal``, ``strategy``, ``lock_timeout`` in PostgreSQL's units, ``url_options``, and the limits
     ``seconds`` for the transaction and ``proof_seconds`` for the proof. In a table with more than ``proof_rows`` rows,
-    the proof uses only some rows. ``counted`` says whether the rows are counted before, and ``careful`` says whether
-    rows of another tenant are refused. ``patience`` is the number of seconds for which the transaction is attempted
-    again if a lock is not free.
+    the proof uses only some rows. ``counted`` says whether the rows are counted beforehand, and ``careful`` says
+    whether rows of another tenant are refused. ``patience`` is the number of seconds for which the transaction is
+    retried if a lock is not free.
 
     With the strategy ``live``, callers wait for the whole transaction. Therefore it counts no rows, and the proof uses
     only some rows of every table.
@@ -128,7 +128,7 @@ def transaction(found: Sequence[Statement], state: State, model: Model, wanted: 
         seconds, options = float(wanted["proof_seconds"]), wanted["url_options"]
         made = proof.document(state, model, rows, seconds, options, probed=probed)
     elif wanted["careful"]:
-        # A rollback needs no proof. But rows of another tenant may have been stored after the plan was made.
+        # A rollback needs no proof, but rows of another tenant may have been stored after the plan was made.
         checks = revert.refuse_other_tenants(state, model)
     return plan.document(
         found, model, wanted["lock_timeout"], float(wanted["seconds"]), checks=checks, proof=made,

@@ -71,7 +71,7 @@ def refuse_other_tenants(state: State, model: Model) -> list[str]:
 def policies_findings(state: State, model: Model, rows_before: Mapping[str, Any]) -> list[Finding]:
     """Return the findings after ``policies``: whether row security is off, and columns and rows are kept.
 
-    ``rows_before`` is empty if the service works during the rollback, because the rows are then not counted.
+    ``rows_before`` is empty if the service runs during the rollback, because the rows are then not counted.
     """
     found = [item for change in CHANGES for item in change.row_security_off_findings(state, model)]
     found += [

@@ -48,7 +48,7 @@ def build(state: State, model: Model, snapshot: State, *, lone: bool = True) -> 
 def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[str, Any]) -> list[Finding]:
     """Return whether the schema of ``snapshot`` is restored, and all rows still exist.
 
-    ``rows_before`` maps the name of a table to its number of rows before the rollback. It is empty if the service works
+    ``rows_before`` maps the name of a table to its number of rows before the rollback. It is empty if the service runs
     during the rollback, because the rows are then not counted. Newer objects that do not use the tenant column remain.
     """
     snapshot = snapshots.upgraded(snapshot, state, model)

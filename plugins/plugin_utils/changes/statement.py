@@ -10,7 +10,7 @@ State = Mapping[str, Any]
 
 
 def step(sql: str, *, patient: bool = False) -> dict[str, Any]:
-    """Return one step of a statement that runs in its own transaction while the service works.
+    """Return one step of a statement that runs in its own transaction while the service runs.
 
     A ``patient`` step may wait for a lock without a limit, because it does not block other sessions while it waits.
     Other steps wait only briefly.
@@ -32,7 +32,7 @@ def statement(
 ) -> Statement:
     """Return one planned statement as a plain dict, in the form that the filter returns.
 
-    ``online`` contains the steps that do the same while the service works. If it is empty, the statement runs in the
+    ``online`` contains the steps that do the same while the service runs. If it is empty, the statement runs in the
     transaction of the cutover. ``makes`` contains the names that the statement creates, in the form that ``names``
     checks.
 

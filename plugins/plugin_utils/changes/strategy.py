@@ -16,7 +16,7 @@ from .statement import State, Statement
 
 # The value with which the run chooses the strategy.
 AUTO = "auto"
-# How the sessions are renewed, by the way of the renewal. Every other way stops the service.
+# How the sessions are renewed, for each way of the renewal. Every other way stops the service.
 RENEWED = {
     "gunicorn": "gunicorn replaces its workers one by one",
     "reload": "systemctl reload replaces its processes",
@@ -35,9 +35,8 @@ def choose(
 
     ``wanted`` has ``goal``, ``strategy`` (atomic, online, live or auto), ``online_rows``, ``live_rows``, ``service``
     and ``renewal``, which has way, workers and obstacle. Its ``restores_login`` says whether a rollback restores the
-    service's earlier login. ``measured`` are the seconds that statements took in a
-    rehearsal, by their ids. The reason is empty if nothing is changed. There are refusals only if ``live`` is
-    requested and impossible.
+    service's earlier login. ``measured`` are the seconds that statements took in a rehearsal, by their ids. The reason
+    is empty if nothing is changed. There are refusals only if ``live`` is requested but impossible.
     """
     goal, asked = wanted["goal"], wanted["strategy"]
     obstacles = against_live(found, state, model, wanted, measured or {})

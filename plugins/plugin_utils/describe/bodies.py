@@ -92,7 +92,7 @@ def names_column(body: str, column: str) -> bool:
 
 
 def line(body: str, place: int) -> str:
-    """Return the line of a body at a position, without leading and trailing blanks."""
+    """Return the line of a body at a position, without leading and trailing spaces."""
     return body[body.rfind("\n", 0, place) + 1 :].partition("\n")[0].strip()
 
 
@@ -147,7 +147,7 @@ def _inserted(text: str, item: Written, keys: Sequence[tuple[str, ...]], column:
 
 
 def _before(text: str, place: int, added: str) -> str:
-    """Return the text to add at a position, with a blank after it if none follows."""
+    """Return the text to add at a position, with a space after it if none follows."""
     return added if text[place : place + 1].isspace() else f"{added} "
 
 
@@ -209,7 +209,7 @@ def _closing(text: str, start: int) -> int | None:
 
 
 def _masked_depth(text: str, start: int, end: int) -> str:
-    """Return the text between two positions, in which blanks replace nested parentheses. It stops at the end of the
+    """Return the text between two positions, in which spaces replace nested parentheses. It stops at the end of the
     surrounding parentheses."""
     depth = 0
     shown: list[str] = []
@@ -224,7 +224,7 @@ def _masked_depth(text: str, start: int, end: int) -> str:
 
 
 def _masked(text: str, *, strings: bool = True) -> str:
-    """Return the text in which blanks replace comments and, if ``strings`` is true, quotes replace strings."""
+    """Return the text in which spaces replace comments and, if ``strings`` is true, quotes replace strings."""
 
     def blank(match: re.Match[str]) -> str:
         if match[0][:2] in ("--", "/*"):

@@ -30,7 +30,7 @@ interpreter_python = auto_silent
 
 
 class _Unsafe(str):
-    """A text that Ansible does not evaluate as a template."""
+    """A string that Ansible does not evaluate as a template."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -38,7 +38,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represented(dumper: _Dumper, value: str) -> yaml.ScalarNode:
-    """Return any text on one line."""
+    """Return any string on one line."""
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if len(value.splitlines()) > 1 else None)
 
 
@@ -95,7 +95,7 @@ def _field(name: str, value: Any) -> list[str]:
 
 
 def _block(name: str, value: str) -> list[str]:
-    """Return a text of several lines without any change."""
+    """Return a string of several lines without any change."""
     lines = value.strip("\n").split("\n")
     lead = "!unsafe " if TEMPLATE.search(value) else ""
     shown = "".join(lines)

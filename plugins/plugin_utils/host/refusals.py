@@ -90,7 +90,7 @@ def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
 
 
 def of_clients(clients: Found, wanted: Found) -> list[str]:
-    """Return why other clients of the database stop a run, or would stop it, if this is a dry run.
+    """Return why other clients of the database stop a run or, in a dry run, would stop it.
 
     ``clients`` is the result of the module other_clients; ``wanted`` has service, database, dry_run, terminates
     (whether the run terminates other clients), strategy and may_stop. If the service is certainly not stopped, only

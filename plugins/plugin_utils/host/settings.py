@@ -72,7 +72,7 @@ TEXTS = {
 }
 # Traffic over the network must be encrypted.
 WEBHOOK = r"(https://[!-~]+|http://(127[.]0[.]0[.]1|localhost|\[::1\])(:[0-9]+)?(/[!-~]*)?)?"
-# A shorter interval would be a load on the service.
+# A shorter interval would put too much load on the service.
 PROBE_INTERVAL = 0.05
 OTHERS = (
     "service_probe_interval",

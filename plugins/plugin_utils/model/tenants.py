@@ -99,7 +99,7 @@ class Number(TenantType):
         return map(str, range(2**15 - 1, 0, -1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
-        """Return a text that is not a number, and a number that is too large."""
+        """Return a string that is not a number, and a number that is too large."""
         return [
             ("garbage", "A session whose tenant is not a number", "1 OR true", NOT_OF_THE_TYPE),
             ("range", "A session whose tenant is out of range", "9" * 20, OUT_OF_RANGE),
@@ -133,7 +133,7 @@ class Uuid(TenantType):
         return (f"00000000-0000-0000-0000-{number:012x}" for number in itertools.count(1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
-        """Return a text that is not a uuid, and a uuid with one more digit."""
+        """Return a string that is not a uuid, and a uuid with one more digit."""
         return [
             ("garbage", "A session whose tenant is not a uuid", "1 OR true", NOT_OF_THE_TYPE),
             (
@@ -146,7 +146,7 @@ class Uuid(TenantType):
 
 
 class Text(TenantType):
-    """A tenant that is a text. Any text is a tenant, but leading blanks are not part of the tenant."""
+    """A tenant that is a string. Any string is a tenant, but leading spaces are not part of the tenant."""
 
     def tenant(self, value: Any) -> Tenant:
         """Return the text."""
@@ -158,7 +158,7 @@ class Text(TenantType):
         return value
 
     def session(self, setting: str) -> str:
-        """Return the tenant of the session without leading blanks, because the form of the bridge has one."""
+        """Return the tenant of the session without leading spaces, because the form of the bridge has one."""
         return f"nullif(ltrim(current_setting({literal(setting)}, true)), '')"
 
     def printed_session(self, setting: str) -> str:
@@ -166,19 +166,19 @@ class Text(TenantType):
         return f"NULLIF(ltrim(current_setting({literal(setting)}::text, true)), ''::text)"
 
     def bridge(self, tenant: Tenant) -> str:
-        """Return the text with a leading blank."""
+        """Return the string with a leading space."""
         return f" {tenant}"
 
     def plain(self, spelled: str) -> str:
-        """Return the text without the leading blank."""
+        """Return the string without the leading space."""
         return spelled.lstrip(" ")
 
     def unused_tenants(self) -> Iterator[str]:
-        """Yield texts that mention the proof."""
+        """Yield strings that mention the proof."""
         return (f"isolation proof {number}" for number in itertools.count(1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
-        """Return a blank text, because any other text is a tenant."""
+        """Return a string of spaces, because any other string is a tenant."""
         return [("blank", "A session whose tenant is blank", "  ", ())]
 
 

@@ -76,7 +76,7 @@ class Expression:
 
 
 def value(text: str | None, type_name: str) -> Any:
-    """Return the value of a text in a type. ``type_name`` has no modifiers."""
+    """Return the value of a string in a type. ``type_name`` has no modifiers."""
     if text is None:
         return None
     try:
@@ -122,13 +122,13 @@ def calls_own_code(expression: str) -> bool:
 
 
 def literals(expression: str) -> list[str]:
-    """Return the constants in an expression as texts, and the elements of constant arrays."""
+    """Return the constants in an expression as strings, and the elements of constant arrays."""
     found = [text for kind, text in _tokens(expression) if kind in ("string", "number")]
     return [each for text in found for each in (text, *_elements(text))]
 
 
 def _elements(text: str) -> list[str]:
-    """Return the elements of an array without their quotes, or no elements for any other text."""
+    """Return the elements of an array without their quotes, or no elements for any other string."""
     return text[1:-1].split(",") if re.fullmatch(r'\{[^{}"\\,]+(,[^{}"\\,]+)*\}', text) else []
 
 
@@ -382,7 +382,7 @@ def _operated(sign: str, left: Any, right: Any) -> Any:
     if isinstance(left, str) and sign in ("~", "!~", "~*", "!~*"):
         found = patterns.matches(left, right, ignore_case=sign.endswith("*"))
         return UNKNOWN if found is None else found is not sign.startswith("!")
-    # The order of texts depends on their collation, which is not known here.
+    # The order of strings depends on their collation, which is not known here.
     if sign not in _COMPARED or (isinstance(left, str) and sign not in ("=", "<>")):
         return UNKNOWN
     return _COMPARED[sign](left, right)

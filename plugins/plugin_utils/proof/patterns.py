@@ -1,4 +1,4 @@
-"""Regular expressions of PostgreSQL: matching of texts, and generation of texts that match.
+"""Regular expressions of PostgreSQL: matching of strings, and generation of strings that match.
 
 This module knows the common syntax, which Python shares (PostgreSQL manual, 9.7.3 "POSIX Regular Expressions").
 """
@@ -15,21 +15,21 @@ ALPHABETS = ("aA0x_-. @/:#+", "bB1y-_.  @/:#+")
 PRINTABLE = "".join(map(chr, range(32, 127)))
 # The numbers of repetitions to try for a quantifier without a limit.
 TIMES = (1, 3, 8)
-# Longer texts are not matched, because nested quantifiers take exponential time.
+# Longer strings are not matched, because nested quantifiers take exponential time.
 LONGEST_NESTED = 16
 CLASSES = {
     "alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "space": r"\s",
     "xdigit": "0-9A-Fa-f", "word": r"\w", "blank": r" \t", "punct": r"!-/:-@\[-`{-~",
 }  # fmt: skip
 SHORTHANDS = "dDwWsS"
-# Anchors: the beginning and the end of the text, and of a word.
+# Anchors: the beginning and the end of the string, and of a word.
 ANCHORS = {"A": r"\A", "Z": r"\Z", "m": r"\b", "M": r"\b", "y": r"\b"}
 _REPEATED = re.compile(r"(?:[*+?]|\{(\d+)(,(\d*))?\})\??")
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern in Python's syntax, a text that matches, and whether it contains a quantifier without a limit, or one
+    """A pattern in Python's syntax, a string that matches, and whether it contains a quantifier without a limit, or one
     within another."""
 
     python: str = ""
@@ -46,7 +46,7 @@ class Pattern:
 
 
 def matches(text: str, pattern: str, *, ignore_case: bool) -> bool | None:
-    """Return whether a text matches the pattern, or None for unknown syntax."""
+    """Return whether a string matches the pattern, or None for unknown syntax."""
     found = _parsed(pattern, ALPHABETS[0], 1)
     if found is None or (found.nested and len(text) > LONGEST_NESTED):
         return None
@@ -55,7 +55,7 @@ def matches(text: str, pattern: str, *, ignore_case: bool) -> bool | None:
 
 
 def examples(pattern: str) -> Iterator[str]:
-    """Yield texts that match the pattern, or nothing for unknown syntax."""
+    """Yield strings that match the pattern, or nothing for unknown syntax."""
     for times in TIMES:
         for alphabet in ALPHABETS:
             found = _parsed(pattern, alphabet, times)

@@ -350,8 +350,8 @@ def _content_attempt(state: State, model: Model, table: Table, max_rows: int, pr
 
 
 def _content(state: State, model: Model, table: Table, max_rows: int, probed: int, *, as_owner: bool = True) -> str:
-    """Return the query for the number of rows of the default tenant: as owner all rows, otherwise the rows that the
-    tenant reads."""
+    """Return the query for the number of the default tenant's rows: all its rows for the owner, otherwise the rows that
+    the tenant reads."""
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     target, default = qualified(model.schema, table.name), literal(str(tenant))
     column = identifier(model.column)

@@ -38,7 +38,7 @@ ITSELF = "itself"
 
 
 class Pointer(str):
-    """SQL for a column that references a row, instead of a text of its type."""
+    """SQL for a column that references a row, instead of a constant of its type."""
 
     __slots__ = ()
 
@@ -448,7 +448,8 @@ def _accepts(rule: str, row: Mapping[str, Any], given: set[str]) -> bool:
 
 
 def _holds(rule: str, row: Mapping[str, Any]) -> bool:
-    """Return whether a rule may accept a row, because only PostgreSQL can evaluate the application's own functions."""
+    """Return whether a rule accepts or may accept a row: only PostgreSQL can evaluate the application's own
+    functions."""
     found = checks.holds(rule, row)
     return found is True or (found is not False and checks.calls_own_code(rule))
 
@@ -475,7 +476,7 @@ def _modifiers(formatted: str) -> list[int]:
     return [int(number) for number in found[1].split(",")] if found else []
 
 
-# Texts that PostgreSQL accepts as values of these types. %d is the number of the table in the model.
+# Strings that PostgreSQL accepts as values of these types. %d is the number of the table in the model.
 PLAIN = {
     "bool": ("true", "false"),
     "uuid": ("00000000-0000-4000-8000-%012d", "00000000-0000-4000-9000-%012d"),
@@ -558,8 +559,8 @@ def _length(kind: str, formatted: str) -> int | None:
 
 
 def _texts(length: int | None, title: str, place: int, told: Sequence[str]) -> list[str]:
-    """Return texts, including texts with the lengths in CHECKs, the constants in CHECKs, and texts that match them as
-    patterns."""
+    """Return strings, including strings with the lengths in CHECKs, the constants in CHECKs, and strings that match
+    them as patterns."""
     sizes = [int(text) + step for text in told if text.isdecimal() and int(text) <= LONGEST for step in (0, -1, 1)]
     made = [title, *(_sized(title, place, size) for size in sizes if size > 0)]
     made = [*made, *told, *itertools.chain(*map(patterns.examples, told)), "proof@example.com", ""]
@@ -568,7 +569,7 @@ def _texts(length: int | None, title: str, place: int, told: Sequence[str]) -> l
 
 
 def _sized(title: str, place: int, size: int) -> str:
-    """Return a text of the given length. If the length allows it, the text differs between tables."""
+    """Return a string of the given length. If the length allows it, the string differs between tables."""
     return title.ljust(size, "x") if len(title) <= size else f"proof{place}"[-size:].ljust(size, "x")
 
 

@@ -77,7 +77,7 @@ def _has_bridge_only(facts: Facts) -> bool:
 
 
 def is_bridged(facts: Facts) -> bool:
-    """Return whether the bridge of the service is on, as far as the run knows."""
+    """Return whether the bridge of the service is on, according to the facts of the run."""
     return bool(facts["bridges"].get(facts["preflight"].get("application_role")))
 
 

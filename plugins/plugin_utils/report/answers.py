@@ -1,4 +1,4 @@
-"""The first screen of a report: five questions of those who pay for the run, answered from its record."""
+"""The first screen of a report: five questions of the people who pay for the run, answered from its record."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def is_untouched(record: Record) -> bool:
 
 
 def headline(record: Record) -> str:
-    """Return one sentence on how the run ended."""
+    """Return one sentence that tells how the run ended."""
     if not record["finished"]:
         last = record["phases"][-1]["name"] if record["phases"] else "start"
         return f"Not known: the run or its connection was lost in phase {last}."
@@ -110,7 +110,7 @@ def _checked(record: Record) -> list[str]:
 
 
 def interruption(record: Record) -> str:
-    """Return one sentence on how long callers were cut off."""
+    """Return one sentence that tells how long callers had no service."""
     stopped, healthy = record["stopped_at"], record["healthy_at"]
     if not record["finished"] and healthy is None:
         return "Not known: the record ends before the service responded again, or before it was stopped."
@@ -194,7 +194,7 @@ def _undone(record: Record) -> list[str]:
         "restore": f"rollback_mode=restore restores the backup: every row written{since} is lost.",
     }
     modes = commands.modes(record["kind"], record["options"].get("rollback_mode", ""))
-    # Nothing goes further back than a restored backup.
+    # After a restored backup, no further rollback is possible.
     if not modes:
         return [_kept(record)]
     said = [texts[mode] for mode in modes]
@@ -278,7 +278,7 @@ def megabytes(size: int) -> str:
 
 
 def words(value: Any) -> str:
-    """Return a value of a record in words, instead of as Python writes it."""
+    """Return a value of a record in words, not in Python's syntax."""
     if value is None or value in ([], {}, ""):
         return "none"
     if isinstance(value, bool):

@@ -10,7 +10,7 @@ NO_CONNECTION = "no connection"
 
 
 def sentence(callers: Callers | None) -> str:
-    """Return a sentence about the probes of a run, or "" if the run did not come to them.
+    """Return a sentence about the probes of a run, or "" if the run did not reach them.
 
     ``callers`` is the part of the record with this name.
     """

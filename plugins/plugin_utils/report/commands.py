@@ -47,7 +47,7 @@ def following(start: str, kind: str, mode: str = "") -> list[dict[str, str]]:
 
 
 def modes(kind: str, mode: str = "") -> tuple[str, ...]:
-    """Return the modes in which a run of this kind and mode can be rolled back further; raises KeyError like above."""
+    """Return the modes in which a run of this kind and mode can be rolled back further; raises KeyError as above."""
     if kind in ("migrate", "enforce"):
         return ROLL_BACK
     if kind == "rollback" and mode in ROLL_BACK:

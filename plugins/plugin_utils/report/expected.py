@@ -59,7 +59,7 @@ def _read(path: Path) -> Record:
 
 
 def _is_same(record: Record, facts: Facts) -> bool:
-    """Return whether a record is of a whole run that did the same."""
+    """Return whether a record describes a successful run that did the same work."""
     options = ("rollback_mode", "migrate_rehearse", "tenancy_strategy")
     return (
         record.get("kind") == facts["kind"]
@@ -142,7 +142,7 @@ def duration(seconds: float) -> str:
 
 
 def command(facts: Facts, given: Iterable[str]) -> str:
-    """Return the command of the run itself, with those options of the dry run that are no secrets."""
+    """Return the command of the run itself, with those options of the dry run that are not secrets."""
     named, mode = list(given), facts["asked"]["rollback_mode"]
     if facts["kind"] == "rollback" and f"rollback_mode={mode}" not in named:
         named.insert(0, f"rollback_mode={mode}")

@@ -11,7 +11,7 @@ Item = Mapping[str, Any]
 
 # More tables than this are counted instead of named.
 SEVERAL = 2
-# Labels for a rehearsal's facts. Their values are numbers, seconds, texts or lists.
+# Labels for a rehearsal's facts. Their values are numbers, seconds, strings or lists.
 REHEARSED = {
     "mode": "Rows in the copy",
     "backup": "Copy restored from",
@@ -54,7 +54,7 @@ def judged(items: Sequence[Item]) -> list[dict[str, Any]]:
 
 
 def _named(found: Collection[str], names: Collection[str]) -> str:
-    """Return the names of tables, or their number if they are all of several."""
+    """Return the names of tables, or only their number if all of more than SEVERAL tables are meant."""
     return f"all {len(names)} tables" if len(found) == len(names) > SEVERAL else ", ".join(found)
 
 
@@ -63,7 +63,7 @@ def _outcome(actual: str, expected: str, *, ok: bool) -> str:
 
 
 def due(item: Item) -> str:
-    """Return what an item must be; an attempt has a list of the outcomes that it may have."""
+    """Return the expected value of an item; an attempt has a list of its allowed outcomes."""
     expected = item["expected"]
     if "sentence" in item and isinstance(expected, list):
         return " or ".join(map(words, expected))

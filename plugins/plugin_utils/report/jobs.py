@@ -9,12 +9,12 @@ from . import expected
 
 # Shares that are too small or too close to each other give no estimate.
 LEAST = 0.02
-# Outside of a terminal, a stage has a line at its start and after each further tenth.
+# Without a terminal, a stage has a line at its start and after each further tenth.
 TENTHS = 10
 
 
 class Job:
-    """A job whose progress is read again and again; each of its stages has an estimate of its own."""
+    """A job whose progress is read repeatedly; each of its stages has its own estimate."""
 
     def __init__(self) -> None:
         """Start without a stage."""
@@ -24,14 +24,14 @@ class Job:
         self._told: tuple[str, int] = ("", 0)
 
     def line(self, result: Mapping[str, Any], now: float) -> str:
-        """Return the progress as one line, the most important first.
+        """Return the progress as one line, with the most important part first.
 
         ``result`` is that of the module job_progress, and ``now`` the seconds of any clock.
         """
         stage, share = str(result.get("stage", "")), result.get("share")
         if share is None:
             self._stage = ""
-            # The numbers in such a message, as in that of an index build, change all the time.
+            # The numbers in such a message, for example about an index build, change constantly.
             self._now = ("".join(filter(lambda sign: not sign.isdigit(), str(result.get("msg", "")))), 0)
             return str(result.get("msg", ""))
         if stage != self._stage or share < self._first[1]:
@@ -43,6 +43,6 @@ class Job:
         return ", ".join(filter(None, [*parts, result.get("detail", "")]))
 
     def is_news(self) -> bool:
-        """Return whether the last line has another stage or another tenth than the last one that was news."""
+        """Return whether the stage or the tenth has changed since the last call."""
         is_news, self._told = self._now != self._told, self._now
         return is_news

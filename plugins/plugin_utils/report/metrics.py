@@ -1,7 +1,7 @@
 """The result of a verification as a file for node_exporter's textfile collector.
 
-It is valid in the text format of Prometheus and in OpenMetrics. It contains numbers only, and the names of the host and
-the database.
+The file is valid in the text format of Prometheus and in OpenMetrics. It contains only numbers, and the names of the
+host and the database.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import files, verdict
 Document = Mapping[str, Any]
 # Each value of one host: labels and number.
 Values = Sequence[tuple[Mapping[str, str], int]]
-# node_exporter is another user. The file contains no secret.
+# node_exporter runs as another user. The file contains no secret.
 MODE = 0o644
 PREFIX = "tenancy_verify_"
 

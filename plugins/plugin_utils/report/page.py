@@ -132,7 +132,7 @@ def _foreign_key(key: Record) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return a text as one line, with every character visible."""
+    """Return a string as one line, with every character visible."""
     return _BLANKS.sub(" ", messages.visible(text, lines=True))
 
 

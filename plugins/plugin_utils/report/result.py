@@ -12,7 +12,7 @@ Result = Mapping[str, Any]
 
 # The name of the phase in a failure before the first phase.
 BEFORE = "start"
-# The phases after the change: the service is started again, or is asked whether it still works.
+# The phases after the change: the service is started again, or is checked while it runs.
 AFTER = ("start", "answer")
 
 

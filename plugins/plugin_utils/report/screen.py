@@ -14,7 +14,7 @@ from typing import Any
 # A readable width for a report. Lines do not get longer on wider terminals.
 WIDTH = 80
 INTERVAL = 0.2
-# The indent of continuation lines: blanks with a mark or a number, and in a box also a label.
+# The indent of continuation lines: spaces with a mark or a number, and in a box also a label.
 _BLANKS = re.compile(r"\s*(?:(?:OK|FAIL|NOTE|ERROR|WARNING) +|\d+\. )?")
 _LABEL = re.compile(r"[\w -]{1,9}: +|\s*")
 
@@ -49,7 +49,7 @@ def symbols() -> dict[str, str]:
 
 
 def publish_columns() -> None:
-    """Set COLUMNS to the width of the terminal for the processes of tasks, which have no terminal of their own."""
+    """Set COLUMNS to the width of the terminal for the processes of tasks, which have no terminal."""
     if sys.stdout.isatty():
         os.environ["COLUMNS"] = str(os.get_terminal_size(sys.stdout.fileno()).columns)
 
@@ -68,7 +68,7 @@ def wrapped(text: str, width: int, *, boxed: bool = False) -> list[str]:
     for line in text.splitlines():
         found = (_LABEL if boxed else _BLANKS).match(line)
         label = found.group() if found else ""
-        # Only the rest is wrapped, so that a long word begins beside its label.
+        # Only the rest is wrapped, so that a long word begins next to its label.
         first, *others = textwrap.wrap(
             line[len(label) :], max(width - len(label), 1), break_long_words=boxed, break_on_hyphens=False,
             drop_whitespace=True, replace_whitespace=False,

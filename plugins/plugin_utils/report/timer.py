@@ -41,8 +41,8 @@ def service(wanted: Wanted) -> str:
 def timer(wanted: Wanted) -> str:
     """Return the timer unit.
 
-    ``wanted`` has ``calendar`` (as in systemd.time) and ``random_delay`` in seconds. A machine that was off at the time
-    makes up for it at its next start.
+    ``wanted`` has ``calendar`` (as in systemd.time) and ``random_delay`` in seconds. If the machine is off at that
+    time, the verification runs after its next start.
     """
     return _unit("Unit", ("Description", "Verify the tenancy of the databases of AI-Memory every night")) + _unit(
         "Timer", ("OnCalendar", wanted["calendar"]), ("RandomizedDelaySec", str(int(wanted["random_delay"]))),

@@ -20,7 +20,7 @@ HOLDS, FAILS, UNCHECKED = "holds", "fails", "unchecked"
 VERDICTS = (HOLDS, FAILS, UNCHECKED)
 # The paths of the fields that differ between two verifications of an unchanged database.
 CHANGING = (("started",), ("completed",), ("hosts", "bridge", "last_used"))
-# The kinds of failures: a task failed, or the connection to the host was lost or not possible.
+# The kinds of failures: a task failed, or the connection to the host failed or was lost.
 FAILED, UNREACHABLE = "failed", "unreachable"
 
 
@@ -60,7 +60,7 @@ def of_host(host: str, facts: Facts) -> Document:
 
 
 def _verdict(verified: Facts, failed: Mapping[str, str] | None) -> str:
-    """Return the verdict: only findings that all hold, in a verification without any failure, hold."""
+    """Return the verdict: a verification holds only if all its findings hold and nothing failed."""
     findings = verified.get("findings", ())
     if not findings or (failed and failed["kind"] == UNREACHABLE):
         return UNCHECKED
@@ -92,5 +92,5 @@ def _time(seconds: float) -> str:
 
 
 def text(document: Document) -> str:
-    """Return the document as JSON in ASCII, so that it passes through every terminal and log."""
+    """Return the document as JSON in ASCII, which every terminal and log can show."""
     return json.dumps(document, indent=1, sort_keys=True)

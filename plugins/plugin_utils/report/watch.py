@@ -13,13 +13,13 @@ from . import metrics, texts, verdict, webhook
 
 Document = Mapping[str, Any]
 VERSION = 1
-# The names of a message, and then only how many more there are.
+# The maximum number of names in a message; further names are only counted.
 MOST_NAMES = 10
 FIRST = "The verification counts as the first one."
 
 
 def result_of(document: Document) -> dict[str, Any]:
-    """Return the part of a host's document whose change is notified: neither values nor times belong to it."""
+    """Return the part of a host's document whose change causes a message: it has neither values nor times."""
     failed = document["failure"]
     return {
         "verdict": document["verdict"],
@@ -35,7 +35,7 @@ def _finding(item: Document) -> str:
 
 
 def _read(text: str) -> dict[str, Any] | None:
-    """Return the content of a state, or None if it is not one."""
+    """Return the content of a state file, or None if it is invalid."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -68,7 +68,7 @@ class State:
     def message(self, document: Document) -> str:
         """Return the message about a host's document; empty if nothing changed since the last message.
 
-        A first result that holds is no news.
+        There is no message about a first result that holds.
         """
         now = result_of(document)
         if now == self.told or (self.told is None and now["verdict"] == verdict.HOLDS):
@@ -127,7 +127,7 @@ def report(document: Document, settings: Mapping[str, Mapping[str, Any]]) -> lis
     """Notify the webhook of the hosts whose result changed, and write their states and the metrics.
 
     ``document`` is that of a run, and ``settings`` has ``verify_state_directory``, ``verify_metrics_file``,
-    ``report_webhook_url`` and ``report_webhook_timeout`` of each host. Returns sentences about what did not work.
+    ``report_webhook_url`` and ``report_webhook_timeout`` of each host. Returns a sentence about each failure.
     """
     problems: list[str] = []
     successes: dict[str, str | None] = {}
@@ -150,10 +150,10 @@ def report(document: Document, settings: Mapping[str, Mapping[str, Any]]) -> lis
 def _of_host(state: State, document: Document, completed: str, settings: Mapping[str, Any]) -> list[str]:
     problems = [state.problem] if state.problem else []
     said, url = state.message(document), settings["report_webhook_url"]
-    # Without a webhook, nobody was told. A webhook that is set later gets the message then.
+    # Without a webhook, no message was sent. A webhook that is configured later then gets the message.
     is_told = bool(url)
     if said and url:
-        # A verification with invalid settings ends early, and its message goes nowhere.
+        # The settings may be invalid; the message is then not sent.
         is_valid = re.fullmatch(WEBHOOK, url) is not None
         timeout = float(settings["report_webhook_timeout"])
         reason = webhook.post(url, said, timeout) if is_valid else "report_webhook_url is not a URL that is accepted"

@@ -1,4 +1,4 @@
-"""Post a message to a webhook, and say why it did not get it, without its URL, whose path is a secret."""
+"""Post a message to a webhook, and report a failure without the URL, whose path is a secret."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible.module_utils.urls import open_url
 
 
 def problem(result: Mapping[str, Any]) -> str:
-    """Return the reason from the result of ansible.builtin.uri; empty if the webhook got the message."""
+    """Return the reason for a failure from the result of ansible.builtin.uri; empty if the webhook got the message."""
     status, message = result.get("status", -1), str(result.get("msg", ""))
     if status in range(200, 300):
         return ""
@@ -31,8 +31,8 @@ def problem(result: Mapping[str, Any]) -> str:
 def post(url: str, text: str, timeout: float) -> str:
     """Post a message, and return the reason why the webhook did not get it; empty if it did.
 
-    ``timeout`` in seconds limits each step of the request. With two more seconds, it limits the total, which includes
-    the DNS lookup.
+    ``timeout`` in seconds limits each step of the request. The limit of the total, which includes the DNS lookup, is
+    two seconds longer.
     """
     results: list[dict[str, Any]] = []
     thread = threading.Thread(target=lambda: results.append(_request(url, text, timeout)), daemon=True)

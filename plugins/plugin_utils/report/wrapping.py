@@ -1,4 +1,4 @@
-"""Lines with a limited number of columns, and less on a narrower terminal."""
+"""Lines with a limited number of columns, and fewer on a narrower terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from . import screen
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """Return the lines of a text, each of at most ``width`` columns; all but the first begin with ``indent``.
 
-    ``width`` is for a terminal of screen.WIDTH columns. On a narrower one, the lines are shorter by the difference.
+    ``width`` is for a terminal of screen.WIDTH columns. On a narrower terminal, the lines are shorter by the
+    difference.
     """
     narrower = max(screen.WIDTH - screen.columns(), 0)
     return textwrap.wrap(

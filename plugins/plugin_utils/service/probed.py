@@ -9,7 +9,7 @@ Document = Mapping[str, Any]
 
 
 def wanted(requests: Sequence[Document], smoke: str, *, probe: bool) -> dict[str, Any]:
-    """Return the request of the probes, and the ``obstacle``: why none are sent, or "".
+    """Return the request of the probes, and the ``obstacle``: why no probes are sent, or "".
 
     ``requests`` are the requests that only read, as ``api_requests`` returns them; ``smoke`` is service_smoke.
     """
@@ -30,8 +30,8 @@ def recorded(result: Document, probe: Document, answer: Document, about: Documen
     ``probe`` is the result of ``wanted``, and ``answer`` that of the module service_probes, which is empty if it was
     not called. ``about`` has interval (seconds) and health_path. In the result, ``probing`` is whether probes are sent,
     and ``probes_alive`` is the file that the run touches during long jobs. ``probed`` lists their requests (method and
-    path), with that of the health check. ``callers`` has the numbers of all probes, which are final when ``probing`` is
-    false.
+    path), with that of the health check. ``callers`` has the statistics of all probes, which are final when ``probing``
+    is false.
     """
     request = probe["request"] or {"name": None}
     unsent = answer.get("msg", "no answer")

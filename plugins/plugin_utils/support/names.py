@@ -57,7 +57,7 @@ class Names:
 
 @functools.cache
 def own_words() -> frozenset[str]:
-    """Return the words in the texts of this runbook's own code (without docstrings), roles and playbooks."""
+    """Return the words in the strings of this runbook's own code (without docstrings), roles and playbooks."""
     words: set[str] = set()
     for path in _PLUGIN_UTILS.glob("*/*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))

@@ -61,7 +61,7 @@ def present(value: Any, _: Names) -> bool:
 
 
 def matching(pattern: str) -> Picker:
-    """Permit a text that matches the whole pattern."""
+    """Permit a string that matches the whole pattern."""
     expression = re.compile(pattern)
     return lambda value, _: value if isinstance(value, str) and expression.fullmatch(value) else None
 
@@ -115,7 +115,7 @@ def code(value: Any, _: Names) -> str | None:
 
 
 def version(value: Any, _: Names) -> str | None:
-    """Return the first version number in a text."""
+    """Return the first version number in a string."""
     found = re.search(r"(?<!\d)\d{1,4}(?:\.\d{1,4}){0,3}(?!\d)", str(value))
     return found.group() if found else None
 

@@ -110,7 +110,7 @@ CREATE TABLE invoices (
   issued_at timestamptz NOT NULL DEFAULT now()
 );
 
--- A circle of foreign keys: customers, bicycles, customers.
+-- A cycle of foreign keys: customers, bicycles, customers.
 ALTER TABLE customers ADD favourite_id uuid REFERENCES bicycles (id) ON DELETE SET NULL;
 
 -- A table without a key. Its foreign key has the columns in another order than the referenced key.
