@@ -21,27 +21,30 @@ from . import processes, sockets
 PAUSED = 0.12
 # Requests arrive during a pause, on connections that were accepted before. The worker reads them, and is paused again
 # before it has accepted many new connections.
-ATTEMPTS = 20
+ATTEMPTS = 8
 READING = 0.01
 
 
-def end(pid: int, told: Callable[[], None], proc: Path = Path("/proc")) -> None:
-    """Send SIGTERM to a worker when it has read everything that it received, and call ``told`` before it continues.
+def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> None:
+    """End gunicorn's oldest worker when it has read everything that it received.
 
-    After some attempts, the signal is sent in any case. A worker that has ended gets no signal; ``told`` is not called.
+    ``reduce`` tells gunicorn that it needs one worker less. gunicorn then ends its oldest worker itself, if that has
+    not ended. This is the only signal if requests arrive in every pause: a pause would collect them, and lose them all.
+    A worker that has ended by itself needs no signal.
     """
     with contextlib.suppress(ProcessLookupError):
-        for left in reversed(range(ATTEMPTS)):
+        for _ in range(ATTEMPTS):
             os.kill(pid, signal.SIGSTOP)
             try:
                 time.sleep(PAUSED)
-                if not left or not has_unread(pid, proc):
+                if not has_unread(pid, proc):
                     os.kill(pid, signal.SIGTERM)
-                    told()
+                    reduce()
                     return
             finally:
                 resume(pid)
             time.sleep(READING)
+        reduce()
 
 
 def resume(pid: int) -> None:

@@ -79,8 +79,8 @@ def test_a_process_that_has_ended_has_nothing_unread(worker: Worker) -> None:
     assert not retirement.has_unread(worker.pid)
 
 
-def test_it_is_told_while_the_worker_is_paused(worker: Worker) -> None:
-    seen = []
+def test_gunicorn_is_told_while_the_worker_is_paused(worker: Worker) -> None:
+    seen: list[bool] = []
     retirement.end(worker.pid, lambda: seen.append(worker.is_paused()))
     assert seen == [True]
     assert worker.process.wait(10) == 7
@@ -106,19 +106,19 @@ def test_a_worker_with_an_unread_request_reads_it_first(worker: Worker, monkeypa
     assert worker.process.wait(10) == 7
 
 
-def test_a_worker_that_never_reads_ends_after_some_attempts(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gunicorn_ends_a_worker_that_never_has_read_everything(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retirement, "ATTEMPTS", 2)
     worker.caller.send(b"request")
-    told: list[bool] = []
-    retirement.end(worker.pid, lambda: told.append(True))
-    assert told == [True]
-    assert worker.process.wait(10) == 7
+    seen: list[bool] = []
+    retirement.end(worker.pid, lambda: seen.append(worker.is_paused()))
+    assert seen == [False]
+    assert worker.process.poll() is None
 
 
-def test_a_worker_that_has_ended_is_not_told(worker: Worker) -> None:
+def test_nothing_is_signalled_if_the_worker_has_ended(worker: Worker) -> None:
     worker.process.kill()
     worker.process.wait()
-    retirement.end(worker.pid, lambda: pytest.fail("told"))
+    retirement.end(worker.pid, lambda: pytest.fail("signalled"))
 
 
 @pytest.mark.parametrize("fails", [OSError, KeyboardInterrupt])
