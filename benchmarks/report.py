@@ -86,7 +86,7 @@ SHOWN = ("expand", "stop", "bridge", "renew", "apply", "start", "answer", "writt
 def plot_latency(found: Sequence[Felt], path: Path) -> None:
     """Plot the latency of the first cell and of its other ways over the time since the change began.
 
-    Failed requests are at the client's time limit. The phases are those of the run with the strategy live, or of the
+    Failed requests are at the client's time limit. The phases are those of the run with the live strategy, or of the
     last run if there is none.
     """
     chosen = [felt for felt in found if _load_of(felt) == _load_of(found[0])]

@@ -1,7 +1,7 @@
 """Fetch the archive of a backup, compare its checksum, and rename it to its final name.
 
 The action ``fetch`` would compute a second checksum on the server, and write the final file before the check. Each
-module that is delegated to localhost would start a Python interpreter.
+task that is delegated to localhost would start a Python interpreter.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ Findings = Sequence[dict[str, Any]]
 def plan_result(
     inspected: Document, source: Document, wanted: Document, snapshot: Document | None = None
 ) -> dict[str, Any]:
-    """Return the result of the role plan (see ``planning.result``), with its ``lines``.
+    """Return the result of the plan role (see ``planning.result``), with its ``lines``.
 
     ``wanted`` also has ``service`` and ``verbose``.
     """
@@ -78,7 +78,7 @@ def is_committed(failed: Document, is_known: bool, left: Findings, planned: Find
 def verify_result(
     inspected: Document, source: Document, rows_before: Mapping[str, int] | None, attempts: Mapping[str, Findings]
 ) -> dict[str, Any]:
-    """Return the result of the role verify: state, audit, ``findings``, ``failing`` and ``lines``.
+    """Return the result of the verify role: state, audit, ``findings``, ``failing`` and ``lines``.
 
     ``attempts`` are the findings of the attempts, by the login that made them; ``failing`` lists the findings that do
     not hold.
@@ -93,7 +93,7 @@ def verify_result(
 def rollback_result(
     inspected: Document, source: Document, goal: str, snapshot: Document | None, rows_before: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return the result of the role verify after a rollback: state, audit, findings, failing and lines."""
+    """Return the result of the verify role after a rollback: state, audit, findings, failing and lines."""
     made, state = model.parse(source), inspected["state"]
     found = planning.rolled_back(state, made, goal, snapshot, rows_before)
     said = verified.lines(state, made, found, {})

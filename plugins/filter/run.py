@@ -66,7 +66,7 @@ def are_batches(value: object) -> bool:
 
 
 def _results(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the results of the role report for the hosts whose run started."""
+    """Return the results of the report role for the hosts whose run started."""
     return {name: hostvars[name]["report_result"] for name in hosts if "report_result" in hostvars[name]}
 
 

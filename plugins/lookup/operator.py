@@ -13,8 +13,8 @@ DOCUMENTATION = """
 name: operator
 short_description: The name of the operator who runs ansible-playbook
 description:
-  - The variable USER or LOGNAME, else the system's name for the process's user. A user without a name, as in some
-    containers, is returned as C(user) with its number.
+  - The environment variable USER or LOGNAME. If neither is set, the system's name for the process's user.
+  - A user without a name, as in some containers, is returned as C(user) with its number.
 """
 
 EXAMPLES = """

@@ -63,7 +63,7 @@ def masters(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Master]:
         process = identified(pid, proc)
         if own and process:
             found[pid] = Master(process, workers)
-    # A worker has the handlers of its master until it sets its own.
+    # A worker inherits the signal handlers of its master, and looks like a master until it sets its own.
     return [master for pid, master in found.items() if int(seen[pid]["PPid"]) not in found]
 
 

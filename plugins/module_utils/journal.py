@@ -83,7 +83,7 @@ def since_start(found: list[Line]) -> list[Line]:
 
 
 def without_requests(found: list[Line], requests: Iterable[Mapping[str, str]]) -> list[Line]:
-    """Return the lines without the access lines of requests from this host; each request has method and path."""
+    """Return the lines except the access log's lines about ``requests`` from this host, each with method and path."""
     asked = "|".join(re.escape(f"{request['method']} {request['path']}") for request in requests)
     if not asked:
         return found

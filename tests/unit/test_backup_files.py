@@ -87,7 +87,7 @@ def test_the_newest_is_chosen_unless_one_is_named(directory: Path) -> None:
 
 
 def sealed(directory: Path) -> dict[str, Any]:
-    """Return the manifest of a backup of two files."""
+    """Create a backup that consists of two files, and return its manifest."""
     path = directory / NAMES[0]
     (path / "database").mkdir(parents=True)
     (path / "database" / "toc.dat").write_text("list")

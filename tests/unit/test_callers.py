@@ -1,4 +1,4 @@
-"""The decision to send probes, their place in the result of the role service, and what the report says about them."""
+"""The decision to send probes, their place in the result of the service role, and what the report says about them."""
 
 from __future__ import annotations
 

@@ -84,10 +84,10 @@ def test_without_a_run_a_rehearsal_is_the_measure() -> None:
 def test_without_any_measurement_the_estimate_says_so() -> None:
     lines = expected.lines(dry(), NOTHING)
     # 30 s, and twice the time for 300 MB.
-    assert lines[0] == "Duration:  about 110 s, guessed from 300 MB: nothing was measured yet"
+    assert lines[0] == "Duration:  about 110 s, estimated from 300 MB: nothing was measured yet"
     assert lines[1].startswith("Callers:   The service is stopped for about 10 s, besides its own stop and start")
     large = expected.lines(dry(preflight={"database_size_bytes": 30_000_000_000}), NOTHING)
-    assert large[0].startswith("Duration:  about 101 min, guessed from 30,000 MB")
+    assert large[0].startswith("Duration:  about 101 min, estimated from 30,000 MB")
     online = expected.lines(dry(strategy="online"), NOTHING)
     assert "stopped for about 0 s, besides its own stop and start" in online[1]
 

@@ -1,4 +1,4 @@
-"""The load sends requests on time, and detects every failed and every wrong answer."""
+"""The load generator sends requests on time, and detects every failed request and every wrong response."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ KEY = {
 
 
 def planned(state: dict[str, Any] | None = None, audit: list[Any] | None = None, **wanted: Any) -> dict[str, Any]:
-    """Return the result of the role plan for a state, the unmigrated one by default."""
+    """Return the result of the plan role for a state, the unmigrated one by default."""
     inspected = {"state": state or blank_state(), "audit": audit or []}
     result: dict[str, Any] = FILTERS["plan_result"](inspected, model_source(), WANTED | wanted)
     return result
@@ -132,7 +132,7 @@ def test_an_unknown_goal_is_an_error() -> None:
 
 
 def verified(state: dict[str, Any], attempts: dict[str, Any] | None = None, rows: Any = None) -> dict[str, Any]:
-    """Return the result of the role verify for a state."""
+    """Return the result of the verify role for a state."""
     found: dict[str, Any] = FILTERS["verify_result"]({"state": state, "audit": []}, SOURCE, rows, attempts or {})
     return found
 

@@ -1,4 +1,4 @@
-"""The result of the role service: what its calls, its watch and its tests add."""
+"""The result of the service role: what its calls, its watch and its tests add."""
 
 from __future__ import annotations
 

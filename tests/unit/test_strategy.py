@@ -25,14 +25,14 @@ LARGE = 10_001
 
 
 def chosen(state: dict[str, Any] | None = None, source: dict[str, Any] | None = None, **wanted: Any) -> dict[str, Any]:
-    """Return the result of the role plan, by default for the unmigrated AI-Memory."""
+    """Return the result of the plan role, by default for the unmigrated AI-Memory."""
     inspected = {"state": state or blank_state(LARGE), "audit": []}
     found: dict[str, Any] = FILTERS["plan_result"](inspected, source or model_source(), WANTED | wanted)
     return found
 
 
 def of_case(case: str, rows: int, **wanted: Any) -> dict[str, Any]:
-    """Return the result of the role plan for a golden case whose tables all have ``rows`` rows."""
+    """Return the result of the plan role for a golden case whose tables all have ``rows`` rows."""
     state = dict(copy.deepcopy(golden.catalog(case)))
     for document in state["tables"].values():
         document["rows"] = rows

@@ -1,4 +1,4 @@
-"""The screenshots of a terminal show what remains of its output, in its colours."""
+"""A screenshot of a terminal shows the final content of the screen, in the terminal's colours."""
 
 from __future__ import annotations
 

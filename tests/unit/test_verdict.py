@@ -39,7 +39,7 @@ def host(
     verified: bool = True,
     used_at: float | None = None,
 ) -> verdict.Document:
-    """Return the document of one host, by the filters of the role verify."""
+    """Return the document of one host, by the filters of the verify role."""
     state = copy.deepcopy(MIGRATED)
     state["tables"]["memories"]["rls"]["enabled"] = rls
     state["bridge_watch"]["used_at"] = used_at

@@ -27,7 +27,7 @@ def fresh(machine: Host) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def service(machine: Host) -> Iterator[None]:
-    """Restore the service as it was installed afterwards."""
+    """Afterwards, restore the service to its installed state."""
     yield
     put_back(machine)
 

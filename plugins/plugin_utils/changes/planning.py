@@ -42,7 +42,7 @@ def statements(
 def result(
     inspected: Mapping[str, Any], model: Model, wanted: Mapping[str, Any], snapshot: State | None
 ) -> dict[str, Any]:
-    """Return the result of the role plan, except its lines.
+    """Return the result of the plan role, except its lines.
 
     ``inspected`` has ``state`` and ``audit``. ``wanted`` has ``goal``, ``url_options``, and what ``strategy.choose``
     needs. Its ``lost_run`` says whether an earlier run stopped without releasing its lock.
@@ -79,7 +79,7 @@ def rehearsed(
 ) -> dict[str, Any]:
     """Return ``strategy``, ``strategy_reason`` and ``refusals`` of a plan after its rehearsal.
 
-    ``plan_made`` is the result of the role plan. ``wanted`` also has ``max_downtime`` in seconds. ``measured`` has
+    ``plan_made`` is the result of the plan role. ``wanted`` also has ``max_downtime`` in seconds. ``measured`` has
     ``locked_seconds``, and ``durations``, the seconds that statements took by their ids. The operator has confirmed
     that the service is not stopped. Therefore a long transaction ends a run with the strategy ``live``.
     """

@@ -91,7 +91,7 @@ class Table:
         return [index for index in found if index]
 
     def gist_exclusions(self) -> list[str]:
-        """Return the names of the table's exclusion constraints with the method GiST."""
+        """Return the names of the table's exclusion constraints that use GiST."""
         return [item["name"] for item in self.document["indexes"] if item["exclusion"] and item["method"] == "gist"]
 
     def is_random(self, name: str) -> bool:

@@ -69,7 +69,7 @@ def of_attempts(findings: Iterable[Found]) -> list[str]:
 def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
     """Return why the service cannot get its own login.
 
-    ``environment`` is the text of its environment file, ``state`` that of the role service. ``wanted`` has service,
+    ``environment`` is the text of its environment file, ``state`` that of the service role. ``wanted`` has service,
     file (the path), role, mark (the comment of a role that this runbook created) and existing_role (with its comment,
     or None).
     """

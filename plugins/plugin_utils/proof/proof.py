@@ -464,7 +464,7 @@ def _chosen(model: Model, before: Table, key: ForeignKey) -> dict[str, str]:
 def _of_table(
     model: Model, means: Means, table: Table, one: str, other: str, parts: Sequence[Relation]
 ) -> list[Attempt]:
-    """Return the attempts on one table and its partitions after both tenants have stored their rows."""
+    """Return the attempts to make on one table and its partitions after both tenants have stored their rows."""
     rooms = [(key, room.of(means, table, key)) for key in table.foreign_keys]
     pointing = [
         {**attempt, "theirs": {"tenant": other, "sql": _theirs(means, key, made_room)}}

@@ -28,7 +28,7 @@ class Room:
     ``deleted`` are the tables from which the tenant deletes its rows, and ``deleted_by_other`` those from which the
     other tenant does. ``released`` are foreign key columns of rows that must remain, because the referencing row needs
     them. They are set to NULL. ``changed`` contains new values for the tenant's row in the referenced table. ``values``
-    are the columns of the referencing row that differ from the sample.
+    contains the values of the referencing row that differ from the sample, by column.
     """
 
     deleted: Sequence[Table] = ()

@@ -131,7 +131,7 @@ def _estimated(facts: Facts) -> list[str]:
     measured = ": a rehearsal measures it" if kind == "migrate" else ""
     stopped = (sum(table.get("bytes") or 0 for table in tables) / BUILD_RATE) if builds else 0
     return [
-        f"Duration:  about {duration(whole)}, guessed from {size / 1e6:,.0f} MB: nothing was measured yet",
+        f"Duration:  about {duration(whole)}, estimated from {size / 1e6:,.0f} MB: nothing was measured yet",
         f"Callers:   The service is stopped for about {stopped:.0f} s, besides {SWITCH}{measured}.",
     ]
 

@@ -19,7 +19,7 @@ DONE = {
 
 
 def lines(plan: Mapping[str, Any], model: Model, service: str, *, verbose: bool = False) -> list[str]:
-    """Return the lines for ``plan``, the result of the role plan; ``verbose`` adds the SQL.
+    """Return the lines for ``plan``, the result of the plan role; ``verbose`` adds the SQL.
 
     ``service`` is the name of the systemd unit. An audit error that the plan does not fix stops the run.
     """

@@ -1,4 +1,4 @@
-"""The result of the role report, ``report_result``: the progress of a run, and its end."""
+"""The result of the report role, ``report_result``: the progress of a run, and its end."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ Document = Mapping[str, Any]
 
 
 def after(result: Document, call: Document) -> dict[str, Any]:
-    """Return the result of the role service after a call of cutover that has just returned.
+    """Return the result of the service role after a call of cutover that has just returned.
 
     The call returns how many seconds before its end callers began to wait (``stopped_ago``). Its end, ``call_ended``,
     is now. ``journal_since`` is a time by the server's clock, for queries of its journal.

@@ -24,7 +24,7 @@ def files(environment_file: str, url_file: str, role: str) -> list[dict[str, str
 def of_witness(
     witness: Mapping[str, Any], named: Iterable[Mapping[str, str]], wanted: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the location and state of the service: ``{result, credentials}`` for the role service.
+    """Return the location and state of the service: ``{result, credentials}`` for the service role.
 
     ``witness`` is the result of the module service_witness, and ``named`` are the files of ``files`` in the order in
     which it read them. ``wanted`` is as in ``asked.judge``, whose result without the URL becomes ``result.location``.

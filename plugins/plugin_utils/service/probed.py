@@ -25,7 +25,7 @@ def wanted(requests: Sequence[Document], smoke: str, *, probe: bool) -> dict[str
 
 
 def recorded(result: Document, probe: Document, answer: Document, about: Document) -> dict[str, Any]:
-    """Return the result of the role service after the probes were started or stopped.
+    """Return the result of the service role after the probes were started or stopped.
 
     ``probe`` is the result of ``wanted``, and ``answer`` that of the module service_probes, which is empty if it was
     not called. ``about`` has interval (seconds) and health_path. In the result, ``probing`` is whether probes are sent,

@@ -55,7 +55,7 @@ def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
 
 
 def reached(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the results of the route and of the attempts over it: ``{result, credentials}`` for the role service.
+    """Return the results of the route and of the attempts over it: ``{result, credentials}`` for the service role.
 
     ``route`` and ``wanted`` are as in ``judge``, whose result becomes ``result.route``. ``result.pooler`` has the role
     and the address of the sessions of a pooler on the route, and is {} without a pooler. ``result.attempts`` is

@@ -21,7 +21,7 @@ def notes(result: Result) -> list[str]:
 def recorded(
     result: Mapping[str, Any], mode: str, said: Result, told: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the result of the role service after one more test of the API.
+    """Return the result of the service role after one more test of the API.
 
     Its ``api`` has mode (service_smoke), token, endpoints, apart, and the sentences unproven and shown, without
     duplicates. ``said`` has additional sentences; ``told`` has new values of the other keys.

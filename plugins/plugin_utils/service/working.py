@@ -22,7 +22,7 @@ def health_refusal(health: Document, url: str) -> str:
 
 
 def unconfirmed(result: Document, service: str, database: str) -> str:
-    """Return why a service that was inspected during a request stops the run; ``result`` is of the role service."""
+    """Return why a service that was inspected during a request stops the run; ``result`` is of the service role."""
     location, state = result["location"], result["state"]
     if not location["ok"]:
         return str(location["sentence"])
@@ -38,7 +38,7 @@ def unconfirmed(result: Document, service: str, database: str) -> str:
 def trouble(result: Document, service: str, role: str) -> str:
     """Return the problem with a service that was started, or "".
 
-    ``result`` is that of the role service, after another inspection and check of the route. ``role`` is the role that
+    ``result`` is that of the service role, after another inspection and check of the route. ``role`` is the role that
     the service must use.
     """
     location, state, route = result["location"], result["state"], result["route"]
