@@ -13,8 +13,8 @@ from planner import NAME, Database
 from server import MAJORS, NEWEST, OLDEST, Server, fill, running
 from turns import Case, places
 
-ON_EACH = ("test_chain", "test_live")
-ON_BOTH = ("test_audit_rules", "test_generated_keys", "test_trap")
+ON_EACH = ("test_chain",)
+ON_BOTH = ("test_audit_rules", "test_generated_keys", "test_live", "test_trap")
 # These tests have many combinations, which run on a single version even with TESTS=all.
 ON_ONE = ("test_states_of_production",)
 
