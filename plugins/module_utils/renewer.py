@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,7 @@ class Renewer:
         """End the oldest worker. gunicorn would end it too, but at any moment (see retirement.py)."""
         self.keep(phase="removing")
         # gunicorn learns that it needs one worker less before the worker has ended, and starts no other one.
-        retirement.end(worker.pid, lambda: self._signal("removing", signal.SIGTTOU))
+        retirement.end(worker.pid, partial(os.kill, self.order["master"][0], signal.SIGTTOU))
 
     def _resume(self) -> None:
         for worker in self._look():

@@ -30,21 +30,23 @@ def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> Non
 
     ``reduce`` tells gunicorn that it needs one worker less. gunicorn then ends its oldest worker itself, if that has
     not ended. This is the only signal if requests arrive in every pause: a pause would collect them, and lose them all.
-    A worker that has ended by itself needs no signal.
+    It is also the only one if the worker has ended by itself, because gunicorn would start another one.
     """
     with contextlib.suppress(ProcessLookupError):
         for _ in range(ATTEMPTS):
             os.kill(pid, signal.SIGSTOP)
             try:
                 time.sleep(PAUSED)
-                if not has_unread(pid, proc):
+                is_idle = not has_unread(pid, proc)
+                if is_idle:
                     os.kill(pid, signal.SIGTERM)
                     reduce()
-                    return
             finally:
                 resume(pid)
+            if is_idle:
+                return
             time.sleep(READING)
-        reduce()
+    reduce()
 
 
 def resume(pid: int) -> None:
@@ -59,7 +61,9 @@ def has_unread(pid: int, proc: Path = Path("/proc")) -> bool:
     False if this cannot be known.
     """
     try:
-        return bool(sockets.unread(proc / str(pid) / "net") & _sockets(pid, proc))
+        # Its sockets are read first: that may take long, and the answer must not be old.
+        held = _sockets(pid, proc)
+        return bool(held & sockets.unread(proc / str(pid) / "net"))
     except OSError:
         return False
 
