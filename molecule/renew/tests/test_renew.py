@@ -168,11 +168,19 @@ def test_no_connection_is_reset_whose_request_is_still_under_way(machine: Host) 
 
 
 @pytest.mark.usefixtures("two")
-def test_a_worker_that_a_killed_renewal_left_paused_continues(machine: Host) -> None:
-    for pid in workers(machine):
-        machine.run(f"sudo kill -STOP {pid}")
-    expect(renewed(machine), "gunicorn", 2)
-    machine.wait_until_healthy()
+def test_workers_that_a_killed_renewal_left_paused_continue_before_they_end(machine: Host) -> None:
+    old = workers(machine)
+    seen: list[str] = []
+
+    def look_while_the_first_new_worker_boots(over: threading.Event) -> None:
+        wait_for_phase(machine, "adding", over.is_set)
+        seen.extend(machine.run(f"ps -o stat= -p {','.join(map(str, old))}").split())
+
+    machine.run(f"sudo kill -STOP {' '.join(map(str, old))}")
+    with meanwhile(look_while_the_first_new_worker_boots):
+        expect(renewed(machine), "gunicorn", 2)
+    # T is a paused process.
+    assert (len(seen), [state for state in seen if state.startswith("T")]) == (2, [])
 
 
 @pytest.mark.usefixtures("two")
