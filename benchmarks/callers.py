@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from databases import SIZES as DIMENSIONS
 from lab import ROOT, ROWS, Host
 from load import summary
 from loaded import load
@@ -95,12 +96,16 @@ def seeded(host: Host, rows: int) -> Iterator[None]:
     template = f"rows_{rows}"
     fill = (
         f"sudo -u postgres psql --no-psqlrc --quiet --single-transaction --set=ON_ERROR_STOP=1 --set=rows={rows}"
-        f" --set=dimensions=768 --dbname={template} --file=- > /dev/null"
+        f" --set=dimensions={DIMENSIONS[rows]} --dbname={template} --file=- > /dev/null"
     )
     tables = "memories, call_summaries, caller_profiles, personality_metrics, personality_averages"
     host.sql(f"DROP DATABASE IF EXISTS {template}", database="postgres")
     host.sql(f"CREATE DATABASE {template} TEMPLATE ai_memory_template OWNER alice", database="postgres")
-    host.run(fill, given=f"SET ROLE alice; TRUNCATE {tables};\n{(HERE / 'seed.sql').read_text()}")
+    typed = "".join(
+        f"ALTER TABLE {table} ALTER embedding TYPE vector({DIMENSIONS[rows]});\n"
+        for table in ("memories", "call_summaries")
+    )
+    host.run(fill, given=f"SET ROLE alice; TRUNCATE {tables};\n{typed}{(HERE / 'seed.sql').read_text()}")
     host.sql("VACUUM (ANALYZE)", database=template)
     host.run(f"sudo sed -i.bench s/^template=.*/template={template}/ {CONFIGURATION}")
     try:
@@ -112,18 +117,19 @@ def seeded(host: Host, rows: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def workers(host: Host, number: int) -> Iterator[None]:
-    """Run the service with this number of workers."""
+def workers(host: Host, cell: Cell) -> Iterator[None]:
+    """Run the service with the cell's workers, for its embeddings."""
     unit = (ROOT / "lab/service/ai-memory.service").read_text()
     (start,) = (line for line in unit.splitlines() if line.startswith("ExecStart="))
     assert "--workers 1 " in start
-    with host.drop_in(f"ExecStart=\n{start.replace('--workers 1 ', f'--workers {number} ')}"):
+    command = start.replace("--workers 1 ", f"--workers {cell.workers} ")
+    with host.drop_in(f"Environment=EMBEDDING_DIMENSIONS={DIMENSIONS[cell.rows]}\nExecStart=\n{command}"):
         yield
 
 
 def measure(host: Host, cell: Cell) -> Felt:
     """Measure one cell on a freshly seeded host."""
-    with workers(host, cell.workers):
+    with workers(host, cell):
         host.reset()
         host.sql("CHECKPOINT")
         with load(host, cell.rate) as sent:

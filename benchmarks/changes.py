@@ -6,21 +6,39 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg2.extensions
 import yaml
 
+from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions, transaction
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import online, planning
 from cluster import Cluster
 from planner import Database
 
 HERE = Path(__file__).resolve().parent
-# The time limits of online steps, from the runbook's defaults.
+# The limits of each part are the runbook's defaults.
 DEFAULTS = yaml.safe_load((HERE.parent / "roles/tenancy/defaults/main.yml").read_text())
 WAITS = {
     "lock_timeout": DEFAULTS["tenancy_online_lock_timeout_ms"], "attempts": DEFAULTS["tenancy_online_attempts"],
     "patience": DEFAULTS["tenancy_online_patience_seconds"],
     "long_transaction": DEFAULTS["tenancy_online_transaction_seconds"],
     "max_waiting": DEFAULTS["tenancy_online_max_waiting"], "max_lag": DEFAULTS["tenancy_online_max_lag_bytes"],
+    "step_timeout": DEFAULTS["tenancy_online_step_timeout"],
 }  # fmt: skip
+LIMITS = {
+    "goal": "migrate", "url_options": "", "counted": True, "careful": True,
+    "seconds": DEFAULTS["tenancy_transaction_timeout"], "proof_seconds": DEFAULTS["tenancy_proof_timeout"],
+    "proof_rows": DEFAULTS["tenancy_proof_max_rows"],
+    "lock_timeout": f"{DEFAULTS['tenancy_live_lock_timeout_ms']}ms",
+    # Also the atomic change runs under load here, so it waits for its locks as the live one does.
+    "patience": DEFAULTS["tenancy_live_patience_seconds"],
+}  # fmt: skip
+
+
+def _session(cluster: Cluster, database: str) -> psycopg2.extensions.connection:
+    """Return a session with the settings of the runbook's sessions."""
+    return cluster.connect(database, options=sessions.options(None, "writing", transaction.SETTINGS))
 
 
 @contextlib.contextmanager
@@ -31,43 +49,51 @@ def planner(cluster: Cluster, database: str) -> Iterator[Database]:
         yield Database(connection, database)
 
 
-def guide(cluster: Cluster, database: str) -> None:
-    """Run the guide's SQL."""
-    cluster.script(database, "postgres", HERE / "guide.sql")
-
-
-def run_transaction(cluster: Cluster, database: str, *, counted: bool = True) -> None:
-    """Plan the remaining statements, and run them and the isolation proof in one transaction."""
-    with planner(cluster, database) as planned:
-        document = planned.transaction(planned.plan(), counted=counted)
-        planned.commit()
-        planned.execute(document)
-        planned.commit()
-
-
-def cut_over(cluster: Cluster, database: str) -> None:
-    """Run the remaining statements after the online steps."""
-    run_transaction(cluster, database, counted=False)
-
-
-def run_online_steps(cluster: Cluster, database: str) -> None:
-    """Run the steps that do not require a stop of the service."""
-    with planner(cluster, database) as planned:
-        planned.carry_out(planned.steps(), WAITS)
-
-
 def change_nothing(cluster: Cluster, database: str) -> None:
     """Change nothing, to measure only the load."""
     time.sleep(3)
 
 
-ONLINE = "online, while the service works"
-CUTOVER = "online, cutover"
+def guide(cluster: Cluster, database: str) -> None:
+    """Run the guide's SQL."""
+    cluster.script(database, "postgres", HERE / "guide.sql")
+
+
+def run_online_steps(cluster: Cluster, database: str) -> None:
+    """Run everything that the live strategy commits before its transaction."""
+    with planner(cluster, database) as planned:
+        statements = planned.plan()
+        planned.carry_out(online.steps(statements), WAITS)
+        planned.run(*(item["sql"] for item in online.early(statements, online.LIVE)))
+        planned.commit()
+
+
+def run_transaction(strategy: str) -> Callable[[Cluster, str], None]:
+    """Return a function that plans the remaining statements, and runs them and the isolation proof in the transaction
+    of a strategy."""
+
+    def change(cluster: Cluster, database: str) -> None:
+        with planner(cluster, database) as planned:
+            found = online.cutover(planned.plan(), strategy)
+            wanted: dict[str, Any] = {**LIMITS, "strategy": strategy}
+            document = planning.transaction(found, planned.state(), planned.model, wanted)
+        with (
+            contextlib.closing(_session(cluster, database)) as connection,
+            contextlib.closing(cluster.connect(database)) as guard,
+        ):
+            connection.autocommit = False
+            transaction.run(connection, guard, document)
+
+    return change
+
+
+run_atomic = run_transaction(online.ATOMIC)
+EXPAND = "live, before the transaction"
+CUTOVER = "live, transaction"
 Change = Callable[[Cluster, str], None]
-# The service is stopped during the cutover of the online change, so its stalls do not affect callers.
 CHANGES: dict[str, dict[str, Change]] = {
     "nothing": {"nothing, for 3 s": change_nothing},
     "guide": {"guide's SQL": guide},
-    "atomic": {"atomic": run_transaction},
-    "online": {ONLINE: run_online_steps, CUTOVER: cut_over},
+    "atomic": {"atomic": run_atomic},
+    "live": {EXPAND: run_online_steps, CUTOVER: run_transaction(online.LIVE)},
 }

@@ -8,8 +8,8 @@ from cluster import Cluster
 
 HERE = Path(__file__).resolve().parent
 SCHEMA = HERE.parent / "lab/database/schema.sql"
-# The number of rows in memories, and the dimensions of an embedding: 768 as in production, unless the disk is too
-# small.
+# The number of rows in memories, and the dimensions of an embedding. Production has 768. Copies of the large databases
+# would then take hours.
 SIZES = {5_755: 768, 100_000: 768, 1_000_000: 3, 10_000_000: 3}
 
 

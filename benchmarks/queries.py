@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2.extensions
 
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import enforce, plan
-from changes import planner, run_transaction
+from changes import planner, run_atomic
 from cluster import Cluster
 from lab import TABLES
 
@@ -47,7 +47,7 @@ def variants(cluster: Cluster, template: str) -> None:
     cluster.copy(template, "before")
     for name in ("bridge", "enforced"):
         cluster.copy(template, name)
-        run_transaction(cluster, name)
+        run_atomic(cluster, name)
     with planner(cluster, "enforced") as planned:
         planned.run(*plan.transaction(enforce.build(planned.state(), planned.model), planned.model, "5s"))
         planned.commit()

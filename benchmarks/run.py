@@ -12,7 +12,7 @@ from typing import Any
 import report
 from callers import BEFORE, HOST, RATES, WAYS, WORKERS, Cell, Felt, callers, cells
 from callers import SIZES as CELL_SIZES
-from changes import CUTOVER, ONLINE
+from changes import CUTOVER, EXPAND
 from cluster import running
 from databases import SIZES, seed
 from hosts import hosts
@@ -99,7 +99,8 @@ def loaded_sections(selected: list[Cell]) -> Iterator[tuple[str, str]]:
             "What callers of the service notice during a migration",
             f"One round of {len(found)} of {len(ALL_CELLS)} cells. {made_by} A request fails if it is not answered "
             f"correctly within 10 s. The latencies are those of correct answers. *Without* is the same load in the "
-            f"{BEFORE} s before the change.\n\n![Latency over time](latency.svg)\n\n"
+            f"{BEFORE} s before the change. With 1,000,000 rows, embeddings have 3 dimensions instead of 768.\n\n"
+            "![Latency over time](latency.svg)\n\n"
             + report.table(["rows", "workers", "requests/s", "way", *FELT], rows),
         )
 
@@ -135,15 +136,15 @@ def _enforced(item: dict[str, Any]) -> float:
 
 def goals(felt: Results, costs: Results, made: Results, fleet: Results) -> list[list[Any]]:
     """Return the goals with the measured values."""
-    stall = {item["rows"]: item["write"] for item in felt if item["change"] == ONLINE}
-    # The stop and the start take the same time at any size. Only the duration of the transaction between them grows.
-    cutover = {item["rows"]: item["locked"] for item in felt if item["change"] == CUTOVER}
+    stall = {item["rows"]: item["write"] for item in felt if item["change"] == EXPAND}
+    lock = {item["rows"]: item["locked"] for item in felt if item["change"] == CUTOVER}
     run = {item["run"]: item for item in made}
     first, second, *_ = sizes = sorted(stall)
     return [
-        ["worst write stall of online, ms", "<= 50", max(stall.values())],
+        ["worst write stall of live before its transaction, ms", "<= 50", max(stall.values())],
         [f"the same at {sizes[-1]:,} rows / at {second:,}", "<= 2", stall[sizes[-1]] / stall[second]],
-        [f"cutover of online at {sizes[-1]:,} rows / at {first:,}", "<= 1.5", cutover[sizes[-1]] / cutover[first]],
+        ["longest lock of live, ms", "<= 100", max(lock.values())],
+        [f"the same at {sizes[-1]:,} rows / at {first:,}", "<= 1.5", lock[sizes[-1]] / lock[first]],
         ["downtime of atomic / of the shell script", "<= 1.5", run["atomic"]["downtime"] / run[BY_HAND]["downtime"]],
         ["the query that row security slows most, with / without", "<= 1.05", max(map(_enforced, costs))],
         ["a second run, s", "<= 12", run["second run"]["seconds"]],

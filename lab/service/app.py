@@ -26,7 +26,7 @@ from fastapi import FastAPI, HTTPException, Request
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
 log = logging.getLogger("ai-memory")
 TENANT_AWARE = os.environ.get("AI_MEMORY_RELEASE", "legacy") == "tenant_aware"
-DIMENSIONS = 768
+DIMENSIONS = int(os.environ.get("EMBEDDING_DIMENSIONS", "768"))
 SCORES = (
     "openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism", "formality", "directness",
     "detail_orientation", "patience", "technical_comfort", "frustration_level", "satisfaction_level", "urgency_level",

@@ -96,9 +96,10 @@ def document(
     and every row that it reads is counted: see ``transaction.run``.
     """
     tables = {table.name: qualified(model.schema, table.name) for table in model.guarded}
-    planner = LIVE if live else {}
+    # Compilation (JIT) of the catalog queries and of the proof takes far longer than their execution.
+    planner = {"jit": "off", **(LIVE if live else {})}
     return {
-        "begin": _begin(statements, tables, lock_timeout, {**planner, **YIELDING} if live else {}),
+        "begin": _begin(statements, tables, lock_timeout, {**planner, **(YIELDING if live else {})}),
         "schema": model.schema,
         "tables": tables,
         "counts": {
@@ -130,8 +131,6 @@ def _begin(
         f"SET LOCAL lock_timeout = {literal(lock_timeout)}",
         # A read or a backfill that row security would filter must fail instead of silently skipping rows.
         "SET LOCAL row_security = off",
-        # JIT compilation of the catalog queries takes thirty times as long as their execution.
-        "SET LOCAL jit = off",
         # The names in a function body are resolved in the sessions of the service, not in this session. The proof runs
         # the body.
         "SET LOCAL check_function_bodies = off",

@@ -24,6 +24,7 @@ DECLARE
   theirs pg_catalog.json;
   value pg_catalog.jsonb;
   affected pg_catalog.int8;
+  is_fresh pg_catalog.bool := false;
   is_done pg_catalog.bool;
   sqlstate_of pg_catalog.text;
   column_of pg_catalog.text;
@@ -36,8 +37,9 @@ BEGIN
     found_one := NULL;
     is_done := false;
     theirs := NULL;
-    BEGIN
-      -- Each attempt starts like a new session of the service, whatever an earlier attempt has set.
+    -- Each attempt starts like a new session of the service, whatever an earlier attempt has set. An attempt that is not
+    -- kept is rolled back together with its settings.
+    IF NOT is_fresh THEN
       RESET ALL;
       FOR number IN 1 .. pg_catalog.jsonb_array_length(settings) LOOP
         BEGIN
@@ -51,6 +53,9 @@ BEGIN
       END LOOP;
       PERFORM pg_catalog.set_config('lock_timeout', pg_catalog.jsonb_extract_path_text(given, 'lock_timeout'), true);
       PERFORM pg_catalog.set_config('row_security', 'on', true);
+      is_fresh := true;
+    END IF;
+    BEGIN
       IF pg_catalog.jsonb_extract_path_text(attempt, 'theirs') IS NOT NULL THEN
         PERFORM pg_catalog.set_config(
           tenant_setting, pg_catalog.jsonb_extract_path_text(attempt, 'theirs', 'tenant'), true);
@@ -76,6 +81,7 @@ BEGIN
       IF pg_catalog.jsonb_extract_path_text(attempt, 'keep') IS NULL THEN
         RAISE raise_exception;
       END IF;
+      is_fresh := false;
     EXCEPTION
       -- OTHERS does not include these two conditions, which code in the database can also raise.
       WHEN OTHERS OR query_canceled OR assert_failure THEN
