@@ -88,7 +88,7 @@ def _machine(found: list[Any]) -> str:
 def loaded_sections(selected: list[Cell]) -> Iterator[tuple[str, str]]:
     """Yield the section about the service under load, once for each measured cell: title and text."""
     host = Host(HOST)
-    made_by = _machine(host.sql("SHOW server_version"))
+    made_by = _machine(host.sql("SHOW server_version", database="postgres"))
     host.close()
     found = []
     for felt in callers(selected):
