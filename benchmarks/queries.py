@@ -16,7 +16,8 @@ from cluster import Cluster
 from lab import TABLES
 
 CALLER = "'+15557'"
-NEAREST = "SELECT id FROM memories ORDER BY embedding <=> '{vector}' LIMIT 10"
+NEAREST = "SELECT id FROM memories ORDER BY embedding <-> '{vector}' LIMIT 10"
+BY_INDEX, INDEX = "nearest, ivfflat", "idx_memories_embedding"
 # The queries that the service's endpoints run, and a scan of a whole table.
 QUERIES = {
     "newest memories of a caller":
@@ -28,11 +29,11 @@ QUERIES = {
     "averages of a caller": f"SELECT * FROM personality_averages WHERE user_id = {CALLER}",
     "expired memories": "SELECT count(*) FROM memories WHERE created_at < now() - ttl_days * interval '1 day'",
     "all memories": "SELECT count(*), max(length(k)) FROM memories",
-    "nearest, ivfflat": NEAREST,
+    BY_INDEX: NEAREST,
     "nearest, exact": NEAREST,
 }  # fmt: skip
 # Planner settings that are switched off to choose between two plans for the same search.
-WAYS = {"nearest, ivfflat": ("enable_seqscan", "enable_sort"), "nearest, exact": ("enable_indexscan",)}
+WAYS = {BY_INDEX: ("enable_seqscan", "enable_sort"), "nearest, exact": ("enable_indexscan",)}
 # Session settings: those of a release that sets its tenant, and for "before" and "bridge" those of a release that does
 # not.
 TENANT = "-c app.current_tenant=1"
@@ -111,6 +112,8 @@ def queries(cluster: Cluster, template: str) -> list[dict[str, Any]]:
                 for way in WAYS.get(name, ()):
                     cursor.execute(f"SET {way} = off")
             plans = {variant: explained(cursor, sql) for variant, cursor in cursors.items()}
+            if name == BY_INDEX and INDEX not in plans["before"]:
+                raise SystemExit(f"{name!r} does not use {INDEX}: {plans['before']}")
             found.append({"query": name, "times": _timed(cursors, sql), "plans": plans})
             for cursor in cursors.values():
                 for way in WAYS.get(name, ()):

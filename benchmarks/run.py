@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import sys
 from collections.abc import Iterator
@@ -25,26 +26,35 @@ from stalls import COLUMNS, stalls
 HERE = Path(__file__).resolve().parent
 RATIOS = ("enforced", "guide")
 Results = list[dict[str, Any]]
+# The title and the text of each section.
+Sections = Iterator[tuple[str, str]]
 
 
-def sections(rounds: int, sizes: list[int]) -> Iterator[tuple[str, str]]:
-    """Yield the sections about the database and whole runs in the order of the measurements: title and text."""
+def stall_sections(rounds: int, sizes: list[int], found: dict[str, Results]) -> Sections:
+    """Yield the section about the changes of a database under load. ``found`` gets the results of each part."""
     with running() as cluster:
         made_by = f"Medians of {rounds} rounds. {_machine(cluster.sql('postgres', 'SHOW server_version'))}"
-        felt = stalls(cluster, sizes, rounds)
-        report.plot(felt, HERE / "stalls.svg")
-        yield (
-            "What callers notice while the database changes",
-            f"{made_by}\n\n![Worst stall of an INSERT](stalls.svg)\n\n"
-            + report.table(
-                ["rows", "change", *COLUMNS.values(), "rounds"],
-                [[item["rows"], item["change"], *(item[name] for name in COLUMNS), item["rounds"]] for item in felt],
-            ),
-        )
-        costs = queries(cluster, seed(cluster, 100_000))
+        felt = found["stalls"] = stalls(cluster, sizes, rounds)
+    report.plot(felt, HERE / "stalls.svg")
+    yield (
+        "What callers notice while the database changes",
+        f"{made_by}\n\n![Worst stall of an INSERT](stalls.svg)\n\n"
+        + report.table(
+            ["rows", "change", *COLUMNS.values(), "rounds"],
+            [[item["rows"], item["change"], *(item[name] for name in COLUMNS), item["rounds"]] for item in felt],
+        ),
+    )
+
+
+def query_sections(rounds: int, sizes: list[int], found: dict[str, Results]) -> Sections:
+    """Yield the sections about the service's queries, their plans and the search for the nearest memories."""
+    with running() as cluster:
+        made_by = _machine(cluster.sql("postgres", "SHOW server_version"))
+        costs = found["queries"] = queries(cluster, seed(cluster, 100_000))
         yield (
             "The service's queries (100,000 memories), ms",
-            report.table(
+            f"{made_by}\n\n"
+            + report.table(
                 ["query", *VARIANTS, *(f"{variant} / no_rls" for variant in RATIOS)],
                 [
                     [item["query"], *item["times"].values(), *(_ratio(item, variant) for variant in RATIOS)]
@@ -66,18 +76,50 @@ def sections(rounds: int, sizes: list[int]) -> Iterator[tuple[str, str]]:
                 [list(item.values()) for item in recall(cluster, "enforced")],
             ),
         )
-    made = runs(rounds)
+
+
+def run_sections(rounds: int, sizes: list[int], found: dict[str, Results]) -> Sections:
+    """Yield the sections about whole runs and backups on a lab host."""
+    made = found["runs"] = runs(rounds)
     yield (
         "A run on a lab host (5,755 memories)",
-        report.table(
+        f"Medians of {rounds} rounds. {_machine_of_host()}\n\n"
+        + report.table(
             ["run", "downtime, s", "wall time, s", "tasks"],
             [[item["run"], item.get("downtime", "-"), item["seconds"], item["tasks"]] for item in made],
         ),
     )
     yield "Backup", report.table(["way", "seconds"], [list(item.values()) for item in backups(rounds)])
-    fleet = hosts()
-    yield "One run on several hosts", report.table(["hosts", "wall time, s"], [[*item.values()] for item in fleet])
-    yield "Goals", report.table(["what", "goal", "measured"], goals(felt, costs, made, fleet))
+
+
+def host_sections(rounds: int, sizes: list[int], found: dict[str, Results]) -> Sections:
+    """Yield the section about runs on several hosts."""
+    fleet = found["hosts"] = hosts()
+    yield (
+        "One run on several hosts",
+        f"{_machine_of_host()}\n\n" + report.table(["hosts", "wall time, s"], [[*item.values()] for item in fleet]),
+    )
+
+
+def goal_sections(rounds: int, sizes: list[int], found: dict[str, Results]) -> Sections:
+    """Yield the section that compares the results of all other parts with their goals."""
+    yield (
+        "Goals",
+        report.table(
+            ["what", "goal", "measured"],
+            goals(found["stalls"], found["queries"], found["runs"], found["hosts"]),
+        ),
+    )
+
+
+# In the order of the measurements. The goals follow if all of them are measured.
+PARTS = {"stalls": stall_sections, "queries": query_sections, "runs": run_sections, "hosts": host_sections}
+LOAD = "load"
+
+
+def _machine_of_host() -> str:
+    with contextlib.closing(Host(HOST)) as host:
+        return _machine(host.sql("SHOW server_version", database="postgres"))
 
 
 def _machine(found: list[Any]) -> str:
@@ -85,11 +127,9 @@ def _machine(found: list[Any]) -> str:
     return f"Machine: {report.machine(server)}"
 
 
-def loaded_sections(selected: list[Cell]) -> Iterator[tuple[str, str]]:
+def loaded_sections(selected: list[Cell]) -> Sections:
     """Yield the section about the service under load, once for each measured cell: title and text."""
-    host = Host(HOST)
-    made_by = _machine(host.sql("SHOW server_version", database="postgres"))
-    host.close()
+    made_by = _machine_of_host()
     found = []
     for felt in callers(selected):
         found.append(felt)
@@ -161,16 +201,18 @@ def main() -> None:
     parser.add_argument(
         "--sizes", type=int, nargs="+", choices=list(SIZES), default=list(SIZES), help="rows of memories, two or more"
     )
-    parser.add_argument("--only", choices=["load", "others"], help="measure the service under load, or all else")
+    parts = [*PARTS, LOAD]
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="the parts to measure; all by default")
     for name, values in (("rows", CELL_SIZES), ("workers", WORKERS), ("rates", RATES), ("ways", list(WAYS))):
         parser.add_argument(
             f"--{name}", type=type(values[0]), nargs="+", choices=values, default=list(values), help="of the load"
         )
     given = parser.parse_args()
-    made: list[Iterator[tuple[str, str]]] = []
-    if given.only != "load":
-        made.append(sections(given.rounds, given.sizes))
-    if given.only != "others":
+    found: dict[str, Results] = {}
+    made = [PARTS[part](given.rounds, given.sizes, found) for part in PARTS if part in given.only]
+    if set(PARTS) <= set(given.only):
+        made.append(goal_sections(given.rounds, given.sizes, found))
+    if LOAD in given.only:
         made.append(loaded_sections(cells(given.rows, given.workers, given.rates, given.ways)))
     results = HERE / "results.md"
     for title, text in itertools.chain(*made):
