@@ -100,7 +100,8 @@ def test_a_limit_without_a_host_is_refused() -> None:
     assert "PLAY [" not in words
 
 
-@pytest.mark.parametrize("batches", ["0", '"one"', '"101%"', '"0%"', "[]", '[1, "x"]'])
+# test_run.py has more values.
+@pytest.mark.parametrize("batches", ["0", '[1, "x"]'])
 def test_batches_that_no_hosts_can_be_counted_by_are_refused(batches: str) -> None:
     words = refusal("migrate.yml", str(ROOT / "inventory/lab.yml"), f'-e{{"run_batches": {batches}}}')
     assert "run_batches must be numbers of hosts or percentages, each at least 1" in words

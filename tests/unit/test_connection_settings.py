@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -30,58 +30,83 @@ exec ssh -F {config} "$@"
 """
 
 
+INTERVAL = "-o ServerAliveInterval=60"
+# The variables of each host. The ssh_config has an interval for the host "ssh_config".
+HOSTS: dict[str, dict[str, str]] = {
+    "silent": {},
+    "ssh_config": {},
+    "common_args": {"ansible_ssh_common_args": INTERVAL},
+    "extra_args": {"ansible_ssh_extra_args": INTERVAL},
+    "args": {"ansible_ssh_args": INTERVAL},
+    "other": {"ansible_ssh_extra_args": "-o LogLevel=ERROR", "ansible_ssh_common_args": "-o Tunnel=no"},
+}
+OWN = "Host ssh_config.example.org\n  ServerAliveInterval 60\n"
+
+
 def calls(
-    directory: Path, *, own: str = "", settings: str = "", environment: dict[str, str] | None = None, **host: Any
-) -> list[str]:
-    """Return the arguments of each call of ssh; ``own`` is an ssh_config, and ``settings`` an ansible.cfg."""
+    directory: Path, hosts: Iterable[str], *, settings: str = "", environment: Mapping[str, str] | None = None
+) -> dict[str, list[str]]:
+    """Return the arguments of each call of ssh by host; ``settings`` is an ansible.cfg."""
     (directory / "play.yml").write_text(PLAYBOOK)
     (directory / "ansible.cfg").write_text(settings)
-    (directory / "config").write_text(own)
-    program, log = directory / "ssh", directory / "log"
-    program.write_text(SSH.format(log=log, config=directory / "config"))
-    program.chmod(0o755)
-    variables = {"ansible_ssh_executable": str(program), "ansible_host": "db1.example.org", **host}
-    (directory / "hosts.yml").write_text(yaml.safe_dump({"ai_memory": {"hosts": {"db1": variables}}}))
+    (directory / "config").write_text(OWN)
+    inventory = {}
+    for name in hosts:
+        program = directory / f"ssh-{name}"
+        program.write_text(SSH.format(log=directory / f"log-{name}", config=directory / "config"))
+        program.chmod(0o755)
+        inventory[name] = {
+            "ansible_ssh_executable": str(program), "ansible_host": f"{name}.example.org", **HOSTS[name],
+        }  # fmt: skip
+    (directory / "hosts.yml").write_text(yaml.safe_dump({"ai_memory": {"hosts": inventory}}))
     found = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     found |= {"ANSIBLE_HOME": str(directory), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
     subprocess.run(
-        ["ansible-playbook", "-vvv", "-i", "hosts.yml", "play.yml"], cwd=directory, env=found | (environment or {}),
-        capture_output=True, text=True, check=False, timeout=60,
+        ["ansible-playbook", "-vvv", "-i", "hosts.yml", "play.yml"], cwd=directory,
+        env=found | dict(environment or {}), capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
-    return log.read_text().splitlines()
+    return {name: (directory / f"log-{name}").read_text().splitlines() for name in inventory}
 
 
-def test_an_inventory_that_says_nothing_gets_both(tmp_path: Path) -> None:
-    asked, *later = calls(tmp_path)
+@pytest.fixture(scope="module")
+def called(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Return the calls of a run on all hosts."""
+    return calls(tmp_path_factory.mktemp("run"), HOSTS)
+
+
+def test_an_inventory_that_says_nothing_gets_both(called: dict[str, list[str]]) -> None:
+    asked, *later = called["silent"]
     assert asked.startswith("-G ")
-    assert asked.endswith(" db1.example.org")
+    assert asked.endswith(" silent.example.org")
     # The run looks for a shared connection of an earlier command, and keeps later connections alive.
     assert "-O check" in later[0]
     assert KEEP_ALIVE in later[-1]
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"ansible_ssh_common_args": "-o ServerAliveInterval=60"},
-        {"ansible_ssh_extra_args": "-o ServerAliveInterval=60"},
-        {"ansible_ssh_args": "-o ServerAliveInterval=60"},
-        {"own": "Host db1*\n  ServerAliveInterval 60\n"},
-        {"settings": "[ssh_connection]\nssh_args = -o ServerAliveInterval=60\n"},
-        {"environment": {"ANSIBLE_SSH_COMMON_ARGS": "-o ServerAliveInterval=60"}},
-    ],
-    ids=["common_args", "extra_args", "args", "ssh_config", "ansible.cfg", "environment"],
-)
-def test_the_operators_own_interval_stays(tmp_path: Path, given: dict[str, Any]) -> None:
-    _, *later = calls(tmp_path, **given)
+def assert_unchanged(later: Sequence[str]) -> None:
     assert later != []
     assert [line for line in later if "ServerAliveInterval=15" in line or "-O check" in line] == []
 
 
-def test_the_operators_other_arguments_stay(tmp_path: Path) -> None:
-    later = calls(tmp_path, ansible_ssh_extra_args="-o LogLevel=ERROR", ansible_ssh_common_args="-o Tunnel=no")
-    assert f"-o LogLevel=ERROR {KEEP_ALIVE}" in later[-1]
-    assert "-o Tunnel=no" in later[-1]
+@pytest.mark.parametrize("host", ["common_args", "extra_args", "args", "ssh_config"])
+def test_the_operators_own_interval_stays(called: dict[str, list[str]], host: str) -> None:
+    assert_unchanged(called[host][1:])
+
+
+def test_the_interval_in_ansibles_settings_stays(tmp_path: Path) -> None:
+    settings = f"[ssh_connection]\nssh_args = {INTERVAL}\n"
+    assert_unchanged(calls(tmp_path, ["silent"], settings=settings)["silent"][1:])
+
+
+def test_the_interval_in_the_environment_stays(tmp_path: Path) -> None:
+    environment = {"ANSIBLE_SSH_COMMON_ARGS": INTERVAL}
+    assert_unchanged(calls(tmp_path, ["silent"], environment=environment)["silent"][1:])
+
+
+def test_the_operators_other_arguments_stay(called: dict[str, list[str]]) -> None:
+    last = called["other"][-1]
+    assert f"-o LogLevel=ERROR {KEEP_ALIVE}" in last
+    assert "-o Tunnel=no" in last
 
 
 @pytest.mark.parametrize(
