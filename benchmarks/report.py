@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return a table in Markdown, with numbers rounded to three significant digits."""
-    lines = [[_text(cell) for cell in row] for row in (heads, *rows)]
+    lines = [[text(cell) for cell in row] for row in (heads, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, ["-" * width for width in widths])
     return "\n".join(
@@ -31,7 +31,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     )
 
 
-def _text(cell: Any) -> str:
+def text(cell: Any) -> str:
+    """Return a value as a cell of a table."""
     if isinstance(cell, int):
         return f"{cell:,}"
     if not isinstance(cell, float):
@@ -39,16 +40,28 @@ def _text(cell: Any) -> str:
     return f"{cell:,.0f}" if cell >= 100 else f"{cell:.3g}"
 
 
+def commit() -> str:
+    """Return the commit that is measured."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def machine(server: str) -> str:
     """Describe the machine, the versions and the commit; ``server`` is the version of PostgreSQL."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    commit = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    done = subprocess.run(commit, cwd=HERE, capture_output=True, text=True, check=True)
     return (
         f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB of memory, Linux {platform.release()},"
         f" PostgreSQL {server}, ansible-core {version('ansible-core')}, Python {platform.python_version()}. Commit"
-        f" {done.stdout.strip()}."
+        f" {commit()}."
     )
+
+
+def rows(document: str, title: str, columns: int) -> list[list[str]]:
+    """Return the cells of the rows of a section's table that has this number of columns, or no row."""
+    _, _, section = document.partition(f"\n## {title}\n")
+    lines = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [row for row in cells[2:] if len(row) == columns]
 
 
 def merged(document: str, measured: Mapping[str, str]) -> str:

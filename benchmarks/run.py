@@ -24,6 +24,7 @@ from runs import BY_HAND, backups, runs
 from stalls import COLUMNS, stalls
 
 HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results.md"
 RATIOS = ("enforced", "guide")
 Results = list[dict[str, Any]]
 # The title and the text of each section.
@@ -128,28 +129,38 @@ def _machine(found: list[Any]) -> str:
 
 
 def loaded_sections(selected: list[Cell]) -> Sections:
-    """Yield the section about the service under load, once for each measured cell: title and text."""
-    made_by = _machine_of_host()
-    found = []
+    """Yield the section about the service under load, once for each measured cell: title and text.
+
+    Cells that are not measured keep their rows of earlier measurements.
+    """
+    title, heads = "What callers of the service notice during a migration", [*KEY, *FELT]
+    made_by, commit = _machine_of_host(), report.commit()
+    known = {tuple(row[: len(KEY)]): row for row in report.rows(RESULTS.read_text(), title, len(heads))}
+    measured = []
     for felt in callers(selected):
-        found.append(felt)
-        report.plot_latency(found, HERE / "latency.svg")
-        rows = [[*vars(item.cell).values(), *_numbers(item)] for item in found]
+        measured.append(felt)
+        report.plot_latency(measured, HERE / "latency.svg")
+        known[_key(felt.cell)] = [*_key(felt.cell), *map(report.text, [*_numbers(felt), commit])]
+        found = [known[key] for key in map(_key, ALL_CELLS) if key in known]
         yield (
-            "What callers of the service notice during a migration",
+            title,
             f"One round of {len(found)} of {len(ALL_CELLS)} cells. {made_by} A request fails if it is not answered "
             f"correctly within 10 s. The latencies are those of correct answers. *Without* is the same load in the "
             f"{BEFORE} s before the change. With 1,000,000 rows, embeddings have 3 dimensions instead of 768.\n\n"
-            "![Latency over time](latency.svg)\n\n"
-            + report.table(["rows", "workers", "requests/s", "way", *FELT], rows),
+            "![Latency over time](latency.svg)\n\n" + report.table(heads, found),
         )
 
 
+KEY = ("rows", "workers", "requests/s", "way")
 FELT = (
     "change, s", "sent", "failed", "wrong", "p99, ms", "worst, ms", "longest gap, ms", "lock, ms",
-    "without: failed", "without: p99, ms", "without: worst, ms",
+    "without: failed", "without: p99, ms", "without: worst, ms", "commit",
 )  # fmt: skip
 ALL_CELLS = cells(CELL_SIZES, WORKERS, RATES, list(WAYS))
+
+
+def _key(cell: Cell) -> tuple[str, ...]:
+    return tuple(map(report.text, vars(cell).values()))
 
 
 def _numbers(felt: Felt) -> list[Any]:
@@ -214,11 +225,10 @@ def main() -> None:
         made.append(goal_sections(given.rounds, given.sizes, found))
     if LOAD in given.only:
         made.append(loaded_sections(cells(given.rows, given.workers, given.rates, given.ways)))
-    results = HERE / "results.md"
     for title, text in itertools.chain(*made):
         sys.stdout.write(f"## {title}\n\n{text}\n\n")
         sys.stdout.flush()
-        results.write_text(report.merged(results.read_text(), {title: text}))
+        RESULTS.write_text(report.merged(RESULTS.read_text(), {title: text}))
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ from . import processes, sockets
 
 # uvicorn looks every 0.1 s whether it must end. After a longer pause it looks before it accepts anything.
 PAUSED = 0.12
-# Requests arrive during a pause, on connections that were accepted before. The worker reads them, and is paused again
-# before it has accepted many new connections.
-ATTEMPTS = 8
+# A busy worker often has requests that it has not read. It is stopped only for an instant then, and reads on. Requests
+# also arrive during a pause, on connections that were accepted before: a worker is paused at most this often.
+INSTANTS, PAUSES = 100, 8
 READING = 0.01
 
 
@@ -32,12 +32,18 @@ def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> Non
     not ended. This is the only signal if requests arrive in every pause: a pause would collect them, and lose them all.
     It is also the only one if the worker has ended by itself, because gunicorn would start another one.
     """
+    pauses = 0
     with contextlib.suppress(ProcessLookupError):
-        for _ in range(ATTEMPTS):
+        for _ in range(INSTANTS):
+            if pauses == PAUSES:
+                break
             os.kill(pid, signal.SIGSTOP)
             try:
-                time.sleep(PAUSED)
                 is_idle = not has_unread(pid, proc)
+                if is_idle:
+                    pauses += 1
+                    time.sleep(PAUSED)
+                    is_idle = not has_unread(pid, proc)
                 if is_idle:
                     os.kill(pid, signal.SIGTERM)
                     reduce()

@@ -102,17 +102,35 @@ def test_a_worker_with_an_unread_request_reads_it_first(worker: Worker, monkeypa
     original = retirement.has_unread
     monkeypatch.setattr(retirement, "has_unread", has_unread)
     retirement.end(worker.pid, lambda: None)
-    assert read == [False, True]
+    # It is paused only after it has read the request.
+    assert read == [False, True, True]
     assert worker.line() == "request"
     assert worker.process.wait(10) == 7
 
 
 def test_gunicorn_ends_a_worker_that_never_has_read_everything(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retirement, "ATTEMPTS", 2)
+    monkeypatch.setattr(retirement, "INSTANTS", 3)
     worker.caller.send(b"request")
     seen: list[bool] = []
     retirement.end(worker.pid, lambda: seen.append(worker.is_paused()))
     assert seen == [False]
+    assert worker.process.poll() is None
+
+
+def test_gunicorn_ends_a_worker_that_gets_a_request_in_every_pause(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[None] = []
+
+    def has_unread(pid: int, proc: Path) -> bool:
+        looks.append(None)
+        return len(looks) % 2 == 0
+
+    monkeypatch.setattr(retirement, "has_unread", has_unread)
+    seen: list[bool] = []
+    retirement.end(worker.pid, lambda: seen.append(worker.is_paused()))
+    assert seen == [False]
+    assert len(looks) == 2 * retirement.PAUSES
     assert worker.process.poll() is None
 
 
