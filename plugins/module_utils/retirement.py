@@ -19,10 +19,16 @@ from . import processes, sockets
 
 # uvicorn looks every 0.1 s whether it must end. After a longer pause it looks before it accepts anything.
 PAUSED = 0.12
-# A busy worker often has requests that it has not read. It is stopped only for an instant then, and reads on. Requests
-# also arrive during a pause, on connections that were accepted before: a worker is paused at most this often.
+# A worker that still has to read is stopped only for an instant, and then continues. If a request arrives on an idle
+# connection while the worker is paused, it continues too. This is the maximum number of instants and of pauses.
 INSTANTS, PAUSES = 100, 8
 READING = 0.01
+# Seconds that the other workers get to accept the connections that wait.
+ACCEPTING = 0.1
+# Seconds for which a new connection counts as one whose request is on its way.
+SLOWEST = 1.0
+# The highest priority of a process.
+HIGHEST = -20
 
 
 def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> None:
@@ -34,19 +40,23 @@ def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> Non
     """
     pauses = 0
     with contextlib.suppress(ProcessLookupError):
-        for _ in range(INSTANTS):
+        # Many slow callers may leave no instant at which none of them is about to send its request. The second half of
+        # the instants does not wait for them.
+        for instant in range(2 * INSTANTS):
             if pauses == PAUSES:
                 break
+            is_slow = instant < INSTANTS
             os.kill(pid, signal.SIGSTOP)
             try:
-                is_idle = not has_unread(pid, proc)
+                is_idle = not has_to_read(pid, proc, slow=is_slow)
                 if is_idle:
                     pauses += 1
                     time.sleep(PAUSED)
-                    is_idle = not has_unread(pid, proc)
+                    is_idle = not has_to_read(pid, proc, slow=is_slow)
                 if is_idle:
                     os.kill(pid, signal.SIGTERM)
                     reduce()
+                    _let_others_accept(pid, proc)
             finally:
                 resume(pid)
             if is_idle:
@@ -55,21 +65,39 @@ def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> Non
     reduce()
 
 
+def _let_others_accept(pid: int, proc: Path) -> None:
+    """Wait until no connection waits for a worker: this one would accept it once more, and close it unread.
+
+    The worker then gets the highest priority, because each connection that comes before it continues would wait too.
+    """
+    with contextlib.suppress(OSError):
+        held, deadline = _sockets(pid, proc), time.monotonic() + ACCEPTING
+        os.setpriority(os.PRIO_PROCESS, pid, HIGHEST)
+        while time.monotonic() < deadline:
+            waiting = sockets.backlog()
+            if not any(waiting.get(inode) for inode in held):
+                return
+            time.sleep(READING / 10)
+
+
 def resume(pid: int) -> None:
     """Let a process continue that is paused; a running process does not notice it."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
 
 
-def has_unread(pid: int, proc: Path = Path("/proc")) -> bool:
+def has_to_read(pid: int, proc: Path = Path("/proc"), *, slow: bool = True) -> bool:
     """Return whether a process has a TCP connection from which it has not read everything that has arrived.
 
-    False if this cannot be known.
+    With ``slow``, a new connection on which nothing has arrived yet counts too, if the process is in the network
+    namespace of this one. False if nothing can be known.
     """
     try:
         # Its sockets are read first: that may take long, and the answer must not be old.
         held = _sockets(pid, proc)
-        return bool(held & sockets.unread(proc / str(pid) / "net"))
+        if held & sockets.unread(proc / str(pid) / "net"):
+            return True
+        return slow and bool(held & sockets.silent(SLOWEST))
     except OSError:
         return False
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import retirement
+from ansible_collections.aimemory.tenancy.plugins.module_utils import retirement, sockets
 
 # A worker that accepts one connection at once, and reads its request if it gets SIGUSR1.
 WORKER = """
@@ -65,18 +65,26 @@ def worker() -> Iterator[Worker]:
 
 
 def test_data_that_a_process_has_not_read_is_seen(worker: Worker) -> None:
-    assert not retirement.has_unread(worker.pid)
+    assert not retirement.has_to_read(worker.pid, slow=False)
     worker.caller.send(b"request")
-    assert retirement.has_unread(worker.pid)
+    assert retirement.has_to_read(worker.pid, slow=False)
     os.kill(worker.pid, signal.SIGUSR1)
     assert worker.line() == "request"
-    assert not retirement.has_unread(worker.pid)
+    assert not retirement.has_to_read(worker.pid)
+
+
+def test_a_new_connection_without_a_request_is_seen(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retirement, "SLOWEST", 3600)
+    assert retirement.has_to_read(worker.pid)
+    # A connection that never gets a request prevents nothing.
+    monkeypatch.setattr(retirement, "SLOWEST", -1)
+    assert not retirement.has_to_read(worker.pid)
 
 
 def test_a_process_that_has_ended_has_nothing_unread(worker: Worker) -> None:
     worker.process.kill()
     worker.process.wait()
-    assert not retirement.has_unread(worker.pid)
+    assert not retirement.has_to_read(worker.pid)
 
 
 def test_gunicorn_is_told_while_the_worker_is_paused(worker: Worker) -> None:
@@ -91,16 +99,16 @@ def test_a_worker_with_an_unread_request_reads_it_first(worker: Worker, monkeypa
     worker.caller.send(b"request")
     read: list[bool] = []
 
-    def has_unread(pid: int, proc: Path) -> bool:
-        found = original(pid, proc)
+    def has_to_read(pid: int, proc: Path, *, slow: bool) -> bool:
+        found = original(pid, proc, slow=slow)
         if found:
             # It reads when it continues.
             os.kill(pid, signal.SIGUSR1)
         read.append(not found)
         return found
 
-    original = retirement.has_unread
-    monkeypatch.setattr(retirement, "has_unread", has_unread)
+    original = retirement.has_to_read
+    monkeypatch.setattr(retirement, "has_to_read", has_to_read)
     retirement.end(worker.pid, lambda: None)
     # It is paused only after it has read the request.
     assert read == [False, True, True]
@@ -117,16 +125,43 @@ def test_gunicorn_ends_a_worker_that_never_has_read_everything(worker: Worker, m
     assert worker.process.poll() is None
 
 
+def test_other_workers_accept_the_connections_that_wait(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = sockets.inodes(Path(f"/proc/{worker.pid}"))
+    seen: list[bool] = []
+
+    def backlog() -> dict[str, int]:
+        seen.append(worker.is_paused())
+        return dict.fromkeys(held, 1) if len(seen) < 3 else {}
+
+    monkeypatch.setattr(retirement, "ACCEPTING", 3600)
+    monkeypatch.setattr(sockets, "backlog", backlog)
+    worker.caller.send(b"request")
+    os.kill(worker.pid, signal.SIGUSR1)
+    assert worker.line() == "request"
+    retirement.end(worker.pid, lambda: None)
+    assert seen == [True, True, True]
+    assert worker.process.wait(10) == 7
+
+
+def test_a_caller_that_never_sends_prevents_no_end(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retirement, "SLOWEST", 3600)
+    monkeypatch.setattr(retirement, "INSTANTS", 3)
+    seen: list[bool] = []
+    retirement.end(worker.pid, lambda: seen.append(worker.is_paused()))
+    assert seen == [True]
+    assert worker.process.wait(10) == 7
+
+
 def test_gunicorn_ends_a_worker_that_gets_a_request_in_every_pause(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[None] = []
 
-    def has_unread(pid: int, proc: Path) -> bool:
+    def has_to_read(pid: int, proc: Path, *, slow: bool) -> bool:
         looks.append(None)
         return len(looks) % 2 == 0
 
-    monkeypatch.setattr(retirement, "has_unread", has_unread)
+    monkeypatch.setattr(retirement, "has_to_read", has_to_read)
     seen: list[bool] = []
     retirement.end(worker.pid, lambda: seen.append(worker.is_paused()))
     assert seen == [False]
