@@ -41,9 +41,14 @@ def text(cell: Any) -> str:
 
 
 def commit() -> str:
-    """Return the commit that is measured."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    return subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
+    """Return the commit that is measured, with "-dirty" if other files than the results differ from it."""
+    shown = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no", ":/", ":!*.svg", ":!results.md")
+    return f"{shown}-dirty" if changed else shown
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def machine(server: str) -> str:
