@@ -54,7 +54,7 @@ setup: $(VENV)/complete ## make the Python environment .venv, which contains the
 	command -v $(BROWSERS) > /dev/null || lab/install-packages $(firstword $(BROWSERS))
 	touch $@
 
-# The package `ansible` contains the collections that requirements.yml lists.
+# The `ansible` package contains the collections that requirements.yml lists.
 $(VENV)/complete: requirements/py311-dev.txt requirements/py312-dev.txt
 	lab/make-venv $(VENV) "$(PYTHON)"
 	touch $@
@@ -137,7 +137,7 @@ check: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## run lint, unit tests and t
 
 test: prepare check oldest scenarios ## run every test; TESTS=all takes every variant on both hosts
 
-# The scenario "faults" runs a fixed sample of the interruptions. This target runs all of them, divided among the hosts.
+# The "faults" scenario runs a fixed sample of the interruptions. This target runs all of them, divided among the hosts.
 test-faults: lab ## interrupt runs in every way: about two hours
 	FAULTS=all FAULTS_RECORD=$(CURDIR)/.cache/faults.jsonl python -m pytest --hosts=lab17,lab15 \
 	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible \

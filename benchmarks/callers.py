@@ -1,4 +1,4 @@
-"""The answers that callers of the service get during each kind of migration, and just before it.
+"""The responses that callers of the service get during each kind of migration, and just before it.
 
 The load and its judge are those of the tests.
 """

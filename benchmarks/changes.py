@@ -31,7 +31,7 @@ LIMITS = {
     "seconds": DEFAULTS["tenancy_transaction_timeout"], "proof_seconds": DEFAULTS["tenancy_proof_timeout"],
     "proof_rows": DEFAULTS["tenancy_proof_max_rows"],
     "lock_timeout": f"{DEFAULTS['tenancy_live_lock_timeout_ms']}ms",
-    # Also the atomic change runs under load here, so it waits for its locks as the live one does.
+    # Here, the atomic change also runs under load, so it waits for its locks as the live one does.
     "patience": DEFAULTS["tenancy_live_patience_seconds"],
 }  # fmt: skip
 

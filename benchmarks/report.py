@@ -41,7 +41,7 @@ def text(cell: Any) -> str:
 
 
 def commit() -> str:
-    """Return the commit that is measured, with "-dirty" if other files than the results differ from it."""
+    """Return the commit that is measured, with "-dirty" if files other than the results differ from it."""
     shown = _git("rev-parse", "--short", "HEAD")
     changed = _git("status", "--porcelain", "--untracked-files=no", ":/", ":!*.svg", ":!results.md")
     return f"{shown}-dirty" if changed else shown
@@ -62,7 +62,7 @@ def machine(server: str) -> str:
 
 
 def rows(document: str, title: str, columns: int) -> list[list[str]]:
-    """Return the cells of the rows of a section's table that has this number of columns, or no row."""
+    """Return the cells of each row of a section's table, or no rows if it has another number of columns."""
     _, _, section = document.partition(f"\n## {title}\n")
     lines = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| ")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
@@ -135,7 +135,7 @@ def _load_of(felt: Felt) -> tuple[int, int, int]:
 
 
 def _points(felt: Felt) -> list[tuple[float, float]]:
-    """Return the worst latency of good answers in each part of the time."""
+    """Return the worst latency of good responses in each part of the time."""
     worst: dict[int, float] = {}
     for request in felt.requests:
         if not request["failed"]:

@@ -36,7 +36,8 @@ def _work(host: str, database: str, statement: str, results: Connection) -> None
     worst = 0.0
     while not results.poll():
         started = time.perf_counter()
-        # A statement that waits behind the guide's change fails because of its schema. Its waiting time counts.
+        # A statement that waits for the guide's change then fails, because the change altered the table. The time that
+        # it waited still counts.
         with contextlib.suppress(psycopg2.Error):
             cursor.execute(statement)
         worst = max(worst, time.perf_counter() - started)

@@ -29,7 +29,7 @@ RUNS: dict[str, tuple[tuple[str, ...], int, Callable[[Host], AbstractContextMana
 
 
 def capture(machine: Host, name: str, columns: int) -> str:
-    """Run a command on a freshly seeded host; return it and its output on a terminal with so many columns."""
+    """Run a command on a freshly seeded host; return it and its output on a terminal with this number of columns."""
     command, status, prepared = RUNS[name]
     machine.reset()
     with prepared(machine):

@@ -1,8 +1,8 @@
 """Check that sentences are short and use standard terms: ``python docs/prose.py``.
 
-The check reads the documents and the generated pages, and the comments, docstrings, task names and messages of FILES.
-Code and quoted output do not count as prose. A sentence may have 25 words, except in tables and messages. There are no
-exceptions to the rules: reword the sentences that they find.
+The check reads the documentation and the generated pages, and the comments, docstrings, task names and messages of
+FILES. Code and quoted output do not count as prose. A sentence may have 25 words, except in tables and messages. There
+are no exceptions to the rules: reword the sentences that they find.
 """
 
 from __future__ import annotations

@@ -329,7 +329,7 @@ def sections() -> dict[str, list[str]]:
 
 
 def remedy(text: str) -> str:
-    """Return the remedy for a message that does not contain one, or an empty text."""
+    """Return the remedy for a message that does not contain one, or an empty string."""
     return next((remedy for beginning, remedy in REMEDIES.items() if text.startswith(beginning)), "")
 
 

@@ -38,7 +38,7 @@ def specs(role: str) -> dict[str, dict[str, Any]]:
 
 
 def inventory() -> dict[str, Any]:
-    """Return the variables of the group ai_memory."""
+    """Return the variables of the ai_memory group."""
     directory = ROOT / "inventory/group_vars/ai_memory"
     return {name: value for file in sorted(directory.glob("*.yml")) for name, value in read(str(file)).items()}
 

@@ -294,7 +294,7 @@ async def create_shared_memory(request: Request) -> Row:
 @app.get("/v2/profile/{user_id}")
 @answered
 async def profile(request: Request, user_id: str) -> Row:
-    """Return the profile of a caller over all calls."""
+    """Return a caller's profile, which covers all calls."""
     rows = _read(f"SELECT {PROFILE} FROM caller_profiles WHERE user_id = %s", (user_id,), _tenant(request))
     return {"profile": rows[0] if rows else None}
 

@@ -51,7 +51,7 @@ class Application:
         return schema(self.machine, self.database)
 
     def call(self, path: str, **body: Any) -> dict[str, Any]:
-        """POST to the service on the host and return its answer."""
+        """POST to the service on the host and return its response."""
         command = f"curl --silent --fail --data @- http://127.0.0.1:{self.port}{path}"
         answer: dict[str, Any] = json.loads(self.machine.run(command, given=json.dumps(body)))
         return answer

@@ -1,4 +1,4 @@
-"""The commands in the documents, for the tests that run them unchanged."""
+"""The commands in the documentation, for the tests that run them unchanged."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ LINE = re.compile(r"^    (\S.*?)(?:\s+#.*)?$", re.MULTILINE)
 
 
 def found(pattern: re.Pattern[str]) -> list[str]:
-    """Return the unique matches of a pattern in the documents."""
+    """Return the unique matches of a pattern in the documentation."""
     return list(dict.fromkeys(text for document in DOCUMENTS for text in pattern.findall(document.read_text())))
 
 
 def commands(program: str) -> list[str]:
-    """Return the lines in the documents' code blocks that run ``program``."""
+    """Return the lines in the documentation's code blocks that run ``program``."""
     return [line for line in found(LINE) if line.split()[0] == program]

@@ -1,7 +1,7 @@
-"""The rows that the load's callers wrote, and what an answer of the service must contain because of them.
+"""The rows that the load's callers wrote, and what a response of the service must contain because of them.
 
-Requests that run at the same time may be answered in any order. An answer must therefore contain every row whose write
-was acknowledged before its request was sent. It may contain any row whose write was sent before the answer arrived.
+Requests that run at the same time may be answered in any order. A response must therefore contain every row whose write
+was acknowledged before the request was sent. It may contain any row whose write was sent before the response arrived.
 Standard library only: this runs on a lab host.
 """
 
@@ -81,7 +81,7 @@ class Caller:
 
 
 def fault(kind: str, body: Answer, caller: Caller, known: Known) -> str | None:
-    """Return what is wrong with a successful answer that has just arrived, or None.
+    """Return what is wrong with a successful response that has just arrived, or None.
 
     ``known`` is the value of the caller's ``known`` when the request was sent. Raises KeyError for an unknown ``kind``.
     """
@@ -187,7 +187,7 @@ def _one(rows: Sequence[Answer], caller: Caller, *, needed: bool) -> str | None:
 
 
 def faults_in_database(tables: dict[str, list[Answer]], callers: Iterable[Caller], tenant: int) -> list[str]:
-    """Return what is wrong with the rows of the callers of ``tenant`` after the last answer.
+    """Return what is wrong with the rows of the callers of ``tenant`` after the last response.
 
     ``tables`` contains the rows of each table as objects, without the embeddings. Rows of other tenants are skipped,
     if the tables have a tenant column.

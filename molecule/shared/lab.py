@@ -37,7 +37,7 @@ ROWS = {
 OWNER = "alice"
 # The collection's plugins in a checkout.
 PLUGINS = "plugins"
-# The default strategy stops the service only if its sessions cannot be renewed. The scenarios "migrate" and "live" test
+# The default strategy stops the service only if its sessions cannot be renewed. The "migrate" and "live" scenarios test
 # it, and the others test the stop.
 STRATEGY = "-etenancy_strategy=atomic"
 # The files that a checkout needs to run a playbook.

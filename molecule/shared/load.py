@@ -1,12 +1,12 @@
-"""Send requests to the service at a steady rate, and judge every answer and the final rows.
+"""Send requests to the service at a steady rate, and judge every response and the final rows.
 
 The program runs on the lab host, beside judge.py, with the standard library only: ``python3 load.py DIRECTORY``. The
 directory contains settings.json (the fields of Settings) and, if the tenant-aware release is deployed, the file
 tenant-aware. The program writes requests.jsonl, with one line for each request. After SIGTERM or the last request, it
 writes summary.json.
 
-The loop is open: a request is sent when it is due, however long earlier answers take. A request fails if no correct
-answer arrives within ten seconds. There is no second attempt.
+The loop is open: a request is sent when it is due, however long earlier responses take. A request fails if no correct
+response arrives within ten seconds. There is no second attempt.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Connections:
         return reader, writer
 
     async def request(self, method: str, path: str, body: Json | None) -> tuple[int, bytes]:
-        """Return the status and the body of the answer. Raises OSError, EOFError or ValueError."""
+        """Return the status and the body of the response. Raises OSError, EOFError or ValueError."""
         content = b"" if body is None else json.dumps(body).encode()
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self._settings.token}\r\n"
@@ -113,7 +113,7 @@ class Connections:
 def _sent_at_once(address: tuple[str, int], message: bytes) -> tuple[socket.socket | None, int]:
     """Connect and send a message without a pause, as an otherwise idle client does.
 
-    A server that ends closes connections without a request. Returns the connection and the number of bytes sent, or
+    A server that exits closes connections without a request. Returns the connection and the number of bytes sent, or
     None if the connection is not established immediately. Raises OSError.
     """
     connection = socket.socket()
@@ -224,7 +224,7 @@ def _read(kind: str, caller: Caller) -> Request:
 
 
 def judged(request: Request, status: int, content: bytes) -> tuple[str | None, str | None]:
-    """Return why the request failed or why its answer is wrong, and note an acknowledged write."""
+    """Return why the request failed or why its response is wrong, and note an acknowledged write."""
     if status != 200:
         return f"HTTP {status}: {content[:200]!r}", None
     try:
@@ -252,7 +252,7 @@ class Load:
         self.over = asyncio.Event()
 
     async def run(self) -> None:
-        """Send requests until the time is over, and wait for the last answer."""
+        """Send requests until the time is over, and wait for the last response."""
         loop, tasks = asyncio.get_running_loop(), set()
         began, offset, number = loop.time(), time.time() - loop.time(), 0
         with (self._directory / "requests.jsonl").open("w") as file:
@@ -315,10 +315,10 @@ def stored(settings: Settings) -> dict[str, list[Json]]:
 
 
 def summary(records: Sequence[Json], faults: Sequence[str]) -> Json:
-    """Return the statistics of a load: latencies in milliseconds and the gap in seconds, both of good answers only.
+    """Return the statistics of a load: latencies in milliseconds and the gap in seconds, both of good responses only.
 
-    ``faults`` are those of the rows in the database, each of which counts as one wrong answer. Only the first messages
-    about requests are kept.
+    ``faults`` are those of the rows in the database, each of which counts as one wrong response. Only the first
+    messages about requests are kept.
     """
     failed = [f"{record['kind']}: {record['failed']}" for record in records if record["failed"]]
     wrong = [f"{record['kind']} of {record['user']}: {record['wrong']}" for record in records if record["wrong"]]
@@ -335,7 +335,7 @@ def summary(records: Sequence[Json], faults: Sequence[str]) -> Json:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:
-    """Return the smallest value that at least this share of the values does not exceed, or None without values."""
+    """Return the smallest value that is at least as large as this share of the values, or None if there are none."""
     return ordered[math.ceil(share * len(ordered)) - 1] if ordered else None
 
 

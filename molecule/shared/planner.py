@@ -126,7 +126,7 @@ class Database:
         return plan.build(self.state(), self.model)
 
     def migrate(self) -> list[Finding]:
-        """Apply the plan like the tenancy role, and return the findings of the isolation proof."""
+        """Apply the plan as the apply role does, and return the findings of the isolation proof."""
         statements = self.plan()
         # A backfill login would not see this transaction; the tests of the backfill have one.
         self.run(*(item["sql"] for item in statements if item["phase"] == online.BACKFILL))

@@ -10,7 +10,7 @@ from lab import ROOT, TOKEN_SECRET, Host
 CODE = "/opt/ai-memory/app.py"
 # The line that chooses the release at the start of a worker.
 CHOICE = 'TENANT_AWARE = os.environ.get("AI_MEMORY_RELEASE", "legacy") == "tenant_aware"'
-# The hosts have different numbers. With one worker, the old one ends while the new one starts. Two workers also serve
+# The hosts have different numbers. With one worker, the old one exits while the new one starts. Two workers also serve
 # together.
 WORKERS = {"lab17": 2, "lab15": 1}
 

@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 
 
 def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
-    """Use all endpoints (store, retrieve, summarise, record) as a new caller, whose rows are deleted afterwards."""
+    """Use all endpoints (store, retrieve, summarize, record) as a new caller, whose rows are deleted afterwards."""
     user = f"+1555777{next(_numbers):04d}-{tenant}"
     named: dict[str, Any] = {"user_id": user, "customer_id": tenant}
     try:

@@ -2,7 +2,8 @@
 
 A worker of uvicorn that ends closes each connection whose request it has not read yet, and the caller's request fails.
 So the worker is paused first, in which time the other workers accept all new connections. It is told to end at a moment
-at which it has read every request that it received, and before it can accept another one.
+at which it has read every request that it received, and at which no caller has just connected. A worker that would
+accept another connection before it ends is paused once more.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from . import processes, sockets
 
 # uvicorn looks every 0.1 s whether it must end. After a longer pause it looks before it accepts anything.
 PAUSED = 0.12
+# Before version 0.29, uvicorn looks before it notices the signal, and would work for another 0.1 s. It notices the
+# signal within this number of seconds.
+NOTICING = 0.005
 # A worker that still has to read is stopped only for an instant, and then continues. If a request arrives on an idle
 # connection while the worker is paused, it continues too. This is the maximum number of instants and of pauses.
 INSTANTS, PAUSES = 100, 8
@@ -56,23 +60,40 @@ def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> Non
                 if is_idle:
                     os.kill(pid, signal.SIGTERM)
                     reduce()
+                    _prefer(pid)
                     _let_others_accept(pid, proc)
             finally:
                 resume(pid)
             if is_idle:
+                _pause_if_listening(pid, proc)
                 return
             time.sleep(READING)
     reduce()
 
 
-def _let_others_accept(pid: int, proc: Path) -> None:
-    """Wait until no connection waits for a worker: this one would accept it once more, and close it unread.
+def _prefer(pid: int) -> None:
+    """Give a worker the highest priority: it must not accept a connection before it notices that it must end."""
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, pid, HIGHEST)
 
-    The worker then gets the highest priority, because each connection that comes before it continues would wait too.
-    """
+
+def _pause_if_listening(pid: int, proc: Path) -> None:
+    """Pause a worker that has noticed the signal, but would accept connections until it looks again."""
+    with contextlib.suppress(OSError):
+        time.sleep(NOTICING)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            if _sockets(pid, proc) & sockets.backlog().keys():
+                time.sleep(PAUSED)
+                _let_others_accept(pid, proc)
+        finally:
+            resume(pid)
+
+
+def _let_others_accept(pid: int, proc: Path) -> None:
+    """Wait until no connection waits for a worker: this one would accept it once more, and close it unread."""
     with contextlib.suppress(OSError):
         held, deadline = _sockets(pid, proc), time.monotonic() + ACCEPTING
-        os.setpriority(os.PRIO_PROCESS, pid, HIGHEST)
         while time.monotonic() < deadline:
             waiting = sockets.backlog()
             if not any(waiting.get(inode) for inode in held):

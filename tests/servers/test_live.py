@@ -1,4 +1,4 @@
-"""The parts of the strategy ``live`` make the same change as the single transaction.
+"""The parts of the ``live`` strategy make the same change as the single transaction.
 
 Each application is migrated atomically, then in the parts of ``live``. The catalogs and the dump are compared after
 each part.

@@ -36,7 +36,8 @@ KEYS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "a unique key": (("ALTER TABLE logs ADD UNIQUE (at, n)",), {}),
     "a primary key": (("ALTER TABLE logs ADD PRIMARY KEY (at, n)",), {}),
 }
-# The NOT NULL of single partitions, which they keep: the rollback drops only what the migration added.
+# NOT NULL constraints on individual partitions. The partitions keep them, because the rollback drops only what the
+# migration added.
 OWN = {
     "of a partition": (
         "UPDATE logs_2024 SET customer_id = 1", "ALTER TABLE logs_2024 ALTER customer_id SET NOT NULL",

@@ -1,4 +1,4 @@
-"""Every transaction that a lock or an online step would wait for is named, with what PostgreSQL shows about it."""
+"""Every transaction for which a lock or an online step would wait is named, with what PostgreSQL shows about it."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_a_larger_database_is_locked_no_longer(server: Server) -> None:
 
 
 def test_a_scan_of_a_table_is_noticed(server: Server) -> None:
-    # The strategy online may count and build whatever grows with the rows, because the service is stopped.
+    # The online strategy may count rows and build indexes in the transaction, because the service is stopped.
     with filled(server, 1) as database:
         prepare(database, "migrate")
         change, proof = read(database, "migrate", strategy="online")

@@ -1,4 +1,4 @@
-"""The rollback to the original schema runs no code of an ordinary role, and quotes every name."""
+"""The rollback to the original schema does not run an ordinary role's code, and quotes every name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL errors in a log are recognised by psycopg2's name, and also by the message alone."""
+"""PostgreSQL errors in a log are recognized by psycopg2's name, and also by the message alone."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ ERRORS = (
     "INSERT INTO calls VALUES (3, 'c', 101)",
     "SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)",
 )
-# These sentences are in no list: the errors are recognised only by their names.
+# These sentences are not in any list: the errors are recognized only by their names.
 BY_NAME = (
     "INSERT INTO shown VALUES (1)",
     "DELETE FROM shown",

@@ -171,7 +171,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.answered(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        # The connection is closed without notice, as by a server that ends a worker.
+        # The connection is closed without notice, as by a server that stops a worker.
         self.close_connection = self.path == "/close"
 
     def answered(self, body: str) -> None:

@@ -14,8 +14,8 @@ import yaml
 import browser
 from production import ROOT
 
-# The requirements that make cannot install: the checkout, and the Python versions that lab/find-python looks for. These
-# runners have a browser; only Debian has a browser package.
+# The requirements that make cannot install: the checkout, and the Python versions that lab/find-python looks for.
+# GitHub's runners already have a browser; make can install one only on Debian.
 NEEDED = {"actions/checkout", "actions/setup-python"}
 
 

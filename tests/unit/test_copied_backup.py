@@ -96,7 +96,7 @@ def as_oneself(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (("cat",), ("grep", "--quiet", "the key"), None),
         (("sh", "-c", "cat > /dev/null; echo wrong >&2; exit 1"), ("cat",), "wrong"),
-        # It is not an error if a program ends immediately and reads no input.
+        # It is not an error if a program exits immediately and does not read its input.
         (("true",), ("sh", "-c", "echo differs; exit 1"), "differs"),
         (("cat",), ("false",), "no message"),
     ],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import database_url
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service.database_url import DatabaseUrlError
 
-# libpq accepts no NUL characters; surrogates are not valid text.
+# libpq does not accept NUL characters; surrogates are not valid UTF-8.
 passwords = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)
 
 

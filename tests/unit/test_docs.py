@@ -1,4 +1,4 @@
-"""The generated pages match their sources, and the links of the documents have targets."""
+"""The generated pages match their sources, and the links in the documentation have targets."""
 
 from __future__ import annotations
 

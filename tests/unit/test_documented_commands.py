@@ -1,4 +1,4 @@
-"""A test runs every command in the documents."""
+"""A test runs every command in the documentation."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ TARGET = re.compile(r"(?:^    |`)make ([a-z-]+)", re.MULTILINE)
 CALLS = ("playbook", "Run", "run")
 # The name of a playbook of the installed collection has this prefix.
 COLLECTION = "aimemory.tenancy."
-# Arguments that a test may add to those in the documents: the answer that an operator types, all hosts at once, or less
-# slow work.
+# Arguments that a test may add to those in the documentation: the answer that an operator types, all hosts at once, or
+# less slow work.
 BESIDE = {
     "migrate_confirm", "rollback_confirm", "enforce_confirm", "run_batches", "backup_test_restore", "migrate_rehearse",
     "backup_copy_max_bytes", "tenancy_bridge_quiet_seconds", "tenancy_bridge_startup_seconds",
@@ -120,7 +120,7 @@ def made() -> set[Command]:
 
 
 def shown() -> list[str]:
-    """Return the ansible-playbook commands in the documents, each on one line."""
+    """Return the ansible-playbook commands in the documentation, each on one line."""
     found = {" ".join(text.split()) for text in (*documents.found(BLOCK), *documents.found(INLINE))}
     return sorted(found - {*ELSEWHERE})
 
@@ -166,7 +166,7 @@ HERE = {"ansible-playbook", "make", "python", "python3", "python3.12"}
 
 
 def _taken(path: Path) -> Iterator[str]:
-    """Yield the programs whose commands a test file reads from the documents."""
+    """Yield the programs whose commands a test file reads from the documentation."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "commands":
             yield from _texts(node.args[0], {})

@@ -1,4 +1,4 @@
-"""The environment file gets a new text and keeps its attributes; a file whose attributes cannot be kept is refused."""
+"""The environment file gets new content and keeps its attributes; if these cannot be kept, the file is rejected."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_new_file_is_readable_only_to_readers_of_the_old_one(file: Path, mon
         monkeypatch.setattr(os, name, step)
     environment_file.replace(str(file), b"A=2\n")
     assert seen
-    # Without the ACL, the group bits apply to the group, which may not read the file.
+    # Without the ACL, the group bits apply to the group, which must not be able to read the file.
     assert all(acl or mode & 0o077 == 0 for mode, acl in seen), seen
 
 

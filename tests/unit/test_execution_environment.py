@@ -57,7 +57,7 @@ def test_navigator_knows_its_settings() -> None:
     schema = json.loads(subprocess.run(show, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
     settings = yaml.safe_load((ROOT / "ansible-navigator.yml").read_text())
     jsonschema.validate(settings, schema)
-    # An unknown setting is refused.
+    # An unknown setting is rejected.
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"ansible-navigator": settings["ansible-navigator"] | {"nothing": 1}}, schema)
 

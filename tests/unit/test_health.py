@@ -13,7 +13,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import health
 
 
 class Service(http.server.BaseHTTPRequestHandler):
-    """Responds from ``answers``, and makes a request for "late" wait until ``over``."""
+    """Responds from ``answers``, and lets a request for "late" wait until ``over``."""
 
     answers: ClassVar[list[tuple[int, bytes]]]
     asked: ClassVar[int]

@@ -1,4 +1,4 @@
-"""Each refusal of a host is derived from the result of the module inspect_host, and earlier causes are reported
+"""Each refusal of a host is derived from the result of the inspect_host module, and earlier causes are reported
 first."""
 
 from __future__ import annotations

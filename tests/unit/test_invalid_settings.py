@@ -1,4 +1,4 @@
-"""All invalid values are refused together, each with its variable's name; the inventories' values are valid."""
+"""All invalid values are rejected together, each with its variable's name; the inventories' values are valid."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def averages(caller: Caller, count: int) -> Row:
 
 
 def answer(kind: str, caller: Caller) -> Row:
-    """Return a correct answer."""
+    """Return a correct response."""
     memories = [{"content": f"1 {USER} 1"}]
     profile = {"user_id": USER, "total_calls": 5}
     answers: dict[str, Row] = {
@@ -202,7 +202,7 @@ def test_another_status_fails(status: int, caller: Caller) -> None:
 def test_writes_that_would_disturb_each_other_go_to_different_callers() -> None:
     callers, calling = Callers(SETTINGS), []
     for _ in range(300):
-        # No write of a call is ever acknowledged.
+        # In this test, the writes of calls are never acknowledged.
         request = callers.request(tenant_aware=False)
         # Only the first write of a caller may be sent before a write was acknowledged.
         assert request.caller.opened or request.caller.touches == 1
@@ -241,7 +241,7 @@ Serve = Callable[[int, Row], Awaitable[bytes | None]]
 async def loaded(settings: Settings, serve: Serve, directory: Path) -> tuple[list[Row], int]:
     """Run a load against a server on this machine; return its requests, and the number of connections.
 
-    ``serve`` returns the answer to a request with this number, counted from 1, or None to close the connection.
+    ``serve`` returns the response to a request with this number, counted from 1, or None to close the connection.
     """
     seen = connections = 0
 
@@ -277,7 +277,7 @@ def test_a_slow_answer_does_not_delay_the_next_request(tmp_path: Path) -> None:
     last = asyncio.Event()
 
     async def serve(number: int, body: Row) -> bytes:
-        # The first answer waits for the last request. A closed loop would never send it.
+        # The first response waits for the last request. A closed loop would never send that request.
         if number == 20:
             last.set()
         await last.wait()

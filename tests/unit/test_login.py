@@ -55,7 +55,7 @@ def test_a_session_sees_what_its_tenant_has(bridges: dict[str, str], given: int)
     for title, rows in expected.items():
         item = seen[f"{title}: rows visible"]
         assert (item["visible"], item["expected"]) == (rows, [f"{rows} rows"])
-        # Newer rows are recognised by the age of their 32-bit transaction ID.
+        # Newer rows are recognized by the age of their 32-bit transaction ID.
         assert "OPERATOR(pg_catalog.-) 700 OPERATOR(pg_catalog.+)" in item["sql"]
         # If the session must see no row, every row is forbidden; otherwise only those of other tenants.
         assert ("FILTER (WHERE NOT (false))" in item["sql"]) == (rows == 0)

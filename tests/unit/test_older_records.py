@@ -1,7 +1,8 @@
-"""Records that earlier releases wrote are read, and records that a later release will write are refused in a sentence.
+"""Records that earlier releases wrote are read, and records that a later release will write are rejected with a
+sentence.
 
 The documents in ``older`` have the forms of 2026-11-25. The tests of the commit 109ca0a contain run.json and
-schema.json. The manifest has the form that its role backup wrote.
+schema.json. The manifest has the form that its backup role wrote.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def test_an_older_snapshot_leads_to_the_same_statements() -> None:
 
     old, new = planned(found["state"]), planned(golden.catalog("unmigrated"))
     plain = {name: sql.removeprefix(PATH_OF_OLD_NAMES).partition("; SET LOCAL")[0] for name, sql in old.items()}
-    # The older sample database had one more index, and another text in one function.
+    # The older sample database had one more index, and a different body in one function.
     assert set(old) - set(new) == {
         "caller_profiles.index.idx_caller_profiles_last_call_date",
         "caller_profiles.rename.idx_caller_profiles_last_call_date",

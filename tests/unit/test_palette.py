@@ -1,4 +1,4 @@
-"""The images of the documents have few colours, and a rare one is kept."""
+"""The images in the documentation use few colours, and rare colours are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results of the roles plan and verify, and their text on a terminal with 80 columns."""
+"""The results of the plan and verify roles, and their text on an 80-column terminal."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ def test_an_adopted_column_counts_the_rows_of_each_tenant() -> None:
 
 
 def slurped(path: str, document: dict[str, Any]) -> dict[str, str]:
-    """Return a file as the module slurp does."""
+    """Return a file as the slurp module does."""
     return {"source": path, "content": base64.b64encode(json.dumps(document).encode()).decode()}
 
 

@@ -15,8 +15,8 @@ from production import ROOT
 
 COLLECTION = "aimemory.tenancy"
 PLUGINS = ROOT / "plugins"
-# The directory of each type in ansible-doc. Its plugins are the files there, except filters, which share files. An
-# action is documented by the module with its name.
+# The directory of each type in ansible-doc. The plugins of a type are the files in this directory. Filters are the
+# exception, because several filters share a file. An action is documented by the module with its name.
 FOLDERS = {"module": ("modules", "action"), "lookup": ("lookup",), "callback": ("callback",)}
 
 

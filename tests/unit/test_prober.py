@@ -27,7 +27,7 @@ GIVEN = "a header that nobody may see"
 
 
 class Service(http.server.ThreadingHTTPServer):
-    """A service whose answers a test sets, and that counts its callers."""
+    """A service whose responses a test sets, and that counts its callers."""
 
     daemon_threads = True
 
@@ -151,7 +151,7 @@ def test_a_stalled_service_gets_no_second_request_and_the_due_ones_wait(service:
     assert summary["failed"] == 0
     assert summary["worst"] >= stalled
     assert summary["gap"] >= stalled
-    # Every request that was due meanwhile counts, not only the one that was sent.
+    # Every request that was due in the meantime counts, not only the one that was sent.
     assert summary["sent"] >= len(found.reads) + stalled / 0.02 - 1
     assert summary["p99"] > stalled / 2
 
@@ -247,7 +247,7 @@ GOOD, DOWN = prober.GOOD, prober.NO_CONNECTION
 def test_the_numbers_of_a_stop() -> None:
     reads = probes((1, 1.01, GOOD), (1.1, 1.101, DOWN), (1.2, 1.201, DOWN), (1.3, 1.85, GOOD), (1.9, 1.92, GOOD))
     found = probe_samples.summary(probe_samples.Samples(reads, [], ended=2.0), 0.1)
-    # The requests of 1.4 to 1.8 waited for the answer at 1.85.
+    # The requests of 1.4 to 1.8 waited for the response at 1.85.
     assert (found["sent"], found["failed"], found["reasons"]) == (10, 2, {DOWN: 2})
     assert (found["worst"], found["p99"], found["gap"], found["seconds"]) == (0.55, 0.55, 0.84, 1.0)
     assert found["slices"] == {"step": 1, "worst": [0.55], "failed": [2]}

@@ -153,7 +153,7 @@ def test_a_master_is_found_with_the_workers_that_have_booted(tmp_path: Path, old
     proc.process(11, 10, [first], caught="0")
     # This worker has just been started, so it still has the handlers and the files of its master.
     proc.process(12, 10, [first, second])
-    # This child of the master is no worker, and this program catches the signals but has no workers.
+    # This child of the master is not a worker, and this program catches the signals but has no workers.
     proc.process(13, 10, [other], caught="0")
     proc.process(14, 1, [])
     (found,) = gunicorn.masters([10, 11, 12, 13, 14, 15], tmp_path)

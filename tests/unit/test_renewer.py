@@ -21,9 +21,9 @@ class KilledError(BaseException):
 
 
 class Gunicorn:
-    """A master as gunicorn's arbiter: signals change the wanted number, and the oldest worker ends.
+    """A master like gunicorn's arbiter: signals change the wanted number, and the oldest worker exits.
 
-    ``boots`` returns the ticks until the worker with a number serves, or a negative number of ticks until it ends.
+    ``boots`` returns the ticks until the worker with a number serves, or a negative number of ticks until it exits.
     """
 
     def __init__(self, count: int, boots: Callable[[int], int] = lambda number: 3) -> None:

@@ -1,4 +1,4 @@
-"""A worker that ends has read everything that it received, and is never left paused."""
+"""A worker that exits has read everything that it received, and is never left paused."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ import pytest
 
 from ansible_collections.aimemory.tenancy.plugins.module_utils import retirement, sockets
 
-# A worker that accepts one connection at once, and reads its request if it gets SIGUSR1.
+# A worker that accepts one connection immediately, and reads its request if it gets SIGUSR1.
 WORKER = """
 import signal, socket, sys
+stays = len(sys.argv) > 1
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 connection, _ = listener.accept()
 signal.signal(signal.SIGUSR1, lambda *_: print(connection.recv(100).decode(), flush=True))
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+signal.signal(signal.SIGTERM, lambda *_: stays or sys.exit(7))
 print("accepted", flush=True)
 while True:
     signal.pause()
@@ -31,9 +32,10 @@ while True:
 class Worker:
     """A worker with one connection."""
 
-    def __init__(self) -> None:
-        """Start it and connect."""
-        self.process = subprocess.Popen([sys.executable, "-c", WORKER], stdout=subprocess.PIPE, text=True)
+    def __init__(self, *arguments: str) -> None:
+        """Start it and connect. With an argument, it notices SIGTERM and goes on."""
+        command = [sys.executable, "-c", WORKER, *arguments]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.pid = self.process.pid
         self.caller = socket.create_connection(("127.0.0.1", int(self.line())))
         assert self.line() == "accepted"
@@ -57,11 +59,21 @@ def wait_until(reached: Callable[[], bool]) -> None:
 @pytest.fixture
 def worker() -> Iterator[Worker]:
     """Yield a worker, and kill it at the end."""
-    started = Worker()
-    yield started
-    started.process.kill()
-    started.process.wait()
-    started.caller.close()
+    yield from started()
+
+
+@pytest.fixture
+def listening_worker() -> Iterator[Worker]:
+    """Yield a worker that does not end at once, like that of uvicorn before 0.29."""
+    yield from started("stays")
+
+
+def started(*arguments: str) -> Iterator[Worker]:
+    made = Worker(*arguments)
+    yield made
+    made.process.kill()
+    made.process.wait()
+    made.caller.close()
 
 
 def test_data_that_a_process_has_not_read_is_seen(worker: Worker) -> None:
@@ -139,7 +151,30 @@ def test_other_workers_accept_the_connections_that_wait(worker: Worker, monkeypa
     os.kill(worker.pid, signal.SIGUSR1)
     assert worker.line() == "request"
     retirement.end(worker.pid, lambda: None)
-    assert seen == [True, True, True]
+    assert seen[:3] == [True, True, True]
+    assert worker.process.wait(10) == 7
+
+
+def paused_at(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Return whether the worker is paused, for each time at which the others accept connections."""
+    seen: list[bool] = []
+    monkeypatch.setattr(retirement, "_let_others_accept", lambda *_: seen.append(worker.is_paused()))
+    return seen
+
+
+def test_a_worker_that_still_listens_is_paused_again(listening_worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = paused_at(listening_worker, monkeypatch)
+    retirement.end(listening_worker.pid, lambda: None)
+    assert seen == [True, True]
+    assert not listening_worker.is_paused()
+
+
+def test_a_worker_that_listens_no_more_is_paused_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = paused_at(worker, monkeypatch)
+    # As if it had closed its socket.
+    monkeypatch.setattr(sockets, "backlog", dict)
+    retirement.end(worker.pid, lambda: None)
+    assert seen == [True]
     assert worker.process.wait(10) == 7
 
 

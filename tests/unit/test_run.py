@@ -76,7 +76,7 @@ def asked_for() -> dict[str, set[str]]:
 
 
 def stages() -> set[str]:
-    """Return the phases that a call of the module cutover starts."""
+    """Return the phases that a call of the cutover module starts."""
     return set(re.findall(r'_stage\("(\w*)"\)', (ROOT / "plugins/modules/cutover.py").read_text()))
 
 

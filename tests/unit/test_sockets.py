@@ -1,4 +1,4 @@
-"""What the kernel says about TCP sockets, for real ones."""
+"""The facts that the kernel reports about TCP sockets, for real sockets."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def made(kind: str, text: str, **more: str) -> dict[str, Any]:
 
 
 def content(kind: str, document: Any, **more: str) -> str:
-    """Return what an archive contains of a document."""
+    """Return the part of a document that an archive contains."""
     (file,) = made(kind, document if isinstance(document, str) else json.dumps(document), **more)["files"]
     return str(file["content"])
 

@@ -1,4 +1,4 @@
-"""Module results and files on this machine become text, or the reason why there is none."""
+"""Module results and files on this machine are converted to text, or the reason why they cannot be is returned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The role that restores each part of a dump: code of an ordinary role never runs as the superuser."""
+"""The role that restores each part of a dump: code owned by an ordinary role never runs as the superuser."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def host(
     verified: bool = True,
     used_at: float | None = None,
 ) -> verdict.Document:
-    """Return the document of one host, by the filters of the verify role."""
+    """Return the document of one host, as the filters of the verify role build it."""
     state = copy.deepcopy(MIGRATED)
     state["tables"]["memories"]["rls"]["enabled"] = rls
     state["bridge_watch"]["used_at"] = used_at
@@ -212,7 +212,7 @@ ESCAPES = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 
 
 def parsed(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], int]]:
-    """Return the samples of a file by metric and labels, by the rules of the text format and of OpenMetrics."""
+    """Return the samples of a file by metric and labels, following the rules of the text format and of OpenMetrics."""
     assert text.endswith("\n# EOF\n")
     found: dict[str, dict[tuple[tuple[str, str], ...], int]] = {}
     current = ""

@@ -107,7 +107,7 @@ def test_each_organization_sees_its_own_rows(board: Application, migrated: Run) 
     for organization, seen in ((1, ROWS), (2, ROWS), (3, dict.fromkeys(ROWS, 0))):
         with session(board, "task_board_app", organization) as cursor:
             assert rows(cursor) == seen
-    # A service that finds its tenant by the host name reads the tenants table first.
+    # A service that identifies its tenant from the host name reads the tenants table first.
     with session(board, "task_board_app") as cursor:
         cursor.execute("SELECT count(*) FROM saas.organizations")
         assert cursor.fetchone() == (2,)

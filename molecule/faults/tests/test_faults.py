@@ -27,7 +27,7 @@ CUT_AT_ONCE = "systemctl stop ssh; pkill -KILL sshd; sleep 8; systemctl start ss
 CUT = f"sleep 2; {CUT_AT_ONCE}"
 CODE = "/opt/ai-memory/app.py"
 PSQL = "sudo -u postgres psql --no-psqlrc --quiet --dbname=ai_memory --command"
-# A replication session is not refused, because it does not count as a client.
+# A replication session does not stop the run, because it does not count as a client.
 REPLICA = "sudo -u postgres psql --no-psqlrc --quiet --dbname='dbname=ai_memory replication=database' --command"
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tenancy runbook'"
 

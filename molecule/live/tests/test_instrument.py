@@ -62,7 +62,7 @@ def test_a_table_that_is_gone_fails_writes_and_makes_reads_wrong(machine: Host) 
         time.sleep(2)
         machine.sql("ALTER TABLE memories_elsewhere RENAME TO memories")
         time.sleep(1)
-    # The service answers with HTTP 200 in both cases.
+    # The service responds with HTTP 200 in both cases.
     assert any(failure.startswith("store: no success") for failure in calls.summary["failures"]), calls.summary
     assert any(fault.startswith("retrieve of") for fault in calls.summary["faults"]), calls.summary
     assert calls.summary["row_faults"] == []

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.one_host(together=True)
 
 LIVE = (*MIGRATE, "-etenancy_strategy=live")
 IMPATIENT = "-etenancy_live_patience_seconds=3"
-# A release that cannot answer a request of the smoke test once policies exist.
+# A release that cannot handle a request of the smoke test once policies exist.
 FAULT = """
 async def retrieve(request: Request) -> Row:
     if database.run("SELECT 1 FROM pg_policy WHERE polname = 'tenant_isolation_memories'"):

@@ -1,4 +1,4 @@
-"""Under load, a host is migrated, enforced and rolled back without a failed request or a wrong answer.
+"""Under load, a host is migrated, enforced and rolled back without a failed request or a wrong response.
 
 The tests share one host, one after the other. Each playbook runs once.
 """
@@ -57,7 +57,7 @@ def live(machine: Host, *arguments: str) -> dict[str, Any]:
 
 
 def assert_faultless_until_now(*loads: Load) -> None:
-    """Assert that nothing failed and no answer was wrong; the loads continue."""
+    """Assert that nothing failed and no response was wrong; the loads continue."""
     for found in loads:
         bad = [item for item in found.so_far() if item["failed"] or item["wrong"]]
         assert bad == []

@@ -17,7 +17,7 @@ from lab import INVENTORIES, ROOT, Host, typed
 
 pytestmark = pytest.mark.one_host
 
-# The dry run and the migration from the documents.
+# The dry run and the migration from the documentation.
 CHECK, MIGRATE = (command.split() for command in documents.commands("ansible-navigator"))
 # The numbers of events between the lines, which a terminal does not show.
 HIDDEN = re.compile(r"\x1b\[K[^\x1b]*\x1b\[\d+D|\x1b\[K")

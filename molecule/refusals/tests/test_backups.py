@@ -1,4 +1,4 @@
-"""A backup that does not match the database is refused before any change."""
+"""A backup that does not match the database is rejected before any change."""
 
 from __future__ import annotations
 

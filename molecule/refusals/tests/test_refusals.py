@@ -1,4 +1,4 @@
-"""Invalid input and unsuitable hosts are refused with one clear sentence, and nothing changes."""
+"""Invalid input and unsuitable hosts are rejected with one clear sentence, and nothing changes."""
 
 from __future__ import annotations
 
@@ -174,8 +174,8 @@ def test_a_host_that_is_not_ready_is_refused(machine: Host, trouble: Trouble, se
     ("expression", "sentence"),
     [
         ("s#:[^:@]*@#@#", "cannot log in over the service s own route (localhost, port"),
-        # In the lab, PostgreSQL does not listen there, and over the socket only the system user with that name can log
-        # in.
+        # In the lab, PostgreSQL does not listen on ::1. Over the socket, only the system user with the role's name can
+        # log in.
         ("s#@localhost#@[::1]#", "server at ::1 , port 5432 failed: Connection refused"),
         ("s#@[^/]*#@%2Frun%2Fpostgresql#", "Peer authentication failed for user alice"),
     ],

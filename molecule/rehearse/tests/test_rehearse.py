@@ -12,7 +12,7 @@ import yaml
 
 from lab import OWNER, ROOT, ROWS, Host, Run
 
-# The scenario "backup" restores into throwaway servers of both versions.
+# The "backup" scenario restores into throwaway servers of both versions.
 pytestmark = pytest.mark.one_host(together=True)
 
 REHEARSE = "playbooks/rehearse.yml"
@@ -266,7 +266,7 @@ def of_the_server(machine: Host) -> Iterator[None]:
 def test_what_the_whole_server_has_is_rehearsed_with(machine: Host, of_the_server: None) -> None:
     run = machine.playbook(REHEARSE)
     assert run.record["rehearsal"]["findings"] > 100
-    # Its system user may not read the file.
+    # The system user of the throwaway server cannot read the file.
     assert "Not in the copy: materialized view app.m was left empty (" in run.words
     assert left(machine) == ""
 

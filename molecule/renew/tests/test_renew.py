@@ -1,4 +1,4 @@
-"""The sessions of the running service are renewed, and no caller notices, whatever is killed meanwhile."""
+"""The sessions of the running service are renewed, and no caller notices, whatever is killed during the renewal."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_worker_that_boots_in_the_trial_alone_is_told(machine: Host) -> None:
 @pytest.mark.usefixtures("one")
 @pytest.mark.wide
 def test_a_service_that_a_worker_stopped_is_started(machine: Host) -> None:
-    # gunicorn stops the whole service if a worker ends with status 3.
+    # gunicorn stops the whole service if a worker exits with status 3.
     machine.run("sudo rm -f /tmp/booted")
     before(machine, "if in_service and not os.path.exists('/tmp/booted'):\n"
                     "    open('/tmp/booted', 'w')\n    raise RuntimeError('broken')")  # fmt: skip
@@ -263,7 +263,7 @@ def test_a_session_that_a_renewal_would_leave_is_named(machine: Host) -> None:
     with beside(machine, "import psycopg2\nsession = psycopg2.connect(url)") as pid:
         found = inspected(machine)
     assert found["obstacle"].endswith(f"no worker of gunicorn has a database session too (python3 {pid}).")
-    # Another process without a session is no obstacle, unless nobody may read its connections.
+    # Another process without a session is not an obstacle, unless nobody can read its connections.
     with beside(machine, ""):
         assert inspected(machine)["obstacle"] == ""
     with beside(machine, "import ctypes\nctypes.CDLL(None).prctl(4, 0)"):

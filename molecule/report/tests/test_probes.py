@@ -123,11 +123,11 @@ def test_a_stalled_service_shows_a_long_wait_and_not_fewer_requests(machine: Hos
 
 
 def test_the_probes_of_a_lost_run_end_and_the_next_run_removes_them(machine: Host) -> None:
-    # The run is lost after this call. Its probes end by themselves.
+    # The run is lost after this call. Its probes stop by themselves.
     call(machine, "started", limit=2)
     until(lambda: stopped(machine))
     assert machine.run(f"sudo tail -n 1 {PLACE}/samples").startswith('["ended", ')
-    # If its call was lost between two steps, the secret is still there.
+    # If its call was lost between two steps, the secret still exists.
     machine.run(f"sudo touch {PLACE}/configuration.json")
     call(machine, "started")
     until(lambda: lines(machine) >= 5)

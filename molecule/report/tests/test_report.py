@@ -52,7 +52,7 @@ def test_it_can_be_read(browser: Browser, pages: dict[str, Path], name: str, wid
         assert look.overflow() <= 0
         assert look.complaints == []
         assert look.requests == [pages[name].as_uri()]
-        # Words are not broken into single letters.
+        # Words are not broken into individual letters.
         cell = look.page.locator(".timeline tbody td").first.bounding_box()
         assert cell
         assert cell["height"] < 40

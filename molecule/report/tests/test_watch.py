@@ -1,4 +1,4 @@
-"""The run watches the service after the start: it summarises the results of callers' requests, and ends immediately
+"""The run watches the service after the start: it summarizes the results of callers' requests, and ends immediately
 after failures."""
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ HALF = [
 
 
 def called(machine: Host, sequence: str) -> bool:
-    """Return whether a sequence contains a note."""
+    """Return whether nextval was ever called on a sequence."""
     return bool(machine.sql(f"SELECT is_called FROM {sequence}")[0][0])
 
 

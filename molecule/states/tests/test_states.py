@@ -75,7 +75,8 @@ STATES = {
     ],
 }
 
-# Additional or renamed objects remain: these states are migrated in the end, but their schema differs from the others.
+# These states end up migrated, but additional or renamed objects remain, so their schema differs from that of the other
+# states.
 KEEPS_ITS_OWN = (
     "a unique index instead of the constraint",
     "an index of the wanted name on other columns",

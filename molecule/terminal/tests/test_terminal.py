@@ -1,4 +1,4 @@
-"""The operator's view, on a terminal of 80 columns and elsewhere."""
+"""The operator's view, on an 80-column terminal and elsewhere."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class OrderLine(models.Model):
     quantity = models.PositiveSmallIntegerField(default=1)
 
     class Meta:
-        """Each product occurs once in an order."""
+        """A product occurs at most once in an order."""
 
         unique_together = ("order", "product")
 
